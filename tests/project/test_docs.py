@@ -1,0 +1,81 @@
+"""Holds the documents to their form; what their blocks do is tested beside what they describe."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.project.blocks import Block, below, blocks, read_blocks
+from tests.project.tree import ROOT, tracked
+
+SERVE: Final = (
+    "python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/payments-sandbox serve"
+)
+TEST: Final = (
+    "python3 -m venv .venv && .venv/bin/pip install --quiet --editable '.[dev]'"
+    " && .venv/bin/python -m pytest"
+)
+LINK: Final = re.compile(r"\[[^\]]*\]\((?!\w+:)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
+DECISIONS: Final = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+
+
+def test_readme_starts_the_sandbox_with_one_command() -> None:
+    """The command that sets up and serves stands alone on its line."""
+    assert SERVE in [block.first_line for block in read_blocks(ROOT / "README.md")]
+
+
+def test_readme_runs_the_tests_with_one_command() -> None:
+    """The block that `.ci/run` executes is the first below its heading."""
+    first = below("Run the tests", read_blocks(ROOT / "README.md"))[0]
+
+    assert first.first_line == TEST
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    """A link to a file of the project names one that is there."""
+    broken = [
+        f"{name}: {match['target']}"
+        for name in tracked()
+        if name.endswith(".md")
+        for match in LINK.finditer((ROOT / name).read_text(encoding="utf-8"))
+        if not (ROOT / name).parent.joinpath(match["target"]).exists()
+    ]
+
+    assert broken == []
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    """A decision is found by its number."""
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_decision_has_the_five_headings_on_one_page(path: Path) -> None:
+    """Context, Decision, Consequences, Alternatives, Status; at most a page."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+
+    assert [line.removeprefix("## ") for line in lines if line.startswith("## ")] == [
+        "Context",
+        "Decision",
+        "Consequences",
+        "Alternatives",
+        "Status",
+    ]
+    assert len(lines) <= 60
+
+
+def test_blocks_know_their_heading_language_and_line() -> None:
+    """A block is found by where it stands."""
+    text = "# One\n```sh\nls\n```\n## Two\n\n~~~~\n# no heading\n```\n~~~~\n"
+
+    assert list(blocks(text)) == [
+        Block(heading="One", language="sh", code="ls\n", line=2),
+        Block(heading="Two", language="", code="# no heading\n```\n", line=7),
+    ]
+
+
+def test_an_open_fence_is_an_error() -> None:
+    """A block without an end would swallow the rest of the page."""
+    with pytest.raises(ValueError, match="line 2 is never closed"):
+        list(blocks("text\n```\nls\n"))

@@ -1,0 +1,43 @@
+"""Holds every file of the project to what a stranger may read."""
+
+import re
+from typing import Final
+
+from tests.project.tree import ROOT, tracked
+
+# Written so that the patterns do not find themselves.
+MACHINE_PATH: Final = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+|Users/\w+)[/]|[A-Z]:\\Users")
+REGISTRY: Final = re.compile(
+    r"pypi[.]org|pythonhosted[.]org|registry[.]npmjs[.]org|registry[.]yarnpkg[.]com"
+    r"|proxy[.]golang[.]org|crates[.]io|rubygems[.]org|--(?:extra-)?index[-]url|--find[-]links"
+)
+MARK: Final = re.compile(r"\b(?:TO[D]O|FIX[M]E|HA[C]K)\b")
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    """What works here works anywhere."""
+    assert _found(MACHINE_PATH) == []
+
+
+def test_no_file_names_a_package_registry() -> None:
+    """Where packages come from is the business of whoever installs them."""
+    assert _found(REGISTRY) == []
+
+
+def test_no_file_leaves_a_mark_for_later() -> None:
+    """A thing that is not done is written in the changelog or not at all."""
+    assert _found(MARK) == []
+
+
+def _found(pattern: re.Pattern[str]) -> list[str]:
+    """Every line that matches, as `file:line: match`."""
+    return [
+        f"{name}:{number}: {match[0]}"
+        for name in tracked()
+        for number, line in enumerate(_lines(name), start=1)
+        for match in pattern.finditer(line)
+    ]
+
+
+def _lines(name: str) -> list[str]:
+    return (ROOT / name).read_text(encoding="utf-8", errors="replace").splitlines()

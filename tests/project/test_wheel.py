@@ -1,0 +1,94 @@
+"""Holds the wheel and the source distribution to their exact contents."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import sandbox
+from tests.project.tree import ROOT, not_ignored
+
+# Where a folder of the project lies in the wheel.
+SHIPPED: Final = {
+    "sandbox/": "sandbox/",
+    "schemas/": "sandbox/_data/schemas/",
+    "scenarios/": "sandbox/_data/scenarios/",
+}
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a fresh wheel and source distribution."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    return folder
+
+
+@pytest.fixture
+def wheel(dist: Path) -> zipfile.Path:
+    """The root of the wheel."""
+    [path] = dist.glob("*.whl")
+    return zipfile.Path(path)
+
+
+def test_wheel_holds_exactly_the_package_and_its_files(wheel: zipfile.Path) -> None:
+    """Package, schemas and scenarios, each file of them and nothing that git ignores."""
+    names = wheel.root.namelist()
+    shipped = {name for name in names if ".dist-info/" not in name and not name.endswith("/")}
+
+    assert shipped == {
+        new + name.removeprefix(old)
+        for name in not_ignored()
+        for old, new in SHIPPED.items()
+        if name.startswith(old)
+    }
+
+
+def test_wheel_holds_every_schema(wheel: zipfile.Path) -> None:
+    """The wire contract is data, and an installed sandbox reads it from the package."""
+    schemas = [path.relative_to(ROOT) for path in (ROOT / "schemas").rglob("*.json")]
+
+    assert schemas
+    assert [
+        path for path in schemas if not (wheel / "sandbox/_data" / path.as_posix()).exists()
+    ] == []
+
+
+def test_wheel_is_typed_licensed_and_has_its_command(wheel: zipfile.Path) -> None:
+    """What an installer and a type checker look for is where they look."""
+    info = wheel / f"payments_sandbox-{sandbox.__version__}.dist-info"
+
+    assert (wheel / "sandbox" / "py.typed").exists()
+    assert (info / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert "payments-sandbox = sandbox.cli:main" in (info / "entry_points.txt").read_text()
+
+
+def test_wheel_describes_itself(wheel: zipfile.Path) -> None:
+    """The metadata carries the one version there is."""
+    info = wheel / f"payments_sandbox-{sandbox.__version__}.dist-info"
+    metadata = HeaderParser().parsestr((info / "METADATA").read_text())
+
+    assert metadata["Name"] == "payments-sandbox"
+    assert metadata["Version"] == sandbox.__version__
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Requires-Python"] == ">=3.11"
+
+
+def test_source_distribution_holds_nothing_that_git_ignores(dist: Path) -> None:
+    """It is the project's own files, and enough of them to build and test from."""
+    [path] = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {member.name.partition("/")[2] for member in archive if member.isfile()}
+
+    assert names - {"PKG-INFO"} <= set(not_ignored())
+    assert names >= {name for name in not_ignored() if not name.startswith(".")}

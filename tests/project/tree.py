@@ -1,0 +1,52 @@
+"""Owns the list of files that the project consists of, in a git checkout and without git."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGE: Final = ROOT / "sandbox"
+IN_GIT: Final = (ROOT / ".git").exists() and shutil.which("git") is not None
+
+
+def tracked() -> list[str]:
+    """Paths under version control, relative to the root; everything not ignored without git."""
+    return _git("ls-files", "-z") if IN_GIT else sorted(_walk())
+
+
+def not_ignored() -> list[str]:
+    """Paths that git would not ignore, committed or not, relative to the root."""
+    if not IN_GIT:
+        return sorted(_walk())
+    return _git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+
+
+def modules() -> list[Path]:
+    """Every module of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def _git(*arguments: str) -> list[str]:
+    listed = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    return sorted({name for name in listed if name and (ROOT / name).is_file()})
+
+
+def _walk() -> Iterator[str]:
+    """Without git: the folder, read with the plain patterns of `.gitignore`."""
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    ignored = [*(line.rstrip("/") for line in lines), ".git"]
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not _matches(name, ignored)]
+        for name in names:
+            if not _matches(name, ignored):
+                yield Path(folder, name).relative_to(ROOT).as_posix()
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
