@@ -1,0 +1,1 @@
+"""The documented wire contract: schemas, codes, operations and the OpenAPI documents."""

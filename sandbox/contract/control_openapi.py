@@ -1,0 +1,141 @@
+"""Owns the OpenAPI 3.1 document of the control API, made of its routes and the schemas."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from sandbox import __version__
+from sandbox.contract.control_routes import CONTROL_ROUTES, ControlRoute
+from sandbox.contract.openapi_parts import (
+    DESCRIPTIONS,
+    JSON,
+    KEY,
+    VERSION,
+    Parts,
+    by_status,
+    pick,
+    variables,
+)
+from sandbox.contract.schema_files import Schema
+
+TAGS: Final = {
+    "Server": "The process and what it offers to everybody.",
+    "World": "The state that belongs to one API key.",
+    "Clock": "The world's time: live or frozen, and moved forward.",
+    "Rate limit": "The limiter of the emulated API.",
+    "Payments": "Payments moved by hand.",
+    "Records": "What the world has seen and done.",
+}
+PATH_VARIABLES: Final = {
+    "payment_id": "objects/payment_id",
+    "request_id": "control/objects/request_id",
+}
+NOT_FOUND: Final = {"payment_id": "payment_not_found"}
+"""The code for an unknown id; `not_found` where it is not listed."""
+
+
+def control_document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, object]:
+    """The control API, as an OpenAPI 3.1 document.
+
+    Args:
+        schemas: the schemas as their files have them, by name.
+        server_url: the base URL of the control API; it ends in `/_sandbox`.
+    """
+    parts = Parts(schemas)
+    paths: dict[str, dict[str, object]] = {}
+    for route in CONTROL_ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, parts, schemas)
+    return {
+        "openapi": VERSION,
+        "info": _info(),
+        "servers": [{"url": server_url, "description": "The sandbox."}],
+        "security": [{KEY: []}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {KEY: _security()},
+            "schemas": parts.components(),
+        },
+    }
+
+
+def _info() -> dict[str, object]:
+    return {
+        "title": "Payments sandbox control API",
+        "version": __version__,
+        "summary": "The remote control of the sandbox: time, state and failure.",
+        "description": "Nothing here is part of the documented Payments API; all of it is ours.",
+        "contact": {"name": "payments-sandbox"},
+        "license": {"name": "MIT", "identifier": "MIT"},
+    }
+
+
+def _security() -> dict[str, object]:
+    return {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The API key names the world: `Authorization: Bearer sk_test_checkout`.",
+        "x-provenance": "decided",
+    }
+
+
+def _operation(
+    route: ControlRoute, parts: Parts, schemas: Mapping[str, Schema]
+) -> dict[str, object]:
+    written: dict[str, object] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": route.description,
+        "tags": [route.tag],
+        "x-source": "control API",
+        "x-provenance": "decided",
+    }
+    if not route.needs_key:
+        written["security"] = []
+    if parameters := _parameters(route, parts):
+        written["parameters"] = parameters
+    if route.request:
+        written["requestBody"] = {
+            "required": _needs_body(schemas[route.request]),
+            "content": parts.body(route.request),
+        }
+    return written | {"responses": _responses(route, parts)}
+
+
+def _parameters(route: ControlRoute, parts: Parts) -> list[dict[str, object]]:
+    in_path = parts.path_parameters(route.path, PATH_VARIABLES, "decided")
+    in_query = parts.query_parameters(route.query) if route.query else ()
+    return [*in_path, *in_query]
+
+
+def _needs_body(schema: Schema) -> bool:
+    """Where everything is optional, an absent body means an empty object."""
+    return bool(schema.get("required") or schema.get("minProperties"))
+
+
+def _responses(route: ControlRoute, parts: Parts) -> dict[str, object]:
+    answers = {status: _content(route, parts) for status in (route.success, *route.also)}
+    refusals = {
+        status: {"content": parts.error(codes)}
+        for status, codes in by_status(pick(_codes(route))).items()
+    }
+    return {
+        str(status): {"description": DESCRIPTIONS[status], "x-provenance": "decided"} | answer
+        for status, answer in (answers | refusals).items()
+    }
+
+
+def _content(route: ControlRoute, parts: Parts) -> dict[str, object]:
+    if route.response:
+        return {"content": parts.body(route.response)}
+    if route.success == HTTPStatus.NO_CONTENT:
+        return {}
+    kind = "object" if route.media_type == JSON else "string"
+    return {"content": {route.media_type: {"schema": {"type": kind}}}}
+
+
+def _codes(route: ControlRoute) -> list[str]:
+    """The codes that a route may answer with; a Host that is not ours is 400 everywhere."""
+    unknown_ids = [NOT_FOUND.get(name, "not_found") for name in variables(route.path)]
+    keys = ["invalid_api_key"] if route.needs_key else []
+    return ["invalid_request", *keys, *unknown_ids, "internal_error"]

@@ -1,0 +1,74 @@
+"""Owns the one table of the emulated API's routes; the server, OpenAPI and scenarios read it.
+
+Source: section "ENDPOINTS" of the API documentation. Paths are relative to the base URL.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+BASE_PATH: Final = "/v3"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One documented endpoint.
+
+    Attributes:
+        name: the operation's name everywhere: OpenAPI `operationId`, scenarios, journal.
+        section: the section of the API documentation it comes from.
+        path: the documented path, below the base URL, in URI-template form.
+        success: the documented status of a success.
+        request: name of the body's schema, or None when there is no body.
+        query: name of the query's schema, or None when no parameter is documented.
+        response: name of the success body's schema.
+    """
+
+    name: str
+    section: str
+    method: Literal["GET", "POST"]
+    path: str
+    success: int
+    response: str
+    request: str | None = None
+    query: str | None = None
+
+
+OPERATIONS: Final = (
+    Operation(
+        name="create_payment",
+        section="1. CREATE PAYMENT",
+        method="POST",
+        path="/payments",
+        success=201,
+        request="requests/create_payment",
+        response="responses/create_payment",
+    ),
+    Operation(
+        name="retrieve_payment",
+        section="2. RETRIEVE PAYMENT",
+        method="GET",
+        path="/payments/{payment_id}",
+        success=200,
+        response="responses/retrieve_payment",
+    ),
+    Operation(
+        name="list_payments",
+        section="3. LIST PAYMENTS",
+        method="GET",
+        path="/payments",
+        success=200,
+        query="queries/list_payments",
+        response="responses/list_payments",
+    ),
+    Operation(
+        name="create_refund",
+        section="4. REFUND PAYMENT",
+        method="POST",
+        path="/payments/{payment_id}/refunds",
+        success=201,
+        request="requests/create_refund",
+        response="responses/create_refund",
+    ),
+)
+
+BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}

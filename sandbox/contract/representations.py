@@ -1,0 +1,111 @@
+"""Owns how domain values look on the wire: exactly the keys of the documented examples."""
+
+from sandbox.contract.codes import code_of
+from sandbox.domain.errors import SandboxError
+from sandbox.domain.events import Chargeback, Event, Refund
+from sandbox.domain.instants import show_instant
+from sandbox.domain.payments import Payment
+
+
+def created_payment(payment: Payment) -> dict[str, object]:
+    """The reply of CREATE PAYMENT."""
+    return {
+        "id": payment.id,
+        "status": payment.status.value,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "created_at": show_instant(payment.created),
+        "description": payment.description,
+    }
+
+
+def payment(payment: Payment) -> dict[str, object]:
+    """The reply of RETRIEVE PAYMENT."""
+    return {
+        "id": payment.id,
+        "status": payment.status.value,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "payment_method": {
+            "type": "card",
+            "last4": payment.card.last4,
+            "brand": payment.card.brand.value,
+        },
+        "created_at": show_instant(payment.created),
+        "description": payment.description,
+        "customer_id": payment.customer_id,
+    }
+
+
+def payment_summary(payment: Payment) -> dict[str, object]:
+    """One item of LIST PAYMENTS."""
+    return {
+        "id": payment.id,
+        "status": payment.status.value,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "created_at": show_instant(payment.created),
+    }
+
+
+def page(items: list[dict[str, object]], *, has_more: bool) -> dict[str, object]:
+    """A list as LIST PAYMENTS shows it; the cursor is the id of the last item."""
+    return {
+        "data": items,
+        "has_more": has_more,
+        "next_cursor": items[-1]["id"] if has_more else None,
+    }
+
+
+def refund(refund: Refund) -> dict[str, object]:
+    """The reply of REFUND PAYMENT."""
+    return {
+        "id": refund.id,
+        "payment_id": refund.payment_id,
+        "amount": refund.amount,
+        "status": "completed",
+        "created_at": show_instant(refund.created),
+        "reason": refund.reason,
+    }
+
+
+def chargeback(chargeback: Chargeback) -> dict[str, object]:
+    """A chargeback, as the control API shows it."""
+    return {
+        "id": chargeback.id,
+        "payment_id": chargeback.payment_id,
+        "amount": chargeback.amount,
+        "reason": chargeback.reason,
+        "created_at": show_instant(chargeback.created),
+    }
+
+
+def event(event: Event) -> dict[str, object]:
+    """The body of a webhook (section "WEBHOOKS")."""
+    facts: dict[str, object] = {
+        "payment_id": event.payment_id,
+        "amount": event.amount,
+        "currency": event.currency,
+    }
+    match event.reversal:
+        case Refund(id=refund_id):
+            facts["refund_id"] = refund_id
+        case Chargeback(id=chargeback_id, reason=reason):
+            facts["chargeback_id"] = chargeback_id
+            facts["reason"] = reason
+        case None:
+            pass
+    return {
+        "id": event.id,
+        "type": event.type.value,
+        "created_at": show_instant(event.created),
+        "data": facts,
+    }
+
+
+def error(error: SandboxError) -> dict[str, object]:
+    """The envelope of ERROR HANDLING; `details` only when there is something to say."""
+    envelope = {"code": error.code, "message": error.message or code_of(error.code).message}
+    if error.details:
+        envelope["details"] = error.details
+    return {"error": envelope}

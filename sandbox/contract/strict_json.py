@@ -1,0 +1,112 @@
+"""Owns the reading of JSON that strangers send: what the standard reader lets through is refused.
+
+The standard reader accepts NaN, repeated keys (the last one wins), other encodings and half
+surrogate pairs, and fails in several ways on deep nesting and long numbers. Here each of these is
+one error, `BadJson`. A whole number is an `int` however it is written: JSON Schema calls 2500.0 an
+integer, and a float must never reach the ledger.
+"""
+
+import json
+from decimal import Decimal
+from typing import Final, NoReturn
+
+MAX_DEPTH: Final = 32
+MAX_DIGITS: Final = 16
+MAX_LITERAL: Final = 24
+MAX_EXPONENT: Final = 4
+MAX_MAGNITUDE: Final = 308
+
+
+class BadJson(ValueError):
+    """The bytes are not JSON that we accept; the text says why and where, never quoting them."""
+
+
+def read(raw: bytes) -> object:
+    """The value that the bytes mean; a number with a fraction is a `Decimal`.
+
+    Raises:
+        BadJson: not UTF-8, not JSON, or JSON whose meaning two readers may disagree about.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadJson(f"byte {error.start} is not UTF-8") from None
+    value = _parse(text)
+    _refuse_half_pairs(text, value)
+    # Counting is cheap and rules out nearly every body; only the rest is walked.
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise BadJson(_too_deep())
+    return value
+
+
+def _parse(text: str) -> object:
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise BadJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise BadJson(_too_deep()) from None
+
+
+def _refuse_half_pairs(text: str, value: object) -> None:
+    """An escape is the only way in, since half a pair has no UTF-8 of its own."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadJson("a string holds half a surrogate pair") from None
+    except RecursionError:
+        raise BadJson(_too_deep()) from None
+
+
+def _too_deep() -> str:
+    return f"nested deeper than {MAX_DEPTH}"
+
+
+def _depth(value: object) -> int:
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        level = [child for item in level for child in _children(item)]
+    return deepest
+
+
+def _children(item: object) -> list[object]:
+    if isinstance(item, dict):
+        return list(item.values())
+    return item if isinstance(item, list) else []
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise BadJson("an object names the same key twice")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise BadJson(f"a number has more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _number(text: str) -> int | Decimal:
+    exponent = text.lower().partition("e")[2]
+    if len(text) > MAX_LITERAL or len(exponent) > MAX_EXPONENT:
+        raise BadJson("a number is out of range")
+    value = Decimal(text)
+    if abs(value.adjusted()) > MAX_MAGNITUDE:
+        raise BadJson("a number is out of range")
+    is_whole = value.adjusted() < MAX_DIGITS and value == value.to_integral_value()
+    # A fraction stays one, so that the schema can name the field that does not take it.
+    return int(value) if is_whole or not value else value
+
+
+def _constant(name: str) -> NoReturn:
+    raise BadJson(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_once, parse_int=_integer, parse_float=_number, parse_constant=_constant
+)

@@ -1,0 +1,1 @@
+"""The pure rules of the payments domain: values in, values and facts out."""
