@@ -1,0 +1,1 @@
+"""The stateful, synchronous world: it takes commands and instants, and never awaits."""

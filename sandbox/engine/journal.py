@@ -1,0 +1,182 @@
+"""Owns the journal: the last requests of one world and what was answered, cards masked."""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from sandbox.domain.cards import mask, mask_in
+from sandbox.domain.ids import IdSequence
+from sandbox.domain.instants import Instant
+
+KEPT: Final = 1_000
+"""Requests a world remembers; older ones are dropped and counted."""
+
+TEXT_KEPT: Final = 2_048
+_SECRET_KEYS: Final = frozenset({"cvc", "cvv", "cvc2", "cvv2", "security_code"})
+_NUMBER_KEYS: Final = frozenset({"card_number", "number", "pan"})
+_HEADERS_HIDDEN: Final = frozenset({"authorization", "sandbox-token", "cookie"})
+
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Header lines as they came, or as a snapshot kept them."""
+
+
+class Entry:
+    """One request and its answer; the rim adds `duration_ms` when the answer has left.
+
+    `body` is the masked JSON value, or masked text when it was not JSON.
+    """
+
+    __slots__ = (
+        "at", "body", "card", "committed", "duration_ms", "fault", "headers", "method",
+        "number", "operation", "path", "reply_body", "reply_headers", "rule", "status", "step",
+    )  # fmt: skip
+
+    def __init__(
+        self, at: Instant, operation: str | None, method: str, path: str, headers: Headers
+    ) -> None:
+        self.number = -1
+        self.at = at
+        self.operation = operation
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body: object = None
+        self.card: str | None = None
+        self.status: int | None = None
+        self.reply_headers: Mapping[str, str] = {}
+        self.reply_body = b""
+        self.fault: str | None = None
+        self.rule: str | None = None
+        self.step: int | None = None
+        self.committed: bool | None = None
+        self.duration_ms: float | None = None
+
+
+class Journal:
+    """A ring of entries; numbers go on counting when old entries fall out."""
+
+    __slots__ = ("_entries", "_ids", "count")
+
+    def __init__(self, seed: int) -> None:
+        self._ids = IdSequence("req_", seed)
+        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self.count = 0
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry and number it."""
+        entry.number = self.count
+        self.count += 1
+        self._entries.append(entry)
+
+    def id_of(self, entry: Entry) -> str:
+        """The `req_…` id of an entry."""
+        return self._ids.nth(entry.number)
+
+    def find(self, request_id: str) -> Entry | None:
+        """The entry of an id, or None when it never was or has been dropped."""
+        number = self._ids.number_of(request_id)
+        first = self.count - len(self._entries)
+        if number is None or not first <= number < self.count:
+            return None
+        return self._entries[number - first]
+
+    def since(self, number: int) -> Iterator[Entry]:
+        """Kept entries from a number on, oldest first."""
+        first = self.count - len(self._entries)
+        return (self._entries[n - first] for n in range(max(first, number), self.count))
+
+    def before(self, number: int | None) -> Iterator[Entry]:
+        """Kept entries below a number, or all, newest first."""
+        first = self.count - len(self._entries)
+        top = self.count if number is None else number
+        return (self._entries[n - first] for n in range(top - 1, first - 1, -1))
+
+    @property
+    def dropped(self) -> int:
+        """How many entries have fallen out of the ring."""
+        return self.count - len(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """Forget every entry; ids start again."""
+        self._entries.clear()
+        self.count = 0
+
+    def snapshot(self) -> dict[str, object]:
+        """The counter and every entry, masked."""
+        return {"count": self.count, "entries": [_kept(entry) for entry in self._entries]}
+
+    def restore(self, count: int, entries: Iterable[Mapping[str, object]]) -> None:
+        """Take over a snapshot."""
+        self._entries = deque(map(_rebuilt, entries), maxlen=KEPT)
+        self.count = count
+
+
+def shown_headers(headers: Headers) -> dict[str, str]:
+    """Header lines as text: credentials shortened, card numbers masked, doubles joined."""
+    shown: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "replace")
+        if name.lower() in _HEADERS_HIDDEN:
+            value = f"{value[:15]}…" if value.startswith("Bearer sk_test_") else "…"
+        text = mask_in(value)
+        shown[name] = f"{shown[name]}, {text}" if name in shown else text
+    return shown
+
+
+def masked(value: object, key: str = "") -> object:  # noqa: PLR0911 - a table of kinds
+    """A JSON value without card numbers and security codes, whatever the keys are called."""
+    match value:
+        case dict():
+            return {mask_in(name): masked(item, name) for name, item in value.items()}
+        case list():
+            return [masked(item, key) for item in value]
+        case str() if key in _SECRET_KEYS:
+            return "*" * len(value)
+        case str() if key in _NUMBER_KEYS:
+            return mask(value)
+        case str():
+            return mask_in(value)
+        case bool() | None:
+            return value
+        case _ if key in _SECRET_KEYS or key in _NUMBER_KEYS:
+            return "***"
+        case int():
+            text = str(value)
+            return value if mask_in(text) == text else mask_in(text)
+    return str(value)
+
+
+def masked_text(body: bytes) -> str:
+    """A body that is no JSON: its start, with every run of three or more digits masked."""
+    text = body[:TEXT_KEPT].decode("utf-8", "replace")
+    return re.sub("[0-9]{3,}", lambda found: "*" * len(found.group()), text)
+
+
+_KEPT_AS_IT_IS: Final = (
+    "number", "at", "operation", "method", "path", "body", "card", "status", "fault", "rule",
+    "step", "committed", "duration_ms",
+)  # fmt: skip
+
+
+def _kept(entry: Entry) -> dict[str, object]:
+    plain = {name: getattr(entry, name) for name in _KEPT_AS_IT_IS}
+    return plain | {
+        "headers": list(map(list, shown_headers(entry.headers).items())),
+        "reply_headers": dict(entry.reply_headers),
+        "reply_body": entry.reply_body.decode(),
+    }
+
+
+def _rebuilt(kept: Mapping[str, object]) -> Entry:
+    headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]  # type: ignore[attr-defined]
+    entry = Entry(Instant(0), None, "", "", headers)
+    for name in _KEPT_AS_IT_IS:
+        setattr(entry, name, kept[name])
+    entry.reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]
+    entry.reply_body = str(kept["reply_body"]).encode()
+    return entry

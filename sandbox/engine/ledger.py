@@ -1,0 +1,294 @@
+"""Owns one world's money: payments, refunds, chargebacks, and the events that tell of them.
+
+Every command is synchronous and whole: it checks first, then keeps the new values and their one
+event. A command that raises has changed nothing.
+"""
+
+from array import array
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from sandbox.domain import payments
+from sandbox.domain.cards import Card
+from sandbox.domain.errors import InvalidRequest, NotFound
+from sandbox.domain.events import Chargeback, Event, EventType, Refund
+from sandbox.domain.ids import ChargebackId, EventId, IdSequence, RefundId
+from sandbox.domain.instants import SECOND, Instant
+from sandbox.domain.payments import Payment, Status
+from sandbox.engine.payment_store import PaymentStore
+
+_TYPES: Final = tuple(EventType)
+_CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
+_EVENT_OF: Final = {
+    Status.COMPLETED: EventType.PAYMENT_COMPLETED,
+    Status.FAILED: EventType.PAYMENT_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A payment that a client asks for, its card checked."""
+
+    amount: int
+    currency: str
+    card: Card
+    description: str | None
+    customer_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFilter:
+    """The documented parameters of LIST PAYMENTS, read."""
+
+    limit: int = 10
+    starting_after: str | None = None
+    customer_id: str | None = None
+    status: Status | None = None
+    created_after: Instant | None = None
+
+
+class _Reversals:
+    """Refunds, or chargebacks, at rest: by number, in order of creation."""
+
+    __slots__ = ("amount", "created", "ids", "notes", "payment")
+
+    def __init__(self, ids: IdSequence) -> None:
+        self.ids = ids
+        self.payment, self.amount, self.created = array("I"), array("I"), array("q")
+        self.notes: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self.payment)
+
+    def add(
+        self, payment: int, amount: int, created: Instant, reason: str | None, text: str | None
+    ) -> int:
+        self.payment.append(payment)
+        self.amount.append(amount)
+        self.created.append(created)
+        self.notes.append(bytes(memoryview(orjson.dumps((reason, text)))))
+        return len(self.payment) - 1
+
+    def rows(self) -> list[list[object]]:
+        columns = zip(self.payment, self.amount, self.created, self.notes, strict=True)
+        return [[number, amount, at, *orjson.loads(note)] for number, amount, at, note in columns]
+
+
+class Ledger:
+    """Payments and what became of them, with one event for each change of state."""
+
+    __slots__ = ("_chargebacks", "_event_ids", "_events", "_refunds", "_seed", "payments")
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; ids start again."""
+        self.payments = PaymentStore(IdSequence("pay_", self._seed))
+        self._refunds = _Reversals(IdSequence("ref_", self._seed))
+        self._chargebacks = _Reversals(IdSequence("chb_", self._seed))
+        self._event_ids = IdSequence("evt_", self._seed)
+        self._events = (array("B"), array("I"), array("q"), array("I"))  # type, payment, at, nth
+
+    # Commands
+
+    def create(
+        self, order: Order, *, at: Instant, status: Status, failure: str | None = None
+    ) -> tuple[int, Payment]:
+        """Keep a new payment; a pending one has no event yet."""
+        payment = Payment(
+            id=self.payments.next_id(),
+            amount=order.amount,
+            currency=order.currency,
+            card=order.card,
+            created=_whole_second(at),
+            status=status,
+            description=order.description,
+            customer_id=order.customer_id,
+            failure=failure,
+        )
+        number = self.payments.add(payment)
+        if status is not Status.PENDING:
+            self._record(_EVENT_OF[status], number, at)
+        return number, payment
+
+    def complete(self, number: int, *, at: Instant) -> Payment:
+        """Settle a pending payment, or raise IllegalMove."""
+        payment = payments.complete(self.payments.get(number))
+        self.payments.put(number, payment)
+        self._record(EventType.PAYMENT_COMPLETED, number, at)
+        return payment
+
+    def fail(self, number: int, code: str, *, at: Instant) -> Payment:
+        """Fail a pending payment, or raise IllegalMove."""
+        payment = payments.fail(self.payments.get(number), code)
+        self.payments.put(number, payment)
+        self._record(EventType.PAYMENT_FAILED, number, at)
+        return payment
+
+    def refund(
+        self,
+        number: int,
+        amount: int | None,
+        *,
+        at: Instant,
+        reason: str | None = None,
+        description: str | None = None,
+    ) -> Refund:
+        """Give money back, or raise RefundRefused."""
+        payment, taken = payments.refund(self.payments.get(number), amount)
+        self.payments.put(number, payment)
+        nth = self._refunds.add(number, taken, _whole_second(at), reason, description)
+        self._record(EventType.REFUND_CREATED, number, at, nth)
+        return self._refund(nth)
+
+    def charge_back(
+        self, number: int, amount: int | None, reason: str, *, at: Instant
+    ) -> Chargeback:
+        """Take money back, or raise IllegalMove."""
+        payment, taken = payments.charge_back(self.payments.get(number), amount)
+        self.payments.put(number, payment)
+        nth = self._chargebacks.add(number, taken, _whole_second(at), reason, None)
+        self._record(EventType.CHARGEBACK_CREATED, number, at, nth)
+        return self._chargeback(nth)
+
+    # Queries
+
+    def number_of(self, payment_id: str) -> int:
+        """The number behind an id.
+
+        Raises:
+            NotFound: `payment_not_found`.
+        """
+        if (number := self.payments.number_of(payment_id)) is None:
+            raise NotFound("payment_not_found")
+        return number
+
+    def page(self, wanted: PaymentFilter) -> tuple[list[Payment], bool]:
+        """One page, newest first, and whether more follow.
+
+        Raises:
+            InvalidRequest: `starting_after` is no payment of this world.
+        """
+        below = None
+        if wanted.starting_after is not None:
+            below = self.payments.number_of(wanted.starting_after)
+            if below is None:
+                raise InvalidRequest(
+                    "/starting_after: expected the id of a payment,"
+                    " such as next_cursor of the page before."
+                )
+        numbers = self.payments.newest_first(
+            below=below,
+            customer_id=wanted.customer_id,
+            status=wanted.status,
+            created_after=wanted.created_after,
+        )
+        found = [number for _, number in zip(range(wanted.limit + 1), numbers, strict=False)]
+        items = [self.payments.get(number) for number in found[: wanted.limit]]
+        return items, len(found) > wanted.limit
+
+    @property
+    def events(self) -> int:
+        """How many events there are; their numbers count from 0."""
+        return len(self._events[0])
+
+    @property
+    def refunds(self) -> int:
+        """How many refunds there are."""
+        return len(self._refunds)
+
+    @property
+    def chargebacks(self) -> int:
+        """How many chargebacks there are."""
+        return len(self._chargebacks)
+
+    def event(self, number: int) -> Event:
+        """The event of a number."""
+        types, numbers, times, nths = self._events
+        type_ = _TYPES[types[number]]
+        payment = self.payments.get(numbers[number])
+        reversal: Refund | Chargeback | None = None
+        if type_ is EventType.REFUND_CREATED:
+            reversal = self._refund(nths[number])
+        elif type_ is EventType.CHARGEBACK_CREATED:
+            reversal = self._chargeback(nths[number])
+        return Event(
+            id=EventId(self._event_ids.nth(number)),
+            type=type_,
+            created=Instant(times[number]),
+            payment_id=payment.id,
+            amount=payment.amount if reversal is None else reversal.amount,
+            currency=payment.currency,
+            reversal=reversal,
+        )
+
+    def event_number(self, event_id: str) -> int | None:
+        """The number behind an event's id, or None."""
+        number = self._event_ids.number_of(event_id)
+        return number if number is not None and number < self.events else None
+
+    # Snapshot
+
+    def snapshot(self) -> dict[str, object]:
+        """Everything as plain values."""
+        return {
+            "payments": self.payments.snapshot(),
+            "refunds": self._refunds.rows(),
+            "chargebacks": self._chargebacks.rows(),
+            "events": list(map(list, zip(*self._events, strict=True))),
+        }
+
+    def restore(self, kept: dict[str, list[list[int]]]) -> None:
+        """Take over a snapshot.
+
+        Raises:
+            ValueError, KeyError, TypeError, IndexError, OverflowError: it is not one.
+        """
+        self.clear()
+        self.payments.restore(kept["payments"])  # type: ignore[arg-type]
+        for reversals, name in ((self._refunds, "refunds"), (self._chargebacks, "chargebacks")):
+            for row in kept[name]:
+                reversals.add(*row)  # type: ignore[arg-type]
+        for row in kept["events"]:
+            for column, value in zip(self._events, row, strict=True):
+                column.append(value)
+        for number in range(self.events):
+            self.event(number)  # every event has what it tells of
+
+    # Inside
+
+    def _record(self, type_: EventType, payment: int, at: Instant, nth: int = 0) -> None:
+        for column, value in zip(self._events, (_CODE_OF[type_], payment, at, nth), strict=True):
+            column.append(value)
+
+    def _refund(self, nth: int) -> Refund:
+        kept = self._refunds
+        reason, description = orjson.loads(kept.notes[nth])
+        return Refund(
+            id=RefundId(kept.ids.nth(nth)),
+            payment_id=self.payments.id_of(kept.payment[nth]),
+            amount=kept.amount[nth],
+            created=Instant(kept.created[nth]),
+            reason=reason,
+            description=description,
+        )
+
+    def _chargeback(self, nth: int) -> Chargeback:
+        kept = self._chargebacks
+        reason, _ = orjson.loads(kept.notes[nth])
+        return Chargeback(
+            id=ChargebackId(kept.ids.nth(nth)),
+            payment_id=self.payments.id_of(kept.payment[nth]),
+            amount=kept.amount[nth],
+            created=Instant(kept.created[nth]),
+            reason=reason,
+        )
+
+
+def _whole_second(at: Instant) -> Instant:
+    """The documentation's dates have whole seconds; filters compare what clients can see."""
+    return Instant(at - at % SECOND)

@@ -1,0 +1,79 @@
+"""Owns a world at rest: all of it as one JSON value, and exactly the same world back."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sandbox.domain.errors import InvalidRequest
+from sandbox.domain.instants import Instant
+from sandbox.engine.clock import WallClock
+from sandbox.engine.world import Birth, World
+from sandbox.scenario.script import Rules
+
+FORMAT: Final = "payments-sandbox/world"
+VERSION: Final = 1
+
+
+def snapshot(world: World) -> dict[str, object]:
+    """The whole world but its API key; no card number, security code or credential is in it."""
+    birth = world.birth
+    world.catch_up()
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "seed": birth.seed,
+        "webhook_secret": birth.webhook_secret,
+        "frozen_at": birth.frozen_at,
+        "clock": world.clock.snapshot(),
+        "timeline": world.timeline.snapshot(),
+        "rate_limit": world.limiter.snapshot(),
+        "rules": world.script.snapshot(),
+        "ledger": world.ledger.snapshot(),
+        "journal": world.journal.snapshot(),
+    }
+
+
+def restored(
+    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, wall: WallClock, rules: Rules
+) -> World:
+    """A world made anew from a snapshot; the given one is not touched when it is refused.
+
+    Raises:
+        InvalidRequest: it is no snapshot of this version, or its parts contradict each other.
+    """
+    if kept.get("format") != FORMAT or kept.get("version") != VERSION:
+        raise InvalidRequest(
+            f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
+        )
+    try:
+        return _rebuilt(kept, api_key=api_key, made_at=made_at, wall=wall, rules=rules)
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError) as error:
+        problem = (
+            f"a part is missing: {error}" if isinstance(error, KeyError) else "its parts disagree"
+        )
+        raise InvalidRequest(
+            f"/: expected a snapshot as GET world/snapshot gave it; {problem}."
+        ) from error
+
+
+def _rebuilt(
+    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, wall: WallClock, rules: Rules
+) -> World:
+    limits = kept["rate_limit"]
+    birth = Birth(
+        api_key=api_key,
+        seed=int(kept["seed"]),
+        webhook_secret=str(kept["webhook_secret"]),
+        frozen_at=None if kept["frozen_at"] is None else Instant(kept["frozen_at"]),
+        rate_limit=int(limits["default"]),
+        made_at=made_at,
+    )
+    world = World(birth, wall, rules)
+    world.clock.restore(kept["clock"])
+    world.ledger.restore(kept["ledger"])
+    world.timeline.restore(**kept["timeline"])
+    world.limiter.restore(limits)
+    world.script.restore(kept["rules"])
+    world.journal.restore(**kept["journal"])
+    if any(job.payment >= len(world.ledger.payments) for _, job in world.timeline.upcoming(10**9)):
+        raise ValueError("a job is about a payment that is not there")
+    return world

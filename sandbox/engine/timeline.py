@@ -1,0 +1,90 @@
+"""Owns what is due when: jobs as values, in due order, equal instants in the order they came."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sandbox.domain.instants import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class SettlePayment:
+    """A pending payment completes, or fails with a code."""
+
+    payment: int
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeBackPayment:
+    """What is left of a payment is taken back."""
+
+    payment: int
+    reason: str
+
+
+Job = SettlePayment | ChargeBackPayment
+
+
+class Timeline:
+    """A heap of jobs; tickets keep equal instants in order, across snapshots too."""
+
+    __slots__ = ("_due", "_ticket")
+
+    def __init__(self) -> None:
+        self._due: list[tuple[Instant, int, Job]] = []
+        self._ticket = 0
+
+    def at(self, due: Instant, job: Job) -> None:
+        """Remember a job."""
+        heapq.heappush(self._due, (due, self._ticket, job))
+        self._ticket += 1
+
+    @property
+    def next_due(self) -> Instant | None:
+        """When the next job is due, or None."""
+        return self._due[0][0] if self._due else None
+
+    def pop(self) -> tuple[Instant, Job]:
+        """Take the next job off."""
+        due, _, job = heapq.heappop(self._due)
+        return due, job
+
+    def upcoming(self, most: int) -> Iterator[tuple[Instant, Job]]:
+        """The next jobs in due order, left where they are."""
+        for due, _, job in heapq.nsmallest(most, self._due):
+            yield due, job
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def clear(self) -> None:
+        """Forget every job."""
+        self._due.clear()
+
+    def snapshot(self) -> dict[str, object]:
+        """Every job as plain values, and the next ticket."""
+        return {"ticket": self._ticket, "due": [_plain(*item) for item in sorted(self._due)]}
+
+    def restore(self, ticket: int, due: list[list[object]]) -> None:
+        """Take over a snapshot."""
+        self._ticket = ticket
+        self._due = [_job(item) for item in due]
+        heapq.heapify(self._due)
+
+
+def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
+    match job:
+        case SettlePayment(payment, failure):
+            return [due, ticket, "settle", payment, failure]
+        case ChargeBackPayment(payment, reason):
+            return [due, ticket, "charge_back", payment, reason]
+
+
+def _job(item: list[object]) -> tuple[Instant, int, Job]:
+    match item:
+        case [int(due), int(ticket), "settle", int(payment), None | str() as failure]:
+            return Instant(due), ticket, SettlePayment(payment, failure)
+        case [int(due), int(ticket), "charge_back", int(payment), str(reason)]:
+            return Instant(due), ticket, ChargeBackPayment(payment, reason)
+    raise ValueError("a job of the timeline is not known")
