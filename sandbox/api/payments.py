@@ -1,0 +1,120 @@
+"""Owns the payment operations: read the call, ask the world, show the result."""
+
+from typing import Final, NotRequired, TypedDict, cast
+from urllib.parse import parse_qsl
+
+from sandbox.api.calls import Call, Outcome, Reply
+from sandbox.api.replies import success
+from sandbox.api.verdicts import NORMALLY, Manner, carry_out
+from sandbox.contract import representations
+from sandbox.contract.operations import BY_NAME
+from sandbox.contract.schemas import Contract
+from sandbox.domain import cards
+from sandbox.domain.errors import InvalidRequest
+from sandbox.domain.instants import Instant, read_instant
+from sandbox.domain.payments import Status
+from sandbox.engine.ledger import Order, PaymentFilter
+from sandbox.engine.world import World
+from sandbox.scenario.script import Subject
+
+_CREATE: Final = BY_NAME["create_payment"]
+_RETRIEVE: Final = BY_NAME["retrieve_payment"]
+_LIST: Final = BY_NAME["list_payments"]
+
+
+class CardMethod(TypedDict):
+    """`payment_method` of a create request."""
+
+    card_number: str
+    exp_month: int
+    exp_year: int
+    cvc: str
+
+
+class CreatePayment(TypedDict):
+    """The body of a create request, once the schema has accepted it."""
+
+    amount: int
+    currency: str
+    payment_method: CardMethod
+    description: NotRequired[str]
+    customer_id: NotRequired[str]
+
+
+class ListPayments(TypedDict):
+    """The query of a list request, once the schema has accepted it."""
+
+    limit: int
+    starting_after: NotRequired[str]
+    customer_id: NotRequired[str]
+    status: NotRequired[str]
+    created_after: NotRequired[str]
+
+
+def create_payment(world: World, contract: Contract, call: Call, body: object) -> Outcome:
+    """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
+    wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
+    order = _order(world, wanted)
+    subject = Subject(order.card.fingerprint, order.customer_id, None)
+    verdict = world.script.verdict("create_payment", subject)
+
+    def perform(manner: Manner = NORMALLY) -> Reply:
+        payment = world.create_payment(order, failure=manner.failure, turns=manner.turns)
+        return success(contract, _CREATE, representations.created_payment(payment))
+
+    outcome = carry_out(verdict, world, perform)
+    outcome.card = order.card
+    return outcome
+
+
+def retrieve_payment(world: World, contract: Contract, call: Call, body: object) -> Outcome:
+    """RETRIEVE PAYMENT."""
+    payments = world.ledger.payments
+    payment = payments.get(world.ledger.number_of(call.payment_id))
+    return Outcome(success(contract, _RETRIEVE, representations.payment(payment)), payment.card)
+
+
+def list_payments(world: World, contract: Contract, call: Call, body: object) -> Outcome:
+    """LIST PAYMENTS."""
+    items, has_more = world.ledger.page(_filter(contract, call.query))
+    summaries = [representations.payment_summary(payment) for payment in items]
+    return Outcome(success(contract, _LIST, representations.page(summaries, has_more=has_more)))
+
+
+def _order(world: World, body: CreatePayment) -> Order:
+    method = body["payment_method"]
+    card = cards.check(
+        method["card_number"],
+        exp_year=method["exp_year"],
+        exp_month=method["exp_month"],
+        cvc=method["cvc"],
+        now=world.clock.now(),
+    )
+    description, customer_id = body.get("description"), body.get("customer_id")
+    return Order(
+        amount=body["amount"],
+        currency=body["currency"],
+        card=card,
+        description=None if description is None else cards.mask_in(description),
+        customer_id=None if customer_id is None else cards.mask_in(customer_id),
+    )
+
+
+def _filter(contract: Contract, query: str) -> PaymentFilter:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    wanted = cast("ListPayments", contract.read_query("queries/list_payments", pairs))
+    status, customer_id = wanted.get("status"), wanted.get("customer_id")
+    return PaymentFilter(
+        limit=wanted["limit"],
+        starting_after=wanted.get("starting_after"),
+        customer_id=None if customer_id is None else cards.mask_in(customer_id),
+        status=None if status is None else Status(status),
+        created_after=_instant(wanted.get("created_after")),
+    )
+
+
+def _instant(text: str | None) -> Instant | None:
+    try:
+        return None if text is None else read_instant(text)
+    except ValueError as error:
+        raise InvalidRequest(f"/created_after: {error}.") from None

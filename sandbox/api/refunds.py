@@ -1,0 +1,51 @@
+"""Owns the refund operation: read the call, ask the world, show the result."""
+
+from typing import Final, TypedDict, cast
+
+from sandbox.api.calls import Call, Outcome, Reply
+from sandbox.api.replies import success
+from sandbox.api.verdicts import NORMALLY, Manner, carry_out
+from sandbox.contract import representations
+from sandbox.contract.operations import BY_NAME
+from sandbox.contract.schemas import Contract
+from sandbox.domain import cards, payments
+from sandbox.engine.world import World
+from sandbox.scenario.script import Subject
+
+_CREATE: Final = BY_NAME["create_refund"]
+
+
+class CreateRefund(TypedDict, total=False):
+    """The body of a refund request, once the schema has accepted it."""
+
+    amount: int
+    reason: str
+    description: str
+
+
+def create_refund(world: World, contract: Contract, call: Call, body: object) -> Outcome:
+    """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
+    number = world.ledger.number_of(call.payment_id)
+    wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
+    payment = world.ledger.payments.get(number)
+    amount = wanted.get("amount")
+    payments.refund(payment, amount)
+    subject = Subject(payment.card.fingerprint, payment.customer_id, payment.id)
+    verdict = world.script.verdict("create_refund", subject)
+
+    def perform(manner: Manner = NORMALLY) -> Reply:
+        refund = world.create_refund(
+            number,
+            amount,
+            reason=_masked(wanted.get("reason")),
+            description=_masked(wanted.get("description")),
+        )
+        return success(contract, _CREATE, representations.refund(refund))
+
+    outcome = carry_out(verdict, world, perform)
+    outcome.card = payment.card
+    return outcome
+
+
+def _masked(text: str | None) -> str | None:
+    return None if text is None else cards.mask_in(text)

@@ -1,0 +1,47 @@
+"""Owns how a value becomes a reply: checked against the contract, then written as JSON."""
+
+from collections.abc import Mapping
+
+import orjson
+
+from sandbox.api.calls import Reply
+from sandbox.contract import representations
+from sandbox.contract.codes import CODES
+from sandbox.contract.operations import Operation
+from sandbox.contract.schemas import Contract
+from sandbox.domain.errors import SandboxError
+
+
+class ContractBrokenError(Exception):
+    """A reply of ours breaks the documented contract: a bug of the sandbox, never the client's."""
+
+
+def success(contract: Contract, operation: Operation, body: Mapping[str, object]) -> Reply:
+    """The documented success of an operation.
+
+    Raises:
+        ContractBrokenError: the body is not what the documentation promises.
+    """
+    _hold(contract, operation.response, body)
+    return Reply(operation.success, written(body))
+
+
+def refusal(contract: Contract, error: SandboxError) -> Reply:
+    """The documented envelope of an error.
+
+    Raises:
+        ContractBrokenError: the envelope is not what the documentation promises.
+    """
+    body = representations.error(error)
+    _hold(contract, "responses/error", body)
+    return Reply(CODES[error.code].status, written(body))
+
+
+def written(body: object) -> bytes:
+    """JSON bytes that may be kept: an orjson result of its own would pin an 8 KB block."""
+    return bytes(memoryview(orjson.dumps(body)))
+
+
+def _hold(contract: Contract, schema: str, body: Mapping[str, object]) -> None:
+    if not contract.accepts(schema, body):
+        raise ContractBrokenError(f"{schema}: {contract.explain(schema, body)}")

@@ -1,0 +1,77 @@
+"""Owns the composition of a server from its settings; it alone reads the wall clock and entropy."""
+
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from sandbox.api.gateway import Gateway
+from sandbox.contract.schemas import load_contract
+from sandbox.domain.instants import Instant, read_instant
+from sandbox.engine.world import World
+from sandbox.engine.worlds import SEEDS, WorldDefaults, Worlds
+from sandbox.settings import Settings
+from sandbox.web.app import create_app
+from sandbox.web.emulated import OnAnswer
+from sandbox.web.pacer import Pacer
+from sandbox.web.parts import Parts
+from sandbox.web.sleepers import Sleepers
+from sandbox.web.streams import Streams
+
+_log = logging.getLogger("sandbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A server that is put together and does not listen yet."""
+
+    app: web.Application
+    parts: Parts
+    gateway: Gateway
+
+
+def assemble(settings: Settings, on_answer: OnAnswer | None = None) -> Sandbox:
+    """Put a server together.
+
+    Args:
+        settings: what the user asked for.
+        on_answer: called with the journal's entry once a `/v3` call has been answered.
+
+    Raises:
+        ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
+    """
+    sleepers, streams = Sleepers(), Streams()
+    pacer = Pacer(streams.publish)
+
+    def let_go(world: World, reason: str) -> None:
+        sleepers.wake(world)
+        streams.close(world)
+        pacer.forget(world)
+        _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
+
+    worlds = Worlds(_defaults(settings), wall=_wall, entropy=_entropy, on_drop=let_go)
+    contract = load_contract(lenient=settings.lenient)
+    gateway = Gateway(worlds, contract)
+    parts = Parts(settings, worlds, contract, sleepers, streams, pacer)
+    return Sandbox(create_app(parts, gateway, on_answer), parts, gateway)
+
+
+def _defaults(settings: Settings) -> WorldDefaults:
+    return WorldDefaults(
+        seed=settings.seed,
+        frozen_at=None if settings.clock == "live" else read_instant(settings.clock),
+        rate_limit=settings.rate_limit,
+        strict_keys=settings.strict_keys,
+        ttl=settings.world_ttl,
+        most=settings.max_worlds,
+    )
+
+
+def _wall() -> Instant:
+    return Instant(time.time_ns() // 1_000_000)
+
+
+def _entropy() -> int:
+    return secrets.randbelow(SEEDS)

@@ -1,0 +1,33 @@
+"""Owns `payments-sandbox cards`: the magic cards as a table, or as JSON."""
+
+import argparse
+import json
+import sys
+
+from sandbox.cli.options import Commands
+from sandbox.scenario.cards import MAGIC_CARDS
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "cards",
+        help="list the magic cards",
+        description="List the magic cards: any future expiry, any cvc of the right length.",
+        epilog="examples:\n  payments-sandbox cards\n  payments-sandbox cards --json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON, like GET /_sandbox/cards")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print every card."""
+    if chosen.json:
+        json.dump([card.shown() for card in MAGIC_CARDS], sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return 0
+    width = max(len(card.name) for card in MAGIC_CARDS)
+    for card in MAGIC_CARDS:
+        sys.stdout.write(f"{card.name:<{width}}  {card.number:<16}  {card.description}\n")
+    return 0

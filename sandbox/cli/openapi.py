@@ -1,0 +1,38 @@
+"""Owns `payments-sandbox openapi`: the OpenAPI 3.1 document of the emulated API."""
+
+import argparse
+import json
+import sys
+
+from sandbox.cli.options import Commands
+
+DOCUMENTED_URL = "https://api.payments.example.com/v3"
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "openapi",
+        help="print the API's OpenAPI document",
+        description="Print the OpenAPI 3.1 document of the emulated API.",
+        epilog="examples:\n  payments-sandbox openapi > openapi.json\n"
+        "  payments-sandbox openapi --server http://127.0.0.1:8080/v3",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--server",
+        default=DOCUMENTED_URL,
+        metavar="URL",
+        help="what servers[0].url says (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print the document."""
+    from sandbox.contract.openapi import document
+    from sandbox.contract.schema_files import schema_files
+
+    json.dump(document(schema_files(), server_url=chosen.server), sys.stdout, indent=2)
+    sys.stdout.write("\n")
+    return 0

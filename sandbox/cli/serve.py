@@ -1,0 +1,263 @@
+"""Owns `payments-sandbox serve`: it runs the server until it is told to stop."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox import __version__
+from sandbox.cli.options import Commands, Options, clock, duration, whole_number
+from sandbox.settings import Settings
+
+EXAMPLES: Final = """\
+examples:
+  payments-sandbox serve                       http://127.0.0.1:8080/v3, key sk_test_sandbox
+  payments-sandbox serve --port 0 --ready-file ready.json    a free port, for scripts
+  payments-sandbox serve --clock 2030-01-15T09:00:00Z --seed 7     the same run every time
+  payments-sandbox serve --rate-limit 20       see how your client takes a 429
+
+Every option can come from the environment: --rate-limit is PAYMENTS_SANDBOX_RATE_LIMIT.
+"""
+_DEFAULTS: Final = Settings()
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "serve",
+        help="run the server",
+        description="Run the server until SIGTERM or SIGINT.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    options = Options(parser)
+    _add_listening(options)
+    _add_worlds(options)
+    _add_access(options)
+    parser.set_defaults(run=run)
+
+
+def _add_listening(options: Options) -> None:
+    options.value("--host", "address to listen on", default=_DEFAULTS.host, metavar="ADDRESS")
+    options.value(
+        "--port",
+        "port to listen on; 0 picks a free one (default: 8080)",
+        default=_DEFAULTS.port,
+        read=whole_number(0, 65_535),
+        metavar="N",
+    )
+    options.value(
+        "--ready-file",
+        "write the address and key here, as JSON, once connections are accepted",
+        read=Path,
+        metavar="FILE",
+    )
+    options.flag("--log", "print a line per request (on a terminal this is the default)")
+
+
+def _add_worlds(options: Options) -> None:
+    options.value(
+        "--seed",
+        "derive every world's seed from this and its key",
+        read=whole_number(0, 2**53 - 1),
+        metavar="N",
+    )
+    options.value(
+        "--clock",
+        "live, or the ISO 8601 instant where the worlds' clocks stand still",
+        default=_DEFAULTS.clock,
+        read=clock,
+        metavar="live|ISO",
+    )
+    options.value(
+        "--rate-limit",
+        "requests per clock hour and key (default: 1000)",
+        default=_DEFAULTS.rate_limit,
+        read=whole_number(1, 1_000_000_000),
+        metavar="N",
+    )
+    options.value(
+        "--max-wall-delay",
+        "how long a client can be kept waiting (default: 5s)",
+        default=_DEFAULTS.max_wall_delay,
+        read=duration,
+        metavar="DURATION",
+    )
+    options.value(
+        "--world-ttl",
+        "drop worlds that are unused for so long (default: 1d)",
+        default=_DEFAULTS.world_ttl,
+        read=duration,
+        metavar="DURATION",
+    )
+    options.value(
+        "--max-worlds",
+        "keep at most so many worlds (default: 10000)",
+        default=_DEFAULTS.max_worlds,
+        read=whole_number(1, 1_000_000),
+        metavar="N",
+    )
+
+
+def _add_access(options: Options) -> None:
+    options.flag("--strict-keys", "refuse keys that were not made by POST /_sandbox/worlds")
+    options.flag("--lenient", "ignore undocumented body fields and query parameters")
+    options.value(
+        "--control-token",
+        "what the header Sandbox-Token must say on /_sandbox",
+        metavar="TOKEN",
+    )
+    options.many("--allow-host", "a further name that the Host header may carry", metavar="NAME")
+    options.many(
+        "--cors",
+        "an origin whose pages may call /v3, such as http://localhost:5173",
+        metavar="ORIGIN",
+    )
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Serve; returns 0 after a signal, 1 when the address is not to be had."""
+    settings = _settings(chosen)
+    is_terminal = sys.stdout.isatty()
+    gc.disable()  # nothing that is imported from here on is garbage
+    serving = _serve(settings, chosen.ready_file, log=chosen.log or is_terminal)
+    gc.freeze()
+    gc.enable()
+    try:
+        _run(serving)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        sys.stderr.write(
+            f"payments-sandbox: cannot listen on {settings.host}:{settings.port}: {reason}.\n"
+        )
+        return 1
+    return 0
+
+
+def _settings(chosen: argparse.Namespace) -> Settings:
+    token = chosen.control_token
+    if token is None and not _is_loopback(chosen.host):
+        token = secrets.token_urlsafe(24)
+    return Settings(
+        host=chosen.host,
+        port=chosen.port,
+        seed=chosen.seed,
+        clock=chosen.clock,
+        strict_keys=chosen.strict_keys,
+        lenient=chosen.lenient,
+        rate_limit=chosen.rate_limit,
+        max_wall_delay=chosen.max_wall_delay,
+        world_ttl=chosen.world_ttl,
+        max_worlds=chosen.max_worlds,
+        control_token=token,
+        allow_hosts=frozenset(chosen.allow_host),
+        cors=frozenset(chosen.cors),
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Coroutine[Any, Any, None]:
+    """The coroutine that serves; what is heavy is imported here, and only by this command."""
+    from sandbox.bootstrap import assemble
+    from sandbox.web.journal_view import log_line
+    from sandbox.web.server import OneLinePerStranger, listening
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(OneLinePerStranger())
+    sandbox = assemble(settings, (lambda entry: _say(log_line(entry))) if log else None)
+
+    async def serve() -> None:
+        told_to_stop = asyncio.Event()
+        _on_signals(told_to_stop.set)
+        async with listening(sandbox.app, sandbox.parts) as address:
+            _announce(settings, _reachable(address), ready_file)
+            await told_to_stop.wait()
+
+    return serve()
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where the extra `[fast]` has installed it."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        asyncio.run(serving)
+        return
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serving)
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+
+
+def _reachable(address: str) -> str:
+    """An address that a client on this machine can use: a wildcard is none."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def _announce(settings: Settings, address: str, ready_file: Path | None) -> None:
+    from sandbox.engine.worlds import HOME_KEY, HOME_SECRET
+
+    facts: dict[str, object] = {
+        "base_url": f"{address}/v3",
+        "sandbox_url": f"{address}/_sandbox",
+        "api_key": HOME_KEY,
+        "webhook_secret": HOME_SECRET,
+        "pid": os.getpid(),
+        "version": __version__,
+    }
+    if settings.control_token is not None:
+        facts["control_token"] = settings.control_token
+    if ready_file is not None:
+        _write_whole(ready_file, json.dumps(facts) + "\n")
+    _say(_in_prose(facts) if sys.stdout.isatty() else json.dumps({"ready": True} | facts))
+
+
+def _in_prose(facts: dict[str, object]) -> str:
+    token = facts.get("control_token")
+    return "\n".join(
+        (
+            f"payments-sandbox {facts['version']} is ready.",
+            f"  base URL        {facts['base_url']}",
+            f"  API key         {facts['api_key']}  (any sk_test_… key gets a world of its own)",
+            f"  webhook secret  {facts['webhook_secret']}",
+            f"  control API     {facts['sandbox_url']}",
+            *([f"  control token   {token}  (send it as Sandbox-Token)"] if token else []),
+            "  Ctrl-C stops it. `payments-sandbox cards` lists the magic cards.",
+        )
+    )
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write beside, then replace: a reader sees all of it or none."""
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

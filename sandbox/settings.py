@@ -1,0 +1,39 @@
+"""Owns the settings of one server: frozen values, read once, passed down."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `payments-sandbox serve` can be told.
+
+    Attributes:
+        host, port: where to listen; port 0 picks a free one.
+        seed: what every world's seed is derived from; None draws them.
+        clock: "live", or the ISO 8601 instant where the worlds' clocks stand still.
+        strict_keys: only worlds made by `POST /_sandbox/worlds` exist (and the home world).
+        lenient: ignore undocumented body fields and query parameters.
+        rate_limit: requests per clock hour and key.
+        max_wall_delay: milliseconds that a client can be kept waiting by a rule.
+        world_ttl: wall milliseconds after which an unused world is dropped.
+        max_worlds: how many worlds are kept.
+        control_token: what `Sandbox-Token` must say; None asks for none.
+        allow_hosts: further names that the Host header may carry.
+        cors: origins whose pages may call `/v3`.
+        body_patience: seconds that a request's body may take to arrive.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    seed: int | None = None
+    clock: str = "live"
+    strict_keys: bool = False
+    lenient: bool = False
+    rate_limit: int = 1_000
+    max_wall_delay: int = 5_000
+    world_ttl: int = 86_400_000
+    max_worlds: int = 10_000
+    control_token: str | None = None
+    allow_hosts: frozenset[str] = frozenset()
+    cors: frozenset[str] = frozenset()
+    body_patience: float = 30.0

@@ -1,0 +1,1 @@
+"""The HTTP rim: it knows aiohttp so that nothing below does."""

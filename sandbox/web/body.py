@@ -1,0 +1,59 @@
+"""Owns the reading of request bodies: bounded in size and time, refused in words."""
+
+import asyncio
+
+from aiohttp import web
+
+from sandbox.domain.errors import InvalidRequest, RequestTooLarge, SandboxError
+
+LIMIT = 64 * 1024
+"""Bytes of a request body that are read."""
+
+JSON = "application/json"
+
+
+async def wait_with_continue(_: web.Request) -> None:
+    """The `expect_handler` of every route: `100 Continue` is for `read_body` to send."""
+
+
+async def read_body(
+    request: web.Request, *, patience: float, limit: int = LIMIT
+) -> bytes | SandboxError:
+    """The raw body, or the error that reading it ended in; the connection is then to be closed.
+
+    Args:
+        request: whose body to read.
+        patience: seconds that the body may take to arrive.
+        limit: bytes that it may have.
+
+    Raises:
+        ConnectionResetError: the client left.
+    """
+    if (refused := _refused_by_headers(request, limit)) is not None:
+        return refused
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    if limit != LIMIT:
+        request = request.clone(client_max_size=limit)
+    try:
+        async with asyncio.timeout(patience):
+            return await request.read()
+    except TimeoutError:
+        return InvalidRequest(f"/: expected the body to arrive within {patience:g} s.")
+    except web.HTTPRequestEntityTooLarge:  # chunked: there was no length to check up front
+        return RequestTooLarge(limit)
+    except web.RequestPayloadError:
+        return InvalidRequest("/: expected a body that is framed correctly.")
+
+
+def _refused_by_headers(request: web.Request, limit: int) -> SandboxError | None:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return InvalidRequest("/: expected a body without Content-Encoding.")
+    if request.content_type != JSON:
+        return InvalidRequest(f"/: expected a body with Content-Type: {JSON}.")
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        return InvalidRequest("/: expected a body in UTF-8.")
+    if (request.content_length or 0) > limit:
+        return RequestTooLarge(limit)
+    return None

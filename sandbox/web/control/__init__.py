@@ -1,0 +1,1 @@
+"""The control API under `/_sandbox`: one module a noun, each function one route."""

@@ -1,0 +1,155 @@
+"""Owns the way of a request through the control API: token, key, body, route, envelope."""
+
+import hmac
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import orjson
+from aiohttp import web
+
+from sandbox.contract import representations, strict_json
+from sandbox.contract.codes import code_of
+from sandbox.contract.control_routes import ControlRoute
+from sandbox.domain.errors import (
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    SandboxError,
+)
+from sandbox.engine.world import World
+from sandbox.web.body import LIMIT, read_body
+from sandbox.web.control import clock, journal, payments, rate_limit, server, worlds
+from sandbox.web.control.ask import Ask
+from sandbox.web.parts import Parts
+
+_log = logging.getLogger("sandbox.control")
+
+SNAPSHOT_LIMIT: Final = 512 * 1024 * 1024
+"""Bytes that a snapshot may have."""
+
+Result = dict[str, object] | web.StreamResponse | None
+Route = Callable[[Ask], Result | Awaitable[Result]]
+
+HANDLERS: Final[dict[str, Route]] = {
+    handler.__name__: handler
+    for handler in (
+        server.live,
+        server.ready,
+        server.retrieve_openapi,
+        server.retrieve_control_openapi,
+        server.list_cards,
+        worlds.create_world,
+        worlds.retrieve_world,
+        worlds.delete_world,
+        worlds.reset_world,
+        worlds.retrieve_snapshot,
+        worlds.restore_snapshot,
+        clock.retrieve_clock,
+        clock.freeze_clock,
+        clock.advance_clock,
+        clock.resume_clock,
+        rate_limit.retrieve_rate_limit,
+        rate_limit.set_rate_limit,
+        payments.complete_payment,
+        payments.fail_payment,
+        payments.charge_back_payment,
+        journal.list_events,
+        journal.list_requests,
+        journal.retrieve_request,
+        journal.stream,
+    )
+}
+
+_WITHOUT_TOKEN: Final = frozenset({"live", "ready"})
+
+
+class ControlApi:
+    """Serves the routes of `CONTROL_ROUTES`."""
+
+    def __init__(self, parts: Parts, admit: Callable[[str | None], World]) -> None:
+        self._parts = parts
+        self._admit = admit
+
+    async def handle(self, request: web.Request, route: ControlRoute) -> web.StreamResponse:
+        """Answer one request in the envelope, whatever goes wrong."""
+        try:
+            return await self._answer(request, route)
+        except SandboxError as error:
+            return refusal(error)
+        except ConnectionResetError:
+            raise  # the client left while we read: nobody to answer
+        except Exception:  # noqa: BLE001 - a bug of ours is a 500 in the envelope, with its traceback
+            _log.exception("unhandled error in %s %s", request.method, request.path)
+            return refusal(InternalError("The sandbox itself failed; its log has the traceback."))
+
+    async def _answer(self, request: web.Request, route: ControlRoute) -> web.StreamResponse:
+        if route.name not in _WITHOUT_TOKEN:
+            self._check_token(request)
+        world = self._world(request) if route.needs_key else None
+        ask = Ask(
+            self._parts,
+            request,
+            body=await self._body(request, route),
+            query=self._query(request, route),
+            named=world,
+        )
+        result = HANDLERS[route.name](ask)
+        if inspect.isawaitable(result):
+            result = await result
+        if world is not None:
+            self._parts.streams.publish(world)
+            self._parts.pacer.watch(world)
+        return result if isinstance(result, web.StreamResponse) else _reply(route, result)
+
+    def _check_token(self, request: web.Request) -> None:
+        token = self._parts.settings.control_token
+        given = request.headers.get("Sandbox-Token", "")
+        if token is not None and not hmac.compare_digest(given.encode(), token.encode()):
+            raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
+
+    def _world(self, request: web.Request) -> World:
+        world = self._admit(request.headers.get("Authorization"))
+        world.catch_up()
+        return world
+
+    async def _body(self, request: web.Request, route: ControlRoute) -> dict[str, Any]:
+        if route.request is None or not request.can_read_body:
+            return self._checked(route, {})
+        limit = SNAPSHOT_LIMIT if route.name == "restore_snapshot" else LIMIT
+        patience = self._parts.settings.body_patience
+        raw = await read_body(request, patience=patience, limit=limit)
+        if isinstance(raw, SandboxError):
+            raise raw
+        try:
+            return self._checked(route, strict_json.read(raw) if raw else {})
+        except strict_json.BadJson as error:
+            raise InvalidRequest(f"/: expected JSON; {error}.") from None
+
+    def _checked(self, route: ControlRoute, body: object) -> dict[str, Any]:
+        if route.request is None:
+            return {}
+        return self._parts.contract.check(route.request, body)
+
+    def _query(self, request: web.Request, route: ControlRoute) -> dict[str, Any]:
+        pairs = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)
+        return self._parts.contract.read_query(route.query or "queries/none", pairs)
+
+
+def refusal(error: SandboxError) -> web.Response:
+    """The envelope of an error of the control API, or of the door."""
+    return json_response(code_of(error.code).status, representations.error(error))
+
+
+def json_response(status: int, body: object) -> web.Response:
+    """A JSON response with our own Server header."""
+    headers = {"Content-Type": "application/json", "Server": "payments-sandbox"}
+    return web.Response(status=status, body=orjson.dumps(body), headers=headers)
+
+
+def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.Response:
+    if body is None:
+        return web.Response(status=route.success, headers={"Server": "payments-sandbox"})
+    return json_response(route.success, body)

@@ -1,0 +1,36 @@
+"""Owns what a control route is given: the server's parts, and the request, read and checked."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.engine.world import World
+from sandbox.web.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One control request.
+
+    Attributes:
+        body: the JSON body, which follows the route's schema; {} when there is none.
+        query: the query's parameters, typed, with their defaults.
+    """
+
+    parts: Parts
+    request: web.Request
+    body: dict[str, Any] = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
+    named: World | None = None
+
+    @property
+    def world(self) -> World:
+        """The world that the request's key names."""
+        if self.named is None:
+            raise LookupError("this route needs no key, so it has no world")
+        return self.named
+
+    def variable(self, name: str) -> str:
+        """A variable part of the path."""
+        return self.request.match_info[name]

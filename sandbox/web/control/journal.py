@@ -1,0 +1,49 @@
+"""Owns the routes that look back: requests and events, and the stream of both."""
+
+from itertools import islice
+
+from aiohttp import web
+
+from sandbox.contract import representations
+from sandbox.domain.errors import InvalidRequest, NotFound
+from sandbox.web.control.ask import Ask
+from sandbox.web.journal_view import shown_entry
+
+
+def list_requests(ask: Ask) -> dict[str, object]:
+    """The journal, newest first."""
+    journal = ask.world.journal
+    start, limit = ask.query.get("starting_after"), ask.query["limit"]
+    below = None
+    if start is not None:
+        if (after := journal.find(start)) is None:
+            raise InvalidRequest("/starting_after: expected the id of a request in the journal.")
+        below = after.number
+    found = list(islice(journal.before(below), limit + 1))
+    items = [shown_entry(journal, entry) for entry in found[:limit]]
+    return representations.page(items, has_more=len(found) > limit)
+
+
+def retrieve_request(ask: Ask) -> dict[str, object]:
+    """One request of the journal."""
+    journal = ask.world.journal
+    if (entry := journal.find(ask.variable("request_id"))) is None:
+        raise NotFound("not_found", "No such request, or the journal has dropped it.")
+    return shown_entry(journal, entry)
+
+
+def list_events(ask: Ask) -> dict[str, object]:
+    """Events as webhook bodies, newest first."""
+    ledger = ask.world.ledger
+    start, limit = ask.query.get("starting_after"), ask.query["limit"]
+    below = ledger.events if start is None else ledger.event_number(start)
+    if below is None:
+        raise InvalidRequest("/starting_after: expected the id of an event.")
+    numbers = range(below - 1, max(below - limit, 0) - 1, -1)
+    items = [representations.event(ledger.event(number)) for number in numbers]
+    return representations.page(items, has_more=below > limit)
+
+
+async def stream(ask: Ask) -> web.StreamResponse:
+    """New requests and events as they come, as server-sent events."""
+    return await ask.parts.streams.serve(ask.request, ask.world)

@@ -1,0 +1,40 @@
+"""Owns the routes that move a payment by hand."""
+
+from sandbox.contract import representations
+from sandbox.domain.cards import mask_in
+from sandbox.domain.payments import Payment
+from sandbox.engine.world import SETTLED_AS_FAILED
+from sandbox.web.control.ask import Ask
+
+CHARGEBACK_REASON = "fraudulent"
+"""Why a payment is charged back when nothing says otherwise."""
+
+
+def complete_payment(ask: Ask) -> dict[str, object]:
+    """Settle a pending payment."""
+    return _shown(ask.world.complete(_number(ask)))
+
+
+def fail_payment(ask: Ask) -> dict[str, object]:
+    """Fail a pending payment."""
+    return _shown(ask.world.fail(_number(ask), ask.body.get("code", SETTLED_AS_FAILED)))
+
+
+def charge_back_payment(ask: Ask) -> dict[str, object]:
+    """Take back what is left of a completed payment, or less."""
+    reason = mask_in(ask.body.get("reason", CHARGEBACK_REASON))
+    return representations.chargeback(
+        ask.world.charge_back(_number(ask), ask.body.get("amount"), reason)
+    )
+
+
+def _number(ask: Ask) -> int:
+    return ask.world.ledger.number_of(ask.variable("payment_id"))
+
+
+def _shown(payment: Payment) -> dict[str, object]:
+    return representations.payment(payment) | {
+        "refunded": payment.refunded,
+        "charged_back": payment.charged_back,
+        "failure_code": payment.failure,
+    }

@@ -1,0 +1,40 @@
+"""Owns the routes about the server itself: its health, its cards, its two documents."""
+
+from sandbox import __version__
+from sandbox.contract.control_openapi import control_document
+from sandbox.contract.openapi import document
+from sandbox.scenario.cards import MAGIC_CARDS
+from sandbox.web.control.ask import Ask
+
+
+def live(_: Ask) -> dict[str, object]:
+    """The process is up."""
+    return {"live": True, "version": __version__}
+
+
+def ready(_: Ask) -> dict[str, object]:
+    """The schemas are loaded: a server that could not load them does not listen."""
+    return {"ready": True, "version": __version__, "problems": []}
+
+
+def list_cards(_: Ask) -> dict[str, object]:
+    """Every magic card."""
+    return {
+        "data": [card.shown() for card in MAGIC_CARDS],
+        "has_more": False,
+        "next_cursor": None,
+    }
+
+
+def retrieve_openapi(ask: Ask) -> dict[str, object]:
+    """The OpenAPI document of the emulated API."""
+    return document(ask.parts.contract.schemas, server_url=f"{_origin(ask)}/v3")
+
+
+def retrieve_control_openapi(ask: Ask) -> dict[str, object]:
+    """The OpenAPI document of the control API."""
+    return control_document(ask.parts.contract.schemas, server_url=f"{_origin(ask)}/_sandbox")
+
+
+def _origin(ask: Ask) -> str:
+    return f"{ask.request.scheme}://{ask.request.host}"

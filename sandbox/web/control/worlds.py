@@ -1,0 +1,99 @@
+"""Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
+
+from typing import Any
+
+from sandbox.domain.errors import InvalidRequest
+from sandbox.domain.instants import Instant, read_instant, show_instant
+from sandbox.engine.snapshots import restored, snapshot
+from sandbox.engine.world import Part, World
+from sandbox.web.control import clock, rate_limit
+from sandbox.web.control.ask import Ask
+
+
+def create_world(ask: Ask) -> dict[str, object]:
+    """Make a world of its own, with a key of its own."""
+    wanted = ask.body
+    limits = wanted.get("rate_limit", {})
+    rate_limit.check(limits, ask.parts.settings.rate_limit, "/rate_limit")
+    world = ask.parts.worlds.make(
+        wanted.get("api_key"), seed=wanted.get("seed"), clock=_clock(wanted.get("clock"))
+    )
+    world.limiter.turn(world.clock.now())
+    world.limiter.set(limit=limits.get("limit"), remaining=limits.get("remaining"))
+    return _summary(ask, world)
+
+
+def retrieve_world(ask: Ask) -> dict[str, object]:
+    """The world in numbers."""
+    return _summary(ask, ask.world)
+
+
+def reset_world(ask: Ask) -> dict[str, object]:
+    """Put the world, or parts of it, back to how it was made."""
+    world = ask.world
+    parts = [Part(name) for name in ask.body.get("only", list(Part))]
+    if Part.CLOCK in parts and Part.PAYMENTS not in parts and world.would_go_back():
+        raise InvalidRequest(
+            "/only: expected 'payments' beside 'clock': payments exist that are later than the"
+            " clock would be, and time never goes back."
+        )
+    world.reset(parts)
+    ask.parts.sleepers.wake(world)
+    return _summary(ask, world)
+
+
+def delete_world(ask: Ask) -> None:
+    """Drop the world; its key starts afresh when it is used again."""
+    ask.parts.worlds.drop(ask.world)
+
+
+def retrieve_snapshot(ask: Ask) -> dict[str, object]:
+    """The whole world as JSON."""
+    return snapshot(ask.world)
+
+
+def restore_snapshot(ask: Ask) -> dict[str, object]:
+    """Put a snapshot in the world's place."""
+    worlds = ask.parts.worlds
+    world = restored(
+        ask.body,
+        api_key=ask.world.birth.api_key,
+        made_at=worlds.wall(),
+        wall=worlds.wall,
+        rules=worlds.rules,
+    )
+    worlds.put(world)
+    ask.parts.pacer.watch(world)
+    return _summary(ask, world)
+
+
+def _clock(text: str | None) -> Instant | str | None:
+    if text is None or text == "live":
+        return text
+    try:
+        return read_instant(text)
+    except ValueError as error:
+        raise InvalidRequest(f"/clock: {error}, or live.") from None
+
+
+def _summary(ask: Ask, world: World) -> dict[str, object]:
+    birth, ledger = world.birth, world.ledger
+    origin = f"{ask.request.scheme}://{ask.request.host}"
+    counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
+    gone = ask.parts.worlds.farewell(birth.api_key)
+    return {
+        "api_key": birth.api_key,
+        "base_url": f"{origin}/v3",
+        "sandbox_url": f"{origin}/_sandbox",
+        "webhook_secret": birth.webhook_secret,
+        "seed": birth.seed,
+        "created_at": show_instant(birth.made_at),
+        "clock": clock.shown(world),
+        "rate_limit": rate_limit.shown(world),
+        "payments": counts,
+        "refunds": ledger.refunds,
+        "chargebacks": ledger.chargebacks,
+        "events": ledger.events,
+        "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
+        "restarted": f"An earlier world of this key was {gone}." if gone else None,
+    }

@@ -1,0 +1,92 @@
+"""Owns the rim of the emulated API: requests become calls, answers become bytes or faults."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final, assert_never
+
+from aiohttp import web
+
+from sandbox.api.calls import Answer, Call
+from sandbox.api.gateway import Gateway
+from sandbox.contract.operations import BY_NAME
+from sandbox.domain.errors import InvalidApiKey
+from sandbox.engine.journal import Entry
+from sandbox.scenario.model import Drop, Hang
+from sandbox.web.body import read_body
+from sandbox.web.faults.drop import drop
+from sandbox.web.faults.hang import hang
+from sandbox.web.faults.kit import AlreadySent
+from sandbox.web.parts import Parts
+
+OnAnswer = Callable[[Entry], None]
+
+_HEADERS: Final = {"Content-Type": "application/json", "Server": "payments-sandbox"}
+
+
+class EmulatedApi:
+    """Serves every path below `/v3`, the unknown ones too."""
+
+    def __init__(self, parts: Parts, gateway: Gateway, on_answer: OnAnswer | None) -> None:
+        self._parts = parts
+        self._gateway = gateway
+        self._on_answer = on_answer
+        self.settings: Final = parts.settings
+
+    async def handle(
+        self, request: web.Request, operation: str | None = None, allow: str | None = None
+    ) -> web.StreamResponse:
+        """Answer one request."""
+        started = perf_counter()
+        try:
+            world = self._gateway.admit(request.headers.get("Authorization"))
+        except InvalidApiKey as error:
+            return _response(self._gateway.turn_away(error))
+        call = await self._call(request, operation, allow)
+        answer = self._gateway.answer(world, call)
+        if world.timeline.next_due is not None:
+            self._parts.pacer.watch(world)
+        response = await self._perform(request, answer)
+        if answer.entry is not None:
+            answer.entry.duration_ms = round((perf_counter() - started) * 1_000, 3)
+            if self._on_answer is not None:
+                self._on_answer(answer.entry)
+        self._parts.streams.publish(world)
+        return response
+
+    async def _call(self, request: web.Request, operation: str | None, allow: str | None) -> Call:
+        path, _, query = request.raw_path.partition("?")
+        call = Call(operation, request.method, path, request.raw_headers, query, allow=allow)
+        if operation is not None:
+            call.payment_id = request.match_info.get("payment_id", "")
+            if BY_NAME[operation].request is not None:
+                call.body = await read_body(request, patience=self.settings.body_patience)
+        return call
+
+    async def _perform(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        world = answer.world
+        if world is None or (answer.fault is None and not answer.delay):
+            return _response(answer)
+        if answer.delay:
+            seconds = min(answer.delay, self.settings.max_wall_delay) / 1_000
+            if not await self._parts.sleepers.sleep(request, world, seconds):
+                return AlreadySent()
+        match answer.fault:
+            case None:
+                return _response(answer)
+            case Drop():
+                return drop(request, answer.fault)
+            case Hang():
+                seconds = self.settings.max_wall_delay / 1_000
+                return await hang(request, world, self._parts.sleepers, seconds=seconds)
+            case _:
+                assert_never(answer.fault)
+
+
+def _response(answer: Answer) -> web.Response:
+    reply = answer.reply
+    response = web.Response(
+        body=reply.body, status=reply.status, headers={**_HEADERS, **answer.headers}
+    )
+    if answer.close:
+        response.force_close()
+    return response

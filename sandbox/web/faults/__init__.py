@@ -1,0 +1,1 @@
+"""Wire faults: one module each, and the kit they share."""

@@ -1,0 +1,20 @@
+"""Owns the fault `drop`: not one byte comes back; the connection ends with a FIN or an RST."""
+
+import socket
+import struct
+
+from aiohttp import web
+
+from sandbox.scenario.model import Drop
+from sandbox.web.faults.kit import AlreadySent
+
+
+def drop(request: web.Request, fault: Drop) -> web.StreamResponse:
+    """End the connection as the fault says."""
+    transport = request.transport
+    if fault.how == "reset" and transport is not None:
+        at_once = struct.pack("ii", 1, 0)  # linger for zero seconds: RST in place of FIN
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        transport.abort()
+    return AlreadySent()

@@ -1,0 +1,22 @@
+"""Owns the list of parts that make up one running server."""
+
+from dataclasses import dataclass
+
+from sandbox.contract.schemas import Contract
+from sandbox.engine.worlds import Worlds
+from sandbox.settings import Settings
+from sandbox.web.pacer import Pacer
+from sandbox.web.sleepers import Sleepers
+from sandbox.web.streams import Streams
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one running server."""
+
+    settings: Settings
+    worlds: Worlds
+    contract: Contract
+    sleepers: Sleepers
+    streams: Streams
+    pacer: Pacer

@@ -1,0 +1,71 @@
+"""Owns a listening server: its socket, its background work, and how both end within a second."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from sandbox.web.parts import Parts
+
+KEEP_ALIVE = 75
+"""Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
+
+SWEEP_EVERY = 60
+"""Seconds between two looks for idle worlds."""
+
+_LINGER = 1
+_SHUTDOWN = 0.4
+"""aiohttp waits at most twice this long for handlers that are still running."""
+
+
+@contextlib.asynccontextmanager
+async def listening(app: web.Application, parts: Parts) -> AsyncIterator[str]:
+    """Serve until the block ends; gives the address, such as `http://127.0.0.1:8080`.
+
+    Raises:
+        OSError: the port is taken, or the host is not ours.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,  # the journal is ours
+        handle_signals=False,
+        auto_decompress=False,  # a truncated gzip body would arrive as an empty one
+        keepalive_timeout=KEEP_ALIVE,
+        lingering_time=_LINGER,
+        shutdown_timeout=_SHUTDOWN,
+    )
+    await runner.setup()
+    sweeper = asyncio.create_task(_sweep(parts))
+    try:
+        settings = parts.settings
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        yield f"http://{host}:{site.port}"
+    finally:
+        sweeper.cancel()
+        parts.pacer.stop()
+        parts.streams.close_all()
+        parts.sleepers.wake_all()
+        await runner.cleanup()
+
+
+async def _sweep(parts: Parts) -> None:
+    never = asyncio.Event()
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_EVERY):
+                await never.wait()
+        parts.worlds.sweep()
+
+
+class OneLinePerStranger(logging.Filter):
+    """Clients that do not speak HTTP are one line of log each, without a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop the traceback of what aiohttp refuses before any of our code."""
+        if record.exc_info and isinstance(record.exc_info[1], web.HTTPException | ValueError):
+            record.exc_info = None
+        return True

@@ -1,0 +1,57 @@
+"""Owns the requests that wait on the wall clock, and what can end their wait early."""
+
+import asyncio
+import contextlib
+
+from aiohttp import web
+
+from sandbox.engine.world import World
+
+CHECK_EVERY = 0.05
+"""Seconds between two looks whether the client is still there."""
+
+
+class Sleepers:
+    """Requests that wait on the wall clock, by world; dropping or resetting a world wakes them."""
+
+    def __init__(self) -> None:
+        self._alarms: dict[World, set[asyncio.Event]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._alarms.values()))
+
+    def wake(self, world: World) -> None:
+        """End every wait of a world."""
+        for alarm in self._alarms.get(world, ()):
+            alarm.set()
+
+    def wake_all(self) -> None:
+        """End every wait."""
+        for world in self._alarms:
+            self.wake(world)
+
+    async def sleep(self, request: web.Request, world: World, seconds: float) -> bool:
+        """Wait; False when the client left or the world ended the wait before time was up."""
+        alarm = asyncio.Event()
+        alarms = self._alarms.setdefault(world, set())
+        alarms.add(alarm)
+        try:
+            return await _sleep(request, alarm, seconds)
+        finally:
+            alarms.discard(alarm)
+            if not alarms:
+                self._alarms.pop(world, None)
+
+
+async def _sleep(request: web.Request, alarm: asyncio.Event, seconds: float) -> bool:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while (transport := request.transport) is not None and not transport.is_closing():
+        left = end - loop.time()
+        if left <= 0:
+            return True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(left, CHECK_EVERY)):
+                await alarm.wait()
+                return False
+    return False

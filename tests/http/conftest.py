@@ -1,0 +1,37 @@
+"""Fixtures of the HTTP tests: a sandbox frozen in 2030, its home world, and a client of it."""
+
+import pytest
+from aiohttp.test_utils import TestClient
+from aiohttp.web import Application, Request
+from pytest_aiohttp import AiohttpClient
+
+from sandbox.bootstrap import Sandbox, assemble
+from sandbox.engine.world import World
+from sandbox.settings import Settings
+from tests.fakes.bodies import AUTHORIZED, KEY
+
+Api = TestClient[Request, Application]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """What the sandbox under test is told; a module overrides it with a fixture of its own."""
+    return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=100)
+
+
+@pytest.fixture
+def sandbox(settings: Settings) -> Sandbox:
+    """A sandbox that `api` serves."""
+    return assemble(settings)
+
+
+@pytest.fixture
+def world(sandbox: Sandbox) -> World:
+    """The home world, the one of `sk_test_sandbox`."""
+    return sandbox.parts.worlds.of(KEY)
+
+
+@pytest.fixture
+async def api(sandbox: Sandbox, aiohttp_client: AiohttpClient) -> Api:
+    """A client of the sandbox that sends the home world's key."""
+    return await aiohttp_client(sandbox.app, headers=AUTHORIZED)
