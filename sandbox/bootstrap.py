@@ -4,14 +4,18 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
 from sandbox.api.gateway import Gateway
+from sandbox.api.replies import payment_at_rest
 from sandbox.contract.schemas import load_contract
 from sandbox.domain.instants import Instant, read_instant
-from sandbox.engine.world import World
+from sandbox.engine.world import Laws, World
 from sandbox.engine.worlds import SEEDS, WorldDefaults, Worlds
+from sandbox.scenario.cards import MAGIC_CARDS
+from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
 from sandbox.web.app import create_app
 from sandbox.web.emulated import OnAnswer
@@ -51,8 +55,10 @@ def assemble(settings: Settings, on_answer: OnAnswer | None = None) -> Sandbox:
         pacer.forget(world)
         _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
 
-    worlds = Worlds(_defaults(settings), wall=_wall, entropy=_entropy, on_drop=let_go)
     contract = load_contract(lenient=settings.lenient)
+    rules = Rules(rule for card in MAGIC_CARDS for rule in card.rules)
+    laws = Laws(_wall, rules, partial(payment_at_rest, contract))
+    worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
     parts = Parts(settings, worlds, contract, sleepers, streams, pacer)
     return Sandbox(create_app(parts, gateway, on_answer), parts, gateway)

@@ -25,6 +25,8 @@ class Call:
         body: the raw body, or the error that reading it ended in.
         allow: for a documented path with another method, the methods that would do.
         payment_id: the path's payment, where it has one.
+        shown: the body as the journal may keep it, from an operation that knows; else the journal
+            masks whatever came.
     """
 
     operation: str | None
@@ -35,6 +37,7 @@ class Call:
     body: bytes | SandboxError = b""
     allow: str | None = None
     payment_id: str = ""
+    shown: object = None
 
 
 @dataclass(slots=True)

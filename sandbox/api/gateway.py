@@ -7,7 +7,7 @@ call happens wholly or not at all.
 import logging
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from sandbox.api import payments, refunds
 from sandbox.api.calls import Answer, Call, Outcome, Reply
@@ -15,6 +15,7 @@ from sandbox.api.replies import refusal
 from sandbox.contract import strict_json
 from sandbox.contract.operations import BY_NAME
 from sandbox.contract.schemas import Contract
+from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import (
     InternalError,
     InvalidApiKey,
@@ -86,17 +87,21 @@ class Gateway:
         try:
             allowed = world.limiter.take(now)
             body = self._body(call, entry)
-            if not allowed:
-                reset = show_instant(Instant(world.limiter.reset_at * 1_000))
-                return Outcome(RateLimited(f"The hour turns at {reset}, by the world's clock."))
-            return self._perform(world, call, body)
+            try:
+                return self._perform(world, call, body, allowed=allowed)
+            finally:
+                if not isinstance(body, SandboxError):
+                    entry.body = masked(body) if call.shown is None else call.shown
         except SandboxError as error:
             return Outcome(error)
         except Exception:  # noqa: BLE001 - a bug of ours is a documented 500, with its traceback
-            _log.exception("unhandled error in %s %s", call.method, call.path)
+            _log.exception("unhandled error in %s %s", call.method, entry.path)
             return Outcome(InternalError("The sandbox itself failed; its log has the traceback."))
 
-    def _perform(self, world: World, call: Call, body: object) -> Outcome:
+    def _perform(self, world: World, call: Call, body: object, *, allowed: bool) -> Outcome:
+        if not allowed:
+            reset = show_instant(Instant(world.limiter.reset_at * 1_000))
+            raise RateLimited(f"The hour turns at {reset}, by the world's clock.")
         if isinstance(body, SandboxError):
             raise body
         if call.operation is None:
@@ -107,22 +112,24 @@ class Gateway:
         return HANDLERS[call.operation](world, self._contract, call, body)
 
     def _body(self, call: Call, entry: Entry) -> object:
-        """The body's JSON value, or the error that it is; the journal keeps it masked."""
+        """The body's JSON value, or the error that it is."""
         if isinstance(call.body, SandboxError):
             return call.body
         if call.operation is None or BY_NAME[call.operation].request is None:
             return None
         try:
-            body = strict_json.read(call.body)
+            return strict_json.read(call.body)
         except strict_json.BadJson as error:
             entry.body = masked_text(call.body)
             return InvalidRequest(f"/: expected JSON; {error}.")
-        entry.body = masked(body)
-        return body
 
 
 def _path(call: Call) -> str:
-    return f"{call.path}?{call.query}" if call.query else call.path
+    """The path and query as they came; decoded where that brings a card number to light."""
+    path = f"{call.path}?{call.query}" if call.query else call.path
+    plain = unquote_plus(path)
+    masked_path = mask_in(plain)
+    return path if masked_path == plain else masked_path
 
 
 def _headers(world: World) -> dict[str, str]:

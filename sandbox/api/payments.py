@@ -3,6 +3,8 @@
 from typing import Final, NotRequired, TypedDict, cast
 from urllib.parse import parse_qsl
 
+import orjson
+
 from sandbox.api.calls import Call, Outcome, Reply
 from sandbox.api.replies import success
 from sandbox.api.verdicts import NORMALLY, Manner, carry_out
@@ -55,6 +57,8 @@ def create_payment(world: World, contract: Contract, call: Call, body: object) -
     """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
     wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
     order = _order(world, wanted)
+    if wanted is body:
+        call.shown = _shown(wanted, order)
     subject = Subject(order.card.fingerprint, order.customer_id, None)
     verdict = world.script.verdict("create_payment", subject)
 
@@ -69,15 +73,15 @@ def create_payment(world: World, contract: Contract, call: Call, body: object) -
 
 def retrieve_payment(world: World, contract: Contract, call: Call, body: object) -> Outcome:
     """RETRIEVE PAYMENT."""
-    payments = world.ledger.payments
-    payment = payments.get(world.ledger.number_of(call.payment_id))
-    return Outcome(success(contract, _RETRIEVE, representations.payment(payment)), payment.card)
+    ledger = world.ledger
+    shown = ledger.payments.shown(ledger.number_of(call.payment_id))
+    return Outcome(Reply(_RETRIEVE.success, shown))
 
 
 def list_payments(world: World, contract: Contract, call: Call, body: object) -> Outcome:
     """LIST PAYMENTS."""
     items, has_more = world.ledger.page(_filter(contract, call.query))
-    summaries = [representations.payment_summary(payment) for payment in items]
+    summaries = [representations.payment_summary(orjson.loads(item)) for item in items]
     return Outcome(success(contract, _LIST, representations.page(summaries, has_more=has_more)))
 
 
@@ -98,6 +102,15 @@ def _order(world: World, body: CreatePayment) -> Order:
         description=None if description is None else cards.mask_in(description),
         customer_id=None if customer_id is None else cards.mask_in(customer_id),
     )
+
+
+def _shown(wanted: CreatePayment, order: Order) -> dict[str, object]:
+    """A body that is as documented, masked without a search."""
+    method = wanted["payment_method"]
+    hidden = {"card_number": cards.mask(method["card_number"]), "cvc": "*" * len(method["cvc"])}
+    texts = {"description": order.description, "customer_id": order.customer_id}
+    known = {name: text for name, text in texts.items() if text is not None}
+    return {**wanted, "payment_method": {**method, **hidden}, **known}
 
 
 def _filter(contract: Contract, query: str) -> PaymentFilter:

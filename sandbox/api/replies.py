@@ -10,9 +10,10 @@ from sandbox.contract.codes import CODES
 from sandbox.contract.operations import Operation
 from sandbox.contract.schemas import Contract
 from sandbox.domain.errors import SandboxError
+from sandbox.domain.payments import Payment
 
 
-class ContractBrokenError(Exception):
+class ContractBrokenError(ValueError):
     """A reply of ours breaks the documented contract: a bug of the sandbox, never the client's."""
 
 
@@ -24,6 +25,17 @@ def success(contract: Contract, operation: Operation, body: Mapping[str, object]
     """
     _hold(contract, operation.response, body)
     return Reply(operation.success, written(body))
+
+
+def payment_at_rest(contract: Contract, payment: Payment) -> bytes:
+    """A payment as RETRIEVE PAYMENT shows it, which is how the ledger keeps it.
+
+    Raises:
+        ContractBrokenError: the body is not what the documentation promises.
+    """
+    body = representations.payment(payment)
+    _hold(contract, "responses/retrieve_payment", body)
+    return written(body)
 
 
 def refusal(contract: Contract, error: SandboxError) -> Reply:

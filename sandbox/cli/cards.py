@@ -16,6 +16,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         description="List the magic cards: any future expiry, any cvc of the right length.",
         epilog="examples:\n  payments-sandbox cards\n  payments-sandbox cards --json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--json", action="store_true", help="as JSON, like GET /_sandbox/cards")
     parser.set_defaults(run=run)

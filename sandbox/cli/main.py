@@ -26,12 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="A local sandbox for the Payments API v3.2.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"payments-sandbox {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_to(commands)
     chosen = parser.parse_args(arguments)
+    if "options" in chosen:
+        chosen.options.check()
     try:
         code: int = chosen.run(chosen)
     except BrokenPipeError:

@@ -18,6 +18,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         epilog="examples:\n  payments-sandbox openapi > openapi.json\n"
         "  payments-sandbox openapi --server http://127.0.0.1:8080/v3",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--server",

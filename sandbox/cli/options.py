@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from sandbox.domain.instants import read_duration, read_instant
@@ -17,11 +19,18 @@ Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public n
 class Options:
     """Adds options to a parser; the command line wins over the environment.
 
-    A list in the environment is separated by commas.
+    A list in the environment is separated by commas, and the command line adds to it.
     """
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._parser = parser
+        self._problems: list[str] = []
+        parser.set_defaults(options=self)
+
+    def check(self) -> None:
+        """Exit with 2 when the environment has what no option takes; other commands do not mind."""
+        if self._problems:
+            self._parser.error(self._problems[0])
 
     def value(
         self,
@@ -42,19 +51,31 @@ class Options:
             help=help_text,
         )
 
-    def many(self, option: str, help_text: str, *, metavar: str) -> None:
-        """An option that can be given several times."""
+    def many(
+        self,
+        option: str,
+        help_text: str,
+        *,
+        metavar: str,
+        read: Callable[[str], object] = str,
+    ) -> None:
+        """An option that can be given several times; `read` is as for one value."""
         given = os.environ.get(_variable(option), "")
-        default = [part.strip() for part in given.split(",") if part.strip()]
+        parts = [part.strip() for part in given.split(",") if part.strip()]
         self._parser.add_argument(
-            option, action="append", default=default, metavar=metavar, help=help_text
+            option,
+            action="append",
+            type=read,
+            default=[self._read(option, read, part) for part in parts],
+            metavar=metavar,
+            help=help_text,
         )
 
     def flag(self, option: str, help_text: str) -> None:
         """An option without a value."""
         given = os.environ.get(_variable(option), "").lower()
         if given not in _TRUE | _FALSE:
-            self._parser.error(f"{_variable(option)}: expected 1 or 0, true or false.")
+            self._problems.append(f"{_variable(option)}: expected 1 or 0, true or false")
         self._parser.add_argument(
             option, action="store_true", default=given in _TRUE, help=help_text
         )
@@ -63,7 +84,8 @@ class Options:
         try:
             return read(given)
         except (argparse.ArgumentTypeError, ValueError) as error:
-            self._parser.error(f"{_variable(option)}: {error}")
+            self._problems.append(f"{_variable(option)}: {error}")
+            return None
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:
@@ -93,6 +115,37 @@ def clock(text: str) -> str:
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"{error}, or live") from None
     return text
+
+
+def header_value(text: str) -> str:
+    """Reads what a header can carry whole; an empty token would be no token."""
+    if not text.strip() or text != text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError("expected printable characters, without blanks around")
+    return text
+
+
+def host_name(text: str) -> str:
+    """Reads a name as the Host header has it, without its port."""
+    if not re.fullmatch(r"[\w.-]+", text, re.ASCII):
+        raise argparse.ArgumentTypeError("expected a host name without port, such as shop.test")
+    return text
+
+
+def origin(text: str) -> str:
+    """Reads an origin as browsers write it."""
+    if not re.fullmatch(r"https?://[^/?#@\sA-Z]+", text):
+        raise argparse.ArgumentTypeError(
+            "expected an origin in lower case, without a path, such as http://localhost:5173"
+        )
+    return text
+
+
+def file_to_write(text: str) -> Path:
+    """Reads the path of a file whose folder is there."""
+    file = Path(text)
+    if file.is_dir() or not file.parent.is_dir():
+        raise argparse.ArgumentTypeError("expected a file in a folder that exists")
+    return file
 
 
 def _variable(option: str) -> str:

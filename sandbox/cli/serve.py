@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox import __version__
-from sandbox.cli.options import Commands, Options, clock, duration, whole_number
+from sandbox.cli.options import (
+    Commands,
+    Options,
+    clock,
+    duration,
+    file_to_write,
+    header_value,
+    host_name,
+    origin,
+    whole_number,
+)
 from sandbox.settings import Settings
 
 EXAMPLES: Final = """\
@@ -39,6 +49,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         description="Run the server until SIGTERM or SIGINT.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     options = Options(parser)
     _add_listening(options)
@@ -59,7 +70,7 @@ def _add_listening(options: Options) -> None:
     options.value(
         "--ready-file",
         "write the address and key here, as JSON, once connections are accepted",
-        read=Path,
+        read=file_to_write,
         metavar="FILE",
     )
     options.flag("--log", "print a line per request (on a terminal this is the default)")
@@ -115,12 +126,19 @@ def _add_access(options: Options) -> None:
     options.value(
         "--control-token",
         "what the header Sandbox-Token must say on /_sandbox",
+        read=header_value,
         metavar="TOKEN",
     )
-    options.many("--allow-host", "a further name that the Host header may carry", metavar="NAME")
+    options.many(
+        "--allow-host",
+        "a further name that the Host header may carry",
+        read=host_name,
+        metavar="NAME",
+    )
     options.many(
         "--cors",
         "an origin whose pages may call /v3, such as http://localhost:5173",
+        read=origin,
         metavar="ORIGIN",
     )
 
@@ -176,10 +194,9 @@ def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Corouti
     """The coroutine that serves; what is heavy is imported here, and only by this command."""
     from sandbox.bootstrap import assemble
     from sandbox.web.journal_view import log_line
-    from sandbox.web.server import OneLinePerStranger, listening
+    from sandbox.web.server import listening
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiohttp.server").addFilter(OneLinePerStranger())
     sandbox = assemble(settings, (lambda entry: _say(log_line(entry))) if log else None)
 
     async def serve() -> None:

@@ -1,17 +1,21 @@
 """Owns how domain values look on the wire: exactly the keys of the documented examples."""
 
+from typing import Final
+
 from sandbox.contract.codes import code_of
 from sandbox.domain.errors import SandboxError
 from sandbox.domain.events import Chargeback, Event, Refund
 from sandbox.domain.instants import show_instant
 from sandbox.domain.payments import Payment
 
+_SUMMARY: Final = ("id", "status", "amount", "currency", "created_at")
+
 
 def created_payment(payment: Payment) -> dict[str, object]:
     """The reply of CREATE PAYMENT."""
     return {
         "id": payment.id,
-        "status": payment.status.value,
+        "status": str(payment.status),
         "amount": payment.amount,
         "currency": payment.currency,
         "created_at": show_instant(payment.created),
@@ -23,13 +27,13 @@ def payment(payment: Payment) -> dict[str, object]:
     """The reply of RETRIEVE PAYMENT."""
     return {
         "id": payment.id,
-        "status": payment.status.value,
+        "status": str(payment.status),
         "amount": payment.amount,
         "currency": payment.currency,
         "payment_method": {
             "type": "card",
             "last4": payment.card.last4,
-            "brand": payment.card.brand.value,
+            "brand": str(payment.card.brand),
         },
         "created_at": show_instant(payment.created),
         "description": payment.description,
@@ -37,15 +41,9 @@ def payment(payment: Payment) -> dict[str, object]:
     }
 
 
-def payment_summary(payment: Payment) -> dict[str, object]:
-    """One item of LIST PAYMENTS."""
-    return {
-        "id": payment.id,
-        "status": payment.status.value,
-        "amount": payment.amount,
-        "currency": payment.currency,
-        "created_at": show_instant(payment.created),
-    }
+def payment_summary(shown: dict[str, object]) -> dict[str, object]:
+    """One item of LIST PAYMENTS: five keys of what RETRIEVE PAYMENT shows."""
+    return {key: shown[key] for key in _SUMMARY}
 
 
 def page(items: list[dict[str, object]], *, has_more: bool) -> dict[str, object]:
@@ -97,7 +95,7 @@ def event(event: Event) -> dict[str, object]:
             pass
     return {
         "id": event.id,
-        "type": event.type.value,
+        "type": str(event.type),
         "created_at": show_instant(event.created),
         "data": facts,
     }

@@ -74,6 +74,7 @@ def show_duration(milliseconds: int) -> str:
     return f"{milliseconds}ms"
 
 
+@lru_cache(maxsize=1_200)
 def next_month(year: int, month: int) -> Instant:
     """The first instant after a calendar month, in UTC."""
     years, month_index = divmod(month, 12)

@@ -70,7 +70,13 @@ class Clock:
         return {"mode": self.mode.value, "now": self.now(), "offset": self._offset}
 
     def restore(self, kept: dict[str, int | str]) -> None:
-        """Take over a snapshot; a live clock goes on from where the wall now is."""
+        """Take over a snapshot; a live clock goes on from where the wall now is.
+
+        Raises:
+            ValueError: it shows an instant that no clock reaches.
+        """
         self.mode = Mode(str(kept["mode"]))
         self._latest = Instant(int(kept["now"]))
         self._offset = int(kept["offset"])
+        if not 0 <= self._latest <= LAST or abs(self._offset) > LAST:
+            raise ValueError("a clock shows an instant that none reaches")

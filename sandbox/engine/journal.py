@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+import orjson
+
 from sandbox.domain.cards import mask, mask_in
 from sandbox.domain.ids import IdSequence
 from sandbox.domain.instants import Instant
@@ -13,8 +15,10 @@ KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
 
 TEXT_KEPT: Final = 2_048
-_SECRET_KEYS: Final = frozenset({"cvc", "cvv", "cvc2", "cvv2", "security_code"})
-_NUMBER_KEYS: Final = frozenset({"card_number", "number", "pan"})
+_NUMBER_KEYS: Final = frozenset({"cardnumber", "number", "pan"})
+_HIDDEN_KEYS: Final = _NUMBER_KEYS | {
+    "cardcvc", "cardcvv", "csc", "cvc", "cvc2", "cvccode", "cvv", "cvv2", "cvvcode", "securitycode",
+}  # fmt: skip
 _HEADERS_HIDDEN: Final = frozenset({"authorization", "sandbox-token", "cookie"})
 
 
@@ -52,6 +56,11 @@ class Entry:
         self.step: int | None = None
         self.committed: bool | None = None
         self.duration_ms: float | None = None
+
+    def abandon(self) -> None:
+        """The reply was held, and the client left or the world ended before it was sent."""
+        self.status, self.reply_headers, self.reply_body = None, {}, b""
+        self.fault = "abandoned"
 
 
 class Journal:
@@ -111,9 +120,15 @@ class Journal:
         return {"count": self.count, "entries": [_kept(entry) for entry in self._entries]}
 
     def restore(self, count: int, entries: Iterable[Mapping[str, object]]) -> None:
-        """Take over a snapshot."""
+        """Take over a snapshot.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not one, or its numbers have gaps.
+        """
         self._entries = deque(map(_rebuilt, entries), maxlen=KEPT)
-        self.count = count
+        self.count = int(count)
+        if [entry.number for entry in self._entries] != list(range(self.dropped, self.count)):
+            raise ValueError("the journal's entries are not numbered as they are counted")
 
 
 def shown_headers(headers: Headers) -> dict[str, str]:
@@ -123,44 +138,46 @@ def shown_headers(headers: Headers) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "replace")
         if name.lower() in _HEADERS_HIDDEN:
             value = f"{value[:15]}…" if value.startswith("Bearer sk_test_") else "…"
-        text = mask_in(value)
+        name, text = mask_in(name), mask_in(value)
         shown[name] = f"{shown[name]}, {text}" if name in shown else text
     return shown
 
 
-def masked(value: object, key: str = "") -> object:  # noqa: PLR0911 - a table of kinds
+def masked(value: object, key: str = "") -> object:
     """A JSON value without card numbers and security codes, whatever the keys are called."""
-    match value:
-        case dict():
-            return {mask_in(name): masked(item, name) for name, item in value.items()}
-        case list():
-            return [masked(item, key) for item in value]
-        case str() if key in _SECRET_KEYS:
-            return "*" * len(value)
-        case str() if key in _NUMBER_KEYS:
-            return mask(value)
-        case str():
-            return mask_in(value)
-        case bool() | None:
-            return value
-        case _ if key in _SECRET_KEYS or key in _NUMBER_KEYS:
-            return "***"
-        case int():
-            text = str(value)
-            return value if mask_in(text) == text else mask_in(text)
-    return str(value)
+    plain = key.lower().replace("_", "").replace("-", "")
+    if plain in _HIDDEN_KEYS:
+        return _hidden(value, plain)
+    if isinstance(value, str):
+        return mask_in(value)
+    if isinstance(value, dict):
+        return {mask_in(name): masked(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = mask_in(str(value))
+    return value if isinstance(value, int) and "*" not in text else text
+
+
+def _hidden(value: object, key: str) -> object:
+    """What stands under a key for card numbers or security codes."""
+    if isinstance(value, str):
+        return mask(value) if key in _NUMBER_KEYS else "*" * len(value)
+    return None if value is None else "***"
 
 
 def masked_text(body: bytes) -> str:
     """A body that is no JSON: its start, with every run of three or more digits masked."""
-    text = body[:TEXT_KEPT].decode("utf-8", "replace")
+    text = mask_in(body[:TEXT_KEPT].decode("utf-8", "replace"))
     return re.sub("[0-9]{3,}", lambda found: "*" * len(found.group()), text)
 
 
-_KEPT_AS_IT_IS: Final = (
-    "number", "at", "operation", "method", "path", "body", "card", "status", "fault", "rule",
-    "step", "committed", "duration_ms",
-)  # fmt: skip
+_KEPT_AS_IT_IS: Final[dict[str, object]] = {
+    "number": int, "at": int, "operation": str | None, "method": str, "path": str, "body": object,
+    "card": str | None, "status": int | None, "fault": str | None, "rule": str | None,
+    "step": int | None, "committed": bool | None, "duration_ms": float | int | None,
+}  # fmt: skip
 
 
 def _kept(entry: Entry) -> dict[str, object]:
@@ -175,8 +192,12 @@ def _kept(entry: Entry) -> dict[str, object]:
 def _rebuilt(kept: Mapping[str, object]) -> Entry:
     headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]  # type: ignore[attr-defined]
     entry = Entry(Instant(0), None, "", "", headers)
-    for name in _KEPT_AS_IT_IS:
+    for name, kind in _KEPT_AS_IT_IS.items():
+        if not isinstance(kept[name], kind):  # type: ignore[arg-type]
+            raise ValueError(f"{name} of an entry is of another kind")
         setattr(entry, name, kept[name])
     entry.reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]
     entry.reply_body = str(kept["reply_body"]).encode()
+    if entry.status is not None:
+        orjson.loads(entry.reply_body)
     return entry

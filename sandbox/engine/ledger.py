@@ -17,7 +17,7 @@ from sandbox.domain.events import Chargeback, Event, EventType, Refund
 from sandbox.domain.ids import ChargebackId, EventId, IdSequence, RefundId
 from sandbox.domain.instants import SECOND, Instant
 from sandbox.domain.payments import Payment, Status
-from sandbox.engine.payment_store import PaymentStore
+from sandbox.engine.payment_store import PaymentStore, Represent
 
 _TYPES: Final = tuple(EventType)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
@@ -79,15 +79,18 @@ class _Reversals:
 class Ledger:
     """Payments and what became of them, with one event for each change of state."""
 
-    __slots__ = ("_chargebacks", "_event_ids", "_events", "_refunds", "_seed", "payments")
+    __slots__ = (
+        "_chargebacks", "_event_ids", "_events", "_refunds", "_represent", "_seed", "payments",
+    )  # fmt: skip
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, represent: Represent) -> None:
         self._seed = seed
+        self._represent = represent
         self.clear()
 
     def clear(self) -> None:
         """Forget everything; ids start again."""
-        self.payments = PaymentStore(IdSequence("pay_", self._seed))
+        self.payments = PaymentStore(IdSequence("pay_", self._seed), self._represent)
         self._refunds = _Reversals(IdSequence("ref_", self._seed))
         self._chargebacks = _Reversals(IdSequence("chb_", self._seed))
         self._event_ids = IdSequence("evt_", self._seed)
@@ -167,8 +170,8 @@ class Ledger:
             raise NotFound("payment_not_found")
         return number
 
-    def page(self, wanted: PaymentFilter) -> tuple[list[Payment], bool]:
-        """One page, newest first, and whether more follow.
+    def page(self, wanted: PaymentFilter) -> tuple[list[bytes], bool]:
+        """One page, each as RETRIEVE PAYMENT shows it, newest first, and whether more follow.
 
         Raises:
             InvalidRequest: `starting_after` is no payment of this world.
@@ -188,7 +191,7 @@ class Ledger:
             created_after=wanted.created_after,
         )
         found = [number for _, number in zip(range(wanted.limit + 1), numbers, strict=False)]
-        items = [self.payments.get(number) for number in found[: wanted.limit]]
+        items = [self.payments.shown(number) for number in found[: wanted.limit]]
         return items, len(found) > wanted.limit
 
     @property
@@ -249,7 +252,7 @@ class Ledger:
             ValueError, KeyError, TypeError, IndexError, OverflowError: it is not one.
         """
         self.clear()
-        self.payments.restore(kept["payments"])  # type: ignore[arg-type]
+        self.payments.restore(kept["payments"])
         for reversals, name in ((self._refunds, "refunds"), (self._chargebacks, "chargebacks")):
             for row in kept[name]:
                 reversals.add(*row)  # type: ignore[arg-type]
@@ -262,8 +265,11 @@ class Ledger:
     # Inside
 
     def _record(self, type_: EventType, payment: int, at: Instant, nth: int = 0) -> None:
-        for column, value in zip(self._events, (_CODE_OF[type_], payment, at, nth), strict=True):
-            column.append(value)
+        types, payments_, times, nths = self._events
+        types.append(_CODE_OF[type_])
+        payments_.append(payment)
+        times.append(at)
+        nths.append(nth)
 
     def _refund(self, nth: int) -> Refund:
         kept = self._refunds

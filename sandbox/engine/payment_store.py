@@ -1,14 +1,14 @@
-"""Owns payments at rest: one array per number, one byte of status, one bytes object of notes.
+"""Owns payments at rest: each is its documented representation, and a few numbers in arrays.
 
-A payment takes about a fifth of what an object would, and the garbage collector never looks at
-it. The number of a payment is its position; positions are in order of creation, and so of time.
+So retrieving one is a look-up, a payment takes little more than its JSON, and the garbage collector
+never looks at it. The number of a payment is its position: in order of creation, and so of time.
 """
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -19,24 +19,29 @@ from sandbox.domain.payments import Payment, Status
 
 STATUSES: Final = tuple(Status)
 _CODE_OF: Final = {status: code for code, status in enumerate(STATUSES)}
+_NOBODY: Final = array("I")
 
-COLUMNS: Final = ("created", "amount", "refunded", "charged_back", "fingerprint")
+Represent = Callable[[Payment], bytes]
+"""Writes a payment as RETRIEVE PAYMENT shows it, held against the contract."""
 
 
 class PaymentStore:
     """Payments by number, found again by id, customer, status and time."""
 
-    __slots__ = ("_columns", "_customers", "_ids", "_notes", "_status", "counts")
+    __slots__ = (
+        "_amount", "_charged_back", "_created", "_customers", "_failures", "_fingerprint", "_ids",
+        "_refunded", "_represent", "_shown", "_status", "counts",
+    )  # fmt: skip
 
-    def __init__(self, ids: IdSequence) -> None:
+    def __init__(self, ids: IdSequence, represent: Represent) -> None:
         self._ids = ids
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget every payment; numbers start again."""
+        self._represent = represent
+        self._shown: list[bytes] = []
         self._status = bytearray()
-        self._notes: list[bytes] = []
-        self._columns = {name: array("q" if name == "created" else "I") for name in COLUMNS}
+        self._created = array("q")
+        self._amount, self._refunded, self._charged_back = array("I"), array("I"), array("I")
+        self._fingerprint = array("I")
+        self._failures: dict[int, str] = {}
         self._customers: dict[str, array[int]] = {}
         self.counts = dict.fromkeys(STATUSES, 0)
 
@@ -46,8 +51,7 @@ class PaymentStore:
     @property
     def latest(self) -> Instant:
         """When the last payment was made; the first instant of all when there is none."""
-        created = self._columns["created"]
-        return Instant(created[-1] if created else 0)
+        return Instant(self._created[-1] if self._created else 0)
 
     def next_id(self) -> PaymentId:
         """The id of the payment that `add` will be given next."""
@@ -64,50 +68,56 @@ class PaymentStore:
 
     def add(self, payment: Payment) -> int:
         """Keep a new payment; returns its number."""
+        shown = self._represent(payment)
         number = len(self._status)
-        columns = self._columns
-        columns["created"].append(payment.created)
-        columns["amount"].append(payment.amount)
-        columns["refunded"].append(payment.refunded)
-        columns["charged_back"].append(payment.charged_back)
-        columns["fingerprint"].append(payment.card.fingerprint)
-        self._notes.append(_notes(payment))
+        self._shown.append(shown)
+        self._created.append(payment.created)
+        self._amount.append(payment.amount)
+        self._refunded.append(payment.refunded)
+        self._charged_back.append(payment.charged_back)
+        self._fingerprint.append(payment.card.fingerprint)
         self._status.append(_CODE_OF[payment.status])
         self.counts[payment.status] += 1
+        if payment.failure is not None:
+            self._failures[number] = payment.failure
         if payment.customer_id is not None:
             self._index(payment.customer_id, number)
         return number
 
+    def shown(self, number: int) -> bytes:
+        """The payment as RETRIEVE PAYMENT shows it."""
+        return self._shown[number]
+
     def get(self, number: int) -> Payment:
         """The payment of a number."""
-        columns = self._columns
-        currency, brand, last4, description, customer_id, failure = orjson.loads(
-            self._notes[number]
-        )
+        shown: dict[str, Any] = orjson.loads(self._shown[number])
+        method = shown["payment_method"]
         return Payment(
-            id=PaymentId(self._ids.nth(number)),
-            amount=columns["amount"][number],
-            currency=currency,
-            card=Card(Brand(brand), last4, columns["fingerprint"][number]),
-            created=Instant(columns["created"][number]),
+            id=shown["id"],
+            amount=self._amount[number],
+            currency=shown["currency"],
+            card=Card(Brand(method["brand"]), method["last4"], self._fingerprint[number]),
+            created=Instant(self._created[number]),
             status=STATUSES[self._status[number]],
-            description=description,
-            customer_id=customer_id,
-            refunded=columns["refunded"][number],
-            charged_back=columns["charged_back"][number],
-            failure=failure,
+            description=shown["description"],
+            customer_id=shown["customer_id"],
+            refunded=self._refunded[number],
+            charged_back=self._charged_back[number],
+            failure=self._failures.get(number),
         )
 
     def put(self, number: int, payment: Payment) -> None:
         """Keep what a payment has become; amount, customer and date never change."""
         before = STATUSES[self._status[number]]
         if payment.status is not before:
+            self._shown[number] = self._represent(payment)
+            self._status[number] = _CODE_OF[payment.status]
             self.counts[before] -= 1
             self.counts[payment.status] += 1
-            self._status[number] = _CODE_OF[payment.status]
-            self._notes[number] = _notes(payment)
-        self._columns["refunded"][number] = payment.refunded
-        self._columns["charged_back"][number] = payment.charged_back
+            if payment.failure is not None:
+                self._failures[number] = payment.failure
+        self._refunded[number] = payment.refunded
+        self._charged_back[number] = payment.charged_back
 
     def newest_first(
         self,
@@ -118,8 +128,7 @@ class PaymentStore:
         created_after: Instant | None,
     ) -> Iterator[int]:
         """Numbers of the matching payments, walked lazily: a page costs its own length."""
-        created = self._columns["created"]
-        lowest = 0 if created_after is None else bisect_right(created, created_after)
+        lowest = 0 if created_after is None else bisect_right(self._created, created_after)
         top = len(self) if below is None else below
         if customer_id is None:
             return self._by_status(status, lowest, top)
@@ -153,56 +162,20 @@ class PaymentStore:
             own = self._customers[customer_id] = array("I")
         own.append(number)
 
-    def snapshot(self) -> dict[str, object]:
-        """Every column as a list."""
-        columns: dict[str, object] = {name: each.tolist() for name, each in self._columns.items()}
-        notes = [orjson.loads(note) for note in self._notes]
-        return columns | {"status": list(self._status), "notes": notes}
+    def snapshot(self) -> list[list[object]]:
+        """Every payment as a row of plain values."""
+        return [_row(self.get(number)) for number in range(len(self))]
 
-    def restore(self, kept: dict[str, list[object]]) -> None:
-        """Take over a snapshot.
+    def restore(self, rows: list[list[Any]]) -> None:
+        """Take over a snapshot into an empty store.
 
         Raises:
-            ValueError: the columns do not make sense together.
+            ValueError: the rows do not make sense together.
         """
-        self.clear()
-        columns = [kept[name] for name in (*COLUMNS, "status", "notes")]
-        for row in zip(*columns, strict=True):
-            self.add(self._rebuilt(*row))
-        created = self._columns["created"]
-        if any(later < earlier for earlier, later in pairwise(created)):
+        for row in rows:
+            self.add(_payment(self.next_id(), *row))
+        if any(later < earlier for earlier, later in pairwise(self._created)):
             raise ValueError("payments are not in order of creation")
-
-    def _rebuilt(  # noqa: PLR0913 - one argument a column
-        self,
-        created: int,
-        amount: int,
-        refunded: int,
-        charged_back: int,
-        fingerprint: int,
-        status: int,
-        notes: list[str],
-    ) -> Payment:
-        currency, brand, last4, description, customer_id, failure = notes
-        payment = Payment(
-            id=self.next_id(),
-            amount=amount,
-            currency=currency,
-            card=Card(Brand(brand), last4, fingerprint),
-            created=Instant(created),
-            status=STATUSES[status],
-            description=description,
-            customer_id=customer_id,
-            refunded=refunded,
-            charged_back=charged_back,
-            failure=failure,
-        )
-        if payment.left < 0:
-            raise ValueError("a payment has given back more than its amount")
-        return payment
-
-
-_NOBODY: Final = array("I")
 
 
 def _holds(own: "array[int]", number: int) -> bool:
@@ -210,16 +183,49 @@ def _holds(own: "array[int]", number: int) -> bool:
     return position < len(own) and own[position] == number
 
 
-def _notes(payment: Payment) -> bytes:
+def _row(payment: Payment) -> list[object]:
     card = payment.card
-    written = orjson.dumps(
-        (
-            payment.currency,
-            card.brand.value,
-            card.last4,
-            payment.description,
-            payment.customer_id,
-            payment.failure,
-        )
+    return [
+        payment.created,
+        payment.amount,
+        payment.currency,
+        [card.brand, card.last4, card.fingerprint],
+        payment.status,
+        payment.description,
+        payment.customer_id,
+        payment.refunded,
+        payment.charged_back,
+        payment.failure,
+    ]
+
+
+def _payment(  # noqa: PLR0913 - one argument a column
+    payment_id: PaymentId,
+    created: Instant,
+    amount: int,
+    currency: str,
+    card: tuple[str, str, int],
+    status: str,
+    description: str | None,
+    customer_id: str | None,
+    refunded: int,
+    charged_back: int,
+    failure: str | None,
+) -> Payment:
+    brand, last4, fingerprint = card
+    payment = Payment(
+        id=payment_id,
+        amount=amount,
+        currency=currency,
+        card=Card(Brand(brand), last4, fingerprint),
+        created=created,
+        status=Status(status),
+        description=description,
+        customer_id=customer_id,
+        refunded=refunded,
+        charged_back=charged_back,
+        failure=failure,
     )
-    return bytes(memoryview(written))  # a kept orjson result would pin the 8 KB it was written in
+    if payment.left < 0:
+        raise ValueError("a payment has given back more than its amount")
+    return payment

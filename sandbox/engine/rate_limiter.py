@@ -62,8 +62,14 @@ class RateLimiter:
         }
 
     def restore(self, kept: dict[str, int]) -> None:
-        """Take over a snapshot."""
-        self._default = kept["default"]
-        self.limit = kept["limit"]
-        self.remaining = kept["remaining"]
-        self._hour = kept["hour"]
+        """Take over a snapshot.
+
+        Raises:
+            ValueError: a count is less than nothing.
+        """
+        self._default = int(kept["default"])
+        self.limit = int(kept["limit"])
+        self.remaining = int(kept["remaining"])
+        self._hour = int(kept["hour"])
+        if min(self._default, self.limit, self.remaining, self._hour) < 0:
+            raise ValueError("a count of the rate limit is less than nothing")

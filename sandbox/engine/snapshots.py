@@ -1,13 +1,14 @@
 """Owns a world at rest: all of it as one JSON value, and exactly the same world back."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox.domain.errors import InvalidRequest
+from sandbox.domain.events import Chargeback, Refund
 from sandbox.domain.instants import Instant
-from sandbox.engine.clock import WallClock
-from sandbox.engine.world import Birth, World
-from sandbox.scenario.script import Rules
+from sandbox.engine.ledger import Ledger
+from sandbox.engine.world import Birth, Laws, World
 
 FORMAT: Final = "payments-sandbox/world"
 VERSION: Final = 1
@@ -32,9 +33,7 @@ def snapshot(world: World) -> dict[str, object]:
     }
 
 
-def restored(
-    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, wall: WallClock, rules: Rules
-) -> World:
+def restored(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: Laws) -> World:
     """A world made anew from a snapshot; the given one is not touched when it is refused.
 
     Raises:
@@ -45,7 +44,7 @@ def restored(
             f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
         )
     try:
-        return _rebuilt(kept, api_key=api_key, made_at=made_at, wall=wall, rules=rules)
+        return _rebuilt(kept, api_key=api_key, made_at=made_at, laws=laws)
     except (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError) as error:
         problem = (
             f"a part is missing: {error}" if isinstance(error, KeyError) else "its parts disagree"
@@ -55,9 +54,7 @@ def restored(
         ) from error
 
 
-def _rebuilt(
-    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, wall: WallClock, rules: Rules
-) -> World:
+def _rebuilt(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: Laws) -> World:
     limits = kept["rate_limit"]
     birth = Birth(
         api_key=api_key,
@@ -67,7 +64,7 @@ def _rebuilt(
         rate_limit=int(limits["default"]),
         made_at=made_at,
     )
-    world = World(birth, wall, rules)
+    world = World(birth, laws)
     world.clock.restore(kept["clock"])
     world.ledger.restore(kept["ledger"])
     world.timeline.restore(**kept["timeline"])
@@ -76,4 +73,24 @@ def _rebuilt(
     world.journal.restore(**kept["journal"])
     if any(job.payment >= len(world.ledger.payments) for _, job in world.timeline.upcoming(10**9)):
         raise ValueError("a job is about a payment that is not there")
+    _check_money(world.ledger)
     return world
+
+
+def _check_money(ledger: Ledger) -> None:
+    """Hold what payments gave back against the refunds and chargebacks that took it."""
+    taken: Counter[tuple[str, type]] = Counter()
+    for number in range(ledger.events):
+        event = ledger.event(number)
+        if (reversal := event.reversal) is not None:
+            is_told = isinstance(reversal.reason, str) or (
+                isinstance(reversal, Refund) and reversal.reason is None
+            )
+            if not is_told or not reversal.amount or reversal.payment_id != event.payment_id:
+                raise ValueError("an event does not tell of its refund or chargeback")
+            taken[reversal.payment_id, type(reversal)] += reversal.amount
+    for number in range(len(ledger.payments)):
+        payment = ledger.payments.get(number)
+        refunded, charged_back = taken[payment.id, Refund], taken[payment.id, Chargeback]
+        if (payment.refunded, payment.charged_back) != (refunded, charged_back):
+            raise ValueError("a payment has not given back what was taken from it")

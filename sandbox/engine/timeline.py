@@ -59,17 +59,25 @@ class Timeline:
         return len(self._due)
 
     def clear(self) -> None:
-        """Forget every job."""
+        """Forget every job; tickets start again."""
         self._due.clear()
+        self._ticket = 0
 
     def snapshot(self) -> dict[str, object]:
         """Every job as plain values, and the next ticket."""
         return {"ticket": self._ticket, "due": [_plain(*item) for item in sorted(self._due)]}
 
     def restore(self, ticket: int, due: list[list[object]]) -> None:
-        """Take over a snapshot."""
-        self._ticket = ticket
+        """Take over a snapshot.
+
+        Raises:
+            ValueError: a job is not known, or two jobs have one ticket.
+        """
+        self._ticket = int(ticket)
         self._due = [_job(item) for item in due]
+        tickets = {taken for _, taken, _ in self._due}
+        if len(tickets) < len(self._due) or max(tickets, default=-1) >= self._ticket:
+            raise ValueError("two jobs of the timeline have one ticket")
         heapq.heapify(self._due)
 
 

@@ -14,6 +14,7 @@ from sandbox.domain.payments import Payment, Status
 from sandbox.engine.clock import Clock, WallClock
 from sandbox.engine.journal import Journal
 from sandbox.engine.ledger import Ledger, Order
+from sandbox.engine.payment_store import Represent
 from sandbox.engine.rate_limiter import RateLimiter
 from sandbox.engine.timeline import ChargeBackPayment, Job, SettlePayment, Timeline
 from sandbox.scenario.model import Settlement
@@ -47,6 +48,15 @@ class Birth:
 
 
 @dataclass(frozen=True, slots=True)
+class Laws:
+    """What holds in every world of a server: its real time, its cards' rules, its contract."""
+
+    wall: WallClock
+    rules: Rules
+    represent: Represent
+
+
+@dataclass(frozen=True, slots=True)
 class Happening:
     """What happened, or will, at an instant: an event's type and the payment it is about."""
 
@@ -63,15 +73,15 @@ class World:
         "_wall", "birth", "clock", "journal", "ledger", "limiter", "script", "timeline", "used_at",
     )  # fmt: skip
 
-    def __init__(self, birth: Birth, wall: WallClock, rules: Rules) -> None:
+    def __init__(self, birth: Birth, laws: Laws) -> None:
         self.birth = birth
-        self._wall = wall
-        self.clock = Clock(wall, frozen_at=birth.frozen_at)
+        self._wall = laws.wall
+        self.clock = Clock(laws.wall, frozen_at=birth.frozen_at)
         self.timeline = Timeline()
-        self.ledger = Ledger(birth.seed)
+        self.ledger = Ledger(birth.seed, laws.represent)
         self.limiter = RateLimiter(birth.rate_limit)
         self.journal = Journal(birth.seed)
-        self.script = Script(rules)
+        self.script = Script(laws.rules)
         self.used_at = birth.made_at
 
     def __repr__(self) -> str:

@@ -10,11 +10,8 @@ from typing import Final
 from sandbox.domain.errors import InvalidApiKey, InvalidRequest
 from sandbox.domain.ids import IdSequence
 from sandbox.domain.instants import DAY, Instant, show_duration
-from sandbox.engine.clock import WallClock
 from sandbox.engine.rate_limiter import DOCUMENTED_LIMIT
-from sandbox.engine.world import Birth, World, secret_of
-from sandbox.scenario.cards import MAGIC_CARDS
-from sandbox.scenario.script import Rules
+from sandbox.engine.world import Birth, Laws, World, secret_of
 
 HOME_KEY: Final = "sk_test_sandbox"
 """The key that every server has; its world is never dropped for being idle."""
@@ -56,15 +53,15 @@ class Worlds:
         self,
         defaults: WorldDefaults,
         *,
-        wall: WallClock,
+        laws: Laws,
         entropy: Callable[[], int],
         on_drop: Callable[[World, str], None],
     ) -> None:
         self._defaults = defaults
-        self.wall = wall
+        self.laws = laws
+        self._wall = laws.wall
         self._entropy = entropy
         self._on_drop = on_drop
-        self.rules = Rules(rule for card in MAGIC_CARDS for rule in card.rules)
         self._keys = IdSequence("sk_test_", entropy() if defaults.seed is None else defaults.seed)
         self._made = 0
         self._worlds: OrderedDict[str, World] = OrderedDict()
@@ -87,7 +84,7 @@ class Worlds:
         if world is None:
             world = self._first_use(api_key)
         self._worlds.move_to_end(api_key)
-        world.used_at = self.wall()
+        world.used_at = self._wall()
         return world
 
     def make(
@@ -111,8 +108,8 @@ class Worlds:
         if clock is not None:
             frozen_at = None if isinstance(clock, str) else clock
         secret = HOME_SECRET if key == HOME_KEY else secret_of(seed)
-        birth = Birth(key, seed, secret, frozen_at, self._defaults.rate_limit, self.wall())
-        world = self._worlds[key] = World(birth, self.wall, self.rules)
+        birth = Birth(key, seed, secret, frozen_at, self._defaults.rate_limit, self._wall())
+        world = self._worlds[key] = World(birth, self.laws)
         return world
 
     def put(self, world: World) -> None:
@@ -130,7 +127,7 @@ class Worlds:
     def sweep(self, *, room_for: int = 0) -> None:
         """Drop worlds that are idle for too long, and the longest idle ones over the limit."""
         defaults = self._defaults
-        oldest = self.wall() - defaults.ttl
+        oldest = self._wall() - defaults.ttl
         idle = f"idle for {show_duration(defaults.ttl)} (--world-ttl)"
         crowded = f"the longest idle of {defaults.most} worlds (--max-worlds)"
         while (world := self._longest_idle()) is not None:

@@ -1,7 +1,7 @@
 """Owns the magic cards: each a number and the rules, in scenario steps, that give it its meaning.
 
 Familiar numbers keep their familiar meaning. Those marked "ours" lie in a Visa block of their own,
-400000990000xxxx, and never change.
+40000099000…, and never change.
 """
 
 from dataclasses import dataclass

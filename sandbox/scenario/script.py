@@ -91,7 +91,7 @@ class Script:
 
     def restore(self, counts: Mapping[str, int]) -> None:
         """Take over the counters of a snapshot."""
-        self._counts = OrderedDict(counts)
+        self._counts = OrderedDict((key, int(count)) for key, count in counts.items())
 
 
 def _counted_by(per: Per, subject: Subject) -> str:

@@ -22,6 +22,13 @@ from sandbox.web.parts import Parts
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _ANY_PATH: Final = "/{path:.*}"
+_WHICH_HOST: Final = (
+    "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+)
+_WHICH_ORIGIN: Final = (
+    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+)
+_APIS: Final = "The APIs are /v3 and /_sandbox."
 
 
 def create_app(parts: Parts, gateway: Gateway, on_answer: OnAnswer | None) -> web.Application:
@@ -52,22 +59,24 @@ def _door(parts: Parts) -> Middleware:
     @web.middleware
     async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not hosts.admits(request):
-            return _refuse_host(request)
+            return _turn_away(request, Forbidden("unknown_host", _WHICH_HOST))
         if is_cross_site(request) and not cors.permits(request, parts.settings.cors):
-            return refusal(Forbidden("cross_site_request", "Call the sandbox from its own origin."))
+            return _turn_away(request, Forbidden("cross_site_request", _WHICH_ORIGIN))
         try:
             return await handler(request)
         except ConnectionResetError:
             return AlreadySent()  # the client left while we read: nobody to answer
+        except web.HTTPNotFound:  # a target that is no path, such as `*`
+            return refusal(NotFound("not_found", _APIS))
 
     return door
 
 
-def _refuse_host(request: web.Request) -> web.Response:
-    details = "Expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+def _turn_away(request: web.Request, error: Forbidden) -> web.Response:
+    """The door's refusal; the emulated API documents neither 403 nor 421, so there it is a 400."""
     if _is_below(BASE_PATH, request.path):
-        return refusal(InvalidRequest(f"/: {details}"))
-    return refusal(Forbidden("unknown_host", details))
+        return refusal(InvalidRequest(f"/: {error.details}"))
+    return refusal(error)
 
 
 async def _elsewhere(request: web.Request, emulated: EmulatedApi) -> web.StreamResponse:
@@ -80,7 +89,7 @@ async def _elsewhere(request: web.Request, emulated: EmulatedApi) -> web.StreamR
     elif allow is not None:
         response = refusal(MethodNotAllowed(request.method, allow))
     else:
-        response = refusal(NotFound("not_found", "The APIs are /v3 and /_sandbox."))
+        response = refusal(NotFound("not_found", _APIS))
     if allow is not None and response.status == web.HTTPMethodNotAllowed.status_code:
         response.headers["Allow"] = allow
     return response

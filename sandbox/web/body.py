@@ -37,6 +37,8 @@ async def read_body(
     if limit != LIMIT:
         request = request.clone(client_max_size=limit)
     try:
+        if request.content.is_eof():  # it came with its head, as nearly every body does
+            return await request.read()
         async with asyncio.timeout(patience):
             return await request.read()
     except TimeoutError:
@@ -50,10 +52,12 @@ async def read_body(
 def _refused_by_headers(request: web.Request, limit: int) -> SandboxError | None:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         return InvalidRequest("/: expected a body without Content-Encoding.")
+    if (request.content_length or 0) > limit:
+        return RequestTooLarge(limit)
+    if request.headers.get("Content-Type") == JSON:
+        return None
     if request.content_type != JSON:
         return InvalidRequest(f"/: expected a body with Content-Type: {JSON}.")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         return InvalidRequest("/: expected a body in UTF-8.")
-    if (request.content_length or 0) > limit:
-        return RequestTooLarge(limit)
     return None

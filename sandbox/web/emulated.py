@@ -5,12 +5,14 @@ from time import perf_counter
 from typing import Final, assert_never
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from sandbox.api.calls import Answer, Call
 from sandbox.api.gateway import Gateway
 from sandbox.contract.operations import BY_NAME
 from sandbox.domain.errors import InvalidApiKey
 from sandbox.engine.journal import Entry
+from sandbox.engine.world import World
 from sandbox.scenario.model import Drop, Hang
 from sandbox.web.body import read_body
 from sandbox.web.faults.drop import drop
@@ -20,7 +22,7 @@ from sandbox.web.parts import Parts
 
 OnAnswer = Callable[[Entry], None]
 
-_HEADERS: Final = {"Content-Type": "application/json", "Server": "payments-sandbox"}
+_HEADERS: Final = CIMultiDict({"Content-Type": "application/json", "Server": "payments-sandbox"})
 
 
 class EmulatedApi:
@@ -54,7 +56,7 @@ class EmulatedApi:
         return response
 
     async def _call(self, request: web.Request, operation: str | None, allow: str | None) -> Call:
-        path, _, query = request.raw_path.partition("?")
+        path, _, query = _target(request).partition("?")
         call = Call(operation, request.method, path, request.raw_headers, query, allow=allow)
         if operation is not None:
             call.payment_id = request.match_info.get("payment_id", "")
@@ -66,10 +68,8 @@ class EmulatedApi:
         world = answer.world
         if world is None or (answer.fault is None and not answer.delay):
             return _response(answer)
-        if answer.delay:
-            seconds = min(answer.delay, self.settings.max_wall_delay) / 1_000
-            if not await self._parts.sleepers.sleep(request, world, seconds):
-                return AlreadySent()
+        if answer.delay and not await self._hold(request, world, answer):
+            return AlreadySent()
         match answer.fault:
             case None:
                 return _response(answer)
@@ -81,12 +81,31 @@ class EmulatedApi:
             case _:
                 assert_never(answer.fault)
 
+    async def _hold(self, request: web.Request, world: World, answer: Answer) -> bool:
+        """Hold the reply; False, and journalled as abandoned, when there is nobody to send it to."""
+        seconds = min(answer.delay, self.settings.max_wall_delay) / 1_000
+        is_time_up = False
+        try:
+            is_time_up = await self._parts.sleepers.sleep(request, world, seconds)
+        finally:
+            if not is_time_up and answer.entry is not None:
+                answer.entry.abandon()
+        return is_time_up
+
+
+def _target(request: web.Request) -> str:
+    """The request target; a byte that is not UTF-8 becomes U+FFFD, for JSON cannot carry it."""
+    target = request.raw_path
+    if target.isascii():
+        return target
+    return target.encode(errors="surrogateescape").decode(errors="replace")
+
 
 def _response(answer: Answer) -> web.Response:
     reply = answer.reply
-    response = web.Response(
-        body=reply.body, status=reply.status, headers={**_HEADERS, **answer.headers}
-    )
+    headers = _HEADERS.copy()
+    headers.update(answer.headers)
+    response = web.Response(body=reply.body, status=reply.status, headers=headers)
     if answer.close:
         response.force_close()
     return response

@@ -5,6 +5,7 @@ is refused (DNS rebinding), and so is a write that a browser says comes from ano
 """
 
 import ipaddress
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,10 +14,14 @@ from aiohttp import web
 DOCUMENTED_HOST: Final = "api.payments.example.com"
 _LOCAL_NAMES: Final = frozenset({"localhost", "host.docker.internal", DOCUMENTED_HOST})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST: Final = re.compile(r"(?:[\w.-]+|\[[\w.:%-]+\])(?::[0-9]*)?", re.ASCII)
+"""A name or an address and perhaps a port: no user, no path, and no byte that JSON cannot carry."""
 
 
 def is_our_host(host: str, allowed: frozenset[str] = frozenset()) -> bool:
     """Whether a Host is a literal address, a local name, a single label, or an allowed name."""
+    if not _HOST.fullmatch(host):
+        return False
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
@@ -35,7 +40,8 @@ def is_cross_site(request: web.BaseRequest) -> bool:
     if site := request.headers.get("Sec-Fetch-Site"):
         return site not in ("same-origin", "none")
     origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+    # Not `urlsplit`: an Origin is scheme and host, and what is neither may be no URL at all.
+    return origin is not None and origin.partition("://")[2] != request.headers.get("Host")
 
 
 class HostList:
@@ -48,7 +54,7 @@ class HostList:
     def admits(self, request: web.BaseRequest) -> bool:
         """Whether the Host header, and an absolute request target's host, are ours."""
         host = request.headers.get("Host", "")
-        if host in self._known and request.host == host:
+        if host in self._known and request.raw_path.startswith("/"):
             return True
         if not (is_our_host(host, self._allowed) and is_our_host(request.host, self._allowed)):
             return False

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from sandbox.web.parts import Parts
 
@@ -27,8 +29,10 @@ async def listening(app: web.Application, parts: Parts) -> AsyncIterator[str]:
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
+    _log.addFilter(_ONE_LINE)
     runner = web.AppRunner(
         app,
+        logger=_log,
         access_log=None,  # the journal is ours
         handle_signals=False,
         auto_decompress=False,  # a truncated gzip body would arrive as an empty one
@@ -65,7 +69,15 @@ class OneLinePerStranger(logging.Filter):
     """Clients that do not speak HTTP are one line of log each, without a traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Drop the traceback of what aiohttp refuses before any of our code."""
-        if record.exc_info and isinstance(record.exc_info[1], web.HTTPException | ValueError):
+        """Make a short warning of what aiohttp refuses before any of our code."""
+        if record.exc_info and isinstance(record.exc_info[1], _NOT_HTTP):
             record.exc_info = None
+            record.msg = "What %s sent is not HTTP, or not its body; the connection is closed."
+            record.args = record.args or ("a client",)
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
+
+
+_NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
+_log: Final = logging.getLogger("sandbox.server")
+_ONE_LINE: Final = OneLinePerStranger()

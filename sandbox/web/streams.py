@@ -48,8 +48,14 @@ class Streams:
     async def serve(self, request: web.Request, world: World) -> web.StreamResponse:
         """Send news as server-sent events until the reader leaves or the world ends."""
         response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                "Server": "payments-sandbox",
+            }
         )
+        if request.method == "HEAD":
+            return response
         requests, events = _cursor(request, world)
         news = asyncio.Event()
         readers = self._readers.setdefault(world, set())

@@ -106,8 +106,8 @@ class ControlApi:
 
     def _check_token(self, request: web.Request) -> None:
         token = self._parts.settings.control_token
-        given = request.headers.get("Sandbox-Token", "")
-        if token is not None and not hmac.compare_digest(given.encode(), token.encode()):
+        given = request.headers.get("Sandbox-Token", "").encode(errors="surrogateescape")
+        if token is not None and not hmac.compare_digest(given, token.encode()):
             raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
 
     def _world(self, request: web.Request) -> World:
@@ -135,7 +135,7 @@ class ControlApi:
 
     def _query(self, request: web.Request, route: ControlRoute) -> dict[str, Any]:
         pairs = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)
-        return self._parts.contract.read_query(route.query or "queries/none", pairs)
+        return self._parts.contract.read_query(route.query or "control/queries/none", pairs)
 
 
 def refusal(error: SandboxError) -> web.Response:

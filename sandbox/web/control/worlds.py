@@ -58,9 +58,8 @@ def restore_snapshot(ask: Ask) -> dict[str, object]:
     world = restored(
         ask.body,
         api_key=ask.world.birth.api_key,
-        made_at=worlds.wall(),
-        wall=worlds.wall,
-        rules=worlds.rules,
+        made_at=worlds.laws.wall(),
+        laws=worlds.laws,
     )
     worlds.put(world)
     ask.parts.pacer.watch(world)

@@ -1,0 +1,39 @@
+"""docs/control-api.md has every route, and its examples follow the schemas."""
+
+import json
+
+import pytest
+
+from sandbox.contract.codes import CONTROL_CODES
+from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
+from sandbox.contract.schemas import load_contract
+from tests.project.blocks import Block, read_blocks
+from tests.project.tree import ROOT
+
+PAGE = ROOT / "docs" / "control-api.md"
+TITLES = {f"{route.method} {CONTROL_PATH}{route.path}": route for route in CONTROL_ROUTES}
+EXAMPLES = [block for block in read_blocks(PAGE) if block.language == "json"]
+
+
+def test_every_route_has_its_heading_and_no_heading_lies() -> None:
+    """A route that is not on the page, or a heading without its route, fails the build."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    headings = [line.removeprefix("### ") for line in lines if line.startswith("### ")]
+    assert sorted(headings) == sorted(TITLES)
+
+
+def test_the_table_of_codes_is_the_code() -> None:
+    """Every code that only the control API has is in the table with its status."""
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [f"| `{name}` | {code.status} |" for name, code in CONTROL_CODES.items()]
+    assert [row for row in rows if row not in page] == []
+
+
+@pytest.mark.parametrize("block", EXAMPLES, ids=lambda block: f"line {block.line}")
+def test_examples_follow_their_schemas(block: Block) -> None:
+    """What the page shows to be sent or answered is what the schemas say."""
+    route = TITLES[block.heading]
+    line = PAGE.read_text(encoding="utf-8").splitlines()[block.line - 1]
+    schema = route.request if line.endswith(" request") else route.response
+    assert schema is not None
+    assert load_contract().problems(schema, json.loads(block.code)) == []
