@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from aiohttp import web
-
 from sandbox.api.gateway import Gateway
 from sandbox.api.replies import payment_at_rest
 from sandbox.contract.schemas import load_contract
@@ -17,10 +15,10 @@ from sandbox.engine.worlds import SEEDS, WorldDefaults, Worlds
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
-from sandbox.web.app import create_app
 from sandbox.web.emulated import OnAnswer
 from sandbox.web.pacer import Pacer
 from sandbox.web.parts import Parts
+from sandbox.web.site import Site
 from sandbox.web.sleepers import Sleepers
 from sandbox.web.streams import Streams
 
@@ -31,7 +29,7 @@ _log = logging.getLogger("sandbox")
 class Sandbox:
     """A server that is put together and does not listen yet."""
 
-    app: web.Application
+    site: Site
     parts: Parts
     gateway: Gateway
 
@@ -61,7 +59,7 @@ def assemble(settings: Settings, on_answer: OnAnswer | None = None) -> Sandbox:
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
     parts = Parts(settings, worlds, contract, sleepers, streams, pacer)
-    return Sandbox(create_app(parts, gateway, on_answer), parts, gateway)
+    return Sandbox(Site(parts, gateway, on_answer), parts, gateway)
 
 
 def _defaults(settings: Settings) -> WorldDefaults:

@@ -127,7 +127,7 @@ class Gateway:
 def _path(call: Call) -> str:
     """The path and query as they came; decoded where that brings a card number to light."""
     path = f"{call.path}?{call.query}" if call.query else call.path
-    plain = unquote_plus(path)
+    plain = unquote_plus(path) if "%" in path or "+" in path else path
     masked_path = mask_in(plain)
     return path if masked_path == plain else masked_path
 

@@ -13,8 +13,9 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "cards",
         help="list the magic cards",
-        description="List the magic cards: any future expiry, any cvc of the right length.",
-        epilog="examples:\n  payments-sandbox cards\n  payments-sandbox cards --json",
+        usage="payments-sandbox cards [--json]",
+        description="List the magic cards: any future expiry, any cvc of the right length.\n\n"
+        "examples:\n  payments-sandbox cards\n  payments-sandbox cards --json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -1,7 +1,10 @@
 """Owns the command line as a whole: which commands there are, and what their help says first."""
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from types import ModuleType
 from typing import Final
 
@@ -15,28 +18,44 @@ examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
   payments-sandbox serve --port 0 --ready-file ready.json
   payments-sandbox cards                     the magic cards
-  payments-sandbox openapi > openapi.json    the API's OpenAPI document
-"""
+  payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 well, 1 failed, 2 called wrongly."""
     parser = argparse.ArgumentParser(
         prog="payments-sandbox",
-        description="A local sandbox for the Payments API v3.2.",
-        epilog=EXAMPLES,
+        usage="payments-sandbox [--version] COMMAND …",
+        description=f"A local sandbox for the Payments API v3.2.\n\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"payments-sandbox {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog=parser.prog
+    )
     for command in COMMANDS:
         command.add_to(commands)
-    chosen = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and (problem := _unknown(given[0])):
+        parser.error(problem)
+    chosen = parser.parse_args(given)
     if "options" in chosen:
         chosen.options.check()
     try:
         code: int = chosen.run(chosen)
-    except BrokenPipeError:
-        return 0  # the reader of our output has seen enough
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return code
+
+
+def _unknown(word: str) -> str | None:
+    """What is wrong with the first argument when it is no command."""
+    names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+    if word.startswith("-") or word in names:
+        return None
+    close = get_close_matches(word, names, 1)
+    hint = f"; did you mean '{close[0]}'?" if close else "."
+    return f"there is no command '{word}'{hint} The commands are {', '.join(names)}."

@@ -14,8 +14,9 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "openapi",
         help="print the API's OpenAPI document",
-        description="Print the OpenAPI 3.1 document of the emulated API.",
-        epilog="examples:\n  payments-sandbox openapi > openapi.json\n"
+        usage="payments-sandbox openapi [--server URL]",
+        description="Print the OpenAPI 3.1 document of the emulated API.\n\n"
+        "examples:\n  payments-sandbox openapi > openapi.json\n"
         "  payments-sandbox openapi --server http://127.0.0.1:8080/v3",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

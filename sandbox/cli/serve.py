@@ -31,13 +31,14 @@ from sandbox.settings import Settings
 
 EXAMPLES: Final = """\
 examples:
-  payments-sandbox serve                       http://127.0.0.1:8080/v3, key sk_test_sandbox
-  payments-sandbox serve --port 0 --ready-file ready.json    a free port, for scripts
-  payments-sandbox serve --clock 2030-01-15T09:00:00Z --seed 7     the same run every time
-  payments-sandbox serve --rate-limit 20       see how your client takes a 429
-
-Every option can come from the environment: --rate-limit is PAYMENTS_SANDBOX_RATE_LIMIT.
-"""
+  payments-sandbox serve
+      http://127.0.0.1:8080/v3, and the key is sk_test_sandbox
+  payments-sandbox serve --port 0 --ready-file ready.json
+      a free port, for scripts
+  payments-sandbox serve --clock 2030-01-15T09:00:00Z --seed 7
+      the same run every time
+  payments-sandbox serve --rate-limit 20
+      see how your client takes a 429"""
 _DEFAULTS: Final = Settings()
 
 
@@ -46,8 +47,10 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "serve",
         help="run the server",
-        description="Run the server until SIGTERM or SIGINT.",
-        epilog=EXAMPLES,
+        usage="payments-sandbox serve [options]",
+        description=f"Run the server until SIGTERM or SIGINT.\n\n{EXAMPLES}",
+        epilog="Every option can come from the environment: --rate-limit is"
+        " PAYMENTS_SANDBOX_RATE_LIMIT.\nA list is separated by commas there.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -59,7 +62,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _add_listening(options: Options) -> None:
-    options.value("--host", "address to listen on", default=_DEFAULTS.host, metavar="ADDRESS")
+    options.value(
+        "--host",
+        "address to listen on (default: 127.0.0.1)",
+        default=_DEFAULTS.host,
+        metavar="ADDRESS",
+    )
     options.value(
         "--port",
         "port to listen on; 0 picks a free one (default: 8080)",
@@ -79,13 +87,13 @@ def _add_listening(options: Options) -> None:
 def _add_worlds(options: Options) -> None:
     options.value(
         "--seed",
-        "derive every world's seed from this and its key",
+        "derive every world's seed from this and its key (default: drawn)",
         read=whole_number(0, 2**53 - 1),
         metavar="N",
     )
     options.value(
         "--clock",
-        "live, or the ISO 8601 instant where the worlds' clocks stand still",
+        "live, or the ISO 8601 instant where the worlds' clocks stand still (default: live)",
         default=_DEFAULTS.clock,
         read=clock,
         metavar="live|ISO",
@@ -125,19 +133,19 @@ def _add_access(options: Options) -> None:
     options.flag("--lenient", "ignore undocumented body fields and query parameters")
     options.value(
         "--control-token",
-        "what the header Sandbox-Token must say on /_sandbox",
+        "what the header Sandbox-Token must say on /_sandbox (beyond loopback one is made)",
         read=header_value,
         metavar="TOKEN",
     )
     options.many(
         "--allow-host",
-        "a further name that the Host header may carry",
+        "a further name that the Host header may carry (repeatable)",
         read=host_name,
         metavar="NAME",
     )
     options.many(
         "--cors",
-        "an origin whose pages may call /v3, such as http://localhost:5173",
+        "an origin whose pages may call /v3, such as http://localhost:5173 (repeatable)",
         read=origin,
         metavar="ORIGIN",
     )
@@ -202,7 +210,7 @@ def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Corouti
     async def serve() -> None:
         told_to_stop = asyncio.Event()
         _on_signals(told_to_stop.set)
-        async with listening(sandbox.app, sandbox.parts) as address:
+        async with listening(sandbox.site, sandbox.parts) as address:
             _announce(settings, _reachable(address), ready_file)
             await told_to_stop.wait()
 

@@ -25,8 +25,12 @@ class BadJson(ValueError):
     """The bytes are not JSON that we accept; the text says why and where, never quoting them."""
 
 
-def read(raw: bytes) -> object:
+def read(raw: bytes, *, deepest: int = MAX_DEPTH) -> object:
     """The value that the bytes mean; a number with a fraction is a `Decimal`.
+
+    Args:
+        raw: what was sent.
+        deepest: how deep arrays and objects may be nested.
 
     Raises:
         BadJson: not UTF-8, not JSON, or JSON whose meaning two readers may disagree about.
@@ -37,7 +41,7 @@ def read(raw: bytes) -> object:
             return value
     except orjson.JSONDecodeError:
         pass  # for the slow reader to say why, or to know better
-    return _read_slowly(raw)
+    return _read_slowly(raw, deepest)
 
 
 def _is_beyond_doubt(raw: bytes, value: object) -> bool:
@@ -64,7 +68,7 @@ def _strings_in(value: object) -> float:
     return 0
 
 
-def _read_slowly(raw: bytes) -> object:
+def _read_slowly(raw: bytes, deepest: int) -> object:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -72,8 +76,8 @@ def _read_slowly(raw: bytes) -> object:
     value = _parse(text)
     _refuse_half_pairs(text, value)
     # Counting is cheap and rules out nearly every body; only the rest is walked.
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise BadJson(_too_deep())
+    if text.count("[") + text.count("{") > deepest and _depth(value) > deepest:
+        raise BadJson(_too_deep(deepest))
     return value
 
 
@@ -98,8 +102,8 @@ def _refuse_half_pairs(text: str, value: object) -> None:
         raise BadJson(_too_deep()) from None
 
 
-def _too_deep() -> str:
-    return f"nested deeper than {MAX_DEPTH}"
+def _too_deep(deepest: int = MAX_DEPTH) -> str:
+    return f"nested deeper than {deepest}"
 
 
 def _depth(value: object) -> int:

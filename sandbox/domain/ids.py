@@ -44,9 +44,13 @@ class IdSequence:
         """The number of an id, or None when no sequence of this kind could have made it."""
         if len(text) != self._width or not text.startswith(self._prefix):
             return None
+        digits = text[self._start :]
         try:
-            value = int(text[self._start :], 16)
+            value = int(digits, 16)
         except ValueError:
             return None
-        number = (value - self._offset) * self._inverse % _PRIME
-        return number if self.nth(number) == text else None  # int() reads more than nth() writes
+        if (
+            not 0 <= value < _PRIME or f"{value:016x}" != digits
+        ):  # int() reads more than nth() writes
+            return None
+        return (value - self._offset) * self._inverse % _PRIME

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from sandbox.domain.errors import InvalidRequest
-from sandbox.domain.instants import LAST, Instant, show_instant
+from sandbox.domain.instants import LAST, SECOND, Instant, show_instant
 
 WallClock = Callable[[], Instant]
 """Reads the real time; the composition root provides it."""
@@ -57,7 +57,8 @@ class Clock:
         Raises:
             InvalidRequest: naming the field and the world's now.
         """
-        if instant < (now := self.now()):
+        now = self.now()
+        if instant < now - now % SECOND:  # clients are shown whole seconds
             raise InvalidRequest(
                 f"/{field}: expected an instant not before the world's now, {show_instant(now)}:"
                 " time never goes back."

@@ -3,13 +3,14 @@
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 import orjson
 
 from sandbox.domain.cards import mask, mask_in
 from sandbox.domain.ids import IdSequence
-from sandbox.domain.instants import Instant
+from sandbox.domain.instants import LAST, Instant
 
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
@@ -176,7 +177,7 @@ def masked_text(body: bytes) -> str:
 _KEPT_AS_IT_IS: Final[dict[str, object]] = {
     "number": int, "at": int, "operation": str | None, "method": str, "path": str, "body": object,
     "card": str | None, "status": int | None, "fault": str | None, "rule": str | None,
-    "step": int | None, "committed": bool | None, "duration_ms": float | int | None,
+    "step": int | None, "committed": bool | None, "duration_ms": Decimal | float | int | None,
 }  # fmt: skip
 
 
@@ -194,10 +195,16 @@ def _rebuilt(kept: Mapping[str, object]) -> Entry:
     entry = Entry(Instant(0), None, "", "", headers)
     for name, kind in _KEPT_AS_IT_IS.items():
         if not isinstance(kept[name], kind):  # type: ignore[arg-type]
-            raise ValueError(f"{name} of an entry is of another kind")
+            raise TypeError(f"{name} of an entry is of another kind")
         setattr(entry, name, kept[name])
-    entry.reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]
+    if entry.duration_ms is not None:
+        entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it a Decimal
+    entry.body = masked(kept["body"])
+    reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]
+    entry.reply_headers = {str(name): str(value) for name, value in reply_headers.items()}
     entry.reply_body = str(kept["reply_body"]).encode()
-    if entry.status is not None:
-        orjson.loads(entry.reply_body)
+    if not 0 <= entry.at <= LAST:
+        raise ValueError("an entry is of an instant that no clock reaches")
+    if entry.status is not None and not isinstance(orjson.loads(entry.reply_body), dict):
+        raise ValueError("a reply is no JSON object")
     return entry

@@ -200,6 +200,12 @@ class Ledger:
         return len(self._events[0])
 
     @property
+    def latest(self) -> Instant:
+        """When the last payment was made or the last event happened."""
+        times = self._events[2]
+        return max(self.payments.latest, Instant(times[-1] if times else 0))
+
+    @property
     def refunds(self) -> int:
         """How many refunds there are."""
         return len(self._refunds)

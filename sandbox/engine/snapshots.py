@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.events import Chargeback, Refund
-from sandbox.domain.instants import Instant
+from sandbox.domain.instants import DAY, LAST, Instant
 from sandbox.engine.ledger import Ledger
 from sandbox.engine.world import Birth, Laws, World
 
@@ -60,7 +60,7 @@ def _rebuilt(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: L
         api_key=api_key,
         seed=int(kept["seed"]),
         webhook_secret=str(kept["webhook_secret"]),
-        frozen_at=None if kept["frozen_at"] is None else Instant(kept["frozen_at"]),
+        frozen_at=None if kept["frozen_at"] is None else _instant(kept["frozen_at"], LAST),
         rate_limit=int(limits["default"]),
         made_at=made_at,
     )
@@ -71,10 +71,18 @@ def _rebuilt(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: L
     world.limiter.restore(limits)
     world.script.restore(kept["rules"])
     world.journal.restore(**kept["journal"])
-    if any(job.payment >= len(world.ledger.payments) for _, job in world.timeline.upcoming(10**9)):
-        raise ValueError("a job is about a payment that is not there")
+    for due, job in world.timeline.upcoming(10**9):
+        _instant(due, LAST + DAY)
+        if job.payment >= len(world.ledger.payments):
+            raise ValueError("a job is about a payment that is not there")
     _check_money(world.ledger)
     return world
+
+
+def _instant(value: object, latest: int) -> Instant:
+    if not isinstance(value, int) or not 0 <= value <= latest:
+        raise ValueError("an instant is none that a clock reaches")
+    return Instant(value)
 
 
 def _check_money(ledger: Ledger) -> None:
@@ -83,10 +91,10 @@ def _check_money(ledger: Ledger) -> None:
     for number in range(ledger.events):
         event = ledger.event(number)
         if (reversal := event.reversal) is not None:
-            is_told = isinstance(reversal.reason, str) or (
-                isinstance(reversal, Refund) and reversal.reason is None
-            )
-            if not is_told or not reversal.amount or reversal.payment_id != event.payment_id:
+            reason = str | None if isinstance(reversal, Refund) else str
+            if not isinstance(reversal.reason, reason) or not reversal.amount:
+                raise ValueError("a refund or a chargeback is none")
+            if reversal.payment_id != event.payment_id:
                 raise ValueError("an event does not tell of its refund or chargeback")
             taken[reversal.payment_id, type(reversal)] += reversal.amount
     for number in range(len(ledger.payments)):

@@ -9,7 +9,7 @@ from typing import Final
 
 from sandbox.domain.errors import IllegalMove
 from sandbox.domain.events import Chargeback, EventType, Refund
-from sandbox.domain.instants import Instant
+from sandbox.domain.instants import SECOND, Instant
 from sandbox.domain.payments import Payment, Status
 from sandbox.engine.clock import Clock, WallClock
 from sandbox.engine.journal import Journal
@@ -131,7 +131,8 @@ class World:
         number, payment = self.ledger.create(order, at=now, status=status, failure=failure)
         for turn in turns or ():
             failed_with = SETTLED_AS_FAILED if turn.to is Status.FAILED else None
-            self.timeline.at(Instant(now + turn.after), SettlePayment(number, failed_with))
+            due = Instant(payment.created + turn.after)
+            self.timeline.at(due, SettlePayment(number, failed_with))
         if status is Status.COMPLETED:
             self._react(EventType.PAYMENT_COMPLETED, number, payment, now)
         return payment
@@ -180,9 +181,9 @@ class World:
                     pass  # no endpoints are kept yet, so there is nothing to forget
 
     def would_go_back(self) -> bool:
-        """Whether payments exist that are later than a reset clock would be."""
+        """Whether something has happened that is later than a reset clock would be."""
         start = Clock(self._wall, frozen_at=self.birth.frozen_at).now()
-        return self.ledger.payments.latest > start
+        return self.ledger.latest > start
 
     # Inside
 
@@ -210,7 +211,7 @@ class World:
     def _react(self, type_: EventType, number: int, payment: Payment, at: Instant) -> None:
         if (rule := self.script.reaction(type_, payment.card.fingerprint)) is not None:
             job = ChargeBackPayment(number, rule.action.reason)
-            self.timeline.at(Instant(at + rule.after), job)
+            self.timeline.at(Instant(at - at % SECOND + rule.after), job)  # as clients are shown it
 
 
 def secret_of(seed: int) -> str:

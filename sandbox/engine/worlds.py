@@ -71,6 +71,9 @@ class Worlds:
     def __len__(self) -> int:
         return len(self._worlds)
 
+    def __contains__(self, world: World) -> bool:
+        return self._worlds.get(world.birth.api_key) is world
+
     def __iter__(self) -> Iterator[World]:
         return iter(list(self._worlds.values()))
 
@@ -93,6 +96,7 @@ class Worlds:
         *,
         seed: int | None = None,
         clock: Instant | str | None = None,
+        rate_limit: int | None = None,
     ) -> World:
         """A new world; `clock` is an instant to stand still at, "live", or None for the default.
 
@@ -108,13 +112,15 @@ class Worlds:
         if clock is not None:
             frozen_at = None if isinstance(clock, str) else clock
         secret = HOME_SECRET if key == HOME_KEY else secret_of(seed)
-        birth = Birth(key, seed, secret, frozen_at, self._defaults.rate_limit, self._wall())
+        limit = self._defaults.rate_limit if rate_limit is None else rate_limit
+        birth = Birth(key, seed, secret, frozen_at, limit, self._wall())
         world = self._worlds[key] = World(birth, self.laws)
         return world
 
     def put(self, world: World) -> None:
         """Let a restored world take its key's place."""
-        self._on_drop(self._worlds[world.birth.api_key], "restored from a snapshot")
+        if (before := self._worlds.get(world.birth.api_key)) is not None:
+            self._on_drop(before, "restored from a snapshot")
         self._worlds[world.birth.api_key] = world
 
     def drop(self, world: World) -> None:

@@ -12,12 +12,8 @@ LIMIT = 64 * 1024
 JSON = "application/json"
 
 
-async def wait_with_continue(_: web.Request) -> None:
-    """The `expect_handler` of every route: `100 Continue` is for `read_body` to send."""
-
-
 async def read_body(
-    request: web.Request, *, patience: float, limit: int = LIMIT
+    request: web.BaseRequest, *, patience: float, limit: int = LIMIT
 ) -> bytes | SandboxError:
     """The raw body, or the error that reading it ended in; the connection is then to be closed.
 
@@ -34,7 +30,7 @@ async def read_body(
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    if limit != LIMIT:
+    if limit != LIMIT or request.content_length is None:
         request = request.clone(client_max_size=limit)
     try:
         if request.content.is_eof():  # it came with its head, as nearly every body does
@@ -49,7 +45,7 @@ async def read_body(
         return InvalidRequest("/: expected a body that is framed correctly.")
 
 
-def _refused_by_headers(request: web.Request, limit: int) -> SandboxError | None:
+def _refused_by_headers(request: web.BaseRequest, limit: int) -> SandboxError | None:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         return InvalidRequest("/: expected a body without Content-Encoding.")
     if (request.content_length or 0) > limit:

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 
 from sandbox.api.calls import Answer, Call
 from sandbox.api.gateway import Gateway
-from sandbox.contract.operations import BY_NAME
+from sandbox.contract.operations import OPERATIONS
 from sandbox.domain.errors import InvalidApiKey
 from sandbox.engine.journal import Entry
 from sandbox.engine.world import World
@@ -19,9 +19,11 @@ from sandbox.web.faults.drop import drop
 from sandbox.web.faults.hang import hang
 from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.parts import Parts
+from sandbox.web.routes import Target, variable_of
 
 OnAnswer = Callable[[Entry], None]
 
+_WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
 _HEADERS: Final = CIMultiDict({"Content-Type": "application/json", "Server": "payments-sandbox"})
 
 
@@ -35,7 +37,12 @@ class EmulatedApi:
         self.settings: Final = parts.settings
 
     async def handle(
-        self, request: web.Request, operation: str | None = None, allow: str | None = None
+        self,
+        request: web.BaseRequest,
+        target: Target,
+        operation: str | None,
+        *,
+        allow: str | None = None,
     ) -> web.StreamResponse:
         """Answer one request."""
         started = perf_counter()
@@ -43,31 +50,34 @@ class EmulatedApi:
             world = self._gateway.admit(request.headers.get("Authorization"))
         except InvalidApiKey as error:
             return _response(self._gateway.turn_away(error))
-        call = await self._call(request, operation, allow)
+        path, query = target.path, target.query
+        call = Call(operation, request.method, path, request.raw_headers, query, allow=allow)
+        if operation is not None:
+            call.payment_id = variable_of(target)
+        if operation in _WITH_BODY:
+            call.body = await read_body(request, patience=self.settings.body_patience)
         answer = self._gateway.answer(world, call)
         if world.timeline.next_due is not None:
             self._parts.pacer.watch(world)
-        response = await self._perform(request, answer)
-        if answer.entry is not None:
-            answer.entry.duration_ms = round((perf_counter() - started) * 1_000, 3)
-            if self._on_answer is not None:
-                self._on_answer(answer.entry)
-        self._parts.streams.publish(world)
+        if answer.fault is None and not answer.delay:
+            response: web.StreamResponse = _response(answer)
+        else:
+            response = await self._deviate(request, world, answer)
+        self._finish(world, answer.entry, perf_counter() - started)
         return response
 
-    async def _call(self, request: web.Request, operation: str | None, allow: str | None) -> Call:
-        path, _, query = _target(request).partition("?")
-        call = Call(operation, request.method, path, request.raw_headers, query, allow=allow)
-        if operation is not None:
-            call.payment_id = request.match_info.get("payment_id", "")
-            if BY_NAME[operation].request is not None:
-                call.body = await read_body(request, patience=self.settings.body_patience)
-        return call
+    def _finish(self, world: World, entry: Entry | None, seconds: float) -> None:
+        """Tell who listens what became of the call."""
+        if entry is not None:
+            entry.duration_ms = round(seconds * 1_000, 3)
+            if self._on_answer is not None:
+                self._on_answer(entry)
+        self._parts.streams.publish(world)
 
-    async def _perform(self, request: web.Request, answer: Answer) -> web.StreamResponse:
-        world = answer.world
-        if world is None or (answer.fault is None and not answer.delay):
-            return _response(answer)
+    async def _deviate(
+        self, request: web.BaseRequest, world: World, answer: Answer
+    ) -> web.StreamResponse:
+        """Hold the reply, or do in its place what the fault says."""
         if answer.delay and not await self._hold(request, world, answer):
             return AlreadySent()
         match answer.fault:
@@ -81,8 +91,8 @@ class EmulatedApi:
             case _:
                 assert_never(answer.fault)
 
-    async def _hold(self, request: web.Request, world: World, answer: Answer) -> bool:
-        """Hold the reply; False, and journalled as abandoned, when there is nobody to send it to."""
+    async def _hold(self, request: web.BaseRequest, world: World, answer: Answer) -> bool:
+        """Hold the reply; False, and journalled as abandoned, when nobody waits for it any more."""
         seconds = min(answer.delay, self.settings.max_wall_delay) / 1_000
         is_time_up = False
         try:
@@ -91,14 +101,6 @@ class EmulatedApi:
             if not is_time_up and answer.entry is not None:
                 answer.entry.abandon()
         return is_time_up
-
-
-def _target(request: web.Request) -> str:
-    """The request target; a byte that is not UTF-8 becomes U+FFFD, for JSON cannot carry it."""
-    target = request.raw_path
-    if target.isascii():
-        return target
-    return target.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _response(answer: Answer) -> web.Response:

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from sandbox.web.parts import Parts
+from sandbox.web.site import Site
 
 KEEP_ALIVE = 75
 """Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
@@ -23,31 +24,30 @@ _SHUTDOWN = 0.4
 
 
 @contextlib.asynccontextmanager
-async def listening(app: web.Application, parts: Parts) -> AsyncIterator[str]:
+async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
     """Serve until the block ends; gives the address, such as `http://127.0.0.1:8080`.
 
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
     _log.addFilter(_ONE_LINE)
-    runner = web.AppRunner(
-        app,
+    server = web.Server(
+        site,
         logger=_log,
         access_log=None,  # the journal is ours
-        handle_signals=False,
         auto_decompress=False,  # a truncated gzip body would arrive as an empty one
         keepalive_timeout=KEEP_ALIVE,
         lingering_time=_LINGER,
-        shutdown_timeout=_SHUTDOWN,
     )
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN)
     await runner.setup()
     sweeper = asyncio.create_task(_sweep(parts))
     try:
         settings = parts.settings
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
+        socket = web.TCPSite(runner, settings.host, settings.port)
+        await socket.start()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{host}:{site.port}"
+        yield f"http://{host}:{socket.port}"
     finally:
         sweeper.cancel()
         parts.pacer.stop()

@@ -30,7 +30,7 @@ class Sleepers:
         for world in self._alarms:
             self.wake(world)
 
-    async def sleep(self, request: web.Request, world: World, seconds: float) -> bool:
+    async def sleep(self, request: web.BaseRequest, world: World, seconds: float) -> bool:
         """Wait; False when the client left or the world ended the wait before time was up."""
         alarm = asyncio.Event()
         alarms = self._alarms.setdefault(world, set())
@@ -43,7 +43,7 @@ class Sleepers:
                 self._alarms.pop(world, None)
 
 
-async def _sleep(request: web.Request, alarm: asyncio.Event, seconds: float) -> bool:
+async def _sleep(request: web.BaseRequest, alarm: asyncio.Event, seconds: float) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while (transport := request.transport) is not None and not transport.is_closing():

@@ -29,6 +29,9 @@ class Streams:
         self._readers: dict[World, set[asyncio.Event]] = {}
         self._closing = False
 
+    def __len__(self) -> int:
+        return sum(map(len, self._readers.values()))
+
     def publish(self, world: World) -> None:
         """Tell the readers of a world that there may be news."""
         for news in self._readers.get(world, ()):
@@ -45,7 +48,7 @@ class Streams:
         for world in list(self._readers):
             self.close(world)
 
-    async def serve(self, request: web.Request, world: World) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest, world: World) -> web.StreamResponse:
         """Send news as server-sent events until the reader leaves or the world ends."""
         response = web.StreamResponse(
             headers={
@@ -81,7 +84,7 @@ class Streams:
         return response
 
 
-def _cursor(request: web.Request, world: World) -> tuple[int, int]:
+def _cursor(request: web.BaseRequest, world: World) -> tuple[int, int]:
     """Where the reader left off by its `Last-Event-ID`, else now."""
     if found := _EVENT_ID.fullmatch(request.headers.get("Last-Event-ID", "")):
         return int(found[1]), int(found[2])

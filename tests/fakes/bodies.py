@@ -6,8 +6,8 @@ KEY = "sk_test_sandbox"
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 
 
-def documented_create(**changes: Any) -> dict[str, Any]:
-    """The documented create body; a change to None removes the field, unknown ones go to the card."""
+def documented_create(**changes: object) -> dict[str, Any]:
+    """The documented create body; a change to None removes the field."""
     body: dict[str, Any] = {
         "amount": 2500,
         "currency": "USD",
@@ -30,7 +30,7 @@ def documented_create(**changes: Any) -> dict[str, Any]:
     return body
 
 
-def documented_refund(**changes: Any) -> dict[str, Any]:
+def documented_refund(**changes: object) -> dict[str, Any]:
     """The documented refund body; a change to None removes the field."""
     body: dict[str, Any] = {
         "amount": 1000,

@@ -1,16 +1,28 @@
 """Owns how HTTP tests ask: a client, questions that check the status, the expected envelopes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from aiohttp.test_utils import TestClient
-from aiohttp.web import Application, Request
+from aiohttp.test_utils import RawTestServer, TestClient
+from aiohttp.web import BaseRequest
+from pytest_aiohttp import AiohttpClient
 
+from sandbox.bootstrap import Sandbox
 from sandbox.contract.codes import code_of
 from tests.fakes.bodies import documented_create, documented_refund
 
-Api = TestClient[Request, Application]
+Api = TestClient[BaseRequest, None]
+
+
+async def client_of(
+    aiohttp_client: AiohttpClient, sandbox: Sandbox, headers: Mapping[str, str] | None = None
+) -> Api:
+    """A client of a sandbox, on a socket of its own."""
+    server = RawTestServer(sandbox.site)
+    client: Api = await aiohttp_client(server, headers=headers)
+    return client
+
 
 Json = Any
 """A JSON value, or what a client takes as one; tests compare it whole."""

@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
+
+from tests.project.tree import ROOT
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 COMMAND: Final = (sys.executable, "-m", "sandbox")
@@ -22,11 +26,27 @@ def environment(**extra: str) -> dict[str, str]:
     return kept | {"COLUMNS": "80", "NO_COLOR": "1"} | extra
 
 
-def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself; further keywords go into its environment."""
+def variable(option: str) -> str:
+    """The environment's name of an option."""
+    return PREFIX + option.removeprefix("--").replace("-", "_").upper()
+
+
+def options_of(command: str) -> set[str]:
+    """The options that a command's help lists, apart from `--help`."""
+    return set(re.findall(r"^  (--[a-z-]+)", run(command, "--help").stdout, re.MULTILINE))
+
+
+def run(
+    *arguments: str,
+    command: Sequence[str] = COMMAND,
+    cwd: Path = ROOT,
+    extra: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself; `extra` goes into its environment."""
     return subprocess.run(
-        [*COMMAND, *arguments],
-        env=environment(**extra),
+        [*command, *arguments],
+        cwd=cwd,
+        env=environment(**(extra or {})),
         capture_output=True,
         text=True,
         timeout=STUCK,
@@ -62,11 +82,15 @@ class Served:
 
 @contextmanager
 def served(
-    *arguments: str, port: str = "0", extra: Mapping[str, str] | None = None
+    *arguments: str,
+    command: Sequence[str] = COMMAND,
+    cwd: Path = ROOT,
+    extra: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     """A server on a free port, ready, and gone when the block ends."""
     with subprocess.Popen(
-        [*COMMAND, "serve", "--port", port, *arguments],
+        [*command, "serve", "--port", "0", *arguments],
+        cwd=cwd,
         env=environment(**(extra or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """Owns a client that sends bytes: what no well-behaved HTTP library would let a test send."""
 
 import json
+import select
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,6 +58,11 @@ class Wire:
         size = 0 if to_head else int(headers.get("content-length", "0"))
         body = self._stream.read(size)
         return WireReply(int(first.split()[1]), headers, body)
+
+    def is_silent_for(self, seconds: float) -> bool:
+        """Whether no byte comes for so long."""
+        readable, _, _ = select.select([self._connection], [], [], seconds)
+        return not readable
 
     def ends(self) -> bool:
         """Wait until the server closes, and say whether it did so without another byte."""

@@ -1,16 +1,14 @@
-"""Fixtures of the HTTP tests: a sandbox frozen in 2030, its home world, and a client of it."""
+"""Fixtures of the HTTP tests: a sandbox frozen in 2030, its home world, and clients of it."""
 
 import pytest
-from aiohttp.test_utils import TestClient
-from aiohttp.web import Application, Request
 from pytest_aiohttp import AiohttpClient
 
 from sandbox.bootstrap import Sandbox, assemble
 from sandbox.engine.world import World
 from sandbox.settings import Settings
 from tests.fakes.bodies import AUTHORIZED, KEY
-
-Api = TestClient[Request, Application]
+from tests.fakes.clients import Api, client_of
+from tests.fakes.control import Control
 
 
 @pytest.fixture
@@ -34,4 +32,10 @@ def world(sandbox: Sandbox) -> World:
 @pytest.fixture
 async def api(sandbox: Sandbox, aiohttp_client: AiohttpClient) -> Api:
     """A client of the sandbox that sends the home world's key."""
-    return await aiohttp_client(sandbox.app, headers=AUTHORIZED)
+    return await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
+
+
+@pytest.fixture
+def control(api: Api, sandbox: Sandbox) -> Control:
+    """The control API by route name, every reply held against its schema."""
+    return Control(api, sandbox.parts.contract)

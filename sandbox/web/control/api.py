@@ -30,6 +30,9 @@ _log = logging.getLogger("sandbox.control")
 SNAPSHOT_LIMIT: Final = 512 * 1024 * 1024
 """Bytes that a snapshot may have."""
 
+SNAPSHOT_DEPTH: Final = strict_json.MAX_DEPTH + 8
+"""How deep a snapshot may be nested: its journal holds bodies that are as deep as any."""
+
 Result = dict[str, object] | web.StreamResponse | None
 Route = Callable[[Ask], Result | Awaitable[Result]]
 
@@ -73,10 +76,12 @@ class ControlApi:
         self._parts = parts
         self._admit = admit
 
-    async def handle(self, request: web.Request, route: ControlRoute) -> web.StreamResponse:
+    async def handle(
+        self, request: web.BaseRequest, route: ControlRoute, query: str, variable: str
+    ) -> web.StreamResponse:
         """Answer one request in the envelope, whatever goes wrong."""
         try:
-            return await self._answer(request, route)
+            return await self._answer(request, route, query, variable)
         except SandboxError as error:
             return refusal(error)
         except ConnectionResetError:
@@ -85,7 +90,9 @@ class ControlApi:
             _log.exception("unhandled error in %s %s", request.method, request.path)
             return refusal(InternalError("The sandbox itself failed; its log has the traceback."))
 
-    async def _answer(self, request: web.Request, route: ControlRoute) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.BaseRequest, route: ControlRoute, query: str, variable: str
+    ) -> web.StreamResponse:
         if route.name not in _WITHOUT_TOKEN:
             self._check_token(request)
         world = self._world(request) if route.needs_key else None
@@ -93,38 +100,43 @@ class ControlApi:
             self._parts,
             request,
             body=await self._body(request, route),
-            query=self._query(request, route),
+            query=self._query(route, query),
             named=world,
+            variable=variable,
         )
         result = HANDLERS[route.name](ask)
         if inspect.isawaitable(result):
             result = await result
         if world is not None:
             self._parts.streams.publish(world)
-            self._parts.pacer.watch(world)
+            self._parts.pacer.forget(world)  # the clock may have moved, or the world be gone
+            if world in self._parts.worlds:
+                self._parts.pacer.watch(world)
         return result if isinstance(result, web.StreamResponse) else _reply(route, result)
 
-    def _check_token(self, request: web.Request) -> None:
+    def _check_token(self, request: web.BaseRequest) -> None:
         token = self._parts.settings.control_token
         given = request.headers.get("Sandbox-Token", "").encode(errors="surrogateescape")
         if token is not None and not hmac.compare_digest(given, token.encode()):
             raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
 
-    def _world(self, request: web.Request) -> World:
+    def _world(self, request: web.BaseRequest) -> World:
         world = self._admit(request.headers.get("Authorization"))
         world.catch_up()
         return world
 
-    async def _body(self, request: web.Request, route: ControlRoute) -> dict[str, Any]:
+    async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
         if route.request is None or not request.can_read_body:
             return self._checked(route, {})
-        limit = SNAPSHOT_LIMIT if route.name == "restore_snapshot" else LIMIT
+        limit, depth = LIMIT, strict_json.MAX_DEPTH
+        if route.name == "restore_snapshot":
+            limit, depth = SNAPSHOT_LIMIT, SNAPSHOT_DEPTH
         patience = self._parts.settings.body_patience
         raw = await read_body(request, patience=patience, limit=limit)
         if isinstance(raw, SandboxError):
             raise raw
         try:
-            return self._checked(route, strict_json.read(raw) if raw else {})
+            return self._checked(route, strict_json.read(raw, deepest=depth) if raw else {})
         except strict_json.BadJson as error:
             raise InvalidRequest(f"/: expected JSON; {error}.") from None
 
@@ -133,8 +145,8 @@ class ControlApi:
             return {}
         return self._parts.contract.check(route.request, body)
 
-    def _query(self, request: web.Request, route: ControlRoute) -> dict[str, Any]:
-        pairs = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)
+    def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
+        pairs = parse_qsl(query, keep_blank_values=True)
         return self._parts.contract.read_query(route.query or "control/queries/none", pairs)
 
 

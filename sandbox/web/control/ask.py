@@ -16,13 +16,15 @@ class Ask:
     Attributes:
         body: the JSON body, which follows the route's schema; {} when there is none.
         query: the query's parameters, typed, with their defaults.
+        variable: the variable part of the path; empty where it has none.
     """
 
     parts: Parts
-    request: web.Request
+    request: web.BaseRequest
     body: dict[str, Any] = field(default_factory=dict)
     query: dict[str, Any] = field(default_factory=dict)
     named: World | None = None
+    variable: str = ""
 
     @property
     def world(self) -> World:
@@ -30,7 +32,3 @@ class Ask:
         if self.named is None:
             raise LookupError("this route needs no key, so it has no world")
         return self.named
-
-    def variable(self, name: str) -> str:
-        """A variable part of the path."""
-        return self.request.match_info[name]

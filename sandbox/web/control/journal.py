@@ -27,7 +27,7 @@ def list_requests(ask: Ask) -> dict[str, object]:
 def retrieve_request(ask: Ask) -> dict[str, object]:
     """One request of the journal."""
     journal = ask.world.journal
-    if (entry := journal.find(ask.variable("request_id"))) is None:
+    if (entry := journal.find(ask.variable)) is None:
         raise NotFound("not_found", "No such request, or the journal has dropped it.")
     return shown_entry(journal, entry)
 

@@ -29,7 +29,7 @@ def charge_back_payment(ask: Ask) -> dict[str, object]:
 
 
 def _number(ask: Ask) -> int:
-    return ask.world.ledger.number_of(ask.variable("payment_id"))
+    return ask.world.ledger.number_of(ask.variable)
 
 
 def _shown(payment: Payment) -> dict[str, object]:

@@ -16,10 +16,13 @@ def create_world(ask: Ask) -> dict[str, object]:
     limits = wanted.get("rate_limit", {})
     rate_limit.check(limits, ask.parts.settings.rate_limit, "/rate_limit")
     world = ask.parts.worlds.make(
-        wanted.get("api_key"), seed=wanted.get("seed"), clock=_clock(wanted.get("clock"))
+        wanted.get("api_key"),
+        seed=wanted.get("seed"),
+        clock=_clock(wanted.get("clock")),
+        rate_limit=limits.get("limit"),
     )
     world.limiter.turn(world.clock.now())
-    world.limiter.set(limit=limits.get("limit"), remaining=limits.get("remaining"))
+    world.limiter.set(limit=None, remaining=limits.get("remaining"))
     return _summary(ask, world)
 
 

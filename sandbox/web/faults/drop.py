@@ -9,7 +9,7 @@ from sandbox.scenario.model import Drop
 from sandbox.web.faults.kit import AlreadySent
 
 
-def drop(request: web.Request, fault: Drop) -> web.StreamResponse:
+def drop(request: web.BaseRequest, fault: Drop) -> web.StreamResponse:
     """End the connection as the fault says."""
     transport = request.transport
     if fault.how == "reset" and transport is not None:

@@ -8,7 +8,7 @@ from sandbox.web.sleepers import Sleepers
 
 
 async def hang(
-    request: web.Request, world: World, sleepers: Sleepers, *, seconds: float
+    request: web.BaseRequest, world: World, sleepers: Sleepers, *, seconds: float
 ) -> web.StreamResponse:
     """Say nothing until time is up, the client has left, or the world was reset or dropped."""
     await sleepers.sleep(request, world, seconds)

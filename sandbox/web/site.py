@@ -1,0 +1,102 @@
+"""Owns the one handler of a server: the door first, then the API that the path belongs to."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from aiohttp import web
+
+from sandbox.api.gateway import Gateway
+from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
+from sandbox.contract.operations import BASE_PATH, OPERATIONS
+from sandbox.domain.errors import Forbidden, InvalidRequest, MethodNotAllowed, NotFound
+from sandbox.web import cors
+from sandbox.web.control.api import ControlApi, refusal
+from sandbox.web.emulated import EmulatedApi, OnAnswer
+from sandbox.web.faults.kit import AlreadySent
+from sandbox.web.guard import HostList, is_cross_site
+from sandbox.web.parts import Parts
+from sandbox.web.routes import Routes, Target, target_of, variable_of
+
+_WHICH_HOST: Final = (
+    "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+)
+_WHICH_ORIGIN: Final = (
+    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+)
+_APIS: Final = "The APIs are /v3 and /_sandbox."
+
+
+class Site:
+    """Answers every request of one server, on aiohttp's low-level server.
+
+    The routes are in tables already, so aiohttp's application and router would only be in the way.
+    """
+
+    def __init__(self, parts: Parts, gateway: Gateway, on_answer: OnAnswer | None) -> None:
+        self._origins = parts.settings.cors
+        self._hosts = HostList(parts.settings.allow_hosts)
+        self._emulated = EmulatedApi(parts, gateway, on_answer)
+        self._control = ControlApi(parts, gateway.admit)
+        self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
+        self._routes = Routes(
+            (each.method, CONTROL_PATH + each.path, each) for each in CONTROL_ROUTES
+        )
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        target = target_of(request)
+        is_emulated = _is_below(BASE_PATH, target)
+        is_permitted = is_emulated and cors.permits(request, self._origins)
+        if not self._hosts.admits(request):
+            return _turn_away(Forbidden("unknown_host", _WHICH_HOST), is_emulated)
+        if is_cross_site(request) and not is_permitted:
+            return _turn_away(Forbidden("cross_site_request", _WHICH_ORIGIN), is_emulated)
+        try:
+            respond = self._answer_emulated if is_emulated else self._answer_control
+            response = await respond(request, target)
+        except ConnectionResetError:
+            return AlreadySent()  # the client left while we read: nobody to answer
+        if is_permitted:
+            cors.name_origin(request, response)
+        return response
+
+    async def _answer_emulated(
+        self, request: web.BaseRequest, target: Target
+    ) -> web.StreamResponse:
+        methods = self._operations.find(target)
+        operation = methods.get(request.method) if methods else None
+        if operation is not None:
+            return await self._emulated.handle(request, target, operation)
+        allow = _listed(methods)
+        if request.method == "OPTIONS" and cors.permits(request, self._origins):
+            return cors.preflight(allow)
+        response = await self._emulated.handle(request, target, None, allow=allow)
+        return _with_allow(response, allow)
+
+    async def _answer_control(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        methods = self._routes.find(target)
+        route = methods.get(request.method) if methods else None
+        if route is not None:
+            return await self._control.handle(request, route, target.query, variable_of(target))
+        if (allow := _listed(methods)) is not None:
+            return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
+        return refusal(NotFound("not_found", _APIS))
+
+
+def _turn_away(error: Forbidden, is_emulated: bool) -> web.Response:  # noqa: FBT001 - which API
+    """The door's refusal; the emulated API documents neither 403 nor 421, so there it is a 400."""
+    return refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
+
+
+def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamResponse:
+    if allow is not None and response.status == web.HTTPMethodNotAllowed.status_code:
+        response.headers["Allow"] = allow
+    return response
+
+
+def _listed(methods: Iterable[str] | None) -> str | None:
+    return ",".join(sorted(methods)) if methods else None
+
+
+def _is_below(base: str, target: Target) -> bool:
+    return len(target.segments) > 1 and target.segments[1] == base[1:]

@@ -1,0 +1,263 @@
+"""Holds both OpenAPI documents to the specification, to the tables and to the documentation."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from sandbox.contract.codes import CODES
+from sandbox.contract.control_openapi import TAGS, control_document
+from sandbox.contract.control_routes import CONTROL_ROUTES
+from sandbox.contract.openapi import document
+from sandbox.contract.operations import OPERATIONS
+from sandbox.contract.schema_files import schema_files
+from sandbox.contract.schemas import Contract
+
+SCHEMAS: Final = schema_files()
+API: Final[dict[str, Any]] = document(SCHEMAS, server_url="http://127.0.0.1:8080/v3")
+CONTROL: Final[dict[str, Any]] = control_document(
+    SCHEMAS, server_url="http://127.0.0.1:8080/_sandbox"
+)
+BOTH: Final = {"api": API, "control": CONTROL}
+RATE_LIMIT: Final = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
+
+# The documentation, section by section: method, path, the statuses of success and refusal.
+DOCUMENTED: Final = {
+    ("post", "/payments"): {"201", "400", "401", "429", "500"},
+    ("get", "/payments/{payment_id}"): {"200", "400", "401", "404", "429", "500"},
+    ("get", "/payments"): {"200", "400", "401", "429", "500"},
+    ("post", "/payments/{payment_id}/refunds"): {"201", "400", "401", "404", "429", "500"},
+}
+
+each_document = pytest.mark.parametrize("name", BOTH)
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def _nodes(node: object) -> Iterator[dict[str, Any]]:
+    """Every object of a document."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _nodes(child)
+
+
+def _examples(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The error examples of an operation, by code."""
+    return {
+        code: example | {"status": status}
+        for status, response in operation["responses"].items()
+        if status >= "400"
+        for body in [response["content"]["application/json"]]
+        if body["schema"]["$ref"].endswith("/ErrorResponse")
+        for code, example in body["examples"].items()
+    }
+
+
+@each_document
+def test_document_is_openapi_3_1(name: str) -> None:
+    """The specification's own schema accepts it."""
+    OpenAPIV31SpecValidator(BOTH[name]).validate()
+
+
+@each_document
+def test_every_reference_leads_to_a_component(name: str) -> None:
+    """And every component is referred to."""
+    used = {node["$ref"] for node in _nodes(BOTH[name]) if "$ref" in node}
+    kinds = ("schemas", "headers")
+    there = {
+        f"#/components/{kind}/{key}"
+        for kind in kinds
+        for key in BOTH[name]["components"].get(kind, {})
+    }
+
+    assert used == there
+
+
+@each_document
+def test_every_component_says_where_it_is_from(name: str) -> None:
+    """Documented or decided, and the section."""
+    for title, schema in BOTH[name]["components"]["schemas"].items():
+        assert schema["x-provenance"] in {"documented", "decided"}, title
+        assert schema["x-source"], title
+        assert not schema.keys() & {"$id", "$schema"}, title
+
+
+@each_document
+def test_every_parameter_header_and_response_says_where_it_is_from(name: str) -> None:
+    """The document can be read as a list of what we decided."""
+    for _, path, operation in _operations(BOTH[name]):
+        described = [operation, *operation.get("parameters", []), *operation["responses"].values()]
+        for part in described:
+            assert part["x-provenance"] in {"documented", "decided"}, path
+            assert part["description"], path
+
+
+@each_document
+def test_error_examples_follow_the_error_schema(name: str) -> None:
+    """Each is the envelope with the table's code and message, below the table's status."""
+    contract = Contract(SCHEMAS)
+    for _, _, operation in _operations(BOTH[name]):
+        for code, example in _examples(operation).items():
+            row = CODES[code]
+            assert contract.accepts("responses/error", example["value"])
+            assert example["value"] == {"error": {"code": code, "message": row.message}}
+            assert example["x-provenance"] == row.provenance
+            assert example["status"] == str(row.status)
+
+
+def test_operations_and_statuses_are_the_documented_ones() -> None:
+    """Nothing is missing and nothing is added; 405 and 413 are of no operation."""
+    written = {
+        (method, path): set(operation["responses"]) for method, path, operation in _operations(API)
+    }
+
+    assert written == DOCUMENTED
+
+
+def test_server_title_and_version_are_the_documented_ones() -> None:
+    """The base path is the documented one."""
+    assert API["servers"][0]["url"].endswith("/v3")
+    assert (API["info"]["title"], API["info"]["version"]) == ("Payments API", "3.2")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_operation_lists_its_codes(operation: Any) -> None:  # noqa: ANN401
+    """Every row of the table that names the operation, and no other."""
+    written = API["paths"][operation.path][operation.method.lower()]
+
+    assert written["operationId"] == operation.name
+    assert written["x-source"] == operation.section
+    assert set(_examples(written)) == {
+        code for code, row in CODES.items() if operation.name in row.operations
+    }
+
+
+def test_every_answer_but_401_carries_the_rate_limit() -> None:
+    """Three required integers."""
+    for _, _, operation in _operations(API):
+        for status, response in operation["responses"].items():
+            assert set(response.get("headers", {})) == (set() if status == "401" else RATE_LIMIT)
+    for header in API["components"]["headers"].values():
+        assert header["required"] is True
+        assert header["schema"]["type"] == "integer"
+
+
+def test_every_operation_needs_the_key() -> None:
+    """The document has one security scheme, for everything but what we send ourselves."""
+    assert API["security"] == [{"bearerAuth": []}]
+    assert not any("security" in operation for _, _, operation in _operations(API))
+
+
+def test_a_payment_leads_to_what_can_be_done_with_it() -> None:
+    """Tools that follow links reach the payment that they have made."""
+    links = API["paths"]["/payments"]["post"]["responses"]["201"]["links"]
+
+    assert {link["operationId"] for link in links.values()} == {"retrieve_payment", "create_refund"}
+    assert all(
+        link["parameters"] == {"payment_id": "$response.body#/id"} for link in links.values()
+    )
+
+
+def test_list_has_the_documented_parameters() -> None:
+    """In the query, optional, with the documented default and maximum."""
+    parameters = {each["name"]: each for each in API["paths"]["/payments"]["get"]["parameters"]}
+
+    assert list(parameters) == ["limit", "starting_after", "customer_id", "status", "created_after"]
+    assert {each["in"] for each in parameters.values()} == {"query"}
+    assert not any(each["required"] for each in parameters.values())
+    assert parameters["limit"]["schema"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100,
+        "default": 10,
+    }
+
+
+def test_id_in_a_path_has_its_pattern() -> None:
+    """A judge that makes up ids makes up good ones."""
+    (parameter,) = API["paths"]["/payments/{payment_id}"]["get"]["parameters"]
+
+    assert parameter["required"] is True
+    assert parameter["schema"] == {"$ref": "#/components/schemas/PaymentId"}
+    assert API["components"]["schemas"]["PaymentId"]["pattern"] == "^pay_[A-Za-z0-9]+$"
+
+
+def test_webhooks_are_the_documented_events() -> None:
+    """Each with its own body and an example."""
+    assert set(API["webhooks"]) == {
+        "payment.completed",
+        "payment.failed",
+        "refund.created",
+        "chargeback.created",
+    }
+    for event, methods in API["webhooks"].items():
+        content = methods["post"]["requestBody"]["content"]["application/json"]
+        assert content["examples"]["example_1"]["value"]["type"] == event
+
+
+def test_bodies_have_the_documented_examples() -> None:
+    """A request and a reply of each operation can be tried as they stand."""
+    for _, path, operation in _operations(API):
+        success = operation["responses"][min(operation["responses"])]
+        for part in [success, *([operation["requestBody"]] if "requestBody" in operation else [])]:
+            assert part["content"]["application/json"]["examples"], path
+
+
+def test_control_document_lists_every_route() -> None:
+    """A new row of the table is documented by that."""
+    written = {
+        operation["operationId"]: (method.upper(), path)
+        for method, path, operation in _operations(CONTROL)
+    }
+
+    assert written == {route.name: (route.method, route.path) for route in CONTROL_ROUTES}
+    assert len(written) == len(CONTROL_ROUTES)
+    assert CONTROL["servers"][0]["url"].endswith("/_sandbox")
+
+
+def test_control_routes_know_their_schemas_and_chapters() -> None:
+    """What the table names is there, and every chapter is used."""
+    named = {
+        name for route in CONTROL_ROUTES for name in (route.request, route.query, route.response)
+    }
+
+    assert named - {None} <= SCHEMAS.keys()
+    assert {route.tag for route in CONTROL_ROUTES} == set(TAGS)
+
+
+@pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)
+def test_control_route_answers_with_what_its_row_says(route: Any) -> None:  # noqa: ANN401
+    """Statuses, body and key follow from the row."""
+    operation = CONTROL["paths"][route.path][route.method.lower()]
+    successes = {status for status in operation["responses"] if status not in {"400", "401"}}
+
+    assert successes - {"404", "500"} == {str(route.success), *map(str, route.also)}
+    assert ("401" in operation["responses"]) == route.needs_key
+    assert ("404" in operation["responses"]) == ("{" in route.path)
+    assert operation.get("security") == (None if route.needs_key else [])
+    assert ("content" in operation["responses"][str(route.success)]) == (route.success != 204)
+
+
+def test_only_a_body_that_must_say_something_is_required() -> None:
+    """Where all is optional, an absent body means an empty object."""
+    required = {
+        operation["operationId"]
+        for _, _, operation in _operations(CONTROL)
+        if operation.get("requestBody", {}).get("required")
+    }
+
+    assert required == {"advance_clock", "set_rate_limit", "restore_snapshot"}
+
+
+def test_tables_and_schemas_are_not_changed_by_writing() -> None:
+    """Two documents of one set of schemas are equal."""
+    assert schema_files() == SCHEMAS
+    assert document(SCHEMAS, server_url="http://127.0.0.1:8080/v3") == API

@@ -1,0 +1,232 @@
+"""Holds the schemas to their form: closed, bounded, explained, with examples that follow them."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from sandbox.contract.codes import CODES
+from sandbox.contract.operations import OPERATIONS
+from sandbox.contract.schema_files import (
+    Schema,
+    component,
+    inline,
+    schema_files,
+    target,
+    without_undocumented,
+)
+from sandbox.contract.schemas import Contract
+from sandbox.contract.validation import ecma, strict
+
+SCHEMAS: Final = schema_files()
+OPEN: Final = {"control/objects/snapshot"}
+REQUESTS: Final = ("requests/", "queries/", "control/requests/", "control/queries/")
+SECTIONS: Final = {
+    "AUTHENTICATION",
+    "ENDPOINTS",
+    "1. CREATE PAYMENT",
+    "2. RETRIEVE PAYMENT",
+    "3. LIST PAYMENTS",
+    "4. REFUND PAYMENT",
+    "ERROR HANDLING",
+    "RATE LIMITING",
+    "WEBHOOKS",
+    "control API",
+}
+
+
+def _parts(schema: Schema, place: str = "") -> Iterator[tuple[str, Schema]]:
+    """The schema and every schema written inside it, with where it stands."""
+    yield place, schema
+    for name, part in schema.get("properties", {}).items():
+        yield from _parts(part, f"{place}/{name}")
+    for word in ("items", "additionalProperties"):
+        if isinstance(schema.get(word), dict):
+            yield from _parts(schema[word], f"{place}/{word}")
+
+
+PATTERNS: Final = sorted(
+    {
+        part["pattern"]
+        for schema in SCHEMAS.values()
+        for _, part in _parts(schema)
+        if "pattern" in part
+    }
+)
+
+each_schema = pytest.mark.parametrize("name", SCHEMAS)
+
+
+@each_schema
+def test_schema_is_json_schema_2020_12(name: str) -> None:
+    """The metaschema accepts it, and it says which one that is."""
+    Draft202012Validator.check_schema(SCHEMAS[name])
+
+    assert SCHEMAS[name]["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+
+
+@each_schema
+def test_schema_introduces_itself(name: str) -> None:
+    """Identity, title, description, source and provenance are there."""
+    schema = SCHEMAS[name]
+
+    assert schema["$id"] == f"https://payments-sandbox.example/schemas/{name}.json"
+    assert re.fullmatch(r"[A-Z][a-z]*(?: [a-z]+)*", schema["title"])
+    assert schema["description"].endswith(".")
+    assert schema["x-source"] in SECTIONS
+    assert schema["x-provenance"] in {"documented", "decided"}
+
+
+def test_titles_are_unique() -> None:
+    """Generated code is named after them."""
+    assert len({component(schema) for schema in SCHEMAS.values()}) == len(SCHEMAS)
+
+
+@each_schema
+def test_examples_follow_the_schema(name: str) -> None:
+    """There is an example at least, and both validators accept each."""
+    contract = Contract(SCHEMAS)
+    judge = strict()(contract.schema(name))
+
+    assert SCHEMAS[name]["examples"]
+    for example in SCHEMAS[name]["examples"]:
+        assert contract.accepts(name, example), contract.explain(name, example)
+        assert judge.is_valid(example)
+
+
+@each_schema
+def test_every_property_says_where_it_is_from(name: str) -> None:
+    """Documented or decided; and what the property is, here or in the schema it refers to."""
+    for place, part in _parts(SCHEMAS[name]):
+        assert part["x-provenance"] in {"documented", "decided"}, place
+        described = SCHEMAS[target(part["$ref"], name)] if "$ref" in part else part
+        assert described["description"].endswith("."), place
+
+
+@each_schema
+def test_every_object_is_closed_and_everything_is_bounded(name: str) -> None:
+    """No undocumented keys, no endless strings and lists."""
+    for place, part in _parts(inline(name, SCHEMAS)):
+        kinds = part.get("type", [])
+        if "object" in kinds and name not in OPEN:
+            assert part["additionalProperties"] is not True, place
+            assert part["additionalProperties"] is False or "maxProperties" in part, place
+        if "string" in kinds:
+            assert part.keys() & {"maxLength", "enum", "const"}, place
+        if "array" in kinds:
+            assert "maxItems" in part, place
+            assert "items" in part, place
+
+
+@each_schema
+def test_schema_uses_no_word_that_explains_badly(name: str) -> None:
+    """One typo must not end in "not valid under any of the given schemas"."""
+    for place, part in _parts(SCHEMAS[name]):
+        assert not part.keys() & {"oneOf", "anyOf", "allOf", "not", "$defs", "$dynamicRef"}, place
+
+
+@each_schema
+def test_a_format_is_never_relied_upon(name: str) -> None:
+    """Validators do not check formats unless told: a pattern says the same."""
+    for place, part in _parts(SCHEMAS[name]):
+        if "format" in part:
+            assert part["format"] == "date-time", place
+            assert "pattern" in part, place
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name.startswith(REQUESTS)])
+def test_whatever_can_be_refused_says_what_was_expected(name: str) -> None:
+    """The end of the sentence "expected …" is in the schema, without its full stop."""
+    for place, part in _parts(inline(name, SCHEMAS)):
+        assert re.search(r"[^.]\Z", part["x-expected"]), place
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name.startswith(REQUESTS)])
+def test_null_is_never_a_request(name: str) -> None:
+    """Absent means absent."""
+    for place, part in _parts(inline(name, SCHEMAS)):
+        assert "null" not in part["type"], place
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_pattern_is_portable(pattern: str) -> None:
+    """Anchored, and with no class that means something else in another language."""
+    assert pattern.startswith("^")
+    assert pattern.endswith("$")
+    assert not re.search(r"\\[dDwWsSbB]|\(\?", pattern)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("near_miss", ["1", "a", "Aa0", "pay_", "2025-01-15T10:30:00.1"])
+def test_pattern_is_fast_on_a_near_miss(pattern: str, near_miss: str) -> None:
+    """A hundred thousand characters that nearly match are refused at once."""
+    start = pattern[1:].partition("[")[0].replace("\\", "")
+    text = start + near_miss * 20_000 + "\n"
+    before = time.process_time()
+
+    assert not ecma(pattern).search(text)
+    assert time.process_time() - before < 1
+
+
+def test_currencies_are_real() -> None:
+    """Alphabetic codes of money one can pay with; not of funds, metals and tests."""
+    currencies = SCHEMAS["objects/currency"]["enum"]
+
+    assert currencies == sorted(set(currencies))
+    assert all(re.fullmatch("[A-Z]{3}", code) for code in currencies)
+    assert {"USD", "EUR", "JPY", "BHD", "XOF", "XAF", "XPF", "XCD", "SLE", "ZWG"} <= set(currencies)
+    assert not {"XXX", "XTS", "XAU", "XAG", "XDR", "XUA", "USN", "CHE", "BOV", "CLF", "UYI"} & set(
+        currencies
+    )
+    assert not {"HRK", "SLL", "ZWL", "CUC", "DEM", "EEK", "VEF", "MRO", "STD"} & set(currencies)
+
+
+def test_a_payment_can_be_failed_with_every_decline() -> None:
+    """The control API's list of codes is the table's."""
+    codes = SCHEMAS["control/requests/fail_payment"]["properties"]["code"]["enum"]
+
+    assert codes == [name for name, code in CODES.items() if code.is_decline]
+
+
+def test_every_operation_has_its_schemas() -> None:
+    """What the table of operations names is there."""
+    named = {name for op in OPERATIONS for name in (op.request, op.query, op.response) if name}
+
+    assert named <= SCHEMAS.keys()
+
+
+def test_references_are_written_out() -> None:
+    """What a validator gets refers to nothing, and what stands beside a reference wins."""
+    schemas: dict[str, Schema] = {
+        "a/outer": {"properties": {"x": {"$ref": "../b/inner.json", "description": "mine"}}},
+        "b/inner": {"$id": "b", "type": "string", "description": "its own"},
+    }
+
+    assert inline("a/outer", schemas) == {
+        "properties": {"x": {"type": "string", "description": "mine"}}
+    }
+
+
+def test_a_reference_cannot_leave_the_folder() -> None:
+    """Only what was read can be referred to."""
+    with pytest.raises(KeyError):
+        inline("a", {"a": {"$ref": "../../../secrets.json"}})
+
+
+def test_undocumented_keys_are_dropped_at_every_depth() -> None:
+    """Only from closed objects; what is of another type is left to the validator."""
+    inner: Schema = {"type": "object", "properties": {"a": {}}, "additionalProperties": False}
+    outer: Schema = {
+        "properties": {"one": inner, "many": {"items": inner}},
+        "additionalProperties": True,
+    }
+    value = {"one": {"a": {"b": 1}, "x": 1}, "many": [{"x": 1}, 7], "other": {"x": 1}}
+
+    assert without_undocumented(outer, value) == {
+        "one": {"a": {"b": 1}},
+        "many": [{}, 7],
+        "other": {"x": 1},
+    }

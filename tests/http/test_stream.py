@@ -1,0 +1,192 @@
+"""GET stream: events and requests as they come, to any number of readers, until it must end."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from http.client import HTTPConnection
+
+import pytest
+from aiohttp import ClientConnectionError
+
+from sandbox.bootstrap import Sandbox
+from sandbox.settings import Settings
+from tests.fakes.bodies import AUTHORIZED
+from tests.fakes.clients import PATIENCE, Api, ask, bearer, paid, refunded, until
+from tests.fakes.control import Control
+from tests.fakes.serving import serving
+from tests.fakes.streams import Message, Reader
+
+PATH = "/_sandbox/stream"
+
+
+def brief(messages: list[Message]) -> list[tuple[str, str]]:
+    """The kind of each message, and the event's type or the request's operation."""
+    return [
+        (each.kind, each.data["type"] if each.kind == "event" else each.data["operation"])
+        for each in messages
+    ]
+
+
+async def resumed(api: Api, last_id: str, count: int) -> list[Message]:
+    """The messages that a reader gets who comes back with the id of the last one it saw."""
+    async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
+        async with asyncio.timeout(PATIENCE):
+            return await Reader(reply).take(count)
+
+
+async def test_its_headers(api: Api) -> None:
+    """A stream of server-sent events that nobody caches, from the same server as all the rest."""
+    async with api.get(PATH) as reply:
+        names = ("Content-Type", "Cache-Control", "Server")
+        found = reply.status, [reply.headers[name] for name in names]
+    assert found == (200, ["text/event-stream", "no-store", "payments-sandbox"])
+
+
+async def test_a_payment_as_it_happens(api: Api, control: Control) -> None:
+    """First the event, then the request that made it, each as the control API lists it."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await paid(api)
+        event, request = await Reader(reply).take(2)
+    assert (event.kind, [event.data]) == ("event", (await control("list_events"))["data"])
+    assert (request.kind, [request.data]) == ("request", (await control("list_requests"))["data"])
+    assert (event.id, request.id) == ("0-1", "1-1")
+
+
+async def test_only_what_is_new(api: Api) -> None:
+    """A reader that names no id begins now."""
+    await paid(api)
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await ask(api, "GET", "/v3/payments")
+        messages = await Reader(reply).take(1)
+    assert brief(messages) == [("request", "list_payments")]
+
+
+async def test_what_the_control_api_makes_happen(api: Api, control: Control) -> None:
+    """Moves by hand and by the clock arrive as well; calls to the control API themselves do not."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        payment_id = (await paid(api, card_number="4000009900000012"))["id"]
+        await control("advance_clock", {"by": "1h"})
+        await control("charge_back_payment", payment_id=payment_id)
+        messages = await Reader(reply).take(3)
+    assert brief(messages) == [
+        ("request", "create_payment"),
+        ("event", "payment.completed"),
+        ("event", "chargeback.created"),
+    ]
+
+
+async def test_a_request_without_a_reply(api: Api) -> None:
+    """A fault arrives when it is over, as a request without a response."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        with pytest.raises(ClientConnectionError):
+            await paid(api, card_number="4000009900000061")
+        (message,) = await Reader(reply).take(1)
+    assert (message.data["response"], message.data["fault"]) == (None, "drop")
+
+
+async def test_coming_back(api: Api) -> None:
+    """After each message a reader can come back: nothing is missing, and nothing comes twice."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await refunded(api, (await paid(api))["id"])
+        await ask(api, "GET", "/v3/payments")
+        everything = await Reader(reply).take(5)
+    assert brief(everything) == [
+        ("event", "payment.completed"),
+        ("request", "create_payment"),
+        ("event", "refund.created"),
+        ("request", "create_refund"),
+        ("request", "list_payments"),
+    ]
+    for seen in range(5):
+        last_id = everything[seen - 1].id if seen else "0-0"
+        rest = everything[seen:]
+        again = await resumed(api, last_id, len(rest))
+        assert sorted(each.data["id"] for each in again) == sorted(each.data["id"] for each in rest)
+
+
+@pytest.mark.parametrize("last_id", ["", "x", "1", "1-2-3", "-1-0", "9" * 16 + "-0", "99-99"])
+async def test_an_id_that_is_none(api: Api, last_id: str) -> None:
+    """Begins now, as without an id."""
+    await paid(api)
+    async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
+        async with asyncio.timeout(PATIENCE):
+            await ask(api, "GET", "/v3/payments")
+            messages = await Reader(reply).take(1)
+    assert brief(messages) == [("request", "list_payments")]
+
+
+async def test_several_readers(api: Api) -> None:
+    """Each gets everything, and one that leaves takes nothing from the others."""
+    async with AsyncExitStack() as opened, asyncio.timeout(PATIENCE):
+        replies = [await opened.enter_async_context(api.get(PATH)) for _ in range(5)]
+        replies.pop().close()
+        await paid(api)
+        found = [await Reader(reply).take(2) for reply in replies]
+    assert [brief(messages) for messages in found] == [brief(found[0])] * 4
+    assert brief(found[0])[0] == ("event", "payment.completed")
+
+
+async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
+    """A stream is of one world."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await paid(api, key="sk_test_other")
+        await ask(api, "GET", "/v3/payments")
+        messages = await Reader(reply).take(1)
+    assert brief(messages) == [("request", "list_payments")]
+
+
+async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: Sandbox) -> None:
+    """The server keeps nothing for it, once it has had something to say."""
+    async with api.get(PATH) as reply:
+        assert len(sandbox.parts.streams) == 1
+        reply.close()
+    await paid(api)
+    await until(api, lambda: len(sandbox.parts.streams) == 0)
+
+
+@pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])
+async def test_it_ends_with_its_world(api: Api, control: Control, route: str) -> None:
+    """Dropped or replaced: the stream ends, and can be opened again."""
+    snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await control(route, snapshot)
+        assert await Reader(reply).ends()
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await paid(api)
+        assert brief(await Reader(reply).take(1)) == [("event", "payment.completed")]
+
+
+async def test_it_outlives_a_reset(api: Api, control: Control) -> None:
+    """After a reset, numbers start again and the reader goes on."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        reader = Reader(reply)
+        await paid(api)
+        before = await reader.take(2)
+        await control("reset_world")
+        await paid(api)
+        after = await reader.take(2)
+    assert [(each.kind, each.id) for each in after] == [(each.kind, each.id) for each in before]
+
+
+async def test_head_has_no_stream(api: Api) -> None:
+    """HEAD answers with the headers and ends: not a byte of the stream follows."""
+    async with asyncio.timeout(PATIENCE):
+        async with api.head(PATH) as reply:
+            found = reply.status, reply.headers["Content-Type"], await reply.read()
+        await ask(api, "GET", "/_sandbox/live")
+    assert found == (200, "text/event-stream", b"")
+
+
+async def test_a_key_is_needed(api: Api) -> None:
+    """The key names the world whose news they are."""
+    await ask(api, "GET", PATH, 401, headers=bearer("sk_live_0"))
+
+
+def test_it_ends_when_the_server_stops() -> None:
+    """Open streams do not hold up a shutdown: their readers see the end."""
+    with serving(Settings(port=0)) as server:
+        connection = HTTPConnection(server.address.removeprefix("http://"), timeout=PATIENCE)
+        connection.request("GET", PATH, headers=AUTHORIZED)
+        reply = connection.getresponse()
+        assert reply.readline() == b": connected\n"
+    assert reply.read().endswith(b"\n\n")
+    connection.close()
