@@ -112,7 +112,8 @@ def check(number: str, *, exp_year: int, exp_month: int, cvc: str, now: Instant)
 def mask(number: str) -> str:
     """Every digit but the last four as `*`; all of them where it is too short for a card."""
     shown = number[-4:] if len(number) >= _SHORTEST else ""
-    return re.sub("[0-9]", "*", number.removesuffix(shown)) + shown
+    hidden = number.removesuffix(shown)
+    return ("*" * len(hidden) if hidden.isdigit() else re.sub("[0-9]", "*", hidden)) + shown
 
 
 def mask_in(text: str) -> str:
