@@ -4,11 +4,8 @@ Every command is synchronous and whole: it checks first, then keeps the new valu
 event. A command that raises has changed nothing.
 """
 
-from array import array
 from dataclasses import dataclass
-from typing import Final
-
-import orjson
+from typing import Any, Final
 
 from sandbox.domain import payments
 from sandbox.domain.cards import Card
@@ -18,9 +15,8 @@ from sandbox.domain.ids import ChargebackId, EventId, IdSequence, RefundId
 from sandbox.domain.instants import SECOND, Instant
 from sandbox.domain.payments import Payment, Status
 from sandbox.engine.payment_store import PaymentStore, Represent
+from sandbox.engine.records import EventLog, Reversals
 
-_TYPES: Final = tuple(EventType)
-_CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
 _EVENT_OF: Final = {
     Status.COMPLETED: EventType.PAYMENT_COMPLETED,
     Status.FAILED: EventType.PAYMENT_FAILED,
@@ -49,38 +45,11 @@ class PaymentFilter:
     created_after: Instant | None = None
 
 
-class _Reversals:
-    """Refunds, or chargebacks, at rest: by number, in order of creation."""
-
-    __slots__ = ("amount", "created", "ids", "notes", "payment")
-
-    def __init__(self, ids: IdSequence) -> None:
-        self.ids = ids
-        self.payment, self.amount, self.created = array("I"), array("I"), array("q")
-        self.notes: list[bytes] = []
-
-    def __len__(self) -> int:
-        return len(self.payment)
-
-    def add(
-        self, payment: int, amount: int, created: Instant, reason: str | None, text: str | None
-    ) -> int:
-        self.payment.append(payment)
-        self.amount.append(amount)
-        self.created.append(created)
-        self.notes.append(bytes(memoryview(orjson.dumps((reason, text)))))
-        return len(self.payment) - 1
-
-    def rows(self) -> list[list[object]]:
-        columns = zip(self.payment, self.amount, self.created, self.notes, strict=True)
-        return [[number, amount, at, *orjson.loads(note)] for number, amount, at, note in columns]
-
-
 class Ledger:
     """Payments and what became of them, with one event for each change of state."""
 
     __slots__ = (
-        "_chargebacks", "_event_ids", "_events", "_refunds", "_represent", "_seed", "payments",
+        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "payments",
     )  # fmt: skip
 
     def __init__(self, seed: int, represent: Represent) -> None:
@@ -91,10 +60,9 @@ class Ledger:
     def clear(self) -> None:
         """Forget everything; ids start again."""
         self.payments = PaymentStore(IdSequence("pay_", self._seed), self._represent)
-        self._refunds = _Reversals(IdSequence("ref_", self._seed))
-        self._chargebacks = _Reversals(IdSequence("chb_", self._seed))
-        self._event_ids = IdSequence("evt_", self._seed)
-        self._events = (array("B"), array("I"), array("q"), array("I"))  # type, payment, at, nth
+        self._refunds = Reversals(IdSequence("ref_", self._seed))
+        self._chargebacks = Reversals(IdSequence("chb_", self._seed))
+        self._events = EventLog(IdSequence("evt_", self._seed))
 
     # Commands
 
@@ -115,21 +83,21 @@ class Ledger:
         )
         number = self.payments.add(payment)
         if status is not Status.PENDING:
-            self._record(_EVENT_OF[status], number, at)
+            self._events.add(_EVENT_OF[status], number, at)
         return number, payment
 
     def complete(self, number: int, *, at: Instant) -> Payment:
         """Settle a pending payment, or raise IllegalMove."""
         payment = payments.complete(self.payments.get(number))
         self.payments.put(number, payment)
-        self._record(EventType.PAYMENT_COMPLETED, number, at)
+        self._events.add(EventType.PAYMENT_COMPLETED, number, at)
         return payment
 
     def fail(self, number: int, code: str, *, at: Instant) -> Payment:
         """Fail a pending payment, or raise IllegalMove."""
         payment = payments.fail(self.payments.get(number), code)
         self.payments.put(number, payment)
-        self._record(EventType.PAYMENT_FAILED, number, at)
+        self._events.add(EventType.PAYMENT_FAILED, number, at)
         return payment
 
     def refund(
@@ -145,7 +113,7 @@ class Ledger:
         payment, taken = payments.refund(self.payments.get(number), amount)
         self.payments.put(number, payment)
         nth = self._refunds.add(number, taken, _whole_second(at), reason, description)
-        self._record(EventType.REFUND_CREATED, number, at, nth)
+        self._events.add(EventType.REFUND_CREATED, number, at, nth)
         return self._refund(nth)
 
     def charge_back(
@@ -155,7 +123,7 @@ class Ledger:
         payment, taken = payments.charge_back(self.payments.get(number), amount)
         self.payments.put(number, payment)
         nth = self._chargebacks.add(number, taken, _whole_second(at), reason, None)
-        self._record(EventType.CHARGEBACK_CREATED, number, at, nth)
+        self._events.add(EventType.CHARGEBACK_CREATED, number, at, nth)
         return self._chargeback(nth)
 
     # Queries
@@ -197,13 +165,12 @@ class Ledger:
     @property
     def events(self) -> int:
         """How many events there are; their numbers count from 0."""
-        return len(self._events[0])
+        return len(self._events)
 
     @property
     def latest(self) -> Instant:
         """When the last payment was made or the last event happened."""
-        times = self._events[2]
-        return max(self.payments.latest, Instant(times[-1] if times else 0))
+        return max(self.payments.latest, self._events.latest)
 
     @property
     def refunds(self) -> int:
@@ -217,18 +184,17 @@ class Ledger:
 
     def event(self, number: int) -> Event:
         """The event of a number."""
-        types, numbers, times, nths = self._events
-        type_ = _TYPES[types[number]]
-        payment = self.payments.get(numbers[number])
+        type_, payment_number, at, nth = self._events.row(number)
+        payment = self.payments.get(payment_number)
         reversal: Refund | Chargeback | None = None
         if type_ is EventType.REFUND_CREATED:
-            reversal = self._refund(nths[number])
+            reversal = self._refund(nth)
         elif type_ is EventType.CHARGEBACK_CREATED:
-            reversal = self._chargeback(nths[number])
+            reversal = self._chargeback(nth)
         return Event(
-            id=EventId(self._event_ids.nth(number)),
+            id=EventId(self._events.id_of(number)),
             type=type_,
-            created=Instant(times[number]),
+            created=at,
             payment_id=payment.id,
             amount=payment.amount if reversal is None else reversal.amount,
             currency=payment.currency,
@@ -237,8 +203,7 @@ class Ledger:
 
     def event_number(self, event_id: str) -> int | None:
         """The number behind an event's id, or None."""
-        number = self._event_ids.number_of(event_id)
-        return number if number is not None and number < self.events else None
+        return self._events.number_of(event_id)
 
     # Snapshot
 
@@ -246,12 +211,12 @@ class Ledger:
         """Everything as plain values."""
         return {
             "payments": self.payments.snapshot(),
-            "refunds": self._refunds.rows(),
-            "chargebacks": self._chargebacks.rows(),
-            "events": list(map(list, zip(*self._events, strict=True))),
+            "refunds": [self._refunds.row(nth) for nth in range(self.refunds)],
+            "chargebacks": [self._chargebacks.row(nth) for nth in range(self.chargebacks)],
+            "events": [self._events.row(number) for number in range(self.events)],
         }
 
-    def restore(self, kept: dict[str, list[list[int]]]) -> None:
+    def restore(self, kept: dict[str, list[Any]]) -> None:
         """Take over a snapshot.
 
         Raises:
@@ -261,42 +226,33 @@ class Ledger:
         self.payments.restore(kept["payments"])
         for reversals, name in ((self._refunds, "refunds"), (self._chargebacks, "chargebacks")):
             for row in kept[name]:
-                reversals.add(*row)  # type: ignore[arg-type]
-        for row in kept["events"]:
-            for column, value in zip(self._events, row, strict=True):
-                column.append(value)
+                reversals.add(*row)
+        self._events.restore(kept["events"])
         for number in range(self.events):
             self.event(number)  # every event has what it tells of
 
     # Inside
 
-    def _record(self, type_: EventType, payment: int, at: Instant, nth: int = 0) -> None:
-        types, payments_, times, nths = self._events
-        types.append(_CODE_OF[type_])
-        payments_.append(payment)
-        times.append(at)
-        nths.append(nth)
-
     def _refund(self, nth: int) -> Refund:
-        kept = self._refunds
-        reason, description = orjson.loads(kept.notes[nth])
+        payment, amount, created, reason, description = self._refunds.row(nth)
         return Refund(
-            id=RefundId(kept.ids.nth(nth)),
-            payment_id=self.payments.id_of(kept.payment[nth]),
-            amount=kept.amount[nth],
-            created=Instant(kept.created[nth]),
+            id=RefundId(self._refunds.id_of(nth)),
+            payment_id=self.payments.id_of(payment),
+            amount=amount,
+            created=created,
             reason=reason,
             description=description,
         )
 
     def _chargeback(self, nth: int) -> Chargeback:
-        kept = self._chargebacks
-        reason, _ = orjson.loads(kept.notes[nth])
+        payment, amount, created, reason, _ = self._chargebacks.row(nth)
+        if reason is None:
+            raise ValueError("a chargeback has a reason")
         return Chargeback(
-            id=ChargebackId(kept.ids.nth(nth)),
-            payment_id=self.payments.id_of(kept.payment[nth]),
-            amount=kept.amount[nth],
-            created=Instant(kept.created[nth]),
+            id=ChargebackId(self._chargebacks.id_of(nth)),
+            payment_id=self.payments.id_of(payment),
+            amount=amount,
+            created=created,
             reason=reason,
         )
 
