@@ -13,7 +13,7 @@ from sandbox.api import payments, refunds
 from sandbox.api.calls import Answer, Call, Outcome, Reply
 from sandbox.api.replies import refusal
 from sandbox.contract import strict_json
-from sandbox.contract.operations import BY_NAME
+from sandbox.contract.operations import BASE_PATH, BY_NAME
 from sandbox.contract.schemas import Contract
 from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import (
@@ -144,8 +144,8 @@ def _headers(world: World) -> dict[str, str]:
 def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
-    if call.path.endswith("/"):
-        return NotFound("not_found", "The path has no '/' at its end.")
+    if call.path.endswith("/") and call.path.strip("/") != BASE_PATH.strip("/"):
+        return NotFound("not_found", f"Did you mean {mask_in(call.path.rstrip('/'))}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
     )

@@ -128,6 +128,6 @@ def _filter(contract: Contract, query: str) -> PaymentFilter:
 
 def _instant(text: str | None) -> Instant | None:
     try:
-        return None if text is None else read_instant(text)
+        return None if text is None else read_instant(text, earliest=None)
     except ValueError as error:
         raise InvalidRequest(f"/created_after: {error}.") from None

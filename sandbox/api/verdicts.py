@@ -66,7 +66,9 @@ def _respond(code: str, perform: Perform, *, commit: bool) -> Outcome:
 
 def _rate_limit(remaining: int, world: World, perform: Perform) -> Outcome:
     """The call counts against what now remains."""
+    now = world.clock.now()
+    world.limiter.turn(now)
     world.limiter.set(limit=None, remaining=remaining)
-    if not world.limiter.take(world.clock.now()):
+    if not world.limiter.take(now):
         return Outcome(RateLimited("A rule used up this hour's requests."), committed=False)
     return Outcome(perform(), committed=True)

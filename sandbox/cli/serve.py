@@ -123,7 +123,7 @@ def _add_worlds(options: Options) -> None:
         "--max-worlds",
         "keep at most so many worlds (default: 10000)",
         default=_DEFAULTS.max_worlds,
-        read=whole_number(1, 1_000_000),
+        read=whole_number(2, 1_000_000),
         metavar="N",
     )
 

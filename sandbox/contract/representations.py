@@ -1,6 +1,6 @@
 """Owns how domain values look on the wire: exactly the keys of the documented examples."""
 
-from typing import Final
+from typing import Final, assert_never
 
 from sandbox.contract.codes import code_of
 from sandbox.domain.errors import SandboxError
@@ -93,6 +93,8 @@ def event(event: Event) -> dict[str, object]:
             facts["reason"] = reason
         case None:
             pass
+        case _:
+            assert_never(event.reversal)
     return {
         "id": event.id,
         "type": str(event.type),

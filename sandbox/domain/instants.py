@@ -13,6 +13,9 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
+EPOCH: Final = Instant(0)
+"""1970-01-01T00:00:00Z: no clock starts earlier."""
+
 LAST: Final = Instant(32_503_679_999_999)
 """The last millisecond of the year 2999: no clock goes further."""
 
@@ -24,8 +27,12 @@ _DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
 _UNITS: Final = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
-def read_instant(text: str) -> Instant:
+def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
     """Read an ISO 8601 date-time with `Z` or an offset, or a plain date (midnight UTC).
+
+    Args:
+        text: what to read.
+        earliest: what it may not be before; None lets it be any year.
 
     Raises:
         ValueError: saying what would have worked; the text itself is not quoted.
@@ -39,8 +46,9 @@ def read_instant(text: str) -> Instant:
         instant = (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         raise ValueError("expected a date-time that exists") from None
-    if not 0 <= instant <= LAST:
-        raise ValueError("expected a date-time from 1970 to 2999")
+    if instant > LAST or (earliest is not None and instant < earliest):
+        since = "up to" if earliest is None else "from 1970 to"
+        raise ValueError(f"expected a date-time {since} 2999")
     return Instant(instant)
 
 

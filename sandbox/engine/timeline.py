@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from sandbox.domain.instants import Instant
 
@@ -87,6 +88,8 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
             return [due, ticket, "settle", payment, failure]
         case ChargeBackPayment(payment, reason):
             return [due, ticket, "charge_back", payment, reason]
+        case _:
+            assert_never(job)
 
 
 def _job(item: list[object]) -> tuple[Instant, int, Job]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Final
+from typing import Final, assert_never
 
 from sandbox.domain.errors import IllegalMove
 from sandbox.domain.events import Chargeback, EventType, Refund
@@ -179,6 +179,8 @@ class World:
                     self.limiter.reset()
                 case Part.WEBHOOKS:
                     pass  # no endpoints are kept yet, so there is nothing to forget
+                case _:
+                    assert_never(part)
 
     def would_go_back(self) -> bool:
         """Whether something has happened that is later than a reset clock would be."""
@@ -192,12 +194,15 @@ class World:
         what = _event_type(job).value
         try:
             match job:
-                case SettlePayment(number, None):
-                    self._complete(number, due)
-                case SettlePayment(number, str(code)):
-                    self.ledger.fail(number, code, at=due)
+                case SettlePayment(number, failure):
+                    if failure is None:
+                        self._complete(number, due)
+                    else:
+                        self.ledger.fail(number, failure, at=due)
                 case ChargeBackPayment(number, reason):
                     self.ledger.charge_back(number, None, reason, at=due)
+                case _:
+                    assert_never(job)
         except IllegalMove as error:
             return Happening(due, f"{what} skipped: {error.details}", payment_id)
         event = self.ledger.event(self.ledger.events - 1)
@@ -228,3 +233,5 @@ def _event_type(job: Job) -> EventType:
             return EventType.PAYMENT_FAILED
         case ChargeBackPayment():
             return EventType.CHARGEBACK_CREATED
+        case _:
+            assert_never(job)

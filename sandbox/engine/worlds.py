@@ -35,7 +35,7 @@ class WorldDefaults:
         frozen_at: where clocks stand still; None lets them run.
         strict_keys: only worlds made by hand exist.
         ttl: wall milliseconds after which an unused world is dropped.
-        most: how many worlds are kept.
+        most: how many worlds are kept; the home world is one of them.
     """
 
     seed: int | None = None

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from sandbox.domain.cards import fingerprint
 from sandbox.domain.events import EventType
@@ -46,6 +46,8 @@ class Rules:
                     self._requests[rule.operation, card] = rule
                 case EventRule():
                     self._events[rule.event, card] = rule
+                case _:
+                    assert_never(rule)
 
     def for_request(self, operation: str, card: int) -> RequestRule | None:
         """The rule that answers this operation with this card."""
@@ -104,6 +106,8 @@ def _counted_by(per: Per, subject: Subject) -> str:
             return subject.payment_id or ""
         case Per.CARD:
             return f"{subject.card:08x}"
+        case _:
+            assert_never(per)
 
 
 def _step_at(rule: RequestRule, call: int) -> Verdict | None:

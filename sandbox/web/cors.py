@@ -25,8 +25,11 @@ def preflight(allow: str | None) -> web.Response:
     )
 
 
-def name_origin(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Let the page that asked read the answer."""
-    response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
-    response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+def name_origin(
+    request: web.BaseRequest, response: web.StreamResponse, *, is_permitted: bool
+) -> None:
+    """Let the page that asked read the answer; caches learn that others may not."""
     response.headers["Vary"] = "Origin"
+    if is_permitted:
+        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED

@@ -46,16 +46,18 @@ class EmulatedApi:
     ) -> web.StreamResponse:
         """Answer one request."""
         started = perf_counter()
-        try:
-            world = self._gateway.admit(request.headers.get("Authorization"))
-        except InvalidApiKey as error:
-            return _response(self._gateway.turn_away(error))
         path, query = target.path, target.query
         call = Call(operation, request.method, path, request.raw_headers, query, allow=allow)
         if operation is not None:
             call.payment_id = variable_of(target)
-        if operation in _WITH_BODY:
-            call.body = await read_body(request, patience=self.settings.body_patience)
+        key = request.headers.get("Authorization")
+        try:
+            world = self._gateway.admit(key)
+            if operation in _WITH_BODY:
+                call.body = await read_body(request, patience=self.settings.body_patience)
+                world = self._gateway.admit(key)  # the world may have been dropped meanwhile
+        except InvalidApiKey as error:
+            return _response(self._gateway.turn_away(error))
         answer = self._gateway.answer(world, call)
         if world.timeline.next_due is not None:
             self._parts.pacer.watch(world)

@@ -1,5 +1,6 @@
 """Owns the one handler of a server: the door first, then the API that the path belongs to."""
 
+import difflib
 from collections.abc import Iterable
 from typing import Final
 
@@ -56,8 +57,8 @@ class Site:
             response = await respond(request, target)
         except ConnectionResetError:
             return AlreadySent()  # the client left while we read: nobody to answer
-        if is_permitted:
-            cors.name_origin(request, response)
+        if is_emulated and self._origins:
+            cors.name_origin(request, response, is_permitted=is_permitted)
         return response
 
     async def _answer_emulated(
@@ -80,7 +81,7 @@ class Site:
             return await self._control.handle(request, route, target.query, variable_of(target))
         if (allow := _listed(methods)) is not None:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
-        return refusal(NotFound("not_found", _APIS))
+        return refusal(NotFound("not_found", _suggestion(target)))
 
 
 def _turn_away(error: Forbidden, is_emulated: bool) -> web.Response:  # noqa: FBT001 - which API
@@ -92,6 +93,13 @@ def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamRe
     if allow is not None and response.status == web.HTTPMethodNotAllowed.status_code:
         response.headers["Allow"] = allow
     return response
+
+
+def _suggestion(target: Target) -> str:
+    """What a path that does not exist may have been meant for."""
+    known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
+    close = difflib.get_close_matches(target.path, known, 1, 0.9)
+    return f"Did you mean {close[0]}?" if close else _APIS
 
 
 def _listed(methods: Iterable[str] | None) -> str | None:

@@ -65,13 +65,12 @@ class Streams:
         readers.add(news)
         try:
             await response.prepare(request)
-            await response.write(b": connected\n\n")
+            quiet = b": connected\n\n"
             while not self._closing and self._readers.get(world) is readers:
                 news.clear()
-                await response.write(
-                    b"".join(_news(world, requests, events)) or b": still here\n\n"
-                )
+                await response.write(b"".join(_news(world, requests, events)) or quiet)
                 requests, events = world.journal.count, world.ledger.events
+                quiet = b": still here\n\n"
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT):
                         await news.wait()

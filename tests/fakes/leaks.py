@@ -13,15 +13,9 @@ CVC3, CVC4 = "873", "8731"
 def leaks(outputs: Iterable[object], numbers: Iterable[str] | None = None) -> list[str]:
     """The card numbers that the outputs hold, written in one piece or in groups."""
     sought = list(numbers or (card.number for card in MAGIC_CARDS))
-    texts = [written(output) for output in outputs]
-    return sorted(
-        {
-            number
-            for text in texts
-            for number in sought
-            if number in text or number in digits_of(text)
-        }
-    )
+    text = "\n".join(map(written, outputs))
+    texts = (text, digits_of(text))
+    return sorted({number for number in sought if any(number in text for text in texts)})
 
 
 def codes_in(outputs: Iterable[object]) -> list[str]:

@@ -190,10 +190,19 @@ async def test_a_wrong_method(api: Api, method: str, path: str, allow: str) -> N
     assert found == (405, allow, envelope("method_not_allowed", details))
 
 
-@pytest.mark.parametrize("path", ["/_sandbox", "/_sandbox/", "/_sandbox/nope", "/_sandbox/world/"])
-async def test_an_unknown_path(api: Api, path: str) -> None:
-    """404 in the same envelope."""
-    assert await ask(api, "GET", path, 404) == envelope("not_found", APIS)
+@pytest.mark.parametrize(
+    ("path", "details"),
+    [
+        ("/_sandbox", APIS),
+        ("/_sandbox/", APIS),
+        ("/_sandbox/nope", APIS),
+        ("/_sandbox/world/", "Did you mean /_sandbox/world?"),
+        ("/_sandbox/clock/advnace", "Did you mean /_sandbox/clock/advance?"),
+    ],
+)
+async def test_an_unknown_path(api: Api, path: str, details: str) -> None:
+    """404 in the same envelope, with the nearest path when there is one."""
+    assert await ask(api, "GET", path, 404) == envelope("not_found", details)
 
 
 @pytest.mark.parametrize("route", named([each for each in ORDINARY if each.method == "GET"]))

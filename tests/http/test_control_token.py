@@ -1,11 +1,15 @@
 """`--control-token`: what it guards, what it does not, and that no token is guessed by bytes."""
 
+from dataclasses import replace
+
 import pytest
 
 from sandbox.bootstrap import Sandbox
 from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES, ControlRoute
 from sandbox.settings import Settings
 from tests.fakes.clients import Api, ask, bearer, envelope, paid
+from tests.fakes.serving import serving
+from tests.fakes.wire import exchange, request
 
 TOKEN = "t\u00f6ken-0123456789"
 REFUSAL = envelope("invalid_token", "Send 'Sandbox-Token: \u2026' as the server was told.")
@@ -17,8 +21,6 @@ WRONG = {
     "a start of it": TOKEN[:-1],
     "more than it": TOKEN + "0",
     "in upper case": TOKEN.upper(),
-    "other bytes": "t\udcf6ken-0123456789",
-    "half a surrogate pair": "\udcff",
 }
 
 
@@ -50,6 +52,25 @@ async def test_a_wrong_token(api: Api, caplog: pytest.LogCaptureFixture, given: 
     headers = {"Sandbox-Token": given}
     assert await ask(api, "GET", "/_sandbox/world", 401, headers=headers) == REFUSAL
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("given", ["\udcff", "t\udcf6ken-0123456789"], ids=["one byte", "Latin-1"])
+def test_a_token_of_other_bytes(
+    settings: Settings, caplog: pytest.LogCaptureFixture, given: str
+) -> None:
+    """A header that is no UTF-8 is a wrong token, and nothing is logged."""
+    with serving(replace(settings, port=0)) as server:
+        header = {"Sandbox-Token": given}
+        reply = exchange(server.address, request("GET", "/_sandbox/world", header))
+    assert (reply.status, reply.json, caplog.records) == (401, REFUSAL, [])
+
+
+def test_the_token_itself_in_other_bytes(settings: Settings) -> None:
+    """A token beyond ASCII is sent as UTF-8."""
+    with serving(replace(settings, port=0)) as server:
+        header = {"Sandbox-Token": TOKEN}
+        reply = exchange(server.address, request("GET", "/_sandbox/world", header))
+    assert reply.status == 200
 
 
 async def test_the_token_is_asked_for_before_the_key(api: Api) -> None:

@@ -1,10 +1,16 @@
 """Worlds: made by hand or by their key, shown, reset wholly or in part, dropped."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import orjson
 import pytest
 from pytest_aiohttp import AiohttpClient
 
 from sandbox.bootstrap import Sandbox, assemble
 from sandbox.settings import Settings
+from tests.fakes.bodies import documented_create
 from tests.fakes.clients import Api, Json, ask, bearer, client_of, invalid, paid, refunded
 from tests.fakes.control import Control
 from tests.fakes.matching import API_KEY, WHOLE_SECOND, Matching
@@ -203,3 +209,49 @@ async def test_a_dropped_live_world_keeps_no_timer(
     assert len(sandbox.parts.pacer) == 1
     await control(route, empty if route == "restore_snapshot" else None, key="sk_test_a")
     assert len(sandbox.parts.pacer) == 0
+
+
+@dataclass
+class Upload:
+    """A body whose second half is sent when it is let go."""
+
+    body: object
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def halves(self) -> AsyncIterator[bytes]:
+        """The body in two pieces."""
+        raw = orjson.dumps(self.body)
+        yield raw[: len(raw) // 2]
+        self.started.set()
+        await self.let_go.wait()
+        yield raw[len(raw) // 2 :]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/v3/payments", 201), ("PUT", "/_sandbox/world/snapshot", 200)],
+)
+async def test_a_world_dropped_during_an_upload(  # noqa: PLR0913 - the columns of the table
+    api: Api, control: Control, sandbox: Sandbox, method: str, path: str, status: int
+) -> None:
+    """What arrives after the drop is done in the world that the key names by then."""
+    key = bearer("sk_test_a")
+    await control("create_world", {"api_key": "sk_test_a", "clock": "live"})
+    await paid(api, key="sk_test_a")
+    snapshot = await control("retrieve_snapshot", key="sk_test_a")
+    body = snapshot if method == "PUT" else documented_create(card_number=PENDING)
+    upload = Upload(body)
+    headers = {**key, "Content-Type": "application/json"}
+    request = ask(api, method, path, status, data=upload.halves(), headers=headers)
+    task = asyncio.create_task(request)
+    await upload.started.wait()
+    await control("delete_world", key="sk_test_a")
+    upload.let_go.set()
+    await task
+    found = (await ask(api, "GET", "/v3/payments", headers=key))["data"]
+    assert [payment["status"] for payment in found] == [
+        "completed" if method == "PUT" else "pending"
+    ]
+    worlds = [world for world in sandbox.parts.worlds if world.timeline.next_due is not None]
+    assert len(sandbox.parts.pacer) == sum(world.clock.mode.value == "live" for world in worlds)

@@ -122,10 +122,10 @@ async def test_a_foreign_page_may_not_write(api: Api, headers: dict[str, str]) -
 
 @pytest.mark.parametrize("headers", FROM_A_FOREIGN_PAGE.values(), ids=FROM_A_FOREIGN_PAGE.keys())
 async def test_a_foreign_page_cannot_read(api: Api, headers: dict[str, str]) -> None:
-    """Its reads are answered, but no answer names its origin; preflights are refused."""
+    """Its reads are answered, but no answer names its origin; caches are told why."""
     for method, path, status in (("GET", PATH, 200), ("OPTIONS", PATH, 405)):
         async with api.request(method, path, headers=headers) as reply:
-            assert (reply.status, cors_of(reply.headers)) == (status, {})
+            assert (reply.status, cors_of(reply.headers)) == (status, {"Vary": "Origin"})
 
 
 @pytest.mark.parametrize("path", ["/_sandbox/worlds", "/_sandbox/world/reset", "/"])

@@ -10,7 +10,6 @@ from tests.fakes.clients import Api, Json, ask, envelope, paid
 from tests.fakes.control import Control
 
 PATHS = "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
-NO_SLASH = "The path has no '/' at its end."
 APIS = "The APIs are /v3 and /_sandbox."
 
 MESSAGES = {
@@ -91,14 +90,14 @@ WRONG_METHODS = [
 
 UNKNOWN_PATHS = [
     ("GET", "/v3", PATHS),
-    ("GET", "/v3/", NO_SLASH),
+    ("GET", "/v3/", PATHS),
     ("GET", "/v3/payment", PATHS),
     ("GET", "/v3/refunds", PATHS),
     ("GET", "/v3/payments/pay_xyz789/refunds/ref_abc456", PATHS),
-    ("GET", "/v3/payments/", NO_SLASH),
-    ("POST", "/v3/payments/", NO_SLASH),
-    ("GET", "/v3/payments/pay_xyz789/", NO_SLASH),
-    ("POST", "/v3/payments/pay_xyz789/refunds/", NO_SLASH),
+    ("GET", "/v3/payments/", "Did you mean /v3/payments?"),
+    ("POST", "/v3/payments/", "Did you mean /v3/payments?"),
+    ("GET", "/v3/payments/pay_xyz789/", "Did you mean /v3/payments/pay_xyz789?"),
+    ("POST", "/v3/payments/pay_xyz789/refunds/", "Did you mean /v3/payments/pay_xyz789/refunds?"),
     ("POST", "/v3/payments//refunds", PATHS),
     ("OPTIONS", "/v3/customers", PATHS),
     ("GET", "/v3/PAYMENTS", PATHS),

@@ -48,9 +48,7 @@ NO_ROUTE: Final = refusal(
     "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds.",
 )
 NO_API: Final = refusal("not_found", "This path does not exist", "The APIs are /v3 and /_sandbox.")
-NO_SLASH: Final = refusal(
-    "not_found", "This path does not exist", "The path has no '/' at its end."
-)
+NO_SLASH: Final = refusal("not_found", "This path does not exist", "Did you mean /v3/payments?")
 NO_PAYMENT: Final = refusal("payment_not_found", "No payment with this id exists")
 FOREIGN: Final = invalid(
     "/: expected a Host that is local; start the sandbox with --allow-host NAME to add one."
@@ -99,7 +97,7 @@ ODD_TARGETS: Final = {
     "two slashes inside": (b"/v3//payments", NO_ROUTE),
     "slash at the end": (b"/v3/payments/", NO_SLASH),
     "base alone": (b"/v3", NO_ROUTE),
-    "base and slash": (b"/v3/", NO_SLASH),
+    "base and slash": (b"/v3/", NO_ROUTE),
     "encoded slash in the id": (b"/v3/payments/pay_1%2Frefunds", NO_PAYMENT),
     "encoded NUL": (b"/v3/payments/pay_1%00", NO_PAYMENT),
     "encoded newline": (b"/v3/payments/pay_1%0A", NO_PAYMENT),

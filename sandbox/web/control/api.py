@@ -96,10 +96,13 @@ class ControlApi:
         if route.name not in _WITHOUT_TOKEN:
             self._check_token(request)
         world = self._world(request) if route.needs_key else None
+        body = await self._body(request, route)
+        if world is not None and world not in self._parts.worlds:
+            world = self._world(request)  # the first was dropped while the body arrived
         ask = Ask(
             self._parts,
             request,
-            body=await self._body(request, route),
+            body=body,
             query=self._query(route, query),
             named=world,
             variable=variable,

@@ -1,0 +1,1 @@
+"""Measurements, run by `make bench`; what they mean is in docs/performance.md."""

@@ -1,0 +1,97 @@
+"""Owns the benchmark as a whole: `python -m benchmarks` measures, prints, and judges."""
+
+import argparse
+import dataclasses
+import json
+import platform
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from benchmarks.cold_start import measure_cold_start
+from benchmarks.core import measure_core
+from benchmarks.fresh_worlds import measure_worlds
+from benchmarks.growth import measure_growth
+from benchmarks.load import Client, find_client
+from benchmarks.machine import Cores, find_cores
+from benchmarks.plan import QUICK, Plan
+from benchmarks.report import Table, as_json, described, render, rewrite
+from benchmarks.servers import loops
+from benchmarks.throughput import measure_throughput
+
+Section = Callable[[Plan, Cores, Client], Sequence[Table]]
+
+SECTIONS: Final[dict[str, Section]] = {
+    "load": measure_throughput,
+    "core": lambda plan, _, __: [measure_core(plan)],
+    "start": lambda plan, cores, _: measure_cold_start(plan, cores),
+    "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
+    "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],
+}
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+HEADING: Final = "## The last run"
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    chosen = _read()
+    cores = find_cores()
+    cores.settle()
+    name, client = find_client(chosen.client)
+    facts = _facts(name, cores)
+    print(described(facts))
+    tables: list[Table] = []
+    for section in chosen.only or SECTIONS:
+        for table in SECTIONS[section](_plan(chosen), cores, client):
+            print(f"\n{render(table)}", flush=True)
+            tables.append(table)
+    if chosen.docs:
+        rewrite(PAGE, HEADING, "\n\n".join([described(facts), *map(render, tables)]))
+    if chosen.json is not None:
+        text = json.dumps(as_json(facts, tables), indent=2, ensure_ascii=False)
+        chosen.json.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _read() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure the sandbox; see docs/performance.md."
+    )
+    parser.add_argument(
+        "--only", action="append", choices=SECTIONS, help="a section; can be given several times"
+    )
+    parser.add_argument("--rounds", type=int, help="turns of every server")
+    parser.add_argument("--seconds", type=int, help="length of a turn")
+    parser.add_argument("--quick", action="store_true", help="see that it runs; believe nothing")
+    parser.add_argument("--client", choices=("wrk", "own"), help="what makes the load")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round here, too")
+    parser.add_argument("--docs", action="store_true", help="put the tables into the document")
+    chosen = parser.parse_args()
+    if chosen.docs and (chosen.only or chosen.quick):
+        parser.error("--docs wants a whole run, without --only and --quick.")
+    return chosen
+
+
+def _plan(chosen: argparse.Namespace) -> Plan:
+    plan = QUICK if chosen.quick else Plan()
+    return dataclasses.replace(
+        plan, rounds=chosen.rounds or plan.rounds, seconds=chosen.seconds or plan.seconds
+    )
+
+
+def _facts(client: str, cores: Cores) -> dict[str, str]:
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "sandbox": version("payments-sandbox"),
+        "Python": platform.python_version(),
+        "aiohttp": version("aiohttp"),
+        "uvloop": version("uvloop") if len(loops()) > 1 else "not installed",
+        "machine": f"{platform.system()} {platform.machine()}, {cores}",
+        "load": "wrk" if client == "wrk" else "our own client",
+    }
+
+
+if __name__ == "__main__":
+    main()

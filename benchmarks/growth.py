@@ -1,0 +1,93 @@
+"""Owns the section on growth: what a world with many payments costs beside one with few."""
+
+import contextlib
+from collections.abc import Sequence
+from statistics import median
+from typing import Final
+
+from benchmarks.filled import FIRST
+from benchmarks.load import Client, Load, measure
+from benchmarks.machine import Cores
+from benchmarks.plan import Plan
+from benchmarks.report import Row, Table, Target, at_least, at_most, number
+from benchmarks.servers import Server, filled_command, running
+from benchmarks.traffic import Requests, answer, create, list_of, retrieve
+
+RATES: Final[dict[str, Target]] = {
+    "create_payment": at_least(0.95),
+    "list_payments": at_least(0.85),
+}
+MEMORY: Final = at_most(3)
+STALL: Final = at_most(50)
+
+
+def measure_growth(plan: Plan, cores: Cores, client: Client) -> Table:
+    """Servers of every size take turns; each is compared with the smallest."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(running(filled_command(size), cores)) for size in plan.sizes]
+        requests = [_requests(server) for server in servers]
+        rows = [
+            row
+            for operation in requests[0]
+            for row in _rates(
+                operation,
+                plan,
+                _turns(client, servers, [each[operation] for each in requests], plan),
+            )
+        ]
+        rows += _memory(servers[-1], plan.sizes[-1], requests[-1]["retrieve_payment"][0])
+        rows.append(_stall(servers[-1], plan.sizes[-1]))
+    return Table(f"Growth, compared with {plan.sizes[0]:,} stored payments", rows)
+
+
+def _requests(server: Server) -> Requests:
+    """Payments and customers from all over the world's past, and new payments for the same."""
+    customers: list[str] = server.facts["customers"]
+    ids: list[str] = server.facts["ids"]
+    return {
+        "create_payment": tuple(map(create, customers)),
+        "retrieve_payment": tuple(map(retrieve, ids)),
+        "list_payments": tuple(map(list_of, customers)),
+    }
+
+
+def _turns(
+    client: Client, servers: Sequence[Server], requests: Sequence[Sequence[bytes]], plan: Plan
+) -> list[list[Load]]:
+    """The loads of every server, round by round, after a second that is nobody's."""
+    loads: list[list[Load]] = [[] for _ in servers]
+    for server, each in zip(servers, requests, strict=True):
+        client(server.port, each, 1)
+    for _ in range(plan.rounds):
+        for server, each, kept in zip(servers, requests, loads, strict=True):
+            kept.append(measure(client, server, each, plan.seconds))
+    return loads
+
+
+def _rates(operation: str, plan: Plan, loads: Sequence[Sequence[Load]]) -> list[Row]:
+    first, *others = loads
+    rows = []
+    for size, turns in zip(plan.sizes[1:], others, strict=True):
+        target = RATES.get(operation) if size == plan.sizes[-1] else None
+        ratios = [each.rate / base.rate for each, base in zip(turns, first, strict=True)]
+        rates = [median(load.rate for load in each) for each in (turns, first)]
+        detail = " ÷ ".join(f"{number(rate)}/s" for rate in rates)
+        rows.append(Row(f"{operation} at {size:,}, requests/s", ratios, "×", target, detail))
+    return rows
+
+
+def _memory(server: Server, size: int, request: bytes) -> list[Row]:
+    if server.facts["grown"] is None:
+        return []
+    _, body = answer(server.port, request)
+    each = server.facts["grown"] / (size - FIRST)
+    detail = f"{number(each)} bytes ÷ {len(body)} bytes"
+    return [
+        Row(f"memory per payment at {size:,}, to its JSON", [each / len(body)], "×", MEMORY, detail)
+    ]
+
+
+def _stall(server: Server, size: int) -> Row:
+    detail = f"of it computing: {number(server.facts['computing_ms'])} ms"
+    figure = f"longest create while inserting {size:,}"
+    return Row(figure, [server.facts["stall_ms"]], "ms", STALL, detail)

@@ -1,0 +1,64 @@
+"""Owns the emulated API without a server: the calls that the rim would make, made here."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from benchmarks.servers import RATE_LIMIT
+from benchmarks.traffic import CREATED, KEY, REFUND_BODY, create_body
+from sandbox.api.calls import Call, Reply
+from sandbox.bootstrap import Sandbox, assemble
+from sandbox.settings import Settings
+
+HEADERS: Final[Sequence[tuple[bytes, bytes]]] = (
+    (b"Host", b"127.0.0.1"),
+    (b"Authorization", f"Bearer {KEY}".encode()),
+    (b"Content-Type", b"application/json"),
+)
+
+
+def id_in(reply: Reply) -> str:
+    """The id that a reply of CREATE PAYMENT tells."""
+    created: dict[str, str] = orjson.loads(reply.body)
+    return created["id"]
+
+
+class Api:
+    """A sandbox that is called as a function; each call is admitted and answered as over HTTP."""
+
+    def __init__(self) -> None:
+        self.sandbox: Final[Sandbox] = assemble(Settings(port=0, rate_limit=RATE_LIMIT))
+        self._gateway = self.sandbox.gateway
+
+    def create(self, customer: str, amount: int = 2_500) -> Reply:
+        """CREATE PAYMENT."""
+        body = _BODY % (amount, customer.encode())
+        call = Call("create_payment", "POST", "/v3/payments", HEADERS, body=body)
+        return self._answer(call, CREATED)
+
+    def retrieve(self, payment_id: str) -> Reply:
+        """RETRIEVE PAYMENT."""
+        path = f"/v3/payments/{payment_id}"
+        call = Call("retrieve_payment", "GET", path, HEADERS, payment_id=payment_id)
+        return self._answer(call, 200)
+
+    def list_of(self, customer: str) -> Reply:
+        """LIST PAYMENTS, 20 of one customer."""
+        query = f"customer_id={customer}&limit=20"
+        return self._answer(Call("list_payments", "GET", "/v3/payments", HEADERS, query), 200)
+
+    def refund(self, payment_id: str) -> Reply:
+        """REFUND PAYMENT, of the smallest amount."""
+        path = f"/v3/payments/{payment_id}/refunds"
+        call = Call("create_refund", "POST", path, HEADERS, body=REFUND_BODY, payment_id=payment_id)
+        return self._answer(call, CREATED)
+
+    def _answer(self, call: Call, status: int) -> Reply:
+        world = self._gateway.admit(f"Bearer {KEY}")
+        reply = self._gateway.answer(world, call).reply
+        assert reply.status == status, reply
+        return reply
+
+
+_BODY: Final = create_body("%b", 0).replace(b'"amount": 0', b'"amount": %d')

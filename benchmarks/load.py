@@ -1,0 +1,94 @@
+"""Owns the load: `wrk` where it is installed, else a client of our own."""
+
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from benchmarks.machine import cpu_seconds
+from benchmarks.plan import CONNECTIONS
+from benchmarks.servers import Server
+from benchmarks.wire_client import drive
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one turn under load came to; `cpu` is the server's, None where it is not known."""
+
+    requests: int
+    seconds: float
+    p99_ms: float
+    cpu: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return self.requests / self.seconds
+
+
+Client = Callable[[int, Sequence[bytes], int], Load]
+"""Sends requests in turn to a port for so many seconds."""
+
+_SCRIPT: Final = """\
+local requests = { %s }
+local nth = 0
+function request()
+   nth = nth %% #requests + 1
+   return requests[nth]
+end
+function done(summary, latency)
+   local failed = 0
+   for _, count in pairs(summary.errors) do failed = failed + count end
+   io.write(string.format("\\nCOUNTED %%d %%d %%d %%d\\n",
+      summary.requests, summary.duration, latency:percentile(99), failed))
+end
+"""
+
+
+def find_client(name: str | None) -> tuple[str, Client]:
+    """The client of a name, `wrk` or `own`; without one, the better one that there is."""
+    wanted = name or ("wrk" if which("wrk") else "own")
+    return wanted, {"wrk": _by_wrk, "own": _by_ourselves}[wanted]
+
+
+def measure(client: Client, server: Server, requests: Sequence[bytes], seconds: int) -> Load:
+    """One turn of a server, with what it computed meanwhile."""
+    before = cpu_seconds(server.pid)
+    load = client(server.port, requests, seconds)
+    after = cpu_seconds(server.pid)
+    cpu = None if before is None or after is None else after - before
+    return Load(load.requests, load.seconds, load.p99_ms, cpu)
+
+
+def _by_wrk(port: int, requests: Sequence[bytes], seconds: int) -> Load:
+    with TemporaryDirectory() as folder:
+        script = Path(folder) / "requests.lua"
+        script.write_text(_SCRIPT % ",\n".join(map(_quoted, requests)), encoding="ascii")
+        wrk = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={seconds}s"]
+        shown = subprocess.run(
+            [*wrk, f"--script={script}", f"http://127.0.0.1:{port}/"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    counted = shown.partition("COUNTED ")[2].split()
+    done, microseconds, p99, failed = map(int, counted)
+    assert failed == 0, shown
+    return Load(done, microseconds / 1e6, p99 / 1e3)
+
+
+def _by_ourselves(port: int, requests: Sequence[bytes], seconds: int) -> Load:
+    latencies, took = drive(port, requests, connections=CONNECTIONS, seconds=seconds)
+    latencies.sort()
+    return Load(len(latencies), took, latencies[len(latencies) * 99 // 100] * 1e3)
+
+
+def _quoted(request: bytes) -> str:
+    """The request as a string of Lua."""
+    escaped = "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03}" for byte in request
+    )
+    return f'"{escaped}"'

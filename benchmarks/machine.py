@@ -1,0 +1,71 @@
+"""Owns what the benchmark asks of the machine: one core for the servers, and the process table."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_HAS_AFFINITY: Final = hasattr(os, "sched_setaffinity")
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """One core for whichever server is measured, another for everything else.
+
+    Both are empty where processes cannot be pinned, or where there is one core only.
+    """
+
+    server: frozenset[int]
+    client: frozenset[int]
+
+    @contextlib.contextmanager
+    def for_servers(self) -> Iterator[None]:
+        """Processes that are started in this block run on the server's core."""
+        _pin(self.server)
+        try:
+            yield
+        finally:
+            _pin(self.client)
+
+    def settle(self) -> None:
+        """Move the benchmark itself, and the load it starts, off the server's core."""
+        _pin(self.client)
+
+    def __str__(self) -> str:
+        if not self.server:
+            return "not pinned"
+        return f"server on core {min(self.server)}, load on core {min(self.client)}"
+
+
+def find_cores() -> Cores:
+    """The first core that we may use for servers, the second for the load."""
+    ours = sorted(os.sched_getaffinity(0)) if _HAS_AFFINITY else []
+    if len(ours) < 2:
+        return Cores(frozenset(), frozenset())
+    return Cores(frozenset(ours[:1]), frozenset(ours[1:2]))
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """What a process has computed so far, in steps of a clock tick; None without /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int | None:
+    """The memory that a process has resident; None without /proc."""
+    try:
+        statm = Path(f"/proc/{pid}/statm").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _pin(cores: Iterable[int]) -> None:
+    if _HAS_AFFINITY and cores:
+        os.sched_setaffinity(0, cores)

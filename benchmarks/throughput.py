@@ -1,0 +1,128 @@
+"""Owns the section on requests under load: ours beside a bare aiohttp handler, in turns."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from benchmarks.load import Client, Load, measure
+from benchmarks.machine import Cores
+from benchmarks.plan import CONNECTIONS, Plan
+from benchmarks.report import Row, Table, Target, at_least, at_most, number
+from benchmarks.servers import Loop, Server, bare_command, loops, running, sandbox_command
+from benchmarks.traffic import Requests, prepare, sample
+
+RATES: Final[dict[Loop, dict[str, Target]]] = {
+    Loop.ASYNCIO: {
+        "create_payment": at_least(0.55),
+        "retrieve_payment": at_least(0.80),
+        "create_refund": at_least(0.50),
+    },
+    Loop.UVLOOP: {"create_payment": at_least(0.45), "retrieve_payment": at_least(0.70)},
+}
+LATENCY: Final = at_most(2)
+
+
+@dataclass(slots=True)
+class Turns:
+    """What each round gave of one operation."""
+
+    ours: list[Load] = field(default_factory=list)
+    bare: list[Load] = field(default_factory=list)
+
+
+def measure_throughput(plan: Plan, cores: Cores, client: Client) -> list[Table]:
+    """A table for each event loop."""
+    return [_on(loop, plan, cores, client) for loop in loops()]
+
+
+def _on(loop: Loop, plan: Plan, cores: Cores, client: Client) -> Table:
+    with _both(loop, cores) as (ours, bare, requests):
+        turns = {
+            operation: _turns(client, ours, bare, requests[operation], plan)
+            for operation in requests
+        }
+    rows = [_rate(loop, *item) for item in turns.items()]
+    rows += [row for item in turns.items() for row in _cpu(*item)]
+    rows.append(_p99(turns["create_payment"]))
+    notes = _busy(load for each in turns.values() for load in (*each.ours, *each.bare))
+    return Table(f"Under load, ours to a bare aiohttp handler, both on {loop}", rows, notes)
+
+
+@contextlib.contextmanager
+def _both(loop: Loop, cores: Cores) -> Iterator[tuple[Server, Server, Requests]]:
+    """Our server, a bare one that gives the same bodies, and the requests for both."""
+    with running(sandbox_command(loop), cores) as ours, TemporaryDirectory() as folder:
+        requests = prepare(ours.port)
+        bodies = Path(folder) / "bodies.json"
+        bodies.write_text(json.dumps(sample(ours.port, requests)), encoding="utf-8")
+        with running(bare_command(loop, bodies), cores) as bare:
+            assert sample(bare.port, requests) == json.loads(bodies.read_text(encoding="utf-8"))
+            yield ours, bare, requests
+
+
+def _turns(
+    client: Client, ours: Server, bare: Server, requests: Sequence[bytes], plan: Plan
+) -> Turns:
+    turns = Turns()
+    for server in (ours, bare):
+        client(server.port, requests, 1)  # the first second is nobody's
+    for _ in range(plan.rounds):
+        turns.ours.append(measure(client, ours, requests, plan.seconds))
+        turns.bare.append(measure(client, bare, requests, plan.seconds))
+    return turns
+
+
+def _rate(loop: Loop, operation: str, turns: Turns) -> Row:
+    ratios = [ours.rate / bare.rate for ours, bare in _pairs(turns)]
+    rates = [median(load.rate for load in loads) for loads in (turns.ours, turns.bare)]
+    return Row(
+        f"{operation}, requests/s",
+        ratios,
+        "×",
+        RATES[loop].get(operation),
+        " ÷ ".join(f"{number(rate)}/s" for rate in rates),
+    )
+
+
+def _cpu(operation: str, turns: Turns) -> list[Row]:
+    ours, bare = _costs(turns.ours), _costs(turns.bare)
+    if not ours or not bare:
+        return []
+    ratios = [each / other for each, other in zip(ours, bare, strict=True)]
+    detail = f"{number(median(ours))} µs ÷ {number(median(bare))} µs"
+    return [Row(f"{operation}, CPU s/request", ratios, "×", detail=detail)]
+
+
+def _p99(turns: Turns) -> Row:
+    ratios = [ours.p99_ms / bare.p99_ms for ours, bare in _pairs(turns)]
+    medians = [median(load.p99_ms for load in loads) for loads in (turns.ours, turns.bare)]
+    return Row(
+        f"create_payment, p99 at {CONNECTIONS} connections",
+        ratios,
+        "×",
+        LATENCY,
+        " ÷ ".join(f"{number(each)} ms" for each in medians),
+    )
+
+
+def _busy(loads: Iterable[Load]) -> list[str]:
+    """How busy the servers were: below 90 % it is the client that was measured."""
+    shares = [load.cpu / load.seconds for load in loads if load.cpu is not None]
+    if not shares:
+        return []
+    spread = f"{min(shares):.0%} … {max(shares):.0%}"
+    return [f"The servers were busy for {spread} of their turns (median {median(shares):.0%})."]
+
+
+def _pairs(turns: Turns) -> Iterator[tuple[Load, Load]]:
+    return zip(turns.ours, turns.bare, strict=True)
+
+
+def _costs(loads: Sequence[Load]) -> list[float]:
+    """Microseconds of CPU for each request; empty where they are not known."""
+    return [load.cpu / load.requests * 1e6 for load in loads if load.cpu is not None]

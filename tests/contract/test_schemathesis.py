@@ -1,0 +1,155 @@
+"""Schemathesis as a judge: every check in every phase, on the document and on a narrower one.
+
+OpenAPI cannot say "a card number that is one" or "an id that this world has", so on the published
+document most generated payments are rightly refused, and 400 has to be allowed. The narrowed copy
+is made of values that cannot be refused for what they mean; on it a create has to succeed, and the
+links from one operation to the next lead somewhere.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from sandbox.settings import Settings
+from tests.fakes.command import environment
+from tests.fakes.serving import Serving, serving
+from tests.fakes.wire import exchange, request
+from tests.project.tree import ROOT
+
+Document = dict[str, Any]
+
+CLOCK: Final = "2031-01-01T00:00:00Z"
+"""A turn of the year: every month of 2031 lies ahead, and none of 2030."""
+
+LINKS: Final = re.compile(r"API Links: +(?P<covered>\d+) covered / (?P<selected>\d+) selected")
+OPTIONS: Final = (
+    "--max-examples=100",
+    "--generation-deterministic",
+    "--checks=all",
+    "--phases=examples,coverage,fuzzing,stateful",
+    "--max-response-time=2",
+    "--report=json",
+    "--no-color",
+)
+STRICT: Final = """
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "401", "404", "429"]
+
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "404", "405", "413", "429"]
+
+[[operations]]
+include-name = "POST /payments/{payment_id}/refunds"  # nothing is left of the payment
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "404", "429"]
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[Serving]:
+    """A server of the run's own: no payment is left over from another."""
+    with serving(Settings(port=0, clock=CLOCK, seed=7, rate_limit=1_000_000_000)) as running:
+        yield running
+
+
+@pytest.fixture
+def document(server: Serving) -> Document:
+    """The OpenAPI document that the server publishes."""
+    host = server.address.removeprefix("http://")
+    raw = request("GET", "/_sandbox/openapi.json", {"Host": host})
+    published: Document = exchange(server.address, raw).json
+    return published
+
+
+def narrowed(document: Document) -> Document:
+    """The document with values that are never refused for what they mean.
+
+    `customer_id` is left out as well: Schemathesis takes it for the id of a resource that nothing
+    creates, and would not start a scenario with an operation that has it.
+    """
+    schemas, path = document["components"]["schemas"], document["paths"]["/payments"]
+    card = schemas["CardPaymentMethod"]["properties"]
+    card["card_number"] = {"type": "string", "enum": ["4111111111111111", "5555555555554444"]}
+    card["exp_year"] = {"type": "integer", "minimum": 2031, "maximum": 2099}
+    card["cvc"] = {"type": "string", "pattern": "^[0-9]{3}$"}
+    del schemas["CreatePaymentRequest"]["properties"]["customer_id"]
+    del schemas["CreatePaymentRequest"]["examples"]
+    content = path["post"]["requestBody"]["content"]["application/json"]
+    del content["examples"]["example_1"]["value"]["customer_id"]
+    kept = [each for each in path["get"]["parameters"] if each["name"] in ("limit", "status")]
+    path["get"]["parameters"] = kept
+    return document
+
+
+def judge(document: Document, config: Path, folder: Path, *options: str) -> tuple[Document, str]:
+    """Run Schemathesis on a document; its report and what it printed."""
+    (folder / "openapi.json").write_text(json.dumps(document))
+    report = folder / "report.json"
+    printed = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run"),
+            *("openapi.json", *OPTIONS, f"--report-json-path={report}"),
+            f"--url={document['servers'][0]['url']}",
+            "--header=Authorization: Bearer sk_test_schemathesis",
+            *options,
+        ],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    ).stdout
+    assert report.exists(), printed
+    found: Document = json.loads(report.read_text())
+    return found, printed
+
+
+def assert_satisfied(report: Document, printed: str) -> None:
+    """All four operations in all four phases, hundreds of cases, and nothing to complain about."""
+    assert (report["failures"], report["errors"]) == ([], []), printed
+    assert (report["exit_code"], report["complete"]) == (0, True), printed
+    assert report["operations"]["tested"] == 4
+    assert {phase["status"] for phase in report["phases"].values()} == {"success"}
+    assert report["test_cases"]["generated"] >= 400
+
+
+def test_the_published_document_is_kept(document: Document, tmp_path: Path) -> None:
+    """By the configuration of the repository, which anybody can run."""
+    report, printed = judge(document, ROOT / "schemathesis.toml", tmp_path)
+
+    assert_satisfied(report, printed)
+    assert "API Links" in printed
+
+
+def test_what_cannot_be_refused_succeeds(document: Document, tmp_path: Path) -> None:
+    """On the narrowed document every create is a payment, and every link is followed."""
+    config = tmp_path / "strict.toml"
+    config.write_text(STRICT)
+    report, printed = judge(narrowed(document), config, tmp_path)
+
+    assert_satisfied(report, printed)
+    for phase in ("examples", "coverage", "fuzzing"):
+        rates = report["valid_rates"]["POST /payments"][phase]
+        assert (rates["accepted"] > 0, rates["rejected"]) == (True, 0)
+    links = LINKS.search(printed)
+    assert links is not None
+    assert int(links["covered"]) == int(links["selected"]) >= 3
+
+
+def test_a_broken_promise_is_noticed(document: Document, tmp_path: Path) -> None:
+    """A judge that stays silent judges nothing: the document lies here, and the run fails."""
+    schemas = document["components"]["schemas"]
+    schemas["CreatePaymentResponse"]["properties"]["amount"] = {"type": "string"}
+    config = ROOT / "schemathesis.toml"
+    report, printed = judge(document, config, tmp_path, "--phases=examples")
+
+    assert report["exit_code"] == 1, printed
+    assert [(each["title"], each["operations"]) for each in report["failures"]] == [
+        ("Response violates schema", ["POST /payments"])
+    ]

@@ -1,0 +1,117 @@
+"""The command line apart from `serve`: what it prints, and what it says when called wrongly."""
+
+import json
+import os
+import subprocess
+from typing import Final
+
+import pytest
+from openapi_spec_validator import validate
+
+import sandbox
+from sandbox.scenario.cards import MAGIC_CARDS
+from tests.fakes.command import COMMAND, environment, run, served
+from tests.fakes.wire import exchange, request
+from tests.project.blocks import read_blocks
+from tests.project.tree import ROOT
+
+NAMES: Final = ("serve", "cards", "openapi")
+PAGE: Final = ROOT / "docs" / "cli.md"
+HELP: Final = {block.heading: block.code for block in read_blocks(PAGE) if block.language == "text"}
+KNOWN: Final = "The commands are serve, cards, openapi."
+WRONG: Final = {
+    "none": ([], "payments-sandbox: error: the following arguments are required: COMMAND"),
+    "close": (
+        ["srve"],
+        f"payments-sandbox: error: there is no command 'srve'; did you mean 'serve'? {KNOWN}",
+    ),
+    "far": (["pay"], f"payments-sandbox: error: there is no command 'pay'. {KNOWN}"),
+    "option": (["cards", "--jsn"], "payments-sandbox: error: unrecognized arguments: --jsn"),
+    "half": (["cards", "--js"], "payments-sandbox: error: unrecognized arguments: --js"),
+    "argument": (["openapi", "x"], "payments-sandbox: error: unrecognized arguments: x"),
+    "no value": (
+        ["openapi", "--server"],
+        "payments-sandbox openapi: error: argument --server: expected one argument",
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ["", *NAMES])
+def test_the_page_shows_the_help_as_it_is(command: str) -> None:
+    """docs/cli.md has what `--help` prints, 80 columns wide."""
+    shown = run(*command.split(), "--help")
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == HELP[f"payments-sandbox {command}" if command else "Command line"]
+
+
+@pytest.mark.parametrize("heading", HELP)
+def test_help_is_examples_first(heading: str) -> None:
+    """What to type comes before the list of options, and fits the page."""
+    lines = HELP[heading].splitlines()
+
+    assert lines.index("examples:") < lines.index("options:")
+    assert max(map(len, lines)) <= 90
+
+
+def test_the_version_is_the_packages() -> None:
+    """One line."""
+    assert run("--version").stdout == f"payments-sandbox {sandbox.__version__}\n"
+
+
+@pytest.mark.parametrize(("arguments", "last"), WRONG.values(), ids=WRONG)
+def test_a_wrong_call_says_what_is_wrong(arguments: list[str], last: str) -> None:
+    """Exit 2, nothing on stdout, and the usage above one line."""
+    ended = run(*arguments)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    usage, *rest = ended.stderr.splitlines()
+    assert (usage[:7], rest) == ("usage: ", [last])
+
+
+def test_cards_are_a_table() -> None:
+    """Name, number and what happens: a line for each card."""
+    rows = [line.split(maxsplit=2) for line in run("cards").stdout.splitlines()]
+
+    assert rows == [[card.name, card.number, card.description] for card in MAGIC_CARDS]
+
+
+def test_cards_are_json_like_the_control_apis() -> None:
+    """The same list as `GET /_sandbox/cards`."""
+    with served() as server:
+        listed = exchange(server.address, request("GET", "/_sandbox/cards")).json
+
+    assert json.loads(run("cards", "--json").stdout) == listed["data"]
+
+
+def test_openapi_prints_the_servers_document() -> None:
+    """Valid, with the documented URL; with `--server`, what a server has there."""
+    documented = json.loads(run("openapi").stdout)
+    with served() as server:
+        path = "/_sandbox/openapi.json"
+        host = server.address.removeprefix("http://")
+        shown = exchange(server.address, request("GET", path, {"Host": host})).json
+        printed = json.loads(run("openapi", "--server", f"{server.address}/v3").stdout)
+
+    validate(documented)
+    assert printed == shown
+    assert documented == shown | {
+        "servers": [{"url": "https://api.payments.example.com/v3", "description": "The sandbox."}]
+    }
+
+
+@pytest.mark.parametrize("command", ["cards", "openapi"])
+def test_a_reader_that_has_seen_enough_is_no_error(command: str) -> None:
+    """As in `payments-sandbox cards | head -1`: no traceback, even for what is still buffered."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        ended = subprocess.run(
+            [*COMMAND, command],
+            env=environment(PYTHONUNBUFFERED=""),
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stderr) == (0, b"")

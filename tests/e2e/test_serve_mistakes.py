@@ -1,0 +1,80 @@
+"""What `serve` says to a value that it cannot use, and where it found it."""
+
+from typing import Final
+
+import pytest
+
+from tests.fakes.command import options_of, run, variable
+
+WRONG: Final = {
+    "--port": ("70000", "expected a whole number from 0 to 65535"),
+    "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
+    "--clock": (
+        "tomorrow",
+        "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z, or live",
+    ),
+    "--rate-limit": ("0", "expected a whole number from 1 to 1000000000"),
+    "--max-wall-delay": ("5", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
+    "--world-ttl": ("soon", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
+    "--max-worlds": ("many", "expected a whole number from 2 to 1000000"),
+    "--ready-file": ("no/such/folder/f", "expected a file in a folder that exists"),
+    "--control-token": (" ", "expected printable characters, without blanks around"),
+    "--allow-host": ("shop.test:80", "expected a host name without port, such as shop.test"),
+    "--cors": (
+        "http://app.test/",
+        "expected an origin in lower case, without a path, such as http://localhost:5173",
+    ),
+}
+FLAGS: Final = ("--strict-keys", "--lenient", "--log")
+ANYTHING: Final = ("--host",)
+"""Only listening shows whether an address is one; `test_serve` tries."""
+
+
+def test_every_option_has_its_mistake() -> None:
+    """An option that is added gets a row here."""
+    assert options_of("serve") == {*WRONG, *FLAGS, *ANYTHING}
+
+
+@pytest.mark.parametrize("option", WRONG)
+def test_a_wrong_value_names_the_option(option: str) -> None:
+    """Exit 2 and a last line that says what would have worked."""
+    value, expected = WRONG[option]
+    ended = run("serve", option, value)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    last = ended.stderr.splitlines()[-1]
+    assert last == f"payments-sandbox serve: error: argument {option}: {expected}"
+
+
+@pytest.mark.parametrize("option", WRONG)
+def test_a_wrong_variable_is_named(option: str) -> None:
+    """Exit 2 and the name of the variable; other commands do not mind."""
+    value, expected = WRONG[option]
+    extra = {variable(option): value}
+    ended = run("serve", extra=extra)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    last = ended.stderr.splitlines()[-1]
+    assert last == f"payments-sandbox serve: error: {variable(option)}: {expected}"
+    assert run("cards", extra=extra).returncode == 0
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
+    """A flag's variable is a yes or a no."""
+    ended = run("serve", extra={variable(flag): "perhaps"})
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        f"payments-sandbox serve: error: {variable(flag)}: expected 1 or 0, true or false",
+    )
+
+
+def test_half_an_option_is_no_option() -> None:
+    """An abbreviation that works today would break when a longer option is added."""
+    ended = run("serve", "--strict")
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        "payments-sandbox: error: unrecognized arguments: --strict",
+    )

@@ -1,0 +1,69 @@
+"""ARCHITECTURE.md is true: its paths exist, its map is whole, its diagram is the table of moves."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from sandbox.domain.payments import TRANSITIONS, Status
+from tests.project.blocks import read_blocks
+from tests.project.tree import PACKAGE, ROOT
+
+PAGE: Final = ROOT / "ARCHITECTURE.md"
+TEXT: Final = PAGE.read_text(encoding="utf-8")
+
+PATH: Final = re.compile(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py))`")
+FIRST_CELL: Final = re.compile(r"^\|([^|]+)\|", re.MULTILINE)
+ARROW: Final = re.compile(r" *(?P<before>\S+) --> (?P<after>\w+)(?:: (?P<move>.+))?")
+
+PATHS: Final = sorted(set(PATH.findall(TEXT)))
+STARTS: Final = {("[*]", status.value, None) for status in Status}
+
+
+def arrows() -> Iterator[tuple[str, str, str | None]]:
+    """The arrows of the diagram: from, to, and the move that is written on it."""
+    (diagram,) = [block for block in read_blocks(PAGE) if block.language == "mermaid"]
+    for line in diagram.code.splitlines()[1:]:
+        found = ARROW.fullmatch(line)
+        assert found is not None, line
+        yield found["before"], found["after"], found["move"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_on_the_page_exists(path: str) -> None:
+    """In the package or beside it; a folder is written with a slash."""
+    found = next((base / path for base in (PACKAGE, ROOT) if (base / path).exists()), None)
+    assert found is not None, f"{path} is nowhere"
+    assert found.is_dir() == path.endswith("/")
+
+
+def test_paths_are_found_on_the_page() -> None:
+    """The expression above sees files, folders and nested folders."""
+    assert {"bootstrap.py", "engine/", "web/control/", "contract/codes.py"} <= set(PATHS)
+
+
+def test_the_map_has_every_part_of_the_package() -> None:
+    """A package or module that is added gets its row; `__init__` and `__main__` need none."""
+    _, _, chapter = TEXT.partition("## The map")
+    cells = FIRST_CELL.findall(chapter.partition("\n## ")[0])
+    rows = [path for cell in cells for path in PATH.findall(cell)]
+    parts = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in PACKAGE.iterdir()
+        if (path / "__init__.py").exists() or (path.suffix == ".py" and "__" not in path.name)
+    }
+    assert sorted(parts - set(rows)) == []
+    assert len(rows) == len(set(rows))
+
+
+def test_the_diagram_is_the_table_of_moves() -> None:
+    """Each cell of the table is an arrow, a payment begins anywhere, and nothing else is drawn."""
+    table = {
+        (before.value, after.value, move.value)
+        for before, moves in TRANSITIONS.items()
+        for move, after in moves.items()
+    }
+    drawn = list(arrows())
+    assert set(drawn) == table | STARTS
+    assert len(drawn) == len(set(drawn))
