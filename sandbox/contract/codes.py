@@ -19,7 +19,7 @@ class Code:
     Attributes:
         status: the HTTP status it is answered with.
         message: the sentence of the envelope's `message`.
-        operations: the operations that document it; empty where it belongs to none (405, 413).
+        operations: the operations that document it; empty where it belongs to none.
         provenance: whether the documentation names it or we decided it.
         is_decline: the card's issuer refuses, so the attempt is kept as a failed payment.
     """

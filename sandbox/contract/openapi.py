@@ -175,7 +175,7 @@ def _webhook(name: str, parts: Parts, schemas: Mapping[str, Schema]) -> dict[str
         "requestBody": {"required": True, "content": parts.body(name)},
         "responses": {
             "2XX": {
-                "description": "The event has arrived; after any other answer it is sent again.",
+                "description": "The event has arrived.",
                 "x-provenance": "decided",
             }
         },

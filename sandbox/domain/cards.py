@@ -93,7 +93,7 @@ def fingerprint(number: str) -> int:
 
 
 def check(number: str, *, exp_year: int, exp_month: int, cvc: str, now: Instant) -> Card:
-    """Check a well-formed card in the documented order: number, expiry, security code.
+    """Check a well-formed card in the decided order: number, expiry, security code.
 
     Raises:
         CardRefused: `invalid_card`, `expired_card` or `invalid_cvc`; no payment is kept.

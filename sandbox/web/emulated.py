@@ -18,6 +18,7 @@ from sandbox.web.body import read_body
 from sandbox.web.faults.drop import drop
 from sandbox.web.faults.hang import hang
 from sandbox.web.faults.kit import AlreadySent
+from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
 from sandbox.web.routes import Target, variable_of
 
@@ -50,8 +51,8 @@ class EmulatedApi:
         call = Call(operation, request.method, path, request.raw_headers, query, allow=allow)
         if operation is not None:
             call.payment_id = variable_of(target)
-        key = request.headers.get("Authorization")
         try:
+            key = authorization_of(request)
             world = self._gateway.admit(key)
             if operation in _WITH_BODY:
                 call.body = await read_body(request, patience=self.settings.body_patience)

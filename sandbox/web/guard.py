@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from sandbox.domain.errors import InvalidApiKey
+
 DOCUMENTED_HOST: Final = "api.payments.example.com"
 _LOCAL_NAMES: Final = frozenset({"localhost", "host.docker.internal", DOCUMENTED_HOST})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -42,6 +44,18 @@ def is_cross_site(request: web.BaseRequest) -> bool:
     origin = request.headers.get("Origin")
     # Not `urlsplit`: an Origin is scheme and host, and what is neither may be no URL at all.
     return origin is not None and origin.partition("://")[2] != request.headers.get("Host")
+
+
+def authorization_of(request: web.BaseRequest) -> str | None:
+    """The `Authorization` header, or None.
+
+    Raises:
+        InvalidApiKey: there are several; which of them is meant is not ours to guess.
+    """
+    found = request.headers.getall("Authorization", ())
+    if len(found) > 1:
+        raise InvalidApiKey("Send one Authorization header.")
+    return found[0] if found else None
 
 
 class HostList:

@@ -52,6 +52,17 @@ async def test_a_wrong_key(api: Api, header: str, details: str) -> None:
     assert found == (401, [], envelope("invalid_api_key", details))
 
 
+async def test_two_authorization_lines(aiohttp_client: AiohttpClient, sandbox: Sandbox) -> None:
+    """401: which of the two worlds is meant is not ours to guess."""
+    stranger = await client_of(aiohttp_client, sandbox)
+    lines = [("Authorization", f"Bearer sk_test_{name}") for name in ("alice", "bob")]
+    for path in (PATH, "/_sandbox/world"):
+        async with stranger.get(path, headers=lines) as reply:
+            found = reply.status, await reply.json()
+        details = "Send one Authorization header."
+        assert found == (401, envelope("invalid_api_key", details))
+
+
 def test_a_key_of_other_bytes(caplog: pytest.LogCaptureFixture) -> None:
     """A header that is no UTF-8 names no world either, and nothing is logged."""
     with serving(Settings(port=0)) as server:

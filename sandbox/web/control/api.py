@@ -23,6 +23,7 @@ from sandbox.engine.world import World
 from sandbox.web.body import LIMIT, read_body
 from sandbox.web.control import clock, journal, payments, rate_limit, server, worlds
 from sandbox.web.control.ask import Ask
+from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
 
 _log = logging.getLogger("sandbox.control")
@@ -124,7 +125,7 @@ class ControlApi:
             raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
 
     def _world(self, request: web.BaseRequest) -> World:
-        world = self._admit(request.headers.get("Authorization"))
+        world = self._admit(authorization_of(request))
         world.catch_up()
         return world
 
