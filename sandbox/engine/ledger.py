@@ -5,7 +5,7 @@ event. A command that raises has changed nothing.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sandbox.domain import payments
 from sandbox.domain.cards import Card
@@ -23,8 +23,7 @@ _EVENT_OF: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """A payment that a client asks for, its card checked."""
 
     amount: int

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from sandbox.domain.cards import fingerprint
 from sandbox.domain.events import EventType
@@ -13,8 +13,7 @@ COUNTERS_KEPT: Final = 10_000
 """Counters of one world; beyond it the longest unused one starts again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What of a call rules may look at and count by."""
 
     card: int

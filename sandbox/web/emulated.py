@@ -56,7 +56,8 @@ class EmulatedApi:
             world = self._gateway.admit(key)
             if operation in _WITH_BODY:
                 call.body = await read_body(request, patience=self.settings.body_patience)
-                world = self._gateway.admit(key)  # the world may have been dropped meanwhile
+                if world not in self._parts.worlds:
+                    world = self._gateway.admit(key)  # it was dropped while the body arrived
         except InvalidApiKey as error:
             return _response(self._gateway.turn_away(error))
         answer = self._gateway.answer(world, call)

@@ -103,6 +103,7 @@ POSITIONS: dict[str, Callable[[str], Call]] = {
     "a cursor": lambda sent: call_of("list_payments", query=f"starting_after={quote(sent)}"),
     "a date": lambda sent: call_of("list_payments", query=f"created_after={quote(sent)}"),
     "an unknown path": elsewhere("/v3/"),
+    "a path with a slash": elsewhere("/v3/", encoded=lambda sent: f"{quote(sent)}/"),
     "a path with dots": elsewhere("/v3/payments/x/", encoded=lambda sent: sent.replace(" ", ".")),
     "a header": with_header,
     "a header's name": with_header_name,

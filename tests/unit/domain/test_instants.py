@@ -91,6 +91,16 @@ def test_refuses_what_is_no_instant(text: str) -> None:
     assert str(caught.value) == REFUSED[text]
 
 
+def test_an_instant_may_be_of_any_year() -> None:
+    """A filter may ask for what is after the year 1, which is everything; the last year stays."""
+    early = read_instant("0001-01-01", earliest=None)
+    with pytest.raises(ValueError, match="expected") as caught:
+        read_instant("3000-01-01", earliest=None)
+
+    assert early == -62_135_596_800_000
+    assert str(caught.value) == "expected a date-time up to 2999"
+
+
 @given(st.text(alphabet="0123456789-:TZ+. tz"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """There is one kind of error and no other."""

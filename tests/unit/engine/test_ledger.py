@@ -170,7 +170,7 @@ def test_a_payment_that_breaks_the_contract_is_not_kept() -> None:
     ledger = paid()
     before = ledger.snapshot()
     with pytest.raises(Exception, match="retrieve_payment"):
-        ledger.create(replace(ORDER, currency="XXXX"), at=NOON, status=Status.COMPLETED)
+        ledger.create(ORDER._replace(currency="XXXX"), at=NOON, status=Status.COMPLETED)
 
     assert ledger.snapshot() == before
 
