@@ -70,7 +70,8 @@ class Gateway:
     def answer(self, world: World, call: Call) -> Answer:
         """The answer to an admitted call, counted and journalled."""
         now = world.catch_up()
-        entry = Entry(now, call.operation, call.method, _path(call), call.headers)
+        path = f"{call.path}?{call.query}" if call.query else call.path
+        entry = Entry(now, call.operation, call.method, _masked(path), call.headers)
         outcome = self._outcome(world, call, entry, now)
         reply = outcome.reply
         if not isinstance(reply, Reply):
@@ -124,9 +125,8 @@ class Gateway:
             return InvalidRequest(f"/: expected JSON; {error}.")
 
 
-def _path(call: Call) -> str:
-    """The path and query as they came; decoded where that brings a card number to light."""
-    path = f"{call.path}?{call.query}" if call.query else call.path
+def _masked(path: str) -> str:
+    """A path as it came; decoded where that brings a card number to light, which is masked."""
     plain = unquote_plus(path) if "%" in path or "+" in path else path
     masked_path = mask_in(plain)
     return path if masked_path == plain else masked_path
@@ -145,7 +145,7 @@ def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
     if call.path.endswith("/") and call.path.strip("/") != BASE_PATH.strip("/"):
-        return NotFound("not_found", f"Did you mean {mask_in(call.path.rstrip('/'))}?")
+        return NotFound("not_found", f"Did you mean {_masked(call.path.rstrip('/'))}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
     )
