@@ -18,6 +18,7 @@ from tests.fakes.bodies import documented_create
 from tests.fakes.command import COMMAND, Served, environment, run, served
 from tests.fakes.wire import WireReply, connected, exchange, request
 
+CLOCK: Final = "2030-01-15T10:30:00Z"
 SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 TIMEOUT_CARD: Final = "4000009900000087"
 CREATE: Final = json.dumps(documented_create()).encode()
@@ -99,7 +100,7 @@ def test_a_host_that_is_not_ours_is_one_line() -> None:
 def test_a_signal_stops_it_within_a_second(number: signal.Signals) -> None:
     """With a request that hangs, a stream, a half-sent body and an idle connection open."""
     hanging = json.dumps(documented_create(card_number=TIMEOUT_CARD)).encode()
-    with served("--max-wall-delay", "1h") as server, ExitStack() as connections:
+    with served("--clock", CLOCK, "--max-wall-delay", "1h") as server, ExitStack() as connections:
         stream, stuck, half, idle = (
             connections.enter_context(connected(server.address)) for _ in range(4)
         )
@@ -138,7 +139,7 @@ def test_nothing_heavy_is_imported_once_it_listens() -> None:
 
 def _imported_while(*raws: bytes) -> set[str]:
     """The top-level modules that a server has imported after answering."""
-    with served(extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
+    with served("--clock", CLOCK, extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
         for raw in raws:
             assert exchange(server.address, raw).status in {200, 201, 400}
         server.stop()
@@ -152,7 +153,7 @@ def test_on_a_terminal_it_speaks_prose() -> None:
     ours, theirs = os.openpty()
     with (
         subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0"], env=environment(), stdout=theirs
+            [*COMMAND, "serve", "--port", "0", "--clock", CLOCK], env=environment(), stdout=theirs
         ) as process,
         os.fdopen(ours, encoding="utf-8", newline="") as screen,
     ):
@@ -194,7 +195,7 @@ def _session(seed: str) -> list[tuple[int, str, bytes]]:
     """What a server of this seed answers to the same ten requests; wall times are left out."""
     declined = json.dumps(documented_create(card_number="4000000000000002")).encode()
     pending = json.dumps(documented_create(card_number="4000009900000012")).encode()
-    with served("--seed", seed, "--clock", "2030-01-15T10:30:00Z") as server:
+    with served("--seed", seed, "--clock", CLOCK) as server:
         paid = exchange(server.address, request("POST", "/v3/payments", body=CREATE))
         payment = f"/v3/payments/{paid.json['id']}"
         replies = [paid] + [
