@@ -5,7 +5,6 @@ import json
 import sys
 
 from sandbox.cli.options import Commands
-from sandbox.scenario.cards import MAGIC_CARDS
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -25,6 +24,8 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print every card."""
+    from sandbox.scenario.cards import MAGIC_CARDS
+
     if chosen.json:
         json.dump([card.shown() for card in MAGIC_CARDS], sys.stdout, indent=2)
         sys.stdout.write("\n")

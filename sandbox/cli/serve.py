@@ -4,29 +4,18 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import ipaddress
 import json
 import logging
 import os
-import secrets
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from sandbox import __version__
-from sandbox.cli.options import (
-    Commands,
-    Options,
-    clock,
-    duration,
-    file_to_write,
-    header_value,
-    host_name,
-    origin,
-    whole_number,
-)
+from sandbox.cli.options import Commands, Options
+from sandbox.cli.server_options import add_server_options, settings_of
 from sandbox.settings import Settings
 
 EXAMPLES: Final = """\
@@ -39,7 +28,6 @@ examples:
       the same run every time
   payments-sandbox serve --rate-limit 20
       see how your client takes a 429"""
-_DEFAULTS: Final = Settings()
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -55,105 +43,13 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         allow_abbrev=False,
     )
     options = Options(parser)
-    _add_listening(options)
-    _add_worlds(options)
-    _add_access(options)
+    add_server_options(options)
     parser.set_defaults(run=run)
-
-
-def _add_listening(options: Options) -> None:
-    options.value(
-        "--host",
-        "address to listen on (default: 127.0.0.1)",
-        default=_DEFAULTS.host,
-        metavar="ADDRESS",
-    )
-    options.value(
-        "--port",
-        "port to listen on; 0 picks a free one (default: 8080)",
-        default=_DEFAULTS.port,
-        read=whole_number(0, 65_535),
-        metavar="N",
-    )
-    options.value(
-        "--ready-file",
-        "write the address and key here, as JSON, once connections are accepted",
-        read=file_to_write,
-        metavar="FILE",
-    )
-    options.flag("--log", "print a line per request (on a terminal this is the default)")
-
-
-def _add_worlds(options: Options) -> None:
-    options.value(
-        "--seed",
-        "derive every world's seed from this and its key (default: drawn)",
-        read=whole_number(0, 2**53 - 1),
-        metavar="N",
-    )
-    options.value(
-        "--clock",
-        "live, or the ISO 8601 instant where the worlds' clocks stand still (default: live)",
-        default=_DEFAULTS.clock,
-        read=clock,
-        metavar="live|ISO",
-    )
-    options.value(
-        "--rate-limit",
-        "requests per clock hour and key (default: 1000)",
-        default=_DEFAULTS.rate_limit,
-        read=whole_number(1, 1_000_000_000),
-        metavar="N",
-    )
-    options.value(
-        "--max-wall-delay",
-        "how long a client can be kept waiting (default: 5s)",
-        default=_DEFAULTS.max_wall_delay,
-        read=duration,
-        metavar="DURATION",
-    )
-    options.value(
-        "--world-ttl",
-        "drop worlds that are unused for so long (default: 1d)",
-        default=_DEFAULTS.world_ttl,
-        read=duration,
-        metavar="DURATION",
-    )
-    options.value(
-        "--max-worlds",
-        "keep at most so many worlds (default: 10000)",
-        default=_DEFAULTS.max_worlds,
-        read=whole_number(2, 1_000_000),
-        metavar="N",
-    )
-
-
-def _add_access(options: Options) -> None:
-    options.flag("--strict-keys", "refuse keys that were not made by POST /_sandbox/worlds")
-    options.flag("--lenient", "ignore undocumented body fields and query parameters")
-    options.value(
-        "--control-token",
-        "what the header Sandbox-Token must say on /_sandbox (beyond loopback one is made)",
-        read=header_value,
-        metavar="TOKEN",
-    )
-    options.many(
-        "--allow-host",
-        "a further name that the Host header may carry (repeatable)",
-        read=host_name,
-        metavar="NAME",
-    )
-    options.many(
-        "--cors",
-        "an origin whose pages may call /v3, such as http://localhost:5173 (repeatable)",
-        read=origin,
-        metavar="ORIGIN",
-    )
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Serve; returns 0 after a signal, 1 when the address is not to be had."""
-    settings = _settings(chosen)
+    settings = settings_of(chosen)
     is_terminal = sys.stdout.isatty()
     gc.disable()  # nothing that is imported from here on is garbage
     serving = _serve(settings, chosen.ready_file, log=chosen.log or is_terminal)
@@ -170,39 +66,12 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(chosen: argparse.Namespace) -> Settings:
-    token = chosen.control_token
-    if token is None and not _is_loopback(chosen.host):
-        token = secrets.token_urlsafe(24)
-    return Settings(
-        host=chosen.host,
-        port=chosen.port,
-        seed=chosen.seed,
-        clock=chosen.clock,
-        strict_keys=chosen.strict_keys,
-        lenient=chosen.lenient,
-        rate_limit=chosen.rate_limit,
-        max_wall_delay=chosen.max_wall_delay,
-        world_ttl=chosen.world_ttl,
-        max_worlds=chosen.max_worlds,
-        control_token=token,
-        allow_hosts=frozenset(chosen.allow_host),
-        cors=frozenset(chosen.cors),
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Coroutine[Any, Any, None]:
     """The coroutine that serves; what is heavy is imported here, and only by this command."""
-    from sandbox.bootstrap import assemble
-    from sandbox.web.journal_view import log_line
-    from sandbox.web.server import listening
+    with _no_certificates():
+        from sandbox.bootstrap import assemble
+        from sandbox.web.journal_view import log_line
+        from sandbox.web.server import listening
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     sandbox = assemble(settings, (lambda entry: _say(log_line(entry))) if log else None)
@@ -215,6 +84,23 @@ def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Corouti
             await told_to_stop.wait()
 
     return serve()
+
+
+@contextlib.contextmanager
+def _no_certificates() -> Iterator[None]:
+    """While aiohttp is imported it reads the machine's certificates, for clients that we are not.
+
+    That takes longer than all of our own imports. Who calls out has to make a context of its own.
+    """
+    kept = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
+    os.environ.update(dict.fromkeys(kept, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:

@@ -1,8 +1,6 @@
 """Owns the routes about the server itself: its health, its cards, its two documents."""
 
 from sandbox import __version__
-from sandbox.contract.control_openapi import control_document
-from sandbox.contract.openapi import document
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.web.control.ask import Ask
 
@@ -28,11 +26,15 @@ def list_cards(_: Ask) -> dict[str, object]:
 
 def retrieve_openapi(ask: Ask) -> dict[str, object]:
     """The OpenAPI document of the emulated API."""
+    from sandbox.contract.openapi import document  # noqa: PLC0415 - few are ever asked for it
+
     return document(ask.parts.contract.schemas, server_url=f"{_origin(ask)}/v3")
 
 
 def retrieve_control_openapi(ask: Ask) -> dict[str, object]:
     """The OpenAPI document of the control API."""
+    from sandbox.contract.control_openapi import control_document  # noqa: PLC0415
+
     return control_document(ask.parts.contract.schemas, server_url=f"{_origin(ask)}/_sandbox")
 
 

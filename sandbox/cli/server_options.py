@@ -1,0 +1,146 @@
+"""Owns the options that make up a server's settings: `serve` has them, others can."""
+
+import argparse
+import ipaddress
+import secrets
+from typing import Final
+
+from sandbox.cli.options import (
+    Options,
+    clock,
+    duration,
+    file_to_write,
+    header_value,
+    host_name,
+    origin,
+    whole_number,
+)
+from sandbox.settings import Settings
+
+_DEFAULTS: Final = Settings()
+
+
+def add_server_options(options: Options) -> None:
+    """Add them all."""
+    _add_listening(options)
+    _add_worlds(options)
+    _add_access(options)
+
+
+def _add_listening(options: Options) -> None:
+    options.value(
+        "--host",
+        "address to listen on (default: 127.0.0.1)",
+        default=_DEFAULTS.host,
+        metavar="ADDRESS",
+    )
+    options.value(
+        "--port",
+        "port to listen on; 0 picks a free one (default: 8080)",
+        default=_DEFAULTS.port,
+        read=whole_number(0, 65_535),
+        metavar="N",
+    )
+    options.value(
+        "--ready-file",
+        "write the address and key here, as JSON, once connections are accepted",
+        read=file_to_write,
+        metavar="FILE",
+    )
+    options.flag("--log", "print a line per request (on a terminal this is the default)")
+
+
+def _add_worlds(options: Options) -> None:
+    options.value(
+        "--seed",
+        "derive every world's seed from this and its key (default: drawn)",
+        read=whole_number(0, 2**53 - 1),
+        metavar="N",
+    )
+    options.value(
+        "--clock",
+        "live, or the ISO 8601 instant where the worlds' clocks stand still (default: live)",
+        default=_DEFAULTS.clock,
+        read=clock,
+        metavar="live|ISO",
+    )
+    options.value(
+        "--rate-limit",
+        "requests per clock hour and key (default: 1000)",
+        default=_DEFAULTS.rate_limit,
+        read=whole_number(1, 1_000_000_000),
+        metavar="N",
+    )
+    options.value(
+        "--max-wall-delay",
+        "how long a client can be kept waiting (default: 5s)",
+        default=_DEFAULTS.max_wall_delay,
+        read=duration,
+        metavar="DURATION",
+    )
+    options.value(
+        "--world-ttl",
+        "drop worlds that are unused for so long (default: 1d)",
+        default=_DEFAULTS.world_ttl,
+        read=duration,
+        metavar="DURATION",
+    )
+    options.value(
+        "--max-worlds",
+        "keep at most so many worlds (default: 10000)",
+        default=_DEFAULTS.max_worlds,
+        read=whole_number(2, 1_000_000),
+        metavar="N",
+    )
+
+
+def _add_access(options: Options) -> None:
+    options.flag("--strict-keys", "refuse keys that were not made by POST /_sandbox/worlds")
+    options.flag("--lenient", "ignore undocumented body fields and query parameters")
+    options.value(
+        "--control-token",
+        "what the header Sandbox-Token must say on /_sandbox (beyond loopback one is made)",
+        read=header_value,
+        metavar="TOKEN",
+    )
+    options.many(
+        "--allow-host",
+        "a further name that the Host header may carry (repeatable)",
+        read=host_name,
+        metavar="NAME",
+    )
+    options.many(
+        "--cors",
+        "an origin whose pages may call /v3, such as http://localhost:5173 (repeatable)",
+        read=origin,
+        metavar="ORIGIN",
+    )
+
+
+def settings_of(chosen: argparse.Namespace) -> Settings:
+    """The settings that were chosen; beyond loopback there is always a control token."""
+    token = chosen.control_token
+    if token is None and not _is_loopback(chosen.host):
+        token = secrets.token_urlsafe(24)
+    return Settings(
+        host=chosen.host,
+        port=chosen.port,
+        seed=chosen.seed,
+        clock=chosen.clock,
+        strict_keys=chosen.strict_keys,
+        lenient=chosen.lenient,
+        rate_limit=chosen.rate_limit,
+        max_wall_delay=chosen.max_wall_delay,
+        world_ttl=chosen.world_ttl,
+        max_worlds=chosen.max_worlds,
+        control_token=token,
+        allow_hosts=frozenset(chosen.allow_host),
+        cors=frozenset(chosen.cors),
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
