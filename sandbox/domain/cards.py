@@ -1,7 +1,7 @@
 """Owns what a card number says by itself: brand, check digit, expiry, and how it is masked.
 
-Nothing here keeps a number. A payment keeps the brand, the last four digits and a 32-bit
-fingerprint, which tells test cards apart and cannot be turned back into a number.
+Nothing here keeps a number. A payment keeps the brand and the last four digits, and of a card that
+a rule names, which is no secret, a fingerprint that tells it from others.
 """
 
 import re
@@ -62,11 +62,15 @@ _LONGEST: Final = 19
 
 
 class Card(NamedTuple):
-    """What a payment keeps of its card."""
+    """What a payment keeps of its card; `fingerprint` is 0 where no rule names the card."""
 
     brand: Brand
     last4: str
     fingerprint: int
+
+    def forgotten(self) -> "Card":
+        """The card without its fingerprint: with brand and last four it would narrow a number."""
+        return self._replace(fingerprint=0)
 
 
 def brand_of(number: str) -> Brand | None:
@@ -86,7 +90,7 @@ def passes_luhn(number: str) -> bool:
 
 
 def fingerprint(number: str) -> int:
-    """32 bits that tell test cards apart; far too few to get a number back from."""
+    """32 bits that tell test cards apart."""
     return crc32(number.encode())
 
 

@@ -33,13 +33,15 @@ class Verdict:
 class Rules:
     """A fixed set of rules, found by operation or event and the card's fingerprint."""
 
-    __slots__ = ("_events", "_requests")
+    __slots__ = ("_cards", "_events", "_requests")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._requests: dict[tuple[str, int], RequestRule] = {}
         self._events: dict[tuple[str, int], EventRule] = {}
+        self._cards: set[int] = set()
         for rule in rules:
             card = fingerprint(rule.when.card)
+            self._cards.add(card)
             match rule:
                 case RequestRule():
                     self._requests[rule.operation, card] = rule
@@ -47,6 +49,10 @@ class Rules:
                     self._events[rule.event, card] = rule
                 case _:
                     assert_never(rule)
+
+    def names(self, card: int) -> bool:
+        """Whether some rule names the card of this fingerprint."""
+        return card in self._cards
 
     def for_request(self, operation: str, card: int) -> RequestRule | None:
         """The rule that answers this operation with this card."""
@@ -81,6 +87,10 @@ class Script:
     def reaction(self, event: EventType, card: int) -> EventRule | None:
         """The rule that follows this event of a payment with this card."""
         return self._rules.for_event(event, card)
+
+    def names(self, card: int) -> bool:
+        """Whether some rule names the card of this fingerprint."""
+        return self._rules.names(card)
 
     def reset(self) -> None:
         """Start every rule again."""

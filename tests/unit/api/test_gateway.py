@@ -9,6 +9,7 @@ import pytest
 from sandbox.api.calls import Answer, Call, Outcome
 from sandbox.api.gateway import HANDLERS, Gateway
 from sandbox.contract import representations
+from sandbox.domain.cards import fingerprint
 from sandbox.domain.errors import InvalidApiKey, InvalidRequest, RequestTooLarge
 from sandbox.engine.worlds import WorldDefaults
 from tests.fakes.bodies import KEY, documented_create
@@ -265,3 +266,13 @@ def test_a_failure_while_a_payment_is_made_makes_none(
 
 def _card(body: dict[str, Any], **changes: object) -> None:
     body["payment_method"].update(changes)
+
+
+def test_of_an_ordinary_card_no_fingerprint_is_kept() -> None:
+    """Brand, last four digits and a checksum would narrow a number down to a few candidates."""
+    desk = Desk(new_world())
+    kept: dict[str, int] = {}
+    for number in ("4000000000005126", "4242424242424242"):
+        desk.answer(call_of("create_payment", documented_create(card_number=number)))
+        kept[number] = desk.world.ledger.payments.get(len(kept)).card.fingerprint
+    assert kept == {"4000000000005126": fingerprint("4000000000005126"), "4242424242424242": 0}
