@@ -1,6 +1,6 @@
 """Owns the settings of one server: frozen values, read once, passed down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Settings:
     max_wall_delay: int = 5_000
     world_ttl: int = 86_400_000
     max_worlds: int = 10_000
-    control_token: str | None = None
+    control_token: str | None = field(default=None, repr=False)
     allow_hosts: frozenset[str] = frozenset()
     cors: frozenset[str] = frozenset()
     body_patience: float = 30.0

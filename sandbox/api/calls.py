@@ -1,7 +1,7 @@
 """Owns what goes into the emulated API and what comes out: calls, outcomes, replies, answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sandbox.domain.cards import Card
 from sandbox.domain.errors import SandboxError
@@ -31,13 +31,13 @@ class Call:
 
     operation: str | None
     method: str
-    path: str
-    headers: Sequence[tuple[bytes, bytes]]
-    query: str = ""
-    body: bytes | SandboxError = b""
+    path: str = field(repr=False)
+    headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    query: str = field(default="", repr=False)
+    body: bytes | SandboxError = field(default=b"", repr=False)
     allow: str | None = None
-    payment_id: str = ""
-    shown: object = None
+    payment_id: str = field(default="", repr=False)
+    shown: object = field(default=None, repr=False)
 
 
 @dataclass(slots=True)

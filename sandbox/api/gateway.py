@@ -42,6 +42,8 @@ HANDLERS: Final[dict[str, Handler]] = {
 }
 
 _SCHEME: Final = "bearer "
+_PAYMENT: Final = 3
+"""Which segment of a documented path is the payment's id."""
 
 
 class Gateway:
@@ -144,11 +146,18 @@ def _headers(world: World) -> dict[str, str]:
 def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
-    if call.path.endswith("/") and call.path.strip("/") != BASE_PATH.strip("/"):
+    if call.path.endswith("/") and _is_documented(call.path.rstrip("/")):
         return NotFound("not_found", f"Did you mean {_masked(call.path.rstrip('/'))}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
     )
+
+
+def _is_documented(path: str) -> bool:
+    """Whether an operation has this path, whatever its payment is."""
+    wanted = path.split("/")
+    wanted[_PAYMENT : _PAYMENT + 1] = ["{payment_id}"] if len(wanted) > _PAYMENT else []
+    return "/".join(wanted) in {BASE_PATH + each.path for each in BY_NAME.values()}
 
 
 def _record(entry: Entry, outcome: Outcome, answer: Answer) -> None:

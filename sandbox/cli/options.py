@@ -107,6 +107,13 @@ def duration(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def lifetime(text: str) -> int:
+    """Reads a duration that is not nothing as milliseconds."""
+    if not (milliseconds := duration(text)):
+        raise argparse.ArgumentTypeError("expected 1ms or more: worlds live between two requests")
+    return milliseconds
+
+
 def clock(text: str) -> str:
     """Reads `live` or an ISO 8601 instant, and keeps the text."""
     if text != "live":
@@ -121,6 +128,13 @@ def header_value(text: str) -> str:
     """Reads what a header can carry whole; an empty token would be no token."""
     if not text.strip() or text != text.strip() or not text.isprintable():
         raise argparse.ArgumentTypeError("expected printable characters, without blanks around")
+    return text
+
+
+def listening_host(text: str) -> str:
+    """Reads an address or a name to listen on: an empty one would mean every interface."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected an address, such as 127.0.0.1")
     return text
 
 

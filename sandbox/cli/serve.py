@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import gc
 import json
 import logging
@@ -57,13 +58,20 @@ def run(chosen: argparse.Namespace) -> int:
     gc.enable()
     try:
         _run(serving)
+    except ReadyFileError as error:
+        sys.stderr.write(f"payments-sandbox: {error}.\n")
+        return 1
     except OSError as error:
-        reason = error.strerror or str(error)
-        sys.stderr.write(
-            f"payments-sandbox: cannot listen on {settings.host}:{settings.port}: {reason}.\n"
-        )
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
+        address = f"{settings.host}:{settings.port}"
+        sys.stderr.write(f"payments-sandbox: cannot listen on {address}: {reason}{hint}.\n")
         return 1
     return 0
+
+
+class ReadyFileError(Exception):
+    """The ready file cannot be written; the text names it and says why."""
 
 
 def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Coroutine[Any, Any, None]:
@@ -79,9 +87,10 @@ def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Corouti
     async def serve() -> None:
         told_to_stop = asyncio.Event()
         _on_signals(told_to_stop.set)
-        async with listening(sandbox.site, sandbox.parts) as address:
-            _announce(settings, _reachable(address), ready_file)
-            await told_to_stop.wait()
+        with _no_ready_file(ready_file):
+            async with listening(sandbox.site, sandbox.parts) as address:
+                _announce(settings, _reachable(address), ready_file)
+                await told_to_stop.wait()
 
     return serve()
 
@@ -161,11 +170,26 @@ def _in_prose(facts: dict[str, object]) -> str:
     )
 
 
+@contextlib.contextmanager
+def _no_ready_file(file: Path | None) -> Iterator[None]:
+    """Nobody finds the ready file of an earlier server, nor that of one that has stopped."""
+    if file is not None:
+        file.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        if file is not None:
+            file.unlink(missing_ok=True)
+
+
 def _write_whole(file: Path, text: str) -> None:
     """Write beside, then replace: a reader sees all of it or none."""
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise ReadyFileError(f"cannot write {file}: {error.strerror}") from None
 
 
 def _say(line: str) -> None:

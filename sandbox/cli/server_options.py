@@ -12,6 +12,8 @@ from sandbox.cli.options import (
     file_to_write,
     header_value,
     host_name,
+    lifetime,
+    listening_host,
     origin,
     whole_number,
 )
@@ -32,6 +34,7 @@ def _add_listening(options: Options) -> None:
         "--host",
         "address to listen on (default: 127.0.0.1)",
         default=_DEFAULTS.host,
+        read=listening_host,
         metavar="ADDRESS",
     )
     options.value(
@@ -82,7 +85,7 @@ def _add_worlds(options: Options) -> None:
         "--world-ttl",
         "drop worlds that are unused for so long (default: 1d)",
         default=_DEFAULTS.world_ttl,
-        read=duration,
+        read=lifetime,
         metavar="DURATION",
     )
     options.value(

@@ -8,6 +8,7 @@ integer, and a float must never reach the ledger.
 
 import json
 import math
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NoReturn
@@ -66,6 +67,10 @@ def _keys_in(value: Mapping[str, object]) -> float:
 
 
 def _read_slowly(raw: bytes, deepest: int) -> object:
+    if not raw.strip():
+        raise BadJson("the body is empty")
+    if raw.startswith(BOM_UTF8):
+        raise BadJson("it starts with a byte order mark")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -3,7 +3,7 @@
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -121,6 +121,8 @@ class Worlds:
         """Let a restored world take its key's place."""
         if (before := self._worlds.get(world.birth.api_key)) is not None:
             self._on_drop(before, "restored from a snapshot")
+        if world.birth.api_key == HOME_KEY:
+            world.birth = replace(world.birth, webhook_secret=HOME_SECRET)
         self._worlds[world.birth.api_key] = world
 
     def drop(self, world: World) -> None:

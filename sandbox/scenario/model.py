@@ -119,6 +119,11 @@ class RequestRule:
     per: Per = Per.WORLD
     then: Then = Then.PASS
 
+    @property
+    def answers_alike(self) -> bool:
+        """Whether every call gets the same step, so that nothing has to be counted."""
+        return len(self.steps) == 1 and self.then is Then.REPEAT_LAST
+
 
 @dataclass(frozen=True, slots=True)
 class ChargeBack:

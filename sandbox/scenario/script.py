@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, assert_never
 
+from sandbox.contract.codes import CODES
 from sandbox.domain.cards import fingerprint
 from sandbox.domain.events import EventType
-from sandbox.scenario.model import EventRule, Per, RequestRule, Rule, Step, Then
+from sandbox.scenario.model import EventRule, Per, RequestRule, Respond, Rule, Step, Then
 
 COUNTERS_KEPT: Final = 10_000
 """Counters of one world; beyond it the longest unused one starts again."""
@@ -44,6 +45,7 @@ class Rules:
             self._cards.add(card)
             match rule:
                 case RequestRule():
+                    _check_documented(rule)
                     self._requests[rule.operation, card] = rule
                 case EventRule():
                     self._events[rule.event, card] = rule
@@ -77,6 +79,8 @@ class Script:
         rule = self._rules.for_request(operation, subject.card)
         if rule is None:
             return None
+        if rule.answers_alike:
+            return Verdict(rule.name, 1, rule.steps[0])
         key = f"{rule.name}\0{_counted_by(rule.per, subject)}"
         call = self._counts.pop(key, 0)
         self._counts[key] = call + 1
@@ -103,6 +107,18 @@ class Script:
     def restore(self, counts: Mapping[str, int]) -> None:
         """Take over the counters of a snapshot."""
         self._counts = OrderedDict((key, int(count)) for key, count in counts.items())
+
+
+def _check_documented(rule: RequestRule) -> None:
+    """Refuse an answer that the operation does not document.
+
+    Raises:
+        ValueError: naming the rule, the code and the operation.
+    """
+    for step in rule.steps:
+        match step.outcome:
+            case Respond(code) if rule.operation not in CODES[code].operations:
+                raise ValueError(f"{rule.name}: {code} is not an error of {rule.operation}")
 
 
 def _counted_by(per: Per, subject: Subject) -> str:

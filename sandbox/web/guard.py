@@ -29,10 +29,11 @@ def is_our_host(host: str, allowed: frozenset[str] = frozenset()) -> bool:
     except ValueError:
         return False
     try:
-        return not ipaddress.ip_address(name).is_unspecified
+        address = ipaddress.ip_address(name)
+        return not (getattr(address, "ipv4_mapped", None) or address).is_unspecified
     except ValueError:
         local = name in allowed or name in _LOCAL_NAMES or name.endswith(".localhost")
-        return local or (name != "" and "." not in name and ":" not in name)
+        return local or (name != "" and not name.isdigit() and "." not in name and ":" not in name)
 
 
 def is_cross_site(request: web.BaseRequest) -> bool:

@@ -68,8 +68,9 @@ class Streams:
             quiet = b": connected\n\n"
             while not self._closing and self._readers.get(world) is readers:
                 news.clear()
-                await response.write(b"".join(_news(world, requests, events)) or quiet)
-                requests, events = world.journal.count, world.ledger.events
+                upto = world.journal.count, world.ledger.events
+                await response.write(b"".join(_news(world, (requests, events), upto)) or quiet)
+                requests, events = upto
                 quiet = b": still here\n\n"
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT):
@@ -90,14 +91,14 @@ def _cursor(request: web.BaseRequest, world: World) -> tuple[int, int]:
     return world.journal.count, world.ledger.events
 
 
-def _news(world: World, requests: int, events: int) -> Iterator[bytes]:
+def _news(world: World, seen: tuple[int, int], upto: tuple[int, int]) -> Iterator[bytes]:
     """The facts first, then the requests that made them known."""
-    for number in range(events, world.ledger.events):
+    for number in range(seen[1], upto[1]):
         body = representations.event(world.ledger.event(number))
-        yield _message("event", requests, number + 1, body)
-    for entry in world.journal.since(requests):
+        yield _message("event", seen[0], number + 1, body)
+    for entry in world.journal.since(seen[0]):
         body = shown_entry(world.journal, entry)
-        yield _message("request", entry.number + 1, world.ledger.events, body)
+        yield _message("request", entry.number + 1, upto[1], body)
 
 
 def _message(kind: str, requests: int, events: int, body: object) -> bytes:

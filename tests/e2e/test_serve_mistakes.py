@@ -1,5 +1,6 @@
 """What `serve` says to a value that it cannot use, and where it found it."""
 
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -78,3 +79,11 @@ def test_half_an_option_is_no_option() -> None:
         2,
         "payments-sandbox: error: unrecognized arguments: --strict",
     )
+
+
+def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """Exit 1, and the line names the file, not the address."""
+    file = tmp_path / ("x" * 255)
+    done = run("serve", "--port", "0", "--ready-file", str(file))
+    assert done.returncode == 1
+    assert done.stderr == f"payments-sandbox: cannot write {file}: File name too long.\n"

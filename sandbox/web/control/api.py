@@ -84,7 +84,10 @@ class ControlApi:
         try:
             return await self._answer(request, route, query, variable)
         except SandboxError as error:
-            return refusal(error)
+            response = refusal(error)
+            if not request.content.is_eof():
+                response.force_close()  # the rest of the body is not waited for
+            return response
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
         except Exception:  # noqa: BLE001 - a bug of ours is a 500 in the envelope, with its traceback

@@ -73,7 +73,7 @@ def test_a_snapshot_follows_its_schema(kept: dict[str, Any]) -> None:
         ({"timeline": {"ticket": 0, "due": [[1, 0, "settle", 0, None]]}}, DISAGREE),
         ({"timeline": {"ticket": 9, "due": [[1, 0, "settle", 0, None]] * 2}}, DISAGREE),
         ({"timeline": {"ticket": 1, "due": [[1, 0, "settle", 99, None]]}}, DISAGREE),
-        ({"rate_limit": {"default": 1, "limit": 1, "remaining": -1, "hour": 0}}, DISAGREE),
+        ({"rate_limit": {"default": 1, "limit": 1, "used": -1, "hour": 0}}, DISAGREE),
         ({"rules": {"card:declined\0": None}}, DISAGREE),
         ({"journal": {"count": 1, "entries": []}}, None),
         ({"journal": {"count": 0, "entries": [{}]}}, "a part is missing: 'headers'"),

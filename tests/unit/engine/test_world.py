@@ -228,7 +228,7 @@ def test_reset_of_one_part(part: Part) -> None:
     fresh["rate_limit"] = {
         "default": 1_000,
         "limit": 1_000,
-        "remaining": 1_000,
+        "used": 0,
         "hour": NOON // HOUR,
     }
 

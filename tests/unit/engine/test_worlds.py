@@ -7,7 +7,7 @@ import pytest
 from sandbox.domain.errors import InvalidApiKey, InvalidRequest
 from sandbox.domain.instants import DAY, HOUR
 from sandbox.engine.clock import Mode
-from sandbox.engine.snapshots import snapshot
+from sandbox.engine.snapshots import restored, snapshot
 from sandbox.engine.world import World, secret_of
 from sandbox.engine.worlds import (
     FAREWELLS_KEPT,
@@ -282,3 +282,13 @@ def test_worlds_share_nothing() -> None:
     alice.clock.reach(type(NOON)(NOON + HOUR))
 
     assert snapshot(bob) == before
+
+
+def test_the_home_world_keeps_its_secret_through_a_restore() -> None:
+    """One documented constant: another world's snapshot does not bring its own."""
+    worlds = new_worlds()
+    other = worlds.make("sk_test_other")
+    kept = snapshot(other)
+    home = restored(kept, api_key=HOME_KEY, made_at=NOON, laws=worlds.laws)
+    worlds.put(home)
+    assert worlds.of(HOME_KEY).birth.webhook_secret == HOME_SECRET != other.birth.webhook_secret

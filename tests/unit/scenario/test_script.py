@@ -152,3 +152,20 @@ def test_a_snapshot_goes_on_counting(
 
     assert positions(other, *subjects[cut:]) == positions(script, *subjects[cut:])
     assert list(other.snapshot().items()) == list(script.snapshot().items())
+
+
+def test_an_answer_that_never_changes_is_not_counted() -> None:
+    """Thousands of declines do not push out the counters that matter."""
+    script = Script(
+        Rules([RequestRule("r", "create_payment", When(CARD), (Step(),), then=Then.REPEAT_LAST)])
+    )
+    for number in range(3):
+        script.verdict("create_payment", Subject(fingerprint(CARD), f"cust_{number}", None))
+    assert script.snapshot() == {}
+
+
+def test_a_rule_cannot_answer_what_its_operation_does_not_document() -> None:
+    """A decline of a refund would make it and say that it failed."""
+    rule = RequestRule("r", "create_refund", When(CARD), (Step(Respond("card_declined")),))
+    with pytest.raises(ValueError, match="r: card_declined is not an error of create_refund"):
+        Rules([rule])
