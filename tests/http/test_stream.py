@@ -6,10 +6,12 @@ from http.client import HTTPConnection
 
 import pytest
 from aiohttp import ClientConnectionError
+from aiohttp.web import StreamResponse
 
+from sandbox.api.calls import Call
 from sandbox.bootstrap import Sandbox
 from sandbox.settings import Settings
-from tests.fakes.bodies import AUTHORIZED
+from tests.fakes.bodies import AUTHORIZED, KEY
 from tests.fakes.clients import PATIENCE, Api, ask, bearer, paid, refunded, until
 from tests.fakes.control import Control
 from tests.fakes.serving import serving
@@ -58,6 +60,26 @@ async def test_only_what_is_new(api: Api) -> None:
         await ask(api, "GET", "/v3/payments")
         messages = await Reader(reply).take(1)
     assert brief(messages) == [("request", "list_payments")]
+
+
+async def test_what_happens_while_it_writes_is_not_skipped(
+    api: Api, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that is slow to take one message still gets those that came meanwhile."""
+    write = StreamResponse.write
+    world = sandbox.parts.worlds.of(KEY)
+
+    async def slow(response: StreamResponse, data: bytes) -> None:
+        if b"create_payment" in data:
+            sandbox.gateway.answer(world, Call("list_payments", "GET", "/v3/payments", ()))
+        await write(response, data)
+
+    monkeypatch.setattr(StreamResponse, "write", slow)
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await paid(api)
+        sandbox.parts.streams.publish(world)
+        messages = await Reader(reply).take(3)
+    assert brief(messages)[1:] == [("request", "create_payment"), ("request", "list_payments")]
 
 
 async def test_what_the_control_api_makes_happen(api: Api, control: Control) -> None:
