@@ -8,7 +8,7 @@ from tests.project.tree import ROOT, tracked
 # Written so that the patterns do not find themselves.
 MACHINE_PATH: Final = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+|Users/\w+)[/]|[A-Z]:\\Users")
 REGISTRY: Final = re.compile(
-    r"pypi[.]org|pythonhosted[.]org|registry[.]npmjs[.]org|registry[.]yarnpkg[.]com"
+    r"[p]ypi[.]org|[p]ythonhosted[.]org|[r]egistry[.]npmjs[.]org|[r]egistry[.]yarnpkg[.]com"
     r"|proxy[.]golang[.]org|crates[.]io|rubygems[.]org|--(?:extra-)?index[-]url|--find[-]links"
 )
 MARK: Final = re.compile(r"\b(?:TO[D]O|FIX[M]E|HA[C]K)\b")
