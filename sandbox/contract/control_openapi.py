@@ -135,7 +135,7 @@ def _content(route: ControlRoute, parts: Parts) -> dict[str, object]:
 
 
 def _codes(route: ControlRoute) -> list[str]:
-    """The codes that a route may answer with; a Host that is not ours is 400 everywhere."""
+    """The codes that a route itself may answer with; the door's are in docs/control-api.md."""
     unknown_ids = [NOT_FOUND.get(name, "not_found") for name in variables(route.path)]
     keys = ["invalid_api_key"] if route.needs_key else []
     return ["invalid_request", *keys, *unknown_ids, "internal_error"]

@@ -129,7 +129,7 @@ CONTROL_ROUTES: Final = (
         path="/world/reset",
         tag="World",
         summary="Empty the world, wholly or in part",
-        description="Everything that waits in the parts that are reset is cancelled.",
+        description="Requests that are being held end without a reply, whatever is reset.",
         request="control/requests/reset_world",
         response="control/responses/world",
     ),

@@ -24,7 +24,7 @@ LONGEST_NAME: Final = 64
 LONG_NUMBER: Final = re.compile(r"\d(?:[ ._-]?\d){5,}")
 
 UNEXPLAINED: Final = "/: does not follow the documentation."
-"""The details of a refusal that the explaining validator cannot name: our bug, to be logged."""
+"""The details of a refusal that the explaining validator cannot name: our bug."""
 
 Path = tuple[str | int, ...]
 

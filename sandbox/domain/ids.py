@@ -12,7 +12,6 @@ PaymentId = NewType("PaymentId", str)
 RefundId = NewType("RefundId", str)
 ChargebackId = NewType("ChargebackId", str)
 EventId = NewType("EventId", str)
-RequestId = NewType("RequestId", str)
 
 _PRIME: Final[int] = 2**64 - 59
 _DIGITS: Final = 16
