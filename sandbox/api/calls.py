@@ -7,8 +7,8 @@ from sandbox.domain.cards import Card
 from sandbox.domain.errors import SandboxError
 from sandbox.engine.journal import Entry
 from sandbox.engine.world import World
-from sandbox.scenario.model import Drop, Hang
 from sandbox.scenario.script import Verdict
+from sandbox.scenario.wire import Drop, Hang
 
 Fault = Drop | Hang
 """What the rim does to the connection in place of sending the reply."""

@@ -7,7 +7,7 @@ from sandbox.api.calls import Outcome, Reply
 from sandbox.contract.codes import CODES
 from sandbox.domain.errors import RateLimited, SandboxError
 from sandbox.engine.world import World
-from sandbox.scenario import model
+from sandbox.scenario import model, wire
 from sandbox.scenario.script import Verdict
 
 
@@ -46,7 +46,7 @@ def _outcome(what: model.Outcome, world: World, perform: Perform) -> Outcome:
             return Outcome(perform(Manner(turns=turns)), committed=True)
         case model.Respond(code, commit):
             return _respond(code, perform, commit=commit)
-        case model.Drop(commit) | model.Hang(commit):
+        case wire.Drop(commit) | wire.Hang(commit):
             reply = perform() if commit else None
             return Outcome(reply, committed=commit, fault=what)
         case model.ExhaustRateLimit(remaining):

@@ -12,10 +12,8 @@ from sandbox.domain.instants import DAY, HOUR, SECOND
 from sandbox.domain.payments import Status
 from sandbox.scenario.model import (
     ChargeBack,
-    Drop,
     EventRule,
     ExhaustRateLimit,
-    Hang,
     Outcome,
     Per,
     RequestRule,
@@ -27,6 +25,7 @@ from sandbox.scenario.model import (
     Then,
     When,
 )
+from sandbox.scenario.wire import Drop, Hang
 
 
 @dataclass(frozen=True, slots=True)

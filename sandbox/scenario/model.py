@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from sandbox.domain.payments import Status
+from sandbox.scenario.wire import Drop, Hang
 
 
 class Per(StrEnum):
@@ -44,21 +45,6 @@ class Respond:
 
     error: str
     commit: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Not one byte comes back: the connection ends with a FIN (`close`) or an RST (`reset`)."""
-
-    commit: bool
-    how: Literal["close", "reset"]
-
-
-@dataclass(frozen=True, slots=True)
-class Hang:
-    """Accepted, then silence until the client leaves or the wall-delay cap ends it."""
-
-    commit: bool
 
 
 @dataclass(frozen=True, slots=True)

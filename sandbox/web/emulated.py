@@ -13,7 +13,7 @@ from sandbox.contract.operations import OPERATIONS
 from sandbox.domain.errors import InvalidApiKey
 from sandbox.engine.journal import Entry
 from sandbox.engine.world import World
-from sandbox.scenario.model import Drop, Hang
+from sandbox.scenario.wire import Drop, Hang
 from sandbox.web.body import read_body
 from sandbox.web.faults.drop import drop
 from sandbox.web.faults.hang import hang

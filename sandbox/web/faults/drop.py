@@ -5,7 +5,7 @@ import struct
 
 from aiohttp import web
 
-from sandbox.scenario.model import Drop
+from sandbox.scenario.wire import Drop
 from sandbox.web.faults.kit import AlreadySent
 
 

@@ -8,7 +8,7 @@ import pytest
 from sandbox.api.calls import Answer
 from sandbox.contract.schemas import load_contract
 from sandbox.engine.snapshots import snapshot
-from sandbox.scenario.model import Drop, Hang
+from sandbox.scenario.wire import Drop, Hang
 from tests.fakes.bodies import documented_create, documented_refund
 from tests.fakes.clients import envelope, invalid
 from tests.fakes.in_process import Desk, call_of, new_world

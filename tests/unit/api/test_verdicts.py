@@ -8,7 +8,7 @@ from sandbox.api.calls import Outcome, Reply
 from sandbox.api.verdicts import NORMALLY, Manner, carry_out
 from sandbox.domain.errors import RateLimited, SandboxError
 from sandbox.domain.payments import Status
-from sandbox.scenario import model
+from sandbox.scenario import model, wire
 from sandbox.scenario.script import Verdict
 from tests.fakes.in_process import new_world
 from tests.fakes.wall import NOON
@@ -54,13 +54,13 @@ TABLE = {
     "decline after commit": Row(
         model.Respond("lost_card", commit=True), (NORMALLY,), "lost_card", committed=True
     ),
-    "drop": Row(model.Drop(commit=False, how="close"), (), None, committed=False, is_fault=True),
+    "drop": Row(wire.Drop(commit=False, how="close"), (), None, committed=False, is_fault=True),
     "drop after commit": Row(
-        model.Drop(commit=True, how="reset"), (NORMALLY,), DONE, committed=True, is_fault=True
+        wire.Drop(commit=True, how="reset"), (NORMALLY,), DONE, committed=True, is_fault=True
     ),
-    "hang": Row(model.Hang(commit=False), (), None, committed=False, is_fault=True),
+    "hang": Row(wire.Hang(commit=False), (), None, committed=False, is_fault=True),
     "hang after commit": Row(
-        model.Hang(commit=True), (NORMALLY,), DONE, committed=True, is_fault=True
+        wire.Hang(commit=True), (NORMALLY,), DONE, committed=True, is_fault=True
     ),
     "exhaust": Row(model.ExhaustRateLimit(0), (), "rate_limit_exceeded", committed=False),
     "nearly exhaust": Row(model.ExhaustRateLimit(3), (NORMALLY,), DONE, committed=True),

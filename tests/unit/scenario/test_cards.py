@@ -11,10 +11,8 @@ from sandbox.domain.payments import Status
 from sandbox.scenario.cards import MAGIC_CARDS, MagicCard
 from sandbox.scenario.model import (
     ChargeBack,
-    Drop,
     EventRule,
     ExhaustRateLimit,
-    Hang,
     Outcome,
     Pass,
     Per,
@@ -25,6 +23,7 @@ from sandbox.scenario.model import (
     Step,
     Then,
 )
+from sandbox.scenario.wire import Drop, Hang
 
 OURS = re.compile("40000099[0-9]{8}")
 PAY = {
