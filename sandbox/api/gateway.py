@@ -7,7 +7,7 @@ call happens wholly or not at all.
 import logging
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl
 
 from sandbox.api import payments, refunds
 from sandbox.api.calls import Answer, Call, Outcome, Reply
@@ -15,7 +15,6 @@ from sandbox.api.replies import refusal
 from sandbox.contract import strict_json
 from sandbox.contract.operations import BASE_PATH, BY_NAME
 from sandbox.contract.schemas import Contract
-from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import (
     InternalError,
     InvalidApiKey,
@@ -26,7 +25,7 @@ from sandbox.domain.errors import (
     SandboxError,
 )
 from sandbox.domain.instants import Instant, show_instant
-from sandbox.engine.journal import Entry, masked, masked_text
+from sandbox.engine.journal import Entry, masked, masked_target, masked_text
 from sandbox.engine.world import World
 from sandbox.engine.worlds import Worlds
 
@@ -73,7 +72,7 @@ class Gateway:
         """The answer to an admitted call, counted and journalled."""
         now = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
-        entry = Entry(now, call.operation, call.method, _masked(path), call.headers)
+        entry = Entry(now, call.operation, call.method, masked_target(path), call.headers)
         outcome = self._outcome(world, call, entry, now)
         reply = outcome.reply
         if not isinstance(reply, Reply):
@@ -127,13 +126,6 @@ class Gateway:
             return InvalidRequest(f"/: expected JSON; {error}.")
 
 
-def _masked(path: str) -> str:
-    """A path as it came; decoded where that brings a card number to light, which is masked."""
-    plain = unquote_plus(path) if "%" in path or "+" in path else path
-    masked_path = mask_in(plain)
-    return path if masked_path == plain else masked_path
-
-
 def _headers(world: World) -> dict[str, str]:
     limiter = world.limiter
     return {
@@ -147,7 +139,7 @@ def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
     if call.path.endswith("/") and _is_documented(call.path.rstrip("/")):
-        return NotFound("not_found", f"Did you mean {_masked(call.path.rstrip('/'))}?")
+        return NotFound("not_found", f"Did you mean {masked_target(call.path.rstrip('/'))}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
     )

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
+from urllib.parse import unquote_plus
 
 import orjson
 
@@ -21,6 +22,8 @@ _HIDDEN_KEYS: Final = _NUMBER_KEYS | {
     "cardcvc", "cardcvv", "csc", "cvc", "cvc2", "cvccode", "cvv", "cvv2", "cvvcode", "securitycode",
 }  # fmt: skip
 _HEADERS_HIDDEN: Final = frozenset({"authorization", "sandbox-token", "cookie"})
+_PIECES: Final = re.compile(r"[^/?&;,#]+")
+"""What stands between the separators of paths, queries and headers: a word or `name=value`."""
 
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -139,14 +142,42 @@ def shown_headers(headers: Headers) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "replace")
         if name.lower() in _HEADERS_HIDDEN:
             value = f"{value[:15]}…" if value.startswith("Bearer sk_test_") else "…"
-        name, text = mask_in(name), mask_in(value)
+        elif (plain := _plain(name.lower().removeprefix("x-"))) in _HIDDEN_KEYS:
+            value = str(_hidden(value, plain))
+        name, text = mask_in(name), masked_target(value)
         shown[name] = f"{shown[name]}, {text}" if name in shown else text
     return shown
 
 
+def masked_target(text: str) -> str:
+    """A path and query, or a header's value, without card numbers and security codes.
+
+    It is as it came unless there is something to hide; what is hidden is shown decoded.
+    """
+    shown = _PIECES.sub(_masked_piece, text) if "=" in text or "%" in text else text
+    plain = unquote_plus(shown) if "%" in shown or "+" in shown else shown
+    # Decoding can bring more to light: a whole address as a value, a number in groups.
+    decoded = mask_in(_PIECES.sub(_masked_piece, plain) if plain is not shown else plain)
+    return shown if decoded == plain else decoded
+
+
+def _masked_piece(found: re.Match[str]) -> str:
+    piece = found[0]
+    name, _, value = (unquote_plus(piece) if "%" in piece else piece).partition("=")
+    if not value or (plain := _plain(name.replace("+", " "))) not in _HIDDEN_KEYS:
+        return piece
+    return f"{name}={_hidden(value, plain)}"
+
+
+def _plain(key: str) -> str:
+    """A key as `_HIDDEN_KEYS` has it; of a path such as `card[cvc]` or `card.cvc` the last part."""
+    plain = key.lower().replace("_", "").replace("-", "").replace(" ", "")
+    return plain if plain.isalnum() else (re.findall(r"\w+", plain) or [""])[-1]
+
+
 def masked(value: object, key: str = "") -> object:
     """A JSON value without card numbers and security codes, whatever the keys are called."""
-    plain = key.lower().replace("_", "").replace("-", "")
+    plain = _plain(key)
     if plain in _HIDDEN_KEYS:
         return _hidden(value, plain)
     if isinstance(value, str):
