@@ -202,7 +202,7 @@ def _hidden(value: object, key: str) -> object:
 def masked_text(body: bytes) -> str:
     """A body that is no JSON: its start, with every run of three or more digits masked."""
     text = mask_in(body[:TEXT_KEPT].decode("utf-8", "replace"))
-    return re.sub("[0-9]{3,}", lambda found: "*" * len(found.group()), text)
+    return re.sub(r"\d{3,}", lambda found: "*" * len(found.group()), text)
 
 
 _KEPT_AS_IT_IS: Final[dict[str, object]] = {
