@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,9 +16,9 @@ from sandbox.engine.worlds import SEEDS, WorldDefaults, Worlds
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
-from sandbox.web.emulated import OnAnswer
 from sandbox.web.pacer import Pacer
 from sandbox.web.parts import Parts
+from sandbox.web.request_log import RequestLog
 from sandbox.web.site import Site
 from sandbox.web.sleepers import Sleepers
 from sandbox.web.streams import Streams
@@ -34,12 +35,12 @@ class Sandbox:
     gateway: Gateway
 
 
-def assemble(settings: Settings, on_answer: OnAnswer | None = None) -> Sandbox:
+def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sandbox:
     """Put a server together.
 
     Args:
         settings: what the user asked for.
-        on_answer: called with the journal's entry once a `/v3` call has been answered.
+        say: given a line for each call to `/v3` and each request that is turned away.
 
     Raises:
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
@@ -58,8 +59,8 @@ def assemble(settings: Settings, on_answer: OnAnswer | None = None) -> Sandbox:
     laws = Laws(_wall, rules, partial(payment_at_rest, contract))
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
-    parts = Parts(settings, worlds, contract, sleepers, streams, pacer)
-    return Sandbox(Site(parts, gateway, on_answer), parts, gateway)
+    parts = Parts(settings, worlds, contract, sleepers, streams, pacer, RequestLog(say))
+    return Sandbox(Site(parts, gateway), parts, gateway)
 
 
 def _defaults(settings: Settings) -> WorldDefaults:

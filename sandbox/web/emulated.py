@@ -1,6 +1,5 @@
 """Owns the rim of the emulated API: requests become calls, answers become bytes or faults."""
 
-from collections.abc import Callable
 from time import perf_counter
 from typing import Final, assert_never
 
@@ -22,8 +21,6 @@ from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
 from sandbox.web.routes import Target, variable_of
 
-OnAnswer = Callable[[Entry], None]
-
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
 _HEADERS: Final = CIMultiDict({"Content-Type": "application/json", "Server": "payments-sandbox"})
 
@@ -31,10 +28,9 @@ _HEADERS: Final = CIMultiDict({"Content-Type": "application/json", "Server": "pa
 class EmulatedApi:
     """Serves every path below `/v3`, the unknown ones too."""
 
-    def __init__(self, parts: Parts, gateway: Gateway, on_answer: OnAnswer | None) -> None:
+    def __init__(self, parts: Parts, gateway: Gateway) -> None:
         self._parts = parts
         self._gateway = gateway
-        self._on_answer = on_answer
         self.settings: Final = parts.settings
 
     async def handle(
@@ -59,7 +55,9 @@ class EmulatedApi:
                 if world not in self._parts.worlds:
                     world = self._gateway.admit(key)  # it was dropped while the body arrived
         except InvalidApiKey as error:
-            return _response(self._gateway.turn_away(error))
+            refused = self._gateway.turn_away(error)
+            self._parts.log.refused(request, refused.reply.status, error)
+            return _response(refused)
         answer = self._gateway.answer(world, call)
         if world.timeline.next_due is not None:
             self._parts.pacer.watch(world)
@@ -74,8 +72,7 @@ class EmulatedApi:
         """Tell who listens what became of the call."""
         if entry is not None:
             entry.duration_ms = round(seconds * 1_000, 3)
-            if self._on_answer is not None:
-                self._on_answer(entry)
+            self._parts.log.answered(entry)
         self._parts.streams.publish(world)
 
     async def _deviate(

@@ -6,6 +6,7 @@ from sandbox.contract.schemas import Contract
 from sandbox.engine.worlds import Worlds
 from sandbox.settings import Settings
 from sandbox.web.pacer import Pacer
+from sandbox.web.request_log import RequestLog
 from sandbox.web.sleepers import Sleepers
 from sandbox.web.streams import Streams
 
@@ -20,3 +21,4 @@ class Parts:
     sleepers: Sleepers
     streams: Streams
     pacer: Pacer
+    log: RequestLog

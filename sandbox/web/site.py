@@ -12,7 +12,7 @@ from sandbox.contract.operations import BASE_PATH, OPERATIONS
 from sandbox.domain.errors import Forbidden, InvalidRequest, MethodNotAllowed, NotFound
 from sandbox.web import cors
 from sandbox.web.control.api import ControlApi, refusal
-from sandbox.web.emulated import EmulatedApi, OnAnswer
+from sandbox.web.emulated import EmulatedApi
 from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.guard import HostList, is_cross_site
 from sandbox.web.parts import Parts
@@ -33,10 +33,11 @@ class Site:
     The routes are in tables already, so aiohttp's application and router would only be in the way.
     """
 
-    def __init__(self, parts: Parts, gateway: Gateway, on_answer: OnAnswer | None) -> None:
+    def __init__(self, parts: Parts, gateway: Gateway) -> None:
+        self._log = parts.log
         self._origins = parts.settings.cors
         self._hosts = HostList(parts.settings.allow_hosts)
-        self._emulated = EmulatedApi(parts, gateway, on_answer)
+        self._emulated = EmulatedApi(parts, gateway)
         self._control = ControlApi(parts, gateway.admit)
         self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
         self._routes = Routes(
@@ -49,9 +50,11 @@ class Site:
         is_emulated = _is_below(BASE_PATH, target)
         is_permitted = is_emulated and cors.permits(request, self._origins)
         if not self._hosts.admits(request):
-            return _turn_away(Forbidden("unknown_host", _WHICH_HOST), is_emulated)
+            error = Forbidden("unknown_host", _WHICH_HOST)
+            return self._turn_away(request, error, is_emulated=is_emulated)
         if is_cross_site(request) and not is_permitted:
-            return _turn_away(Forbidden("cross_site_request", _WHICH_ORIGIN), is_emulated)
+            error = Forbidden("cross_site_request", _WHICH_ORIGIN)
+            return self._turn_away(request, error, is_emulated=is_emulated)
         try:
             respond = self._answer_emulated if is_emulated else self._answer_control
             response = await respond(request, target)
@@ -83,10 +86,13 @@ class Site:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         return refusal(NotFound("not_found", _suggestion(target)))
 
-
-def _turn_away(error: Forbidden, is_emulated: bool) -> web.Response:  # noqa: FBT001 - which API
-    """The door's refusal; the emulated API documents neither 403 nor 421, so there it is a 400."""
-    return refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
+    def _turn_away(
+        self, request: web.BaseRequest, error: Forbidden, *, is_emulated: bool
+    ) -> web.Response:
+        """The door's refusal; the emulated API documents no 403 and no 421: there it is a 400."""
+        response = refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
+        self._log.refused(request, response.status, error)
+        return response
 
 
 def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamResponse:

@@ -16,6 +16,7 @@ from sandbox.contract.control_routes import ControlRoute
 from sandbox.domain.errors import (
     Forbidden,
     InternalError,
+    InvalidApiKey,
     InvalidRequest,
     SandboxError,
 )
@@ -85,6 +86,8 @@ class ControlApi:
             return await self._answer(request, route, query, variable)
         except SandboxError as error:
             response = refusal(error)
+            if isinstance(error, InvalidApiKey | Forbidden):
+                self._parts.log.refused(request, response.status, error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
             return response
