@@ -1,7 +1,7 @@
 """Owns the way of a call through the emulated API: key, limit, shape, operation, journal.
 
-It never fails: whatever goes wrong becomes the documented envelope. Nothing here awaits, so a
-call happens wholly or not at all.
+Whatever goes wrong in an operation becomes the documented envelope. Nothing here awaits, so a call
+happens wholly or not at all.
 """
 
 import logging
@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 
 from sandbox.api import payments, refunds
 from sandbox.api.calls import Answer, Call, Outcome, Reply
-from sandbox.api.replies import refusal
-from sandbox.contract import strict_json
+from sandbox.api.replies import refusal, written
+from sandbox.contract import representations, strict_json
 from sandbox.contract.operations import BASE_PATH, BY_NAME
 from sandbox.contract.schemas import Contract
 from sandbox.domain.errors import (
@@ -40,6 +40,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "create_refund": refunds.create_refund,
 }
 
+_FAILED: Final = "The sandbox itself failed; its log has the traceback."
 _SCHEME: Final = "bearer "
 _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""
@@ -67,6 +68,14 @@ class Gateway:
     def turn_away(self, error: SandboxError) -> Answer:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
         return Answer(refusal(self._contract, error), {})
+
+    def give_up(self, world: World) -> Answer:
+        """The answer when we have failed where no answer should: held against no schema, sent last.
+
+        How much of the request was read is unknown, so the connection cannot be used again.
+        """
+        reply = Reply(500, written(representations.error(InternalError(_FAILED))))
+        return Answer(reply, _headers(world), close=True)
 
     def answer(self, world: World, call: Call) -> Answer:
         """The answer to an admitted call, counted and journalled."""
@@ -98,7 +107,7 @@ class Gateway:
             return Outcome(error)
         except Exception:  # noqa: BLE001 - a bug of ours is a documented 500, with its traceback
             _log.exception("unhandled error in %s %s", call.method, entry.path)
-            return Outcome(InternalError("The sandbox itself failed; its log has the traceback."))
+            return Outcome(InternalError(_FAILED))
 
     def _perform(self, world: World, call: Call, body: object, *, allowed: bool) -> Outcome:
         if not allowed:

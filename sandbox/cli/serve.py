@@ -192,6 +192,6 @@ def _write_whole(file: Path, text: str) -> None:
 
 
 def _say(line: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk is full: no client's fault
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -1,6 +1,7 @@
 """Owns the one handler of a server: the door first, then the API that the path belongs to."""
 
 import difflib
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -9,7 +10,13 @@ from aiohttp import web
 from sandbox.api.gateway import Gateway
 from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from sandbox.contract.operations import BASE_PATH, OPERATIONS
-from sandbox.domain.errors import Forbidden, InvalidRequest, MethodNotAllowed, NotFound
+from sandbox.domain.errors import (
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+)
 from sandbox.web import cors
 from sandbox.web.control.api import ControlApi, refusal
 from sandbox.web.emulated import EmulatedApi
@@ -17,6 +24,8 @@ from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.guard import HostList, is_cross_site
 from sandbox.web.parts import Parts
 from sandbox.web.routes import Routes, Target, target_of, variable_of
+
+_log = logging.getLogger("sandbox.web")
 
 _WHICH_HOST: Final = (
     "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
@@ -45,7 +54,16 @@ class Site:
         )
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+        """Answer one request in the envelope, whatever goes wrong."""
+        try:
+            return await self._answer(request)
+        except ConnectionResetError:
+            return AlreadySent()  # the client left while we read: nobody to answer
+        except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
+            _log.exception("unhandled error in a %s request", request.method)
+            return _failure(request)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)
         is_emulated = _is_below(BASE_PATH, target)
         is_permitted = is_emulated and cors.permits(request, self._origins)
@@ -55,11 +73,8 @@ class Site:
         if is_cross_site(request) and not is_permitted:
             error = Forbidden("cross_site_request", _WHICH_ORIGIN)
             return self._turn_away(request, error, is_emulated=is_emulated)
-        try:
-            respond = self._answer_emulated if is_emulated else self._answer_control
-            response = await respond(request, target)
-        except ConnectionResetError:
-            return AlreadySent()  # the client left while we read: nobody to answer
+        respond = self._answer_emulated if is_emulated else self._answer_control
+        response = await respond(request, target)
         if is_emulated and self._origins:
             cors.name_origin(request, response, is_permitted=is_permitted)
         return response
@@ -93,6 +108,15 @@ class Site:
         response = refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
         self._log.refused(request, response.status, error)
         return response
+
+
+def _failure(request: web.BaseRequest) -> web.StreamResponse:
+    """The envelope of our own failure, unless a part of some other answer is on its way."""
+    if request.writer.output_size > 0:
+        return AlreadySent()
+    response = refusal(InternalError("The sandbox itself failed; its log has the traceback."))
+    response.force_close()  # how much of the request was read is unknown
+    return response
 
 
 def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamResponse:

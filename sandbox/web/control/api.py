@@ -20,6 +20,7 @@ from sandbox.domain.errors import (
     InvalidRequest,
     SandboxError,
 )
+from sandbox.engine.journal import masked_target
 from sandbox.engine.world import World
 from sandbox.web.body import LIMIT, read_body
 from sandbox.web.control import clock, journal, payments, rate_limit, server, worlds
@@ -93,8 +94,10 @@ class ControlApi:
             return response
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
-        except Exception:  # noqa: BLE001 - a bug of ours is a 500 in the envelope, with its traceback
-            _log.exception("unhandled error in %s %s", request.method, request.path)
+        except Exception:
+            if request.writer.output_size > 0:
+                raise  # half an answer is sent, and another one cannot follow
+            _log.exception("unhandled error in %s %s", request.method, masked_target(request.path))
             return refusal(InternalError("The sandbox itself failed; its log has the traceback."))
 
     async def _answer(
