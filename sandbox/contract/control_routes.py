@@ -26,6 +26,8 @@ class ControlRoute:
         response: name of the success body's schema, or None when it has none.
         media_type: what a success is sent as.
         needs_key: whether an API key names the world that the route is about.
+        needs_token: whether a server that has a control token asks for it.
+        refusals: codes of its own, beside those that follow from the rest of the row.
     """
 
     name: str
@@ -41,6 +43,8 @@ class ControlRoute:
     response: str | None = None
     media_type: str = "application/json"
     needs_key: bool = True
+    needs_token: bool = True
+    refusals: tuple[str, ...] = ()
 
 
 CONTROL_ROUTES: Final = (
@@ -53,6 +57,7 @@ CONTROL_ROUTES: Final = (
         description="Answers as soon as the server listens.",
         response="control/responses/live",
         needs_key=False,
+        needs_token=False,
     ),
     ControlRoute(
         name="ready",
@@ -64,6 +69,7 @@ CONTROL_ROUTES: Final = (
         also=(503,),
         response="control/responses/ready",
         needs_key=False,
+        needs_token=False,
     ),
     ControlRoute(
         name="retrieve_openapi",
@@ -219,6 +225,7 @@ CONTROL_ROUTES: Final = (
         description="Its event follows as if it had completed by itself.",
         request="control/requests/complete_payment",
         response="control/responses/payment",
+        refusals=("illegal_move",),
     ),
     ControlRoute(
         name="fail_payment",
@@ -229,6 +236,7 @@ CONTROL_ROUTES: Final = (
         description="Its event follows as if it had failed by itself.",
         request="control/requests/fail_payment",
         response="control/responses/payment",
+        refusals=("illegal_move",),
     ),
     ControlRoute(
         name="charge_back_payment",
@@ -239,6 +247,7 @@ CONTROL_ROUTES: Final = (
         description="Takes what is left unless told less.",
         request="control/requests/charge_back_payment",
         response="control/responses/chargeback",
+        refusals=("illegal_move",),
     ),
     ControlRoute(
         name="list_events",

@@ -69,8 +69,6 @@ HANDLERS: Final[dict[str, Route]] = {
     )
 }
 
-_WITHOUT_TOKEN: Final = frozenset({"live", "ready"})
-
 
 class ControlApi:
     """Serves the routes of `CONTROL_ROUTES`."""
@@ -103,7 +101,7 @@ class ControlApi:
     async def _answer(
         self, request: web.BaseRequest, route: ControlRoute, query: str, variable: str
     ) -> web.StreamResponse:
-        if route.name not in _WITHOUT_TOKEN:
+        if route.needs_token:
             self._check_token(request)
         world = self._world(request) if route.needs_key else None
         body = await self._body(request, route)
