@@ -22,6 +22,7 @@ _HIDDEN_KEYS: Final = _NUMBER_KEYS | {
     "cardcvc", "cardcvv", "csc", "cvc", "cvc2", "cvccode", "cvv", "cvv2", "cvvcode", "securitycode",
 }  # fmt: skip
 _HEADERS_HIDDEN: Final = frozenset({"authorization", "sandbox-token", "cookie"})
+_ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
 _PIECES: Final = re.compile(r"[^/?&;,#]+")
 """What stands between the separators of paths, queries and headers: a word or `name=value`."""
 
@@ -123,13 +124,16 @@ class Journal:
         """The counter and every entry, masked."""
         return {"count": self.count, "entries": [_kept(entry) for entry in self._entries]}
 
-    def restore(self, count: int, entries: Iterable[Mapping[str, object]]) -> None:
-        """Take over a snapshot.
+    def restore(self, count: int, entries: Iterable[Mapping[str, object]]) -> Iterator[None]:
+        """Take over a snapshot, with a breath after each entry: bodies may be large.
 
         Raises:
             ValueError, KeyError, TypeError: it is not one, or its numbers have gaps.
         """
-        self._entries = deque(map(_rebuilt, entries), maxlen=KEPT)
+        self.clear()
+        for entry in entries:
+            self._entries.append(_rebuilt(entry))
+            yield
         self.count = int(count)
         if [entry.number for entry in self._entries] != list(range(self.dropped, self.count)):
             raise ValueError("the journal's entries are not numbered as they are counted")
@@ -221,19 +225,26 @@ def _kept(entry: Entry) -> dict[str, object]:
     }
 
 
+def _masked_reply(text: str) -> str:
+    """A reply as it was sent, unless somebody has put a card number into it; ids are never one."""
+    parts = _ID.split(text)
+    return "".join(part if place % 2 else mask_in(part) for place, part in enumerate(parts))
+
+
 def _rebuilt(kept: Mapping[str, object]) -> Entry:
     headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]  # type: ignore[attr-defined]
     entry = Entry(Instant(0), None, "", "", headers)
     for name, kind in _KEPT_AS_IT_IS.items():
         if not isinstance(kept[name], kind):  # type: ignore[arg-type]
             raise TypeError(f"{name} of an entry is of another kind")
-        setattr(entry, name, kept[name])
+        setattr(entry, name, mask_in(value) if isinstance(value := kept[name], str) else value)
     if entry.duration_ms is not None:
         entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it a Decimal
+    entry.path = masked_target(entry.path)
     entry.body = masked(kept["body"])
     reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]
-    entry.reply_headers = {str(name): str(value) for name, value in reply_headers.items()}
-    entry.reply_body = str(kept["reply_body"]).encode()
+    entry.reply_headers = {mask_in(name): mask_in(value) for name, value in reply_headers.items()}
+    entry.reply_body = _masked_reply(str(kept["reply_body"])).encode()
     if not 0 <= entry.at <= LAST:
         raise ValueError("an entry is of an instant that no clock reaches")
     if entry.status is not None and not isinstance(orjson.loads(entry.reply_body), dict):

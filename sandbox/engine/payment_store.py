@@ -7,7 +7,6 @@ never looks at it. The number of a payment is its position: in order of creation
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any, Final
 
 import orjson
@@ -167,15 +166,16 @@ class PaymentStore:
         return [_row(self.get(number)) for number in range(len(self))]
 
     def restore(self, rows: list[list[Any]]) -> None:
-        """Take over a snapshot into an empty store.
+        """Take over the rows of a snapshot, or some that follow those that were.
 
         Raises:
             ValueError: the rows do not make sense together.
         """
         for row in rows:
-            self.add(_payment(self.next_id(), *row))
-        if any(later < earlier for earlier, later in pairwise(self._created)):
-            raise ValueError("payments are not in order of creation")
+            payment = _payment(self.next_id(), *row)
+            if payment.created < self.latest:
+                raise ValueError("payments are not in order of creation")
+            self.add(payment)
 
 
 def _holds(own: "array[int]", number: int) -> bool:

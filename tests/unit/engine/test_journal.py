@@ -91,7 +91,7 @@ def test_a_snapshot_is_the_same_journal() -> None:
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
     other = Journal(SEED)
-    other.restore(**kept)
+    list(other.restore(**kept))
 
     assert kept["count"] == KEPT + 6
     assert kept["entries"][-1] == {
@@ -123,7 +123,7 @@ def test_an_abandoned_reply_was_not_sent() -> None:
     journal, other = Journal(SEED), Journal(SEED)
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
-    other.restore(**kept)
+    list(other.restore(**kept))
     (shown,) = kept["entries"]
 
     assert other.snapshot() == kept
