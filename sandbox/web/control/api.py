@@ -1,5 +1,6 @@
 """Owns the way of a request through the control API: token, key, body, route, envelope."""
 
+import asyncio
 import hmac
 import inspect
 import logging
@@ -147,7 +148,7 @@ class ControlApi:
         if isinstance(raw, SandboxError):
             raise raw
         try:
-            return self._checked(route, strict_json.read(raw, deepest=depth) if raw else {})
+            return self._checked(route, await _read_json(raw, depth) if raw else {})
         except strict_json.BadJson as error:
             raise InvalidRequest(f"/: expected JSON; {error}.") from None
 
@@ -159,6 +160,13 @@ class ControlApi:
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True)
         return self._parts.contract.read_query(route.query or "control/queries/none", pairs)
+
+
+async def _read_json(raw: bytes, depth: int) -> object:
+    """The value of a body; a large one is read beside the loop, which serves others meanwhile."""
+    if len(raw) <= LIMIT:
+        return strict_json.read(raw, deepest=depth)
+    return await asyncio.to_thread(strict_json.read, raw, deepest=depth)
 
 
 def refusal(error: SandboxError) -> web.Response:
