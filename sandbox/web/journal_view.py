@@ -1,6 +1,4 @@
-"""Owns how a journal entry looks: in the control API and the stream, and as a line of the log."""
-
-from typing import Any
+"""Owns how a journal entry looks, in the control API and the stream."""
 
 import orjson
 
@@ -28,19 +26,6 @@ def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
     }
 
 
-def log_line(entry: Entry) -> str:
-    """One short line: operation, status or fault, id or code, card, milliseconds."""
-    what = entry.operation or f"{entry.method} {entry.path.partition('?')[0]}"
-    parts = (
-        what[:60].encode("unicode_escape").decode(),
-        str(entry.status or entry.fault),
-        _id_or_code(entry),
-        entry.card,
-        "" if entry.duration_ms is None else f"{entry.duration_ms:.1f} ms",
-    )
-    return "  ".join(part for part in parts if part)
-
-
 def _shown_reply(entry: Entry) -> dict[str, object] | None:
     if entry.status is None:
         return None
@@ -49,10 +34,3 @@ def _shown_reply(entry: Entry) -> dict[str, object] | None:
         "headers": {"Content-Type": "application/json", **entry.reply_headers},
         "body": orjson.loads(entry.reply_body),
     }
-
-
-def _id_or_code(entry: Entry) -> str | None:
-    if entry.status is None:
-        return None
-    body: dict[str, Any] = orjson.loads(entry.reply_body)
-    return str(body["error"]["code"]) if "error" in body else body.get("id")
