@@ -58,7 +58,7 @@ class Site:
         except ConnectionResetError:
             return AlreadySent()  # the client left while we read: nobody to answer
         if is_emulated and self._origins:
-            cors.name_origin(request, response, is_permitted=is_permitted)
+            cors.name_origin(request, response.headers, is_permitted=is_permitted)
         return response
 
     async def _answer_emulated(
