@@ -8,10 +8,7 @@ from sandbox.domain.errors import SandboxError
 from sandbox.engine.journal import Entry
 from sandbox.engine.world import World
 from sandbox.scenario.script import Verdict
-from sandbox.scenario.wire import Drop, Hang
-
-Fault = Drop | Hang
-"""What the rim does to the connection in place of sending the reply."""
+from sandbox.scenario.wire import Fault
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from sandbox.domain.instants import Instant, show_instant
 from sandbox.engine.journal import Entry, masked, masked_target, masked_text
 from sandbox.engine.world import World
 from sandbox.engine.worlds import Worlds
+from sandbox.scenario.wire import NAMES
 
 _log = logging.getLogger("sandbox.api")
 
@@ -168,7 +169,7 @@ def _record(entry: Entry, outcome: Outcome, answer: Answer) -> None:
         entry.rule, entry.step = outcome.verdict.rule, outcome.verdict.position
     entry.committed = outcome.committed
     if outcome.fault is not None:
-        entry.fault = type(outcome.fault).__name__.lower()
+        entry.fault = NAMES[type(outcome.fault)]
     else:
         entry.status = answer.reply.status
         entry.reply_headers = answer.headers

@@ -46,7 +46,15 @@ def _outcome(what: model.Outcome, world: World, perform: Perform) -> Outcome:
             return Outcome(perform(Manner(turns=turns)), committed=True)
         case model.Respond(code, commit):
             return _respond(code, perform, commit=commit)
-        case wire.Drop(commit) | wire.Hang(commit):
+        case wire.Drip():
+            return Outcome(perform(), committed=True, fault=what)
+        case (
+            wire.Drop(commit=commit)
+            | wire.Hang(commit=commit)
+            | wire.Truncate(commit=commit)
+            | wire.Malform(commit=commit)
+            | wire.RespondRaw(commit=commit)
+        ):
             reply = perform() if commit else None
             return Outcome(reply, committed=commit, fault=what)
         case model.ExhaustRateLimit(remaining):

@@ -67,6 +67,12 @@ class Entry:
         self.status, self.reply_headers, self.reply_body = None, {}, b""
         self.fault = "abandoned"
 
+    def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """What a fault has sent in place of the reply: any text, card numbers in it masked."""
+        self.status = status
+        self.reply_headers = {str(name): mask_in(value) for name, value in headers.items()}
+        self.reply_body = mask_in(body.decode("utf-8", "replace")).encode()
+
 
 class Journal:
     """A ring of entries; numbers go on counting when old entries fall out."""
@@ -252,6 +258,7 @@ def _rebuilt(kept: Mapping[str, object]) -> Entry:
     entry.reply_body = _masked_reply(str(kept["reply_body"])).encode()
     if not 0 <= entry.at <= LAST:
         raise ValueError("an entry is of an instant that no clock reaches")
-    if entry.status is not None and not isinstance(orjson.loads(entry.reply_body), dict):
+    is_ours = entry.status is not None and entry.fault is None
+    if is_ours and not isinstance(orjson.loads(entry.reply_body), dict):
         raise ValueError("a reply is no JSON object")
     return entry

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from sandbox.domain.payments import Status
-from sandbox.scenario.wire import Drop, Hang
+from sandbox.scenario.wire import Fault
 
 
 class Per(StrEnum):
@@ -69,7 +69,7 @@ class Settle:
     turns: tuple[Settlement, ...]
 
 
-Outcome = Pass | Respond | Drop | Hang | ExhaustRateLimit | Settle
+Outcome = Pass | Respond | Fault | ExhaustRateLimit | Settle
 
 
 @dataclass(frozen=True, slots=True)

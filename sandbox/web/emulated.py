@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from time import perf_counter
-from typing import Final, assert_never
+from typing import Final
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -14,10 +14,9 @@ from sandbox.contract.operations import OPERATIONS
 from sandbox.domain.errors import InvalidApiKey
 from sandbox.engine.journal import Entry, masked_target
 from sandbox.engine.world import World
-from sandbox.scenario.wire import Drop, Hang
+from sandbox.scenario.wire import Hang
+from sandbox.web import cors
 from sandbox.web.body import read_body
-from sandbox.web.faults.drop import drop
-from sandbox.web.faults.hang import hang
 from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
@@ -104,16 +103,19 @@ class EmulatedApi:
         """Hold the reply, or do in its place what the fault says."""
         if answer.delay and not await self._hold(request, world, answer):
             return AlreadySent()
-        match answer.fault:
-            case None:
-                return _response(answer)
-            case Drop():
-                return drop(request, answer.fault)
-            case Hang():
-                seconds = self.settings.max_wall_delay / 1_000
-                return await hang(request, world, self._parts.sleepers, seconds=seconds)
-            case _:
-                assert_never(answer.fault)
+        if answer.fault is None or answer.entry is None:
+            return _response(answer)
+        # A plain serve comes without faults, and so without what they import.
+        from sandbox.web.faults.dispatch import inflict  # noqa: PLC0415
+        from sandbox.web.faults.exchange import Exchange, Message  # noqa: PLC0415
+
+        headers = {**_HEADERS, **answer.headers}
+        if origins := self.settings.cors:  # too late for the site to add them
+            cors.name_origin(request, headers, is_permitted=cors.permits(request, origins))
+        real = Message(answer.reply.status, headers, answer.reply.body)
+        most = self.settings.max_wall_delay / 1_000
+        exchange = Exchange(request, real, answer.entry, world, self._parts.sleepers, most)
+        return await inflict(answer.fault, exchange)
 
     async def _hold(self, request: web.BaseRequest, world: World, answer: Answer) -> bool:
         """Hold the reply; False, and journalled as abandoned, when nobody waits for it any more."""

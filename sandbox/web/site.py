@@ -76,7 +76,7 @@ class Site:
         respond = self._answer_emulated if is_emulated else self._answer_control
         response = await respond(request, target)
         if is_emulated and self._origins:
-            cors.name_origin(request, response, is_permitted=is_permitted)
+            cors.name_origin(request, response.headers, is_permitted=is_permitted)
         return response
 
     async def _answer_emulated(

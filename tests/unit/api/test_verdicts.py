@@ -62,6 +62,19 @@ TABLE = {
     "hang after commit": Row(
         wire.Hang(commit=True), (NORMALLY,), DONE, committed=True, is_fault=True
     ),
+    "truncate": Row(wire.Truncate(commit=False), (), None, committed=False, is_fault=True),
+    "malform after commit": Row(
+        wire.Malform(commit=True, how=wire.Malformation.HTML),
+        (NORMALLY,),
+        DONE,
+        committed=True,
+        is_fault=True,
+    ),
+    "raw": Row(wire.RespondRaw(418, {}, ""), (), None, committed=False, is_fault=True),
+    "raw after commit": Row(
+        wire.RespondRaw(418, {}, "", commit=True), (NORMALLY,), DONE, committed=True, is_fault=True
+    ),
+    "drip": Row(wire.Drip(over=5, chunks=2), (NORMALLY,), DONE, committed=True, is_fault=True),
     "exhaust": Row(model.ExhaustRateLimit(0), (), "rate_limit_exceeded", committed=False),
     "nearly exhaust": Row(model.ExhaustRateLimit(3), (NORMALLY,), DONE, committed=True),
 }

@@ -50,6 +50,15 @@ def test_the_ring_keeps_the_last_ones(count: int) -> None:
     assert numbers_of(journal.before(None)) == kept[::-1]
 
 
+def test_what_a_fault_sent_is_kept_as_text_and_masked() -> None:
+    """It may be no JSON and no UTF-8, and a scenario's author may have put a card into it."""
+    entry = Entry(NOON, "list_payments", "GET", "/v3/payments", ())
+    entry.replied(418, {"X-Card": VISA}, f"paid with {VISA} ".encode() + b"\xff")
+
+    assert (entry.status, entry.reply_headers) == (418, {"X-Card": HIDDEN})
+    assert entry.reply_body.decode() == f"paid with {HIDDEN} \N{REPLACEMENT CHARACTER}"
+
+
 def test_entries_from_and_below_a_number() -> None:
     """A stream goes on from a number; a page goes on below one."""
     journal = filled(KEPT + 5)
