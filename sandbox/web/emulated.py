@@ -91,11 +91,14 @@ class EmulatedApi:
         return response
 
     def _finish(self, world: World, entry: Entry | None, seconds: float) -> None:
-        """Tell who listens what became of the call."""
-        if entry is not None:
-            entry.duration_ms = round(seconds * 1_000, 3)
-            self._parts.log.answered(entry)
-        self._parts.news.publish(world)
+        """Tell who listens what became of the call; whoever fails at that changes nothing of it."""
+        try:
+            if entry is not None:
+                entry.duration_ms = round(seconds * 1_000, 3)
+                self._parts.log.answered(entry)
+            self._parts.news.publish(world)
+        except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
+            _log.exception("a call was answered, and could not be told of")
 
     async def _deviate(
         self, request: web.BaseRequest, world: World, answer: Answer
