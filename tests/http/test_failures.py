@@ -61,7 +61,7 @@ async def test_a_failure_once_the_key_is_known(
     assert (await paid(api))["status"] == "completed"
 
 
-@pytest.mark.parametrize("where", ["request_log.RequestLog.answered", "streams.Streams.publish"])
+@pytest.mark.parametrize("where", ["request_log.RequestLog.answered", "news.News.publish"])
 async def test_a_failure_to_tell_of_an_answer(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:
