@@ -49,8 +49,7 @@ class Event(NamedTuple):
     reversal: Refund | Chargeback | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeEvent:
+class MadeEvent(NamedTuple):
     """An event that somebody made by hand: nothing in the ledger has changed with it."""
 
     id: EventId

@@ -5,7 +5,6 @@ event. A command that raises has changed nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
 from sandbox.domain import payments
@@ -37,8 +36,7 @@ class Order(NamedTuple):
     customer_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFilter:
+class PaymentFilter(NamedTuple):
     """The documented parameters of LIST PAYMENTS, read."""
 
     limit: int = 10

@@ -152,7 +152,7 @@ def test_filters_agree_after_changes(rows: list[Row], more: list[Row], data: st.
     for number, row in enumerate(rows):
         if row.status is Status.PENDING and data.draw(st.booleans()):
             rows[number] = replace(row, status=Status.FAILED)
-            store.put(number, replace(store.get(number), status=Status.FAILED, failure="lost_card"))
+            store.put(number, store.get(number)._replace(status=Status.FAILED, failure="lost_card"))
 
     for status in Status:
         for customer_id in CUSTOMERS:
