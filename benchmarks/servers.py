@@ -115,11 +115,11 @@ def _listens(port: int) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without the options that a user may have set there."""
+    """Ours, without options of the sandbox, and with bytecode, which an installed package has."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("PAYMENTS_SANDBOX_")
+        if not name.startswith("PAYMENTS_SANDBOX_") and name != "PYTHONDONTWRITEBYTECODE"
     }
 
 

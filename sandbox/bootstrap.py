@@ -4,8 +4,8 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from sandbox.api.gateway import Gateway
 from sandbox.api.replies import payment_at_rest
@@ -29,8 +29,7 @@ from sandbox.webhooks.dispatcher import Dispatcher, Sender
 _log = logging.getLogger("sandbox")
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
+class Sandbox(NamedTuple):
     """A server that is put together and does not listen yet."""
 
     site: Site

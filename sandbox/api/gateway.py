@@ -102,7 +102,7 @@ class Gateway:
             try:
                 return self._perform(world, call, body, allowed=allowed)
             finally:
-                if not isinstance(body, SandboxError):
+                if body is not None and not isinstance(body, SandboxError):
                     entry.body = masked(body) if call.shown is None else call.shown
         except SandboxError as error:
             return Outcome(error)

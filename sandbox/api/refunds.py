@@ -27,6 +27,9 @@ def create_refund(world: World, contract: Contract, call: Call, body: object) ->
     """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
     number = world.ledger.number_of(call.payment_id)
     wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
+    _mask(wanted)
+    if wanted is body:
+        call.shown = wanted
     payment = world.ledger.payments.get(number)
     amount = wanted.get("amount")
     payments.refund(payment, amount)
@@ -37,8 +40,8 @@ def create_refund(world: World, contract: Contract, call: Call, body: object) ->
         refund = world.create_refund(
             number,
             amount,
-            reason=_masked(wanted.get("reason")),
-            description=_masked(wanted.get("description")),
+            reason=wanted.get("reason"),
+            description=wanted.get("description"),
         )
         return success(contract, _CREATE, representations.refund(refund))
 
@@ -47,5 +50,9 @@ def create_refund(world: World, contract: Contract, call: Call, body: object) ->
     return outcome
 
 
-def _masked(text: str | None) -> str | None:
-    return None if text is None else cards.mask_in(text)
+def _mask(wanted: CreateRefund) -> None:
+    """Make of a body that is as documented what may be kept."""
+    if "reason" in wanted:
+        wanted["reason"] = cards.mask_in(wanted["reason"])
+    if "description" in wanted:
+        wanted["description"] = cards.mask_in(wanted["description"])

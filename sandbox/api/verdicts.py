@@ -1,7 +1,6 @@
 """Owns how a step of a rule is carried out: what happens to the payment, and to its reply."""
 
-from dataclasses import dataclass
-from typing import Final, Protocol, assert_never
+from typing import Final, NamedTuple, Protocol, assert_never
 
 from sandbox.api.calls import Outcome, Reply
 from sandbox.contract.codes import CODES
@@ -11,8 +10,7 @@ from sandbox.scenario import model, wire
 from sandbox.scenario.script import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """How an operation is performed: failed with a code, or pending with its later turns."""
 
     failure: str | None = None

@@ -1,7 +1,6 @@
 """Owns what is said of a job of the timeline: when, what, and about which payment or delivery."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from sandbox.domain.events import EventType
 from sandbox.domain.instants import Instant
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from sandbox.engine.deliveries import Delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """What happened, or will, at an instant: an event's type and the payment it is about.
 
     Attributes:

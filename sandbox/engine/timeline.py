@@ -2,31 +2,27 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from sandbox.domain.cards import mask_in
 from sandbox.domain.instants import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class SettlePayment:
+class SettlePayment(NamedTuple):
     """A pending payment completes, or fails with a code."""
 
     payment: int
     failure: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeBackPayment:
+class ChargeBackPayment(NamedTuple):
     """What is left of a payment is taken back."""
 
     payment: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptDelivery:
+class AttemptDelivery(NamedTuple):
     """A webhook that failed is tried again."""
 
     delivery: int

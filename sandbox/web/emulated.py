@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import Final
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from sandbox.api.calls import Answer, Call
 from sandbox.api.gateway import Gateway
@@ -16,16 +15,16 @@ from sandbox.engine.journal import Entry, masked_target
 from sandbox.engine.world import World
 from sandbox.scenario.wire import Hang
 from sandbox.web import cors
-from sandbox.web.body import read_body
+from sandbox.web.body import body_at_hand, read_body
 from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
 from sandbox.web.routes import Target, variable_of
+from sandbox.web.whole_reply import EVERY_REPLY, WholeReply
 
 _log = logging.getLogger("sandbox.web")
 
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
-_HEADERS: Final = CIMultiDict({"Content-Type": "application/json", "Server": "payments-sandbox"})
 
 
 class EmulatedApi:
@@ -55,9 +54,12 @@ class EmulatedApi:
             key = authorization_of(request)
             world = self._gateway.admit(key)
             if operation in _WITH_BODY:
-                call.body = await read_body(request, patience=self.settings.body_patience)
-                if world not in self._parts.worlds:
-                    world = self._gateway.admit(key)  # it was dropped while the body arrived
+                body = body_at_hand(request)
+                if body is None:
+                    body = await read_body(request, patience=self.settings.body_patience)
+                    if world not in self._parts.worlds:
+                        world = self._gateway.admit(key)  # it was dropped while the body arrived
+                call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
             refused = self._gateway.turn_away(error)
@@ -112,7 +114,7 @@ class EmulatedApi:
         from sandbox.web.faults.dispatch import inflict  # noqa: PLC0415
         from sandbox.web.faults.exchange import Exchange, Message  # noqa: PLC0415
 
-        headers = {**_HEADERS, **answer.headers}
+        headers = {**EVERY_REPLY, **answer.headers}
         if origins := self.settings.cors:  # too late for the site to add them
             cors.name_origin(request, headers, is_permitted=cors.permits(request, origins))
         real = Message(answer.reply.status, headers, answer.reply.body)
@@ -132,11 +134,8 @@ class EmulatedApi:
         return is_time_up
 
 
-def _response(answer: Answer) -> web.Response:
-    reply = answer.reply
-    headers = _HEADERS.copy()
-    headers.update(answer.headers)
-    response = web.Response(body=reply.body, status=reply.status, headers=headers)
+def _response(answer: Answer) -> WholeReply:
+    response = WholeReply(answer.reply.status, answer.headers, answer.reply.body)
     if answer.close:
         response.force_close()
     return response
