@@ -8,6 +8,7 @@ from sandbox.testing.errors import ControlError, NotArrived, Refused, Unmet, Unr
 from sandbox.testing.inbox import Inbox
 from sandbox.testing.options import Options
 from sandbox.testing.running import RunningSandbox, running_sandbox
+from sandbox.testing.server import Server
 from sandbox.testing.sync.client import SandboxClient
 from sandbox.testing.world import Sandbox
 
@@ -21,6 +22,7 @@ __all__ = [
     "RunningSandbox",
     "Sandbox",
     "SandboxClient",
+    "Server",
     "Unmet",
     "Unreachable",
     "running_sandbox",

@@ -49,7 +49,7 @@ def question(
     method: str,
     path: str,
     *,
-    body: Mapping[str, object] | None = None,
+    body: object = None,
     query: Mapping[str, object] | None = None,
 ) -> Question:
     """A call of a route, with its body as JSON."""

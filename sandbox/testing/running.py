@@ -11,8 +11,7 @@ from typing import Final, Self, Unpack
 
 from sandbox.settings import Settings
 from sandbox.testing.options import Options, settings_of
-from sandbox.testing.sync.client import SandboxClient
-from sandbox.testing.world import Sandbox
+from sandbox.testing.server import Server
 
 STUCK: Final = 10.0
 """Seconds after which a server that has not started, or not stopped, never will."""
@@ -30,49 +29,20 @@ def running_sandbox(**options: Unpack[Options]) -> "RunningSandbox":
     return RunningSandbox(settings_of(options))
 
 
-class RunningSandbox:
+class RunningSandbox(Server):
     """A server in a thread. Starting takes milliseconds, and `async with` waits for it, too.
 
     Attributes:
-        url: its address, such as `http://127.0.0.1:40123`; there once it has started.
-        api_key, webhook_secret: of the world that every server has.
+        api_key, webhook_secret: of the world that every server has; there once it has started.
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__("", settings.control_token)
         self._settings = settings
         self._settled = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="payments-sandbox", daemon=True)
-        self.url = self.api_key = self.webhook_secret = ""
-
-    @property
-    def base_url(self) -> str:
-        """Where the emulated API is; it ends in `/v3`."""
-        return f"{self.url}/v3"
-
-    @property
-    def sandbox_url(self) -> str:
-        """Where the control API is."""
-        return f"{self.url}/_sandbox"
-
-    @property
-    def token(self) -> str | None:
-        """What the control API wants as `Sandbox-Token`, if anything."""
-        return self._settings.control_token
-
-    def client(self, api_key: str | None = None) -> SandboxClient:
-        """A client of the control API, for the world of a key or the one that every server has."""
-        return SandboxClient(self.url, api_key or self.api_key, token=self.token)
-
-    def new_world(
-        self,
-        *,
-        seed: int | None = None,
-        clock: str | None = None,
-        rate_limit: int | None = None,
-    ) -> Sandbox:
-        """A world of its own; dropped with the server, or by `close`."""
-        return Sandbox.made(self.url, self.token, seed=seed, clock=clock, rate_limit=rate_limit)
+        self.api_key = self.webhook_secret = ""
 
     def start(self) -> Self:
         """Start, once.
@@ -119,7 +89,7 @@ class RunningSandbox:
 
     def __repr__(self) -> str:
         is_up = self._thread.is_alive() and bool(self.url)
-        return f"<RunningSandbox at {self.url}>" if is_up else "<RunningSandbox, not running>"
+        return super().__repr__() if is_up else "<RunningSandbox, not running>"
 
     def _run(self) -> None:
         try:

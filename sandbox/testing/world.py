@@ -1,15 +1,20 @@
 """Owns a world as a test holds it: a plain object, without an event loop."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar, cast
 
 from sandbox.testing.aio.client import AsyncSandboxClient
 from sandbox.testing.clock import Clock, RateLimit
+from sandbox.testing.errors import Unmet
 from sandbox.testing.inbox import Inbox
+from sandbox.testing.scenario_files import find_scenario
 from sandbox.testing.shapes.objects import Delivery, Event, JournalEntry, Page, WebhookEndpoint
 from sandbox.testing.shapes.responses import ControlledPaymentResponse, WorldResponse
 from sandbox.testing.sync.client import SandboxClient
+from sandbox.testing.sync.scenarios import Scenario
 
 PAGE: Final = 1_000
 """Items of a page, where all of a list is wanted."""
@@ -33,6 +38,7 @@ class Sandbox:
         control: what it is controlled by.
         made: the world, as the control API shows it.
         token: what the control API wants as `Sandbox-Token`.
+        folders: where the team's scenarios are.
 
     Attributes:
         base_url: where the emulated API is; it ends in `/v3`.
@@ -42,10 +48,16 @@ class Sandbox:
         seed: what its ids and draws come from.
         control: the control API, a method a route.
         clock, rate_limit: the world's own.
+        is_scripted: whether it was given a scenario or an expectation.
     """
 
     def __init__(
-        self, control: SandboxClient, made: WorldResponse, *, token: str | None = None
+        self,
+        control: SandboxClient,
+        made: WorldResponse,
+        *,
+        token: str | None = None,
+        folders: Sequence[Path] = (),
     ) -> None:
         self.base_url = made["base_url"]
         self.sandbox_url = made["sandbox_url"]
@@ -55,23 +67,10 @@ class Sandbox:
         self.control = control
         self.clock = Clock(control)
         self.rate_limit = RateLimit(control)
+        self.is_scripted = False
         self._token = token
-
-    @classmethod
-    def made(
-        cls,
-        url: str,
-        token: str | None = None,
-        *,
-        seed: int | None = None,
-        clock: str | None = None,
-        rate_limit: int | None = None,
-    ) -> Self:
-        """A new world on a server; `clock` is an instant to stand still at, or `live`."""
-        limit = None if rate_limit is None else {"limit": rate_limit}
-        with SandboxClient(url, token=token) as anybody:
-            made = anybody.create_world(seed=seed, clock=clock, rate_limit=limit)
-        return cls(SandboxClient(url, made["api_key"], token=token), made, token=token)
+        self._folders = folders
+        self._expected = 0
 
     @property
     def headers(self) -> dict[str, str]:
@@ -113,6 +112,47 @@ class Sandbox:
             self.control.create_webhook_endpoint(inbox.url, events=events)
         return inbox
 
+    def use(self, *scenarios: str | Path | Mapping[str, object]) -> None:
+        """Follow these scenarios, too: by name, by the path of a file, or written out.
+
+        Raises:
+            UnknownScenario: there is no such file, and the library has no such name.
+            Refused: one is not as the language wants it; `problems` says where.
+        """
+        for scenario in scenarios:
+            self.is_scripted = True
+            self.control.activate_scenario(self._read(scenario))
+
+    def expect(self, *expectations: Mapping[str, object]) -> None:
+        """Let these be true when the test is over, or at the next `verify`.
+
+        Raises:
+            Refused: one is not as the language wants it; `problems` says where.
+        """
+        self._expected += 1
+        self.use({"scenario": f"expected-{self._expected}", "expect": expectations})
+
+    def verify(self, *expectations: Mapping[str, object], within: str | None = None) -> None:
+        """Judge these expectations now, or else all that scenarios have.
+
+        Args:
+            expectations: as a scenario's `expect` has them.
+            within: how long to wait for them to hold, in wall time.
+
+        Raises:
+            Unmet: some do not hold; the text says which, and what was seen instead.
+        """
+        wanted = expectations or [each["expect"] for each in self.report()["expectations"]]
+        hold(self.control.verify(wanted, within=within))
+
+    def report(self) -> dict[str, Any]:
+        """Which expectations are met, which rules fired and why others did not, and the audit."""
+        return self.control.retrieve_report()
+
+    def audit(self) -> dict[str, Any]:
+        """What a real ledger would not forgive: `clean`, or its `findings`."""
+        return self.control.retrieve_audit()
+
     def snapshot(self) -> dict[str, Any]:
         """The whole world, to be put back by `restore`, here or in another world."""
         return self.control.retrieve_snapshot()
@@ -149,8 +189,40 @@ class Sandbox:
     ) -> None:
         self.close()
 
+    def _read(self, scenario: str | Path | Mapping[str, object]) -> Scenario | bytes:
+        if isinstance(scenario, Mapping):
+            return scenario
+        found = scenario if isinstance(scenario, Path) else self._found(scenario)
+        if isinstance(found, str):
+            return found
+        text = found.read_bytes()
+        return cast("Scenario", json.loads(text)) if found.suffix == ".json" else text
+
+    def _found(self, name: str) -> Path | str:
+        return find_scenario(name, self._folders, self._library)
+
+    def _library(self) -> list[str]:
+        return [each["scenario"] for each in self.control.list_scenarios()["data"]]
+
     def __repr__(self) -> str:
         return f"<Sandbox {self.api_key} at {self.base_url}, seed {self.seed}>"
+
+
+def hold(report: Mapping[str, Any]) -> None:
+    """Raise Unmet unless the report has passed."""
+    unmet = [each for each in report["expectations"] if not each["met"]]
+    if unmet or not report.get("passed", True):
+        lines = [f"{_written(each['expect'])}: {_written(each['observed'])}" for each in unmet]
+        lines += [
+            f"{each['rule']}: {each['why_not']}"
+            for each in report.get("rules", ())
+            if each["why_not"]
+        ]
+        raise Unmet("\n".join(["expectations are not met:", *lines]), unmet)
+
+
+def _written(what: object) -> str:
+    return what if isinstance(what, str) else json.dumps(what, ensure_ascii=False)
 
 
 def explained(entry: JournalEntry) -> str:

@@ -25,7 +25,10 @@ def test_it_says_where_it_is() -> None:
         assert server.base_url == f"{server.url}/v3"
         assert server.sandbox_url == f"{server.url}/_sandbox"
         assert server.api_key == KEY
-        assert server.client().retrieve_world()["webhook_secret"] == server.webhook_secret
+        assert (
+            server.client(server.api_key).retrieve_world()["webhook_secret"]
+            == server.webhook_secret
+        )
         assert requests.get(f"{server.sandbox_url}/live", timeout=10).json()["live"] is True
         assert repr(server) == f"<RunningSandbox at {server.url}>"
     assert repr(server) == "<RunningSandbox, not running>"
