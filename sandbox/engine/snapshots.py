@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.events import Chargeback, Event, Refund
-from sandbox.domain.instants import DAY, LAST, Instant
+from sandbox.domain.instants import LAST, Instant
 from sandbox.engine.birth import Birth, Laws
 from sandbox.engine.ledger import Ledger
 from sandbox.engine.timeline import AttemptDelivery, Job
@@ -80,7 +80,7 @@ def _rebuilt(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: L
     else:
         _restore_webhooks(world, kept["webhooks"])
     for due, job in world.timeline.upcoming(10**9):
-        _instant(due, LAST + DAY)
+        _instant(due, 2 * LAST)
         if not _is_possible(world, job):
             raise ValueError("a job is about a payment or a delivery that is not there")
     _check_money(world.ledger)
