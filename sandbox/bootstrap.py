@@ -37,12 +37,18 @@ class Sandbox(NamedTuple):
     gateway: Gateway
 
 
-def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sandbox:
+def assemble(
+    settings: Settings,
+    say: Callable[[str], None] | None = None,
+    *,
+    make_sender: Callable[[], Sender] | None = None,
+) -> Sandbox:
     """Put a server together.
 
     Args:
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
+        make_sender: makes what sends webhooks in place of a client of the network.
 
     Raises:
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
@@ -60,7 +66,7 @@ def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sa
         pacer.watch(world)
 
     pacer = Pacer(on_time)
-    dispatcher = Dispatcher(partial(_sender, settings), _wall, on_attempt)
+    dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
     walks = Walks(dispatcher)
 
     def let_go(world: World, reason: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.testing.aio.client import AsyncSandboxClient
 from sandbox.testing.sync.client import SandboxClient
 from sandbox.testing.world import Sandbox
 
@@ -33,6 +34,15 @@ class Server:
         """A client of the control API, for the world of a key."""
         return SandboxClient(self.url, api_key, token=self.token)
 
+    def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
+        """The same for code that must not block its event loop."""
+        return AsyncSandboxClient(self.url, api_key, token=self.token)
+
+    def world(self, api_key: str, *, folders: Sequence[Path] = ()) -> Sandbox:
+        """The world of a key, made now if the key is new."""
+        with self.client(api_key) as client:
+            return Sandbox(self, client.retrieve_world(), folders=folders)
+
     def new_world(
         self,
         *,
@@ -52,7 +62,7 @@ class Server:
         limit = None if rate_limit is None else {"limit": rate_limit}
         with self.client() as anybody:
             made = anybody.create_world(seed=seed, clock=clock, rate_limit=limit)
-        return Sandbox(self.client(made["api_key"]), made, token=self.token, folders=folders)
+        return Sandbox(self, made, folders=folders)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"

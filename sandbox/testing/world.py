@@ -29,15 +29,24 @@ class Lister(Protocol[T]):
         """One page."""
 
 
+class Clients(Protocol):
+    """What makes clients of a server; `Server` is one."""
+
+    def client(self, api_key: str | None = None) -> SandboxClient:
+        """A client that blocks, for the world of a key."""
+
+    def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
+        """The same for code that must not block its event loop."""
+
+
 class Sandbox:
     """A world: where it is, its key, and all that can be done to it and seen of it.
 
     Lists are in the order of time, and read anew whenever they are asked for.
 
     Args:
-        control: what it is controlled by.
+        server: whose world it is.
         made: the world, as the control API shows it.
-        token: what the control API wants as `Sandbox-Token`.
         folders: where the team's scenarios are.
 
     Attributes:
@@ -52,23 +61,18 @@ class Sandbox:
     """
 
     def __init__(
-        self,
-        control: SandboxClient,
-        made: WorldResponse,
-        *,
-        token: str | None = None,
-        folders: Sequence[Path] = (),
+        self, server: Clients, made: WorldResponse, *, folders: Sequence[Path] = ()
     ) -> None:
         self.base_url = made["base_url"]
         self.sandbox_url = made["sandbox_url"]
         self.api_key = made["api_key"]
         self.webhook_secret = made["webhook_secret"]
         self.seed = made["seed"]
-        self.control = control
-        self.clock = Clock(control)
-        self.rate_limit = RateLimit(control)
+        self.control = server.client(self.api_key)
+        self.clock = Clock(self.control)
+        self.rate_limit = RateLimit(self.control)
         self.is_scripted = False
-        self._token = token
+        self._server = server
         self._folders = folders
         self._expected = 0
 
@@ -171,7 +175,7 @@ class Sandbox:
 
     def async_client(self) -> AsyncSandboxClient:
         """The control API for code that must not block its event loop."""
-        return AsyncSandboxClient(self.control.url, self.api_key, token=self._token)
+        return self._server.async_client(self.api_key)
 
     def close(self) -> None:
         """Drop the world."""
