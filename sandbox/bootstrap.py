@@ -10,17 +10,20 @@ from sandbox.api.gateway import Gateway
 from sandbox.api.replies import payment_at_rest
 from sandbox.contract.schemas import load_contract
 from sandbox.domain.instants import Instant, read_instant
-from sandbox.engine.world import Laws, World
-from sandbox.engine.worlds import SEEDS, WorldDefaults, Worlds
+from sandbox.engine.birth import Laws
+from sandbox.engine.world import World
+from sandbox.engine.worlds import HOME_SECRET, SEEDS, WorldDefaults, Worlds
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
 from sandbox.web.emulated import OnAnswer
+from sandbox.web.news import News
 from sandbox.web.pacer import Pacer
 from sandbox.web.parts import Parts
 from sandbox.web.site import Site
 from sandbox.web.sleepers import Sleepers
-from sandbox.web.streams import Streams
+from sandbox.web.walks import Walks
+from sandbox.webhooks.dispatcher import Dispatcher, Sender
 
 _log = logging.getLogger("sandbox")
 
@@ -44,22 +47,41 @@ def assemble(settings: Settings, on_answer: OnAnswer | None = None) -> Sandbox:
     Raises:
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
-    sleepers, streams = Sleepers(), Streams()
-    pacer = Pacer(streams.publish)
+    sleepers, news = Sleepers(), News()
+
+    def on_time(world: World) -> None:
+        news.publish(world)
+        dispatcher.release(world)
+
+    def on_attempt(world: World) -> None:
+        news.publish(world)
+        pacer.watch(world)
+
+    pacer = Pacer(on_time)
+    dispatcher = Dispatcher(partial(_sender, settings), _wall, on_attempt)
 
     def let_go(world: World, reason: str) -> None:
         sleepers.wake(world)
-        streams.close(world)
+        news.close(world)
         pacer.forget(world)
+        dispatcher.forget(world)
         _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
 
     contract = load_contract(lenient=settings.lenient)
     rules = Rules(rule for card in MAGIC_CARDS for rule in card.rules)
-    laws = Laws(_wall, rules, partial(payment_at_rest, contract))
+    represent = partial(payment_at_rest, contract)
+    laws = Laws(_wall, rules, represent, settings.webhooks, HOME_SECRET)
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
-    parts = Parts(settings, worlds, contract, sleepers, streams, pacer)
+    walks = Walks(dispatcher)
+    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks)
     return Sandbox(Site(parts, gateway, on_answer), parts, gateway)
+
+
+def _sender(settings: Settings) -> Sender:
+    from sandbox.webhooks.sender import HttpSender  # noqa: PLC0415 - most servers send nothing
+
+    return HttpSender(public=settings.public_webhooks)
 
 
 def _defaults(settings: Settings) -> WorldDefaults:

@@ -20,6 +20,8 @@ class Settings:
         control_token: what `Sandbox-Token` must say; None asks for none.
         allow_hosts: further names that the Host header may carry.
         cors: origins whose pages may call `/v3`.
+        webhooks: urls that every world has an endpoint for, signed with the home world's secret.
+        public_webhooks: whether webhooks may leave for the public internet.
         body_patience: seconds that a request's body may take to arrive.
     """
 
@@ -36,4 +38,6 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     allow_hosts: frozenset[str] = frozenset()
     cors: frozenset[str] = frozenset()
+    webhooks: tuple[str, ...] = ()
+    public_webhooks: bool = False
     body_patience: float = 30.0

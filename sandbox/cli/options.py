@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from sandbox.domain.instants import read_duration, read_instant
 
@@ -31,6 +31,10 @@ class Options:
         """Exit with 2 when the environment has what no option takes; other commands do not mind."""
         if self._problems:
             self._parser.error(self._problems[0])
+
+    def refuse(self, option: str, problem: str) -> NoReturn:
+        """Exit with 2: an option does not go with the others."""
+        self._parser.error(f"argument {option}: {problem}")
 
     def value(
         self,
@@ -160,6 +164,26 @@ def server_url(text: str) -> str:
     if found is None:
         raise argparse.ArgumentTypeError("expected an address such as http://127.0.0.1:8080")
     return found[1]
+
+
+def webhook_url(text: str) -> str:
+    """Reads where webhooks go; whether the internet is open is another option's to say."""
+    from sandbox.webhooks.guard import problem_of  # few name one
+
+    if problem := problem_of(text, public=True):
+        raise argparse.ArgumentTypeError(problem)
+    return text
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise argparse.ArgumentTypeError(f"expected {' or '.join(words)}")
+        return text
+
+    return read
 
 
 def file_to_write(text: str) -> Path:

@@ -14,7 +14,9 @@ from sandbox.cli.options import (
     host_name,
     lifetime,
     listening_host,
+    one_of,
     origin,
+    webhook_url,
     whole_number,
 )
 from sandbox.settings import Settings
@@ -26,6 +28,7 @@ def add_server_options(options: Options) -> None:
     """Add them all."""
     _add_listening(options)
     _add_worlds(options)
+    _add_webhooks(options)
     _add_access(options)
 
 
@@ -97,6 +100,22 @@ def _add_worlds(options: Options) -> None:
     )
 
 
+def _add_webhooks(options: Options) -> None:
+    options.many(
+        "--webhook",
+        "where every world sends its events, signed with the printed secret (repeatable)",
+        read=webhook_url,
+        metavar="URL",
+    )
+    options.value(
+        "--webhook-targets",
+        "private: loopback and private networks; public: the internet too (default: private)",
+        default="private",
+        read=one_of("private", "public"),
+        metavar="private|public",
+    )
+
+
 def _add_access(options: Options) -> None:
     options.flag("--strict-keys", "refuse keys that were not made by POST /_sandbox/worlds")
     options.flag("--lenient", "ignore undocumented body fields and query parameters")
@@ -125,6 +144,7 @@ def settings_of(chosen: argparse.Namespace) -> Settings:
     token = chosen.control_token
     if token is None and not _is_loopback(chosen.host):
         token = secrets.token_urlsafe(24)
+    _check_webhooks(chosen)
     return Settings(
         host=chosen.host,
         port=chosen.port,
@@ -139,7 +159,18 @@ def settings_of(chosen: argparse.Namespace) -> Settings:
         control_token=token,
         allow_hosts=frozenset(chosen.allow_host),
         cors=frozenset(chosen.cors),
+        webhooks=tuple(dict.fromkeys(chosen.webhook)),
+        public_webhooks=chosen.webhook_targets == "public",
     )
+
+
+def _check_webhooks(chosen: argparse.Namespace) -> None:
+    if chosen.webhook:
+        from sandbox.webhooks.guard import problem_of  # few name one
+
+        for url in chosen.webhook:
+            if problem := problem_of(url, public=chosen.webhook_targets == "public"):
+                chosen.options.refuse("--webhook", problem)
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,7 +5,8 @@ from http import HTTPStatus
 from typing import Final
 
 from sandbox import __version__
-from sandbox.contract.control_routes import CONTROL_ROUTES, ControlRoute
+from sandbox.contract.control.route import ControlRoute
+from sandbox.contract.control_routes import CONTROL_ROUTES
 from sandbox.contract.openapi_parts import (
     DESCRIPTIONS,
     JSON,
@@ -24,11 +25,16 @@ TAGS: Final = {
     "Clock": "The world's time: live or frozen, and moved forward.",
     "Rate limit": "The limiter of the emulated API.",
     "Payments": "Payments moved by hand.",
+    "Webhooks": "Where events are sent, what became of them, and receivers that are built in.",
     "Records": "What the world has seen and done.",
 }
 PATH_VARIABLES: Final = {
     "payment_id": "objects/payment_id",
     "request_id": "control/objects/request_id",
+    "event_id": "objects/event_id",
+    "endpoint_id": "control/objects/webhook_endpoint_id",
+    "delivery_id": "control/objects/delivery_id",
+    "name": "control/objects/inbox_name",
 }
 NOT_FOUND: Final = {"payment_id": "payment_not_found"}
 """The code for an unknown id; `not_found` where it is not listed."""

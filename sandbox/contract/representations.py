@@ -4,7 +4,7 @@ from typing import Final, assert_never
 
 from sandbox.contract.codes import code_of
 from sandbox.domain.errors import SandboxError
-from sandbox.domain.events import Chargeback, Event, Refund
+from sandbox.domain.events import AnyEvent, Chargeback, Event, MadeEvent, Refund
 from sandbox.domain.instants import show_instant
 from sandbox.domain.payments import Payment
 
@@ -78,8 +78,18 @@ def chargeback(chargeback: Chargeback) -> dict[str, object]:
     }
 
 
-def event(event: Event) -> dict[str, object]:
+def event(event: AnyEvent) -> dict[str, object]:
     """The body of a webhook (section "WEBHOOKS")."""
+    return {
+        "id": event.id,
+        "type": str(event.type),
+        "created_at": show_instant(event.created),
+        "data": event.data if isinstance(event, MadeEvent) else event_data(event),
+    }
+
+
+def event_data(event: Event) -> dict[str, object]:
+    """What an event says of its payment, refund or chargeback."""
     facts: dict[str, object] = {
         "payment_id": event.payment_id,
         "amount": event.amount,
@@ -95,12 +105,7 @@ def event(event: Event) -> dict[str, object]:
             pass
         case _:
             assert_never(event.reversal)
-    return {
-        "id": event.id,
-        "type": str(event.type),
-        "created_at": show_instant(event.created),
-        "data": facts,
-    }
+    return facts
 
 
 def error(error: SandboxError) -> dict[str, object]:

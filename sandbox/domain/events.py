@@ -50,3 +50,16 @@ class Event:
     amount: int
     currency: str
     reversal: Refund | Chargeback | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeEvent:
+    """An event that somebody made by hand: nothing in the ledger has changed with it."""
+
+    id: EventId
+    type: str
+    created: Instant
+    data: dict[str, object]
+
+
+AnyEvent = Event | MadeEvent

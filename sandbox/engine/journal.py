@@ -158,13 +158,18 @@ def masked(value: object, key: str = "") -> object:
     if isinstance(value, str):
         return mask_in(value)
     if isinstance(value, dict):
-        return {mask_in(name): masked(item, name) for name, item in value.items()}
+        return masked_object(value)
     if isinstance(value, list):
         return [masked(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
     text = mask_in(str(value))
     return value if isinstance(value, int) and "*" not in text else text
+
+
+def masked_object(value: Mapping[str, object]) -> dict[str, object]:
+    """A JSON object without card numbers and security codes."""
+    return {mask_in(name): masked(item, name) for name, item in value.items()}
 
 
 def _hidden(value: object, key: str) -> object:

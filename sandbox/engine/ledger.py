@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sandbox.domain import payments
 from sandbox.domain.cards import Card
 from sandbox.domain.errors import InvalidRequest, NotFound
-from sandbox.domain.events import Chargeback, Event, EventType, Refund
+from sandbox.domain.events import AnyEvent, Chargeback, Event, EventType, MadeEvent, Refund
 from sandbox.domain.ids import ChargebackId, EventId, IdSequence, RefundId
 from sandbox.domain.instants import SECOND, Instant
 from sandbox.domain.payments import Payment, Status
@@ -125,6 +125,12 @@ class Ledger:
         self._events.add(EventType.CHARGEBACK_CREATED, number, at, nth)
         return self._chargeback(nth)
 
+    def make_event(self, type_: str, data: dict[str, object], *, at: Instant) -> MadeEvent:
+        """Tell of something by hand; nothing else changes."""
+        self._events.add_made(type_, data, at)
+        event_id = EventId(self._events.id_of(self.events - 1))
+        return MadeEvent(id=event_id, type=type_, created=at, data=data)
+
     # Queries
 
     def number_of(self, payment_id: str) -> int:
@@ -161,6 +167,11 @@ class Ledger:
         items = [self.payments.shown(number) for number in found[: wanted.limit]]
         return items, len(found) > wanted.limit
 
+    def last_event(self, type_: EventType, number: int) -> Event | None:
+        """The last event of a type that tells of a payment, or None."""
+        found = self._events.last(type_, number)
+        return None if found is None else self.event(found)
+
     @property
     def events(self) -> int:
         """How many events there are; their numbers count from 0."""
@@ -181,8 +192,16 @@ class Ledger:
         """How many chargebacks there are."""
         return len(self._chargebacks)
 
+    def any_event(self, number: int) -> AnyEvent:
+        """The event of a number, one that was made by hand among them."""
+        if (made := self._events.made(number)) is None:
+            return self.event(number)
+        type_, data, at = made
+        event_id = EventId(self._events.id_of(number))
+        return MadeEvent(id=event_id, type=type_, created=at, data=data)
+
     def event(self, number: int) -> Event:
-        """The event of a number."""
+        """The event of a number that tells of a change in the ledger."""
         type_, payment_number, at, nth = self._events.row(number)
         payment = self.payments.get(payment_number)
         reversal: Refund | Chargeback | None = None
@@ -212,7 +231,7 @@ class Ledger:
             "payments": self.payments.snapshot(),
             "refunds": [self._refunds.row(nth) for nth in range(self.refunds)],
             "chargebacks": [self._chargebacks.row(nth) for nth in range(self.chargebacks)],
-            "events": [self._events.row(number) for number in range(self.events)],
+            "events": self._events.snapshot(),
         }
 
     def restore(self, kept: dict[str, list[Any]]) -> None:
@@ -228,7 +247,7 @@ class Ledger:
                 reversals.add(*row)
         self._events.restore(kept["events"])
         for number in range(self.events):
-            self.event(number)  # every event has what it tells of
+            self.any_event(number)  # every event has what it tells of
 
     # Inside
 

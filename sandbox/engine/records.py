@@ -1,8 +1,8 @@
 """Owns refunds, chargebacks and events at rest: rows of numbers in arrays, found by id."""
 
 from array import array
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import orjson
 
@@ -12,6 +12,8 @@ from sandbox.domain.instants import Instant
 
 _TYPES: Final = tuple(EventType)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
+_MADE: Final = 255
+"""The type's code of an event that was made by hand."""
 
 
 class Reversals:
@@ -49,14 +51,18 @@ class Reversals:
 
 
 class EventLog:
-    """Events: type, payment, instant, and which refund or chargeback it was, by number."""
+    """Events: type, payment, instant, and which refund or chargeback it was, by number.
 
-    __slots__ = ("_at", "_ids", "_nth", "_payment", "_type")
+    Those that were made by hand have a type and data of their own, and no payment.
+    """
+
+    __slots__ = ("_at", "_ids", "_made", "_nth", "_payment", "_type")
 
     def __init__(self, ids: IdSequence) -> None:
         self._ids = ids
         self._type, self._payment = array("B"), array("I")
         self._at, self._nth = array("q"), array("I")
+        self._made: dict[int, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._type)
@@ -82,16 +88,49 @@ class EventLog:
         self._at.append(at)
         self._nth.append(nth)
 
+    def add_made(self, type_: str, data: dict[str, object], at: Instant) -> None:
+        """Keep one that was made by hand."""
+        self._made[len(self)] = orjson.dumps((type_, data))
+        self._type.append(_MADE)
+        self._payment.append(0)
+        self._at.append(at)
+        self._nth.append(0)
+
+    def made(self, number: int) -> tuple[str, dict[str, object], Instant] | None:
+        """What `add_made` was given; None when the event was not made by hand."""
+        if self._type[number] != _MADE:
+            return None
+        type_, data = orjson.loads(self._made[number])
+        return type_, data, Instant(self._at[number])
+
     def row(self, number: int) -> tuple[EventType, int, Instant, int]:
         """What `add` was given."""
         at = Instant(self._at[number])
         return _TYPES[self._type[number]], self._payment[number], at, self._nth[number]
 
-    def restore(self, rows: Iterable[tuple[str, int, Instant, int]]) -> None:
+    def last(self, type_: EventType, payment: int) -> int | None:
+        """The number of the last event of a type that tells of a payment, or None."""
+        code, number = _CODE_OF[type_], len(self)
+        while (number := bytes(self._type).rfind(code, 0, number)) >= 0:
+            if self._payment[number] == payment:
+                return number
+        return None
+
+    def snapshot(self) -> list[tuple[object, ...]]:
+        """Every event as a row: of four plain values, or of three where it was made by hand."""
+        return [self.made(number) or self.row(number) for number in range(len(self))]
+
+    def restore(self, rows: Iterable[Sequence[Any]]) -> None:
         """Take over the rows of a snapshot.
 
         Raises:
-            ValueError: a type is not known.
+            ValueError, TypeError: a row is none, or its type is not known.
         """
-        for type_, payment, at, nth in rows:
-            self.add(EventType(type_), payment, at, nth)
+        for row in rows:
+            match row:
+                case [str(type_), int(payment), int(at), int(nth)]:
+                    self.add(EventType(type_), payment, Instant(at), nth)
+                case [str(type_), dict(data), int(at)]:
+                    self.add_made(type_, data, Instant(at))
+                case _:
+                    raise ValueError("an event is none")

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox.domain.errors import InvalidRequest
-from sandbox.domain.events import Chargeback, Refund
+from sandbox.domain.events import Chargeback, Event, Refund
 from sandbox.domain.instants import DAY, LAST, Instant
+from sandbox.engine.birth import Birth, Laws
 from sandbox.engine.ledger import Ledger
-from sandbox.engine.world import Birth, Laws, World
+from sandbox.engine.timeline import AttemptDelivery, Job
+from sandbox.engine.world import World
 
 FORMAT: Final = "payments-sandbox/world"
 VERSION: Final = 1
@@ -30,6 +32,7 @@ def snapshot(world: World) -> dict[str, object]:
         "rules": world.script.snapshot(),
         "ledger": world.ledger.snapshot(),
         "journal": world.journal.snapshot(),
+        "webhooks": _webhooks(world),
     }
 
 
@@ -67,16 +70,42 @@ def _rebuilt(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: L
     world = World(birth, laws)
     world.clock.restore(kept["clock"])
     world.ledger.restore(kept["ledger"])
+    world.told_all()
     world.timeline.restore(**kept["timeline"])
     world.limiter.restore(limits)
     world.script.restore(kept["rules"])
     world.journal.restore(**kept["journal"])
+    if kept["webhooks"] is None:
+        world.webhooks = None
+    else:
+        _restore_webhooks(world, kept["webhooks"])
     for due, job in world.timeline.upcoming(10**9):
         _instant(due, LAST + DAY)
-        if job.payment >= len(world.ledger.payments):
-            raise ValueError("a job is about a payment that is not there")
+        if not _is_possible(world, job):
+            raise ValueError("a job is about a payment or a delivery that is not there")
     _check_money(world.ledger)
     return world
+
+
+def _webhooks(world: World) -> dict[str, object] | None:
+    if world.webhooks is None:
+        return None
+    from sandbox.engine import webhooks_at_rest  # noqa: PLC0415 - most worlds have none
+
+    return webhooks_at_rest.snapshot(world.webhooks)
+
+
+def _restore_webhooks(world: World, kept: dict[str, Any]) -> None:
+    from sandbox.engine import webhooks_at_rest  # noqa: PLC0415 - as above
+
+    world.webhooks = None  # without the endpoints that every world is made with
+    webhooks_at_rest.restore(world.open_webhooks(), kept)
+
+
+def _is_possible(world: World, job: Job) -> bool:
+    if isinstance(job, AttemptDelivery):
+        return world.webhooks is not None and world.webhooks.outbox.is_pending(job.delivery)
+    return job.payment < len(world.ledger.payments)
 
 
 def _instant(value: object, latest: int) -> Instant:
@@ -89,8 +118,8 @@ def _check_money(ledger: Ledger) -> None:
     """Hold what payments gave back against the refunds and chargebacks that took it."""
     taken: Counter[tuple[str, type]] = Counter()
     for number in range(ledger.events):
-        event = ledger.event(number)
-        if (reversal := event.reversal) is not None:
+        event = ledger.any_event(number)
+        if isinstance(event, Event) and (reversal := event.reversal) is not None:
             reason = str | None if isinstance(reversal, Refund) else str
             if not isinstance(reversal.reason, reason) or not reversal.amount:
                 raise ValueError("a refund or a chargeback is none")

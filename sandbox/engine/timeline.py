@@ -1,7 +1,7 @@
 """Owns what is due when: jobs as values, in due order, equal instants in the order they came."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -24,7 +24,14 @@ class ChargeBackPayment:
     reason: str
 
 
-Job = SettlePayment | ChargeBackPayment
+@dataclass(frozen=True, slots=True)
+class AttemptDelivery:
+    """A webhook that failed is tried again."""
+
+    delivery: int
+
+
+Job = SettlePayment | ChargeBackPayment | AttemptDelivery
 
 
 class Timeline:
@@ -59,6 +66,11 @@ class Timeline:
     def __len__(self) -> int:
         return len(self._due)
 
+    def forget(self, is_meant: Callable[[Job], bool]) -> None:
+        """Take off every job that is meant, due or not."""
+        self._due = [item for item in self._due if not is_meant(item[2])]
+        heapq.heapify(self._due)
+
     def clear(self) -> None:
         """Forget every job; tickets start again."""
         self._due.clear()
@@ -88,6 +100,8 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
             return [due, ticket, "settle", payment, failure]
         case ChargeBackPayment(payment, reason):
             return [due, ticket, "charge_back", payment, reason]
+        case AttemptDelivery(delivery):
+            return [due, ticket, "attempt", delivery]
         case _:
             assert_never(job)
 
@@ -98,4 +112,6 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             return Instant(due), ticket, SettlePayment(payment, failure)
         case [int(due), int(ticket), "charge_back", int(payment), str(reason)]:
             return Instant(due), ticket, ChargeBackPayment(payment, reason)
+        case [int(due), int(ticket), "attempt", int(delivery)]:
+            return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")

@@ -10,8 +10,9 @@ from typing import Final
 from sandbox.domain.errors import InvalidApiKey, InvalidRequest
 from sandbox.domain.ids import IdSequence
 from sandbox.domain.instants import DAY, Instant, show_duration
+from sandbox.engine.birth import Birth, Laws, secret_of
 from sandbox.engine.rate_limiter import DOCUMENTED_LIMIT
-from sandbox.engine.world import Birth, Laws, World, secret_of
+from sandbox.engine.world import World
 
 HOME_KEY: Final = "sk_test_sandbox"
 """The key that every server has; its world is never dropped for being idle."""

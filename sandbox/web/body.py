@@ -27,6 +27,17 @@ async def read_body(
     """
     if (refused := _refused_by_headers(request, limit)) is not None:
         return refused
+    return await read_any_body(request, patience=patience, limit=limit)
+
+
+async def read_any_body(
+    request: web.BaseRequest, *, patience: float, limit: int = LIMIT
+) -> bytes | SandboxError:
+    """The raw body whatever its headers say of it, or the error that reading it ended in.
+
+    Raises:
+        ConnectionResetError: the client left.
+    """
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0

@@ -1,5 +1,6 @@
 """Owns the rim of the emulated API: requests become calls, answers become bytes or faults."""
 
+import asyncio
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final
@@ -61,10 +62,16 @@ class EmulatedApi:
         answer = self._gateway.answer(world, call)
         if world.timeline.next_due is not None:
             self._parts.pacer.watch(world)
+        held = () if world.webhooks is None else world.webhooks.outbox.take_fresh()
         if answer.fault is None and not answer.delay:
             response: web.StreamResponse = _response(answer)
         else:
+            if isinstance(answer.fault, Hang):
+                self._parts.dispatcher.release(world, held)  # no reply is going to be first
             response = await self._deviate(request, world, answer)
+        if held:
+            # The reply is written when the handler has returned, and this is done after it.
+            asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
         self._finish(world, answer.entry, perf_counter() - started)
         return response
 
@@ -74,7 +81,7 @@ class EmulatedApi:
             entry.duration_ms = round(seconds * 1_000, 3)
             if self._on_answer is not None:
                 self._on_answer(entry)
-        self._parts.streams.publish(world)
+        self._parts.news.publish(world)
 
     async def _deviate(
         self, request: web.BaseRequest, world: World, answer: Answer

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from sandbox.contract.schemas import Contract
 from sandbox.engine.worlds import Worlds
 from sandbox.settings import Settings
+from sandbox.web.news import News
 from sandbox.web.pacer import Pacer
 from sandbox.web.sleepers import Sleepers
-from sandbox.web.streams import Streams
+from sandbox.web.walks import Walks
+from sandbox.webhooks.dispatcher import Dispatcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +20,7 @@ class Parts:
     worlds: Worlds
     contract: Contract
     sleepers: Sleepers
-    streams: Streams
+    news: News
     pacer: Pacer
+    dispatcher: Dispatcher
+    walks: Walks

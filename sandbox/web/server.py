@@ -51,9 +51,12 @@ async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
     finally:
         sweeper.cancel()
         parts.pacer.stop()
-        parts.streams.close_all()
+        parts.news.close_all()
         parts.sleepers.wake_all()
         await runner.cleanup()
+        await parts.dispatcher.close()
+        if pending := sum(world.pending_webhooks for world in parts.worlds):
+            _log.warning("webhook deliveries that were pending: %d", pending)
 
 
 async def _sweep(parts: Parts) -> None:

@@ -1,13 +1,12 @@
-"""Owns the event stream: each new request and event of a world, to any number of readers.
+"""Owns the event stream: each new request, event and webhook of a world, to any number of readers.
 
-A reader is a cursor into the world's own journal and events, so nothing is queued for it: a slow
-reader misses what the journal has dropped meanwhile, and never slows anybody else.
+A reader is a cursor into the world's own records, so nothing is queued for it: a slow reader misses
+what the records have dropped meanwhile, and never slows anybody else.
 """
 
-import asyncio
-import contextlib
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import orjson
 from aiohttp import web
@@ -15,92 +14,77 @@ from aiohttp import web
 from sandbox.contract import representations
 from sandbox.engine.world import World
 from sandbox.web.journal_view import shown_entry
+from sandbox.web.news import News
 
 HEARTBEAT = 15
 """Seconds after which a quiet stream says that it is still there."""
 
-_EVENT_ID = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
+_EVENT_ID = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
 
 
-class Streams:
-    """The open streams of one server."""
+class _Cursor(NamedTuple):
+    """How many requests, events and attempts a reader has seen."""
 
-    def __init__(self) -> None:
-        self._readers: dict[World, set[asyncio.Event]] = {}
-        self._closing = False
+    requests: int
+    events: int
+    attempts: int
 
-    def __len__(self) -> int:
-        return sum(map(len, self._readers.values()))
 
-    def publish(self, world: World) -> None:
-        """Tell the readers of a world that there may be news."""
-        for news in self._readers.get(world, ()):
-            news.set()
-
-    def close(self, world: World) -> None:
-        """End the streams of a world."""
-        self.publish(world)
-        self._readers.pop(world, None)
-
-    def close_all(self) -> None:
-        """End every stream: the server stops."""
-        self._closing = True
-        for world in list(self._readers):
-            self.close(world)
-
-    async def serve(self, request: web.BaseRequest, world: World) -> web.StreamResponse:
-        """Send news as server-sent events until the reader leaves or the world ends."""
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream",
-                "Cache-Control": "no-store",
-                "Server": "payments-sandbox",
-            }
-        )
-        if request.method == "HEAD":
-            return response
-        requests, events = _cursor(request, world)
-        news = asyncio.Event()
-        readers = self._readers.setdefault(world, set())
-        readers.add(news)
+async def serve_stream(request: web.BaseRequest, world: World, news: News) -> web.StreamResponse:
+    """Send news as server-sent events until the reader leaves or the world ends."""
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": "text/event-stream",
+            "Cache-Control": "no-store",
+            "Server": "payments-sandbox",
+        }
+    )
+    if request.method == "HEAD":
+        return response
+    seen = _left_off(request, world)
+    with news.reader(world) as reader:
         try:
             await response.prepare(request)
             quiet = b": connected\n\n"
-            while not self._closing and self._readers.get(world) is readers:
-                news.clear()
-                upto = world.journal.count, world.ledger.events
-                await response.write(b"".join(_news(world, (requests, events), upto)) or quiet)
-                requests, events = upto
-                quiet = b": still here\n\n"
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(HEARTBEAT):
-                        await news.wait()
+            while not reader.is_over:
+                upto = _now(world)
+                await response.write(b"".join(_news(world, seen, upto)) or quiet)
+                seen, quiet = upto, b": still here\n\n"
+                await reader.wait(HEARTBEAT)
         except ConnectionResetError:
             pass  # the reader left
-        finally:
-            readers.discard(news)
-            if not readers and self._readers.get(world) is readers:
-                del self._readers[world]
-        return response
+    return response
 
 
-def _cursor(request: web.BaseRequest, world: World) -> tuple[int, int]:
+def _left_off(request: web.BaseRequest, world: World) -> _Cursor:
     """Where the reader left off by its `Last-Event-ID`, else now."""
     if found := _EVENT_ID.fullmatch(request.headers.get("Last-Event-ID", "")):
-        return int(found[1]), int(found[2])
-    return world.journal.count, world.ledger.events
+        return _Cursor(*map(int, found.groups()))
+    return _now(world)
 
 
-def _news(world: World, seen: tuple[int, int], upto: tuple[int, int]) -> Iterator[bytes]:
-    """The facts first, then the requests that made them known."""
-    for number in range(seen[1], upto[1]):
-        body = representations.event(world.ledger.event(number))
-        yield _message("event", seen[0], number + 1, body)
-    for entry in world.journal.since(seen[0]):
-        body = shown_entry(world.journal, entry)
-        yield _message("request", entry.number + 1, upto[1], body)
+def _now(world: World) -> _Cursor:
+    attempts = 0 if world.webhooks is None else world.webhooks.outbox.attempted
+    return _Cursor(world.journal.count, world.ledger.events, attempts)
 
 
-def _message(kind: str, requests: int, events: int, body: object) -> bytes:
-    head = f"event: {kind}\nid: {requests}-{events}\ndata: ".encode()
+def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
+    """The facts first, then the requests that made them known, then who was told of them."""
+    for number in range(seen.events, upto.events):
+        body = representations.event(world.ledger.any_event(number))
+        seen = seen._replace(events=number + 1)
+        yield _message("event", seen, body)
+    for entry in world.journal.since(seen.requests):
+        seen = seen._replace(requests=entry.number + 1)
+        yield _message("request", seen, shown_entry(world.journal, entry))
+    if world.webhooks is not None:
+        from sandbox.web.delivery_view import shown_attempts  # noqa: PLC0415 - most have none
+
+        for body in shown_attempts(world.webhooks.outbox, seen.attempts, upto.attempts):
+            seen = seen._replace(attempts=seen.attempts + 1)
+            yield _message("delivery", seen, body)
+
+
+def _message(kind: str, seen: _Cursor, body: object) -> bytes:
+    head = f"event: {kind}\nid: {'-'.join(map(str, seen))}\ndata: ".encode()
     return head + orjson.dumps(body) + b"\n\n"

@@ -254,7 +254,14 @@ def test_only_a_body_that_must_say_something_is_required() -> None:
         if operation.get("requestBody", {}).get("required")
     }
 
-    assert required == {"advance_clock", "set_rate_limit", "restore_snapshot"}
+    assert required == {
+        "advance_clock",
+        "create_event",
+        "create_webhook_endpoint",
+        "restore_snapshot",
+        "script_inbox",
+        "set_rate_limit",
+    }
 
 
 def test_tables_and_schemas_are_not_changed_by_writing() -> None:

@@ -20,6 +20,11 @@ WRONG: Final = {
     "--max-worlds": ("many", "expected a whole number from 2 to 1000000"),
     "--ready-file": ("no/such/folder/f", "expected a file in a folder that exists"),
     "--control-token": (" ", "expected printable characters, without blanks around"),
+    "--webhook": (
+        "http://169.254.169.254/",
+        "expected no link-local, multicast or metadata address",
+    ),
+    "--webhook-targets": ("everywhere", "expected private or public"),
     "--allow-host": ("shop.test:80", "expected a host name without port, such as shop.test"),
     "--cors": (
         "http://app.test/",
@@ -45,6 +50,19 @@ def test_a_wrong_value_names_the_option(option: str) -> None:
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
     assert last == f"payments-sandbox serve: error: argument {option}: {expected}"
+
+
+def test_a_public_webhook_needs_a_word() -> None:
+    """The worst accident is a test event at a production endpoint: it takes two options."""
+    ended = run("serve", "--webhook", "http://8.8.8.8/hooks")
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        (
+            "payments-sandbox serve: error: argument --webhook: expected a private address;"
+            " --webhook-targets public permits others"
+        ),
+    )
 
 
 @pytest.mark.parametrize("option", WRONG)

@@ -15,6 +15,7 @@ from tests.fakes.wire import WireReply, connected, exchange, request
 SLOW_CARD: Final = "4000009900000129"
 SEED_OF_11: Final = 7016073114745173
 TOKEN: Final = "s3cret"
+WEBHOOKS: Final = [("inbox:a", True), ("http://127.0.0.1:9/b", True)]
 CORS: Final = {"Origin": "http://app.test", "Access-Control-Request-Method": "POST"}
 
 
@@ -91,6 +92,21 @@ def cors(server: Served) -> object:
     return [headers.get("access-control-allow-origin") for headers in preflights]
 
 
+def webhook(server: Served) -> object:
+    """Where a new world sends its events, and whether it signs with the printed secret."""
+    _, key = new_world(server)
+    endpoints = ask(server, "GET", "/_sandbox/webhook_endpoints", **key).json["data"]
+    secret = server.facts["webhook_secret"]
+    return [(each["url"], each["secret"] == secret) for each in reversed(endpoints)]
+
+
+def webhook_targets(server: Served) -> object:
+    """Whether a public address can be a receiver; nothing is sent to it."""
+    _, key = new_world(server)
+    wanted = {"url": "http://8.8.8.8/"}
+    return ask(server, "POST", "/_sandbox/webhook_endpoints", wanted, **key).status
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option: its value in a test, and what `look` sees with and without it."""
@@ -111,6 +127,8 @@ OPTIONS: Final = (
     Option("--lenient", None, lenient, 201, 400),
     Option("--control-token", TOKEN, control_token, (401, TOKEN), (200, None)),
     Option("--allow-host", "shop.test,Other.Test", allow_host, [200, 200], [421, 421]),
+    Option("--webhook", "inbox:a,http://127.0.0.1:9/b", webhook, WEBHOOKS, []),
+    Option("--webhook-targets", "public", webhook_targets, 201, 400),
     Option("--cors", "http://app.test", cors, ["http://app.test", None], [None, None]),
 )
 ELSEWHERE: Final = {"--host", "--port", "--ready-file", "--log", "--world-ttl", "--max-worlds"}

@@ -2,11 +2,24 @@
 
 from collections.abc import Mapping
 
+from sandbox.contract.control.route import ControlRoute
 from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from sandbox.contract.schemas import Contract
 from tests.fakes.clients import Api, Json, bearer
 
 BY_NAME = {route.name: route for route in CONTROL_ROUTES}
+
+
+def path_of(route: ControlRoute) -> str:
+    """A path of the route; its ids are of nothing."""
+    return CONTROL_PATH + route.path.format(
+        payment_id="pay_xyz789",
+        request_id="req_xyz789",
+        event_id="evt_abc123",
+        endpoint_id="we_4b1d0f",
+        delivery_id="dlv_9c2e71",
+        name="orders",
+    )
 
 
 class Control:

@@ -12,9 +12,10 @@ from sandbox.api.replies import payment_at_rest
 from sandbox.contract.operations import BASE_PATH, BY_NAME
 from sandbox.contract.schemas import Contract, load_contract
 from sandbox.domain.instants import Instant
+from sandbox.engine.birth import Birth, Laws, secret_of
 from sandbox.engine.clock import WallClock
 from sandbox.engine.snapshots import restored, snapshot
-from sandbox.engine.world import Birth, Laws, World, secret_of
+from sandbox.engine.world import World
 from sandbox.engine.worlds import WorldDefaults, Worlds
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.script import Rules

@@ -2,10 +2,11 @@
 
 import pytest
 
-from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES, ControlRoute
+from sandbox.contract.control.route import ControlRoute
+from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from sandbox.web.control.api import HANDLERS
 from tests.fakes.clients import Api, Json, ask, envelope, invalid, paid
-from tests.fakes.control import Control
+from tests.fakes.control import Control, path_of
 
 PENDING = "4000009900000038"
 APIS = "The APIs are /v3 and /_sandbox."
@@ -29,7 +30,22 @@ BODIES: dict[str, Json] = {
     "complete_payment": {},
     "fail_payment": {"code": "lost_card"},
     "charge_back_payment": {"reason": "fraudulent", "amount": 1},
+    "create_webhook_endpoint": {"url": "http://localhost:3000/webhooks", "events": ["refund.*"]},
+    "update_webhook_endpoint": {"description": "Orders", "enabled": False},
+    "rotate_secret": {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    "create_event": {"type": "payout.paid", "data": {"payout_id": "po_1"}},
+    "resend_event": {},
+    "script_inbox": {"respond": [500, 200]},
 }
+
+NEEDED = {
+    "advance_clock": "/: expected a JSON object with exactly one of by, to and next.",
+    "set_rate_limit": "/: expected a JSON object with limit, remaining or both.",
+    "create_webhook_endpoint": "/url: is required: expected an http or https url, or inbox:NAME.",
+    "create_event": "/type: is required: expected an event's type such as payment.completed.",
+    "script_inbox": "/respond: is required: expected a list of statuses.",
+}
+"""What is missed in an empty body, by the routes that need one."""
 
 TYPOS = [
     ("create_world", "sed", "did you mean 'seed'?"),
@@ -42,7 +58,24 @@ TYPOS = [
     ("complete_payment", "code", "there are none."),
     ("fail_payment", "cod", "did you mean 'code'?"),
     ("charge_back_payment", "reson", "did you mean 'reason'?"),
+    ("create_webhook_endpoint", "secrt", "did you mean 'secret'?"),
+    ("update_webhook_endpoint", "enabeld", "did you mean 'enabled'?"),
+    ("rotate_secret", "secrets", "did you mean 'secret'?"),
+    ("create_event", "typ", "did you mean 'type'?"),
+    ("resend_event", "endpoint", "did you mean 'endpoint_id'?"),
+    ("script_inbox", "responds", "did you mean 'respond'?"),
 ]
+
+INBOX = {"url": "inbox:orders"}
+
+KNOWN = {
+    "control/queries/page": "documented are limit, starting_after.",
+    "control/queries/deliveries": (
+        "documented are limit, starting_after, event_id, endpoint_id, status."
+    ),
+    "control/queries/inbox": "documented are limit, starting_after, type, wait, count.",
+}
+"""The parameters that a route's refusal names, by the schema of its query."""
 
 ORDINARY = [route for route in CONTROL_ROUTES if route.name != "stream"]
 KEYED = [route for route in CONTROL_ROUTES if route.needs_key]
@@ -57,19 +90,56 @@ def named(routes: list[ControlRoute]) -> list[object]:
 
 
 async def variables(api: Api, control: Control, route: ControlRoute) -> dict[str, str]:
-    """Ids that fit the route: of a payment that can take the move, or of a request."""
-    if "{payment_id}" in route.path:
-        card = "4111111111111111" if route.name == "charge_back_payment" else PENDING
-        return {"payment_id": (await paid(api, card_number=card))["id"]}
-    if "{request_id}" in route.path:
-        await ask(api, "GET", "/v3/payments")
-        return {"request_id": (await control("list_requests"))["data"][0]["id"]}
+    """Ids that fit the route: of a payment that can take the move, of a request, …."""
+    for name, make in IDS.items():
+        if f"{{{name}}}" in route.path:
+            return {name: await make(api, control, route)}
     return {}
 
 
-def path_of(route: ControlRoute) -> str:
-    """A path of the route; its ids are of nothing."""
-    return CONTROL_PATH + route.path.format(payment_id="pay_xyz789", request_id="req_xyz789")
+async def a_payment(api: Api, _: Control, route: ControlRoute) -> str:
+    """One that can take the route's move."""
+    card = "4111111111111111" if route.name == "charge_back_payment" else PENDING
+    return str((await paid(api, card_number=card))["id"])
+
+
+async def a_request(api: Api, control: Control, _: ControlRoute) -> str:
+    """One of the journal."""
+    await ask(api, "GET", "/v3/payments")
+    return str((await control("list_requests"))["data"][0]["id"])
+
+
+async def an_event(api: Api, control: Control, _: ControlRoute) -> str:
+    """One that has happened."""
+    await paid(api)
+    return str((await control("list_events"))["data"][0]["id"])
+
+
+async def an_endpoint(_: Api, control: Control, __: ControlRoute) -> str:
+    """One that takes every event."""
+    return str((await control("create_webhook_endpoint", INBOX))["id"])
+
+
+async def a_delivery(api: Api, control: Control, route: ControlRoute) -> str:
+    """One to an inbox."""
+    await an_endpoint(api, control, route)
+    await paid(api)
+    return str((await control("list_deliveries"))["data"][0]["id"])
+
+
+async def an_inbox(_: Api, __: Control, ___: ControlRoute) -> str:
+    """Any name will do."""
+    return "orders"
+
+
+IDS = {
+    "payment_id": a_payment,
+    "request_id": a_request,
+    "event_id": an_event,
+    "endpoint_id": an_endpoint,
+    "delivery_id": a_delivery,
+    "name": an_inbox,
+}
 
 
 def test_every_route_has_a_handler_of_its_name() -> None:
@@ -91,13 +161,9 @@ async def test_every_route_answers(api: Api, control: Control, route: ControlRou
 async def test_a_body_may_be_left_out(api: Api, control: Control, route: ControlRoute) -> None:
     """Where every field is optional, no body means an empty object; else it is missed."""
     ids = await variables(api, control, route)
-    needed = {
-        "advance_clock": "/: expected a JSON object with exactly one of by, to and next.",
-        "set_rate_limit": "/: expected a JSON object with limit, remaining or both.",
-    }
-    if route.name in needed:
+    if route.name in NEEDED:
         refusal = await control(route.name, status=400, ids=ids)
-        assert refusal == invalid(needed[route.name])
+        assert refusal == invalid(NEEDED[route.name])
     else:
         assert "error" not in await control(route.name, ids=ids)
 
@@ -141,7 +207,7 @@ async def test_an_unknown_field(
 @pytest.mark.parametrize("route", named(list(CONTROL_ROUTES)))
 async def test_an_unknown_parameter(api: Api, route: ControlRoute) -> None:
     """Refused by every route; the lists say which they know."""
-    known = "documented are limit, starting_after." if route.query else "there are none."
+    known = KNOWN.get(route.query or "", "there are none.")
     body = BODIES.get(route.name)
     if route.name == "restore_snapshot":
         body = {"format": "payments-sandbox/world", "version": 1}

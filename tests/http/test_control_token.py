@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from sandbox.bootstrap import Sandbox
-from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES, ControlRoute
+from sandbox.contract.control.route import ControlRoute
+from sandbox.contract.control_routes import CONTROL_ROUTES
 from sandbox.settings import Settings
 from tests.fakes.clients import Api, ask, bearer, envelope, paid
+from tests.fakes.control import path_of
 from tests.fakes.serving import serving
 from tests.fakes.wire import exchange, request
 
@@ -28,11 +30,6 @@ WRONG = {
 def settings() -> Settings:
     """A server that was given a token."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, control_token=TOKEN)
-
-
-def path_of(route: ControlRoute) -> str:
-    """A path of the route; its ids are of nothing."""
-    return CONTROL_PATH + route.path.format(payment_id="pay_xyz789", request_id="req_xyz789")
 
 
 @pytest.mark.parametrize(

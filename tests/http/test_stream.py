@@ -50,7 +50,7 @@ async def test_a_payment_as_it_happens(api: Api, control: Control) -> None:
         event, request = await Reader(reply).take(2)
     assert (event.kind, [event.data]) == ("event", (await control("list_events"))["data"])
     assert (request.kind, [request.data]) == ("request", (await control("list_requests"))["data"])
-    assert (event.id, request.id) == ("0-1", "1-1")
+    assert (event.id, request.id) == ("0-1-0", "1-1-0")
 
 
 async def test_only_what_is_new(api: Api) -> None:
@@ -77,7 +77,7 @@ async def test_what_happens_while_it_writes_is_not_skipped(
     monkeypatch.setattr(StreamResponse, "write", slow)
     async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
         await paid(api)
-        sandbox.parts.streams.publish(world)
+        sandbox.parts.news.publish(world)
         messages = await Reader(reply).take(3)
     assert brief(messages)[1:] == [("request", "create_payment"), ("request", "list_payments")]
 
@@ -119,13 +119,15 @@ async def test_coming_back(api: Api) -> None:
         ("request", "list_payments"),
     ]
     for seen in range(5):
-        last_id = everything[seen - 1].id if seen else "0-0"
+        last_id = everything[seen - 1].id if seen else "0-0-0"
         rest = everything[seen:]
         again = await resumed(api, last_id, len(rest))
         assert sorted(each.data["id"] for each in again) == sorted(each.data["id"] for each in rest)
 
 
-@pytest.mark.parametrize("last_id", ["", "x", "1", "1-2-3", "-1-0", "9" * 16 + "-0", "99-99"])
+@pytest.mark.parametrize(
+    "last_id", ["", "x", "1", "1-2", "1-2-3-4", "-1-0-0", "9" * 16 + "-0-0", "99-99-99"]
+)
 async def test_an_id_that_is_none(api: Api, last_id: str) -> None:
     """Begins now, as without an id."""
     await paid(api)
@@ -159,10 +161,10 @@ async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
 async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: Sandbox) -> None:
     """The server keeps nothing for it, once it has had something to say."""
     async with api.get(PATH) as reply:
-        assert len(sandbox.parts.streams) == 1
+        assert len(sandbox.parts.news) == 1
         reply.close()
     await paid(api)
-    await until(api, lambda: len(sandbox.parts.streams) == 0)
+    await until(api, lambda: len(sandbox.parts.news) == 0)
 
 
 @pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.contract import representations, strict_json
 from sandbox.contract.codes import code_of
-from sandbox.contract.control_routes import ControlRoute
+from sandbox.contract.control.route import ControlRoute
 from sandbox.domain.errors import (
     Forbidden,
     InternalError,
@@ -21,7 +21,18 @@ from sandbox.domain.errors import (
 )
 from sandbox.engine.world import World
 from sandbox.web.body import LIMIT, read_body
-from sandbox.web.control import clock, journal, payments, rate_limit, server, worlds
+from sandbox.web.control import (
+    clock,
+    deliveries,
+    events,
+    inbox,
+    journal,
+    payments,
+    rate_limit,
+    server,
+    webhooks,
+    worlds,
+)
 from sandbox.web.control.ask import Ask
 from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
@@ -60,7 +71,21 @@ HANDLERS: Final[dict[str, Route]] = {
         payments.complete_payment,
         payments.fail_payment,
         payments.charge_back_payment,
-        journal.list_events,
+        webhooks.list_webhook_endpoints,
+        webhooks.create_webhook_endpoint,
+        webhooks.retrieve_webhook_endpoint,
+        webhooks.update_webhook_endpoint,
+        webhooks.delete_webhook_endpoint,
+        webhooks.rotate_secret,
+        events.list_events,
+        events.create_event,
+        events.resend_event,
+        deliveries.list_deliveries,
+        deliveries.retrieve_delivery,
+        inbox.receive_webhook,
+        inbox.read_inbox,
+        inbox.script_inbox,
+        inbox.empty_inbox,
         journal.list_requests,
         journal.retrieve_request,
         journal.stream,
@@ -115,10 +140,11 @@ class ControlApi:
         if inspect.isawaitable(result):
             result = await result
         if world is not None:
-            self._parts.streams.publish(world)
+            self._parts.news.publish(world)
             self._parts.pacer.forget(world)  # the clock may have moved, or the world be gone
             if world in self._parts.worlds:
                 self._parts.pacer.watch(world)
+                self._parts.dispatcher.release(world)
         return result if isinstance(result, web.StreamResponse) else _reply(route, result)
 
     def _check_token(self, request: web.BaseRequest) -> None:

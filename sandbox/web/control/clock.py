@@ -2,7 +2,8 @@
 
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import Instant, read_duration, read_instant, show_instant
-from sandbox.engine.world import Happening, World
+from sandbox.engine.happenings import Happening
+from sandbox.engine.world import World
 from sandbox.web.control.ask import Ask
 
 DUE_SHOWN = 100
@@ -14,13 +15,12 @@ def retrieve_clock(ask: Ask) -> dict[str, object]:
     return shown(ask.world)
 
 
-def freeze_clock(ask: Ask) -> dict[str, object]:
+async def freeze_clock(ask: Ask) -> dict[str, object]:
     """Stand still, now or at a later instant; what falls due on the way happens."""
     world = ask.world
     if (text := ask.body.get("at")) is not None:
-        at = _instant("at", text)
-        world.clock.check_reachable(at, "at")
-        _walk(world, at)
+        at = _reachable(world, "at", _instant("at", text))
+        await ask.parts.walks.walk(world, lambda: at)
     world.clock.freeze()
     return shown(world)
 
@@ -31,14 +31,14 @@ def resume_clock(ask: Ask) -> dict[str, object]:
     return shown(ask.world)
 
 
-def advance_clock(ask: Ask) -> dict[str, object]:
-    """Move on; answers when all that became due has happened, and lists it in order."""
+async def advance_clock(ask: Ask) -> dict[str, object]:
+    """Move on; answers when all that became due has happened, webhooks too, in order."""
     world = ask.world
-    until = _target(world, ask.body)
-    happened = _walk(world, until)
+    _target(world, ask.body)  # what cannot be reached is refused before anything is waited for
+    happened = await ask.parts.walks.walk(world, lambda: _target(world, ask.body))
     return {
         "now": show_instant(world.clock.now()),
-        "happened": [_shown_happening(each) | {"event_id": each.event_id} for each in happened],
+        "happened": [_shown_happened(each) for each in happened],
     }
 
 
@@ -47,25 +47,22 @@ def shown(world: World) -> dict[str, object]:
     return {
         "now": show_instant(world.clock.now()),
         "mode": world.clock.mode.value,
-        "due": [_shown_happening(each) for each in world.upcoming(DUE_SHOWN)],
+        "due": [_shown_due(each) for each in world.upcoming(DUE_SHOWN)],
     }
-
-
-def _walk(world: World, until: Instant) -> list[Happening]:
-    return [each for batch in world.walk(until) for each in batch]
 
 
 def _target(world: World, wanted: dict[str, str]) -> Instant:
     now = world.clock.now()
     if "to" in wanted:
-        until = _instant("to", wanted["to"])
-        world.clock.check_reachable(until, "to")
-    elif "by" in wanted:
-        until = Instant(now + _duration("by", wanted["by"]))
-        world.clock.check_reachable(until, "by")
-    else:
-        until = world.timeline.next_due or now
-    return until
+        return _reachable(world, "to", _instant("to", wanted["to"]))
+    if "by" in wanted:
+        return _reachable(world, "by", Instant(now + _duration("by", wanted["by"])))
+    return world.timeline.next_due or now
+
+
+def _reachable(world: World, field: str, at: Instant) -> Instant:
+    world.clock.check_reachable(at, field)
+    return at
 
 
 def _instant(field: str, text: str) -> Instant:
@@ -82,5 +79,15 @@ def _duration(field: str, text: str) -> int:
         raise InvalidRequest(f"/{field}: {error}.") from None
 
 
-def _shown_happening(each: Happening) -> dict[str, object]:
-    return {"at": show_instant(each.at), "what": each.what, "payment_id": each.payment_id}
+def _shown_due(each: Happening) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "at": show_instant(each.at),
+        "what": each.what,
+        "payment_id": each.payment_id,
+    }
+    return shown if each.delivery_id is None else shown | {"delivery_id": each.delivery_id}
+
+
+def _shown_happened(each: Happening) -> dict[str, object]:
+    shown = _shown_due(each) | {"event_id": each.event_id}
+    return shown if each.delivery_id is None else shown | {"error": each.error}

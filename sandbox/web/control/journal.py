@@ -1,4 +1,4 @@
-"""Owns the routes that look back: requests and events, and the stream of both."""
+"""Owns the routes of what the world has seen: its requests, and the stream of all there is."""
 
 from itertools import islice
 
@@ -8,6 +8,7 @@ from sandbox.contract import representations
 from sandbox.domain.errors import InvalidRequest, NotFound
 from sandbox.web.control.ask import Ask
 from sandbox.web.journal_view import shown_entry
+from sandbox.web.streams import serve_stream
 
 
 def list_requests(ask: Ask) -> dict[str, object]:
@@ -32,18 +33,6 @@ def retrieve_request(ask: Ask) -> dict[str, object]:
     return shown_entry(journal, entry)
 
 
-def list_events(ask: Ask) -> dict[str, object]:
-    """Events as webhook bodies, newest first."""
-    ledger = ask.world.ledger
-    start, limit = ask.query.get("starting_after"), ask.query["limit"]
-    below = ledger.events if start is None else ledger.event_number(start)
-    if below is None:
-        raise InvalidRequest("/starting_after: expected the id of an event.")
-    numbers = range(below - 1, max(below - limit, 0) - 1, -1)
-    items = [representations.event(ledger.event(number)) for number in numbers]
-    return representations.page(items, has_more=below > limit)
-
-
 async def stream(ask: Ask) -> web.StreamResponse:
-    """New requests and events as they come, as server-sent events."""
-    return await ask.parts.streams.serve(ask.request, ask.world)
+    """New requests, events and webhooks as they come, as server-sent events."""
+    return await serve_stream(ask.request, ask.world, ask.parts.news)

@@ -42,6 +42,8 @@ def reset_world(ask: Ask) -> dict[str, object]:
         )
     world.reset(parts)
     ask.parts.sleepers.wake(world)
+    if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
+        ask.parts.dispatcher.forget(world)
     return _summary(ask, world)
 
 
@@ -66,6 +68,7 @@ def restore_snapshot(ask: Ask) -> dict[str, object]:
     )
     worlds.put(world)
     ask.parts.pacer.watch(world)
+    ask.parts.dispatcher.release(world)
     return _summary(ask, world)
 
 

@@ -9,9 +9,11 @@ from sandbox.domain.errors import IllegalMove
 from sandbox.domain.events import EventType
 from sandbox.domain.instants import DAY, HOUR, SECOND, Instant
 from sandbox.domain.payments import Status
+from sandbox.engine.birth import secret_of
+from sandbox.engine.happenings import Happening
 from sandbox.engine.ledger import Order
 from sandbox.engine.snapshots import snapshot
-from sandbox.engine.world import SETTLED_AS_FAILED, Happening, Part, World, secret_of
+from sandbox.engine.world import SETTLED_AS_FAILED, Part, World
 from sandbox.scenario.model import Settlement
 from tests.fakes.bodies import documented_create
 from tests.fakes.in_process import Desk, new_world

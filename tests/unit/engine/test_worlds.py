@@ -6,9 +6,10 @@ import pytest
 
 from sandbox.domain.errors import InvalidApiKey, InvalidRequest
 from sandbox.domain.instants import DAY, HOUR
+from sandbox.engine.birth import secret_of
 from sandbox.engine.clock import Mode
 from sandbox.engine.snapshots import restored, snapshot
-from sandbox.engine.world import World, secret_of
+from sandbox.engine.world import World
 from sandbox.engine.worlds import (
     FAREWELLS_KEPT,
     HOME_KEY,

@@ -1,0 +1,200 @@
+"""Owns the verification of a webhook as its receiver does it, and the reason when it fails."""
+
+import hmac
+import json
+import re
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, assert_never
+
+from sandbox.domain.signing import (
+    ID_HEADER,
+    PREFIX,
+    SIGNATURE_HEADER,
+    STANDARD_HEADERS,
+    TIMESTAMP_HEADER,
+    Encoding,
+    Scheme,
+    Signing,
+    key_of,
+)
+
+TOLERANCE: Final = 300
+"""Seconds that a timestamp may differ from now, in both directions."""
+
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,15}")
+_MILLISECONDS: Final = 10**11
+"""A timestamp above this many seconds is one in milliseconds."""
+
+
+class Received(NamedTuple):
+    """A webhook as it arrived: header names in lower case, and the body's exact bytes."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Claim(NamedTuple):
+    """What a message says of itself: when it was signed, what exactly, and the signatures."""
+
+    sent_at: int | None
+    signed: bytes
+    signatures: Sequence[bytes]
+
+
+def why_refused(
+    signing: Signing, secrets: Sequence[str], received: Received, *, now: int | None
+) -> str | None:
+    """Why a careful receiver refuses the message; None when it is good.
+
+    Args:
+        signing: scheme and header.
+        secrets: those that are valid.
+        received: headers and body.
+        now: epoch seconds of the receiver's clock; None accepts any timestamp.
+
+    Raises:
+        ValueError: a secret is none of the scheme.
+    """
+    keys = [key_of(secret, signing.scheme) for secret in secrets]
+    claim = _claim(signing, received)
+    if isinstance(claim, str):
+        return claim
+    good = any(_is_made_with(key, claim) for key in keys)
+    if not good:
+        return _diagnosis(signing, secrets, keys, received, claim)
+    if now is None or claim.sent_at is None or abs(now - claim.sent_at) <= TOLERANCE:
+        return None
+    age = now - claim.sent_at
+    kind = "too old" if age > 0 else "too new"
+    return f"the timestamp is {kind}: {abs(age)} s from now, and {TOLERANCE} s are tolerated"
+
+
+def _claim(signing: Signing, received: Received) -> _Claim | str:
+    match signing.scheme:
+        case Scheme.STANDARD:
+            return _standard(received)
+        case Scheme.TIMESTAMPED:
+            return _timestamped(signing, received)
+        case Scheme.HMAC:
+            return _plain(signing, received)
+        case _:
+            assert_never(signing.scheme)
+
+
+def _standard(received: Received) -> _Claim | str:
+    for name in STANDARD_HEADERS:
+        if not received.headers.get(name):
+            return f"the header {name} is missing"
+    message, written = received.headers[ID_HEADER], received.headers[TIMESTAMP_HEADER]
+    if not _TIMESTAMP.fullmatch(written):
+        return f"{TIMESTAMP_HEADER} is not a whole number of seconds"
+    if int(written) > _MILLISECONDS:
+        return f"{TIMESTAMP_HEADER} is in milliseconds; it is seconds"
+    parts = [part.partition(",") for part in received.headers[SIGNATURE_HEADER].split()]
+    found = [value for version, comma, value in parts if comma and version == "v1"]
+    if not found:
+        return f"{SIGNATURE_HEADER} has no signature of version v1, written v1,BASE64"
+    signatures = [_decoded(value) for value in found]
+    if None in signatures:
+        return f"{SIGNATURE_HEADER} is not base64"
+    signed = b"%b.%b.%b" % (message.encode(), written.encode(), received.body)
+    return _Claim(int(written), signed, [mac for mac in signatures if mac is not None])
+
+
+def _timestamped(signing: Signing, received: Received) -> _Claim | str:
+    header = received.headers.get(signing.header.lower())
+    if not header:
+        return f"the header {signing.header} is missing"
+    pairs = [part.strip().partition("=") for part in header.split(",")]
+    times = [value for name, _, value in pairs if name == "t"]
+    found = [value for name, _, value in pairs if name == "v1"]
+    if len(times) != 1 or not _TIMESTAMP.fullmatch(times[0]):
+        return f"{signing.header} has no t=SECONDS"
+    if not found:
+        return f"{signing.header} has no signature of version v1, written v1=HEX"
+    try:
+        signatures = [bytes.fromhex(value) for value in found]
+    except ValueError:
+        return f"{signing.header} is not hexadecimal"
+    return _Claim(int(times[0]), b"%b.%b" % (times[0].encode(), received.body), signatures)
+
+
+def _plain(signing: Signing, received: Received) -> _Claim | str:
+    header = received.headers.get(signing.header.lower())
+    if not header:
+        return f"the header {signing.header} is missing"
+    if not header.startswith(signing.prefix):
+        return f"{signing.header} does not start with {signing.prefix}"
+    written = header.removeprefix(signing.prefix)
+    read = bytes.fromhex if signing.encoding is Encoding.HEX else _base64
+    try:
+        mac = read(written)
+    except ValueError:
+        return f"{signing.header} is not {signing.encoding.value}"
+    return _Claim(None, received.body, [mac])
+
+
+def _base64(value: str) -> bytes:
+    return b64decode(value, validate=True)
+
+
+def _decoded(value: str) -> bytes | None:
+    try:
+        return _base64(value)
+    except ValueError:
+        return None
+
+
+def _is_made_with(key: bytes, claim: _Claim) -> bool:
+    mac = hmac.digest(key, claim.signed, "sha256")
+    return any(hmac.compare_digest(mac, each) for each in claim.signatures)
+
+
+def _diagnosis(
+    signing: Signing,
+    secrets: Sequence[str],
+    keys: Sequence[bytes],
+    received: Received,
+    claim: _Claim,
+) -> str:
+    """The likeliest reason why no signature matches, found by trying the usual mistakes."""
+    for secret in secrets:
+        for key, mistake in _misread_keys(signing, secret):
+            if _is_made_with(key, claim):
+                return f"it is signed with {mistake}"
+    head = claim.signed[: len(claim.signed) - len(received.body)]
+    for body, mistake in _rewritten(received.body):
+        changed = claim._replace(signed=head + body)
+        if any(_is_made_with(key, changed) for key in keys):
+            return f"the body was changed after signing: {mistake}"
+    return "no signature matches: another secret, or the body was changed"
+
+
+def _misread_keys(signing: Signing, secret: str) -> Iterator[tuple[bytes, str]]:
+    if signing.scheme is Scheme.STANDARD:
+        yield secret.encode(), "the whole secret as text; the key is the base64 after whsec_"
+        yield secret.removeprefix(PREFIX).encode(), "the secret's base64, which is to be decoded"
+        return
+    if secret.startswith(PREFIX):
+        yield secret.removeprefix(PREFIX).encode(), "the secret without whsec_, which belongs to it"
+        if (key := _decoded(secret.removeprefix(PREFIX))) is not None:
+            yield key, "the decoded secret; this scheme takes the secret as it is"
+
+
+def _rewritten(body: bytes) -> Iterator[tuple[bytes, str]]:
+    """The body as it may have been when it was signed: the same JSON in other bytes."""
+    yield body + b"\n", "a line end is missing"
+    yield body.strip(), "it has blanks or a line end around it"
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    again = "the same JSON written anew; verify the bytes as they arrive"
+    for ordered in (False, True):
+        for separators in ((",", ":"), (", ", ": ")):
+            for is_ascii in (False, True):
+                text = json.dumps(
+                    value, separators=separators, sort_keys=ordered, ensure_ascii=is_ascii
+                )
+                yield text.encode("utf-8", "replace"), again

@@ -1,0 +1,43 @@
+"""Owns what a world is made from: its own particulars, and the laws of its server."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from sandbox.domain.instants import Instant
+from sandbox.engine.clock import WallClock
+from sandbox.engine.payment_store import Represent
+from sandbox.scenario.script import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What a world is made from; equal births and equal calls give equal bytes."""
+
+    api_key: str
+    seed: int
+    webhook_secret: str
+    frozen_at: Instant | None
+    rate_limit: int
+    made_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Laws:
+    """What holds in every world of a server: its real time, its cards' rules, its contract.
+
+    Attributes:
+        webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
+    """
+
+    wall: WallClock
+    rules: Rules
+    represent: Represent
+    webhooks: tuple[str, ...] = ()
+    webhook_secret: str = ""
+
+
+def secret_of(seed: int) -> str:
+    """The webhook secret that a seed gives: `whsec_` and base64 of 32 bytes."""
+    digest = blake2b(f"webhook secret\0{seed}".encode(), digest_size=32).digest()
+    return f"whsec_{b64encode(digest).decode()}"

@@ -1,0 +1,116 @@
+"""Owns deliveries: one event on its way to one endpoint, its attempts, and what came of them."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from sandbox.domain.instants import Instant
+
+GONE: Final = 410
+"""The answer that disables an endpoint."""
+
+SUCCESS: Final = range(200, 300)
+_REDIRECTS: Final = range(300, 400)
+
+
+class DeliveryStatus(StrEnum):
+    """What has become of a delivery."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DISABLED = "disabled"
+
+
+class Answer(NamedTuple):
+    """What a receiver said: the body is cut, and `retry_after` is its header."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    retry_after: str | None = None
+
+
+class Outcome(NamedTuple):
+    """What came of a request to a receiver.
+
+    Attributes:
+        headers: what was really sent.
+        answer: None when there was none.
+        error: why it counts as failed, in words; None for a success.
+        duration_ms: in wall time.
+    """
+
+    headers: Mapping[str, str]
+    answer: Answer | None
+    error: str | None
+    duration_ms: float
+
+
+def verdict_on(answer: Answer) -> str | None:
+    """Why an answer counts as failed, in words; None when it does not."""
+    if answer.status in SUCCESS:
+        return None
+    if answer.status in _REDIRECTS:
+        names = {name.lower(): value for name, value in answer.headers.items()}
+        where = names.get("location", "nowhere")[:200]
+        return f"answered {answer.status}, a redirect to {where}, which is not followed"
+    return f"answered {answer.status}"
+
+
+class Request(NamedTuple):
+    """What a receiver is sent.
+
+    Attributes:
+        at: when, on the world's clock; `sent_at` is the real time.
+        headers: ours; the client adds what HTTP wants.
+    """
+
+    at: Instant
+    sent_at: Instant
+    headers: dict[str, str]
+    body: bytes
+
+
+class Attempt(NamedTuple):
+    """One attempt of a delivery."""
+
+    request: Request
+    outcome: Outcome
+
+
+class Told(NamedTuple):
+    """What receivers are told: an event's id and type, its payment if any, and the body's bytes."""
+
+    event_id: str
+    type: str
+    payment_id: str | None
+    body: bytes
+
+
+class Delivery:
+    """One event on its way to one endpoint."""
+
+    __slots__ = (
+        "attempts",
+        "endpoint_id",
+        "is_resend",
+        "next_at",
+        "number",
+        "status",
+        "told",
+    )
+
+    def __init__(self, number: int, told: Told, endpoint_id: str, *, is_resend: bool) -> None:
+        self.number = number
+        self.told = told
+        self.endpoint_id = endpoint_id
+        self.is_resend = is_resend
+        self.status = DeliveryStatus.PENDING
+        self.attempts: list[Attempt] = []
+        self.next_at: Instant | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether attempts are still to come."""
+        return self.status is DeliveryStatus.PENDING

@@ -1,0 +1,112 @@
+"""Owns how webhook endpoints, deliveries and messages look in the control API."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import orjson
+
+from sandbox.domain.endpoints import TIMEOUT, Endpoint
+from sandbox.domain.instants import show_duration, show_instant
+from sandbox.domain.retries import DELAYS
+from sandbox.domain.signing import Encoding, Scheme, Signing
+from sandbox.engine.deliveries import Answer, Attempt, Delivery
+from sandbox.engine.inbox import Message
+from sandbox.engine.outbox import Outbox
+
+_HIDDEN: Final = frozenset({"authorization", "cookie", "sandbox-token"})
+
+
+def shown_endpoint(endpoint: Endpoint) -> dict[str, object]:
+    """An endpoint; its schedule and timeout show only where they are unusual."""
+    shown: dict[str, object] = {
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "events": list(endpoint.events),
+        "description": endpoint.description,
+        "enabled": endpoint.enabled,
+        "secret": endpoint.secret,
+        "signature": _shown_signing(endpoint.signing),
+        "headers": dict(endpoint.headers),
+    }
+    if endpoint.delays != DELAYS:
+        shown["retries"] = [show_duration(delay) for delay in endpoint.delays]
+    if endpoint.timeout != TIMEOUT:
+        shown["timeout"] = show_duration(endpoint.timeout)
+    return shown
+
+
+def _shown_signing(signing: Signing) -> dict[str, object]:
+    shown: dict[str, object] = {"scheme": signing.scheme.value}
+    if signing.scheme is not Scheme.STANDARD:
+        shown["header"] = signing.header
+    if signing.scheme is Scheme.HMAC:
+        shown |= {"prefix": signing.prefix, "encoding": Encoding(signing.encoding).value}
+    return shown
+
+
+def shown_delivery(outbox: Outbox, delivery: Delivery) -> dict[str, object]:
+    """A delivery with all its attempts."""
+    return _shown(outbox, delivery, delivery.attempts)
+
+
+def shown_attempts(outbox: Outbox, since: int, upto: int) -> Iterator[dict[str, object]]:
+    """The deliveries of the attempts that ended from a number on, each with that attempt alone."""
+    for delivery, attempt in outbox.attempts_since(since)[: upto - since]:
+        yield _shown(outbox, delivery, [attempt])
+
+
+def _shown(outbox: Outbox, delivery: Delivery, attempts: list[Attempt]) -> dict[str, object]:
+    next_at = delivery.next_at
+    return {
+        "id": outbox.id_of(delivery.number),
+        "event_id": delivery.told.event_id,
+        "endpoint_id": delivery.endpoint_id,
+        "type": delivery.told.type,
+        "status": delivery.status.value,
+        "attempts": [_shown_attempt(each) for each in attempts],
+        "next_attempt_at": None if next_at is None else show_instant(next_at),
+    }
+
+
+def _shown_attempt(attempt: Attempt) -> dict[str, object]:
+    request, outcome = attempt
+    return {
+        "at": show_instant(request.at),
+        "sent_at": show_instant(request.sent_at),
+        "request": {
+            "headers": _without_credentials(outcome.headers),
+            "body": request.body.decode("utf-8", "replace"),
+        },
+        "response": None if outcome.answer is None else _shown_answer(outcome.answer),
+        "error": outcome.error,
+        "duration_ms": outcome.duration_ms,
+    }
+
+
+def _shown_answer(answer: Answer) -> dict[str, object]:
+    return {"status": answer.status, "headers": answer.headers, "body": answer.body}
+
+
+def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: "…" if name.lower() in _HIDDEN else value for name, value in headers.items()}
+
+
+def shown_message(message: Message) -> dict[str, object]:
+    """A message of an inbox: `body` is its JSON value, or the text that is none."""
+    raw = message.body.decode("utf-8", "replace")
+    return {
+        "headers": message.headers,
+        "body": _value_of(raw),
+        "raw": raw,
+        "verified": message.reason is None,
+        "reason": message.reason,
+        "received_at": show_instant(message.received_at),
+    }
+
+
+def _value_of(raw: str) -> object:
+    try:
+        value: object = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return raw
+    return value

@@ -1,0 +1,163 @@
+"""Owns the sending of what worlds have in their outboxes: who goes next, and how many at once.
+
+Each endpoint has a lane of its own, so a slow or dead one delays nobody else. Its deliveries leave
+in order, up to `AT_ONCE` at a time; one that did not answer gets one at a time until it does.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sandbox.engine.clock import WallClock
+from sandbox.engine.world import World
+
+if TYPE_CHECKING:  # a server without webhooks does without their modules
+    from sandbox.domain.endpoints import Endpoint
+    from sandbox.engine.deliveries import Delivery, Outcome, Request
+    from sandbox.engine.webhooks import Webhooks
+
+AT_ONCE: Final = 8
+"""Attempts that are in flight to one endpoint."""
+
+IN_ALL: Final = 256
+"""Attempts that are in flight from one server."""
+
+
+class Sender(Protocol):
+    """Posts webhooks over the network."""
+
+    async def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
+    ) -> "Outcome":
+        """What came back, or why nothing did; never raises for what a receiver does."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class Dispatcher:
+    """Sends deliveries, with a few workers for each lane that has something in it.
+
+    Args:
+        make_sender: called once, when something is to be sent over the network.
+        wall: the real time.
+        on_attempt: told of each world that an attempt has ended in.
+    """
+
+    def __init__(
+        self,
+        make_sender: Callable[[], Sender],
+        wall: WallClock,
+        on_attempt: Callable[[World], None],
+    ) -> None:
+        self._make_sender = make_sender
+        self._sender: Sender | None = None
+        self._wall = wall
+        self._on_attempt = on_attempt
+        self._lanes: dict[World, dict[str, _Lane]] = {}
+        self._room = asyncio.Semaphore(IN_ALL)
+
+    def __len__(self) -> int:
+        return sum(len(lane.workers) for lanes in self._lanes.values() for lane in lanes.values())
+
+    def release(self, world: World, held: "Iterable[Delivery]" = ()) -> None:
+        """Send what has become due in a world, once the caller has done its part.
+
+        Args:
+            world: whose outbox.
+            held: what the caller took from it, to be sent after something else.
+        """
+        if (webhooks := world.webhooks) is not None:
+            webhooks.outbox.enqueue(held)
+            webhooks.outbox.enqueue(webhooks.outbox.take_fresh())
+            for endpoint_id in webhooks.outbox.lanes():
+                self._man(world, webhooks, endpoint_id)
+
+    async def settle(self, world: World) -> None:
+        """Send what is due in a world, and wait until all of it has ended."""
+        self.release(world)
+        while running := list(self._running(world)):
+            await asyncio.wait(running)
+            self.release(world)
+
+    def forget(self, world: World) -> None:
+        """Cancel what is in flight: the world is gone, or begins anew."""
+        for task in self._running(world):
+            task.cancel()
+        self._lanes.pop(world, None)
+
+    async def close(self) -> None:
+        """Cancel everything."""
+        running = [task for world in self._lanes for task in self._running(world)]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        if self._sender is not None:
+            await self._sender.close()
+
+    def _running(self, world: World) -> Iterator[asyncio.Task[None]]:
+        for lane in self._lanes.get(world, {}).values():
+            yield from lane.workers
+
+    def _man(self, world: World, webhooks: "Webhooks", endpoint_id: str) -> None:
+        """Give a lane as many workers as it can use."""
+        lane = self._lanes.setdefault(world, {}).setdefault(endpoint_id, _Lane())
+        room = (1 if lane.is_silent else AT_ONCE) - len(lane.workers)
+        for _ in range(min(room, webhooks.outbox.waiting(endpoint_id))):
+            task = asyncio.create_task(self._work(world, webhooks, endpoint_id, lane))
+            lane.workers.add(task)
+            task.add_done_callback(lane.workers.discard)
+
+    async def _work(
+        self, world: World, webhooks: "Webhooks", endpoint_id: str, lane: "_Lane"
+    ) -> None:
+        """Attempt one delivery of the lane after another, until none waits."""
+        while not lane.is_crowded and (delivery := webhooks.outbox.take(endpoint_id)) is not None:
+            outcome = await self._attempt(world, webhooks, delivery)
+            was_silent, lane.is_silent = lane.is_silent, outcome.answer is None
+            if was_silent and not lane.is_silent:
+                self._man(world, webhooks, endpoint_id)
+            self._on_attempt(world)
+
+    async def _attempt(self, world: World, webhooks: "Webhooks", delivery: "Delivery") -> "Outcome":
+        endpoint = webhooks.outbox.endpoints[delivery.endpoint_id]
+        async with self._room:
+            now, wall = world.clock.now(), self._wall()
+            request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
+            if endpoint.inbox is None:
+                outcome = await self._post(endpoint, request)
+            else:
+                await _Turn()  # as a socket would, so that a long lane holds nobody up
+                outcome = webhooks.post_to_inbox(endpoint.inbox, request)
+        webhooks.attempted(delivery, request, outcome, world.clock.now())
+        return outcome
+
+    async def _post(self, endpoint: "Endpoint", request: "Request") -> "Outcome":
+        if self._sender is None:
+            self._sender = self._make_sender()
+        return await self._sender.post(
+            endpoint.url, headers=request.headers, body=request.body, timeout_ms=endpoint.timeout
+        )
+
+
+class _Lane:
+    """The workers of one endpoint, and whether its last attempt got no answer."""
+
+    __slots__ = ("is_silent", "workers")
+
+    def __init__(self) -> None:
+        self.workers: set[asyncio.Task[None]] = set()
+        self.is_silent = False
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a worker is one too many."""
+        return self.is_silent and len(self.workers) > 1
+
+
+class _Turn:
+    """Lets everybody else have a turn of the loop."""
+
+    def __await__(self) -> Generator[None]:
+        yield
