@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,10 +17,10 @@ from sandbox.engine.worlds import HOME_SECRET, SEEDS, WorldDefaults, Worlds
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
-from sandbox.web.emulated import OnAnswer
 from sandbox.web.news import News
 from sandbox.web.pacer import Pacer
 from sandbox.web.parts import Parts
+from sandbox.web.request_log import RequestLog
 from sandbox.web.site import Site
 from sandbox.web.sleepers import Sleepers
 from sandbox.web.walks import Walks
@@ -37,12 +38,12 @@ class Sandbox:
     gateway: Gateway
 
 
-def assemble(settings: Settings, on_answer: OnAnswer | None = None) -> Sandbox:
+def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sandbox:
     """Put a server together.
 
     Args:
         settings: what the user asked for.
-        on_answer: called with the journal's entry once a `/v3` call has been answered.
+        say: given a line for each call to `/v3` and each request that is turned away.
 
     Raises:
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
@@ -73,9 +74,9 @@ def assemble(settings: Settings, on_answer: OnAnswer | None = None) -> Sandbox:
     laws = Laws(_wall, rules, represent, settings.webhooks, HOME_SECRET)
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
-    walks = Walks(dispatcher)
-    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks)
-    return Sandbox(Site(parts, gateway, on_answer), parts, gateway)
+    walks, log = Walks(dispatcher), RequestLog(say)
+    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
+    return Sandbox(Site(parts, gateway), parts, gateway)
 
 
 def _sender(settings: Settings) -> Sender:

@@ -1,21 +1,20 @@
 """Owns the way of a call through the emulated API: key, limit, shape, operation, journal.
 
-It never fails: whatever goes wrong becomes the documented envelope. Nothing here awaits, so a
-call happens wholly or not at all.
+Whatever goes wrong in an operation becomes the documented envelope. Nothing here awaits, so a call
+happens wholly or not at all.
 """
 
 import logging
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl
 
 from sandbox.api import payments, refunds
 from sandbox.api.calls import Answer, Call, Outcome, Reply
-from sandbox.api.replies import refusal
-from sandbox.contract import strict_json
+from sandbox.api.replies import refusal, written
+from sandbox.contract import representations, strict_json
 from sandbox.contract.operations import BASE_PATH, BY_NAME
 from sandbox.contract.schemas import Contract
-from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import (
     InternalError,
     InvalidApiKey,
@@ -26,7 +25,7 @@ from sandbox.domain.errors import (
     SandboxError,
 )
 from sandbox.domain.instants import Instant, show_instant
-from sandbox.engine.journal import Entry, masked, masked_text
+from sandbox.engine.journal import Entry, masked, masked_target, masked_text
 from sandbox.engine.world import World
 from sandbox.engine.worlds import Worlds
 from sandbox.scenario.wire import NAMES
@@ -42,6 +41,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "create_refund": refunds.create_refund,
 }
 
+_FAILED: Final = "The sandbox itself failed; its log has the traceback."
 _SCHEME: Final = "bearer "
 _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""
@@ -70,11 +70,19 @@ class Gateway:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
         return Answer(refusal(self._contract, error), {})
 
+    def give_up(self, world: World) -> Answer:
+        """The answer when we have failed where no answer should: held against no schema, sent last.
+
+        How much of the request was read is unknown, so the connection cannot be used again.
+        """
+        reply = Reply(500, written(representations.error(InternalError(_FAILED))))
+        return Answer(reply, _headers(world), close=True)
+
     def answer(self, world: World, call: Call) -> Answer:
         """The answer to an admitted call, counted and journalled."""
         now = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
-        entry = Entry(now, call.operation, call.method, _masked(path), call.headers)
+        entry = Entry(now, call.operation, call.method, masked_target(path), call.headers)
         outcome = self._outcome(world, call, entry, now)
         reply = outcome.reply
         if not isinstance(reply, Reply):
@@ -100,7 +108,7 @@ class Gateway:
             return Outcome(error)
         except Exception:  # noqa: BLE001 - a bug of ours is a documented 500, with its traceback
             _log.exception("unhandled error in %s %s", call.method, entry.path)
-            return Outcome(InternalError("The sandbox itself failed; its log has the traceback."))
+            return Outcome(InternalError(_FAILED))
 
     def _perform(self, world: World, call: Call, body: object, *, allowed: bool) -> Outcome:
         if not allowed:
@@ -128,13 +136,6 @@ class Gateway:
             return InvalidRequest(f"/: expected JSON; {error}.")
 
 
-def _masked(path: str) -> str:
-    """A path as it came; decoded where that brings a card number to light, which is masked."""
-    plain = unquote_plus(path) if "%" in path or "+" in path else path
-    masked_path = mask_in(plain)
-    return path if masked_path == plain else masked_path
-
-
 def _headers(world: World) -> dict[str, str]:
     limiter = world.limiter
     return {
@@ -148,7 +149,7 @@ def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
     if call.path.endswith("/") and _is_documented(call.path.rstrip("/")):
-        return NotFound("not_found", f"Did you mean {_masked(call.path.rstrip('/'))}?")
+        return NotFound("not_found", f"Did you mean {masked_target(call.path.rstrip('/'))}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
     )

@@ -24,10 +24,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print every card."""
+    from sandbox.contract.representations import page
     from sandbox.scenario.cards import MAGIC_CARDS
 
     if chosen.json:
-        json.dump([card.shown() for card in MAGIC_CARDS], sys.stdout, indent=2)
+        shown = [card.shown() for card in MAGIC_CARDS]
+        json.dump(page(shown, has_more=False), sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
     width = max(len(card.name) for card in MAGIC_CARDS)

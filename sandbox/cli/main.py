@@ -9,15 +9,15 @@ from types import ModuleType
 from typing import Final
 
 from sandbox import __version__
-from sandbox.cli import cards, healthcheck, openapi, serve
+from sandbox.cli import cards, openapi, serve
+from sandbox.cli.options import Commands
 
-COMMANDS: Final[tuple[ModuleType, ...]] = (serve, healthcheck, cards, openapi)
+COMMANDS: Final[tuple[ModuleType, ...]] = (serve, cards, openapi)
 
 EXAMPLES: Final = """\
 examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
   payments-sandbox serve --port 0 --ready-file ready.json
-  payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox cards                     the magic cards
   payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(problem)
     chosen = parser.parse_args(given)
     if "options" in chosen:
-        chosen.options.check()
+        chosen.options.check(_variables(commands))
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
@@ -50,6 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+def _variables(commands: "Commands[argparse.ArgumentParser]") -> set[str]:
+    """The environment's names of all options: those of another command are no mistake."""
+    found = (parser.get_default("options") for parser in commands.choices.values())
+    return {name for options in found if options is not None for name in options.variables}
 
 
 def _unknown(word: str) -> str | None:

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -12,6 +13,14 @@ from sandbox.domain.instants import read_duration, read_instant
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
+
+_FOR_CLIENTS: Final = frozenset({f"{PREFIX}URL", f"{PREFIX}API_KEY"})
+"""Where a running server is and which key it has: for whoever calls it, and so for no option."""
+
+_OF_A_SERVICE: Final = re.compile(
+    PREFIX + r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_[A-Z]+(_PROTO|_PORT|_ADDR)?)"
+)
+"""What Kubernetes puts into every container beside a service that has our name."""
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
 
@@ -25,12 +34,18 @@ class Options:
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._parser = parser
         self._problems: list[str] = []
+        self.variables: set[str] = set()
         parser.set_defaults(options=self)
 
-    def check(self) -> None:
-        """Exit with 2 when the environment has what no option takes; other commands do not mind."""
-        if self._problems:
-            self._parser.error(self._problems[0])
+    def check(self, known: set[str]) -> None:
+        """Exit with 2 when the environment has what no option takes; other commands do not mind.
+
+        Args:
+            known: the variables of every command's options.
+        """
+        unknown = (name for name in sorted(os.environ) if _is_unknown(name, known))
+        if problems := [*self._problems, *map(self._no_option, unknown)]:
+            self._parser.error(problems[0])
 
     def refuse(self, option: str, problem: str) -> NoReturn:
         """Exit with 2: an option does not go with the others."""
@@ -46,7 +61,7 @@ class Options:
         read: Callable[[str], object] = str,
     ) -> None:
         """An option with one value; `read` turns its text into it or raises ArgumentTypeError."""
-        given = os.environ.get(_variable(option))
+        given = self._given(option)
         self._parser.add_argument(
             option,
             type=read,
@@ -64,7 +79,7 @@ class Options:
         read: Callable[[str], object] = str,
     ) -> None:
         """An option that can be given several times; `read` is as for one value."""
-        given = os.environ.get(_variable(option), "")
+        given = self._given(option) or ""
         parts = [part.strip() for part in given.split(",") if part.strip()]
         self._parser.add_argument(
             option,
@@ -77,12 +92,24 @@ class Options:
 
     def flag(self, option: str, help_text: str) -> None:
         """An option without a value."""
-        given = os.environ.get(_variable(option), "").lower()
+        given = (self._given(option) or "").lower()
         if given not in _TRUE | _FALSE:
             self._problems.append(f"{_variable(option)}: expected 1 or 0, true or false")
         self._parser.add_argument(
             option, action="store_true", default=given in _TRUE, help=help_text
         )
+
+    def _given(self, option: str) -> str | None:
+        """What the environment says; `tcp://…` is Kubernetes, about a service that has our name."""
+        self.variables.add(name := _variable(option))
+        given = os.environ.get(name)
+        return None if given is not None and given.startswith("tcp://") else given
+
+    def _no_option(self, name: str) -> str:
+        words = [known.removeprefix(PREFIX) for known in self.variables]
+        close = get_close_matches(name.removeprefix(PREFIX), sorted(words), 1)
+        hint = f"did you mean {PREFIX}{close[0]}?" if close else "--help lists the options."
+        return f"{name}: there is no such option; {hint}"
 
     def _read(self, option: str, read: Callable[[str], object], given: str) -> object:
         try:
@@ -192,6 +219,11 @@ def file_to_write(text: str) -> Path:
     if file.is_dir() or not file.parent.is_dir():
         raise argparse.ArgumentTypeError("expected a file in a folder that exists")
     return file
+
+
+def _is_unknown(name: str, known: set[str]) -> bool:
+    is_for_others = name in _FOR_CLIENTS or _OF_A_SERVICE.fullmatch(name)
+    return name.startswith(PREFIX) and name not in known and not is_for_others
 
 
 def _variable(option: str) -> str:

@@ -78,11 +78,10 @@ def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Corouti
     """The coroutine that serves; what is heavy is imported here, and only by this command."""
     with _no_certificates():
         from sandbox.bootstrap import assemble
-        from sandbox.web.journal_view import log_line
         from sandbox.web.server import listening
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    sandbox = assemble(settings, (lambda entry: _say(log_line(entry))) if log else None)
+    sandbox = assemble(settings, _say if log else None)
 
     async def serve() -> None:
         told_to_stop = asyncio.Event()
@@ -193,6 +192,6 @@ def _write_whole(file: Path, text: str) -> None:
 
 
 def _say(line: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk is full: no client's fault
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -36,6 +36,11 @@ PATH_VARIABLES: Final = {
     "delivery_id": "control/objects/delivery_id",
     "name": "control/objects/inbox_name",
 }
+TOKEN: Final = "sandboxToken"  # noqa: S105 - the name of a scheme
+UNAUTHORIZED: Final = "Unauthorized (invalid API key or token)"
+INBOX: Final = "name"
+"""An inbox is there once it is named, so none is unknown."""
+
 NOT_FOUND: Final = {"payment_id": "payment_not_found"}
 """The code for an unknown id; `not_found` where it is not listed."""
 
@@ -55,11 +60,11 @@ def control_document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[
         "openapi": VERSION,
         "info": _info(),
         "servers": [{"url": server_url, "description": "The sandbox."}],
-        "security": [{KEY: []}],
+        "security": _security(needs_key=True, needs_token=True),
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
-            "securitySchemes": {KEY: _security()},
+            "securitySchemes": _schemes(),
             "schemas": parts.components(),
         },
     }
@@ -76,13 +81,28 @@ def _info() -> dict[str, object]:
     }
 
 
-def _security() -> dict[str, object]:
+def _schemes() -> dict[str, object]:
     return {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The API key names the world: `Authorization: Bearer sk_test_checkout`.",
-        "x-provenance": "decided",
+        KEY: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The API key names the world: `Authorization: Bearer sk_test_checkout`.",
+            "x-provenance": "decided",
+        },
+        TOKEN: {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Sandbox-Token",
+            "description": "The control token, where the server has one: always beyond loopback.",
+            "x-provenance": "decided",
+        },
     }
+
+
+def _security(*, needs_key: bool, needs_token: bool) -> list[dict[str, list[str]]]:
+    """What a request has to bring; a token is an alternative, as not every server has one."""
+    key: dict[str, list[str]] = {KEY: []} if needs_key else {}
+    return [key, key | {TOKEN: []}] if needs_token else [key]
 
 
 def _operation(
@@ -96,8 +116,8 @@ def _operation(
         "x-source": "control API",
         "x-provenance": "decided",
     }
-    if not route.needs_key:
-        written["security"] = []
+    if not (route.needs_key and route.needs_token):
+        written["security"] = _security(needs_key=route.needs_key, needs_token=route.needs_token)
     if parameters := _parameters(route, parts):
         written["parameters"] = parameters
     if route.request:
@@ -125,8 +145,9 @@ def _responses(route: ControlRoute, parts: Parts) -> dict[str, object]:
         status: {"content": parts.error(codes)}
         for status, codes in by_status(pick(_codes(route))).items()
     }
+    descriptions = DESCRIPTIONS | {401: UNAUTHORIZED}
     return {
-        str(status): {"description": DESCRIPTIONS[status], "x-provenance": "decided"} | answer
+        str(status): {"description": descriptions[status], "x-provenance": "decided"} | answer
         for status, answer in (answers | refusals).items()
     }
 
@@ -141,7 +162,15 @@ def _content(route: ControlRoute, parts: Parts) -> dict[str, object]:
 
 
 def _codes(route: ControlRoute) -> list[str]:
-    """The codes that a route itself may answer with; the door's are in docs/control-api.md."""
-    unknown_ids = [NOT_FOUND.get(name, "not_found") for name in variables(route.path)]
-    keys = ["invalid_api_key"] if route.needs_key else []
-    return ["invalid_request", *keys, *unknown_ids, "internal_error"]
+    """The codes that a route may be answered with, the door's among them."""
+    return [
+        "invalid_request",
+        *route.refusals,
+        *(["invalid_token"] if route.needs_token else []),
+        *(["invalid_api_key"] if route.needs_key else []),
+        *([] if route.method == "GET" else ["cross_site_request"]),
+        *(NOT_FOUND.get(each, "not_found") for each in variables(route.path) if each != INBOX),
+        *(["request_too_large"] if route.request else []),
+        "unknown_host",
+        "internal_error",
+    ]

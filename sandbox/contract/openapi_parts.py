@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from sandbox.contract.codes import CODES, Code
+from sandbox.contract.codes import Code, code_of
 from sandbox.contract.schema_files import IDENTITY, Schema, component, target
 
 JSON: Final = "application/json"
@@ -16,7 +16,10 @@ DESCRIPTIONS: Final = {
     204: "Done; there is no body",
     400: "Bad request (invalid parameters)",
     401: "Unauthorized (invalid API key)",
+    403: "Forbidden (a page of another site)",
     404: "Not found",
+    413: "The request body is too large",
+    421: "Misdirected (the Host header names another server)",
     429: "Rate limit exceeded",
     500: "Internal server error",
     503: "Not ready",
@@ -133,8 +136,8 @@ def by_status(codes: Mapping[str, Code]) -> dict[int, dict[str, Code]]:
 
 
 def pick(names: Iterable[str]) -> dict[str, Code]:
-    """Those codes of the one table, by name."""
-    return {name: CODES[name] for name in names}
+    """Those codes of either table, by name."""
+    return {name: code_of(name) for name in names}
 
 
 def _example(name: str, code: Code) -> dict[str, object]:

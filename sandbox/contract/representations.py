@@ -1,5 +1,6 @@
 """Owns how domain values look on the wire: exactly the keys of the documented examples."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
 from sandbox.contract.codes import code_of
@@ -46,7 +47,7 @@ def payment_summary(shown: dict[str, object]) -> dict[str, object]:
     return {key: shown[key] for key in _SUMMARY}
 
 
-def page(items: list[dict[str, object]], *, has_more: bool) -> dict[str, object]:
+def page(items: Sequence[Mapping[str, object]], *, has_more: bool) -> dict[str, object]:
     """A list as LIST PAYMENTS shows it; the cursor is the id of the last item."""
     return {
         "data": items,

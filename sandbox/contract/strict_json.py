@@ -37,12 +37,13 @@ def read(raw: bytes, *, deepest: int = MAX_DEPTH) -> object:
     Raises:
         BadJson: not UTF-8, not JSON, or JSON whose meaning two readers may disagree about.
     """
-    try:
-        value = orjson.loads(raw)
-        if _is_beyond_doubt(raw, value):
-            return value
-    except orjson.JSONDecodeError:
-        pass  # for the slow reader to say why, or to know better
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        try:
+            value = orjson.loads(raw)
+            if _is_beyond_doubt(raw, value):
+                return value
+        except orjson.JSONDecodeError:
+            pass  # for the slow reader to say why, or to know better
     return _read_slowly(raw, deepest)
 
 
@@ -51,8 +52,7 @@ def _is_beyond_doubt(raw: bytes, value: object) -> bool:
 
     A text has a colon for each key it names, so as many keys as colons means that none is repeated.
     """
-    is_shallow = raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH
-    return is_shallow and isinstance(value, dict) and raw.count(b":") == _keys_in(value)
+    return isinstance(value, dict) and raw.count(b":") == _keys_in(value)
 
 
 def _keys_in(value: Mapping[str, object]) -> float:

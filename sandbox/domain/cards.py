@@ -55,8 +55,18 @@ _RANGES: Final[tuple[tuple[int, int, Brand], ...]] = (  # first four digits, bot
 )
 _LOWS: Final = tuple(low for low, _, _ in _RANGES)
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
-_DIGIT_GROUPS: Final = re.compile(r"[0-9]+(?:[ .-][0-9]+)*")
-_ENOUGH_DIGITS: Final = re.compile(r"[0-9](?:[ .-]?[0-9]){12}")
+_DIGIT_GROUPS: Final = re.compile(r"[0-9]+(?:[ \t._/-]{1,3}[0-9]+)*")
+_ENOUGH_DIGITS: Final = re.compile(r"\d(?:\D{0,3}\d){12}")
+_NUMBER_FIELD: Final = re.compile(r"[0-9* \t._/-]+")
+_OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
+_OTHER_BLANKS: Final = dict.fromkeys(
+    (
+        0xA0, 0xAD, 0xB7, 0x1680, *range(0x2000, 0x2010), *range(0x2010, 0x2016), 0x2022, 0x202F,
+        0x205F, 0x2060, 0x2212, 0x3000, 0xFE58, 0xFE63, 0xFEFF, 0xFF0D, 0xFF0E, 0xFF0F, 0xFF3F,
+    ),
+    " ",
+)  # fmt: skip
+"""Spaces, dashes and dots beyond ASCII, those of no width among them, and what each counts as."""
 _SHORTEST: Final = 13
 _LONGEST: Final = 19
 
@@ -112,27 +122,40 @@ def check(number: str, *, exp_year: int, exp_month: int, cvc: str, now: Instant)
 
 
 def mask(number: str) -> str:
-    """Every digit but the last four as `*`; all of them where it is too short for a card."""
-    shown = number[-4:] if len(number) >= _SHORTEST else ""
-    hidden = number.removesuffix(shown)
-    return ("*" * len(hidden) if hidden.isdigit() else re.sub("[0-9]", "*", hidden)) + shown
+    """Every digit but the last four as `*`; all of them where it cannot be a card's number."""
+    if number.isdigit():
+        end = len(number) - 4 if len(number) >= _SHORTEST else len(number)
+        return "*" * end + number[end:]
+    plain = _in_ascii(number)
+    is_long = len(plain) >= _SHORTEST and _NUMBER_FIELD.fullmatch(plain)
+    end = len(plain) - 4 if is_long else len(plain)
+    hidden = zip(number[:end], plain, strict=False)
+    return "".join("*" if sign.isdigit() else shown for shown, sign in hidden) + number[end:]
 
 
 def mask_in(text: str) -> str:
     """The text with each card number in it masked; other digits stay."""
     if len(text) < _SHORTEST or not _ENOUGH_DIGITS.search(text):
         return text
-    return _DIGIT_GROUPS.sub(_mask_groups, text)
-
-
-def _mask_groups(found: re.Match[str]) -> str:
-    text = found.group()
     shown = list(text)
-    for start, end, digits in _windows(text):
-        if brand_of(digits) is not None and passes_luhn(digits):
-            for place, sign in enumerate(mask(text[start:end]), start):
-                shown[place] = "*" if sign == "*" else shown[place]
+    for groups in _DIGIT_GROUPS.finditer(_in_ascii(text)):
+        for place in _hidden_in(groups[0]):
+            shown[groups.start() + place] = "*"
     return "".join(shown)
+
+
+def _in_ascii(text: str) -> str:
+    """The text, sign for sign, with any script's digits as 0 to 9 and any blank as a space."""
+    if text.isascii():
+        return text
+    return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text.translate(_OTHER_BLANKS))
+
+
+def _hidden_in(groups: str) -> Iterator[int]:
+    """Where the digits are that belong to a card number, but not to its last four signs."""
+    for start, end, digits in _windows(groups):
+        if brand_of(digits) is not None and passes_luhn(digits):
+            yield from (place for place in range(start, end - 4) if groups[place].isdigit())
 
 
 def _windows(text: str) -> Iterator[tuple[int, int, str]]:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
+from urllib.parse import unquote_plus
 
 import orjson
 
@@ -21,6 +22,9 @@ _HIDDEN_KEYS: Final = _NUMBER_KEYS | {
     "cardcvc", "cardcvv", "csc", "cvc", "cvc2", "cvccode", "cvv", "cvv2", "cvvcode", "securitycode",
 }  # fmt: skip
 _HEADERS_HIDDEN: Final = frozenset({"authorization", "sandbox-token", "cookie"})
+_ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
+_PIECES: Final = re.compile(r"[^/?&;,#]+")
+"""What stands between the separators of paths, queries and headers: a word or `name=value`."""
 
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -126,13 +130,16 @@ class Journal:
         """The counter and every entry, masked."""
         return {"count": self.count, "entries": [_kept(entry) for entry in self._entries]}
 
-    def restore(self, count: int, entries: Iterable[Mapping[str, object]]) -> None:
-        """Take over a snapshot.
+    def restore(self, count: int, entries: Iterable[Mapping[str, object]]) -> Iterator[None]:
+        """Take over a snapshot, with a breath after each entry: bodies may be large.
 
         Raises:
             ValueError, KeyError, TypeError: it is not one, or its numbers have gaps.
         """
-        self._entries = deque(map(_rebuilt, entries), maxlen=KEPT)
+        self.clear()
+        for entry in entries:
+            self._entries.append(_rebuilt(entry))
+            yield
         self.count = int(count)
         if [entry.number for entry in self._entries] != list(range(self.dropped, self.count)):
             raise ValueError("the journal's entries are not numbered as they are counted")
@@ -145,14 +152,42 @@ def shown_headers(headers: Headers) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "replace")
         if name.lower() in _HEADERS_HIDDEN:
             value = f"{value[:15]}…" if value.startswith("Bearer sk_test_") else "…"
-        name, text = mask_in(name), mask_in(value)
+        elif (plain := _plain(name.lower().removeprefix("x-"))) in _HIDDEN_KEYS:
+            value = str(_hidden(value, plain))
+        name, text = mask_in(name), masked_target(value)
         shown[name] = f"{shown[name]}, {text}" if name in shown else text
     return shown
 
 
+def masked_target(text: str) -> str:
+    """A path and query, or a header's value, without card numbers and security codes.
+
+    It is as it came unless there is something to hide; what is hidden is shown decoded.
+    """
+    shown = _PIECES.sub(_masked_piece, text) if "=" in text or "%" in text else text
+    plain = unquote_plus(shown) if "%" in shown or "+" in shown else shown
+    # Decoding can bring more to light: a whole address as a value, a number in groups.
+    decoded = mask_in(_PIECES.sub(_masked_piece, plain) if plain is not shown else plain)
+    return shown if decoded == plain else decoded
+
+
+def _masked_piece(found: re.Match[str]) -> str:
+    piece = found[0]
+    name, _, value = (unquote_plus(piece) if "%" in piece else piece).partition("=")
+    if not value or (plain := _plain(name.replace("+", " "))) not in _HIDDEN_KEYS:
+        return piece
+    return f"{name}={_hidden(value, plain)}"
+
+
+def _plain(key: str) -> str:
+    """A key as `_HIDDEN_KEYS` has it; of a path such as `card[cvc]` or `card.cvc` the last part."""
+    plain = key.lower().replace("_", "").replace("-", "").replace(" ", "")
+    return plain if plain.isalnum() else (re.findall(r"\w+", plain) or [""])[-1]
+
+
 def masked(value: object, key: str = "") -> object:
     """A JSON value without card numbers and security codes, whatever the keys are called."""
-    plain = key.lower().replace("_", "").replace("-", "")
+    plain = _plain(key)
     if plain in _HIDDEN_KEYS:
         return _hidden(value, plain)
     if isinstance(value, str):
@@ -182,7 +217,7 @@ def _hidden(value: object, key: str) -> object:
 def masked_text(body: bytes) -> str:
     """A body that is no JSON: its start, with every run of three or more digits masked."""
     text = mask_in(body[:TEXT_KEPT].decode("utf-8", "replace"))
-    return re.sub("[0-9]{3,}", lambda found: "*" * len(found.group()), text)
+    return re.sub(r"\d{3,}", lambda found: "*" * len(found.group()), text)
 
 
 _KEPT_AS_IT_IS: Final[dict[str, object]] = {
@@ -201,19 +236,26 @@ def _kept(entry: Entry) -> dict[str, object]:
     }
 
 
+def _masked_reply(text: str) -> str:
+    """A reply as it was sent, unless somebody has put a card number into it; ids are never one."""
+    parts = _ID.split(text)
+    return "".join(part if place % 2 else mask_in(part) for place, part in enumerate(parts))
+
+
 def _rebuilt(kept: Mapping[str, object]) -> Entry:
     headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]  # type: ignore[attr-defined]
     entry = Entry(Instant(0), None, "", "", headers)
     for name, kind in _KEPT_AS_IT_IS.items():
         if not isinstance(kept[name], kind):  # type: ignore[arg-type]
             raise TypeError(f"{name} of an entry is of another kind")
-        setattr(entry, name, kept[name])
+        setattr(entry, name, mask_in(value) if isinstance(value := kept[name], str) else value)
     if entry.duration_ms is not None:
         entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it a Decimal
+    entry.path = masked_target(entry.path)
     entry.body = masked(kept["body"])
     reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]
-    entry.reply_headers = {str(name): str(value) for name, value in reply_headers.items()}
-    entry.reply_body = str(kept["reply_body"]).encode()
+    entry.reply_headers = {mask_in(name): mask_in(value) for name, value in reply_headers.items()}
+    entry.reply_body = _masked_reply(str(kept["reply_body"])).encode()
     if not 0 <= entry.at <= LAST:
         raise ValueError("an entry is of an instant that no clock reaches")
     is_ours = entry.status is not None and entry.fault is None

@@ -7,7 +7,6 @@ never looks at it. The number of a payment is its position: in order of creation
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any, Final
 
 import orjson
@@ -29,8 +28,8 @@ class PaymentStore:
     """Payments by number, found again by id, customer, status and time."""
 
     __slots__ = (
-        "_amount", "_charged_back", "_created", "_customers", "_failures", "_fingerprint", "_ids",
-        "_refunded", "_represent", "_shown", "_status", "counts",
+        "_amount", "_charged_back", "_codes_of", "_created", "_customers", "_failures",
+        "_fingerprint", "_ids", "_refunded", "_represent", "_shown", "_status", "counts",
     )  # fmt: skip
 
     def __init__(self, ids: IdSequence, represent: Represent) -> None:
@@ -43,6 +42,7 @@ class PaymentStore:
         self._fingerprint = array("I")
         self._failures: dict[int, str] = {}
         self._customers: dict[str, array[int]] = {}
+        self._codes_of: dict[str, bytearray] = {}
         self.counts = dict.fromkeys(STATUSES, 0)
 
     def __len__(self) -> int:
@@ -116,6 +116,10 @@ class PaymentStore:
             self.counts[payment.status] += 1
             if payment.failure is not None:
                 self._failures[number] = payment.failure
+            customer_id = payment.customer_id
+            if customer_id is not None and customer_id in self._codes_of:
+                place = bisect_left(self._customers[customer_id], number)
+                self._codes_of[customer_id][place] = _CODE_OF[payment.status]
         self._refunded[number] = payment.refunded
         self._charged_back[number] = payment.charged_back
 
@@ -133,54 +137,54 @@ class PaymentStore:
         if customer_id is None:
             return self._by_status(status, lowest, top)
         own = self._customers.get(customer_id, _NOBODY)
-        if status is not None and self.counts[status] < len(own):
-            return (n for n in self._by_status(status, lowest, top) if _holds(own, n))
-        return self._by_customer(own, status, lowest, top)
+        first, last = bisect_left(own, lowest), bisect_left(own, top)
+        if status is None or not own:
+            return (own[place] for place in range(last - 1, first - 1, -1))
+        codes = self._codes(customer_id, own)
+        return (own[place] for place in _places(codes, _CODE_OF[status], first, last))
 
     def _by_status(self, status: Status | None, lowest: int, top: int) -> Iterator[int]:
         if status is None:
             yield from range(top - 1, lowest - 1, -1)
             return
-        code = _CODE_OF[status]
-        while (top := self._status.rfind(code, lowest, top)) >= 0:
-            yield top
+        yield from _places(self._status, _CODE_OF[status], lowest, top)
 
-    def _by_customer(
-        self, own: "array[int]", status: Status | None, lowest: int, top: int
-    ) -> Iterator[int]:
-        code = None if status is None else _CODE_OF[status]
-        for position in range(bisect_left(own, top) - 1, -1, -1):
-            number = own[position]
-            if number < lowest:
-                return
-            if code is None or self._status[number] == code:
-                yield number
+    def _codes(self, customer_id: str, own: "array[int]") -> bytearray:
+        """The statuses of a customer's payments, in order; made when they are first asked for."""
+        codes = self._codes_of.get(customer_id)
+        if codes is None:
+            codes = self._codes_of[customer_id] = bytearray(map(self._status.__getitem__, own))
+        return codes
 
     def _index(self, customer_id: str, number: int) -> None:
         own = self._customers.get(customer_id)
         if own is None:
             own = self._customers[customer_id] = array("I")
         own.append(number)
+        if (codes := self._codes_of.get(customer_id)) is not None:
+            codes.append(self._status[number])
 
     def snapshot(self) -> list[list[object]]:
         """Every payment as a row of plain values."""
         return [_row(self.get(number)) for number in range(len(self))]
 
     def restore(self, rows: list[list[Any]]) -> None:
-        """Take over a snapshot into an empty store.
+        """Take over the rows of a snapshot, or some that follow those that were.
 
         Raises:
             ValueError: the rows do not make sense together.
         """
         for row in rows:
-            self.add(_payment(self.next_id(), *row))
-        if any(later < earlier for earlier, later in pairwise(self._created)):
-            raise ValueError("payments are not in order of creation")
+            payment = _payment(self.next_id(), *row)
+            if payment.created < self.latest:
+                raise ValueError("payments are not in order of creation")
+            self.add(payment)
 
 
-def _holds(own: "array[int]", number: int) -> bool:
-    position = bisect_left(own, number)
-    return position < len(own) and own[position] == number
+def _places(codes: bytearray, code: int, lowest: int, top: int) -> Iterator[int]:
+    """Where a code is among others, the last place first, searched for as bytes are."""
+    while (top := codes.rfind(code, lowest, top)) >= 0:
+        yield top
 
 
 def _row(payment: Payment) -> list[object]:

@@ -6,12 +6,17 @@ from typing import Any, Final
 
 import orjson
 
+from sandbox.domain.cards import mask_in
 from sandbox.domain.events import EventType
 from sandbox.domain.ids import IdSequence
 from sandbox.domain.instants import Instant
+from sandbox.engine.journal import masked_object
 
 _TYPES: Final = tuple(EventType)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
+MADE_BY_HAND: Final = 3
+"""Values in the row of an event that was made by hand; the others have four."""
+
 _MADE: Final = 255
 """The type's code of an event that was made by hand."""
 
@@ -131,6 +136,6 @@ class EventLog:
                 case [str(type_), int(payment), int(at), int(nth)]:
                     self.add(EventType(type_), payment, Instant(at), nth)
                 case [str(type_), dict(data), int(at)]:
-                    self.add_made(type_, data, Instant(at))
+                    self.add_made(mask_in(type_), masked_object(data), Instant(at))
                 case _:
                     raise ValueError("an event is none")

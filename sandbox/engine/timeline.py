@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
+from sandbox.domain.cards import mask_in
 from sandbox.domain.instants import Instant
 
 
@@ -109,9 +110,9 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
 def _job(item: list[object]) -> tuple[Instant, int, Job]:
     match item:
         case [int(due), int(ticket), "settle", int(payment), None | str() as failure]:
-            return Instant(due), ticket, SettlePayment(payment, failure)
+            return Instant(due), ticket, SettlePayment(payment, failure and mask_in(failure))
         case [int(due), int(ticket), "charge_back", int(payment), str(reason)]:
-            return Instant(due), ticket, ChargeBackPayment(payment, reason)
+            return Instant(due), ticket, ChargeBackPayment(payment, mask_in(reason))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from sandbox.domain.cards import mask_in
 from sandbox.domain.endpoints import Endpoint
 from sandbox.domain.instants import LAST, Instant
 from sandbox.domain.retries import DELAYS
@@ -123,7 +124,7 @@ def _delivery(delivery: Delivery) -> list[object]:
 def _delivery_of(row: list[Any]) -> Delivery:
     number, (event_id, type_, payment_id, body), endpoint_id, is_resend, status, *rest = row
     next_at, tried = rest
-    told = Told(str(event_id), str(type_), payment_id, str(body).encode())
+    told = Told(str(event_id), str(type_), payment_id, mask_in(body).encode())
     delivery = Delivery(int(number), told, str(endpoint_id), is_resend=bool(is_resend))
     delivery.status = DeliveryStatus(status)
     delivery.next_at = None if next_at is None else _instant(next_at)
@@ -151,7 +152,7 @@ def _attempt_of(row: list[Any], told: bytes) -> Attempt:
         _instant(at),
         _instant(sent_at),
         _headers(headers),
-        told if body is None else str(body).encode(_TEXT),
+        told if body is None else mask_in(body).encode(_TEXT),
     )
     return Attempt(request, Outcome(_headers(sent), _answer(answer), error, float(duration_ms)))
 
@@ -160,7 +161,7 @@ def _answer(row: list[Any] | None) -> Answer | None:
     if row is None:
         return None
     status, headers, body, retry_after = row
-    return Answer(int(status), _headers(headers), str(body), retry_after)
+    return Answer(int(status), _headers(headers), mask_in(body), retry_after)
 
 
 def _message(message: Message) -> list[object]:
@@ -176,12 +177,12 @@ def _message(message: Message) -> list[object]:
 
 def _message_of(row: list[Any]) -> Message:
     number, received_at, headers, body, reason, type_ = row
-    kept = _headers(headers), str(body).encode(_TEXT)
+    kept = _headers(headers), mask_in(body).encode(_TEXT)
     return Message(int(number), _instant(received_at), *kept, reason, type_)
 
 
 def _headers(kept: dict[str, Any]) -> dict[str, str]:
-    return {str(name): str(value) for name, value in kept.items()}
+    return {mask_in(name): mask_in(value) for name, value in kept.items()}
 
 
 def _instant(value: object) -> Instant:

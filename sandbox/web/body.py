@@ -25,7 +25,9 @@ async def read_body(
     Raises:
         ConnectionResetError: the client left.
     """
-    if (refused := _refused_by_headers(request, limit)) is not None:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return InvalidRequest("/: expected a body without Content-Encoding.")
+    if not _is_too_large(request, limit) and (refused := _refused_by_type(request)) is not None:
         return refused
     return await read_any_body(request, patience=patience, limit=limit)
 
@@ -38,6 +40,8 @@ async def read_any_body(
     Raises:
         ConnectionResetError: the client left.
     """
+    if _is_too_large(request, limit):
+        return RequestTooLarge(limit)
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
@@ -56,11 +60,12 @@ async def read_any_body(
         return InvalidRequest("/: expected a body that is framed correctly.")
 
 
-def _refused_by_headers(request: web.BaseRequest, limit: int) -> SandboxError | None:
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        return InvalidRequest("/: expected a body without Content-Encoding.")
-    if (request.content_length or 0) > limit:
-        return RequestTooLarge(limit)
+def _is_too_large(request: web.BaseRequest, limit: int) -> bool:
+    """Whether the body says itself that it has more than `limit` bytes."""
+    return (request.content_length or 0) > limit
+
+
+def _refused_by_type(request: web.BaseRequest) -> SandboxError | None:
     if request.headers.get("Content-Type") == JSON:
         return None
     if request.content_type != JSON:

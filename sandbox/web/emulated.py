@@ -1,7 +1,7 @@
 """Owns the rim of the emulated API: requests become calls, answers become bytes or faults."""
 
 import asyncio
-from collections.abc import Callable
+import logging
 from time import perf_counter
 from typing import Final
 
@@ -12,7 +12,7 @@ from sandbox.api.calls import Answer, Call
 from sandbox.api.gateway import Gateway
 from sandbox.contract.operations import OPERATIONS
 from sandbox.domain.errors import InvalidApiKey
-from sandbox.engine.journal import Entry
+from sandbox.engine.journal import Entry, masked_target
 from sandbox.engine.world import World
 from sandbox.web import cors
 from sandbox.web.body import read_body
@@ -21,7 +21,7 @@ from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
 from sandbox.web.routes import Target, variable_of
 
-OnAnswer = Callable[[Entry], None]
+_log = logging.getLogger("sandbox.web")
 
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
 _HEADERS: Final = CIMultiDict({"Content-Type": "application/json", "Server": "payments-sandbox"})
@@ -30,10 +30,9 @@ _HEADERS: Final = CIMultiDict({"Content-Type": "application/json", "Server": "pa
 class EmulatedApi:
     """Serves every path below `/v3`, the unknown ones too."""
 
-    def __init__(self, parts: Parts, gateway: Gateway, on_answer: OnAnswer | None) -> None:
+    def __init__(self, parts: Parts, gateway: Gateway) -> None:
         self._parts = parts
         self._gateway = gateway
-        self._on_answer = on_answer
         self.settings: Final = parts.settings
 
     async def handle(
@@ -44,12 +43,13 @@ class EmulatedApi:
         *,
         allow: str | None = None,
     ) -> web.StreamResponse:
-        """Answer one request."""
+        """Answer one request in the envelope, whatever goes wrong."""
         started = perf_counter()
         path, query = target.path, target.query
         call = Call(operation, request.method, path, request.raw_headers, query, allow=allow)
         if operation is not None:
             call.payment_id = variable_of(target)
+        world = None
         try:
             key = authorization_of(request)
             world = self._gateway.admit(key)
@@ -57,8 +57,22 @@ class EmulatedApi:
                 call.body = await read_body(request, patience=self.settings.body_patience)
                 if world not in self._parts.worlds:
                     world = self._gateway.admit(key)  # it was dropped while the body arrived
+            return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
-            return _response(self._gateway.turn_away(error))
+            refused = self._gateway.turn_away(error)
+            self._parts.log.refused(request, refused.reply.status, error)
+            return _response(refused)
+        except ConnectionResetError:
+            raise  # the client left while we read: nobody to answer
+        except Exception:
+            if world is None or request.writer.output_size > 0:
+                raise  # the site knows what to do without a world, and after half an answer
+            _log.exception("unhandled error in %s %s", request.method, masked_target(path))
+            return _response(self._gateway.give_up(world))
+
+    async def _answer(
+        self, request: web.BaseRequest, world: World, call: Call, started: float
+    ) -> web.StreamResponse:
         answer = self._gateway.answer(world, call)
         if world.timeline.next_due is not None:
             self._parts.pacer.watch(world)
@@ -79,8 +93,7 @@ class EmulatedApi:
         """Tell who listens what became of the call."""
         if entry is not None:
             entry.duration_ms = round(seconds * 1_000, 3)
-            if self._on_answer is not None:
-                self._on_answer(entry)
+            self._parts.log.answered(entry)
         self._parts.news.publish(world)
 
     async def _deviate(

@@ -7,6 +7,7 @@ from sandbox.engine.worlds import Worlds
 from sandbox.settings import Settings
 from sandbox.web.news import News
 from sandbox.web.pacer import Pacer
+from sandbox.web.request_log import RequestLog
 from sandbox.web.sleepers import Sleepers
 from sandbox.web.walks import Walks
 from sandbox.webhooks.dispatcher import Dispatcher
@@ -24,3 +25,4 @@ class Parts:
     pacer: Pacer
     dispatcher: Dispatcher
     walks: Walks
+    log: RequestLog

@@ -1,6 +1,7 @@
 """Owns the one handler of a server: the door first, then the API that the path belongs to."""
 
 import difflib
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -9,14 +10,22 @@ from aiohttp import web
 from sandbox.api.gateway import Gateway
 from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from sandbox.contract.operations import BASE_PATH, OPERATIONS
-from sandbox.domain.errors import Forbidden, InvalidRequest, MethodNotAllowed, NotFound
+from sandbox.domain.errors import (
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+)
 from sandbox.web import cors
 from sandbox.web.control.api import ControlApi, refusal
-from sandbox.web.emulated import EmulatedApi, OnAnswer
+from sandbox.web.emulated import EmulatedApi
 from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.guard import HostList, is_cross_site
 from sandbox.web.parts import Parts
 from sandbox.web.routes import Routes, Target, target_of, variable_of
+
+_log = logging.getLogger("sandbox.web")
 
 _WHICH_HOST: Final = (
     "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
@@ -33,10 +42,11 @@ class Site:
     The routes are in tables already, so aiohttp's application and router would only be in the way.
     """
 
-    def __init__(self, parts: Parts, gateway: Gateway, on_answer: OnAnswer | None) -> None:
+    def __init__(self, parts: Parts, gateway: Gateway) -> None:
+        self._log = parts.log
         self._origins = parts.settings.cors
         self._hosts = HostList(parts.settings.allow_hosts)
-        self._emulated = EmulatedApi(parts, gateway, on_answer)
+        self._emulated = EmulatedApi(parts, gateway)
         self._control = ControlApi(parts, gateway.admit)
         self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
         self._routes = Routes(
@@ -44,19 +54,27 @@ class Site:
         )
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+        """Answer one request in the envelope, whatever goes wrong."""
+        try:
+            return await self._answer(request)
+        except ConnectionResetError:
+            return AlreadySent()  # the client left while we read: nobody to answer
+        except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
+            _log.exception("unhandled error in a %s request", request.method)
+            return _failure(request)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)
         is_emulated = _is_below(BASE_PATH, target)
         is_permitted = is_emulated and cors.permits(request, self._origins)
         if not self._hosts.admits(request):
-            return _turn_away(Forbidden("unknown_host", _WHICH_HOST), is_emulated)
+            error = Forbidden("unknown_host", _WHICH_HOST)
+            return self._turn_away(request, error, is_emulated=is_emulated)
         if is_cross_site(request) and not is_permitted:
-            return _turn_away(Forbidden("cross_site_request", _WHICH_ORIGIN), is_emulated)
-        try:
-            respond = self._answer_emulated if is_emulated else self._answer_control
-            response = await respond(request, target)
-        except ConnectionResetError:
-            return AlreadySent()  # the client left while we read: nobody to answer
+            error = Forbidden("cross_site_request", _WHICH_ORIGIN)
+            return self._turn_away(request, error, is_emulated=is_emulated)
+        respond = self._answer_emulated if is_emulated else self._answer_control
+        response = await respond(request, target)
         if is_emulated and self._origins:
             cors.name_origin(request, response.headers, is_permitted=is_permitted)
         return response
@@ -83,10 +101,22 @@ class Site:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         return refusal(NotFound("not_found", _suggestion(target)))
 
+    def _turn_away(
+        self, request: web.BaseRequest, error: Forbidden, *, is_emulated: bool
+    ) -> web.Response:
+        """The door's refusal; the emulated API documents no 403 and no 421: there it is a 400."""
+        response = refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
+        self._log.refused(request, response.status, error)
+        return response
 
-def _turn_away(error: Forbidden, is_emulated: bool) -> web.Response:  # noqa: FBT001 - which API
-    """The door's refusal; the emulated API documents neither 403 nor 421, so there it is a 400."""
-    return refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
+
+def _failure(request: web.BaseRequest) -> web.StreamResponse:
+    """The envelope of our own failure, unless a part of some other answer is on its way."""
+    if request.writer.output_size > 0:
+        return AlreadySent()
+    response = refusal(InternalError("The sandbox itself failed; its log has the traceback."))
+    response.force_close()  # how much of the request was read is unknown
+    return response
 
 
 def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamResponse:

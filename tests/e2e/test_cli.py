@@ -77,11 +77,11 @@ def test_cards_are_a_table() -> None:
 
 
 def test_cards_are_json_like_the_control_apis() -> None:
-    """The same list as `GET /_sandbox/cards`."""
+    """The same envelope as that of `GET /_sandbox/cards`."""
     with served() as server:
         listed = exchange(server.address, request("GET", "/_sandbox/cards")).json
 
-    assert json.loads(run("cards", "--json").stdout) == listed["data"]
+    assert json.loads(run("cards", "--json").stdout) == listed
 
 
 def test_openapi_prints_the_servers_document() -> None:

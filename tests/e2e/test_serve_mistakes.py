@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.fakes.command import options_of, run, variable
+from tests.fakes.command import options_of, run, served, variable
 
 WRONG: Final = {
     "--port": ("70000", "expected a whole number from 0 to 65535"),
@@ -87,6 +87,45 @@ def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
         2,
         f"payments-sandbox serve: error: {variable(flag)}: expected 1 or 0, true or false",
     )
+
+
+UNKNOWN: Final = {
+    "PAYMENTS_SANDBOX_RATE_LIMTI": "did you mean PAYMENTS_SANDBOX_RATE_LIMIT?",
+    "PAYMENTS_SANDBOX_RATELIMIT": "did you mean PAYMENTS_SANDBOX_RATE_LIMIT?",
+    "PAYMENTS_SANDBOX_X": "--help lists the options.",
+    "PAYMENTS_SANDBOX_": "--help lists the options.",
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_variable_is_named(name: str) -> None:
+    """Exit 2 whatever its value: a typo would be an option that silently does nothing."""
+    for value in ("1", ""):
+        ended = run("serve", extra={name: value})
+        last = ended.stderr.splitlines()[-1]
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert last == (
+            f"payments-sandbox serve: error: {name}: there is no such option; {UNKNOWN[name]}"
+        )
+    assert run("cards", extra={name: "1"}).returncode == 0
+
+
+def test_variables_that_are_not_for_options() -> None:
+    """Clients find a server by two; beside a service of our name Kubernetes sets some more."""
+    others = {
+        "PAYMENTS_SANDBOX_URL": "http://127.0.0.1:8080",
+        "PAYMENTS_SANDBOX_API_KEY": "sk_test_sandbox",
+        "PAYMENTS_SANDBOX_SERVICE_HOST": "10.0.0.11",
+        "PAYMENTS_SANDBOX_SERVICE_PORT": "8080",
+        "PAYMENTS_SANDBOX_SERVICE_PORT_HTTP": "8080",
+        "PAYMENTS_SANDBOX_PORT": "tcp://10.0.0.11:8080",
+        "PAYMENTS_SANDBOX_PORT_8080_TCP": "tcp://10.0.0.11:8080",
+        "PAYMENTS_SANDBOX_PORT_8080_TCP_ADDR": "10.0.0.11",
+        "PAYMENTS_SANDBOX_PORT_8080_TCP_PROTO": "tcp",
+        "PAYMENTSSANDBOX": "1",
+    }
+    with served(extra=others) as server:
+        assert server.facts["ready"] is True
 
 
 def test_half_an_option_is_no_option() -> None:

@@ -8,7 +8,8 @@ from sandbox.domain.instants import DAY, Instant
 from sandbox.engine.snapshots import snapshot
 from sandbox.engine.world import World
 from sandbox.scenario.cards import MAGIC_CARDS
-from sandbox.web.journal_view import log_line, shown_entry
+from sandbox.web.journal_view import shown_entry
+from sandbox.web.request_log import log_line
 from tests.fakes.bodies import documented_create, documented_refund
 from tests.fakes.in_process import Desk
 

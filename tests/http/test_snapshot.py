@@ -1,14 +1,17 @@
 """Snapshots: a world put back, into its own place or another server's, goes on byte for byte."""
 
+import asyncio
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 from pytest_aiohttp import AiohttpClient
 
 from sandbox.bootstrap import assemble
+from sandbox.engine.snapshots import restoring
+from sandbox.engine.world import World
 from sandbox.settings import Settings
 from tests.fakes.bodies import AUTHORIZED, documented_create
 from tests.fakes.clients import (
@@ -207,6 +210,54 @@ async def breaks(api: Api, snapshot: Json) -> bool:
                 return True
     async with api.get("/v3/payments?limit=100") as page:
         return page.status not in (200, 429)
+
+
+async def test_others_are_served_while_a_world_is_put_back(
+    api: Api, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The world itself too, as it was; what happens in it meanwhile is undone at the end."""
+    await lived_in(api, control)
+    kept = await control("retrieve_snapshot")
+    before = await listed(api)
+    may_end = False
+
+    def held(*given: Any, **named: Any) -> Generator[None, None, World]:  # noqa: ANN401
+        while not may_end:
+            yield
+        return (yield from restoring(*given, **named))
+
+    monkeypatch.setattr("sandbox.web.control.worlds.restoring", held)
+    putting = asyncio.create_task(control("restore_snapshot", kept))
+    await ask(api, "GET", "/_sandbox/live")
+    late = (await paid(api))["id"]
+    assert await listed(api) == [late, *before]
+    assert not putting.done()
+    may_end = True
+    await putting
+
+    assert await listed(api) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "details"),
+    [
+        (("ledger", "events", 0, 0), "/ledger/events/1: expected a payment that has completed"),
+        (("clock", "now"), "/clock/now: expected not to be before the ledger's last, 2030-01-15T"),
+        (("timeline", "due", 0, 0), "/timeline/due: expected nothing to be due before the clock."),
+    ],
+    ids=str,
+)
+async def test_parts_that_contradict_each_other(
+    api: Api, control: Control, place: tuple[Any, ...], details: str
+) -> None:
+    """Refused with the part and what it should have been; the world is left as it is."""
+    await lived_in(api, control)
+    kept = await control("retrieve_snapshot")
+    junk = "payment.failed" if place[0] == "ledger" else 1_000
+    refusal = await control("restore_snapshot", replaced(kept, place, junk), status=400)
+
+    assert refusal["error"]["details"].startswith(details)
+    assert await control("retrieve_snapshot") == kept
 
 
 def without_durations(value: Json) -> Json:

@@ -144,6 +144,14 @@ CODES: dict[str, Callable[[str], Call]] = {
     ),
     "in broken JSON": broken('{"card_number": "4111111111111111", "cvc": "SENT", '),
     "in a form": broken("card_number=4111111111111111&cvc=SENT&x=1"),
+    "in a query": lambda sent: call_of("list_payments", query=f"cvc={sent}&x=1"),
+    "in a query of another": lambda sent: call_of(
+        "create_payment", documented_create(), query=f"card[cvc]={sent}&x=1"
+    ),
+    "in an unknown path": elsewhere("/v3/x?cvc=", encoded=lambda sent: f"{sent}&x=1"),
+    "in a header": lambda sent: call_of(
+        "list_payments", headers=(AUTHORIZATION, (b"Cvc", sent.encode()))
+    ),
 }
 
 

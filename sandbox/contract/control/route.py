@@ -21,6 +21,8 @@ class ControlRoute:
         response: name of the success body's schema, or None when it has none.
         media_type: what a success is sent as.
         needs_key: whether an API key names the world that the route is about.
+        needs_token: whether a server that has a control token asks for it.
+        refusals: codes of its own, beside those that follow from the rest of the row.
     """
 
     name: str
@@ -36,3 +38,5 @@ class ControlRoute:
     response: str | None = None
     media_type: str = "application/json"
     needs_key: bool = True
+    needs_token: bool = True
+    refusals: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ SERVER: Final = (
         description="Answers as soon as the server listens.",
         response="control/responses/live",
         needs_key=False,
+        needs_token=False,
     ),
     ControlRoute(
         name="ready",
@@ -25,6 +26,7 @@ SERVER: Final = (
         also=(503,),
         response="control/responses/ready",
         needs_key=False,
+        needs_token=False,
     ),
     ControlRoute(
         name="retrieve_openapi",

@@ -91,6 +91,7 @@ WEBHOOKS: Final = (
         summary="Post a webhook to a built-in receiver",
         description="Takes any body; answers as the inbox was told, 200 unless it was.",
         response="control/responses/received",
+        refusals=("request_too_large",),
     ),
     ControlRoute(
         name="read_inbox",

@@ -131,6 +131,7 @@ WORLDS: Final = (
         description="Its event follows as if it had completed by itself.",
         request="control/requests/complete_payment",
         response="control/responses/payment",
+        refusals=("illegal_move",),
     ),
     ControlRoute(
         name="fail_payment",
@@ -141,6 +142,7 @@ WORLDS: Final = (
         description="Its event follows as if it had failed by itself.",
         request="control/requests/fail_payment",
         response="control/responses/payment",
+        refusals=("illegal_move",),
     ),
     ControlRoute(
         name="charge_back_payment",
@@ -151,5 +153,6 @@ WORLDS: Final = (
         description="Takes what is left unless told less.",
         request="control/requests/charge_back_payment",
         response="control/responses/chargeback",
+        refusals=("illegal_move",),
     ),
 )

@@ -1,5 +1,6 @@
 """Owns the way of a request through the control API: token, key, body, route, envelope."""
 
+import asyncio
 import hmac
 import inspect
 import logging
@@ -16,9 +17,11 @@ from sandbox.contract.control.route import ControlRoute
 from sandbox.domain.errors import (
     Forbidden,
     InternalError,
+    InvalidApiKey,
     InvalidRequest,
     SandboxError,
 )
+from sandbox.engine.journal import masked_target
 from sandbox.engine.world import World
 from sandbox.web.body import LIMIT, read_body
 from sandbox.web.control import (
@@ -92,8 +95,6 @@ HANDLERS: Final[dict[str, Route]] = {
     )
 }
 
-_WITHOUT_TOKEN: Final = frozenset({"live", "ready"})
-
 
 class ControlApi:
     """Serves the routes of `CONTROL_ROUTES`."""
@@ -110,19 +111,23 @@ class ControlApi:
             return await self._answer(request, route, query, variable)
         except SandboxError as error:
             response = refusal(error)
+            if isinstance(error, InvalidApiKey | Forbidden):
+                self._parts.log.refused(request, response.status, error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
             return response
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
-        except Exception:  # noqa: BLE001 - a bug of ours is a 500 in the envelope, with its traceback
-            _log.exception("unhandled error in %s %s", request.method, request.path)
+        except Exception:
+            if request.writer.output_size > 0:
+                raise  # half an answer is sent, and another one cannot follow
+            _log.exception("unhandled error in %s %s", request.method, masked_target(request.path))
             return refusal(InternalError("The sandbox itself failed; its log has the traceback."))
 
     async def _answer(
         self, request: web.BaseRequest, route: ControlRoute, query: str, variable: str
     ) -> web.StreamResponse:
-        if route.name not in _WITHOUT_TOKEN:
+        if route.needs_token:
             self._check_token(request)
         world = self._world(request) if route.needs_key else None
         body = await self._body(request, route)
@@ -169,7 +174,7 @@ class ControlApi:
         if isinstance(raw, SandboxError):
             raise raw
         try:
-            return self._checked(route, strict_json.read(raw, deepest=depth) if raw else {})
+            return self._checked(route, await _read_json(raw, depth) if raw else {})
         except strict_json.BadJson as error:
             raise InvalidRequest(f"/: expected JSON; {error}.") from None
 
@@ -181,6 +186,13 @@ class ControlApi:
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True)
         return self._parts.contract.read_query(route.query or "control/queries/none", pairs)
+
+
+async def _read_json(raw: bytes, depth: int) -> object:
+    """The value of a body; a large one is read beside the loop, which serves others meanwhile."""
+    if len(raw) <= LIMIT:
+        return strict_json.read(raw, deepest=depth)
+    return await asyncio.to_thread(strict_json.read, raw, deepest=depth)
 
 
 def refusal(error: SandboxError) -> web.Response:

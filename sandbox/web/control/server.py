@@ -1,6 +1,7 @@
 """Owns the routes about the server itself: its health, its cards, its two documents."""
 
 from sandbox import __version__
+from sandbox.contract import representations
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.web.control.ask import Ask
 
@@ -17,11 +18,7 @@ def ready(_: Ask) -> dict[str, object]:
 
 def list_cards(_: Ask) -> dict[str, object]:
     """Every magic card."""
-    return {
-        "data": [card.shown() for card in MAGIC_CARDS],
-        "has_more": False,
-        "next_cursor": None,
-    }
+    return representations.page([card.shown() for card in MAGIC_CARDS], has_more=False)
 
 
 def retrieve_openapi(ask: Ask) -> dict[str, object]:

@@ -1,10 +1,12 @@
 """Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
 
+import asyncio
+from collections.abc import Generator
 from typing import Any
 
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import Instant, read_instant, show_instant
-from sandbox.engine.snapshots import restored, snapshot
+from sandbox.engine.snapshots import restoring, snapshot
 from sandbox.engine.world import Part, World
 from sandbox.web.control import clock, rate_limit
 from sandbox.web.control.ask import Ask
@@ -57,19 +59,30 @@ def retrieve_snapshot(ask: Ask) -> dict[str, object]:
     return snapshot(ask.world)
 
 
-def restore_snapshot(ask: Ask) -> dict[str, object]:
-    """Put a snapshot in the world's place."""
+async def restore_snapshot(ask: Ask) -> dict[str, object]:
+    """Put a snapshot in the world's place; until it is whole, others and that world are served."""
     worlds = ask.parts.worlds
-    world = restored(
+    steps = restoring(
         ask.body,
         api_key=ask.world.birth.api_key,
         made_at=worlds.laws.wall(),
         laws=worlds.laws,
     )
+    world = await _with_breaths(steps)
     worlds.put(world)
     ask.parts.pacer.watch(world)
     ask.parts.dispatcher.release(world)
     return _summary(ask, world)
+
+
+async def _with_breaths(steps: Generator[None, None, World]) -> World:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            world: World = done.value
+            return world
+        await asyncio.sleep(0)  # noqa: TID251 - it waits for no time, only lets others go first
 
 
 def _clock(text: str | None) -> Instant | str | None:

@@ -13,6 +13,7 @@ from sandbox.engine.journal import (
     Entry,
     Journal,
     masked,
+    masked_target,
     masked_text,
     shown_headers,
 )
@@ -99,7 +100,7 @@ def test_a_snapshot_is_the_same_journal() -> None:
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
     other = Journal(SEED)
-    other.restore(**kept)
+    list(other.restore(**kept))
 
     assert kept["count"] == KEPT + 6
     assert kept["entries"][-1] == {
@@ -131,7 +132,7 @@ def test_an_abandoned_reply_was_not_sent() -> None:
     journal, other = Journal(SEED), Journal(SEED)
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
-    other.restore(**kept)
+    list(other.restore(**kept))
     (shown,) = kept["entries"]
 
     assert other.snapshot() == kept
@@ -155,6 +156,15 @@ HEADERS: dict[str, tuple[list[tuple[bytes, bytes]], dict[str, str]]] = {
     ),
     "a card number": ([(b"X-Card", VISA.encode())], {"X-Card": HIDDEN}),
     "a card number as a name": ([(VISA.encode(), b"x")], {HIDDEN: "x"}),
+    "a security code": (
+        [(b"CVC", b"8731"), (b"X-Card-Cvc", b"873")],
+        {"CVC": "****", "X-Card-Cvc": "***"},
+    ),
+    "a number that is no card": ([(b"x-card-number", b"411111")], {"x-card-number": "******"}),
+    "where the client was": (
+        [(b"Referer", b"http://shop.test/pay?cvc=8731&step=2")],
+        {"Referer": "http://shop.test/pay?cvc=****&step=2"},
+    ),
     "two of a name": ([(b"Via", b"a"), (b"Via", b"b")], {"Via": "a, b"}),
     "no text": ([(b"X-Bytes", b"\xff\xc3\xa9")], {"X-Bytes": "\N{REPLACEMENT CHARACTER}é"}),
 }
@@ -190,6 +200,11 @@ MASKED: dict[str, tuple[object, object]] = {
     "a text alone": (VISA, HIDDEN),
     "a code inside": ({"cvc": {"value": CVC}}, {"cvc": "***"}),
     "a number inside": ({"card_number": {"value": "411111"}}, {"card_number": "***"}),
+    "a path as a key": (
+        {"card[cvc]": CVC, "card.pan": "41"},
+        {"card[cvc]": "****", "card.pan": "**"},
+    ),
+    "no word as a key": ({"": CVC, "[]": CVC}, {"": CVC, "[]": CVC}),
     "other spellings": (
         {"CVC": CVC, "Security-Code": CVC, "cvcCode": CVC, "cardNumber": "41", "csc": CVC},
         {
@@ -210,6 +225,46 @@ def test_a_body_is_kept_without_numbers_and_codes(case: str) -> None:
 
     assert masked(value) == shown
     assert masked(shown) == shown
+
+
+TARGETS = {
+    "/v3/payments": "/v3/payments",
+    "/v3/payments?limit=20&starting_after=pay_1": "/v3/payments?limit=20&starting_after=pay_1",
+    "/v3/payments?customer_id=a%26b+c": "/v3/payments?customer_id=a%26b+c",
+    "/v3/payments?cvc": "/v3/payments?cvc",
+    "/v3/payments?=1&&a==b": "/v3/payments?=1&&a==b",
+    "/v3/payments?cvc=8731&limit=20": "/v3/payments?cvc=****&limit=20",
+    "/v3/payments?limit=20;CVV2=8731": "/v3/payments?limit=20;CVV2=****",
+    "/v3/payments?cvc=87%331&customer_id=a%26b": "/v3/payments?cvc=****&customer_id=a%26b",
+    "/v3/payments?%63vc=8731": "/v3/payments?cvc=****",
+    "/v3/payments?cvc%3D8731": "/v3/payments?cvc=****",
+    "/v3/payments?payment_method[cvc]=8731": "/v3/payments?payment_method[cvc]=****",
+    "/v3/payments?card.security-code=8731": "/v3/payments?card.security-code=****",
+    "/v3/payments?security+code=8731": "/v3/payments?security+code=****",
+    "/v3/payments?number=411111": "/v3/payments?number=******",
+    "/v3/payments?pan=4111111111111112": "/v3/payments?pan=************1112",
+    "/v3/payments/cvc=8731/refunds": "/v3/payments/cvc=****/refunds",
+    "/v3/payments;cvc=8731?limit=1": "/v3/payments;cvc=****?limit=1",
+    "/v3/payments?x=1%26cvc%3D8731": "/v3/payments?x=1&cvc=****",
+    "/v3/payments?next=https%3A%2F%2Fshop%2F%3Fcvc%3D8731": "/v3/payments?next=https://shop/?cvc=****",
+    f"/v3/payments/{VISA}": f"/v3/payments/{HIDDEN}",
+    "/v3/payments?x=4111+1111+1111+1111": "/v3/payments?x=**** **** **** 1111",
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_is_kept_without_numbers_and_codes(target: str) -> None:
+    """In a query or a path, encoded or not, under a nested key or inside another address."""
+    shown = TARGETS[target]
+
+    assert masked_target(target) == shown
+    assert masked_target(shown) == shown
+
+
+@pytest.mark.parametrize("text", ["cvc=" * 16_000, "a%26" * 16_000, "&" * 64_000, "x-" * 32_000])
+def test_a_long_target_is_masked_in_one_pass(text: str) -> None:
+    """Each piece is looked at once, whatever is in it: a quadratic search would take minutes."""
+    assert len(masked_target(text)) >= len(text) / 2
 
 
 TEXTS: dict[str, tuple[bytes, str]] = {

@@ -227,7 +227,7 @@ def test_a_snapshot_is_the_same_ledger(moves: list[tuple[int, int]]) -> None:
     ledger, other = paid(), Ledger(SEED, laws().represent)
     for move in moves:
         _try(ledger, *move)
-    other.restore(orjson.loads(orjson.dumps(ledger.snapshot())))
+    list(other.restore(orjson.loads(orjson.dumps(ledger.snapshot()))))
 
     assert (told(other), other.snapshot()) == (told(ledger), ledger.snapshot())
     assert other.page(PaymentFilter()) == ledger.page(PaymentFilter())

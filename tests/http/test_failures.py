@@ -1,0 +1,144 @@
+"""A failure of the sandbox itself, wherever it happens: the envelope, and a traceback in a log."""
+
+from typing import Any, NoReturn
+
+import pytest
+
+from sandbox.bootstrap import Sandbox
+from tests.fakes.bodies import AUTHORIZED, documented_create
+from tests.fakes.clients import Api, ask, envelope, paid
+
+FAILED = envelope("internal_error", "The sandbox itself failed; its log has the traceback.")
+LIMITS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+class Bug(Exception):
+    """What nobody expected."""
+
+
+def broken(*_: object, **__: object) -> NoReturn:
+    """Stands for whatever it replaces."""
+    raise Bug
+
+
+async def abroken(*_: object, **__: object) -> NoReturn:
+    """The same, for what is awaited."""
+    raise Bug
+
+
+AFTER_THE_KEY = {
+    "time": ("sandbox.engine.world.World.catch_up", broken),
+    "the journal": ("sandbox.engine.journal.Journal.add", broken),
+    "an envelope": ("sandbox.api.gateway.refusal", broken),
+    "the path's mask": ("sandbox.api.gateway.masked_target", broken),
+    "the limiter": ("sandbox.engine.rate_limiter.RateLimiter.take", broken),
+    "a body": ("sandbox.web.emulated.read_body", abroken),
+    "the log": ("sandbox.web.request_log.RequestLog.answered", broken),
+    "the stream": ("sandbox.web.news.News.publish", broken),
+}
+ANYWHERE = {
+    "the target": ("sandbox.web.site.target_of", broken),
+    "the door": ("sandbox.web.guard.HostList.admits", broken),
+    "the key": ("sandbox.engine.worlds.Worlds.of", broken),
+    "the routes": ("sandbox.web.routes.Routes.find", broken),
+}
+
+
+@pytest.mark.parametrize("where", AFTER_THE_KEY)
+async def test_a_failure_once_the_key_is_known(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """A documented 500 with the rate limit, one traceback, and the server goes on."""
+    target, failing = AFTER_THE_KEY[where]
+    with monkeypatch.context() as patched:
+        patched.setattr(target, failing)
+        body = documented_create(amount=0)
+        async with api.post("/v3/payments", json=body) as reply:
+            found = reply.status, reply.headers["Content-Type"], await reply.json()
+            limits = [name for name in LIMITS if reply.headers[name].isdecimal()]
+
+    assert found == (500, "application/json", FAILED)
+    assert limits == list(LIMITS)
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+    assert (await paid(api))["status"] == "completed"
+
+
+@pytest.mark.parametrize("where", ANYWHERE)
+@pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world"])
+async def test_a_failure_before_that(
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    where: str,
+) -> None:
+    """The same envelope from either API; nobody knows whose rate limit it would be."""
+    target, failing = ANYWHERE[where]
+    with monkeypatch.context() as patched:
+        patched.setattr(target, failing)
+        assert await ask(api, "GET", path, 500) == FAILED
+
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+    assert (await paid(api))["status"] == "completed"
+
+
+async def test_a_failure_while_a_failure_is_answered(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is an answer that needs next to nothing, and both are in the log."""
+    monkeypatch.setattr("sandbox.engine.world.World.catch_up", broken)
+    monkeypatch.setattr("sandbox.api.gateway.Gateway.give_up", broken)
+
+    assert await ask(api, "GET", "/v3/payments", 500) == FAILED
+    assert [bugs_in(record) for record in caplog.records] == [[Bug], [Bug, Bug]]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v3/payments/4111111111111111", "/_sandbox/requests/4111111111111111"]
+)
+async def test_no_card_number_is_in_the_log(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """The path of a request that failed is masked there too."""
+    monkeypatch.setattr("sandbox.engine.world.World.catch_up", broken)
+    await ask(api, "GET", path, 500)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"unhandled error in GET {path.replace('4' + '1' * 11, '*' * 12)}"
+    ]
+
+
+async def test_a_failure_in_the_middle_of_an_answer(
+    api: Api,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The connection ends there: a second head would only be taken for the rest of the first."""
+    async with api.get("/_sandbox/stream", headers=AUTHORIZED) as stream:
+        assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"
+        monkeypatch.setattr("sandbox.web.streams.shown_entry", broken)
+        await ask(api, "GET", "/v3/payments")
+        rest = await read_to_the_end(stream)
+
+    assert rest == b""
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+    assert len(sandbox.parts.news) == 0
+
+
+async def read_to_the_end(stream: Any) -> bytes:  # noqa: ANN401 - aiohttp's response
+    """What comes until the connection ends, however that happens."""
+    try:
+        return bytes(await stream.content.read())
+    except Exception as error:  # noqa: BLE001 - aiohttp has several for a body that is cut off
+        return b"" if "payload" in str(error).lower() else repr(error).encode()
+
+
+def bugs_in(record: Any) -> list[type]:  # noqa: ANN401 - a log record
+    """The exceptions of a record's traceback that are ours, innermost first."""
+    error = record.exc_info and record.exc_info[1]
+    found: list[type] = []
+    while error is not None:
+        found.append(type(error))
+        error = error.__context__
+    return found[::-1]
