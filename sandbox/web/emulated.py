@@ -14,6 +14,7 @@ from sandbox.contract.operations import OPERATIONS
 from sandbox.domain.errors import InvalidApiKey
 from sandbox.engine.journal import Entry, masked_target
 from sandbox.engine.world import World
+from sandbox.scenario.wire import Hang
 from sandbox.web import cors
 from sandbox.web.body import read_body
 from sandbox.web.faults.kit import AlreadySent

@@ -7,12 +7,12 @@ The lines are for somebody who watches a terminal. What the server itself has to
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
 from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import SandboxError
 from sandbox.engine.journal import Entry, masked_target
+from sandbox.web.journal_view import shown_body
 
 WIDEST: Final = 60
 """Signs that a line repeats of what a client has sent."""
@@ -47,7 +47,7 @@ def log_line(entry: Entry) -> str:
     what = entry.operation or f"{entry.method} {entry.path.partition('?')[0]}"
     parts = (
         _cut(what),
-        str(entry.status or entry.fault),
+        " ".join(str(each) for each in (entry.status, entry.fault) if each is not None),
         _id_or_code(entry),
         entry.card,
         "" if entry.duration_ms is None else f"{entry.duration_ms:.1f} ms",
@@ -73,7 +73,9 @@ def _cut(text: str) -> str:
 
 
 def _id_or_code(entry: Entry) -> str | None:
-    if entry.status is None:
+    body: Any = None if entry.status is None else shown_body(entry.reply_body)
+    if not isinstance(body, dict):
         return None
-    body: dict[str, Any] = orjson.loads(entry.reply_body)
-    return str(body["error"]["code"]) if "error" in body else body.get("id")
+    error = body.get("error")
+    shown = error.get("code") if isinstance(error, dict) else body.get("id")
+    return _cut(shown) if isinstance(shown, str) else None

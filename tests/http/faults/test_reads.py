@@ -31,7 +31,7 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
         sandbox: Sandbox = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
         gateway = FaultyReads(sandbox.parts.worlds, sandbox.parts.contract)
         gateway.fault = fault
-        server = RawTestServer(Site(sandbox.parts, gateway, None))
+        server = RawTestServer(Site(sandbox.parts, gateway))
         client: Api = await aiohttp_client(server, headers=AUTHORIZED)
         return client
 

@@ -11,7 +11,7 @@ import pytest
 from sandbox.bootstrap import Sandbox
 from sandbox.domain.instants import Instant
 from sandbox.engine.journal import Entry
-from sandbox.web.journal_view import log_line
+from sandbox.web.request_log import log_line
 from tests.fakes.clients import Api, events, paid, until
 from tests.fakes.control import Control
 from tests.fakes.faulty import SPELLINGS, card_of
