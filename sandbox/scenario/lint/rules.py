@@ -8,7 +8,7 @@ from sandbox.contract.validation import Path
 from sandbox.domain.payments import TRANSITIONS, Move, Status
 from sandbox.scenario.lint.cards import check_matcher
 from sandbox.scenario.lint.dry_run import obstacle
-from sandbox.scenario.lint.shadows import shadow_of
+from sandbox.scenario.lint.shadows import Shadows
 from sandbox.scenario.lint.steps import check_delay, check_step, is_drawn
 from sandbox.scenario.matching import compiled
 from sandbox.scenario.model import (
@@ -62,7 +62,7 @@ def check_rules(
 ) -> Iterator[Problem]:
     """All that can be wrong with rules that have the shape of rules."""
     names: set[str] = set()
-    earlier: list[RequestRule] = []
+    shadows = Shadows()
     for position, plain, rule in rules:
         path: Path = ("rules", position)
         if rule.name in names:
@@ -75,8 +75,8 @@ def check_rules(
         match rule:
             case RequestRule():
                 yield from _check_request(plain, rule, path, contract)
-                yield from _check_shadow(rule, earlier, path)
-                earlier.append(rule)
+                yield from _check_shadow(rule, shadows, path)
+                shadows.add(rule)
             case EventRule() | AtRule():
                 yield from _check_action(rule, path)
             case _:
@@ -168,10 +168,8 @@ def _bound(operator: str, operand: object) -> int | None:
             return None
 
 
-def _check_shadow(
-    rule: RequestRule, earlier: Sequence[RequestRule], path: Path
-) -> Iterator[Problem]:
-    if (shadow := shadow_of(rule, earlier)) is not None:
+def _check_shadow(rule: RequestRule, shadows: Shadows, path: Path) -> Iterator[Problem]:
+    if (shadow := shadows.over(rule)) is not None:
         message = f"this rule never answers: '{shadow.name}' answers each of its calls before it"
         yield Problem(path, message, f"put it above '{shadow.name}', or let that one pass")
 

@@ -1,50 +1,93 @@
 """Owns the question whether an earlier request rule leaves nothing for a later one."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-from sandbox.scenario.matching import compiled, equals_one_of
+from sandbox.scenario.matching import Test, compiled, equals_one_of
 from sandbox.scenario.model import Condition, RequestRule, Then
 
 _LOWER: Final = frozenset({"gt", "gte"})
 _UPPER: Final = frozenset({"lt", "lte"})
 
 
-def shadow_of(rule: RequestRule, earlier: Sequence[RequestRule]) -> RequestRule | None:
-    """The earlier rule that answers each call that this one would, or None."""
-    return next((each for each in earlier if _covers(each, rule)), None)
+class _Endless(NamedTuple):
+    """A rule that never stops answering, its conditions made ready."""
+
+    rule: RequestRule
+    tests: tuple[tuple[Condition, Test], ...]
 
 
-def _covers(earlier: RequestRule, rule: RequestRule) -> bool:
-    return (
-        earlier.then is not Then.PASS
-        and earlier.chance >= 1
-        and earlier.operation in ("*", rule.operation)
-        and all(_is_implied(condition, rule) for condition in earlier.when)
-    )
+class _Given(NamedTuple):
+    """A condition of the later rule, and the values that decide what it implies.
+
+    `values` are all that meet it, or the one nearest to its bound; None where neither is known.
+    """
+
+    condition: Condition
+    side: frozenset[str] | None
+    values: tuple[object, ...] | None
 
 
-def _is_implied(wanted: Condition, rule: RequestRule) -> bool:
-    """Whether each call that meets the rule's conditions meets this one too."""
-    if wanted.field == "call":
-        return False
+class Shadows:
+    """The request rules so far that never stop answering, found by an equality of theirs."""
+
+    def __init__(self) -> None:
+        self._open: list[_Endless] = []
+        self._by_value: dict[tuple[str, object], list[_Endless]] = defaultdict(list)
+
+    def add(self, rule: RequestRule) -> None:
+        """Let a rule stand before those to come."""
+        is_of_calls = any(condition.field == "call" for condition in rule.when)
+        if rule.then is Then.PASS or rule.chance < 1 or is_of_calls:
+            return
+        endless = _Endless(rule, tuple((each, compiled(each)) for each in rule.when))
+        for condition in rule.when:
+            if values := equals_one_of(condition):
+                for value in values:
+                    self._by_value[condition.field, value].append(endless)
+                return
+        self._open.append(endless)
+
+    def over(self, rule: RequestRule) -> RequestRule | None:
+        """The rule that answers each call that this one would, or None."""
+        given: dict[str, list[_Given]] = defaultdict(list)
+        for condition in rule.when:
+            given[condition.field].append(_given(condition))
+        for endless in self._candidates(rule):
+            is_about = endless.rule.operation in ("*", rule.operation)
+            if is_about and all(_is_implied(*test, given) for test in endless.tests):
+                return endless.rule
+        return None
+
+    def _candidates(self, rule: RequestRule) -> Iterator[_Endless]:
+        yield from self._open
+        for condition in rule.when:
+            if values := equals_one_of(condition):
+                yield from self._by_value.get((condition.field, values[0]), ())
+
+
+def _is_implied(wanted: Condition, test: Test, given: dict[str, list[_Given]]) -> bool:
+    """Whether each call that meets the later rule's conditions meets this one too."""
     return any(
-        given == wanted or (given.field == wanted.field and _implies(given, wanted))
-        for given in rule.when
+        each.condition == wanted
+        or (
+            each.values is not None
+            and (each.side is None or wanted.operator in each.side)
+            and all(test(value) for value in each.values)
+        )
+        for each in given.get(wanted.field, ())
     )
 
 
-def _implies(given: Condition, wanted: Condition) -> bool:
-    if (values := equals_one_of(given)) is not None:
-        test = compiled(wanted)
-        return all(test(value) for value in values)
-    if {given.operator, wanted.operator} <= _LOWER or {given.operator, wanted.operator} <= _UPPER:
-        return compiled(wanted)(_edge(given))
-    return False
+def _given(condition: Condition) -> _Given:
+    if (values := equals_one_of(condition)) is not None:
+        return _Given(condition, None, values)
+    side = next((each for each in (_LOWER, _UPPER) if condition.operator in each), None)
+    return _Given(condition, side, None if side is None else (_edge(condition),))
 
 
-def _edge(given: Condition) -> object:
+def _edge(condition: Condition) -> object:
     """The value nearest to the bound that still meets the condition."""
-    bound = int(str(given.operand))
-    edge = bound + {"gt": 1, "lt": -1}.get(given.operator, 0)
-    return str(edge) if given.field.startswith(("header.", "query.")) else edge
+    edge = int(str(condition.operand)) + {"gt": 1, "lt": -1}.get(condition.operator, 0)
+    return str(edge) if condition.field.startswith(("header.", "query.")) else edge
