@@ -1,11 +1,13 @@
 """Owns the rules of all active scenarios made ready, by kind, in the order in which they apply."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from sandbox.contract.operations import BY_NAME
 from sandbox.domain.cards import fingerprint
 from sandbox.scenario.cues import CALL, Cue
+from sandbox.scenario.expectations import Payments
 from sandbox.scenario.index import Index
 from sandbox.scenario.model import AtRule, EventRule, RequestRule, When
 from sandbox.scenario.scenario import Scenario
@@ -24,12 +26,12 @@ class Cast:
         requests, events, marks, webhooks: those of one kind.
         index: where the request rules of an operation are found.
         fields: what the request rules of an operation look at.
-        numbers: the cards that some rule names, by fingerprint.
+        numbers: the cards that some rule or expectation names, by fingerprint.
     """
 
     __slots__ = ("all", "events", "fields", "index", "marks", "numbers", "requests", "webhooks")
 
-    def __init__(self, scenarios: Iterable[Scenario], seed: int) -> None:
+    def __init__(self, scenarios: Sequence[Scenario], seed: int) -> None:
         self.all: list[AnyCue] = []
         self.requests: list[Cue[RequestRule]] = []
         self.events: list[Cue[EventRule]] = []
@@ -39,7 +41,7 @@ class Cast:
             self._add(scenario, seed if scenario.seed is None else scenario.seed)
         self.index = {name: Index(self._of(name)) for name in BY_NAME}
         self.fields = {name: self._looked_at(name) for name in BY_NAME}
-        self.numbers = {fingerprint(number): number for number in self._named_cards()}
+        self.numbers = {fingerprint(number): number for number in self._named_cards(scenarios)}
 
     def _add(self, scenario: Scenario, seed: int) -> None:
         for rule in scenario.rules:
@@ -68,8 +70,9 @@ class Cast:
         fields = (each.field for _, when in self._of(operation) for each in when)
         return tuple(dict.fromkeys(field for field in fields if field != CALL))
 
-    def _named_cards(self) -> Iterator[str]:
-        for cue in self.all:
-            for field, operator, operand in cue.rule.when:
-                if field == "card" and operator in _NAMING:
-                    yield from map(str, operand if isinstance(operand, tuple) else (operand,))
+    def _named_cards(self, scenarios: Iterable[Scenario]) -> Iterator[str]:
+        expected = (each.what for scenario in scenarios for each in scenario.expectations)
+        whens = [each.when for each in expected if isinstance(each, Payments)]
+        for field, operator, operand in chain(*(cue.rule.when for cue in self.all), *whens):
+            if field == "card" and operator in _NAMING:
+                yield from map(str, operand if isinstance(operand, tuple) else (operand,))
