@@ -1,6 +1,7 @@
 """Owns how much is measured: the numbers of rounds, starts, calls and stored payments."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 CONNECTIONS: Final = 32
@@ -17,6 +18,7 @@ class Plan:
         starts: cold starts of every server.
         calls: calls of a round without HTTP.
         sizes: numbers of stored payments; the others are compared with the first.
+        peers: the folder where peers are kept from one run to the next, if they are.
     """
 
     rounds: int = 6
@@ -24,6 +26,7 @@ class Plan:
     starts: int = 12
     calls: int = 5_000
     sizes: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    peers: Path | None = None
 
 
 QUICK: Final = Plan(rounds=2, starts=3, calls=500, sizes=(1_000, 10_000))

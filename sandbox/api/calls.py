@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sandbox.domain.cards import Card
 from sandbox.domain.errors import SandboxError
@@ -39,8 +40,7 @@ class Call:
     leaked: bool = False
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What the documented API says: a status and a JSON body."""
 
     status: int

@@ -115,7 +115,7 @@ class Gateway:
             try:
                 return self._perform(world, call, body, entry, allowed=allowed)
             finally:
-                if not isinstance(body, SandboxError):
+                if body is not None and not isinstance(body, SandboxError):
                     entry.body = masked(body) if call.shown is None else call.shown
                 entry.leaked = call.leaked
         except SandboxError as error:

@@ -62,7 +62,8 @@ def create_payment(
     texts = wanted.get("description"), wanted.get("customer_id")
     call.leaked = texts != (order.description, order.customer_id)
     if wanted is body:
-        call.shown = _shown(wanted, order)
+        _mask(wanted, order)
+        call.shown = wanted
 
     def perform(manner: Manner = NORMALLY) -> Outcome:
         payment = world.create_payment(
@@ -121,13 +122,15 @@ def _order(world: World, body: CreatePayment) -> Order:
     )
 
 
-def _shown(wanted: CreatePayment, order: Order) -> dict[str, object]:
-    """A body that is as documented, masked without a search."""
+def _mask(wanted: CreatePayment, order: Order) -> None:
+    """Make of a body that is as documented, and has been read, what the journal may keep."""
     method = wanted["payment_method"]
-    hidden = {"card_number": cards.mask(method["card_number"]), "cvc": "*" * len(method["cvc"])}
-    texts = {"description": order.description, "customer_id": order.customer_id}
-    known = {name: text for name, text in texts.items() if text is not None}
-    return {**wanted, "payment_method": {**method, **hidden}, **known}
+    method["card_number"] = cards.mask(method["card_number"])
+    method["cvc"] = "*" * len(method["cvc"])
+    if order.description is not None:
+        wanted["description"] = order.description
+    if order.customer_id is not None:
+        wanted["customer_id"] = order.customer_id
 
 
 def _filter(contract: Contract, query: str) -> PaymentFilter:

@@ -29,11 +29,15 @@ def create_refund(
     """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
     number = world.ledger.number_of(call.payment_id)
     wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
+    texts = wanted.get("reason"), wanted.get("description")
+    _mask(wanted)
+    reason, description = wanted.get("reason"), wanted.get("description")
+    call.leaked = texts != (reason, description)
+    if wanted is body:
+        call.shown = wanted
     payment = world.ledger.payments.get(number)
     amount = wanted.get("amount")
     payments.refund(payment, amount)
-    reason, description = _masked(wanted.get("reason")), _masked(wanted.get("description"))
-    call.leaked = (reason, description) != (wanted.get("reason"), wanted.get("description"))
 
     def perform(manner: Manner = NORMALLY) -> Outcome:
         refund = world.create_refund(number, amount, reason=reason, description=description)
@@ -49,5 +53,9 @@ def create_refund(
     return outcome
 
 
-def _masked(text: str | None) -> str | None:
-    return None if text is None else cards.mask_in(text)
+def _mask(wanted: CreateRefund) -> None:
+    """Make of a body that is as documented what may be kept."""
+    if "reason" in wanted:
+        wanted["reason"] = cards.mask_in(wanted["reason"])
+    if "description" in wanted:
+        wanted["description"] = cards.mask_in(wanted["description"])

@@ -1,7 +1,6 @@
 """Owns what is said of a job of the timeline: when, what, and about which payment or delivery."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from sandbox.domain.events import EventType
 from sandbox.domain.instants import Instant
@@ -28,8 +27,7 @@ _WHAT: Final[dict[type[Action], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """What happened, or will, at an instant: an event's type and the payment it is about.
 
     Attributes:

@@ -5,7 +5,6 @@ event. A command that raises has changed nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
 from sandbox.domain import payments
@@ -37,8 +36,7 @@ class Order(NamedTuple):
     customer_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFilter:
+class PaymentFilter(NamedTuple):
     """The documented parameters of LIST PAYMENTS, read."""
 
     limit: int = 10
@@ -115,9 +113,11 @@ class Ledger:
         """Give money back, or raise RefundRefused."""
         payment, taken = payments.refund(self.payments.get(number), amount)
         self.payments.put(number, payment)
-        nth = self._refunds.add(number, taken, _whole_second(at), reason, description)
+        created = _whole_second(at)
+        nth = self._refunds.add(number, taken, created, reason, description)
         self._events.add(EventType.REFUND_CREATED, number, at, nth)
-        return self._refund(nth)
+        refund_id = RefundId(self._refunds.id_of(nth))
+        return Refund(refund_id, payment.id, taken, created, reason, description)
 
     def charge_back(
         self, number: int, amount: int | None, reason: str, *, at: Instant

@@ -18,6 +18,7 @@ from sandbox.domain.payments import Payment, Status
 
 STATUSES: Final = tuple(Status)
 _CODE_OF: Final = {status: code for code, status in enumerate(STATUSES)}
+_BRANDS: Final = {str(brand): brand for brand in Brand}
 _NOBODY: Final = array("I")
 
 Represent = Callable[[Payment], bytes]
@@ -106,7 +107,7 @@ class PaymentStore:
             id=shown["id"],
             amount=self._amount[number],
             currency=shown["currency"],
-            card=Card(Brand(method["brand"]), method["last4"], self._fingerprint[number]),
+            card=Card(_BRANDS[method["brand"]], method["last4"], self._fingerprint[number]),
             created=Instant(self._created[number]),
             status=STATUSES[self._status[number]],
             description=shown["description"],

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
 from sandbox.domain.errors import InvalidRequest
-from sandbox.domain.instants import DAY, LAST, SECOND, Instant, show_instant
+from sandbox.domain.instants import LAST, SECOND, Instant, show_instant
 from sandbox.engine.accounts import Accounts
 from sandbox.engine.birth import Birth, Laws
 from sandbox.engine.timeline import ActOnPayment, AttemptDelivery, Job, SettlePayment
@@ -155,7 +155,7 @@ def _check_time(world: World, now: Instant) -> None:
         raise InvalidRequest(f"/clock/now: expected not to be before the ledger's last, {latest}.")
     with _naming("timeline"):
         for due, job in world.timeline.upcoming(len(world.timeline)):
-            if _instant(due, LAST + DAY) // SECOND < now // SECOND:
+            if _instant(due, 2 * LAST) // SECOND < now // SECOND:
                 raise InvalidRequest("/timeline/due: expected nothing to be due before the clock.")
             if not _is_possible(world, job):
                 raise InvalidRequest("/timeline/due: expected jobs about what is there.")

@@ -58,13 +58,11 @@ def log_line(entry: Entry) -> str:
 def refusal_line(request: web.BaseRequest, status: int, error: SandboxError) -> str:
     """One line: method and path, status, code, what is wrong, and the header that is at fault."""
     path = masked_target(request.raw_path.partition("?")[0])
-    line = f"{_cut(f'{request.method} {path}')}  {status}  {error.code}"
-    if error.details:
-        line += f"  {error.details}"
-    if header := _AT_FAULT.get(error.code):
-        given = request.headers.get(header, "").rpartition("@")[2]
-        line += f"  {header}: {_cut(mask_in(given)) or '(none)'}"
-    return line
+    line = f"{_cut(f'{request.method} {path}')}  {status}  {error.code}  {error.details}"
+    if (header := _AT_FAULT.get(error.code)) is None:
+        return line
+    given = request.headers.get(header, "").rpartition("@")[2]
+    return f"{line}  {header}: {_cut(mask_in(given)) or '(none)'}"
 
 
 def _cut(text: str) -> str:

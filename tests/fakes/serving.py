@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sandbox.bootstrap import Sandbox, assemble
 from sandbox.engine.worlds import HOME_KEY
@@ -32,7 +32,7 @@ def ruled(sandbox: Sandbox, rules: Iterable[CardRule]) -> Sandbox:
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
     worlds = sandbox.parts.worlds
     cards = (rule for card in MAGIC_CARDS for rule in card.rules)
-    worlds.laws = replace(worlds.laws, rules=Rules([*cards, *rules]))
+    worlds.laws = worlds.laws._replace(rules=Rules([*cards, *rules]))
     worlds.drop(worlds.of(HOME_KEY))  # it starts again at once
     return sandbox
 

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -238,7 +237,7 @@ def test_the_machine_sees_a_refund_that_is_too_large(monkeypatch: pytest.MonkeyP
         wanted = payment.left if amount is None else amount
         if payment.status is not Status.COMPLETED or not 0 < wanted <= payment.left + 1:
             raise RefundRefused("refund_exceeds_payment", "Too much.")
-        return replace(payment, refunded=payment.refunded + wanted), wanted
+        return payment._replace(refunded=payment.refunded + wanted), wanted
 
     monkeypatch.setattr(domain, "refund", loose)
     quick = settings(TestLedgerMachine.settings, phases=[Phase.generate], print_blob=False)

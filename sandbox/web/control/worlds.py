@@ -51,6 +51,8 @@ def reset_world(ask: Ask) -> dict[str, object]:
     ask.parts.sleepers.wake(world)
     if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
         ask.parts.dispatcher.forget(world)
+    if {Part.PAYMENTS, Part.WEBHOOKS, Part.CLOCK} & set(parts):
+        ask.parts.walks.stop(world)
     return _summary(ask, world)
 
 
