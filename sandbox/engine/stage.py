@@ -5,7 +5,6 @@ clock is set, the state is made, and the `at` rules are put on the timeline.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from sandbox.domain.errors import InvalidRequest
@@ -71,7 +70,7 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     start = planned(coming, now=world.clock.now() if clock is None else clock)
     _forget_gone(world, {each.name for each in scenarios})
     if clock is not None:
-        world.birth = replace(world.birth, frozen_at=clock)
+        world.birth = world.birth._replace(frozen_at=clock)
         world.start_clock(clock)
     old = world.script.play or Play((), world.birth.seed)
     world.script.play = old.changed(scenarios) if scenarios else None
