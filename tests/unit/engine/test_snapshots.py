@@ -11,8 +11,9 @@ from sandbox.contract.schemas import Contract
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import HOUR
 from sandbox.engine.ledger import SLICE
+from sandbox.engine.part import Part
 from sandbox.engine.snapshots import restoring, snapshot
-from sandbox.engine.world import Part, World
+from sandbox.engine.world import World
 from tests.fakes.bodies import KEY, documented_create
 from tests.fakes.exercises import busy, everything, outputs
 from tests.fakes.in_process import Desk, back, contract, laws, new_world
@@ -80,26 +81,31 @@ def test_a_snapshot_follows_its_schema(kept: dict[str, Any]) -> None:
         ({"clock": {"mode": "live", "now": 0, "offset": 10**30}}, f"/clock: {GIVEN}."),
         ({"clock": {"mode": "frozen", "now": NOON - 1, "offset": 0}}, BEFORE),
         (
-            {"timeline": {"ticket": 0, "due": [[LATER, 0, "settle", 0, None]]}},
+            {"timeline": {"ticket": 0, "due": [[LATER, 0, "settle", 0, None, ""]]}},
             f"/timeline: {GIVEN}.",
         ),
         (
-            {"timeline": {"ticket": 9, "due": [[LATER, 0, "settle", 0, None]] * 2}},
+            {"timeline": {"ticket": 9, "due": [[LATER, 0, "settle", 0, None, ""]] * 2}},
             f"/timeline: {GIVEN}.",
         ),
         (
-            {"timeline": {"ticket": 1, "due": [[LATER, 0, "settle", 99, None]]}},
+            {"timeline": {"ticket": 1, "due": [[LATER, 0, "settle", 99, None, ""]]}},
             "/timeline/due: expected jobs about what is there.",
         ),
         (
-            {"timeline": {"ticket": 1, "due": [[NOON - 1, 0, "settle", 2, None]]}},
+            {"timeline": {"ticket": 1, "due": [[NOON - 1, 0, "settle", 2, None, ""]]}},
             "/timeline/due: expected nothing to be due before the clock.",
         ),
         (
-            {"rate_limit": {"default": 1, "limit": 1, "used": -1, "hour": 0}},
+            {"rate_limit": {"default": 1, "limit": 1, "used": -1, "hour": 0, "window": 1}},
             f"/rate_limit: {GIVEN}.",
         ),
-        ({"rules": {"card:declined\0": None}}, f"/rules: {GIVEN}."),
+        (
+            {"rules": {"counters": {"card:declined\0": None}, "play": None}},
+            f"/rules: {GIVEN}.",
+        ),
+        ({"awaited": {"99": [1, None, ""]}}, f"/awaited: {GIVEN}."),
+        ({"awaited": {"0": [1]}}, f"/awaited: {GIVEN}."),
         ({"journal": {"count": 0, "entries": [{}]}}, f"/journal: {GIVEN}; 'headers' is missing."),
         ({"journal": {"count": 2, "entries": []}}, None),
         ({"journal": 5}, f"/journal: {GIVEN}."),
@@ -166,12 +172,12 @@ def test_a_card_number_in_a_reply_or_a_rule_is_masked(kept: dict[str, Any]) -> N
     """Ids stay as they are, whatever their digits say."""
     reply = f'{{"id":"pay_{VISA}","description":"{VISA}"}}'
     path = ("journal", "entries", 0, "reply_body")
-    world = back(changed(changed(kept, path, reply), ("rules",), {f"card:x\0{VISA}": 1}))
+    world = back(changed(changed(kept, path, reply), ("rules", "counters"), {f"card:x\0{VISA}": 1}))
     again = snapshot(world)
 
     (first, *_) = world.journal.since(0)
     assert first.reply_body.decode() == f'{{"id":"pay_{VISA}","description":"{MASKED}"}}'
-    assert again["rules"] == {f"card:x\0{MASKED}": 1}
+    assert again["rules"] == {"counters": {f"card:x\0{MASKED}": 1}, "play": None}
 
 
 def test_a_snapshot_is_taken_over_in_slices() -> None:
