@@ -9,7 +9,7 @@ from sandbox.domain.events import Chargeback, Event, Refund
 from sandbox.domain.instants import LAST, Instant
 from sandbox.engine.birth import Birth, Laws
 from sandbox.engine.ledger import Ledger
-from sandbox.engine.timeline import AttemptDelivery, Job
+from sandbox.engine.timeline import AttemptDelivery
 from sandbox.engine.world import World
 
 FORMAT: Final = "payments-sandbox/world"
@@ -79,10 +79,12 @@ def _rebuilt(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: L
         world.webhooks = None
     else:
         _restore_webhooks(world, kept["webhooks"])
+    payments = len(world.ledger.payments)
     for due, job in world.timeline.upcoming(10**9):
         _instant(due, 2 * LAST)
-        if not _is_possible(world, job):
-            raise ValueError("a job is about a payment or a delivery that is not there")
+        if not isinstance(job, AttemptDelivery) and not 0 <= job.payment < payments:
+            raise ValueError("a job is about a payment that is not there")
+    _check_attempts(world)
     _check_money(world.ledger)
     return world
 
@@ -102,10 +104,14 @@ def _restore_webhooks(world: World, kept: dict[str, Any]) -> None:
     webhooks_at_rest.restore(world.open_webhooks(), kept)
 
 
-def _is_possible(world: World, job: Job) -> bool:
-    if isinstance(job, AttemptDelivery):
-        return world.webhooks is not None and world.webhooks.outbox.is_pending(job.delivery)
-    return job.payment < len(world.ledger.payments)
+def _check_attempts(world: World) -> None:
+    """Hold the timeline against the deliveries: what one says is due, so does the other."""
+    jobs = world.timeline.upcoming(10**9)
+    due = sorted((job.delivery, at) for at, job in jobs if isinstance(job, AttemptDelivery))
+    deliveries = () if world.webhooks is None else world.webhooks.outbox.oldest_first()
+    planned = sorted((each.number, each.next_at) for each in deliveries if each.next_at is not None)
+    if due != planned:
+        raise ValueError("a delivery would be lost, or sent twice")
 
 
 def _instant(value: object, latest: int) -> Instant:
