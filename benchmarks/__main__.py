@@ -20,6 +20,7 @@ from benchmarks.plan import QUICK, Plan
 from benchmarks.report import Table, as_json, described, render, rewrite
 from benchmarks.servers import loops
 from benchmarks.throughput import measure_throughput
+from benchmarks.webhooks import measure_webhooks
 
 Section = Callable[[Plan, Cores, Client], Sequence[Table]]
 
@@ -29,6 +30,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "start": lambda plan, cores, _: measure_cold_start(plan, cores),
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
     "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],
+    "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
 }
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
