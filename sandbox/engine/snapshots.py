@@ -87,6 +87,8 @@ def restoring(
     with _naming("webhooks"):
         _restore_webhooks(world, kept["webhooks"])
     _check_time(world, Instant(kept["clock"]["now"]))
+    with _naming("webhooks"):
+        _check_attempts(world)
     return world
 
 
@@ -133,9 +135,19 @@ def _is_possible(world: World, job: Job) -> bool:
         case AttemptDelivery(delivery):
             return world.webhooks is not None and world.webhooks.outbox.is_pending(delivery)
         case SettlePayment(int(number)) | ActOnPayment(int(number)):
-            return number < len(world.ledger.payments)
+            return 0 <= number < len(world.ledger.payments)
         case _:
             return True
+
+
+def _check_attempts(world: World) -> None:
+    """Hold the timeline against the deliveries: what one says is due, so does the other."""
+    jobs = world.timeline.upcoming(10**9)
+    due = sorted((job.delivery, at) for at, job in jobs if isinstance(job, AttemptDelivery))
+    deliveries = () if world.webhooks is None else world.webhooks.outbox.oldest_first()
+    planned = sorted((each.number, each.next_at) for each in deliveries if each.next_at is not None)
+    if due != planned:
+        raise ValueError("a delivery would be lost, or sent twice")
 
 
 def _instant(value: object, latest: int) -> Instant:

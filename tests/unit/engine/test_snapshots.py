@@ -1,8 +1,7 @@
 """Holds snapshots to exactness: the restored world continues byte for byte, or is refused."""
 
-import copy
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -18,14 +17,12 @@ from tests.fakes.bodies import KEY, documented_create
 from tests.fakes.exercises import busy, everything, outputs
 from tests.fakes.in_process import Desk, back, contract, laws, new_world
 from tests.fakes.leaks import leaks
+from tests.fakes.mutants import Path, changed, mutants, without
 from tests.fakes.wall import NOON, Wall
-
-Path = tuple[Any, ...]
 
 VISA, MASKED = "4111111111111111", "************1111"
 LATER = NOON + HOUR
 
-WRONG: tuple[object, ...] = (None, "x", "", -1, 0, 2**40, 10**30, 1.5, True, [], {})
 BEFORE = "/clock/now: expected not to be before the ledger's last, 2030-01-15T12:00:00Z."
 VERSION = "/version: expected a snapshot of format payments-sandbox/world, version 1."
 GIVEN = "expected this part as GET world/snapshot gave it"
@@ -234,45 +231,3 @@ def assert_works(desk: Desk, held_by: Contract) -> None:
                 pytest.fail(details)
             case {"type": str(type_), "data": dict()}:
                 assert held_by.accepts(f"events/{type_}", said), said
-
-
-def mutants(kept: dict[str, Any], part: str) -> Iterator[dict[str, Any]]:
-    """The snapshot with one value of a part replaced by something wrong, or left out."""
-    for path in paths(kept[part], (part,)):
-        for value in WRONG:
-            yield changed(kept, path, value)
-        yield without(kept, path)
-
-
-def paths(value: object, path: Path) -> Iterator[Path]:
-    """Where values are, the first two of each list; the journal's bodies may be anything."""
-    yield path
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key not in {"body", "headers", "reply_headers"}:
-                yield from paths(item, (*path, key))
-    elif isinstance(value, list):
-        for place, item in enumerate(value[:2] if len(path) < 4 else value):
-            yield from paths(item, (*path, place))
-
-
-def changed(kept: dict[str, Any], path: Path, value: object) -> dict[str, Any]:
-    """The snapshot with another value at a place."""
-    bad, holder = _copied(kept, path)
-    holder[path[-1]] = value
-    return bad
-
-
-def without(kept: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The snapshot without what is at a place."""
-    bad, holder = _copied(kept, path)
-    del holder[path[-1]]
-    return bad
-
-
-def _copied(kept: dict[str, Any], path: Path) -> tuple[dict[str, Any], Any]:
-    bad = kept | {path[0]: copy.deepcopy(kept[path[0]])}
-    holder: Any = bad
-    for step in path[:-1]:
-        holder = holder[step]
-    return bad, holder
