@@ -92,7 +92,7 @@ class Drawer:
             return _PLAIN.get(kind, "Any")
         if list(schema.get("properties", ())) == _PAGE:
             items = schema["properties"]["data"]["items"]
-            return f"Page[{self._type(items, name, called.replace('Response', 'Message'))}]"
+            return f"Page[{self._type(items, name, _item(called.removesuffix('Response')))}]"
         more = schema["additionalProperties"]
         if more:
             value = "Any" if more is True else self._type(more, name, called)
@@ -113,6 +113,11 @@ class Drawer:
             inner = called.removesuffix("Response") + component({"title": field.replace("_", " ")})
             kind = self._type(part, name, inner)
             yield f"    {field}: {kind if field in schema['required'] else f'NotRequired[{kind}]'}"
+
+
+def _item(several: str) -> str:
+    """What one of them is called."""
+    return several.removesuffix("s") if several.endswith("s") else f"{several}Item"
 
 
 def _sentence(schema: Schema) -> str:

@@ -6,6 +6,7 @@ Every run of every project imports this module, so it imports nothing that pytes
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -18,9 +19,11 @@ from sandbox.pytest_plugin.chosen import CHOSEN, ENVIRONMENT, SEED, SEEDS, add_o
 if TYPE_CHECKING:
     from sandbox.testing import Options, Sandbox, Server
 
+SCENARIO: Final = "sandbox_scenario"
+CLOCK: Final = "sandbox_clock"
 MARKS: Final = (
-    "sandbox_scenario(*scenarios, seed=None): let the test's world follow these, by name or path",
-    "sandbox_clock(instant): let the clock of the test's world stand still there",
+    f"{SCENARIO}(*scenarios, seed=None): let the test's world follow these, by name or path",
+    f"{CLOCK}(instant): let the clock of the test's world stand still there",
 )
 WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
 
@@ -112,7 +115,8 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def sandbox_options(request: pytest.FixtureRequest) -> "Options":
     """Settings of the server of this run; override it to change some."""
-    return {"seed": request.config.stash[CHOSEN].seed}
+    chosen = request.config.stash[CHOSEN]
+    return {"seed": chosen.seed, "scenario_dirs": chosen.folders}
 
 
 @pytest.fixture(scope="session")
@@ -120,13 +124,13 @@ def sandbox_server(
     request: pytest.FixtureRequest, sandbox_options: "Options"
 ) -> Iterator["Server"]:
     """One server for each process that runs tests, or the one of `--sandbox-url`."""
-    from sandbox.testing import Server, running_sandbox
+    from sandbox.testing import running_sandbox
 
     if (url := request.config.stash[CHOSEN].url) is None:
         with running_sandbox(**sandbox_options) as own:
             yield own
         return
-    server = Server(url, os.environ.get(f"{ENVIRONMENT}CONTROL_TOKEN"))
+    server = _server_at(url)
     with server.client() as client:
         client.live()  # it is there, and it is one of ours
     yield server
@@ -165,14 +169,13 @@ def make_sandbox(request: pytest.FixtureRequest, sandbox_server: "Server") -> It
 def sandbox(request: pytest.FixtureRequest, make_sandbox: MakeSandbox) -> "Sandbox":
     """A world of the test's own, as its marks want it."""
     node = request.node
-    clock = node.get_closest_marker("sandbox_clock")
-    marks = list(node.iter_markers("sandbox_scenario"))[::-1]  # those of the module come first
+    clock = node.get_closest_marker(CLOCK)
+    marks = list(node.iter_markers(SCENARIO))[::-1]  # those of the module come first
     seeds = [mark.kwargs["seed"] for mark in marks if "seed" in mark.kwargs]
     world = make_sandbox(
         clock=None if clock is None else clock.args[0], seed=seeds[-1] if seeds else None
     )
-    folders = request.config.stash[CHOSEN].folders
-    world.use(*(_scenario(name, folders, node) for mark in marks for name in mark.args))
+    world.use(*(_scenario(name, node) for mark in marks for name in mark.args))
     return world
 
 
@@ -198,37 +201,69 @@ def _world_seed(seed: int, test: str, number: int) -> int:
 
 def _problems(item: pytest.Item | pytest.Collector) -> Iterator[str]:
     """What is wrong with the marks of a test."""
-    chosen = item.config.stash[CHOSEN]
     getattr(item, "obj", None)  # a class has its marks once it has its object
-    for mark in item.iter_markers("sandbox_scenario"):
-        for name in mark.args:
-            try:
-                _scenario(name, chosen.folders, item)
-            except ValueError as error:
-                yield f"{item.nodeid}: {error}"
-    for mark in item.iter_markers("sandbox_clock"):
-        from sandbox.domain.instants import read_instant
-
+    marks = item.iter_markers(SCENARIO)
+    checks = [partial(_check, name, item) for mark in marks for name in mark.args]
+    checks += [partial(_check_instant, mark.args) for mark in item.iter_markers(CLOCK)]
+    for check in checks:
         try:
-            read_instant(*mark.args)
-        except (TypeError, ValueError) as error:
-            yield f"{item.nodeid}: sandbox_clock: {error}."
+            check()
+        except ValueError as error:
+            yield f"{item.nodeid}: {error}"
 
 
-def _scenario(
-    name: str, folders: tuple[Path, ...], item: pytest.Item | pytest.Collector
-) -> str | Path:
+def _check_instant(given: tuple[object, ...]) -> None:
+    """See that a mark has one instant."""
+    from sandbox.domain.instants import read_instant
+
+    if len(given) != 1:
+        raise ValueError(f"{CLOCK}: expected one instant, such as 2030-01-15T09:00:00Z")
+    try:
+        read_instant(str(given[0]))
+    except ValueError as error:
+        raise ValueError(f"{CLOCK}: {error}") from None
+
+
+def _check(name: str, item: pytest.Item | pytest.Collector) -> None:
+    """See that a scenario is there, or known to the server that will be asked for it."""
+    from sandbox.testing.scenario_files import ENDINGS, check_name, shipped
+
+    if not isinstance(_scenario(name, item), str):
+        return
+    chosen = item.config.stash[CHOSEN]
+    team = {
+        file.stem
+        for folder in chosen.folders
+        for file in folder.iterdir()
+        if file.suffix in ENDINGS
+    }
+    check_name(name, team.union(shipped() if chosen.url is None else _known_at(chosen.url)))
+
+
+def _known_at(url: str) -> list[str]:
+    """The scenarios that a running server knows."""
+    with _server_at(url).client() as client:
+        return [each["name"] for each in client.list_scenarios()["data"]]
+
+
+def _server_at(url: str) -> "Server":
+    from sandbox.testing import Server
+
+    return Server(url, os.environ.get(f"{ENVIRONMENT}CONTROL_TOKEN"))
+
+
+def _scenario(name: str, item: pytest.Item | pytest.Collector) -> str | Path:
     from sandbox.testing.scenario_files import find_scenario
 
-    return find_scenario(name, folders, beside=item.path.parent)
+    return find_scenario(name, item.config.stash[CHOSEN].folders, beside=item.path.parent)
 
 
 def _judge(world: "Sandbox") -> None:
     from sandbox.testing import Unmet
-    from sandbox.testing.world import hold
+    from sandbox.testing.world import judge
 
     try:
-        hold(world.report())
+        judge(world.report())
     except Unmet as unmet:
         pytest.fail(f"{world.api_key}: {unmet}", pytrace=False)
 

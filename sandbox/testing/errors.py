@@ -55,7 +55,7 @@ class Unmet(AssertionError):
         unmet: the expectations, as the report has them.
     """
 
-    def __init__(self, text: str, unmet: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, text: str, unmet: Sequence[Mapping[str, object]]) -> None:
         super().__init__(text)
         self.unmet = tuple(unmet)
 

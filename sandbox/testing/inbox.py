@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sandbox.testing.errors import NotArrived
-from sandbox.testing.shapes.responses import InboxMessage
+from sandbox.testing.shapes.responses import InboxItem
 from sandbox.testing.sync.client import SandboxClient
 
 MOST = 1_000
@@ -25,13 +25,13 @@ class Inbox:
         self.url = f"inbox:{name}"
 
     @property
-    def messages(self) -> list[InboxMessage]:
+    def messages(self) -> list[InboxItem]:
         """What has arrived, oldest first."""
         return self._control.read_inbox(self.name, limit=MOST)["data"]
 
     def wait(
         self, type: str | None = None, *, count: int = 1, within: str = "2s"
-    ) -> list[InboxMessage]:
+    ) -> list[InboxItem]:
         """What has arrived, as soon as enough of it is there; of one type, or of all.
 
         Args:
@@ -83,7 +83,7 @@ class Inbox:
         ]
 
 
-def _counted(messages: Sequence[InboxMessage]) -> str:
+def _counted(messages: Sequence[InboxItem]) -> str:
     """What there is of each type, and how much of it is not signed as it should be."""
     types = Counter(_type_of(each) for each in messages)
     forged = sum(not each["verified"] for each in messages)
@@ -91,6 +91,6 @@ def _counted(messages: Sequence[InboxMessage]) -> str:
     return f"{said} ({forged} not verified)" if forged else said
 
 
-def _type_of(message: InboxMessage) -> str:
+def _type_of(message: InboxItem) -> str:
     body = message["body"]
     return str(body.get("type", "no type")) if isinstance(body, dict) else "no JSON object"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final, TypedDict, cast
 
 from sandbox.domain.instants import read_duration, read_instant
@@ -30,6 +31,7 @@ class Options(TypedDict, total=False):
     cors: Collection[str]
     webhooks: Collection[str]
     public_webhooks: bool
+    scenario_dirs: Collection[str | Path]
     body_patience: float
 
 
@@ -61,6 +63,13 @@ def _clock(value: object) -> object:
     return value
 
 
+def _folders(value: Collection[str | Path]) -> tuple[Path, ...]:
+    folders = tuple(map(Path, value))
+    if missing := [folder for folder in folders if not folder.is_dir()]:
+        raise ValueError(f"expected a folder, not {missing[0]}")
+    return folders
+
+
 def _milliseconds(value: object) -> int:
     return value if isinstance(value, int) else read_duration(str(value))
 
@@ -72,4 +81,5 @@ _READ: Final[dict[str, Callable[[Any], object]]] = {
     "allow_hosts": frozenset,
     "cors": frozenset,
     "webhooks": tuple,
+    "scenario_dirs": _folders,
 }

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,7 @@ def _story(world: Sandbox) -> str:
         requests = world.requests
         if len(requests) > SHOWN:
             lines.append(f"… {len(requests) - SHOWN} earlier requests")
-        return "\n".join([*lines, *map(explained, requests[-SHOWN:])])
+        return "\n".join([*lines, *map(explained, requests[-SHOWN:]), *_judgement(world)])
     except ControlError as error:
         return f"{world!r} cannot be asked: {error}"
 
@@ -54,7 +54,8 @@ def _story(world: Sandbox) -> str:
 def _whole_story(world: Sandbox) -> str:
     try:
         events = [f"{each['id']} at {each['created_at']}: {each['type']}" for each in world.events]
-        return "\n".join([_head(world), *map(explained, world.requests), *events])
+        lines = [_head(world), *map(explained, world.requests), *events, *_judgement(world)]
+        return "\n".join(lines)
     except ControlError as error:
         return f"{world!r} cannot be asked: {error}"
 
@@ -66,9 +67,23 @@ def _record(world: Sandbox) -> dict[str, object]:
             "requests": world.requests,
             "events": world.events,
             "deliveries": world.deliveries,
+            "report": world.report(),
         }
     except ControlError as error:
         return {"api_key": world.api_key, "error": str(error)}
+
+
+def _judgement(world: Sandbox) -> Iterator[str]:
+    """How expectations stand, what kept rules from firing, what the audit has found."""
+    report = world.report()
+    for each in report["expectations"]:
+        verdict = "met" if each["met"] else "not met"
+        yield f"{verdict}: {json.dumps(each['expect'])}: {each['observed']}"
+    for rule in report["rules"]:
+        if rule["why_not"] is not None:
+            yield f"rule {rule['rule']}: {rule['why_not']}"
+    for finding in report["audit"]["findings"]:
+        yield f"audit: {finding['kind']}: {finding['message']}"
 
 
 def _head(world: Sandbox) -> str:

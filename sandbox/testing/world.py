@@ -1,10 +1,10 @@
 """Owns a world as a test holds it: a plain object, without an event loop."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from sandbox.testing.aio.client import AsyncSandboxClient
 from sandbox.testing.clock import Clock, RateLimit
@@ -12,9 +12,16 @@ from sandbox.testing.errors import Unmet
 from sandbox.testing.inbox import Inbox
 from sandbox.testing.scenario_files import find_scenario
 from sandbox.testing.shapes.objects import Delivery, Event, JournalEntry, Page, WebhookEndpoint
-from sandbox.testing.shapes.responses import ControlledPaymentResponse, WorldResponse
+from sandbox.testing.shapes.responses import (
+    AuditResponse,
+    ControlledPaymentResponse,
+    ReportExpectation,
+    ReportResponse,
+    VerifiedExpectation,
+    WorldResponse,
+)
 from sandbox.testing.sync.client import SandboxClient
-from sandbox.testing.sync.scenarios import Scenario
+from sandbox.testing.sync.scenarios import Written
 
 PAGE: Final = 1_000
 """Items of a page, where all of a list is wanted."""
@@ -120,12 +127,13 @@ class Sandbox:
         """Follow these scenarios, too: by name, by the path of a file, or written out.
 
         Raises:
-            UnknownScenario: there is no such file, and the library has no such name.
-            Refused: one is not as the language wants it; `problems` says where.
+            UnknownScenario: there is no such file.
+            Refused: there is no such name, or one is not as the language wants it; `problems`
+                says where.
         """
         for scenario in scenarios:
             self.is_scripted = True
-            self.control.activate_scenario(self._read(scenario))
+            self.control.add_active_scenario(self._found(scenario))
 
     def expect(self, *expectations: Mapping[str, object]) -> None:
         """Let these be true when the test is over, or at the next `verify`.
@@ -146,14 +154,13 @@ class Sandbox:
         Raises:
             Unmet: some do not hold; the text says which, and what was seen instead.
         """
-        wanted = expectations or [each["expect"] for each in self.report()["expectations"]]
-        hold(self.control.verify(wanted, within=within))
+        hold(self.control.verify(expect=expectations or None, within=within)["expectations"])
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> ReportResponse:
         """Which expectations are met, which rules fired and why others did not, and the audit."""
         return self.control.retrieve_report()
 
-    def audit(self) -> dict[str, Any]:
+    def audit(self) -> AuditResponse:
         """What a real ledger would not forgive: `clean`, or its `findings`."""
         return self.control.retrieve_audit()
 
@@ -193,40 +200,28 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _read(self, scenario: str | Path | Mapping[str, object]) -> Scenario | bytes:
-        if isinstance(scenario, Mapping):
-            return scenario
-        found = scenario if isinstance(scenario, Path) else self._found(scenario)
-        if isinstance(found, str):
-            return found
-        text = found.read_bytes()
-        return cast("Scenario", json.loads(text)) if found.suffix == ".json" else text
-
-    def _found(self, name: str) -> Path | str:
-        return find_scenario(name, self._folders, self._library)
-
-    def _library(self) -> list[str]:
-        return [each["scenario"] for each in self.control.list_scenarios()["data"]]
+    def _found(self, scenario: str | Path | Mapping[str, object]) -> Written | bytes:
+        if isinstance(scenario, str):
+            scenario = find_scenario(scenario, self._folders)
+        return scenario.read_bytes() if isinstance(scenario, Path) else scenario
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.api_key} at {self.base_url}, seed {self.seed}>"
 
 
-def hold(report: Mapping[str, Any]) -> None:
-    """Raise Unmet unless the report has passed."""
-    unmet = [each for each in report["expectations"] if not each["met"]]
-    if unmet or not report.get("passed", True):
-        lines = [f"{_written(each['expect'])}: {_written(each['observed'])}" for each in unmet]
-        lines += [
-            f"{each['rule']}: {each['why_not']}"
-            for each in report.get("rules", ())
-            if each["why_not"]
-        ]
-        raise Unmet("\n".join(["expectations are not met:", *lines]), unmet)
+def judge(report: ReportResponse) -> None:
+    """Raise Unmet unless all expectations are met and no rule has run out of steps."""
+    hold(report["expectations"])
+    if not report["passed"]:
+        failed = [f"{each['rule']}: {each['why_not']}" for each in report["rules"]]
+        raise Unmet("\n".join(["a rule has failed:", *failed]), ())
 
 
-def _written(what: object) -> str:
-    return what if isinstance(what, str) else json.dumps(what, ensure_ascii=False)
+def hold(expectations: Iterable[ReportExpectation | VerifiedExpectation]) -> None:
+    """Raise Unmet unless all are met."""
+    if unmet := [each for each in expectations if not each["met"]]:
+        lines = [f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
+        raise Unmet("\n".join(["not met:", *lines]), unmet)
 
 
 def explained(entry: JournalEntry) -> str:

@@ -58,6 +58,7 @@ class Dispatcher:
         self._sender: Sender | None = None
         self._wall = wall
         self._on_attempt = on_attempt
+        self._is_closed = False
         self._lanes: dict[World, dict[str, _Lane]] = {}
         self._quick, self._slow = asyncio.Semaphore(IN_A_ROOM), asyncio.Semaphore(IN_A_ROOM)
 
@@ -71,7 +72,7 @@ class Dispatcher:
             world: whose outbox.
             held: what the caller took from it, to be sent after something else.
         """
-        if (webhooks := world.webhooks) is not None:
+        if (webhooks := world.webhooks) is not None and not self._is_closed:
             webhooks.outbox.enqueue(held)
             webhooks.outbox.enqueue(webhooks.outbox.take_fresh())
             for endpoint_id in webhooks.outbox.lanes():
@@ -93,7 +94,8 @@ class Dispatcher:
             world.webhooks.forget_deliveries()
 
     async def close(self) -> None:
-        """Cancel everything."""
+        """Cancel everything; nothing is sent after it."""
+        self._is_closed = True
         running = [task for world in self._lanes for task in self._running(world)]
         for task in running:
             task.cancel()
@@ -109,8 +111,9 @@ class Dispatcher:
     def _man(self, world: World, webhooks: "Webhooks", endpoint_id: str) -> None:
         """Give a lane as many workers as it can use."""
         lane = self._lanes.setdefault(world, {}).setdefault(endpoint_id, _Lane())
-        room = (1 if lane.is_silent else AT_ONCE) - len(lane.workers)
+        room = (1 if lane.is_silent else AT_ONCE) - lane.busy
         for _ in range(min(room, webhooks.outbox.waiting(endpoint_id))):
+            lane.busy += 1
             task = asyncio.create_task(self._work(world, webhooks, endpoint_id, lane))
             lane.workers.add(task)
             task.add_done_callback(lane.workers.discard)
@@ -119,16 +122,19 @@ class Dispatcher:
         self, world: World, webhooks: "Webhooks", endpoint_id: str, lane: "_Lane"
     ) -> None:
         """Attempt one delivery of the lane after another, until none waits."""
-        while not lane.is_crowded and (delivery := webhooks.outbox.take(endpoint_id)) is not None:
-            async with self._slow if lane.is_slow else self._quick:
-                outcome = await self._attempt(world, webhooks, delivery)
-            if outcome is None:
-                continue
-            was_silent, lane.is_silent = lane.is_silent, outcome.answer is None
-            lane.is_slow = lane.is_silent or outcome.duration_ms >= SLOW
-            if was_silent and not lane.is_silent:
-                self._man(world, webhooks, endpoint_id)
-            self._on_attempt(world)
+        try:
+            while not lane.is_crowded and (delivery := webhooks.outbox.take(endpoint_id)):
+                async with self._slow if lane.is_slow else self._quick:
+                    outcome = await self._attempt(world, webhooks, delivery)
+                if outcome is None:
+                    continue
+                was_silent = lane.is_silent
+                lane.notice(outcome)
+                if was_silent and not lane.is_silent:
+                    self._man(world, webhooks, endpoint_id)
+                self._on_attempt(world)
+        finally:
+            lane.busy -= 1  # at once: of several that find it crowded, the last one stays
 
     async def _attempt(
         self, world: World, webhooks: "Webhooks", delivery: "Delivery"
@@ -156,19 +162,25 @@ class Dispatcher:
 
 
 class _Lane:
-    """The workers of one endpoint, and how it took its last attempt."""
+    """The workers of one endpoint, how many are at work, and how it took the last attempt."""
 
-    __slots__ = ("is_silent", "is_slow", "workers")
+    __slots__ = ("busy", "is_silent", "is_slow", "workers")
 
     def __init__(self) -> None:
         self.workers: set[asyncio.Task[None]] = set()
+        self.busy = 0
         self.is_silent = True
         self.is_slow = False
+
+    def notice(self, outcome: "Outcome") -> None:
+        """Remember how the endpoint took an attempt."""
+        self.is_silent = outcome.answer is None
+        self.is_slow = self.is_silent or outcome.duration_ms >= SLOW
 
     @property
     def is_crowded(self) -> bool:
         """Whether a worker is one too many."""
-        return self.is_silent and len(self.workers) > 1
+        return self.is_silent and self.busy > 1
 
 
 class _Turn:

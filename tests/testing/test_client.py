@@ -18,18 +18,16 @@ from tests.fakes.shopping import PENDING, pay
 SCHEMAS: Final = schema_files()
 VARIABLE: Final = re.compile(r"\{(\w+)\}")
 NOT_ROUTES: Final = {"close"}
-AWAITED: Final = {
-    "activate_scenario",
-    "check_scenario",
-    "deactivate_scenarios",
-    "list_active_scenarios",
-    "list_scenarios",
-    "replace_scenarios",
-    "retrieve_audit",
-    "retrieve_report",
-    "verify",
+WHOLE: Final = {
+    "receive_webhook": ["body", "headers"],
+    "restore_snapshot": ["snapshot"],
+    "put_active_scenarios": ["scenarios"],
+    "add_active_scenario": ["scenario"],
+    "check_scenario": ["scenario"],
 }
-"""Methods whose routes come with the scenario language."""
+"""What the methods take that send a body as it is."""
+
+SCENARIO: Final = {"scenario": "paid-once", "expect": [{"request": "create_payment", "count": 1}]}
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "create_world": {"seed": 7, "clock": "live", "rate_limit": {"limit": 5, "remaining": 2}},
@@ -57,6 +55,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "read_inbox": {"wait": "10ms", "count": 1, "type": "payment.completed"},
     "script_inbox": {"respond": [500]},
     "create_event": {"type": "payout.paid", "data": {"payout_id": "po_1"}},
+    "put_active_scenarios": {"scenarios": [SCENARIO]},
+    "add_active_scenario": {"scenario": SCENARIO},
+    "check_scenario": {"scenario": SCENARIO},
+    "verify": {"expect": SCENARIO["expect"], "within": "10ms"},
 }
 """What each method is given besides ids, and so what its schemas accept."""
 
@@ -94,7 +96,7 @@ class Noting:
 
 def test_every_route_has_its_method_and_no_method_lies() -> None:
     """The client and the table of routes are one, asynchronous or not."""
-    routes = {route.name for route in CONTROL_ROUTES} | AWAITED
+    routes = {route.name for route in CONTROL_ROUTES}
     assert set(METHODS) == routes
     waiting = {name for name in dir(AsyncSandboxClient) if not name.startswith("_")} - NOT_ROUTES
     assert waiting == routes
@@ -106,9 +108,7 @@ def test_a_method_takes_what_its_schemas_know(route: ControlRoute) -> None:
     parameters = list(inspect.signature(METHODS[route.name]).parameters)[1:]
     known = VARIABLE.findall(route.path)
     known += [name for each in (route.request, route.query) for name in _fields(each)]
-    known += {"receive_webhook": ["body", "headers"], "restore_snapshot": ["snapshot"]}.get(
-        route.name, []
-    )
+    known += WHOLE.get(route.name, [])
     assert sorted(parameters) == sorted(known)
 
 

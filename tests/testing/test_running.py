@@ -85,14 +85,16 @@ def test_an_unknown_option(options: Options, problem: str) -> None:
     assert str(caught.value).startswith(problem)
 
 
-@pytest.mark.parametrize("options", [{"clock": "tomorrow"}, {"max_wall_delay": "soon"}])
+@pytest.mark.parametrize(
+    "options", [{"clock": "tomorrow"}, {"max_wall_delay": "soon"}, {"scenario_dirs": ["nowhere"]}]
+)
 def test_a_value_that_makes_no_sense(options: Options) -> None:
     """Refused before anything starts, with what would have worked."""
     with pytest.raises(ValueError, match="expected"):
         running_sandbox(**options)
 
 
-def test_options_are_those_of_serve() -> None:
+def test_options_are_those_of_serve(tmp_path: Path) -> None:
     """What a server is told in the thread holds as if it were told on the command line."""
     options: Options = {
         "seed": 7,
@@ -101,10 +103,13 @@ def test_options_are_those_of_serve() -> None:
         "control_token": "t0ken",
         "webhooks": ["inbox:orders"],
         "max_wall_delay": 50,
+        "scenario_dirs": [tmp_path],
     }
+    (tmp_path / "quiet.yaml").write_text("scenario: quiet\nexpect: [{audit: clean}]\n")
     with running_sandbox(**options) as server, server.new_world() as world:
         pay(world)
         assert len(world.control.read_inbox("orders", wait="2s")["data"]) == 1
+        assert "quiet" in [each["name"] for each in world.control.list_scenarios()["data"]]
         assert repr(world.rate_limit) == "<RateLimit 1 of 2 left>"
         assert repr(world.clock) == "<Clock frozen at 2030-01-15T09:00:00Z, 0 due>"
     with running_sandbox(**options) as again, again.new_world() as same:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sandbox.testing.aio.caller import AsyncCaller
 from sandbox.testing.exchange import CONTROL_PATH, Question, segment
 from sandbox.testing.shapes.objects import Delivery, Page, WebhookEndpoint
-from sandbox.testing.shapes.responses import InboxMessage, InboxScriptResponse
+from sandbox.testing.shapes.responses import InboxItem, InboxScriptResponse
 
 
 class AsyncWebhookCalls(AsyncCaller):
@@ -130,10 +130,10 @@ class AsyncWebhookCalls(AsyncCaller):
         type: str | None = None,
         wait: str | None = None,
         count: int | None = None,
-    ) -> Page[InboxMessage]:
+    ) -> Page[InboxItem]:
         """What a built-in receiver has got, oldest first; with `wait` once `count` are there."""
         return await self._get(
-            Page[InboxMessage],
+            Page[InboxItem],
             f"/inbox/{segment(name)}",
             limit=limit,
             starting_after=starting_after,

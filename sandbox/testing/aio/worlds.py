@@ -26,9 +26,16 @@ class AsyncWorldCalls(AsyncCaller):
         seed: int | None = None,
         clock: str | None = None,
         rate_limit: Mapping[str, int] | None = None,
+        scenarios: Sequence[str | Mapping[str, object]] | None = None,
     ) -> WorldResponse:
         """Make a world; `clock` is an ISO 8601 instant to stand still at, or `live`."""
-        body = {"api_key": api_key, "seed": seed, "clock": clock, "rate_limit": rate_limit}
+        body = {
+            "api_key": api_key,
+            "seed": seed,
+            "clock": clock,
+            "rate_limit": rate_limit,
+            "scenarios": scenarios,
+        }
         return await self._tell(WorldResponse, "POST", "/worlds", body)
 
     async def retrieve_world(self) -> WorldResponse:

@@ -52,6 +52,16 @@ class StoredCard(TypedDict):
     brand: Literal["visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay"]
 
 
+class ScenarioProblem(TypedDict):
+    """One thing that is wrong with a scenario."""
+
+    line: int | None
+    column: int | None
+    path: str
+    message: str
+    hint: str | None
+
+
 class WebhookEndpointSignature(TypedDict):
     """How it is signed."""
 

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict
 from sandbox.testing.shapes.objects import (
     DueJob,
     HappenedJob,
+    ScenarioProblem,
     StoredCard,
 )
 
@@ -107,13 +108,104 @@ class ChargebackResponse(TypedDict):
     created_at: str
 
 
+class Scenario(TypedDict):
+    """A scenario."""
+
+    name: str
+    about: str
+    tags: list[str]
+
+
+class ActiveScenario(TypedDict):
+    """A scenario that is active."""
+
+    name: str
+    about: str
+    tags: list[str]
+    scenario: str | dict[str, Any]
+
+
+class ProblemsResponse(TypedDict):
+    """What the lint has to say of a scenario that it does not refuse: warnings, if anything."""
+
+    problems: list[ScenarioProblem]
+
+
+class ReportExpectation(TypedDict):
+    """One expectation."""
+
+    expect: dict[str, Any]
+    met: bool
+    observed: str
+
+
+class ReportRule(TypedDict):
+    """One rule."""
+
+    scenario: str
+    rule: str
+    matched: int
+    fired: int
+    why_not: str | None
+
+
+class AuditFinding(TypedDict):
+    """One finding."""
+
+    kind: Literal[
+        "possible_double_charge",
+        "blind_retry",
+        "ignored_rate_limit",
+        "card_number_leak",
+        "forged_delivery_accepted",
+        "stale_delivery_accepted",
+        "duplicate_handled_twice",
+        "paging_ignored",
+        "polling_too_fast",
+    ]
+    message: str
+    advice: str
+    requests: list[str]
+
+
+class AuditResponse(TypedDict):
+    """What a real ledger would not forgive."""
+
+    clean: bool
+    findings: list[AuditFinding]
+
+
+class ReportResponse(TypedDict):
+    """What has become of the active scenarios."""
+
+    passed: bool
+    expectations: list[ReportExpectation]
+    rules: list[ReportRule]
+    audit: AuditResponse
+
+
+class VerifiedExpectation(TypedDict):
+    """One expectation."""
+
+    expect: dict[str, Any]
+    met: bool
+    observed: str
+
+
+class VerifiedResponse(TypedDict):
+    """How expectations stand."""
+
+    passed: bool
+    expectations: list[VerifiedExpectation]
+
+
 class ReceivedResponse(TypedDict):
     """What an inbox answers to whoever posts to it."""
 
     received: bool
 
 
-class InboxMessage(TypedDict):
+class InboxItem(TypedDict):
     """One message."""
 
     headers: dict[str, str]

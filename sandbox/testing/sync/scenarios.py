@@ -1,64 +1,77 @@
 """Owns the calls about scenarios: the library, what is active, and how it went."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sandbox.testing.exchange import CONTROL_PATH, Question, question, read
+from sandbox.testing.exchange import CONTROL_PATH, Question, given, question, read
+from sandbox.testing.shapes.objects import Page
+from sandbox.testing.shapes.responses import (
+    ActiveScenario,
+    AuditResponse,
+    ProblemsResponse,
+    ReportResponse,
+    Scenario,
+    VerifiedResponse,
+)
 from sandbox.testing.sync.caller import Caller
 
-Scenario = str | Mapping[str, object]
-"""A name of the library, or a scenario as JSON has it."""
+Written = str | Mapping[str, object]
+"""A scenario's name, or all of it as JSON has it."""
+
+ACTIVE = "/scenarios/active"
 
 
 class ScenarioCalls(Caller):
     """What deviates from a working API, what must be true afterwards, and whether it is."""
 
-    def list_scenarios(self) -> dict[str, Any]:
+    def list_scenarios(self) -> Page[Scenario]:
         """The library, whole."""
-        return self._get(dict[str, Any], "/scenarios")
+        return self._get(Page[Scenario], "/scenarios")
 
-    def list_active_scenarios(self) -> dict[str, Any]:
-        """The scenarios that the world follows."""
-        return self._get(dict[str, Any], "/scenarios/active")
+    def list_active_scenarios(self) -> Page[ActiveScenario]:
+        """What the world follows, in the order in which it applies; whole."""
+        return self._get(Page[ActiveScenario], ACTIVE)
 
-    def replace_scenarios(self, scenarios: Sequence[Scenario]) -> dict[str, Any]:
-        """Follow these and no others."""
-        asked = question("PUT", "/scenarios/active", body=scenarios)
-        return read(dict[str, Any], asked, self._line.ask(asked))
+    def put_active_scenarios(self, scenarios: Sequence[Written] | bytes) -> Page[ActiveScenario]:
+        """Follow exactly these; bytes are YAML."""
+        asked = _written("PUT", ACTIVE, scenarios)
+        return read(Page[ActiveScenario], asked, self._line.ask(asked))
 
-    def activate_scenario(self, scenario: Scenario | bytes) -> dict[str, Any]:
+    def add_active_scenario(self, scenario: Written | bytes) -> Page[ActiveScenario]:
         """Follow one more; bytes are YAML."""
-        asked = _one("/scenarios/active", scenario)
-        return read(dict[str, Any], asked, self._line.ask(asked))
+        asked = _written("POST", ACTIVE, scenario)
+        return read(Page[ActiveScenario], asked, self._line.ask(asked))
 
-    def deactivate_scenarios(self, *, name: str | None = None) -> None:
-        """Follow none, or one less."""
-        path = "/scenarios/active"
-        asked = question("DELETE", path, query={} if name is None else {"name": name})
+    def remove_active_scenarios(self, *, name: str | None = None) -> None:
+        """End one, or all."""
+        asked = question("DELETE", ACTIVE, query=given({"name": name}))
         read(object, asked, self._line.ask(asked))
 
-    def check_scenario(self, scenario: Scenario | bytes) -> dict[str, Any]:
-        """All that is wrong with a scenario; bytes are YAML. A bad one raises Refused."""
-        asked = _one("/scenarios/check", scenario)
-        return read(dict[str, Any], asked, self._line.ask(asked))
+    def check_scenario(self, scenario: Written | bytes) -> ProblemsResponse:
+        """The warnings about a scenario; bytes are YAML. One that is wrong raises Refused."""
+        asked = _written("POST", "/scenarios/check", scenario)
+        return read(ProblemsResponse, asked, self._line.ask(asked))
 
-    def retrieve_report(self) -> dict[str, Any]:
-        """Which expectations are met, which rules fired, and the audit."""
-        return self._get(dict[str, Any], "/report")
+    def retrieve_report(self) -> ReportResponse:
+        """Which expectations are met, which rules fired or why not, and the audit."""
+        return self._get(ReportResponse, "/report")
 
     def verify(
-        self, expect: Sequence[Mapping[str, object]], *, within: str | None = None
-    ) -> dict[str, Any]:
-        """Whether expectations hold, waiting for them if asked to."""
-        return self._tell(dict[str, Any], "POST", "/verify", {"expect": expect, "within": within})
+        self,
+        *,
+        expect: Sequence[Mapping[str, object]] | None = None,
+        within: str | None = None,
+    ) -> VerifiedResponse:
+        """Whether expectations hold, as soon as all do or time is up; else the active ones."""
+        body = {"expect": expect, "within": within}
+        return self._tell(VerifiedResponse, "POST", "/verify", body)
 
-    def retrieve_audit(self) -> dict[str, Any]:
+    def retrieve_audit(self) -> AuditResponse:
         """What a real ledger would not forgive."""
-        return self._get(dict[str, Any], "/audit")
+        return self._get(AuditResponse, "/audit")
 
 
-def _one(path: str, scenario: Scenario | bytes) -> Question:
+def _written(method: str, path: str, scenario: Written | Sequence[Written] | bytes) -> Question:
     if isinstance(scenario, bytes):
         headers = {"Content-Type": "application/yaml"}
-        return Question("POST", CONTROL_PATH + path, scenario, headers)
-    return question("POST", path, body=scenario)
+        return Question(method, CONTROL_PATH + path, scenario, headers)
+    return question(method, path, body=scenario)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sandbox.testing.exchange import CONTROL_PATH, Question, segment
 from sandbox.testing.shapes.objects import Delivery, Page, WebhookEndpoint
-from sandbox.testing.shapes.responses import InboxMessage, InboxScriptResponse
+from sandbox.testing.shapes.responses import InboxItem, InboxScriptResponse
 from sandbox.testing.sync.caller import Caller
 
 
@@ -126,10 +126,10 @@ class WebhookCalls(Caller):
         type: str | None = None,
         wait: str | None = None,
         count: int | None = None,
-    ) -> Page[InboxMessage]:
+    ) -> Page[InboxItem]:
         """What a built-in receiver has got, oldest first; with `wait` once `count` are there."""
         return self._get(
-            Page[InboxMessage],
+            Page[InboxItem],
             f"/inbox/{segment(name)}",
             limit=limit,
             starting_after=starting_after,

@@ -1,15 +1,19 @@
 """Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
 
 import asyncio
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import Instant, read_instant, show_instant
+from sandbox.engine.part import Part
 from sandbox.engine.snapshots import restoring, snapshot
-from sandbox.engine.world import Part, World
+from sandbox.engine.world import World
 from sandbox.web.control import clock, rate_limit
 from sandbox.web.control.ask import Ask
+
+if TYPE_CHECKING:
+    from sandbox.scenario.scenario import Scenario
 
 
 def create_world(ask: Ask) -> dict[str, object]:
@@ -22,10 +26,19 @@ def create_world(ask: Ask) -> dict[str, object]:
         seed=wanted.get("seed"),
         clock=_clock(wanted.get("clock")),
         rate_limit=limits.get("limit"),
+        scenarios=_scenarios(ask, wanted.get("scenarios")),
     )
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=None, remaining=limits.get("remaining"))
     return _summary(ask, world)
+
+
+def _scenarios(ask: Ask, values: list[object] | None) -> "Sequence[Scenario]":
+    if not values:
+        return ()
+    from sandbox.web.control import scenarios  # noqa: PLC0415 - it brings the language
+
+    return scenarios.wanted(scenarios.library_of(ask), values)
 
 
 def retrieve_world(ask: Ask) -> dict[str, object]:
@@ -43,6 +56,10 @@ def reset_world(ask: Ask) -> dict[str, object]:
             " clock would be, and time never goes back."
         )
     world.reset(parts)
+    if world.script.play is not None:
+        from sandbox.engine.stage import start_again  # noqa: PLC0415 - with scenarios only
+
+        start_again(world, parts)
     ask.parts.sleepers.wake(world)
     if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
         ask.parts.dispatcher.forget(world)
