@@ -106,7 +106,7 @@ class World:
             from sandbox.engine.webhooks import Webhooks  # noqa: PLC0415 - most worlds have none
 
             birth = self.birth
-            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline)
+            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline, self.script)
         return self.webhooks
 
     @property
@@ -274,8 +274,8 @@ class World:
             domain = acts.Domain(self.ledger, self.timeline, self.limiter, self.script)
             acts.react(domain, self.script.play, range(self._told, events))
         if self.webhooks is not None:
-            for number in range(self._told, events):
-                self.webhooks.tell(self.ledger.any_event(number))
+            for event in map(self.ledger.any_event, range(self._told, events)):
+                self.webhooks.tell(event, self.ledger)
         self._told = events
 
     def _make_endpoints(self) -> None:
