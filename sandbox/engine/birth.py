@@ -26,6 +26,7 @@ class Laws(NamedTuple):
 
     Attributes:
         webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
+        public_webhooks: whether webhooks may leave for the public internet.
     """
 
     wall: WallClock
@@ -33,6 +34,7 @@ class Laws(NamedTuple):
     represent: Represent
     webhooks: tuple[str, ...] = ()
     webhook_secret: str = ""
+    public_webhooks: bool = False
 
 
 def secret_of(seed: int) -> str:
