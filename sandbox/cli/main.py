@@ -9,15 +9,16 @@ from types import ModuleType
 from typing import Final
 
 from sandbox import __version__
-from sandbox.cli import cards, openapi, serve
+from sandbox.cli import cards, healthcheck, openapi, serve
 from sandbox.cli.options import Commands
 
-COMMANDS: Final[tuple[ModuleType, ...]] = (serve, cards, openapi)
+COMMANDS: Final[tuple[ModuleType, ...]] = (serve, healthcheck, cards, openapi)
 
 EXAMPLES: Final = """\
 examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
   payments-sandbox serve --port 0 --ready-file ready.json
+  payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox cards                     the magic cards
   payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
 

@@ -185,6 +185,14 @@ def origin(text: str) -> str:
     return text
 
 
+def server_url(text: str) -> str:
+    """Reads where a server is; the addresses of its two APIs will do, and lose their path."""
+    found = re.fullmatch(r"(https?://[^/?#@\s]+?(?::[0-9]{1,5})?)(?:/|/v3/?|/_sandbox/?)?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError("expected an address such as http://127.0.0.1:8080")
+    return found[1]
+
+
 def webhook_url(text: str) -> str:
     """Reads where webhooks go; whether the internet is open is another option's to say."""
     from sandbox.webhooks.guard import problem_of  # few name one
