@@ -73,6 +73,7 @@ KNOWN = {
     "control/queries/deliveries": (
         "documented are limit, starting_after, event_id, endpoint_id, status."
     ),
+    "control/queries/stream": "documented are last.",
     "control/queries/inbox": "documented are limit, starting_after, type, wait, count.",
 }
 """The parameters that a route's refusal names, by the schema of its query."""
