@@ -95,11 +95,9 @@ class Forwarding:
 @contextmanager
 def forwarding(remote: Remote, url: str | None, filters: list[str]) -> Iterator[Forwarding | None]:
     """Forward for as long as the block runs; None without a url."""
-    if url is None:
-        yield None
-        return
-    made = Forwarding(remote, url, filters)
+    made = None if url is None else Forwarding(remote, url, filters)
     try:
         yield made
     finally:
-        made.end()
+        if made is not None:
+            made.end()

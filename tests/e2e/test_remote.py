@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from sandbox.cli.remote import Remote, UnreachableError
 from tests.fakes.command import Served, options_of, run, served, variable
 from tests.fakes.remote_world import RemoteWorld, new_world
 from tests.fakes.wire import exchange, request
@@ -163,6 +164,25 @@ def test_a_server_that_hangs_up() -> None:
     assert (code, output) == (1, "")
     assert errors.startswith(f"payments-sandbox: no sandbox answers at {url}: ")
     assert errors.count("\n") == 1
+
+
+def test_a_server_that_says_nothing() -> None:
+    """Is given up after a while; half a minute, unless a caller has less patience."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(UnreachableError) as caught:
+            Remote(url, "sk_test_sandbox", None).ask("GET", "/world", patience=0.05)
+
+    assert str(caught.value) == f"{url} does not answer"
+
+
+def test_https_where_there_is_none(server: Served) -> None:
+    """One line, as for nobody; the certificate of a proxy before the server would be checked."""
+    url = server.address.replace("http:", "https:")
+    code, output, errors = advance("--url", url)
+
+    assert (code, output, errors.count("\n")) == (1, "", 1)
+    assert errors.startswith(f"payments-sandbox: no sandbox answers at {url}: [SSL")
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,12 @@ def test_prefix_and_encoding_of_a_digest(value: str, prefix: str, encoding: Enco
     assert guessed({"x": value}) == Signing(Scheme.HMAC, "x", prefix, encoding)
 
 
+def test_a_timestamp_and_a_version_are_timestamped() -> None:
+    """Whatever is in them: what is wrong with them is said later."""
+    for value in ("t=1,v1=00", "v0=zz, t=soon", "a=1,t=,v2="):
+        assert guessed({"x": value}) == Signing(Scheme.TIMESTAMPED, "x")
+
+
 @pytest.mark.parametrize("value", ["", "1", "0f" * 31, f"a{'0f' * 32}", "A" * 44, "t=1", "v1=00"])
 def test_what_is_no_signature(value: str) -> None:
     """Too short, too long, or a part of one."""
