@@ -11,8 +11,8 @@ from sandbox.cli.stopping import undisturbed
 
 PATH: Final = "/webhook_endpoints"
 
-PATIENCE: Final = 2
-"""Seconds that a server has to make the endpoint, and to take it back."""
+PATIENCE: Final = 5
+"""Seconds that a server has to say which endpoints there are, to make one, and to take it back."""
 
 
 class Endpoint(TypedDict):
@@ -25,7 +25,7 @@ class Endpoint(TypedDict):
 
 def endpoints_of(remote: Remote) -> dict[str, str]:
     """The url of each endpoint of the world, by id."""
-    page = remote.ask("GET", f"{PATH}?limit=1000")
+    page = remote.ask("GET", f"{PATH}?limit=1000", patience=PATIENCE)
     return {each["id"]: each["url"] for each in cast("list[Endpoint]", page["data"])}
 
 
@@ -54,7 +54,7 @@ class Forwarding:
             RemoteError: the server is not there, or refuses.
         """
         there = endpoints_of(self._remote)
-        if self.endpoint is not None and self.endpoint["id"] in there:
+        if self._is_among(there):
             return False
         if self._url in there.values():
             sys.stderr.write(
@@ -87,9 +87,13 @@ class Forwarding:
 
     def end(self) -> None:
         """Delete the endpoint; a server that has gone has forgotten it anyway."""
-        if self.endpoint is not None:
-            with suppress(RemoteError):
+        with suppress(RemoteError):
+            if self.endpoint and self._is_among(endpoints_of(self._remote)):
                 self._remote.ask("DELETE", f"{PATH}/{self.endpoint['id']}", patience=PATIENCE)
+
+    def _is_among(self, there: dict[str, str]) -> bool:
+        """Whether ours is there; after a reset its id may be somebody else's."""
+        return self.endpoint is not None and there.get(self.endpoint["id"]) == self._url
 
 
 @contextmanager

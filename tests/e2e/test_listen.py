@@ -232,6 +232,19 @@ def test_a_reset_world_gets_its_endpoint_again(world: RemoteWorld) -> None:
     assert told == [line_of(name, "200  N ms") for name in ("payment.completed", "payment.failed")]
 
 
+def test_an_id_that_is_somebody_elses_by_now(world: RemoteWorld) -> None:
+    """A reset world counts anew: an endpoint that was made since is not taken for ours."""
+    with world.running(*FORWARD) as listener:
+        heading(listener)
+        (ours,) = endpoints(world)
+        world.control("POST", "/world/reset")
+        theirs = world.control("POST", "/webhook_endpoints", {"url": "inbox:theirs"})
+        listener.stop()
+
+    assert theirs["id"] == ours["id"]
+    assert endpoints(world) == [theirs]
+
+
 def test_a_server_that_is_started_anew() -> None:
     """Is waited for, and gets the endpoint again with the secret that the receiver has."""
     with served("--seed", "1") as first:
