@@ -10,6 +10,7 @@ from typing import Final
 
 from sandbox import __version__
 from sandbox.cli import cards, healthcheck, openapi, serve
+from sandbox.cli.hosting import CannotServeError
 from sandbox.cli.options import Commands
 
 COMMANDS: Final[tuple[ModuleType, ...]] = (serve, healthcheck, cards, openapi)
@@ -47,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
+    except CannotServeError as error:
+        sys.stderr.write(f"payments-sandbox: {error}.\n")
+        return error.code
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
