@@ -34,21 +34,23 @@ import json, os
 print(json.dumps({name: value for name, value in os.environ.items() if "PAYMENTS_" in name}))
 """
 HANDLES: Final = """
-import signal, sys
+import signal, sys, time
 def heed(number, frame):
     print("heard", number, flush=True)
     sys.exit(7)
 signal.signal(signal.SIGTERM, heed)
 signal.signal(signal.SIGINT, heed)
 print("ready", flush=True)
-signal.pause()
+while True:
+    time.sleep(0.01)
 """
 ASKS: Final = """
-import signal, sys
-print("name?", flush=True)
-print("hello", input(), flush=True)
+import sys, time
 try:
-    signal.pause()
+    print("name?", flush=True)
+    print("hello", input(), flush=True)
+    while True:
+        time.sleep(0.01)
 except KeyboardInterrupt:
     sys.exit("interrupted")
 """
@@ -234,7 +236,8 @@ def test_a_signal_reaches_what_the_command_has_started() -> None:
         assert running.line() == "ready\n"
         running.send(SIGTERM)
         code, output, _ = running.rest()
-        assert (code, output) == (128 + SIGTERM, "heard 15\n")
+        assert code == 128 + SIGTERM
+        assert output.startswith("heard 15")  # and perhaps again, when what is left is ended
 
 
 def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
