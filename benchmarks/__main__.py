@@ -21,6 +21,7 @@ from benchmarks.plan import QUICK, Plan
 from benchmarks.report import Table, as_json, described, render, rewrite
 from benchmarks.servers import loops
 from benchmarks.throughput import measure_throughput
+from benchmarks.webhooks import measure_webhooks
 
 Section = Callable[[Plan, Cores, Client], Sequence[Table]]
 
@@ -31,6 +32,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
     "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],
     "peers": lambda plan, cores, client: [measure_peers(plan, cores, client)],
+    "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
 }
 UNASKED: Final = ("load", "core", "start", "growth", "worlds")
 """What is measured when nobody says what; peers have to be installed, so they are asked for."""

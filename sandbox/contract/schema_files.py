@@ -18,6 +18,8 @@ Schema = dict[str, Any]
 
 IDENTITY: Final = frozenset({"$schema", "$id"})
 SUFFIX: Final = ".json"
+APART: Final = ".schema.json"
+"""The ending of a schema that is for editors, and no part of what is sent or answered."""
 
 
 def schema_files() -> Mapping[str, Schema]:
@@ -55,7 +57,7 @@ def _names(folder: Traversable, prefix: str) -> Iterator[str]:
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _names(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(SUFFIX):
+        elif entry.name.endswith(SUFFIX) and not entry.name.endswith(APART):
             yield prefix + entry.name.removesuffix(SUFFIX)
 
 

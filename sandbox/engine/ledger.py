@@ -11,7 +11,7 @@ from sandbox.domain import payments
 from sandbox.domain.cards import Card, mask_in
 from sandbox.domain.errors import InvalidRequest, NotFound
 from sandbox.domain.events import AnyEvent, Chargeback, Event, EventType, MadeEvent, Refund
-from sandbox.domain.ids import ChargebackId, EventId, IdSequence, RefundId
+from sandbox.domain.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
 from sandbox.domain.instants import SECOND, Instant
 from sandbox.domain.payments import Payment, Status
 from sandbox.engine.payment_store import PaymentStore, Represent
@@ -233,6 +233,7 @@ class Ledger:
         """Everything as plain values."""
         return {
             "payments": self.payments.snapshot(),
+            "names": self.payments.names(),
             "refunds": [self._refunds.row(nth) for nth in range(self.refunds)],
             "chargebacks": [self._chargebacks.row(nth) for nth in range(self.chargebacks)],
             "events": self._events.snapshot(),
@@ -245,6 +246,8 @@ class Ledger:
             ValueError, KeyError, TypeError, IndexError, OverflowError: it is not one.
         """
         self.clear()
+        for number, name in kept["names"]:
+            self.payments.name(int(number), PaymentId(mask_in(name)))
         for rows in _slices(kept["payments"]):
             self.payments.restore([_masked(row) for row in rows])
             yield

@@ -12,7 +12,7 @@ from sandbox import __version__
 from sandbox.contract import representations
 from sandbox.domain.cards import mask_in
 from sandbox.domain.endpoints import INBOX, ROTATION, Endpoint
-from sandbox.domain.errors import NotFound
+from sandbox.domain.errors import InvalidRequest, NotFound
 from sandbox.domain.events import AnyEvent, Event
 from sandbox.domain.instants import SECOND, Instant
 from sandbox.domain.signing import STANDARD, Signing, check_secret, sign
@@ -115,8 +115,11 @@ class Webhooks:
         """Deliver to a built-in receiver, as if over a socket."""
         headers = {key.lower(): value for key, value in request.headers.items()}
         received = Received(headers, request.body)
-        status = self.receive(name, received, now=request.at, wall=request.sent_at)
-        answer = Answer(status, {}, "")
+        try:
+            status = self.receive(name, received, now=request.at, wall=request.sent_at)
+            answer = Answer(status, {}, "")
+        except InvalidRequest as error:
+            answer = Answer(400, {}, error.details or "")
         return Outcome(request.headers, answer, verdict_on(answer), 0.0)
 
     def attempted(
@@ -168,7 +171,9 @@ class Webhooks:
             sent_at=sent_at // SECOND,
             body=body,
         )
-        headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+        headers = {"Content-Type": "application/json"}
+        if all(name.lower() != "user-agent" for name, _ in endpoint.headers):
+            headers["User-Agent"] = USER_AGENT
         return Request(now, sent_at, headers | dict(endpoint.headers) | signature, body)
 
     # Receiving
@@ -214,7 +219,8 @@ def told(event: AnyEvent) -> Told:
     """An event's webhook body, serialised once: these bytes are signed, sent and shown."""
     body = representations.event(event)
     payment_id = event.payment_id if isinstance(event, Event) else None
-    return Told(str(body["id"]), str(body["type"]), payment_id, orjson.dumps(body))
+    kept = bytes(memoryview(orjson.dumps(body)))  # its own result is a larger block than it needs
+    return Told(str(body["id"]), str(body["type"]), payment_id, kept)
 
 
 def _secret_of(seed: int, number: int, turn: int) -> str:

@@ -92,19 +92,21 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
         id=str(endpoint_id),
         url=str(url),
         secret=str(secret),
-        inbox=inbox,
+        inbox=_text(inbox),
         events=tuple(map(str, events)),
-        description=description,
+        description=_text(description),
         enabled=bool(enabled),
         signing=Signing(Scheme(scheme), str(header), str(prefix), Encoding(encoding)),
         headers=tuple((str(name), str(value)) for name, value in headers),
-        previous=previous,
+        previous=_text(previous),
         previous_until=_instant(previous_until),
         rotations=int(rotations),
         delays=DELAYS if delays is None else tuple(map(int, delays)),
         timeout=int(timeout),
     )
     check_secret(endpoint.secret, endpoint.signing.scheme)
+    if endpoint.previous is not None:
+        check_secret(endpoint.previous, endpoint.signing.scheme)
     return endpoint
 
 
@@ -124,7 +126,7 @@ def _delivery(delivery: Delivery) -> list[object]:
 def _delivery_of(row: list[Any]) -> Delivery:
     number, (event_id, type_, payment_id, body), endpoint_id, is_resend, status, *rest = row
     next_at, tried = rest
-    told = Told(str(event_id), str(type_), payment_id, mask_in(body).encode())
+    told = Told(str(event_id), str(type_), _text(payment_id), mask_in(body).encode())
     delivery = Delivery(int(number), told, str(endpoint_id), is_resend=bool(is_resend))
     delivery.status = DeliveryStatus(status)
     delivery.next_at = None if next_at is None else _instant(next_at)
@@ -154,14 +156,16 @@ def _attempt_of(row: list[Any], told: bytes) -> Attempt:
         _headers(headers),
         told if body is None else mask_in(body).encode(_TEXT),
     )
-    return Attempt(request, Outcome(_headers(sent), _answer(answer), error, float(duration_ms)))
+    return Attempt(
+        request, Outcome(_headers(sent), _answer(answer), _text(error), float(duration_ms))
+    )
 
 
 def _answer(row: list[Any] | None) -> Answer | None:
     if row is None:
         return None
     status, headers, body, retry_after = row
-    return Answer(int(status), _headers(headers), mask_in(body), retry_after)
+    return Answer(int(status), _headers(headers), mask_in(body), _text(retry_after))
 
 
 def _message(message: Message) -> list[object]:
@@ -178,11 +182,17 @@ def _message(message: Message) -> list[object]:
 def _message_of(row: list[Any]) -> Message:
     number, received_at, headers, body, reason, type_ = row
     kept = _headers(headers), mask_in(body).encode(_TEXT)
-    return Message(int(number), _instant(received_at), *kept, reason, type_)
+    return Message(int(number), _instant(received_at), *kept, _text(reason), _text(type_))
 
 
 def _headers(kept: dict[str, Any]) -> dict[str, str]:
     return {mask_in(name): mask_in(value) for name, value in kept.items()}
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError("a text is none")
+    return value
 
 
 def _instant(value: object) -> Instant:

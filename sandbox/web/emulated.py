@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -21,6 +22,9 @@ from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
 from sandbox.web.routes import Target, variable_of
 from sandbox.web.whole_reply import EVERY_REPLY, WholeReply
+
+if TYPE_CHECKING:
+    from sandbox.engine.deliveries import Delivery
 
 _log = logging.getLogger("sandbox.web")
 
@@ -79,18 +83,21 @@ class EmulatedApi:
         answer = self._gateway.answer(world, call)
         if world.timeline.next_due is not None:
             self._parts.pacer.watch(world)
-        held = () if world.webhooks is None else world.webhooks.outbox.take_fresh()
-        if answer.fault is None and not answer.delay:
-            response: web.StreamResponse = _response(answer)
-        else:
-            if isinstance(answer.fault, Hang):
-                self._parts.dispatcher.release(world, held)  # no reply is going to be first
-            response = await self._deviate(request, world, answer)
-        if held:
-            # The reply is written when the handler has returned, and this is done after it.
-            asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
-        self._finish(world, answer.entry, perf_counter() - started)
-        return response
+        held: Sequence[Delivery] = ()
+        if world.webhooks is not None:
+            held = world.webhooks.outbox.take_fresh()
+        if isinstance(answer.fault, Hang):
+            self._parts.dispatcher.release(world, held)  # no reply is going to be first
+            held = ()
+        try:
+            if answer.fault is None and not answer.delay:
+                return _response(answer)
+            return await self._deviate(request, world, answer)
+        finally:
+            if held:
+                # The reply is written when the handler has returned, and this is done after it.
+                asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
+            self._finish(world, answer.entry, perf_counter() - started)
 
     def _finish(self, world: World, entry: Entry | None, seconds: float) -> None:
         """Tell who listens what became of the call; whoever fails at that changes nothing of it."""

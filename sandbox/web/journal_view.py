@@ -21,7 +21,7 @@ def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
         "rule": entry.rule,
         "step": entry.step,
         "committed": entry.committed,
-        "considered": [],
+        "considered": [{"rule": rule, "why_not": why} for _, rule, why in entry.considered],
         "duration_ms": entry.duration_ms,
     }
 

@@ -5,7 +5,8 @@ from typing import Final
 from sandbox.api.calls import Answer, Call
 from sandbox.api.gateway import Gateway
 from sandbox.engine.world import World
-from sandbox.scenario.model import Per, RequestRule, Rule, Step, Then, When
+from sandbox.scenario.cards import paid_with
+from sandbox.scenario.model import CardRule, Per, RequestRule, Step, Then
 from sandbox.scenario.wire import (
     Drip,
     Drop,
@@ -52,13 +53,13 @@ def card_of(spelling: str, *, commit: bool = True) -> str:
     return of_length(f"40000098{int(commit)}{SPELLINGS.index(spelling):02}", 16)
 
 
-def faulty_cards() -> tuple[Rule, ...]:
+def faulty_cards() -> tuple[CardRule, ...]:
     """The rules of those cards."""
     return tuple(
         RequestRule(
             f"card:{spelling}",
             "create_payment",
-            When(card_of(spelling, commit=commit)),
+            paid_with(card_of(spelling, commit=commit)),
             (Step(fault),),
             Per.CUSTOMER,
             Then.REPEAT_LAST,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sandbox.bootstrap import Sandbox, assemble
 from sandbox.engine.worlds import HOME_KEY
 from sandbox.scenario.cards import MAGIC_CARDS
-from sandbox.scenario.model import Rule
+from sandbox.scenario.model import CardRule
 from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
 from sandbox.web.server import listening
@@ -28,7 +28,7 @@ class Serving:
         return f"{self.address}/v3"
 
 
-def ruled(sandbox: Sandbox, rules: Iterable[Rule]) -> Sandbox:
+def ruled(sandbox: Sandbox, rules: Iterable[CardRule]) -> Sandbox:
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
     worlds = sandbox.parts.worlds
     cards = (rule for card in MAGIC_CARDS for rule in card.rules)
@@ -41,7 +41,7 @@ def ruled(sandbox: Sandbox, rules: Iterable[Rule]) -> Sandbox:
 def serving(
     settings: Settings | None = None,
     *,
-    rules: Iterable[Rule] = (),
+    rules: Iterable[CardRule] = (),
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> Iterator[Serving]:
     """Serve on a free port until the block ends; `rules` are as for `ruled`."""

@@ -21,18 +21,13 @@ def broken(*_: object, **__: object) -> NoReturn:
     raise Bug
 
 
-async def abroken(*_: object, **__: object) -> NoReturn:
-    """The same, for what is awaited."""
-    raise Bug
-
-
 AFTER_THE_KEY = {
     "time": ("sandbox.engine.world.World.catch_up", broken),
     "the journal": ("sandbox.engine.journal.Journal.add", broken),
     "an envelope": ("sandbox.api.gateway.refusal", broken),
     "the path's mask": ("sandbox.api.gateway.masked_target", broken),
     "the limiter": ("sandbox.engine.rate_limiter.RateLimiter.take", broken),
-    "a body": ("sandbox.web.emulated.read_body", abroken),
+    "a body": ("sandbox.web.emulated.body_at_hand", broken),
 }
 ANYWHERE = {
     "the target": ("sandbox.web.site.target_of", broken),

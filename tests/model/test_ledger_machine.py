@@ -22,8 +22,9 @@ from sandbox.domain.errors import RefundRefused, SandboxError
 from sandbox.domain.events import EventType
 from sandbox.domain.instants import HOUR, Instant
 from sandbox.domain.payments import Payment, Status
+from sandbox.engine.part import Part
 from sandbox.engine.snapshots import snapshot
-from sandbox.engine.world import Part, World
+from sandbox.engine.world import World
 from sandbox.scenario.cards import MAGIC_CARDS
 from tests.fakes.bodies import documented_create
 from tests.fakes.exercises import outputs

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from sandbox.bootstrap import Sandbox, assemble
-from sandbox.scenario.model import RequestRule, Step, Then, When
+from sandbox.scenario.cards import paid_with
+from sandbox.scenario.model import RequestRule, Step, Then
 from sandbox.scenario.wire import Drip, Drop, Fault, Hang
 from sandbox.settings import Settings
 from sandbox.web import sleepers
@@ -35,7 +36,7 @@ def settings() -> Settings:
 def sandbox(settings: Settings) -> Sandbox:
     """One whose rules are the cards above."""
     rules = [
-        RequestRule("fault", "create_payment", When(card), (step,), then=Then.REPEAT_LAST)
+        RequestRule("fault", "create_payment", paid_with(card), (step,), then=Then.REPEAT_LAST)
         for card, step in STEPS.items()
     ]
     return ruled(assemble(settings), rules)

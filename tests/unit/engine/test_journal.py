@@ -96,7 +96,8 @@ def test_a_snapshot_is_the_same_journal() -> None:
     entry.body, entry.card, entry.status = {"amount": 1}, "visa 1111", 201
     entry.reply_headers, entry.reply_body = {"X-RateLimit-Limit": "1"}, b'{"id":"pay_1"}'
     entry.fault, entry.rule, entry.step, entry.committed = "hang", "card:timeout", 1, True
-    entry.duration_ms = 1.5
+    entry.duration_ms, entry.leaked = 1.5, True
+    entry.considered = [("scene", "rule", "amount 1 is not 2")]
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
     other = Journal(SEED)
@@ -120,6 +121,9 @@ def test_a_snapshot_is_the_same_journal() -> None:
         "step": 1,
         "committed": True,
         "duration_ms": 1.5,
+        "wall": NOON,
+        "leaked": True,
+        "considered": [["scene", "rule", "amount 1 is not 2"]],
     }
     assert other.snapshot() == kept
 
