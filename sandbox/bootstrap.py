@@ -46,6 +46,8 @@ def assemble(
     settings: Settings,
     say: Callable[[str], None] | None = None,
     scenarios: "Sequence[Scenario]" = (),
+    *,
+    make_sender: Callable[[], Sender] | None = None,
 ) -> Sandbox:
     """Put a server together.
 
@@ -53,6 +55,7 @@ def assemble(
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
         scenarios: what is active in every world from its start.
+        make_sender: makes what sends webhooks in place of a client of the network.
 
     Raises:
         InvalidRequest: the scenarios do not go together.
@@ -71,7 +74,7 @@ def assemble(
         pacer.watch(world)
 
     pacer = Pacer(on_time)
-    dispatcher = Dispatcher(partial(_sender, settings), _wall, on_attempt)
+    dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
     walks = Walks(dispatcher)
 
     def let_go(world: World, reason: str) -> None:
