@@ -13,6 +13,7 @@ from sandbox.api.replies import payment_at_rest
 from sandbox.contract.schemas import load_contract
 from sandbox.domain.instants import Instant, read_instant
 from sandbox.engine.birth import Laws
+from sandbox.engine.clock import Mode
 from sandbox.engine.world import World
 from sandbox.engine.worlds import HOME_SECRET, SEEDS, WorldDefaults, Worlds
 from sandbox.resources import root
@@ -68,9 +69,12 @@ def assemble(
         dispatcher.release(world)
 
     def on_attempt(world: World) -> None:
-        world.catch_up()  # a retry without delay is due now, on a clock that stands still, too
-        dispatcher.release(world)
         news.publish(world)
+        if world in walks:
+            return  # whoever walks lets happen what falls due, and tells of it
+        if world.clock.mode is Mode.FROZEN:
+            world.catch_up()  # a retry without delay is due now
+            dispatcher.release(world)
         pacer.watch(world)
 
     pacer = Pacer(on_time)
@@ -88,7 +92,15 @@ def assemble(
     contract = load_contract(lenient=settings.lenient)
     rules = Rules(rule for card in MAGIC_CARDS for rule in card.rules)
     represent = partial(payment_at_rest, contract)
-    laws = Laws(_wall, rules, represent, settings.webhooks, HOME_SECRET, tuple(scenarios))
+    laws = Laws(
+        _wall,
+        rules,
+        represent,
+        settings.webhooks,
+        HOME_SECRET,
+        settings.public_webhooks,
+        tuple(scenarios),
+    )
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
