@@ -287,14 +287,21 @@ def test_threads_share_a_client(memory: MemorySandbox) -> None:
     assert [reply["amount"] for reply in replies] == list(range(1, 41))
 
 
-async def test_news_of_a_sandbox_without_a_socket(memory: MemorySandbox) -> None:
+def test_news_of_a_sandbox_without_a_socket(memory: MemorySandbox) -> None:
     """The stream ends when all is told: while somebody reads, nothing happens."""
     world = memory.new_world()
     assert list(world.control.stream()) == []
-    async with world.async_client() as control:
-        assert [message async for message in control.stream()] == []
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        client.post(URL, json=documented_create())
+    assert [message.kind for message in world.control.stream(last=1)] == ["request"]
     with pytest.raises(Refused, match="invalid_api_key"):
         next(memory.client().stream())
+
+
+async def test_news_without_a_socket_or_blocking(memory: MemorySandbox) -> None:
+    """The same for the asynchronous client."""
+    async with memory.new_world().async_client() as control:
+        assert [message async for message in control.stream()] == []
 
 
 def test_a_transport_has_a_sandbox_of_its_own() -> None:
