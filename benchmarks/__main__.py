@@ -16,10 +16,12 @@ from benchmarks.fresh_worlds import measure_worlds
 from benchmarks.growth import measure_growth
 from benchmarks.load import Client, find_client
 from benchmarks.machine import Cores, find_cores
+from benchmarks.peers import measure_peers
 from benchmarks.plan import QUICK, Plan
 from benchmarks.report import Table, as_json, described, render, rewrite
 from benchmarks.servers import loops
 from benchmarks.throughput import measure_throughput
+from benchmarks.webhooks import measure_webhooks
 
 Section = Callable[[Plan, Cores, Client], Sequence[Table]]
 
@@ -29,7 +31,12 @@ SECTIONS: Final[dict[str, Section]] = {
     "start": lambda plan, cores, _: measure_cold_start(plan, cores),
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
     "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],
+    "peers": lambda plan, cores, client: [measure_peers(plan, cores, client)],
+    "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
 }
+UNASKED: Final = ("load", "core", "start", "growth", "worlds")
+"""What is measured when nobody says what; peers have to be installed, so they are asked for."""
+
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 HEADING: Final = "## The last run"
@@ -44,7 +51,7 @@ def main() -> None:
     facts = _facts(name, cores)
     print(described(facts))
     tables: list[Table] = []
-    for section in chosen.only or SECTIONS:
+    for section in chosen.only or (*UNASKED, *(["peers"] if chosen.peers else [])):
         for table in SECTIONS[section](_plan(chosen), cores, client):
             print(f"\n{render(table)}", flush=True)
             tables.append(table)
@@ -62,6 +69,9 @@ def _read() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", choices=SECTIONS, help="a section; can be given several times"
     )
+    parser.add_argument(
+        "--peers", type=Path, metavar="FOLDER", help="measure peers too, and keep them here"
+    )
     parser.add_argument("--rounds", type=int, help="turns of every server")
     parser.add_argument("--seconds", type=int, help="length of a turn")
     parser.add_argument("--quick", action="store_true", help="see that it runs; believe nothing")
@@ -77,7 +87,10 @@ def _read() -> argparse.Namespace:
 def _plan(chosen: argparse.Namespace) -> Plan:
     plan = QUICK if chosen.quick else Plan()
     return dataclasses.replace(
-        plan, rounds=chosen.rounds or plan.rounds, seconds=chosen.seconds or plan.seconds
+        plan,
+        rounds=chosen.rounds or plan.rounds,
+        seconds=chosen.seconds or plan.seconds,
+        peers=chosen.peers,
     )
 
 

@@ -4,10 +4,11 @@ import contextlib
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -87,25 +88,44 @@ def running(command: Sequence[str], cores: Cores) -> Iterator[Server]:
                 stdout=subprocess.DEVNULL,
             )
         stack.callback(_stop, process)
-        _wait(process, ready)
+        _wait(process, ready.exists)
         facts = json.loads(ready.read_text(encoding="utf-8"))
         port = urlsplit(facts["base_url"]).port
         assert port is not None
         yield Server(process.pid, port, facts)
 
 
+@contextlib.contextmanager
+def listening(command: Sequence[str], port: int, cores: Cores) -> Iterator[Server]:
+    """Start a server that is not ours, wait until it listens, and stop it after the block."""
+    with cores.for_servers():
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with contextlib.ExitStack() as stack:
+        stack.callback(_stop, process)
+        _wait(process, lambda: _listens(port))
+        yield Server(process.pid, port, {})
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def _environment() -> dict[str, str]:
-    """Ours, without the options that a user may have set there."""
+    """Ours, without options of the sandbox, and with bytecode, which an installed package has."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("PAYMENTS_SANDBOX_")
+        if not name.startswith("PAYMENTS_SANDBOX_") and name != "PYTHONDONTWRITEBYTECODE"
     }
 
 
-def _wait(process: "subprocess.Popen[bytes]", ready: Path) -> None:
+def _wait(process: "subprocess.Popen[bytes]", is_ready: Callable[[], bool]) -> None:
     deadline = time.perf_counter() + _LONGEST_START
-    while not ready.exists():
+    while not is_ready():
         if process.poll() is not None or time.perf_counter() > deadline:
             raise RuntimeError(f"{process.args!r} did not become ready.")
         time.sleep(0.0005)

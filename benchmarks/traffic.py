@@ -59,11 +59,13 @@ def refund(payment_id: str) -> bytes:
     return raw("POST", f"/v3/payments/{payment_id}/refunds", REFUND_BODY)
 
 
-def raw(method: str, path: str, body: bytes = b"") -> bytes:
+def raw(
+    method: str, path: str, body: bytes = b"", *, content_type: str = "application/json"
+) -> bytes:
     """A request as it goes over the wire."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {KEY}"]
     if body:
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 

@@ -4,8 +4,8 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from sandbox.api.gateway import Gateway
 from sandbox.api.replies import payment_at_rest
@@ -29,8 +29,7 @@ from sandbox.webhooks.dispatcher import Dispatcher, Sender
 _log = logging.getLogger("sandbox")
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
+class Sandbox(NamedTuple):
     """A server that is put together and does not listen yet."""
 
     site: Site
@@ -55,16 +54,20 @@ def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sa
         dispatcher.release(world)
 
     def on_attempt(world: World) -> None:
+        world.catch_up()  # a retry without delay is due now, on a clock that stands still, too
+        dispatcher.release(world)
         news.publish(world)
         pacer.watch(world)
 
     pacer = Pacer(on_time)
     dispatcher = Dispatcher(partial(_sender, settings), _wall, on_attempt)
+    walks = Walks(dispatcher)
 
     def let_go(world: World, reason: str) -> None:
         sleepers.wake(world)
         news.close(world)
         pacer.forget(world)
+        walks.stop(world)
         dispatcher.forget(world)
         _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
 
@@ -74,7 +77,7 @@ def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sa
     laws = Laws(_wall, rules, represent, settings.webhooks, HOME_SECRET)
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
-    walks, log = Walks(dispatcher), RequestLog(say)
+    log = RequestLog(say)
     parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
     return Sandbox(Site(parts, gateway), parts, gateway)
 

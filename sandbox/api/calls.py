@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sandbox.domain.cards import Card
 from sandbox.domain.errors import SandboxError
 from sandbox.engine.journal import Entry
 from sandbox.engine.world import World
-from sandbox.scenario.script import Verdict
-from sandbox.scenario.wire import Drop, Hang
-
-Fault = Drop | Hang
-"""What the rim does to the connection in place of sending the reply."""
+from sandbox.scenario.verdict import Verdict
+from sandbox.scenario.wire import Fault
 
 
 @dataclass(slots=True)
@@ -27,6 +25,7 @@ class Call:
         payment_id: the path's payment, where it has one.
         shown: the body as the journal may keep it, from an operation that knows; else the journal
             masks whatever came.
+        leaked: a card number stood in a text field.
     """
 
     operation: str | None
@@ -38,10 +37,10 @@ class Call:
     allow: str | None = None
     payment_id: str = field(default="", repr=False)
     shown: object = field(default=None, repr=False)
+    leaked: bool = False
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What the documented API says: a status and a JSON body."""
 
     status: int
@@ -58,6 +57,7 @@ class Outcome:
         verdict: the rule and step that answered, if one did.
         committed: whether the operation happened; None where nothing could.
         fault: what the rim does to the connection in place of sending the reply.
+        delay: wall milliseconds to hold the reply.
     """
 
     reply: Reply | SandboxError | None
@@ -65,6 +65,7 @@ class Outcome:
     verdict: Verdict | None = None
     committed: bool | None = None
     fault: Fault | None = None
+    delay: int = 0
 
 
 @dataclass(slots=True)

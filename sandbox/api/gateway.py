@@ -6,12 +6,14 @@ happens wholly or not at all.
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from sandbox.api import payments, refunds
 from sandbox.api.calls import Answer, Call, Outcome, Reply
+from sandbox.api.facts import CallFacts
 from sandbox.api.replies import refusal, written
+from sandbox.api.verdicts import NORMALLY, Manner, Setting, carry_out
 from sandbox.contract import representations, strict_json
 from sandbox.contract.operations import BASE_PATH, BY_NAME
 from sandbox.contract.schemas import Contract
@@ -28,10 +30,14 @@ from sandbox.domain.instants import Instant, show_instant
 from sandbox.engine.journal import Entry, masked, masked_target, masked_text
 from sandbox.engine.world import World
 from sandbox.engine.worlds import Worlds
+from sandbox.scenario.wire import NAMES
+
+if TYPE_CHECKING:
+    from sandbox.scenario.play import Play
 
 _log = logging.getLogger("sandbox.api")
 
-Handler = Callable[[World, Contract, Call, object], Outcome]
+Handler = Callable[[World, Contract, Call, object, Manner], Outcome]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "create_payment": payments.create_payment,
@@ -41,7 +47,9 @@ HANDLERS: Final[dict[str, Handler]] = {
 }
 
 _FAILED: Final = "The sandbox itself failed; its log has the traceback."
+_READS: Final = frozenset({"retrieve_payment", "list_payments"})
 _SCHEME: Final = "bearer "
+_UNAUTHORIZED: Final = 401
 _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""
 
@@ -82,16 +90,22 @@ class Gateway:
         now = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
         entry = Entry(now, call.operation, call.method, masked_target(path), call.headers)
+        entry.wall = world.wall()
         outcome = self._outcome(world, call, entry, now)
+        if world.script.play is not None:
+            world.catch_up()  # its rules may have made something due at once
         reply = outcome.reply
         if not isinstance(reply, Reply):
             reply = refusal(self._contract, reply or InternalError())
-        answer = Answer(reply, _headers(world), world=world, entry=entry, fault=outcome.fault)
+        headers = _headers(world) if reply.status != _UNAUTHORIZED else {}
+        answer = Answer(reply, headers, outcome.delay, outcome.fault, world=world, entry=entry)
         answer.close = isinstance(call.body, SandboxError)
-        if outcome.verdict is not None:
-            answer.delay = outcome.verdict.step.delay
-        _record(entry, outcome, answer)
         world.journal.add(entry)
+        if (verdict := outcome.verdict) is not None and verdict.scenario is not None:
+            headers["Sandbox-Rule"] = verdict.rule
+            headers["Sandbox-Step"] = str(verdict.position)
+            headers["Sandbox-Request-Id"] = world.journal.id_of(entry)
+        _record(entry, outcome, answer)
         return answer
 
     def _outcome(self, world: World, call: Call, entry: Entry, now: Instant) -> Outcome:
@@ -99,20 +113,52 @@ class Gateway:
             allowed = world.limiter.take(now)
             body = self._body(call, entry)
             try:
-                return self._perform(world, call, body, allowed=allowed)
+                return self._perform(world, call, body, entry, allowed=allowed)
             finally:
-                if not isinstance(body, SandboxError):
+                if body is not None and not isinstance(body, SandboxError):
                     entry.body = masked(body) if call.shown is None else call.shown
+                entry.leaked = call.leaked
         except SandboxError as error:
             return Outcome(error)
         except Exception:  # noqa: BLE001 - a bug of ours is a documented 500, with its traceback
             _log.exception("unhandled error in %s %s", call.method, entry.path)
             return Outcome(InternalError(_FAILED))
 
-    def _perform(self, world: World, call: Call, body: object, *, allowed: bool) -> Outcome:
+    def _perform(
+        self, world: World, call: Call, body: object, entry: Entry, *, allowed: bool
+    ) -> Outcome:
         if not allowed:
-            reset = show_instant(Instant(world.limiter.reset_at * 1_000))
-            raise RateLimited(f"The hour turns at {reset}, by the world's clock.")
+            limiter = world.limiter
+            reset = show_instant(Instant(limiter.reset_at * 1_000))
+            raise RateLimited(f"The {limiter.window} turns at {reset}, by the world's clock.")
+        if world.script.play is not None and call.operation is not None:
+            return self._by_rule(world.script.play, world, call, body, entry)
+        return self._operate(world, call, body)
+
+    def _by_rule(
+        self, play: "Play", world: World, call: Call, body: object, entry: Entry
+    ) -> Outcome:
+        """What the rules of the active scenarios say; where none does, what would happen anyway."""
+        operation = BY_NAME[call.operation or ""]
+        ruling = play.judge(operation.name, CallFacts(world, call, body))
+        entry.considered = ruling.considered
+        if ruling.verdict is None:
+            return self._operate(world, call, body)
+
+        def perform(manner: Manner = NORMALLY) -> Outcome:
+            try:
+                return self._operate(world, call, body, manner)
+            except SandboxError as error:
+                return Outcome(error, committed=False)
+
+        outcome = carry_out(ruling.verdict, Setting(world, self._contract, operation), perform)
+        if operation.name in _READS:
+            outcome.committed = None
+        return outcome
+
+    def _operate(
+        self, world: World, call: Call, body: object, manner: Manner = NORMALLY
+    ) -> Outcome:
         if isinstance(body, SandboxError):
             raise body
         if call.operation is None:
@@ -120,7 +166,7 @@ class Gateway:
         if call.query and BY_NAME[call.operation].query is None:
             pairs = parse_qsl(call.query, keep_blank_values=True)
             self._contract.read_query("queries/none", pairs)
-        return HANDLERS[call.operation](world, self._contract, call, body)
+        return HANDLERS[call.operation](world, self._contract, call, body, manner)
 
     def _body(self, call: Call, entry: Entry) -> object:
         """The body's JSON value, or the error that it is."""
@@ -168,7 +214,7 @@ def _record(entry: Entry, outcome: Outcome, answer: Answer) -> None:
         entry.rule, entry.step = outcome.verdict.rule, outcome.verdict.position
     entry.committed = outcome.committed
     if outcome.fault is not None:
-        entry.fault = type(outcome.fault).__name__.lower()
+        entry.fault = NAMES[type(outcome.fault)]
     else:
         entry.status = answer.reply.status
         entry.reply_headers = answer.headers

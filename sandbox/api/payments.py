@@ -7,7 +7,7 @@ import orjson
 
 from sandbox.api.calls import Call, Outcome, Reply
 from sandbox.api.replies import success
-from sandbox.api.verdicts import NORMALLY, Manner, carry_out
+from sandbox.api.verdicts import NORMALLY, Manner, Setting, carry_out
 from sandbox.contract import representations
 from sandbox.contract.operations import BY_NAME
 from sandbox.contract.schemas import Contract
@@ -53,32 +53,50 @@ class ListPayments(TypedDict):
     created_after: NotRequired[str]
 
 
-def create_payment(world: World, contract: Contract, call: Call, body: object) -> Outcome:
+def create_payment(
+    world: World, contract: Contract, call: Call, body: object, manner: Manner
+) -> Outcome:
     """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
     wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
     order = _order(world, wanted)
+    texts = wanted.get("description"), wanted.get("customer_id")
+    call.leaked = texts != (order.description, order.customer_id)
     if wanted is body:
-        call.shown = _shown(wanted, order)
+        _mask(wanted, order)
+        call.shown = wanted
+
+    def perform(manner: Manner = NORMALLY) -> Outcome:
+        payment = world.create_payment(
+            order, failure=manner.failure, turns=manner.turns, rule=manner.rule
+        )
+        reply = success(contract, _CREATE, representations.created_payment(payment))
+        return Outcome(reply, card=order.card, committed=True)
+
+    if manner is not NORMALLY:
+        return perform(manner)
     subject = Subject(order.card.fingerprint, order.customer_id, None)
     verdict = world.script.verdict("create_payment", subject)
-
-    def perform(manner: Manner = NORMALLY) -> Reply:
-        payment = world.create_payment(order, failure=manner.failure, turns=manner.turns)
-        return success(contract, _CREATE, representations.created_payment(payment))
-
-    outcome = carry_out(verdict, world, perform)
+    if verdict is None:
+        return perform()
+    outcome = carry_out(verdict, Setting(world, contract, _CREATE), perform)
     outcome.card = order.card
     return outcome
 
 
-def retrieve_payment(world: World, contract: Contract, call: Call, body: object) -> Outcome:
-    """RETRIEVE PAYMENT."""
+def retrieve_payment(
+    world: World, contract: Contract, call: Call, body: object, manner: Manner
+) -> Outcome:
+    """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
     ledger = world.ledger
-    shown = ledger.payments.shown(ledger.number_of(call.payment_id))
-    return Outcome(Reply(_RETRIEVE.success, shown))
+    number = ledger.number_of(call.payment_id)
+    if world.awaited:
+        world.count_read(number)
+    return Outcome(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
 
 
-def list_payments(world: World, contract: Contract, call: Call, body: object) -> Outcome:
+def list_payments(
+    world: World, contract: Contract, call: Call, body: object, manner: Manner
+) -> Outcome:
     """LIST PAYMENTS."""
     items, has_more = world.ledger.page(_filter(contract, call.query))
     summaries = [representations.payment_summary(orjson.loads(item)) for item in items]
@@ -104,13 +122,15 @@ def _order(world: World, body: CreatePayment) -> Order:
     )
 
 
-def _shown(wanted: CreatePayment, order: Order) -> dict[str, object]:
-    """A body that is as documented, masked without a search."""
+def _mask(wanted: CreatePayment, order: Order) -> None:
+    """Make of a body that is as documented, and has been read, what the journal may keep."""
     method = wanted["payment_method"]
-    hidden = {"card_number": cards.mask(method["card_number"]), "cvc": "*" * len(method["cvc"])}
-    texts = {"description": order.description, "customer_id": order.customer_id}
-    known = {name: text for name, text in texts.items() if text is not None}
-    return {**wanted, "payment_method": {**method, **hidden}, **known}
+    method["card_number"] = cards.mask(method["card_number"])
+    method["cvc"] = "*" * len(method["cvc"])
+    if order.description is not None:
+        wanted["description"] = order.description
+    if order.customer_id is not None:
+        wanted["customer_id"] = order.customer_id
 
 
 def _filter(contract: Contract, query: str) -> PaymentFilter:

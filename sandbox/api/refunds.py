@@ -2,9 +2,9 @@
 
 from typing import Final, TypedDict, cast
 
-from sandbox.api.calls import Call, Outcome, Reply
+from sandbox.api.calls import Call, Outcome
 from sandbox.api.replies import success
-from sandbox.api.verdicts import NORMALLY, Manner, carry_out
+from sandbox.api.verdicts import NORMALLY, Manner, Setting, carry_out
 from sandbox.contract import representations
 from sandbox.contract.operations import BY_NAME
 from sandbox.contract.schemas import Contract
@@ -23,29 +23,39 @@ class CreateRefund(TypedDict, total=False):
     description: str
 
 
-def create_refund(world: World, contract: Contract, call: Call, body: object) -> Outcome:
+def create_refund(
+    world: World, contract: Contract, call: Call, body: object, manner: Manner
+) -> Outcome:
     """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
     number = world.ledger.number_of(call.payment_id)
     wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
+    texts = wanted.get("reason"), wanted.get("description")
+    _mask(wanted)
+    reason, description = wanted.get("reason"), wanted.get("description")
+    call.leaked = texts != (reason, description)
+    if wanted is body:
+        call.shown = wanted
     payment = world.ledger.payments.get(number)
     amount = wanted.get("amount")
     payments.refund(payment, amount)
+
+    def perform(manner: Manner = NORMALLY) -> Outcome:
+        refund = world.create_refund(number, amount, reason=reason, description=description)
+        reply = success(contract, _CREATE, representations.refund(refund))
+        return Outcome(reply, card=payment.card, committed=True)
+
     subject = Subject(payment.card.fingerprint, payment.customer_id, payment.id)
     verdict = world.script.verdict("create_refund", subject)
-
-    def perform(manner: Manner = NORMALLY) -> Reply:
-        refund = world.create_refund(
-            number,
-            amount,
-            reason=_masked(wanted.get("reason")),
-            description=_masked(wanted.get("description")),
-        )
-        return success(contract, _CREATE, representations.refund(refund))
-
-    outcome = carry_out(verdict, world, perform)
+    if verdict is None:
+        return perform()
+    outcome = carry_out(verdict, Setting(world, contract, _CREATE), perform)
     outcome.card = payment.card
     return outcome
 
 
-def _masked(text: str | None) -> str | None:
-    return None if text is None else cards.mask_in(text)
+def _mask(wanted: CreateRefund) -> None:
+    """Make of a body that is as documented what may be kept."""
+    if "reason" in wanted:
+        wanted["reason"] = cards.mask_in(wanted["reason"])
+    if "description" in wanted:
+        wanted["description"] = cards.mask_in(wanted["description"])

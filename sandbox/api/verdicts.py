@@ -1,74 +1,137 @@
-"""Owns how a step of a rule is carried out: what happens to the payment, and to its reply."""
+"""Owns how a step of a rule is carried out: what happens to the payment, and to its reply.
 
-from dataclasses import dataclass
-from typing import Final, Protocol, assert_never
+An operation is performed normally, failed, or pending; the step decides that, and what the client
+gets in place of the reply. A scenario's step goes around whatever would have happened without it,
+a magic card's step included; only where it decides the payment's fate itself, the card has no say.
+"""
+
+from typing import Final, NamedTuple, Protocol, assert_never
+
+import orjson
 
 from sandbox.api.calls import Outcome, Reply
+from sandbox.api.replies import written
 from sandbox.contract.codes import CODES
-from sandbox.domain.errors import RateLimited, SandboxError
+from sandbox.contract.operations import Operation
+from sandbox.contract.schemas import Contract
+from sandbox.domain.errors import InternalError, RateLimited, SandboxError
 from sandbox.engine.world import World
 from sandbox.scenario import model, wire
-from sandbox.scenario.script import Verdict
+from sandbox.scenario.merging import merged
+from sandbox.scenario.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How an operation is performed: failed with a code, or pending with its later turns."""
+class Manner(NamedTuple):
+    """How an operation is performed: failed with a code, or pending with its later turns.
+
+    Attributes:
+        rule: whose turns they are, for the report.
+    """
 
     failure: str | None = None
     turns: tuple[model.Settlement, ...] | None = None
+    rule: str = ""
 
 
 NORMALLY: Final = Manner()
 
 
-class Perform(Protocol):
-    """Performs the operation and gives its documented reply."""
+class Setting(NamedTuple):
+    """Where a step is carried out."""
 
-    def __call__(self, manner: Manner = NORMALLY) -> Reply:
+    world: World
+    contract: Contract
+    operation: Operation
+
+
+class Perform(Protocol):
+    """Performs the operation and gives what it came to."""
+
+    def __call__(self, manner: Manner = NORMALLY) -> Outcome:
         """Perform it now."""
 
 
-def carry_out(verdict: Verdict | None, world: World, perform: Perform) -> Outcome:
-    """Perform the operation as the verdict's step says; without one, normally."""
-    if verdict is None:
-        return Outcome(perform(), committed=True)
-    outcome = _outcome(verdict.step.outcome, world, perform)
+def carry_out(verdict: Verdict, setting: Setting, perform: Perform) -> Outcome:
+    """Perform the operation as the verdict's step says."""
+    outcome = _outcome(verdict, setting, perform)
     outcome.verdict = verdict
+    outcome.delay += verdict.delay
     return outcome
 
 
-def _outcome(what: model.Outcome, world: World, perform: Perform) -> Outcome:
-    match what:
+def _outcome(  # noqa: PLR0911 - one an outcome
+    verdict: Verdict, setting: Setting, perform: Perform
+) -> Outcome:
+    match verdict.step.outcome:
         case model.Pass():
-            return Outcome(perform(), committed=True)
+            return perform()
+        case model.RunOut():
+            return Outcome(_run_out(verdict), committed=False)
         case model.Settle(turns):
-            return Outcome(perform(Manner(turns=turns)), committed=True)
-        case model.Respond(code, commit):
-            return _respond(code, perform, commit=commit)
-        case wire.Drop(commit) | wire.Hang(commit):
-            reply = perform() if commit else None
-            return Outcome(reply, committed=commit, fault=what)
-        case model.ExhaustRateLimit(remaining):
-            return _rate_limit(remaining, world, perform)
+            return perform(Manner(turns=turns, rule=verdict.known_as))
+        case model.Respond() as respond:
+            return _respond(respond, perform)
+        case model.MoveRateLimit() as move:
+            return _rate_limit(move, setting.world, perform)
+        case model.Patch() as patch:
+            return _patch(patch, verdict.rule, setting, perform())
+        case wire.Drip() as drip:
+            return _hidden(drip, perform())
+        case (
+            wire.Drop() | wire.Hang() | wire.Truncate() | wire.Malform() | wire.RespondRaw()
+        ) as fault:
+            return _hidden(fault, perform() if fault.commit else Outcome(None, committed=False))
         case _:
-            assert_never(what)
+            assert_never(verdict.step.outcome)
 
 
-def _respond(code: str, perform: Perform, *, commit: bool) -> Outcome:
+def _hidden(fault: wire.Fault, outcome: Outcome) -> Outcome:
+    """The outcome behind a fault; what was refused stays refused, and nobody sees it."""
+    outcome.fault = fault
+    outcome.committed = bool(outcome.committed)
+    return outcome
+
+
+def _respond(respond: model.Respond, perform: Perform) -> Outcome:
     """The error; a decline that does not commit keeps the attempt as a failed payment."""
-    if commit:
-        perform()
-    elif CODES[code].is_decline:
-        perform(Manner(failure=code))
-    return Outcome(SandboxError(code), committed=commit)
+    error = SandboxError(respond.error, respond.details, message=respond.message)
+    committed, card = False, None
+    if respond.commit:
+        done = perform()
+        committed, card = bool(done.committed), done.card
+    elif CODES[respond.error].is_decline:
+        card = perform(Manner(failure=respond.error)).card
+    return Outcome(error, card=card, committed=committed)
 
 
-def _rate_limit(remaining: int, world: World, perform: Perform) -> Outcome:
+def _rate_limit(move: model.MoveRateLimit, world: World, perform: Perform) -> Outcome:
     """The call counts against what now remains."""
     now = world.clock.now()
-    world.limiter.turn(now)
-    world.limiter.set(limit=None, remaining=remaining)
+    world.limiter.give_back()
+    world.limiter.move(move, now)
     if not world.limiter.take(now):
-        return Outcome(RateLimited("A rule used up this hour's requests."), committed=False)
-    return Outcome(perform(), committed=True)
+        used_up = f"A rule used up this {world.limiter.window}'s requests."
+        return Outcome(RateLimited(used_up), committed=False)
+    return perform()
+
+
+def _patch(patch: model.Patch, rule: str, setting: Setting, outcome: Outcome) -> Outcome:
+    """The reply of a success, patched; the lint sees what breaks the contract, but not always."""
+    if not isinstance(outcome.reply, Reply):
+        return outcome
+    body = merged(orjson.loads(outcome.reply.body), patch.patch)
+    response = setting.operation.response
+    if not patch.off_contract and not setting.contract.accepts(response, body):
+        why = _why_off_contract(setting.contract, response, body)
+        outcome.reply = InternalError(f"The patch of the rule {rule} breaks the contract: {why}")
+    else:
+        outcome.reply = Reply(outcome.reply.status, written(body))
+    return outcome
+
+
+def _why_off_contract(contract: Contract, response: str, body: object) -> str:
+    return f"{contract.explain(response, body)} Add off_contract: true to do it anyway."
+
+
+def _run_out(verdict: Verdict) -> InternalError:
+    return InternalError(f"The rule {verdict.rule} has no step left (then: fail).")

@@ -36,7 +36,7 @@ class Response(TypedDict):
     """What was answered."""
 
     status: int
-    body: dict[str, object]
+    body: object
 
 
 class Entry(TypedDict):
@@ -101,7 +101,8 @@ def entry_line(entry: Entry) -> str:
     response = entry["response"]
     return request_line(
         what=entry["operation"] or f"{entry['method']} {entry['path'].partition('?')[0]}",
-        outcome=response["status"] if response else entry["fault"],
+        status=response["status"] if response else None,
+        fault=entry["fault"],
         reply=response["body"] if response else None,
         card=_card(entry["request"]["body"]),
         duration_ms=entry["duration_ms"],

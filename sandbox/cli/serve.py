@@ -10,14 +10,17 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox import __version__
 from sandbox.cli.options import Commands, Options
 from sandbox.cli.server_options import add_server_options, settings_of
 from sandbox.settings import Settings
+
+if TYPE_CHECKING:
+    from sandbox.bootstrap import Sandbox
 
 EXAMPLES: Final = """\
 examples:
@@ -49,16 +52,19 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Serve; returns 0 after a signal, 1 when the address is not to be had."""
+    """Serve; returns 0 after a signal, 1 when it could not, 2 when its state is none."""
     settings = settings_of(chosen)
     is_terminal = sys.stdout.isatty()
     gc.disable()  # nothing that is imported from here on is garbage
-    serving = _serve(settings, chosen.ready_file, log=chosen.log or is_terminal)
+    serving = _serve(settings, chosen.ready_file, chosen.state, log=chosen.log or is_terminal)
     gc.freeze()
     gc.enable()
     try:
         _run(serving)
-    except ReadyFileError as error:
+    except UnusableStateError as error:
+        sys.stderr.write(f"payments-sandbox: {error}.\n")
+        return 2
+    except UnwritableError as error:
         sys.stderr.write(f"payments-sandbox: {error}.\n")
         return 1
     except OSError as error:
@@ -70,11 +76,17 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-class ReadyFileError(Exception):
-    """The ready file cannot be written; the text names it and says why."""
+class UnwritableError(Exception):
+    """A file cannot be written; the text names it and says why."""
 
 
-def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Coroutine[Any, Any, None]:
+class UnusableStateError(Exception):
+    """The file of `--state` is not the state of a server; the text names it and says why."""
+
+
+def _serve(
+    settings: Settings, ready_file: Path | None, state: Path | None, *, log: bool
+) -> Coroutine[Any, Any, None]:
     """The coroutine that serves; what is heavy is imported here, and only by this command."""
     with _no_certificates():
         from sandbox.bootstrap import assemble
@@ -86,12 +98,35 @@ def _serve(settings: Settings, ready_file: Path | None, *, log: bool) -> Corouti
     async def serve() -> None:
         told_to_stop = asyncio.Event()
         _on_signals(told_to_stop.set)
-        with _no_ready_file(ready_file):
-            async with listening(sandbox.site, sandbox.parts) as address:
-                _announce(settings, _reachable(address), ready_file)
-                await told_to_stop.wait()
+        async with _kept(state, sandbox):
+            with _no_ready_file(ready_file):
+                async with listening(sandbox.site, sandbox.parts) as address:
+                    _announce(settings, _reachable(address), ready_file)
+                    await told_to_stop.wait()
 
     return serve()
+
+
+@contextlib.asynccontextmanager
+async def _kept(file: Path | None, sandbox: "Sandbox") -> AsyncIterator[None]:
+    """Take over the state of an earlier server, and keep this one's."""
+    if file is None:
+        yield
+        return
+    from sandbox.cli.state_file import StateFile
+    from sandbox.engine.state import NoStateError
+
+    state = StateFile(file, sandbox)
+    try:
+        state.load()
+    except NoStateError as error:
+        raise UnusableStateError(f"cannot use {file}: {error}") from None
+    async with state.saving():
+        yield
+    try:
+        state.save()
+    except OSError as error:
+        raise UnwritableError(f"cannot write {file}: {error.strerror}") from None
 
 
 @contextlib.contextmanager
@@ -188,7 +223,7 @@ def _write_whole(file: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
         part.replace(file)
     except OSError as error:
-        raise ReadyFileError(f"cannot write {file}: {error.strerror}") from None
+        raise UnwritableError(f"cannot write {file}: {error.strerror}") from None
 
 
 def _say(line: str) -> None:

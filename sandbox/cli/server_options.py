@@ -53,6 +53,12 @@ def _add_listening(options: Options) -> None:
         read=file_to_write,
         metavar="FILE",
     )
+    options.value(
+        "--state",
+        "keep every world here: read at the start, saved at the end and every 30 s",
+        read=file_to_write,
+        metavar="FILE",
+    )
     options.flag("--log", "print a line per request (on a terminal this is the default)")
 
 

@@ -4,16 +4,14 @@ The replies, the OpenAPI document, the magic cards and the scenario lint all rea
 Source: sections "ERROR HANDLING" and "CREATE PAYMENT" of the API documentation.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 Provenance = Literal["documented", "decided"]
 
 EVERYWHERE: Final = ("create_payment", "retrieve_payment", "list_payments", "create_refund")
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """One error code of the emulated API.
 
     Attributes:

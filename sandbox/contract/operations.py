@@ -3,14 +3,12 @@
 Source: section "ENDPOINTS" of the API documentation. Paths are relative to the base URL.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 BASE_PATH: Final = "/v3"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One documented endpoint.
 
     Attributes:

@@ -18,19 +18,47 @@ Schema = dict[str, Any]
 
 IDENTITY: Final = frozenset({"$schema", "$id"})
 SUFFIX: Final = ".json"
+APART: Final = ".schema.json"
+"""The ending of a schema that is for editors, and no part of what is sent or answered."""
 
 
-def schema_files() -> dict[str, Schema]:
-    """Every schema as its file has it, by name, in the order of the names."""
-    return {name: json.loads(text) for name, text in sorted(_texts(root("schemas"), ""))}
+def schema_files() -> Mapping[str, Schema]:
+    """Every schema as its file has it, by name, in the order of the names.
+
+    Raises:
+        FileNotFoundError: the schemas are neither shipped with the package nor beside it.
+    """
+    return _Files(root("schemas"))
 
 
-def _texts(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
+class _Files(Mapping[str, Schema]):
+    """A folder of schemas, each read when it is first asked for: a server needs few of them."""
+
+    def __init__(self, folder: Traversable) -> None:
+        self._folder = folder
+        self._read: dict[str, Schema] = {}
+
+    def __getitem__(self, name: str) -> Schema:
+        if name not in self._read:
+            file = self._folder.joinpath(name + SUFFIX)
+            if not file.is_file():
+                raise KeyError(name)
+            self._read[name] = json.loads(file.read_text(encoding="utf-8"))
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(_names(self._folder, "")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _names(folder: Traversable, prefix: str) -> Iterator[str]:
     for entry in folder.iterdir():
         if entry.is_dir():
-            yield from _texts(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(SUFFIX):
-            yield prefix + entry.name.removesuffix(SUFFIX), entry.read_text(encoding="utf-8")
+            yield from _names(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(SUFFIX) and not entry.name.endswith(APART):
+            yield prefix + entry.name.removesuffix(SUFFIX)
 
 
 def target(reference: str, name: str) -> str:

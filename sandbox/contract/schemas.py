@@ -73,7 +73,7 @@ class Contract:
         Raises:
             InvalidRequest: the details name each field and what would have worked.
         """
-        kept = self.strip(name, value) if self._is_lenient_about(name) else value
+        kept = self.strip(name, value) if self.lenient and _is_emulated(name) else value
         if not self.accepts(name, kept):
             raise InvalidRequest(self.explain(name, kept))
         return cast("dict[str, object]", kept)
@@ -89,16 +89,13 @@ class Contract:
             InvalidRequest: a parameter is undocumented, given twice, or not as documented.
         """
         properties = self.schema(name)["properties"]
-        if self._is_lenient_about(name):
+        if self.lenient and _is_emulated(name):
             pairs = [pair for pair in pairs if pair[0] in properties]
         values = {key: _typed(properties.get(key, {}), text) for key, text in reversed(pairs)}
         twice = _given_twice(pairs)
         if twice or not self.accepts(name, values):
             raise InvalidRequest(render([*twice, *self.problems(name, values)]))
         return _defaults(properties) | values
-
-    def _is_lenient_about(self, name: str) -> bool:
-        return self.lenient and name.startswith(LENIENT)
 
     def _decider(self, name: str) -> Callable[[object], bool]:
         decider = jsonschema_rs.validator_for(self.schema(name)).is_valid
@@ -113,6 +110,10 @@ def load_contract(*, lenient: bool = False) -> Contract:
         FileNotFoundError: the schemas are neither shipped with the package nor beside it.
     """
     return Contract(schema_files(), lenient=lenient)
+
+
+def _is_emulated(name: str) -> bool:
+    return name.startswith(LENIENT)
 
 
 def _noun(name: str) -> str:

@@ -18,6 +18,7 @@ import orjson
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 16
 _LONG: Final = 10**MAX_DIGITS
+_DOUBTFUL: Final = (float, list)
 MAX_LITERAL: Final = 24
 MAX_EXPONENT: Final = 4
 MAX_MAGNITUDE: Final = 308
@@ -59,9 +60,11 @@ def _keys_in(value: Mapping[str, object]) -> float:
     """How many keys an object has, at any depth; NaN where a value is to be looked at twice."""
     total: float = len(value)
     for item in value.values():
+        if isinstance(item, str):
+            continue
         if isinstance(item, dict):
             total += _keys_in(item)
-        elif isinstance(item, float | list) or (isinstance(item, int) and abs(item) >= _LONG):
+        elif isinstance(item, _DOUBTFUL) or (isinstance(item, int) and abs(item) >= _LONG):
             return math.nan
     return total
 

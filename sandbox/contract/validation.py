@@ -8,10 +8,9 @@ in them are masked.
 import functools
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from sandbox.contract.schema_files import Schema
 
@@ -29,8 +28,7 @@ UNEXPLAINED: Final = "/: does not follow the documentation."
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong.
 
     Attributes:
@@ -42,8 +40,7 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Finding(NamedTuple):
     path: Path
     message: str
 

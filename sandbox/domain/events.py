@@ -1,7 +1,7 @@
 """Owns events and what they report: facts about payments, refunds and chargebacks."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sandbox.domain.ids import ChargebackId, EventId, PaymentId, RefundId
 from sandbox.domain.instants import Instant
@@ -16,8 +16,7 @@ class EventType(StrEnum):
     CHARGEBACK_CREATED = "chargeback.created"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refund:
+class Refund(NamedTuple):
     """Money given back; `amount` in minor units of the payment's currency."""
 
     id: RefundId
@@ -28,8 +27,7 @@ class Refund:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chargeback:
+class Chargeback(NamedTuple):
     """Money taken back by the card's issuer; `amount` in minor units."""
 
     id: ChargebackId
@@ -39,8 +37,7 @@ class Chargeback:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """One fact; `amount` is the payment's, the refund's or the chargeback's."""
 
     id: EventId
@@ -52,8 +49,7 @@ class Event:
     reversal: Refund | Chargeback | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeEvent:
+class MadeEvent(NamedTuple):
     """An event that somebody made by hand: nothing in the ledger has changed with it."""
 
     id: EventId

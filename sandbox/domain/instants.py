@@ -54,7 +54,8 @@ def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
 
 @lru_cache(maxsize=1_024)
 def _show_second(second: int) -> str:
-    return f"{_EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%SZ}"
+    # `isoformat` takes a fifth of what `strftime` does.
+    return (_EPOCH + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
 
 
 def show_instant(instant: Instant) -> str:

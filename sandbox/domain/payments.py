@@ -4,9 +4,8 @@ Refunds and chargebacks do not change the status: the documentation knows three 
 What they take is counted, and together they never exceed the payment's amount.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from sandbox.domain.cards import Card
 from sandbox.domain.errors import IllegalMove, RefundRefused
@@ -38,8 +37,7 @@ TRANSITIONS: Final[dict[Status, dict[Move, Status]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
+class Payment(NamedTuple):
     """One payment as it now is.
 
     Attributes:
@@ -71,7 +69,7 @@ def complete(payment: Payment) -> Payment:
     Raises:
         IllegalMove: it is not pending.
     """
-    return replace(payment, status=_after(payment, Move.COMPLETE))
+    return payment._replace(status=_after(payment, Move.COMPLETE))
 
 
 def fail(payment: Payment, code: str) -> Payment:
@@ -80,7 +78,7 @@ def fail(payment: Payment, code: str) -> Payment:
     Raises:
         IllegalMove: it is not pending.
     """
-    return replace(payment, status=_after(payment, Move.FAIL), failure=code)
+    return payment._replace(status=_after(payment, Move.FAIL), failure=code)
 
 
 def refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
@@ -99,7 +97,7 @@ def refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
     if not 0 < wanted <= payment.left:
         left = f"{payment.left} of {payment.amount} is left to refund."
         raise RefundRefused("refund_exceeds_payment", left)
-    return replace(payment, status=status, refunded=payment.refunded + wanted), wanted
+    return payment._replace(status=status, refunded=payment.refunded + wanted), wanted
 
 
 def charge_back(payment: Payment, amount: int | None) -> tuple[Payment, int]:
@@ -112,7 +110,7 @@ def charge_back(payment: Payment, amount: int | None) -> tuple[Payment, int]:
     wanted = payment.left if amount is None else amount
     if not 0 < wanted <= payment.left:
         raise IllegalMove(f"{payment.left} of {payment.amount} is left to charge back.")
-    return replace(payment, status=status, charged_back=payment.charged_back + wanted), wanted
+    return payment._replace(status=status, charged_back=payment.charged_back + wanted), wanted
 
 
 def _after(payment: Payment, move: Move) -> Status:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Final
 
 from sandbox.domain.instants import DAY, HOUR, MINUTE, SECOND, Instant
@@ -60,7 +61,8 @@ def asked_to_wait(status: int, retry_after: str | None, sent_at: Instant) -> int
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few receivers send a date
 
     try:
-        until = int(parsedate_to_datetime(text).timestamp() * SECOND)
+        date = parsedate_to_datetime(text)
+        until = int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * SECOND)
     except (ValueError, OverflowError):
         return None
     return min(max(until - sent_at, 0), LONGEST_ASKED)

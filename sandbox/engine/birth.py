@@ -1,8 +1,8 @@
 """Owns what a world is made from: its own particulars, and the laws of its server."""
 
 from base64 import b64encode
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from sandbox.domain.instants import Instant
 from sandbox.engine.clock import WallClock
@@ -10,8 +10,7 @@ from sandbox.engine.payment_store import Represent
 from sandbox.scenario.script import Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(NamedTuple):
     """What a world is made from; equal births and equal calls give equal bytes."""
 
     api_key: str
@@ -22,8 +21,7 @@ class Birth:
     made_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Laws:
+class Laws(NamedTuple):
     """What holds in every world of a server: its real time, its cards' rules, its contract.
 
     Attributes:

@@ -31,7 +31,9 @@ class Clock:
     def now(self) -> Instant:
         """The world's instant; it never goes back, even when the machine's clock does."""
         if self.mode is Mode.LIVE:
-            self._latest = min(max(self._latest, Instant(self._wall() + self._offset)), LAST)
+            now = self._wall() + self._offset
+            if now > self._latest:
+                self._latest = Instant(now) if now < LAST else LAST
         return self._latest
 
     def reach(self, instant: Instant) -> None:

@@ -1,18 +1,33 @@
 """Owns what is said of a job of the timeline: when, what, and about which payment or delivery."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from sandbox.domain.events import EventType
 from sandbox.domain.instants import Instant
-from sandbox.engine.timeline import ChargeBackPayment, SettlePayment
+from sandbox.engine.ledger import Ledger
+from sandbox.engine.timeline import (
+    ActOnPayment,
+    AttemptDelivery,
+    Job,
+    ReachMark,
+    SettlePayment,
+)
+from sandbox.scenario.model import Action, ChargeBack, Complete, Emit, Fail, GiveBack, MoveRateLimit
 
 if TYPE_CHECKING:
-    from sandbox.engine.deliveries import Delivery
+    from sandbox.engine.outbox import Outbox
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+_WHAT: Final[dict[type[Action], str]] = {
+    Complete: EventType.PAYMENT_COMPLETED.value,
+    Fail: EventType.PAYMENT_FAILED.value,
+    ChargeBack: EventType.CHARGEBACK_CREATED.value,
+    GiveBack: EventType.REFUND_CREATED.value,
+    MoveRateLimit: "rate_limit",
+}
+
+
+class Happening(NamedTuple):
     """What happened, or will, at an instant: an event's type and the payment it is about.
 
     Attributes:
@@ -28,20 +43,32 @@ class Happening:
     error: str | None = None
 
 
-def attempt_due(due: Instant, delivery: "Delivery", delivery_id: str) -> Happening:
-    """A failed delivery is tried again."""
-    told = delivery.told
-    return Happening(due, "webhook.attempt", told.payment_id, told.event_id, delivery_id)
-
-
-def event_type_of(job: SettlePayment | ChargeBackPayment) -> EventType:
-    """The event that a job ends in."""
+def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") -> Happening:
+    """What a job of the timeline is going to be."""
     match job:
-        case SettlePayment(_, None):
-            return EventType.PAYMENT_COMPLETED
+        case AttemptDelivery(number):
+            if outbox is None:
+                raise LookupError("a delivery is planned where there are no webhooks")
+            told = outbox.get(number).told
+            delivery_id = outbox.id_of(number)
+            return Happening(due, "webhook.attempt", told.payment_id, told.event_id, delivery_id)
+        case SettlePayment(int(number)) | ActOnPayment(int(number)):
+            return Happening(due, what_is(job), ledger.payments.id_of(number))
+        case _:
+            return Happening(due, what_is(job), None)
+
+
+def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
+    """The event that a job ends in, or what else it does."""
+    match job:
         case SettlePayment():
-            return EventType.PAYMENT_FAILED
-        case ChargeBackPayment():
-            return EventType.CHARGEBACK_CREATED
+            failed = EventType.PAYMENT_FAILED
+            return EventType.PAYMENT_COMPLETED.value if job.failure is None else failed.value
+        case ActOnPayment(action=Emit(type_)):
+            return type_
+        case ActOnPayment():
+            return _WHAT[type(job.action)]
+        case ReachMark(rule):
+            return f"rule {rule}"
         case _:
             assert_never(job)

@@ -27,6 +27,9 @@ _PIECES: Final = re.compile(r"[^/?&;,#]+")
 """What stands between the separators of paths, queries and headers: a word or `name=value`."""
 
 
+WhyNot = tuple[str, str, str]
+"""A rule that did not answer: its scenario, its name, and why not."""
+
 Headers = Sequence[tuple[bytes, bytes]]
 """Header lines as they came, or as a snapshot kept them."""
 
@@ -34,12 +37,15 @@ Headers = Sequence[tuple[bytes, bytes]]
 class Entry:
     """One request and its answer; the rim adds `duration_ms` when the answer has left.
 
-    `body` is the masked JSON value, or masked text when it was not JSON.
+    `body` is the masked JSON value, or masked text when it was not JSON. `wall` is the real time of
+    its arrival, `leaked` says that a card number stood where text belongs. `considered` are the
+    rules that did not answer it.
     """
 
     __slots__ = (
-        "at", "body", "card", "committed", "duration_ms", "fault", "headers", "method",
-        "number", "operation", "path", "reply_body", "reply_headers", "rule", "status", "step",
+        "at", "body", "card", "committed", "considered", "duration_ms", "fault", "headers",
+        "leaked", "method", "number", "operation", "path", "reply_body", "reply_headers", "rule",
+        "status", "step", "wall",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +53,7 @@ class Entry:
     ) -> None:
         self.number = -1
         self.at = at
+        self.wall = at
         self.operation = operation
         self.method = method
         self.path = path
@@ -60,12 +67,20 @@ class Entry:
         self.rule: str | None = None
         self.step: int | None = None
         self.committed: bool | None = None
+        self.leaked = False
+        self.considered: Iterable[WhyNot] = ()
         self.duration_ms: float | None = None
 
     def abandon(self) -> None:
         """The reply was held, and the client left or the world ended before it was sent."""
         self.status, self.reply_headers, self.reply_body = None, {}, b""
         self.fault = "abandoned"
+
+    def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """What a fault has sent in place of the reply: any text, card numbers in it masked."""
+        self.status = status
+        self.reply_headers = {str(name): mask_in(value) for name, value in headers.items()}
+        self.reply_body = mask_in(body.decode("utf-8", "replace")).encode()
 
 
 class Journal:
@@ -224,6 +239,7 @@ _KEPT_AS_IT_IS: Final[dict[str, object]] = {
     "number": int, "at": int, "operation": str | None, "method": str, "path": str, "body": object,
     "card": str | None, "status": int | None, "fault": str | None, "rule": str | None,
     "step": int | None, "committed": bool | None, "duration_ms": Decimal | float | int | None,
+    "wall": int, "leaked": bool,
 }  # fmt: skip
 
 
@@ -233,6 +249,7 @@ def _kept(entry: Entry) -> dict[str, object]:
         "headers": list(map(list, shown_headers(entry.headers).items())),
         "reply_headers": dict(entry.reply_headers),
         "reply_body": entry.reply_body.decode(),
+        "considered": list(map(list, entry.considered)),
     }
 
 
@@ -253,11 +270,13 @@ def _rebuilt(kept: Mapping[str, object]) -> Entry:
         entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it a Decimal
     entry.path = masked_target(entry.path)
     entry.body = masked(kept["body"])
+    entry.considered = [(mask_in(a), mask_in(b), mask_in(c)) for a, b, c in kept["considered"]]  # type: ignore[attr-defined]
     reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]
     entry.reply_headers = {mask_in(name): mask_in(value) for name, value in reply_headers.items()}
     entry.reply_body = _masked_reply(str(kept["reply_body"])).encode()
-    if not 0 <= entry.at <= LAST:
+    if not 0 <= entry.at <= LAST or not 0 <= entry.wall <= LAST:
         raise ValueError("an entry is of an instant that no clock reaches")
-    if entry.status is not None and not isinstance(orjson.loads(entry.reply_body), dict):
+    is_ours = entry.status is not None and entry.fault is None
+    if is_ours and not isinstance(orjson.loads(entry.reply_body), dict):
         raise ValueError("a reply is no JSON object")
     return entry

@@ -5,14 +5,13 @@ event. A command that raises has changed nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
 from sandbox.domain import payments
 from sandbox.domain.cards import Card, mask_in
 from sandbox.domain.errors import InvalidRequest, NotFound
 from sandbox.domain.events import AnyEvent, Chargeback, Event, EventType, MadeEvent, Refund
-from sandbox.domain.ids import ChargebackId, EventId, IdSequence, RefundId
+from sandbox.domain.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
 from sandbox.domain.instants import SECOND, Instant
 from sandbox.domain.payments import Payment, Status
 from sandbox.engine.payment_store import PaymentStore, Represent
@@ -37,8 +36,7 @@ class Order(NamedTuple):
     customer_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFilter:
+class PaymentFilter(NamedTuple):
     """The documented parameters of LIST PAYMENTS, read."""
 
     limit: int = 10
@@ -115,9 +113,11 @@ class Ledger:
         """Give money back, or raise RefundRefused."""
         payment, taken = payments.refund(self.payments.get(number), amount)
         self.payments.put(number, payment)
-        nth = self._refunds.add(number, taken, _whole_second(at), reason, description)
+        created = _whole_second(at)
+        nth = self._refunds.add(number, taken, created, reason, description)
         self._events.add(EventType.REFUND_CREATED, number, at, nth)
-        return self._refund(nth)
+        refund_id = RefundId(self._refunds.id_of(nth))
+        return Refund(refund_id, payment.id, taken, created, reason, description)
 
     def charge_back(
         self, number: int, amount: int | None, reason: str, *, at: Instant
@@ -233,6 +233,7 @@ class Ledger:
         """Everything as plain values."""
         return {
             "payments": self.payments.snapshot(),
+            "names": self.payments.names(),
             "refunds": [self._refunds.row(nth) for nth in range(self.refunds)],
             "chargebacks": [self._chargebacks.row(nth) for nth in range(self.chargebacks)],
             "events": self._events.snapshot(),
@@ -245,6 +246,8 @@ class Ledger:
             ValueError, KeyError, TypeError, IndexError, OverflowError: it is not one.
         """
         self.clear()
+        for number, name in kept["names"]:
+            self.payments.name(int(number), PaymentId(mask_in(name)))
         for rows in _slices(kept["payments"]):
             self.payments.restore([_masked(row) for row in rows])
             yield

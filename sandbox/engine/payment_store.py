@@ -18,6 +18,7 @@ from sandbox.domain.payments import Payment, Status
 
 STATUSES: Final = tuple(Status)
 _CODE_OF: Final = {status: code for code, status in enumerate(STATUSES)}
+_BRANDS: Final = {str(brand): brand for brand in Brand}
 _NOBODY: Final = array("I")
 
 Represent = Callable[[Payment], bytes]
@@ -29,7 +30,8 @@ class PaymentStore:
 
     __slots__ = (
         "_amount", "_charged_back", "_codes_of", "_created", "_customers", "_failures",
-        "_fingerprint", "_ids", "_refunded", "_represent", "_shown", "_status", "counts",
+        "_fingerprint", "_ids", "_named", "_names", "_refunded", "_represent", "_shown", "_status",
+        "counts",
     )  # fmt: skip
 
     def __init__(self, ids: IdSequence, represent: Represent) -> None:
@@ -43,6 +45,8 @@ class PaymentStore:
         self._failures: dict[int, str] = {}
         self._customers: dict[str, array[int]] = {}
         self._codes_of: dict[str, bytearray] = {}
+        self._names: dict[int, PaymentId] = {}
+        self._named: dict[str, int] = {}
         self.counts = dict.fromkeys(STATUSES, 0)
 
     def __len__(self) -> int:
@@ -55,16 +59,23 @@ class PaymentStore:
 
     def next_id(self) -> PaymentId:
         """The id of the payment that `add` will be given next."""
-        return PaymentId(self._ids.nth(len(self._status)))
+        return self.id_of(len(self._status))
 
     def number_of(self, payment_id: str) -> int | None:
         """The number of a payment of this world, or None."""
         number = self._ids.number_of(payment_id)
-        return number if number is not None and number < len(self._status) else None
+        if number is not None and number < len(self._status) and number not in self._names:
+            return number
+        return self._named.get(payment_id)
 
     def id_of(self, number: int) -> PaymentId:
         """The id of a payment, by number."""
-        return PaymentId(self._ids.nth(number))
+        return self._names.get(number) or PaymentId(self._ids.nth(number))
+
+    def name(self, number: int, payment_id: PaymentId) -> None:
+        """Give a payment, there already or to come, an id of somebody's choice."""
+        self._names[number] = payment_id
+        self._named[payment_id] = number
 
     def add(self, payment: Payment) -> int:
         """Keep a new payment; returns its number."""
@@ -96,7 +107,7 @@ class PaymentStore:
             id=shown["id"],
             amount=self._amount[number],
             currency=shown["currency"],
-            card=Card(Brand(method["brand"]), method["last4"], self._fingerprint[number]),
+            card=Card(_BRANDS[method["brand"]], method["last4"], self._fingerprint[number]),
             created=Instant(self._created[number]),
             status=STATUSES[self._status[number]],
             description=shown["description"],
@@ -167,6 +178,10 @@ class PaymentStore:
     def snapshot(self) -> list[list[object]]:
         """Every payment as a row of plain values."""
         return [_row(self.get(number)) for number in range(len(self))]
+
+    def names(self) -> list[tuple[int, str]]:
+        """The ids of somebody's choice, by number."""
+        return list(self._names.items())
 
     def restore(self, rows: list[list[Any]]) -> None:
         """Take over the rows of a snapshot, or some that follow those that were.

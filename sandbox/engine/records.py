@@ -95,7 +95,7 @@ class EventLog:
 
     def add_made(self, type_: str, data: dict[str, object], at: Instant) -> None:
         """Keep one that was made by hand."""
-        self._made[len(self)] = orjson.dumps((type_, data))
+        self._made[len(self)] = bytes(memoryview(orjson.dumps((type_, data))))
         self._type.append(_MADE)
         self._payment.append(0)
         self._at.append(at)

@@ -4,12 +4,11 @@ import contextlib
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
-from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import InvalidRequest
-from sandbox.domain.instants import DAY, LAST, SECOND, Instant, show_instant
+from sandbox.domain.instants import LAST, SECOND, Instant, show_instant
 from sandbox.engine.accounts import Accounts
 from sandbox.engine.birth import Birth, Laws
-from sandbox.engine.timeline import AttemptDelivery, Job
+from sandbox.engine.timeline import ActOnPayment, AttemptDelivery, Job, SettlePayment
 from sandbox.engine.world import World
 
 FORMAT: Final = "payments-sandbox/world"
@@ -34,6 +33,7 @@ def snapshot(world: World) -> dict[str, object]:
         "timeline": world.timeline.snapshot(),
         "rate_limit": world.limiter.snapshot(),
         "rules": world.script.snapshot(),
+        "awaited": world.awaited.snapshot(),
         "ledger": world.ledger.snapshot(),
         "journal": world.journal.snapshot(),
         "webhooks": _webhooks(world),
@@ -78,14 +78,17 @@ def restoring(
         world.told_all()
     with _naming("timeline"):
         world.timeline.restore(**kept["timeline"])
+    with _naming("awaited"):
+        world.awaited.restore(kept["awaited"], len(world.ledger.payments))
     with _naming("rules"):
-        counts = kept["rules"]
-        world.script.restore({mask_in(key): count for key, count in counts.items()})
+        _restore_rules(world, kept["rules"])
     with _naming("journal"):
         yield from world.journal.restore(**kept["journal"])
     with _naming("webhooks"):
         _restore_webhooks(world, kept["webhooks"])
     _check_time(world, Instant(kept["clock"]["now"]))
+    with _naming("webhooks"):
+        _check_attempts(world)
     return world
 
 
@@ -119,10 +122,32 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
         webhooks_at_rest.restore(world.open_webhooks(), kept)
 
 
+def _restore_rules(world: World, kept: dict[str, Any]) -> None:
+    world.script.restore(kept)
+    if (play := kept["play"]) is not None:
+        from sandbox.engine.stage import restore_play  # noqa: PLC0415 - most worlds have none
+
+        restore_play(world, play["scenarios"], play["counters"], play["tallies"])
+
+
 def _is_possible(world: World, job: Job) -> bool:
-    if isinstance(job, AttemptDelivery):
-        return world.webhooks is not None and world.webhooks.outbox.is_pending(job.delivery)
-    return job.payment < len(world.ledger.payments)
+    match job:
+        case AttemptDelivery(delivery):
+            return world.webhooks is not None and world.webhooks.outbox.is_pending(delivery)
+        case SettlePayment(int(number)) | ActOnPayment(int(number)):
+            return 0 <= number < len(world.ledger.payments)
+        case _:
+            return True
+
+
+def _check_attempts(world: World) -> None:
+    """Hold the timeline against the deliveries: what one says is due, so does the other."""
+    jobs = world.timeline.upcoming(10**9)
+    due = sorted((job.delivery, at) for at, job in jobs if isinstance(job, AttemptDelivery))
+    deliveries = () if world.webhooks is None else world.webhooks.outbox.oldest_first()
+    planned = sorted((each.number, each.next_at) for each in deliveries if each.next_at is not None)
+    if due != planned:
+        raise ValueError("a delivery would be lost, or sent twice")
 
 
 def _instant(value: object, latest: int) -> Instant:
@@ -142,7 +167,7 @@ def _check_time(world: World, now: Instant) -> None:
         raise InvalidRequest(f"/clock/now: expected not to be before the ledger's last, {latest}.")
     with _naming("timeline"):
         for due, job in world.timeline.upcoming(len(world.timeline)):
-            if _instant(due, LAST + DAY) // SECOND < now // SECOND:
+            if _instant(due, 2 * LAST) // SECOND < now // SECOND:
                 raise InvalidRequest("/timeline/due: expected nothing to be due before the clock.")
             if not _is_possible(world, job):
                 raise InvalidRequest("/timeline/due: expected jobs about what is there.")

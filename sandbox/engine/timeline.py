@@ -2,37 +2,60 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, NamedTuple, assert_never
 
 from sandbox.domain.cards import mask_in
 from sandbox.domain.instants import Instant
+from sandbox.scenario.model import (
+    Action,
+    ChargeBack,
+    Complete,
+    Emit,
+    Fail,
+    GiveBack,
+    MoveRateLimit,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class SettlePayment:
-    """A pending payment completes, or fails with a code."""
+class SettlePayment(NamedTuple):
+    """A pending payment completes, or fails with a code; `rule` is whose doing it is."""
 
     payment: int
     failure: str | None
+    rule: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeBackPayment:
-    """What is left of a payment is taken back."""
+class ActOnPayment(NamedTuple):
+    """A rule acts on a payment; None where its action is about no payment."""
 
-    payment: int
-    reason: str
+    payment: int | None
+    action: Action
+    rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptDelivery:
+class ReachMark(NamedTuple):
+    """An `at` rule is due."""
+
+    rule: str
+
+
+class AttemptDelivery(NamedTuple):
     """A webhook that failed is tried again."""
 
     delivery: int
 
 
-Job = SettlePayment | ChargeBackPayment | AttemptDelivery
+Job = SettlePayment | ActOnPayment | ReachMark | AttemptDelivery
+
+
+_NAMES: Final[dict[type[Action], str]] = {
+    ChargeBack: "charge_back",
+    Complete: "complete",
+    Fail: "fail",
+    GiveBack: "give_back",
+    Emit: "emit",
+    MoveRateLimit: "move_rate_limit",
+}
 
 
 class Timeline:
@@ -97,10 +120,12 @@ class Timeline:
 
 def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
     match job:
-        case SettlePayment(payment, failure):
-            return [due, ticket, "settle", payment, failure]
-        case ChargeBackPayment(payment, reason):
-            return [due, ticket, "charge_back", payment, reason]
+        case SettlePayment(payment, failure, rule):
+            return [due, ticket, "settle", payment, failure, rule]
+        case ActOnPayment(payment, action, rule):
+            return [due, ticket, "act", payment, [_NAMES[type(action)], *action], rule]
+        case ReachMark(rule):
+            return [due, ticket, "mark", rule]
         case AttemptDelivery(delivery):
             return [due, ticket, "attempt", delivery]
         case _:
@@ -109,10 +134,34 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
 
 def _job(item: list[object]) -> tuple[Instant, int, Job]:
     match item:
-        case [int(due), int(ticket), "settle", int(payment), None | str() as failure]:
-            return Instant(due), ticket, SettlePayment(payment, failure and mask_in(failure))
-        case [int(due), int(ticket), "charge_back", int(payment), str(reason)]:
-            return Instant(due), ticket, ChargeBackPayment(payment, mask_in(reason))
+        case [int(due), int(ticket), "settle", int(payment), None | str() as failure, str(rule)]:
+            job = SettlePayment(payment, failure and mask_in(failure), mask_in(rule))
+            return Instant(due), ticket, job
+        case [int(due), int(ticket), "act", None | int() as about, [str(name), *facts], str(rule)]:
+            return Instant(due), ticket, ActOnPayment(about, _action(name, facts), mask_in(rule))
+        case [int(due), int(ticket), "mark", str(rule)]:
+            return Instant(due), ticket, ReachMark(mask_in(rule))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")
+
+
+def _action(name: str, facts: list[object]) -> Action:
+    match name, facts:
+        case "charge_back", [str(reason), None | int() as amount]:
+            return ChargeBack(mask_in(reason), amount)
+        case "complete", []:
+            return Complete()
+        case "fail", [str(error)]:
+            return Fail(mask_in(error))
+        case "give_back", [None | int() as amount, None | str() as reason]:
+            return GiveBack(amount, reason and mask_in(reason))
+        case "emit", [str(type_), None | dict() as data]:
+            return Emit(mask_in(type_), data)
+        case "move_rate_limit", [
+            None | int() as remaining,
+            None | int() as limit,
+            None | int() as window,
+        ]:
+            return MoveRateLimit(remaining, limit, window)
+    raise ValueError("an action of the timeline is not known")

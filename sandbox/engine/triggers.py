@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from sandbox.contract import representations
 from sandbox.domain.cards import Brand, Card
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.events import AnyEvent, EventType
 from sandbox.engine.ledger import Order
+from sandbox.engine.made_events import data_of
 from sandbox.engine.world import SETTLED_AS_FAILED, World
 
 _ORDER: Final = Order(
@@ -16,7 +16,6 @@ _ORDER: Final = Order(
     description="Made for an event that was sent by hand",
     customer_id=None,
 )
-_REVERSALS: Final = (EventType.REFUND_CREATED, EventType.CHARGEBACK_CREATED)
 
 
 def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
@@ -35,7 +34,9 @@ def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
         ) from None
     if payment_id is None:
         return _made_for(world, documented)
-    return world.make_event(type_, _data(world, documented, world.ledger.number_of(payment_id)))
+    return world.make_event(
+        type_, data_of(world.ledger, documented, world.ledger.number_of(payment_id))
+    )
 
 
 def _made_for(world: World, type_: EventType) -> AnyEvent:
@@ -48,14 +49,3 @@ def _made_for(world: World, type_: EventType) -> AnyEvent:
     elif type_ is EventType.CHARGEBACK_CREATED:
         world.charge_back(number, None, "fraudulent")
     return world.ledger.any_event(world.ledger.events - 1)
-
-
-def _data(world: World, type_: EventType, number: int) -> dict[str, object]:
-    payment = world.ledger.payments.get(number)
-    if type_ not in _REVERSALS:
-        return {"payment_id": payment.id, "amount": payment.amount, "currency": payment.currency}
-    event = world.ledger.last_event(type_, number)
-    if event is None:
-        what = type_.partition(".")[0]
-        raise InvalidRequest(f"/payment_id: expected a payment with a {what}; this one has none.")
-    return representations.event_data(event)

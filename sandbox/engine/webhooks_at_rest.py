@@ -18,6 +18,7 @@ from sandbox.engine.deliveries import (
 )
 from sandbox.engine.inbox import Message
 from sandbox.engine.webhooks import Webhooks
+from sandbox.scenario.treatment import Order
 
 _TEXT: Final = "latin-1"
 """Keeps any bytes as text, one for one: a fault may have sent what is no UTF-8."""
@@ -33,6 +34,7 @@ def snapshot(webhooks: Webhooks) -> dict[str, object]:
         "dropped": outbox.dropped,
         "attempted": outbox.attempted,
         "finished": outbox.finished,
+        "windows": outbox.windows,
         "deliveries": [_delivery(each) for each in outbox.oldest_first()],
         "inboxes": [
             [name, inbox.count, inbox.answers, [_message(each) for each in inbox.since(0, None)]]
@@ -56,6 +58,7 @@ def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
         count=int(kept["count"]),
         dropped=int(kept["dropped"]),
         attempted=int(kept["attempted"]),
+        windows={str(each): _instant(end) for each, end in kept["windows"].items()},
     )
     for name, count, answers, messages in kept["inboxes"]:
         inbox = webhooks.inboxes.of(str(name))
@@ -92,19 +95,21 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
         id=str(endpoint_id),
         url=str(url),
         secret=str(secret),
-        inbox=inbox,
+        inbox=_text(inbox),
         events=tuple(map(str, events)),
-        description=description,
+        description=_text(description),
         enabled=bool(enabled),
         signing=Signing(Scheme(scheme), str(header), str(prefix), Encoding(encoding)),
         headers=tuple((str(name), str(value)) for name, value in headers),
-        previous=previous,
+        previous=_text(previous),
         previous_until=_instant(previous_until),
         rotations=int(rotations),
         delays=DELAYS if delays is None else tuple(map(int, delays)),
         timeout=int(timeout),
     )
     check_secret(endpoint.secret, endpoint.signing.scheme)
+    if endpoint.previous is not None:
+        check_secret(endpoint.previous, endpoint.signing.scheme)
     return endpoint
 
 
@@ -117,17 +122,21 @@ def _delivery(delivery: Delivery) -> list[object]:
         delivery.is_resend,
         delivery.status,
         delivery.next_at,
+        delivery.applied,
+        delivery.order,
         [_attempt(each, told.body) for each in delivery.attempts],
     ]
 
 
 def _delivery_of(row: list[Any]) -> Delivery:
     number, (event_id, type_, payment_id, body), endpoint_id, is_resend, status, *rest = row
-    next_at, tried = rest
-    told = Told(str(event_id), str(type_), payment_id, mask_in(body).encode())
+    next_at, applied, order, tried = rest
+    told = Told(str(event_id), str(type_), _text(payment_id), mask_in(body).encode())
     delivery = Delivery(int(number), told, str(endpoint_id), is_resend=bool(is_resend))
     delivery.status = DeliveryStatus(status)
     delivery.next_at = None if next_at is None else _instant(next_at)
+    delivery.applied = tuple((str(rule), mask_in(key), int(call)) for rule, key, call in applied)
+    delivery.order = None if order is None else Order(order)
     delivery.attempts = [_attempt_of(each, told.body) for each in tried]
     return delivery
 
@@ -139,6 +148,9 @@ def _attempt(attempt: Attempt, told: bytes) -> list[object]:
         request.sent_at,
         request.headers,
         None if request.body == told else request.body.decode(_TEXT),
+        request.is_forged,
+        request.is_stale,
+        request.dropped_by,
         dict(outcome.headers),
         None if outcome.answer is None else list(outcome.answer),
         outcome.error,
@@ -147,21 +159,27 @@ def _attempt(attempt: Attempt, told: bytes) -> list[object]:
 
 
 def _attempt_of(row: list[Any], told: bytes) -> Attempt:
-    at, sent_at, headers, body, sent, answer, error, duration_ms = row
+    at, sent_at, headers, body, is_forged, is_stale, dropped_by, *rest = row
+    sent, answer, error, duration_ms = rest
     request = Request(
         _instant(at),
         _instant(sent_at),
         _headers(headers),
         told if body is None else mask_in(body).encode(_TEXT),
+        is_forged=bool(is_forged),
+        is_stale=bool(is_stale),
+        dropped_by=_text(dropped_by),
     )
-    return Attempt(request, Outcome(_headers(sent), _answer(answer), error, float(duration_ms)))
+    return Attempt(
+        request, Outcome(_headers(sent), _answer(answer), _text(error), float(duration_ms))
+    )
 
 
 def _answer(row: list[Any] | None) -> Answer | None:
     if row is None:
         return None
     status, headers, body, retry_after = row
-    return Answer(int(status), _headers(headers), mask_in(body), retry_after)
+    return Answer(int(status), _headers(headers), mask_in(body), _text(retry_after))
 
 
 def _message(message: Message) -> list[object]:
@@ -178,11 +196,17 @@ def _message(message: Message) -> list[object]:
 def _message_of(row: list[Any]) -> Message:
     number, received_at, headers, body, reason, type_ = row
     kept = _headers(headers), mask_in(body).encode(_TEXT)
-    return Message(int(number), _instant(received_at), *kept, reason, type_)
+    return Message(int(number), _instant(received_at), *kept, _text(reason), _text(type_))
 
 
 def _headers(kept: dict[str, Any]) -> dict[str, str]:
     return {mask_in(name): mask_in(value) for name, value in kept.items()}
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError("a text is none")
+    return value
 
 
 def _instant(value: object) -> Instant:

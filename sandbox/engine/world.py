@@ -1,23 +1,25 @@
 """Owns a world: all that belongs to one API key, and how its parts act together in time."""
 
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
 from sandbox.domain.errors import IllegalMove
 from sandbox.domain.events import Chargeback, EventType, MadeEvent, Refund
-from sandbox.domain.instants import SECOND, Instant
+from sandbox.domain.instants import LAST, SECOND, Instant
 from sandbox.domain.payments import Payment, Status
+from sandbox.engine.awaited import Awaited
 from sandbox.engine.birth import Birth, Laws
 from sandbox.engine.clock import Clock
-from sandbox.engine.happenings import Happening, attempt_due, event_type_of
+from sandbox.engine.happenings import Happening, expected, what_is
 from sandbox.engine.journal import Journal
 from sandbox.engine.ledger import Ledger, Order
+from sandbox.engine.part import Part
 from sandbox.engine.rate_limiter import RateLimiter
 from sandbox.engine.timeline import (
+    ActOnPayment,
     AttemptDelivery,
-    ChargeBackPayment,
     Job,
+    ReachMark,
     SettlePayment,
     Timeline,
 )
@@ -31,23 +33,12 @@ SETTLED_AS_FAILED: Final = "card_declined"
 """The code that a pending payment fails with when nothing says otherwise."""
 
 
-class Part(StrEnum):
-    """What `world/reset` can reset by itself."""
-
-    PAYMENTS = "payments"
-    JOURNAL = "journal"
-    RULES = "rules"
-    WEBHOOKS = "webhooks"
-    CLOCK = "clock"
-    RATE_LIMIT = "rate_limit"
-
-
 class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_laws", "_told", "birth", "clock", "journal", "ledger", "limiter", "script", "timeline",
-        "used_at", "webhooks",
+        "_laws", "_told", "awaited", "birth", "clock", "journal", "ledger", "limiter", "script",
+        "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, birth: Birth, laws: Laws) -> None:
@@ -61,6 +52,7 @@ class World:
         self.journal = Journal(birth.seed)
         self.script = Script(laws.rules)
         self.used_at = birth.made_at
+        self.awaited = Awaited()
         self.webhooks: Webhooks | None = None
         self._make_endpoints()
 
@@ -68,6 +60,14 @@ class World:
         return f"<World with {len(self.ledger.payments)} payments>"
 
     # Time
+
+    def wall(self) -> Instant:
+        """The real time."""
+        return self._laws.wall()
+
+    def start_clock(self, at: Instant | None) -> None:
+        """Start the clock anew: standing still at an instant, or running."""
+        self.clock = Clock(self._laws.wall, frozen_at=at)
 
     def catch_up(self) -> Instant:
         """Let everything happen that is due by now; returns now."""
@@ -94,7 +94,9 @@ class World:
 
     def upcoming(self, most: int) -> list[Happening]:
         """What is due next, in order."""
-        return [self._happening(due, job) for due, job in self.timeline.upcoming(most)]
+        outbox = None if self.webhooks is None else self.webhooks.outbox
+        jobs = self.timeline.upcoming(most)
+        return [expected(due, job, self.ledger, outbox) for due, job in jobs]
 
     # Webhooks
 
@@ -104,7 +106,7 @@ class World:
             from sandbox.engine.webhooks import Webhooks  # noqa: PLC0415 - most worlds have none
 
             birth = self.birth
-            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline)
+            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline, self.script)
         return self.webhooks
 
     @property
@@ -126,16 +128,20 @@ class World:
         *,
         failure: str | None = None,
         turns: Iterable[Settlement] | None = None,
+        rule: str = "",
     ) -> Payment:
-        """Make a payment: completed, failed with a code, or pending with its later turns."""
+        """Make a payment: completed, failed with a code, or pending with a rule's later turns."""
         now = self.catch_up()
         status = Status.COMPLETED if turns is None else Status.PENDING
         status = status if failure is None else Status.FAILED
         number, payment = self.ledger.create(order, at=now, status=status, failure=failure)
         for turn in turns or ():
             failed_with = SETTLED_AS_FAILED if turn.to is Status.FAILED else None
-            due = Instant(payment.created + turn.after)
-            self.timeline.at(due, SettlePayment(number, failed_with))
+            job = SettlePayment(number, failed_with, rule)
+            if turn.reads is not None:
+                self.awaited.add(turn.reads, job)
+            elif (due := payment.created + (turn.after or 0)) <= LAST:
+                self.timeline.at(Instant(due), job)
         if status is Status.COMPLETED:
             self._react(EventType.PAYMENT_COMPLETED, number, payment, now)
         self._tell()
@@ -154,6 +160,11 @@ class World:
         refund = self.ledger.refund(number, amount, at=now, reason=reason, description=description)
         self._tell()
         return refund
+
+    def count_read(self, number: int) -> None:
+        """A payment has been read, which may be what it settles at."""
+        if (job := self.awaited.read(number)) is not None:
+            self._settle(self.catch_up(), job)
 
     def complete(self, number: int) -> Payment:
         """Settle a pending payment by hand, or raise IllegalMove."""
@@ -178,24 +189,17 @@ class World:
         for part in parts:
             match part:
                 case Part.PAYMENTS:
-                    self.ledger.clear()
-                    self.timeline.clear()
-                    self._told = 0
-                    if self.webhooks is not None:
-                        self.webhooks.forget_deliveries()
+                    self._forget_payments()
                 case Part.JOURNAL:
                     self.journal.clear()
                 case Part.RULES:
                     self.script.reset()
                 case Part.CLOCK:
-                    self.clock = Clock(self._laws.wall, frozen_at=self.birth.frozen_at)
+                    self.start_clock(self.birth.frozen_at)
                 case Part.RATE_LIMIT:
                     self.limiter.reset()
                 case Part.WEBHOOKS:
-                    if self.webhooks is not None:
-                        self.webhooks.forget_deliveries()
-                    self.webhooks = None
-                    self._make_endpoints()
+                    self._forget_webhooks()
                 case _:
                     assert_never(part)
 
@@ -206,48 +210,72 @@ class World:
 
     # Inside
 
+    def _forget_payments(self) -> None:
+        self.ledger.clear()
+        self.timeline.clear()
+        self.awaited.clear()
+        self._told = 0
+        if self.webhooks is not None:
+            self.webhooks.forget_deliveries()
+
+    def _forget_webhooks(self) -> None:
+        if self.webhooks is not None:
+            self.webhooks.forget_deliveries()
+        self.webhooks = None
+        self._make_endpoints()
+
     def _perform(self, due: Instant, job: Job) -> Happening | None:
-        if isinstance(job, AttemptDelivery):
-            self.open_webhooks().outbox.retry(job.delivery)
-            return None
-        payment_id = self.ledger.payments.id_of(job.payment)
-        what = event_type_of(job).value
+        match job:
+            case AttemptDelivery(delivery):
+                self.open_webhooks().outbox.retry(delivery)
+                return None
+            case SettlePayment():
+                return self._settle(due, job)
+            case ActOnPayment() | ReachMark():
+                return self._act(due, job)
+            case _:
+                assert_never(job)
+
+    def _act(self, due: Instant, job: ActOnPayment | ReachMark) -> Happening:
+        from sandbox.engine import acts  # noqa: PLC0415 - most worlds have no such rules
+
+        domain = acts.Domain(self.ledger, self.timeline, self.limiter, self.script)
+        happening = acts.perform(domain, job, due)
+        self._tell(by_rule=True)
+        return happening
+
+    def _settle(self, due: Instant, job: SettlePayment) -> Happening:
+        payment_id, what = self.ledger.payments.id_of(job.payment), what_is(job)
         try:
-            self._move(due, job)
+            if job.failure is None:
+                self._complete(job.payment, due)
+            else:
+                self.ledger.fail(job.payment, job.failure, at=due)
         except IllegalMove as error:
+            self.script.skip(job.rule, error.details or "")
             return Happening(due, f"{what} skipped: {error.details}", payment_id)
         event = self.ledger.event(self.ledger.events - 1)
         self._tell()
         return Happening(due, what, payment_id, event.id)
 
-    def _move(self, due: Instant, job: SettlePayment | ChargeBackPayment) -> None:
-        match job:
-            case SettlePayment(number, failure):
-                if failure is None:
-                    self._complete(number, due)
-                else:
-                    self.ledger.fail(number, failure, at=due)
-            case ChargeBackPayment(number, reason):
-                self.ledger.charge_back(number, None, reason, at=due)
-            case _:
-                assert_never(job)
-
-    def _happening(self, due: Instant, job: Job) -> Happening:
-        if isinstance(job, AttemptDelivery):
-            outbox = self.open_webhooks().outbox
-            return attempt_due(due, outbox.get(job.delivery), outbox.id_of(job.delivery))
-        return Happening(due, event_type_of(job).value, self.ledger.payments.id_of(job.payment))
-
     def told_all(self) -> None:
         """A restored world's events have been told before."""
         self._told = self.ledger.events
 
-    def _tell(self) -> None:
-        """Queue the deliveries of what has happened since the last time, for the rim to send."""
+    def _tell(self, *, by_rule: bool = False) -> None:
+        """Queue the deliveries of what has happened since the last time, for the rim to send.
+
+        Rules react to it too, but not to what a rule has made happen.
+        """
         events = self.ledger.events
+        if self.script.play is not None and not by_rule:
+            from sandbox.engine import acts  # noqa: PLC0415 - as above
+
+            domain = acts.Domain(self.ledger, self.timeline, self.limiter, self.script)
+            acts.react(domain, self.script.play, range(self._told, events))
         if self.webhooks is not None:
-            for number in range(self._told, events):
-                self.webhooks.tell(self.ledger.any_event(number))
+            for event in map(self.ledger.any_event, range(self._told, events)):
+                self.webhooks.tell(event, self.ledger)
         self._told = events
 
     def _make_endpoints(self) -> None:
@@ -263,5 +291,5 @@ class World:
 
     def _react(self, type_: EventType, number: int, payment: Payment, at: Instant) -> None:
         if (rule := self.script.reaction(type_, payment.card.fingerprint)) is not None:
-            job = ChargeBackPayment(number, rule.action.reason)
+            job = ActOnPayment(number, rule.action, rule.name)
             self.timeline.at(Instant(at - at % SECOND + rule.after), job)  # as clients are shown it

@@ -3,9 +3,8 @@
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 from sandbox.domain.errors import InvalidApiKey, InvalidRequest
 from sandbox.domain.ids import IdSequence
@@ -27,8 +26,7 @@ FAREWELLS_KEPT: Final = 1_000
 _KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorldDefaults:
+class WorldDefaults(NamedTuple):
     """What worlds are like unless they are asked for otherwise.
 
     Attributes:
@@ -123,7 +121,7 @@ class Worlds:
         if (before := self._worlds.get(world.birth.api_key)) is not None:
             self._on_drop(before, "restored from a snapshot")
         if world.birth.api_key == HOME_KEY:
-            world.birth = replace(world.birth, webhook_secret=HOME_SECRET)
+            world.birth = world.birth._replace(webhook_secret=HOME_SECRET)
         self._worlds[world.birth.api_key] = world
 
     def drop(self, world: World) -> None:

@@ -11,14 +11,15 @@ from sandbox.domain.cards import brand_of
 from sandbox.domain.instants import DAY, HOUR, SECOND
 from sandbox.domain.payments import Status
 from sandbox.scenario.model import (
+    CardRule,
     ChargeBack,
+    Condition,
     EventRule,
-    ExhaustRateLimit,
+    MoveRateLimit,
     Outcome,
     Per,
     RequestRule,
     Respond,
-    Rule,
     Settle,
     Settlement,
     Step,
@@ -44,7 +45,7 @@ class MagicCard:
     outcome: str
     description: str
     operation: str = "create_payment"
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[CardRule, ...] = ()
 
     def shown(self) -> dict[str, str]:
         """The card as the command line and the control API list it."""
@@ -62,8 +63,15 @@ def _pays(name: str, number: str, brand: str) -> MagicCard:
     return MagicCard(name, number, "completed", f"An ordinary {brand} card: the payment completes.")
 
 
+def paid_with(number: str) -> When:
+    """What a rule about one card looks at."""
+    return (Condition("card", "eq", number),)
+
+
 def _on_create(name: str, number: str, *steps: Step, then: Then = Then.REPEAT_LAST) -> RequestRule:
-    return RequestRule(f"card:{name}", "create_payment", When(number), steps, Per.CUSTOMER, then)
+    return RequestRule(
+        f"card:{name}", "create_payment", paid_with(number), steps, Per.CUSTOMER, then
+    )
 
 
 def _declines(name: str, number: str, code: str) -> MagicCard:
@@ -83,7 +91,9 @@ def _charged_back(name: str, number: str, reason: str) -> MagicCard:
         "completed",
         f"The payment completes; a day later (virtual) it is charged back as {reason}.",
         rules=(
-            EventRule(f"card:{name}", "payment.completed", When(number), DAY, ChargeBack(reason)),
+            EventRule(
+                f"card:{name}", "payment.completed", paid_with(number), DAY, ChargeBack(reason)
+            ),
         ),
     )
 
@@ -129,7 +139,7 @@ MAGIC_CARDS: Final[tuple[MagicCard, ...]] = (
             RequestRule(
                 "card:refund_declined",
                 "create_refund",
-                When("4000000000005126"),
+                paid_with("4000000000005126"),
                 (Step(Respond("refund_declined")),),
                 Per.PAYMENT,
                 Then.REPEAT_LAST,
@@ -199,7 +209,7 @@ MAGIC_CARDS: Final[tuple[MagicCard, ...]] = (
         "rate_limited",
         "4000009900000103",
         "rate_limit_exceeded",
-        ExhaustRateLimit(remaining=0),
+        MoveRateLimit(remaining=0),
         "Uses up the rate limit: 429 for this and every call until the hour turns.",
     ),
     MagicCard(

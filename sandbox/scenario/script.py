@@ -1,47 +1,44 @@
-"""Owns the verdict on a call: which rule's which step answers it, and the counters behind that."""
+"""Owns the verdict on a call: which rule's which step answers it, and the counters behind that.
 
-from collections import OrderedDict
+The rules of a world are those of its active scenarios, then those of the magic cards. The former
+are the `Play`, which is there only when a scenario is active; a call asks it first, before anything
+is checked. The cards are asked once the card has passed its checks.
+"""
+
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from sandbox.contract.codes import CODES
-from sandbox.domain.cards import fingerprint
+from sandbox.domain.cards import fingerprint, mask_in
 from sandbox.domain.events import EventType
-from sandbox.scenario.model import EventRule, Per, RequestRule, Respond, Rule, Step, Then
+from sandbox.scenario.counters import Counters
+from sandbox.scenario.model import CardRule, EventRule, Per, RequestRule, Respond
+from sandbox.scenario.verdict import Verdict, step_at
 
-COUNTERS_KEPT: Final = 10_000
-"""Counters of one world; beyond it the longest unused one starts again."""
+if TYPE_CHECKING:
+    from sandbox.scenario.play import Play
 
 
 class Subject(NamedTuple):
-    """What of a call rules may look at and count by."""
+    """What of a call the rules of cards look at and count by."""
 
     card: int
     customer_id: str | None
     payment_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The step that answers, with its rule's name and its position, counted from 1."""
-
-    rule: str
-    position: int
-    step: Step
-
-
 class Rules:
-    """A fixed set of rules, found by operation or event and the card's fingerprint."""
+    """The rules of cards, found by operation or event and the card's fingerprint."""
 
     __slots__ = ("_cards", "_events", "_requests")
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[CardRule]) -> None:
         self._requests: dict[tuple[str, int], RequestRule] = {}
         self._events: dict[tuple[str, int], EventRule] = {}
         self._cards: set[int] = set()
         for rule in rules:
-            card = fingerprint(rule.when.card)
+            [condition] = rule.when
+            card = fingerprint(str(condition.operand))
             self._cards.add(card)
             match rule:
                 case RequestRule():
@@ -66,47 +63,62 @@ class Rules:
 
 
 class Script:
-    """The rules of one world, and how far each of their counters has come."""
+    """The rules of one world, and how far each of their counters has come.
 
-    __slots__ = ("_counts", "_rules")
+    Attributes:
+        play: the active scenarios; None while there are none.
+    """
+
+    __slots__ = ("_counters", "_rules", "play")
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._counts: OrderedDict[str, int] = OrderedDict()
+        self._counters = Counters()
+        self.play: Play | None = None
 
     def verdict(self, operation: str, subject: Subject) -> Verdict | None:
-        """The step for this call, counted; None when the call behaves normally."""
+        """The step of a magic card for this call, counted; None when it behaves normally."""
         rule = self._rules.for_request(operation, subject.card)
         if rule is None:
             return None
         if rule.answers_alike:
-            return Verdict(rule.name, 1, rule.steps[0])
-        key = f"{rule.name}\0{_counted_by(rule.per, subject)}"
-        call = self._counts.pop(key, 0)
-        self._counts[key] = call + 1
-        if len(self._counts) > COUNTERS_KEPT:
-            self._counts.popitem(last=False)
-        return _step_at(rule, call)
+            return _verdict(rule, 1)
+        call = self._counters.bump(f"{rule.name}\0{_counted_by(rule.per, subject)}")
+        position = step_at(rule, call)
+        return None if position is None else _verdict(rule, position)
 
     def reaction(self, event: EventType, card: int) -> EventRule | None:
-        """The rule that follows this event of a payment with this card."""
+        """The magic card's rule that follows this event of a payment with this card."""
         return self._rules.for_event(event, card)
 
     def names(self, card: int) -> bool:
         """Whether some rule names the card of this fingerprint."""
-        return self._rules.names(card)
+        return self._rules.names(card) or (self.play is not None and self.play.names(card))
+
+    def skip(self, rule: str, why: str) -> None:
+        """Note for the report that a move of a rule had become illegal when it was due."""
+        if self.play is not None:
+            self.play.skip(rule, why)
 
     def reset(self) -> None:
         """Start every rule again."""
-        self._counts.clear()
+        self._counters.clear()
+        if self.play is not None:
+            self.play.reset()
 
-    def snapshot(self) -> dict[str, int]:
-        """The counters, least recently used first."""
-        return dict(self._counts)
+    def snapshot(self) -> dict[str, object]:
+        """The counters of the cards, least recently used first, and the active scenarios."""
+        play = None if self.play is None else self.play.snapshot()
+        return {"counters": self._counters.snapshot(), "play": play}
 
-    def restore(self, counts: Mapping[str, int]) -> None:
-        """Take over the counters of a snapshot."""
-        self._counts = OrderedDict((key, int(count)) for key, count in counts.items())
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over the counters of a snapshot; the play is restored by who can read scenarios."""
+        self._counters.restore({mask_in(key): n for key, n in kept["counters"].items()})
+
+
+def _verdict(rule: RequestRule, position: int) -> Verdict:
+    step = rule.steps[position - 1]
+    return Verdict(rule.name, position, step, step.delay if isinstance(step.delay, int) else 0)
 
 
 def _check_documented(rule: RequestRule) -> None:
@@ -122,6 +134,7 @@ def _check_documented(rule: RequestRule) -> None:
 
 
 def _counted_by(per: Per, subject: Subject) -> str:
+    """Whose calls are counted together; calls of nobody are."""
     match per:
         case Per.WORLD:
             return ""
@@ -133,14 +146,3 @@ def _counted_by(per: Per, subject: Subject) -> str:
             return f"{subject.card:08x}"
         case _:
             assert_never(per)
-
-
-def _step_at(rule: RequestRule, call: int) -> Verdict | None:
-    """The step of the nth call, counted from 0, after `times` and `then`."""
-    for position, step in enumerate(rule.steps, start=1):
-        if call < step.times:
-            return Verdict(rule.name, position, step)
-        call -= step.times
-    if rule.then is Then.REPEAT_LAST:
-        return Verdict(rule.name, len(rule.steps), rule.steps[-1])
-    return None

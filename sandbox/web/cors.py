@@ -1,5 +1,6 @@
 """Owns cross-origin access, off by default: exact origins may call `/v3`, and nothing else."""
 
+from collections.abc import MutableMapping
 from typing import Final
 
 from aiohttp import web
@@ -26,10 +27,10 @@ def preflight(allow: str | None) -> web.Response:
 
 
 def name_origin(
-    request: web.BaseRequest, response: web.StreamResponse, *, is_permitted: bool
+    request: web.BaseRequest, headers: MutableMapping[str, str], *, is_permitted: bool
 ) -> None:
     """Let the page that asked read the answer; caches learn that others may not."""
-    response.headers["Vary"] = "Origin"
+    headers["Vary"] = "Origin"
     if is_permitted:
-        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
-        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        headers["Access-Control-Expose-Headers"] = _EXPOSED

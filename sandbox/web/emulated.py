@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from sandbox.api.calls import Answer, Call
 from sandbox.api.gateway import Gateway
@@ -14,19 +14,21 @@ from sandbox.contract.operations import OPERATIONS
 from sandbox.domain.errors import InvalidApiKey
 from sandbox.engine.journal import Entry, masked_target
 from sandbox.engine.world import World
-from sandbox.scenario.wire import Drop, Hang
-from sandbox.web.body import read_body
-from sandbox.web.faults.drop import drop
-from sandbox.web.faults.hang import hang
+from sandbox.scenario.wire import Hang
+from sandbox.web import cors
+from sandbox.web.body import body_at_hand, read_body
 from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
 from sandbox.web.routes import Target, variable_of
+from sandbox.web.whole_reply import EVERY_REPLY, WholeReply
+
+if TYPE_CHECKING:
+    from sandbox.engine.deliveries import Delivery
 
 _log = logging.getLogger("sandbox.web")
 
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
-_HEADERS: Final = CIMultiDict({"Content-Type": "application/json", "Server": "payments-sandbox"})
 
 
 class EmulatedApi:
@@ -56,9 +58,12 @@ class EmulatedApi:
             key = authorization_of(request)
             world = self._gateway.admit(key)
             if operation in _WITH_BODY:
-                call.body = await read_body(request, patience=self.settings.body_patience)
-                if world not in self._parts.worlds:
-                    world = self._gateway.admit(key)  # it was dropped while the body arrived
+                body = body_at_hand(request)
+                if body is None:
+                    body = await read_body(request, patience=self.settings.body_patience)
+                    if world not in self._parts.worlds:
+                        world = self._gateway.admit(key)  # it was dropped while the body arrived
+                call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
             refused = self._gateway.turn_away(error)
@@ -78,25 +83,36 @@ class EmulatedApi:
         answer = self._gateway.answer(world, call)
         if world.timeline.next_due is not None:
             self._parts.pacer.watch(world)
-        held = () if world.webhooks is None else world.webhooks.outbox.take_fresh()
-        if answer.fault is None and not answer.delay:
-            response: web.StreamResponse = _response(answer)
-        else:
-            if isinstance(answer.fault, Hang):
-                self._parts.dispatcher.release(world, held)  # no reply is going to be first
-            response = await self._deviate(request, world, answer)
-        if held:
-            # The reply is written when the handler has returned, and this is done after it.
-            asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
-        self._finish(world, answer.entry, perf_counter() - started)
-        return response
+        held: Sequence[Delivery] = ()
+        if world.webhooks is not None:
+            held = world.webhooks.outbox.take_fresh()
+        if any(each.is_before_reply for each in held):
+            await self._parts.dispatcher.send_first(
+                world, [each for each in held if each.is_before_reply]
+            )
+            held = [each for each in held if not each.is_before_reply]
+        if isinstance(answer.fault, Hang):
+            self._parts.dispatcher.release(world, held)  # no reply is going to be first
+            held = ()
+        try:
+            if answer.fault is None and not answer.delay:
+                return _response(answer)
+            return await self._deviate(request, world, answer)
+        finally:
+            if held:
+                # The reply is written when the handler has returned, and this is done after it.
+                asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
+            self._finish(world, answer.entry, perf_counter() - started)
 
     def _finish(self, world: World, entry: Entry | None, seconds: float) -> None:
-        """Tell who listens what became of the call."""
-        if entry is not None:
-            entry.duration_ms = round(seconds * 1_000, 3)
-            self._parts.log.answered(entry)
-        self._parts.news.publish(world)
+        """Tell who listens what became of the call; whoever fails at that changes nothing of it."""
+        try:
+            if entry is not None:
+                entry.duration_ms = round(seconds * 1_000, 3)
+                self._parts.log.answered(entry)
+            self._parts.news.publish(world)
+        except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
+            _log.exception("a call was answered, and could not be told of")
 
     async def _deviate(
         self, request: web.BaseRequest, world: World, answer: Answer
@@ -104,16 +120,19 @@ class EmulatedApi:
         """Hold the reply, or do in its place what the fault says."""
         if answer.delay and not await self._hold(request, world, answer):
             return AlreadySent()
-        match answer.fault:
-            case None:
-                return _response(answer)
-            case Drop():
-                return drop(request, answer.fault)
-            case Hang():
-                seconds = self.settings.max_wall_delay / 1_000
-                return await hang(request, world, self._parts.sleepers, seconds=seconds)
-            case _:
-                assert_never(answer.fault)
+        if answer.fault is None or answer.entry is None:
+            return _response(answer)
+        # A plain serve comes without faults, and so without what they import.
+        from sandbox.web.faults.dispatch import inflict  # noqa: PLC0415
+        from sandbox.web.faults.exchange import Exchange, Message  # noqa: PLC0415
+
+        headers = {**EVERY_REPLY, **answer.headers}
+        if origins := self.settings.cors:  # too late for the site to add them
+            cors.name_origin(request, headers, is_permitted=cors.permits(request, origins))
+        real = Message(answer.reply.status, headers, answer.reply.body)
+        most = self.settings.max_wall_delay / 1_000
+        exchange = Exchange(request, real, answer.entry, world, self._parts.sleepers, most)
+        return await inflict(answer.fault, exchange)
 
     async def _hold(self, request: web.BaseRequest, world: World, answer: Answer) -> bool:
         """Hold the reply; False, and journalled as abandoned, when nobody waits for it any more."""
@@ -127,11 +146,8 @@ class EmulatedApi:
         return is_time_up
 
 
-def _response(answer: Answer) -> web.Response:
-    reply = answer.reply
-    headers = _HEADERS.copy()
-    headers.update(answer.headers)
-    response = web.Response(body=reply.body, status=reply.status, headers=headers)
+def _response(answer: Answer) -> WholeReply:
+    response = WholeReply(answer.reply.status, answer.headers, answer.reply.body)
     if answer.close:
         response.force_close()
     return response

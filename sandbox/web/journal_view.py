@@ -21,7 +21,7 @@ def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
         "rule": entry.rule,
         "step": entry.step,
         "committed": entry.committed,
-        "considered": [],
+        "considered": [{"rule": rule, "why_not": why} for _, rule, why in entry.considered],
         "duration_ms": entry.duration_ms,
     }
 
@@ -29,8 +29,15 @@ def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
 def _shown_reply(entry: Entry) -> dict[str, object] | None:
     if entry.status is None:
         return None
-    return {
-        "status": entry.status,
-        "headers": {"Content-Type": "application/json", **entry.reply_headers},
-        "body": orjson.loads(entry.reply_body),
-    }
+    headers = entry.reply_headers
+    if entry.fault is None:
+        headers = {"Content-Type": "application/json", **headers}
+    return {"status": entry.status, "headers": headers, "body": shown_body(entry.reply_body)}
+
+
+def shown_body(body: bytes) -> object:
+    """A JSON value; a fault's reply may be any text instead, or none."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode() or None

@@ -1,6 +1,6 @@
 """Owns the list of parts that make up one running server."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sandbox.contract.schemas import Contract
 from sandbox.engine.worlds import Worlds
@@ -13,8 +13,7 @@ from sandbox.web.walks import Walks
 from sandbox.webhooks.dispatcher import Dispatcher
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """The parts of one running server."""
 
     settings: Settings

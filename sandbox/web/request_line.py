@@ -3,34 +3,35 @@
 It knows no server and no HTTP library, so that a command which only asks one can print it too.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 WIDEST: Final = 60
 """Signs that a line repeats of what a client has sent."""
 
 
-def request_line(
+def request_line(  # noqa: PLR0913 - the columns of a line, each by its name
     *,
     what: str,
-    outcome: int | str | None,
-    reply: Mapping[str, object] | None,
+    status: int | None,
+    fault: str | None,
+    reply: object,
     card: str | None,
     duration_ms: float | None,
 ) -> str:
-    """One short line: operation, status or fault, id or code, card, milliseconds.
+    """One short line: operation, status and fault, id or code, card, milliseconds.
 
     Args:
         what: the operation, or method and path where it is none.
-        outcome: the status; where no reply was sent, the fault.
+        status: of the reply, if one was sent.
+        fault: what was done to the reply, or in its place.
         reply: the body that was sent, if any.
         card: what may be said of the card, if there was one.
         duration_ms: how long it took, once it is over.
     """
     parts = (
         cut(what),
-        str(outcome),
-        None if reply is None else _id_or_code(reply),
+        " ".join(str(each) for each in (status, fault) if each is not None),
+        _id_or_code(reply),
         card,
         None if duration_ms is None else f"{duration_ms:.1f} ms",
     )
@@ -47,8 +48,10 @@ def plain(text: str) -> str:
     return text.encode("unicode_escape").decode()
 
 
-def _id_or_code(reply: Mapping[str, object]) -> str | None:
-    found = reply.get("id")
-    if isinstance(error := reply.get("error"), Mapping):
-        found = error.get("code")
-    return None if found is None else str(found)
+def _id_or_code(reply: object) -> str | None:
+    """What a reply tells of first; a scripted one can be any JSON, or none."""
+    if not isinstance(reply, dict):
+        return None
+    error = reply.get("error")
+    shown = error.get("code") if isinstance(error, dict) else reply.get("id")
+    return cut(shown) if isinstance(shown, str) else None

@@ -7,12 +7,12 @@ The lines are for somebody who watches a terminal. What the server itself has to
 from collections.abc import Callable
 from typing import Final
 
-import orjson
 from aiohttp import web
 
 from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import SandboxError
 from sandbox.engine.journal import Entry, masked_target
+from sandbox.web.journal_view import shown_body
 from sandbox.web.request_line import cut, request_line
 
 _AT_FAULT: Final = {"unknown_host": "Host", "cross_site_request": "Origin"}
@@ -44,8 +44,9 @@ def log_line(entry: Entry) -> str:
     """The line of a request that is in a journal."""
     return request_line(
         what=entry.operation or f"{entry.method} {entry.path.partition('?')[0]}",
-        outcome=entry.status or entry.fault,
-        reply=None if entry.status is None else orjson.loads(entry.reply_body),
+        status=entry.status,
+        fault=entry.fault,
+        reply=None if entry.status is None else shown_body(entry.reply_body),
         card=entry.card,
         duration_ms=entry.duration_ms,
     )
@@ -54,10 +55,8 @@ def log_line(entry: Entry) -> str:
 def refusal_line(request: web.BaseRequest, status: int, error: SandboxError) -> str:
     """One line: method and path, status, code, what is wrong, and the header that is at fault."""
     path = masked_target(request.raw_path.partition("?")[0])
-    line = f"{cut(f'{request.method} {path}')}  {status}  {error.code}"
-    if error.details:
-        line += f"  {error.details}"
-    if header := _AT_FAULT.get(error.code):
-        given = request.headers.get(header, "").rpartition("@")[2]
-        line += f"  {header}: {cut(mask_in(given)) or '(none)'}"
-    return line
+    line = f"{cut(f'{request.method} {path}')}  {status}  {error.code}  {error.details}"
+    if (header := _AT_FAULT.get(error.code)) is None:
+        return line
+    given = request.headers.get(header, "").rpartition("@")[2]
+    return f"{line}  {header}: {cut(mask_in(given)) or '(none)'}"

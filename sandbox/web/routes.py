@@ -5,8 +5,7 @@ Every path of the two APIs has its variable, if any, as the third segment, as in
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -17,8 +16,7 @@ _VARIABLE: Final = 3
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Target:
+class Target(NamedTuple):
     """What a request asks for: path and query as they came, and the path's segments, decoded."""
 
     path: str

@@ -46,6 +46,9 @@ async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
         settings = parts.settings
         socket = web.TCPSite(runner, settings.host, settings.port)
         await socket.start()
+        for world in parts.worlds:  # those that were kept go on where they were
+            parts.pacer.watch(world)
+            parts.dispatcher.release(world)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{socket.port}"
     finally:

@@ -73,20 +73,22 @@ class Site:
         if is_cross_site(request) and not is_permitted:
             error = Forbidden("cross_site_request", _WHICH_ORIGIN)
             return self._turn_away(request, error, is_emulated=is_emulated)
-        respond = self._answer_emulated if is_emulated else self._answer_control
-        response = await respond(request, target)
-        if is_emulated and self._origins:
-            cors.name_origin(request, response, is_permitted=is_permitted)
-        return response
-
-    async def _answer_emulated(
-        self, request: web.BaseRequest, target: Target
-    ) -> web.StreamResponse:
-        methods = self._operations.find(target)
+        methods = self._operations.find(target) if is_emulated else None
         operation = methods.get(request.method) if methods else None
         if operation is not None:
-            return await self._emulated.handle(request, target, operation)
-        allow = _listed(methods)
+            response = await self._emulated.handle(request, target, operation)
+        elif is_emulated:
+            response = await self._answer_undocumented(request, target, _listed(methods))
+        else:
+            response = await self._answer_control(request, target)
+        if is_emulated and self._origins:
+            cors.name_origin(request, response.headers, is_permitted=is_permitted)
+        return response
+
+    async def _answer_undocumented(
+        self, request: web.BaseRequest, target: Target, allow: str | None
+    ) -> web.StreamResponse:
+        """Answer a path or method of `/v3` that is no operation."""
         if request.method == "OPTIONS" and cors.permits(request, self._origins):
             return cors.preflight(allow)
         response = await self._emulated.handle(request, target, None, allow=allow)

@@ -1,12 +1,18 @@
 """Owns moving a world's clock: due instant by due instant, webhooks ending before time goes on."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import Instant
 from sandbox.engine.happenings import Happening
 from sandbox.engine.world import World
 from sandbox.webhooks.dispatcher import Dispatcher
+
+if TYPE_CHECKING:  # a server without webhooks does without their modules
+    from sandbox.engine.deliveries import Attempt, Delivery
+    from sandbox.engine.outbox import Outbox
 
 
 class Walks:
@@ -14,7 +20,10 @@ class Walks:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._locks: dict[World, tuple[asyncio.Lock, int]] = {}
+        self._lines: dict[World, _Line] = {}
+
+    def __len__(self) -> int:
+        return sum(line.waiting for line in self._lines.values())
 
     async def walk(self, world: World, target: Callable[[], Instant]) -> list[Happening]:
         """Move the clock; answers when all that became due has happened, in order.
@@ -22,23 +31,36 @@ class Walks:
         Args:
             world: whose clock.
             target: where to; asked once what is in flight has ended, and may refuse.
-        """
-        lock, waiting = self._locks.get(world, (asyncio.Lock(), 0))
-        self._locks[world] = lock, waiting + 1
-        try:
-            async with lock:
-                return await self._walk(world, target)
-        finally:
-            lock, waiting = self._locks.pop(world)
-            if waiting > 1:
-                self._locks[world] = lock, waiting - 1
 
-    async def _walk(self, world: World, target: Callable[[], Instant]) -> list[Happening]:
+        Raises:
+            InvalidRequest: the walk was stopped.
+        """
+        line = self._lines.setdefault(world, _Line())
+        line.waiting += 1
+        try:
+            async with line.lock:
+                return await self._walk(world, line, target)
+        finally:
+            line.waiting -= 1
+            if not line.waiting and self._lines.get(world) is line:
+                del self._lines[world]
+
+    def stop(self, world: World) -> None:
+        """Let nobody move the clock any further: the world is gone, or begins anew."""
+        if (line := self._lines.pop(world, None)) is not None:
+            line.is_over = True
+
+    async def _walk(
+        self, world: World, line: "_Line", target: Callable[[], Instant]
+    ) -> list[Happening]:
+        line.check()
         await self._dispatcher.settle(world)
+        line.check()
         happened: list[Happening] = []
         for batch in world.walk(target()):
             happened += batch
             happened += await self._attempts(world)
+            line.check()
         return happened
 
     async def _attempts(self, world: World) -> list[Happening]:
@@ -46,17 +68,50 @@ class Walks:
         if world.webhooks is None:
             return []
         outbox = world.webhooks.outbox
-        before = outbox.attempted
+        due = sorted(outbox.take_fresh(), key=lambda delivery: delivery.number)
+        before = [len(delivery.attempts) for delivery in due]
+        self._dispatcher.release(world, due)
         await self._dispatcher.settle(world)
-        ended = sorted(outbox.attempts_since(before), key=lambda each: each[0].number)
-        return [
-            Happening(
-                attempt.request.at,
-                "webhook.delivered" if attempt.outcome.error is None else "webhook.failed",
-                delivery.told.payment_id,
-                delivery.told.event_id,
-                outbox.id_of(delivery.number),
-                attempt.outcome.error,
+        ended = (
+            (delivery, attempt)
+            for delivery, count in zip(due, before, strict=True)
+            for attempt in delivery.attempts[count:]
+        )
+        return list(_happenings(outbox, ended))
+
+
+class _Line:
+    """Those who want to move one world's clock: one does, the others wait."""
+
+    __slots__ = ("is_over", "lock", "waiting")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.waiting = 0
+        self.is_over = False
+
+    def check(self) -> None:
+        """Go no further when the world is not what it was.
+
+        Raises:
+            InvalidRequest: it was reset, restored or dropped meanwhile.
+        """
+        if self.is_over:
+            raise InvalidRequest(
+                "/: the world was reset, restored or dropped while its clock moved."
             )
-            for delivery, attempt in ended
-        ]
+
+
+def _happenings(
+    outbox: "Outbox", ended: "Iterable[tuple[Delivery, Attempt]]"
+) -> Iterator[Happening]:
+    for delivery, attempt in ended:
+        error = attempt.outcome.error
+        yield Happening(
+            attempt.request.at,
+            "webhook.delivered" if error is None else "webhook.failed",
+            delivery.told.payment_id,
+            delivery.told.event_id,
+            outbox.id_of(delivery.number),
+            error,
+        )

@@ -1,7 +1,8 @@
 """Owns the sending of what worlds have in their outboxes: who goes next, and how many at once.
 
-Each endpoint has a lane of its own, so a slow or dead one delays nobody else. Its deliveries leave
-in order, up to `AT_ONCE` at a time; one that did not answer gets one at a time until it does.
+Each endpoint has a lane of its own. Its deliveries leave in order, up to `AT_ONCE` at a time; one
+that has not answered yet, or did not the last time, gets one at a time until it does. Slow lanes
+share a room of their own, so that however many there are, they delay nobody who is quick.
 """
 
 import asyncio
@@ -19,8 +20,11 @@ if TYPE_CHECKING:  # a server without webhooks does without their modules
 AT_ONCE: Final = 8
 """Attempts that are in flight to one endpoint."""
 
-IN_ALL: Final = 256
-"""Attempts that are in flight from one server."""
+IN_A_ROOM: Final = 128
+"""Attempts that are in flight from one server, to quick endpoints, and again to slow ones."""
+
+SLOW: Final = 1_000
+"""Wall milliseconds from which on an endpoint is slow; one that does not answer is, too."""
 
 
 class Sender(Protocol):
@@ -54,8 +58,9 @@ class Dispatcher:
         self._sender: Sender | None = None
         self._wall = wall
         self._on_attempt = on_attempt
+        self._is_closed = False
         self._lanes: dict[World, dict[str, _Lane]] = {}
-        self._room = asyncio.Semaphore(IN_ALL)
+        self._quick, self._slow = asyncio.Semaphore(IN_A_ROOM), asyncio.Semaphore(IN_A_ROOM)
 
     def __len__(self) -> int:
         return sum(len(lane.workers) for lanes in self._lanes.values() for lane in lanes.values())
@@ -67,11 +72,18 @@ class Dispatcher:
             world: whose outbox.
             held: what the caller took from it, to be sent after something else.
         """
-        if (webhooks := world.webhooks) is not None:
+        if (webhooks := world.webhooks) is not None and not self._is_closed:
             webhooks.outbox.enqueue(held)
             webhooks.outbox.enqueue(webhooks.outbox.take_fresh())
             for endpoint_id in webhooks.outbox.lanes():
                 self._man(world, webhooks, endpoint_id)
+
+    async def send_first(self, world: World, deliveries: "Iterable[Delivery]") -> None:
+        """Attempt these now, whatever else waits, and return when they have ended."""
+        if (webhooks := world.webhooks) is not None and not self._is_closed:
+            attempts = (self._attempt(world, webhooks, each) for each in deliveries)
+            await asyncio.gather(*attempts)
+            self._on_attempt(world)
 
     async def settle(self, world: World) -> None:
         """Send what is due in a world, and wait until all of it has ended."""
@@ -81,13 +93,16 @@ class Dispatcher:
             self.release(world)
 
     def forget(self, world: World) -> None:
-        """Cancel what is in flight: the world is gone, or begins anew."""
+        """Cancel what is in flight and forget what waits: the world is gone, or begins anew."""
         for task in self._running(world):
             task.cancel()
         self._lanes.pop(world, None)
+        if world.webhooks is not None:
+            world.webhooks.forget_deliveries()
 
     async def close(self) -> None:
-        """Cancel everything."""
+        """Cancel everything; nothing is sent after it."""
+        self._is_closed = True
         running = [task for world in self._lanes for task in self._running(world)]
         for task in running:
             task.cancel()
@@ -103,8 +118,10 @@ class Dispatcher:
     def _man(self, world: World, webhooks: "Webhooks", endpoint_id: str) -> None:
         """Give a lane as many workers as it can use."""
         lane = self._lanes.setdefault(world, {}).setdefault(endpoint_id, _Lane())
-        room = (1 if lane.is_silent else AT_ONCE) - len(lane.workers)
+        is_single = lane.is_silent or webhooks.outbox.is_ordered(endpoint_id)
+        room = (1 if is_single else AT_ONCE) - lane.busy
         for _ in range(min(room, webhooks.outbox.waiting(endpoint_id))):
+            lane.busy += 1
             task = asyncio.create_task(self._work(world, webhooks, endpoint_id, lane))
             lane.workers.add(task)
             task.add_done_callback(lane.workers.discard)
@@ -113,23 +130,37 @@ class Dispatcher:
         self, world: World, webhooks: "Webhooks", endpoint_id: str, lane: "_Lane"
     ) -> None:
         """Attempt one delivery of the lane after another, until none waits."""
-        while not lane.is_crowded and (delivery := webhooks.outbox.take(endpoint_id)) is not None:
-            outcome = await self._attempt(world, webhooks, delivery)
-            was_silent, lane.is_silent = lane.is_silent, outcome.answer is None
-            if was_silent and not lane.is_silent:
-                self._man(world, webhooks, endpoint_id)
-            self._on_attempt(world)
+        try:
+            while not lane.is_crowded and (delivery := webhooks.outbox.take(endpoint_id)):
+                async with self._slow if lane.is_slow else self._quick:
+                    outcome = await self._attempt(world, webhooks, delivery)
+                if outcome is None:
+                    continue
+                was_silent = lane.is_silent
+                lane.notice(outcome)
+                if was_silent and not lane.is_silent:
+                    self._man(world, webhooks, endpoint_id)
+                self._on_attempt(world)
+        finally:
+            lane.busy -= 1  # at once: of several that find it crowded, the last one stays
 
-    async def _attempt(self, world: World, webhooks: "Webhooks", delivery: "Delivery") -> "Outcome":
+    async def _attempt(
+        self, world: World, webhooks: "Webhooks", delivery: "Delivery"
+    ) -> "Outcome | None":
+        """What came of it; None when it has ended while it waited for room."""
+        if not delivery.is_pending:
+            return None
         endpoint = webhooks.outbox.endpoints[delivery.endpoint_id]
-        async with self._room:
-            now, wall = world.clock.now(), self._wall()
-            request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
-            if endpoint.inbox is None:
-                outcome = await self._post(endpoint, request)
-            else:
-                await _Turn()  # as a socket would, so that a long lane holds nobody up
-                outcome = webhooks.post_to_inbox(endpoint.inbox, request)
+        now, wall = world.clock.now(), self._wall()
+        request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
+        if request.dropped_by is not None:
+            await _Turn()
+            outcome = webhooks.lost(request)
+        elif endpoint.inbox is None:
+            outcome = await self._post(endpoint, request)
+        else:
+            await _Turn()  # as a socket would, so that a long lane holds nobody up
+            outcome = webhooks.post_to_inbox(endpoint.inbox, request)
         webhooks.attempted(delivery, request, outcome, world.clock.now())
         return outcome
 
@@ -142,18 +173,25 @@ class Dispatcher:
 
 
 class _Lane:
-    """The workers of one endpoint, and whether its last attempt got no answer."""
+    """The workers of one endpoint, how many are at work, and how it took the last attempt."""
 
-    __slots__ = ("is_silent", "workers")
+    __slots__ = ("busy", "is_silent", "is_slow", "workers")
 
     def __init__(self) -> None:
         self.workers: set[asyncio.Task[None]] = set()
-        self.is_silent = False
+        self.busy = 0
+        self.is_silent = True
+        self.is_slow = False
+
+    def notice(self, outcome: "Outcome") -> None:
+        """Remember how the endpoint took an attempt."""
+        self.is_silent = outcome.answer is None
+        self.is_slow = self.is_silent or outcome.duration_ms >= SLOW
 
     @property
     def is_crowded(self) -> bool:
         """Whether a worker is one too many."""
-        return self.is_silent and len(self.workers) > 1
+        return self.is_silent and self.busy > 1
 
 
 class _Turn:

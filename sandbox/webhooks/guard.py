@@ -21,14 +21,18 @@ NEVER: Final = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8",
-        "100.100.100.200/32",  # a cloud's metadata
-        "169.254.0.0/16",  # link-local, and every other cloud's metadata
+        "100.100.100.200/32",  # metadata of one cloud,
+        "168.63.129.16/32",  # another,
+        "169.254.0.0/16",  # link-local, which most others use,
+        "192.0.0.192/32",  # and one more
         "224.0.0.0/4",
         "255.255.255.255/32",
         "2002::/16",  # 6to4 and NAT64 carry an IPv4 address of anybody's choice
         "64:ff9b::/96",
+        "64:ff9b:1::/48",
         "::/128",
         "fd00:ec2::254/128",
+        "fd20:ce::254/128",
         "fe80::/10",
         "ff00::/8",
     )
@@ -66,7 +70,9 @@ def _problem_of_address(host: str, *, public: bool) -> str | None:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return None  # a name, which is judged by what it leads to
+        if host.replace(".", "").isdigit():
+            return "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"
+        return None  # a name is judged by what it leads to
     if is_permitted(address, public=public):
         return None
     if is_permitted(address, public=True):

@@ -1,6 +1,7 @@
 """Owns the one way out: a webhook is posted, and what came back is told in words."""
 
 import asyncio
+import errno
 import ssl
 from collections.abc import Mapping
 from time import perf_counter
@@ -16,13 +17,21 @@ from sandbox.webhooks.guard import NotPermittedError, guarded
 SHOWN: Final = 20 * 1024
 """Bytes of an answer's body that are kept; the rest is not read."""
 
+LONGEST: Final = 300
+"""Characters of what is said of a failure: it may quote what came in place of an answer."""
+
+KEEP_ALIVE: Final = 4
+"""Seconds that an idle connection is kept; many receivers close theirs after five."""
+
 
 class HttpSender:
     """Posts webhooks over one session; nothing is imported or opened before the first."""
 
     def __init__(self, *, public: bool) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(socket_factory=guarded(public=public), limit=0),
+            connector=aiohttp.TCPConnector(
+                socket_factory=guarded(public=public), limit=0, keepalive_timeout=KEEP_ALIVE
+            ),
             timeout=aiohttp.ClientTimeout(),
             trust_env=False,
             auto_decompress=False,
@@ -88,7 +97,11 @@ def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
 
 
 def in_words(failure: Exception, timeout_ms: int) -> str:
-    """Why there was no answer, as a developer would say it."""
+    """Why there was no answer, as a developer would say it, in one line."""
+    return mask_in(" ".join(_words(failure, timeout_ms).split()))[:LONGEST]
+
+
+def _words(failure: Exception, timeout_ms: int) -> str:
     match failure:
         case TimeoutError():
             return f"no answer within {timeout_ms / SECOND:g} s"
@@ -107,9 +120,9 @@ def _of_the_system(failure: Exception) -> str:
     match getattr(failure, "os_error", failure):
         case NotPermittedError(strerror=reason):
             return str(reason)
-        case ConnectionRefusedError():
+        case OSError(errno=errno.ECONNREFUSED):
             return "the connection was refused"
-        case ConnectionResetError() | BrokenPipeError():
+        case OSError(errno=errno.ECONNRESET | errno.EPIPE):
             return "the connection was reset"
         case OSError(strerror=str(reason)):
             return f"cannot connect: {reason}"

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
 from typing import Any, Final, cast
 
 import pytest
@@ -304,7 +303,7 @@ def test_problems_are_values() -> None:
     problem = CONTRACT.problems(CREATE, 7)[0]
 
     assert problem == Problem("", "expected a JSON object.")
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         problem.pointer = "/x"  # type: ignore[misc]
 
 

@@ -18,6 +18,7 @@ WRONG: Final = {
     "--max-wall-delay": ("5", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--world-ttl": ("soon", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--max-worlds": ("many", "expected a whole number from 2 to 1000000"),
+    "--state": ("no/such/folder/f", "expected a file in a folder that exists"),
     "--ready-file": ("no/such/folder/f", "expected a file in a folder that exists"),
     "--control-token": (" ", "expected printable characters, without blanks around"),
     "--webhook": (

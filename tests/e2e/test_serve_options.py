@@ -131,7 +131,15 @@ OPTIONS: Final = (
     Option("--webhook-targets", "public", webhook_targets, 201, 400),
     Option("--cors", "http://app.test", cors, ["http://app.test", None], [None, None]),
 )
-ELSEWHERE: Final = {"--host", "--port", "--ready-file", "--log", "--world-ttl", "--max-worlds"}
+ELSEWHERE: Final = {
+    "--host",
+    "--port",
+    "--ready-file",
+    "--log",
+    "--state",
+    "--world-ttl",
+    "--max-worlds",
+}
 """Options that need a server of their own; they have their tests below or in `test_serve`."""
 
 

@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sandbox.bootstrap import Sandbox, assemble
+from sandbox.engine.worlds import HOME_KEY
+from sandbox.scenario.cards import MAGIC_CARDS
+from sandbox.scenario.model import CardRule
+from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
 from sandbox.web.server import listening
 
@@ -24,10 +28,26 @@ class Serving:
         return f"{self.address}/v3"
 
 
+def ruled(sandbox: Sandbox, rules: Iterable[CardRule]) -> Sandbox:
+    """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
+    worlds = sandbox.parts.worlds
+    cards = (rule for card in MAGIC_CARDS for rule in card.rules)
+    worlds.laws = worlds.laws._replace(rules=Rules([*cards, *rules]))
+    worlds.drop(worlds.of(HOME_KEY))  # it starts again at once
+    return sandbox
+
+
 @contextlib.contextmanager
-def serving(settings: Settings | None = None) -> Iterator[Serving]:
-    """Serve on a free port until the block ends."""
+def serving(
+    settings: Settings | None = None,
+    *,
+    rules: Iterable[CardRule] = (),
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> Iterator[Serving]:
+    """Serve on a free port until the block ends; `rules` are as for `ruled`."""
     sandbox = assemble(settings or Settings(port=0, max_wall_delay=100))
+    if rules:
+        ruled(sandbox, rules)
     ready = threading.Event()
     shared: dict[str, object] = {}
 
@@ -38,7 +58,11 @@ def serving(settings: Settings | None = None) -> Iterator[Serving]:
             ready.set()
             await stop.wait()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    def run() -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert ready.wait(10), "the sandbox did not start"
     loop, stop = shared["loop"], shared["stop"]

@@ -68,6 +68,16 @@ class Wire:
         """Wait until the server closes, and say whether it did so without another byte."""
         return self._stream.read(1) == b""
 
+    def rest(self) -> tuple[bytes, bool]:
+        """All that comes until the server closes, and whether that was with an RST."""
+        came = b""
+        try:
+            while more := self._connection.recv(65_536):
+                came += more
+        except ConnectionResetError:
+            return came, True
+        return came, False
+
     def leave(self) -> None:
         """Close the connection, whatever is under way."""
         self._stream.close()

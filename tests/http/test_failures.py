@@ -21,20 +21,13 @@ def broken(*_: object, **__: object) -> NoReturn:
     raise Bug
 
 
-async def abroken(*_: object, **__: object) -> NoReturn:
-    """The same, for what is awaited."""
-    raise Bug
-
-
 AFTER_THE_KEY = {
     "time": ("sandbox.engine.world.World.catch_up", broken),
     "the journal": ("sandbox.engine.journal.Journal.add", broken),
     "an envelope": ("sandbox.api.gateway.refusal", broken),
     "the path's mask": ("sandbox.api.gateway.masked_target", broken),
     "the limiter": ("sandbox.engine.rate_limiter.RateLimiter.take", broken),
-    "a body": ("sandbox.web.emulated.read_body", abroken),
-    "the log": ("sandbox.web.request_log.RequestLog.answered", broken),
-    "the stream": ("sandbox.web.news.News.publish", broken),
+    "a body": ("sandbox.web.emulated.body_at_hand", broken),
 }
 ANYWHERE = {
     "the target": ("sandbox.web.site.target_of", broken),
@@ -61,6 +54,17 @@ async def test_a_failure_once_the_key_is_known(
     assert limits == list(LIMITS)
     assert [bugs_in(record) for record in caplog.records] == [[Bug]]
     assert (await paid(api))["status"] == "completed"
+
+
+@pytest.mark.parametrize("where", ["request_log.RequestLog.answered", "news.News.publish"])
+async def test_a_failure_to_tell_of_an_answer(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """The call has happened, so the reply is what it would have been; the log has the traceback."""
+    monkeypatch.setattr(f"sandbox.web.{where}", broken)
+
+    assert (await paid(api))["status"] == "completed"
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
 
 
 @pytest.mark.parametrize("where", ANYWHERE)

@@ -7,7 +7,15 @@ from typing import Final
 
 from tests.project.tree import ROOT
 
-TABLES: Final = ("test_hostile_bodies", "test_raw_sockets", "test_slow_bodies")
+TABLES: Final = (
+    "test_hostile_bodies",
+    "test_raw_sockets",
+    "test_slow_bodies",
+    "faults/test_on_the_wire",
+    "faults/test_reads",
+    "faults/test_waits",
+    "faults/test_what_is_left",
+)
 
 
 def test_the_pure_python_parser_is_as_strict() -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,8 +22,9 @@ from sandbox.domain.errors import RefundRefused, SandboxError
 from sandbox.domain.events import EventType
 from sandbox.domain.instants import HOUR, Instant
 from sandbox.domain.payments import Payment, Status
+from sandbox.engine.part import Part
 from sandbox.engine.snapshots import snapshot
-from sandbox.engine.world import Part, World
+from sandbox.engine.world import World
 from sandbox.scenario.cards import MAGIC_CARDS
 from tests.fakes.bodies import documented_create
 from tests.fakes.exercises import outputs
@@ -237,7 +237,7 @@ def test_the_machine_sees_a_refund_that_is_too_large(monkeypatch: pytest.MonkeyP
         wanted = payment.left if amount is None else amount
         if payment.status is not Status.COMPLETED or not 0 < wanted <= payment.left + 1:
             raise RefundRefused("refund_exceeds_payment", "Too much.")
-        return replace(payment, refunded=payment.refunded + wanted), wanted
+        return payment._replace(refunded=payment.refunded + wanted), wanted
 
     monkeypatch.setattr(domain, "refund", loose)
     quick = settings(TestLedgerMachine.settings, phases=[Phase.generate], print_blob=False)

@@ -1,11 +1,9 @@
 """Owns what a route of the control API is."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlRoute:
+class ControlRoute(NamedTuple):
     """One route of the control API.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Owns what a control route is given: the server's parts, and the request, read and checked."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -9,8 +8,7 @@ from sandbox.engine.world import World
 from sandbox.web.parts import Parts
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """One control request.
 
     Attributes:
@@ -21,8 +19,8 @@ class Ask:
 
     parts: Parts
     request: web.BaseRequest
-    body: dict[str, Any] = field(default_factory=dict)
-    query: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any]
+    query: dict[str, Any]
     named: World | None = None
     variable: str = ""
 

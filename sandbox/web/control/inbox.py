@@ -79,8 +79,8 @@ async def _wait(ask: Ask, seconds: float) -> None:
 def _messages(ask: Ask) -> Iterator[Message]:
     start = ask.query.get("starting_after")
     first = 0 if start is None else int(start) + 1
-    webhooks = ask.world.webhooks
-    inbox = None if webhooks is None else webhooks.inboxes.find(_name(ask))
+    name, webhooks = _name(ask), ask.world.webhooks
+    inbox = None if webhooks is None else webhooks.inboxes.find(name)
     return iter(()) if inbox is None else inbox.since(first, ask.query.get("type"))
 
 

@@ -1,5 +1,6 @@
 """Owns the routes of webhook endpoints: make, show, change, delete, give a new secret."""
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from sandbox.contract import representations
 from sandbox.contract.control_routes import CONTROL_PATH
 from sandbox.domain.endpoints import INBOX, Endpoint
 from sandbox.domain.errors import InvalidRequest
-from sandbox.domain.instants import SECOND, read_duration
+from sandbox.domain.instants import DAY, SECOND, read_duration, show_duration
 from sandbox.domain.signing import (
     DEFAULT_HEADER,
     STANDARD,
@@ -26,9 +27,13 @@ from sandbox.webhooks.guard import problem_of
 MOST: Final = 100
 """Endpoints that a world may have."""
 
+LONGEST_DELAY: Final = 365 * DAY
+"""Virtual milliseconds between two attempts, at most."""
+
 TIMEOUTS: Final = range(10, 30 * SECOND + 1)
 """Milliseconds that a receiver can be given."""
 
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _OURS: Final = frozenset(
     {*STANDARD_HEADERS, "connection", "content-length", "content-type", "expect", "host"}
     | {"te", "trailer", "transfer-encoding", "upgrade"}
@@ -109,11 +114,19 @@ def _changed(ask: Ask, endpoint: Endpoint) -> Endpoint:
     if "timeout" in body:
         endpoint = replace(endpoint, timeout=_timeout(body["timeout"]))
     _check_headers(endpoint)
-    try:
-        check_secret(endpoint.secret, endpoint.signing.scheme)
-    except ValueError as error:
-        raise InvalidRequest(f"/secret: {error}.") from None
+    if problem := _problem_of_secret(endpoint.secret, endpoint.signing):
+        raise InvalidRequest(f"/secret: {problem}.")
+    if endpoint.previous and _problem_of_secret(endpoint.previous, endpoint.signing):
+        endpoint = replace(endpoint, previous=None)  # it is none of the scheme that is signed now
     return endpoint
+
+
+def _problem_of_secret(secret: str, signing: Signing) -> str | None:
+    try:
+        check_secret(secret, signing.scheme)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _signing(wanted: dict[str, Any]) -> Signing:
@@ -155,6 +168,8 @@ def _inbox(ask: Ask, url: str) -> str | None:
 def _check_headers(endpoint: Endpoint) -> None:
     taken = _OURS | {endpoint.signing.header.lower()}
     for name, _ in endpoint.headers:
+        if not _HEADER_NAME.fullmatch(name):
+            raise InvalidRequest("/headers: expected names of headers, such as X-Tenant.")
         if name.lower() in taken:
             raise InvalidRequest(f"/headers/{name}: expected a header that is not the sandbox's.")
     if endpoint.signing.header.lower() in _OURS:
@@ -165,9 +180,12 @@ def _delays(wanted: list[str]) -> tuple[int, ...]:
     delays = []
     for place, text in enumerate(wanted):
         try:
-            delays.append(read_duration(text))
+            delays.append(delay := read_duration(text))
         except ValueError as error:
             raise InvalidRequest(f"/retries/{place}: {error}.") from None
+        if delay > LONGEST_DELAY:
+            longest = show_duration(LONGEST_DELAY)
+            raise InvalidRequest(f"/retries/{place}: expected a duration of at most {longest}.")
     return tuple(delays)
 
 

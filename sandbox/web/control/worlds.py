@@ -6,8 +6,9 @@ from typing import Any
 
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import Instant, read_instant, show_instant
+from sandbox.engine.part import Part
 from sandbox.engine.snapshots import restoring, snapshot
-from sandbox.engine.world import Part, World
+from sandbox.engine.world import World
 from sandbox.web.control import clock, rate_limit
 from sandbox.web.control.ask import Ask
 
@@ -43,9 +44,15 @@ def reset_world(ask: Ask) -> dict[str, object]:
             " clock would be, and time never goes back."
         )
     world.reset(parts)
+    if world.script.play is not None:
+        from sandbox.engine.stage import start_again  # noqa: PLC0415 - with scenarios only
+
+        start_again(world, parts)
     ask.parts.sleepers.wake(world)
     if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
         ask.parts.dispatcher.forget(world)
+    if {Part.PAYMENTS, Part.WEBHOOKS, Part.CLOCK} & set(parts):
+        ask.parts.walks.stop(world)
     return _summary(ask, world)
 
 

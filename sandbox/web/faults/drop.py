@@ -6,12 +6,13 @@ import struct
 from aiohttp import web
 
 from sandbox.scenario.wire import Drop
+from sandbox.web.faults.exchange import Exchange
 from sandbox.web.faults.kit import AlreadySent
 
 
-def drop(request: web.BaseRequest, fault: Drop) -> web.StreamResponse:
+def drop(fault: Drop, exchange: Exchange) -> web.StreamResponse:
     """End the connection as the fault says."""
-    transport = request.transport
+    transport = exchange.request.transport
     if fault.how == "reset" and transport is not None:
         at_once = struct.pack("ii", 1, 0)  # linger for zero seconds: RST in place of FIN
         connection = transport.get_extra_info("socket")

@@ -1,15 +1,14 @@
-"""Owns the fault `hang`: accepted, then silence until the cap, closed without a byte."""
+"""Owns the fault `hang`: the request is accepted, then silence, then a FIN without a byte."""
 
 from aiohttp import web
 
-from sandbox.engine.world import World
+from sandbox.scenario.wire import Hang
+from sandbox.web.faults.exchange import Exchange
 from sandbox.web.faults.kit import AlreadySent
-from sandbox.web.sleepers import Sleepers
 
 
-async def hang(
-    request: web.BaseRequest, world: World, sleepers: Sleepers, *, seconds: float
-) -> web.StreamResponse:
+async def hang(fault: Hang, exchange: Exchange) -> web.StreamResponse:
     """Say nothing until time is up, the client has left, or the world was reset or dropped."""
-    await sleepers.sleep(request, world, seconds)
+    asked = exchange.most if fault.lasts is None else fault.lasts / 1_000
+    await exchange.wait(min(asked, exchange.most))
     return AlreadySent()

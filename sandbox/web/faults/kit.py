@@ -1,4 +1,4 @@
-"""Owns what wire faults share: a stand-in for the reply that is not sent."""
+"""Owns the stand-in for a reply that is not sent, which is all a server needs before a fault."""
 
 from typing import NoReturn
 

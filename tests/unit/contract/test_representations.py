@@ -1,7 +1,5 @@
 """Holds each representation to the keys and values of the documented example."""
 
-from dataclasses import replace
-
 import pytest
 
 from sandbox.contract import representations
@@ -24,7 +22,7 @@ PAYMENT = Payment(
     description="Payment for order #12345",
     customer_id="cust_abc123",
 )
-BARE = replace(PAYMENT, description=None, customer_id=None, status=Status.PENDING)
+BARE = PAYMENT._replace(description=None, customer_id=None, status=Status.PENDING)
 REFUND = Refund(
     id=RefundId("ref_abc456"),
     payment_id=PAYMENT.id,

@@ -50,6 +50,15 @@ def test_the_ring_keeps_the_last_ones(count: int) -> None:
     assert numbers_of(journal.before(None)) == kept[::-1]
 
 
+def test_what_a_fault_sent_is_kept_as_text_and_masked() -> None:
+    """It may be no JSON and no UTF-8, and a scenario's author may have put a card into it."""
+    entry = Entry(NOON, "list_payments", "GET", "/v3/payments", ())
+    entry.replied(418, {"X-Card": VISA}, f"paid with {VISA} ".encode() + b"\xff")
+
+    assert (entry.status, entry.reply_headers) == (418, {"X-Card": HIDDEN})
+    assert entry.reply_body.decode() == f"paid with {HIDDEN} \N{REPLACEMENT CHARACTER}"
+
+
 def test_entries_from_and_below_a_number() -> None:
     """A stream goes on from a number; a page goes on below one."""
     journal = filled(KEPT + 5)
@@ -87,7 +96,8 @@ def test_a_snapshot_is_the_same_journal() -> None:
     entry.body, entry.card, entry.status = {"amount": 1}, "visa 1111", 201
     entry.reply_headers, entry.reply_body = {"X-RateLimit-Limit": "1"}, b'{"id":"pay_1"}'
     entry.fault, entry.rule, entry.step, entry.committed = "hang", "card:timeout", 1, True
-    entry.duration_ms = 1.5
+    entry.duration_ms, entry.leaked = 1.5, True
+    entry.considered = [("scene", "rule", "amount 1 is not 2")]
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
     other = Journal(SEED)
@@ -111,6 +121,9 @@ def test_a_snapshot_is_the_same_journal() -> None:
         "step": 1,
         "committed": True,
         "duration_ms": 1.5,
+        "wall": NOON,
+        "leaked": True,
+        "considered": [["scene", "rule", "amount 1 is not 2"]],
     }
     assert other.snapshot() == kept
 

@@ -1,7 +1,6 @@
 """Holds the ledger to its promise: a command happens wholly, with its one event, or not at all."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import orjson
 import pytest
@@ -89,7 +88,7 @@ def test_create(status: Status, failure: str | None, types: list[EventType]) -> 
     ledger = Ledger(SEED, laws().represent)
     number, payment = ledger.create(ORDER, at=LATER, status=status, failure=failure)
 
-    assert (number, payment) == (0, replace(PAYMENT, status=status, failure=failure))
+    assert (number, payment) == (0, PAYMENT._replace(status=status, failure=failure))
     assert ledger.payments.get(0) == payment
     assert told(ledger) == [event(0, type_, LATER, None) for type_ in types]
 
@@ -99,7 +98,7 @@ def test_settling_a_pending_payment() -> None:
     completed, failed = paid(Status.PENDING), paid(Status.PENDING)
     results = [completed.complete(0, at=NOON), failed.fail(0, "lost_card", at=NOON)]
 
-    assert results == [PAYMENT, replace(PAYMENT, status=Status.FAILED, failure="lost_card")]
+    assert results == [PAYMENT, PAYMENT._replace(status=Status.FAILED, failure="lost_card")]
     assert [completed.payments.get(0), failed.payments.get(0)] == results
     assert told(completed) == [event(0, EventType.PAYMENT_COMPLETED, NOON, None)]
     assert told(failed) == [event(0, EventType.PAYMENT_FAILED, NOON, None)]
@@ -126,7 +125,7 @@ def test_money_that_goes_back() -> None:
         created=SHOWN_LATER,
         reason="fraudulent",
     )
-    assert ledger.payments.get(0) == replace(PAYMENT, refunded=1_000, charged_back=1_500)
+    assert ledger.payments.get(0) == PAYMENT._replace(refunded=1_000, charged_back=1_500)
     assert (ledger.refunds, ledger.chargebacks) == (1, 1)
     assert told(ledger) == [
         event(0, EventType.PAYMENT_COMPLETED, LATER, None),

@@ -101,7 +101,7 @@ def payment_of(store: PaymentStore, row: Row, **changes: Any) -> Payment:  # noq
         status=row.status,
         customer_id=row.customer_id,
     )
-    return replace(payment, **changes)
+    return payment._replace(**changes)
 
 
 @given(ROWS, QUERIES)
@@ -152,7 +152,7 @@ def test_filters_agree_after_changes(rows: list[Row], more: list[Row], data: st.
     for number, row in enumerate(rows):
         if row.status is Status.PENDING and data.draw(st.booleans()):
             rows[number] = replace(row, status=Status.FAILED)
-            store.put(number, replace(store.get(number), status=Status.FAILED, failure="lost_card"))
+            store.put(number, store.get(number)._replace(status=Status.FAILED, failure="lost_card"))
 
     for status in Status:
         for customer_id in CUSTOMERS:
@@ -204,10 +204,10 @@ def test_a_payment_comes_back_as_it_was_kept() -> None:
         failure="card_declined",
     )
     bare = payment_of(store, Row(LAST_DAY, None, Status.PENDING))
-    numbers = [store.add(full), store.add(replace(bare, id=store.next_id()))]
+    numbers = [store.add(full), store.add(bare._replace(id=store.next_id()))]
 
     assert numbers == [0, 1]
-    assert [store.get(0), store.get(1)] == [full, replace(bare, id=store.id_of(1))]
+    assert [store.get(0), store.get(1)] == [full, bare._replace(id=store.id_of(1))]
 
 
 def test_a_payment_is_found_by_its_id() -> None:
@@ -221,9 +221,9 @@ def test_a_payment_is_found_by_its_id() -> None:
 def test_put_keeps_what_a_payment_has_become() -> None:
     """Status, failure, what was given back; the count of each status follows."""
     store = filled([Row(0, None, Status.PENDING), Row(0, None, Status.PENDING)])
-    failed = replace(store.get(0), status=Status.FAILED, failure="lost_card")
-    completed = replace(store.get(1), status=Status.COMPLETED)
-    refunded = replace(completed, refunded=5, charged_back=6)
+    failed = store.get(0)._replace(status=Status.FAILED, failure="lost_card")
+    completed = store.get(1)._replace(status=Status.COMPLETED)
+    refunded = completed._replace(refunded=5, charged_back=6)
     for number, payment in ((0, failed), (1, completed), (1, refunded)):
         store.put(number, payment)
 

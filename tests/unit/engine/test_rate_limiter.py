@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from sandbox.domain.instants import HOUR, Instant
 from sandbox.engine.rate_limiter import DOCUMENTED_LIMIT, RateLimiter
+from sandbox.scenario.model import MoveRateLimit
 from tests.fakes.wall import NOON
 
 DOCUMENTED_RESET = 1_642_262_400
@@ -103,6 +104,41 @@ def test_reset_goes_back_to_the_limit_it_was_made_with() -> None:
     assert (limiter.limit, limiter.remaining) == (10, 10)
 
 
+def test_a_window_of_another_length() -> None:
+    """It turns by itself, and a reset brings the hour back."""
+    limiter = RateLimiter(1_000)
+    limiter.set_window(1_500, NOON)
+    limiter.move(MoveRateLimit(limit=1), NOON)
+    taken = [limiter.take(Instant(NOON + after)) for after in (0, 1_499, 1_500)]
+    said = limiter.window, limiter.reset_at
+    limiter.reset()
+    limiter.turn(NOON)
+
+    assert taken == [True, False, True]
+    assert said == ("window", NOON // 1_000 + 3)
+    assert (limiter.window, limiter.reset_at) == ("hour", NOON // 1_000 + 3_600)
+
+
+def test_the_same_window_again_changes_nothing() -> None:
+    """A rule says it at each of its calls."""
+    limiter = RateLimiter(1_000)
+    for _ in range(2):
+        limiter.move(MoveRateLimit(limit=5, window=60_000), NOON)
+        limiter.take(NOON)
+
+    assert limiter.remaining == 3
+
+
+def test_what_is_given_back_can_be_taken_again() -> None:
+    """And no more than that."""
+    limiter = RateLimiter(2)
+    limiter.take(NOON)
+    limiter.give_back()
+    limiter.give_back()
+
+    assert limiter.remaining == 2
+
+
 def test_a_snapshot_goes_on_counting() -> None:
     """The limit it was made with, the limit, what remains, and of which hour."""
     limiter = RateLimiter(10)
@@ -113,7 +149,7 @@ def test_a_snapshot_goes_on_counting() -> None:
     other.restore(kept)
     other.take(at(1))
 
-    assert kept == {"default": 10, "limit": 5, "used": 1, "hour": NOON // HOUR}
+    assert kept == {"default": 10, "limit": 5, "used": 1, "hour": NOON // HOUR, "window": HOUR}
     assert other.snapshot() == kept | {"used": 2}
 
 

@@ -1,8 +1,7 @@
 """Holds snapshots to exactness: the restored world continues byte for byte, or is refused."""
 
-import copy
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -11,20 +10,19 @@ from sandbox.contract.schemas import Contract
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import HOUR
 from sandbox.engine.ledger import SLICE
+from sandbox.engine.part import Part
 from sandbox.engine.snapshots import restoring, snapshot
-from sandbox.engine.world import Part, World
+from sandbox.engine.world import World
 from tests.fakes.bodies import KEY, documented_create
 from tests.fakes.exercises import busy, everything, outputs
 from tests.fakes.in_process import Desk, back, contract, laws, new_world
 from tests.fakes.leaks import leaks
+from tests.fakes.mutants import Path, changed, mutants, without
 from tests.fakes.wall import NOON, Wall
-
-Path = tuple[Any, ...]
 
 VISA, MASKED = "4111111111111111", "************1111"
 LATER = NOON + HOUR
 
-WRONG: tuple[object, ...] = (None, "x", "", -1, 0, 2**40, 10**30, 1.5, True, [], {})
 BEFORE = "/clock/now: expected not to be before the ledger's last, 2030-01-15T12:00:00Z."
 VERSION = "/version: expected a snapshot of format payments-sandbox/world, version 1."
 GIVEN = "expected this part as GET world/snapshot gave it"
@@ -80,26 +78,31 @@ def test_a_snapshot_follows_its_schema(kept: dict[str, Any]) -> None:
         ({"clock": {"mode": "live", "now": 0, "offset": 10**30}}, f"/clock: {GIVEN}."),
         ({"clock": {"mode": "frozen", "now": NOON - 1, "offset": 0}}, BEFORE),
         (
-            {"timeline": {"ticket": 0, "due": [[LATER, 0, "settle", 0, None]]}},
+            {"timeline": {"ticket": 0, "due": [[LATER, 0, "settle", 0, None, ""]]}},
             f"/timeline: {GIVEN}.",
         ),
         (
-            {"timeline": {"ticket": 9, "due": [[LATER, 0, "settle", 0, None]] * 2}},
+            {"timeline": {"ticket": 9, "due": [[LATER, 0, "settle", 0, None, ""]] * 2}},
             f"/timeline: {GIVEN}.",
         ),
         (
-            {"timeline": {"ticket": 1, "due": [[LATER, 0, "settle", 99, None]]}},
+            {"timeline": {"ticket": 1, "due": [[LATER, 0, "settle", 99, None, ""]]}},
             "/timeline/due: expected jobs about what is there.",
         ),
         (
-            {"timeline": {"ticket": 1, "due": [[NOON - 1, 0, "settle", 2, None]]}},
+            {"timeline": {"ticket": 1, "due": [[NOON - 1, 0, "settle", 2, None, ""]]}},
             "/timeline/due: expected nothing to be due before the clock.",
         ),
         (
-            {"rate_limit": {"default": 1, "limit": 1, "used": -1, "hour": 0}},
+            {"rate_limit": {"default": 1, "limit": 1, "used": -1, "hour": 0, "window": 1}},
             f"/rate_limit: {GIVEN}.",
         ),
-        ({"rules": {"card:declined\0": None}}, f"/rules: {GIVEN}."),
+        (
+            {"rules": {"counters": {"card:declined\0": None}, "play": None}},
+            f"/rules: {GIVEN}.",
+        ),
+        ({"awaited": {"99": [1, None, ""]}}, f"/awaited: {GIVEN}."),
+        ({"awaited": {"0": [1]}}, f"/awaited: {GIVEN}."),
         ({"journal": {"count": 0, "entries": [{}]}}, f"/journal: {GIVEN}; 'headers' is missing."),
         ({"journal": {"count": 2, "entries": []}}, None),
         ({"journal": 5}, f"/journal: {GIVEN}."),
@@ -166,12 +169,12 @@ def test_a_card_number_in_a_reply_or_a_rule_is_masked(kept: dict[str, Any]) -> N
     """Ids stay as they are, whatever their digits say."""
     reply = f'{{"id":"pay_{VISA}","description":"{VISA}"}}'
     path = ("journal", "entries", 0, "reply_body")
-    world = back(changed(changed(kept, path, reply), ("rules",), {f"card:x\0{VISA}": 1}))
+    world = back(changed(changed(kept, path, reply), ("rules", "counters"), {f"card:x\0{VISA}": 1}))
     again = snapshot(world)
 
     (first, *_) = world.journal.since(0)
     assert first.reply_body.decode() == f'{{"id":"pay_{VISA}","description":"{MASKED}"}}'
-    assert again["rules"] == {f"card:x\0{MASKED}": 1}
+    assert again["rules"] == {"counters": {f"card:x\0{MASKED}": 1}, "play": None}
 
 
 def test_a_snapshot_is_taken_over_in_slices() -> None:
@@ -228,45 +231,3 @@ def assert_works(desk: Desk, held_by: Contract) -> None:
                 pytest.fail(details)
             case {"type": str(type_), "data": dict()}:
                 assert held_by.accepts(f"events/{type_}", said), said
-
-
-def mutants(kept: dict[str, Any], part: str) -> Iterator[dict[str, Any]]:
-    """The snapshot with one value of a part replaced by something wrong, or left out."""
-    for path in paths(kept[part], (part,)):
-        for value in WRONG:
-            yield changed(kept, path, value)
-        yield without(kept, path)
-
-
-def paths(value: object, path: Path) -> Iterator[Path]:
-    """Where values are, the first two of each list; the journal's bodies may be anything."""
-    yield path
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key not in {"body", "headers", "reply_headers"}:
-                yield from paths(item, (*path, key))
-    elif isinstance(value, list):
-        for place, item in enumerate(value[:2] if len(path) < 4 else value):
-            yield from paths(item, (*path, place))
-
-
-def changed(kept: dict[str, Any], path: Path, value: object) -> dict[str, Any]:
-    """The snapshot with another value at a place."""
-    bad, holder = _copied(kept, path)
-    holder[path[-1]] = value
-    return bad
-
-
-def without(kept: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The snapshot without what is at a place."""
-    bad, holder = _copied(kept, path)
-    del holder[path[-1]]
-    return bad
-
-
-def _copied(kept: dict[str, Any], path: Path) -> tuple[dict[str, Any], Any]:
-    bad = kept | {path[0]: copy.deepcopy(kept[path[0]])}
-    holder: Any = bad
-    for step in path[:-1]:
-        holder = holder[step]
-    return bad, holder

@@ -7,12 +7,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.domain.instants import Instant
-from sandbox.engine.timeline import ChargeBackPayment, Job, SettlePayment, Timeline
+from sandbox.engine.timeline import (
+    ActOnPayment,
+    AttemptDelivery,
+    Job,
+    ReachMark,
+    SettlePayment,
+    Timeline,
+)
+from sandbox.scenario.model import (
+    ChargeBack,
+    Complete,
+    Emit,
+    Fail,
+    GiveBack,
+    MoveRateLimit,
+)
 
 JOBS: list[Job] = [
     SettlePayment(0, None),
-    SettlePayment(1, "card_declined"),
-    ChargeBackPayment(2, "fraudulent"),
+    SettlePayment(1, "card_declined", "late/settles"),
+    ActOnPayment(2, ChargeBack("fraudulent"), "card:x"),
+    ActOnPayment(2, ChargeBack("fraudulent", 5), "s/r"),
+    ActOnPayment(2, Complete(), "s/r"),
+    ActOnPayment(2, Fail("lost_card"), "s/r"),
+    ActOnPayment(2, GiveBack(), "s/r"),
+    ActOnPayment(2, GiveBack(5, "late"), "s/r"),
+    ActOnPayment(2, Emit("payment.failed"), "s/r"),
+    ActOnPayment(None, Emit("payment.failed", {"a": 1}), "s/r"),
+    ActOnPayment(None, MoveRateLimit(remaining=0), "s/r"),
+    ActOnPayment(None, MoveRateLimit(limit=5, window=60), "s/r"),
+    ReachMark("s/r"),
+    AttemptDelivery(3),
 ]
 DUE = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(JOBS)), max_size=30)
 
@@ -62,15 +88,15 @@ def test_a_snapshot_keeps_the_order_of_ties(
 def test_a_snapshot_shows_each_job() -> None:
     """As plain values: due, ticket, kind, payment, and its code or reason."""
     timeline = Timeline()
-    for due, job in zip((3, 1, 2), JOBS, strict=True):
+    for due, job in zip((3, 1, 2), JOBS[:3], strict=True):
         timeline.at(Instant(due), job)
 
     assert timeline.snapshot() == {
         "ticket": 3,
         "due": [
-            [1, 1, "settle", 1, "card_declined"],
-            [2, 2, "charge_back", 2, "fraudulent"],
-            [3, 0, "settle", 0, None],
+            [1, 1, "settle", 1, "card_declined", "late/settles"],
+            [2, 2, "act", 2, ["charge_back", "fraudulent", None], "card:x"],
+            [3, 0, "settle", 0, None, ""],
         ],
     }
 
@@ -79,13 +105,14 @@ def test_a_snapshot_shows_each_job() -> None:
     "item",
     [
         [],
-        [1, 0, "settle", 0],
-        [1, 0, "settle", 0, 5],
-        [1, 0, "charge_back", 0, None],
-        [1, 0, "refund", 0, None],
-        [1, 0, "settle", "0", None],
-        ["1", 0, "settle", 0, None],
-        [1.5, 0, "settle", 0, None],
+        [1, 0, "settle", 0, None],
+        [1, 0, "settle", 0, 5, ""],
+        [1, 0, "charge_back", 0, None, ""],
+        [1, 0, "act", 0, [], ""],
+        [1, 0, "mark"],
+        [1, 0, "settle", "0", None, ""],
+        ["1", 0, "settle", 0, None, ""],
+        [1.5, 0, "settle", 0, None, ""],
         "settle",
     ],
     ids=str,
@@ -94,6 +121,17 @@ def test_an_unknown_job_is_refused(item: list[object]) -> None:
     """A snapshot of another make is not guessed at."""
     with pytest.raises(ValueError, match=r"^a job of the timeline is not known$"):
         Timeline().restore(1, [item])
+
+
+@pytest.mark.parametrize(
+    "action",
+    [["dance"], ["charge_back", None, None], ["complete", 1], ["emit", "x", 1]],
+    ids=str,
+)
+def test_an_unknown_action_is_refused(action: list[object]) -> None:
+    """A job is only as good as what it does."""
+    with pytest.raises(ValueError, match=r"^an action of the timeline is not known$"):
+        Timeline().restore(1, [[1, 0, "act", 0, action, ""]])
 
 
 def test_clear_forgets_every_job() -> None:

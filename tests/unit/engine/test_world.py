@@ -12,8 +12,9 @@ from sandbox.domain.payments import Status
 from sandbox.engine.birth import secret_of
 from sandbox.engine.happenings import Happening
 from sandbox.engine.ledger import Order
+from sandbox.engine.part import Part
 from sandbox.engine.snapshots import snapshot
-from sandbox.engine.world import SETTLED_AS_FAILED, Part, World
+from sandbox.engine.world import SETTLED_AS_FAILED, World
 from sandbox.scenario.model import Settlement
 from tests.fakes.bodies import documented_create
 from tests.fakes.in_process import Desk, new_world
@@ -232,6 +233,7 @@ def test_reset_of_one_part(part: Part) -> None:
         "limit": 1_000,
         "used": 0,
         "hour": NOON // HOUR,
+        "window": HOUR,
     }
 
     assert {name for name in before if before[name] != after[name]} == set(OF_PARTS[part])

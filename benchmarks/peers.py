@@ -1,0 +1,206 @@
+"""Owns the section on peers: creates of other stand-ins that run on one's own machine, beside ours.
+
+Each peer is installed by its own package manager, as its users do it, and asked over HTTP for what
+comes nearest to CREATE PAYMENT. One that cannot be had is named below the table, and the others are
+measured.
+"""
+
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Final
+from urllib.parse import urlencode
+
+from benchmarks.load import Client, Load, measure
+from benchmarks.machine import Cores
+from benchmarks.plan import Plan
+from benchmarks.report import Row, Table, at_least, number
+from benchmarks.servers import Loop, Server, listening, running, sandbox_command
+from benchmarks.traffic import VARIETY, create, create_body, raw
+from sandbox.contract.openapi import document
+from sandbox.contract.schema_files import schema_files
+
+TARGET: Final = at_least(2.5)
+_WARM_UP: Final = 3
+"""Seconds that are nobody's: a compiler that works while it runs needs them."""
+
+
+class PeerMissingError(Exception):
+    """A peer cannot be measured here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One stand-in.
+
+    Attributes:
+        name: what it calls itself.
+        install: puts it into a folder, unless it is there.
+        command: how it is started from that folder, on a port.
+        requests: what it is asked.
+        about: what that is, in a few words.
+        slows_down: whether what it keeps makes it slower, so that every turn has a fresh start.
+    """
+
+    name: str
+    install: Callable[[Path], None]
+    command: Callable[[Path, int], Sequence[str]]
+    requests: Sequence[bytes]
+    about: str
+    slows_down: bool
+
+
+def measure_peers(plan: Plan, cores: Cores, client: Client) -> Table:
+    """A figure for each peer that can be had."""
+    rows: list[Row] = []
+    notes = [f"{peer.name} is asked for {peer.about}." for peer in PEERS]
+    with _folder(plan.peers) as folder:
+        for peer in PEERS:
+            try:
+                rows.append(_beside(peer, folder / peer.name, plan, cores, client))
+            except (PeerMissingError, RuntimeError, OSError) as error:
+                notes.append(f"{peer.name} is left out: {error}")
+    return Table("Creates per second, ours to a peer", rows, notes)
+
+
+def _beside(peer: Peer, folder: Path, plan: Plan, cores: Cores, client: Client) -> Row:
+    folder.mkdir(exist_ok=True)
+    peer.install(folder)
+    creates = tuple(create(f"buyer_{nth:03}") for nth in range(VARIETY))
+    ours: list[Load] = []
+    theirs: list[Load] = []
+    with running(sandbox_command(Loop.ASYNCIO), cores) as server, contextlib.ExitStack() as stack:
+        client(server.port, creates, _WARM_UP)
+        other = None
+        for _ in range(plan.rounds):
+            ours.append(measure(client, server, creates, plan.seconds))
+            if other is None or peer.slows_down:
+                stack.close()
+                other = stack.enter_context(_started(peer, folder, cores, client))
+            theirs.append(measure(client, other, peer.requests, plan.seconds))
+    return _row(peer, ours, theirs)
+
+
+@contextlib.contextmanager
+def _started(peer: Peer, folder: Path, cores: Cores, client: Client) -> Iterator[Server]:
+    """A peer at its best: warm, unless it is at its best when it has just started."""
+    port = _free_port()
+    with listening(peer.command(folder, port), port, cores) as server:
+        if not peer.slows_down:
+            client(port, peer.requests, _WARM_UP)
+        yield server
+
+
+def _row(peer: Peer, ours: Sequence[Load], theirs: Sequence[Load]) -> Row:
+    if not all(load.requests for load in theirs):
+        raise PeerMissingError("it answered nothing in one of its turns.")
+    rates = [number(median(load.rate for load in loads)) for loads in (ours, theirs)]
+    return Row(
+        f"create, beside {peer.name}",
+        [mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True)],
+        "×",
+        TARGET,
+        f"{rates[0]}/s ÷ {rates[1]}/s",
+    )
+
+
+def _install_localstripe(folder: Path) -> None:
+    if not _script(folder).exists():
+        _done([sys.executable, "-m", "venv", str(folder)])
+        _done([str(folder / "bin" / "pip"), "install", "--quiet", "localstripe"])
+
+
+def _script(folder: Path) -> Path:
+    return folder / "bin" / "localstripe"
+
+
+def _install_prism(folder: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise PeerMissingError("there is no npm.")
+    if not _prism(folder).exists():
+        package = "@stoplight/prism-cli"
+        _done([npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), package])
+
+
+def _prism(folder: Path) -> Path:
+    return folder / "node_modules" / ".bin" / "prism"
+
+
+def _prism_command(folder: Path, port: int) -> Sequence[str]:
+    """Prism mocks the document that we publish."""
+    file = folder / "openapi.json"
+    api = document(schema_files(), server_url=f"http://127.0.0.1:{port}/v3")
+    file.write_text(json.dumps(api), encoding="utf-8")
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    return [str(_prism(folder)), "mock", *address, "--verboseLevel", "silent", str(file)]
+
+
+def _done(command: Sequence[str]) -> None:
+    """Run an installer.
+
+    Raises:
+        PeerMissingError: it failed.
+    """
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise PeerMissingError(f"{Path(command[0]).name} could not install it.")
+
+
+@contextlib.contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    """The folder where peers are kept from one run to the next, or one for this run alone."""
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given.resolve()
+        return
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+_CHARGE: Final = urlencode(
+    {"amount": 2_500, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
+).encode()
+
+PEERS: Final = (
+    Peer(
+        name="localstripe",
+        install=_install_localstripe,
+        command=lambda folder, port: [str(_script(folder)), "--port", str(port), "--from-scratch"],
+        requests=[
+            raw(
+                "POST",
+                "/v1/payment_intents",
+                _CHARGE,
+                content_type="application/x-www-form-urlencoded",
+            )
+        ],
+        about="a payment intent that is confirmed at once",
+        slows_down=True,
+    ),
+    Peer(
+        name="prism",
+        install=_install_prism,
+        command=_prism_command,
+        requests=[
+            raw("POST", "/payments", create_body(f"buyer_{nth:03}")) for nth in range(VARIETY)
+        ],
+        about="the same creates; it mocks our OpenAPI document and keeps nothing",
+        slows_down=False,
+    ),
+)

@@ -1,0 +1,93 @@
+"""Owns the section on webhooks: ours beside a bare client, and what they cost who has none."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import Any, Final
+from unittest import mock
+
+from benchmarks.in_process import Api
+from benchmarks.machine import Cores
+from benchmarks.plan import Plan
+from benchmarks.report import Row, Table, at_least, at_most, number
+from benchmarks.servers import HERE, running
+from benchmarks.traffic import VARIETY
+from sandbox.engine.world import World
+
+DRAIN: Final = at_least(0.8)
+CREATES: Final = at_least(0.97)
+GROWN: Final = at_most(20)
+"""Megabytes for 60,000 events: the ledger keeps the events, the outbox a thousand deliveries."""
+
+
+def measure_webhooks(plan: Plan, cores: Cores) -> Table:
+    """Deliveries of one world to one endpoint, and creates where nobody listens."""
+    found = _posted(plan, cores)
+    ratios = [bare / ours for ours, bare in zip(found["ours"], found["bare"], strict=True)]
+    rates = [plan.events / median(found[name]) for name in ("ours", "bare")]
+    rows = [
+        Row(
+            f"{plan.events:,} webhooks to one endpoint, per second",
+            ratios,
+            "×",
+            DRAIN,
+            " ÷ ".join(f"{number(rate)}/s" for rate in rates),
+        )
+    ]
+    first, *_, last = found["resident"]
+    if first is not None:
+        detail = f"{plan.events * plan.rounds:,} more events"
+        rows.append(Row("memory they leave behind", [(last - first) / 1e6], "MB", GROWN, detail))
+    rows.append(_creates(plan))
+    notes = ["Each arrived exactly once: the receiver counted them in every turn."]
+    return Table("Webhooks, ours to a bare aiohttp client", rows, notes)
+
+
+def _posted(plan: Plan, cores: Cores) -> dict[str, Any]:
+    """What the senders took: they share the servers' core, the receiver has the other."""
+    other = Cores(cores.client, cores.client)
+    with running([sys.executable, "-P", str(HERE / "receiver.py")], other) as receiver:
+        url = f"http://127.0.0.1:{receiver.port}/"
+        size = [str(plan.events), str(plan.rounds)]
+        with cores.for_servers():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.posting", url, *size],
+                cwd=HERE.parent,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        printed, _ = process.communicate()
+    assert process.returncode == 0
+    found: dict[str, Any] = json.loads(printed)
+    return found
+
+
+def _creates(plan: Plan) -> Row:
+    """Creates in a world without endpoints, to creates with the telling of events taken out."""
+    ratios, costs = [], []
+    api = Api()
+    _microseconds(api, plan.calls)  # the first is nobody's
+    for _ in range(plan.rounds):
+        ours = _microseconds(api, plan.calls)
+        with mock.patch.object(World, "_tell", _silent):
+            without = _microseconds(api, plan.calls)
+        ratios.append(without / ours)
+        costs.append((ours, without))
+    medians = (median(each) for each in zip(*costs, strict=True))
+    detail = " ÷ ".join(f"{number(each)} µs" for each in medians)
+    return Row("create_payment where nobody listens, in process", ratios, "×", CREATES, detail)
+
+
+def _silent(_: World) -> None:
+    """Tell nobody."""
+
+
+def _microseconds(api: Api, calls: int) -> float:
+    create: Callable[[str], object] = api.create
+    started = perf_counter()
+    for nth in range(calls):
+        create(f"buyer_{nth % VARIETY:03}")
+    return (perf_counter() - started) / calls * 1e6

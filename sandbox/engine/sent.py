@@ -1,0 +1,70 @@
+"""Owns what the judges look at in webhooks: what was sent to whom, and what was answered."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from sandbox.domain.instants import Instant
+from sandbox.engine.deliveries import SUCCESS, Attempt, DeliveryStatus
+from sandbox.engine.world import World
+
+
+class Handover(NamedTuple):
+    """One attempt.
+
+    Attributes:
+        sent_at: the real time.
+        status: the receiver's answer; None when there was none.
+        is_forged: its signature was not the endpoint's.
+        is_stale: its signed timestamp was off by more than receivers allow.
+    """
+
+    sent_at: Instant
+    status: int | None
+    is_forged: bool = False
+    is_stale: bool = False
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the receiver has taken it."""
+        return self.status is not None and self.status in SUCCESS
+
+
+class Sent(NamedTuple):
+    """One event on its way to one endpoint, once; a copy is another one."""
+
+    id: str
+    event_id: str
+    type: str
+    payment_id: str | None
+    endpoint_id: str
+    is_delivered: bool
+    handovers: tuple[Handover, ...] = ()
+
+
+Deliveries = Callable[[], Iterator[Sent]]
+"""Looks up every delivery that is remembered, oldest first."""
+
+
+def sent_of(world: World) -> Iterator[Sent]:
+    """The deliveries of a world, oldest first, without those that somebody has sent again."""
+    if world.webhooks is None:
+        return
+    outbox = world.webhooks.outbox
+    for delivery in outbox.oldest_first():
+        if not delivery.is_resend:
+            yield Sent(
+                id=outbox.id_of(delivery.number),
+                event_id=delivery.told.event_id,
+                type=delivery.told.type,
+                payment_id=delivery.told.payment_id,
+                endpoint_id=delivery.endpoint_id,
+                is_delivered=delivery.status is DeliveryStatus.DELIVERED,
+                handovers=tuple(map(_handover, delivery.attempts)),
+            )
+
+
+def _handover(attempt: Attempt) -> Handover:
+    answer = attempt.outcome.answer
+    request = attempt.request
+    status = None if answer is None else answer.status
+    return Handover(request.sent_at, status, request.is_forged, request.is_stale)

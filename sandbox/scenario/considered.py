@@ -1,0 +1,98 @@
+"""Owns the answer to "why did this rule not answer", put into words when it is asked for.
+
+At the call only what the words need is kept: the values that rules look at, card numbers masked,
+and what became of the rules whose conditions held.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from sandbox.scenario.cues import Cue
+from sandbox.scenario.matching import compiled, why_not
+from sandbox.scenario.model import Condition, RequestRule
+
+MOST: Final = 100
+"""Rules that one request explains."""
+
+
+class WrongCall(NamedTuple):
+    """The conditions held, but it was not the turn of this call."""
+
+    condition: Condition
+    call: int
+
+
+class LostDraw(NamedTuple):
+    """The draw was not below the chance."""
+
+    draw: float
+    chance: float
+
+
+class UsedUp(NamedTuple):
+    """Every step had been served."""
+
+    answers: int
+
+
+Miss = WrongCall | LostDraw | UsedUp
+
+
+class Considered:
+    """The rules that did not answer one call; iterates over (scenario, rule, why not)."""
+
+    __slots__ = ("_answered", "_cues", "_kept", "_missed", "_operation")
+
+    def __init__(
+        self,
+        cues: Sequence[Cue[RequestRule]],
+        operation: str,
+        kept: Mapping[str, object],
+        missed: Mapping[int, Miss],
+        answered: int | None,
+    ) -> None:
+        self._cues = cues
+        self._operation = operation
+        self._kept = kept
+        self._missed = missed
+        self._answered = answered
+
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        return islice(self._explained(), MOST)
+
+    def _explained(self) -> Iterator[tuple[str, str, str]]:
+        for position, cue in enumerate(self._cues):
+            if position != self._answered:
+                yield cue.scenario, cue.rule.name, self._why_not(position, cue)
+
+    def _why_not(self, position: int, cue: Cue[RequestRule]) -> str:
+        if cue.rule.operation not in ("*", self._operation):
+            return f"it is about {cue.rule.operation}"
+        if (miss := self._missed.get(position)) is not None:
+            return _worded(miss)
+        for condition in cue.rule.when:
+            value = self._kept.get(condition.field)
+            if condition.field != "call" and not compiled(condition)(value):
+                return why_not(condition, value)
+        if self._answered is not None and self._answered < position:
+            return f"'{self._cues[self._answered].rule.name}' answered before it"
+        return "the card is another"
+
+
+def _worded(miss: Miss) -> str:
+    match miss:
+        case WrongCall(condition, call):
+            return why_not(condition, call)
+        case LostDraw(draw, chance):
+            return f"draw {_short(draw, chance)} ≥ chance {chance:g}"
+        case UsedUp(answers):
+            return f"its steps are used up after {answers} answer{'s' if answers > 1 else ''}"
+
+
+def _short(draw: float, chance: float) -> str:
+    """Two digits of the draw, or as many as show that it is not below the chance."""
+    for digits in range(2, 17):
+        if float(shown := f"{draw:.{digits}f}") >= chance:
+            return shown
+    return f"{draw}"

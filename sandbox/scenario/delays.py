@@ -1,0 +1,60 @@
+"""Owns delays: fixed ones, and distributions of them that a draw picks from."""
+
+import math
+from typing import NamedTuple, assert_never
+
+Milliseconds = int
+
+
+class Uniform(NamedTuple):
+    """Anything between the two, in milliseconds."""
+
+    low: Milliseconds
+    high: Milliseconds
+    cap: Milliseconds | None = None
+
+
+class Normal(NamedTuple):
+    """The bell curve, in milliseconds; never less than nothing."""
+
+    mean: Milliseconds
+    sd: Milliseconds
+    cap: Milliseconds | None = None
+
+
+class Lognormal(NamedTuple):
+    """As services are: people know a p99, nobody knows a sigma; in milliseconds."""
+
+    median: Milliseconds
+    p99: Milliseconds
+    cap: Milliseconds | None = None
+
+
+Distribution = Uniform | Normal | Lognormal
+Delay = Milliseconds | Distribution
+
+
+def drawn(delay: Distribution, u: float) -> Milliseconds:
+    """The delay of a draw `u` in [0, 1): equal draws give equal delays."""
+    match delay:
+        case Uniform(low, high):
+            found = low + (high - low) * u
+        case Normal(mean, sd):
+            found = max(0.0, mean + sd * _normal(u))
+        case Lognormal(median, p99):
+            spread = math.log(p99 / median) / _normal(0.99)
+            found = median * math.exp(min(spread * _normal(u), _ENOUGH))
+        case _:
+            assert_never(delay)
+    return round(found if delay.cap is None else min(found, delay.cap))
+
+
+_ENOUGH = 40.0
+"""An exponent beyond which every delay is endless anyway, and `exp` would overflow."""
+
+
+def _normal(u: float) -> float:
+    """How many standard deviations from the middle a draw is."""
+    from statistics import NormalDist  # noqa: PLC0415 - a large import that few scenarios need
+
+    return NormalDist().inv_cdf(min(max(u, 1e-12), 1 - 1e-12))

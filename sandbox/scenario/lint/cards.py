@@ -1,0 +1,54 @@
+"""Owns the checks of card numbers and magic cards' names."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from sandbox.contract.validation import Path, presentable
+from sandbox.domain.cards import brand_of, passes_luhn
+from sandbox.scenario.problems import Problem
+from sandbox.scenario.reading.matchers import CARD_NUMBERS
+from sandbox.scenario.reading.values import Plain
+
+_PARTS: Final = frozenset({"prefix", "suffix", "contains"})
+
+
+def check_card(value: object, path: Path) -> Iterator[Problem]:
+    """A number that can be a card's, or the name of a magic card."""
+    text = str(value)
+    if text.isdecimal():
+        if brand_of(text) is None or not passes_luhn(text):
+            hint = "a magic card's name such as declined does as well"
+            yield Problem(path, "this is no card number: its length or check digit is wrong", hint)
+    elif text not in CARD_NUMBERS:
+        close = get_close_matches(text, CARD_NUMBERS, 1, 0.6)
+        hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(CARD_NUMBERS)}"
+        yield Problem(path, f"'{presentable(text)}' is no magic card", hint)
+
+
+def check_matcher(plain: Plain | None, path: Path) -> Iterator[Problem]:
+    """The cards that `when` names."""
+    matcher = (plain or {}).get("card")
+    path = (*path, "card")
+    match matcher:
+        case None:
+            pass
+        case dict():
+            for operator, operand in matcher.items():
+                yield from _check_operand(operator, operand, (*path, operator))
+        case _:
+            yield from _check_operand("in", matcher, path)
+
+
+def _check_operand(operator: str, operand: object, path: Path) -> Iterator[Problem]:
+    if operator in _PARTS:
+        if not str(operand).isdecimal():
+            yield Problem(
+                path, "a card number has digits only", "write a card's name with eq or in"
+            )
+    elif isinstance(operand, list):
+        for position, each in enumerate(operand):
+            if each is not None:
+                yield from check_card(each, (*path, position))
+    elif operator != "exists":
+        yield from check_card(operand, path)

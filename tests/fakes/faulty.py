@@ -1,0 +1,82 @@
+"""Owns one case of every wire fault, and the card that brings it about on a server of tests."""
+
+from typing import Final
+
+from sandbox.api.calls import Answer, Call
+from sandbox.api.gateway import Gateway
+from sandbox.engine.world import World
+from sandbox.scenario.cards import paid_with
+from sandbox.scenario.model import CardRule, Per, RequestRule, Step, Then
+from sandbox.scenario.wire import (
+    Drip,
+    Drop,
+    Fault,
+    Hang,
+    Malform,
+    Malformation,
+    RespondRaw,
+    Truncate,
+)
+from tests.fakes.numbers import of_length
+
+DRIP: Final = Drip(over=900, chunks=30)
+"""Longer than `IMPATIENCE` in all, each gap far shorter."""
+
+IMPATIENCE: Final = 0.6
+"""Seconds that clients wait where a fault lets them wait."""
+
+
+def spelt(*, commit: bool) -> dict[str, Fault]:
+    """Every fault as scenarios spell it, without `commit`."""
+    malformed: dict[str, Fault] = {
+        f"malform: {{as: {how}}}": Malform(commit, how) for how in Malformation
+    }
+    return {
+        "drop: {how: close}": Drop(commit, "close"),
+        "drop: {how: reset}": Drop(commit, "reset"),
+        "hang: {}": Hang(commit),
+        "truncate: {keep: 40%}": Truncate(commit, 40),
+        "truncate: {in: headers}": Truncate(commit, part="headers"),
+        **malformed,
+        "drip: {over: 900ms, chunks: 30}": DRIP,
+        "respond_raw: {status: 503}": RespondRaw(
+            503, {"Content-Type": "text/plain", "Retry-After": "7"}, "busy", commit
+        ),
+    }
+
+
+SPELLINGS: Final = tuple(spelt(commit=True))
+
+
+def card_of(spelling: str, *, commit: bool = True) -> str:
+    """The card that meets this fault."""
+    return of_length(f"40000098{int(commit)}{SPELLINGS.index(spelling):02}", 16)
+
+
+def faulty_cards() -> tuple[CardRule, ...]:
+    """The rules of those cards."""
+    return tuple(
+        RequestRule(
+            f"card:{spelling}",
+            "create_payment",
+            paid_with(card_of(spelling, commit=commit)),
+            (Step(fault),),
+            Per.CUSTOMER,
+            Then.REPEAT_LAST,
+        )
+        for commit in (True, False)
+        for spelling, fault in spelt(commit=commit).items()
+    )
+
+
+class FaultyReads(Gateway):
+    """A gateway whose documented reads all meet one fault, until rules can say so."""
+
+    fault: Fault | None = None
+
+    def answer(self, world: World, call: Call) -> Answer:
+        """The answer, with the fault where there is one."""
+        answer = super().answer(world, call)
+        if call.operation in ("retrieve_payment", "list_payments"):
+            answer.fault = self.fault
+        return answer

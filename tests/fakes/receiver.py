@@ -1,0 +1,214 @@
+"""Owns a webhook receiver on a real socket: it answers as it is told and remembers everything."""
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import ssl
+import struct
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, Final, Self
+
+import orjson
+
+PATIENCE: Final = 10
+"""Seconds in which what a test waits for must have arrived."""
+
+SELF_SIGNED: Final = Path(__file__).with_name("self_signed.pem")
+
+
+class End(Enum):
+    """What becomes of the connection after an answer."""
+
+    KEPT = auto()
+    CLOSED = auto()
+    RESET = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        raw: what is sent in place of a well-formed answer.
+        gate: opened by the test; the answer waits for it.
+        after: seconds that the answer takes.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    raw: bytes | None = None
+    gate: asyncio.Event | None = None
+    after: float = 0
+    end: End = End.KEPT
+
+    @property
+    def bytes(self) -> bytes:
+        """What is sent."""
+        if self.raw is not None:
+            return self.raw
+        lines = [f"HTTP/1.1 {self.status} Whatever", f"Content-Length: {len(self.body)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode() + self.body
+
+
+OK: Final = Answer()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One request as it arrived: header names in lower case, and the exact bytes of the body."""
+
+    target: str
+    headers: dict[str, str]
+    lines: tuple[str, ...]
+    body: bytes
+    connection: int
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401
+        """The body's JSON value."""
+        return orjson.loads(self.body)
+
+    @property
+    def event_id(self) -> str:
+        """The event's id, as its body says."""
+        return str(self.json["id"])
+
+
+class Receiver:
+    """Takes requests in; each is answered with the next of the script, then with `usual`.
+
+    Attributes:
+        hits: what has arrived, in order.
+        on_hit: called with each request before it is answered.
+        most: how many requests were under way at once.
+    """
+
+    def __init__(self) -> None:
+        self.hits: list[Hit] = []
+        self.usual = OK
+        self.on_hit: Callable[[Hit], object] | None = None
+        self.most = 0
+        self._under_way = 0
+        self._script: deque[Answer] = deque()
+        self._connections = itertools.count()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._arrived = asyncio.Condition()
+        self.origin = ""
+
+    @property
+    def url(self) -> str:
+        """Where webhooks go."""
+        return f"{self.origin}/webhooks"
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """The body of each request."""
+        return [hit.body for hit in self.hits]
+
+    def script(self, *answers: Answer | int) -> Self:
+        """Answer the next requests so; a number is a status."""
+        self._script.extend(
+            Answer(status=each) if isinstance(each, int) else each for each in answers
+        )
+        return self
+
+    async def arrived(self, count: int) -> list[Hit]:
+        """Wait until so many requests have arrived; all of them."""
+        async with asyncio.timeout(PATIENCE), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.hits) >= count)
+        return self.hits
+
+    async def open(self, *, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        port = self._server.sockets[0].getsockname()[1]
+        self.origin = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+
+    async def close(self) -> None:
+        """Stop listening, and drop every connection."""
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = next(self._connections)
+        self._writers.add(writer)
+        try:
+            while (hit := await _read(reader, number)) is not None:
+                self._under_way += 1
+                self.most = max(self.most, self._under_way)
+                try:
+                    end = await self._answer(hit, writer)
+                finally:
+                    self._under_way -= 1
+                if end is not End.KEPT:
+                    break
+        except ConnectionError:
+            pass  # the sender has left
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _answer(self, hit: Hit, writer: asyncio.StreamWriter) -> End:
+        self.hits.append(hit)
+        answer = self._script.popleft() if self._script else self.usual
+        if self.on_hit is not None:
+            self.on_hit(hit)
+        async with self._arrived:
+            self._arrived.notify_all()
+        if answer.gate is not None:
+            await answer.gate.wait()
+        if answer.after:
+            await _pass(answer.after)
+        if answer.end is End.RESET:
+            _reset(writer)
+        writer.write(answer.bytes)
+        await writer.drain()
+        return answer.end
+
+
+async def _read(reader: asyncio.StreamReader, connection: int) -> Hit | None:
+    """The next request, or None when the sender has closed."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")[:-2]
+    pairs = (line.partition(": ") for line in lines)
+    headers = {name.lower(): value for name, _, value in pairs}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Hit(first.split()[1], headers, tuple(lines), body, connection)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Let the close of the connection be a reset."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def _pass(seconds: float) -> None:
+    """Let wall time pass: receivers are slow in the real world."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def receiving(*, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """A receiver until the block ends."""
+    receiver = Receiver()
+    await receiver.open(tls=tls)
+    try:
+        yield receiver
+    finally:
+        await receiver.close()

@@ -1,0 +1,85 @@
+"""docs/webhooks.md says what the code does: schedule, schemes, vectors, events."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from sandbox.domain.endpoints import TIMEOUT
+from sandbox.domain.events import EventType
+from sandbox.domain.instants import show_duration
+from sandbox.domain.retries import DELAYS
+from sandbox.domain.signing import DEFAULT_HEADER, Encoding, Scheme, Signing, sign
+from sandbox.engine.worlds import HOME_SECRET
+from sandbox.webhooks.dispatcher import AT_ONCE
+from sandbox.webhooks.sender import SHOWN
+from tests.project.blocks import HEADING
+from tests.project.tree import ROOT
+
+TEXT: Final = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+FLAT: Final = " ".join(TEXT.split())
+SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def rows(heading: str) -> Iterator[list[str]]:
+    """The cells of each row of the tables below a heading, without heads and rules."""
+    at = ""
+    lines = TEXT.splitlines()
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        if match := HEADING.match(line):
+            at = match["title"]
+        is_row = line.startswith("|") and not line.startswith("|---")
+        if at == heading and is_row and not after.startswith("|---"):
+            yield [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_the_schedule_is_the_codes() -> None:
+    """One row an attempt."""
+    found = [row for row in rows("When a webhook is tried again") if len(row[0]) < 3]
+    written = [re.sub(r"m$", " min", re.sub(r"([sh])$", r" \1", show_duration(d))) for d in DELAYS]
+    written = ["24 h" if each == "1d" else each for each in written]
+    expected = [[str(number), delay] for number, delay in enumerate(written, start=1)]
+    assert found == [*expected, [str(len(DELAYS) + 1), "never: the delivery has failed"]]
+
+
+def test_the_vectors_are_what_is_signed() -> None:
+    """Each setting gives the header and the value beside it."""
+    found = list(rows("Test vectors"))
+    for setting, header, value in found:
+        wanted = json.loads(setting.strip("`"))
+        signing = Signing(
+            Scheme(wanted["scheme"]),
+            wanted.get("header", DEFAULT_HEADER),
+            wanted.get("prefix", ""),
+            Encoding(wanted.get("encoding", "hex")),
+        )
+        headers = sign(
+            signing,
+            [SECRET],
+            message="msg_p5jXN8AQM9LWM0D4loKWxJek",
+            sent_at=1_614_265_330,
+            body=b'{"test": 2432232314}',
+        )
+        assert headers[header.strip("`")] == value.strip("`")
+    assert {json.loads(row[0].strip("`"))["scheme"] for row in found} == set(Scheme)
+
+
+def test_every_scheme_and_event_has_its_row() -> None:
+    """And no other."""
+    schemes = [re.sub("`|,.*", "", row[0]) for row in rows("How it is signed")]
+    events = [row[0].strip("`") for row in rows("What arrives")]
+    assert schemes == list(Scheme)
+    assert events == list(EventType)
+
+
+def test_the_numbers_are_the_codes() -> None:
+    """In the words of the page."""
+    eight = {8: "eight"}[AT_ONCE]
+    for words in (
+        HOME_SECRET,
+        f"`HEADER` is `{DEFAULT_HEADER}` unless",
+        f"nothing within {TIMEOUT // 1_000} s of wall time",
+        f"Of an answer {SHOWN // 1024} KB are kept",
+        f"up to {eight} at once",
+    ):
+        assert words in FLAT, words

@@ -1,0 +1,172 @@
+"""Holds the sender to its word: whatever a receiver does, it is told and never raised."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from aiohttp import ClientError, InvalidURL
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sandbox.engine.deliveries import Outcome
+from sandbox.webhooks.guard import NotPermittedError
+from sandbox.webhooks.sender import LONGEST, SHOWN, HttpSender, in_words
+from tests.fakes.receiver import Answer, End, Receiver, receiving
+
+HEADERS = {"Content-Type": "application/json"}
+LINES = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 204 No Content\r\n",
+        b"HTTP/1.0 200\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n",
+        b"HTTP/1.1 999 Whatever\r\n",
+        b"HTTP/2 200\r\n",
+        b"Content-Length: 5\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: 5, 6\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: gzip\r\n",
+        b"Content-Encoding: br\r\n",
+        b"Retry-After: \xff\r\n",
+        b"Set-Cookie: a=b; Domain=\x00\r\n",
+        b"Location: http://[::1\r\n",
+        b": nameless\r\n",
+        b"folded\r\n line\r\n",
+        b"X: " + b"y" * 9_000 + b"\r\n",
+        b"\r\n",
+        b"5\r\nhello\r\n0\r\n\r\n",
+        b"zz\r\n",
+        b"\x00" * 30,
+    ]
+)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver on a real socket."""
+    async with receiving() as receiver:
+        yield receiver
+
+
+async def post(
+    url: str, *, timeout_ms: int = 2_000, headers: Mapping[str, str] = HEADERS
+) -> Outcome:
+    """One post, by a sender of its own."""
+    sender = HttpSender(public=False)
+    try:
+        return await sender.post(url, headers=headers, body=b"{}", timeout_ms=timeout_ms)
+    finally:
+        await sender.close()
+
+
+async def answered(*raw: bytes) -> Outcome:
+    """What the sender makes of an answer."""
+    async with receiving() as receiver:
+        receiver.usual = Answer(raw=b"".join(raw), end=End.CLOSED)
+        return await post(receiver.url)
+
+
+def is_told(outcome: Outcome) -> bool:
+    """Whether it is a whole answer, or a reason in one short line; JSON carries either."""
+    json.dumps(outcome)
+    if outcome.answer is None:
+        error = outcome.error or ""
+        return 0 < len(error) <= LONGEST and "\n" not in error
+    return len(outcome.answer.body) <= SHOWN
+
+
+@settings(max_examples=150)
+@given(st.lists(LINES, max_size=8))
+@example([b"HTTP/1.1 200 OK\r\n", b"Content-Length: 5, 6\r\n", b"\r\n"])
+def test_whatever_is_answered(lines: list[bytes]) -> None:
+    """Pieces of HTTP in any order."""
+    assert is_told(asyncio.run(answered(*lines)))
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=200))
+def test_whatever_bytes_are_answered(raw: bytes) -> None:
+    """As the whole answer, and as its body."""
+    assert is_told(asyncio.run(answered(raw)))
+    head = b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n" % len(raw)
+    outcome = asyncio.run(answered(head, raw))
+    assert outcome.answer is not None
+    assert outcome.error == "answered 500"
+
+
+async def test_what_is_kept_of_what_was_sent() -> None:
+    """The headers as they went out, those of the client among them; body and answer whole."""
+    async with receiving() as receiver:
+        receiver.usual = Answer(status=201, headers={"X-A": "b"}, body=b"made")
+        outcome = await post(receiver.url)
+        (hit,) = receiver.hits
+
+    assert {name.lower(): value for name, value in outcome.headers.items()} == hit.headers
+    assert outcome.answer is not None
+    assert outcome.answer == (201, {"Content-Length": "4", "X-A": "b"}, "made", None)
+    assert outcome.error is None
+    assert outcome.duration_ms > 0
+
+
+@pytest.mark.parametrize("size", [0, 1, SHOWN - 1, SHOWN, SHOWN + 1, 70_000], ids=str)
+@pytest.mark.parametrize("is_chunked", [True, False])
+async def test_the_body_is_cut(receiver: Receiver, size: int, *, is_chunked: bool) -> None:
+    """At 20 KB exactly; a connection whose answer was read whole is used again."""
+    body = b"x" * size
+    if is_chunked:
+        chunks = b"%x\r\n%b\r\n" % (size, body) if size else b""
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        receiver.usual = Answer(raw=head + chunks + b"0\r\n\r\n")
+    else:
+        receiver.usual = Answer(body=body)
+    sender = HttpSender(public=False)
+    for _ in range(2):
+        outcome = await sender.post(receiver.url, headers=HEADERS, body=b"{}", timeout_ms=2_000)
+        assert outcome.answer is not None
+        assert len(outcome.answer.body) == min(size, SHOWN)
+    await sender.close()
+
+    assert size > SHOWN or [hit.connection for hit in receiver.hits] == [0, 0]
+
+
+async def test_cookies_are_not_kept(receiver: Receiver) -> None:
+    """Each post stands for itself."""
+    receiver.usual = Answer(headers={"Set-Cookie": "session=1"})
+    sender = HttpSender(public=False)
+    for _ in range(2):
+        await sender.post(receiver.url, headers=HEADERS, body=b"{}", timeout_ms=2_000)
+    await sender.close()
+
+    assert all("cookie" not in hit.headers for hit in receiver.hits)
+
+
+async def test_the_environments_proxy_is_not_used(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy would connect where the guard cannot look."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
+    outcome = await post(receiver.url)
+    assert outcome.error is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (TimeoutError(), "no answer within 2 s"),
+        (ConnectionRefusedError(111, "Connection refused"), "the connection was refused"),
+        (ConnectionResetError(104, "Connection reset by peer"), "the connection was reset"),
+        (BrokenPipeError(32, "Broken pipe"), "the connection was reset"),
+        (OSError(113, "No route to host"), "cannot connect: No route to host"),
+        (NotPermittedError("8.8.8.8"), "8.8.8.8 is not a permitted webhook target"),
+        (InvalidURL("http://a b/"), "InvalidURL: http://a b/"),
+        (ClientError("new\nline"), "ClientError: new line"),
+        (OSError("no number"), "OSError: no number"),
+        (ValueError("4111111111111111"), "ValueError: ************1111"),
+    ],
+    ids=str,
+)
+def test_in_words(failure: Exception, words: str) -> None:
+    """As a developer would say it, in one line, without a card number."""
+    assert in_words(failure, 2_000) == words
