@@ -9,7 +9,7 @@ from sandbox.cli.options import Commands, whole_number
 from sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
 from sandbox.cli.stopping import until_stopped
 from sandbox.cli.stream import MOST, follow
-from sandbox.web.request_line import request_line
+from sandbox.web.request_line import outcome_of, request_line
 
 TEXT: Final = """\
 Print the requests to /v3 that a world has seen, oldest first: a line each, as `serve`
@@ -36,7 +36,7 @@ class Response(TypedDict):
     """What was answered."""
 
     status: int
-    body: object
+    body: dict[str, object]
 
 
 class Entry(TypedDict):
@@ -101,8 +101,7 @@ def entry_line(entry: Entry) -> str:
     response = entry["response"]
     return request_line(
         what=entry["operation"] or f"{entry['method']} {entry['path'].partition('?')[0]}",
-        status=response["status"] if response else None,
-        fault=entry["fault"],
+        outcome=outcome_of(response["status"] if response else None, entry["fault"]),
         reply=response["body"] if response else None,
         card=_card(entry["request"]["body"]),
         duration_ms=entry["duration_ms"],

@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import Final
 
 from sandbox import __version__
+from sandbox.cli.hosting import CannotServeError
 from sandbox.cli.options import Commands
 from sandbox.cli.remote import RemoteError
 
 COMMANDS: Final = (
     "serve",
+    "run",
     "healthcheck",
     "advance",
     "trigger",
@@ -32,6 +34,7 @@ EXAMPLES: Final = """\
 examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
   payments-sandbox serve --port 0 --ready-file ready.json
+  payments-sandbox run -- npm test           a server for as long as the tests run
   payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox advance 3d                what is due within three days happens
   payments-sandbox listen                    webhooks, as they are sent
@@ -57,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given and (problem := _unknown(given[0])):
         parser.error(problem)
     _add(commands, given[:1] if given and given[0] in COMMANDS else COMMANDS)
-    chosen = parser.parse_args(given)
+    own, behind = _parted(given)
+    chosen = parser.parse_args(own, argparse.Namespace(command=behind))
     if "options" in chosen:
         chosen.options.check(_variables)
     try:
@@ -68,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:  # of a command that has nothing to put in order
         return INTERRUPTED
+    except CannotServeError as error:
+        sys.stderr.write(f"payments-sandbox: {error}.\n")
+        return error.code
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -77,6 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
     for name in names:
         import_module(f"sandbox.cli.{name}").add_to(commands)
+
+
+def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Our own words, and those of the command that `run` runs: argparse would read those too."""
+    if given[:1] != ["run"] or "--" not in given:
+        return given, ()
+    at = given.index("--")
+    return given[:at], given[at + 1 :]
 
 
 def _variables() -> set[str]:

@@ -13,7 +13,7 @@ from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import SandboxError
 from sandbox.engine.journal import Entry, masked_target
 from sandbox.web.journal_view import shown_body
-from sandbox.web.request_line import cut, request_line
+from sandbox.web.request_line import cut, outcome_of, request_line
 
 _AT_FAULT: Final = {"unknown_host": "Host", "cross_site_request": "Origin"}
 """The header that a refusal of the door is about; of keys and tokens nothing is repeated."""
@@ -44,8 +44,7 @@ def log_line(entry: Entry) -> str:
     """The line of a request that is in a journal."""
     return request_line(
         what=entry.operation or f"{entry.method} {entry.path.partition('?')[0]}",
-        status=entry.status,
-        fault=entry.fault,
+        outcome=outcome_of(entry.status, entry.fault),
         reply=None if entry.status is None else shown_body(entry.reply_body),
         card=entry.card,
         duration_ms=entry.duration_ms,

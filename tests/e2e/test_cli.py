@@ -16,7 +16,8 @@ from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 
 NAMES: Final = (
-    "serve", "healthcheck", "advance", "trigger", "logs", "listen", "webhook", "cards", "openapi"
+    "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "webhook", "cards",
+    "openapi",
 )  # fmt: skip
 NESTED: Final = ("webhook verify",)
 PAGE: Final = ROOT / "docs" / "cli.md"
