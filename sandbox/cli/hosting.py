@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox import __version__
+from sandbox.cli.failure import CommandFailedError
 from sandbox.cli.server_options import settings_of
 from sandbox.settings import Settings
 
@@ -27,20 +28,11 @@ Facts = dict[str, object]
 Server = AbstractAsyncContextManager[Facts]
 """Listens while it is entered."""
 
-FAILED: Final = 1
 MISTAKEN: Final = 2
 
 
-class CannotServeError(Exception):
-    """There will be no server, or its files cannot be kept; the text says what and why.
-
-    Attributes:
-        code: the exit code.
-    """
-
-    def __init__(self, problem: str, code: int = FAILED) -> None:
-        super().__init__(problem)
-        self.code = code
+class CannotServeError(CommandFailedError):
+    """There will be no server, or its files cannot be kept; the text says what and why."""
 
 
 def host(
