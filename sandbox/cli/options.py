@@ -187,7 +187,7 @@ def origin(text: str) -> str:
 
 def webhook_url(text: str) -> str:
     """Reads where webhooks go; whether the internet is open is another option's to say."""
-    from sandbox.webhooks.guard import problem_of  # few name one
+    from sandbox.domain.targets import problem_of  # few name one
 
     if problem := problem_of(text, public=True):
         raise argparse.ArgumentTypeError(problem)
