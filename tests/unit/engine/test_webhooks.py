@@ -9,8 +9,9 @@ from sandbox.contract import representations
 from sandbox.domain.errors import NotFound
 from sandbox.domain.instants import DAY, SECOND, Instant
 from sandbox.engine.deliveries import DeliveryStatus
+from sandbox.engine.part import Part
 from sandbox.engine.webhooks import told
-from sandbox.engine.world import Part, World
+from sandbox.engine.world import World
 from tests.fakes.bodies import documented_create
 from tests.fakes.in_process import Desk, birth, laws, new_world
 from tests.fakes.postman import Postman
@@ -23,7 +24,7 @@ SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 def world() -> World:
     """A world whose server gives every world two endpoints."""
     urls = ("http://localhost:1/", "inbox:orders")
-    return World(birth(), replace(laws(), webhooks=urls, webhook_secret=SECRET))
+    return World(birth(), laws()._replace(webhooks=urls, webhook_secret=SECRET))
 
 
 def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
