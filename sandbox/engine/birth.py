@@ -2,12 +2,15 @@
 
 from base64 import b64encode
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.domain.instants import Instant
 from sandbox.engine.clock import WallClock
 from sandbox.engine.payment_store import Represent
 from sandbox.scenario.script import Rules
+
+if TYPE_CHECKING:
+    from sandbox.scenario.scenario import Scenario
 
 
 class Birth(NamedTuple):
@@ -25,6 +28,7 @@ class Laws(NamedTuple):
     """What holds in every world of a server: its real time, its cards' rules, its contract.
 
     Attributes:
+        scenarios: what is active in every world from its start.
         webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
     """
 
@@ -33,6 +37,7 @@ class Laws(NamedTuple):
     represent: Represent
     webhooks: tuple[str, ...] = ()
     webhook_secret: str = ""
+    scenarios: "tuple[Scenario, ...]" = ()
 
 
 def secret_of(seed: int) -> str:
