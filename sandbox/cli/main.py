@@ -9,15 +9,17 @@ from types import ModuleType
 from typing import Final
 
 from sandbox import __version__
-from sandbox.cli import cards, healthcheck, openapi, serve
+from sandbox.cli import cards, healthcheck, openapi, run, serve
+from sandbox.cli.hosting import CannotServeError
 from sandbox.cli.options import Commands
 
-COMMANDS: Final[tuple[ModuleType, ...]] = (serve, healthcheck, cards, openapi)
+COMMANDS: Final[tuple[ModuleType, ...]] = (serve, run, healthcheck, cards, openapi)
 
 EXAMPLES: Final = """\
 examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
   payments-sandbox serve --port 0 --ready-file ready.json
+  payments-sandbox run -- npm test           a server for as long as the tests run
   payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox cards                     the magic cards
   payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
@@ -41,16 +43,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given and (problem := _unknown(given[0])):
         parser.error(problem)
-    chosen = parser.parse_args(given)
+    own, behind = _parted(given)
+    chosen = parser.parse_args(own, argparse.Namespace(command=behind))
     if "options" in chosen:
         chosen.options.check(_variables(commands))
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
+    except CannotServeError as error:
+        sys.stderr.write(f"payments-sandbox: {error}.\n")
+        return error.code
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Our own words, and those of the command that `run` runs: argparse would read those too."""
+    if given[:1] != ["run"] or "--" not in given:
+        return given, ()
+    at = given.index("--")
+    return given[:at], given[at + 1 :]
 
 
 def _variables(commands: "Commands[argparse.ArgumentParser]") -> set[str]:

@@ -24,15 +24,15 @@ from sandbox.settings import Settings
 _DEFAULTS: Final = Settings()
 
 
-def add_server_options(options: Options) -> None:
-    """Add them all."""
-    _add_listening(options)
+def add_server_options(options: Options, *, port: int = _DEFAULTS.port) -> None:
+    """Add them all; `port` is the default one."""
+    _add_listening(options, port)
     _add_worlds(options)
     _add_webhooks(options)
     _add_access(options)
 
 
-def _add_listening(options: Options) -> None:
+def _add_listening(options: Options, port: int) -> None:
     options.value(
         "--host",
         "address to listen on (default: 127.0.0.1)",
@@ -42,8 +42,8 @@ def _add_listening(options: Options) -> None:
     )
     options.value(
         "--port",
-        "port to listen on; 0 picks a free one (default: 8080)",
-        default=_DEFAULTS.port,
+        f"port to listen on; 0 picks a free one (default: {port})",
+        default=port,
         read=whole_number(0, 65_535),
         metavar="N",
     )

@@ -15,10 +15,10 @@ from tests.fakes.wire import exchange, request
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 
-NAMES: Final = ("serve", "healthcheck", "cards", "openapi")
+NAMES: Final = ("serve", "run", "healthcheck", "cards", "openapi")
 PAGE: Final = ROOT / "docs" / "cli.md"
 HELP: Final = {block.heading: block.code for block in read_blocks(PAGE) if block.language == "text"}
-KNOWN: Final = "The commands are serve, healthcheck, cards, openapi."
+KNOWN: Final = "The commands are serve, run, healthcheck, cards, openapi."
 WRONG: Final = {
     "none": ([], "payments-sandbox: error: the following arguments are required: COMMAND"),
     "close": (
