@@ -62,9 +62,12 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
     problems: list[Problem] = []
     for position, value in enumerate(map(_plain, values)):
         path: Path = ("expect", position)
-        if (wrong := [
-            each._replace(path=(*path, *each.path)) for each in shape_problems(value, "expectation")
-        ]) or (wrong := list(check_expectation(value, path, has_rules=True))):
+        if (
+            wrong := [
+                each._replace(path=(*path, *each.path))
+                for each in shape_problems(value, "expectation")
+            ]
+        ) or (wrong := list(check_expectation(value, path, has_rules=True))):
             problems += wrong
         else:
             found.append(expectation(value))
