@@ -79,7 +79,15 @@ def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sa
     contract = load_contract(lenient=settings.lenient)
     rules = Rules(rule for card in MAGIC_CARDS for rule in card.rules)
     represent = partial(payment_at_rest, contract)
-    laws = Laws(_wall, rules, represent, settings.webhooks, HOME_SECRET, _scenarios(settings))
+    laws = Laws(
+        _wall,
+        rules,
+        represent,
+        settings.webhooks,
+        HOME_SECRET,
+        settings.public_webhooks,
+        _scenarios(settings),
+    )
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)

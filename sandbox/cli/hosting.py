@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sandbox import __version__
+from sandbox.cli.failure import MISTAKEN, CommandError
 from sandbox.cli.server_options import settings_of
 from sandbox.settings import Settings
 
@@ -29,20 +30,9 @@ Facts = dict[str, object]
 Server = AbstractAsyncContextManager[Facts]
 """Listens while it is entered."""
 
-FAILED: Final = 1
-MISTAKEN: Final = 2
 
-
-class CannotServeError(Exception):
-    """There will be no server, or its files cannot be kept; the text says what and why, in words.
-
-    Attributes:
-        code: the exit code.
-    """
-
-    def __init__(self, problem: str, code: int = FAILED) -> None:
-        super().__init__(problem)
-        self.code = code
+class CannotServeError(CommandError):
+    """There will be no server, or its files cannot be kept."""
 
 
 def host(

@@ -37,13 +37,13 @@ class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_laws", "_told", "awaited", "birth", "clock", "journal", "ledger", "limiter", "script",
+        "_told", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter", "script",
         "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, birth: Birth, laws: Laws) -> None:
         self.birth = birth
-        self._laws = laws
+        self.laws = laws
         self._told = 0
         self.clock = Clock(laws.wall, frozen_at=birth.frozen_at)
         self.timeline = Timeline()
@@ -63,11 +63,11 @@ class World:
 
     def wall(self) -> Instant:
         """The real time."""
-        return self._laws.wall()
+        return self.laws.wall()
 
     def start_clock(self, at: Instant | None) -> None:
         """Start the clock anew: standing still at an instant, or running."""
-        self.clock = Clock(self._laws.wall, frozen_at=at)
+        self.clock = Clock(self.laws.wall, frozen_at=at)
 
     def catch_up(self) -> Instant:
         """Let everything happen that is due by now; returns now."""
@@ -205,7 +205,7 @@ class World:
 
     def would_go_back(self) -> bool:
         """Whether something has happened that is later than a reset clock would be."""
-        start = Clock(self._laws.wall, frozen_at=self.birth.frozen_at).now()
+        start = Clock(self.laws.wall, frozen_at=self.birth.frozen_at).now()
         return self.ledger.latest > start
 
     # Inside
@@ -280,9 +280,9 @@ class World:
 
     def _make_endpoints(self) -> None:
         """Every world has these endpoints."""
-        for url in self._laws.webhooks:
+        for url in self.laws.webhooks:
             webhooks = self.open_webhooks()
-            webhooks.put(webhooks.planned(url, secret=self._laws.webhook_secret))
+            webhooks.put(webhooks.planned(url, secret=self.laws.webhook_secret))
 
     def _complete(self, number: int, at: Instant) -> Payment:
         payment = self.ledger.complete(number, at=at)
