@@ -29,6 +29,7 @@ async def watching(sandbox: "Sandbox") -> AsyncIterator[None]:
     # Folders, for many editors put a new file in the place of the old one.
     folders = {*settings.scenario_dirs, *(file.parent for file in files_of(settings))}
     reloads = Reloads(sandbox.parts)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change
     task = asyncio.create_task(_watch(folders, reloads))
     try:
         yield

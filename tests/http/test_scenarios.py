@@ -162,7 +162,7 @@ async def test_an_unknown_name(control: Control) -> None:
     refusal = await control("put_active_scenarios", ["dwn"], status=400)
     missing = await control("remove_active_scenarios", status=400, query={"name": "down"})
 
-    assert refusal == invalid("/: there is no scenario 'dwn'; did you mean 'down'?.")
+    assert refusal == invalid("/: there is no scenario 'dwn'; did you mean 'down'?")
     assert missing == invalid("/name: expected an active scenario; active are: lost.")
     assert await active(control) == ["lost"]
 
