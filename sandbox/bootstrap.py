@@ -12,6 +12,7 @@ from sandbox.api.replies import payment_at_rest
 from sandbox.contract.schemas import load_contract
 from sandbox.domain.instants import Instant, read_instant
 from sandbox.engine.birth import Laws
+from sandbox.engine.clock import Mode
 from sandbox.engine.world import World
 from sandbox.engine.worlds import HOME_SECRET, SEEDS, WorldDefaults, Worlds
 from sandbox.scenario.cards import MAGIC_CARDS
@@ -40,12 +41,18 @@ class Sandbox(NamedTuple):
     gateway: Gateway
 
 
-def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sandbox:
+def assemble(
+    settings: Settings,
+    say: Callable[[str], None] | None = None,
+    *,
+    make_sender: Callable[[], Sender] | None = None,
+) -> Sandbox:
     """Put a server together.
 
     Args:
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
+        make_sender: makes what sends webhooks in place of a client of the network.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `drafts_of` of `sandbox.scenario.library`.
@@ -59,13 +66,16 @@ def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sa
         dispatcher.release(world)
 
     def on_attempt(world: World) -> None:
-        world.catch_up()  # a retry without delay is due now, on a clock that stands still, too
-        dispatcher.release(world)
         news.publish(world)
+        if world in walks:
+            return  # whoever walks lets happen what falls due, and tells of it
+        if world.clock.mode is Mode.FROZEN:
+            world.catch_up()  # a retry without delay is due now
+            dispatcher.release(world)
         pacer.watch(world)
 
     pacer = Pacer(on_time)
-    dispatcher = Dispatcher(partial(_sender, settings), _wall, on_attempt)
+    dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
     walks = Walks(dispatcher)
 
     def let_go(world: World, reason: str) -> None:

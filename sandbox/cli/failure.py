@@ -1,4 +1,4 @@
-"""Owns the failure of a command: one line on stderr, and the exit code."""
+"""Owns how a command fails: one line that says what would have worked, and an exit code."""
 
 from typing import Final
 
@@ -6,11 +6,15 @@ FAILED: Final = 1
 MISTAKEN: Final = 2
 
 
-class CommandError(Exception):
-    """A command cannot do what it is there for; the text says why and what would have worked.
+class CommandFailedError(Exception):
+    """A command cannot do what it was rightly asked for.
+
+    RemoteError             the server refuses, or is none of ours
+      UnreachableError      it is not there, or went away
+    CannotServeError        there will be no server
 
     Attributes:
-        code: the exit code; `MISTAKEN` where the command was called wrongly.
+        code: the exit code.
     """
 
     def __init__(self, problem: str, code: int = FAILED) -> None:
@@ -21,6 +25,4 @@ class CommandError(Exception):
     def line(self) -> str:
         """The line for stderr."""
         text = str(self).rstrip(".")
-        return (
-            f"payments-sandbox: {text}\n" if text.endswith("?") else f"payments-sandbox: {text}.\n"
-        )
+        return f"payments-sandbox: {text}{'' if text.endswith('?') else '.'}\n"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox import __version__
-from sandbox.cli.failure import MISTAKEN, CommandError
+from sandbox.cli.failure import MISTAKEN, CommandFailedError
 from sandbox.cli.server_options import settings_of
 from sandbox.settings import Settings
 
@@ -31,8 +31,8 @@ Server = AbstractAsyncContextManager[Facts]
 """Listens while it is entered."""
 
 
-class CannotServeError(CommandError):
-    """There will be no server, or its files cannot be kept."""
+class CannotServeError(CommandFailedError):
+    """There will be no server, or its files cannot be kept; the text says what and why."""
 
 
 def host(

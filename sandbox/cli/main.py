@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Final
 
 from sandbox import __version__
-from sandbox.cli.failure import CommandError
+from sandbox.cli.failure import CommandFailedError
 from sandbox.cli.options import Commands
 
 COMMANDS: Final = (
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
-    except CommandError as error:
+    except CommandFailedError as error:
         sys.stderr.write(error.line)
         return error.code
     except KeyboardInterrupt:  # of a command that has nothing to put in order
@@ -77,17 +77,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
+    for name in names:
+        import_module(f"sandbox.cli.{name}").add_to(commands)
+
+
 def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Our own words, and those of the command that `run` runs: argparse would read those too."""
     if given[:1] != ["run"] or "--" not in given:
         return given, ()
     at = given.index("--")
     return given[:at], given[at + 1 :]
-
-
-def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
-    for name in names:
-        import_module(f"sandbox.cli.{name}").add_to(commands)
 
 
 def _variables() -> set[str]:
