@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
     except CommandFailedError as error:
-        sys.stderr.write(f"payments-sandbox: {str(error).rstrip('.')}.\n")
+        sys.stderr.write(error.line)
         return error.code
     except KeyboardInterrupt:  # of a command that has nothing to put in order
         return INTERRUPTED
