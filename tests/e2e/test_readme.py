@@ -3,11 +3,14 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -25,6 +28,7 @@ DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Asks no proxy, whatever the environment says."""
 
 ASKED: Final = [block for block in read_blocks(PAGE) if block.first_line.startswith("curl ")]
+SUITES: Final = [block for block in read_blocks(PAGE) if block.language == "python"]
 ANSWERED: Final = [block for block in read_blocks(PAGE) if block.language == "json"]
 
 
@@ -88,6 +92,18 @@ def test_the_examples_run_as_they_stand(server: Served) -> None:
         assert json.loads(body), where(asked)
         body = body.replace(server.address, USUAL)
         assert shown(answered.code).fullmatch(body), f"{where(asked)}: {body}"
+
+
+def test_the_suite_passes_as_it_stands(tmp_path: Path) -> None:
+    """With the plugin as it is installed, in a folder of its own."""
+    (suite,) = SUITES
+    (tmp_path / "test_shop.py").write_text(suite.code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout.splitlines()[-1].partition(" in ")[0]) == (0, "1 passed")
 
 
 @pytest.mark.parametrize(
