@@ -8,12 +8,15 @@ import gc
 import json
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sandbox import __version__
+from sandbox.cli.failure import MISTAKEN, CommandFailedError
 from sandbox.cli.server_options import settings_of
 from sandbox.settings import Settings
 
@@ -27,20 +30,9 @@ Facts = dict[str, object]
 Server = AbstractAsyncContextManager[Facts]
 """Listens while it is entered."""
 
-FAILED: Final = 1
-MISTAKEN: Final = 2
 
-
-class CannotServeError(Exception):
-    """There will be no server, or its files cannot be kept; the text says what and why.
-
-    Attributes:
-        code: the exit code.
-    """
-
-    def __init__(self, problem: str, code: int = FAILED) -> None:
-        super().__init__(problem)
-        self.code = code
+class CannotServeError(CommandFailedError):
+    """There will be no server, or its files cannot be kept; the text says what and why."""
 
 
 def host(
@@ -65,11 +57,33 @@ def host(
         from sandbox.web.server import listening
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    sandbox = assemble(settings, say)
+    sandbox = _assembled(settings, partial(assemble, settings, say))
     working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
     gc.freeze()
     gc.enable()
     return _run(working)
+
+
+def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbox":
+    """The server, unless its scenarios are refused: then everything that is wrong is printed."""
+    if not settings.scenarios:
+        return assemble()
+
+    from sandbox.domain.errors import InvalidRequest
+    from sandbox.scenario.library import UnknownScenario, WrongScenarios
+
+    try:
+        return assemble()
+    except WrongScenarios as error:
+        sys.stderr.write(f"{error}\n")
+        problem = error.summary
+    except InvalidRequest as error:
+        problem = str(error.details).removeprefix("/: ")
+    except UnknownScenario as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"cannot read {error.filename}: {error.strerror}"
+    raise CannotServeError(f"--scenario: {problem}", MISTAKEN)
 
 
 @contextlib.asynccontextmanager
@@ -80,6 +94,10 @@ async def _served(
     settings = sandbox.parts.settings
     async with _kept(chosen.state, sandbox), contextlib.AsyncExitStack() as stack:
         stack.enter_context(_no_ready_file(chosen.ready_file))
+        if chosen.watch:
+            from sandbox.cli.watching import watching
+
+            await stack.enter_async_context(watching(sandbox))
         try:
             address = await stack.enter_async_context(listens)
         except OSError as error:

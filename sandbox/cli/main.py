@@ -9,9 +9,8 @@ from importlib import import_module
 from typing import Final
 
 from sandbox import __version__
-from sandbox.cli.hosting import CannotServeError
+from sandbox.cli.failure import CommandFailedError
 from sandbox.cli.options import Commands
-from sandbox.cli.remote import RemoteError
 
 COMMANDS: Final = (
     "serve",
@@ -67,14 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
-    except RemoteError as error:
-        sys.stderr.write(f"payments-sandbox: {str(error).rstrip('.')}.\n")
-        return 1
+    except CommandFailedError as error:
+        sys.stderr.write(error.line)
+        return error.code
     except KeyboardInterrupt:  # of a command that has nothing to put in order
         return INTERRUPTED
-    except CannotServeError as error:
-        sys.stderr.write(f"payments-sandbox: {error}.\n")
-        return error.code
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

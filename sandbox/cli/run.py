@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from sandbox.cli.hosting import MISTAKEN, Facts, Server, host
+from sandbox.cli.failure import MISTAKEN
+from sandbox.cli.hosting import Facts, Server, host
 from sandbox.cli.options import Commands, Options
 from sandbox.cli.server_options import add_server_options
 

@@ -17,7 +17,7 @@ def find_scenario(name: str, folders: Sequence[Path], *, beside: Path | None = N
 
     Args:
         name: a name, or a path where it has an ending or a slash.
-        folders: where the team's scenarios are; the last one that has the name counts.
+        folders: where the team's scenarios are; the first one that has the name counts.
         beside: what a relative path starts from; else the current folder.
 
     Raises:
@@ -29,7 +29,7 @@ def find_scenario(name: str, folders: Sequence[Path], *, beside: Path | None = N
             raise UnknownScenario(f"there is no file {file}")
         return file
     files = [folder / f"{name}{ending}" for folder in folders for ending in ENDINGS]
-    return next((file for file in reversed(files) if file.is_file()), name)
+    return next((file for file in files if file.is_file()), name)
 
 
 def check_name(name: str, known: Iterable[str]) -> None:
@@ -50,4 +50,4 @@ def shipped() -> list[str]:
     from sandbox.resources import root
     from sandbox.scenario.library import Library
 
-    return Library(lambda: [root("scenarios")]).names()
+    return Library([], [root("scenarios")]).names()

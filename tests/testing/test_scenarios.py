@@ -105,12 +105,12 @@ def test_a_scenario_that_is_not_there(world: Sandbox) -> None:
 
 
 def test_names_of_scenarios(folder: Path) -> None:
-    """A file of the team's wins over the library; the later folder wins over the earlier."""
+    """A file of the team's wins over the library; the earlier folder wins over the later."""
     other = folder / "other"
     other.mkdir()
     (other / "declines.json").touch()
     assert find_scenario("declines", [folder]) == folder / "declines.yaml"
-    assert find_scenario("declines", [folder, other]) == other / "declines.json"
+    assert find_scenario("declines", [other, folder]) == other / "declines.json"
     assert find_scenario("unheard-of", [folder]) == "unheard-of"
     assert find_scenario("declines.yaml", [], beside=folder) == folder / "declines.yaml"
     check_name("declines", ["declines"])
@@ -121,3 +121,12 @@ def test_names_of_scenarios(folder: Path) -> None:
     with pytest.raises(UnknownScenario, match="there are none"):
         check_name("declines", [])
     assert shipped() == sorted(shipped())
+
+
+def test_of_one_name_the_first_folder_counts(tmp_path: Path) -> None:
+    """As for the server, which is given the same folders."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "declines.yaml").write_text(DECLINES)
+    assert find_scenario("declines", folders) == folders[0] / "declines.yaml"
