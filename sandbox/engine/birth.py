@@ -30,6 +30,7 @@ class Laws(NamedTuple):
     Attributes:
         scenarios: what is active in every world from its start.
         webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
+        public_webhooks: whether webhooks may leave for the public internet.
     """
 
     wall: WallClock
@@ -37,6 +38,7 @@ class Laws(NamedTuple):
     represent: Represent
     webhooks: tuple[str, ...] = ()
     webhook_secret: str = ""
+    public_webhooks: bool = False
     scenarios: "tuple[Scenario, ...]" = ()
 
 

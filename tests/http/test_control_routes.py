@@ -85,6 +85,7 @@ KNOWN = {
     "control/queries/deliveries": (
         "documented are limit, starting_after, event_id, endpoint_id, status."
     ),
+    "control/queries/stream": "documented are last.",
     "control/queries/inbox": "documented are limit, starting_after, type, wait, count.",
     "control/queries/scenario_name": "documented are name.",
 }

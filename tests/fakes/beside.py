@@ -1,0 +1,106 @@
+"""Owns `payments-sandbox run` as a process, and the small Python programs that it runs in tests."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from tests.fakes.command import COMMAND, STUCK, environment
+from tests.project.tree import ROOT
+
+STUBBORN: Final = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+"""Before the rest of a program: it ignores SIGTERM."""
+
+TELL: Final = "import os; print(os.getpid(), os.environ['PAYMENTS_BASE_URL'], flush=True); "
+"""Before the rest of a program: it says who it is, and where its server is."""
+
+WAIT: Final = "import signal; signal.pause(); "
+"""The rest of a program: it ends by a signal."""
+
+
+FORKS: Final = f"""
+import subprocess, sys
+deaf = {STUBBORN + "print('deaf', flush=True);" + WAIT!r}
+child = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+child.stdout.readline()
+"""
+"""The begin of a program: another runs beside it, with its stderr, and ignores SIGTERM."""
+
+
+def python(program: str) -> tuple[str, ...]:
+    """The command that runs a program."""
+    return (sys.executable, "-c", program)
+
+
+class Beside:
+    """`payments-sandbox run` while its command, which has told of itself, runs."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.pid, self.base_url = self.line().split()
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self.base_url.removesuffix("/v3")
+
+    def line(self) -> str:
+        """The next line of the output."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, self.rest()
+        return line
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the run."""
+        self._process.send_signal(number)
+
+    def kill_group(self) -> None:
+        """Kill the run, and whatever is of its process group."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+
+    def rest(self) -> tuple[int, str, str]:
+        """The exit code and the rest of both outputs, which end when nobody has them open."""
+        output, errors = self._process.communicate(timeout=STUCK)
+        return self._process.returncode, output, errors
+
+
+@contextmanager
+def beside(program: str, *options: str, extra: Mapping[str, str] | None = None) -> Iterator[Beside]:
+    """Run a Python program with a server of its own; it tells of itself first."""
+    with subprocess.Popen(
+        [*COMMAND, "run", *options, "--", *python(TELL + program)],
+        cwd=ROOT,
+        env=environment(**(extra or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        try:
+            yield Beside(process)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def at_terminal(script: str) -> Iterator[subprocess.Popen[str]]:
+    """A shell script in the foreground of a terminal of its own: its stdin is the keyboard."""
+    shell = ["sh", "-c", f"stty -echo; {script}"]
+    program = f"import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn({shell!r})))"
+    with subprocess.Popen(
+        python(program),
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as terminal:
+        try:
+            yield terminal
+        finally:
+            terminal.kill()
