@@ -1,7 +1,7 @@
 # One entry for every habit of the house. Everything runs from .venv; `make setup` makes it.
 PYTHON ?= python3
 BIN := .venv/bin
-CODE := sandbox tests benchmarks
+CODE := sandbox tests benchmarks examples
 CORE := sandbox/domain/*,sandbox/engine/*,sandbox/scenario/*
 
 .PHONY: setup check fix test serve bench lint types layers cover

@@ -47,6 +47,8 @@ def host(
     chosen: argparse.Namespace,
     say: Callable[[str], None] | None,
     occupy: Callable[[Server], Coroutine[Any, Any, int]],
+    *,
+    level: int = logging.INFO,
 ) -> int:
     """Put a server together, and run what it is there for.
 
@@ -54,6 +56,7 @@ def host(
         chosen: the options of a server.
         say: given a line for each request.
         occupy: uses the server, and gives the exit code when all is done.
+        level: what is less than this is not logged.
 
     Raises:
         CannotServeError: on entering the server, or on leaving it.
@@ -64,7 +67,7 @@ def host(
         from sandbox.bootstrap import assemble
         from sandbox.web.server import listening
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     sandbox = assemble(settings, say)
     working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
     gc.freeze()

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import signal
 import sys
@@ -58,7 +59,8 @@ def run(chosen: argparse.Namespace) -> int:
     if os.name != "posix":
         sys.stderr.write("payments-sandbox: run needs a POSIX system; serve runs anywhere.\n")
         return MISTAKEN
-    return host(chosen, _say if chosen.log else None, partial(_run, chosen))
+    say = _say if chosen.log else None
+    return host(chosen, say, partial(_run, chosen), level=logging.WARNING)
 
 
 async def _run(chosen: argparse.Namespace, server: Server) -> int:
