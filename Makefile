@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CODE := sandbox tests benchmarks examples
-CORE := sandbox/domain/*,sandbox/engine/*,sandbox/scenario/*
+CORE := sandbox/domain/*,sandbox/engine/*,sandbox/scenario/*,sandbox/webhooks/*
 
 .PHONY: setup check fix test serve bench lint types layers cover
 

@@ -3,9 +3,10 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.api.gateway import Gateway
 from sandbox.api.replies import payment_at_rest
@@ -14,6 +15,7 @@ from sandbox.domain.instants import Instant, read_instant
 from sandbox.engine.birth import Laws
 from sandbox.engine.world import World
 from sandbox.engine.worlds import HOME_SECRET, SEEDS, WorldDefaults, Worlds
+from sandbox.resources import root
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
@@ -26,6 +28,9 @@ from sandbox.web.sleepers import Sleepers
 from sandbox.web.walks import Walks
 from sandbox.webhooks.dispatcher import Dispatcher, Sender
 
+if TYPE_CHECKING:
+    from sandbox.scenario.scenario import Scenario
+
 _log = logging.getLogger("sandbox")
 
 
@@ -37,14 +42,20 @@ class Sandbox(NamedTuple):
     gateway: Gateway
 
 
-def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sandbox:
+def assemble(
+    settings: Settings,
+    say: Callable[[str], None] | None = None,
+    scenarios: "Sequence[Scenario]" = (),
+) -> Sandbox:
     """Put a server together.
 
     Args:
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
+        scenarios: what is active in every world from its start.
 
     Raises:
+        InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
     sleepers, news = Sleepers(), News()
@@ -74,12 +85,28 @@ def assemble(settings: Settings, say: Callable[[str], None] | None = None) -> Sa
     contract = load_contract(lenient=settings.lenient)
     rules = Rules(rule for card in MAGIC_CARDS for rule in card.rules)
     represent = partial(payment_at_rest, contract)
-    laws = Laws(_wall, rules, represent, settings.webhooks, HOME_SECRET)
+    laws = Laws(
+        _wall,
+        rules,
+        represent,
+        settings.webhooks,
+        HOME_SECRET,
+        settings.public_webhooks,
+        tuple(scenarios),
+    )
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
-    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
+    parts = Parts(
+        settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log,
+        partial(_scenario_folders, settings),
+    )  # fmt: skip
     return Sandbox(Site(parts, gateway), parts, gateway)
+
+
+def _scenario_folders(settings: Settings) -> list[Traversable]:
+    """Where scenarios are found by name: those that are shipped, then the user's."""
+    return [root("scenarios"), *settings.scenario_dirs]
 
 
 def _sender(settings: Settings) -> Sender:

@@ -1,6 +1,7 @@
 """Owns the settings of one server: frozen values, read once, passed down."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Settings:
         cors: origins whose pages may call `/v3`.
         webhooks: urls that every world has an endpoint for, signed with the home world's secret.
         public_webhooks: whether webhooks may leave for the public internet.
+        scenario_dirs: folders with scenarios, beside those that are shipped.
         body_patience: seconds that a request's body may take to arrive.
     """
 
@@ -40,4 +42,5 @@ class Settings:
     cors: frozenset[str] = frozenset()
     webhooks: tuple[str, ...] = ()
     public_webhooks: bool = False
+    scenario_dirs: tuple[Path, ...] = ()
     body_patience: float = 30.0

@@ -8,6 +8,7 @@ import gc
 import json
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -58,8 +59,9 @@ def host(
         occupy: uses the server, and gives the exit code when all is done.
         level: what is less than this is not logged.
 
-    Raises:
-        CannotServeError: on entering the server, or on leaving it.
+    Returns:
+        The exit code; 1 when it cannot serve, and 2 when a file is not what it should be, with a
+        line on stderr.
     """
     settings = settings_of(chosen)
     gc.disable()  # nothing that is imported from here on is garbage
@@ -72,7 +74,11 @@ def host(
     working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
     gc.freeze()
     gc.enable()
-    return _run(working)
+    try:
+        return _run(working)
+    except CannotServeError as error:
+        sys.stderr.write(f"payments-sandbox: {error}.\n")
+        return error.code
 
 
 @contextlib.asynccontextmanager

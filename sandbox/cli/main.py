@@ -5,15 +5,29 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from types import ModuleType
+from importlib import import_module
 from typing import Final
 
 from sandbox import __version__
-from sandbox.cli import cards, healthcheck, openapi, run, serve
-from sandbox.cli.hosting import CannotServeError
 from sandbox.cli.options import Commands
+from sandbox.cli.remote import RemoteError
 
-COMMANDS: Final[tuple[ModuleType, ...]] = (serve, run, healthcheck, cards, openapi)
+COMMANDS: Final = (
+    "serve",
+    "run",
+    "healthcheck",
+    "advance",
+    "trigger",
+    "logs",
+    "listen",
+    "webhook",
+    "cards",
+    "openapi",
+)
+"""Each is a module beside this one; only the one that is called is imported, since each costs."""
+
+INTERRUPTED: Final = 130
+"""The exit code of what Ctrl-C has ended, as shells have it."""
 
 EXAMPLES: Final = """\
 examples:
@@ -21,6 +35,9 @@ examples:
   payments-sandbox serve --port 0 --ready-file ready.json
   payments-sandbox run -- npm test           a server for as long as the tests run
   payments-sandbox healthcheck               exit 0 when a server is ready
+  payments-sandbox advance 3d                what is due within three days happens
+  payments-sandbox listen                    webhooks, as they are sent
+  payments-sandbox logs --follow             requests, as they come
   payments-sandbox cards                     the magic cards
   payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
 
@@ -38,21 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog=parser.prog
     )
-    for command in COMMANDS:
-        command.add_to(commands)
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given and (problem := _unknown(given[0])):
         parser.error(problem)
+    _add(commands, given[:1] if given and given[0] in COMMANDS else COMMANDS)
     own, behind = _parted(given)
     chosen = parser.parse_args(own, argparse.Namespace(command=behind))
     if "options" in chosen:
-        chosen.options.check(_variables(commands))
+        chosen.options.check(_variables)
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
-    except CannotServeError as error:
-        sys.stderr.write(f"payments-sandbox: {error}.\n")
-        return error.code
+    except RemoteError as error:
+        sys.stderr.write(f"payments-sandbox: {str(error).rstrip('.')}.\n")
+        return 1
+    except KeyboardInterrupt:  # of a command that has nothing to put in order
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -67,17 +85,23 @@ def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     return given[:at], given[at + 1 :]
 
 
-def _variables(commands: "Commands[argparse.ArgumentParser]") -> set[str]:
+def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
+    for name in names:
+        import_module(f"sandbox.cli.{name}").add_to(commands)
+
+
+def _variables() -> set[str]:
     """The environment's names of all options: those of another command are no mistake."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    _add(commands, COMMANDS)
     found = (parser.get_default("options") for parser in commands.choices.values())
     return {name for options in found if options is not None for name in options.variables}
 
 
 def _unknown(word: str) -> str | None:
     """What is wrong with the first argument when it is no command."""
-    names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
-    if word.startswith("-") or word in names:
+    if word.startswith("-") or word in COMMANDS:
         return None
-    close = get_close_matches(word, names, 1)
+    close = get_close_matches(word, COMMANDS, 1)
     hint = f"; did you mean '{close[0]}'?" if close else "."
-    return f"there is no command '{word}'{hint} The commands are {', '.join(names)}."
+    return f"there is no command '{word}'{hint} The commands are {', '.join(COMMANDS)}."

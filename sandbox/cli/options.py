@@ -14,13 +14,19 @@ PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
-_FOR_CLIENTS: Final = frozenset({f"{PREFIX}URL", f"{PREFIX}API_KEY"})
-"""Where a running server is and which key it has: for whoever calls it, and so for no option."""
-
 _OF_A_SERVICE: Final = re.compile(
     PREFIX + r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_[A-Z]+(_PROTO|_PORT|_ADDR)?)"
 )
 """What Kubernetes puts into every container beside a service that has our name."""
+
+LAST_PORT: Final = 65_535
+
+_SERVER: Final = re.compile(
+    r"(?P<origin>https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?)"
+    r"(?:/|/v3/?|/_sandbox/?)?",
+    re.ASCII,
+)
+"""A name or an address, and perhaps a port; the bases of both APIs are welcome."""
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
 
@@ -37,13 +43,16 @@ class Options:
         self.variables: set[str] = set()
         parser.set_defaults(options=self)
 
-    def check(self, known: set[str]) -> None:
+    def check(self, all_variables: Callable[[], set[str]]) -> None:
         """Exit with 2 when the environment has what no option takes; other commands do not mind.
 
         Args:
-            known: the variables of every command's options.
+            all_variables: those of every command's options, for when ours are not all there are.
         """
-        unknown = (name for name in sorted(os.environ) if _is_unknown(name, known))
+        unknown = [name for name in sorted(os.environ) if _is_unknown(name, self.variables)]
+        if unknown:
+            known = all_variables()
+            unknown = [name for name in unknown if name not in known]
         if problems := [*self._problems, *map(self._no_option, unknown)]:
             self._parser.error(problems[0])
 
@@ -51,7 +60,7 @@ class Options:
         """Exit with 2: an option does not go with the others."""
         self._parser.error(f"argument {option}: {problem}")
 
-    def value(
+    def value(  # noqa: PLR0913 - the parts of an option, each by its name
         self,
         option: str,
         help_text: str,
@@ -59,10 +68,12 @@ class Options:
         metavar: str,
         default: object = None,
         read: Callable[[str], object] = str,
+        short: str | None = None,
     ) -> None:
         """An option with one value; `read` turns its text into it or raises ArgumentTypeError."""
         given = self._given(option)
         self._parser.add_argument(
+            *([] if short is None else [short]),
             option,
             type=read,
             default=default if given is None else self._read(option, read, given),
@@ -77,10 +88,14 @@ class Options:
         *,
         metavar: str,
         read: Callable[[str], object] = str,
+        separator: str = ",",
     ) -> None:
-        """An option that can be given several times; `read` is as for one value."""
+        """An option that can be given several times; `read` is as for one value.
+
+        In the environment its values are separated by `separator`.
+        """
         given = self._given(option) or ""
-        parts = [part.strip() for part in given.split(",") if part.strip()]
+        parts = [part.strip() for part in given.split(separator) if part.strip()]
         self._parser.add_argument(
             option,
             action="append",
@@ -119,6 +134,12 @@ class Options:
             return None
 
 
+def refuse(chosen: argparse.Namespace, option: str, problem: str) -> NoReturn:
+    """Exit with 2: what was chosen does not go together, or leads nowhere."""
+    options: Options = chosen.options
+    options.refuse(option, problem)
+
+
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Reads an integer of a range."""
 
@@ -126,6 +147,19 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(f"expected a whole number from {low} to {high}")
         return int(text)
+
+    return read
+
+
+def text_that(check: Callable[[str], object]) -> Callable[[str], str]:
+    """Reads what `check` does not refuse by ValueError, and keeps the text."""
+
+    def read(text: str) -> str:
+        try:
+            check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
 
     return read
 
@@ -185,9 +219,17 @@ def origin(text: str) -> str:
     return text
 
 
+def server_url(text: str) -> str:
+    """Reads where a server is; the addresses of its two APIs will do, and lose their path."""
+    found = _SERVER.fullmatch(text)
+    if found is None or int(found["port"] or 0) > LAST_PORT:
+        raise argparse.ArgumentTypeError("expected an address such as http://127.0.0.1:8080")
+    return found["origin"]
+
+
 def webhook_url(text: str) -> str:
     """Reads where webhooks go; whether the internet is open is another option's to say."""
-    from sandbox.webhooks.guard import problem_of  # few name one
+    from sandbox.domain.targets import problem_of  # few name one
 
     if problem := problem_of(text, public=True):
         raise argparse.ArgumentTypeError(problem)
@@ -205,14 +247,6 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def server_url(text: str) -> str:
-    """Reads where a server is; the addresses of its two APIs will do, and lose their path."""
-    found = re.fullmatch(r"(https?://[^/?#@\s]+?(?::[0-9]{1,5})?)(?:/|/v3/?|/_sandbox/?)?", text)
-    if found is None:
-        raise argparse.ArgumentTypeError("expected an address such as http://127.0.0.1:8080")
-    return found[1]
-
-
 def file_to_write(text: str) -> Path:
     """Reads the path of a file whose folder is there."""
     file = Path(text)
@@ -222,8 +256,8 @@ def file_to_write(text: str) -> Path:
 
 
 def _is_unknown(name: str, known: set[str]) -> bool:
-    is_for_others = name in _FOR_CLIENTS or _OF_A_SERVICE.fullmatch(name)
-    return name.startswith(PREFIX) and name not in known and not is_for_others
+    is_known = name in known or _OF_A_SERVICE.fullmatch(name) is not None
+    return name.startswith(PREFIX) and not is_known
 
 
 def _variable(option: str) -> str:

@@ -172,7 +172,7 @@ def settings_of(chosen: argparse.Namespace) -> Settings:
 
 def _check_webhooks(chosen: argparse.Namespace) -> None:
     if chosen.webhook:
-        from sandbox.webhooks.guard import problem_of  # few name one
+        from sandbox.domain.targets import problem_of  # few name one
 
         for url in chosen.webhook:
             if problem := problem_of(url, public=chosen.webhook_targets == "public"):

@@ -1,6 +1,6 @@
 """Owns the OpenAPI 3.1 document of the control API, made of its routes and the schemas."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -24,6 +24,7 @@ TAGS: Final = {
     "World": "The state that belongs to one API key.",
     "Clock": "The world's time: live or frozen, and moved forward.",
     "Rate limit": "The limiter of the emulated API.",
+    "Scenarios": "What goes wrong, and what has to be true all the same.",
     "Payments": "Payments moved by hand.",
     "Webhooks": "Where events are sent, what became of them, and receivers that are built in.",
     "Records": "What the world has seen and done.",
@@ -38,6 +39,8 @@ PATH_VARIABLES: Final = {
 }
 TOKEN: Final = "sandboxToken"  # noqa: S105 - the name of a scheme
 UNAUTHORIZED: Final = "Unauthorized (invalid API key or token)"
+YAML: Final = {"application/yaml": {"schema": {"type": "string"}}}
+REFUSED: Final = "control/responses/refused_scenario"
 INBOX: Final = "name"
 """An inbox is there once it is named, so none is unknown."""
 
@@ -123,7 +126,7 @@ def _operation(
     if route.request:
         written["requestBody"] = {
             "required": _needs_body(schemas[route.request]),
-            "content": parts.body(route.request),
+            "content": parts.body(route.request) | (YAML if route.takes_yaml else {}),
         }
     return written | {"responses": _responses(route, parts)}
 
@@ -136,13 +139,15 @@ def _parameters(route: ControlRoute, parts: Parts) -> list[dict[str, object]]:
 
 def _needs_body(schema: Schema) -> bool:
     """Where everything is optional, an absent body means an empty object."""
-    return bool(schema.get("required") or schema.get("minProperties"))
+    return bool(
+        schema.get("required") or schema.get("minProperties") or schema.get("type") != "object"
+    )
 
 
 def _responses(route: ControlRoute, parts: Parts) -> dict[str, object]:
     answers = {status: _content(route, parts) for status in (route.success, *route.also)}
     refusals = {
-        status: {"content": parts.error(codes)}
+        status: {"content": parts.error(codes, _envelope(codes))}
         for status, codes in by_status(pick(_codes(route))).items()
     }
     descriptions = DESCRIPTIONS | {401: UNAUTHORIZED}
@@ -150,6 +155,11 @@ def _responses(route: ControlRoute, parts: Parts) -> dict[str, object]:
         str(status): {"description": descriptions[status], "x-provenance": "decided"} | answer
         for status, answer in (answers | refusals).items()
     }
+
+
+def _envelope(codes: Collection[str]) -> str:
+    """What an error comes in; problems of a scenario stand beside it."""
+    return REFUSED if "invalid_scenario" in codes else "responses/error"
 
 
 def _content(route: ControlRoute, parts: Parts) -> dict[str, object]:

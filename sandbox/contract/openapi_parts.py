@@ -83,10 +83,12 @@ class Parts:
             "required": True
         }
 
-    def error(self, codes: Mapping[str, Code]) -> dict[str, object]:
+    def error(
+        self, codes: Mapping[str, Code], envelope: str = "responses/error"
+    ) -> dict[str, object]:
         """The content of an error, with an example for each code."""
         examples = {name: _example(name, code) for name, code in codes.items()}
-        return {JSON: {"schema": self.reference("responses/error"), "examples": examples}}
+        return {JSON: {"schema": self.reference(envelope), "examples": examples}}
 
     def _parameter(self, key: str, property_: Schema, name: str) -> dict[str, object]:
         about = {"description", "x-provenance", "x-expected"}

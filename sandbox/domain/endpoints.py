@@ -1,5 +1,6 @@
 """Owns webhook endpoints as values: where events go, which of them, and how they are signed."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,8 @@ from sandbox.domain.signing import STANDARD, Signing
 
 INBOX: Final = "inbox:"
 """How the url of a built-in receiver starts."""
+
+INBOX_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 TIMEOUT: Final = 10 * SECOND
 """Wall milliseconds that a receiver may take to answer."""

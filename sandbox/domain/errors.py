@@ -4,6 +4,7 @@
     ├── InvalidRequest        the request breaks the documented contract
     ├── CardRefused           the card fails a check of ours, or its issuer declines
     ├── InvalidApiKey         no world answers to this key
+    ├── InvalidScenario       a scenario has problems (control API only)
     ├── NotFound              an unknown path, or a payment this world does not have
     ├── MethodNotAllowed      the path exists, the method does not
     ├── RequestTooLarge       the body is larger than the server reads
@@ -16,6 +17,8 @@
 An error knows its documented `code`, an optional `message` that replaces the code's own, and
 optional `details`. It knows no HTTP: statuses live in `sandbox.contract.codes`.
 """
+
+from collections.abc import Sequence
 
 
 class SandboxError(Exception):
@@ -52,6 +55,14 @@ class InvalidApiKey(SandboxError):
 
     def __init__(self, details: str) -> None:
         super().__init__("invalid_api_key", details)
+
+
+class InvalidScenario(SandboxError):
+    """A scenario has problems; `problems` are all of them, as they are shown."""
+
+    def __init__(self, details: str, problems: Sequence[dict[str, object]]) -> None:
+        super().__init__("invalid_scenario", details)
+        self.problems = problems
 
 
 class NotFound(SandboxError):

@@ -2,12 +2,15 @@
 
 from base64 import b64encode
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.domain.instants import Instant
 from sandbox.engine.clock import WallClock
 from sandbox.engine.payment_store import Represent
 from sandbox.scenario.script import Rules
+
+if TYPE_CHECKING:
+    from sandbox.scenario.scenario import Scenario
 
 
 class Birth(NamedTuple):
@@ -25,7 +28,9 @@ class Laws(NamedTuple):
     """What holds in every world of a server: its real time, its cards' rules, its contract.
 
     Attributes:
+        scenarios: what is active in every world from its start.
         webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
+        public_webhooks: whether webhooks may leave for the public internet.
     """
 
     wall: WallClock
@@ -33,6 +38,8 @@ class Laws(NamedTuple):
     represent: Represent
     webhooks: tuple[str, ...] = ()
     webhook_secret: str = ""
+    public_webhooks: bool = False
+    scenarios: "tuple[Scenario, ...]" = ()
 
 
 def secret_of(seed: int) -> str:

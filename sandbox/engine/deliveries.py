@@ -1,10 +1,13 @@
 """Owns deliveries: one event on its way to one endpoint, its attempts, and what came of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from sandbox.domain.instants import Instant
+from sandbox.scenario.draw import draw
+from sandbox.scenario.play import Applied
+from sandbox.scenario.treatment import Order
 
 GONE: Final = 410
 """The answer that disables an endpoint."""
@@ -64,12 +67,18 @@ class Request(NamedTuple):
     Attributes:
         at: when, on the world's clock; `sent_at` is the real time.
         headers: ours; the client adds what HTTP wants.
+        is_forged: its signature is not the endpoint's.
+        is_stale: its signed timestamp is off by more than receivers allow.
+        dropped_by: the rules that let it never arrive; None where it is sent.
     """
 
     at: Instant
     sent_at: Instant
     headers: dict[str, str]
     body: bytes
+    is_forged: bool = False
+    is_stale: bool = False
+    dropped_by: str | None = None
 
 
 class Attempt(NamedTuple):
@@ -89,14 +98,23 @@ class Told(NamedTuple):
 
 
 class Delivery:
-    """One event on its way to one endpoint."""
+    """One event on its way to one endpoint.
+
+    Attributes:
+        applied: the webhook rules that treat it.
+        order: how it goes out among those that are held with it; None when it is not held.
+        is_before_reply: it is attempted before the API call that caused it is answered.
+    """
 
     __slots__ = (
+        "applied",
         "attempts",
         "endpoint_id",
+        "is_before_reply",
         "is_resend",
         "next_at",
         "number",
+        "order",
         "status",
         "told",
     )
@@ -109,8 +127,28 @@ class Delivery:
         self.status = DeliveryStatus.PENDING
         self.attempts: list[Attempt] = []
         self.next_at: Instant | None = None
+        self.applied: tuple[Applied, ...] = ()
+        self.order: Order | None = None
+        self.is_before_reply = False
 
     @property
     def is_pending(self) -> bool:
         """Whether attempts are still to come."""
         return self.status is DeliveryStatus.PENDING
+
+
+def arranged(deliveries: Iterable[Delivery], seed: int) -> Iterator[Delivery]:
+    """The deliveries as they go out: those that were held come last, in the order they are to."""
+
+    def place(delivery: Delivery) -> float:
+        if delivery.order is Order.REVERSE:
+            return -delivery.number
+        return draw(seed, "shuffle", delivery.told.event_id, delivery.number)
+
+    held = []
+    for delivery in deliveries:
+        if delivery.order is None:
+            yield delivery
+        else:
+            held.append(delivery)
+    yield from sorted(held, key=place)

@@ -1,14 +1,16 @@
-"""Owns the state that scenarios start from: payments and a rate limit, made in one go."""
+"""Owns the state that scenarios start from: payments, endpoints, a rate limit, made in one go."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from typing import Final, NamedTuple
 
 from sandbox.domain.cards import Card, brand_of, fingerprint, mask_in
+from sandbox.domain.endpoints import Endpoint
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.ids import PaymentId
 from sandbox.domain.instants import EPOCH, Instant, read_duration, read_instant
 from sandbox.domain.payments import Status
+from sandbox.engine.endpoint_bodies import Reach, changed
 from sandbox.engine.ledger import Order
 from sandbox.engine.past import Past
 from sandbox.engine.world import SETTLED_AS_FAILED, World
@@ -25,6 +27,19 @@ class Start(NamedTuple):
     payments: list[tuple[Instant, GivenPayment]]
     generated: tuple[tuple[int | None, Generated], ...]
     limits: tuple[Given, ...]
+    endpoints: tuple[Mapping[str, object], ...] = ()
+
+    def check(self, world: World) -> None:
+        """Look at the webhook endpoints before anything is made.
+
+        Raises:
+            InvalidRequest: one of them may not be there.
+        """
+        for body in self.endpoints:
+            endpoint = Endpoint(
+                number=0, id="", url=str(body["url"]), secret=world.birth.webhook_secret
+            )
+            changed(endpoint, body, Reach(world.laws.public_webhooks))
 
     def make(self, world: World) -> None:
         """Make it, in the order of time, silently: nobody is told of what is long past."""
@@ -38,6 +53,13 @@ class Start(NamedTuple):
             ledger.create(past.order, at=past.at, status=past.status, failure=failure)
         world.told_all()
         self.limit(world)
+
+    def open(self, world: World) -> None:
+        """Make the webhook endpoints."""
+        for body in self.endpoints:
+            webhooks = world.open_webhooks()
+            endpoint = webhooks.planned(str(body["url"]))
+            webhooks.put(changed(endpoint, body, Reach(world.laws.public_webhooks)))
 
     def limit(self, world: World) -> None:
         """Set the rate limit."""
@@ -65,6 +87,7 @@ def planned(scenarios: Iterable[Scenario], *, now: Instant) -> Start:
         limits=tuple(
             state for _, state in given if state.limit is not None or state.remaining is not None
         ),
+        endpoints=tuple(each for _, state in given for each in state.webhook_endpoints),
     )
 
 

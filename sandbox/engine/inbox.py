@@ -1,6 +1,5 @@
 """Owns the built-in webhook receivers of a world: what arrived, what they answer."""
 
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -13,8 +12,6 @@ KEPT: Final = 1_000
 
 MOST_INBOXES: Final = 100
 """Inboxes that a world may have."""
-
-NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 ANSWER: Final = 200
 """What an inbox answers unless it is told otherwise, verified or not."""
 

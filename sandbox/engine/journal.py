@@ -207,8 +207,14 @@ def masked(value: object, key: str = "") -> object:
         return [masked(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
-    text = mask_in(str(value))
-    return value if isinstance(value, int) and "*" not in text else text
+    return _number_or_mask(value)
+
+
+def _number_or_mask(value: object) -> object:
+    """A number as the standard writer takes it; masked text where it holds a card number."""
+    if "*" in (text := mask_in(str(value))):
+        return text
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def masked_object(value: Mapping[str, object]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from sandbox.domain.endpoints import Endpoint
 from sandbox.domain.ids import IdSequence
 from sandbox.domain.instants import Instant
 from sandbox.domain.retries import asked_to_wait, next_attempt
-from sandbox.engine.deliveries import GONE, Attempt, Delivery, DeliveryStatus, Told
+from sandbox.engine.deliveries import GONE, Attempt, Delivery, DeliveryStatus, Told, arranged
 
 KEPT: Final = 1_000
 """Finished deliveries a world remembers; a pending one is never dropped."""
@@ -26,16 +26,18 @@ class Outbox:
         endpoints: by id, in the order they were made.
         attempted: how many attempts there have been.
         dropped: how many finished deliveries are forgotten.
+        windows: until when deliveries are held for an endpoint, by its id.
     """
 
     __slots__ = (
         "_deliveries", "_endpoint_ids", "_finished", "_fresh", "_ids", "_lanes", "_log", "_made",
-        "attempted", "count", "dropped", "endpoints",
+        "_seed", "attempted", "count", "dropped", "endpoints", "windows",
     )  # fmt: skip
 
     def __init__(self, seed: int) -> None:
         self._endpoint_ids = IdSequence("we_", seed)
         self._ids = IdSequence("dlv_", seed)
+        self._seed = seed
         self._made = 0
         self.endpoints: dict[str, Endpoint] = {}
         self._deliveries: dict[int, Delivery] = {}
@@ -49,6 +51,7 @@ class Outbox:
         self._finished: deque[int] = deque()
         self._lanes: dict[str, deque[Delivery]] = {}
         self._fresh: list[Delivery] = []
+        self.windows: dict[str, Instant] = {}
         self._log: deque[tuple[Delivery, Attempt]] = deque(maxlen=KEPT)
         self.count = self.attempted = self.dropped = 0
 
@@ -79,22 +82,54 @@ class Outbox:
     # Deliveries
 
     def queue(self, told: Told) -> None:
-        """Make a delivery for each endpoint that wants the event; a disabled one only logs it."""
+        """Make the deliveries of an event, to be attempted as soon as may be."""
+        for delivery in self.make(told):
+            self.ready(delivery)
+
+    def make(self, told: Told) -> list[Delivery]:
+        """Make a delivery for each endpoint that wants the event; a disabled one only logs it.
+
+        Returns:
+            those that are to be attempted, for the caller to say when: `ready` or `postpone`.
+        """
+        made = []
         for endpoint in self.endpoints.values():
             if endpoint.wants(told.type):
                 delivery = self._new(told, endpoint.id, is_resend=False)
-                if not endpoint.enabled:
+                if endpoint.enabled:
+                    made.append(delivery)
+                else:
                     self._finish(delivery, DeliveryStatus.DISABLED)
+        return made
+
+    def copy(self, delivery: Delivery) -> Delivery:
+        """The same event to the same endpoint once more, treated alike."""
+        copy = self._new(delivery.told, delivery.endpoint_id, is_resend=False)
+        copy.applied = delivery.applied
+        return copy
 
     def resend(self, told: Told, endpoints: Iterable[Endpoint]) -> list[Delivery]:
         """One more attempt to each endpoint, whatever came of earlier ones; it is not retried."""
-        return [self._new(told, endpoint.id, is_resend=True) for endpoint in endpoints]
+        made = [self._new(told, endpoint.id, is_resend=True) for endpoint in endpoints]
+        for delivery in made:
+            self.ready(delivery)
+        return made
+
+    def ready(self, delivery: Delivery) -> None:
+        """A delivery may be attempted."""
+        delivery.next_at = None
+        self._fresh.append(delivery)
+
+    def window_end(self, endpoint_id: str, at: Instant, window: int) -> Instant:
+        """When the deliveries that are held for an endpoint go out; the first opens the window."""
+        end = self.windows.get(endpoint_id, at)
+        if at >= end:
+            end = self.windows[endpoint_id] = Instant(at + window)
+        return end
 
     def retry(self, number: int) -> None:
         """A delivery's next attempt is due."""
-        delivery = self._deliveries[number]
-        delivery.next_at = None
-        self._fresh.append(delivery)
+        self.ready(self._deliveries[number])
 
     def take_fresh(self) -> list[Delivery]:
         """What has become due since the last time, for its caller to `enqueue`."""
@@ -103,7 +138,7 @@ class Outbox:
 
     def enqueue(self, deliveries: Iterable[Delivery]) -> None:
         """Put deliveries into their endpoints' lanes: they may be attempted now."""
-        for delivery in deliveries:
+        for delivery in arranged(deliveries, self._seed):
             if delivery.is_pending:
                 self._lanes.setdefault(delivery.endpoint_id, deque()).append(delivery)
 
@@ -114,6 +149,10 @@ class Outbox:
     def waiting(self, endpoint_id: str) -> int:
         """How many deliveries wait in an endpoint's lane."""
         return len(self._lanes.get(endpoint_id, ()))
+
+    def is_ordered(self, endpoint_id: str) -> bool:
+        """Whether what waits in a lane is to arrive one by one."""
+        return any(each.order is not None for each in self._lanes.get(endpoint_id, ()))
 
     def take(self, endpoint_id: str) -> Delivery | None:
         """The next delivery of a lane that is still to be attempted, taken out; None at its end."""
@@ -134,6 +173,7 @@ class Outbox:
             now: the virtual instant that the schedule counts from.
         """
         delivery.attempts.append(attempt)
+        delivery.order = None
         self._log.append((delivery, attempt))
         self.attempted += 1
         if not delivery.is_pending:
@@ -203,6 +243,7 @@ class Outbox:
         count: int,
         dropped: int,
         attempted: int,
+        windows: dict[str, Instant],
     ) -> None:
         """Take over the deliveries and counters of a snapshot; endpoints come by `put`.
 
@@ -213,6 +254,7 @@ class Outbox:
         self._finished = deque(finished)
         self._made, self.count = made, count
         self.dropped, self.attempted = dropped, attempted
+        self.windows = windows
         ended = sorted(each.number for each in self._deliveries.values() if not each.is_pending)
         pending = [each for each in self._deliveries.values() if each.is_pending]
         if sorted(self._finished) != ended or len(ended) > KEPT:
@@ -229,7 +271,6 @@ class Outbox:
         delivery = Delivery(self.count, told, endpoint_id, is_resend=is_resend)
         self.count += 1
         self._deliveries[delivery.number] = delivery
-        self._fresh.append(delivery)
         return delivery
 
     def _finish(self, delivery: Delivery, status: DeliveryStatus) -> None:

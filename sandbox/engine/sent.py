@@ -65,4 +65,6 @@ def sent_of(world: World) -> Iterator[Sent]:
 
 def _handover(attempt: Attempt) -> Handover:
     answer = attempt.outcome.answer
-    return Handover(attempt.request.sent_at, None if answer is None else answer.status)
+    request = attempt.request
+    status = None if answer is None else answer.status
+    return Handover(request.sent_at, status, request.is_forged, request.is_stale)

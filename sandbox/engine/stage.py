@@ -68,6 +68,7 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     clock = None if is_clock_given else _clock_of(coming)
     _check_unused(world, coming, clock)
     start = planned(coming, now=world.clock.now() if clock is None else clock)
+    start.check(world)
     _forget_gone(world, {each.name for each in scenarios})
     if clock is not None:
         world.birth = world.birth._replace(frozen_at=clock)
@@ -75,6 +76,7 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     old = world.script.play or Play((), world.birth.seed)
     world.script.play = old.changed(scenarios) if scenarios else None
     start.make(world)
+    start.open(world)
     _mark(world, coming)
     world.catch_up()
 
@@ -88,6 +90,8 @@ def start_again(world: World, parts: Collection[Part]) -> None:
         if Part.PAYMENTS in parts:
             start.make(world)
         _mark(world, scenarios)
+    if Part.WEBHOOKS in parts:
+        planned(scenarios, now=world.clock.now()).open(world)
     if Part.RATE_LIMIT in parts:
         planned(scenarios, now=world.clock.now()).limit(world)
     world.catch_up()

@@ -4,18 +4,16 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Final
 
 import orjson
 
-from sandbox import __version__
 from sandbox.contract import representations
 from sandbox.domain.cards import mask_in
 from sandbox.domain.endpoints import INBOX, ROTATION, Endpoint
 from sandbox.domain.errors import InvalidRequest, NotFound
 from sandbox.domain.events import AnyEvent, Event
 from sandbox.domain.instants import SECOND, Instant
-from sandbox.domain.signing import STANDARD, Signing, check_secret, sign
+from sandbox.domain.signing import STANDARD, Signing, check_secret
 from sandbox.domain.verification import Received, why_refused
 from sandbox.engine.deliveries import (
     Answer,
@@ -28,10 +26,13 @@ from sandbox.engine.deliveries import (
     verdict_on,
 )
 from sandbox.engine.inbox import Inboxes, Message
+from sandbox.engine.ledger import Ledger
 from sandbox.engine.outbox import Outbox
+from sandbox.engine.payment_facts import PaymentFacts
 from sandbox.engine.timeline import AttemptDelivery, Timeline
-
-USER_AGENT: Final = f"payments-sandbox/{__version__}"
+from sandbox.engine.webhook_requests import request_for
+from sandbox.scenario.script import Script
+from sandbox.scenario.treatment import UNTREATED, Treatment
 
 
 class Webhooks:
@@ -41,14 +42,16 @@ class Webhooks:
         seed: what ids and rotated secrets are made of.
         secret: what endpoints sign with unless they are given their own.
         timeline: where the attempts that are to come are planned.
+        script: whose webhook rules treat them.
     """
 
-    __slots__ = ("_secret", "_seed", "_timeline", "inboxes", "outbox")
+    __slots__ = ("_script", "_secret", "_seed", "_timeline", "inboxes", "outbox")
 
-    def __init__(self, seed: int, secret: str, timeline: Timeline) -> None:
+    def __init__(self, seed: int, secret: str, timeline: Timeline, script: Script) -> None:
         self._seed = seed
         self._secret = secret
         self._timeline = timeline
+        self._script = script
         self.outbox = Outbox(seed)
         self.inboxes = Inboxes()
 
@@ -107,9 +110,52 @@ class Webhooks:
 
     # Sending
 
-    def tell(self, event: AnyEvent) -> None:
-        """Queue an event's deliveries: its body is serialised here, once."""
-        self.outbox.queue(told(event))
+    def tell(self, event: AnyEvent, ledger: Ledger) -> None:
+        """Queue an event's deliveries: its body is serialised here, once.
+
+        Args:
+            event: what has happened; rules treat it unless somebody made it by hand.
+            ledger: where its payment is.
+        """
+        play = self._script.play
+        if play is None or not play.cast.webhooks or not isinstance(event, Event):
+            self.outbox.queue(told(event))
+            return
+        payment = ledger.payments.get(ledger.number_of(event.payment_id))
+        facts = PaymentFacts(payment, play, event)
+        for delivery in self.outbox.make(told(event)):
+            delivery.applied = play.treating(event.type, facts)
+            self._plan(delivery, event.created)
+
+    def _plan(self, delivery: Delivery, at: Instant) -> None:
+        """Plan a delivery's first attempt, and its copies, as the rules have it."""
+        treatment = self._treatment(delivery)
+        for nth in range(treatment.copies):
+            each = self.outbox.copy(delivery) if nth else delivery
+            each.is_before_reply = treatment.before_reply
+            due = Instant(at + treatment.delay + nth * treatment.gap)
+            if treatment.window is not None:
+                each.order = treatment.order
+                due = self.outbox.window_end(each.endpoint_id, due, treatment.window)
+            if due > at:
+                self._postpone(each, due)
+            else:
+                self.outbox.ready(each)
+
+    def _postpone(self, delivery: Delivery, due: Instant) -> None:
+        delivery.next_at = due
+        self._timeline.at(due, AttemptDelivery(delivery.number))
+
+    def _treatment(self, delivery: Delivery) -> Treatment:
+        """What the rules do to the next attempt of a delivery."""
+        play = self._script.play
+        if play is None or not delivery.applied:
+            return UNTREATED
+        return play.treatment(delivery.applied, len(delivery.attempts) + 1)
+
+    def lost(self, request: Request) -> Outcome:
+        """What comes of an attempt that a rule lets never arrive."""
+        return Outcome(request.headers, None, f"dropped by the rule {request.dropped_by}", 0.0)
 
     def post_to_inbox(self, name: str, request: Request) -> Outcome:
         """Deliver to a built-in receiver, as if over a socket."""
@@ -137,7 +183,7 @@ class Webhooks:
         failed_at = now if now - request.at >= SECOND else request.at
         due = self.outbox.record(delivery, Attempt(request, outcome), failed_at)
         if due is not None:
-            self._timeline.at(due, AttemptDelivery(delivery.number))
+            self._postpone(delivery, Instant(due + self._treatment(delivery).delay))
         elif delivery.status is DeliveryStatus.DISABLED:
             self._forget_ended()
 
@@ -163,18 +209,14 @@ class Webhooks:
             now: on the world's clock: which secrets are valid.
             sent_at: the real time, which the signature carries.
         """
-        body = delivery.told.body
-        signature = sign(
-            endpoint.signing,
-            endpoint.secrets_at(now),
-            message=delivery.told.event_id,
-            sent_at=sent_at // SECOND,
-            body=body,
+        return request_for(
+            delivery.told,
+            endpoint,
+            self._treatment(delivery),
+            now=now,
+            sent_at=sent_at,
+            wrong_secret=_secret_of(self._seed, endpoint.number, -1),
         )
-        headers = {"Content-Type": "application/json"}
-        if all(name.lower() != "user-agent" for name, _ in endpoint.headers):
-            headers["User-Agent"] = USER_AGENT
-        return Request(now, sent_at, headers | dict(endpoint.headers) | signature, body)
 
     # Receiving
 

@@ -18,6 +18,7 @@ from sandbox.engine.deliveries import (
 )
 from sandbox.engine.inbox import Message
 from sandbox.engine.webhooks import Webhooks
+from sandbox.scenario.treatment import Order
 
 _TEXT: Final = "latin-1"
 """Keeps any bytes as text, one for one: a fault may have sent what is no UTF-8."""
@@ -33,6 +34,7 @@ def snapshot(webhooks: Webhooks) -> dict[str, object]:
         "dropped": outbox.dropped,
         "attempted": outbox.attempted,
         "finished": outbox.finished,
+        "windows": outbox.windows,
         "deliveries": [_delivery(each) for each in outbox.oldest_first()],
         "inboxes": [
             [name, inbox.count, inbox.answers, [_message(each) for each in inbox.since(0, None)]]
@@ -56,6 +58,7 @@ def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
         count=int(kept["count"]),
         dropped=int(kept["dropped"]),
         attempted=int(kept["attempted"]),
+        windows={str(each): _instant(end) for each, end in kept["windows"].items()},
     )
     for name, count, answers, messages in kept["inboxes"]:
         inbox = webhooks.inboxes.of(str(name))
@@ -119,17 +122,21 @@ def _delivery(delivery: Delivery) -> list[object]:
         delivery.is_resend,
         delivery.status,
         delivery.next_at,
+        delivery.applied,
+        delivery.order,
         [_attempt(each, told.body) for each in delivery.attempts],
     ]
 
 
 def _delivery_of(row: list[Any]) -> Delivery:
     number, (event_id, type_, payment_id, body), endpoint_id, is_resend, status, *rest = row
-    next_at, tried = rest
+    next_at, applied, order, tried = rest
     told = Told(str(event_id), str(type_), _text(payment_id), mask_in(body).encode())
     delivery = Delivery(int(number), told, str(endpoint_id), is_resend=bool(is_resend))
     delivery.status = DeliveryStatus(status)
     delivery.next_at = None if next_at is None else _instant(next_at)
+    delivery.applied = tuple((str(rule), mask_in(key), int(call)) for rule, key, call in applied)
+    delivery.order = None if order is None else Order(order)
     delivery.attempts = [_attempt_of(each, told.body) for each in tried]
     return delivery
 
@@ -141,6 +148,9 @@ def _attempt(attempt: Attempt, told: bytes) -> list[object]:
         request.sent_at,
         request.headers,
         None if request.body == told else request.body.decode(_TEXT),
+        request.is_forged,
+        request.is_stale,
+        request.dropped_by,
         dict(outcome.headers),
         None if outcome.answer is None else list(outcome.answer),
         outcome.error,
@@ -149,12 +159,16 @@ def _attempt(attempt: Attempt, told: bytes) -> list[object]:
 
 
 def _attempt_of(row: list[Any], told: bytes) -> Attempt:
-    at, sent_at, headers, body, sent, answer, error, duration_ms = row
+    at, sent_at, headers, body, is_forged, is_stale, dropped_by, *rest = row
+    sent, answer, error, duration_ms = rest
     request = Request(
         _instant(at),
         _instant(sent_at),
         _headers(headers),
         told if body is None else mask_in(body).encode(_TEXT),
+        is_forged=bool(is_forged),
+        is_stale=bool(is_stale),
+        dropped_by=_text(dropped_by),
     )
     return Attempt(
         request, Outcome(_headers(sent), _answer(answer), _text(error), float(duration_ms))

@@ -37,13 +37,13 @@ class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_laws", "_told", "awaited", "birth", "clock", "journal", "ledger", "limiter", "script",
+        "_told", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter", "script",
         "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, birth: Birth, laws: Laws) -> None:
         self.birth = birth
-        self._laws = laws
+        self.laws = laws
         self._told = 0
         self.clock = Clock(laws.wall, frozen_at=birth.frozen_at)
         self.timeline = Timeline()
@@ -63,11 +63,11 @@ class World:
 
     def wall(self) -> Instant:
         """The real time."""
-        return self._laws.wall()
+        return self.laws.wall()
 
     def start_clock(self, at: Instant | None) -> None:
         """Start the clock anew: standing still at an instant, or running."""
-        self.clock = Clock(self._laws.wall, frozen_at=at)
+        self.clock = Clock(self.laws.wall, frozen_at=at)
 
     def catch_up(self) -> Instant:
         """Let everything happen that is due by now; returns now."""
@@ -106,7 +106,7 @@ class World:
             from sandbox.engine.webhooks import Webhooks  # noqa: PLC0415 - most worlds have none
 
             birth = self.birth
-            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline)
+            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline, self.script)
         return self.webhooks
 
     @property
@@ -205,7 +205,7 @@ class World:
 
     def would_go_back(self) -> bool:
         """Whether something has happened that is later than a reset clock would be."""
-        start = Clock(self._laws.wall, frozen_at=self.birth.frozen_at).now()
+        start = Clock(self.laws.wall, frozen_at=self.birth.frozen_at).now()
         return self.ledger.latest > start
 
     # Inside
@@ -274,15 +274,15 @@ class World:
             domain = acts.Domain(self.ledger, self.timeline, self.limiter, self.script)
             acts.react(domain, self.script.play, range(self._told, events))
         if self.webhooks is not None:
-            for number in range(self._told, events):
-                self.webhooks.tell(self.ledger.any_event(number))
+            for event in map(self.ledger.any_event, range(self._told, events)):
+                self.webhooks.tell(event, self.ledger)
         self._told = events
 
     def _make_endpoints(self) -> None:
         """Every world has these endpoints."""
-        for url in self._laws.webhooks:
+        for url in self.laws.webhooks:
             webhooks = self.open_webhooks()
-            webhooks.put(webhooks.planned(url, secret=self._laws.webhook_secret))
+            webhooks.put(webhooks.planned(url, secret=self.laws.webhook_secret))
 
     def _complete(self, number: int, at: Instant) -> Payment:
         payment = self.ledger.complete(number, at=at)

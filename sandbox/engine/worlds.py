@@ -2,9 +2,9 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sandbox.domain.errors import InvalidApiKey, InvalidRequest
 from sandbox.domain.ids import IdSequence
@@ -12,6 +12,9 @@ from sandbox.domain.instants import DAY, Instant, show_duration
 from sandbox.engine.birth import Birth, Laws, secret_of
 from sandbox.engine.rate_limiter import DOCUMENTED_LIMIT
 from sandbox.engine.world import World
+
+if TYPE_CHECKING:
+    from sandbox.scenario.scenario import Scenario
 
 HOME_KEY: Final = "sk_test_sandbox"
 """The key that every server has; its world is never dropped for being idle."""
@@ -96,11 +99,12 @@ class Worlds:
         seed: int | None = None,
         clock: Instant | str | None = None,
         rate_limit: int | None = None,
+        scenarios: "Sequence[Scenario]" = (),
     ) -> World:
         """A new world; `clock` is an instant to stand still at, "live", or None for the default.
 
         Raises:
-            InvalidRequest: the key has a world already.
+            InvalidRequest: the key has a world already, or the scenarios do not go together.
         """
         key = self._fresh_key() if api_key is None else api_key
         if key in self._worlds:
@@ -113,7 +117,12 @@ class Worlds:
         secret = HOME_SECRET if key == HOME_KEY else secret_of(seed)
         limit = self._defaults.rate_limit if rate_limit is None else rate_limit
         birth = Birth(key, seed, secret, frozen_at, limit, self._wall())
-        world = self._worlds[key] = World(birth, self.laws)
+        world = World(birth, self.laws)
+        if scenarios or self.laws.scenarios:
+            from sandbox.engine.stage import put  # noqa: PLC0415 - most servers have none
+
+            put(world, [*self.laws.scenarios, *scenarios], is_clock_given=clock is not None)
+        self._worlds[key] = world
         return world
 
     def put(self, world: World) -> None:

@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 
@@ -10,8 +11,10 @@ from sandbox.contract import strict_json
 from sandbox.contract.schemas import Contract, load_contract
 from sandbox.contract.validation import Path
 from sandbox.scenario.document import DEEPEST, MOST, Document
-from sandbox.scenario.lint.whole import check_scenario
+from sandbox.scenario.expectations import Expectation
+from sandbox.scenario.lint.whole import check_expectation, check_scenario
 from sandbox.scenario.problems import Place, Problem, located
+from sandbox.scenario.reading.expectations import expectation
 from sandbox.scenario.reading.scenario import scenario
 from sandbox.scenario.scenario import Scenario
 from sandbox.scenario.shapes import accepts, salvaged, shape_problems
@@ -51,6 +54,24 @@ def load(text: str, *, name: str | None) -> Loaded:
 def load_value(value: object, *, name: str | None = None) -> Loaded:
     """Read a scenario that has come as a JSON value, and so without places."""
     return _judged(_plain(value), {}, [], name)
+
+
+def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list[Problem]]:
+    """Read expectations that have come by themselves, and what is wrong with them."""
+    found: list[Expectation] = []
+    problems: list[Problem] = []
+    for position, value in enumerate(map(_plain, values)):
+        path: Path = ("expect", position)
+        if (
+            wrong := [
+                each._replace(path=(*path, *each.path))
+                for each in shape_problems(value, "expectation")
+            ]
+        ) or (wrong := list(check_expectation(value, path, has_rules=True))):
+            problems += wrong
+        else:
+            found.append(expectation(value))
+    return found, located(problems, {})
 
 
 def _load_json(text: str, name: str | None) -> Loaded:

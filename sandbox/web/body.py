@@ -10,6 +10,7 @@ LIMIT = 64 * 1024
 """Bytes of a request body that are read."""
 
 JSON = "application/json"
+YAML = "application/yaml"
 
 
 def body_at_hand(request: web.BaseRequest, *, limit: int = LIMIT) -> bytes | SandboxError | None:

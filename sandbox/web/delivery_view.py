@@ -1,15 +1,16 @@
 """Owns how webhook endpoints, deliveries and messages look in the control API."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
 import orjson
 
 from sandbox.domain.endpoints import TIMEOUT, Endpoint
-from sandbox.domain.instants import show_duration, show_instant
+from sandbox.domain.instants import Instant, show_duration, show_instant
 from sandbox.domain.retries import DELAYS
 from sandbox.domain.signing import Encoding, Scheme, Signing
-from sandbox.engine.deliveries import Answer, Attempt, Delivery
+from sandbox.engine.deliveries import Answer, Attempt, Delivery, DeliveryStatus
 from sandbox.engine.inbox import Message
 from sandbox.engine.outbox import Outbox
 
@@ -46,23 +47,43 @@ def _shown_signing(signing: Signing) -> dict[str, object]:
 
 def shown_delivery(outbox: Outbox, delivery: Delivery) -> dict[str, object]:
     """A delivery with all its attempts."""
-    return _shown(outbox, delivery, delivery.attempts)
+    status, next_at = delivery.status, delivery.next_at
+    return _shown(outbox, delivery, delivery.attempts, status, next_at)
 
 
 def shown_attempts(outbox: Outbox, since: int, upto: int) -> Iterator[dict[str, object]]:
-    """The deliveries of the attempts that ended from a number on, each with that attempt alone."""
+    """The deliveries of the attempts that ended from a number on, each with that attempt alone.
+
+    Each is shown as that attempt left it, although it may have been tried again since.
+    """
     for delivery, attempt in outbox.attempts_since(since)[: upto - since]:
-        yield _shown(outbox, delivery, [attempt])
+        status, next_at = delivery.status, delivery.next_at
+        if (later := _after(attempt, delivery)) is not None:
+            status, next_at = DeliveryStatus.PENDING, later.request.at
+        yield _shown(outbox, delivery, [attempt], status, next_at)
 
 
-def _shown(outbox: Outbox, delivery: Delivery, attempts: list[Attempt]) -> dict[str, object]:
-    next_at = delivery.next_at
+def _after(attempt: Attempt, delivery: Delivery) -> Attempt | None:
+    """The attempt of a delivery that followed another, if one did."""
+    for each, later in pairwise(delivery.attempts):
+        if each is attempt:
+            return later
+    return None
+
+
+def _shown(
+    outbox: Outbox,
+    delivery: Delivery,
+    attempts: list[Attempt],
+    status: DeliveryStatus,
+    next_at: Instant | None,
+) -> dict[str, object]:
     return {
         "id": outbox.id_of(delivery.number),
         "event_id": delivery.told.event_id,
         "endpoint_id": delivery.endpoint_id,
         "type": delivery.told.type,
-        "status": delivery.status.value,
+        "status": status.value,
         "attempts": [_shown_attempt(each) for each in attempts],
         "next_attempt_at": None if next_at is None else show_instant(next_at),
     }

@@ -1,5 +1,7 @@
 """Owns the list of parts that make up one running server."""
 
+from collections.abc import Callable, Sequence
+from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from sandbox.contract.schemas import Contract
@@ -25,3 +27,4 @@ class Parts(NamedTuple):
     dispatcher: Dispatcher
     walks: Walks
     log: RequestLog
+    scenario_folders: Callable[[], Sequence[Traversable]]

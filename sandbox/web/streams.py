@@ -30,8 +30,17 @@ class _Cursor(NamedTuple):
     attempts: int
 
 
-async def serve_stream(request: web.BaseRequest, world: World, news: News) -> web.StreamResponse:
-    """Send news as server-sent events until the reader leaves or the world ends."""
+async def serve_stream(
+    request: web.BaseRequest, world: World, news: News, *, last: int
+) -> web.StreamResponse:
+    """Send news as server-sent events until the reader leaves or the world ends.
+
+    Args:
+        request: its `Last-Event-ID` says what the reader has seen already.
+        world: whose news.
+        news: tells when there are some.
+        last: how many requests of the journal to begin with, unless the reader comes back.
+    """
     response = web.StreamResponse(
         headers={
             "Content-Type": "text/event-stream",
@@ -41,7 +50,7 @@ async def serve_stream(request: web.BaseRequest, world: World, news: News) -> we
     )
     if request.method == "HEAD":
         return response
-    seen = _left_off(request, world)
+    seen = _left_off(request, world, last)
     with news.reader(world) as reader:
         try:
             await response.prepare(request)
@@ -56,11 +65,12 @@ async def serve_stream(request: web.BaseRequest, world: World, news: News) -> we
     return response
 
 
-def _left_off(request: web.BaseRequest, world: World) -> _Cursor:
-    """Where the reader left off by its `Last-Event-ID`, else now."""
+def _left_off(request: web.BaseRequest, world: World, last: int) -> _Cursor:
+    """Where the reader left off by its `Last-Event-ID`, else now, and some requests before."""
     if found := _EVENT_ID.fullmatch(request.headers.get("Last-Event-ID", "")):
         return _Cursor(*map(int, found.groups()))
-    return _now(world)
+    now = _now(world)
+    return now._replace(requests=max(0, now.requests - last))
 
 
 def _now(world: World) -> _Cursor:

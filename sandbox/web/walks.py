@@ -22,9 +22,6 @@ class Walks:
         self._dispatcher = dispatcher
         self._lines: dict[World, _Line] = {}
 
-    def __len__(self) -> int:
-        return sum(line.waiting for line in self._lines.values())
-
     async def walk(self, world: World, target: Callable[[], Instant]) -> list[Happening]:
         """Move the clock; answers when all that became due has happened, in order.
 

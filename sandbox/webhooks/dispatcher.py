@@ -78,6 +78,13 @@ class Dispatcher:
             for endpoint_id in webhooks.outbox.lanes():
                 self._man(world, webhooks, endpoint_id)
 
+    async def send_first(self, world: World, deliveries: "Iterable[Delivery]") -> None:
+        """Attempt these now, whatever else waits, and return when they have ended."""
+        if (webhooks := world.webhooks) is not None and not self._is_closed:
+            attempts = (self._attempt(world, webhooks, each) for each in deliveries)
+            await asyncio.gather(*attempts)
+            self._on_attempt(world)
+
     async def settle(self, world: World) -> None:
         """Send what is due in a world, and wait until all of it has ended."""
         self.release(world)
@@ -111,7 +118,8 @@ class Dispatcher:
     def _man(self, world: World, webhooks: "Webhooks", endpoint_id: str) -> None:
         """Give a lane as many workers as it can use."""
         lane = self._lanes.setdefault(world, {}).setdefault(endpoint_id, _Lane())
-        room = (1 if lane.is_silent else AT_ONCE) - lane.busy
+        is_single = lane.is_silent or webhooks.outbox.is_ordered(endpoint_id)
+        room = (1 if is_single else AT_ONCE) - lane.busy
         for _ in range(min(room, webhooks.outbox.waiting(endpoint_id))):
             lane.busy += 1
             task = asyncio.create_task(self._work(world, webhooks, endpoint_id, lane))
@@ -145,7 +153,10 @@ class Dispatcher:
         endpoint = webhooks.outbox.endpoints[delivery.endpoint_id]
         now, wall = world.clock.now(), self._wall()
         request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
-        if endpoint.inbox is None:
+        if request.dropped_by is not None:
+            await _Turn()
+            outcome = webhooks.lost(request)
+        elif endpoint.inbox is None:
             outcome = await self._post(endpoint, request)
         else:
             await _Turn()  # as a socket would, so that a long lane holds nobody up

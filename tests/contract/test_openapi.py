@@ -51,7 +51,7 @@ def _nodes(node: object) -> Iterator[dict[str, Any]]:
 
 def _is_error(content: dict[str, Any]) -> bool:
     schema = content.get("application/json", {}).get("schema", {})
-    return str(schema.get("$ref")).endswith("/ErrorResponse")
+    return str(schema.get("$ref")).endswith(("/ErrorResponse", "/RefusedScenarioResponse"))
 
 
 def _examples(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -266,9 +266,12 @@ def test_only_a_body_that_must_say_something_is_required() -> None:
     }
 
     assert required == {
+        "add_active_scenario",
         "advance_clock",
+        "check_scenario",
         "create_event",
         "create_webhook_endpoint",
+        "put_active_scenarios",
         "restore_snapshot",
         "script_inbox",
         "set_rate_limit",

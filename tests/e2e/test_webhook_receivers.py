@@ -20,6 +20,9 @@ from tests.project.tree import ROOT
 
 PAGE: Final = ROOT / "docs" / "webhooks.md"
 USUAL: Final = "http://127.0.0.1:8080"
+BUILD: Final = 55
+"""Seconds that a compiler may take: Go builds its own library the first time."""
+
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER: Final = f"whsec_{b64encode(b'another key of 32 bytes, no more').decode()}"
 BODY: Final = '{"id":"evt_1","name":"Grüße"}'.encode()
@@ -159,7 +162,7 @@ def verify(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (block,) = below(language.heading, read_blocks(PAGE))
     (folder / language.file).write_text(language.program(block.code), encoding="utf-8")
     if language.build:
-        _run(folder, language.build, b"")
+        _run(folder, language.build, b"", patience=BUILD)
 
     def verified(body: bytes, headers: Headers) -> bool:
         names = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -171,9 +174,9 @@ def verify(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return verified
 
 
-def _run(folder: Path, command: tuple[str, ...], body: bytes) -> str:
+def _run(folder: Path, command: tuple[str, ...], body: bytes, *, patience: float = STUCK) -> str:
     done = subprocess.run(
-        command, cwd=folder, input=body, capture_output=True, timeout=STUCK, check=False
+        command, cwd=folder, input=body, capture_output=True, timeout=patience, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode().strip()

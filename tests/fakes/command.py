@@ -21,8 +21,8 @@ STUCK: Final = 20
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The environment without our own variables, as wide as a page, plus some."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    """The environment without variables of payments, as wide as a page, plus some."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")}
     return kept | {"COLUMNS": "80", "NO_COLOR": "1"} | extra
 
 
@@ -33,7 +33,8 @@ def variable(option: str) -> str:
 
 def options_of(command: str) -> set[str]:
     """The options that a command's help lists, apart from `--help`."""
-    return set(re.findall(r"^  (--[a-z-]+)", run(command, "--help").stdout, re.MULTILINE))
+    shown = run(*command.split(), "--help").stdout
+    return set(re.findall(r"^  (?:-\w \w+, )?(--[a-z-]+)", shown, re.MULTILINE))
 
 
 def run(
@@ -41,12 +42,14 @@ def run(
     command: Sequence[str] = COMMAND,
     cwd: Path = ROOT,
     extra: Mapping[str, str] | None = None,
+    given: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself; `extra` goes into its environment."""
+    """A command that ends by itself; `extra` goes into its environment, `given` to its stdin."""
     return subprocess.run(
         [*command, *arguments],
         cwd=cwd,
         env=environment(**(extra or {})),
+        input=given,
         capture_output=True,
         text=True,
         timeout=STUCK,
@@ -54,18 +57,31 @@ def run(
     )
 
 
-class Served:
-    """`payments-sandbox serve` in a process of its own."""
+class Running:
+    """A command that goes on until it is stopped, in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str], ready_line: str) -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.ready_line = ready_line
-        self.facts: dict[str, Any] = json.loads(ready_line)
 
-    @property
-    def address(self) -> str:
-        """Where it listens."""
-        return str(self.facts["base_url"]).removesuffix("/v3")
+    def raw_line(self) -> str:
+        """The next line that it prints, with its end."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate(timeout=STUCK)
+        return line
+
+    def line(self) -> str:
+        """The next line that it prints."""
+        return self.raw_line().removesuffix("\n")
+
+    def lines(self, count: int) -> list[str]:
+        """The next lines that it prints."""
+        return [self.line() for _ in range(count)]
+
+    def error_line(self) -> str:
+        """The next line that it prints to stderr."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline().removesuffix("\n")
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
         """Send a signal and wait; its exit code, and the seconds that it took."""
@@ -80,6 +96,20 @@ class Served:
         return output, errors
 
 
+class Served(Running):
+    """`payments-sandbox serve` in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__(process)
+        self.ready_line = self.raw_line()
+        self.facts: dict[str, Any] = json.loads(self.ready_line)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return str(self.facts["base_url"]).removesuffix("/v3")
+
+
 @contextmanager
 def served(
     *arguments: str,
@@ -88,19 +118,32 @@ def served(
     extra: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     """A server on a free port, ready, and gone when the block ends."""
+    started = _started([*command, "serve", "--port", "0", *arguments], cwd, extra)
+    with started as process:
+        yield Served(process)
+
+
+@contextmanager
+def running(*arguments: str, extra: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """A command that goes on by itself, and gone when the block ends."""
+    with _started([*COMMAND, *arguments], ROOT, extra) as process:
+        yield Running(process)
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], cwd: Path, extra: Mapping[str, str] | None
+) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [*command, "serve", "--port", "0", *arguments],
+        command,
         cwd=cwd,
         env=environment(**(extra or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout is not None
         try:
-            ready_line = process.stdout.readline()
-            assert ready_line, process.communicate(timeout=STUCK)
-            yield Served(process, ready_line)
+            yield process
         finally:
             if process.poll() is None:
                 process.terminate()

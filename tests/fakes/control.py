@@ -7,6 +7,9 @@ from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from sandbox.contract.schemas import Contract
 from tests.fakes.clients import Api, Json, bearer
 
+REFUSED = "control/responses/refused_scenario"
+"""What a refusal follows that lists a scenario's problems."""
+
 BY_NAME = {route.name: route for route in CONTROL_ROUTES}
 
 
@@ -71,7 +74,9 @@ class Control:
     def _hold(self, name: str, status: int, body: object) -> None:
         route = BY_NAME[name]
         is_success = status in (route.success, *route.also)
-        schema = route.response if is_success else "responses/error"
+        has_problems = isinstance(body, dict) and "problems" in body
+        refused = REFUSED if has_problems else "responses/error"
+        schema = route.response if is_success else refused
         assert schema is None or self._contract.accepts(schema, body), (
             f"{schema}: {self._contract.explain(schema or '', body)}"
         )

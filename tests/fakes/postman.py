@@ -3,7 +3,7 @@
 from collections import deque
 
 from sandbox.domain.instants import Instant
-from sandbox.engine.deliveries import Answer, Delivery, Outcome, verdict_on
+from sandbox.engine.deliveries import Answer, Delivery, Outcome, Request, verdict_on
 from sandbox.engine.world import World
 from tests.fakes.wall import NOON
 
@@ -41,7 +41,7 @@ class Postman:
         if endpoint.inbox is not None:
             outcome = self.webhooks.post_to_inbox(endpoint.inbox, request)
         else:
-            outcome = _outcome(request.headers, status)
+            outcome = self.outcome(request, status)
         self.webhooks.attempted(delivery, request, outcome, now)
 
     def deliver(self) -> int:
@@ -61,9 +61,9 @@ class Postman:
             count += self.deliver()
         return count
 
-
-def _outcome(headers: dict[str, str], status: int | None) -> Outcome:
-    if status is None:
-        return Outcome(headers, None, "the connection was refused", 0.5)
-    answer = Answer(status, {"X-From": "script"}, "scripted")
-    return Outcome(headers, answer, verdict_on(answer), 0.5)
+    def outcome(self, request: Request, status: int | None) -> Outcome:
+        """What comes of a request that is answered so."""
+        if status is None:
+            return Outcome(request.headers, None, "the connection was refused", 0.5)
+        answer = Answer(status, {"X-From": "script"}, "scripted")
+        return Outcome(request.headers, answer, verdict_on(answer), 0.5)

@@ -280,3 +280,15 @@ async def test_the_journal_is_a_ring(api: Api, control: Control, world: World) -
     assert [len(page) for page in pages] == [300, 300, 300, 100]
     await control("retrieve_request", status=404, request_id=first)
     await control("list_requests", query={"starting_after": first}, status=400)
+
+
+async def test_numbers_stay_numbers(api: Api, control: Control) -> None:
+    """What was sent with a fraction is shown with it, in the journal and in an event's data."""
+    await paid(api, 400, amount=2500.5)
+    assert (await last_request(control))["request"]["body"]["amount"] == 2500.5
+    data = {"rate": 1.25, "rates": [0.5, {"deep": -2.5e-3}]}
+    event = await control("create_event", {"type": "payout.paid", "data": data})
+    assert event["data"] == data
+    snapshot = await control("retrieve_snapshot")
+    await control("restore_snapshot", snapshot)
+    assert (await control("list_events"))["data"] == [event]

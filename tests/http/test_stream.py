@@ -12,7 +12,7 @@ from sandbox.api.calls import Call
 from sandbox.bootstrap import Sandbox
 from sandbox.settings import Settings
 from tests.fakes.bodies import AUTHORIZED, KEY
-from tests.fakes.clients import PATIENCE, Api, ask, bearer, paid, refunded, until
+from tests.fakes.clients import PATIENCE, Api, ask, bearer, invalid, paid, refunded, until
 from tests.fakes.control import Control
 from tests.fakes.serving import serving
 from tests.fakes.streams import Message, Reader
@@ -60,6 +60,55 @@ async def test_only_what_is_new(api: Api) -> None:
         await ask(api, "GET", "/v3/payments")
         messages = await Reader(reply).take(1)
     assert brief(messages) == [("request", "list_payments")]
+
+
+@pytest.mark.parametrize(("last", "shown"), [(0, 0), (1, 1), (2, 2), (1_000, 3)])
+async def test_the_last_requests_come_first(api: Api, last: int, shown: int) -> None:
+    """`last` begins with so many requests of the journal, oldest first, and goes on from there."""
+    operations = ["create_payment", "list_payments", "retrieve_payment", "create_refund"]
+    payment_id = (await paid(api))["id"]
+    await ask(api, "GET", "/v3/payments")
+    await ask(api, "GET", f"/v3/payments/{payment_id}")
+    async with api.get(PATH, params={"last": last}) as reply, asyncio.timeout(PATIENCE):
+        await refunded(api, payment_id)
+        messages = await Reader(reply).take(shown + 2)
+    wanted = [("request", name) for name in operations[3 - shown :]]
+    assert brief(messages) == [*wanted[:-1], ("event", "refund.created"), wanted[-1]]
+
+
+async def test_who_comes_back_is_not_told_again(api: Api) -> None:
+    """A `Last-Event-ID` goes before `last`."""
+    await paid(api)
+    headers = {"Last-Event-ID": "1-1-0"}
+    async with api.get(PATH, params={"last": 9}, headers=headers) as reply:
+        async with asyncio.timeout(PATIENCE):
+            await ask(api, "GET", "/v3/payments")
+            messages = await Reader(reply).take(1)
+    assert brief(messages) == [("request", "list_payments")]
+
+
+@pytest.mark.parametrize("last", ["-1", "1001", "all"])
+async def test_a_last_that_is_none(api: Api, last: str) -> None:
+    """The details say which numbers there are."""
+    refused = invalid("/last: expected an integer from 0 to 1000.")
+    assert await ask(api, "GET", PATH, 400, params={"last": last}) == refused
+
+
+async def test_a_delivery_is_shown_as_each_attempt_left_it(api: Api, control: Control) -> None:
+    """However late a reader comes: pending until the last one, with the instant of the next."""
+    await control("create_webhook_endpoint", {"url": "inbox:orders"})
+    await control("script_inbox", {"respond": [500, 500, 200]}, ids={"name": "orders"})
+    await paid(api)
+    await control("advance_clock", {"by": "1h"})
+    messages = await resumed(api, "1-1-0", 3)
+    assert [
+        (each.kind, each.data["status"], each.data["next_attempt_at"]) for each in messages
+    ] == [
+        ("delivery", "pending", "2030-01-15T10:30:05Z"),
+        ("delivery", "pending", "2030-01-15T10:35:05Z"),
+        ("delivery", "delivered", None),
+    ]
+    assert [len(each.data["attempts"]) for each in messages] == [1, 1, 1]
 
 
 async def test_what_happens_while_it_writes_is_not_skipped(

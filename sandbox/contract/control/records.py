@@ -62,6 +62,7 @@ RECORDS: Final = (
         tag="Records",
         summary="What happens in the world, as it happens",
         description="Server-sent events; the connection stays open.",
+        query="control/queries/stream",
         media_type="text/event-stream",
     ),
 )

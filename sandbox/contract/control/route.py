@@ -20,6 +20,7 @@ class ControlRoute(NamedTuple):
         media_type: what a success is sent as.
         needs_key: whether an API key names the world that the route is about.
         needs_token: whether a server that has a control token asks for it.
+        takes_yaml: whether the body may be YAML as well, sent as `application/yaml`.
         refusals: codes of its own, beside those that follow from the rest of the row.
     """
 
@@ -37,4 +38,5 @@ class ControlRoute(NamedTuple):
     media_type: str = "application/json"
     needs_key: bool = True
     needs_token: bool = True
+    takes_yaml: bool = False
     refusals: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ WORLDS: Final = (
         description="A given clock instant starts the world frozen there.",
         success=201,
         request="control/requests/create_world",
+        refusals=("invalid_scenario",),
         response="control/responses/world",
         needs_key=False,
     ),

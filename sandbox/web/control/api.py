@@ -5,6 +5,7 @@ import hmac
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -19,11 +20,12 @@ from sandbox.domain.errors import (
     InternalError,
     InvalidApiKey,
     InvalidRequest,
+    InvalidScenario,
     SandboxError,
 )
 from sandbox.engine.journal import masked_target
 from sandbox.engine.world import World
-from sandbox.web.body import LIMIT, read_body
+from sandbox.web.body import LIMIT, YAML, read_any_body, read_body
 from sandbox.web.control import (
     clock,
     deliveries,
@@ -50,6 +52,26 @@ SNAPSHOT_DEPTH: Final = strict_json.MAX_DEPTH + 8
 
 Result = dict[str, object] | web.StreamResponse | None
 Route = Callable[[Ask], Result | Awaitable[Result]]
+
+SCENARIO_LIMIT: Final = 1024 * 1024
+"""Bytes that scenarios may have."""
+
+_SCENARIOS: Final = (
+    "list_scenarios", "list_active_scenarios", "put_active_scenarios", "add_active_scenario",
+    "remove_active_scenarios", "check_scenario",
+)  # fmt: skip
+_JUDGEMENT: Final = ("retrieve_report", "verify", "retrieve_audit")
+
+
+def _later(module: str, name: str) -> Route:
+    """A handler that is imported when it is first needed: it brings the scenario language."""
+
+    def handle(ask: Ask) -> Result | Awaitable[Result]:
+        found: Route = getattr(import_module(f"sandbox.web.control.{module}"), name)
+        return found(ask)
+
+    return handle
+
 
 HANDLERS: Final[dict[str, Route]] = {
     handler.__name__: handler
@@ -93,6 +115,10 @@ HANDLERS: Final[dict[str, Route]] = {
         journal.retrieve_request,
         journal.stream,
     )
+} | {
+    name: _later(module, name)
+    for module, names in (("scenarios", _SCENARIOS), ("judgement", _JUDGEMENT))
+    for name in names
 }
 
 
@@ -130,7 +156,8 @@ class ControlApi:
         if route.needs_token:
             self._check_token(request)
         world = self._world(request) if route.needs_key else None
-        body = await self._body(request, route)
+        text = await self._text(request, route)
+        body = {} if text is not None else await self._body(request, route)
         if world is not None and world not in self._parts.worlds:
             world = self._world(request)  # the first was dropped while the body arrived
         ask = Ask(
@@ -140,6 +167,7 @@ class ControlApi:
             query=self._query(route, query),
             named=world,
             variable=variable,
+            text=text,
         )
         result = HANDLERS[route.name](ask)
         if inspect.isawaitable(result):
@@ -163,12 +191,27 @@ class ControlApi:
         world.catch_up()
         return world
 
+    async def _text(self, request: web.BaseRequest, route: ControlRoute) -> str | None:
+        """The body where it is YAML; None where it has to be JSON."""
+        if not (route.takes_yaml and request.content_type == YAML):
+            return None
+        patience = self._parts.settings.body_patience
+        raw = await read_any_body(request, patience=patience, limit=SCENARIO_LIMIT)
+        if isinstance(raw, SandboxError):
+            raise raw
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(f"/: expected UTF-8; byte {error.start} is none.") from None
+
     async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
         if route.request is None or not request.can_read_body:
             return self._checked(route, {})
         limit, depth = LIMIT, strict_json.MAX_DEPTH
         if route.name == "restore_snapshot":
             limit, depth = SNAPSHOT_LIMIT, SNAPSHOT_DEPTH
+        elif "invalid_scenario" in route.refusals:
+            limit = SCENARIO_LIMIT
         patience = self._parts.settings.body_patience
         raw = await read_body(request, patience=patience, limit=limit)
         if isinstance(raw, SandboxError):
@@ -197,7 +240,10 @@ async def _read_json(raw: bytes, depth: int) -> object:
 
 def refusal(error: SandboxError) -> web.Response:
     """The envelope of an error of the control API, or of the door."""
-    return json_response(code_of(error.code).status, representations.error(error))
+    body = representations.error(error)
+    if isinstance(error, InvalidScenario):
+        body["problems"] = error.problems
+    return json_response(code_of(error.code).status, body)
 
 
 def json_response(status: int, body: object) -> web.Response:

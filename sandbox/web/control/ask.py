@@ -13,6 +13,7 @@ class Ask(NamedTuple):
 
     Attributes:
         body: the JSON body, which follows the route's schema; {} when there is none.
+        text: the body where it is YAML.
         query: the query's parameters, typed, with their defaults.
         variable: the variable part of the path; empty where it has none.
     """
@@ -23,6 +24,7 @@ class Ask(NamedTuple):
     query: dict[str, Any]
     named: World | None = None
     variable: str = ""
+    text: str | None = None
 
     @property
     def world(self) -> World:

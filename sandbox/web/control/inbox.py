@@ -9,10 +9,11 @@ from typing import Final
 import orjson
 from aiohttp import web
 
+from sandbox.domain.endpoints import INBOX_NAME
 from sandbox.domain.errors import InvalidRequest, SandboxError
 from sandbox.domain.instants import SECOND, read_duration
 from sandbox.domain.verification import Received
-from sandbox.engine.inbox import ANSWER, NAME, Message
+from sandbox.engine.inbox import ANSWER, Message
 from sandbox.engine.journal import shown_headers
 from sandbox.web.body import read_any_body
 from sandbox.web.control.ask import Ask
@@ -85,7 +86,7 @@ def _messages(ask: Ask) -> Iterator[Message]:
 
 
 def _name(ask: Ask) -> str:
-    if not NAME.fullmatch(ask.variable):
+    if not INBOX_NAME.fullmatch(ask.variable):
         raise InvalidRequest("/name: expected 1 to 64 letters, digits, '-' or '_'.")
     return ask.variable
 

@@ -35,4 +35,4 @@ def retrieve_request(ask: Ask) -> dict[str, object]:
 
 async def stream(ask: Ask) -> web.StreamResponse:
     """New requests, events and webhooks as they come, as server-sent events."""
-    return await serve_stream(ask.request, ask.world, ask.parts.news)
+    return await serve_stream(ask.request, ask.world, ask.parts.news, last=ask.query["last"])

@@ -1,8 +1,8 @@
 """Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
 
 import asyncio
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import Instant, read_instant, show_instant
@@ -11,6 +11,9 @@ from sandbox.engine.snapshots import restoring, snapshot
 from sandbox.engine.world import World
 from sandbox.web.control import clock, rate_limit
 from sandbox.web.control.ask import Ask
+
+if TYPE_CHECKING:
+    from sandbox.scenario.scenario import Scenario
 
 
 def create_world(ask: Ask) -> dict[str, object]:
@@ -23,10 +26,19 @@ def create_world(ask: Ask) -> dict[str, object]:
         seed=wanted.get("seed"),
         clock=_clock(wanted.get("clock")),
         rate_limit=limits.get("limit"),
+        scenarios=_scenarios(ask, wanted.get("scenarios")),
     )
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=None, remaining=limits.get("remaining"))
     return _summary(ask, world)
+
+
+def _scenarios(ask: Ask, values: list[object] | None) -> "Sequence[Scenario]":
+    if not values:
+        return ()
+    from sandbox.web.control import scenarios  # noqa: PLC0415 - it brings the language
+
+    return scenarios.wanted(scenarios.library_of(ask), values)
 
 
 def retrieve_world(ask: Ask) -> dict[str, object]:

@@ -151,4 +151,10 @@ def test_the_scheme_is_the_endpoints(webhooks: Webhooks) -> None:
     receive(webhooks, "own", signed(OTHER, signing))
     receive(webhooks, "own", signed(OTHER))
 
-    assert reasons(webhooks, "own") == [None, "the header X-Signature is missing"]
+    assert reasons(webhooks, "own") == [
+        None,
+        (
+            "the header X-Signature is missing, and the message looks like standard"
+            " (webhook-signature: v1,BASE64)"
+        ),
+    ]

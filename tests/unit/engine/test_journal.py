@@ -196,7 +196,7 @@ MASKED: dict[str, tuple[object, object]] = {
     "a fraction as a card number": ({"number": Decimal("1.5")}, {"number": "***"}),
     "a number under any key": ({"x": 4111111111111111}, {"x": HIDDEN}),
     "a fraction that holds one": ({"x": Decimal("4111111111111111.5")}, {"x": f"{HIDDEN}.5"}),
-    "other numbers": ({"amount": 2500, "x": Decimal("1.5")}, {"amount": 2500, "x": "1.5"}),
+    "other numbers": ({"amount": 2500, "x": Decimal("1.5")}, {"amount": 2500, "x": 1.5}),
     "a list": ({"cvc": [CVC, 8731], "x": [VISA]}, {"cvc": "***", "x": [HIDDEN]}),
     "a number as a key": ({VISA: 1}, {HIDDEN: 1}),
     "what is no text": ({"cvc": None, "x": True, "y": None},) * 2,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.webhooks.guard import NEVER, NotPermittedError, guarded, is_permitted, problem_of
+from sandbox.domain.targets import NEVER, is_permitted, problem_of
+from sandbox.webhooks.guard import NotPermittedError, guarded
 
 NETWORKS = st.sampled_from(NEVER)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -129,6 +130,29 @@ async def test_the_body_is_cut(receiver: Receiver, size: int, *, is_chunked: boo
     await sender.close()
 
     assert size > SHOWN or [hit.connection for hit in receiver.hits] == [0, 0]
+
+
+async def test_certificates_are_read_once(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the first https url, not by http ones, and not again."""
+    made: list[ssl.SSLContext] = []
+    create = ssl.create_default_context
+
+    def counted() -> ssl.SSLContext:
+        made.append(create())
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    sender = HttpSender(public=False)
+    counts = []
+    for scheme in ("http", "https", "https"):
+        url = receiver.url.replace("http", scheme)
+        await sender.post(url, headers=HEADERS, body=b"{}", timeout_ms=50)
+        counts.append(len(made))
+    await sender.close()
+
+    assert counts == [0, 1, 1]
 
 
 async def test_cookies_are_not_kept(receiver: Receiver) -> None:

@@ -1,0 +1,103 @@
+"""The lines that commands print of what a server tells them."""
+
+import pytest
+
+from sandbox.cli.listen import Delivery, delivery_line, is_wanted
+from sandbox.cli.logs import Entry, entry_line
+from sandbox.domain.endpoints import Endpoint
+from sandbox.domain.events import EventType
+from sandbox.web.request_line import request_line
+
+EVENTS = [*EventType, "payout.paid"]
+FILTERS = ["*", "payment.*", "payment.failed", "refund.*", "chargeback.created"]
+
+
+def delivery(
+    *, status: str, answer: int | None, error: str | None, next_at: str | None = None
+) -> Delivery:
+    """One attempt."""
+    return {
+        "event_id": "evt_1",
+        "endpoint_id": "we_1",
+        "type": "payment.failed",
+        "status": status,
+        "attempts": [
+            {
+                "at": "2030-01-15T10:30:00Z",
+                "response": None if answer is None else {"status": answer},
+                "error": error,
+                "duration_ms": 3.14159,
+            }
+        ],
+        "next_attempt_at": next_at,
+    }
+
+
+@pytest.mark.parametrize(
+    ("shown", "rest"),
+    [
+        (delivery(status="delivered", answer=204, error=None), "204  3.1 ms"),
+        (
+            delivery(status="pending", answer=500, error="answered 500", next_at="2030-01-16"),
+            "answered 500  3.1 ms  again at 2030-01-16",
+        ),
+        (
+            delivery(status="pending", answer=None, error="no answer within 10s"),
+            "no answer within 10s  3.1 ms  again now",
+        ),
+        (delivery(status="failed", answer=None, error="x"), "x  3.1 ms  given up"),
+        (
+            delivery(status="disabled", answer=410, error="answered 410"),
+            "answered 410  3.1 ms  the endpoint is disabled, or gone",
+        ),
+        (
+            delivery(status="failed", answer=302, error="to \x1b[2Jé"),
+            r"to \x1b[2J\xe9  3.1 ms  given up",
+        ),
+    ],
+)
+def test_a_delivery(shown: Delivery, rest: str) -> None:
+    """When, what, where to, what came back and what is next; nothing that a terminal obeys."""
+    assert delivery_line(shown, "http://r/") == (
+        f"2030-01-15T10:30:00Z  payment.failed  evt_1  http://r/  {rest}"
+    )
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_a_filter_means_the_same_as_an_endpoints(event: str, wanted: str) -> None:
+    """What is printed is what would be sent."""
+    endpoint = Endpoint(number=0, id="we_1", url="", secret="", events=(wanted,))
+    assert is_wanted(event, [wanted]) == endpoint.wants(event)
+
+
+@pytest.mark.parametrize(
+    ("body", "card"),
+    [
+        ({"payment_method": {"card_number": "************1111"}}, "…1111"),
+        ({"payment_method": {"card_number": "****"}}, None),
+        ({"payment_method": {"card_number": 4}}, None),
+        ({"payment_method": "card"}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_card_of_an_entry(body: object, card: str | None) -> None:
+    """The digits that the journal has, if there was a card."""
+    entry: Entry = {
+        "operation": "create_payment",
+        "method": "POST",
+        "path": "/v3/payments",
+        "request": {"body": body},
+        "response": {"status": 400, "body": {"error": {"code": "invalid_request"}}},
+        "fault": None,
+        "duration_ms": 0.04,
+    }
+    parts = ["create_payment", "400", "invalid_request", card, "0.0 ms"]
+    assert entry_line(entry) == "  ".join(part for part in parts if part)
+
+
+def test_a_request_that_is_not_over() -> None:
+    """Has neither a reply nor a time."""
+    line = request_line(what="x" * 99, outcome="hang", reply=None, card=None, duration_ms=None)
+    assert line == f"{'x' * 60}  hang"
