@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox import __version__
+from sandbox.cli.files import UnwritableError, write_whole
 from sandbox.cli.server_options import settings_of
 from sandbox.settings import Settings
 
@@ -33,7 +34,7 @@ MISTAKEN: Final = 2
 
 
 class CannotServeError(Exception):
-    """There will be no server, or its files cannot be kept; the text says what and why.
+    """There will be no server, or its state cannot be kept; the text says what and why.
 
     Attributes:
         code: the exit code.
@@ -79,6 +80,9 @@ def host(
     except CannotServeError as error:
         sys.stderr.write(f"payments-sandbox: {error}.\n")
         return error.code
+    except UnwritableError as error:
+        sys.stderr.write(f"payments-sandbox: {error}.\n")
+        return FAILED
 
 
 @contextlib.asynccontextmanager
@@ -97,20 +101,6 @@ async def _served(
         if chosen.ready_file is not None:
             write_whole(chosen.ready_file, json.dumps(facts) + "\n")
         yield facts
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write beside, then replace: a reader sees all of it or none.
-
-    Raises:
-        CannotServeError: the file cannot be written.
-    """
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
-    except OSError as error:
-        raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
 
 
 @contextlib.contextmanager
