@@ -1,10 +1,10 @@
 # One entry for every habit of the house. Everything runs from .venv; `make setup` makes it.
 PYTHON ?= python3
 BIN := .venv/bin
-CODE := sandbox tests benchmarks examples
+CODE := sandbox tests benchmarks tools examples
 CORE := sandbox/domain/*,sandbox/engine/*,sandbox/scenario/*,sandbox/webhooks/*
 
-.PHONY: setup check fix test serve bench lint types layers cover
+.PHONY: setup check fix client test serve bench lint types layers cover
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -15,6 +15,9 @@ check: lint types layers cover  ## everything a change must pass
 fix:  ## what a machine can put right
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+client:  ## the modules of sandbox/testing that are made of others; see tools/
+	$(BIN)/python -m tools.client
 
 test:  ## the suite alone
 	$(BIN)/python -m pytest

@@ -12,6 +12,7 @@ from typing import Final
 
 from benchmarks.cold_start import measure_cold_start
 from benchmarks.core import measure_core
+from benchmarks.fixture import measure_fixture
 from benchmarks.fresh_worlds import measure_worlds
 from benchmarks.growth import measure_growth
 from benchmarks.load import Client, find_client
@@ -31,10 +32,11 @@ SECTIONS: Final[dict[str, Section]] = {
     "start": lambda plan, cores, _: measure_cold_start(plan, cores),
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
     "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],
+    "fixture": lambda plan, _, __: [measure_fixture(plan)],
     "peers": lambda plan, cores, client: [measure_peers(plan, cores, client)],
     "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
 }
-UNASKED: Final = ("load", "core", "start", "growth", "worlds")
+UNASKED: Final = ("load", "core", "start", "growth", "worlds", "fixture")
 """What is measured when nobody says what; peers have to be installed, so they are asked for."""
 
 

@@ -3,9 +3,8 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.api.gateway import Gateway
@@ -13,9 +12,9 @@ from sandbox.api.replies import payment_at_rest
 from sandbox.contract.schemas import load_contract
 from sandbox.domain.instants import Instant, read_instant
 from sandbox.engine.birth import Laws
+from sandbox.engine.clock import Mode
 from sandbox.engine.world import World
 from sandbox.engine.worlds import HOME_SECRET, SEEDS, WorldDefaults, Worlds
-from sandbox.resources import root
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.script import Rules
 from sandbox.settings import Settings
@@ -45,16 +44,18 @@ class Sandbox(NamedTuple):
 def assemble(
     settings: Settings,
     say: Callable[[str], None] | None = None,
-    scenarios: "Sequence[Scenario]" = (),
+    *,
+    make_sender: Callable[[], Sender] | None = None,
 ) -> Sandbox:
     """Put a server together.
 
     Args:
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
-        scenarios: what is active in every world from its start.
+        make_sender: makes what sends webhooks in place of a client of the network.
 
     Raises:
+        UnknownScenario, WrongScenarios, OSError: as `drafts_of` of `sandbox.scenario.library`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
@@ -65,13 +66,16 @@ def assemble(
         dispatcher.release(world)
 
     def on_attempt(world: World) -> None:
-        world.catch_up()  # a retry without delay is due now, on a clock that stands still, too
-        dispatcher.release(world)
         news.publish(world)
+        if world in walks:
+            return  # whoever walks lets happen what falls due, and tells of it
+        if world.clock.mode is Mode.FROZEN:
+            world.catch_up()  # a retry without delay is due now
+            dispatcher.release(world)
         pacer.watch(world)
 
     pacer = Pacer(on_time)
-    dispatcher = Dispatcher(partial(_sender, settings), _wall, on_attempt)
+    dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
     walks = Walks(dispatcher)
 
     def let_go(world: World, reason: str) -> None:
@@ -92,21 +96,24 @@ def assemble(
         settings.webhooks,
         HOME_SECRET,
         settings.public_webhooks,
-        tuple(scenarios),
+        _scenarios(settings),
     )
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
-    parts = Parts(
-        settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log,
-        partial(_scenario_folders, settings),
-    )  # fmt: skip
+    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
     return Sandbox(Site(parts, gateway), parts, gateway)
 
 
-def _scenario_folders(settings: Settings) -> list[Traversable]:
-    """Where scenarios are found by name: those that are shipped, then the user's."""
-    return [root("scenarios"), *settings.scenario_dirs]
+def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
+    if not settings.scenarios:
+        return ()
+    from sandbox.scenario.library import drafts_of  # noqa: PLC0415 - it brings YAML and the lint
+
+    drafts = drafts_of(settings)
+    for warning in (line for draft in drafts for line in draft.lint):
+        _log.warning(warning)
+    return tuple(each.loaded.scenario for each in drafts if each.loaded.scenario is not None)
 
 
 def _sender(settings: Settings) -> Sender:

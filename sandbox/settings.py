@@ -23,7 +23,8 @@ class Settings:
         cors: origins whose pages may call `/v3`.
         webhooks: urls that every world has an endpoint for, signed with the home world's secret.
         public_webhooks: whether webhooks may leave for the public internet.
-        scenario_dirs: folders with scenarios, beside those that are shipped.
+        scenarios: what is active in every world from its start: names, or the paths of files.
+        scenario_dirs: folders with scenarios; a name means theirs before one that is shipped.
         body_patience: seconds that a request's body may take to arrive.
     """
 
@@ -42,5 +43,6 @@ class Settings:
     cors: frozenset[str] = frozenset()
     webhooks: tuple[str, ...] = ()
     public_webhooks: bool = False
+    scenarios: tuple[str | Path, ...] = ()
     scenario_dirs: tuple[Path, ...] = ()
     body_patience: float = 30.0

@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+from sandbox.cli.failure import CommandFailedError
 
-class UnwritableError(Exception):
+
+class UnwritableError(CommandFailedError):
     """A file cannot be written; the text names it and says why."""
 
 

@@ -11,11 +11,13 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sandbox import __version__
-from sandbox.cli.files import UnwritableError, write_whole
+from sandbox.cli.failure import MISTAKEN, CommandFailedError
+from sandbox.cli.files import write_whole
 from sandbox.cli.server_options import settings_of
 from sandbox.settings import Settings
 
@@ -29,20 +31,9 @@ Facts = dict[str, object]
 Server = AbstractAsyncContextManager[Facts]
 """Listens while it is entered."""
 
-FAILED: Final = 1
-MISTAKEN: Final = 2
 
-
-class CannotServeError(Exception):
-    """There will be no server, or its state cannot be kept; the text says what and why.
-
-    Attributes:
-        code: the exit code.
-    """
-
-    def __init__(self, problem: str, code: int = FAILED) -> None:
-        super().__init__(problem)
-        self.code = code
+class CannotServeError(CommandFailedError):
+    """There will be no server, or its state cannot be kept; the text says what and why."""
 
 
 def host(
@@ -60,9 +51,9 @@ def host(
         occupy: uses the server, and gives the exit code when all is done.
         level: what is less than this is not logged.
 
-    Returns:
-        The exit code; 1 when it cannot serve, and 2 when a file is not what it should be, with a
-        line on stderr.
+    Raises:
+        CannotServeError: on entering the server, or on leaving it.
+        UnwritableError: the ready file cannot be written.
     """
     settings = settings_of(chosen)
     gc.disable()  # nothing that is imported from here on is garbage
@@ -71,18 +62,33 @@ def host(
         from sandbox.web.server import listening
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    sandbox = assemble(settings, say)
+    sandbox = _assembled(settings, partial(assemble, settings, say))
     working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
     gc.freeze()
     gc.enable()
+    return _run(working)
+
+
+def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbox":
+    """The server, unless its scenarios are refused: then everything that is wrong is printed."""
+    if not settings.scenarios:
+        return assemble()
+
+    from sandbox.domain.errors import InvalidRequest
+    from sandbox.scenario.library import UnknownScenario, WrongScenarios
+
     try:
-        return _run(working)
-    except CannotServeError as error:
-        sys.stderr.write(f"payments-sandbox: {error}.\n")
-        return error.code
-    except UnwritableError as error:
-        sys.stderr.write(f"payments-sandbox: {error}.\n")
-        return FAILED
+        return assemble()
+    except WrongScenarios as error:
+        sys.stderr.write(f"{error}\n")
+        problem = error.summary
+    except InvalidRequest as error:
+        problem = str(error.details).removeprefix("/: ")
+    except UnknownScenario as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"cannot read {error.filename}: {error.strerror}"
+    raise CannotServeError(f"--scenario: {problem}", MISTAKEN)
 
 
 @contextlib.asynccontextmanager
@@ -93,6 +99,10 @@ async def _served(
     settings = sandbox.parts.settings
     async with _kept(chosen.state, sandbox), contextlib.AsyncExitStack() as stack:
         stack.enter_context(_no_ready_file(chosen.ready_file))
+        if chosen.watch:
+            from sandbox.cli.watching import watching
+
+            await stack.enter_async_context(watching(sandbox))
         try:
             address = await stack.enter_async_context(listens)
         except OSError as error:

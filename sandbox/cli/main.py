@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Final
 
 from sandbox import __version__
+from sandbox.cli.failure import CommandFailedError
 from sandbox.cli.options import Commands
-from sandbox.cli.remote import RemoteError
 
 COMMANDS: Final = (
     "serve",
@@ -67,9 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
-    except RemoteError as error:
-        sys.stderr.write(f"payments-sandbox: {str(error).rstrip('.')}.\n")
-        return 1
+    except CommandFailedError as error:
+        sys.stderr.write(error.line)
+        return error.code
     except KeyboardInterrupt:  # of a command that has nothing to put in order
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough
@@ -78,17 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
+    for name in names:
+        import_module(f"sandbox.cli.{name}").add_to(commands)
+
+
 def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Our own words, and those of the command that `run` runs: argparse would read those too."""
     if given[:1] != ["run"] or "--" not in given:
         return given, ()
     at = given.index("--")
     return given[:at], given[at + 1 :]
-
-
-def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
-    for name in names:
-        import_module(f"sandbox.cli.{name}").add_to(commands)
 
 
 def _variables() -> set[str]:

@@ -28,6 +28,9 @@ _SERVER: Final = re.compile(
 )
 """A name or an address, and perhaps a port; the bases of both APIs are welcome."""
 
+_OF_SCENARIOS: Final = frozenset({".yaml", ".yml", ".json"})
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
 
 
@@ -245,6 +248,23 @@ def one_of(*words: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def scenario(text: str) -> str | Path:
+    """Reads the name of a scenario; the path of its file when it has an ending, or a folder."""
+    path = Path(text)
+    if path.name == text and path.suffix not in _OF_SCENARIOS and re.fullmatch(_WORD, text):
+        return text
+    if not path.is_file():
+        raise argparse.ArgumentTypeError("expected the name of a scenario, or a file that exists")
+    return path
+
+
+def folder(text: str) -> Path:
+    """Reads the path of a folder that is there."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError("expected a folder that exists")
+    return Path(text)
 
 
 def file_to_write(text: str) -> Path:

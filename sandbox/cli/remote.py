@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from sandbox.cli.failure import CommandFailedError
 from sandbox.cli.options import Commands, Options, header_value, refuse, server_url
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
@@ -35,7 +36,7 @@ _HINTS: Final = {
 }
 
 
-class RemoteError(Exception):
+class RemoteError(CommandFailedError):
     """The server refuses, or is none of ours; the text says what would have worked."""
 
 

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Final
 
-from sandbox.cli.hosting import FAILED
+from sandbox.cli.failure import FAILED
 from sandbox.cli.options import Commands, file_to_write
 from sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
 
@@ -39,15 +39,11 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the report, after all that may be waited for; 1 when it has failed."""
-    from sandbox.cli.files import UnwritableError
     from sandbox.cli.reporting import in_text
     from sandbox.cli.verdict import judged, write_down
 
     report = judged(remote_of(chosen))
     sys.stdout.write(json.dumps(report, indent=2) + "\n" if chosen.json else in_text(report))
-    try:
-        write_down(report, text=None, junit=chosen.junit_xml)
-    except UnwritableError as error:
-        sys.stderr.write(f"payments-sandbox: {error}.\n")
-        return FAILED
+    sys.stdout.flush()
+    write_down(report, text=None, junit=chosen.junit_xml)
     return 0 if report["passed"] else FAILED

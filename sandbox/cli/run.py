@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sandbox.cli.hosting import FAILED, MISTAKEN, Facts, Server, host
+from sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
+from sandbox.cli.hosting import Facts, Server, host
 from sandbox.cli.options import Commands, Options, file_to_write, refuse
 from sandbox.cli.server_options import add_server_options
 
@@ -100,8 +101,6 @@ async def _run(chosen: argparse.Namespace, server: Server) -> int:
 
 async def _verdict(chosen: argparse.Namespace, facts: Facts, interrupted: asyncio.Event) -> int:
     """Judge the world, and say so; the exit code where the command's own is 0."""
-    from sandbox.cli.files import UnwritableError
-    from sandbox.cli.remote import RemoteError
     from sandbox.cli.verdict import in_short, judged, write_down
 
     judging = asyncio.ensure_future(asyncio.to_thread(judged, _world(facts)))
@@ -115,9 +114,9 @@ async def _verdict(chosen: argparse.Namespace, facts: Facts, interrupted: asynci
     try:
         report = judging.result()
         write_down(report, text=chosen.report, junit=chosen.junit_xml)
-    except (RemoteError, UnwritableError) as error:
-        _say(f"payments-sandbox: {str(error).rstrip('.')}.")
-        return FAILED
+    except CommandFailedError as error:
+        _say(error.line.rstrip())
+        return error.code
     if said := in_short(report):
         _say(f"payments-sandbox: {said.rstrip()}")
     return 0 if report["passed"] else FAILED

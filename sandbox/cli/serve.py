@@ -22,7 +22,9 @@ examples:
   payments-sandbox serve --clock 2030-01-15T09:00:00Z --seed 7
       the same run every time
   payments-sandbox serve --rate-limit 20
-      see how your client takes a 429"""
+      see how your client takes a 429
+  payments-sandbox serve --scenario ./outage.yaml --watch
+      what goes wrong, from a file that you edit meanwhile"""
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:

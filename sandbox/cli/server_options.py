@@ -3,6 +3,8 @@
 import argparse
 import ipaddress
 import secrets
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from sandbox.cli.options import (
@@ -10,12 +12,14 @@ from sandbox.cli.options import (
     clock,
     duration,
     file_to_write,
+    folder,
     header_value,
     host_name,
     lifetime,
     listening_host,
     one_of,
     origin,
+    scenario,
     webhook_url,
     whole_number,
 )
@@ -28,6 +32,7 @@ def add_server_options(options: Options, *, port: int = _DEFAULTS.port) -> None:
     """Add them all; `port` is the default one."""
     _add_listening(options, port)
     _add_worlds(options)
+    _add_scenarios(options)
     _add_webhooks(options)
     _add_access(options)
 
@@ -106,6 +111,22 @@ def _add_worlds(options: Options) -> None:
     )
 
 
+def _add_scenarios(options: Options) -> None:
+    options.many(
+        "--scenario",
+        "what every world starts with: a name of the library, or a file (repeatable)",
+        read=scenario,
+        metavar="NAME|FILE",
+    )
+    options.many(
+        "--scenario-dir",
+        "a folder of scenarios, whose names come before those that are shipped (repeatable)",
+        read=folder,
+        metavar="DIR",
+    )
+    options.flag("--watch", "take over scenarios' files whenever they are edited")
+
+
 def _add_webhooks(options: Options) -> None:
     options.many(
         "--webhook",
@@ -151,6 +172,7 @@ def settings_of(chosen: argparse.Namespace) -> Settings:
     if token is None and not _is_loopback(chosen.host):
         token = secrets.token_urlsafe(24)
     _check_webhooks(chosen)
+    _check_watch(chosen)
     return Settings(
         host=chosen.host,
         port=chosen.port,
@@ -167,6 +189,8 @@ def settings_of(chosen: argparse.Namespace) -> Settings:
         cors=frozenset(chosen.cors),
         webhooks=tuple(dict.fromkeys(chosen.webhook)),
         public_webhooks=chosen.webhook_targets == "public",
+        scenarios=tuple(chosen.scenario),
+        scenario_dirs=tuple(chosen.scenario_dir),
     )
 
 
@@ -177,6 +201,16 @@ def _check_webhooks(chosen: argparse.Namespace) -> None:
         for url in chosen.webhook:
             if problem := problem_of(url, public=chosen.webhook_targets == "public"):
                 chosen.options.refuse("--webhook", problem)
+
+
+def _check_watch(chosen: argparse.Namespace) -> None:
+    if not chosen.watch:
+        return
+    if not (chosen.scenario_dir or any(isinstance(each, Path) for each in chosen.scenario)):
+        chosen.options.refuse("--watch", "expected --scenario FILE or --scenario-dir DIR beside it")
+    if find_spec("watchfiles") is None:
+        hint = "pip install 'payments-sandbox[watch]'"
+        chosen.options.refuse("--watch", f"it needs the package watchfiles: {hint}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -70,12 +70,9 @@ class CallSeen:
 
     @property
     def reply(self) -> dict[str, object]:
-        """The JSON object that was answered; empty where it was none."""
-        try:
-            body = orjson.loads(self.entry.reply_body)
-        except orjson.JSONDecodeError:
-            return {}
-        return body if isinstance(body, dict) else {}
+        """The JSON object that a success was answered with."""
+        body: dict[str, object] = orjson.loads(self.entry.reply_body)
+        return body
 
     @property
     def payment_id(self) -> str | None:

@@ -81,6 +81,19 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     world.catch_up()
 
 
+def reload(world: World, scenario: Scenario) -> None:
+    """Let an edited scenario take the place of the active one of its name, and start it again.
+
+    But for `clock` and `given`: they are what a world starts from, and this one has started.
+    """
+    scenarios = [scenario if each.name == scenario.name else each for each in active(world)]
+    _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
+    if world.script.play is not None:
+        world.script.play = world.script.play.changed(scenarios)
+    _mark(world, [scenario])
+    world.catch_up()
+
+
 def start_again(world: World, parts: Collection[Part]) -> None:
     """After a reset: what the scenarios start from is there again, and offsets count from now."""
     scenarios = active(world)

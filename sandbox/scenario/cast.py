@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, assert_never
 
 from sandbox.contract.operations import BY_NAME
 from sandbox.domain.cards import fingerprint
@@ -60,6 +60,8 @@ class Cast:
                     draws = not isinstance(rule.modifiers.delay, int)
                     self.webhooks.append(Cue(scenario.name, rule, seed, draws=draws))
                     self.all.append(self.webhooks[-1])
+                case _:
+                    assert_never(rule)
 
     def _of(self, operation: str) -> Iterator[tuple[int, When]]:
         for position, cue in enumerate(self.requests):

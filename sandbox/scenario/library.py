@@ -1,66 +1,110 @@
-"""Owns the library: scenarios by name, in the folder that is shipped and in folders of users."""
+"""Owns the library: scenarios by name, the users' own and those that are shipped."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib.resources.abc import Traversable
-from typing import Final
+from pathlib import Path
 
-from sandbox.scenario.loader import Loaded, load
-
-ENDINGS: Final = (".yaml", ".yml", ".json")
-
-Folders = Callable[[], Sequence[Traversable]]
-"""Finds the folders; of one name that is in several, the last one counts."""
+from sandbox.resources import root
+from sandbox.scenario.files import Draft, drafted, name_of, summary_of
+from sandbox.scenario.loader import Loaded
+from sandbox.settings import Settings
 
 
 class UnknownScenario(LookupError):
-    """No folder has a scenario of this name; the text says which was meant, or what there is."""
+    """There is no scenario of this name; the text, a sentence, says which was meant or there is."""
+
+
+class WrongScenarios(ValueError):
+    """Scenarios have problems; the text is all of them, each with its line and a caret.
+
+    Attributes:
+        summary: how many problems they have, in how many files.
+    """
+
+    def __init__(self, wrong: Sequence[Draft]) -> None:
+        super().__init__("\n".join(line for draft in wrong for line in draft.lint))
+        self.summary = summary_of(wrong)
 
 
 class Library:
-    """The scenarios of some folders, read whenever they are asked for, as they may have changed."""
+    """The scenarios of some files and folders, read when they are asked for: they may change.
 
-    def __init__(self, folders: Folders) -> None:
-        self._folders = folders
+    Args:
+        files: for one scenario each.
+        folders: with any number; of several of one name the first counts, and files before folders.
+    """
+
+    def __init__(self, files: Iterable[Traversable], folders: Iterable[Traversable]) -> None:
+        self._files = tuple(files)
+        self._folders = tuple(folders)
 
     def names(self) -> list[str]:
         """What there is, in the order of the names."""
-        return sorted(self._files())
+        return sorted(self._found())
 
-    def text(self, name: str) -> str:
-        """What the file of a scenario says.
+    def draft(self, name: str) -> Draft:
+        """The file of a name, read.
 
         Raises:
             UnknownScenario: there is none.
+            OSError: it cannot be read.
         """
-        files = self._files()
-        if name not in files:
-            raise UnknownScenario(_meant(name, list(files)))
-        return files[name].read_bytes().decode("utf-8", "replace")
+        found = self._found()
+        if name not in found:
+            raise UnknownScenario(_meant(name, sorted(found)))
+        return drafted(found[name])
 
     def load(self, name: str) -> Loaded:
-        """The scenario of a name, or what is wrong with it.
-
-        Raises:
-            UnknownScenario: there is none.
-        """
-        return load(self.text(name), name=name)
+        """The scenario of a name, or what is wrong with it; raises as `draft` does."""
+        return self.draft(name).loaded
 
     def __iter__(self) -> Iterator[Loaded]:
         return (self.load(name) for name in self.names())
 
-    def _files(self) -> dict[str, Traversable]:
+    def _found(self) -> dict[str, Traversable]:
+        entries = [*self._files]
+        for folder in self._folders:
+            with suppress(FileNotFoundError, NotADirectoryError):  # it has gone since the start
+                entries += sorted(folder.iterdir(), key=lambda each: each.name)
         found: dict[str, Traversable] = {}
-        for folder in self._folders():
-            for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-                stem, _, ending = entry.name.rpartition(".")
-                if stem and f".{ending}" in ENDINGS and entry.is_file():
-                    found[stem] = entry
+        for entry in entries:
+            if (name := name_of(entry.name)) is not None and entry.is_file():
+                found.setdefault(name, entry)
         return found
+
+
+def library_of(settings: Settings) -> Library:
+    """What a server knows by name: the files it was given, the folders, and what is shipped."""
+    return Library(files_of(settings), [*settings.scenario_dirs, root("scenarios")])
+
+
+def files_of(settings: Settings) -> list[Path]:
+    """The files among the scenarios that are active from the start."""
+    return [wanted for wanted in settings.scenarios if isinstance(wanted, Path)]
+
+
+def drafts_of(settings: Settings) -> list[Draft]:
+    """What is active from the start, in its order; none has more than warnings.
+
+    Raises:
+        UnknownScenario: there is none of a name.
+        WrongScenarios: one or more have problems.
+        OSError: a file cannot be read.
+    """
+    library = library_of(settings)
+    drafts = [
+        drafted(wanted) if isinstance(wanted, Path) else library.draft(wanted)
+        for wanted in settings.scenarios
+    ]
+    if wrong := [draft for draft in drafts if draft.loaded.scenario is None]:
+        raise WrongScenarios(wrong)
+    return drafts
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
     start = f"there is no scenario '{name[:80]}'"
     if close := get_close_matches(name, known, 1, 0.6):
         return f"{start}; did you mean '{close[0]}'?"
-    return f"{start}; there are {', '.join(sorted(known)) or 'none'}"
+    return f"{start}; there are {', '.join(known)}." if known else f"{start}; there are none."

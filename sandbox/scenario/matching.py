@@ -66,7 +66,7 @@ def why_not(condition: Condition, value: object) -> str:
         case "in":
             return f"{field} {shown} is not one of {wanted}"
         case "every":
-            return f"{field} {shown} is not each {wanted}th"
+            return f"{field} {shown} is no multiple of {wanted}"
         case _:
             return f"{field} {shown} is not {operator} {wanted}"
 

@@ -1,7 +1,5 @@
 """Owns the list of parts that make up one running server."""
 
-from collections.abc import Callable, Sequence
-from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from sandbox.contract.schemas import Contract
@@ -27,4 +25,3 @@ class Parts(NamedTuple):
     dispatcher: Dispatcher
     walks: Walks
     log: RequestLog
-    scenario_folders: Callable[[], Sequence[Traversable]]

@@ -30,16 +30,7 @@ async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    _log.addFilter(_ONE_LINE)
-    server = web.Server(
-        site,
-        logger=_log,
-        access_log=None,  # the journal is ours
-        auto_decompress=False,  # a truncated gzip body would arrive as an empty one
-        keepalive_timeout=KEEP_ALIVE,
-        lingering_time=_LINGER,
-    )
-    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN)
+    runner = web.ServerRunner(server_of(site), handle_signals=False, shutdown_timeout=_SHUTDOWN)
     await runner.setup()
     sweeper = asyncio.create_task(_sweep(parts))
     try:
@@ -53,13 +44,31 @@ async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
         yield f"http://{host}:{socket.port}"
     finally:
         sweeper.cancel()
-        parts.pacer.stop()
-        parts.news.close_all()
-        parts.sleepers.wake_all()
+        end_work(parts)
         await runner.cleanup()
         await parts.dispatcher.close()
         if pending := sum(world.pending_webhooks for world in parts.worlds):
             _log.warning("webhook deliveries that were pending: %d", pending)
+
+
+def server_of(site: Site) -> web.Server:
+    """What makes a protocol for each connection, whatever it comes over."""
+    _log.addFilter(_ONE_LINE)
+    return web.Server(
+        site,
+        logger=_log,
+        access_log=None,  # the journal is ours
+        auto_decompress=False,  # a truncated gzip body would arrive as an empty one
+        keepalive_timeout=KEEP_ALIVE,
+        lingering_time=_LINGER,
+    )
+
+
+def end_work(parts: Parts) -> None:
+    """Let nothing begin any more, and nobody wait."""
+    parts.pacer.stop()
+    parts.news.close_all()
+    parts.sleepers.wake_all()
 
 
 async def _sweep(parts: Parts) -> None:

@@ -22,6 +22,9 @@ class Walks:
         self._dispatcher = dispatcher
         self._lines: dict[World, _Line] = {}
 
+    def __contains__(self, world: World) -> bool:
+        return world in self._lines
+
     async def walk(self, world: World, target: Callable[[], Instant]) -> list[Happening]:
         """Move the clock; answers when all that became due has happened, in order.
 
@@ -65,16 +68,16 @@ class Walks:
         if world.webhooks is None:
             return []
         outbox = world.webhooks.outbox
-        due = sorted(outbox.take_fresh(), key=lambda delivery: delivery.number)
+        due, logged = outbox.take_fresh(), outbox.attempted
         before = [len(delivery.attempts) for delivery in due]
         self._dispatcher.release(world, due)
         await self._dispatcher.settle(world)
-        ended = (
-            (delivery, attempt)
-            for delivery, count in zip(due, before, strict=True)
-            for attempt in delivery.attempts[count:]
-        )
-        return list(_happenings(outbox, ended))
+        # The log has those that somebody else's call let happen, but it keeps only the last ones.
+        ended = outbox.attempts_since(logged)
+        for delivery, count in zip(due, before, strict=True):
+            ended += [(delivery, attempt) for attempt in delivery.attempts[count:]]
+        once = {id(attempt): (delivery, attempt) for delivery, attempt in ended}
+        return list(_happenings(outbox, sorted(once.values(), key=lambda each: each[0].number)))
 
 
 class _Line:

@@ -251,3 +251,13 @@ def test_help_asks_nobody(command: str) -> None:
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith(f"usage: payments-sandbox {command} ")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "webhook verify"])
+def test_help_is_instant(command: str) -> None:
+    """Nothing that a server needs is imported, nor what asks one."""
+    ended = run(*command.split(), "--help", extra={"PYTHONPROFILEIMPORTTIME": "1"})
+
+    names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "sandbox.cli.main" in names
+    assert names & {"asyncio", "aiohttp", "http.client", "ssl", "dataclasses", "orjson"} == set()

@@ -26,13 +26,18 @@ WRONG: Final = {
         "expected no link-local, multicast or metadata address",
     ),
     "--webhook-targets": ("everywhere", "expected private or public"),
+    "--scenario": (
+        "no/such.yaml",
+        "expected the name of a scenario, or a file that exists",
+    ),
+    "--scenario-dir": ("no/such/folder", "expected a folder that exists"),
     "--allow-host": ("shop.test:80", "expected a host name without port, such as shop.test"),
     "--cors": (
         "http://app.test/",
         "expected an origin in lower case, without a path, such as http://localhost:5173",
     ),
 }
-FLAGS: Final = ("--strict-keys", "--lenient", "--log")
+FLAGS: Final = ("--strict-keys", "--lenient", "--log", "--watch")
 ANYTHING: Final = ("--host",)
 """Only listening shows whether an address is one; `test_serve` tries."""
 

@@ -16,6 +16,7 @@ SLOW_CARD: Final = "4000009900000129"
 SEED_OF_11: Final = 7016073114745173
 TOKEN: Final = "s3cret"
 WEBHOOKS: Final = [("inbox:a", True), ("http://127.0.0.1:9/b", True)]
+SCENARIOS: Final = "tests/e2e/scenarios"
 CORS: Final = {"Origin": "http://app.test", "Access-Control-Request-Method": "POST"}
 
 
@@ -107,6 +108,19 @@ def webhook_targets(server: Served) -> object:
     return ask(server, "POST", "/_sandbox/webhook_endpoints", wanted, **key).status
 
 
+def scenario(server: Served) -> object:
+    """What is active in a new world."""
+    _, key = new_world(server)
+    active = ask(server, "GET", "/_sandbox/scenarios/active", **key).json["data"]
+    return [each["name"] for each in active]
+
+
+def scenario_dir(server: Served) -> object:
+    """Which scenarios of the folder are known by name."""
+    known = {each["name"] for each in ask(server, "GET", "/_sandbox/scenarios").json["data"]}
+    return sorted(known & {"quiet", "refused"})
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option: its value in a test, and what `look` sees with and without it."""
@@ -129,6 +143,8 @@ OPTIONS: Final = (
     Option("--allow-host", "shop.test,Other.Test", allow_host, [200, 200], [421, 421]),
     Option("--webhook", "inbox:a,http://127.0.0.1:9/b", webhook, WEBHOOKS, []),
     Option("--webhook-targets", "public", webhook_targets, 201, 400),
+    Option("--scenario", f"{SCENARIOS}/quiet.yaml,refused", scenario, ["quiet", "refused"], []),
+    Option("--scenario-dir", SCENARIOS, scenario_dir, ["quiet", "refused"], []),
     Option("--cors", "http://app.test", cors, ["http://app.test", None], [None, None]),
 )
 ELSEWHERE: Final = {
@@ -139,8 +155,9 @@ ELSEWHERE: Final = {
     "--state",
     "--world-ttl",
     "--max-worlds",
+    "--watch",
 }
-"""Options that need a server of their own; they have their tests below or in `test_serve`."""
+"""Options that need a server of their own: their tests are below, or in other files of `serve`."""
 
 
 def on_the_command_line() -> list[str]:

@@ -181,3 +181,36 @@ async def test_moves_by_hand_are_not_in_the_journal(api: Api, control: Control) 
     await control("complete_payment", payment_id=payment_id)
     await control("charge_back_payment", payment_id=payment_id)
     assert await control("list_requests") == before
+
+
+async def test_list(api: Api, control: Control) -> None:
+    """Payments in full, newest first, page by page; asking counts and leaves nothing."""
+    ids = [await a_payment(api, status) for status in ("pending", "failed", "completed")]
+    await refunded(api, ids[2], amount=1000)
+    before = await control("retrieve_world")
+
+    first = await control("list_payments", query={"limit": "2"})
+    rest = await control("list_payments", query={"starting_after": first["next_cursor"]})
+
+    completed, failed = first["data"]
+    assert completed == {
+        **settled(ids[2], "completed", None),
+        "payment_method": {"type": "card", "last4": "1111", "brand": "visa"},
+        "refunded": 1000,
+    }
+    assert (failed["id"], failed["failure_code"]) == (ids[1], "card_declined")
+    assert (first["has_more"], first["next_cursor"]) == (True, ids[1])
+    assert rest == {
+        "data": [settled(ids[0], "pending", None)],
+        "has_more": False,
+        "next_cursor": None,
+    }
+    assert await control("retrieve_world") == before
+
+
+async def test_list_of_nothing_and_after_nothing(control: Control) -> None:
+    """A world without payments has an empty page; a cursor must be a payment's id."""
+    empty = {"data": [], "has_more": False, "next_cursor": None}
+    assert await control("list_payments") == empty
+    refusal = await control("list_payments", query={"starting_after": "pay_xyz789"}, status=400)
+    assert refusal == invalid("/starting_after: expected the id of a payment.")

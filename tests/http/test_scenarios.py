@@ -162,7 +162,7 @@ async def test_an_unknown_name(control: Control) -> None:
     refusal = await control("put_active_scenarios", ["dwn"], status=400)
     missing = await control("remove_active_scenarios", status=400, query={"name": "down"})
 
-    assert refusal == invalid("/: there is no scenario 'dwn'; did you mean 'down'?.")
+    assert refusal == invalid("/: there is no scenario 'dwn'; did you mean 'down'?")
     assert missing == invalid("/name: expected an active scenario; active are: lost.")
     assert await active(control) == ["lost"]
 
@@ -443,12 +443,14 @@ async def test_reset_brings_back_what_a_scenario_starts_from(
     assert [each.what for each in world.upcoming(5)] == ["rule given/rule-1"]
 
 
-def test_every_world_of_a_server_has_its_scenarios() -> None:
+def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
     """The home world, and each that is made on first use."""
+    file = tmp_path / "scene.yaml"
+    file.write_text("scenario: scene\nclock: 2031-01-01\nexpect: [{audit: clean}]", "utf-8")
     scene = scenario_of("clock: 2031-01-01\nexpect: [{audit: clean}]")
-    sandbox: Sandbox = assemble(Settings(), scenarios=[scene])
+    sandbox: Sandbox = assemble(Settings(scenarios=(file,)))
     worlds = [sandbox.parts.worlds.of(key) for key in ("sk_test_sandbox", "sk_test_new")]
 
     assert [world.script.play and world.script.play.scenarios for world in worlds] == [(scene,)] * 2
     with pytest.raises(InvalidRequest, match="comes twice"):
-        assemble(Settings(), scenarios=[scene, scene])
+        assemble(Settings(scenarios=("scene", file), scenario_dirs=(tmp_path,)))

@@ -24,6 +24,10 @@ VIOLATIONS: Final = {
         "import sandbox.web.faults",
     ),
     "A wire fault waits but reads no clock": ("web/faults/stray.py", "import datetime"),
+    "What belongs to test suites is not needed without one": (
+        "testing/sync/stray.py",
+        "import requests",
+    ),
     "No cycles": (
         "engine/stray/__init__.py",
         "import sandbox.engine.astray\n",

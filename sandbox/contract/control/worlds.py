@@ -124,6 +124,16 @@ WORLDS: Final = (
         response="control/responses/rate_limit",
     ),
     ControlRoute(
+        name="list_payments",
+        method="GET",
+        path="/payments",
+        tag="Payments",
+        summary="List the payments in full",
+        description="Newest first, with all that became of them; asking leaves no trace.",
+        query="control/queries/page",
+        response="control/responses/payments",
+    ),
+    ControlRoute(
         name="complete_payment",
         method="POST",
         path="/payments/{payment_id}/complete",

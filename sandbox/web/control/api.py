@@ -93,6 +93,7 @@ HANDLERS: Final[dict[str, Route]] = {
         clock.resume_clock,
         rate_limit.retrieve_rate_limit,
         rate_limit.set_rate_limit,
+        payments.list_payments,
         payments.complete_payment,
         payments.fail_payment,
         payments.charge_back_payment,

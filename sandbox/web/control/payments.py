@@ -1,13 +1,26 @@
-"""Owns the routes that move a payment by hand."""
+"""Owns the routes that show payments in full and move them by hand."""
 
 from sandbox.contract import representations
 from sandbox.domain.cards import mask_in
+from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.payments import Payment
 from sandbox.engine.world import SETTLED_AS_FAILED
 from sandbox.web.control.ask import Ask
 
 CHARGEBACK_REASON = "fraudulent"
 """Why a payment is charged back when nothing says otherwise."""
+
+
+def list_payments(ask: Ask) -> dict[str, object]:
+    """Payments with what has become of them, newest first."""
+    payments = ask.world.ledger.payments
+    start, limit = ask.query.get("starting_after"), ask.query["limit"]
+    below = len(payments) if start is None else payments.number_of(start)
+    if below is None:
+        raise InvalidRequest("/starting_after: expected the id of a payment.")
+    numbers = range(below - 1, max(below - limit, 0) - 1, -1)
+    items = [_shown(payments.get(number)) for number in numbers]
+    return representations.page(items, has_more=below > limit)
 
 
 def complete_payment(ask: Ask) -> dict[str, object]:

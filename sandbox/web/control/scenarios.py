@@ -7,7 +7,7 @@ from sandbox.contract import representations
 from sandbox.domain.errors import InvalidRequest, InvalidScenario
 from sandbox.engine import stage
 from sandbox.scenario.document import Document
-from sandbox.scenario.library import Library, UnknownScenario
+from sandbox.scenario.library import Library, UnknownScenario, library_of
 from sandbox.scenario.loader import Loaded, load, load_value
 from sandbox.scenario.problems import Problem
 from sandbox.scenario.scenario import Scenario
@@ -16,7 +16,7 @@ from sandbox.web.control.ask import Ask
 
 def list_scenarios(ask: Ask) -> dict[str, object]:
     """The library; a file that is wrong is left out here, and named by `scenarios/check`."""
-    found = (loaded.scenario for loaded in library_of(ask))
+    found = (loaded.scenario for loaded in library_of(ask.parts.settings))
     items = [_shown(scenario) for scenario in found if scenario is not None]
     return representations.page(items, has_more=False)
 
@@ -32,7 +32,7 @@ def list_active_scenarios(ask: Ask) -> dict[str, object]:
 
 def put_active_scenarios(ask: Ask) -> dict[str, object]:
     """Let exactly these be active."""
-    scenarios = wanted(library_of(ask), _values(ask))
+    scenarios = wanted(library_of(ask.parts.settings), _values(ask))
     stage.put(ask.world, scenarios)
     ask.parts.sleepers.wake(ask.world)
     return list_active_scenarios(ask)
@@ -56,11 +56,6 @@ def check_scenario(ask: Ask) -> dict[str, object]:
     loaded = _loaded(ask)
     _accepted([loaded])
     return {"problems": [problem.shown() for problem in loaded.problems]}
-
-
-def library_of(ask: Ask) -> Library:
-    """The library of the server."""
-    return Library(ask.parts.scenario_folders)
 
 
 def wanted(library: Library, values: Iterable[object]) -> list[Scenario]:
@@ -97,7 +92,7 @@ def _loaded(ask: Ask) -> Loaded:
     """The one scenario of a body."""
     if ask.text is not None:
         return load(ask.text, name=None)
-    return _of(library_of(ask), ask.body)
+    return _of(library_of(ask.parts.settings), ask.body)
 
 
 def _of(library: Library, value: object) -> Loaded:
@@ -106,7 +101,7 @@ def _of(library: Library, value: object) -> Loaded:
     try:
         return library.load(value)
     except UnknownScenario as error:
-        raise InvalidRequest(f"/: {error}.") from None
+        raise InvalidRequest(f"/: {error}") from None
 
 
 def _values(ask: Ask) -> list[Any]:

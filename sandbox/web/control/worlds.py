@@ -36,9 +36,10 @@ def create_world(ask: Ask) -> dict[str, object]:
 def _scenarios(ask: Ask, values: list[object] | None) -> "Sequence[Scenario]":
     if not values:
         return ()
-    from sandbox.web.control import scenarios  # noqa: PLC0415 - it brings the language
+    from sandbox.scenario.library import library_of  # noqa: PLC0415 - it brings the language
+    from sandbox.web.control.scenarios import wanted  # noqa: PLC0415 - so does this
 
-    return scenarios.wanted(scenarios.library_of(ask), values)
+    return wanted(library_of(ask.parts.settings), values)
 
 
 def retrieve_world(ask: Ask) -> dict[str, object]:

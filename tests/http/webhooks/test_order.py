@@ -3,6 +3,7 @@
 import asyncio
 import select
 import socket
+from collections import Counter
 from typing import Self
 
 import orjson
@@ -138,6 +139,30 @@ async def test_two_at_once_move_the_clock_one_after_the_other(
     assert [each["at"] for each in second] == ["2030-01-15T12:30:00Z", "2030-01-15T13:30:00Z"]
     assert instants(delivery)[1:] == [each["at"] for each in first + second]
     assert (await hooks.control("retrieve_clock"))["now"] == "2030-01-15T13:30:00Z"
+
+
+class TestLive:
+    """A clock that runs moves on by itself while it is moved."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        """A live clock."""
+        return Settings(clock="live", seed=7)
+
+    async def test_all_that_happens_is_told(self, hooks: Hooks, receiver: Receiver) -> None:
+        """Also what falls due in the moment that the attempts before it take."""
+        receiver.usual = Answer(status=500, after=0.02)
+        await hooks.to(receiver.url, retries=["1h", "1h"])
+        for _ in range(5):
+            await hooks.pay()
+        for _ in range(5):
+            await hooks.pay(card_number=PENDING)
+        await hooks.advance("0s")
+        happened = await hooks.advance("1d")
+        told = Counter(each["what"] for each in happened)
+
+        assert told == {"webhook.failed": 5 * 2 + 5 * 3, "payment.completed": 5}
+        assert [each["at"] for each in happened] == sorted(each["at"] for each in happened)
 
 
 async def test_the_next_in_line(hooks: Hooks, receiver: Receiver) -> None:

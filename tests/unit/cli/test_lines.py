@@ -6,9 +6,10 @@ from sandbox.cli.listen import Delivery, delivery_line, is_wanted
 from sandbox.cli.logs import Entry, entry_line
 from sandbox.domain.endpoints import Endpoint
 from sandbox.domain.events import EventType
-from sandbox.web.request_line import request_line
+from sandbox.web.request_line import outcome_of, request_line
 
 EVENTS = [*EventType, "payout.paid"]
+ESCAPED = r"\x1b" * 60
 FILTERS = ["*", "payment.*", "payment.failed", "refund.*", "chargeback.created"]
 
 
@@ -97,7 +98,21 @@ def test_the_card_of_an_entry(body: object, card: str | None) -> None:
     assert entry_line(entry) == "  ".join(part for part in parts if part)
 
 
-def test_a_request_that_is_not_over() -> None:
-    """Has neither a reply nor a time."""
-    line = request_line(what="x" * 99, outcome="hang", reply=None, card=None, duration_ms=None)
-    assert line == f"{'x' * 60}  hang"
+@pytest.mark.parametrize(
+    ("status", "fault", "reply", "line"),
+    [
+        (None, "hang", None, "hang"),
+        (200, "truncate", {"id": "pay_1"}, "200 truncate  pay_1"),
+        (400, None, {"error": {"code": "invalid_card"}, "id": "x"}, "400  invalid_card"),
+        (500, None, {"error": "oops", "id": "\x1b" * 61}, f"500  {ESCAPED}"),
+        (500, None, {"error": {}}, "500"),
+        (200, "respond_raw", "text", "200 respond_raw"),
+    ],
+)
+def test_what_a_line_says_of_a_reply(
+    status: int | None, fault: str | None, reply: object, line: str
+) -> None:
+    """Status and fault, and its id or code, whatever a script has made of it."""
+    outcome = outcome_of(status, fault)
+    said = request_line(what="x" * 99, outcome=outcome, reply=reply, card=None, duration_ms=None)
+    assert said == f"{'x' * 60}  {line}"

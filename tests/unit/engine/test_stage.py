@@ -13,6 +13,7 @@ from sandbox.engine.part import Part
 from sandbox.engine.snapshots import snapshot
 from sandbox.engine.stage import activate, active, put, remove, start_again
 from sandbox.engine.world import World
+from sandbox.scenario.given import Given, GivenPayment
 from sandbox.scenario.scenario import Scenario
 from tests.fakes.bodies import documented_create
 from tests.fakes.in_process import Desk, back, new_world
@@ -409,3 +410,10 @@ def test_given_payments_set_off_nothing() -> None:
     list(world.walk(Instant(NOON + HOUR)))
 
     assert world.limiter.remaining == 3
+
+
+def test_a_card_that_the_lint_would_refuse() -> None:
+    """Whoever makes such values by hand is told."""
+    scene = Scenario("x", {}, given=Given((GivenPayment(5, "EUR", card="1"),)))
+    with pytest.raises(ValueError, match="a card pass that is none"):
+        put(new_world(), [scene])

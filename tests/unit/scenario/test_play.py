@@ -481,3 +481,25 @@ def test_a_card_that_a_rule_names_is_known_again() -> None:
     assert [stage.play.names(fingerprint(number)) for number in numbers] == [True, True, False]
     assert stage.play.number_of(fingerprint(numbers[0])) == numbers[0]
     assert stage.play.number_of(fingerprint(numbers[2])) is None
+
+
+def test_a_masked_value_does_not_explain_itself() -> None:
+    """It is said that it is masked, and not that it fits."""
+    card = "4242424242424242"
+    stage = Stage(rules_of(f"""
+        - {{name: r, request: create_payment, when: {{card: {{ne: {card}}}}}, do: [pass]}}
+        """))  # fmt: skip
+
+    assert stage.why_not(card=card) == ["r: a value that is masked here does not fit"]
+
+
+def test_a_draw_is_shown_as_exactly_as_it_has_to_be() -> None:
+    """Two digits, or as many as show that it lost."""
+    stage = Stage(
+        rules_of(
+            "- {name: r, request: create_payment, chance: 0.1234, do: [pass], then: cycle}", seed=7
+        )
+    )
+    said = [stage.why_not() for _ in range(40)]
+
+    assert all(float(each[0].split()[2]) >= 0.1234 for each in said if each)

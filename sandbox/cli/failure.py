@@ -1,0 +1,29 @@
+"""Owns how a command fails: one line that says what would have worked, and an exit code."""
+
+from typing import Final
+
+FAILED: Final = 1
+MISTAKEN: Final = 2
+
+
+class CommandFailedError(Exception):
+    """A command cannot do what it was rightly asked for.
+
+    RemoteError             the server refuses, or is none of ours
+      UnreachableError      it is not there, or went away
+    CannotServeError        there will be no server
+    UnwritableError         a file cannot be written
+
+    Attributes:
+        code: the exit code.
+    """
+
+    def __init__(self, problem: str, code: int = FAILED) -> None:
+        super().__init__(problem)
+        self.code = code
+
+    @property
+    def line(self) -> str:
+        """The line for stderr."""
+        text = str(self).rstrip(".")
+        return f"payments-sandbox: {text}{'' if text.endswith('?') else '.'}\n"

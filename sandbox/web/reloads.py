@@ -1,0 +1,79 @@
+"""Owns what happens when users edit the files of scenarios while the server runs."""
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from sandbox.engine.stage import active, reload
+from sandbox.engine.world import World
+from sandbox.scenario.files import Draft, summary_of
+from sandbox.scenario.library import Library, UnknownScenario, files_of
+from sandbox.scenario.scenario import Scenario
+from sandbox.web.parts import Parts
+
+_log: Final = logging.getLogger("sandbox.scenarios")
+
+_STAYS: Final = "it stays as it was"
+
+
+class Reloads:
+    """The scenarios of the users' files, as they were when last they were good."""
+
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        self._parts = parts
+        self._library = Library(files_of(settings), settings.scenario_dirs)
+        self._texts: dict[str, str] = {}
+        self._good: dict[str, Scenario] = {}
+        for name in self._library.names():
+            draft = self._library.draft(name)
+            self._texts[name] = draft.text
+            if draft.loaded.scenario is not None:
+                self._good[name] = draft.loaded.scenario
+
+    def look(self, names: Iterable[str]) -> None:
+        """Read the files of these names again.
+
+        A good one takes the place of what it was in every world that has that, and in worlds to
+        come; of one with problems they are logged, and what it was stays.
+        """
+        for name in sorted(names):
+            try:
+                self._take(name, self._library.draft(name))
+            except (UnknownScenario, OSError):
+                if name in self._good:
+                    _log.warning("the file of %s cannot be read: %s", name, _STAYS)
+
+    def _take(self, name: str, draft: Draft) -> None:
+        if draft.text == self._texts.get(name):
+            return
+        self._texts[name] = draft.text
+        for problem in draft.lint:
+            _log.warning(problem)
+        if draft.loaded.scenario is None:
+            _log.warning("%s has %s: %s", name, summary_of([draft]), _STAYS)
+            return
+        before, now = self._good.get(name), draft.loaded.scenario
+        self._good[name] = now
+        if before is not None and before != now:
+            number = self._replace(before, now)
+            _log.info("%s is reloaded in %d world%s", name, number, "" if number == 1 else "s")
+
+    def _replace(self, before: Scenario, now: Scenario) -> int:
+        """In how many worlds it was active; a scenario that was sent under its name is another."""
+        worlds = self._parts.worlds
+        coming = (now if each == before else each for each in worlds.laws.scenarios)
+        worlds.laws = worlds.laws._replace(scenarios=tuple(coming))
+        found = [world for world in worlds if before in active(world)]
+        for world in found:
+            self._reload(world, now)
+        return len(found)
+
+    def _reload(self, world: World, scenario: Scenario) -> None:
+        world.catch_up()
+        reload(world, scenario)
+        self._parts.sleepers.wake(world)
+        self._parts.news.publish(world)
+        self._parts.pacer.forget(world)
+        self._parts.pacer.watch(world)
+        self._parts.dispatcher.release(world)

@@ -1,0 +1,198 @@
+"""The client: a method for each route, that sends what the schemas allow and says what comes."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any, Final, get_type_hints
+
+import pytest
+
+from sandbox.contract.control.route import ControlRoute
+from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
+from sandbox.contract.schema_files import Schema, component, inline, schema_files
+from sandbox.contract.schemas import load_contract
+from sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
+from sandbox.testing.exchange import Answer, Question
+from tests.fakes.shopping import PENDING, pay
+
+SCHEMAS: Final = schema_files()
+VARIABLE: Final = re.compile(r"\{(\w+)\}")
+NOT_ROUTES: Final = {"close"}
+WHOLE: Final = {
+    "receive_webhook": ["body", "headers"],
+    "restore_snapshot": ["snapshot"],
+    "put_active_scenarios": ["scenarios"],
+    "add_active_scenario": ["scenario"],
+    "check_scenario": ["scenario"],
+}
+"""What the methods take that send a body as it is."""
+
+SCENARIO: Final = {"scenario": "paid-once", "expect": [{"request": "create_payment", "count": 1}]}
+
+EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "create_world": {"seed": 7, "clock": "live", "rate_limit": {"limit": 5, "remaining": 2}},
+    "reset_world": {"only": ["journal"]},
+    "freeze_clock": {"at": "2030-01-15T09:30:00Z"},
+    "advance_clock": {"by": "3d"},
+    "set_rate_limit": {"limit": 10, "remaining": 5},
+    "fail_payment": {"code": "lost_card"},
+    "charge_back_payment": {"reason": "fraudulent", "amount": 1},
+    "create_webhook_endpoint": {
+        "url": "inbox:other",
+        "events": ["refund.*"],
+        "description": "Orders",
+        "enabled": True,
+        "signature": {"scheme": "hmac", "header": "X-Signature"},
+        "secret": "eight-or-more",
+        "headers": {"X-Tenant": "7"},
+        "retries": ["1s"],
+        "timeout": "500ms",
+    },
+    "update_webhook_endpoint": {"enabled": False},
+    "rotate_secret": {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    "list_deliveries": {"status": "pending"},
+    "receive_webhook": {"body": b"{}", "headers": {"Content-Type": "application/json"}},
+    "read_inbox": {"wait": "10ms", "count": 1, "type": "payment.completed"},
+    "script_inbox": {"respond": [500]},
+    "create_event": {"type": "payout.paid", "data": {"payout_id": "po_1"}},
+    "put_active_scenarios": {"scenarios": [SCENARIO]},
+    "add_active_scenario": {"scenario": SCENARIO},
+    "check_scenario": {"scenario": SCENARIO},
+    "verify": {"expect": SCENARIO["expect"], "within": "10ms"},
+}
+"""What each method is given besides ids, and so what its schemas accept."""
+
+METHODS: Final = {
+    name: method
+    for name, method in inspect.getmembers(SandboxClient, inspect.isfunction)
+    if not name.startswith("_") and name not in NOT_ROUTES
+}
+
+
+def named(routes: Iterator[ControlRoute]) -> list[object]:
+    """Routes as parameters."""
+    return [pytest.param(route, id=route.name) for route in routes]
+
+
+class Noting:
+    """A line that answers nothing and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+
+    def ask(self, asked: Question) -> Answer:
+        """Nothing."""
+        self.asked.append(asked)
+        return Answer(204, b"")
+
+    def lines(self, asked: Question) -> Iterator[str]:
+        """Nothing."""
+        self.asked.append(asked)
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_every_route_has_its_method_and_no_method_lies() -> None:
+    """The client and the table of routes are one, asynchronous or not."""
+    routes = {route.name for route in CONTROL_ROUTES}
+    assert set(METHODS) == routes
+    waiting = {name for name in dir(AsyncSandboxClient) if not name.startswith("_")} - NOT_ROUTES
+    assert waiting == routes
+
+
+@pytest.mark.parametrize("route", named(iter(CONTROL_ROUTES)))
+def test_a_method_takes_what_its_schemas_know(route: ControlRoute) -> None:
+    """Path, body and query: every field and parameter by its name, and no other."""
+    parameters = list(inspect.signature(METHODS[route.name]).parameters)[1:]
+    known = VARIABLE.findall(route.path)
+    known += [name for each in (route.request, route.query) for name in _fields(each)]
+    known += WHOLE.get(route.name, [])
+    assert sorted(parameters) == sorted(known)
+
+
+@pytest.mark.parametrize("route", named(iter(CONTROL_ROUTES)))
+def test_a_method_asks_its_route(route: ControlRoute) -> None:
+    """The method and the path are the table's, and ids are encoded into it."""
+    line = Noting()
+    ids: dict[str, Any] = dict.fromkeys(VARIABLE.findall(route.path), "a/ü")
+    needed = {**ids, "snapshot": {}} if route.name == "restore_snapshot" else ids
+    told = _call(SandboxClient("http://127.0.0.1:8080", line=line), route.name, needed)
+    if route.name == "stream":
+        assert list(told) == []  # it asks when it is read
+
+    [asked] = line.asked
+    path = CONTROL_PATH + route.path.format(**dict.fromkeys(ids, "a%2F%C3%BC"))
+    assert (asked.method, asked.target.partition("?")[0]) == (route.method, path)
+
+
+@pytest.mark.parametrize(
+    "route", named(route for route in CONTROL_ROUTES if route.response and route.request is None)
+)
+def test_a_method_promises_the_shape_of_its_schema(route: ControlRoute) -> None:
+    """The annotation is called as the schema's title says; a page says what it is a page of."""
+    if route.name == "receive_webhook":  # any status may be scripted, so it gives the status
+        return
+    promised = get_type_hints(METHODS[route.name])["return"]
+    schema = SCHEMAS[route.response or ""]
+    if "next_cursor" in schema.get("properties", ()):
+        assert promised.__origin__.__name__ == "Page"
+    elif schema["additionalProperties"] is not True:
+        assert promised.__name__ == component(schema)
+
+
+@pytest.mark.parametrize(
+    "route", named(each for each in CONTROL_ROUTES if each.name not in ("stream", "delete_world"))
+)
+def test_a_method_works(route: ControlRoute, world: Sandbox) -> None:
+    """Asked with every field that its schema knows, a server answers what its schema says."""
+    told = _call(world.control, route.name, _needed(world, route))
+
+    if route.name == "receive_webhook":
+        assert told == 200
+    elif route.response is None:
+        assert told is None or "openapi" in told
+    else:
+        assert load_contract().problems(route.response, told) == []
+
+
+@pytest.mark.parametrize(
+    "route", named(each for each in CONTROL_ROUTES if each.name not in ("stream", "delete_world"))
+)
+async def test_a_method_works_without_blocking(route: ControlRoute, world: Sandbox) -> None:
+    """The client that the other one is made of does the same."""
+    ids = _needed(world, route)
+    async with world.async_client() as control:
+        told = await _call(control, route.name, ids)
+    assert (told is None) == (route.success == 204)
+
+
+def _call(client: object, name: str, needed: dict[str, Any]) -> Any:  # noqa: ANN401 - any route's
+    return getattr(client, name)(**needed, **EXAMPLES.get(name, {}))
+
+
+def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
+    """Ids that fit the route's path, of things that are made for it, or a snapshot."""
+    if route.name == "restore_snapshot":
+        return {"snapshot": world.snapshot()}
+    inbox = world.inbox("orders")
+    card = "4111111111111111" if route.name == "charge_back_payment" else PENDING
+    payment_id = pay(world, card_number=card)["id"]
+    pay(world)
+    inbox.wait()
+    known = {
+        "payment_id": payment_id,
+        "request_id": world.requests[0]["id"],
+        "event_id": world.events[0]["id"],
+        "endpoint_id": world.webhooks[0]["id"],
+        "delivery_id": world.deliveries[0]["id"],
+        "name": "orders",
+    }
+    return {name: known[name] for name in VARIABLE.findall(route.path)}
+
+
+def _fields(name: str | None) -> list[str]:
+    """The fields of a schema that says them all."""
+    schema: Schema = {} if name is None else inline(name, SCHEMAS)
+    return [] if schema.get("additionalProperties") is True else list(schema.get("properties", ()))

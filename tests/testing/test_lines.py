@@ -1,0 +1,173 @@
+"""The lines to a server: kept connections, servers that come and go, and what is no sandbox."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from sandbox.testing import (
+    AsyncSandboxClient,
+    Refused,
+    RunningSandbox,
+    Sandbox,
+    SandboxClient,
+    Unreachable,
+    running_sandbox,
+)
+from sandbox.testing.sync.line import HttpLine
+from tests.fakes.shopping import pay
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """A server of somebody else's."""
+
+    def do_GET(self) -> None:
+        """A page, or nothing at all."""
+        if self.path.endswith("/live"):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>It works!</html>")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """Its address."""
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def kept(client: SandboxClient) -> int:
+    """How many connections a client keeps."""
+    line = client._line  # noqa: SLF001 - there is no other way to see it
+    assert isinstance(line, HttpLine)
+    return len(line._idle)  # noqa: SLF001
+
+
+def test_a_connection_is_kept(server: RunningSandbox) -> None:
+    """One call after the other needs one; closing gives it up, and the next call opens one."""
+    with server.client() as client:
+        for _ in range(3):
+            client.live()
+            assert kept(client) == 1
+        client.close()
+        assert kept(client) == 0
+        assert client.live()["live"] is True
+
+
+def test_threads_share_a_client(server: RunningSandbox) -> None:
+    """Each call has a connection to itself."""
+    with server.client() as client, ThreadPoolExecutor(8) as threads:
+        worlds = list(threads.map(lambda _: client.create_world(), range(64)))
+        assert len({world["api_key"] for world in worlds}) == 64
+        assert 1 <= kept(client) <= 8
+
+
+def test_a_server_that_was_started_again() -> None:
+    """A connection that went stale is replaced."""
+    with running_sandbox() as server, server.client() as client:
+        client.live()
+        port = int(server.url.rpartition(":")[2])
+        server.stop()
+        with running_sandbox(port=port):
+            assert client.live()["live"] is True
+        server.stop = lambda: None  # type: ignore[method-assign]  # it has stopped already
+
+
+def test_a_client_that_is_forgotten_closes_itself(server: RunningSandbox) -> None:
+    """No warning of a socket that was left open."""
+    client = server.client()
+    client.live()
+    del client
+    gc.collect()
+
+
+@pytest.mark.parametrize("port", [1, 9])
+def test_nobody_answers(port: int) -> None:
+    """The address and the reason are told, by either client."""
+    url = f"http://127.0.0.1:{port}"
+    expected = f"GET /_sandbox/live: no answer from {url}: "
+    with SandboxClient(url) as client, pytest.raises(Unreachable, match=expected):
+        client.live()
+
+    async def ask() -> None:
+        async with AsyncSandboxClient(url) as other:
+            await other.live()
+
+    with pytest.raises(Unreachable, match=expected):
+        asyncio.run(ask())
+
+
+def test_what_answers_is_no_sandbox(stranger: str) -> None:
+    """A page where JSON should be, or a connection that ends."""
+    with SandboxClient(stranger) as client:
+        with pytest.raises(Unreachable, match=r"is no payments-sandbox \(status 200\)"):
+            client.live()
+        with pytest.raises(Unreachable, match=f"GET /_sandbox/ready: no answer from {stranger}"):
+            client.ready()
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "http://", "/_sandbox"])
+def test_what_is_no_address(url: str) -> None:
+    """Refused when the client is made."""
+    with pytest.raises(ValueError, match="expected an address such as"):
+        SandboxClient(url)
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/v3", "/_sandbox"])
+def test_any_address_of_a_server_will_do(server: RunningSandbox, tail: str) -> None:
+    """That of either API, with a scheme or without."""
+    with SandboxClient(server.url.removeprefix("http://") + tail) as client:
+        assert client.url == server.url
+        assert client.live()["live"] is True
+
+
+def test_a_key_is_missing(server: RunningSandbox) -> None:
+    """The server says so."""
+    with SandboxClient(server.url) as client, pytest.raises(Refused, match="invalid_api_key"):
+        client.retrieve_world()
+    assert repr(client) == f"<SandboxClient of no world at {server.url}>"
+
+
+def test_news_as_they_come(world: Sandbox) -> None:
+    """The stream tells of a payment: the event, then the request."""
+    stream = world.control.stream()
+    threading.Timer(0.05, pay, (world,)).start()
+    kinds = [next(stream).kind for _ in range(2)]
+    stream.close()
+    assert kinds == ["event", "request"]
+
+
+async def test_news_without_blocking(world: Sandbox) -> None:
+    """The same, for who shares a loop."""
+    async with world.async_client() as control:
+        stream = control.stream()
+        first = asyncio.ensure_future(anext(stream))
+        async with asyncio.timeout(5):
+            while not first.done():
+                await control.create_event("payout.paid", data={})
+        assert (await first).kind == "event"
+        await stream.aclose()
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_stream_that_is_refused(server: RunningSandbox, *, waits: bool) -> None:
+    """The refusal is raised, not read as news."""
+
+    async def read() -> None:
+        async with AsyncSandboxClient(server.url) as client:
+            async for _ in client.stream():
+                raise AssertionError
+
+    with pytest.raises(Refused, match="invalid_api_key"):
+        asyncio.run(read()) if waits else next(SandboxClient(server.url).stream())

@@ -1,0 +1,131 @@
+"""A sandbox in a thread: it starts and stops in milliseconds, leaves nothing, and fails aloud."""
+
+import asyncio
+import gc
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+import pytest
+import requests
+
+from sandbox.testing import Options, running_sandbox
+from tests.fakes.bodies import KEY
+from tests.fakes.shopping import pay
+
+DESCRIPTORS: Final = Path("/proc/self/fd")
+
+
+def test_it_says_where_it_is() -> None:
+    """The addresses of both APIs, and the key and secret that every server has."""
+    with running_sandbox() as server:
+        assert server.base_url == f"{server.url}/v3"
+        assert server.sandbox_url == f"{server.url}/_sandbox"
+        assert server.api_key == KEY
+        assert (
+            server.client(server.api_key).retrieve_world()["webhook_secret"]
+            == server.webhook_secret
+        )
+        assert requests.get(f"{server.sandbox_url}/live", timeout=10).json()["live"] is True
+        assert repr(server) == f"<RunningSandbox at {server.url}>"
+    assert repr(server) == "<RunningSandbox, not running>"
+
+
+async def test_it_runs_beside_an_event_loop() -> None:
+    """`async with` will do as well, and the loop of the test is not the server's."""
+    async with running_sandbox(seed=7) as server, server.new_world().async_client() as control:
+        assert (await control.live())["live"] is True
+        assert len(asyncio.all_tasks()) == 1
+
+
+def open_things() -> tuple[int, int]:
+    """How many threads and descriptors there are."""
+    return threading.active_count(), len(list(DESCRIPTORS.iterdir()))
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="descriptors are counted by /proc")
+def test_nothing_is_left_behind() -> None:
+    """Two hundred starts and stops, some of them of use, leave no thread and no descriptor."""
+    gc.collect()
+    with running_sandbox() as server:
+        pay(server.new_world())
+    before = open_things()
+    for number in range(200):
+        with running_sandbox() as server:
+            if number % 20 == 0:
+                pay(server.new_world())
+    gc.collect()
+    assert open_things() == before
+
+
+def test_a_taken_port_is_the_callers_error() -> None:
+    """It is raised where the server is started, and no thread is left."""
+    before = threading.active_count()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = running_sandbox(port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="address already in use"):
+            server.start()
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"sed": 7}, "'sed' is no option of the sandbox; did you mean 'seed'?"),
+        ({"xyz": 1}, "'xyz' is no option of the sandbox; known are host, port, seed,"),
+    ],
+)
+def test_an_unknown_option(options: Options, problem: str) -> None:
+    """Refused before anything starts, with the one that was meant."""
+    with pytest.raises(TypeError) as caught:
+        running_sandbox(**options)
+    assert str(caught.value).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "options", [{"clock": "tomorrow"}, {"max_wall_delay": "soon"}, {"scenario_dirs": ["nowhere"]}]
+)
+def test_a_value_that_makes_no_sense(options: Options) -> None:
+    """Refused before anything starts, with what would have worked."""
+    with pytest.raises(ValueError, match="expected"):
+        running_sandbox(**options)
+
+
+def test_options_are_those_of_serve(tmp_path: Path) -> None:
+    """What a server is told in the thread holds as if it were told on the command line."""
+    options: Options = {
+        "seed": 7,
+        "clock": "2030-01-15T09:00:00Z",
+        "rate_limit": 2,
+        "control_token": "t0ken",
+        "webhooks": ["inbox:orders"],
+        "max_wall_delay": 50,
+        "scenario_dirs": [tmp_path],
+    }
+    (tmp_path / "quiet.yaml").write_text("scenario: quiet\nexpect: [{audit: clean}]\n")
+    with running_sandbox(**options) as server, server.new_world() as world:
+        pay(world)
+        assert len(world.control.read_inbox("orders", wait="2s")["data"]) == 1
+        assert "quiet" in [each["name"] for each in world.control.list_scenarios()["data"]]
+        assert repr(world.rate_limit) == "<RateLimit 1 of 2 left>"
+        assert repr(world.clock) == "<Clock frozen at 2030-01-15T09:00:00Z, 0 due>"
+    with running_sandbox(**options) as again, again.new_world() as same:
+        assert (same.api_key, same.seed) == (world.api_key, world.seed)
+
+
+def test_every_setting_is_an_option() -> None:
+    """A setting that `serve` gets is one that a test can give."""
+    assert Options.__optional_keys__ == set(running_sandbox()._settings.__slots__)  # noqa: SLF001
+
+
+def test_importing_it_costs_little() -> None:
+    """Neither the server's framework nor anybody's client is imported before it is used."""
+    script = "import sandbox.testing, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    heavy = {"aiohttp", "httpx", "requests", "http.client", "jsonschema", "yaml", "sandbox.web"}
+    assert heavy & set(done.stdout.split()) == set()

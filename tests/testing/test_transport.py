@@ -1,0 +1,376 @@
+"""A sandbox behind httpx without a socket: the same answers and exceptions, and no waiting."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any, Final
+
+import httpx
+import pytest
+import trio
+
+from sandbox.testing import (
+    AsyncSandboxTransport,
+    MemorySandbox,
+    Options,
+    Refused,
+    RunningSandbox,
+    SandboxTransport,
+    running_sandbox,
+)
+from tests.fakes.bodies import AUTHORIZED, documented_create, documented_refund
+from tests.fakes.faulty import IMPATIENCE, SPELLINGS, card_of, faulty_cards
+from tests.fakes.serving import ruled
+from tests.fakes.wire import exchange, request
+from tests.project.tables import rows_below
+from tests.project.tree import ROOT
+
+PAGE: Final = (ROOT / "docs" / "wire-faults.md").read_text(encoding="utf-8")
+SAID: Final = {
+    row["step"].strip("`"): row["httpx"].strip("`*")
+    for row in rows_below("What clients make of it", PAGE)
+}
+"""What httpx makes of each fault on a socket."""
+
+TWINS: Final[Options] = {"seed": 7, "clock": "2030-01-15T10:30:00Z", "max_wall_delay": "60s"}
+URL: Final = "http://127.0.0.1/v3/payments"
+
+Asked = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[RunningSandbox]:
+    """A server on a socket."""
+    with running_sandbox(**TWINS) as server:
+        yield server
+
+
+@pytest.fixture
+def memory() -> Iterator[MemorySandbox]:
+    """Its twin without one."""
+    with MemorySandbox(**TWINS) as server:
+        yield server
+
+
+def create(**changes: object) -> Asked:
+    """A create, with changes to its body."""
+    return {"method": "POST", "url": "payments", "json": documented_create(**changes)}
+
+
+def get(url: str, **more: object) -> Asked:
+    """A read."""
+    return {"method": "GET", "url": url, **more}
+
+
+def raw(content: bytes | str, **headers: str) -> Asked:
+    """A create with any body."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    headers = {"Content-Type": "application/json", **named}
+    return {"method": "POST", "url": "payments", "content": content, "headers": headers}
+
+
+FIRST: Final = "payments/{first}"
+EXCHANGES: Final[list[Asked]] = [
+    create(),
+    get(FIRST),
+    get("payments"),
+    get("payments", params={"limit": 1, "customer_id": "cust_abc123", "status": "completed"}),
+    {"method": "POST", "url": f"{FIRST}/refunds", "json": documented_refund()},
+    {"method": "POST", "url": f"{FIRST}/refunds", "json": documented_refund(amount=99_999)},
+    create(card_number="4000000000000002"),
+    create(card_number="4000009900000046"),
+    create(card_number="4111111111111112"),
+    create(amount="2500", colour="red"),
+    get("payments", params={"limit": "no"}),
+    get("payments/pay_xyz789"),
+    get("payments/"),
+    get("refunds"),
+    get("payments", headers={"Authorization": "Bearer nobody"}),
+    get("payments", headers={"Authorization": ""}),
+    get("payments", headers={"Host": "evil.example"}),
+    {**create(), "headers": {"Origin": "https://evil.example"}},
+    {"method": "DELETE", "url": "payments"},
+    {"method": "HEAD", "url": "payments"},
+    {"method": "OPTIONS", "url": "payments"},
+    raw("{"),
+    raw('{"amount": 1, "amount": 2}'),
+    raw("[" * 5_000),
+    raw(b"\xff\xfe"),
+    raw("{}", Content_Type="text/plain"),
+    raw("{}", Content_Encoding="gzip"),
+    raw(b" " * 70_000),
+    raw(b"\x00" * 10),
+    get("payments?customer_id=4111111111111111"),
+    get("p%61yments"),
+    get("http://127.0.0.1/_sandbox/clock"),
+    get("http://127.0.0.1/_sandbox/nope"),
+    get("http://127.0.0.1/_sandbox/clock", headers={"Host": "evil.example"}),
+    create(card_number="4000009900000103"),
+    create(),
+]
+"""What a twin is asked, one after the other: as documented, wrong, hostile, and over the limit."""
+
+
+def seen(client: httpx.Client, asked: Asked, first: str) -> tuple[int, list[object], bytes]:
+    """The status, the header lines in their order but for the date, and the body."""
+    response = client.request(**{**asked, "url": asked["url"].format(first=first)})
+    lines: list[object] = [pair for pair in response.headers.raw if pair[0] != b"Date"]
+    assert "date" in response.headers
+    return response.status_code, lines, response.content
+
+
+def test_every_byte_is_the_same(memory: MemorySandbox) -> None:
+    """Status, headers and body of everything that can be asked, in order."""
+    with (
+        running_sandbox(**TWINS) as served,
+        httpx.Client(base_url=served.base_url, headers=AUTHORIZED) as there,
+        httpx.Client(
+            transport=SandboxTransport(memory),
+            base_url="http://127.0.0.1/v3",
+            headers=AUTHORIZED,
+        ) as here,
+    ):
+        first = ""
+        for asked in EXCHANGES:
+            url = str(asked["url"]).replace("http://127.0.0.1", served.url)
+            expected = seen(there, {**asked, "url": url}, first)
+            assert seen(here, asked, first) == expected, asked
+            first = first or expected[2].partition(b'"id":"')[2].partition(b'"')[0].decode()
+        # What the world has kept is the same, too.
+        kept = served.world("sk_test_sandbox").requests, memory.world("sk_test_sandbox").requests
+        assert [(each["path"], each["response"]) for each in kept[0]] == [
+            (each["path"], each["response"]) for each in kept[1]
+        ]
+
+
+RAW: Final = [
+    request("GET", "/v3/payments", {"Connection": "close"}),
+    request("GET", "/v3/payments", {"Authorization": "Bearer a\r\nAuthorization: Bearer b"}),
+    b"GET /v3/payments HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n",
+    b"nonsense\r\n\r\n",
+    b"GET /v3/payments HTTP/1.1\r\n\r\n",
+    b"GET /v3/payments HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 9_000 + b"\r\n\r\n",
+    request("POST", "/v3/payments", {"Transfer-Encoding": "chunked", "Content-Length": None}, b"z"),
+    request("POST", "/v3/payments", {"Content-Length": "-1"}, b"{}"),
+    request("POST", "/v3/payments", {"Content-Length": "99999999"}, b"{}"),
+    request("OPTIONS", "*", {"Host": "127.0.0.1"}),
+]
+
+
+@pytest.mark.parametrize("sent", RAW)
+def test_what_is_no_request_is_refused_alike(
+    served: RunningSandbox, memory: MemorySandbox, sent: bytes
+) -> None:
+    """The wire takes any bytes, and the server behind it is the same."""
+    expected = exchange(served.url, sent)
+    connection = memory.host.connect()
+    connection.write(sent)
+    came = connection.read(65_536)
+    connection.close()
+    head, _, body = came.partition(b"\r\n\r\n")
+    assert int(came.split()[1]) == expected.status
+    assert body == expected.body
+    names = [line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n")[1:]]
+    assert sorted(names) == sorted(expected.headers)
+
+
+def told(client: httpx.Client, card: str, patience: float) -> str:
+    """What httpx makes of a payment: its exception, a bad status, or the payment's."""
+    try:
+        reply = client.post(URL, json=documented_create(card_number=card), timeout=patience)
+        if not reply.is_success:
+            return f"status {reply.status_code}"
+        return str(reply.json()["status"])
+    except Exception as error:  # noqa: BLE001 - which one it is, is the question
+        return type(error).__name__
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_fault_is_what_it_is_on_a_socket(memory: MemorySandbox, spelling: str) -> None:
+    """The exception that the page names; the payment is made, and the next one is answered."""
+    ruled(memory.host.sandbox, faulty_cards())
+    started = perf_counter()
+    with httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client:
+        assert told(client, card_of(spelling), IMPATIENCE) == SAID[spelling]
+        assert told(client, "4111111111111111", IMPATIENCE) == "completed"
+    payments = memory.world("sk_test_sandbox").payments
+    assert [each["status"] for each in payments] == ["completed", "completed"]
+    assert perf_counter() - started < IMPATIENCE, "it has waited"
+
+
+def test_a_wait_costs_nothing(memory: MemorySandbox) -> None:
+    """A reply that comes too late is a timeout at once; one that is in time comes at once."""
+    slow = documented_create(card_number="4000009900000129")
+    started = perf_counter()
+    with httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client:
+        with pytest.raises(httpx.ReadTimeout, match="timed out") as caught:
+            client.post(URL, json=slow, timeout=2.9)
+        assert caught.value.request.url == URL
+        assert client.post(URL, json=slow, timeout=3.1).status_code == 201
+    assert perf_counter() - started < 1
+
+
+def test_an_exception_says_what_the_system_says(memory: MemorySandbox) -> None:
+    """Of a reset, as on a socket."""
+    reset = documented_create(card_number="4000009900000061")
+    with (
+        httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client,
+        pytest.raises(httpx.ReadError, match="Connection reset by peer"),
+    ):
+        client.post(URL, json=reset)
+
+
+async def pays(server: MemorySandbox) -> list[int]:
+    """Twenty payments at a time by the asynchronous client."""
+    transport = AsyncSandboxTransport(server)
+    async with httpx.AsyncClient(transport=transport, headers=AUTHORIZED) as client:
+        url = "https://api.payments.example.com/v3/payments"
+        replies = [await client.post(url, json=documented_create()) for _ in range(3)]
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(url, json=documented_create(card_number="4000009900000087"))
+        return [reply.status_code for reply in replies]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, None], ids=["asyncio", "trio"])
+def test_asynchronous_clients_of_any_kind(memory: MemorySandbox, run: Any) -> None:  # noqa: ANN401
+    """In asyncio or trio, with the documented address, which needs no certificate here."""
+    statuses = trio.run(pays, memory) if run is None else run(pays(memory))
+    assert statuses == [201, 201, 201]
+
+
+async def test_both_kinds_share_a_sandbox(memory: MemorySandbox) -> None:
+    """A client that blocks works beside an event loop, and so does the control API."""
+    world = memory.new_world(clock="2030-01-15")
+    inbox = world.inbox()
+    transport = AsyncSandboxTransport(memory)
+    async with httpx.AsyncClient(transport=transport, headers=world.headers) as client:
+        tasks = [client.post(URL, json=documented_create()) for _ in range(5)]
+        replies = await asyncio.gather(*tasks)
+    assert {reply.status_code for reply in replies} == {201}
+    assert len(world.payments) == 5
+    assert len(inbox.messages) == 5
+    async with world.async_client() as control:
+        assert (await control.retrieve_world())["payments"]["completed"] == 5
+        advanced = await control.advance_clock(by="30d")
+    assert advanced["happened"] == []
+
+
+def test_webhooks_reach_inboxes_before_the_call_returns(memory: MemorySandbox) -> None:
+    """Verified, and tried again when the clock is moved; nobody else is sent anything."""
+    world = memory.new_world(clock="2030-01-15")
+    inbox = world.inbox()
+    inbox.respond(500)
+    world.control.create_webhook_endpoint("http://127.0.0.1:9/webhooks")
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        client.post(URL, json=documented_create())
+    assert [each["verified"] for each in inbox.messages] == [True]
+    world.clock.advance("1m")
+    assert len(inbox.messages) == 2
+    errors = {each["attempts"][0]["error"] for each in world.deliveries}
+    assert "a sandbox without a socket sends to inbox:NAME only;" in str(errors)
+
+
+def test_threads_share_a_client(memory: MemorySandbox) -> None:
+    """One after the other gets an answer, and each its own."""
+    transport = SandboxTransport(memory)
+    with (
+        httpx.Client(transport=transport, headers=AUTHORIZED) as client,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        bodies = [documented_create(amount=number) for number in range(1, 41)]
+        replies = list(pool.map(lambda body: client.post(URL, json=body).json(), bodies))
+    assert [reply["amount"] for reply in replies] == list(range(1, 41))
+
+
+def test_news_of_a_sandbox_without_a_socket(memory: MemorySandbox) -> None:
+    """The stream ends when all is told: while somebody reads, nothing happens."""
+    world = memory.new_world()
+    assert list(world.control.stream()) == []
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        client.post(URL, json=documented_create())
+    assert [message.kind for message in world.control.stream(last=1)] == ["request"]
+    with pytest.raises(Refused, match="invalid_api_key"):
+        next(memory.client().stream())
+
+
+async def test_news_without_a_socket_or_blocking(memory: MemorySandbox) -> None:
+    """The same for the asynchronous client."""
+    async with memory.new_world().async_client() as control:
+        assert [message async for message in control.stream()] == []
+
+
+def test_a_transport_has_a_sandbox_of_its_own() -> None:
+    """Unless it is given one; its options are those of `serve`."""
+    transport = SandboxTransport(rate_limit=1)
+    with httpx.Client(transport=transport, headers=AUTHORIZED) as client:
+        assert [client.get(URL).status_code for _ in range(2)] == [200, 429]
+        assert repr(transport.server) == "<MemorySandbox>"
+    # Who looks at its world once the client is closed still can.
+    assert transport.server.world("sk_test_sandbox").rate_limit.remaining == 0
+    with pytest.raises(TypeError, match="did you mean 'seed'"):
+        SandboxTransport(sed=7)  # type: ignore[call-arg]  # that is the point
+
+
+def pay_and_forget() -> None:
+    """Use a client, and let it go without closing it."""
+    client = httpx.Client(transport=SandboxTransport(), headers=AUTHORIZED)
+    assert client.post(URL, json=documented_create()).status_code == 201
+
+
+async def pay_without_blocking() -> None:
+    """The same with the asynchronous client."""
+    async with httpx.AsyncClient(transport=AsyncSandboxTransport(), headers=AUTHORIZED) as client:
+        assert (await client.post(URL, json=documented_create())).status_code == 201
+
+
+async def test_nothing_is_left() -> None:
+    """Neither a thread nor a warning, closed or forgotten, in an event loop or not."""
+    before = threading.active_count()
+    for _ in range(3):
+        pay_and_forget()
+    gc.collect()
+    await pay_without_blocking()
+    gc.collect()
+    assert threading.active_count() == before
+
+
+def test_a_sandbox_that_is_closed_answers_nobody(memory: MemorySandbox) -> None:
+    """Neither does it twice."""
+    memory.close()
+    memory.close()
+    with (
+        httpx.Client(transport=SandboxTransport(memory)) as client,
+        pytest.raises(RuntimeError, match="closed"),
+    ):
+        client.get(URL)
+
+
+def without_httpx(wanted: str) -> str:
+    """What importing a name from `sandbox.testing` ends in, where httpx is not installed."""
+    script = f"import sys; sys.modules['httpx'] = None; from sandbox.testing import {wanted}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    return done.stderr.rstrip().rpartition("\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ends_in"),
+    [
+        ("Sandbox", ""),
+        (
+            "SandboxTransport",
+            "ImportError: SandboxTransport is for httpx, which is not installed here",
+        ),
+        ("Transport", "ImportError: cannot import name 'Transport' from 'sandbox.testing'"),
+    ],
+)
+def test_httpx_is_only_needed_for_the_transports(wanted: str, ends_in: str) -> None:
+    """Without it they say so; whatever else is asked for is there, or is not."""
+    assert without_httpx(wanted).startswith(ends_in)
+    assert bool(without_httpx(wanted)) == bool(ends_in)

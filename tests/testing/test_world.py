@@ -1,0 +1,143 @@
+"""A world as a test holds it: what has happened in it, its time and limits, and its pieces."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sandbox.testing import Refused, RunningSandbox, Sandbox
+from tests.fakes.shopping import DECLINED, PENDING, pay
+
+START = datetime(2030, 1, 15, 9, tzinfo=UTC)
+
+
+def test_it_says_what_it_is(server: RunningSandbox, world: Sandbox) -> None:
+    """Its addresses, its key, its secret and its seed are those that the server tells."""
+    told = world.control.retrieve_world()
+    assert (world.base_url, world.sandbox_url) == (server.base_url, server.sandbox_url)
+    assert (world.webhook_secret, world.seed) == (told["webhook_secret"], told["seed"])
+    assert world.headers == {"Authorization": f"Bearer {world.api_key}"}
+    assert repr(world) == f"<Sandbox {world.api_key} at {world.base_url}, seed {world.seed}>"
+    client = f"<SandboxClient of {world.api_key} at {server.url}>"
+    assert repr(world.control) == client
+
+
+def test_lists_are_in_the_order_of_time(world: Sandbox) -> None:
+    """Payments, events and requests, oldest first; asking for them adds none."""
+    first, second = pay(world)["id"], pay(world, amount=900)["id"]
+    pay(world, 400, card_number=DECLINED)
+
+    assert [(each["id"], each["status"]) for each in world.payments[:2]] == [
+        (first, "completed"),
+        (second, "completed"),
+    ]
+    assert [each["failure_code"] for each in world.payments] == [None, None, "card_declined"]
+    assert [each["type"] for each in world.events] == [
+        "payment.completed",
+        "payment.completed",
+        "payment.failed",
+    ]
+    assert [each["operation"] for each in world.requests] == ["create_payment"] * 3
+    assert world.rate_limit.remaining == world.rate_limit.limit - 3
+
+
+def test_lists_are_whole(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages they have."""
+    monkeypatch.setattr("sandbox.testing.world.PAGE", 2)
+    ids = [pay(world)["id"] for _ in range(5)]
+    assert [each["id"] for each in world.payments] == ids
+    assert len(world.events) == len(world.requests) == 5
+
+
+def test_time_is_moved(world: Sandbox) -> None:
+    """By a duration of either kind, to an instant of either kind, or to what is next."""
+    assert (world.clock.now, world.clock.is_frozen) == (START, True)
+    payment_id = pay(world, card_number=PENDING)["id"]
+    assert [each["what"] for each in world.clock.due] == ["payment.completed"]
+
+    [happened] = world.clock.next()
+
+    assert (happened["what"], happened["payment_id"]) == ("payment.completed", payment_id)
+    assert world.clock.now == START + timedelta(hours=1)
+    assert world.clock.advance("1d") == []
+    world.clock.advance(timedelta(seconds=1.5))
+    world.clock.advance(to="2030-02-01")
+    world.clock.advance(to=datetime(2030, 2, 2, tzinfo=UTC))
+    world.clock.freeze("2030-02-03T00:00:00Z")
+    assert world.clock.now == datetime(2030, 2, 3, tzinfo=UTC)
+    world.clock.resume()
+    assert not world.clock.is_frozen
+
+
+def test_an_instant_needs_its_zone(world: Sandbox) -> None:
+    """Without one it would mean another instant on another machine."""
+    with pytest.raises(ValueError, match="expected an instant with a time zone"):
+        world.clock.freeze(datetime(2031, 1, 1))  # noqa: DTZ001 - that is the point
+    assert world.clock.now == START
+
+
+def test_the_limit_is_moved(world: Sandbox) -> None:
+    """For good, for this hour, or to nothing."""
+    world.rate_limit.set(limit=10)
+    world.rate_limit.exhaust()
+    assert pay(world, 429)["error"]["code"] == "rate_limit_exceeded"
+    assert repr(world.rate_limit) == "<RateLimit 0 of 10 left>"
+    world.clock.advance(to=datetime.fromtimestamp(world.rate_limit.reset, UTC))
+    assert world.rate_limit.remaining == 10
+
+
+def test_a_snapshot_is_put_back(server: RunningSandbox, world: Sandbox) -> None:
+    """Here or in another world, which goes on as this one would."""
+    pay(world)
+    kept = world.snapshot()
+    after = pay(world)
+    world.restore(kept)
+    assert pay(world) == after
+    with server.new_world() as other:
+        other.restore(kept)
+        assert pay(other) == after
+
+
+def test_a_world_is_reset_in_part(world: Sandbox) -> None:
+    """What is named begins anew; without a name all of it does."""
+    pay(world)
+    world.reset("journal")
+    assert (len(world.payments), world.requests) == (1, [])
+    world.reset()
+    assert world.payments == []
+
+
+def test_a_request_is_explained(world: Sandbox) -> None:
+    """What came of it, and whose doing that was."""
+    pay(world)
+    pay(world, 500, card_number="4000009900000053")
+    first, second = world.requests
+    assert world.explain(first["id"]) == (
+        f"{first['id']} at 2030-01-15T09:00:00Z: POST /v3/payments → 201"
+    )
+    assert world.explain(second["id"]) == (
+        f"{second['id']} at 2030-01-15T09:00:00Z: POST /v3/payments → 500\n"
+        "  answered by card:server_error_after_commit, step 1, committed"
+    )
+
+
+def test_a_refusal_says_all(world: Sandbox) -> None:
+    """The call, the status, the code, and what would have worked."""
+    with pytest.raises(Refused) as caught:
+        world.clock.advance(to="2029-01-01")
+    refused = caught.value
+    assert (refused.status, refused.code) == (400, "invalid_request")
+    assert refused.message == "The request is invalid"
+    assert refused.details is not None
+    assert str(refused) == (
+        "POST /_sandbox/clock/advance: 400 invalid_request: The request is invalid\n"
+        f"  {refused.details}"
+    )
+    assert world.clock.now == START
+
+
+def test_a_closed_world_is_gone(server: RunningSandbox) -> None:
+    """Its key starts afresh."""
+    with server.new_world(seed=7, rate_limit=5) as world:
+        pay(world)
+        assert world.rate_limit.limit == 5
+    assert server.client(world.api_key).list_payments()["data"] == []
