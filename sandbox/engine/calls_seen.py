@@ -78,6 +78,21 @@ class CallSeen:
         return body if isinstance(body, dict) else {}
 
     @property
+    def code(self) -> str:
+        """The code of the error that was answered; empty where it was none."""
+        return str(self._error.get("code", ""))
+
+    @property
+    def message(self) -> str:
+        """The sentence of the error that was answered."""
+        return str(self._error.get("message", ""))
+
+    @property
+    def _error(self) -> dict[str, object]:
+        error = self.reply.get("error")
+        return error if isinstance(error, dict) else {}
+
+    @property
     def payment_id(self) -> str | None:
         """The payment that its path names."""
         segments = self.target.partition("?")[0].split("/")
