@@ -12,6 +12,7 @@ from typing import Final
 
 from benchmarks.cold_start import measure_cold_start
 from benchmarks.core import measure_core
+from benchmarks.fixture import measure_fixture
 from benchmarks.fresh_worlds import measure_worlds
 from benchmarks.growth import measure_growth
 from benchmarks.load import Client, find_client
@@ -19,6 +20,7 @@ from benchmarks.machine import Cores, find_cores
 from benchmarks.peers import measure_peers
 from benchmarks.plan import QUICK, Plan
 from benchmarks.report import Table, as_json, described, render, rewrite
+from benchmarks.rules import measure_rules
 from benchmarks.servers import loops
 from benchmarks.throughput import measure_throughput
 from benchmarks.webhooks import measure_webhooks
@@ -27,14 +29,15 @@ Section = Callable[[Plan, Cores, Client], Sequence[Table]]
 
 SECTIONS: Final[dict[str, Section]] = {
     "load": measure_throughput,
-    "core": lambda plan, _, __: [measure_core(plan)],
+    "core": lambda plan, _, __: [measure_core(plan), measure_rules(plan)],
     "start": lambda plan, cores, _: measure_cold_start(plan, cores),
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
     "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],
+    "fixture": lambda plan, _, __: [measure_fixture(plan)],
     "peers": lambda plan, cores, client: [measure_peers(plan, cores, client)],
     "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
 }
-UNASKED: Final = ("load", "core", "start", "growth", "worlds")
+UNASKED: Final = ("load", "core", "start", "growth", "worlds", "fixture")
 """What is measured when nobody says what; peers have to be installed, so they are asked for."""
 
 

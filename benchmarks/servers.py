@@ -84,7 +84,7 @@ def running(command: Sequence[str], cores: Cores) -> Iterator[Server]:
             process = subprocess.Popen(
                 [*command, str(ready)],
                 cwd=HERE.parent,
-                env=_environment(),
+                env=users_environment(),
                 stdout=subprocess.DEVNULL,
             )
         stack.callback(_stop, process)
@@ -114,7 +114,7 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _environment() -> dict[str, str]:
+def users_environment() -> dict[str, str]:
     """Ours, without options of the sandbox, and with bytecode, which an installed package has."""
     return {
         name: value

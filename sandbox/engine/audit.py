@@ -10,7 +10,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from sandbox.domain.instants import MINUTE, SECOND
+from sandbox.domain.events import EventType
+from sandbox.domain.instants import LAST, MINUTE, SECOND
 from sandbox.engine.calls_seen import CallSeen, calls_seen
 from sandbox.engine.sent import Deliveries, Handover, Sent
 from sandbox.engine.world import World
@@ -217,14 +218,19 @@ def _fast_polls(calls: Calls) -> Iterator[Finding]:
         if call.entry.method == "GET":
             reads[call.target].append(call)
     for target, same in reads.items():
-        hasty = [
-            call for before, call in pairwise(same) if call.entry.wall - before.entry.wall < SECOND
-        ]
+        hasty = [call for before, call in pairwise(same) if _is_hasty(before, call)]
         if len(hasty) >= POLLS - 1:
             message = (
                 f"{target[:100]} was read {len(hasty) + 1} times with less than a second between."
             )
             yield Finding(Kind.POLLING_TOO_FAST, message, (same[0].id, *_ids(hasty)))
+
+
+def _is_hasty(before: CallSeen, call: CallSeen) -> bool:
+    """Whether there was an answer, and less than a second on both clocks to think about it."""
+    on_the_wall = call.entry.wall - before.entry.wall
+    in_the_world = call.entry.at - before.entry.at
+    return not before.is_lost and max(on_the_wall, in_the_world) < SECOND
 
 
 def _accepted(
@@ -239,22 +245,33 @@ def _accepted(
 
 
 def _handled_twice(sent: Iterable[Sent], calls: Calls) -> Iterator[Finding]:
-    """A second refund after a second delivery of the same event."""
+    """Another refund after another delivery of the same event."""
     taken: dict[tuple[str, str], list[tuple[int, Sent]]] = defaultdict(list)
     for each in sent:
-        for handover in each.handovers:
+        # A refund before and a refund after is what events of refunds are about.
+        for handover in each.handovers if each.type != EventType.REFUND_CREATED else ():
             if handover.is_accepted:
                 taken[each.event_id, each.endpoint_id].append((handover.sent_at, each))
     for accepted in taken.values():
-        accepted.sort(key=lambda each: each[0])
-        for (first, one), (second, another) in pairwise(accepted):
-            refunds = [call for call in calls if _is_refund(call, one.payment_id)]
-            before = [call for call in refunds if first <= call.entry.wall < second]
-            after = [call for call in refunds if call.entry.wall >= second]
-            if before and after:
-                message = f"{one.event_id} came twice, and a refund was made each time."
-                ids = (one.id, before[0].id, another.id, after[0].id)
-                yield Finding(Kind.DUPLICATE_HANDLED_TWICE, message, tuple(dict.fromkeys(ids)))
+        handled = list(_refunded(sorted(accepted, key=lambda each: each[0]), calls))
+        if len(handled) > 1:
+            times = "twice" if len(handled) == 2 else f"{len(handled)} times"  # noqa: PLR2004 - a word
+            event = handled[0][0].event_id
+            message = f"{event} was handled {times}: a refund was made each time."
+            ids = dict.fromkeys(each.id for pair in handled for each in pair)
+            yield Finding(Kind.DUPLICATE_HANDLED_TWICE, message, tuple(ids))
+
+
+def _refunded(
+    accepted: Sequence[tuple[int, Sent]], calls: Calls
+) -> Iterator[tuple[Sent, CallSeen]]:
+    """Each delivery after which, and before the next, its payment was refunded; with that call."""
+    ends = [*(at for at, _ in accepted[1:]), LAST]
+    for (start, each), end in zip(accepted, ends, strict=True):
+        for call in calls:
+            if start <= call.entry.wall < end and _is_refund(call, each.payment_id):
+                yield each, call
+                break
 
 
 def _is_refund(call: CallSeen, payment_id: str | None) -> bool:

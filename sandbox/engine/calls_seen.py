@@ -70,12 +70,9 @@ class CallSeen:
 
     @property
     def reply(self) -> dict[str, object]:
-        """The JSON object that was answered; empty where it was none."""
-        try:
-            body = orjson.loads(self.entry.reply_body)
-        except orjson.JSONDecodeError:
-            return {}
-        return body if isinstance(body, dict) else {}
+        """The JSON object that was answered, where no fault took its place."""
+        body: dict[str, object] = orjson.loads(self.entry.reply_body)
+        return body
 
     @property
     def code(self) -> str:
@@ -89,7 +86,8 @@ class CallSeen:
 
     @property
     def _error(self) -> dict[str, object]:
-        error = self.reply.get("error")
+        is_ours = self.entry.status is not None and self.entry.fault is None
+        error = self.reply.get("error") if is_ours else None
         return error if isinstance(error, dict) else {}
 
     @property

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -17,7 +17,16 @@ from sandbox import __version__
 from sandbox.pytest_plugin.chosen import CHOSEN, ENVIRONMENT, SEED, SEEDS, add_options, chosen_in
 
 if TYPE_CHECKING:
-    from sandbox.testing import Options, Sandbox, Server
+    from typing import Protocol
+
+    from sandbox.testing import MakeSandbox, Options, Sandbox, Server
+
+    class Node(Protocol):
+        """A worker of pytest-xdist, as its main process sees it."""
+
+        config: pytest.Config
+        workerinput: dict[str, object]
+
 
 SCENARIO: Final = "sandbox_scenario"
 CLOCK: Final = "sandbox_clock"
@@ -26,26 +35,6 @@ MARKS: Final = (
     f"{CLOCK}(instant): let the clock of the test's world stand still there",
 )
 WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
-
-
-class Node(Protocol):
-    """A worker of pytest-xdist, as its main process sees it."""
-
-    config: pytest.Config
-    workerinput: dict[str, object]
-
-
-class MakeSandbox(Protocol):
-    """Makes one more world for a test."""
-
-    def __call__(
-        self,
-        *scenarios: str,
-        seed: int | None = None,
-        clock: str | None = None,
-        rate_limit: int | None = None,
-    ) -> "Sandbox":
-        """A world of its own, dropped when the test is over."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -137,7 +126,9 @@ def sandbox_server(
 
 
 @pytest.fixture
-def make_sandbox(request: pytest.FixtureRequest, sandbox_server: "Server") -> Iterator[MakeSandbox]:
+def make_sandbox(
+    request: pytest.FixtureRequest, sandbox_server: "Server"
+) -> Iterator["MakeSandbox"]:
     """Makes worlds for one test, when one is not enough."""
     from sandbox.testing import ControlError
 
@@ -166,7 +157,7 @@ def make_sandbox(request: pytest.FixtureRequest, sandbox_server: "Server") -> It
 
 
 @pytest.fixture
-def sandbox(request: pytest.FixtureRequest, make_sandbox: MakeSandbox) -> "Sandbox":
+def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "Sandbox":
     """A world of the test's own, as its marks want it."""
     node = request.node
     clock = node.get_closest_marker(CLOCK)

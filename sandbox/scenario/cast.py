@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, assert_never
 
 from sandbox.contract.operations import BY_NAME
 from sandbox.domain.cards import fingerprint
@@ -39,9 +39,13 @@ class Cast:
         self.webhooks: list[Cue[WebhookRule]] = []
         for scenario in scenarios:
             self._add(scenario, seed if scenario.seed is None else scenario.seed)
-        self.index = {name: Index(self._of(name)) for name in BY_NAME}
+        self.find()
         self.fields = {name: self._looked_at(name) for name in BY_NAME}
         self.numbers = {fingerprint(number): number for number in self._named_cards(scenarios)}
+
+    def find(self) -> None:
+        """Let every request rule be found again."""
+        self.index = {name: Index(self._of(name)) for name in BY_NAME}
 
     def _add(self, scenario: Scenario, seed: int) -> None:
         for rule in scenario.rules:
@@ -60,6 +64,8 @@ class Cast:
                     draws = not isinstance(rule.modifiers.delay, int)
                     self.webhooks.append(Cue(scenario.name, rule, seed, draws=draws))
                     self.all.append(self.webhooks[-1])
+                case _:
+                    assert_never(rule)
 
     def _of(self, operation: str) -> Iterator[tuple[int, When]]:
         for position, cue in enumerate(self.requests):

@@ -6,7 +6,7 @@ and what became of the rules whose conditions held.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from sandbox.scenario.cues import Cue
 from sandbox.scenario.matching import compiled, why_not
@@ -77,7 +77,7 @@ class Considered:
                 return why_not(condition, value)
         if self._answered is not None and self._answered < position:
             return f"'{self._cues[self._answered].rule.name}' answered before it"
-        return "the card is another"
+        return "a value that is masked here does not fit"
 
 
 def _worded(miss: Miss) -> str:
@@ -88,11 +88,11 @@ def _worded(miss: Miss) -> str:
             return f"draw {_short(draw, chance)} ≥ chance {chance:g}"
         case UsedUp(answers):
             return f"its steps are used up after {answers} answer{'s' if answers > 1 else ''}"
+        case _:
+            assert_never(miss)
 
 
 def _short(draw: float, chance: float) -> str:
     """Two digits of the draw, or as many as show that it is not below the chance."""
-    for digits in range(2, 17):
-        if float(shown := f"{draw:.{digits}f}") >= chance:
-            return shown
-    return f"{draw}"
+    shown = (f"{draw:.{digits}f}" for digits in range(2, 18))
+    return next((text for text in shown if float(text) >= chance), f"{draw}")

@@ -19,9 +19,6 @@ from sandbox.scenario.problems import KEY, Problem
 
 FILE: Final = "scenario.schema.json"
 MOST_PROBLEMS: Final = 200
-_PASSES: Final = 12
-"""Each pass takes off what is wrong on one level; the schema has fewer levels."""
-
 _CLOSE: Final = 0.6
 """How alike two words are for one to be meant by the other."""
 
@@ -60,15 +57,13 @@ def shape_problems(value: object, part: str | None = None) -> Iterator[Problem]:
 def salvaged(value: object) -> dict[str, object]:
     """What is left of a scenario without its parts of a wrong shape, so that more can be said.
 
-    Lists keep their length, so that paths stay true: what is taken off becomes None.
+    Lists keep their length, so that paths stay true: what is taken off becomes None. A pass takes
+    off all that is wrong, which may leave something around it wrong, until the whole is good.
     """
     left: dict[str, Any] = json.loads(json.dumps(value)) if isinstance(value, dict) else {}
-    for _ in range(_PASSES):
-        wrong = list(_judge(None).iter_errors(_without_gaps(left)))
+    while wrong := list(_judge(None).iter_errors(_without_gaps(left))):
         for error, place in [(error, _find(left, error.instance_path)) for error in wrong]:
             _take_off(left, error, *place)
-        if not wrong:
-            break
     return left
 
 

@@ -1,5 +1,7 @@
 """Owns the verdict on a call, and which of a rule's steps it names."""
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import NamedTuple, assert_never
 
 from sandbox.scenario.model import RequestRule, Step, Then
@@ -45,8 +47,5 @@ def step_at(rule: RequestRule, answered: int) -> int | None:
                 answered %= total
             case _:
                 assert_never(rule.then)
-    for position, step in enumerate(rule.steps, start=1):
-        answered -= step.times
-        if answered < 0:
-            return position
-    raise AssertionError("the steps serve fewer calls than they add up to")
+    served = list(accumulate(step.times for step in rule.steps))
+    return bisect_right(served, answered) + 1

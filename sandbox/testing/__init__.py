@@ -12,7 +12,7 @@ from sandbox.testing.inbox import Inbox
 from sandbox.testing.memory.server import MemorySandbox
 from sandbox.testing.options import Options
 from sandbox.testing.running import RunningSandbox, running_sandbox
-from sandbox.testing.server import Server
+from sandbox.testing.server import MakeSandbox, Server
 from sandbox.testing.sync.client import SandboxClient
 from sandbox.testing.world import Sandbox
 
@@ -24,6 +24,7 @@ __all__ = [
     "AsyncSandboxClient",
     "ControlError",
     "Inbox",
+    "MakeSandbox",
     "MemorySandbox",
     "NotArrived",
     "Options",

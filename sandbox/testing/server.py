@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from sandbox.testing.aio.client import AsyncSandboxClient
 from sandbox.testing.sync.client import SandboxClient
@@ -66,3 +67,16 @@ class Server:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"
+
+
+class MakeSandbox(Protocol):
+    """What the fixture `make_sandbox` is: it makes one more world for a test."""
+
+    def __call__(
+        self,
+        *scenarios: str,
+        seed: int | None = None,
+        clock: str | None = None,
+        rate_limit: int | None = None,
+    ) -> Sandbox:
+        """A world of its own, dropped when the test is over."""

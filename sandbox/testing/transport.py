@@ -30,7 +30,6 @@ class SandboxTransport(httpx.BaseTransport):
 
     def __init__(self, server: MemorySandbox | None = None, **options: Unpack[Options]) -> None:
         self.server: Final = server or MemorySandbox(**options)
-        self._is_ours = server is None
         self._pool = pool_of(self.server.host)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -44,10 +43,8 @@ class SandboxTransport(httpx.BaseTransport):
         return _response(response, _Body(response, request))
 
     def close(self) -> None:
-        """Hang up, and end the sandbox that was made for this."""
+        """Hang up; the sandbox stays for as long as somebody has it."""
         self._pool.close()
-        if self._is_ours:
-            self.server.close()
 
 
 class AsyncSandboxTransport(httpx.AsyncBaseTransport):
@@ -55,7 +52,6 @@ class AsyncSandboxTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, server: MemorySandbox | None = None, **options: Unpack[Options]) -> None:
         self.server: Final = server or MemorySandbox(**options)
-        self._is_ours = server is None
         self._pool = async_pool_of(self.server.host)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -65,10 +61,8 @@ class AsyncSandboxTransport(httpx.AsyncBaseTransport):
         return _response(response, _AsyncBody(response, request))
 
     async def aclose(self) -> None:
-        """Hang up, and end the sandbox that was made for this."""
+        """Hang up."""
         await self._pool.aclose()
-        if self._is_ours:
-            self.server.close()
 
 
 class _Body(httpx.SyncByteStream):

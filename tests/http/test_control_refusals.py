@@ -39,9 +39,21 @@ BODIES: Final = {
     "create_event": b'{"type": "payout.paid", "data": {}}',
     "script_inbox": b'{"respond": []}',
     "restore_snapshot": b'{"format": "payments-sandbox/world", "version": 1}',
+    "put_active_scenarios": b"[]",
+    "add_active_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',
+    "check_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',
 }
+WITHOUT_RULES: Final = {
+    "create_world": b'{"scenarios": [{"scenario": "x"}]}',
+    "put_active_scenarios": b'[{"scenario": "x"}]',
+    "add_active_scenario": b'{"scenario": "x"}',
+    "check_scenario": b'{"scenario": "x"}',
+    "verify": b'{"expect": [{}]}',
+}
+"""Scenarios, or expectations, with a problem."""
 CODES: Final = (
     *HEADERS, "invalid_request", "payment_not_found", "not_found", "illegal_move", "internal_error",
+    "invalid_scenario",
 )  # fmt: skip
 
 
@@ -86,10 +98,11 @@ def settled(server: Serving, *, failed: bool) -> str:
 
 def provoked(server: Serving, route: ControlRoute, code: str) -> WireReply:
     """The reply to a request that is wrong in one way."""
+    bodies = BODIES | (WITHOUT_RULES if code == "invalid_scenario" else {})
     body = (
         None
         if code == "request_too_large" or route.request is None
-        else BODIES.get(route.name, b"{}")
+        else bodies.get(route.name, b"{}")
     )
     headers = {"Sandbox-Token": TOKEN, **HEADERS.get(code, {})}
     path = target(server, route, code)

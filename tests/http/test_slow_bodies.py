@@ -13,7 +13,7 @@ from tests.fakes.strangers import RATE_LIMIT_HEADERS, leaves_no_trace, rate_limi
 from tests.fakes.wire import Wire, WireReply, connected, exchange, request
 
 PAYMENTS: Final = "/v3/payments"
-WORLDS: Final = "/_sandbox/worlds"
+CONTROL: Final = "/_sandbox/clock/freeze"
 ALL_THREE: Final = dict.fromkeys(RATE_LIMIT_HEADERS, True)
 CREATE: Final = json.dumps(documented_create()).encode()
 LARGE: Final = b'{"description": "' + b"x" * 300_000 + b'"}'
@@ -106,7 +106,7 @@ def test_a_client_that_asks_to_continue_is_told_to(wire: Wire) -> None:
     assert_paid(wire.reply())
 
 
-@pytest.mark.parametrize("target", [PAYMENTS, WORLDS])
+@pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
 def test_a_client_that_asks_first_is_spared_a_large_upload(
     server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture, target: str
 ) -> None:
@@ -148,7 +148,7 @@ def test_the_limit_is_exact(server: Serving) -> None:
     )
 
 
-@pytest.mark.parametrize("target", [PAYMENTS, WORLDS])
+@pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
@@ -176,7 +176,7 @@ def test_a_large_body_is_refused(
     ("target", "came"),
     [
         pytest.param(PAYMENTS, b"", id="nothing"),
-        pytest.param(WORLDS, CREATE[:-1], id="all but a byte"),
+        pytest.param(CONTROL, CREATE[:-1], id="all but a byte"),
     ],
 )
 def test_a_body_that_never_comes_is_not_waited_for(
@@ -209,7 +209,7 @@ def test_a_bad_chunk_behind_a_good_one_is_refused(
         assert wire.reply().status == 400
 
 
-@pytest.mark.parametrize("target", [PAYMENTS, WORLDS])
+@pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
 def test_a_client_that_leaves_in_the_middle_is_no_error(
     caplog: pytest.LogCaptureFixture, target: str
 ) -> None:

@@ -13,7 +13,7 @@ from sandbox.contract.schema_files import Schema, component, inline, schema_file
 from sandbox.contract.schemas import load_contract
 from sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
 from sandbox.testing.exchange import Answer, Question
-from tests.fakes.shopping import PENDING, pay
+from tests.fakes.shopping import DECLINED, PENDING, pay
 
 SCHEMAS: Final = schema_files()
 VARIABLE: Final = re.compile(r"\{(\w+)\}")

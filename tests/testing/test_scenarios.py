@@ -121,3 +121,12 @@ def test_names_of_scenarios(folder: Path) -> None:
     with pytest.raises(UnknownScenario, match="there are none"):
         check_name("declines", [])
     assert shipped() == sorted(shipped())
+
+
+def test_of_one_name_the_first_folder_counts(tmp_path: Path) -> None:
+    """As for the server, which is given the same folders."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "declines.yaml").write_text(DECLINES)
+    assert find_scenario("declines", folders) == folders[0] / "declines.yaml"

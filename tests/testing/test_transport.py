@@ -287,14 +287,21 @@ def test_threads_share_a_client(memory: MemorySandbox) -> None:
     assert [reply["amount"] for reply in replies] == list(range(1, 41))
 
 
-async def test_news_of_a_sandbox_without_a_socket(memory: MemorySandbox) -> None:
+def test_news_of_a_sandbox_without_a_socket(memory: MemorySandbox) -> None:
     """The stream ends when all is told: while somebody reads, nothing happens."""
     world = memory.new_world()
     assert list(world.control.stream()) == []
-    async with world.async_client() as control:
-        assert [message async for message in control.stream()] == []
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        client.post(URL, json=documented_create())
+    assert [message.kind for message in world.control.stream(last=1)] == ["request"]
     with pytest.raises(Refused, match="invalid_api_key"):
         next(memory.client().stream())
+
+
+async def test_news_without_a_socket_or_blocking(memory: MemorySandbox) -> None:
+    """The same for the asynchronous client."""
+    async with memory.new_world().async_client() as control:
+        assert [message async for message in control.stream()] == []
 
 
 def test_a_transport_has_a_sandbox_of_its_own() -> None:
@@ -303,6 +310,8 @@ def test_a_transport_has_a_sandbox_of_its_own() -> None:
     with httpx.Client(transport=transport, headers=AUTHORIZED) as client:
         assert [client.get(URL).status_code for _ in range(2)] == [200, 429]
         assert repr(transport.server) == "<MemorySandbox>"
+    # Who looks at its world once the client is closed still can.
+    assert transport.server.world("sk_test_sandbox").rate_limit.remaining == 0
     with pytest.raises(TypeError, match="did you mean 'seed'"):
         SandboxTransport(sed=7)  # type: ignore[call-arg]  # that is the point
 
@@ -313,14 +322,20 @@ def pay_and_forget() -> None:
     assert client.post(URL, json=documented_create()).status_code == 201
 
 
+async def pay_without_blocking() -> None:
+    """The same with the asynchronous client."""
+    async with httpx.AsyncClient(transport=AsyncSandboxTransport(), headers=AUTHORIZED) as client:
+        assert (await client.post(URL, json=documented_create())).status_code == 201
+
+
 async def test_nothing_is_left() -> None:
     """Neither a thread nor a warning, closed or forgotten, in an event loop or not."""
     before = threading.active_count()
     for _ in range(3):
         pay_and_forget()
     gc.collect()
-    async with httpx.AsyncClient(transport=AsyncSandboxTransport(), headers=AUTHORIZED) as other:
-        assert (await other.get(URL)).status_code == 200
+    await pay_without_blocking()
+    gc.collect()
     assert threading.active_count() == before
 
 

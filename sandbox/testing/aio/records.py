@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 
 from sandbox.testing.aio.caller import AsyncCaller
-from sandbox.testing.exchange import News, news, question, segment
+from sandbox.testing.exchange import News, given, news, question, segment
 from sandbox.testing.shapes.objects import Delivery, Event, JournalEntry, Page
 
 
@@ -46,10 +46,15 @@ class AsyncRecordCalls(AsyncCaller):
         """One request, what answered it, and why no rule did."""
         return await self._get(JournalEntry, f"/requests/{segment(request_id)}")
 
-    async def stream(self) -> AsyncGenerator[News, None]:
-        """Requests, events and deliveries as they come, from the first step of the loop on."""
+    async def stream(self, *, last: int | None = None) -> AsyncGenerator[News, None]:
+        """Requests, events and deliveries as they come, from the first step of the loop on.
+
+        Args:
+            last: how many of the requests that were seen before to begin with.
+        """
         said: list[str] = []
-        async for line in self._line.lines(question("GET", "/stream")):
+        asked = question("GET", "/stream", query=given({"last": last}))
+        async for line in self._line.lines(asked):
             if line:
                 said.append(line)
                 continue

@@ -22,8 +22,8 @@ SILENCE: Final = 1.0
 class MemorySandbox(Server):
     """A sandbox without a socket and a thread, for `SandboxTransport` and `AsyncSandboxTransport`.
 
-    It works only while a client waits for it. Webhooks reach inboxes before the call that caused
-    them returns, and nobody else.
+    It works only while a client waits for it, and ends when it is closed or forgotten. Webhooks
+    reach inboxes before the call that caused them returns, and nobody else.
 
     Args:
         **options: the settings of `payments-sandbox serve`; host and port mean nothing here.

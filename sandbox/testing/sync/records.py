@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 
-from sandbox.testing.exchange import News, news, question, segment
+from sandbox.testing.exchange import News, given, news, question, segment
 from sandbox.testing.shapes.objects import Delivery, Event, JournalEntry, Page
 from sandbox.testing.sync.caller import Caller
 
@@ -44,10 +44,15 @@ class RecordCalls(Caller):
         """One request, what answered it, and why no rule did."""
         return self._get(JournalEntry, f"/requests/{segment(request_id)}")
 
-    def stream(self) -> Generator[News, None, None]:
-        """Requests, events and deliveries as they come, from the first step of the loop on."""
+    def stream(self, *, last: int | None = None) -> Generator[News, None, None]:
+        """Requests, events and deliveries as they come, from the first step of the loop on.
+
+        Args:
+            last: how many of the requests that were seen before to begin with.
+        """
         said: list[str] = []
-        for line in self._line.lines(question("GET", "/stream")):
+        asked = question("GET", "/stream", query=given({"last": last}))
+        for line in self._line.lines(asked):
             if line:
                 said.append(line)
                 continue

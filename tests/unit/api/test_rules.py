@@ -445,3 +445,16 @@ def test_the_leak_of_a_card_number_is_noted() -> None:
     answered(desk)
 
     assert [entry.leaked for entry in desk.world.journal.since(0)] == [True, False, False]
+
+
+def test_rules_look_at_the_payment_that_the_path_names() -> None:
+    """Whether it is there or not."""
+    desk = desk_of("""
+        - request: retrieve_payment
+          when: {payment_id: pay_x}
+          do: [{respond: {error: internal_error}}]
+        """)
+    said = [shown(desk.answer(call_of("retrieve_payment", payment_id=each)))[0]
+            for each in ("pay_y", "pay_x")]  # fmt: skip
+
+    assert said == [404, 500]

@@ -3,9 +3,12 @@
 import pytest
 
 from sandbox.domain.instants import DAY, HOUR, SECOND, Instant
+from sandbox.engine.payment_facts import PaymentFacts
 from sandbox.engine.stage import put
+from sandbox.engine.timeline import ActOnPayment, ReachMark
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.cues import Cue
+from sandbox.scenario.model import Complete, Emit
 from tests.fakes.bodies import documented_create
 from tests.fakes.in_process import Desk, new_world
 from tests.fakes.scenes import rules_of
@@ -260,3 +263,47 @@ def test_what_is_due_is_listed() -> None:
         (HOUR, "rate_limit", desk.world.ledger.payments.id_of(0)),
         (2 * HOUR, "rule scene/mark", None),
     ]
+
+
+def test_what_no_clock_reaches_is_not_planned() -> None:
+    """Time ends in the year 2999."""
+    desk = desk_of("""
+        - {event: payment.completed, after: 999999999d, do: {refund: {}}}
+        - request: create_payment
+          do: [{settle: [{to: pending}, {to: failed, after: 999999999d}]}]
+        """)
+    pay(desk)
+    pay(desk)
+
+    assert desk.world.upcoming(10) == []
+
+
+def test_jobs_of_rules_that_are_gone_do_nothing() -> None:
+    """A snapshot may hold a mark whose scenario it does not."""
+    desk = Desk(new_world())
+    desk.world.timeline.at(NOON, ReachMark("gone/mark"))
+    desk.world.timeline.at(NOON, ActOnPayment(None, Emit("payment.failed"), "gone/emit"))
+    desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))
+
+    assert happened(desk, 0) == [
+        (0, "rule gone/mark"),
+        (0, "payment.failed skipped: It has nothing to tell of."),
+        (0, "payment.completed skipped: It is about no payment."),
+    ]
+
+
+def test_a_skip_of_a_rule_that_is_gone_is_told_to_nobody() -> None:
+    """Other scenarios are none of its business."""
+    desk = desk_of("- {event: payment.failed, do: {rate_limit: {limit: 5}}}")
+    desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))
+    happened(desk, 0)
+
+    assert [cue.skipped for cue in cues(desk)] == [0]
+
+
+def test_facts_that_no_payment_has() -> None:
+    """Nobody can look at them."""
+    pay(desk := Desk(new_world()))
+    facts = PaymentFacts(desk.world.ledger.payments.get(0), None)
+
+    assert [facts.look(field) for field in ("card", "reason", "call", "header.x")] == [None] * 4

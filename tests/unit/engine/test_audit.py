@@ -243,6 +243,28 @@ def test_a_payment_that_is_polled_with_a_pause() -> None:
     assert history.found() == []
 
 
+def test_a_payment_that_is_polled_while_the_worlds_clock_is_advanced() -> None:
+    """A second has passed on that clock, so a test need not sleep."""
+    history = History(frozen=True)
+    history.pay()
+    for _ in range(5):
+        history.call("retrieve_payment", payment_id=history.payment())
+        history.advance(SECOND)
+
+    assert history.found() == []
+
+
+def test_a_list_that_is_read_again_because_it_failed() -> None:
+    """Who has got no answer does not poll; who has got one does, and three are too many."""
+    history = History(rules_of("- {request: list_payments, do: [{drop: {}, times: 5}]}"))
+    for _ in range(7):
+        history.look()
+    assert history.found() == []
+
+    history.look()
+    assert [kind for kind, _ in history.found()] == ["polling_too_fast"]
+
+
 @pytest.mark.parametrize(
     ("kind", "forged", "stale"),
     [("forged_delivery_accepted", True, False), ("stale_delivery_accepted", False, True)],
@@ -270,6 +292,36 @@ def test_a_delivery_that_is_handled_twice() -> None:
     other = history.call("create_refund", {"amount": 5}, payment_id=paid)
 
     assert history.found() == [("duplicate_handled_twice", (first, one, second, other))]
+
+
+def test_a_delivery_that_is_handled_three_times() -> None:
+    """One finding an event, which counts them."""
+    history = History()
+    history.pay()
+    paid = history.payment()
+    ids = []
+    for _ in range(3):
+        ids.append(history.receive(200, payment_id=paid))
+        ids.append(history.call("create_refund", {"amount": 5}, payment_id=paid))
+        history.wait(SECOND)
+
+    assert history.found() == [("duplicate_handled_twice", tuple(ids))]
+    assert (
+        history.findings()[0].message == "evt_1 was handled 3 times: a refund was made each time."
+    )
+
+
+def test_deliveries_that_tell_of_refunds() -> None:
+    """A refund before them and one after them are what they are about."""
+    history = History()
+    history.pay()
+    paid = history.payment()
+    for _ in range(3):
+        history.receive(200, event="refund.created", payment_id=paid)
+        history.call("create_refund", {"amount": 5}, payment_id=paid)
+        history.wait(SECOND)
+
+    assert history.found() == []
 
 
 def test_a_delivery_that_is_handled_once() -> None:

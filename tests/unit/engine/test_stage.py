@@ -13,6 +13,7 @@ from sandbox.engine.part import Part
 from sandbox.engine.snapshots import snapshot
 from sandbox.engine.stage import activate, active, put, reload, remove, start_again
 from sandbox.engine.world import World
+from sandbox.scenario.given import Given, GivenPayment
 from sandbox.scenario.scenario import Scenario
 from tests.fakes.bodies import documented_create
 from tests.fakes.in_process import Desk, back, new_world
@@ -444,3 +445,10 @@ def test_where_nothing_is_active_nothing_is_edited() -> None:
     world = new_world()
     reload(world, rules_of("- {at: 1h, do: {rate_limit: {remaining: 0}}}"))
     assert (world.script.play, world.upcoming(5)) == (None, [])
+
+
+def test_a_card_that_the_lint_would_refuse() -> None:
+    """Whoever makes such values by hand is told."""
+    scene = Scenario("x", {}, given=Given((GivenPayment(5, "EUR", card="1"),)))
+    with pytest.raises(ValueError, match="a card pass that is none"):
+        put(new_world(), [scene])

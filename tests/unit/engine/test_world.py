@@ -10,10 +10,11 @@ from sandbox.domain.events import EventType
 from sandbox.domain.instants import DAY, HOUR, SECOND, Instant
 from sandbox.domain.payments import Status
 from sandbox.engine.birth import secret_of
-from sandbox.engine.happenings import Happening
+from sandbox.engine.happenings import Happening, expected
 from sandbox.engine.ledger import Order
 from sandbox.engine.part import Part
 from sandbox.engine.snapshots import snapshot
+from sandbox.engine.timeline import AttemptDelivery
 from sandbox.engine.world import SETTLED_AS_FAILED, World
 from sandbox.scenario.model import Settlement
 from tests.fakes.bodies import documented_create
@@ -287,3 +288,9 @@ def test_secrets_come_from_the_seed() -> None:
     """32 bytes in base64, as Standard Webhooks has it."""
     assert secret_of(7) == secret_of(7) != secret_of(8)
     assert len(secret_of(7)) == len("whsec_") + 44
+
+
+def test_a_delivery_is_planned_only_where_there_are_webhooks() -> None:
+    """A timeline that says otherwise is broken."""
+    with pytest.raises(LookupError, match="no webhooks"):
+        expected(NOON, AttemptDelivery(0), new_world().ledger, None)

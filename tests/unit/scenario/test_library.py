@@ -1,4 +1,4 @@
-"""The library: which file a name means, and what is said of files."""
+"""Holds the library to its folders: scenarios by the names of their files."""
 
 from pathlib import Path
 
@@ -15,62 +15,99 @@ from sandbox.scenario.library import (
 )
 from sandbox.settings import Settings
 
-GOOD = "scenario: down\nexpect: [{audit: clean}]\n"
+TEXT = "scenario: {name}\nabout: {about}\nexpect: [{{audit: clean}}]\n"
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> list[Path]:
-    """Two folders and a file beside them, each with a scenario of the same name."""
-    for name in ("a", "b", "c"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "down.yaml").write_text(f"{GOOD}about: {name}\n", encoding="utf-8")
-    return [tmp_path / "a", tmp_path / "b"]
+    """Two folders with scenarios, and other things."""
+    found = [tmp_path / "shipped", tmp_path / "mine"]
+    for folder in found:
+        folder.mkdir()
+        text = TEXT.format(name="both", about=folder.name)
+        (folder / "both.yaml").write_text(text, encoding="utf-8")
+        (folder / "sub.yaml").mkdir()
+    (found[0] / "one.yml").write_text(TEXT.format(name="one", about="x"), encoding="utf-8")
+    (found[1] / "two.json").write_text('{"scenario": "two", "expect": [{"audit": "clean"}]}')
+    (found[1] / "wrong.yaml").write_text("scenario: wrong\n", encoding="utf-8")
+    for name in ("README.md", ".yaml", "notes.yaml.txt"):
+        (found[1] / name).write_text("nothing")
+    return found
 
 
-def test_the_first_of_a_name_counts(tmp_path: Path, folders: list[Path]) -> None:
-    """A file before a folder, a folder before the next, an ending before the later letter."""
-    (folders[0] / "down.json").write_text('{"scenario": "down"}')
-    (folders[1] / "up.yml").write_text("scenario: up")
-    (folders[1] / "notes.md").write_text("no scenario")
-    (folders[1] / "sub.yaml").mkdir()
-    file = tmp_path / "c" / "down.yaml"
-    found = [
-        Library(files, dirs).draft("down").file
-        for files, dirs in (([file], folders), ([], folders), ([], folders[::-1]))
-    ]
-    assert found == [str(file), f"{folders[0]}/down.json", f"{folders[1]}/down.yaml"]
-    assert Library([], folders).names() == ["down", "up"]
+def test_names_are_those_of_the_files(folders: list[Path]) -> None:
+    """In their order, of every folder."""
+    assert Library([], folders).names() == ["both", "one", "two", "wrong"]
 
 
-def test_a_folder_that_has_gone_has_nothing(tmp_path: Path, folders: list[Path]) -> None:
+def test_an_earlier_folder_wins(folders: list[Path]) -> None:
+    """So that a team can have a version of its own, before what is shipped."""
+    scenario = Library([], folders).load("both").scenario
+
+    assert scenario is not None
+    assert scenario.about == "shipped"
+
+
+def test_files_are_read_when_they_are_asked_for(folders: list[Path]) -> None:
+    """A file that is edited is a file that counts; bytes that are no text are no crash."""
+    library = Library([], folders)
+    (folders[0] / "one.yml").write_bytes(b"scenario: one\nabout: \xff\n")
+    (folders[0] / "new.yaml").write_text(TEXT.format(name="new", about="x"), encoding="utf-8")
+
+    assert "new" in library.names()
+    assert library.load("one").scenario is None
+
+
+def test_every_scenario_in_turn(folders: list[Path]) -> None:
+    """The good and the bad."""
+    found = [loaded.scenario for loaded in Library([], folders)]
+
+    assert [each and each.name for each in found] == ["both", "one", "two", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bth", "there is no scenario 'bth'; did you mean 'both'?"),
+        ("zzz", "there is no scenario 'zzz'; there are both, one, two, wrong."),
+        ("../one", "there is no scenario '../one'; did you mean 'one'?"),
+    ],
+)
+def test_an_unknown_name(folders: list[Path], name: str, message: str) -> None:
+    """It says which was meant, or what there is; no path leads out of a folder."""
+    with pytest.raises(UnknownScenario) as caught:
+        Library([], folders).load(name)
+
+    assert str(caught.value) == message
+
+
+def test_an_empty_library() -> None:
+    """It says so."""
+    with pytest.raises(UnknownScenario, match="there are none"):
+        Library([], []).load("x")
+
+
+def test_a_file_wins_over_folders(folders: list[Path], tmp_path: Path) -> None:
+    """What is given by itself was meant."""
+    file = tmp_path / "both.yaml"
+    file.write_text(TEXT.format(name="both", about="given"), encoding="utf-8")
+    assert Library([file], folders).draft("both").file == str(file)
+
+
+def test_a_folder_that_has_gone_has_nothing(folders: list[Path], tmp_path: Path) -> None:
     """It may come back; files are looked for whenever a name is."""
-    library = Library([], [tmp_path / "gone", *folders])
-    assert [each.scenario and each.scenario.about for each in library] == ["a"]
+    assert Library([], [tmp_path / "gone", folders[0]]).names() == ["both", "one"]
 
 
-def test_an_unknown_name(folders: list[Path], tmp_path: Path) -> None:
-    """Says which was meant, or what there is."""
-    (tmp_path / "empty").mkdir()
-    said = []
-    for name, dirs in (("dwn", folders), ("x", folders), ("x", [tmp_path / "empty"])):
-        with pytest.raises(UnknownScenario) as caught:
-            Library([], dirs).load(name)
-        said.append(str(caught.value))
-    assert said == [
-        "there is no scenario 'dwn'; did you mean 'down'?",
-        "there is no scenario 'x'; there are down.",
-        "there is no scenario 'x'; there are none.",
+def test_settings_name_the_library(folders: list[Path]) -> None:
+    """Files that a server is given are known by their names, as what is shipped is."""
+    file = folders[0] / "one.yml"
+    settings = Settings(scenarios=(file, "both"), scenario_dirs=(folders[1],))
+    assert files_of(settings) == [file]
+    assert {"one", "two", "lost-reply"} < set(library_of(settings).names())
+    assert [draft.file for draft in drafts_of(settings)] == [
+        str(each) for each in (file, folders[1] / "both.yaml")
     ]
-
-
-def test_settings_name_the_library(folders: list[Path], tmp_path: Path) -> None:
-    """Files given to a server are known by their names, as what is shipped is."""
-    settings = Settings(
-        scenarios=(tmp_path / "c" / "down.yaml", "down"), scenario_dirs=(folders[1],)
-    )
-    assert files_of(settings) == [tmp_path / "c" / "down.yaml"]
-    assert "down" in library_of(settings).names()
-    assert [draft.file for draft in drafts_of(settings)] == [str(tmp_path / "c" / "down.yaml")] * 2
 
 
 def test_wrong_ones_are_said_together(tmp_path: Path) -> None:
@@ -89,7 +126,12 @@ def test_wrong_ones_are_said_together(tmp_path: Path) -> None:
 def test_what_is_said_of_files(tmp_path: Path) -> None:
     """Problems and warnings are counted apart, and one is not many."""
     warned = "scenario: w\nrules: [{request: list_payments, do: [{hang: {commit: true}}]}]\n"
-    texts = {"w": warned, "down": GOOD, "odd": "scenario: odd\nexpect: 1", "bytes": "\xff"}
+    texts = {
+        "w": warned,
+        "two": TEXT.format(name="two", about="x"),
+        "odd": "scenario: odd\nexpect: 1",
+        "bytes": "\xff",
+    }
     drafts = {}
     for name, text in texts.items():
         (tmp_path / f"{name}.yaml").write_bytes(text.encode("latin-1"))

@@ -67,7 +67,7 @@ def test_conditions_that_only_some_values_meet(
         (Condition("amount", "in", (5, 6)), 4, "amount 4 is not one of 5, 6"),
         (Condition("amount", "gte", 5000), 4200, "amount 4200 is not gte 5000"),
         (Condition("amount", "ne", 5), 5, "amount 5 is not ne 5"),
-        (Condition("call", "every", 3), 4, "call 4 is not each 3th"),
+        (Condition("call", "every", 3), 4, "call 4 is no multiple of 3"),
         (Condition("amount", "gte", 5), None, "amount is not there"),
         (Condition("amount", "exists", False), 4, "amount is there"),  # noqa: FBT003 - a value
         (Condition("card", "eq", "4000000000000002"), "4242424242424242",

@@ -1,0 +1,133 @@
+"""Each scenario of the library on a real socket: a good client meets it, a naive one does not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+import yaml
+
+from sandbox.scenario.loader import load
+from sandbox.settings import Settings
+from tests.fakes.serving import serving
+from tests.library import careful, merchant, naive
+from tests.library.careful import CarefulShop
+from tests.library.day import Host, MakeShop, opened
+from tests.library.merchant import Account, Shop, Time
+from tests.library.misses import NAIVE
+from tests.library.naive import NaiveShop
+from tests.library.stories import STORIES
+from tests.project.tree import ROOT
+
+FILES: Final = sorted((ROOT / "scenarios").glob("*.yaml"))
+NAMES: Final = (
+    "chargeback-wave", "charged-but-500", "flaky-network", "forged-webhooks",
+    "garbage-from-a-proxy", "hourly-quota-exhausted", "late-decline", "lost-reply",
+    "outage-and-recovery", "paging-under-load", "pending-settlement", "rate-limit-burst",
+    "refund-refused", "retry-then-succeed", "secret-rotation", "slow-api", "webhook-before-reply",
+    "webhook-endpoint-down", "webhook-storm", "webhooks-out-of-order",
+)  # fmt: skip
+
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+each_scenario = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    """A sandbox as it comes, but that nobody is kept waiting for more than two seconds."""
+    with (
+        serving(Settings(port=0, max_wall_delay=2_000)) as served,
+        httpx.Client(base_url=f"{served.address}/_sandbox/", timeout=30) as http,
+    ):
+        yield http
+
+
+def test_the_library_is_what_was_promised() -> None:
+    """Twenty names that users rely on, each with its day and its judgement."""
+    assert tuple(path.stem for path in FILES) == NAMES
+    assert sorted(STORIES) == sorted(NAIVE) == list(NAMES)
+
+
+@each_file
+def test_a_scenario_is_without_fault(path: Path) -> None:
+    """Not even a warning; it says what it is about, and what has to be true."""
+    loaded = load(path.read_text(encoding="utf-8"), name=path.stem)
+
+    assert loaded.problems == ()
+    assert loaded.scenario is not None
+    assert loaded.scenario.about
+    assert loaded.scenario.tags
+    assert loaded.scenario.expectations
+
+
+@each_file
+def test_a_scenario_is_fit_to_be_copied(path: Path) -> None:
+    """Short, narrow, and each rule with a name of its own that is no number."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rules = yaml.safe_load("\n".join(lines)).get("rules", [])
+    names = [rule.get("name") for rule in rules]
+
+    assert len(lines) <= 27
+    assert max(map(len, lines)) <= 100
+    assert None not in names
+    assert len(set(names)) == len(names)
+
+
+def judged(host: Host, name: str, make_shop: MakeShop) -> dict[str, Any]:
+    """The report on a shop's day."""
+    with opened(host, name, make_shop) as day:
+        STORIES[name].tell(day)
+        return day.report()
+
+
+@each_scenario
+def test_a_careful_client_meets_every_expectation(host: Host, name: str) -> None:
+    """And the audit finds nothing."""
+
+    def shop(account: Account, time: Time) -> Shop:
+        return CarefulShop(account, time, cashback=STORIES[name].cashback)
+
+    report = judged(host, name, shop)
+
+    assert [each for each in report["expectations"] if not each["met"]] == []
+    assert (report["passed"], report["audit"]["findings"]) == (True, [])
+    assert [each for each in report["rules"] if each["why_not"] is not None] == []
+
+
+def test_a_careful_client_that_does_not_wait_for_a_slow_reply(host: Host) -> None:
+    """It looks instead, so patience is a matter of taste."""
+
+    def shop(account: Account, time: Time) -> Shop:
+        return CarefulShop(account, time, patience=1)
+
+    report = judged(host, "slow-api", shop)
+
+    assert (report["passed"], report["audit"]["findings"]) == (True, [])
+
+
+@each_scenario
+def test_a_naive_client_misses_exactly_these(host: Host, name: str) -> None:
+    """No more and no less: what is unmet tells what is wrong with it."""
+    story = STORIES[name]
+
+    def shop(account: Account, time: Time) -> Shop:
+        return NaiveShop(account, time, cashback=story.cashback, patience=story.naive_patience)
+
+    report = judged(host, name, shop)
+    unmet = [each["expect"] for each in report["expectations"] if not each["met"]]
+    found = dict.fromkeys(each["kind"] for each in report["audit"]["findings"])
+
+    assert report["passed"] is False
+    assert unmet == [yaml.safe_load(each) for each in NAIVE[name].expectations]
+    assert tuple(found) == NAIVE[name].findings
+
+
+@pytest.mark.parametrize("module", [careful, merchant, naive], ids=lambda each: each.__name__)
+def test_the_clients_know_nothing_of_a_sandbox(module: Any) -> None:  # noqa: ANN401 - a module
+    """A base URL, a key and a secret are all that they have."""
+    text = Path(module.__file__).read_text(encoding="utf-8")
+
+    imported = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
+    assert [line for line in imported if "sandbox" in line] == []
+    assert "_sandbox" not in text
