@@ -1,7 +1,7 @@
 # One entry for every habit of the house. Everything runs from .venv; `make setup` makes it.
 PYTHON ?= python3
 BIN := .venv/bin
-CODE := sandbox tests benchmarks tools
+CODE := sandbox tests benchmarks tools examples
 CORE := sandbox/domain/*,sandbox/engine/*,sandbox/scenario/*,sandbox/webhooks/*
 
 .PHONY: setup check fix docs client test serve bench lint types layers cover

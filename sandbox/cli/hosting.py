@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import __version__
 from sandbox.cli.failure import MISTAKEN, CommandFailedError
+from sandbox.cli.files import write_whole
 from sandbox.cli.server_options import settings_of
 from sandbox.settings import Settings
 
@@ -32,13 +33,15 @@ Server = AbstractAsyncContextManager[Facts]
 
 
 class CannotServeError(CommandFailedError):
-    """There will be no server, or its files cannot be kept; the text says what and why."""
+    """There will be no server, or its state cannot be kept; the text says what and why."""
 
 
 def host(
     chosen: argparse.Namespace,
     say: Callable[[str], None] | None,
     occupy: Callable[[Server], Coroutine[Any, Any, int]],
+    *,
+    level: int = logging.INFO,
 ) -> int:
     """Put a server together, and run what it is there for.
 
@@ -46,9 +49,11 @@ def host(
         chosen: the options of a server.
         say: given a line for each request.
         occupy: uses the server, and gives the exit code when all is done.
+        level: what is less than this is not logged.
 
     Raises:
         CannotServeError: on entering the server, or on leaving it.
+        UnwritableError: the ready file cannot be written.
     """
     settings = settings_of(chosen)
     gc.disable()  # nothing that is imported from here on is garbage
@@ -56,7 +61,7 @@ def host(
         from sandbox.bootstrap import assemble
         from sandbox.web.server import listening
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     sandbox = _assembled(settings, partial(assemble, settings, say))
     working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
     gc.freeze()
@@ -106,20 +111,6 @@ async def _served(
         if chosen.ready_file is not None:
             write_whole(chosen.ready_file, json.dumps(facts) + "\n")
         yield facts
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write beside, then replace: a reader sees all of it or none.
-
-    Raises:
-        CannotServeError: the file cannot be written.
-    """
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
-    except OSError as error:
-        raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ COMMANDS: Final = (
     "trigger",
     "logs",
     "listen",
+    "report",
     "webhook",
     "cards",
     "openapi",

@@ -3,11 +3,15 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Final, TypedDict
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*")
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*|[0-9]+(ms|[smhd])")
 _NOT_TEXT: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 """What YAML would read as something else than these words."""
+
+_WIDTH: Final = 88
+"""Columns of a finding's text."""
 
 
 class Expected(TypedDict):
@@ -138,6 +142,7 @@ def _times(rule: RuleSeen) -> str:
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     for each in findings:
-        yield f"{each['kind']}: {each['message']}"
-        yield f"         {each['advice']}"
-        yield f"         {', '.join(each['requests'])}"
+        yield each["kind"]
+        for text in (each["message"], each["advice"], ", ".join(each["requests"])):
+            for line in wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False):
+                yield f"         {line}"

@@ -16,8 +16,8 @@ from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 
 NAMES: Final = (
-    "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "webhook", "cards",
-    "openapi",
+    "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "report", "webhook",
+    "cards", "openapi",
 )  # fmt: skip
 NESTED: Final = ("webhook verify",)
 PAGE: Final = ROOT / "docs" / "cli.md"

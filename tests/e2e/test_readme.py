@@ -1,8 +1,11 @@
 """README's examples, executed in their order against a server that was just started."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -15,6 +18,7 @@ from tests.project.tree import ROOT
 PAGE: Final = ROOT / "README.md"
 USUAL: Final = "http://127.0.0.1:8080"
 ASKED: Final = [block for block in read_blocks(PAGE) if block.first_line.startswith("curl ")]
+SUITES: Final = [block for block in read_blocks(PAGE) if block.language == "python"]
 ANSWERED: Final = [block for block in read_blocks(PAGE) if block.language == "json"]
 
 
@@ -42,6 +46,18 @@ def test_the_examples_run_as_they_stand(server: Served) -> None:
         assert json.loads(body), where(asked)
         body = body.replace(server.address, USUAL)
         assert shown(answered.code).fullmatch(body), f"{where(asked)}: {body}"
+
+
+def test_the_suite_passes_as_it_stands(tmp_path: Path) -> None:
+    """With the plugin as it is installed, in a folder of its own."""
+    (suite,) = SUITES
+    (tmp_path / "test_shop.py").write_text(suite.code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout.splitlines()[-1].partition(" in ")[0]) == (0, "1 passed")
 
 
 @pytest.mark.parametrize(

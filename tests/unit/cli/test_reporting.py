@@ -29,7 +29,8 @@ rules:
            no such call was made
 
 audit:
-  possible_double_charge: 2500 USD were taken twice for 'a\x00b\ud800'.
+  possible_double_charge
+           2500 USD were taken twice for 'a\x00b\ud800'.
            Look before you pay again.
            req_1, req_2
 """
@@ -70,6 +71,7 @@ def test_a_rule_that_went_wrong_is_counted() -> None:
         ("", '""'),
         ("NO", '"NO"'),
         ("null", '"null"'),
+        ("300ms", "300ms"),
         ("012", '"012"'),
         ("2030-01-15", '"2030-01-15"'),
         ("Zoë", "Zoë"),
