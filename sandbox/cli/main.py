@@ -21,6 +21,7 @@ COMMANDS: Final = (
     "logs",
     "listen",
     "report",
+    "scenario",
     "webhook",
     "cards",
     "openapi",
@@ -39,6 +40,7 @@ examples:
   payments-sandbox advance 3d                what is due within three days happens
   payments-sandbox listen                    webhooks, as they are sent
   payments-sandbox logs --follow             requests, as they come
+  payments-sandbox scenario list             what can go wrong, ready-made
   payments-sandbox cards                     the magic cards
   payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
 
