@@ -4,7 +4,7 @@ What a scenario starts from (`given`, `clock`) is looked at before anything is c
 clock is set, the state is made, and the `at` rules are put on the timeline.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sandbox.domain.errors import InvalidRequest
@@ -110,9 +110,7 @@ def start_again(world: World, parts: Collection[Part]) -> None:
     world.catch_up()
 
 
-def restore_play(
-    world: World, sources: Iterable[object], counters: dict[str, int], tallies: list[Any]
-) -> None:
+def restore_play(world: World, sources: Iterable[object], counts: Mapping[str, Any]) -> None:
     """Take over the active scenarios of a snapshot.
 
     Raises:
@@ -127,7 +125,7 @@ def restore_play(
             raise ValueError("a scenario is none")
         found.append(loaded.scenario)
     world.script.play = Play(found, world.birth.seed)
-    world.script.play.restore(counters, tallies)
+    world.script.play.restore(**counts)
 
 
 def _check_names(scenarios: Sequence[Scenario]) -> None:
