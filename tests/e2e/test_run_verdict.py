@@ -24,7 +24,7 @@ expectations:
            expected 1, saw 2: pay_…, pay_…
 
 rules:
-  fired 1× of 2  charged: failed-but-charged
+  fired 1×  charged: failed-but-charged
 
 audit:
 """
