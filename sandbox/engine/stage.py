@@ -86,10 +86,11 @@ def reload(world: World, scenario: Scenario) -> None:
 
     But for `clock` and `given`: they are what a world starts from, and this one has started.
     """
-    scenarios = [scenario if each.name == scenario.name else each for each in active(world)]
+    if (play := world.script.play) is None:
+        return
+    scenarios = [scenario if each.name == scenario.name else each for each in play.scenarios]
     _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
-    if world.script.play is not None:
-        world.script.play = world.script.play.changed(scenarios)
+    world.script.play = play.changed(scenarios)
     _mark(world, [scenario])
     world.catch_up()
 

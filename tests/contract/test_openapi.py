@@ -275,6 +275,7 @@ def test_only_a_body_that_must_say_something_is_required() -> None:
         "restore_snapshot",
         "script_inbox",
         "set_rate_limit",
+        "write_scenario",
     }
 
 

@@ -15,6 +15,9 @@ KEY = (
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
+FIRST = "req_7118c7141ef838cd"
+"""The id of a world's first request, which its seed gives."""
+
 BODIES: dict[str, Json] = {
     "create_world": {
         "api_key": "sk_test_checkout",
@@ -36,6 +39,7 @@ BODIES: dict[str, Json] = {
     "create_event": {"type": "payout.paid", "data": {"payout_id": "po_1"}},
     "resend_event": {},
     "script_inbox": {"respond": [500, 200]},
+    "write_scenario": {"requests": [FIRST], "name": "seen"},
     "verify": {"expect": [{"audit": "clean"}], "within": "1s"},
 }
 
@@ -55,6 +59,9 @@ NEEDED = {
     "create_webhook_endpoint": "/url: is required: expected an http or https url, or inbox:NAME.",
     "create_event": "/type: is required: expected an event's type such as payment.completed.",
     "script_inbox": "/respond: is required: expected a list of statuses.",
+    "write_scenario": (
+        "/requests: is required: expected a list of 1 to 100 ids of requests in the journal."
+    ),
 }
 """What is missed in an empty body, by the routes that need one."""
 
@@ -75,6 +82,7 @@ TYPOS = [
     ("create_event", "typ", "did you mean 'type'?"),
     ("resend_event", "endpoint", "did you mean 'endpoint_id'?"),
     ("script_inbox", "responds", "did you mean 'respond'?"),
+    ("write_scenario", "nam", "did you mean 'name'?"),
     ("verify", "expects", "did you mean 'expect'?"),
 ]
 
@@ -165,6 +173,8 @@ async def test_every_route_answers(api: Api, control: Control, route: ControlRou
     """A good request gets the route's success, in the shape of its schema."""
     ids = await variables(api, control, route)
     snapshot = await control("retrieve_snapshot")
+    if route.name == "write_scenario":
+        await ask(api, "GET", "/v3/payments/pay_nope", 404)
     body = (BODIES | OPEN_BODIES | {"restore_snapshot": snapshot}).get(route.name)
     reply = await control(route.name, body, ids=ids)
     assert (reply is None) == (route.success == 204)
