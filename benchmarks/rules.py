@@ -12,7 +12,7 @@ from sandbox.scenario.loader import load_value
 
 FEW, MANY = 10, 1_000
 ENOUGH: Final = at_least(0.9)
-"""Of the creates without a scenario; a thousand rules may not be told from ten."""
+"""A thousand rules may not be told from ten."""
 
 
 def measure_rules(plan: Plan) -> Table:
@@ -26,7 +26,7 @@ def measure_rules(plan: Plan) -> Table:
     of_none = [before / after for before, after in zip(none, many, strict=True)]
     of_few = [before / after for before, after in zip(few, many, strict=True)]
     rows = [
-        Row(f"create, {MANY} rules against none", of_none, "×", ENOUGH),
+        Row(f"create, {MANY} rules against none", of_none, "×"),
         Row(f"create, {MANY} rules against {FEW}", of_few, "×", ENOUGH),
     ]
     return Table("Rules of a scenario, without HTTP", rows)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox import __version__
 from sandbox.cli.failure import MISTAKEN, CommandFailedError
@@ -23,12 +23,21 @@ from sandbox.settings import Settings
 
 if TYPE_CHECKING:
     from sandbox.bootstrap import Sandbox
+    from sandbox.engine.worlds import Worlds
 
 Facts = dict[str, object]
 """What a server says of itself: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
 `version`, and `control_token` where one is demanded."""
 
-Server = AbstractAsyncContextManager[Facts]
+
+class Listening(NamedTuple):
+    """A server that listens; touch its worlds only from the loop that it runs on."""
+
+    facts: Facts
+    worlds: "Worlds"
+
+
+Server = AbstractAsyncContextManager[Listening]
 """Listens while it is entered."""
 
 
@@ -94,7 +103,7 @@ def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbo
 @contextlib.asynccontextmanager
 async def _served(
     chosen: argparse.Namespace, sandbox: "Sandbox", listens: AbstractAsyncContextManager[str]
-) -> AsyncIterator[Facts]:
+) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were chosen."""
     settings = sandbox.parts.settings
     async with _kept(chosen.state, sandbox), contextlib.AsyncExitStack() as stack:
@@ -110,7 +119,7 @@ async def _served(
         facts = _facts(settings, _reachable(address))
         if chosen.ready_file is not None:
             write_whole(chosen.ready_file, json.dumps(facts) + "\n")
-        yield facts
+        yield Listening(facts, sandbox.parts.worlds)
 
 
 @contextlib.contextmanager

@@ -40,10 +40,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the report, after all that may be waited for; 1 when it has failed."""
     from sandbox.cli.reporting import in_text
-    from sandbox.cli.verdict import judged, write_down
+    from sandbox.cli.verdict import judged, names_of, write_down
 
-    report = judged(remote_of(chosen))
-    sys.stdout.write(json.dumps(report, indent=2) + "\n" if chosen.json else in_text(report))
+    world = remote_of(chosen)
+    report = judged(world)
+    reports = dict(zip(names_of([world.api_key]), [report], strict=True))
+    sys.stdout.write(json.dumps(report, indent=2) + "\n" if chosen.json else in_text(reports))
     sys.stdout.flush()
-    write_down(report, text=None, junit=chosen.junit_xml)
+    write_down(reports, text=None, junit=chosen.junit_xml)
     return 0 if report["passed"] else FAILED

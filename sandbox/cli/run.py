@@ -14,21 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
-from sandbox.cli.hosting import Facts, Server, host
+from sandbox.cli.hosting import Facts, Listening, Server, host
 from sandbox.cli.options import Commands, Options, file_to_write, refuse
 from sandbox.cli.server_options import add_server_options
 
 if TYPE_CHECKING:
-    from sandbox.cli.remote import Remote
+    from sandbox.cli.reporting import Reports
 
 TEXT: Final = """\
 Run a command, such as a test suite, with a server of its own on a free port. The command
 finds it by PAYMENTS_BASE_URL, PAYMENTS_API_KEY, PAYMENTS_WEBHOOK_SECRET and
-PAYMENTS_SANDBOX_URL. Then the expectations of the world's scenarios are judged. The exit
-code is the command's, or 1 when that is 0 and an expectation is not met.
+PAYMENTS_SANDBOX_URL. Then what the scenarios expect is judged. The exit code is the
+command's, or 1 when that is 0 and an expectation is not met.
 
 examples:
   payments-sandbox run -- npm test
+  payments-sandbox run --scenario lost-reply --junit-xml sandbox.xml -- npm test
+      with a reply that is lost, and what must be true afterwards
   payments-sandbox run --clock 2030-01-15T09:00:00Z --seed 7 -- go test ./...
       the same run every time
   payments-sandbox run -- sh -c 'curl -s $PAYMENTS_SANDBOX_URL/ready'
@@ -79,9 +81,9 @@ async def _run(chosen: argparse.Namespace, server: Server) -> int:
 
     _forget((chosen.report, chosen.junit_xml))
     interrupted = asyncio.Event()
-    async with server as facts:
+    async with server as listening:
         try:
-            async with running(chosen.command, _environment(facts)) as command:
+            async with running(chosen.command, _environment(listening.facts)) as command:
 
                 def heed(number: int) -> None:
                     if command.has_ended:
@@ -92,42 +94,54 @@ async def _run(chosen: argparse.Namespace, server: Server) -> int:
                 _on_signals(heed)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
-                verdict = await _verdict(chosen, facts, interrupted)
+                verdict = await _verdict(chosen, listening, interrupted)
                 return code or verdict
         except NotStartedError as error:
             _say(f"payments-sandbox: cannot run {chosen.command[0]}: {error}.")
             return NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
 
 
-async def _verdict(chosen: argparse.Namespace, facts: Facts, interrupted: asyncio.Event) -> int:
-    """Judge the world, and say so; the exit code where the command's own is 0."""
-    from sandbox.cli.verdict import in_short, judged, write_down
-
-    judging = asyncio.ensure_future(asyncio.to_thread(judged, _world(facts)))
+async def _verdict(
+    chosen: argparse.Namespace, listening: Listening, interrupted: asyncio.Event
+) -> int:
+    """Judge the worlds, and say so; the exit code where the command's own is 0."""
+    judging = asyncio.ensure_future(_judged(listening))
     waiting = asyncio.ensure_future(interrupted.wait())
     await asyncio.wait((judging, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if not judging.done():
-        judging.cancel()  # the thread that asks ends with the server, and nobody hears of it
+        judging.cancel()  # the threads that ask end with the server, and nobody hears of it
         _say("payments-sandbox: interrupted before the expectations were judged.")
         return FAILED
     try:
-        report = judging.result()
-        write_down(report, text=chosen.report, junit=chosen.junit_xml)
+        return _publish(chosen, judging.result())
     except CommandFailedError as error:
         _say(error.line.rstrip())
         return error.code
-    if said := in_short(report):
-        _say(f"payments-sandbox: {said.rstrip()}")
-    return 0 if report["passed"] else FAILED
 
 
-def _world(facts: Facts) -> "Remote":
-    """That of the key which the command has."""
+async def _judged(listening: Listening) -> "Reports":
+    """The reports of the worlds that were used; where none was, that of the key which was given."""
     from sandbox.cli.remote import CONTROL, Remote
+    from sandbox.cli.verdict import judged, names_of
 
-    url, key, token = (facts.get(fact) for fact in ("sandbox_url", "api_key", "control_token"))
-    return Remote(str(url).removesuffix(CONTROL), str(key), None if token is None else str(token))
+    facts = listening.facts
+    url, token = str(facts["sandbox_url"]).removesuffix(CONTROL), facts.get("control_token")
+    used = sorted(world.birth.api_key for world in listening.worlds if world.journal.count)
+    keys = used or [str(facts["api_key"])]
+    worlds = [Remote(url, key, None if token is None else str(token)) for key in keys]
+    reports = await asyncio.gather(*(asyncio.to_thread(judged, world) for world in worlds))
+    return dict(zip(names_of(keys), reports, strict=True))
+
+
+def _publish(chosen: argparse.Namespace, reports: "Reports") -> int:
+    from sandbox.cli.reporting import in_short
+    from sandbox.cli.verdict import write_down
+
+    if said := in_short(reports):
+        _say(f"payments-sandbox: {said.rstrip()}")
+    write_down(reports, text=chosen.report, junit=chosen.junit_xml)
+    return 0 if all(report["passed"] for report in reports.values()) else FAILED
 
 
 def _environment(facts: Facts) -> dict[str, str]:

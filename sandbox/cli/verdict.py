@@ -1,12 +1,16 @@
-"""Owns the judgement of a world when its tests have run: it is asked for, and written down."""
+"""Owns the judgement of worlds when their tests have run: it is asked for, and written down."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from sandbox.cli.files import write_whole
 from sandbox.cli.junit import in_junit
-from sandbox.cli.remote import Remote
-from sandbox.cli.reporting import Report, in_one_line, in_text
+from sandbox.cli.remote import DEFAULT_KEY, Remote
+from sandbox.cli.reporting import Report, Reports, in_text
+
+_SHOWN: Final = 12
+"""Characters of a key that are shown: enough to know a world by, and no more of a secret."""
 
 
 def judged(world: Remote) -> Report:
@@ -19,24 +23,19 @@ def judged(world: Remote) -> Report:
     return cast("Report", world.ask("GET", "/report"))
 
 
-def write_down(report: Report, *, text: Path | None, junit: Path | None) -> None:
+def names_of(keys: Sequence[str]) -> list[str]:
+    """What readers know worlds by: a key may be a real service's, and so is not shown whole."""
+    names = [key if key == DEFAULT_KEY else f"{key[:_SHOWN]}…" for key in keys]
+    return names if len(names) == 1 else [f"{n}. {name}" for n, name in enumerate(names, start=1)]
+
+
+def write_down(reports: Reports, *, text: Path | None, junit: Path | None) -> None:
     """Write the files that were asked for.
 
     Raises:
         UnwritableError: the system refuses.
     """
     if text is not None:
-        write_whole(text, in_text(report))
+        write_whole(text, in_text(reports))
     if junit is not None:
-        write_whole(junit, in_junit(report))
-
-
-def in_short(report: Report) -> str:
-    """What there is to say at the end: nothing, a line when all is well, or all of it."""
-    is_clean = report["audit"]["clean"]
-    if is_clean and not report["expectations"] and not report["rules"]:
-        return ""
-    has_gone_as_meant = all(rule["why_not"] is None for rule in report["rules"])
-    if report["passed"] and is_clean and has_gone_as_meant:
-        return f"{in_one_line(report)}\n"
-    return in_text(report)
+        write_whole(junit, in_junit(reports))

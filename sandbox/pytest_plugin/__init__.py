@@ -3,10 +3,8 @@
 Every run of every project imports this module, so it imports nothing that pytest has not.
 """
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from sandbox import __version__
-from sandbox.pytest_plugin.chosen import CHOSEN, ENVIRONMENT, SEED, SEEDS, add_options, chosen_in
+from sandbox.pytest_plugin.chosen import CHOSEN, SEED, SEEDS, add_options, chosen_in, server_at
+from sandbox.pytest_plugin.marks import CLOCK, MARKS, SCENARIO, found, problems
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -28,12 +27,6 @@ if TYPE_CHECKING:
         workerinput: dict[str, object]
 
 
-SCENARIO: Final = "sandbox_scenario"
-CLOCK: Final = "sandbox_clock"
-MARKS: Final = (
-    f"{SCENARIO}(*scenarios, seed=None): let the test's world follow these, by name or path",
-    f"{CLOCK}(instant): let the clock of the test's world stand still there",
-)
 WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
 
 
@@ -69,9 +62,9 @@ def pytest_make_collect_report(
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """A mark that names no scenario, or no instant, is an error of collection."""
     report = yield
-    if problems := [line for item in report.result or () for line in _problems(item)]:
+    if wrong := [line for item in report.result or () for line in problems(item)]:
         report.outcome, report.result = "failed", []
-        report.longrepr = "\n".join([f"{collector.nodeid}:", *problems])
+        report.longrepr = "\n".join([f"{collector.nodeid}:", *wrong])
     return report
 
 
@@ -119,7 +112,7 @@ def sandbox_server(
         with running_sandbox(**sandbox_options) as own:
             yield own
         return
-    server = _server_at(url)
+    server = server_at(url)
     with server.client() as client:
         client.live()  # it is there, and it is one of ours
     yield server
@@ -166,7 +159,7 @@ def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "San
     world = make_sandbox(
         clock=None if clock is None else clock.args[0], seed=seeds[-1] if seeds else None
     )
-    world.use(*(_scenario(name, node) for mark in marks for name in mark.args))
+    world.use(*(found(name, node) for mark in marks for name in mark.args))
     return world
 
 
@@ -190,71 +183,11 @@ def _world_seed(seed: int, test: str, number: int) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
 
 
-def _problems(item: pytest.Item | pytest.Collector) -> Iterator[str]:
-    """What is wrong with the marks of a test."""
-    getattr(item, "obj", None)  # a class has its marks once it has its object
-    marks = item.iter_markers(SCENARIO)
-    checks = [partial(_check, name, item) for mark in marks for name in mark.args]
-    checks += [partial(_check_instant, mark.args) for mark in item.iter_markers(CLOCK)]
-    for check in checks:
-        try:
-            check()
-        except ValueError as error:
-            yield f"{item.nodeid}: {error}"
-
-
-def _check_instant(given: tuple[object, ...]) -> None:
-    """See that a mark has one instant."""
-    from sandbox.domain.instants import read_instant
-
-    if len(given) != 1:
-        raise ValueError(f"{CLOCK}: expected one instant, such as 2030-01-15T09:00:00Z")
-    try:
-        read_instant(str(given[0]))
-    except ValueError as error:
-        raise ValueError(f"{CLOCK}: {error}") from None
-
-
-def _check(name: str, item: pytest.Item | pytest.Collector) -> None:
-    """See that a scenario is there, or known to the server that will be asked for it."""
-    from sandbox.testing.scenario_files import ENDINGS, check_name, shipped
-
-    if not isinstance(_scenario(name, item), str):
-        return
-    chosen = item.config.stash[CHOSEN]
-    team = {
-        file.stem
-        for folder in chosen.folders
-        for file in folder.iterdir()
-        if file.suffix in ENDINGS
-    }
-    check_name(name, team.union(shipped() if chosen.url is None else _known_at(chosen.url)))
-
-
-def _known_at(url: str) -> list[str]:
-    """The scenarios that a running server knows."""
-    with _server_at(url).client() as client:
-        return [each["name"] for each in client.list_scenarios()["data"]]
-
-
-def _server_at(url: str) -> "Server":
-    from sandbox.testing import Server
-
-    return Server(url, os.environ.get(f"{ENVIRONMENT}CONTROL_TOKEN"))
-
-
-def _scenario(name: str, item: pytest.Item | pytest.Collector) -> str | Path:
-    from sandbox.testing.scenario_files import find_scenario
-
-    return find_scenario(name, item.config.stash[CHOSEN].folders, beside=item.path.parent)
-
-
 def _judge(world: "Sandbox") -> None:
     from sandbox.testing import Unmet
-    from sandbox.testing.world import judge
 
     try:
-        judge(world.report())
+        world.judge()
     except Unmet as unmet:
         pytest.fail(f"{world.api_key}: {unmet}", pytrace=False)
 

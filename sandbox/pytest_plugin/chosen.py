@@ -2,9 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
+
+if TYPE_CHECKING:
+    from sandbox.testing import Server
 
 KEEPING: Final = ("off", "on", "retain-on-failure")
 ENVIRONMENT: Final = "PAYMENTS_SANDBOX_"
@@ -84,6 +87,13 @@ def chosen_in(config: pytest.Config) -> Chosen:
         journal=config.getoption("--sandbox-journal"),
         strict=config.getini("sandbox_strict"),
     )
+
+
+def server_at(url: str) -> "Server":
+    """The server that runs there, with the token that it may want."""
+    from sandbox.testing import Server
+
+    return Server(url, os.environ.get(f"{ENVIRONMENT}CONTROL_TOKEN"))
 
 
 def _url(config: pytest.Config) -> str | None:

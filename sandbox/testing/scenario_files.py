@@ -45,6 +45,12 @@ def check_name(name: str, known: Iterable[str]) -> None:
         raise UnknownScenario(f"there is no scenario {name!r}; {hint}")
 
 
+def names_in(folders: Iterable[Path]) -> list[str]:
+    """The names of the scenarios in some folders."""
+    files = (file for folder in folders for file in folder.iterdir())
+    return [file.stem for file in files if file.suffix in ENDINGS]
+
+
 def shipped() -> list[str]:
     """The names of the library that comes with the package."""
     from sandbox.resources import root

@@ -15,7 +15,6 @@ from sandbox.testing.shapes.objects import Delivery, Event, JournalEntry, Page, 
 from sandbox.testing.shapes.responses import (
     AuditResponse,
     ControlledPaymentResponse,
-    ReportExpectation,
     ReportResponse,
     VerifiedExpectation,
     WorldResponse,
@@ -156,6 +155,20 @@ class Sandbox:
         """
         hold(self.control.verify(expect=expectations or None, within=within)["expectations"])
 
+    def judge(self) -> None:
+        """Judge all that scenarios expect, and their rules, as the end of a test does.
+
+        Raises:
+            Unmet: an expectation does not hold within its time, or a rule has run out of steps.
+        """
+        self.verify()
+        report = self.report()
+        if not report["passed"]:
+            rules = [
+                f"{each['rule']}: {each['why_not']}" for each in report["rules"] if each["why_not"]
+            ]
+            raise Unmet("\n".join(["a rule has failed:", *rules]), ())
+
     def report(self) -> ReportResponse:
         """Which expectations are met, which rules fired and why others did not, and the audit."""
         return self.control.retrieve_report()
@@ -209,15 +222,7 @@ class Sandbox:
         return f"<Sandbox {self.api_key} at {self.base_url}, seed {self.seed}>"
 
 
-def judge(report: ReportResponse) -> None:
-    """Raise Unmet unless all expectations are met and no rule has run out of steps."""
-    hold(report["expectations"])
-    if not report["passed"]:
-        failed = [f"{each['rule']}: {each['why_not']}" for each in report["rules"]]
-        raise Unmet("\n".join(["a rule has failed:", *failed]), ())
-
-
-def hold(expectations: Iterable[ReportExpectation | VerifiedExpectation]) -> None:
+def hold(expectations: Iterable[VerifiedExpectation]) -> None:
     """Raise Unmet unless all are met."""
     if unmet := [each for each in expectations if not each["met"]]:
         lines = [f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet]

@@ -151,6 +151,18 @@ def test_marks_are_read_at_collection(suite: Suite) -> None:
 
         @pytest.mark.sandbox_clock()
         def test_no_clock(sandbox): ...
+
+        @pytest.mark.sandbox_clock("2030-01-15")
+        def test_no_world(): ...
+
+        @pytest.mark.sandbox_scenario("lost-parcel", sead=7)
+        def test_typo(sandbox): ...
+
+        @pytest.mark.sandbox_scenario("lost-parcel", seed="7")
+        def test_seed(sandbox): ...
+
+        @pytest.mark.sandbox_scenario
+        def test_nothing(sandbox): ...
         """,
         test_good="def test_good(): pass",
     )
@@ -164,6 +176,10 @@ def test_marks_are_read_at_collection(suite: Suite) -> None:
             f"{name}::TestPath: there is no file {folder}/{none}",
             f"{name}::test_clock: sandbox_clock: expected an ISO 8601 date-time *",
             f"{name}::test_no_clock: sandbox_clock: expected one instant, such as 2030-*",
+            f"{name}::test_no_world: sandbox_clock is for tests that use the fixture 'sandbox'",
+            f"{name}::test_typo: sandbox_scenario: expected no 'sead'; seed=N is all there is",
+            f"{name}::test_seed: sandbox_scenario: expected a seed that is a whole number *",
+            f"{name}::test_nothing: sandbox_scenario: expected names or paths of scenarios",
         ]
     )
     assert result.ret == pytest.ExitCode.INTERRUPTED
@@ -341,4 +357,5 @@ def test_a_suite_that_ignores_it_pays_little() -> None:
         "sandbox",
         "sandbox.pytest_plugin",
         "sandbox.pytest_plugin.chosen",
+        "sandbox.pytest_plugin.marks",
     ]

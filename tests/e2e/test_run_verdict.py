@@ -4,11 +4,12 @@ import subprocess
 from pathlib import Path
 from signal import SIGTERM
 from typing import Final
+from xml.etree import ElementTree as ET
 
 import pytest
 import xmlschema
 
-from tests.fakes.beside import beside, python
+from tests.fakes.beside import ASK, beside, python
 from tests.fakes.command import run, variable
 from tests.fakes.judged import CAREFUL, CLEAN, NAIVE, ONCE, SOON, playing
 from tests.fakes.remote_world import masked
@@ -23,7 +24,7 @@ expectations:
            expected 1, saw 2: pay_…, pay_…
 
 rules:
-  fired 1× of 2  charged: failed-but-charged
+  fired 1×  charged: failed-but-charged
 
 audit:
 """
@@ -81,6 +82,31 @@ def test_a_rule_that_never_fired_is_told() -> None:
         "  never fired  charged: failed-but-charged\n"
         "           no such call was made\n"
     )
+
+
+def test_a_scenario_of_the_server_is_judged() -> None:
+    """As `--scenario` names it, without a word to the control API."""
+    code, _, errors = ended(f"{ASK}{NAIVE}", "--scenario", "lost-reply")
+
+    assert code == 1
+    assert errors.startswith("payments-sandbox: failed: ")
+
+
+def test_every_world_that_was_used_is_judged(tmp_path: Path) -> None:
+    """Tests have worlds of their own; that of the given key is judged only if it was used."""
+    junit = tmp_path / "junit.xml"
+    worlds = "".join(
+        f"\nos.environ['PAYMENTS_API_KEY'] = 'sk_test_{name}'\n{client}"
+        for name, client in (("careful", CAREFUL), ("naive", NAIVE))
+    )
+    code, _, errors = ended(f"{ASK}{worlds}", "--scenario", "lost-reply", "--junit-xml", str(junit))
+
+    assert code == 1
+    assert errors.startswith("payments-sandbox: failed: 2 worlds; ")
+    assert "\n2. sk_test_naiv…\nfailed: " in errors
+    assert "sk_test_care" not in errors
+    names = [suite.get("name") for suite in ET.parse(junit).getroot()]  # noqa: S314 - our own
+    assert names == [f"payments-sandbox: {n}" for n in ("1. sk_test_care…", "2. sk_test_naiv…")]
 
 
 def test_the_verdict_in_files(tmp_path: Path) -> None:

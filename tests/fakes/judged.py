@@ -25,8 +25,7 @@ _CLIENT: Final = f"""
 body = {documented_create()!r}
 try:
     pay(body)
-except urllib.error.HTTPError as error:
-    error.close()
+except OSError:
     retry()
 """
 CAREFUL: Final = f"""

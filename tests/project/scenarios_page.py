@@ -40,8 +40,10 @@ curl -s http://127.0.0.1:8080/_sandbox/report -H "Authorization: Bearer sk_test_
 ```
 
 `POST /_sandbox/scenarios/active` activates one in a world that exists already; it is all in the
-[control API](control-api.md#scenarios). Those about webhooks want an endpoint of yours, and those
-about time want you to advance the clock.
+[control API](control-api.md#scenarios). `payments-sandbox serve --scenario lost-reply` starts every
+world with it, and so does [`run`](cli.md#payments-sandbox-run) for the tests of any language; in
+pytest it is [a mark](testing.md#sandbox_scenario). Those about webhooks want an endpoint of yours,
+and those about time want you to advance the clock.
 
 **What a naive client misses** is not made up. The test suite runs two integrations through each
 scenario: a careful one, which meets everything, and one that tries again whatever went wrong and

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import pytest_plugin
 from sandbox.contract.control_routes import CONTROL_ROUTES
-from sandbox.pytest_plugin import MARKS
+from sandbox.pytest_plugin.marks import MARKS
 from sandbox.testing import Inbox, Sandbox, SandboxClient, Server, running_sandbox
 from sandbox.testing.clock import Clock, RateLimit
 from tests.project.tables import rows_below
