@@ -16,8 +16,8 @@ from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 
 NAMES: Final = (
-    "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "report", "scenario",
-    "webhook", "cards", "openapi",
+    "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "report", "seed",
+    "scenario", "webhook", "cards", "openapi",
 )  # fmt: skip
 NESTED: Final = (
     "webhook verify", "scenario list", "scenario show", "scenario check", "scenario from-journal"

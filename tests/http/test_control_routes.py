@@ -26,6 +26,7 @@ BODIES: dict[str, Json] = {
         "rate_limit": {"limit": 5, "remaining": 2},
     },
     "reset_world": {"only": ["payments", "journal", "rules", "webhooks", "clock", "rate_limit"]},
+    "seed_world": {"payments": 20, "customers": 3, "over": "3d", "seed": 7},
     "freeze_clock": {"at": "2030-01-15T10:31:00Z"},
     "advance_clock": {"by": "3d"},
     "resume_clock": {},
@@ -59,6 +60,7 @@ NEEDED = {
     "create_webhook_endpoint": "/url: is required: expected an http or https url, or inbox:NAME.",
     "create_event": "/type: is required: expected an event's type such as payment.completed.",
     "script_inbox": "/respond: is required: expected a list of statuses.",
+    "seed_world": "/payments: is required: expected a whole number from 1 to 1000000.",
     "write_scenario": (
         "/requests: is required: expected a list of 1 to 100 ids of requests in the journal."
     ),
@@ -69,6 +71,7 @@ TYPOS = [
     ("create_world", "sed", "did you mean 'seed'?"),
     ("create_world", "zzz", "documented are api_key, seed, clock, rate_limit, scenarios."),
     ("reset_world", "onyl", "did you mean 'only'?"),
+    ("seed_world", "paymnts", "did you mean 'payments'?"),
     ("freeze_clock", "att", "did you mean 'at'?"),
     ("advance_clock", "nxt", "did you mean 'next'?"),
     ("resume_clock", "at", "there are none."),

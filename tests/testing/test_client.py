@@ -32,6 +32,7 @@ SCENARIO: Final = {"scenario": "paid-once", "expect": [{"request": "create_payme
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "create_world": {"seed": 7, "clock": "live", "rate_limit": {"limit": 5, "remaining": 2}},
     "reset_world": {"only": ["journal"]},
+    "seed_world": {"customers": 3, "over": "3d", "seed": 7},
     "freeze_clock": {"at": "2030-01-15T09:30:00Z"},
     "advance_clock": {"by": "3d"},
     "set_rate_limit": {"limit": 10, "remaining": 5},
@@ -64,6 +65,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
 
 NEEDED: Final[dict[str, dict[str, Any]]] = {
     "restore_snapshot": {"snapshot": {}},
+    "seed_world": {"payments": 20},
     "write_scenario": {"requests": ["req_7k2m9q"]},
 }
 """What else a method cannot do without."""
@@ -182,6 +184,8 @@ def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
     """Ids that fit the route's path, of things that are made for it, or a snapshot."""
     if route.name == "restore_snapshot":
         return {"snapshot": world.snapshot()}
+    if route.name == "seed_world":
+        return NEEDED[route.name]
     if route.name == "write_scenario":
         pay(world, 400, card_number=DECLINED)
         return {"requests": [world.requests[-1]["id"]]}

@@ -85,6 +85,7 @@ HANDLERS: Final[dict[str, Route]] = {
         worlds.retrieve_world,
         worlds.delete_world,
         worlds.reset_world,
+        worlds.seed_world,
         worlds.retrieve_snapshot,
         worlds.restore_snapshot,
         clock.retrieve_clock,
