@@ -5,11 +5,13 @@ What answered a call is written as the step of the rule that did, as long as tha
 as the journal shows it. Calls that went well are steps only where a later one did not.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
 from sandbox.domain.errors import InvalidRequest
+from sandbox.domain.payments import Status
 from sandbox.engine.calls_seen import CallSeen, calls_seen
 from sandbox.engine.seen_steps import step_seen
 from sandbox.engine.world import World
@@ -30,11 +32,14 @@ _FIELDS: Final = {
 Of a payment it is what it looks like, and not its id, which is another in another world.
 """
 
-_UNKNOWN: Final = object()
+_UNSAYABLE: Final = object()
 _LISTED: Final = 5
+_LISTABLE: Final = 100
+"""Values that a matcher can list."""
+
 _TEXT_MOST: Final = 500
 _AMOUNT_MOST: Final = 999_999_999
-_CURRENCY: Final = 3
+_WORDS: Final = {"currency": re.compile("[A-Z]{3}"), "status": re.compile("|".join(Status))}
 
 
 def retold(world: World, ids: Sequence[str], name: str) -> Source:
@@ -115,7 +120,7 @@ def _groups(
     groups: dict[_Likeness, list[CallSeen]] = {}
     for call in chosen:
         groups.setdefault(_likeness(call), []).append(call)
-    everything = {_likeness(call) for call in calls_seen(world)}
+    everything = dict.fromkeys(map(_likeness, calls_seen(world)))
     for likeness, calls in groups.items():
         others = [
             dict(other.fields)
@@ -126,9 +131,9 @@ def _groups(
 
 
 class _Likeness(NamedTuple):
-    """What can be said of a call: the value of each field, or None where there is none.
+    """What can be said of a call: the value of each field, None where there is none.
 
-    A field whose value no matcher can have, such as one with a masked number in it, is left out.
+    A value that no matcher can have, such as one with a masked number in it, is `_UNSAYABLE`.
     """
 
     operation: str
@@ -141,35 +146,53 @@ def _likeness(call: CallSeen) -> _Likeness:
     if call.payment_id is not None and call.look("status") is None:
         fields = ("payment_id", *fields)  # of no payment that is known, and so of any world
     looked_at = ((field, call.look(field)) for field in fields)
-    return _Likeness(operation, tuple(each for each in looked_at if _can_be_written(*each)))
+    return _Likeness(
+        operation,
+        tuple(
+            (field, value if _can_be_written(field, value) else _UNSAYABLE)
+            for field, value in looked_at
+        ),
+    )
 
 
 def _can_be_written(field: str, value: object) -> bool:
     match value:
         case None:
             return True
-        case str() if field != "amount" and "*" not in value:
-            return len(value) <= (_CURRENCY if field == "currency" else _TEXT_MOST)
-        case int():
-            return field == "amount" and value is not True and 0 <= value <= _AMOUNT_MOST
+        case int() if field == "amount":
+            return not isinstance(value, bool) and 0 <= value <= _AMOUNT_MOST
+        case str() if field in _WORDS:
+            return _WORDS[field].fullmatch(value) is not None
+        case str() if field != "amount":
+            return len(value) <= _TEXT_MOST and "*" not in value
         case _:
             return False
 
 
 def _matchers(fields: Source, others: Sequence[Source]) -> Source:
-    """As few matchers as set a call apart from the others: values first, then what is not there."""
+    """As few matchers as set a call apart from the others: values first, then what it has not."""
     when: Source = {}
     left = list(others)
-    for field, value in sorted(fields.items(), key=lambda each: each[1] is None):
-        wanted = {"exists": False} if value is None else value
-        still = [other for other in left if _meets(other, field, value)]
-        if len(still) < len(left) or not (when or value is None):
-            when[field], left = wanted, still
+    for field, value in sorted(fields.items(), key=_rank):
+        still = [other for other in left if other.get(field) == value]
+        if len(still) < len(left) or not (when or _rank((field, value))):
+            when[field] = _matcher(value, [other.get(field) for other in left])
+            left = still
     return when
 
 
-def _meets(other: Source, field: str, value: object) -> bool:
-    return other.get(field, _UNKNOWN) == value
+def _rank(field: tuple[str, object]) -> int:
+    return (field[1] is None) + 2 * (field[1] is _UNSAYABLE)
+
+
+def _matcher(value: object, others: Iterable[object]) -> object:
+    """What sets a value apart from those of others."""
+    if value is None:
+        return {"exists": False}
+    if value is not _UNSAYABLE:
+        return value
+    known = {each: None for each in others if each is not None and each is not _UNSAYABLE}
+    return {"exists": True} | ({"not_in": list(known)[:_LISTABLE]} if known else {})
 
 
 def _listed(ids: Sequence[str]) -> str:

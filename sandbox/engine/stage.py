@@ -81,6 +81,17 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     world.catch_up()
 
 
+def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
+    """See that a new world could start with these; this one stays as it is.
+
+    Raises:
+        InvalidRequest: they do not go together, or one starts from what may not be.
+    """
+    _check_names(scenarios)
+    clock = _clock_of(scenarios)
+    planned(scenarios, now=world.clock.now() if clock is None else clock).check(world)
+
+
 def reload(world: World, scenario: Scenario) -> None:
     """Let an edited scenario take the place of the active one of its name, and start it again.
 

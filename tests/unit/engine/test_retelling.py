@@ -154,6 +154,18 @@ def test_what_no_matcher_can_say_is_left_out(changes: dict[str, object]) -> None
     assert till.when(till.pay(**changes)) == {"amount": 2500}  # type: ignore[arg-type]
 
 
+def test_what_no_matcher_can_say_is_not_what_others_have() -> None:
+    """A masked customer is none of those that are known, and there at all."""
+    till = Till(rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}"))
+    masked = till.pay("4242424242424242")
+    for customer in ("cust_ada", "cust_bob", None):
+        till.pay(customer)
+    assert till.when(masked) == {
+        "amount": 2500,
+        "customer_id": {"exists": True, "not_in": ["cust_ada", "cust_bob"]},
+    }
+
+
 @pytest.mark.parametrize("amount", [True, 2.5, "12", -1, 10**9])
 def test_an_amount_that_is_none(amount: object) -> None:
     """It is no matcher either."""
@@ -422,15 +434,17 @@ CALLS: Final = st.tuples(
     st.sampled_from(["cust_ada", "cust_bob", None, "4242424242424242"]),
     st.sampled_from([100, 2500, 0, "x"]),
     st.sampled_from(["visa", "declined", "timeout_after_commit", "rate_limited"]),
+    st.sampled_from(["USD", "usd", "EURO", "", "failed", "on"]),
 )
 
 
-def make(till: Till, call: tuple[str, str | None, object, str]) -> str:
-    """Make a call."""
-    operation, customer, amount, card = call
+def make(till: Till, call: tuple[str, str | None, object, str, str]) -> str:
+    """Make a call; lists take the last word for a status."""
+    operation, customer, amount, card, word = call
     if operation == "list_payments":
-        return till.call(operation, query="" if customer is None else f"customer_id={customer}")
-    return till.pay(customer, amount=amount, card_number=NUMBER_OF[card])
+        whose = "" if customer is None else f"&customer_id={customer}"
+        return till.call(operation, query=f"status={word}{whose}")
+    return till.pay(customer, amount=amount, card_number=NUMBER_OF[card], currency=word)
 
 
 def met(till: Till, ids: Sequence[str]) -> list[tuple[object, ...]]:
