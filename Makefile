@@ -1,10 +1,10 @@
 # One entry for every habit of the house. Everything runs from .venv; `make setup` makes it.
 PYTHON ?= python3
 BIN := .venv/bin
-CODE := sandbox tests benchmarks tools
+CODE := sandbox tests benchmarks tools examples
 CORE := sandbox/domain/*,sandbox/engine/*,sandbox/scenario/*,sandbox/webhooks/*
 
-.PHONY: setup check fix client test serve bench lint types layers cover
+.PHONY: setup check fix docs client test serve bench lint types layers cover
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -18,6 +18,9 @@ fix:  ## what a machine can put right
 
 client:  ## the modules of sandbox/testing that are made of others; see tools/
 	$(BIN)/python -m tools.client
+
+docs:  ## the pages that are made from the code
+	$(BIN)/python -m tests.project.scenarios_page
 
 test:  ## the suite alone
 	$(BIN)/python -m pytest

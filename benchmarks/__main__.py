@@ -20,6 +20,7 @@ from benchmarks.machine import Cores, find_cores
 from benchmarks.peers import measure_peers
 from benchmarks.plan import QUICK, Plan
 from benchmarks.report import Table, as_json, described, render, rewrite
+from benchmarks.rules import measure_rules
 from benchmarks.servers import loops
 from benchmarks.throughput import measure_throughput
 from benchmarks.webhooks import measure_webhooks
@@ -28,7 +29,7 @@ Section = Callable[[Plan, Cores, Client], Sequence[Table]]
 
 SECTIONS: Final[dict[str, Section]] = {
     "load": measure_throughput,
-    "core": lambda plan, _, __: [measure_core(plan)],
+    "core": lambda plan, _, __: [measure_core(plan), measure_rules(plan)],
     "start": lambda plan, cores, _: measure_cold_start(plan, cores),
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
     "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],

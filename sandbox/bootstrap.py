@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.api.gateway import Gateway
 from sandbox.api.replies import payment_at_rest
-from sandbox.contract.schemas import load_contract
+from sandbox.contract.schemas import Contract, load_contract
 from sandbox.domain.instants import Instant, read_instant
 from sandbox.engine.birth import Laws
 from sandbox.engine.clock import Mode
@@ -87,22 +87,24 @@ def assemble(
         _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
 
     contract = load_contract(lenient=settings.lenient)
-    rules = Rules(rule for card in MAGIC_CARDS for rule in card.rules)
-    represent = partial(payment_at_rest, contract)
-    laws = Laws(
-        _wall,
-        rules,
-        represent,
-        settings.webhooks,
-        HOME_SECRET,
-        settings.public_webhooks,
-        _scenarios(settings),
-    )
+    laws = _laws(settings, contract)
     worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
     parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
     return Sandbox(Site(parts, gateway), parts, gateway)
+
+
+def _laws(settings: Settings, contract: Contract) -> Laws:
+    return Laws(
+        _wall,
+        Rules(rule for card in MAGIC_CARDS for rule in card.rules),
+        partial(payment_at_rest, contract),
+        settings.webhooks,
+        HOME_SECRET,
+        settings.public_webhooks,
+        _scenarios(settings),
+    )
 
 
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":

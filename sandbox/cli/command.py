@@ -29,17 +29,23 @@ class NotStartedError(Exception):
 
 
 class Command:
-    """A command that runs, and whatever it has started in its process group."""
+    """A command that runs, and whatever it has started in its process group.
+
+    Attributes:
+        has_ended: whether its end has been waited for.
+    """
 
     def __init__(self, group: int, lines: asyncio.StreamReader, grace: float) -> None:
         self._group = group
         self._lines = lines
         self._grace = grace
         self._deadline: asyncio.TimerHandle | None = None
+        self.has_ended = False
 
     async def ended(self) -> int:
         """Wait for it; its exit code, or 128 and the number of the signal that ended it."""
         line = await self._lines.readline()
+        self.has_ended = True
         if self._deadline is not None:
             self._deadline.cancel()
         if not line:  # somebody has killed the guardian

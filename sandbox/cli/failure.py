@@ -12,6 +12,7 @@ class CommandFailedError(Exception):
     RemoteError             the server refuses, or is none of ours
       UnreachableError      it is not there, or went away
     CannotServeError        there will be no server
+    UnwritableError         a file cannot be written
 
     Attributes:
         code: the exit code.

@@ -13,32 +13,44 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox import __version__
 from sandbox.cli.failure import MISTAKEN, CommandFailedError
+from sandbox.cli.files import write_whole
 from sandbox.cli.server_options import settings_of
 from sandbox.settings import Settings
 
 if TYPE_CHECKING:
     from sandbox.bootstrap import Sandbox
+    from sandbox.engine.worlds import Worlds
 
 Facts = dict[str, object]
 """What a server says of itself: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
 `version`, and `control_token` where one is demanded."""
 
-Server = AbstractAsyncContextManager[Facts]
+
+class Listening(NamedTuple):
+    """A server that listens; touch its worlds only from the loop that it runs on."""
+
+    facts: Facts
+    worlds: "Worlds"
+
+
+Server = AbstractAsyncContextManager[Listening]
 """Listens while it is entered."""
 
 
 class CannotServeError(CommandFailedError):
-    """There will be no server, or its files cannot be kept; the text says what and why."""
+    """There will be no server, or its state cannot be kept; the text says what and why."""
 
 
 def host(
     chosen: argparse.Namespace,
     say: Callable[[str], None] | None,
     occupy: Callable[[Server], Coroutine[Any, Any, int]],
+    *,
+    level: int = logging.INFO,
 ) -> int:
     """Put a server together, and run what it is there for.
 
@@ -46,9 +58,11 @@ def host(
         chosen: the options of a server.
         say: given a line for each request.
         occupy: uses the server, and gives the exit code when all is done.
+        level: what is less than this is not logged.
 
     Raises:
         CannotServeError: on entering the server, or on leaving it.
+        UnwritableError: the ready file cannot be written.
     """
     settings = settings_of(chosen)
     gc.disable()  # nothing that is imported from here on is garbage
@@ -56,7 +70,7 @@ def host(
         from sandbox.bootstrap import assemble
         from sandbox.web.server import listening
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     sandbox = _assembled(settings, partial(assemble, settings, say))
     working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
     gc.freeze()
@@ -89,7 +103,7 @@ def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbo
 @contextlib.asynccontextmanager
 async def _served(
     chosen: argparse.Namespace, sandbox: "Sandbox", listens: AbstractAsyncContextManager[str]
-) -> AsyncIterator[Facts]:
+) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were chosen."""
     settings = sandbox.parts.settings
     async with _kept(chosen.state, sandbox), contextlib.AsyncExitStack() as stack:
@@ -105,21 +119,7 @@ async def _served(
         facts = _facts(settings, _reachable(address))
         if chosen.ready_file is not None:
             write_whole(chosen.ready_file, json.dumps(facts) + "\n")
-        yield facts
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write beside, then replace: a reader sees all of it or none.
-
-    Raises:
-        CannotServeError: the file cannot be written.
-    """
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
-    except OSError as error:
-        raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
+        yield Listening(facts, sandbox.parts.worlds)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from sandbox.cli.reporting import Report, RuleSeen, flow, in_text
+from sandbox.cli.reporting import Report, Reports, RuleSeen, flow, in_text
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -14,26 +14,32 @@ SUITE: Final = "payments-sandbox"
 _NOT_IN_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def in_junit(report: Report) -> str:
-    """One suite: a case for each expectation, and for each rule that has something to explain.
+def in_junit(reports: Reports) -> str:
+    """A suite for each world: a case an expectation, and one a rule that has something to explain.
 
     A rule that never fired is a case that was skipped. What went wrong with one that did fire is a
-    failure where the report has failed: so there are failures if, and only if, it has.
+    failure where the report has failed: so there are failures if, and only if, one has.
     """
     from xml.etree.ElementTree import Element, indent, tostring
 
-    suite = Element("testsuite", name=SUITE)
+    suites = Element("testsuites", name=SUITE)
+    suites.extend(_suite(name, report) for name, report in reports.items())
+    indent(suites)
+    xml = tostring(suites, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}\n'
+
+
+def _suite(name: str, report: Report) -> "Element":
+    from xml.etree.ElementTree import Element
+
+    suite = Element("testsuite", name=f"{SUITE}: {name}")
     suite.extend(_expectations(report))
     suite.extend(_rules(report))
     for count, kind in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
         suite.set(count, str(sum(1 for _ in suite.iter(kind))))
     suite.set("errors", "0")
-    _add(suite, "system-out").text = _clean(in_text(report))
-    suites = Element("testsuites", name=SUITE)
-    suites.append(suite)
-    indent(suites)
-    xml = tostring(suites, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}\n'
+    _add(suite, "system-out").text = _clean(in_text({name: report}))
+    return suite
 
 
 def _expectations(report: Report) -> Iterator["Element"]:

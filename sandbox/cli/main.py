@@ -20,6 +20,9 @@ COMMANDS: Final = (
     "trigger",
     "logs",
     "listen",
+    "report",
+    "seed",
+    "scenario",
     "webhook",
     "cards",
     "openapi",
@@ -36,8 +39,10 @@ examples:
   payments-sandbox run -- npm test           a server for as long as the tests run
   payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox advance 3d                what is due within three days happens
+  payments-sandbox seed --payments 500       a past, for lists and dashboards
   payments-sandbox listen                    webhooks, as they are sent
   payments-sandbox logs --follow             requests, as they come
+  payments-sandbox scenario list             what can go wrong, ready-made
   payments-sandbox cards                     the magic cards
   payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
 

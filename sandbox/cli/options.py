@@ -260,6 +260,13 @@ def scenario(text: str) -> str | Path:
     return path
 
 
+def scenario_name(text: str) -> str:
+    """Reads what a scenario can be called."""
+    if not re.fullmatch(_WORD, text):
+        raise argparse.ArgumentTypeError("expected a name such as lost-reply")
+    return text
+
+
 def folder(text: str) -> Path:
     """Reads the path of a folder that is there."""
     if not Path(text).is_dir():

@@ -2,12 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Final, TypedDict
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*")
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*|[0-9]+(ms|[smhd])")
 _NOT_TEXT: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 """What YAML would read as something else than these words."""
+
+_WIDTH: Final = 88
+"""Columns of a finding's text."""
 
 
 class Expected(TypedDict):
@@ -53,32 +57,44 @@ class Report(TypedDict):
     audit: Audit
 
 
-def in_one_line(report: Report) -> str:
-    """The outcome, with what there is of each part."""
-    unmet = sum(not each["met"] for each in report["expectations"])
-    silent = sum(not rule["fired"] for rule in report["rules"])
-    wrong = sum(bool(rule["fired"] and rule["why_not"]) for rule in report["rules"])
+Reports = Mapping[str, Report]
+"""The reports of one or more worlds, by the name that a reader knows each by."""
+
+
+def in_one_line(reports: Reports) -> str:
+    """The outcome of all, with what there is of each part."""
+    expectations = [each for report in reports.values() for each in report["expectations"]]
+    rules = [rule for report in reports.values() for rule in report["rules"]]
+    found = sum(len(report["audit"]["findings"]) for report in reports.values())
+    wrong = sum(bool(rule["fired"] and rule["why_not"]) for rule in rules)
     parts = (
-        _share(unmet, len(report["expectations"]), "expectation", "not met", "met"),
-        _share(silent, len(report["rules"]), "rule", "never fired", "fired"),
+        _counted(len(reports), "world") if len(reports) > 1 else "",
+        _share([each["met"] for each in expectations], "expectation", "met", "not met"),
+        _share([bool(rule["fired"]) for rule in rules], "rule", "fired", "never fired"),
         f"{_counted(wrong, 'rule')} went wrong" if wrong else "",
-        "the audit is clean"
-        if report["audit"]["clean"]
-        else _counted(len(report["audit"]["findings"]), "audit finding"),
+        _counted(found, "audit finding") if found else "the audit is clean",
     )
-    outcome = "passed" if report["passed"] else "failed"
-    return f"{outcome}: {'; '.join(part for part in parts if part)}"
+    has_passed = all(report["passed"] for report in reports.values())
+    return f"{'passed' if has_passed else 'failed'}: {'; '.join(part for part in parts if part)}"
 
 
-def in_text(report: Report) -> str:
+def in_text(reports: Reports) -> str:
     """All of it, the outcome first; each part is left out where there is nothing to say."""
-    lines = [
-        in_one_line(report),
-        *_section("expectations", list(_expectations(report["expectations"]))),
-        *_section("rules", list(_rules(report["rules"]))),
-        *_section("audit", list(_findings(report["audit"]["findings"]))),
-    ]
-    return "\n".join(lines) + "\n"
+    return f"{in_one_line(reports)}\n{_worlds(reports, are_named=len(reports) > 1)}"
+
+
+def in_short(reports: Reports) -> str:
+    """What there is to say at the end: nothing, a line when all is well, or what is not besides."""
+    unwell = {name: report for name, report in reports.items() if not _is_well(report)}
+    if not unwell and not any(each["expectations"] or each["rules"] for each in reports.values()):
+        return ""
+    return f"{in_one_line(reports)}\n{_worlds(unwell, are_named=len(reports) > 1)}"
+
+
+def _is_well(report: Report) -> bool:
+    """Whether all has gone as it was meant to."""
+    is_as_meant = all(rule["why_not"] is None for rule in report["rules"])
+    return report["passed"] and report["audit"]["clean"] and is_as_meant
 
 
 def flow(value: object) -> str:
@@ -96,20 +112,31 @@ def flow(value: object) -> str:
             return json.dumps(value, ensure_ascii=False)
 
 
-def _share(count: int, total: int, noun: str, some: str, none: str) -> str:
+def _share(outcomes: Sequence[bool], noun: str, well: str, not_well: str) -> str:
     """Such as "1 of 3 expectations not met", or "3 expectations met"; "" where there is none."""
-    if count:
-        return f"{count} of {_counted(total, noun)} {some}"
-    return f"{_counted(total, noun)} {none}" if total else ""
+    count = _counted(len(outcomes), noun)
+    if bad := outcomes.count(False):
+        return f"{bad} of {count} {not_well}"
+    return f"{count} {well}" if outcomes else ""
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
-    if lines:
-        yield from ("", f"{title}:", *(f"  {line}" for line in lines))
+def _worlds(reports: Reports, *, are_named: bool) -> str:
+    lines: list[str] = []
+    for name, report in reports.items():
+        if are_named:
+            lines += ["", name, in_one_line({name: report})]
+        lines += _section("expectations", list(_expectations(report["expectations"])))
+        lines += _section("rules", list(_rules(report["rules"])))
+        lines += _section("audit", list(_findings(report["audit"]["findings"])))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
 
 
 def _expectations(expectations: Sequence[Expected]) -> Iterator[str]:
@@ -138,6 +165,7 @@ def _times(rule: RuleSeen) -> str:
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     for each in findings:
-        yield f"{each['kind']}: {each['message']}"
-        yield f"         {each['advice']}"
-        yield f"         {', '.join(each['requests'])}"
+        yield each["kind"]
+        for text in (each["message"], each["advice"], ", ".join(each["requests"])):
+            for line in wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False):
+                yield f"         {line}"

@@ -52,7 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
 async def _until_told(server: Server) -> int:
     told_to_stop = asyncio.Event()
     _on_signals(told_to_stop.set)
-    async with server as facts:
+    async with server as (facts, _):
         _say(_in_prose(facts) if sys.stdout.isatty() else json.dumps({"ready": True} | facts))
         await told_to_stop.wait()
     return 0

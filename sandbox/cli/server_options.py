@@ -64,7 +64,7 @@ def _add_listening(options: Options, port: int) -> None:
         read=file_to_write,
         metavar="FILE",
     )
-    options.flag("--log", "print a line per request (on a terminal this is the default)")
+    options.flag("--log", "print a line per request (on a terminal serve always does)")
 
 
 def _add_worlds(options: Options) -> None:

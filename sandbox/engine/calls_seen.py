@@ -70,9 +70,25 @@ class CallSeen:
 
     @property
     def reply(self) -> dict[str, object]:
-        """The JSON object that a success was answered with."""
+        """The JSON object that was answered, where no fault took its place."""
         body: dict[str, object] = orjson.loads(self.entry.reply_body)
         return body
+
+    @property
+    def code(self) -> str:
+        """The code of the error that was answered; empty where it was none."""
+        return str(self._error.get("code", ""))
+
+    @property
+    def message(self) -> str:
+        """The sentence of the error that was answered."""
+        return str(self._error.get("message", ""))
+
+    @property
+    def _error(self) -> dict[str, object]:
+        is_ours = self.entry.status is not None and self.entry.fault is None
+        error = self.reply.get("error") if is_ours else None
+        return error if isinstance(error, dict) else {}
 
     @property
     def payment_id(self) -> str | None:

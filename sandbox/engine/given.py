@@ -51,6 +51,7 @@ class Start(NamedTuple):
                 ledger.payments.name(len(ledger.payments), past.id)
             failure = _FAILURE.get(past.status)
             ledger.create(past.order, at=past.at, status=past.status, failure=failure)
+        ledger.past = ledger.events
         world.told_all()
         self.limit(world)
 

@@ -47,10 +47,10 @@ class PaymentFilter(NamedTuple):
 
 
 class Ledger:
-    """Payments and what became of them, with one event for each change of state."""
+    """Payments and their changes, an event for each; the first `past` of these are no news."""
 
     __slots__ = (
-        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "payments",
+        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "past", "payments",
     )  # fmt: skip
 
     def __init__(self, seed: int, represent: Represent) -> None:
@@ -64,6 +64,7 @@ class Ledger:
         self._refunds = Reversals(IdSequence("ref_", self._seed))
         self._chargebacks = Reversals(IdSequence("chb_", self._seed))
         self._events = EventLog(IdSequence("evt_", self._seed))
+        self.past = 0
 
     # Commands
 

@@ -127,7 +127,8 @@ def _restore_rules(world: World, kept: dict[str, Any]) -> None:
     if (play := kept["play"]) is not None:
         from sandbox.engine.stage import restore_play  # noqa: PLC0415 - most worlds have none
 
-        restore_play(world, play["scenarios"], play["counters"], play["tallies"])
+        counts = {key: play[key] for key in ("counters", "tallies", "spent")}
+        restore_play(world, play["scenarios"], counts)
 
 
 def _is_possible(world: World, job: Job) -> bool:

@@ -4,7 +4,7 @@ What a scenario starts from (`given`, `clock`) is looked at before anything is c
 clock is set, the state is made, and the `at` rules are put on the timeline.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sandbox.domain.errors import InvalidRequest
@@ -81,15 +81,27 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     world.catch_up()
 
 
+def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
+    """See that a new world could start with these; this one stays as it is.
+
+    Raises:
+        InvalidRequest: they do not go together, or one starts from what may not be.
+    """
+    _check_names(scenarios)
+    clock = _clock_of(scenarios)
+    planned(scenarios, now=world.clock.now() if clock is None else clock).check(world)
+
+
 def reload(world: World, scenario: Scenario) -> None:
     """Let an edited scenario take the place of the active one of its name, and start it again.
 
     But for `clock` and `given`: they are what a world starts from, and this one has started.
     """
-    scenarios = [scenario if each.name == scenario.name else each for each in active(world)]
+    if (play := world.script.play) is None:
+        return
+    scenarios = [scenario if each.name == scenario.name else each for each in play.scenarios]
     _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
-    if world.script.play is not None:
-        world.script.play = world.script.play.changed(scenarios)
+    world.script.play = play.changed(scenarios)
     _mark(world, [scenario])
     world.catch_up()
 
@@ -110,9 +122,7 @@ def start_again(world: World, parts: Collection[Part]) -> None:
     world.catch_up()
 
 
-def restore_play(
-    world: World, sources: Iterable[object], counters: dict[str, int], tallies: list[Any]
-) -> None:
+def restore_play(world: World, sources: Iterable[object], counts: Mapping[str, Any]) -> None:
     """Take over the active scenarios of a snapshot.
 
     Raises:
@@ -127,7 +137,7 @@ def restore_play(
             raise ValueError("a scenario is none")
         found.append(loaded.scenario)
     world.script.play = Play(found, world.birth.seed)
-    world.script.play.restore(counters, tallies)
+    world.script.play.restore(**counts)
 
 
 def _check_names(scenarios: Sequence[Scenario]) -> None:

@@ -268,11 +268,12 @@ class World:
         Rules react to it too, but not to what a rule has made happen.
         """
         events = self.ledger.events
-        if self.script.play is not None and not by_rule:
+        play = self.script.play
+        if play is not None and play.cast.events and not by_rule:
             from sandbox.engine import acts  # noqa: PLC0415 - as above
 
             domain = acts.Domain(self.ledger, self.timeline, self.limiter, self.script)
-            acts.react(domain, self.script.play, range(self._told, events))
+            acts.react(domain, play, range(self._told, events))
         if self.webhooks is not None:
             for event in map(self.ledger.any_event, range(self._told, events)):
                 self.webhooks.tell(event, self.ledger)

@@ -39,9 +39,13 @@ class Cast:
         self.webhooks: list[Cue[WebhookRule]] = []
         for scenario in scenarios:
             self._add(scenario, seed if scenario.seed is None else scenario.seed)
-        self.index = {name: Index(self._of(name)) for name in BY_NAME}
+        self.find()
         self.fields = {name: self._looked_at(name) for name in BY_NAME}
         self.numbers = {fingerprint(number): number for number in self._named_cards(scenarios)}
+
+    def find(self) -> None:
+        """Let every request rule be found again."""
+        self.index = {name: Index(self._of(name)) for name in BY_NAME}
 
     def _add(self, scenario: Scenario, seed: int) -> None:
         for rule in scenario.rules:

@@ -18,6 +18,7 @@ MOST: Final = 256 * 1024
 """Characters that a text may have."""
 
 DEEPEST: Final = 16
+_DEEPER: Final = f"nested deeper than {DEEPEST} levels"
 
 _CORE: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
     (re.compile(r"null|~|"), lambda _: None),
@@ -37,6 +38,8 @@ _SURPRISES: Final = re.compile(
 
 _SHOUTED: Final = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
 _STAR: Final = "did not find expected alphabetic or numeric character"
+_TOO_DEEP: Final = "exceeded maximum nesting depth"
+"""What libyaml says of a thousand levels, from 0.2.6 on, before we are handed the seventeenth."""
 
 
 class _Mark(Protocol):
@@ -113,7 +116,7 @@ class _Reader:
     def _value(self, event: yaml.Event, path: Path) -> object:
         self._document.places[path] = _place(event.start_mark)
         if len(path) > DEEPEST:
-            raise _Unreadable(event.start_mark, f"nested deeper than {DEEPEST} levels")
+            raise _Unreadable(event.start_mark, _DEEPER)
         self._refuse_extras(event, path)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path)
@@ -185,6 +188,8 @@ def _worded(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
     """PyYAML's words, but for the one mistake that everybody makes."""
     if error.problem == _STAR or "alias" in (error.context or ""):
         return "* alone is no value in YAML", 'write "*" in quotes'
+    if error.problem == _TOO_DEEP:
+        return _DEEPER, None
     if error.problem == "found character that cannot start any token":
         return error.problem, "indent with blanks, not tabs, and write text with @ or ` in quotes"
     return error.problem or "this is not YAML", None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from operator import ge, gt, le, lt
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 from sandbox.domain.cards import mask, mask_in
 from sandbox.scenario.cards import MAGIC_CARDS
@@ -98,7 +98,7 @@ def _compiled(operator: str, operand: object) -> Test:  # noqa: PLR0911 - one an
             return _compiled_text(operator, part)
         case _:
             order = _ORDERS[operator]
-            return lambda value: _is_number(value) and order(value, operand)
+            return lambda value: is_number(value) and order(value, operand)
 
 
 def _compiled_text(operator: str, part: str) -> Test:
@@ -129,5 +129,6 @@ def _compiled_loosely(operator: str, operand: object) -> Test:
             return _compiled(operator, str(operand))
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | Decimal | float]:
+    """Whether a value of JSON is a number; true and false are none."""
     return isinstance(value, int | Decimal | float) and not isinstance(value, bool)

@@ -14,7 +14,7 @@ from sandbox.scenario.considered import Considered, LostDraw, Miss, UsedUp, Wron
 from sandbox.scenario.counters import Counters
 from sandbox.scenario.cues import ATTEMPT, Cue
 from sandbox.scenario.matching import LONGEST_SHOWN, Facts, compiled
-from sandbox.scenario.model import Action, AtRule, RequestRule, RunOut, Step
+from sandbox.scenario.model import Action, AtRule, Per, RequestRule, RunOut, Step, Then
 from sandbox.scenario.scenario import Scenario
 from sandbox.scenario.treatment import Treatment, WebhookRule, combined
 from sandbox.scenario.verdict import Verdict, step_at
@@ -56,6 +56,7 @@ class Play:
         self.cast = Cast(self.scenarios, seed)
         self._seed = seed
         self._counters = counters or Counters()
+        self._spent: dict[int, UsedUp] = {}
         self._by_name = {cue.name: cue for cue in self.cast.all}
         self._marks = {cue.name: cue for cue in self.cast.marks}
         self._webhooks = {cue.name: cue for cue in self.cast.webhooks}
@@ -64,7 +65,7 @@ class Play:
 
     def judge(self, operation: str, facts: Facts) -> Ruling:
         """Who answers a call of an operation; every rule that it meets counts it."""
-        missed: dict[int, Miss] = {}
+        missed: dict[int, Miss] = dict(self._spent)
         verdict, answered = None, None
         for position in self.cast.index[operation].candidates(facts):
             cue = self.cast.requests[position]
@@ -77,6 +78,7 @@ class Play:
             outcome = self._answer(cue, key, call)
             if isinstance(outcome, Verdict):
                 verdict, answered = outcome, position
+                self._retire(position, cue)
             else:
                 missed[position] = outcome
         kept = {field: _kept(field, facts.look(field)) for field in self.cast.fields[operation]}
@@ -100,6 +102,19 @@ class Play:
         cue.failed += is_out
         step = RUN_OUT if is_out else rule.steps[position - 1]
         return Verdict(rule.name, position, step, cue.delay(step.delay, key, call), cue.scenario)
+
+    def _retire(self, position: int, cue: Cue[RequestRule]) -> None:
+        """Look at a rule no more that has served its last step for good."""
+        rule = cue.rule
+        if rule.per is Per.WORLD and rule.then is Then.PASS and not cue.counts:
+            answers = self._counters.of(f"{cue.name}\0answer\0")
+            if answers == sum(step.times for step in rule.steps):
+                self._spend(position, answers)
+
+    def _spend(self, position: int, answers: int) -> None:
+        self._spent[position] = UsedUp(answers)
+        for index in self.cast.index.values():
+            index.drop(position)
 
     # Events, payments, deliveries
 
@@ -168,11 +183,17 @@ class Play:
         for cue in found.cast.all:
             if cue.scenario in staying:
                 cue.restore(*self._by_name[cue.name].tally())
+        spent = {self.cast.requests[position].name: each for position, each in self._spent.items()}
+        for position, request in enumerate(found.cast.requests):
+            if request.scenario in staying and request.name in spent:
+                found._spend(position, spent[request.name].answers)
         return found
 
     def reset(self) -> None:
         """Start every rule again."""
         self._counters.clear()
+        self._spent.clear()
+        self.cast.find()
         for cue in self.cast.all:
             cue.start()
 
@@ -182,9 +203,12 @@ class Play:
             "scenarios": [scenario.source for scenario in self.scenarios],
             "counters": self._counters.snapshot(),
             "tallies": [cue.tally() for cue in self.cast.all],
+            "spent": [[position, each.answers] for position, each in self._spent.items()],
         }
 
-    def restore(self, counters: Mapping[str, int], tallies: Sequence[Any]) -> None:
+    def restore(
+        self, counters: Mapping[str, int], tallies: Sequence[Any], spent: Sequence[Any]
+    ) -> None:
         """Take over the counters and tallies of a snapshot of the same scenarios.
 
         Raises:
@@ -193,6 +217,10 @@ class Play:
         self._counters.restore({mask_in(key): count for key, count in counters.items()})
         for cue, tally in zip(self.cast.all, tallies, strict=True):
             cue.restore(*tally)
+        for position, answers in spent:
+            if not 0 <= position < len(self.cast.requests):
+                raise ValueError("a rule that is used up is none")
+            self._spend(position, int(answers))
 
 
 def fits(wanted: str, event: str) -> bool:

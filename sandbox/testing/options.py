@@ -13,7 +13,8 @@ from sandbox.settings import Settings
 class Options(TypedDict, total=False):
     """The settings of `payments-sandbox serve`, by the names of its options.
 
-    Durations are texts such as `5s`, or whole milliseconds; `body_patience` is in seconds.
+    Durations are texts such as `5s`, or whole milliseconds; `body_patience` is in seconds. Of
+    `scenarios`, a name is looked for in the folders and the library; a path is a file.
     """
 
     host: str
@@ -31,6 +32,7 @@ class Options(TypedDict, total=False):
     cors: Collection[str]
     webhooks: Collection[str]
     public_webhooks: bool
+    scenarios: Collection[str | Path]
     scenario_dirs: Collection[str | Path]
     body_patience: float
 
@@ -81,5 +83,6 @@ _READ: Final[dict[str, Callable[[Any], object]]] = {
     "allow_hosts": frozenset,
     "cors": frozenset,
     "webhooks": tuple,
+    "scenarios": tuple,
     "scenario_dirs": _folders,
 }

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from sandbox.engine.stage import active, reload
+from sandbox.domain.errors import InvalidRequest
+from sandbox.engine.stage import active, check_together, reload
 from sandbox.engine.world import World
+from sandbox.engine.worlds import HOME_KEY
 from sandbox.scenario.files import Draft, summary_of
 from sandbox.scenario.library import Library, UnknownScenario, files_of
 from sandbox.scenario.scenario import Scenario
@@ -53,21 +55,29 @@ class Reloads:
         if draft.loaded.scenario is None:
             _log.warning("%s has %s: %s", name, summary_of([draft]), _STAYS)
             return
-        before, now = self._good.get(name), draft.loaded.scenario
-        self._good[name] = now
-        if before is not None and before != now:
-            number = self._replace(before, now)
-            _log.info("%s is reloaded in %d world%s", name, number, "" if number == 1 else "s")
+        try:
+            self._replace(name, self._good.get(name), draft.loaded.scenario)
+        except InvalidRequest as error:
+            problem = str(error.details).removeprefix("/: ").rstrip(".")
+            _log.warning("%s: %s; %s", name, problem, _STAYS)
 
-    def _replace(self, before: Scenario, now: Scenario) -> int:
-        """In how many worlds it was active; a scenario that was sent under its name is another."""
+    def _replace(self, name: str, before: Scenario | None, now: Scenario) -> None:
+        """Where it was active; a scenario that was sent under its name is another.
+
+        Raises:
+            InvalidRequest: worlds to come could not start with it.
+        """
         worlds = self._parts.worlds
-        coming = (now if each == before else each for each in worlds.laws.scenarios)
+        coming = [now if each == before else each for each in worlds.laws.scenarios]
+        check_together(worlds.of(HOME_KEY), coming)
         worlds.laws = worlds.laws._replace(scenarios=tuple(coming))
+        self._good[name] = now
+        if before in (None, now):
+            return
         found = [world for world in worlds if before in active(world)]
         for world in found:
             self._reload(world, now)
-        return len(found)
+        _log.info("%s is reloaded in %d world%s", name, len(found), "" if len(found) == 1 else "s")
 
     def _reload(self, world: World, scenario: Scenario) -> None:
         world.catch_up()

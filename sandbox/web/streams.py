@@ -80,7 +80,7 @@ def _now(world: World) -> _Cursor:
 
 def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
     """The facts first, then the requests that made them known, then who was told of them."""
-    for number in range(seen.events, upto.events):
+    for number in range(max(seen.events, world.ledger.past), upto.events):
         body = representations.event(world.ledger.any_event(number))
         seen = seen._replace(events=number + 1)
         yield _message("event", seen, body)

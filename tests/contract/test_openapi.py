@@ -274,7 +274,9 @@ def test_only_a_body_that_must_say_something_is_required() -> None:
         "put_active_scenarios",
         "restore_snapshot",
         "script_inbox",
+        "seed_world",
         "set_rate_limit",
+        "write_scenario",
     }
 
 

@@ -30,6 +30,7 @@ OPEN: Final = {
     "control/objects/scenario",  # the lint judges what is in it, with better words
     "control/requests/create_world",
     "control/requests/put_scenarios",
+    "control/responses/written_scenario",
     "control/requests/verify",
     "control/responses/active_scenarios",
     "control/responses/report",

@@ -16,10 +16,12 @@ from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 
 NAMES: Final = (
-    "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "webhook", "cards",
-    "openapi",
+    "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "report", "seed",
+    "scenario", "webhook", "cards", "openapi",
 )  # fmt: skip
-NESTED: Final = ("webhook verify",)
+NESTED: Final = (
+    "webhook verify", "scenario list", "scenario show", "scenario check", "scenario from-journal"
+)  # fmt: skip
 PAGE: Final = ROOT / "docs" / "cli.md"
 HELP: Final = {block.heading: block.code for block in read_blocks(PAGE) if block.language == "text"}
 KNOWN: Final = f"The commands are {', '.join(NAMES)}."

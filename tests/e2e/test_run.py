@@ -12,22 +12,14 @@ from typing import Final
 
 import pytest
 
-from tests.fakes.beside import FORKS, STUBBORN, WAIT, at_terminal, beside, python
+from tests.fakes.beside import ASK, FORKS, STUBBORN, WAIT, at_terminal, beside, python
 from tests.fakes.bodies import documented_create
 from tests.fakes.command import COMMAND, environment, run
 from tests.fakes.wire import exchange, request
 
 SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
-PAY: Final = f"""
-import json, os, urllib.request
-asked = urllib.request.Request(
-    os.environ["PAYMENTS_BASE_URL"] + "/payments",
-    {json.dumps(documented_create()).encode()!r},
-    {{"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
-      "Content-Type": "application/json"}},
-)
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
-print(opener.open(asked).read().decode())
+PAY: Final = f"""{ASK}
+print(json.dumps(pay({documented_create()!r})))
 """
 SHOW: Final = """
 import json, os
@@ -108,8 +100,8 @@ def test_runs_side_by_side_have_a_port_each() -> None:
     """Each is on a free one; neither disturbs the other."""
     with beside(WAIT) as first, beside(WAIT) as second:
         assert first.address != second.address
-        first.send(SIGTERM)
-        first.rest()
+        first.process.send_signal(SIGTERM)
+        first.ended()
         assert is_gone(first.address)
         assert exchange(second.address, request("GET", "/v3/payments")).status == 200
 
@@ -223,9 +215,9 @@ def test_the_command_has_nothing_open_but_its_streams() -> None:
 def test_a_signal_is_the_commands_to_heed(number: Signals) -> None:
     """It hears it once, and its exit code counts."""
     with beside(HANDLES) as running:
-        assert running.line() == "ready\n"
-        running.send(number)
-        assert running.rest() == (7, f"heard {number.value}\n", "")
+        assert running.line() == "ready"
+        running.process.send_signal(number)
+        assert running.ended() == (7, f"heard {number.value}\n", "")
         assert is_gone(running.address)
 
 
@@ -233,9 +225,9 @@ def test_a_signal_reaches_what_the_command_has_started() -> None:
     """As a Ctrl-C would: a shell that waits for its child would not pass it on."""
     shell = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HANDLES!r}])"
     with beside(shell) as running:
-        assert running.line() == "ready\n"
-        running.send(SIGTERM)
-        code, output, _ = running.rest()
+        assert running.line() == "ready"
+        running.process.send_signal(SIGTERM)
+        code, output, _ = running.ended()
         assert code == 128 + SIGTERM
         assert output.startswith("heard 15")  # and perhaps again, when what is left is ended
 
@@ -243,26 +235,26 @@ def test_a_signal_reaches_what_the_command_has_started() -> None:
 def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
     """Whoever is impatient says it twice."""
     with beside(STUBBORN + "print('deaf', flush=True);" + WAIT) as running:
-        assert running.line() == "deaf\n"
-        running.send(SIGTERM)
+        assert running.line() == "deaf"
+        running.process.send_signal(SIGTERM)
         assert exchange(running.address, request("GET", "/v3/payments")).status == 200
-        running.send(SIGTERM)
-        assert running.rest() == (128 + SIGKILL, "", "")
+        running.process.send_signal(SIGTERM)
+        assert running.ended() == (128 + SIGKILL, "", "")
         assert is_gone(running.address)
 
 
 def test_what_the_command_leaves_behind_is_ended() -> None:
     """Its process group goes with the run, even what ignores SIGTERM."""
     with beside(FORKS + "sys.exit(5)") as running:
-        assert running.rest() == (5, "", "")
+        assert running.ended() == (5, "", "")
 
 
 def test_nothing_outlives_a_run_that_is_killed() -> None:
     """SIGKILL: the server, the command and what it has started are gone, deaf or not."""
     with beside(STUBBORN + FORKS + "print('up', flush=True); child.wait()") as running:
-        assert running.line() == "up\n"
-        running.send(SIGKILL)
-        assert running.rest() == (-SIGKILL, "", "")
+        assert running.line() == "up"
+        running.process.send_signal(SIGKILL)
+        assert running.ended() == (-SIGKILL, "", "")
         assert is_gone(running.address)
 
 
@@ -270,7 +262,7 @@ def test_nothing_outlives_a_run_whose_group_is_killed() -> None:
     """As some CI systems do it: who sees to the end is not of that group."""
     with beside(WAIT) as running:
         running.kill_group()
-        assert running.rest() == (-SIGKILL, "", "")
+        assert running.ended() == (-SIGKILL, "", "")
         assert is_gone(running.address)
 
 
@@ -278,7 +270,7 @@ def test_a_run_whose_guardian_is_killed() -> None:
     """The command is ended, as there would be nobody to do it later."""
     with beside("print(os.getppid(), flush=True);" + WAIT) as running:
         os.kill(int(running.line()), SIGKILL)
-        assert running.rest() == (128 + SIGKILL, "", "")
+        assert running.ended() == (128 + SIGKILL, "", "")
 
 
 def test_at_a_terminal_the_keys_are_the_commands() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from tests.fakes.command import COMMAND, STUCK, environment
+from tests.fakes.command import COMMAND, Running, environment
 from tests.project.tree import ROOT
 
 STUBBORN: Final = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
@@ -30,16 +30,36 @@ child.stdout.readline()
 """The begin of a program: another runs beside it, with its stderr, and ignores SIGTERM."""
 
 
+ASK: Final = """
+import json, os, urllib.error, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def ask(url, body=None):
+    headers = {"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
+               "Content-Type": "application/json"}
+    raw = None if body is None else json.dumps(body).encode()
+    with opener.open(urllib.request.Request(url, raw, headers)) as reply:
+        return json.load(reply)
+def play(scenario):
+    return ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/scenarios/active", scenario)
+def pay(body):
+    return ask(os.environ["PAYMENTS_BASE_URL"] + "/payments", body)
+def listed(body):
+    query = "/payments?customer_id=" + body["customer_id"]
+    return ask(os.environ["PAYMENTS_BASE_URL"] + query)["data"]
+"""
+"""The begin of a program that uses its sandbox: it can `play` a scenario, `pay`, and look."""
+
+
 def python(program: str) -> tuple[str, ...]:
     """The command that runs a program."""
     return (sys.executable, "-c", program)
 
 
-class Beside:
+class Beside(Running):
     """`payments-sandbox run` while its command, which has told of itself, runs."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+        super().__init__(process)
         self.pid, self.base_url = self.line().split()
 
     @property
@@ -47,25 +67,14 @@ class Beside:
         """Where the server is."""
         return self.base_url.removesuffix("/v3")
 
-    def line(self) -> str:
-        """The next line of the output."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, self.rest()
-        return line
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to the run."""
-        self._process.send_signal(number)
-
     def kill_group(self) -> None:
         """Kill the run, and whatever is of its process group."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        os.killpg(self.process.pid, signal.SIGKILL)
 
-    def rest(self) -> tuple[int, str, str]:
+    def ended(self) -> tuple[int, str, str]:
         """The exit code and the rest of both outputs, which end when nobody has them open."""
-        output, errors = self._process.communicate(timeout=STUCK)
-        return self._process.returncode, output, errors
+        output, errors = self.rest()
+        return self.process.returncode, output, errors
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sandbox.cli.reporting import Report
+from sandbox.cli.reporting import Report, Reports
 
 WELL: Final[Report] = {
     "passed": True,
@@ -70,3 +70,8 @@ BAD: Final[Report] = {
         ],
     },
 }
+
+
+def alone(report: Report) -> Reports:
+    """The report of the only world there is."""
+    return {"sk_test_sandbox": report}

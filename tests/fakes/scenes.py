@@ -61,6 +61,6 @@ class Stage:
     def twin(self) -> "Stage":
         """A stage that goes on where this one is."""
         found = Stage(*self.play.scenarios)
-        kept = self.play.snapshot()
-        found.play.restore(kept["counters"], kept["tallies"])  # type: ignore[arg-type]
+        counts = {key: value for key, value in self.play.snapshot().items() if key != "scenarios"}
+        found.play.restore(**counts)  # type: ignore[arg-type]
         return found

@@ -18,6 +18,7 @@ from sandbox.web.reloads import Reloads
 from tests.fakes.bodies import documented_create
 from tests.fakes.clients import Api, ask, bearer, until
 from tests.fakes.control import Control
+from tests.fakes.scenes import scenario_of
 
 DOWN = """\
 scenario: down
@@ -154,6 +155,24 @@ async def test_what_is_wrong_is_logged_once(edit: Edit, logged: Logged) -> None:
     edit(WRONG)
     edit(LATER)
     assert logged()[1:] == [WRONG_LINES[1], "down is reloaded in 1 world"]
+
+
+async def test_what_no_world_could_start_with(
+    api: Api, sandbox: Sandbox, edit: Edit, logged: Logged
+) -> None:
+    """It may be right by itself, and not go with the others: it stays as it was."""
+    other = scenario_of("clock: 2030-01-15T10:30:00Z\nexpect: [{audit: clean}]", name="other")
+    worlds = sandbox.parts.worlds
+    worlds.laws = worlds.laws._replace(scenarios=(*worlds.laws.scenarios, other))
+    edit(LATER.replace("2030-01-15T10:30:00Z", "2031-01-01"))
+    assert logged() == [
+        (
+            "down: expected one clock; the scenarios start at 2030-01-15T10:30:00Z and"
+            " 2031-01-01T00:00:00Z; it stays as it was"
+        )
+    ]
+    await pay(api, 500)
+    await pay(api, 500, "sk_test_new")
 
 
 def test_a_file_that_comes_later(sandbox: Sandbox, file: Path, logged: Logged) -> None:

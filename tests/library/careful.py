@@ -1,5 +1,6 @@
 """Owns the integration that does it right: it looks before it repeats, and trusts no webhook."""
 
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -48,6 +49,7 @@ class CarefulShop:
         self._time = time
         self._cashback = cashback
         self._secrets = [account.webhook_secret]
+        self._desk = threading.Lock()
         self._known_events: set[str] = set()
         self._to_do: deque[dict[str, Any]] = deque()
         self._open: set[str] = set()
@@ -140,9 +142,10 @@ class CarefulShop:
         event = self._verified(headers, body)
         if event is None:
             return 400
-        if event["id"] not in self._known_events:
-            self._known_events.add(event["id"])
-            self._to_do.append(event)
+        with self._desk:  # two copies may come at once
+            if event["id"] not in self._known_events:
+                self._known_events.add(event["id"])
+                self._to_do.append(event)
         return 204
 
     def _verified(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:

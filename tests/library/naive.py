@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from tests.library.merchant import Account, Order, Time
 
 TRIES: Final = 3
 POLLS: Final = 30
+MOMENT: Final = 0.3
+"""Seconds that a webhook is given to be slower than the reply, since it is a close race."""
 
 
 class NaiveShop:
@@ -33,6 +36,7 @@ class NaiveShop:
         self._cashback = cashback
         self._secret = account.webhook_secret
         self._orders: dict[str, Order] = {}
+        self._ordered = threading.Condition()
         self._shipped: set[str] = set()
 
     def close(self) -> None:
@@ -47,7 +51,9 @@ class NaiveShop:
                 payment_id: str = reply.json()["id"]
             except (httpx.HTTPError, ValueError, KeyError):
                 continue
-            self._orders[payment_id] = order
+            with self._ordered:
+                self._orders[payment_id] = order
+                self._ordered.notify_all()
             return payment_id
         return None
 
@@ -84,12 +90,18 @@ class NaiveShop:
         data: dict[str, Any] = event["data"]
         match event["type"]:
             case "payment.completed":
-                self._ship(self._orders[data["payment_id"]], data["payment_id"])
+                self._ship(self._order_of(data["payment_id"]), data["payment_id"])
             case "refund.created":
                 self._shipped.remove(data["payment_id"])
             case _:
                 return 400
         return 200
+
+    def _order_of(self, payment_id: str) -> Order:
+        """The order that a payment is for, as `pay` has noted it."""
+        with self._ordered:
+            self._ordered.wait_for(lambda: payment_id in self._orders, MOMENT)
+            return self._orders[payment_id]
 
     def _is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Compare the signature, if there is one."""

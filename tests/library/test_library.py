@@ -95,6 +95,17 @@ def test_a_careful_client_meets_every_expectation(host: Host, name: str) -> None
     assert [each for each in report["rules"] if each["why_not"] is not None] == []
 
 
+def test_a_careful_client_that_does_not_wait_for_a_slow_reply(host: Host) -> None:
+    """It looks instead, so patience is a matter of taste."""
+
+    def shop(account: Account, time: Time) -> Shop:
+        return CarefulShop(account, time, patience=1)
+
+    report = judged(host, "slow-api", shop)
+
+    assert (report["passed"], report["audit"]["findings"]) == (True, [])
+
+
 @each_scenario
 def test_a_naive_client_misses_exactly_these(host: Host, name: str) -> None:
     """No more and no less: what is unmet tells what is wrong with it."""

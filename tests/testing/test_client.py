@@ -13,7 +13,7 @@ from sandbox.contract.schema_files import Schema, component, inline, schema_file
 from sandbox.contract.schemas import load_contract
 from sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
 from sandbox.testing.exchange import Answer, Question
-from tests.fakes.shopping import PENDING, pay
+from tests.fakes.shopping import DECLINED, PENDING, pay
 
 SCHEMAS: Final = schema_files()
 VARIABLE: Final = re.compile(r"\{(\w+)\}")
@@ -32,6 +32,7 @@ SCENARIO: Final = {"scenario": "paid-once", "expect": [{"request": "create_payme
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "create_world": {"seed": 7, "clock": "live", "rate_limit": {"limit": 5, "remaining": 2}},
     "reset_world": {"only": ["journal"]},
+    "seed_world": {"customers": 3, "over": "3d", "seed": 7},
     "freeze_clock": {"at": "2030-01-15T09:30:00Z"},
     "advance_clock": {"by": "3d"},
     "set_rate_limit": {"limit": 10, "remaining": 5},
@@ -61,6 +62,13 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "verify": {"expect": SCENARIO["expect"], "within": "10ms"},
 }
 """What each method is given besides ids, and so what its schemas accept."""
+
+NEEDED: Final[dict[str, dict[str, Any]]] = {
+    "restore_snapshot": {"snapshot": {}},
+    "seed_world": {"payments": 20},
+    "write_scenario": {"requests": ["req_7k2m9q"]},
+}
+"""What else a method cannot do without."""
 
 METHODS: Final = {
     name: method
@@ -117,7 +125,7 @@ def test_a_method_asks_its_route(route: ControlRoute) -> None:
     """The method and the path are the table's, and ids are encoded into it."""
     line = Noting()
     ids: dict[str, Any] = dict.fromkeys(VARIABLE.findall(route.path), "a/ü")
-    needed = {**ids, "snapshot": {}} if route.name == "restore_snapshot" else ids
+    needed = ids | NEEDED.get(route.name, {})
     told = _call(SandboxClient("http://127.0.0.1:8080", line=line), route.name, needed)
     if route.name == "stream":
         assert list(told) == []  # it asks when it is read
@@ -176,6 +184,11 @@ def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
     """Ids that fit the route's path, of things that are made for it, or a snapshot."""
     if route.name == "restore_snapshot":
         return {"snapshot": world.snapshot()}
+    if route.name == "seed_world":
+        return NEEDED[route.name]
+    if route.name == "write_scenario":
+        pay(world, 400, card_number=DECLINED)
+        return {"requests": [world.requests[-1]["id"]]}
     inbox = world.inbox("orders")
     card = "4111111111111111" if route.name == "charge_back_payment" else PENDING
     payment_id = pay(world, card_number=card)["id"]

@@ -71,6 +71,16 @@ SCENARIOS: Final = (
         refusals=("invalid_scenario",),
     ),
     ControlRoute(
+        name="write_scenario",
+        method="POST",
+        path="/scenarios/from_journal",
+        tag="Scenarios",
+        summary="Write a scenario of what requests have met",
+        description="As JSON and as the text of a file. Nothing is activated.",
+        request="control/requests/write_scenario",
+        response="control/responses/written_scenario",
+    ),
+    ControlRoute(
         name="retrieve_report",
         method="GET",
         path="/report",

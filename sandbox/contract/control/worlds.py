@@ -47,6 +47,16 @@ WORLDS: Final = (
         response="control/responses/world",
     ),
     ControlRoute(
+        name="seed_world",
+        method="POST",
+        path="/world/seed",
+        tag="World",
+        summary="Fill the world with payments of the past",
+        description="As many as wanted, like those of a real shop, and the same for the same seed.",
+        request="control/requests/seed_world",
+        response="control/responses/world",
+    ),
+    ControlRoute(
         name="retrieve_snapshot",
         method="GET",
         path="/world/snapshot",

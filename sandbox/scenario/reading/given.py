@@ -20,7 +20,7 @@ def given(plain: Plain) -> Given:
     limits, endpoints = plain.get("rate_limit", {}), items(plain, "webhook_endpoints")
     return Given(
         payments=tuple(_payment(each) for _, each in items(plain, "payments")),
-        generate=_generated(plain["generate"]) if "generate" in plain else None,
+        generate=generated(plain["generate"]) if "generate" in plain else None,
         webhook_endpoints=tuple(each for _, each in endpoints),
         limit=limits.get("limit"),
         remaining=limits.get("remaining"),
@@ -41,7 +41,8 @@ def _payment(plain: Plain) -> GivenPayment:
     )
 
 
-def _generated(plain: Plain) -> Generated:
+def generated(plain: Plain) -> Generated:
+    """So many payments; ten per customer over thirty days, unless told otherwise."""
     payments: int = plain["payments"]
     customers = plain.get("customers", max(1, payments // _CUSTOMERS))
     return Generated(payments, customers, duration(plain, "over") or _OVER)

@@ -12,6 +12,7 @@ from sandbox.testing.shapes.responses import (
     ReportResponse,
     Scenario,
     VerifiedResponse,
+    WrittenScenarioResponse,
 )
 
 Written = str | Mapping[str, object]
@@ -52,6 +53,13 @@ class AsyncScenarioCalls(AsyncCaller):
         """The warnings about a scenario; bytes are YAML. One that is wrong raises Refused."""
         asked = _written("POST", "/scenarios/check", scenario)
         return read(ProblemsResponse, asked, await self._line.ask(asked))
+
+    async def write_scenario(
+        self, requests: Sequence[str], *, name: str | None = None
+    ) -> WrittenScenarioResponse:
+        """A scenario that makes happen again what requests of the journal have met."""
+        body = {"requests": requests, "name": name}
+        return await self._tell(WrittenScenarioResponse, "POST", "/scenarios/from_journal", body)
 
     async def retrieve_report(self) -> ReportResponse:
         """Which expectations are met, which rules fired or why not, and the audit."""

@@ -50,6 +50,18 @@ class AsyncWorldCalls(AsyncCaller):
         """Put the world, or some parts of it, back to how it was made."""
         return await self._tell(WorldResponse, "POST", "/world/reset", {"only": only})
 
+    async def seed_world(
+        self,
+        payments: int,
+        *,
+        customers: int | None = None,
+        over: str | None = None,
+        seed: int | None = None,
+    ) -> WorldResponse:
+        """Fill the world with payments of the past, `over` a duration such as 30d until now."""
+        body = {"payments": payments, "customers": customers, "over": over, "seed": seed}
+        return await self._tell(WorldResponse, "POST", "/world/seed", body)
+
     async def retrieve_snapshot(self) -> dict[str, Any]:
         """The whole world."""
         return await self._get(dict[str, Any], "/world/snapshot")

@@ -131,6 +131,13 @@ class ProblemsResponse(TypedDict):
     problems: list[ScenarioProblem]
 
 
+class WrittenScenarioResponse(TypedDict):
+    """A scenario that makes happen again what was seen."""
+
+    scenario: str | dict[str, Any]
+    yaml: str
+
+
 class ReportExpectation(TypedDict):
     """One expectation."""
 

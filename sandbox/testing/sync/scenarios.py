@@ -11,6 +11,7 @@ from sandbox.testing.shapes.responses import (
     ReportResponse,
     Scenario,
     VerifiedResponse,
+    WrittenScenarioResponse,
 )
 from sandbox.testing.sync.caller import Caller
 
@@ -50,6 +51,13 @@ class ScenarioCalls(Caller):
         """The warnings about a scenario; bytes are YAML. One that is wrong raises Refused."""
         asked = _written("POST", "/scenarios/check", scenario)
         return read(ProblemsResponse, asked, self._line.ask(asked))
+
+    def write_scenario(
+        self, requests: Sequence[str], *, name: str | None = None
+    ) -> WrittenScenarioResponse:
+        """A scenario that makes happen again what requests of the journal have met."""
+        body = {"requests": requests, "name": name}
+        return self._tell(WrittenScenarioResponse, "POST", "/scenarios/from_journal", body)
 
     def retrieve_report(self) -> ReportResponse:
         """Which expectations are met, which rules fired or why not, and the audit."""

@@ -50,6 +50,18 @@ class WorldCalls(Caller):
         """Put the world, or some parts of it, back to how it was made."""
         return self._tell(WorldResponse, "POST", "/world/reset", {"only": only})
 
+    def seed_world(
+        self,
+        payments: int,
+        *,
+        customers: int | None = None,
+        over: str | None = None,
+        seed: int | None = None,
+    ) -> WorldResponse:
+        """Fill the world with payments of the past, `over` a duration such as 30d until now."""
+        body = {"payments": payments, "customers": customers, "over": over, "seed": seed}
+        return self._tell(WorldResponse, "POST", "/world/seed", body)
+
     def retrieve_snapshot(self) -> dict[str, Any]:
         """The whole world."""
         return self._get(dict[str, Any], "/world/snapshot")

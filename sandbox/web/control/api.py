@@ -58,7 +58,7 @@ SCENARIO_LIMIT: Final = 1024 * 1024
 
 _SCENARIOS: Final = (
     "list_scenarios", "list_active_scenarios", "put_active_scenarios", "add_active_scenario",
-    "remove_active_scenarios", "check_scenario",
+    "remove_active_scenarios", "check_scenario", "write_scenario",
 )  # fmt: skip
 _JUDGEMENT: Final = ("retrieve_report", "verify", "retrieve_audit")
 
@@ -85,6 +85,7 @@ HANDLERS: Final[dict[str, Route]] = {
         worlds.retrieve_world,
         worlds.delete_world,
         worlds.reset_world,
+        worlds.seed_world,
         worlds.retrieve_snapshot,
         worlds.restore_snapshot,
         clock.retrieve_clock,

@@ -1,17 +1,22 @@
 """Owns the routes of scenarios: the library, what is active, what is wrong with one."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sandbox.contract import representations
 from sandbox.domain.errors import InvalidRequest, InvalidScenario
 from sandbox.engine import stage
+from sandbox.engine.retelling import retold
 from sandbox.scenario.document import Document
 from sandbox.scenario.library import Library, UnknownScenario, library_of
 from sandbox.scenario.loader import Loaded, load, load_value
 from sandbox.scenario.problems import Problem
 from sandbox.scenario.scenario import Scenario
+from sandbox.scenario.writing import text_of
 from sandbox.web.control.ask import Ask
+
+FROM_JOURNAL: Final = "from-journal"
+"""What a scenario is called that is written without a name."""
 
 
 def list_scenarios(ask: Ask) -> dict[str, object]:
@@ -56,6 +61,13 @@ def check_scenario(ask: Ask) -> dict[str, object]:
     loaded = _loaded(ask)
     _accepted([loaded])
     return {"problems": [problem.shown() for problem in loaded.problems]}
+
+
+def write_scenario(ask: Ask) -> dict[str, object]:
+    """A scenario that makes happen again what requests have met."""
+    name = ask.body.get("name", FROM_JOURNAL)
+    scenario = retold(ask.world, ask.body["requests"], name)
+    return {"scenario": scenario, "yaml": text_of(scenario)}
 
 
 def wanted(library: Library, values: Iterable[object]) -> list[Scenario]:

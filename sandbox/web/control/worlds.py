@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import Instant, read_instant, show_instant
@@ -14,6 +14,8 @@ from sandbox.web.control.ask import Ask
 
 if TYPE_CHECKING:
     from sandbox.scenario.scenario import Scenario
+
+Made = TypeVar("Made")
 
 
 def create_world(ask: Ask) -> dict[str, object]:
@@ -69,6 +71,24 @@ def reset_world(ask: Ask) -> dict[str, object]:
     return _summary(ask, world)
 
 
+async def seed_world(ask: Ask) -> dict[str, object]:
+    """Fill the world with payments of the past; until it is full, it is served as it was."""
+    from sandbox.engine.seeding import seeding  # noqa: PLC0415 - it brings faker
+    from sandbox.scenario.reading.given import generated  # noqa: PLC0415 - few fill a world
+
+    world = ask.world
+    try:
+        wanted = generated(ask.body)
+    except ValueError as error:
+        raise InvalidRequest(f"/over: {error}.") from None
+    if wanted.customers > wanted.payments:
+        raise InvalidRequest(
+            f"/customers: expected at most as many as payments, {wanted.payments}."
+        )
+    await _with_breaths(seeding(world, wanted, ask.body.get("seed")))
+    return _summary(ask, world)
+
+
 def delete_world(ask: Ask) -> None:
     """Drop the world; its key starts afresh when it is used again."""
     ask.parts.worlds.drop(ask.world)
@@ -95,13 +115,13 @@ async def restore_snapshot(ask: Ask) -> dict[str, object]:
     return _summary(ask, world)
 
 
-async def _with_breaths(steps: Generator[None, None, World]) -> World:
+async def _with_breaths(steps: Generator[None, None, Made]) -> Made:
     while True:
         try:
             next(steps)
         except StopIteration as done:
-            world: World = done.value
-            return world
+            made: Made = done.value
+            return made
         await asyncio.sleep(0)  # noqa: TID251 - it waits for no time, only lets others go first
 
 

@@ -10,14 +10,14 @@ import xmlschema
 
 from sandbox.cli.junit import in_junit
 from sandbox.cli.reporting import Report
-from tests.fakes.reports import BAD, EMPTY, WELL
+from tests.fakes.reports import BAD, EMPTY, WELL, alone
 
 SCHEMA: Final = Path(__file__).with_name("junit.xsd")
 
 WHOLE: Final = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="payments-sandbox">
-  <testsuite name="payments-sandbox" tests="2" failures="0" skipped="1" errors="0">
+  <testsuite name="payments-sandbox: sk_test_sandbox" tests="2" failures="0" skipped="1" errors="0">
     <testcase classname="payments-sandbox.expectations" \
 name="{payments: {status: completed}, count: 1}" />
     <testcase classname="payments-sandbox.rules" name="lost-reply: noise">
@@ -41,7 +41,7 @@ rules:
 
 def outcomes(report: Report) -> list[list[str | None]]:
     """The cases: the name of each, and the outcome and message of those that are not well."""
-    root = ET.fromstring(in_junit(report))  # noqa: S314 - it is our own
+    root = ET.fromstring(in_junit(alone(report)))  # noqa: S314 - it is our own
     return [
         [case.get("name"), *(part for each in case for part in (each.tag, each.get("message")))]
         for case in root.iter("testcase")
@@ -60,7 +60,16 @@ def test_a_report_is_one_suite() -> None:
             "why_not": "no such call was made",
         }
     )
-    assert in_junit(report) == WHOLE
+    assert in_junit(alone(report)) == WHOLE
+
+
+def test_each_world_has_a_suite() -> None:
+    """With its own counts."""
+    root = ET.fromstring(in_junit({"1.": WELL, "2.": BAD}))  # noqa: S314 - it is our own
+    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [
+        ("payments-sandbox: 1.", "0"),
+        ("payments-sandbox: 2.", "3"),
+    ]
 
 
 def test_failures_say_what_was_seen() -> None:
@@ -88,19 +97,19 @@ def test_a_move_that_was_skipped_fails_no_report_that_has_passed() -> None:
 @pytest.mark.parametrize("report", [BAD, EMPTY, WELL], ids=["bad", "empty", "well"])
 def test_the_file_is_what_servers_read(report: Report) -> None:
     """By the schema of the usual form, whatever characters users have written."""
-    xmlschema.XMLSchema(SCHEMA).validate(in_junit(report))
+    xmlschema.XMLSchema(SCHEMA).validate(in_junit(alone(report)))
 
 
 def test_what_xml_cannot_hold_is_written_out() -> None:
     """A control character or half a surrogate pair makes a file that no server reads."""
-    root = ET.fromstring(in_junit(BAD))  # noqa: S314 - it is our own
+    root = ET.fromstring(in_junit(alone(BAD)))  # noqa: S314 - it is our own
     assert "2500 USD were taken twice for 'a\\x00b\\ud800'." in str(root.findtext(".//system-out"))
 
 
 def test_the_schema_refuses_what_servers_do_not_read() -> None:
     """Without a name, or with two outcomes: the check above can fail."""
     schema = xmlschema.XMLSchema(SCHEMA)
-    good = in_junit(WELL)
+    good = in_junit(alone(WELL))
     for old, new in ((' name="{pay', ' title="{pay'), ('tests="1"', 'tests="one"')):
         assert old in good
         assert not schema.is_valid(good.replace(old, new))

@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 import yaml
 
-from sandbox.cli.reporting import flow, in_one_line, in_text
-from tests.fakes.reports import BAD, EMPTY, WELL
+from sandbox.cli.reporting import Report, flow, in_one_line, in_short, in_text
+from tests.fakes.reports import BAD, EMPTY, WELL, alone
 
 WHOLE: Final = """\
 failed: 2 of 3 expectations not met; 1 of 3 rules never fired; 1 rule went wrong; \
@@ -29,7 +29,8 @@ rules:
            no such call was made
 
 audit:
-  possible_double_charge: 2500 USD were taken twice for 'a\x00b\ud800'.
+  possible_double_charge
+           2500 USD were taken twice for 'a\x00b\ud800'.
            Look before you pay again.
            req_1, req_2
 """
@@ -37,17 +38,17 @@ audit:
 
 def test_a_report_is_shown_whole() -> None:
     """The outcome in a line, then each part with what was seen."""
-    assert in_text(BAD) == WHOLE
+    assert in_text(alone(BAD)) == WHOLE
 
 
 def test_a_report_that_is_well_is_short() -> None:
     """One line says it."""
-    assert in_one_line(WELL) == "passed: 1 expectation met; 1 rule fired; the audit is clean"
+    assert in_one_line(alone(WELL)) == "passed: 1 expectation met; 1 rule fired; the audit is clean"
 
 
 def test_a_report_of_nothing() -> None:
     """Without scenarios there is the audit alone."""
-    assert in_text(EMPTY) == "passed: the audit is clean\n"
+    assert in_text(alone(EMPTY)) == "passed: the audit is clean\n"
 
 
 def test_a_rule_that_went_wrong_is_counted() -> None:
@@ -55,9 +56,58 @@ def test_a_rule_that_went_wrong_is_counted() -> None:
     report = copy.deepcopy(WELL)
     report["passed"] = False
     report["rules"][0]["why_not"] = "ran out of steps twice (then: fail)"
-    assert in_one_line(report) == (
+    assert in_one_line(alone(report)) == (
         "failed: 1 expectation met; 1 rule fired; 1 rule went wrong; the audit is clean"
     )
+
+
+SEVERAL: Final = """\
+failed: 3 worlds; 2 of 5 expectations not met; 1 of 5 rules never fired; 1 rule went wrong; \
+1 audit finding
+
+1. sk_test_1a2b…
+passed: 1 expectation met; 1 rule fired; the audit is clean
+
+expectations:
+  met      {payments: {status: completed}, count: 1}
+           expected 1, saw 1: pay_1
+
+rules:
+  fired 1×  lost-reply: lost
+
+2. sk_test_3c4d…
+"""
+
+
+def test_several_worlds_have_a_part_each() -> None:
+    """Below the outcome of all."""
+    reports = {"1. sk_test_1a2b…": WELL, "2. sk_test_3c4d…": BAD, "3. sk_test_5e6f…": WELL}
+    text = in_text(reports)
+    first, second, third = text.partition(WHOLE)
+
+    assert first == SEVERAL
+    assert second == WHOLE
+    assert third.startswith("\n3. sk_test_5e6f…\npassed: ")
+    assert in_short(reports) == f"{SEVERAL.splitlines()[0]}\n\n2. sk_test_3c4d…\n{WHOLE}"
+
+
+@pytest.mark.parametrize(
+    ("reports", "said"),
+    [
+        ([EMPTY], ""),
+        ([EMPTY, EMPTY], ""),
+        ([WELL], "passed: 1 expectation met; 1 rule fired; the audit is clean\n"),
+        (
+            [WELL, WELL, EMPTY],
+            "passed: 3 worlds; 2 expectations met; 2 rules fired; the audit is clean\n",
+        ),
+        ([BAD], WHOLE),
+    ],
+    ids=["nothing", "nothing in two", "well", "well in three", "bad"],
+)
+def test_what_is_well_is_said_in_short(reports: list[Report], said: str) -> None:
+    """Nothing, a line, or all there is to say."""
+    assert in_short({f"{n}.": report for n, report in enumerate(reports)}) == said
 
 
 @pytest.mark.parametrize(
@@ -70,6 +120,7 @@ def test_a_rule_that_went_wrong_is_counted() -> None:
         ("", '""'),
         ("NO", '"NO"'),
         ("null", '"null"'),
+        ("300ms", "300ms"),
         ("012", '"012"'),
         ("2030-01-15", '"2030-01-15"'),
         ("Zoë", "Zoë"),

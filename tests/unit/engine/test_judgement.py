@@ -12,6 +12,7 @@ from sandbox.engine.judgement import Evidence, Judged, judge
 from sandbox.scenario.cards import MAGIC_CARDS
 from sandbox.scenario.loader import load_expectations
 from tests.fakes.history import History
+from tests.fakes.in_process import call_of
 from tests.fakes.scenes import rules_of
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
@@ -77,6 +78,16 @@ def test_requests_are_counted() -> None:
         False,
     ]
     assert met(history, request="*", when={"customer_id": "ann"}, count=3)
+
+
+def test_what_is_no_operation_is_not_counted() -> None:
+    """A path that does not exist was a mistake, and is in the journal."""
+    history = History()
+    call = call_of("list_payments")
+    call.operation = None
+    history.desk.answer(call)
+
+    assert met(history, request="*", count=0)
 
 
 def test_a_verdict_names_ten_ids_at_most() -> None:

@@ -11,7 +11,7 @@ from sandbox.domain.payments import Status
 from sandbox.engine.clock import Mode
 from sandbox.engine.part import Part
 from sandbox.engine.snapshots import snapshot
-from sandbox.engine.stage import activate, active, put, remove, start_again
+from sandbox.engine.stage import activate, active, put, reload, remove, start_again
 from sandbox.engine.world import World
 from sandbox.scenario.given import Given, GivenPayment
 from sandbox.scenario.scenario import Scenario
@@ -410,6 +410,41 @@ def test_given_payments_set_off_nothing() -> None:
     list(world.walk(Instant(NOON + HOUR)))
 
     assert world.limiter.remaining == 3
+
+
+def test_an_edited_scenario_takes_its_own_place() -> None:
+    """Between the others, which go on; its counts are at zero, and what it had planned is off."""
+    first, last = (
+        rules_of("- {request: list_payments, do: [{respond: {error: internal_error}}]}", name=name)
+        for name in ("first", "last")
+    )
+    before, after = (
+        rules_of(
+            f"""\
+            - {{at: {at}, do: {{rate_limit: {{remaining: 0}}}}}}
+            - {{request: list_payments, do: [{{respond: {{error: rate_limit_exceeded}}}}]}}
+            """,
+            name="edited",
+        )
+        for at in ("1h", "2h")
+    )
+    world = new_world()
+    put(world, [first, before, last])
+    desk = Desk(world)
+    statuses = [desk.ask("list_payments")[0] for _ in range(2)]
+    reload(world, after)
+    statuses += [desk.ask("list_payments")[0] for _ in range(3)]
+
+    assert statuses == [500, 429, 429, 500, 200]
+    assert active(world) == (first, after, last)
+    assert [each.at - world.clock.now() for each in world.upcoming(5)] == [7_200_000]
+
+
+def test_where_nothing_is_active_nothing_is_edited() -> None:
+    """The world stays without rules."""
+    world = new_world()
+    reload(world, rules_of("- {at: 1h, do: {rate_limit: {remaining: 0}}}"))
+    assert (world.script.play, world.upcoming(5)) == (None, [])
 
 
 def test_a_card_that_the_lint_would_refuse() -> None:

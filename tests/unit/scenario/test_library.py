@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.scenario.library import Library, UnknownScenario
+from sandbox.scenario.files import drafted, summary_of
+from sandbox.scenario.library import (
+    Library,
+    UnknownScenario,
+    WrongScenarios,
+    drafts_of,
+    files_of,
+    library_of,
+)
+from sandbox.settings import Settings
 
 TEXT = "scenario: {name}\nabout: {about}\nexpect: [{{audit: clean}}]\n"
 
@@ -76,3 +85,61 @@ def test_an_empty_library() -> None:
     """It says so."""
     with pytest.raises(UnknownScenario, match="there are none"):
         Library([], []).load("x")
+
+
+def test_a_file_wins_over_folders(folders: list[Path], tmp_path: Path) -> None:
+    """What is given by itself was meant."""
+    file = tmp_path / "both.yaml"
+    file.write_text(TEXT.format(name="both", about="given"), encoding="utf-8")
+    assert Library([file], folders).draft("both").file == str(file)
+
+
+def test_a_folder_that_has_gone_has_nothing(folders: list[Path], tmp_path: Path) -> None:
+    """It may come back; files are looked for whenever a name is."""
+    assert Library([], [tmp_path / "gone", folders[0]]).names() == ["both", "one"]
+
+
+def test_settings_name_the_library(folders: list[Path]) -> None:
+    """Files that a server is given are known by their names, as what is shipped is."""
+    file = folders[0] / "one.yml"
+    settings = Settings(scenarios=(file, "both"), scenario_dirs=(folders[1],))
+    assert files_of(settings) == [file]
+    assert {"one", "two", "lost-reply"} < set(library_of(settings).names())
+    assert [draft.file for draft in drafts_of(settings)] == [
+        str(each) for each in (file, folders[1] / "both.yaml")
+    ]
+
+
+def test_wrong_ones_are_said_together(tmp_path: Path) -> None:
+    """Every problem of every file, and not a word about a good one."""
+    files = [tmp_path / f"{name}.yaml" for name in ("good", "bad", "worse")]
+    for file, text in zip(files, ("expect: [{audit: clean}]", "", "rules: []"), strict=True):
+        file.write_text(f"scenario: {file.stem}\n{text}", encoding="utf-8")
+    with pytest.raises(WrongScenarios) as caught:
+        drafts_of(Settings(scenarios=tuple(files)))
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()[::3]] == [
+        str(file) for file in files[1:]
+    ]
+    assert caught.value.summary == "2 problems in 2 files"
+
+
+def test_what_is_said_of_files(tmp_path: Path) -> None:
+    """Problems and warnings are counted apart, and one is not many."""
+    warned = "scenario: w\nrules: [{request: list_payments, do: [{hang: {commit: true}}]}]\n"
+    texts = {
+        "w": warned,
+        "two": TEXT.format(name="two", about="x"),
+        "odd": "scenario: odd\nexpect: 1",
+        "bytes": "\xff",
+    }
+    drafts = {}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.yaml").write_bytes(text.encode("latin-1"))
+        drafts[name] = drafted(tmp_path / f"{name}.yaml")
+    assert [summary_of([draft]) for draft in drafts.values()] == [
+        "no problems and 1 warning in 1 file",
+        "no problems in 1 file",
+        "1 problem in 1 file",
+        "1 problem in 1 file",
+    ]
+    assert summary_of(list(drafts.values())) == "2 problems and 1 warning in 4 files"

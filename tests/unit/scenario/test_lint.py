@@ -3,12 +3,14 @@
 The cases are texts with what is said about them, in `lint_cases.txt`.
 """
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from textwrap import dedent
 from typing import Final
 
 import pytest
+import yaml
 
 from sandbox.scenario.loader import load, load_value
 from sandbox.scenario.problems import Problem, render
@@ -72,7 +74,7 @@ LONG = {
         " text with @ or ` in quotes"
     ),
     f"{HEAD}about: {'[' * 20}": "2:24: nested deeper than 16 levels",
-    f"{HEAD}about:\n  {'[' * 250_000}": "3:19: nested deeper than 16 levels",
+    f"{HEAD}about:\n  {'[' * 900}": "3:19: nested deeper than 16 levels",
     f"{HEAD}about: {'- ' * 100_000}": "2:8: block sequence entries are not allowed in this context",
     f"{HEAD}about:\n  {'- ' * 100_000}": "3:35: nested deeper than 16 levels",
     "x" * 300_000: "0:0: the text is longer than 262144 characters",
@@ -83,6 +85,25 @@ LONG = {
 def test_what_does_not_fit_into_a_list_of_cases(text: str) -> None:
     """Long, deep and unprintable texts are refused at once, and take nothing with them."""
     assert said(text) == [LONG[text]]
+
+
+def test_a_text_so_deep_that_the_parser_gives_up() -> None:
+    """It says so itself, and at a place of its own, from libyaml 0.2.6 on; the words are ours."""
+    [line] = said(f"{HEAD}about:\n  {'[' * 250_000}")
+
+    assert re.fullmatch("3:[0-9]+: nested deeper than 16 levels", line)
+
+
+def test_the_parsers_own_words_for_too_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They become ours, whichever libyaml is installed here."""
+
+    class GivesUp:
+        def __init__(self, _: str) -> None:
+            raise yaml.MarkedYAMLError(problem="exceeded maximum nesting depth")
+
+    monkeypatch.setattr(yaml, "CSafeLoader", GivesUp)
+
+    assert said(HEAD) == ["1:1: nested deeper than 16 levels"]
 
 
 def shadowed(first: str, second: str, then: str) -> list[str]:

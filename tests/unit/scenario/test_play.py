@@ -382,6 +382,77 @@ def test_a_call_looks_at_its_own_rules_only(rules: int) -> None:
     assert facts.looks < 10
 
 
+@pytest.mark.parametrize("bound", ["{gte: 5000}", "{gt: 5000, lt: 9000}", "{lt: 4}", "{lte: 4}"])
+def test_a_call_looks_at_no_rule_beyond_its_bounds(bound: str) -> None:
+    """A thousand rules for larger or smaller amounts cost it nothing."""
+    text = "\n".join(
+        f"- {{request: create_payment, when: {{amount: {bound}}}, do: [pass]}}" for _ in range(100)
+    )
+    stage = Stage(rules_of(text))
+    facts = Counting({"amount": 5000 if "5000" not in bound else 4})
+
+    assert stage.play.judge("create_payment", facts).verdict is None
+    assert facts.looks < 5
+
+
+def test_rules_found_by_their_bounds_stay_in_order() -> None:
+    """At the bound and beyond it; what is no number is within none."""
+    stage = Stage(
+        rules_of("""
+            - {name: more, request: create_payment, when: {amount: {gte: 5}}, do: [pass]}
+            - {name: less, request: create_payment, when: {amount: {lte: 7}}, do: [pass]}
+            - {name: most, request: create_payment, when: {amount: {gt: 1}}, do: [pass]}
+            """)
+    )
+
+    assert stage.answer(amount="6") is None
+    assert [stage.answer(amount=amount) for amount in (7, 7, 7, 7, 5)] == [
+        ("more", 1), ("less", 1), ("most", 1), None, None,
+    ]  # fmt: skip
+
+
+def test_a_rule_that_is_used_up_for_good_is_not_looked_at_any_more() -> None:
+    """However many there are; it says so all the same."""
+    text = "\n".join(
+        f"- {{request: create_payment, when: {{{when}}}, do: [pass]}}"
+        for _ in range(50)
+        for when in ("", "amount: 5", "amount: {gte: 5}", "currency: {ne: EUR}")
+    ).replace("when: {}, ", "")
+    stage = Stage(rules_of(text))
+    for _ in range(200):
+        assert stage.answer(amount=5) is not None
+    facts = Counting({"amount": 5})
+    ruling = stage.play.judge("create_payment", facts)
+
+    assert ruling.verdict is None
+    assert facts.looks < 10
+    assert [why for _, _, why in ruling.considered] == [
+        "its steps are used up after 1 answer"
+    ] * 100
+
+
+def test_a_rule_that_is_used_up_stays_so_beside_others_and_in_a_snapshot() -> None:
+    """Until everything is reset."""
+    one = rules_of("- {request: create_payment, do: [pass]}", name="one")
+    other = rules_of("- {request: create_refund, do: [pass]}", name="other")
+    stage = Stage(one)
+    stage.answer()
+    stage.play = stage.play.changed([other, one])
+    twin = stage.twin()
+
+    assert [stage.answer(), twin.answer()] == [None, None]
+    assert twin.play.snapshot() == stage.play.snapshot()
+    stage.play.reset()
+    assert stage.answer() == ("rule-1", 1)
+
+
+def test_a_rule_that_is_used_up_and_none_is_refused() -> None:
+    """A snapshot may say anything."""
+    stage = Stage(rules_of("- {request: create_payment, do: [pass]}"))
+    with pytest.raises(ValueError, match="is none"):
+        stage.play.restore({}, [stage.play.cast.all[0].tally()], [[1, 1]])
+
+
 LISTS = """
 - {name: one, request: create_payment, when: {amount: [1, 2], currency: USD}, do: [pass]}
 - {name: any, request: create_payment, when: {amount: {gt: 0}}, do: [{times: 100}]}

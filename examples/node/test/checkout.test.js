@@ -1,0 +1,70 @@
+// The shop against the sandbox: what goes well, and what goes wrong.
+
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, test } from 'node:test'
+import { Payments } from '../payments.js'
+import { Shop } from '../shop.js'
+import { World } from '../world.js'
+
+// `payments-sandbox cards` lists the numbers and what each does.
+const card = (card_number) => ({ card_number, exp_month: 12, exp_year: 2034, cvc: '123' })
+const GOOD = card('4111111111111111')
+const DECLINED = card('4000000000000002')
+const PENDING_THEN_COMPLETED = card('4000009900000012')
+
+let world, shop, receiver, order
+
+beforeEach(async () => {
+  world = await World.make()
+  shop = new Shop(new Payments(world.base_url, world.api_key, { pause: 10 }), world.webhook_secret)
+  receiver = shop.receiver()
+  await new Promise((listening) => receiver.listen(0, '127.0.0.1', listening))
+  const url = `http://127.0.0.1:${receiver.address().port}/webhooks`
+  await world.ask('POST', '/webhook_endpoints', { url })
+  order = { id: '1', customer: 'ada', amount: 2500, currency: 'USD' }
+})
+
+afterEach(async () => {
+  await world.ask('DELETE', '/world')
+  receiver.close()
+  receiver.closeAllConnections()
+})
+
+test('a payment', async () => {
+  assert.equal((await shop.pay(order, GOOD)).status, 'completed')
+})
+
+test('a declined card', async () => {
+  const { status, problem } = await shop.pay(order, DECLINED)
+  assert.deepEqual([status, problem], ['failed', 'card_declined'])
+})
+
+test('a payment that takes an hour: the webhook tells the shop, and nobody waits', async () => {
+  await shop.pay(order, PENDING_THEN_COMPLETED)
+  assert.equal(order.status, 'pending')
+  await world.advance('1h')
+  assert.equal(order.status, 'completed')
+})
+
+test('a webhook is answered', async () => {
+  await shop.pay(order, GOOD)
+  await world.advance('0s')
+  const [{ type, status }] = (await world.ask('GET', '/deliveries')).data
+  assert.deepEqual([type, status], ['payment.completed', 'delivered'])
+})
+
+test('a forged webhook is refused', async () => {
+  await shop.pay(order, PENDING_THEN_COMPLETED)
+  const body = JSON.stringify({ id: 'evt_1', type: 'payment.completed', data: {} })
+  const reply = await fetch(`http://127.0.0.1:${receiver.address().port}`, { method: 'POST', body })
+  assert.equal(reply.status, 400)
+  assert.equal(order.status, 'pending')
+})
+
+test('a reply that is lost: the payment is found, and not made again', async () => {
+  await world.ask('POST', '/scenarios/active', 'lost-reply')
+  await shop.pay(order, GOOD)
+  assert.equal(order.status, 'completed')
+  const report = await world.ask('GET', '/report')
+  assert.ok(report.passed, JSON.stringify(report, null, 2))
+})

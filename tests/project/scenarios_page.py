@@ -1,0 +1,100 @@
+"""Owns docs/scenarios.md, made of the library: `make docs` writes it, and a test compares it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import fill
+from typing import Final
+
+from sandbox.scenario.loader import load
+from sandbox.scenario.scenario import Scenario
+from tests.library.misses import NAIVE, Misses
+from tests.project.tree import ROOT
+
+PAGE: Final = ROOT / "docs" / "scenarios.md"
+FOLDER: Final = ROOT / "scenarios"
+WIDTH: Final = 99
+
+INTRODUCTION: Final = """\
+# Scenarios
+
+Twenty scenarios ship with the sandbox. Each is a short file: the rules say where the API deviates,
+and `expect` says what a correct integration does about it. Use them as they are, or copy one and
+change it; [scenario-language.md](scenario-language.md) says what can be written.
+
+This page is made from the files by `make docs`.
+
+## How to run one
+
+Make a world with it, and point your integration at that world by its key:
+
+```sh
+curl -s http://127.0.0.1:8080/_sandbox/worlds \\
+  -H "Content-Type: application/json" \\
+  -d '{"api_key": "sk_test_lost", "scenarios": ["lost-reply"]}'
+```
+
+Do what the scenario's text says, and then ask how it went:
+
+```sh
+curl -s http://127.0.0.1:8080/_sandbox/report -H "Authorization: Bearer sk_test_lost"
+```
+
+`POST /_sandbox/scenarios/active` activates one in a world that exists already; it is all in the
+[control API](control-api.md#scenarios). `payments-sandbox serve --scenario lost-reply` starts every
+world with it, and so does [`run`](cli.md#payments-sandbox-run) for the tests of any language; in
+pytest it is [a mark](testing.md#sandbox_scenario). Those about webhooks want an endpoint of yours,
+and those about time want you to advance the clock.
+
+**What a naive client misses** is not made up. The test suite runs two integrations through each
+scenario: a careful one, which meets everything, and one that tries again whatever went wrong and
+believes what it is told. What is said of the latter below is what the sandbox said of it.
+
+## The library
+"""
+
+
+def page() -> str:
+    """The page as it has to be."""
+    scenarios = [(path, _scenario(path)) for path in sorted(FOLDER.glob("*.yaml"))]
+    return "\n".join([INTRODUCTION, *_index(scenarios), *_sections(scenarios)])
+
+
+def _scenario(path: Path) -> Scenario:
+    found = load(path.read_text(encoding="utf-8"), name=path.stem).scenario
+    if found is None:
+        message = f"{path} is no scenario."
+        raise ValueError(message)
+    return found
+
+
+def _index(scenarios: list[tuple[Path, Scenario]]) -> Iterator[str]:
+    yield "| scenario | tags | the audit finds at a naive client |"
+    yield "|---|---|---|"
+    for _, scenario in scenarios:
+        found = ", ".join(f"`{kind}`" for kind in NAIVE[scenario.name].findings) or "nothing"
+        yield f"| [{scenario.name}](#{scenario.name}) | {', '.join(scenario.tags)} | {found} |"
+
+
+def _sections(scenarios: list[tuple[Path, Scenario]]) -> Iterator[str]:
+    for path, scenario in scenarios:
+        yield f"\n### {scenario.name}\n"
+        yield f"{fill(scenario.about.strip(), WIDTH)}\n"
+        yield f"```yaml\n{_rules(path)}```\n"
+        yield _missed(path, NAIVE[scenario.name])
+    yield ""
+
+
+def _rules(path: Path) -> str:
+    """The file from behind its tags on: all that stands before is in the text."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    tags = next(number for number, line in enumerate(lines) if line.startswith("tags:"))
+    return "".join(lines[tags + 1 :])
+
+
+def _missed(path: Path, misses: Misses) -> str:
+    listed = "\n".join(f"- `{each[1:-1]}`" for each in misses.expectations)
+    return f"[{path.name}](../scenarios/{path.name}); a naive client misses:\n\n{listed}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

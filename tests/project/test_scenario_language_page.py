@@ -1,0 +1,78 @@
+"""docs/scenario-language.md has every word of the language, and examples that load."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from sandbox.contract.codes import documented_for
+from sandbox.contract.operations import BY_NAME
+from sandbox.engine.stage import put
+from sandbox.scenario.loader import load
+from tests.fakes.in_process import new_world
+from tests.project.blocks import Block, blocks
+from tests.project.tables import rows_below
+from tests.project.tree import ROOT
+
+TEXT: Final = (ROOT / "docs" / "scenario-language.md").read_text(encoding="utf-8")
+SCHEMA: Final = json.loads((ROOT / "schemas" / "scenario.schema.json").read_text(encoding="utf-8"))
+EXAMPLES: Final = [block for block in blocks(TEXT) if block.language == "yaml"]
+CODE: Final = re.compile(r"```yaml\n.*?```|`[^`\n]+`", re.DOTALL)
+
+
+def words(schema: object) -> Iterator[str]:
+    """Every key and every fixed value that a schema knows."""
+    if isinstance(schema, dict):
+        known: dict[str, Any] = schema
+        yield from known.get("properties", {})
+        yield from (each for each in known.get("enum", []) if isinstance(each, str))
+        yield from known.get("x-also", [])
+        if isinstance(known.get("const"), str):
+            yield known["const"]
+    for each in schema.values() if isinstance(schema, dict) else ():
+        yield from words(each)
+    for each in schema if isinstance(schema, list) else ():
+        yield from words(each)
+
+
+def missing(text: str) -> list[str]:
+    """The words that no code of a text has."""
+    code = "\n".join(CODE.findall(text))
+    found = set(re.findall(r"[\w.]*\w(?:\.\*)?|\*", code))
+    return sorted(set(words(SCHEMA)) - found)
+
+
+def test_every_word_of_the_schema_is_on_the_page() -> None:
+    """As code: in an example, a table or a sentence."""
+    assert len(set(words(SCHEMA))) > 150
+    assert missing(TEXT) == []
+
+
+def test_a_word_that_is_not_on_the_page_is_noticed() -> None:
+    """In prose it does not count, nor within another word."""
+    assert missing(TEXT.replace("repeat_last", "x")) == ["repeat_last"]
+    assert "cycle" in missing("cycle `cycles`")
+
+
+@pytest.mark.parametrize("block", EXAMPLES, ids=lambda block: f"line {block.line}")
+def test_an_example_can_be_run(block: Block) -> None:
+    """Without a problem or a warning; a part of a file needs but a name above it."""
+    is_whole = block.code.startswith("scenario:")
+    loaded = load(block.code if is_whole else f"scenario: example\n{block.code}", name=None)
+
+    assert loaded.problems == ()
+    assert loaded.scenario is not None
+    put(new_world(), [loaded.scenario])
+
+
+def test_the_errors_are_those_of_the_contract() -> None:
+    """Each operation's row has what a step may respond with there, and nothing else."""
+    known = set(SCHEMA["$defs"]["respond"]["properties"]["error"]["enum"])
+    shown = {
+        row["operation"].strip("`"): set(re.findall(r"\w+", row["errors"]))
+        for row in rows_below("error", TEXT)
+    }
+
+    assert shown == {name: known & documented_for(name).keys() for name in BY_NAME}
