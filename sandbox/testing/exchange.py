@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from sandbox.testing.errors import Refused, Unreachable
 
 CONTROL_PATH: Final = "/_sandbox"
-PATIENCE: Final = 90.0
-"""Seconds that an answer may take: longer than the longest wait of an inbox."""
+PATIENCE: Final = 330.0
+"""Seconds that an answer may take: longer than the five minutes that `verify` may wait."""
 
 OK: Final = 200
 T = TypeVar("T")
