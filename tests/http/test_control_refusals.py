@@ -42,6 +42,7 @@ BODIES: Final = {
     "put_active_scenarios": b"[]",
     "add_active_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',
     "check_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',
+    "seed_world": b'{"payments": 1}',
     "write_scenario": b'{"requests": ["req_7k2m9q"]}',
 }
 WITHOUT_RULES: Final = {

@@ -64,11 +64,13 @@ def by_node(tmp_path_factory: pytest.TempPathFactory) -> Judge:
         pytest.skip("node and npm are not installed")
     folder = tmp_path_factory.mktemp("node")
     install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder)]
-    done = subprocess.run(
-        [*install, NPM_PACKAGE], capture_output=True, text=True, timeout=50, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"npm cannot install {NPM_PACKAGE}: {done.stderr[-200:]}")
+    patient = ["--fetch-retries=0", "--fetch-timeout=15000"]
+    try:
+        subprocess.run(
+            [*install, *patient, NPM_PACKAGE], capture_output=True, timeout=50, check=True
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"npm cannot install {NPM_PACKAGE}: {error}")
     (folder / "judge.js").write_text(_NODE, encoding="utf-8")
 
     def judge(hit: Hit, secret: str) -> bool:
