@@ -73,9 +73,9 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
 def _patched(body: bytes, treatment: Treatment) -> bytes:
     if not treatment.patches and not treatment.unknown_type:
         return body
-    value: object = orjson.loads(body)
-    if treatment.unknown_type and isinstance(value, dict):
-        family = str(value.get("type")).partition(".")[0]
+    value = orjson.loads(body)  # an object: we have written it
+    if treatment.unknown_type:
+        family = str(value["type"]).partition(".")[0]
         value["type"] = f"{family}.{UNKNOWN}"
     return orjson.dumps(_merged(value, treatment.patches))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sandbox.bootstrap import Sandbox
 from sandbox.domain.instants import SECOND, Instant, show_instant
 from sandbox.domain.signing import STANDARD
 from sandbox.domain.verification import Received, why_refused
@@ -165,6 +166,19 @@ async def test_before_the_reply(hooks: Hooks, receiver: Receiver, play: Play) ->
     payment_id = await hooks.pay()
 
     assert [json.loads(each.body)["data"]["payment_id"] for each in receiver.hits] == [payment_id]
+
+
+async def test_nothing_comes_first_once_the_server_stops(
+    hooks: Hooks, receiver: Receiver, play: Play, sandbox: Sandbox
+) -> None:
+    """The reply comes alone; the webhook stays pending."""
+    await hooks.to(receiver.url)
+    play("do: {before_reply: true}")
+    await sandbox.parts.dispatcher.close()
+    await hooks.pay()
+    (delivery,) = await hooks.deliveries()
+
+    assert (delivery["status"], receiver.hits) == ("pending", [])
 
 
 @pytest.mark.parametrize(

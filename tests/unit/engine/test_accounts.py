@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.domain.errors import InvalidRequest
-from sandbox.domain.instants import SECOND
+from sandbox.domain.instants import HOUR, SECOND, Instant
 from sandbox.engine.accounts import Accounts
 from sandbox.engine.snapshots import snapshot
 from sandbox.engine.world import World
@@ -181,3 +181,19 @@ def test_events_of_one_second_have_no_order(world: World) -> None:
     kept["events"][1][2] += 900
 
     assert set(Accounts(kept).check()) == {None}
+
+
+def test_events_that_were_made_by_hand_have_their_time() -> None:
+    """One that is earlier than the event before it is none."""
+    world = new_world()
+    for _ in range(2):
+        world.make_event("payout.paid", {})
+        world.clock.reach(Instant(world.clock.now() + HOUR))
+    kept = json.loads(json.dumps(snapshot(world)))
+    kept["ledger"]["events"].reverse()
+
+    with pytest.raises(InvalidRequest) as refused:
+        back(kept)
+    assert refused.value.details == (
+        "/ledger/events/1: expected to be later than the event before."
+    )
