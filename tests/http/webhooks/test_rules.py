@@ -285,6 +285,20 @@ async def test_a_patch_and_a_type_that_nobody_knows(
     assert verdict(request, await secret_of(hooks)) is None
 
 
+async def test_a_patch_alone(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+    """The type stays, and so does what the patch does not name."""
+    await hooks.to(receiver.url)
+    play("do: {patch: {data: {amount: 1}}}")
+    payment_id = await hooks.pay()
+    await hooks.settled()
+    body = receiver.hits[0].json
+
+    assert (body["type"], body["data"]) == (
+        "payment.completed",
+        {"payment_id": payment_id, "amount": 1, "currency": "USD"},
+    )
+
+
 async def test_only_what_the_rule_is_about(hooks: Hooks, receiver: Receiver, play: Play) -> None:
     """By the payment and by the event; a hand-made event is nobody's."""
     await hooks.to(receiver.url)
