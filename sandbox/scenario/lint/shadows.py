@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from math import inf
 from typing import Final, NamedTuple
 
 from sandbox.scenario.matching import Test, compiled, equals_one_of
@@ -29,12 +30,26 @@ class _Given(NamedTuple):
     values: tuple[object, ...] | None
 
 
+class _Span(NamedTuple):
+    """The whole numbers that a rule's bounds on one field leave."""
+
+    low: float
+    high: float
+
+
 class Shadows:
-    """The request rules so far that never stop answering, found by an equality of theirs."""
+    """The request rules so far that never stop answering.
+
+    Each is filed once, by the condition that tells it from most others, so that a thousand rules
+    are not compared with a thousand.
+    """
 
     def __init__(self) -> None:
-        self._open: list[_Endless] = []
+        self._of_any_call: list[_Endless] = []
         self._by_value: dict[tuple[str, object], list[_Endless]] = defaultdict(list)
+        self._by_field: dict[str, list[_Endless]] = defaultdict(list)
+        self._by_span: dict[str, list[tuple[_Span, _Endless]]] = defaultdict(list)
+        self._by_condition: dict[Condition, list[_Endless]] = defaultdict(list)
 
     def add(self, rule: RequestRule) -> None:
         """Let a rule stand before those to come."""
@@ -47,7 +62,15 @@ class Shadows:
                 for value in values:
                     self._by_value[condition.field, value].append(endless)
                 return
-        self._open.append(endless)
+        if not rule.when:
+            self._of_any_call.append(endless)
+            return
+        first = rule.when[0]
+        self._by_field[first.field].append(endless)
+        if first.operator in _LOWER | _UPPER:
+            self._by_span[first.field].append((_span(rule, first.field), endless))
+        else:
+            self._by_condition[first].append(endless)
 
     def over(self, rule: RequestRule) -> RequestRule | None:
         """The rule that answers each call that this one would, or None."""
@@ -61,10 +84,26 @@ class Shadows:
         return None
 
     def _candidates(self, rule: RequestRule) -> Iterator[_Endless]:
-        yield from self._open
+        """All that may be over the rule, and few that are not."""
+        yield from self._of_any_call
         for condition in rule.when:
             if values := equals_one_of(condition):
                 yield from self._by_value.get((condition.field, values[0]), ())
+                yield from self._by_field.get(condition.field, ())
+            elif condition.operator in _LOWER | _UPPER:
+                low, high = _span(rule, condition.field)
+                for span, endless in self._by_span.get(condition.field, ()):
+                    if span.low <= low and high <= span.high:
+                        yield endless
+            else:
+                yield from self._by_condition.get(condition, ())
+
+
+def _span(rule: RequestRule, field: str) -> _Span:
+    bounds = [condition for condition in rule.when if condition.field == field]
+    lower = [int(str(_edge(each))) for each in bounds if each.operator in _LOWER]
+    upper = [int(str(_edge(each))) for each in bounds if each.operator in _UPPER]
+    return _Span(max(lower, default=-inf), min(upper, default=inf))
 
 
 def _is_implied(wanted: Condition, test: Test, given: dict[str, list[_Given]]) -> bool:

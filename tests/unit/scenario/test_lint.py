@@ -127,6 +127,14 @@ rules:
         ("when: {amount: {lte: 5}}", "when: {amount: {lt: 6}, currency: EUR}"),
         ("when: {customer_id: {prefix: cust}}", "when: {customer_id: cust_1}"),
         ("when: {header.X-Test: {gte: 5}}", "when: {header.x-test: {gt: 4}}"),
+        ("when: {header.X-Test: {gte: 5}}", "when: {header.X-Test: 7}"),
+        ("when: {amount: {gte: 5, lt: 9}}", "when: {amount: {gt: 5, lte: 8}}"),
+        ("when: {amount: {gte: 5}, currency: EUR}", "when: {currency: EUR, amount: {gte: 6}}"),
+        ("when: {currency: {ne: EUR}, amount: 5}", "when: {amount: 5, currency: USD}"),
+        ("when: {currency: {ne: EUR}, amount: {lt: 5}}", "when: {currency: USD, amount: {lt: 4}}"),
+        ("when: {amount: {gte: 5}, currency: {ne: EUR}}", "when: {currency: USD, amount: 6}"),
+        ("when: {customer_id: {exists: true}}", "when: {amount: 5, customer_id: {exists: true}}"),
+        ("when: {customer_id: {prefix: c}}", "when: {customer_id: {prefix: c}, amount: {gt: 5}}"),
     ],
 )
 def test_a_rule_in_the_shadow_of_another(first: str, second: str) -> None:
@@ -145,6 +153,8 @@ def test_a_rule_in_the_shadow_of_another(first: str, second: str) -> None:
         ("when: {amount: 5}", "when: {amount: {gte: 5}}", "cycle"),
         ("when: {amount: {gte: 5}}", "when: {amount: {gt: 3}}", "cycle"),
         ("when: {amount: {gte: 5}}", "when: {amount: {lte: 9}}", "cycle"),
+        ("when: {amount: {gte: 5, lt: 9}}", "when: {amount: {gte: 5, lt: 10}}", "cycle"),
+        ("when: {amount: {gte: 5}, currency: EUR}", "when: {amount: {gte: 5}}", "cycle"),
         ("when: {customer_id: {prefix: cust}}", "when: {customer_id: {prefix: cu}}", "cycle"),
         ("when: {call: {gte: 3}}", "when: {call: {gte: 3}}", "cycle"),
         ("when: {amount: 5}", "when: {customer_id: x}", "cycle"),
