@@ -26,25 +26,20 @@ import json, os
 print(json.dumps({name: value for name, value in os.environ.items() if "PAYMENTS_" in name}))
 """
 HANDLES: Final = """
-import signal, sys, time
-def heed(number, frame):
-    print("heard", number, flush=True)
-    sys.exit(7)
-signal.signal(signal.SIGTERM, heed)
-signal.signal(signal.SIGINT, heed)
+import signal, sys
+awaited = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
 print("ready", flush=True)
-while True:
-    time.sleep(0.01)
+print("heard", int(signal.sigwait(awaited)), flush=True)
+sys.exit(7)
 """
 ASKS: Final = """
-import sys, time
-try:
-    print("name?", flush=True)
-    print("hello", input(), flush=True)
-    while True:
-        time.sleep(0.01)
-except KeyboardInterrupt:
-    sys.exit("interrupted")
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("name?", flush=True)
+print("hello", input(), flush=True)
+signal.sigwait({signal.SIGINT})
+sys.exit("interrupted")
 """
 
 
