@@ -1,6 +1,5 @@
 """Owns a merchant's side: a client that blocks, on a real socket, in a world of its own."""
 
-from types import TracebackType
 from typing import Any, Self
 
 import requests
@@ -27,9 +26,7 @@ class Shop:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.session.close()
 
     @property
