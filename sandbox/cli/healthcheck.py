@@ -3,14 +3,15 @@
 import argparse
 import json
 import sys
+from typing import Final
 
 from sandbox.cli.options import Commands, Options, server_url
 
-PATIENCE = 2
+PATIENCE: Final = 2
 """Seconds that the server may take to answer."""
 
-OK = 200
-_NOT_OURS = "what answers there is no payments-sandbox"
+OK: Final = 200
+_NOT_OURS: Final = "what answers there is no payments-sandbox"
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
