@@ -34,7 +34,7 @@ class History:
 
     def call(self, operation: str, body: object = None, **options: str) -> str:
         """Make a call that is answered at once; its id."""
-        answer = self.desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]
+        answer = self.desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]  # options of call_of
         assert answer.entry is not None
         answer.entry.duration_ms = 0.0
         return self.world.journal.id_of(answer.entry)

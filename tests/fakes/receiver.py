@@ -71,7 +71,7 @@ class Hit:
     connection: int
 
     @property
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:  # noqa: ANN401 - JSON
         """The body's JSON value."""
         return orjson.loads(self.body)
 

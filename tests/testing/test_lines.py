@@ -51,7 +51,7 @@ def kept(client: SandboxClient) -> int:
     """How many connections a client keeps."""
     line = client._line  # noqa: SLF001 - there is no other way to see it
     assert isinstance(line, HttpLine)
-    return len(line._idle)  # noqa: SLF001
+    return len(line._idle)  # noqa: SLF001 - as above
 
 
 def test_a_connection_is_kept(server: RunningSandbox) -> None:

@@ -237,7 +237,7 @@ async def pays(server: MemorySandbox) -> list[int]:
 
 
 @pytest.mark.parametrize("run", [asyncio.run, None], ids=["asyncio", "trio"])
-def test_asynchronous_clients_of_any_kind(memory: MemorySandbox, run: Any) -> None:  # noqa: ANN401
+def test_asynchronous_clients_of_any_kind(memory: MemorySandbox, run: Any) -> None:  # noqa: ANN401 - a runner, or None for trio
     """In asyncio or trio, with the documented address, which needs no certificate here."""
     statuses = trio.run(pays, memory) if run is None else run(pays(memory))
     assert statuses == [201, 201, 201]
