@@ -61,6 +61,7 @@ class Unmet(AssertionError):
 
 
 def _line(problem: Mapping[str, Any]) -> str:
-    place = f"{problem.get('line')}:{problem.get('column')}"
+    """Line and column where it has them: what was sent as JSON has a pointer alone."""
+    place = f"{problem['line']}:{problem.get('column')}: " if problem.get("line") else ""
     hint = f" ({problem['hint']})" if problem.get("hint") else ""
-    return f"{place}: {problem.get('path')}: {problem.get('message')}{hint}"
+    return f"{place}{problem.get('path')}: {problem.get('message')}{hint}"
