@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from sandbox.cli.options import Commands
+from sandbox.cli.options import Commands, Options
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -18,7 +18,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="as JSON, like GET /_sandbox/cards")
+    Options(parser).flag("--json", "as JSON, like GET /_sandbox/cards")
     parser.set_defaults(run=run)
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from sandbox.cli.options import Commands
+from sandbox.cli.options import Commands, Options
 
 DOCUMENTED_URL = "https://api.payments.example.com/v3"
 
@@ -21,11 +21,11 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
+    Options(parser).value(
         "--server",
-        default=DOCUMENTED_URL,
+        "what servers[0].url says (default: %(default)s)",
         metavar="URL",
-        help="what servers[0].url says (default: %(default)s)",
+        default=DOCUMENTED_URL,
     )
     parser.set_defaults(run=run)
 
