@@ -224,7 +224,7 @@ def test_a_failed_test_shows_what_its_world_has_seen(suite: Suite) -> None:
             "world sk_test_*, seed *, at http://127.0.0.1:*/v3: 22 completed, 1 failed payments, *",
             "… 3 earlier requests",
             "req_* at *: POST /v3/payments → 201",
-            "req_* at *: POST /v3/payments → 400",
+            "req_* at *: POST /v3/payments → 400 card_declined",
             "  answered by card:declined, step 1*",
             "journal: *test_bad-*.json",
         ]
