@@ -20,7 +20,7 @@ async def freeze_clock(ask: Ask) -> dict[str, object]:
     world = ask.world
     if (text := ask.body.get("at")) is not None:
         at = _reachable(world, "at", _instant("at", text))
-        await ask.parts.walks.walk(world, lambda: at)
+        await ask.parts.walks.walk(world, lambda: _reachable(world, "at", at))
     world.clock.freeze()
     return shown(world)
 
