@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own, behind = _parted(given)
     chosen, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
     if left:
-        chosen.options.refuse_word(left[0])
+        _refuse(left[0], chosen.options)
     chosen.options.check(_variables)
     try:
         code: int = chosen.run(chosen)
@@ -86,6 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
     for name in names:
         import_module(f"sandbox.cli.{name}").add_to(commands)
+
+
+def _refuse(word: str, options: Options) -> None:
+    """Exit with 2: a word is no option of the command, and none asked for it."""
+    name = word.partition("=")[0]
+    if not name.startswith("-"):
+        options.refuse(name, "nothing more was expected here")
+    close = get_close_matches(name, options.names, 1)
+    hint = f"did you mean {close[0]}?" if close else "--help lists the options."
+    options.refuse(name, f"there is no such option; {hint}")
 
 
 def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

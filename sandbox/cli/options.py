@@ -43,7 +43,7 @@ class Options:
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._parser = parser
         self._problems: list[str] = []
-        self._names: list[str] = ["--help"]
+        self.names = ["--help"]
         self.variables: set[str] = set()
         parser.set_defaults(options=self)
 
@@ -63,15 +63,6 @@ class Options:
     def refuse(self, option: str, problem: str) -> NoReturn:
         """Exit with 2: an option does not go with the others."""
         self._parser.error(f"argument {option}: {problem}")
-
-    def refuse_word(self, word: str) -> NoReturn:
-        """Exit with 2: a word of the command line is no option, and nothing asked for it."""
-        name = word.partition("=")[0]
-        if not name.startswith("-"):
-            self._parser.error(f"argument {name}: nothing more was expected here")
-        close = get_close_matches(name, self._names, 1)
-        hint = f"did you mean {close[0]}?" if close else "--help lists the options."
-        self.refuse(name, f"there is no such option; {hint}")
 
     def value(  # noqa: PLR0913 - the parts of an option, each by its name
         self,
@@ -129,7 +120,7 @@ class Options:
 
     def _given(self, option: str) -> str | None:
         """What the environment says; `tcp://…` is Kubernetes, about a service that has our name."""
-        self._names.append(option)
+        self.names.append(option)
         self.variables.add(name := _variable(option))
         given = os.environ.get(name)
         return None if given is not None and given.startswith("tcp://") else given
