@@ -29,7 +29,8 @@ Section = Callable[[Plan, Cores, Client], Sequence[Table]]
 
 SECTIONS: Final[dict[str, Section]] = {
     "load": measure_throughput,
-    "core": lambda plan, _, __: [measure_core(plan), measure_rules(plan)],
+    "rules": lambda plan, cores, client: [measure_rules(plan, cores, client)],
+    "core": lambda plan, _, __: [measure_core(plan)],
     "start": lambda plan, cores, _: measure_cold_start(plan, cores),
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
     "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],
@@ -37,7 +38,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "peers": lambda plan, cores, client: [measure_peers(plan, cores, client)],
     "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
 }
-UNASKED: Final = ("load", "core", "start", "growth", "worlds", "fixture")
+UNASKED: Final = tuple(section for section in SECTIONS if section != "peers")
 """What is measured when nobody says what; peers have to be installed, so they are asked for."""
 
 

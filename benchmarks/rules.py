@@ -1,73 +1,78 @@
-"""Owns the measurement of rules: a thousand beside calls that none is about, and loading them."""
+"""Owns the section on rules: what a thousand cost calls that none is about, and loading them."""
 
-from time import perf_counter, process_time
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Final
 
-from benchmarks.in_process import Api
+from benchmarks.load import Client, Load, measure
+from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_least, at_most
-from benchmarks.traffic import KEY, VARIETY
-from sandbox.engine.stage import put
-from sandbox.scenario.loader import load, load_value
+from benchmarks.report import Row, Table, at_least, at_most, number
+from benchmarks.servers import Loop, Server, running, sandbox_command
+from benchmarks.traffic import VARIETY, create
+from sandbox.scenario.loader import load
 
 FEW, MANY = 10, 1_000
 ENOUGH: Final = at_least(0.9)
-"""A thousand rules may not be told from ten."""
 SOON: Final = at_most(1_000)
 
 
-def measure_rules(plan: Plan) -> Table:
-    """Creates beside no rule, ten and a thousand, turn by turn."""
-    apis = {rules: _api(rules) for rules in (0, FEW, MANY)}
-    took: dict[int, list[float]] = {rules: [] for rules in apis}
-    for _ in range(plan.rounds + 1):
-        for rules, api in apis.items():
-            took[rules].append(_seconds(api, plan.calls))
-    none, few, many = (took[rules][1:] for rules in apis)
-    of_none = [before / after for before, after in zip(none, many, strict=True)]
-    of_few = [before / after for before, after in zip(few, many, strict=True)]
-    text = _file()
+def measure_rules(plan: Plan, cores: Cores, client: Client) -> Table:
+    """Creates beside no rule, ten and a thousand, turn by turn, and how long loading takes."""
+    requests = [create(f"buyer_{nth:03}") for nth in range(VARIETY)]
+    with _servers(cores) as servers:
+        for server in servers.values():
+            client(server.port, requests, 1)  # the first second is nobody's
+        rounds = [
+            {rules: measure(client, each, requests, plan.seconds) for rules, each in turn}
+            for turn in [servers.items()] * plan.rounds
+        ]
+    text = _file(MANY)
     loading = [_milliseconds_to_load(text) for _ in range(plan.rounds)]
     rows = [
-        Row(f"create, {MANY} rules against none", of_none, "×"),
-        Row(f"create, {MANY} rules against {FEW}", of_few, "×", ENOUGH),
-        Row(f"a file of {MANY} rules, loaded", loading, "ms", SOON, "ranges that never overlap"),
+        _ratio(f"create, {MANY} rules against none", rounds, 0),
+        _ratio(f"create, {MANY} rules against {FEW}", rounds, FEW),
+        Row(f"a file of {MANY} rules, loaded", loading, "ms", SOON),
     ]
-    return Table("Rules of a scenario, without HTTP", rows)
+    return Table("Rules of a scenario, on asyncio", rows)
 
 
-def _api(rules: int) -> Api:
-    api = Api()
-    if rules:
-        loaded = load_value({"scenario": "many", "rules": [_rule(n) for n in range(rules)]})
-        assert loaded.scenario is not None, loaded.problems
-        put(api.sandbox.parts.worlds.of(KEY), [loaded.scenario])
-    return api
+@contextlib.contextmanager
+def _servers(cores: Cores) -> Iterator[dict[int, Server]]:
+    """A server for each number of rules."""
+    with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        servers = {}
+        for rules in (0, FEW, MANY):
+            serve = sandbox_command(Loop.ASYNCIO)
+            if rules:
+                file = Path(folder) / f"{rules}-rules.yaml"
+                file.write_text(_file(rules), encoding="utf-8")
+                serve[-1:-1] = ["--scenario", str(file)]
+            servers[rules] = stack.enter_context(running(serve, cores))
+        yield servers
 
 
-def _rule(number: int) -> dict[str, object]:
-    """One for another customer and a larger amount than any that is paid here."""
-    when = {"customer_id": f"cust_{number}"} if number % 2 else {"amount": {"gt": 50_000 + number}}
-    step = {"respond": {"error": "internal_error"}}
-    return {"request": "create_payment", "when": when, "do": [step]}
+def _ratio(figure: str, rounds: list[dict[int, Load]], fewer: int) -> Row:
+    ratios = [loads[MANY].rate / loads[fewer].rate for loads in rounds]
+    rates = [number(median(loads[rules].rate for loads in rounds)) for rules in (MANY, fewer)]
+    return Row(figure, ratios, "×", ENOUGH, " ÷ ".join(f"{rate}/s" for rate in rates))
 
 
-def _seconds(api: Api, times: int) -> float:
-    """Of the processor, so that other work on the machine counts less."""
-    started = process_time()
-    for nth in range(times):
-        api.create(f"buyer_{nth % VARIETY:03}")
-    return process_time() - started
+def _file(rules: int) -> str:
+    """Endless rules, each about amounts of its own, all larger than any that is paid here.
 
-
-def _file() -> str:
-    """Rules that the lint has to hold against each other: endless ones, each a range of its own."""
-    rules = (
+    Nothing but ranges: that is the most that the lint has to hold against each other.
+    """
+    lines = (
         f"  - {{request: create_payment, when: {{amount: {{gte: {low}, lt: {low + 5}}}}},"
-        " do: [pass], then: cycle}\n"
-        for low in range(10, MANY * 10 + 10, 10)
+        " do: [{respond: {error: internal_error}}], then: cycle}"
+        for low in range(50_000, 50_000 + rules * 10, 10)
     )
-    return "scenario: many\nrules:\n" + "".join(rules)
+    return "\n".join([f"scenario: {rules}-rules", "rules:", *lines, ""])
 
 
 def _milliseconds_to_load(text: str) -> float:

@@ -5,7 +5,8 @@ import json
 import sys
 from typing import Final, NotRequired, TypedDict, cast
 
-from sandbox.cli.options import Commands, Options, refuse, text_that
+from sandbox.cli.options import Commands, Options, refuse
+from sandbox.cli.readers import text_that
 from sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
 from sandbox.domain.instants import read_duration, read_instant
 

@@ -1,7 +1,10 @@
 """Owns files that are written as a whole: whoever reads one sees all of it or none."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from sandbox.cli.failure import CommandFailedError
 
@@ -10,15 +13,30 @@ class UnwritableError(CommandFailedError):
     """A file cannot be written; the text names it and says why."""
 
 
+@contextmanager
+def replaced(file: Path) -> Iterator[BinaryIO]:
+    """Write beside a file in the block, then replace it; a failure leaves all as it was.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as written:
+            yield written
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def write_whole(file: Path, text: str) -> None:
-    """Write beside, then replace.
+    """Write a file of text.
 
     Raises:
         UnwritableError: the system refuses.
     """
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+        with replaced(file) as written:
+            written.write(text.encode())
     except OSError as error:
         raise UnwritableError(f"cannot write {file}: {error.strerror}") from None

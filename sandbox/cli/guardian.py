@@ -49,7 +49,7 @@ def main(run: int, command: Sequence[str]) -> None:
             command,
             process_group=0,
             # There is no other thread here that could hold a lock between fork and exec.
-            preexec_fn=_take_terminal if has_terminal else None,  # noqa: PLW1509
+            preexec_fn=_take_terminal if has_terminal else None,  # noqa: PLW1509 - see above
         )
     except OSError as error:
         _tell(run, f"refused {error.errno}")

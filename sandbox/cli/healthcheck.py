@@ -3,29 +3,29 @@
 import argparse
 import json
 import sys
+from typing import Final
 
-from sandbox.cli.options import Commands, Options, server_url
+from sandbox.cli.options import Commands, add_command
+from sandbox.cli.readers import server_url
 
-PATIENCE = 2
+PATIENCE: Final = 2
 """Seconds that the server may take to answer."""
 
-OK = 200
-_NOT_OURS = "what answers there is no payments-sandbox"
+OK: Final = 200
+_NOT_OURS: Final = "what answers there is no payments-sandbox"
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser, options = add_command(
+        commands,
         "healthcheck",
-        help="ask a running server whether it is ready",
-        usage="payments-sandbox healthcheck [--url URL]",
-        description="Ask a running server whether it is ready: exit 0 when it is, else 1.\n\n"
+        usage="healthcheck [--url URL]",
+        does="ask a running server whether it is ready",
+        text="Ask a running server whether it is ready: exit 0 when it is, else 1.\n\n"
         "examples:\n  payments-sandbox healthcheck\n"
         "  payments-sandbox healthcheck --url http://127.0.0.1:9000",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    options = Options(parser)
     options.value(
         "--url",
         "where the server is (default: %(default)s)",

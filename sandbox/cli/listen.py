@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import Final, TypedDict
 
 from sandbox.cli.forwarding import Forwarding, endpoints_of, forwarding
-from sandbox.cli.options import Commands, Options, webhook_url
+from sandbox.cli.options import Commands, Options
+from sandbox.cli.readers import webhook_url
 from sandbox.cli.remote import (
     Remote,
     RemoteError,

@@ -5,7 +5,8 @@ import json
 import sys
 from typing import Final, TypedDict, cast
 
-from sandbox.cli.options import Commands, whole_number
+from sandbox.cli.options import Commands
+from sandbox.cli.readers import whole_number
 from sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
 from sandbox.cli.stopping import until_stopped
 from sandbox.cli.stream import MOST, follow

@@ -3,10 +3,11 @@
 import argparse
 import json
 import sys
+from typing import Final
 
 from sandbox.cli.options import Commands, Options
 
-DOCUMENTED_URL = "https://api.payments.example.com/v3"
+DOCUMENTED_URL: Final = "https://api.payments.example.com/v3"
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:

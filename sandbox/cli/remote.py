@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from sandbox.cli.failure import CommandFailedError
-from sandbox.cli.options import Commands, Options, header_value, refuse, server_url
+from sandbox.cli.options import Commands, Options, add_command, refuse
+from sandbox.cli.readers import header_value, server_url
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from http.client import HTTPConnection, HTTPResponse
@@ -56,16 +57,14 @@ def add_remote_command(
         does: one line, for the list of commands.
         text: what `--help` says first.
     """
-    parser = commands.add_parser(
+    return add_command(
+        commands,
         name,
-        help=does,
-        usage=f"payments-sandbox {name} {usage}",
-        description=text,
+        usage=f"{name} {usage}",
+        does=does,
+        text=text,
         epilog="Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    return parser, Options(parser)
 
 
 def add_remote_options(options: Options) -> None:

@@ -6,7 +6,8 @@ import sys
 from typing import Final
 
 from sandbox.cli.failure import FAILED
-from sandbox.cli.options import Commands, file_to_write
+from sandbox.cli.options import Commands
+from sandbox.cli.readers import file_to_write
 from sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
 
 TEXT: Final = """\

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from sandbox.cli.hosting import Facts, Listening, Server, host
-from sandbox.cli.options import Commands, Options, file_to_write, refuse
-from sandbox.cli.server_options import add_server_options
+from sandbox.cli.options import Commands, add_command, refuse
+from sandbox.cli.readers import file_to_write
+from sandbox.cli.server_options import EPILOG, add_server_options
 
 if TYPE_CHECKING:
     from sandbox.cli.reporting import Reports
@@ -43,18 +44,15 @@ NOT_RUNNABLE: Final = 126
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser, options = add_command(
+        commands,
         "run",
-        help="run a command with a server of its own",
-        usage="payments-sandbox run [options] -- COMMAND…",
-        description=TEXT,
-        epilog="Every option can come from the environment: --rate-limit is"
-        " PAYMENTS_SANDBOX_RATE_LIMIT.\nA list is separated by commas there.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        usage="run [options] -- COMMAND…",
+        does="run a command with a server of its own",
+        text=TEXT,
+        epilog=EPILOG,
     )
     parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
-    options = Options(parser)
     for option, form in (("--report", "text"), ("--junit-xml", "JUnit XML")):
         options.value(
             option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sandbox.cli.failure import MISTAKEN, CommandFailedError
-from sandbox.cli.options import Commands, Options, folder, scenario_name
+from sandbox.cli.options import Commands, Options, add_command
+from sandbox.cli.readers import folder, scenario_name
 from sandbox.cli.remote import add_remote_options, remote_of
 
 if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
@@ -61,35 +62,25 @@ FROM_JOURNAL: Final = "from-journal"
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    group = commands.add_parser(
+    group, known = add_command(
+        commands,
         "scenario",
-        help="list, show, check and write scenarios",
-        usage="payments-sandbox scenario (list | show | check | from-journal) …",
-        description=TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        usage="scenario (list | show | check | from-journal) …",
+        does="list, show, check and write scenarios",
+        text=TEXT,
     )
     verbs = group.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="payments-sandbox scenario"
     )
     added = (_add_list(verbs), _add_show(verbs), _add_check(verbs), _add_from_journal(verbs))
-    known = Options(group)  # where the environment's names are looked for
-    for options in added:
+    for options in added:  # the environment's names are looked for in those of the group
         known.variables |= options.variables
 
 
 def _add(
     verbs: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
 ) -> tuple[argparse.ArgumentParser, Options]:
-    parser = verbs.add_parser(
-        name,
-        help=does,
-        usage=f"payments-sandbox scenario {name} {usage}",
-        description=text,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    return parser, Options(parser)
+    return add_command(verbs, name, usage=f"scenario {name} {usage}", does=does, text=text)
 
 
 def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> Options:

@@ -5,7 +5,8 @@ import json
 import sys
 from typing import Final, TypedDict, cast
 
-from sandbox.cli.options import Commands, Options, text_that, whole_number
+from sandbox.cli.options import Commands, Options
+from sandbox.cli.readers import text_that, whole_number
 from sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
 from sandbox.domain.instants import read_duration
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from sandbox.cli.hosting import Facts, Server, host
-from sandbox.cli.options import Commands, Options
-from sandbox.cli.server_options import add_server_options
+from sandbox.cli.options import Commands, add_command
+from sandbox.cli.server_options import EPILOG, add_server_options
 
 EXAMPLES: Final = """\
 examples:
@@ -29,17 +29,14 @@ examples:
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser, options = add_command(
+        commands,
         "serve",
-        help="run the server",
-        usage="payments-sandbox serve [options]",
-        description=f"Run the server until SIGTERM or SIGINT.\n\n{EXAMPLES}",
-        epilog="Every option can come from the environment: --rate-limit is"
-        " PAYMENTS_SANDBOX_RATE_LIMIT.\nA list is separated by commas there.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        usage="serve [options]",
+        does="run the server",
+        text=f"Run the server until SIGTERM or SIGINT.\n\n{EXAMPLES}",
+        epilog=EPILOG,
     )
-    options = Options(parser)
     add_server_options(options)
     parser.set_defaults(run=run)
 

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from sandbox.cli.options import (
-    Options,
+from sandbox.cli.options import Options
+from sandbox.cli.readers import (
+    LAST_PORT,
     clock,
     duration,
     file_to_write,
@@ -24,6 +25,11 @@ from sandbox.cli.options import (
     whole_number,
 )
 from sandbox.settings import Settings
+
+EPILOG: Final = """\
+Every option can come from the environment: --rate-limit is PAYMENTS_SANDBOX_RATE_LIMIT.
+A list is separated by commas there."""
+"""What the help of a command that has them says last."""
 
 _DEFAULTS: Final = Settings()
 
@@ -49,7 +55,7 @@ def _add_listening(options: Options, port: int) -> None:
         "--port",
         f"port to listen on; 0 picks a free one (default: {port})",
         default=port,
-        read=whole_number(0, 65_535),
+        read=whole_number(0, LAST_PORT),
         metavar="N",
     )
     options.value(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.bootstrap import Sandbox
+from sandbox.cli.files import replaced
 from sandbox.engine.state import NoStateError, lines_of, read_lines
 
 _log: Final = logging.getLogger("sandbox.state")
@@ -41,20 +42,15 @@ class StateFile:
             self._worlds.put(world)
 
     def save(self) -> None:
-        """Write beside, then replace: whatever happens, there is a whole file.
+        """Write it anew: whatever happens, there is a whole file.
 
         Raises:
             OSError: the file cannot be written.
         """
-        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                file.writelines(line + b"\n" for line in lines_of(self._worlds))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replaced(self._path) as file:
+            file.writelines(line + b"\n" for line in lines_of(self._worlds))
+            file.flush()
+            os.fsync(file.fileno())
 
     @contextlib.asynccontextmanager
     async def saving(self) -> AsyncIterator[None]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sandbox.cli.options import Commands, Options, one_of, refuse, text_that
+from sandbox.cli.options import Commands, Options, add_command, refuse
+from sandbox.cli.readers import one_of, text_that
 from sandbox.domain.instants import SECOND, read_instant
 
 if TYPE_CHECKING:  # imported when something is judged, so that --help is instant
@@ -49,27 +50,24 @@ Header = tuple[str, str]
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    group = commands.add_parser(
+    group, _ = add_command(
+        commands,
         "webhook",
-        help="say why a webhook is refused",
-        usage="payments-sandbox webhook verify [options]",
-        description=TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        usage="webhook verify [options]",
+        does="say why a webhook is refused",
+        text=TEXT,
     )
     verbs = group.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="payments-sandbox webhook"
     )
-    parser = verbs.add_parser(
+    parser, options = add_command(
+        verbs,
         "verify",
-        help="say whether a webhook is good, or why it is refused",
-        usage="payments-sandbox webhook verify --body FILE --header 'NAME: VALUE'… [options]",
-        description=VERIFY_TEXT,
+        usage="webhook verify --body FILE --header 'NAME: VALUE'… [options]",
+        does="say whether a webhook is good, or why it is refused",
+        text=VERIFY_TEXT,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    options = Options(parser)
     _add_message(options)
     _add_signing(options)
     group.set_defaults(options=options)  # where the environment's names are looked for

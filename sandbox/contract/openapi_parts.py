@@ -109,7 +109,7 @@ class Parts:
             if key not in IDENTITY
         }
 
-    def _rewritten(self, part: Any, name: str) -> Any:  # noqa: ANN401
+    def _rewritten(self, part: Any, name: str) -> Any:  # noqa: ANN401 - JSON
         """A part of the named file, its relative references made to point at components."""
         if isinstance(part, list):
             return [self._rewritten(item, name) for item in part]

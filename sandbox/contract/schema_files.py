@@ -89,7 +89,7 @@ def _inline(part: Schema, name: str, schemas: Mapping[str, Schema]) -> Schema:
     return _anonymous(inline(target(reference, name), schemas)) | written
 
 
-def _value(value: Any, name: str, schemas: Mapping[str, Schema]) -> Any:  # noqa: ANN401
+def _value(value: Any, name: str, schemas: Mapping[str, Schema]) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
         return _inline(value, name, schemas)
     return [_value(item, name, schemas) for item in value] if isinstance(value, list) else value

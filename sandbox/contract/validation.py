@@ -103,7 +103,7 @@ def strict() -> "type[Validator]":
             yield from unique(validator, value, instance, schema) or ()
 
     unique = Draft202012Validator.VALIDATORS["uniqueItems"]
-    mended: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
+    mended: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]  # jsonschema has no types there
         Draft202012Validator, {"pattern": pattern, "uniqueItems": unique_items}
     )
     return mended

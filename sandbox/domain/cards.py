@@ -54,7 +54,8 @@ _RANGES: Final[tuple[tuple[int, int, Brand], ...]] = (  # first four digits, bot
     (8100, 8199, Brand.UNIONPAY),
 )
 _LOWS: Final = tuple(low for low, _, _ in _RANGES)
-_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
+_DIGITS: Final = b"0123456789"
+_DOUBLED: Final = bytes.maketrans(_DIGITS, b"0246813579")
 _DIGIT_GROUPS: Final = re.compile(r"[0-9]+(?:[ \t._/-]{1,3}[0-9]+)*")
 _ENOUGH_DIGITS: Final = re.compile(r"\d(?:\D{0,3}\d){12}")
 _NUMBER_FIELD: Final = re.compile(r"[0-9* \t._/-]+")
@@ -135,13 +136,20 @@ def mask(number: str) -> str:
 
 def mask_in(text: str) -> str:
     """The text with each card number in it masked; other digits stay."""
-    if len(text) < _SHORTEST or not _ENOUGH_DIGITS.search(text):
+    if _has_few_digits(text) or not _ENOUGH_DIGITS.search(text):
         return text
     shown = list(text)
     for groups in _DIGIT_GROUPS.finditer(_in_ascii(text)):
         for place in _hidden_in(groups[0]):
             shown[groups.start() + place] = "*"
     return "".join(shown)
+
+
+def _has_few_digits(text: str) -> bool:
+    """Whether there are too few for a card number, which is so of nearly every text."""
+    if len(text) < _SHORTEST:
+        return True
+    return text.isascii() and len(text) - len(text.encode().translate(None, _DIGITS)) < _SHORTEST
 
 
 def _in_ascii(text: str) -> str:

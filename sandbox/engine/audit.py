@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from sandbox.domain.events import EventType
 from sandbox.domain.instants import LAST, MINUTE, SECOND
 from sandbox.engine.calls_seen import CallSeen, calls_seen
-from sandbox.engine.sent import Deliveries, Handover, Sent
+from sandbox.engine.deliveries_seen import AttemptSeen, Deliveries, DeliverySeen
 from sandbox.engine.world import World
 
 
@@ -96,7 +96,7 @@ def audit(world: World, deliveries: Deliveries) -> list[Finding]:
     found: list[Finding] = []
     for look in _AT_CALLS:
         found += look(calls)
-    for kind, what, is_bad in _AT_HANDOVERS:
+    for kind, what, is_bad in _AT_ATTEMPTS:
         found += _accepted(sent, kind, what, is_bad)
     found += _handled_twice(sent, calls)
     return sorted(found, key=lambda each: list(Kind).index(each.kind))
@@ -234,24 +234,24 @@ def _is_hasty(before: CallSeen, call: CallSeen) -> bool:
 
 
 def _accepted(
-    sent: Iterable[Sent], kind: Kind, what: str, is_bad: Callable[[Handover], bool]
+    sent: Iterable[DeliverySeen], kind: Kind, what: str, is_bad: Callable[[AttemptSeen], bool]
 ) -> Iterator[Finding]:
     """Deliveries that a careful receiver would have refused."""
     taken = [
-        each.id for each in sent if any(is_bad(one) and one.is_accepted for one in each.handovers)
+        each.id for each in sent if any(is_bad(one) and one.is_accepted for one in each.attempts)
     ]
     if taken:
         yield Finding(kind, f"A {what} delivery was answered with a 2xx.", tuple(taken))
 
 
-def _handled_twice(sent: Iterable[Sent], calls: Calls) -> Iterator[Finding]:
+def _handled_twice(sent: Iterable[DeliverySeen], calls: Calls) -> Iterator[Finding]:
     """Another refund after another delivery of the same event."""
-    taken: dict[tuple[str, str], list[tuple[int, Sent]]] = defaultdict(list)
+    taken: dict[tuple[str, str], list[tuple[int, DeliverySeen]]] = defaultdict(list)
     for each in sent:
         # A refund before and a refund after is what events of refunds are about.
-        for handover in each.handovers if each.type != EventType.REFUND_CREATED else ():
-            if handover.is_accepted:
-                taken[each.event_id, each.endpoint_id].append((handover.sent_at, each))
+        for attempt in each.attempts if each.type != EventType.REFUND_CREATED else ():
+            if attempt.is_accepted:
+                taken[each.event_id, each.endpoint_id].append((attempt.sent_at, each))
     for accepted in taken.values():
         handled = list(_refunded(sorted(accepted, key=lambda each: each[0]), calls))
         if len(handled) > 1:
@@ -263,8 +263,8 @@ def _handled_twice(sent: Iterable[Sent], calls: Calls) -> Iterator[Finding]:
 
 
 def _refunded(
-    accepted: Sequence[tuple[int, Sent]], calls: Calls
-) -> Iterator[tuple[Sent, CallSeen]]:
+    accepted: Sequence[tuple[int, DeliverySeen]], calls: Calls
+) -> Iterator[tuple[DeliverySeen, CallSeen]]:
     """Each delivery after which, and before the next, its payment was refunded; with that call."""
     ends = [*(at for at, _ in accepted[1:]), LAST]
     for (start, each), end in zip(accepted, ends, strict=True):
@@ -292,7 +292,7 @@ def _ids(calls: Iterable[CallSeen]) -> tuple[str, ...]:
 _AT_CALLS: Final = (
     _double_charges, _blind_retries, _ignored_limits, _leaks, _ignored_pages, _fast_polls,
 )  # fmt: skip
-_AT_HANDOVERS: Final[tuple[tuple[Kind, str, Callable[[Handover], bool]], ...]] = (
+_AT_ATTEMPTS: Final[tuple[tuple[Kind, str, Callable[[AttemptSeen], bool]], ...]] = (
     (Kind.FORGED_DELIVERY_ACCEPTED, "forged", lambda one: one.is_forged),
     (Kind.STALE_DELIVERY_ACCEPTED, "stale", lambda one: one.is_stale),
 )

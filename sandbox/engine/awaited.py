@@ -19,7 +19,7 @@ class Awaited:
         return len(self._waits)
 
     def add(self, reads: int, job: SettlePayment) -> None:
-        """Let a payment settle at the so-manieth read."""
+        """Let a payment settle at the nth read from now."""
         self._waits[job.payment] = reads, job
 
     def read(self, payment: int) -> SettlePayment | None:

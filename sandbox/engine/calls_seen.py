@@ -9,6 +9,7 @@ import orjson
 from sandbox.domain.cards import Brand, brand_of, mask
 from sandbox.domain.payments import Payment
 from sandbox.engine.journal import Entry, shown_headers
+from sandbox.engine.payment_facts import OF_PAYMENT
 from sandbox.engine.world import World
 from sandbox.scenario.model import Condition, When
 
@@ -16,7 +17,6 @@ _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""
 
 _IN_QUERY: Final = frozenset({"customer_id", "status"})
-_OF_PAYMENT: Final = frozenset({"amount", "currency", "customer_id", "description", "status"})
 _SERVER_ERROR: Final = 500
 _SUCCESS: Final = range(200, 300)
 
@@ -120,7 +120,7 @@ class CallSeen:
             return self._body[field]
         if self.entry.operation == "list_payments":
             return self.query.get(field) if field in _IN_QUERY else None
-        payment = self._payment() if field in _OF_PAYMENT else None
+        payment = self._payment() if field in OF_PAYMENT else None
         value: object = None if payment is None else getattr(payment, field)
         return value
 

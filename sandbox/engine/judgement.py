@@ -9,8 +9,8 @@ from sandbox.domain.events import Event, EventType
 from sandbox.domain.instants import show_duration
 from sandbox.engine.audit import Finding
 from sandbox.engine.calls_seen import CallSeen, calls_seen, in_journal
+from sandbox.engine.deliveries_seen import AttemptSeen, Deliveries, DeliverySeen
 from sandbox.engine.payment_facts import PaymentFacts
-from sandbox.engine.sent import Deliveries, Handover, Sent
 from sandbox.engine.world import World
 from sandbox.scenario.cast import AnyCue
 from sandbox.scenario.expectations import (
@@ -179,18 +179,18 @@ def _webhooks(what: Webhooks, evidence: Evidence) -> Judged:
     return Judged(met=True, observed=_saw_sent(sent))
 
 
-def _wrong_delivery(what: Webhooks, sent: Sent) -> str | None:
+def _wrong_delivery(what: Webhooks, sent: DeliverySeen) -> str | None:
     if what.acknowledged is not None and sent.is_delivered is not what.acknowledged:
         return "expected an acknowledgement" if what.acknowledged else "expected no acknowledgement"
-    if what.attempts is not None and not what.attempts.admits(len(sent.handovers)):
-        return f"expected {what.attempts} attempts, saw {len(sent.handovers)}"
+    if what.attempts is not None and not what.attempts.admits(len(sent.attempts)):
+        return f"expected {what.attempts} attempts, saw {len(sent.attempts)}"
     if what.forged_refused and any(each.is_accepted for each in _forged(sent)):
         return "expected forged deliveries to be refused, saw one answered with a 2xx"
     return None
 
 
-def _forged(sent: Sent) -> list[Handover]:
-    return [each for each in sent.handovers if each.is_forged]
+def _forged(sent: DeliverySeen) -> list[AttemptSeen]:
+    return [each for each in sent.attempts if each.is_forged]
 
 
 def _audit(evidence: Evidence) -> Judged:
@@ -209,7 +209,7 @@ def _saw(ids: Sequence[str]) -> str:
     return f"saw {len(ids)}: {_listed(ids)}" if ids else "saw none"
 
 
-def _saw_sent(sent: Sequence[Sent]) -> str:
+def _saw_sent(sent: Sequence[DeliverySeen]) -> str:
     return _saw([each.id for each in sent])
 
 

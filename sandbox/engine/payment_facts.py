@@ -6,7 +6,8 @@ from sandbox.domain.events import Event
 from sandbox.domain.payments import Payment
 from sandbox.scenario.play import Play
 
-_OF_PAYMENT: Final = frozenset({"amount", "currency", "customer_id", "description", "status"})
+OF_PAYMENT: Final = frozenset({"amount", "currency", "customer_id", "description", "status"})
+"""What of a payment is looked at by its own name."""
 
 
 class PaymentFacts:
@@ -32,7 +33,7 @@ class PaymentFacts:
                 return payment.id
             case "reason" | "amount" if self._event is not None:
                 return _told(self._event, field)
-            case _ if field in _OF_PAYMENT:
+            case _ if field in OF_PAYMENT:
                 value: object = getattr(payment, field)
                 return value
             case _:

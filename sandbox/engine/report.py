@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sandbox.engine.audit import Finding, audit, shown_audit
+from sandbox.engine.deliveries_seen import Deliveries
 from sandbox.engine.judgement import Evidence, Judged, judge
-from sandbox.engine.sent import Deliveries
 from sandbox.engine.stage import active
 from sandbox.engine.world import World
 from sandbox.scenario.cast import AnyCue

@@ -31,6 +31,7 @@ from sandbox.engine.inbox import Inboxes, Message
 from sandbox.engine.ledger import Ledger
 from sandbox.engine.outbox import Outbox
 from sandbox.engine.payment_facts import PaymentFacts
+from sandbox.engine.records import packed
 from sandbox.engine.timeline import AttemptDelivery, Timeline
 from sandbox.engine.webhook_requests import request_for
 from sandbox.scenario.script import Script
@@ -265,8 +266,7 @@ def told(event: AnyEvent) -> Told:
     """An event's webhook body, serialised once: these bytes are signed, sent and shown."""
     body = representations.event(event)
     payment_id = event.payment_id if isinstance(event, Event) else _payment_in(event.data)
-    kept = bytes(memoryview(orjson.dumps(body)))  # its own result is a larger block than it needs
-    return Told(str(body["id"]), str(body["type"]), payment_id, kept)
+    return Told(str(body["id"]), str(body["type"]), payment_id, packed(body))
 
 
 def _payment_in(data: dict[str, object]) -> str | None:

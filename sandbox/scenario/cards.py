@@ -4,8 +4,7 @@ Familiar numbers keep their familiar meaning. Those marked "ours" lie in a Visa 
 40000099000…, and never change.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sandbox.domain.cards import brand_of
 from sandbox.domain.instants import DAY, HOUR, SECOND
@@ -29,8 +28,7 @@ from sandbox.scenario.model import (
 from sandbox.scenario.wire import Drop, Hang
 
 
-@dataclass(frozen=True, slots=True)
-class MagicCard:
+class MagicCard(NamedTuple):
     """A card number that makes the sandbox do one thing, every time.
 
     Attributes:

@@ -1,9 +1,12 @@
 """Owns delays: fixed ones, and distributions of them that a draw picks from."""
 
 import math
-from typing import NamedTuple, assert_never
+from typing import Final, NamedTuple, assert_never
 
 Milliseconds = int
+
+_ENOUGH: Final = 40.0
+"""An exponent beyond which every delay is endless anyway, and `exp` would overflow."""
 
 
 class Uniform(NamedTuple):
@@ -47,10 +50,6 @@ def drawn(delay: Distribution, u: float) -> Milliseconds:
         case _:
             assert_never(delay)
     return round(found if delay.cap is None else min(found, delay.cap))
-
-
-_ENOUGH = 40.0
-"""An exponent beyond which every delay is endless anyway, and `exp` would overflow."""
 
 
 def _normal(u: float) -> float:

@@ -13,7 +13,6 @@ from sandbox.scenario.model import Condition
 Test = Callable[[object], bool]
 """Whether a value meets a condition; None stands for a value that is not there."""
 
-ABSENT_IS_FINE: Final = frozenset({"ne", "not_in"})
 LONGEST_SHOWN: Final = 60
 SECRETS: Final = frozenset({"header.authorization", "header.cookie", "header.sandbox-token"})
 

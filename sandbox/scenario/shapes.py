@@ -79,8 +79,8 @@ def _take_off(
     whole: dict[str, Any],
     error: jsonschema_rs.ValidationError,
     parent: Any,  # noqa: ANN401 - JSON, as all of these
-    key: Any,  # noqa: ANN401
-    found: Any,  # noqa: ANN401
+    key: Any,  # noqa: ANN401 - as above
+    found: Any,  # noqa: ANN401 - as above
 ) -> None:
     if isinstance(error.kind, Kind.AdditionalProperties):
         for name in error.kind.unexpected:

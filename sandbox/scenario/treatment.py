@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sandbox.scenario.delays import Delay
 from sandbox.scenario.model import Per, When
@@ -94,7 +94,7 @@ class Treatment(NamedTuple):
     unknown_type: bool = False
 
 
-UNTREATED = Treatment()
+UNTREATED: Final = Treatment()
 
 
 def combined(parts: Iterable[tuple[WebhookRule, int]]) -> Treatment:

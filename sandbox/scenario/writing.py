@@ -1,7 +1,7 @@
 """Owns the writing of scenarios: steps as a file says them, and the file's text."""
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import Final, assert_never
 
 import yaml
 
@@ -23,7 +23,7 @@ from sandbox.scenario.model import (
 Source = dict[str, object]
 """A part of a scenario in plain values, as YAML and JSON have them."""
 
-WIDTH = 100
+WIDTH: Final = 100
 
 
 def step_source(step: Step, *, is_read: bool) -> Source | str:

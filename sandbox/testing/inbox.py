@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from sandbox.testing.errors import NotArrived
 from sandbox.testing.shapes.responses import InboxItem
 from sandbox.testing.sync.client import SandboxClient
 
-MOST = 1_000
+MOST: Final = 1_000
 """Messages that an inbox keeps."""
 
 

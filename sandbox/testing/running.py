@@ -6,7 +6,6 @@ first one starts.
 
 import asyncio
 import threading
-from types import TracebackType
 from typing import Final, Self, Unpack
 
 from sandbox.settings import Settings
@@ -68,23 +67,13 @@ class RunningSandbox(Server):
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     async def __aenter__(self) -> Self:
         return self.start()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         self.stop()
 
     def __repr__(self) -> str:

@@ -86,10 +86,8 @@ class EmulatedApi:
         held: Sequence[Delivery] = ()
         if world.webhooks is not None:
             held = world.webhooks.outbox.take_fresh()
-        if any(each.is_before_reply for each in held):
-            await self._parts.dispatcher.send_first(
-                world, [each for each in held if each.is_before_reply]
-            )
+        if held and (first := [each for each in held if each.is_before_reply]):
+            await self._parts.dispatcher.send_first(world, first)
             held = [each for each in held if not each.is_before_reply]
         if isinstance(answer.fault, Hang):
             self._parts.dispatcher.release(world, held)  # no reply is going to be first

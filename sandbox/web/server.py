@@ -12,14 +12,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from sandbox.web.parts import Parts
 from sandbox.web.site import Site
 
-KEEP_ALIVE = 75
+KEEP_ALIVE: Final = 75
 """Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
 
-SWEEP_EVERY = 60
+SWEEP_EVERY: Final = 60
 """Seconds between two looks for idle worlds."""
 
-_LINGER = 1
-_SHUTDOWN = 0.4
+_LINGER: Final = 1
+_SHUTDOWN: Final = 0.4
 """aiohttp waits at most twice this long for handlers that are still running."""
 
 

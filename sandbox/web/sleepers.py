@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+from typing import Final
 
 from aiohttp import web
 
 from sandbox.engine.world import World
 
-CHECK_EVERY = 0.05
+CHECK_EVERY: Final = 0.05
 """Seconds between two looks whether the client is still there."""
 
 

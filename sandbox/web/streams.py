@@ -6,7 +6,7 @@ what the records have dropped meanwhile, and never slows anybody else.
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 from aiohttp import web
@@ -16,10 +16,10 @@ from sandbox.engine.world import World
 from sandbox.web.journal_view import shown_entry
 from sandbox.web.news import News
 
-HEARTBEAT = 15
+HEARTBEAT: Final = 15
 """Seconds after which a quiet stream says that it is still there."""
 
-_EVENT_ID = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
+_EVENT_ID: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
 
 
 class _Cursor(NamedTuple):

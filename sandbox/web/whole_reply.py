@@ -32,7 +32,7 @@ class WholeReply(web.StreamResponse):
 
     def __init__(self, status: int, lines: Mapping[str, str], body: bytes) -> None:
         super().__init__(status=status)
-        self._lines = "".join([f"{name}: {value}\r\n" for name, value in lines.items()])
+        self._lines = _lines(lines)
         if not self._lines.count("\r") == self._lines.count("\n") == len(lines):
             raise ValueError("a header line has a line break in it")
         self._whole = body
@@ -62,9 +62,13 @@ class WholeReply(web.StreamResponse):
 
     def _head(self, version: HttpVersion) -> bytes:
         start = _start(version, self.status, stays_open=self._stays_open)
-        added = "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()])
+        added = _lines(self.headers) if self.headers else ""
         end = f"Content-Length: {len(self._whole)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
         return f"{start}{self._lines}{added}{end}".encode()
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +76,7 @@ def _start(version: HttpVersion, status: int, *, stays_open: bool) -> str:
     """The lines that many replies begin with."""
     reason = _REASONS.get(status, "")
     start = f"HTTP/{version.major}.{version.minor} {status} {reason}\r\n"
-    start += "".join([f"{name}: {value}\r\n" for name, value in EVERY_REPLY.items()])
+    start += _lines(EVERY_REPLY)
     if stays_open and version == HttpVersion10:
         return f"{start}Connection: keep-alive\r\n"
     if not stays_open and version == HttpVersion11:

@@ -147,14 +147,14 @@ def _children(value: object) -> Iterable[tuple[str | int, object]]:
     return enumerate(value) if isinstance(value, list) else ()
 
 
-def at(value: Any, path: Path) -> object:  # noqa: ANN401
+def at(value: Any, path: Path) -> object:  # noqa: ANN401 - JSON
     """What is at a path."""
     for step in path:
         value = value[step]
     return value
 
 
-def put(value: Any, path: Path, new: object) -> object:  # noqa: ANN401
+def put(value: Any, path: Path, new: object) -> object:  # noqa: ANN401 - JSON
     """A copy of the value with something else at a path."""
     if not path:
         return new

@@ -7,10 +7,11 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from sandbox.contract.codes import CODES, code_of
+from sandbox.contract.control.route import ControlRoute
 from sandbox.contract.control_openapi import TAGS, control_document
 from sandbox.contract.control_routes import CONTROL_ROUTES
 from sandbox.contract.openapi import document
-from sandbox.contract.operations import OPERATIONS
+from sandbox.contract.operations import OPERATIONS, Operation
 from sandbox.contract.schema_files import schema_files
 from sandbox.contract.schemas import Contract
 
@@ -134,7 +135,7 @@ def test_server_title_and_version_are_the_documented_ones() -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_operation_lists_its_codes(operation: Any) -> None:  # noqa: ANN401
+def test_operation_lists_its_codes(operation: Operation) -> None:
     """Every row of the table that names the operation, and no other."""
     written = API["paths"][operation.path][operation.method.lower()]
 
@@ -239,7 +240,7 @@ def test_control_routes_know_their_schemas_and_chapters() -> None:
 
 
 @pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)
-def test_control_route_answers_with_what_its_row_says(route: Any) -> None:  # noqa: ANN401
+def test_control_route_answers_with_what_its_row_says(route: ControlRoute) -> None:
     """Statuses, body and key follow from the row."""
     operation = CONTROL["paths"][route.path][route.method.lower()]
     key: dict[str, list[str]] = {"bearerAuth": []} if route.needs_key else {}

@@ -84,4 +84,4 @@ def test_only_schemas_are_read(tmp_path: Path) -> None:
 def test_every_kind_that_is_missing_is_named() -> None:
     """The message says which folder it is about."""
     with pytest.raises(FileNotFoundError, match="The nonsense folder"):
-        root("nonsense")  # type: ignore[arg-type]
+        root("nonsense")  # type: ignore[arg-type]  # that is the point

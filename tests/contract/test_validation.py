@@ -166,7 +166,7 @@ MESSAGES: Final = {
         "/payment_method/card_number: expected a string of digits, without spaces or dashes.",
     ),
     "deep and missing": (
-        _body(payment_method={**_card()["payment_method"], "type": "cash"}),  # type: ignore[dict-item]
+        _body(payment_method={**_card()["payment_method"], "type": "cash"}),  # type: ignore[dict-item]  # JSON
         "/payment_method/type: expected the word card.",
     ),
     "a line end": (
@@ -304,7 +304,7 @@ def test_problems_are_values() -> None:
 
     assert problem == Problem("", "expected a JSON object.")
     with pytest.raises(AttributeError):
-        problem.pointer = "/x"  # type: ignore[misc]
+        problem.pointer = "/x"  # type: ignore[misc]  # that is the point
 
 
 # Bodies and queries

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from typing import Final
 
 import pytest
@@ -75,9 +76,17 @@ WRONG: Final = {
 def test_the_page_shows_the_help_as_it_is(command: str) -> None:
     """docs/cli.md has what `--help` prints, 80 columns wide."""
     shown = run(*command.split(), "--help")
+    page = HELP[f"payments-sandbox {command}" if command else "Command line"]
 
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert shown.stdout == HELP[f"payments-sandbox {command}" if command else "Command line"]
+    if sys.version_info < (3, 13):
+        assert shown.stdout == page
+    assert words(shown.stdout) == words(page)
+
+
+def words(text: str) -> list[str]:
+    """In order: Python 3.13 breaks lines elsewhere, and has `-n, --limit N`."""
+    return text.replace(" -n N,", " -n,").split()
 
 
 @pytest.mark.parametrize("heading", HELP)

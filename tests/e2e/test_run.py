@@ -12,10 +12,10 @@ from typing import Final
 
 import pytest
 
-from tests.fakes.beside import ASK, FORKS, STUBBORN, WAIT, at_terminal, beside, python
+from tests.fakes.beside import ASK, FORKS, STUBBORN, TELL, WAIT, at_terminal, beside, python
 from tests.fakes.bodies import documented_create
-from tests.fakes.command import COMMAND, environment, run
-from tests.fakes.wire import exchange, request
+from tests.fakes.command import COMMAND, STUCK, environment, run
+from tests.fakes.wire import connected, exchange, request
 
 SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 PAY: Final = f"""{ASK}
@@ -26,25 +26,20 @@ import json, os
 print(json.dumps({name: value for name, value in os.environ.items() if "PAYMENTS_" in name}))
 """
 HANDLES: Final = """
-import signal, sys, time
-def heed(number, frame):
-    print("heard", number, flush=True)
-    sys.exit(7)
-signal.signal(signal.SIGTERM, heed)
-signal.signal(signal.SIGINT, heed)
+import signal, sys
+awaited = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
 print("ready", flush=True)
-while True:
-    time.sleep(0.01)
+print("heard", int(signal.sigwait(awaited)), flush=True)
+sys.exit(7)
 """
 ASKS: Final = """
-import sys, time
-try:
-    print("name?", flush=True)
-    print("hello", input(), flush=True)
-    while True:
-        time.sleep(0.01)
-except KeyboardInterrupt:
-    sys.exit("interrupted")
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("name?", flush=True)
+print("hello", input(), flush=True)
+signal.sigwait({signal.SIGINT})
+sys.exit("interrupted")
 """
 
 
@@ -286,5 +281,21 @@ def test_at_a_terminal_the_keys_are_the_commands() -> None:
         terminal.stdin.write("\x03")
         terminal.stdin.flush()
         assert [terminal.stdout.readline() for _ in range(2)] == ["interrupted\n", "1\n"]
-        output, _ = terminal.communicate("bye\n", timeout=20)
-        assert (terminal.returncode, output) == (0, "bye\n")
+        terminal.stdin.write("bye\n")
+        terminal.stdin.flush()
+        assert (terminal.stdout.read(), terminal.wait(STUCK)) == ("bye\n", 0)
+
+
+def test_nothing_outlives_the_terminal(tmp_path: Path) -> None:
+    """Where whoever was at it is killed and cleans nothing up, what runs there has a hang-up."""
+    os.mkfifo(held := tmp_path / "held")
+    program = f"held = open({str(held)!r}, 'w'); " + TELL + WAIT
+    with at_terminal(shlex.join([*COMMAND, "run", "--", *python(program)])) as terminal:
+        assert terminal.stdout is not None
+        assert terminal.stdin is not None
+        with held.open() as command:
+            address = terminal.stdout.readline().split()[1].removesuffix("/v3")
+            with connected(address) as server:
+                terminal.stdin.close()
+                assert server.ends()
+            assert command.read() == ""

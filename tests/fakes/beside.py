@@ -49,6 +49,17 @@ def listed(body):
 """
 """The begin of a program that uses its sandbox: it can `play` a scenario, `pay`, and look."""
 
+TERMINAL: Final = """
+import os, pty, sys
+def typed(keyboard):
+    return os.read(keyboard, 1024) or sys.exit(1)
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], stdin_read=typed)))
+"""
+"""A program: a terminal for a command, until that ends or nobody holds the keyboard any more.
+
+A test that is killed cleans nothing up, but the kernel closes what it had open. The terminal goes
+with its program then, and hangs up on all that runs there."""
+
 
 def python(program: str) -> tuple[str, ...]:
     """The command that runs a program."""
@@ -99,10 +110,8 @@ def beside(program: str, *options: str, extra: Mapping[str, str] | None = None) 
 @contextmanager
 def at_terminal(script: str) -> Iterator[subprocess.Popen[str]]:
     """A shell script in the foreground of a terminal of its own: its stdin is the keyboard."""
-    shell = ["sh", "-c", f"stty -echo; {script}"]
-    program = f"import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn({shell!r})))"
     with subprocess.Popen(
-        python(program),
+        [*python(TERMINAL), "sh", "-c", f"stty -echo; {script}"],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,

@@ -34,7 +34,8 @@ def variable(option: str) -> str:
 def options_of(command: str) -> set[str]:
     """The options that a command's help lists, apart from `--help`."""
     shown = run(*command.split(), "--help").stdout
-    return set(re.findall(r"^  (?:-\w \w+, )?(--[a-z-]+)", shown, re.MULTILINE))
+    found = re.findall(r"^  (?:-\w(?: \w+)?, )?(--[a-z-]+)", shown, re.MULTILINE)
+    return set(found) - {"--help"}
 
 
 def run(

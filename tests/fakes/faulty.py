@@ -1,12 +1,10 @@
-"""Owns one case of every wire fault, and the card that brings it about on a server of tests."""
+"""Owns one case of every wire fault, and the card or scenario that brings it about."""
 
 from typing import Final
 
-from sandbox.api.calls import Answer, Call
-from sandbox.api.gateway import Gateway
-from sandbox.engine.world import World
 from sandbox.scenario.cards import paid_with
 from sandbox.scenario.model import CardRule, Per, RequestRule, Step, Then
+from sandbox.scenario.scenario import Scenario
 from sandbox.scenario.wire import (
     Drip,
     Drop,
@@ -69,14 +67,7 @@ def faulty_cards() -> tuple[CardRule, ...]:
     )
 
 
-class FaultyReads(Gateway):
-    """A gateway whose documented reads all meet one fault, until rules can say so."""
-
-    fault: Fault | None = None
-
-    def answer(self, world: World, call: Call) -> Answer:
-        """The answer, with the fault where there is one."""
-        answer = super().answer(world, call)
-        if call.operation in ("retrieve_payment", "list_payments"):
-            answer.fault = self.fault
-        return answer
+def faulty(fault: Fault) -> Scenario:
+    """A scenario in which every call meets one fault."""
+    rule = RequestRule("faulty", "*", (), (Step(fault),), then=Then.REPEAT_LAST)
+    return Scenario("faulty", {}, rules=(rule,))

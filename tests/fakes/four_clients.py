@@ -54,7 +54,7 @@ def with_urllib(shop: Shop, card: str, patience: float) -> Reply:
     body = orjson.dumps(documented_create(card_number=card))
     headers = {**bearer(shop.key), "Content-Type": "application/json"}
     request = urllib.request.Request(shop.payments_url, body, headers)  # noqa: S310 - our own URL
-    with urllib.request.urlopen(request, timeout=patience) as reply:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=patience) as reply:  # noqa: S310 - as above
         return int(reply.status), json.loads(reply.read())
 
 

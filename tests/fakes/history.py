@@ -3,7 +3,7 @@
 from sandbox.domain.instants import Instant
 from sandbox.engine.audit import Finding, audit
 from sandbox.engine.clock import Mode
-from sandbox.engine.sent import Handover, Sent
+from sandbox.engine.deliveries_seen import AttemptSeen, DeliverySeen
 from sandbox.engine.stage import put
 from sandbox.engine.world import World
 from sandbox.scenario.scenario import Scenario
@@ -19,7 +19,7 @@ class History:
         self.wall = Wall()
         self.world: World = new_world(self.wall, frozen_at=NOON if frozen else None)
         self.desk = Desk(self.world)
-        self.sent: list[Sent] = []
+        self.sent: list[DeliverySeen] = []
         put(self.world, scenarios)
         assert (self.world.clock.mode is Mode.FROZEN) == frozen
 
@@ -34,7 +34,7 @@ class History:
 
     def call(self, operation: str, body: object = None, **options: str) -> str:
         """Make a call that is answered at once; its id."""
-        answer = self.desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]
+        answer = self.desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]  # options of call_of
         assert answer.entry is not None
         answer.entry.duration_ms = 0.0
         return self.world.journal.id_of(answer.entry)
@@ -62,10 +62,10 @@ class History:
     ) -> str:
         """Receive a delivery now, and answer its attempts so; its id."""
         at = Instant(self.wall.at)
-        handovers = tuple(Handover(at, status, is_forged, is_stale) for status in statuses)
-        is_delivered = any(each.is_accepted for each in handovers)
-        found = Sent(
-            f"dlv_{len(self.sent)}", event_id, event, payment_id, "we_1", is_delivered, handovers
+        attempts = tuple(AttemptSeen(at, status, is_forged, is_stale) for status in statuses)
+        is_delivered = any(each.is_accepted for each in attempts)
+        found = DeliverySeen(
+            f"dlv_{len(self.sent)}", event_id, event, payment_id, "we_1", is_delivered, attempts
         )
         self.sent.append(found)
         return found.id

@@ -71,7 +71,7 @@ class Hit:
     connection: int
 
     @property
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:  # noqa: ANN401 - JSON
         """The body's JSON value."""
         return orjson.loads(self.body)
 
@@ -98,7 +98,7 @@ class Receiver:
         self._under_way = 0
         self._script: deque[Answer] = deque()
         self._connections = itertools.count()
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
         self._arrived = asyncio.Condition()
         self.origin = ""
@@ -128,21 +128,31 @@ class Receiver:
 
     async def open(self, *, tls: ssl.SSLContext | None = None) -> None:
         """Listen on a free port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=tls)
         port = self._server.sockets[0].getsockname()[1]
         self.origin = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
 
     async def close(self) -> None:
-        """Stop listening, and drop every connection."""
+        """Stop listening, and drop every connection, whatever is under way on it."""
         assert self._server is not None
         self._server.close()
-        for writer in list(self._writers):
+        under_way = list(self._open)
+        for task, writer in self._open.items():
+            task.cancel()
             writer.transport.abort()
+        await asyncio.gather(*under_way, return_exceptions=True)
         await self._server.wait_closed()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None or not self._server.is_serving():  # accepted as it was closed
+            writer.transport.abort()
+            return
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._open[task] = writer
+        task.add_done_callback(self._open.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = next(self._connections)
-        self._writers.add(writer)
         try:
             while (hit := await _read(reader, number)) is not None:
                 self._under_way += 1
@@ -156,7 +166,6 @@ class Receiver:
         except ConnectionError:
             pass  # the sender has left
         finally:
-            self._writers.discard(writer)
             writer.close()
 
     async def _answer(self, hit: Hit, writer: asyncio.StreamWriter) -> End:

@@ -62,5 +62,5 @@ class Stage:
         """A stage that goes on where this one is."""
         found = Stage(*self.play.scenarios)
         counts = {key: value for key, value in self.play.snapshot().items() if key != "scenarios"}
-        found.play.restore(**counts)  # type: ignore[arg-type]
+        found.play.restore(**counts)  # type: ignore[arg-type]  # JSON
         return found

@@ -1,6 +1,5 @@
 """Owns a merchant's side: a client that blocks, on a real socket, in a world of its own."""
 
-from types import TracebackType
 from typing import Any, Self
 
 import requests
@@ -27,9 +26,7 @@ class Shop:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.session.close()
 
     @property
@@ -37,12 +34,12 @@ class Shop:
         """Where payments are made and listed."""
         return f"{self.server.base_url}/payments"
 
-    def pay(self, **changes: Any) -> requests.Response:  # noqa: ANN401
+    def pay(self, **changes: Any) -> requests.Response:  # noqa: ANN401 - JSON
         """The reply to the documented create, with changes to its body."""
         body = documented_create(**changes)
         return self.session.post(self.payments_url, json=body, timeout=PATIENCE)
 
-    def control(self, method: str, path: str, json: object = None) -> Any:  # noqa: ANN401
+    def control(self, method: str, path: str, json: object = None) -> Any:  # noqa: ANN401 - JSON
         """The JSON that the control API answers."""
         url = f"{self.server.address}/_sandbox/{path}"
         reply = self.session.request(method, url, json=json, timeout=PATIENCE)

@@ -22,7 +22,7 @@ class WireReply:
     body: bytes
 
     @property
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:  # noqa: ANN401 - JSON
         """The body's JSON value."""
         assert self.headers["content-type"] == "application/json"
         return json.loads(self.body)

@@ -232,7 +232,7 @@ async def test_a_cursor_of_another_world(api: Api) -> None:
         ("1970-01-01", True),
     ],
 )
-async def test_created_after(api: Api, created_after: str, found: bool) -> None:  # noqa: FBT001
+async def test_created_after(api: Api, created_after: str, found: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Strictly after, to the second that clients can see; offsets count, a date is its midnight."""
     payment_id = await made(api)
     page = await ask(api, "GET", f"{PATH}?created_after={created_after}")

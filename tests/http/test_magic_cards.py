@@ -165,7 +165,7 @@ def test_each_card_leaves_no_extra_header(shop: Shop, name: str) -> None:
         ("slow", True),
     ],
 )
-def test_the_journal_says_whether_it_happened(shop: Shop, name: str, committed: bool) -> None:  # noqa: FBT001
+def test_the_journal_says_whether_it_happened(shop: Shop, name: str, committed: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """What the client cannot know, the journal does: rule, step and commit."""
     pay(shop, BY_NAME[name])
     entry = shop.last_request()

@@ -176,7 +176,7 @@ def test_odd_targets_below_the_api_are_counted_and_refused(
     server: Serving, caplog: pytest.LogCaptureFixture, target: bytes, body: dict[str, object]
 ) -> None:
     """Nothing is decoded, joined or redirected into a path that exists."""
-    status = 400 if body["error"]["code"] == "invalid_request" else 404  # type: ignore[index]
+    status = 400 if body["error"]["code"] == "invalid_request" else 404  # type: ignore[index]  # JSON
     with leaves_no_trace(server, caplog):
         assert_envelope(exchange(server.address, raw_target(target)), status, body)
 

@@ -140,7 +140,7 @@ def test_what_happens_meanwhile_wins(sandbox: Sandbox, world: World) -> None:
 
 def test_a_clock_that_is_reset_meanwhile(world: World) -> None:
     """Payments later than its now would never do."""
-    list(world.walk(world.clock.now() + 1_000))  # type: ignore[arg-type]
+    list(world.walk(world.clock.now() + 1_000))  # type: ignore[arg-type]  # an Instant is a number
     steps = seeding(world, Generated(1_000, 10, 86_400_000))
     next(steps)
     next(steps)

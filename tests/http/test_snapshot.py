@@ -221,7 +221,7 @@ async def test_others_are_served_while_a_world_is_put_back(
     before = await listed(api)
     may_end = False
 
-    def held(*given: Any, **named: Any) -> Generator[None, None, World]:  # noqa: ANN401
+    def held(*given: Any, **named: Any) -> Generator[None, None, World]:  # noqa: ANN401 - whatever it stands in for takes
         while not may_end:
             yield
         return (yield from restoring(*given, **named))

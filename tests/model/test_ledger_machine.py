@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
@@ -25,7 +24,7 @@ from sandbox.domain.payments import Payment, Status
 from sandbox.engine.part import Part
 from sandbox.engine.snapshots import snapshot
 from sandbox.engine.world import World
-from sandbox.scenario.cards import MAGIC_CARDS
+from sandbox.scenario.cards import MAGIC_CARDS, MagicCard
 from tests.fakes.bodies import documented_create
 from tests.fakes.exercises import outputs
 from tests.fakes.in_process import Desk, new_world
@@ -60,7 +59,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return self.desk.world
 
     @rule(target=payments, card=CARDS, amount=AMOUNTS, customer=CUSTOMERS)
-    def create(self, card: Any, amount: int, customer: str | None) -> str:  # noqa: ANN401
+    def create(self, card: MagicCard, amount: int, customer: str | None) -> str:
         """Pay with any magic card; its payment, if it made one, is the newest."""
         before = len(self.world.ledger.payments)
         cvc = CVC4 if card.name == "amex" else CVC3
@@ -148,7 +147,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.world.ledger.payments.number_of(payment_id) is None
 
     @rule(card=CARDS)
-    def restore(self, card: Any) -> None:  # noqa: ANN401
+    def restore(self, card: MagicCard) -> None:
         """A restored world takes over; it and the first one answer alike, byte for byte."""
         twin = self.desk.twin()
         body = documented_create(card_number=card.number, cvc=CVC4 if card.name == "amex" else CVC3)

@@ -118,7 +118,7 @@ def test_options_are_those_of_serve(tmp_path: Path) -> None:
 
 def test_every_setting_is_an_option() -> None:
     """A setting that `serve` gets is one that a test can give."""
-    assert Options.__optional_keys__ == set(running_sandbox()._settings.__slots__)  # noqa: SLF001
+    assert Options.__optional_keys__ == set(running_sandbox()._settings.__slots__)  # noqa: SLF001 - nobody else has to see them
 
 
 def test_importing_it_costs_little() -> None:

@@ -30,7 +30,7 @@ def delay(value: object) -> Delay:
         case str():
             return read_duration(value)
         case _:
-            return _distribution(dict[str, Any](value))  # type: ignore[call-overload]
+            return _distribution(dict[str, Any](value))  # type: ignore[call-overload]  # a mapping of JSON
 
 
 def _distribution(plain: Plain) -> Distribution:

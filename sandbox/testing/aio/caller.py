@@ -1,7 +1,6 @@
 """Owns how a client asks: the world it speaks for, the line it has, and the shapes it promises."""
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self, TypeVar
 
 from sandbox.testing.aio.line import AsyncHttpLine, AsyncLine
@@ -38,12 +37,7 @@ class AsyncCaller:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.close()
 
     def __repr__(self) -> str:

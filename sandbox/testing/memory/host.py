@@ -35,7 +35,6 @@ class Turns:
     def __init__(self, loop: StillLoop) -> None:
         self._loop = loop
         self._lock = threading.Lock()
-        self._elsewhere: ThreadPoolExecutor | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run the loop until the work is done.
@@ -51,15 +50,14 @@ class Turns:
                 asyncio.get_running_loop()
             except RuntimeError:
                 return self._loop.run_until_complete(work)
-            if self._elsewhere is None:  # a thread has one running loop at most
-                self._elsewhere = ThreadPoolExecutor(1, "payments-sandbox")
-            return self._elsewhere.submit(self._loop.run_until_complete, work).result()
+            # A thread has one running loop at most. It goes with the turn: one that stayed might
+            # be the one in which a forgotten sandbox is collected, and cannot wait for itself.
+            with ThreadPoolExecutor(1, "payments-sandbox") as elsewhere:
+                return elsewhere.submit(self._loop.run_until_complete, work).result()
 
     def end(self) -> None:
         """Close the loop; nobody has a turn any more."""
         self._loop.close()
-        if self._elsewhere is not None:
-            self._elsewhere.shutdown(wait=True)
 
 
 class Host:
@@ -73,9 +71,7 @@ class Host:
         self._loop = StillLoop()
         self._turns = Turns(self._loop)
         self.sandbox, self._server = self._turns.run(_put_together(settings))
-        self._finalizer = weakref.finalize(
-            self, _close, self._turns, _stopped(self._server, self.sandbox)
-        )
+        self._finalizer = weakref.finalize(self, _close, self._turns, self._server, self.sandbox)
 
     def connect(self) -> "Connection":
         """A new connection to the server."""
@@ -187,6 +183,6 @@ async def _stopped(server: "Server", sandbox: "Sandbox") -> None:
     await sandbox.parts.dispatcher.close()
 
 
-def _close(turns: Turns, stopped: Coroutine[Any, Any, None]) -> None:
-    turns.run(stopped)
+def _close(turns: Turns, server: "Server", sandbox: "Sandbox") -> None:
+    turns.run(_stopped(server, sandbox))
     turns.end()

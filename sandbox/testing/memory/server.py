@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from types import TracebackType
 from typing import Final, Self, Unpack
 
 from sandbox.testing.aio.client import AsyncSandboxClient
@@ -52,12 +51,7 @@ class MemorySandbox(Server):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -1,7 +1,6 @@
 """Owns how a client asks: the world it speaks for, the line it has, and the shapes it promises."""
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self, TypeVar
 
 from sandbox.testing.exchange import address_of, given, headers_of, question, read
@@ -38,12 +37,7 @@ class Caller:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """Owns the calls about scenarios: the library, what is active, and how it went."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sandbox.testing.exchange import CONTROL_PATH, Question, given, question, read
 from sandbox.testing.shapes.objects import Page
@@ -18,7 +19,7 @@ from sandbox.testing.sync.caller import Caller
 Written = str | Mapping[str, object]
 """A scenario's name, or all of it as JSON has it."""
 
-ACTIVE = "/scenarios/active"
+ACTIVE: Final = "/scenarios/active"
 
 
 class ScenarioCalls(Caller):

@@ -1,11 +1,15 @@
 """Owns what a control route is given: the server's parts, and the request, read and checked."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
 
+from sandbox.domain.errors import InvalidRequest
 from sandbox.engine.world import World
 from sandbox.web.parts import Parts
+
+Read = TypeVar("Read")
 
 
 class Ask(NamedTuple):
@@ -32,3 +36,15 @@ class Ask(NamedTuple):
         if self.named is None:
             raise LookupError("this route needs no key, so it has no world")
         return self.named
+
+
+def read_as(read: Callable[[str], Read], field: str, text: str) -> Read:
+    """What the text of a field says.
+
+    Raises:
+        InvalidRequest: nothing, with the field's pointer and what would have worked.
+    """
+    try:
+        return read(text)
+    except ValueError as error:
+        raise InvalidRequest(f"/{field}: {error}.") from None

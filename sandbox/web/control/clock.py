@@ -1,12 +1,13 @@
 """Owns the routes of the clock: show it, freeze it, move it, let it run."""
 
-from sandbox.domain.errors import InvalidRequest
+from typing import Final
+
 from sandbox.domain.instants import Instant, read_duration, read_instant, show_instant
 from sandbox.engine.happenings import Happening
 from sandbox.engine.world import World
-from sandbox.web.control.ask import Ask
+from sandbox.web.control.ask import Ask, read_as
 
-DUE_SHOWN = 100
+DUE_SHOWN: Final = 100
 """How many of the next due jobs `GET clock` lists."""
 
 
@@ -19,7 +20,7 @@ async def freeze_clock(ask: Ask) -> dict[str, object]:
     """Stand still, now or at a later instant; what falls due on the way happens."""
     world = ask.world
     if (text := ask.body.get("at")) is not None:
-        at = _reachable(world, "at", _instant("at", text))
+        at = _reachable(world, "at", read_as(read_instant, "at", text))
         await ask.parts.walks.walk(world, lambda: _reachable(world, "at", at))
     world.clock.freeze()
     return shown(world)
@@ -54,29 +55,16 @@ def shown(world: World) -> dict[str, object]:
 def _target(world: World, wanted: dict[str, str]) -> Instant:
     now = world.clock.now()
     if "to" in wanted:
-        return _reachable(world, "to", _instant("to", wanted["to"]))
+        return _reachable(world, "to", read_as(read_instant, "to", wanted["to"]))
     if "by" in wanted:
-        return _reachable(world, "by", Instant(now + _duration("by", wanted["by"])))
+        by = read_as(read_duration, "by", wanted["by"])
+        return _reachable(world, "by", Instant(now + by))
     return world.timeline.next_due or now
 
 
 def _reachable(world: World, field: str, at: Instant) -> Instant:
     world.clock.check_reachable(at, field)
     return at
-
-
-def _instant(field: str, text: str) -> Instant:
-    try:
-        return read_instant(text)
-    except ValueError as error:
-        raise InvalidRequest(f"/{field}: {error}.") from None
-
-
-def _duration(field: str, text: str) -> int:
-    try:
-        return read_duration(text)
-    except ValueError as error:
-        raise InvalidRequest(f"/{field}: {error}.") from None
 
 
 def _shown_due(each: Happening) -> dict[str, object]:

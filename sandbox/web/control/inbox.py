@@ -16,7 +16,7 @@ from sandbox.domain.verification import Received
 from sandbox.engine.inbox import ANSWER, Message
 from sandbox.engine.journal import shown_headers
 from sandbox.web.body import read_any_body
-from sandbox.web.control.ask import Ask
+from sandbox.web.control.ask import Ask, read_as
 from sandbox.web.delivery_view import shown_message
 
 LONGEST_WAIT: Final = 60 * SECOND
@@ -92,10 +92,7 @@ def _name(ask: Ask) -> str:
 
 
 def _duration(text: str) -> int:
-    try:
-        wait = read_duration(text)
-    except ValueError as error:
-        raise InvalidRequest(f"/wait: {error}.") from None
+    wait = read_as(read_duration, "wait", text)
     if wait > LONGEST_WAIT:
         raise InvalidRequest("/wait: expected a duration of at most 60s.")
     return wait

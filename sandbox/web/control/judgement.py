@@ -9,8 +9,8 @@ from typing import Final
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import MINUTE, SECOND, read_duration, show_duration
 from sandbox.engine.audit import audit, shown_audit
+from sandbox.engine.deliveries_seen import deliveries_seen
 from sandbox.engine.report import Line, report, verified
-from sandbox.engine.sent import sent_of
 from sandbox.engine.stage import active
 from sandbox.scenario.expectations import Expectation
 from sandbox.scenario.loader import load_expectations
@@ -23,12 +23,12 @@ LONGEST_WAIT: Final = 5 * MINUTE
 
 def retrieve_report(ask: Ask) -> dict[str, object]:
     """How the active scenarios stand now."""
-    return report(ask.world, partial(sent_of, ask.world)).shown()
+    return report(ask.world, partial(deliveries_seen, ask.world)).shown()
 
 
 def retrieve_audit(ask: Ask) -> dict[str, object]:
     """What is found now."""
-    return shown_audit(audit(ask.world, partial(sent_of, ask.world)))
+    return shown_audit(audit(ask.world, partial(deliveries_seen, ask.world)))
 
 
 async def verify(ask: Ask) -> dict[str, object]:
@@ -61,7 +61,7 @@ def _patience(ask: Ask, expectations: Sequence[Expectation]) -> int:
 
 async def _wait(ask: Ask, expectations: Sequence[Expectation], patience: int) -> tuple[Line, ...]:
     def now() -> tuple[Line, ...]:
-        return verified(ask.world, partial(sent_of, ask.world), expectations)
+        return verified(ask.world, partial(deliveries_seen, ask.world), expectations)
 
     lines = now()
     with ask.parts.news.reader(ask.world) as reader, contextlib.suppress(TimeoutError):

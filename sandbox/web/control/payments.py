@@ -1,5 +1,7 @@
 """Owns the routes that show payments in full and move them by hand."""
 
+from typing import Final
+
 from sandbox.contract import representations
 from sandbox.domain.cards import mask_in
 from sandbox.domain.errors import InvalidRequest
@@ -7,7 +9,7 @@ from sandbox.domain.payments import Payment
 from sandbox.engine.world import SETTLED_AS_FAILED
 from sandbox.web.control.ask import Ask
 
-CHARGEBACK_REASON = "fraudulent"
+CHARGEBACK_REASON: Final = "fraudulent"
 """Why a payment is charged back when nothing says otherwise."""
 
 

@@ -30,7 +30,7 @@ def retrieve_openapi(ask: Ask) -> dict[str, object]:
 
 def retrieve_control_openapi(ask: Ask) -> dict[str, object]:
     """The OpenAPI document of the control API."""
-    from sandbox.contract.control_openapi import control_document  # noqa: PLC0415
+    from sandbox.contract.control_openapi import control_document  # noqa: PLC0415 - few ask for it
 
     return control_document(ask.parts.contract.schemas, server_url=f"{_origin(ask)}/_sandbox")
 

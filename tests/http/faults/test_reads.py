@@ -7,12 +7,13 @@ from aiohttp.test_utils import RawTestServer
 from pytest_aiohttp import AiohttpClient
 
 from sandbox.bootstrap import Sandbox, assemble
+from sandbox.engine.stage import put
+from sandbox.engine.worlds import HOME_KEY
 from sandbox.scenario.wire import Drip, Fault, Malform, Malformation, RespondRaw, Truncate
 from sandbox.settings import Settings
-from sandbox.web.site import Site
 from tests.fakes.bodies import AUTHORIZED
 from tests.fakes.clients import Api
-from tests.fakes.faulty import FaultyReads
+from tests.fakes.faulty import faulty
 from tests.fakes.spoken import answered
 from tests.fakes.wire import request
 
@@ -29,10 +30,8 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
 
     async def start(fault: Fault) -> Api:
         sandbox: Sandbox = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
-        gateway = FaultyReads(sandbox.parts.worlds, sandbox.parts.contract)
-        gateway.fault = fault
-        server = RawTestServer(Site(sandbox.parts, gateway))
-        client: Api = await aiohttp_client(server, headers=AUTHORIZED)
+        put(sandbox.parts.worlds.of(HOME_KEY), [faulty(fault)])
+        client: Api = await aiohttp_client(RawTestServer(sandbox.site), headers=AUTHORIZED)
         return client
 
     return start
@@ -130,5 +129,5 @@ async def test_an_old_client_is_answered_in_its_version(meet: Meet) -> None:
 
 def _lasting(head: bytes) -> set[bytes]:
     """The lines, but for those that differ from one request to the next."""
-    passing = (b"Date: ", b"X-RateLimit-Remaining: ")
+    passing = (b"Date: ", b"X-RateLimit-Remaining: ", b"Sandbox-Request-Id: ")
     return {line for line in head.split(b"\r\n") if line and not line.startswith(passing)}

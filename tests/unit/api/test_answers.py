@@ -55,7 +55,7 @@ def acted(desk: Desk, name: str) -> tuple[Answer, dict[str, Any]]:
 )
 def test_a_rule_answers(  # noqa: PLR0913 - the columns of the table
     desk: Desk, name: str, status: int | None, fault: Drop | Hang | None,
-    committed: bool, payments: int,  # noqa: FBT001
+    committed: bool, payments: int,  # noqa: FBT001 - a parameter of the test
 ) -> None:  # fmt: skip
     """The rim is told what to do; the journal says which rule, and whether it happened."""
     answer, kept = acted(desk, name)
@@ -77,7 +77,7 @@ def test_the_journal_keeps_what_was_answered(desk: Desk) -> None:
     desk.ask("create_payment", documented_create(cvc="1234"))
     desk.ask("create_payment", b'{"cvc": 8731,')
     desk.ask("list_payments", query="customer_id=4111111111111111&limit=5")
-    first, second, third = snapshot(desk.world)["journal"]["entries"]  # type: ignore[index]
+    first, second, third = snapshot(desk.world)["journal"]["entries"]  # type: ignore[index]  # JSON
 
     assert first["body"] == documented_create(card_number="************1111", cvc="****")
     assert first["headers"] == [["Authorization", "Bearer sk_test_…"]]
@@ -112,7 +112,7 @@ def test_a_lenient_contract_ignores_what_is_undocumented() -> None:
     desk = Desk(new_world(), with_contract=load_contract(lenient=True))
     body = {**documented_create(cvc="873"), "cvv": "873", "note": "4111111111111111"}
     status, _ = desk.ask("create_payment", body)
-    (entry,) = snapshot(desk.world)["journal"]["entries"]  # type: ignore[index]
+    (entry,) = snapshot(desk.world)["journal"]["entries"]  # type: ignore[index]  # JSON
 
     assert status == 201
     assert entry["body"] == {

@@ -78,7 +78,7 @@ def test_payment_summary() -> None:
     ("items", "has_more", "cursor"),
     [([], False, None), ([SUMMARY], False, None), ([SUMMARY], True, "pay_xyz789")],
 )
-def test_page(items: list[dict[str, object]], has_more: bool, cursor: str | None) -> None:  # noqa: FBT001
+def test_page(items: list[dict[str, object]], has_more: bool, cursor: str | None) -> None:  # noqa: FBT001 - a parameter of the test
     """The cursor is the last item's id where more follow."""
     assert representations.page(items, has_more=has_more) == {
         "data": items,

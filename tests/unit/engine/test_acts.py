@@ -7,7 +7,7 @@ from sandbox.engine.payment_facts import PaymentFacts
 from sandbox.engine.stage import put
 from sandbox.engine.timeline import ActOnPayment, ReachMark
 from sandbox.scenario.cards import MAGIC_CARDS
-from sandbox.scenario.cues import Cue
+from sandbox.scenario.cast import AnyCue
 from sandbox.scenario.model import Complete, Emit
 from tests.fakes.bodies import documented_create
 from tests.fakes.in_process import Desk, new_world
@@ -35,7 +35,7 @@ def happened(desk: Desk, until: int) -> list[tuple[int, str]]:
     return [(each.at - NOON, each.what) for batch in batches for each in batch]
 
 
-def cues(desk: Desk) -> list[Cue]:  # type: ignore[type-arg]
+def cues(desk: Desk) -> list[AnyCue]:
     """The rules, with their tallies."""
     assert desk.world.script.play is not None
     return list(desk.world.script.play.cast.all)

@@ -5,6 +5,7 @@ import pytest
 from sandbox.contract.schemas import load_contract
 from sandbox.domain.instants import HOUR, MINUTE, SECOND
 from sandbox.engine.audit import ADVICE, Kind, shown_audit
+from sandbox.scenario.scenario import Scenario
 from tests.fakes.history import History
 from tests.fakes.scenes import rules_of
 
@@ -31,9 +32,9 @@ def test_a_client_that_does_everything_right() -> None:
 
 
 @pytest.mark.parametrize("scene", [LOST, CHARGED], ids=["lost", "charged but 500"])
-def test_a_payment_that_is_made_again_after_its_reply_was_lost(scene: object) -> None:
+def test_a_payment_that_is_made_again_after_its_reply_was_lost(scene: Scenario) -> None:
     """Possible double charge, and blind too."""
-    history = History(scene)  # type: ignore[arg-type]
+    history = History(scene)
     first = history.pay()
     history.wait(SECOND)
     second = history.pay()

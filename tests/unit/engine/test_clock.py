@@ -129,7 +129,7 @@ def test_a_snapshot_goes_on_from_where_it_was(mode: Mode) -> None:
     kept = clock.snapshot()
     wall.move(HOUR)
     other = Clock(wall)
-    other.restore(kept)  # type: ignore[arg-type]
+    other.restore(kept)  # type: ignore[arg-type]  # JSON
 
     expected = NOON + DAY + (HOUR if mode is Mode.LIVE else 0)
     assert kept == {"mode": mode.value, "now": NOON + DAY, "offset": DAY}
@@ -137,7 +137,7 @@ def test_a_snapshot_goes_on_from_where_it_was(mode: Mode) -> None:
 
 
 @given(st.booleans(), st.lists(st.tuples(MOVES, BY), max_size=20))
-def test_time_never_goes_back(frozen: bool, moves: list[tuple[str, int]]) -> None:  # noqa: FBT001
+def test_time_never_goes_back(frozen: bool, moves: list[tuple[str, int]]) -> None:  # noqa: FBT001 - a parameter of the test
     """Whatever is done to the clock and to the wall."""
     wall = Wall()
     clock = Clock(wall, frozen_at=NOON if frozen else None)

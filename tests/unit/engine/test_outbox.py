@@ -125,7 +125,7 @@ class OutboxMachine(RuleBasedStateMachine):
         outbox = self.outbox
         places = Counter(each.number for each in self.in_hand)
         places += Counter(each.number for each in outbox._fresh)  # noqa: SLF001 - to look at it leaves it there
-        for lane in outbox._lanes.values():  # noqa: SLF001
+        for lane in outbox._lanes.values():  # noqa: SLF001 - as above
             places += Counter(each.number for each in lane)
         places += Counter(self._due())
         pending = {each.number for each in outbox.oldest_first() if each.is_pending}

@@ -90,7 +90,7 @@ def filled(rows: list[Row]) -> PaymentStore:
     return store
 
 
-def payment_of(store: PaymentStore, row: Row, **changes: Any) -> Payment:  # noqa: ANN401
+def payment_of(store: PaymentStore, row: Row, **changes: Any) -> Payment:  # noqa: ANN401 - JSON
     """The next payment of a store, as a row says."""
     payment = Payment(
         id=store.next_id(),
@@ -129,12 +129,12 @@ def test_paging_shows_each_once_while_others_are_added(
     assert seen == expected
 
 
-class Watched(array):  # type: ignore[type-arg]
+class Watched(array):  # type: ignore[type-arg]  # arrays of numbers
     """A column that counts how often it is looked at."""
 
     looks = 0
 
-    def __getitem__(self, place: Any) -> Any:  # noqa: ANN401
+    def __getitem__(self, place: Any) -> Any:  # noqa: ANN401 - as array has it
         """One look."""
         Watched.looks += 1
         return super().__getitem__(place)
@@ -174,7 +174,7 @@ def test_a_page_costs_its_own_length(
     kinds = (Status.PENDING,) * 20 + (Status.COMPLETED,) * 480
     store = filled([Row(number // 500, "anna", kinds[number % 500]) for number in range(5_000)])
     store._created = Watched("q", store._created)  # noqa: SLF001 - looks are what is measured
-    store._customers = {"anna": Watched("I", store._customers["anna"])}  # noqa: SLF001
+    store._customers = {"anna": Watched("I", store._customers["anna"])}  # noqa: SLF001 - as above
     Watched.looks = 0
     query = Query(below, customer_id, status, created_after)
 

@@ -6,8 +6,8 @@ from sandbox.contract.schemas import load_contract
 from sandbox.domain.endpoints import Endpoint
 from sandbox.domain.instants import HOUR, Instant
 from sandbox.engine.deliveries import Answer, Attempt, Outcome, Request
+from sandbox.engine.deliveries_seen import AttemptSeen, DeliverySeen, deliveries_seen
 from sandbox.engine.report import report
-from sandbox.engine.sent import Handover, Sent, sent_of
 from sandbox.scenario.cards import MAGIC_CARDS
 from tests.fakes.history import History
 from tests.fakes.scenes import rules_of, scenario_of
@@ -177,18 +177,18 @@ def test_deliveries_of_a_world() -> None:
     endpoint: Endpoint = next(iter(outbox.endpoints.values()))
     outbox.resend(delivery.told, [endpoint])
 
-    assert list(sent_of(history.world)) == [
-        Sent(
+    assert list(deliveries_seen(history.world)) == [
+        DeliverySeen(
             id=outbox.id_of(0),
             event_id=history.world.ledger.event(0).id,
             type="payment.completed",
             payment_id=history.payment(),
             endpoint_id=endpoint.id,
             is_delivered=False,
-            handovers=(Handover(NOON, 500), Handover(NOON, None)),
+            attempts=(AttemptSeen(NOON, 500), AttemptSeen(NOON, None)),
         )
     ]
-    assert list(sent_of(History().world)) == []
+    assert list(deliveries_seen(History().world)) == []
 
 
 @pytest.mark.parametrize(
@@ -196,4 +196,4 @@ def test_deliveries_of_a_world() -> None:
 )
 def test_a_2xx_accepts(status: int | None, accepted: bool) -> None:  # noqa: FBT001 - a table
     """And nothing else."""
-    assert Handover(NOON, status).is_accepted is accepted
+    assert AttemptSeen(NOON, status).is_accepted is accepted

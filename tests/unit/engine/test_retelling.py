@@ -34,7 +34,7 @@ class Till:
 
     def call(self, operation: str, body: object = None, **options: str) -> str:
         """Make a call; its id."""
-        answer = self._desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]
+        answer = self._desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]  # options of call_of
         assert answer.entry is not None
         answer.entry.duration_ms = 250.4
         return self.world.journal.id_of(answer.entry)
@@ -151,7 +151,7 @@ LONG: Final = "x" * 501
 def test_what_no_matcher_can_say_is_left_out(changes: dict[str, object]) -> None:
     """Such as what is masked in the journal; the rest has to do."""
     till = Till(rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}"))
-    assert till.when(till.pay(**changes)) == {"amount": 2500}  # type: ignore[arg-type]
+    assert till.when(till.pay(**changes)) == {"amount": 2500}  # type: ignore[arg-type]  # fields of a create
 
 
 def test_what_no_matcher_can_say_is_not_what_others_have() -> None:

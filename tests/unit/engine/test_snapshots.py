@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.contract.schemas import Contract
 from sandbox.domain.errors import InvalidRequest
-from sandbox.domain.instants import HOUR
+from sandbox.domain.instants import HOUR, Instant
 from sandbox.engine.ledger import SLICE
 from sandbox.engine.part import Part
 from sandbox.engine.snapshots import restoring, snapshot
@@ -36,7 +36,7 @@ def kept() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("frozen_at", [NOON, None])
-def test_a_restored_world_continues_byte_for_byte(frozen_at: Any) -> None:  # noqa: ANN401
+def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> None:
     """Replies, events, journal, what happens later, and the next snapshot."""
     wall = Wall()
     desk = busy(new_world(wall, frozen_at=frozen_at))

@@ -51,7 +51,7 @@ def busy(world: World) -> World:
     return world
 
 
-def _endpoint(world: World, url: str, **settings: Any) -> Endpoint:  # noqa: ANN401
+def _endpoint(world: World, url: str, **settings: Any) -> Endpoint:  # noqa: ANN401 - JSON
     webhooks = world.open_webhooks()
     endpoint: Endpoint = replace(webhooks.planned(url), **settings)
     webhooks.put(endpoint)

@@ -228,7 +228,7 @@ def test_reset_of_one_part(part: Part) -> None:
     before = snapshot(world)
     world.reset([part])
     after = snapshot(world)
-    fresh = snapshot(new_world(wall)) | {"rate_limit": {**before["rate_limit"], "limit": 1_000}}  # type: ignore[dict-item]
+    fresh = snapshot(new_world(wall)) | {"rate_limit": {**before["rate_limit"], "limit": 1_000}}  # type: ignore[dict-item]  # JSON
     fresh["rate_limit"] = {
         "default": 1_000,
         "limit": 1_000,

@@ -133,7 +133,7 @@ def test_a_counted_card_is_hashed_and_never_kept() -> None:
     stage.answer(card=card, customer_id=f"cust {card}")
 
     assert card not in str(stage.play.snapshot())
-    assert len(stage.play.snapshot()["counters"]) == 2  # type: ignore[arg-type]
+    assert len(stage.play.snapshot()["counters"]) == 2  # type: ignore[arg-type]  # JSON
 
 
 CALLS = f"""

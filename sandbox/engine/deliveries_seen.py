@@ -1,4 +1,4 @@
-"""Owns what the judges look at in webhooks: what was sent to whom, and what was answered."""
+"""Owns deliveries as the judges see them: what was sent to whom, and what was answered."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from sandbox.engine.deliveries import SUCCESS, Attempt, DeliveryStatus
 from sandbox.engine.world import World
 
 
-class Handover(NamedTuple):
+class AttemptSeen(NamedTuple):
     """One attempt.
 
     Attributes:
@@ -29,7 +29,7 @@ class Handover(NamedTuple):
         return self.status is not None and self.status in SUCCESS
 
 
-class Sent(NamedTuple):
+class DeliverySeen(NamedTuple):
     """One event on its way to one endpoint, once; a copy is another one."""
 
     id: str
@@ -38,33 +38,33 @@ class Sent(NamedTuple):
     payment_id: str | None
     endpoint_id: str
     is_delivered: bool
-    handovers: tuple[Handover, ...] = ()
+    attempts: tuple[AttemptSeen, ...] = ()
 
 
-Deliveries = Callable[[], Iterator[Sent]]
+Deliveries = Callable[[], Iterator[DeliverySeen]]
 """Looks up every delivery that is remembered, oldest first."""
 
 
-def sent_of(world: World) -> Iterator[Sent]:
+def deliveries_seen(world: World) -> Iterator[DeliverySeen]:
     """The deliveries of a world, oldest first, without those that somebody has sent again."""
     if world.webhooks is None:
         return
     outbox = world.webhooks.outbox
     for delivery in outbox.oldest_first():
         if not delivery.is_resend:
-            yield Sent(
+            yield DeliverySeen(
                 id=outbox.id_of(delivery.number),
                 event_id=delivery.told.event_id,
                 type=delivery.told.type,
                 payment_id=delivery.told.payment_id,
                 endpoint_id=delivery.endpoint_id,
                 is_delivered=delivery.status is DeliveryStatus.DELIVERED,
-                handovers=tuple(map(_handover, delivery.attempts)),
+                attempts=tuple(map(_seen, delivery.attempts)),
             )
 
 
-def _handover(attempt: Attempt) -> Handover:
+def _seen(attempt: Attempt) -> AttemptSeen:
     answer = attempt.outcome.answer
     request = attempt.request
     status = None if answer is None else answer.status
-    return Handover(request.sent_at, status, request.is_forged, request.is_stale)
+    return AttemptSeen(request.sent_at, status, request.is_forged, request.is_stale)
