@@ -4,21 +4,20 @@ import argparse
 import json
 import sys
 
-from sandbox.cli.options import Commands
+from sandbox.cli.options import Commands, add_command
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser, options = add_command(
+        commands,
         "cards",
-        help="list the magic cards",
-        usage="payments-sandbox cards [--json]",
-        description="List the magic cards: any future expiry, any cvc of the right length.\n\n"
+        usage="cards [--json]",
+        does="list the magic cards",
+        text="List the magic cards: any future expiry, any cvc of the right length.\n\n"
         "examples:\n  payments-sandbox cards\n  payments-sandbox cards --json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="as JSON, like GET /_sandbox/cards")
+    options.flag("--json", "as JSON, like GET /_sandbox/cards")
     parser.set_defaults(run=run)
 
 

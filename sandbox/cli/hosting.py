@@ -8,6 +8,7 @@ import gc
 import json
 import logging
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -187,6 +188,8 @@ def _no_ready_file(file: Path | None) -> Iterator[None]:
 def _cannot_listen(settings: Settings, error: OSError) -> str:
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
+    if isinstance(error, socket.gaierror):  # its numbers are none of the system's
+        reason, hint = str(error.strerror), "; --host is an address or a name of this machine"
     return f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}"
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from sandbox import __version__
 from sandbox.cli.failure import CommandFailedError
-from sandbox.cli.options import Commands
+from sandbox.cli.options import Commands, Options
 
 COMMANDS: Final = (
     "serve",
@@ -65,9 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(problem)
     _add(commands, given[:1] if given and given[0] in COMMANDS else COMMANDS)
     own, behind = _parted(given)
-    chosen = parser.parse_args(own, argparse.Namespace(command=behind))
-    if "options" in chosen:
-        chosen.options.check(_variables)
+    chosen, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
+    if left:
+        _refuse(left[0], chosen.options)
+    chosen.options.check(_variables)
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
@@ -87,6 +88,16 @@ def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) ->
         import_module(f"sandbox.cli.{name}").add_to(commands)
 
 
+def _refuse(word: str, options: Options) -> None:
+    """Exit with 2: a word is no option of the command, and none asked for it."""
+    name = word.partition("=")[0]
+    if not name.startswith("-"):
+        options.refuse(name, "nothing more was expected here")
+    close = get_close_matches(name, options.names, 1)
+    hint = f"did you mean {close[0]}?" if close else "--help lists the options."
+    options.refuse(name, f"there is no such option; {hint}")
+
+
 def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Our own words, and those of the command that `run` runs: argparse would read those too."""
     if given[:1] != ["run"] or "--" not in given:
@@ -99,8 +110,8 @@ def _variables() -> set[str]:
     """The environment's names of all options: those of another command are no mistake."""
     commands = argparse.ArgumentParser().add_subparsers()
     _add(commands, COMMANDS)
-    found = (parser.get_default("options") for parser in commands.choices.values())
-    return {name for options in found if options is not None for name in options.variables}
+    found: list[Options] = [parser.get_default("options") for parser in commands.choices.values()]
+    return {name for options in found for name in options.variables}
 
 
 def _unknown(word: str) -> str | None:

@@ -5,28 +5,27 @@ import json
 import sys
 from typing import Final
 
-from sandbox.cli.options import Commands
+from sandbox.cli.options import Commands, add_command
 
 DOCUMENTED_URL: Final = "https://api.payments.example.com/v3"
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser, options = add_command(
+        commands,
         "openapi",
-        help="print the API's OpenAPI document",
-        usage="payments-sandbox openapi [--server URL]",
-        description="Print the OpenAPI 3.1 document of the emulated API.\n\n"
+        usage="openapi [--server URL]",
+        does="print the API's OpenAPI document",
+        text="Print the OpenAPI 3.1 document of the emulated API.\n\n"
         "examples:\n  payments-sandbox openapi > openapi.json\n"
         "  payments-sandbox openapi --server http://127.0.0.1:8080/v3",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    parser.add_argument(
+    options.value(
         "--server",
-        default=DOCUMENTED_URL,
+        "what servers[0].url says (default: %(default)s)",
         metavar="URL",
-        help="what servers[0].url says (default: %(default)s)",
+        default=DOCUMENTED_URL,
     )
     parser.set_defaults(run=run)
 

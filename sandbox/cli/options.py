@@ -59,6 +59,7 @@ class Options:
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._parser = parser
         self._problems: list[str] = []
+        self.names = ["--help"]
         self.variables: set[str] = set()
         parser.set_defaults(options=self)
 
@@ -135,6 +136,7 @@ class Options:
 
     def _given(self, option: str) -> str | None:
         """What the environment says; `tcp://…` is Kubernetes, about a service that has our name."""
+        self.names.append(option)
         self.variables.add(name := _variable(option))
         given = os.environ.get(name)
         return None if given is not None and given.startswith("tcp://") else given

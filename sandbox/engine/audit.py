@@ -280,8 +280,9 @@ def _is_refund(call: CallSeen, payment_id: str | None) -> bool:
 
 
 def _order_of(call: CallSeen) -> str:
-    customer, amount, currency, _ = call.likeness
-    return f"The payment of {amount} {currency} for {customer}"
+    customer = call.look("customer_id")
+    whose = "" if customer is None else f" for {customer}"
+    return f"The payment of {call.look('amount')} {call.look('currency')}{whose}"
 
 
 def _ids(calls: Iterable[CallSeen]) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class CallSeen:
         """What makes a later call a repetition of this one."""
         if self.entry.operation == "create_payment":
             keys = ("customer_id", "amount", "currency", "description")
-            return tuple(str(self._body.get(key)) for key in keys)
+            return tuple(repr(self._body.get(key)) for key in keys)
         return (self.target, str(self.entry.body))
 
     @property

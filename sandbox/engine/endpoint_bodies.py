@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from sandbox.contract.control_routes import CONTROL_PATH
+from sandbox.domain.cards import mask_in
 from sandbox.domain.endpoints import INBOX, INBOX_NAME, Endpoint
 from sandbox.domain.errors import InvalidRequest
 from sandbox.domain.instants import DAY, SECOND, read_duration, show_duration
@@ -56,7 +57,7 @@ def changed(endpoint: Endpoint, body: Mapping[str, Any], reach: Reach) -> Endpoi
         endpoint,
         url=body.get("url", endpoint.url),
         events=tuple(body.get("events", endpoint.events)),
-        description=body.get("description", endpoint.description) or None,
+        description=mask_in(body.get("description", endpoint.description) or "") or None,
         enabled=body.get("enabled", endpoint.enabled),
         secret=body.get("secret", endpoint.secret),
         signing=_signing(body["signature"]) if "signature" in body else endpoint.signing,

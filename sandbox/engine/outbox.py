@@ -146,6 +146,10 @@ class Outbox:
         """The endpoints that something waits for."""
         return [endpoint_id for endpoint_id, lane in self._lanes.items() if lane]
 
+    def queued(self) -> list[Delivery]:
+        """What waits in all lanes, lane by lane."""
+        return [each for lane in self._lanes.values() for each in lane]
+
     def waiting(self, endpoint_id: str) -> int:
         """How many deliveries wait in an endpoint's lane."""
         return len(self._lanes.get(endpoint_id, ()))

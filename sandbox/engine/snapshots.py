@@ -96,7 +96,7 @@ def _birth(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> Birth:
     with _naming("seed"):
         seed = int(kept["seed"])
     with _naming("webhook_secret"):
-        secret = str(kept["webhook_secret"])
+        secret = _secret(kept["webhook_secret"])
     with _naming("frozen_at"):
         frozen_at = kept["frozen_at"]
         if frozen_at is not None:
@@ -104,6 +104,13 @@ def _birth(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> Birth:
     with _naming("rate_limit"):
         limit = int(kept["rate_limit"]["default"])
     return Birth(api_key, seed, secret, frozen_at, limit, made_at)
+
+
+def _secret(kept: str) -> str:
+    from sandbox.domain import signing  # noqa: PLC0415 - a start without a snapshot does without
+
+    signing.check_secret(kept, signing.Scheme.STANDARD)
+    return kept
 
 
 def _webhooks(world: World) -> dict[str, object] | None:

@@ -1,9 +1,11 @@
 """Owns the webhooks of one world: its outbox and its inboxes, and how the two are signed."""
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Final
 
 import orjson
 
@@ -34,6 +36,8 @@ from sandbox.engine.timeline import AttemptDelivery, Timeline
 from sandbox.engine.webhook_requests import request_for
 from sandbox.scenario.script import Script
 from sandbox.scenario.treatment import UNTREATED, Treatment
+
+_PAYMENT_ID: Final = re.compile(r"pay_[A-Za-z0-9]{1,60}")
 
 
 class Webhooks:
@@ -261,8 +265,14 @@ class Webhooks:
 def told(event: AnyEvent) -> Told:
     """An event's webhook body, serialised once: these bytes are signed, sent and shown."""
     body = representations.event(event)
-    payment_id = event.payment_id if isinstance(event, Event) else None
+    payment_id = event.payment_id if isinstance(event, Event) else _payment_in(event.data)
     return Told(str(body["id"]), str(body["type"]), payment_id, packed(body))
+
+
+def _payment_in(data: dict[str, object]) -> str | None:
+    """The payment that an event made by hand says it is about."""
+    named = data.get("payment_id")
+    return named if isinstance(named, str) and _PAYMENT_ID.fullmatch(named) else None
 
 
 def _secret_of(seed: int, number: int, turn: int) -> str:

@@ -97,7 +97,7 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
         secret=str(secret),
         inbox=_text(inbox),
         events=tuple(map(str, events)),
-        description=_text(description),
+        description=None if description is None else mask_in(str(description)),
         enabled=bool(enabled),
         signing=Signing(Scheme(scheme), str(header), str(prefix), Encoding(encoding)),
         headers=tuple((str(name), str(value)) for name, value in headers),

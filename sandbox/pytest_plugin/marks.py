@@ -22,8 +22,15 @@ Node = pytest.Item | pytest.Collector
 
 
 def problems(node: Node) -> list[str]:
-    """What is wrong with the marks of a test or a class, a line each."""
-    getattr(node, "obj", None)  # a class has its marks once it has its object
+    """What is wrong with the marks of a test or a class, a line each.
+
+    Those of a module are its tests': to look at itself would import it here, where nobody is
+    ready for what its import raises.
+    """
+    if isinstance(node, pytest.Class):
+        getattr(node, "obj", None)  # it has its marks once it has its object
+    elif not isinstance(node, pytest.Item):
+        return []
     scenarios, clocks = list(node.iter_markers(SCENARIO)), list(node.iter_markers(CLOCK))
     if not scenarios and not clocks:
         return []

@@ -34,8 +34,19 @@ def drafted(file: Traversable) -> Draft:
     Raises:
         OSError: it cannot be read.
     """
-    text = file.read_bytes().decode("utf-8", "replace")
+    raw = file.read_bytes()
+    text = raw.decode("utf-8", "replace")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Draft(str(file), text, Loaded(None, (_no_utf8(raw[: error.start]),)))
     return Draft(str(file), text, load(text, name=name_of(file.name) or file.name))
+
+
+def _no_utf8(before: bytes) -> Problem:
+    line = before.rpartition(b"\n")[2].decode("utf-8")
+    place = before.count(b"\n") + 1, len(line) + 1
+    return Problem((), "this is not UTF-8", "save the file in UTF-8", place)
 
 
 def name_of(file: str) -> str | None:

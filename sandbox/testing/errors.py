@@ -61,7 +61,8 @@ class Unmet(AssertionError):
 
 
 def _line(problem: Mapping[str, Any]) -> str:
-    """Line and column where it has them: what was sent as JSON has a pointer alone."""
-    place = f"{problem['line']}:{problem.get('column')}: " if problem.get("line") else ""
+    """Where, as far as that is known, what, and what would have worked."""
+    line, path = problem.get("line"), problem.get("path")
+    place = None if line is None else f"{line}:{problem.get('column')}"
     hint = f" ({problem['hint']})" if problem.get("hint") else ""
-    return f"{place}{problem.get('path')}: {problem.get('message')}{hint}"
+    return ": ".join(filter(None, (place, path, f"{problem.get('message')}{hint}")))

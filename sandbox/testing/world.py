@@ -226,7 +226,9 @@ def hold(expectations: Iterable[VerifiedExpectation]) -> None:
 def explained(entry: JournalEntry) -> str:
     """A request in a line: what came of it, and which rule's doing that was."""
     response = entry["response"]
-    what = f"fault {entry['fault']}" if response is None else str(response["status"])
+    what = f"fault {entry['fault']}"
+    if response is not None:
+        what = f"{response['status']}{_refusal(response['body'])}"
     if entry["fault"] and response is not None:
         what += f" ({entry['fault']})"
     lines = [f"{entry['id']} at {entry['at']}: {entry['method']} {entry['path']} → {what}"]
@@ -235,6 +237,17 @@ def explained(entry: JournalEntry) -> str:
         lines.append(f"  answered by {entry['rule']}, step {entry['step']}{committed}")
     lines += [f"  {each['rule']}: {each['why_not']}" for each in entry["considered"]]
     return "\n".join(lines)
+
+
+def _refusal(body: object) -> str:
+    """Code and details, where a reply is an error."""
+    match body:
+        case {"error": {"code": str(code), "details": str(details)}}:
+            return f" {code}: {details}"
+        case {"error": {"code": str(code)}}:
+            return f" {code}"
+        case _:
+            return ""
 
 
 def _all(lister: Lister[T]) -> list[T]:

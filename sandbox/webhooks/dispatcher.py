@@ -27,6 +27,11 @@ SLOW: Final = 1_000
 """Wall milliseconds from which on an endpoint is slow; one that does not answer is, too."""
 
 
+FOLLOWED: Final = 4
+"""So many times `settle` waits for what its webhooks have led to: a receiver may answer one by a
+call that sends another. Who never stops sending, or other clients, would hold it up for ever."""
+
+
 class Sender(Protocol):
     """Posts webhooks over the network."""
 
@@ -60,6 +65,7 @@ class Dispatcher:
         self._on_attempt = on_attempt
         self._is_closed = False
         self._lanes: dict[World, dict[str, _Lane]] = {}
+        self._ends: dict[World, asyncio.Future[None]] = {}
         self._quick, self._slow = asyncio.Semaphore(IN_A_ROOM), asyncio.Semaphore(IN_A_ROOM)
 
     def __len__(self) -> int:
@@ -86,17 +92,19 @@ class Dispatcher:
             self._on_attempt(world)
 
     async def settle(self, world: World) -> None:
-        """Send what is due in a world, and wait until all of it has ended."""
-        self.release(world)
-        while running := list(self._running(world)):
-            await asyncio.wait(running)
+        """Send what is due in a world, and wait until it has ended, and what it has led to."""
+        for _ in range(FOLLOWED):
             self.release(world)
+            if not (waiting := self._underway(world)):
+                return
+            await self._ended(world, waiting)
 
     def forget(self, world: World) -> None:
         """Cancel what is in flight and forget what waits: the world is gone, or begins anew."""
         for task in self._running(world):
             task.cancel()
         self._lanes.pop(world, None)
+        self._ends.pop(world, None)
         if world.webhooks is not None:
             world.webhooks.forget_deliveries()
 
@@ -115,6 +123,33 @@ class Dispatcher:
         for lane in self._lanes.get(world, {}).values():
             yield from lane.workers
 
+    def _underway(self, world: World) -> "list[tuple[Delivery, int]]":
+        """What is in flight or waits, in about the order it will end, and its attempts so far."""
+        lanes = self._lanes.get(world, {})
+        found = [each for lane in lanes.values() for each in lane.in_flight.values()]
+        if world.webhooks is not None:
+            found += world.webhooks.outbox.queued()
+        return [(each, len(each.attempts)) for each in found]
+
+    def _has_ended(self, world: World, delivery: "Delivery", attempts: int) -> bool:
+        lane = self._lanes.get(world, {}).get(delivery.endpoint_id)
+        is_in_flight = lane is not None and delivery.number in lane.in_flight
+        return len(delivery.attempts) > attempts or not (is_in_flight or delivery.is_pending)
+
+    def _tell_of_end(self, world: World) -> None:
+        if (end := self._ends.pop(world, None)) is not None:
+            end.set_result(None)
+
+    async def _ended(self, world: World, waiting: "list[tuple[Delivery, int]]") -> None:
+        """Wait until each has been attempted once more, or never will be."""
+        while running := list(self._running(world)):
+            while waiting and self._has_ended(world, *waiting[-1]):
+                waiting.pop()
+            if not waiting:
+                return
+            end = self._ends.setdefault(world, asyncio.get_running_loop().create_future())
+            await asyncio.wait([*running, end], return_when=asyncio.FIRST_COMPLETED)
+
     def _man(self, world: World, webhooks: "Webhooks", endpoint_id: str) -> None:
         """Give a lane as many workers as it can use."""
         lane = self._lanes.setdefault(world, {}).setdefault(endpoint_id, _Lane())
@@ -132,8 +167,13 @@ class Dispatcher:
         """Attempt one delivery of the lane after another, until none waits."""
         try:
             while not lane.is_crowded and (delivery := webhooks.outbox.take(endpoint_id)):
-                async with self._slow if lane.is_slow else self._quick:
-                    outcome = await self._attempt(world, webhooks, delivery)
+                lane.in_flight[delivery.number] = delivery
+                try:
+                    async with self._slow if lane.is_slow else self._quick:
+                        outcome = await self._attempt(world, webhooks, delivery)
+                finally:
+                    del lane.in_flight[delivery.number]
+                self._tell_of_end(world)
                 if outcome is None:
                     continue
                 was_silent = lane.is_silent
@@ -175,10 +215,11 @@ class Dispatcher:
 class _Lane:
     """The workers of one endpoint, how many are at work, and how it took the last attempt."""
 
-    __slots__ = ("busy", "is_silent", "is_slow", "workers")
+    __slots__ = ("busy", "in_flight", "is_silent", "is_slow", "workers")
 
     def __init__(self) -> None:
         self.workers: set[asyncio.Task[None]] = set()
+        self.in_flight: dict[int, Delivery] = {}
         self.busy = 0
         self.is_silent = True
         self.is_slow = False

@@ -33,9 +33,38 @@ WRONG: Final = {
         f"payments-sandbox: error: there is no command 'srve'; did you mean 'serve'? {KNOWN}",
     ),
     "far": (["pay"], f"payments-sandbox: error: there is no command 'pay'. {KNOWN}"),
-    "option": (["cards", "--jsn"], "payments-sandbox: error: unrecognized arguments: --jsn"),
-    "half": (["cards", "--js"], "payments-sandbox: error: unrecognized arguments: --js"),
-    "argument": (["openapi", "x"], "payments-sandbox: error: unrecognized arguments: x"),
+    "option": (
+        ["serve", "--prot", "0"],
+        (
+            "payments-sandbox serve: error: argument --prot: there is no such option;"
+            " did you mean --port?"
+        ),
+    ),
+    "half": (
+        ["cards", "--js=1"],
+        (
+            "payments-sandbox cards: error: argument --js: there is no such option;"
+            " did you mean --json?"
+        ),
+    ),
+    "nested option": (
+        ["scenario", "check", "x.yaml", "--gitlab"],
+        (
+            "payments-sandbox scenario check: error: argument --gitlab: there is no such option;"
+            " did you mean --github?"
+        ),
+    ),
+    "no option": (
+        ["run", "--verbose", "--", "true"],
+        (
+            "payments-sandbox run: error: argument --verbose: there is no such option;"
+            " --help lists the options."
+        ),
+    ),
+    "argument": (
+        ["openapi", "x"],
+        "payments-sandbox openapi: error: argument x: nothing more was expected here",
+    ),
     "no value": (
         ["openapi", "--server"],
         "payments-sandbox openapi: error: argument --server: expected one argument",
@@ -97,6 +126,20 @@ def test_cards_are_json_like_the_control_apis() -> None:
         listed = exchange(server.address, request("GET", "/_sandbox/cards")).json
 
     assert json.loads(run("cards", "--json").stdout) == listed
+
+
+def test_every_option_comes_from_the_environment() -> None:
+    """Those of the commands that ask no server, too."""
+    json_cards = run("cards", extra={"PAYMENTS_SANDBOX_JSON": "1"})
+    elsewhere = run("openapi", extra={"PAYMENTS_SANDBOX_SERVER": "http://shop.test/v3"})
+    wrong = run("cards", extra={"PAYMENTS_SANDBOX_JSON": "perhaps"})
+
+    assert json_cards.stdout == run("cards", "--json").stdout
+    assert elsewhere.stdout == run("openapi", "--server", "http://shop.test/v3").stdout
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.splitlines()[-1] == (
+        "payments-sandbox cards: error: PAYMENTS_SANDBOX_JSON: expected 1 or 0, true or false"
+    )
 
 
 def test_openapi_prints_the_servers_document() -> None:

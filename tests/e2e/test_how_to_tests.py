@@ -1,5 +1,6 @@
 """The pages about tests: their files written, their commands run, their output compared."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from typing import Final
 import pytest
 
 from sandbox.testing import running_sandbox
+from tests.fakes.command import served
 from tests.fakes.suites import ASYNCIO, QUIET
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
@@ -31,8 +33,8 @@ FOLDERS: Final = {"testing": ""}
 """The pages, and the plugins that their suites need beside ours."""
 
 USUAL: Final = "http://127.0.0.1:8080"
-NOT_RUN: Final = "payments-sandbox serve --port 0 --ready-file ready.json"
-"""Runs until it is stopped; the tests of `serve` run it."""
+SERVE: Final = "payments-sandbox serve --port 0 --ready-file ready.json"
+"""Runs until it is stopped, in a test of its own."""
 
 
 class Page:
@@ -101,9 +103,29 @@ def test_a_page_does_what_it_says(
         tests = [file for file in page.files if file.startswith("test_")]
         assert [file for file in tests if file not in seen] == []
     commands = {block.code.strip() for block in page.blocks if block.language == "sh"}
-    assert commands - {command for command, _ in page.outputs()} <= {NOT_RUN}
+    assert commands - {command for command, _ in page.outputs()} <= {SERVE}
     known = {block.language for block in page.blocks}
     assert known <= {"python", "sh", "text"}
+
+
+def test_a_server_that_all_suites_share(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sandbox_url` of the ready file is what the plugin takes, as the page says."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    page = Page("parallel-ci", pytester.path)
+    assert SERVE in [block.code.strip() for block in page.blocks]
+    pytester.makefile(".ini", pytest=QUIET)
+    ready = pytester.path / "ready.json"
+
+    with served(*shlex.split(SERVE)[4:], cwd=pytester.path) as server:
+        url = json.loads(ready.read_text(encoding="utf-8"))["sandbox_url"]
+        assert url.startswith(server.address)
+        monkeypatch.setenv("PAYMENTS_SANDBOX_URL", url)
+        output = _output(["pytest"], ["-p", "payments-sandbox"], pytester.path)
+
+    assert "20 passed" in output, output
+    assert not ready.exists()
 
 
 def _output(words: Sequence[str], plugins: Sequence[str], folder: Path) -> str:

@@ -69,6 +69,23 @@ def test_each_test_has_a_world(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=7)
 
 
+def test_what_cannot_be_collected_is_told_as_ever(suite: Suite) -> None:
+    """A module that fails, or skips itself, is nothing that the plugin stumbles over."""
+    suite.holds(
+        "def test_fine(sandbox): assert sandbox.payments == []",
+        test_broken="import no_such_module",
+        test_skipped="import pytest; pytest.skip('elsewhere', allow_module_level=True)",
+    )
+    suite.pytester.mkpydir("inner").joinpath("test_raising.py").write_text("1 / 0")
+    result = suite.run("--continue-on-collection-errors")
+
+    result.assert_outcomes(passed=1, skipped=1, errors=2)
+    result.stdout.fnmatch_lines_random(
+        ["*No module named 'no_such_module'", "*ZeroDivisionError: division by zero"]
+    )
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
 def test_the_header_says_how_to_repeat_a_run(suite: Suite) -> None:
     """Version, seed, server and folders; a drawn seed is the same for every worker."""
     suite.holds("def test_seed(sandbox): print('seed', sandbox.seed)")
@@ -207,7 +224,7 @@ def test_a_failed_test_shows_what_its_world_has_seen(suite: Suite) -> None:
             "world sk_test_*, seed *, at http://127.0.0.1:*/v3: 22 completed, 1 failed payments, *",
             "… 3 earlier requests",
             "req_* at *: POST /v3/payments → 201",
-            "req_* at *: POST /v3/payments → 400",
+            "req_* at *: POST /v3/payments → 400 card_declined",
             "  answered by card:declined, step 1*",
             "journal: *test_bad-*.json",
         ]

@@ -131,6 +131,7 @@ def test_unmet_expectations_fail_the_test_itself(suite: Suite) -> None:
     shown = result.stdout.str()
     assert 'not met:\n{"request": "create_payment", "count": 2}: ' in shown
     assert "AssertionError: its own failure" in shown
+    assert "During handling of the above exception" not in shown
     assert "a rule has failed:\nonce: ran out of steps once (then: fail)" in shown
     assert shown.count("- payments sandbox -") == 3
     assert "rule once: ran out of steps once (then: fail)" in shown

@@ -97,6 +97,19 @@ def test_a_host_that_is_not_ours_is_one_line() -> None:
     assert ended.stderr.count("\n") == 1
 
 
+def test_a_host_that_is_no_name() -> None:
+    """It is told in the resolver's words."""
+    ended = run("serve", "--host", "999.1.1.1", "--port", "0")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.fullmatch(
+        r"payments-sandbox: cannot listen on 999\.1\.1\.1:0: [A-Z][a-z ]+;"
+        r" --host is an address or a name of this machine\.\n",
+        ended.stderr,
+    )
+    assert "Unknown error" not in ended.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_within_a_second(number: signal.Signals) -> None:
     """With a request that hangs, a stream, a half-sent body and an idle connection open."""

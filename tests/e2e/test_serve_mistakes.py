@@ -113,7 +113,7 @@ def test_an_unknown_variable_is_named(name: str) -> None:
         assert last == (
             f"payments-sandbox serve: error: {name}: there is no such option; {UNKNOWN[name]}"
         )
-    assert run("cards", extra={name: "1"}).returncode == 0
+    assert run("cards", extra={name: "1"}).returncode == 2
 
 
 def test_variables_that_are_not_for_options() -> None:
@@ -140,7 +140,10 @@ def test_half_an_option_is_no_option() -> None:
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
-        "payments-sandbox: error: unrecognized arguments: --strict",
+        (
+            "payments-sandbox serve: error: argument --strict: there is no such option;"
+            " did you mean --strict-keys?"
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import pytest
+import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml comes only once
 
 OURS: Final = "payments-sandbox"
 

@@ -246,7 +246,7 @@ async def test_an_unknown_parameter(api: Api, route: ControlRoute) -> None:
         ("5", "application/json", "/: expected "),
         ("{", "application/json", "/: expected JSON; "),
         ('{"a": 1, "a": 2}', "application/json", "/: expected JSON; an object names"),
-        ("{}", "text/plain", "/: expected a body with Content-Type: application/json."),
+        ("{}", "text/plain", "/: expected a body with Content-Type: application/json"),
     ],
 )
 async def test_a_body_that_is_no_object(

@@ -204,11 +204,15 @@ async def test_a_warning_is_no_refusal(control: Control) -> None:
     assert await control("check_scenario", "lost") == {"problems": []}
 
 
+EITHER = "/: expected a body with Content-Type: application/json or application/yaml."
+
+
 @pytest.mark.parametrize(
     ("data", "content_type", "details"),
     [
         (b"\xff", "application/yaml", "/: expected UTF-8; byte 0 is none."),
-        (b"a: 1", "text/yaml", "/: expected a body with Content-Type: application/json."),
+        (b"a: 1", "text/yaml", EITHER),
+        (b"a: 1", "application/x-www-form-urlencoded", EITHER),
         (b"{", "application/json", "/: expected JSON; "),
         (b"5", "application/json", "/: expected a scenario's name, or a scenario as a JSON"),
     ],

@@ -131,3 +131,25 @@ def test_of_one_name_the_first_folder_counts(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "declines.yaml").write_text(DECLINES)
     assert find_scenario("declines", folders) == folders[0] / "declines.yaml"
+
+
+def test_a_problem_is_told_with_what_is_known_of_its_place(world: Sandbox) -> None:
+    """A text has lines, an object only paths, and the whole of it neither."""
+    told = []
+    wrongs: tuple[dict[str, object] | bytes, ...] = (
+        {"scenario": "x"},
+        {"scenario": "x", "expect": [{"audit": "cleen"}]},
+        b"scenario: x\nexpect: [{audit: cleen}]\n",
+        b"scenario: x\nexpect: [{audit: clean}]\n---\n",
+    )
+    for wrong in wrongs:
+        with pytest.raises(Refused) as caught:
+            world.control.add_active_scenario(wrong)
+        told.append(str(caught.value).splitlines()[2])
+
+    assert told == [
+        "  a scenario has rules, expect or given",
+        "  /expect/0/audit: 'cleen' is not known (did you mean 'clean'?)",
+        "  2:18: /expect/0/audit: 'cleen' is not known (did you mean 'clean'?)",
+        "  3:1: a second document (one file is one scenario)",
+    ]

@@ -110,13 +110,18 @@ def test_a_request_is_explained(world: Sandbox) -> None:
     """What came of it, and whose doing that was."""
     pay(world)
     pay(world, 500, card_number="4000009900000053")
-    first, second = world.requests
+    pay(world, 400, amount=0)
+    first, second, third = world.requests
     assert world.explain(first["id"]) == (
         f"{first['id']} at 2030-01-15T09:00:00Z: POST /v3/payments → 201"
     )
     assert world.explain(second["id"]) == (
-        f"{second['id']} at 2030-01-15T09:00:00Z: POST /v3/payments → 500\n"
+        f"{second['id']} at 2030-01-15T09:00:00Z: POST /v3/payments → 500 internal_error\n"
         "  answered by card:server_error_after_commit, step 1, committed"
+    )
+    assert world.explain(third["id"]) == (
+        f"{third['id']} at 2030-01-15T09:00:00Z: POST /v3/payments → 400 invalid_request:"
+        " /amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
     )
 
 

@@ -25,7 +25,7 @@ from sandbox.domain.errors import (
 )
 from sandbox.engine.journal import masked_target
 from sandbox.engine.world import World
-from sandbox.web.body import LIMIT, YAML, read_any_body, read_body
+from sandbox.web.body import JSON, LIMIT, YAML, read_any_body, read_body
 from sandbox.web.control import (
     clock,
     deliveries,
@@ -195,8 +195,11 @@ class ControlApi:
 
     async def _text(self, request: web.BaseRequest, route: ControlRoute) -> str | None:
         """The body where it is YAML; None where it has to be JSON."""
-        if not (route.takes_yaml and request.content_type == YAML):
+        is_other = route.takes_yaml and request.content_type != JSON
+        if not is_other or not request.can_read_body:
             return None
+        if request.content_type != YAML:
+            raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
         patience = self._parts.settings.body_patience
         raw = await read_any_body(request, patience=patience, limit=SCENARIO_LIMIT)
         if isinstance(raw, SandboxError):

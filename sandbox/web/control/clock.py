@@ -21,7 +21,7 @@ async def freeze_clock(ask: Ask) -> dict[str, object]:
     world = ask.world
     if (text := ask.body.get("at")) is not None:
         at = _reachable(world, "at", read_as(read_instant, "at", text))
-        await ask.parts.walks.walk(world, lambda: at)
+        await ask.parts.walks.walk(world, lambda: _reachable(world, "at", at))
     world.clock.freeze()
     return shown(world)
 

@@ -122,6 +122,21 @@ async def test_trigger_for_a_payment(hooks: Hooks, receiver: Receiver) -> None:
     }
 
 
+@pytest.mark.parametrize("named", ["pay_1", "pay-1", "pay_" + "1" * 61, 1, None])
+async def test_what_happened_names_the_payment(
+    hooks: Hooks, receiver: Receiver, named: object
+) -> None:
+    """As far as the data of an event by hand have the id of one."""
+    receiver.script(500)
+    await hooks.to(receiver.url)
+    body = {"type": "payment.completed", "data": {"payment_id": named}}
+    await hooks.control("create_event", body)
+    (happened,) = await hooks.advance("5s")
+
+    assert happened["what"] == "webhook.delivered"
+    assert happened["payment_id"] == ("pay_1" if named == "pay_1" else None)
+
+
 async def test_any_data(hooks: Hooks, receiver: Receiver) -> None:
     """Of any type, to whoever wants all; a card number in it is masked before it is kept."""
     await hooks.to(f"{receiver.origin}/all")

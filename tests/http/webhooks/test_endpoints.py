@@ -1,7 +1,10 @@
 """Webhook endpoints by the control API: made, listed in pages, changed, and forgotten."""
 
+import json
+
 import pytest
 
+from tests.fakes.control import Control
 from tests.fakes.hooks import Hooks
 from tests.fakes.matching import Matching
 from tests.fakes.receiver import Receiver
@@ -52,6 +55,19 @@ async def test_a_change_keeps_the_rest(hooks: Hooks, receiver: Receiver) -> None
     assert moved == before | {"url": receiver.url, "description": None}
     assert len(receiver.hits) == 1
     assert await hooks.change(endpoint_id) == moved
+
+
+async def test_a_card_number_in_a_description_is_masked(hooks: Hooks, control: Control) -> None:
+    """No number is kept anywhere, nor comes back by a snapshot that was changed by hand."""
+    endpoint_id = await hooks.to("inbox:orders", description="of 4111 1111 1111 1111")
+    made = await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
+    kept = json.dumps(await control("retrieve_snapshot"))
+    by_hand = kept.replace("**** **** **** 1111", "4111 1111 1111 1111")
+    assert by_hand != kept
+    await control("restore_snapshot", json.loads(by_hand))
+
+    assert made["description"] == "of **** **** **** 1111"
+    assert await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id) == made
 
 
 async def test_a_change_counts_from_the_next_attempt(hooks: Hooks, receiver: Receiver) -> None:

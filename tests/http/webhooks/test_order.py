@@ -141,6 +141,22 @@ async def test_two_at_once_move_the_clock_one_after_the_other(
     assert (await hooks.control("retrieve_clock"))["now"] == "2030-01-15T13:30:00Z"
 
 
+async def test_a_freeze_that_was_overtaken_is_refused(hooks: Hooks, receiver: Receiver) -> None:
+    """It waits for the move before it, and then it would have to go back."""
+    receiver.usual = Answer(after=0.02)
+    await hooks.to(receiver.url)
+    await hooks.pay(card_number=PENDING)
+    at = "2030-01-15T11:45:00Z"
+    _, frozen = await asyncio.gather(
+        hooks.advance("90m"), hooks.control("freeze_clock", {"at": at}, status=400)
+    )
+
+    assert frozen["error"]["details"] == (
+        "/at: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
+        " time never goes back."
+    )
+
+
 class TestLive:
     """A clock that runs moves on by itself while it is moved."""
 

@@ -49,6 +49,27 @@ def test_a_payment_that_is_made_again_after_its_reply_was_lost(scene: Scenario) 
     ]
 
 
+def test_a_payment_of_nobody_that_is_made_again() -> None:
+    """It is told without a customer: a payment need not have one."""
+    history = History(LOST)
+    history.pay(customer_id=None)
+    history.pay(customer_id=None)
+
+    assert [each.message for each in history.findings()] == [
+        "The payment of 2500 USD may have been charged 2 times.",
+        "The payment of 2500 USD was sent again although nobody had looked for it.",
+    ]
+
+
+def test_a_customer_whose_name_is_none_is_somebody() -> None:
+    """A payment without a customer is no repetition of theirs."""
+    history = History(LOST)
+    history.pay(customer_id="None")
+    history.pay(customer_id=None)
+
+    assert history.found() == []
+
+
 def test_a_payment_that_is_made_again_although_it_was_looked_for() -> None:
     """Looking is not enough."""
     history = History(LOST)

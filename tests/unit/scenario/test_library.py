@@ -58,6 +58,21 @@ def test_files_are_read_when_they_are_asked_for(folders: list[Path]) -> None:
     assert library.load("one").scenario is None
 
 
+def test_a_file_in_another_encoding(tmp_path: Path) -> None:
+    """Its first wrong byte has a place; nothing of it is guessed at."""
+    file = tmp_path / "cafe.yaml"
+    file.write_bytes("scenario: cafe\nabout: Grüße, é\n".encode().replace(b"\xc3\xa9", b"\xe9"))
+    draft = drafted(file)
+
+    assert draft.loaded.scenario is None
+    (told,) = draft.lint
+    assert told.splitlines() == [
+        f"{file}:2:15: this is not UTF-8; save the file in UTF-8",
+        "    about: Grüße, \ufffd",
+        "                  ^",
+    ]
+
+
 def test_every_scenario_in_turn(folders: list[Path]) -> None:
     """The good and the bad."""
     found = [loaded.scenario for loaded in Library([], folders)]

@@ -10,7 +10,7 @@ from sandbox.engine.deliveries import DeliveryStatus
 from sandbox.engine.triggers import trigger
 from sandbox.engine.world import World
 from sandbox.webhooks import dispatcher as dispatcher_module
-from sandbox.webhooks.dispatcher import AT_ONCE, IN_A_ROOM, SLOW, Dispatcher
+from sandbox.webhooks.dispatcher import AT_ONCE, FOLLOWED, IN_A_ROOM, SLOW, Dispatcher
 from tests.fakes.in_process import new_world
 from tests.fakes.sender import HeldSender
 from tests.fakes.wall import Wall
@@ -173,6 +173,56 @@ async def test_settle_waits_for_all_of_it(office: Office) -> None:
 
     assert settling.done()
     assert (office.sender.count, len(office.dispatcher)) == (3, 0)
+
+
+async def test_settle_follows_what_webhooks_lead_to(office: Office) -> None:
+    """A receiver that answers by another call, whose webhook it answers so; but not for ever."""
+    world = world_with("http://a/")
+    await office.send(world)
+    settling = asyncio.create_task(office.dispatcher.settle(world))
+    for _ in range(FOLLOWED):
+        await office.sender.turn()
+        assert not settling.done()
+        trigger(world, EventType.PAYMENT_COMPLETED, None)
+        await office.sender.answer_all()
+
+    assert settling.done()
+    assert world.pending_webhooks == 1
+    await office.dispatcher.close()
+
+
+async def test_settle_waits_for_nobody_who_keeps_sending(office: Office) -> None:
+    """The lane never runs dry; what was in it has ended, and so the clock can go on."""
+    world = world_with("http://a/", "http://b/")
+    await office.send(world, 3)
+    settling = asyncio.create_task(office.dispatcher.settle(world))
+    turns = 0
+    while not settling.done():
+        turns += 1
+        await office.send(world)
+        office.sender.posts[0].answer()
+        await office.sender.turn()
+
+    first = [each for each in world.open_webhooks().outbox.oldest_first() if each.number < 6]
+    assert [each.status for each in first] == [DeliveryStatus.DELIVERED] * 6
+    assert world.pending_webhooks > 0
+    assert turns < 200
+    await office.dispatcher.close()
+
+
+async def test_settle_ends_with_its_endpoint(office: Office) -> None:
+    """What waited for an endpoint that is removed will not be attempted."""
+    world = world_with("http://a/")
+    webhooks = world.open_webhooks()
+    await office.send(world, 3)
+    settling = asyncio.create_task(office.dispatcher.settle(world))
+    await office.sender.turn()
+    webhooks.outbox.remove(next(iter(webhooks.outbox.endpoints)))
+    assert not settling.done()
+    await office.sender.answer_all()
+
+    assert settling.done()
+    assert office.sender.count == 1
 
 
 async def test_settle_waits_for_no_other_world(office: Office) -> None:
