@@ -93,7 +93,7 @@ def _do(domain: Domain, job: ActOnPayment, due: Instant) -> None:
         case MoveRateLimit() as move:
             domain.limiter.move(move, due)
         case Emit(type_, data):
-            _emit(domain, EventType(type_), data, job.payment, due)
+            _emit(domain, type_, data, job.payment, due)
         case _ if job.payment is None:
             raise IllegalMove("It is about no payment.")
         case Complete():
@@ -109,13 +109,11 @@ def _do(domain: Domain, job: ActOnPayment, due: Instant) -> None:
             assert_never(job.action)
 
 
-def _emit(
-    domain: Domain, type_: EventType, data: object, payment: int | None, due: Instant
-) -> None:
+def _emit(domain: Domain, type_: str, data: object, payment: int | None, due: Instant) -> None:
     if isinstance(data, dict):
         told = data
     elif payment is None:
         raise IllegalMove("It has nothing to tell of.")
     else:
-        told = data_of(domain.ledger, type_, payment)
-    domain.ledger.make_event(type_.value, told, at=due)
+        told = data_of(domain.ledger, EventType(type_), payment)
+    domain.ledger.make_event(type_, told, at=due)

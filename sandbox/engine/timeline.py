@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, assert_never
 
 from sandbox.domain.cards import mask_in
+from sandbox.domain.events import EventType
 from sandbox.domain.instants import Instant
 from sandbox.scenario.model import (
     Action,
@@ -156,7 +157,9 @@ def _action(name: str, facts: list[object]) -> Action:
             return Fail(mask_in(error))
         case "give_back", [None | int() as amount, None | str() as reason]:
             return GiveBack(amount, reason and mask_in(reason))
-        case "emit", [str(type_), None | dict() as data]:
+        case "emit", [str(type_), None | dict() as data] if data is not None or type_ in tuple(
+            EventType
+        ):
             return Emit(mask_in(type_), data)
         case "move_rate_limit", [
             None | int() as remaining,

@@ -5,6 +5,7 @@ from typing import Final
 
 from sandbox.contract.schemas import Contract
 from sandbox.contract.validation import Path
+from sandbox.domain.events import EventType
 from sandbox.domain.payments import TRANSITIONS, Move, Status
 from sandbox.scenario.lint.cards import check_matcher
 from sandbox.scenario.lint.dry_run import obstacle
@@ -141,7 +142,8 @@ def _check_steps_are_reached(plain: Plain, rule: RequestRule, path: Path) -> Ite
             yield Problem((*path, "do", position), f"this step is never reached: {why}")
         served += step.times
     if served >= most and rule.then is not Then.PASS:
-        yield Problem((*path, "then"), f"'then' is never reached: {why}", "leave it out")
+        message = f"'then' is never reached: {why}"
+        yield Problem((*path, "then"), message, "leave it out", is_warning=True)
 
 
 def _most_calls(when: When) -> int | None:
@@ -176,6 +178,11 @@ def _check_shadow(rule: RequestRule, shadows: Shadows, path: Path) -> Iterator[P
 
 def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
     what, place = _name_of(rule.action), (*path, "do")
+    match rule.action:
+        case Emit(type_, None) if type_ not in tuple(EventType):
+            message = f"'{type_}' is not documented, so no payment says what it tells"
+            known = ", ".join(EventType)
+            yield Problem((*place, "emit", "type"), message, f"add data, or use one of {known}")
     if isinstance(rule, AtRule) and not rule.when:
         if type(rule.action) in _MOVES:
             message = f"'{what}' is about payments, and nothing says which"

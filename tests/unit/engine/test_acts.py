@@ -86,14 +86,16 @@ def test_an_event_that_is_emitted_tells_of_the_payment() -> None:
     desk = desk_of("""
         - {event: payment.completed, do: {emit: {type: payment.completed}}}
         - {event: payment.completed, do: {emit: {type: refund.created, data: {refund_id: ref_1}}}}
+        - {event: payment.completed, do: {emit: {type: payout.paid, data: {payout_id: po_1}}}}
         """)
     pay(desk)
     ledger = desk.world.ledger
-    made = [ledger.any_event(number) for number in (1, 2)]
+    made = [ledger.any_event(number) for number in (1, 2, 3)]
 
     assert [getattr(each, "data", None) for each in made] == [
         {"payment_id": ledger.payments.id_of(0), "amount": 2500, "currency": "USD"},
         {"refund_id": "ref_1"},
+        {"payout_id": "po_1"},
     ]
 
 

@@ -125,7 +125,13 @@ def test_an_unknown_job_is_refused(item: list[object]) -> None:
 
 @pytest.mark.parametrize(
     "action",
-    [["dance"], ["charge_back", None, None], ["complete", 1], ["emit", "x", 1]],
+    [
+        ["dance"],
+        ["charge_back", None, None],
+        ["complete", 1],
+        ["emit", "x", 1],
+        ["emit", "x", None],
+    ],
     ids=str,
 )
 def test_an_unknown_action_is_refused(action: list[object]) -> None:
