@@ -1,5 +1,6 @@
 """Owns the reading of `do` in request rules: each step with its outcome, delay and times."""
 
+import json
 from typing import Any, Final
 
 from sandbox.domain.instants import read_duration
@@ -50,7 +51,8 @@ def _outcome(  # noqa: PLR0911 - one an outcome
             commit = value.get("commit", False)
             return Respond(value["error"], commit, value.get("message"), value.get("details"))
         case "respond_raw":
-            headers, body = value.get("headers", {}), value.get("body", "")
+            headers, given = value.get("headers", {}), value.get("body", "")
+            body = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
             return wire.RespondRaw(value["status"], headers, body, value.get("commit", False))
         case "rate_limit":
             return rate_limit(value)

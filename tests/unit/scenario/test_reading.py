@@ -76,6 +76,7 @@ REQUESTS = """\
       - respond: {error: internal_error, message: Oops, details: d, commit: true}
       - respond_raw: {status: 502, headers: {Server: proxy}, body: bad, off_contract: true,
                       commit: true}
+      - respond_raw: {status: 500, body: {oops: [1.5, é, null]}, off_contract: true}
       - drop: {commit: false, how: reset}
       - hang: {commit: true, for: 1s}
       - truncate: {commit: true, keep: 12.5%, in: headers}
@@ -195,6 +196,7 @@ def test_request_rules() -> None:
             Step(Pass(), 300, 3),
             Step(Respond("internal_error", commit=True, message="Oops", details="d")),
             Step(RespondRaw(502, {"Server": "proxy"}, "bad", commit=True)),
+            Step(RespondRaw(500, {}, '{"oops": [1.5, "é", null]}', commit=False)),
             Step(Drop(commit=False, how="reset")),
             Step(Hang(commit=True, lasts=1_000)),
             Step(Truncate(commit=True, keep=12.5, part="headers")),
