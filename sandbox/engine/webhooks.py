@@ -119,16 +119,17 @@ class Webhooks:
         """Queue an event's deliveries: its body is serialised here, once.
 
         Args:
-            event: what has happened; rules treat it unless somebody made it by hand.
+            event: what has happened, or was made by hand; rules treat it if it names a payment.
             ledger: where its payment is.
         """
-        play = self._script.play
-        if play is None or not play.cast.webhooks or not isinstance(event, Event):
-            self.outbox.queue(told(event))
+        play, news = self._script.play, told(event)
+        number = None if news.payment_id is None else ledger.payments.number_of(news.payment_id)
+        if play is None or not play.cast.webhooks or number is None:
+            self.outbox.queue(news)
             return
-        payment = ledger.payments.get(ledger.number_of(event.payment_id))
-        facts = PaymentFacts(payment, play, event)
-        for delivery in self.outbox.make(told(event)):
+        change = event if isinstance(event, Event) else None
+        facts = PaymentFacts(ledger.payments.get(number), play, change)
+        for delivery in self.outbox.make(news):
             delivery.applied = play.treating(event.type, facts)
             self._plan(delivery, event.created)
 

@@ -353,3 +353,23 @@ async def test_endpoints_that_are_given(
 def show(second: int) -> str:
     """An instant as the control API shows it."""
     return show_instant(Instant(second * SECOND))
+
+
+async def test_an_event_by_hand_that_names_a_payment(
+    hooks: Hooks, receiver: Receiver, play: Play
+) -> None:
+    """Is treated as the payment's own; one that names none meets no rule about payments."""
+    await hooks.to(receiver.url)
+    payment_id = await hooks.pay(amount=500)
+    await hooks.settled()
+    play("when: {amount: 500}, do: {signature: missing}")
+    for body in (
+        {"type": "payment.completed", "payment_id": payment_id},
+        {"type": "payment.completed", "data": {"payment_id": payment_id}},
+        {"type": "payment.completed", "data": {"payment_id": "pay_elsewhere"}},
+    ):
+        await hooks.control("create_event", body)
+        await hooks.settled()
+    signed = ["webhook-signature" in request.headers for request in receiver.hits]
+
+    assert signed == [True, False, False, True]
