@@ -10,10 +10,10 @@ from sandbox.contract.operations import BY_NAME
 from sandbox.domain.cards import brand_of
 from sandbox.domain.payments import Payment
 from sandbox.engine.world import World
+from sandbox.scenario.model import OF_PAYMENT
 
 _IN_BODY: Final = frozenset({"amount", "currency", "customer_id", "description", "reason"})
 _IN_QUERY: Final = frozenset({"customer_id", "status"})
-_OF_PAYMENT: Final = frozenset({"amount", "currency", "customer_id", "description", "status"})
 
 
 class CallFacts:
@@ -51,7 +51,7 @@ class CallFacts:
             return self._body[field]
         if self._has_query and field in _IN_QUERY:
             return self._query.get(field)
-        if field in _OF_PAYMENT and self._payment is not None:
+        if field in OF_PAYMENT and self._payment is not None:
             value: object = getattr(self._payment, field)
             return value
         return None

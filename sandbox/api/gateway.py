@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from sandbox.api import payments, refunds
 from sandbox.api.calls import Answer, Call, Outcome, Reply
 from sandbox.api.facts import CallFacts
-from sandbox.api.replies import refusal, written
+from sandbox.api.replies import refusal
 from sandbox.api.verdicts import NORMALLY, Manner, Setting, carry_out
 from sandbox.contract import representations, strict_json
 from sandbox.contract.operations import BASE_PATH, BY_NAME
@@ -28,6 +28,7 @@ from sandbox.domain.errors import (
 )
 from sandbox.domain.instants import Instant, show_instant
 from sandbox.engine.journal import Entry, masked, masked_target, masked_text
+from sandbox.engine.records import packed
 from sandbox.engine.world import World
 from sandbox.engine.worlds import Worlds
 from sandbox.scenario.wire import NAMES
@@ -82,7 +83,7 @@ class Gateway:
 
         How much of the request was read is unknown, so the connection cannot be used again.
         """
-        reply = Reply(500, written(representations.error(InternalError(_FAILED))))
+        reply = Reply(500, packed(representations.error(InternalError(_FAILED))))
         return Answer(reply, _headers(world), close=True)
 
     def answer(self, world: World, call: Call) -> Answer:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import orjson
-
 from sandbox.api.calls import Reply
 from sandbox.contract import representations
 from sandbox.contract.codes import CODES
@@ -11,6 +9,7 @@ from sandbox.contract.operations import Operation
 from sandbox.contract.schemas import Contract
 from sandbox.domain.errors import SandboxError
 from sandbox.domain.payments import Payment
+from sandbox.engine.records import packed
 
 
 class ContractBrokenError(ValueError):
@@ -24,7 +23,7 @@ def success(contract: Contract, operation: Operation, body: Mapping[str, object]
         ContractBrokenError: the body is not what the documentation promises.
     """
     _hold(contract, operation.response, body)
-    return Reply(operation.success, written(body))
+    return Reply(operation.success, packed(body))
 
 
 def payment_at_rest(contract: Contract, payment: Payment) -> bytes:
@@ -35,7 +34,7 @@ def payment_at_rest(contract: Contract, payment: Payment) -> bytes:
     """
     body = representations.payment(payment)
     _hold(contract, "responses/retrieve_payment", body)
-    return written(body)
+    return packed(body)
 
 
 def refusal(contract: Contract, error: SandboxError) -> Reply:
@@ -46,12 +45,7 @@ def refusal(contract: Contract, error: SandboxError) -> Reply:
     """
     body = representations.error(error)
     _hold(contract, "responses/error", body)
-    return Reply(CODES[error.code].status, written(body))
-
-
-def written(body: object) -> bytes:
-    """JSON bytes that may be kept: an orjson result of its own would pin an 8 KB block."""
-    return bytes(memoryview(orjson.dumps(body)))
+    return Reply(CODES[error.code].status, packed(body))
 
 
 def _hold(contract: Contract, schema: str, body: Mapping[str, object]) -> None:

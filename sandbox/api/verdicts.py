@@ -10,11 +10,11 @@ from typing import Final, NamedTuple, Protocol, assert_never
 import orjson
 
 from sandbox.api.calls import Outcome, Reply
-from sandbox.api.replies import written
 from sandbox.contract.codes import CODES
 from sandbox.contract.operations import Operation
 from sandbox.contract.schemas import Contract
 from sandbox.domain.errors import InternalError, RateLimited, SandboxError
+from sandbox.engine.records import packed
 from sandbox.engine.world import World
 from sandbox.scenario import model, wire
 from sandbox.scenario.merging import merged
@@ -125,7 +125,7 @@ def _patch(patch: model.Patch, rule: str, setting: Setting, outcome: Outcome) ->
         why = _why_off_contract(setting.contract, response, body)
         outcome.reply = InternalError(f"The patch of the rule {rule} breaks the contract: {why}")
     else:
-        outcome.reply = Reply(outcome.reply.status, written(body))
+        outcome.reply = Reply(outcome.reply.status, packed(body))
     return outcome
 
 

@@ -9,9 +9,8 @@ import orjson
 from sandbox.domain.cards import Brand, brand_of, mask
 from sandbox.domain.payments import Payment
 from sandbox.engine.journal import Entry, shown_headers
-from sandbox.engine.payment_facts import OF_PAYMENT
 from sandbox.engine.world import World
-from sandbox.scenario.model import Condition, When
+from sandbox.scenario.model import OF_PAYMENT, Condition, When
 
 _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""

@@ -260,18 +260,18 @@ def _masked_reply(text: str) -> str:
 
 
 def _rebuilt(kept: Mapping[str, object]) -> Entry:
-    headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]  # type: ignore[attr-defined]
+    headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]  # type: ignore[attr-defined]  # a TypeError says so
     entry = Entry(Instant(0), None, "", "", headers)
     for name, kind in _KEPT_AS_IT_IS.items():
-        if not isinstance(kept[name], kind):  # type: ignore[arg-type]
+        if not isinstance(kept[name], kind):  # type: ignore[arg-type]  # a TypeError says so
             raise TypeError(f"{name} of an entry is of another kind")
         setattr(entry, name, mask_in(value) if isinstance(value := kept[name], str) else value)
     if entry.duration_ms is not None:
         entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it a Decimal
     entry.path = masked_target(entry.path)
     entry.body = masked(kept["body"])
-    entry.considered = [(mask_in(a), mask_in(b), mask_in(c)) for a, b, c in kept["considered"]]  # type: ignore[attr-defined]
-    reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]
+    entry.considered = [(mask_in(a), mask_in(b), mask_in(c)) for a, b, c in kept["considered"]]  # type: ignore[attr-defined]  # a TypeError says so
+    reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]  # a TypeError says so
     entry.reply_headers = {mask_in(name): mask_in(value) for name, value in reply_headers.items()}
     entry.reply_body = _masked_reply(str(kept["reply_body"])).encode()
     if not 0 <= entry.at <= LAST or not 0 <= entry.wall <= LAST:

@@ -4,7 +4,7 @@ Nothing is sent here. A delivery that is to be attempted waits in its endpoint's
 takes it; the rim says what came of it, and the outbox decides what is next.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
@@ -31,7 +31,7 @@ class Outbox:
 
     __slots__ = (
         "_deliveries", "_endpoint_ids", "_finished", "_fresh", "_ids", "_lanes", "_log", "_made",
-        "_seed", "attempted", "count", "dropped", "endpoints", "windows",
+        "_ordered", "_seed", "attempted", "count", "dropped", "endpoints", "windows",
     )  # fmt: skip
 
     def __init__(self, seed: int) -> None:
@@ -50,6 +50,7 @@ class Outbox:
         self._deliveries = {}
         self._finished: deque[int] = deque()
         self._lanes: dict[str, deque[Delivery]] = {}
+        self._ordered: Counter[str] = Counter()
         self._fresh: list[Delivery] = []
         self.windows: dict[str, Instant] = {}
         self._log: deque[tuple[Delivery, Attempt]] = deque(maxlen=KEPT)
@@ -74,7 +75,7 @@ class Outbox:
         self._end(endpoint_id)
 
     def _end(self, endpoint_id: str) -> None:
-        self._lanes.pop(endpoint_id, None)
+        self._drop_lane(endpoint_id)
         for delivery in list(self._deliveries.values()):
             if delivery.endpoint_id == endpoint_id and delivery.is_pending:
                 self._finish(delivery, DeliveryStatus.DISABLED)
@@ -141,6 +142,7 @@ class Outbox:
         for delivery in arranged(deliveries, self._seed):
             if delivery.is_pending:
                 self._lanes.setdefault(delivery.endpoint_id, deque()).append(delivery)
+                self._ordered[delivery.endpoint_id] += delivery.order is not None
 
     def lanes(self) -> list[str]:
         """The endpoints that something waits for."""
@@ -156,17 +158,22 @@ class Outbox:
 
     def is_ordered(self, endpoint_id: str) -> bool:
         """Whether what waits in a lane is to arrive one by one."""
-        return any(each.order is not None for each in self._lanes.get(endpoint_id, ()))
+        return self._ordered[endpoint_id] > 0
 
     def take(self, endpoint_id: str) -> Delivery | None:
         """The next delivery of a lane that is still to be attempted, taken out; None at its end."""
         lane = self._lanes.get(endpoint_id)
         while lane:
             delivery = lane.popleft()
+            self._ordered[endpoint_id] -= delivery.order is not None
             if delivery.is_pending:
                 return delivery
-        self._lanes.pop(endpoint_id, None)
+        self._drop_lane(endpoint_id)
         return None
+
+    def _drop_lane(self, endpoint_id: str) -> None:
+        self._lanes.pop(endpoint_id, None)
+        self._ordered.pop(endpoint_id, None)
 
     def record(self, delivery: Delivery, attempt: Attempt, now: Instant) -> Instant | None:
         """Keep what came of an attempt; returns when the next is due, or None.

@@ -1,12 +1,10 @@
 """Owns what rules can look at in a payment, and in an event about it."""
 
-from typing import Final
-
 from sandbox.domain.events import Event
 from sandbox.domain.payments import Payment
+from sandbox.scenario.model import OF_PAYMENT
 from sandbox.scenario.play import Play
 
-OF_PAYMENT: Final = frozenset({"amount", "currency", "customer_id", "description", "status"})
 """What of a payment is looked at by its own name."""
 
 

@@ -1,6 +1,6 @@
 """Owns what an attempt sends: headers, body and signature, and what rules of scenarios spoil."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, assert_never
 
 import orjson
@@ -28,7 +28,7 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     *,
     now: Instant,
     sent_at: Instant,
-    wrong_secret: str,
+    wrong_secret: Callable[[], str],
 ) -> Request:
     """What an attempt sends.
 
@@ -38,7 +38,7 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
         treatment: what rules do to this attempt.
         now: on the world's clock: which secrets are valid.
         sent_at: the real time, which the signature carries.
-        wrong_secret: what a forger signs with.
+        wrong_secret: what a forger signs with; asked for when one does.
     """
     body = _patched(told.body, treatment)
     sent = _spoiled(body, treatment.malform)
@@ -101,10 +101,10 @@ def _spoiled(body: bytes, fault: BodyFault | None) -> bytes:
 
 
 def _secrets(
-    endpoint: Endpoint, fault: Signature | None, now: Instant, wrong_secret: str
+    endpoint: Endpoint, fault: Signature | None, now: Instant, wrong_secret: Callable[[], str]
 ) -> tuple[str, ...]:
     if fault is Signature.WRONG_SECRET:
-        return (wrong_secret,)
+        return (wrong_secret(),)
     if fault is Signature.PREVIOUS_SECRET and endpoint.previous is not None:
         return (endpoint.previous,)
     return endpoint.secrets_at(now)

@@ -221,7 +221,7 @@ class Webhooks:
             self._treatment(delivery),
             now=now,
             sent_at=sent_at,
-            wrong_secret=_secret_of(self._seed, endpoint.number, -1),
+            wrong_secret=lambda: _secret_of(self._seed, endpoint.number, -1),
         )
 
     # Receiving

@@ -5,6 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
+from sandbox.web.whole_reply import SERVER
+
 _EXPOSED: Final = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 
 
@@ -21,7 +23,7 @@ def preflight(allow: str | None) -> web.Response:
             "Access-Control-Allow-Methods": allow or "GET,POST",
             "Access-Control-Allow-Headers": "Authorization, Content-Type",
             "Access-Control-Max-Age": "600",
-            "Server": "payments-sandbox",
+            **SERVER,
         },
     )
 

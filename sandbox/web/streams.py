@@ -15,6 +15,7 @@ from sandbox.contract import representations
 from sandbox.engine.world import World
 from sandbox.web.journal_view import shown_entry
 from sandbox.web.news import News
+from sandbox.web.whole_reply import SERVER
 
 HEARTBEAT: Final = 15
 """Seconds after which a quiet stream says that it is still there."""
@@ -45,7 +46,7 @@ async def serve_stream(
         headers={
             "Content-Type": "text/event-stream",
             "Cache-Control": "no-store",
-            "Server": "payments-sandbox",
+            **SERVER,
         }
     )
     if request.method == "HEAD":

@@ -12,7 +12,10 @@ from typing import Final
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 
-EVERY_REPLY: Final = {"Content-Type": "application/json", "Server": "payments-sandbox"}
+SERVER: Final = {"Server": "payments-sandbox"}
+"""What every reply says of who sent it, and of nothing else: no version of ours or of aiohttp."""
+
+EVERY_REPLY: Final = {"Content-Type": "application/json", **SERVER}
 """Header lines that all replies have, beside their length and date."""
 
 _REASONS: Final[dict[int, str]] = {status.value: status.phrase for status in HTTPStatus}

@@ -7,7 +7,7 @@ share a room of their own, so that however many there are, they delay nobody who
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from sandbox.engine.clock import WallClock
 from sandbox.engine.world import World
@@ -26,7 +26,6 @@ IN_A_ROOM: Final = 128
 SLOW: Final = 1_000
 """Wall milliseconds from which on an endpoint is slow; one that does not answer is, too."""
 
-
 FOLLOWED: Final = 4
 """So many times `settle` waits for what its webhooks have led to: a receiver may answer one by a
 call that sends another. Who never stops sending, or other clients, would hold it up for ever."""
@@ -42,6 +41,14 @@ class Sender(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
+
+
+class _Underway(NamedTuple):
+    """A delivery that is waited for, and its attempts so far; to hold itself would keep it all."""
+
+    endpoint_id: str
+    number: int
+    attempts: int
 
 
 class Dispatcher:
@@ -123,27 +130,32 @@ class Dispatcher:
         for lane in self._lanes.get(world, {}).values():
             yield from lane.workers
 
-    def _underway(self, world: World) -> "list[tuple[Delivery, int]]":
-        """What is in flight or waits, in about the order it will end, and its attempts so far."""
+    def _underway(self, world: World) -> list[_Underway]:
+        """What is in flight or waits, in about the order it will end."""
         lanes = self._lanes.get(world, {})
         found = [each for lane in lanes.values() for each in lane.in_flight.values()]
         if world.webhooks is not None:
             found += world.webhooks.outbox.queued()
-        return [(each, len(each.attempts)) for each in found]
+        return [_Underway(each.endpoint_id, each.number, len(each.attempts)) for each in found]
 
-    def _has_ended(self, world: World, delivery: "Delivery", attempts: int) -> bool:
-        lane = self._lanes.get(world, {}).get(delivery.endpoint_id)
-        is_in_flight = lane is not None and delivery.number in lane.in_flight
-        return len(delivery.attempts) > attempts or not (is_in_flight or delivery.is_pending)
+    def _has_ended(self, world: World, each: _Underway) -> bool:
+        lane = self._lanes.get(world, {}).get(each.endpoint_id)
+        found = None if lane is None else lane.in_flight.get(each.number)
+        if found is None:
+            outbox = None if world.webhooks is None else world.webhooks.outbox
+            if outbox is None or not outbox.is_pending(each.number):
+                return True
+            found = outbox.get(each.number)
+        return len(found.attempts) > each.attempts
 
     def _tell_of_end(self, world: World) -> None:
         if (end := self._ends.pop(world, None)) is not None:
             end.set_result(None)
 
-    async def _ended(self, world: World, waiting: "list[tuple[Delivery, int]]") -> None:
+    async def _ended(self, world: World, waiting: list[_Underway]) -> None:
         """Wait until each has been attempted once more, or never will be."""
         while running := list(self._running(world)):
-            while waiting and self._has_ended(world, *waiting[-1]):
+            while waiting and self._has_ended(world, waiting[-1]):
                 waiting.pop()
             if not waiting:
                 return

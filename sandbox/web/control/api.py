@@ -41,6 +41,7 @@ from sandbox.web.control import (
 from sandbox.web.control.ask import Ask
 from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
+from sandbox.web.whole_reply import EVERY_REPLY, SERVER
 
 _log = logging.getLogger("sandbox.control")
 
@@ -253,11 +254,10 @@ def refusal(error: SandboxError) -> web.Response:
 
 def json_response(status: int, body: object) -> web.Response:
     """A JSON response with our own Server header."""
-    headers = {"Content-Type": "application/json", "Server": "payments-sandbox"}
-    return web.Response(status=status, body=orjson.dumps(body), headers=headers)
+    return web.Response(status=status, body=orjson.dumps(body), headers=EVERY_REPLY)
 
 
 def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.Response:
     if body is None:
-        return web.Response(status=route.success, headers={"Server": "payments-sandbox"})
+        return web.Response(status=route.success, headers=SERVER)
     return json_response(route.success, body)

@@ -18,6 +18,7 @@ from sandbox.engine.journal import shown_headers
 from sandbox.web.body import read_any_body
 from sandbox.web.control.ask import Ask, read_as
 from sandbox.web.delivery_view import shown_message
+from sandbox.web.whole_reply import EVERY_REPLY
 
 LONGEST_WAIT: Final = 60 * SECOND
 """Wall milliseconds that a read may wait."""
@@ -37,7 +38,7 @@ async def receive_webhook(ask: Ask) -> web.StreamResponse:
     return web.Response(
         status=status,
         body=orjson.dumps({"received": True}) if status == ANSWER else None,
-        headers={"Content-Type": "application/json", "Server": "payments-sandbox"},
+        headers=EVERY_REPLY,
     )
 
 
