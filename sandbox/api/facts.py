@@ -27,11 +27,14 @@ class CallFacts:
         self._world = world
         self._call = call
         self._body: Mapping[str, object] = body if isinstance(body, dict) else {}
-        operation = BY_NAME.get(call.operation or "")
-        self._has_query = operation is not None and operation.query is not None
 
     def look(self, field: str) -> object:
         """The value of a field; None when there is none."""
+        if field in _IN_BODY and field in self._body:
+            return self._body[field]
+        return self._beside_the_body(field)
+
+    def _beside_the_body(self, field: str) -> object:
         if field.startswith("header."):
             return self._headers.get(field.removeprefix("header."))
         if field.startswith("query."):
@@ -44,12 +47,11 @@ class CallFacts:
             case "payment_id":
                 return self._call.payment_id or None
             case _:
-                return self._plain(field)
+                return self._of_query_or_payment(field)
 
-    def _plain(self, field: str) -> object:
-        if field in _IN_BODY and field in self._body:
-            return self._body[field]
-        if self._has_query and field in _IN_QUERY:
+    def _of_query_or_payment(self, field: str) -> object:
+        operation = BY_NAME.get(self._call.operation or "")
+        if operation is not None and operation.query is not None and field in _IN_QUERY:
             return self._query.get(field)
         if field in OF_PAYMENT and self._payment is not None:
             value: object = getattr(self._payment, field)

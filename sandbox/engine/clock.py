@@ -20,17 +20,22 @@ class Mode(StrEnum):
 class Clock:
     """Real time plus an offset, or one instant that stands still."""
 
-    __slots__ = ("_latest", "_offset", "_wall", "mode")
+    __slots__ = ("_is_live", "_latest", "_offset", "_wall")
 
     def __init__(self, wall: WallClock, *, frozen_at: Instant | None = None) -> None:
         self._wall = wall
-        self.mode = Mode.LIVE if frozen_at is None else Mode.FROZEN
+        self._is_live = frozen_at is None
         self._offset = 0
         self._latest = Instant(0) if frozen_at is None else frozen_at
 
+    @property
+    def mode(self) -> Mode:
+        """Whether it runs."""
+        return Mode.LIVE if self._is_live else Mode.FROZEN
+
     def now(self) -> Instant:
         """The world's instant; it never goes back, even when the machine's clock does."""
-        if self.mode is Mode.LIVE:
+        if self._is_live:
             now = self._wall() + self._offset
             if now > self._latest:
                 self._latest = Instant(now) if now < LAST else LAST
@@ -45,13 +50,13 @@ class Clock:
     def freeze(self) -> None:
         """Stand still."""
         self.now()
-        self.mode = Mode.FROZEN
+        self._is_live = False
 
     def resume(self) -> None:
         """Go on at wall speed from the world's now."""
-        if self.mode is Mode.FROZEN:
+        if not self._is_live:
             self._offset = self._latest - self._wall()
-            self.mode = Mode.LIVE
+            self._is_live = True
 
     def check_reachable(self, instant: Instant, field: str) -> None:
         """Refuse an instant before now or beyond the last.
@@ -78,7 +83,7 @@ class Clock:
         Raises:
             ValueError: it shows an instant that no clock reaches.
         """
-        self.mode = Mode(str(kept["mode"]))
+        self._is_live = Mode(str(kept["mode"])) is Mode.LIVE
         self._latest = Instant(int(kept["now"]))
         self._offset = int(kept["offset"])
         if not 0 <= self._latest <= LAST or abs(self._offset) > LAST:

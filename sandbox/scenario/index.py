@@ -5,10 +5,11 @@ and one that is used up for good is not looked at any more. So a call costs what
 cost, and not what a thousand others would.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Final
 
 from sandbox.scenario.matching import Facts, equals_one_of, is_number
 from sandbox.scenario.model import When
@@ -26,43 +27,62 @@ _AMOUNT: Final = "amount"
 """The field whose bounds rules are found by; the others are text."""
 
 
-class _Bounds(NamedTuple):
-    """Rules by a bound on the amount, in the order of the bounds."""
+class _Bounds:
+    """Positions of rules by a bound on the amount, in the order of the bounds."""
 
-    lower: list[tuple[int, int]]
-    upper: list[tuple[int, int]]
+    __slots__ = ("_positions", "_values")
 
-    def within(self, amount: object) -> Iterator[int]:
-        """The rules whose bound leaves room for an amount, or is at it."""
-        if is_number(amount):
-            end = bisect_right(self.lower, amount, key=_bound)
-            yield from (position for _, position in self.lower[:end])
-            start = bisect_left(self.upper, amount, key=_bound)
-            yield from (position for _, position in self.upper[start:])
+    def __init__(self) -> None:
+        self._values: list[int] = []
+        self._positions: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def add(self, value: int, position: int) -> None:
+        """Put a rule behind those whose bound is as large."""
+        place = bisect_right(self._values, value)
+        self._values.insert(place, value)
+        self._positions.insert(place, position)
+
+    def drop(self, position: int) -> None:
+        """Take a rule out, if it is here."""
+        if position in self._positions:
+            place = self._positions.index(position)
+            del self._values[place], self._positions[place]
+
+    def up_to(self, amount: float | Decimal) -> list[int]:
+        """The rules whose bound is at an amount or below."""
+        return self._positions[: bisect_right(self._values, amount)]
+
+    def down_to(self, amount: float | Decimal) -> list[int]:
+        """The rules whose bound is at an amount or above."""
+        return self._positions[bisect_left(self._values, amount) :]
 
 
 class Index:
     """Positions of rules, by what tells most of each."""
 
-    __slots__ = ("_bounds", "_by_field", "_open")
+    __slots__ = ("_by_field", "_lower", "_open", "_upper")
 
     def __init__(self, rules: Iterable[tuple[int, When]]) -> None:
         self._open: list[int] = []
         self._by_field: dict[str, dict[object, list[int]]] = defaultdict(lambda: defaultdict(list))
-        self._bounds = _Bounds([], [])
+        self._lower, self._upper = _Bounds(), _Bounds()
         for position, when in rules:
             self._add(position, when)
 
     def candidates(self, facts: Facts) -> Sequence[int]:
         """The positions of all rules that may apply, in their order."""
-        found = self._open
+        more: list[int] = []
         for field, by_value in self._by_field.items():
             value = facts.look(field)
-            if isinstance(value, str | int) and (more := by_value.get(value)):
-                found = [*found, *more]
-        if self._bounds.lower or self._bounds.upper:
-            found = [*found, *self._bounds.within(facts.look(_AMOUNT))]
-        return found if found is self._open else sorted(found)
+            if isinstance(value, str | int):
+                more += by_value.get(value, ())
+        if (self._lower or self._upper) and is_number(amount := facts.look(_AMOUNT)):
+            more += self._lower.up_to(amount)
+            more += self._upper.down_to(amount)
+        return sorted([*self._open, *more]) if more else self._open
 
     def drop(self, position: int) -> None:
         """Look at a rule no more."""
@@ -73,8 +93,8 @@ class Index:
         for found in lists:
             if position in found:
                 found.remove(position)
-        for bounds in self._bounds:
-            bounds[:] = [each for each in bounds if each[1] != position]
+        self._lower.drop(position)
+        self._upper.drop(position)
 
     def _add(self, position: int, when: When) -> None:
         if (key := _key_of(when)) is not None:
@@ -83,14 +103,9 @@ class Index:
                 self._by_field[field][value].append(position)
         elif (bound := _bound_of(when)) is not None:
             operator, value = bound
-            bounds = self._bounds.lower if operator.startswith("g") else self._bounds.upper
-            insort(bounds, (value, position))
+            (self._lower if operator.startswith("g") else self._upper).add(value, position)
         else:
             self._open.append(position)
-
-
-def _bound(item: tuple[int, int]) -> int:
-    return item[0]
 
 
 def _bound_of(when: When) -> tuple[str, int] | None:
