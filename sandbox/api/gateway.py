@@ -93,8 +93,8 @@ class Gateway:
         entry = Entry(now, call.operation, call.method, masked_target(path), call.headers)
         entry.wall = world.wall()
         outcome = self._outcome(world, call, entry, now)
-        if world.script.play is not None:
-            world.catch_up()  # its rules may have made something due at once
+        if world.timeline.next_due is not None:
+            world.catch_up()  # rules may have made something due at once
         reply = outcome.reply
         if not isinstance(reply, Reply):
             reply = refusal(self._contract, reply or InternalError())

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextvars import Context, ContextVar, copy_context
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
@@ -16,19 +17,46 @@ from sandbox.engine.journal import Entry, masked_target
 from sandbox.engine.world import World
 from sandbox.scenario.wire import Hang
 from sandbox.web import cors
-from sandbox.web.body import body_at_hand, read_body
+from sandbox.web.body import JSON, body_at_hand, read_body
 from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.guard import authorization_of
 from sandbox.web.parts import Parts
+from sandbox.web.plain_request import PlainRequest
 from sandbox.web.routes import Target, variable_of
-from sandbox.web.whole_reply import EVERY_REPLY, WholeReply
+from sandbox.web.whole_reply import EVERY_REPLY, WholeReply, whole_reply
 
 if TYPE_CHECKING:
     from sandbox.engine.deliveries import Delivery
 
 _log = logging.getLogger("sandbox.web")
 
+_JSON: Final = JSON.encode()
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
+
+
+_BEGUN: ContextVar["list[Begun] | None"] = ContextVar("begun", default=None)
+
+
+class Begun(NamedTuple):
+    """A call that has happened and is still to be answered.
+
+    Attributes:
+        answer: the answer, or the failure of ours that is to be answered in its place.
+        held: the webhooks that it sets off.
+        started: when it was begun, on the clock of `perf_counter`.
+    """
+
+    world: World
+    answer: Answer | Exception
+    held: Sequence["Delivery"]
+    started: float
+
+
+def begun_before(begun: Begun | None) -> Context:
+    """The context for a connection whose first request, read again, has begun already."""
+    context = copy_context()
+    context.run(_BEGUN.set, None if begun is None else [begun])
+    return context
 
 
 class EmulatedApi:
@@ -38,6 +66,32 @@ class EmulatedApi:
         self._parts = parts
         self._gateway = gateway
         self.settings: Final = parts.settings
+
+    def begin(self, request: PlainRequest, operation: str) -> bytes | Begun | None:
+        """Let a plain request happen.
+
+        Returns:
+            The whole reply. Or what has begun and takes more than a reply, such as a wait. Or None:
+            nothing has happened, and `handle` knows what to do.
+        """
+        started = perf_counter()
+        (lines, headers, _), target = request.headers, request.target
+        content_type = headers.get(b"content-type") if operation in _WITH_BODY else _JSON
+        key = headers.get(b"authorization")
+        if content_type != _JSON or key is None:
+            return None
+        try:
+            world = self._gateway.admit(key.decode())
+        except Exception:  # noqa: BLE001 - a refusal, or a failure that `handle` is going to answer
+            return None
+        call = Call(operation, request.method, target.path, lines, target.query, request.body)
+        call.payment_id = variable_of(target)
+        begun = self._begin(world, call, started)
+        reply = _reply_at_once(begun)
+        if reply is None:
+            return begun
+        self._follow(begun)
+        return reply
 
     async def handle(
         self,
@@ -55,6 +109,9 @@ class EmulatedApi:
             call.payment_id = variable_of(target)
         world = None
         try:
+            if before := _BEGUN.get():
+                world = before[0].world
+                return await self._answer(request, before.pop())
             key = authorization_of(request)
             world = self._gateway.admit(key)
             if operation in _WITH_BODY:
@@ -64,7 +121,7 @@ class EmulatedApi:
                     if world not in self._parts.worlds:
                         world = self._gateway.admit(key)  # it was dropped while the body arrived
                 call.body = body
-            return await self._answer(request, world, call, started)
+            return await self._answer(request, self._begin(world, call, started))
         except InvalidApiKey as error:
             refused = self._gateway.turn_away(error)
             self._parts.log.refused(request, refused.reply.status, error)
@@ -77,15 +134,23 @@ class EmulatedApi:
             _log.exception("unhandled error in %s %s", request.method, masked_target(path))
             return _response(self._gateway.give_up(world))
 
-    async def _answer(
-        self, request: web.BaseRequest, world: World, call: Call, started: float
-    ) -> web.StreamResponse:
-        answer = self._gateway.answer(world, call)
-        if world.timeline.next_due is not None:
-            self._parts.pacer.watch(world)
+    def _begin(self, world: World, call: Call, started: float) -> Begun:
+        """Let the call happen; nothing of this awaits."""
         held: Sequence[Delivery] = ()
-        if world.webhooks is not None:
-            held = world.webhooks.outbox.take_fresh()
+        try:
+            answer = self._gateway.answer(world, call)
+            if world.timeline.next_due is not None:
+                self._parts.pacer.watch(world)
+            if world.webhooks is not None:
+                held = world.webhooks.outbox.take_fresh()
+        except Exception as error:  # noqa: BLE001 - `handle` answers what is no answer, and logs it
+            return Begun(world, error, held, started)
+        return Begun(world, answer, held, started)
+
+    async def _answer(self, request: web.BaseRequest, begun: Begun) -> web.StreamResponse:
+        world, answer, held, _ = begun
+        if isinstance(answer, Exception):
+            raise answer
         if held and (first := [each for each in held if each.is_before_reply]):
             await self._parts.dispatcher.send_first(world, first)
             held = [each for each in held if not each.is_before_reply]
@@ -97,9 +162,15 @@ class EmulatedApi:
                 return _response(answer)
             return await self._deviate(request, world, answer)
         finally:
-            if held:
-                # The reply is written when the handler has returned, and this is done after it.
-                asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
+            self._follow(begun._replace(held=held))
+
+    def _follow(self, begun: Begun) -> None:
+        """Let follow what a call sets off, and tell of it."""
+        world, answer, held, started = begun
+        if held:
+            # The reply is written when the caller has returned, and this is done after it.
+            asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
+        if isinstance(answer, Answer):
             self._finish(world, answer.entry, perf_counter() - started)
 
     def _finish(self, world: World, entry: Entry | None, seconds: float) -> None:
@@ -142,6 +213,16 @@ class EmulatedApi:
             if not is_time_up and answer.entry is not None:
                 answer.entry.abandon()
         return is_time_up
+
+
+def _reply_at_once(begun: Begun) -> bytes | None:
+    """The whole reply, unless more has to be done than to send it."""
+    answer = begun.answer
+    if isinstance(answer, Exception) or answer.fault is not None or answer.delay:
+        return None
+    if any(each.is_before_reply for each in begun.held):
+        return None
+    return whole_reply(answer.reply.status, answer.headers, answer.reply.body)
 
 
 def _response(answer: Answer) -> WholeReply:

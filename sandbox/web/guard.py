@@ -69,9 +69,15 @@ class HostList:
     def admits(self, request: web.BaseRequest) -> bool:
         """Whether the Host header, and an absolute request target's host, are ours."""
         host = request.headers.get("Host", "")
-        if host in self._known and request.raw_path.startswith("/"):
+        if request.raw_path.startswith("/"):
+            return self.admits_name(host)
+        return self.admits_name(host) and self.admits_name(request.host)
+
+    def admits_name(self, host: str) -> bool:
+        """Whether a Host header is ours."""
+        if host in self._known:
             return True
-        if not (is_our_host(host, self._allowed) and is_our_host(request.host, self._allowed)):
+        if not is_our_host(host, self._allowed):
             return False
         if len(self._known) < 64:  # noqa: PLR2004 - enough for any honest client
             self._known.add(host)

@@ -9,18 +9,12 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from sandbox.web.connection import Connections
 from sandbox.web.parts import Parts
 from sandbox.web.site import Site
 
-KEEP_ALIVE: Final = 75
-"""Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
-
 SWEEP_EVERY: Final = 60
 """Seconds between two looks for idle worlds."""
-
-_LINGER: Final = 1
-_SHUTDOWN: Final = 0.4
-"""aiohttp waits at most twice this long for handlers that are still running."""
 
 
 @contextlib.asynccontextmanager
@@ -30,38 +24,31 @@ async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    runner = web.ServerRunner(server_of(site), handle_signals=False, shutdown_timeout=_SHUTDOWN)
-    await runner.setup()
+    settings, connections = parts.settings, connections_of(site)
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(connections, settings.host, settings.port)
     sweeper = asyncio.create_task(_sweep(parts))
     try:
-        settings = parts.settings
-        socket = web.TCPSite(runner, settings.host, settings.port)
-        await socket.start()
         for world in parts.worlds:  # those that were kept go on where they were
             parts.pacer.watch(world)
             parts.dispatcher.release(world)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{host}:{socket.port}"
+        yield f"http://{host}:{listener.sockets[0].getsockname()[1]}"
     finally:
         sweeper.cancel()
         end_work(parts)
-        await runner.cleanup()
+        listener.close()
+        await asyncio.sleep(0)  # noqa: TID251 - no time: what has come in is begun before we end
+        await connections.close()
         await parts.dispatcher.close()
         if pending := sum(world.pending_webhooks for world in parts.worlds):
             _log.warning("webhook deliveries that were pending: %d", pending)
 
 
-def server_of(site: Site) -> web.Server:
+def connections_of(site: Site) -> Connections:
     """What makes a protocol for each connection, whatever it comes over."""
     _log.addFilter(_ONE_LINE)
-    return web.Server(
-        site,
-        logger=_log,
-        access_log=None,  # the journal is ours
-        auto_decompress=False,  # a truncated gzip body would arrive as an empty one
-        keepalive_timeout=KEEP_ALIVE,
-        lingering_time=_LINGER,
-    )
+    return Connections(site, _log)
 
 
 def end_work(parts: Parts) -> None:

@@ -19,10 +19,11 @@ from sandbox.domain.errors import (
 )
 from sandbox.web import cors
 from sandbox.web.control.api import ControlApi, refusal
-from sandbox.web.emulated import EmulatedApi
+from sandbox.web.emulated import Begun, EmulatedApi
 from sandbox.web.faults.kit import AlreadySent
 from sandbox.web.guard import HostList, is_cross_site
 from sandbox.web.parts import Parts
+from sandbox.web.plain_request import PlainRequest
 from sandbox.web.routes import Routes, Target, target_of, variable_of
 
 _log = logging.getLogger("sandbox.web")
@@ -62,6 +63,19 @@ class Site:
         except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
             _log.exception("unhandled error in a %s request", request.method)
             return _failure(request)
+
+    def begin(self, request: PlainRequest) -> bytes | Begun | None:
+        """Let a plain request happen, as `EmulatedApi.begin`; None for what is not that API's."""
+        try:
+            methods = self._operations.find(request.target)
+            operation = methods.get(request.method) if methods else None
+            host = request.headers.by_name.get(b"host", b"").decode()
+            is_let_in = not self._origins and self._hosts.admits_name(host)
+        except Exception:  # noqa: BLE001 - it fails again, where a failure is answered
+            return None
+        if operation is None or not is_let_in:
+            return None
+        return self._emulated.begin(request, operation)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)

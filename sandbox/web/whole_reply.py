@@ -35,9 +35,7 @@ class WholeReply(web.StreamResponse):
 
     def __init__(self, status: int, lines: Mapping[str, str], body: bytes) -> None:
         super().__init__(status=status)
-        self._lines = _lines(lines)
-        if not self._lines.count("\r") == self._lines.count("\n") == len(lines):
-            raise ValueError("a header line has a line break in it")
+        self._lines = _checked(lines)
         self._whole = body
         self._stays_open = True
 
@@ -66,8 +64,28 @@ class WholeReply(web.StreamResponse):
     def _head(self, version: HttpVersion) -> bytes:
         start = _start(version, self.status, stays_open=self._stays_open)
         added = _lines(self.headers) if self.headers else ""
-        end = f"Content-Length: {len(self._whole)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
-        return f"{start}{self._lines}{added}{end}".encode()
+        return _head(start, self._lines + added, self._whole)
+
+
+def whole_reply(status: int, lines: Mapping[str, str], body: bytes) -> bytes:
+    """What a `WholeReply` sends over HTTP/1.1 on a connection that stays open.
+
+    Raises:
+        ValueError: as there.
+    """
+    return _head(_usual_start(status), _checked(lines), body) + body
+
+
+def _head(start: str, lines: str, body: bytes) -> bytes:
+    end = f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+    return f"{start}{lines}{end}".encode()
+
+
+def _checked(headers: Mapping[str, str]) -> str:
+    lines = _lines(headers)
+    if not lines.count("\r") == lines.count("\n") == len(headers):
+        raise ValueError("a header line has a line break in it")
+    return lines
 
 
 def _lines(headers: Mapping[str, str]) -> str:
@@ -85,3 +103,9 @@ def _start(version: HttpVersion, status: int, *, stays_open: bool) -> str:
     if not stays_open and version == HttpVersion11:
         return f"{start}Connection: close\r\n"
     return start
+
+
+@lru_cache(maxsize=64)
+def _usual_start(status: int) -> str:
+    """The same of nearly all replies."""
+    return _start(HttpVersion11, status, stays_open=True)

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aiohttp.test_utils import RawTestServer, TestClient
+from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestClient
 from aiohttp.web import BaseRequest
 from pytest_aiohttp import AiohttpClient
 
 from sandbox.bootstrap import Sandbox
 from sandbox.contract.codes import code_of
+from sandbox.web.connection import Connection, Connections
+from sandbox.web.server import connections_of
+from sandbox.web.site import Site
 from tests.fakes.bodies import documented_create, documented_refund
 
 Api = TestClient[BaseRequest, None]
@@ -19,9 +23,37 @@ async def client_of(
     aiohttp_client: AiohttpClient, sandbox: Sandbox, headers: Mapping[str, str] | None = None
 ) -> Api:
     """A client of a sandbox, on a socket of its own."""
-    server = RawTestServer(sandbox.site)
-    client: Api = await aiohttp_client(server, headers=headers)
+    client: Api = await aiohttp_client(SandboxServer(sandbox.site), headers=headers)
     return client
+
+
+class SandboxServer(BaseTestServer):
+    """A server of aiohttp's tests with the connections of `payments-sandbox serve`."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self._site = site
+
+    async def _make_runner(self, **_: object) -> web.ServerRunner:
+        return web.ServerRunner(_Protocols(connections_of(self._site)))
+
+
+class _Protocols(web.Server):
+    """Stands where aiohttp's runner expects a server of its own."""
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__(connections.site)
+        self._ours = connections
+
+    @property
+    def connections(self) -> list[asyncio.Protocol]:  # type: ignore[override]  # as below
+        return [*self._ours.ours, *self._ours.aiohttp.connections]
+
+    def __call__(self) -> Connection:  # type: ignore[override]  # asyncio takes any protocol
+        return self._ours()
+
+    async def shutdown(self, _timeout: float | None = None) -> None:
+        await self._ours.close()
 
 
 Json = Any

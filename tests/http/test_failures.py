@@ -21,32 +21,38 @@ def broken(*_: object, **__: object) -> NoReturn:
     raise Bug
 
 
+WAYS = {"at once": {}, "through aiohttp": {"X-Empty": ""}}
+"""Headers with which a request is plain, and is not."""
+
 AFTER_THE_KEY = {
     "time": ("sandbox.engine.world.World.catch_up", broken),
     "the journal": ("sandbox.engine.journal.Journal.add", broken),
     "an envelope": ("sandbox.api.gateway.refusal", broken),
     "the path's mask": ("sandbox.api.gateway.masked_target", broken),
     "the limiter": ("sandbox.engine.rate_limiter.RateLimiter.take", broken),
-    "a body": ("sandbox.web.emulated.body_at_hand", broken),
 }
 ANYWHERE = {
-    "the target": ("sandbox.web.site.target_of", broken),
-    "the door": ("sandbox.web.guard.HostList.admits", broken),
+    "the door": ("sandbox.web.guard.HostList.admits_name", broken),
     "the key": ("sandbox.engine.worlds.Worlds.of", broken),
     "the routes": ("sandbox.web.routes.Routes.find", broken),
 }
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("where", AFTER_THE_KEY)
 async def test_a_failure_once_the_key_is_known(
-    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+    way: str,
 ) -> None:
     """A documented 500 with the rate limit, one traceback, and the server goes on."""
     target, failing = AFTER_THE_KEY[where]
     with monkeypatch.context() as patched:
         patched.setattr(target, failing)
         body = documented_create(amount=0)
-        async with api.post("/v3/payments", json=body) as reply:
+        async with api.post("/v3/payments", json=body, headers=WAYS[way]) as reply:
             found = reply.status, reply.headers["Content-Type"], await reply.json()
             limits = [name for name in LIMITS if reply.headers[name].isdecimal()]
 
@@ -67,20 +73,39 @@ async def test_a_failure_to_tell_of_an_answer(
     assert [bugs_in(record) for record in caplog.records] == [[Bug]]
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("where", ANYWHERE)
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world"])
-async def test_a_failure_before_that(
+async def test_a_failure_before_that(  # noqa: PLR0913 - fixtures
     api: Api,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     path: str,
     where: str,
+    way: str,
 ) -> None:
     """The same envelope from either API; nobody knows whose rate limit it would be."""
     target, failing = ANYWHERE[where]
     with monkeypatch.context() as patched:
         patched.setattr(target, failing)
-        assert await ask(api, "GET", path, 500) == FAILED
+        assert await ask(api, "GET", path, 500, headers=WAYS[way]) == FAILED
+
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+    assert (await paid(api))["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "where", ["sandbox.web.site.target_of", "sandbox.web.emulated.body_at_hand"]
+)
+async def test_a_failure_on_the_way_through_aiohttp(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """The same envelope where a plain request does not come by."""
+    with monkeypatch.context() as patched:
+        patched.setattr(where, broken)
+        headers = WAYS["through aiohttp"]
+        body = documented_create(amount=0)
+        assert await ask(api, "POST", "/v3/payments", 500, json=body, headers=headers) == FAILED
 
     assert [bugs_in(record) for record in caplog.records] == [[Bug]]
     assert (await paid(api))["status"] == "completed"

@@ -18,10 +18,9 @@ from sandbox.testing.memory.still_loop import StillLoop
 from sandbox.testing.memory.wire import Wire
 
 if TYPE_CHECKING:
-    from aiohttp.web import Server
-
     from sandbox.bootstrap import Sandbox
     from sandbox.engine.deliveries import Outcome
+    from sandbox.web.connection import Connections
 
 NOT_SENT: Final = (
     "a sandbox without a socket sends to inbox:NAME only; running_sandbox() sends anywhere"
@@ -70,8 +69,10 @@ class Host:
     def __init__(self, settings: Settings) -> None:
         self._loop = StillLoop()
         self._turns = Turns(self._loop)
-        self.sandbox, self._server = self._turns.run(_put_together(settings))
-        self._finalizer = weakref.finalize(self, _close, self._turns, self._server, self.sandbox)
+        self.sandbox, self._connections = self._turns.run(_put_together(settings))
+        self._finalizer = weakref.finalize(
+            self, _close, self._turns, self._connections, self.sandbox
+        )
 
     def connect(self) -> "Connection":
         """A new connection to the server."""
@@ -82,7 +83,7 @@ class Host:
         self._finalizer()
 
     async def _plugged_in(self) -> Wire:
-        return Wire(self._loop, self._server())
+        return Wire(self._loop, self._connections())
 
     def answer(self, wire: Wire, data: bytes, seconds: float | None) -> None:
         """Let the server work on what was sent until something comes back, and has had its effects.
@@ -166,23 +167,22 @@ class InboxesOnly:
         """Nothing is open."""
 
 
-async def _put_together(settings: Settings) -> "tuple[Sandbox, Server]":
+async def _put_together(settings: Settings) -> "tuple[Sandbox, Connections]":
     from sandbox.bootstrap import assemble
-    from sandbox.web.server import server_of
+    from sandbox.web.server import connections_of
 
     sandbox = assemble(settings, make_sender=InboxesOnly)
-    return sandbox, server_of(sandbox.site)
+    return sandbox, connections_of(sandbox.site)
 
 
-async def _stopped(server: "Server", sandbox: "Sandbox") -> None:
+async def _stopped(connections: "Connections", sandbox: "Sandbox") -> None:
     from sandbox.web.server import end_work
 
     end_work(sandbox.parts)
-    server.pre_shutdown()
-    await server.shutdown(1)
+    await connections.close()
     await sandbox.parts.dispatcher.close()
 
 
-def _close(turns: Turns, server: "Server", sandbox: "Sandbox") -> None:
-    turns.run(_stopped(server, sandbox))
+def _close(turns: Turns, connections: "Connections", sandbox: "Sandbox") -> None:
+    turns.run(_stopped(connections, sandbox))
     turns.end()

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from aiohttp.test_utils import RawTestServer
 from pytest_aiohttp import AiohttpClient
 
 from sandbox.bootstrap import Sandbox, assemble
@@ -12,7 +11,7 @@ from sandbox.engine.worlds import HOME_KEY
 from sandbox.scenario.wire import Drip, Fault, Malform, Malformation, RespondRaw, Truncate
 from sandbox.settings import Settings
 from tests.fakes.bodies import AUTHORIZED
-from tests.fakes.clients import Api
+from tests.fakes.clients import Api, SandboxServer
 from tests.fakes.faulty import faulty
 from tests.fakes.spoken import answered
 from tests.fakes.wire import request
@@ -31,7 +30,7 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
     async def start(fault: Fault) -> Api:
         sandbox: Sandbox = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
         put(sandbox.parts.worlds.of(HOME_KEY), [faulty(fault)])
-        client: Api = await aiohttp_client(RawTestServer(sandbox.site), headers=AUTHORIZED)
+        client: Api = await aiohttp_client(SandboxServer(sandbox.site), headers=AUTHORIZED)
         return client
 
     return start

@@ -78,6 +78,7 @@ async def test_nothing_is_left_behind(
 ) -> None:
     """No task, no socket, no wait, and nothing in the log that looks like an error."""
     await paid(api)
+    await events(api)  # so that aiohttp has this connection, as it has when we look again
     before = resources(api, sandbox)
     await answered(api, create(card_of(step)))
     await until(api, lambda: resources(api, sandbox) == before)

@@ -1,0 +1,131 @@
+"""Owns the connections of a server: who answers what comes in, at once or through aiohttp.
+
+A plain request to `/v3` is answered at once, where it is read. Whatever else a connection brings,
+be it a wait, a fault or an unusual request, goes to aiohttp, and from then on so does all that
+follows on that connection. What is answered, and how, is the site's to say in either case.
+"""
+
+import asyncio
+import logging
+from typing import Final, cast
+
+from aiohttp import web
+
+from sandbox.web.emulated import Begun, begun_before
+from sandbox.web.plain_request import read_plain
+from sandbox.web.site import Site
+
+KEEP_ALIVE: Final = 75
+"""Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
+
+_LINGER: Final = 1
+_SHUTDOWN: Final = 0.4
+"""aiohttp waits at most twice this long for handlers that are still running."""
+
+
+class Connections:
+    """Makes a protocol for each connection, whatever it comes over."""
+
+    def __init__(self, site: Site, log: logging.Logger) -> None:
+        self.site: Final = site
+        self.aiohttp: Final = web.Server(
+            site,
+            logger=log,
+            access_log=None,  # the journal is ours
+            auto_decompress=False,  # a truncated gzip body would arrive as an empty one
+            keepalive_timeout=KEEP_ALIVE,
+            lingering_time=_LINGER,
+        )
+        self.ours: Final[set[Connection]] = set()
+
+    def __call__(self) -> "Connection":
+        """The protocol of a new connection."""
+        return Connection(self)
+
+    async def close(self) -> None:
+        """End every connection; those that aiohttp is answering have a moment."""
+        for connection in list(self.ours):
+            connection.close()
+        self.aiohttp.pre_shutdown()
+        await self.aiohttp.shutdown(_SHUTDOWN)
+
+
+class Connection(asyncio.Protocol):
+    """One connection: ours while all its requests are plain, then aiohttp's."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._aiohttp: web.RequestHandler | None = None
+        self._is_used = False
+        self._is_choked = False
+        self._timer: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._connections.ours.add(self)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer at once, or let aiohttp see to it."""
+        if self._aiohttp is None:
+            plain = None if self._is_choked else read_plain(data)
+            begun = None if plain is None else self._connections.site.begin(plain)
+            if isinstance(begun, bytes):
+                self._is_used = True
+                self._transport.write(begun)
+                return
+            self._aiohttp = self._hand_over(begun)
+        self._aiohttp.data_received(data)
+
+    def eof_received(self) -> None:
+        """The client has said its last; asyncio closes the connection."""
+        if self._aiohttp is not None:
+            self._aiohttp.eof_received()
+
+    def pause_writing(self) -> None:
+        """The client does not read what we send."""
+        self._is_choked = True
+        if self._aiohttp is not None:
+            self._aiohttp.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._is_choked = False
+        if self._aiohttp is not None:
+            self._aiohttp.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing comes any more."""
+        if self._aiohttp is None:
+            self._let_go()
+        else:
+            self._aiohttp.connection_lost(exc)
+
+    def close(self) -> None:
+        """End it, once what was written has been sent."""
+        self._transport.close()
+
+    def _hand_over(self, begun: Begun | None) -> web.RequestHandler:
+        """Let aiohttp have the connection, and read again what could not be answered at once."""
+        self._let_go()
+        handler = self._connections.aiohttp()
+        begun_before(begun).run(handler.connection_made, self._transport)
+        if self._is_choked:
+            handler.pause_writing()
+        return handler
+
+    def _let_go(self) -> None:
+        self._timer.cancel()
+        self._connections.ours.discard(self)
+
+    def _wait(self) -> None:
+        """Look in a while whether there has been a request since."""
+        self._is_used = False
+        self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._look)
+
+    def _look(self) -> None:
+        if self._is_used:
+            self._wait()
+        else:
+            self.close()

@@ -1,0 +1,94 @@
+"""Owns one sandbox on wires in memory, whose connections are ours at first or aiohttp's at once."""
+
+import asyncio
+import re
+from collections.abc import Coroutine
+from typing import Any, NamedTuple, TypeVar
+
+from sandbox.bootstrap import Sandbox, assemble
+from sandbox.engine.journal import Journal
+from sandbox.settings import Settings
+from sandbox.testing.memory.host import InboxesOnly
+from sandbox.testing.memory.still_loop import StillLoop
+from sandbox.testing.memory.wire import Wire
+from sandbox.web.connection import Connections
+from sandbox.web.server import connections_of
+
+KEY = "sk_test_two_ways"
+T = TypeVar("T")
+
+
+class Heard(NamedTuple):
+    """What came back, but for the date, and whether the connection has ended, and with an RST."""
+
+    raw: bytes
+    is_over: bool
+    is_reset: bool
+
+
+class OneWay:
+    """A sandbox, frozen and seeded, and the one way that requests go.
+
+    Args:
+        is_ours: whether connections are ours at first, as those of `serve` are.
+    """
+
+    def __init__(self, *, is_ours: bool = True, **options: Any) -> None:  # noqa: ANN401 - settings
+        self._is_ours = is_ours
+        self.loop = StillLoop()
+        self._run(self._begin(Settings(clock="2030-01-15T10:30:00Z", seed=7, **options)))
+
+    async def _begin(self, settings: Settings) -> None:
+        self.sandbox: Sandbox = assemble(settings, make_sender=InboxesOnly)
+        self.connections: Connections = connections_of(self.sandbox.site)
+
+    def wire(self) -> Wire:
+        """A new connection."""
+        return self._run(self._connected())
+
+    async def _connected(self) -> Wire:
+        make = self.connections if self._is_ours else self.connections.aiohttp
+        wire = Wire(self.loop, make())
+        await self.loop.quiet()
+        return wire
+
+    def say(self, wire: Wire, *parts: bytes) -> Heard:
+        """Send parts, one after the other, and let happen what needs no time."""
+        return self._run(self._heard(wire, parts))
+
+    async def _heard(self, wire: Wire, parts: tuple[bytes, ...]) -> Heard:
+        for part in parts:
+            wire.feed(part)
+            await self.loop.quiet()
+        return Heard(
+            re.sub(rb"Date: [^\r]*\r\n", b"", wire.take(1_000_000)), wire.is_over, wire.is_reset
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, which takes none."""
+        self._run(self._passed(seconds))
+
+    async def _passed(self, seconds: float) -> None:
+        over = asyncio.Event()
+        self.loop.call_later(seconds, over.set)
+        await over.wait()
+
+    def journal(self, key: str = KEY) -> dict[str, Any]:
+        """What the journal of a world keeps, but for how long it took, and when by the wall."""
+        journal: Journal = self.sandbox.parts.worlds.of(key).journal
+        kept: dict[str, Any] = journal.snapshot()
+        for entry in kept["entries"]:
+            del entry["duration_ms"], entry["wall"]
+        return kept
+
+    def stop(self) -> None:
+        """End every connection."""
+        self._run(self.connections.close())
+
+    def close(self) -> None:
+        """End it."""
+        self.stop()
+        self.loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)

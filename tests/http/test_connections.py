@@ -1,0 +1,140 @@
+"""Holds who has a connection: ours while all is plain, then aiohttp's; and how each ends."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.bodies import KEY
+from tests.fakes.two_ways import OneWay
+from tests.fakes.wire import request
+
+PAYMENT = (
+    b'{"amount": 2500, "currency": "USD", "payment_method": {"type": "card",'
+    b' "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2034, "cvc": "123"}}'
+)
+LIST = request("GET", "/v3/payments")
+PAY = request("POST", "/v3/payments", body=PAYMENT)
+HUNG = PAY.replace(b"4111111111111111", b"4000009900000087")
+IDLE = 75
+
+
+@pytest.fixture
+def way() -> Iterator[OneWay]:
+    """A sandbox on wires in memory."""
+    way = OneWay()
+    yield way
+    way.close()
+
+
+def has(way: OneWay) -> tuple[int, int]:
+    """How many connections are ours, and how many aiohttp's."""
+    return len(way.connections.ours), len(way.connections.aiohttp.connections)
+
+
+def test_plain_requests_stay_with_us(way: OneWay) -> None:
+    """Aiohttp never hears of them, whatever their answers are."""
+    wire = way.wire()
+    made = way.say(wire, PAY).raw
+    payment_id = made.partition(b'"id":"')[2].partition(b'"')[0].decode()
+    path = f"/v3/payments/{payment_id}"
+    for each, status in (
+        (LIST, b"200"),
+        (request("GET", path), b"200"),
+        (request("POST", f"{path}/refunds", body=b"{}"), b"201"),
+        (request("POST", f"{path}/refunds", body=b"{}"), b"400"),
+        (PAY.replace(b"4111111111111111", b"4000000000000002"), b"400"),
+        (PAY.replace(b"2500", b"true"), b"400"),
+        (request("GET", "/v3/payments/pay_1"), b"404"),
+    ):
+        assert way.say(wire, each).raw.startswith(b"HTTP/1.1 " + status)
+
+    assert has(way) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request("GET", "/_sandbox/live"),
+        request("GET", "/v3/payments", {"Connection": "Keep-Alive, x"}),
+        request("GET", "/v3/payments", {"Authorization": "Bearer nobody"}),
+        request("GET", "/v3/nothing"),
+        PAY[:-1],
+        PAY + LIST,
+        HUNG,
+    ],
+    ids=["control", "connection", "key", "path", "a part", "two", "a fault"],
+)
+def test_aiohttp_keeps_what_it_was_given(way: OneWay, sent: bytes) -> None:
+    """The request that is not plain, and all that come after it on this connection."""
+    wire, other = way.wire(), way.wire()
+    assert has(way) == (2, 0)
+
+    way.say(wire, sent)
+    way.say(other, LIST)
+    assert has(way) == (1, 1)
+
+
+def test_a_call_that_is_answered_later_happens_once(way: OneWay) -> None:
+    """It has begun when aiohttp reads it again, and is not begun again."""
+    wire = way.wire()
+    way.say(wire, PAY.replace(b"4111111111111111", b"4000009900000129"))
+    way.wait(5)
+    assert way.say(wire).raw.startswith(b"HTTP/1.1 201 Created\r\n")
+
+    assert way.say(wire, LIST).raw.count(b'"pay_') == 1
+    assert way.journal(KEY)["count"] == 2
+
+
+def test_a_client_that_leaves_while_its_call_waits(way: OneWay) -> None:
+    """The call has happened, and its record says that nobody had the reply."""
+    wire = way.wire()
+    way.say(wire, PAY.replace(b"4111111111111111", b"4000009900000129"))
+    wire.hang_up()
+    way.wait(5)
+
+    [entry] = way.journal(KEY)["entries"]
+    assert (entry["fault"], entry["status"]) == ("abandoned", None)
+    assert has(way) == (0, 0)
+
+
+def test_silence_ends_a_connection(way: OneWay) -> None:
+    """Whether it has ever been used or not; one that is used now and then stays."""
+    unused, used = way.wire(), way.wire()
+    way.wait(IDLE - 1)
+    way.say(used, LIST)
+    assert [unused.is_over, used.is_over] == [False, False]
+
+    way.wait(2)
+    assert [unused.is_over, used.is_over] == [True, False]
+    assert has(way) == (1, 0)
+
+    way.wait(2 * IDLE)
+    assert used.is_over
+    assert has(way) == (0, 0)
+
+
+def test_a_client_that_does_not_read(way: OneWay) -> None:
+    """Aiohttp waits with its answers until the client reads again."""
+    wire = way.wire()
+    [connection] = way.connections.ours
+    connection.pause_writing()
+    connection.resume_writing()
+    assert way.say(wire, LIST).raw.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert has(way) == (1, 0)
+
+    connection.pause_writing()
+    way.say(wire, LIST)
+    assert has(way) == (0, 1)
+
+    connection.resume_writing()
+    assert way.say(wire, LIST).raw.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_server_that_stops_ends_them_all(way: OneWay) -> None:
+    """Those that wait for a request, and those that have handed one on."""
+    wires = [way.wire() for _ in range(3)]
+    way.say(wires[0], LIST)
+    way.say(wires[1], request("GET", "/_sandbox/live"))
+    way.stop()
+
+    assert [wire.is_over for wire in wires] == [True, True, True]
