@@ -4,13 +4,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
 from sandbox import __version__
 from sandbox.cli.failure import CommandFailedError
 from sandbox.cli.options import Commands, Options
+from sandbox.domain.nearest import nearest
 
 COMMANDS: Final = (
     "serve",
@@ -93,8 +93,8 @@ def _refuse(word: str, options: Options) -> None:
     name = word.partition("=")[0]
     if not name.startswith("-"):
         options.refuse(name, "nothing more was expected here")
-    close = get_close_matches(name, options.names, 1)
-    hint = f"did you mean {close[0]}?" if close else "--help lists the options."
+    close = nearest(name, options.names)
+    hint = f"did you mean {close}?" if close else "--help lists the options."
     options.refuse(name, f"there is no such option; {hint}")
 
 
@@ -118,6 +118,6 @@ def _unknown(word: str) -> str | None:
     """What is wrong with the first argument when it is no command."""
     if word.startswith("-") or word in COMMANDS:
         return None
-    close = get_close_matches(word, COMMANDS, 1)
-    hint = f"; did you mean '{close[0]}'?" if close else "."
+    close = nearest(word, COMMANDS)
+    hint = f"; did you mean '{close}'?" if close else "."
     return f"there is no command '{word}'{hint} The commands are {', '.join(COMMANDS)}."

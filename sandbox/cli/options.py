@@ -4,8 +4,9 @@ import argparse
 import os
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Final, NoReturn
+
+from sandbox.domain.nearest import nearest
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -143,8 +144,8 @@ class Options:
 
     def _no_option(self, name: str) -> str:
         words = [known.removeprefix(PREFIX) for known in self.variables]
-        close = get_close_matches(name.removeprefix(PREFIX), sorted(words), 1)
-        hint = f"did you mean {PREFIX}{close[0]}?" if close else "--help lists the options."
+        close = nearest(name.removeprefix(PREFIX), sorted(words))
+        hint = f"did you mean {PREFIX}{close}?" if close else "--help lists the options."
         return f"{name}: there is no such option; {hint}"
 
     def _read(self, option: str, read: Callable[[str], object], given: str) -> object:

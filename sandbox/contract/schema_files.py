@@ -8,10 +8,12 @@ a validator gets is one closed document: no reference can leave the folder, noth
 import json
 import posixpath
 from collections.abc import Iterator, Mapping
-from importlib.resources.abc import Traversable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.resources import root
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 Schema = dict[str, Any]
 """A JSON Schema document or a part of one, as read from JSON."""
@@ -34,7 +36,7 @@ def schema_files() -> Mapping[str, Schema]:
 class _Files(Mapping[str, Schema]):
     """A folder of schemas, each read when it is first asked for: a server needs few of them."""
 
-    def __init__(self, folder: Traversable) -> None:
+    def __init__(self, folder: "Traversable") -> None:
         self._folder = folder
         self._read: dict[str, Schema] = {}
 
@@ -53,7 +55,7 @@ class _Files(Mapping[str, Schema]):
         return sum(1 for _ in self)
 
 
-def _names(folder: Traversable, prefix: str) -> Iterator[str]:
+def _names(folder: "Traversable", prefix: str) -> Iterator[str]:
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _names(entry, f"{prefix}{entry.name}/")

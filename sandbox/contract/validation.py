@@ -8,11 +8,11 @@ in them are masked.
 import functools
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from sandbox.contract.schema_files import Schema
+from sandbox.domain.nearest import nearest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -146,8 +146,8 @@ def _expectation(properties: Schema, name: str) -> str:
 
 def _unknown(name: str, known: list[str], noun: str) -> str:
     start = f"is not a documented {noun}"
-    if close := get_close_matches(presentable(name).casefold(), known, 1, 0.6):
-        return f"{start}; did you mean '{close[0]}'?"
+    if close := nearest(presentable(name).casefold(), known):
+        return f"{start}; did you mean '{close}'?"
     return f"{start}; documented are {', '.join(known)}." if known else f"{start}; there are none."
 
 

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from importlib.resources.abc import Traversable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sandbox.scenario.loader import Loaded, load
 from sandbox.scenario.problems import Problem, render
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 _FILE: Final = re.compile(r"(?P<name>.+)\.(?:yaml|yml|json)", re.DOTALL)
 
@@ -28,7 +30,7 @@ class Draft(NamedTuple):
         return [render(problem, self.file, self.text) for problem in self.loaded.problems]
 
 
-def drafted(file: Traversable) -> Draft:
+def drafted(file: "Traversable") -> Draft:
     """Read a file: its name has to be the scenario's.
 
     Raises:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
-from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sandbox.domain.nearest import nearest
 from sandbox.resources import root
 from sandbox.scenario.files import Draft, drafted, name_of, summary_of
 from sandbox.scenario.loader import Loaded
 from sandbox.settings import Settings
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 
 class UnknownScenario(LookupError):
@@ -36,7 +39,7 @@ class Library:
         folders: with any number; of several of one name the first counts, and files before folders.
     """
 
-    def __init__(self, files: Iterable[Traversable], folders: Iterable[Traversable]) -> None:
+    def __init__(self, files: Iterable["Traversable"], folders: Iterable["Traversable"]) -> None:
         self._files = tuple(files)
         self._folders = tuple(folders)
 
@@ -63,7 +66,7 @@ class Library:
     def __iter__(self) -> Iterator[Loaded]:
         return (self.load(name) for name in self.names())
 
-    def _found(self) -> dict[str, Traversable]:
+    def _found(self) -> dict[str, "Traversable"]:
         entries = [*self._files]
         for folder in self._folders:
             with suppress(FileNotFoundError, NotADirectoryError):  # it has gone since the start
@@ -105,6 +108,6 @@ def drafts_of(settings: Settings) -> list[Draft]:
 
 def _meant(name: str, known: Sequence[str]) -> str:
     start = f"there is no scenario '{name[:80]}'"
-    if close := get_close_matches(name, known, 1, 0.6):
-        return f"{start}; did you mean '{close[0]}'?"
+    if close := nearest(name, known):
+        return f"{start}; did you mean '{close}'?"
     return f"{start}; there are {', '.join(known)}." if known else f"{start}; there are none."

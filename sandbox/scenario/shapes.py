@@ -7,20 +7,18 @@ worked, `x-keys` are the keys of which a mapping has one.
 import functools
 import json
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, Final, cast
 
 import jsonschema_rs
 
 from sandbox.contract.schema_files import Schema
 from sandbox.contract.validation import Path, presentable
+from sandbox.domain.nearest import nearest
 from sandbox.resources import root
 from sandbox.scenario.problems import KEY, Problem
 
 FILE: Final = "scenario.schema.json"
 MOST_PROBLEMS: Final = 200
-_CLOSE: Final = 0.6
-"""How alike two words are for one to be meant by the other."""
 
 Kind = jsonschema_rs.ValidationErrorKind
 
@@ -134,8 +132,8 @@ def _names(part: Schema) -> Schema:
 
 def _unknown(path: Path, name: str, part: Schema) -> Problem:
     shown = presentable(name)
-    if close := get_close_matches(name, _keys(part), 1, _CLOSE):
-        return Problem((*path, name, KEY), f"unknown key '{shown}'", f"did you mean '{close[0]}'?")
+    if close := nearest(name, _keys(part)):
+        return Problem((*path, name, KEY), f"unknown key '{shown}'", f"did you mean '{close}'?")
     also: list[str] = part.get("x-also", [])
     *others, last = _keys(part) + also
     known = f"{', '.join(others)} and {last}" if others else last
@@ -151,7 +149,7 @@ def _missing(path: Path, name: str, part: Schema, given: object) -> Iterator[Pro
     """A key that is not there; nothing where it is misspelt, which is said already."""
     properties: Schema = part.get("properties", {})
     unknown = [key for key in given if key not in properties] if isinstance(given, dict) else []
-    if any(get_close_matches(key, properties, 1, _CLOSE) == [name] for key in unknown):
+    if any(nearest(key, properties) == name for key in unknown):
         return
     whose = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
     hint = _resolved(properties.get(name, {})).get("x-hint")
@@ -169,7 +167,7 @@ def _resolved(part: Schema) -> Schema:
 def _triggerless(path: Path, part: Schema, value: object) -> Problem:
     """A mapping that has none of the keys which say what it is; perhaps one is misspelt."""
     for name in value if isinstance(value, dict) else ():
-        if get_close_matches(name, part["x-keys"], 1, _CLOSE):
+        if nearest(name, part["x-keys"]):
             return _unknown(path, name, part)
     return Problem(path, f"expected {part['x-expected']}", part["x-hint"])
 
@@ -196,6 +194,6 @@ def _wrong(error: jsonschema_rs.ValidationError, part: Schema) -> tuple[str, str
 def _unknown_word(word: str, part: Schema) -> tuple[str, str | None]:
     known = [str(each) for each in part.get("enum", [part.get("const")])]
     shown = presentable(word)
-    if close := get_close_matches(word, known, 1, _CLOSE):
-        return f"'{shown}' is not known", f"did you mean '{close[0]}'?"
+    if close := nearest(word, known):
+        return f"'{shown}' is not known", f"did you mean '{close}'?"
     return f"'{shown}' is not known", part.get("x-hint") or f"known are {', '.join(known)}"

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypedDict, cast
 
 from sandbox.domain.instants import read_duration, read_instant
+from sandbox.domain.nearest import nearest
 from sandbox.settings import Settings
 
 
@@ -47,8 +47,8 @@ def settings_of(options: Options) -> Settings:
     known = [field.name for field in fields(Settings)]
     for name in options:
         if name not in known:
-            close = get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
+            close = nearest(name, known)
+            hint = f"did you mean {close!r}?" if close else f"known are {', '.join(known)}."
             raise TypeError(f"{name!r} is no option of the sandbox; {hint}")
     given: Mapping[str, object] = {"port": 0, **options}
     read = {name: _READ.get(name, _as_it_is)(value) for name, value in given.items()}

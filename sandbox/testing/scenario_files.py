@@ -1,9 +1,10 @@
 """Owns how a test names a scenario: by a name that the server knows, or by a file of its own."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
+
+from sandbox.domain.nearest import nearest
 
 ENDINGS: Final = (".yaml", ".yml", ".json")
 
@@ -40,8 +41,8 @@ def check_name(name: str, known: Iterable[str]) -> None:
     """
     names = sorted(known)
     if name not in names:
-        close = get_close_matches(name, names, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names) or 'none'}"
+        close = nearest(name, names)
+        hint = f"did you mean {close!r}?" if close else f"there are {', '.join(names) or 'none'}"
         raise UnknownScenario(f"there is no scenario {name!r}; {hint}")
 
 

@@ -1,6 +1,5 @@
 """Owns the one handler of a server: the door first, then the API that the path belongs to."""
 
-import difflib
 import logging
 from collections.abc import Iterable
 from typing import Final
@@ -17,6 +16,7 @@ from sandbox.domain.errors import (
     MethodNotAllowed,
     NotFound,
 )
+from sandbox.domain.nearest import nearest
 from sandbox.web import cors
 from sandbox.web.control.api import ControlApi, refusal
 from sandbox.web.emulated import Begun, EmulatedApi
@@ -144,8 +144,8 @@ def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamRe
 def _suggestion(target: Target) -> str:
     """What a path that does not exist may have been meant for."""
     known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
-    close = difflib.get_close_matches(target.path, known, 1, 0.9)
-    return f"Did you mean {close[0]}?" if close else _APIS
+    close = nearest(target.path, known, 0.9)
+    return f"Did you mean {close}?" if close else _APIS
 
 
 def _listed(methods: Iterable[str] | None) -> str | None:

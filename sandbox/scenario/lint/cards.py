@@ -1,11 +1,11 @@
 """Owns the checks of card numbers and magic cards' names."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Final
 
 from sandbox.contract.validation import Path, presentable
 from sandbox.domain.cards import brand_of, passes_luhn
+from sandbox.domain.nearest import nearest
 from sandbox.scenario.problems import Problem
 from sandbox.scenario.reading.matchers import CARD_NUMBERS
 from sandbox.scenario.reading.values import Plain
@@ -21,8 +21,8 @@ def check_card(value: object, path: Path) -> Iterator[Problem]:
             hint = "a magic card's name such as declined does as well"
             yield Problem(path, "this is no card number: its length or check digit is wrong", hint)
     elif text not in CARD_NUMBERS:
-        close = get_close_matches(text, CARD_NUMBERS, 1, 0.6)
-        hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(CARD_NUMBERS)}"
+        close = nearest(text, CARD_NUMBERS)
+        hint = f"did you mean '{close}'?" if close else f"known are {', '.join(CARD_NUMBERS)}"
         yield Problem(path, f"'{presentable(text)}' is no magic card", hint)
 
 

@@ -1,0 +1,17 @@
+"""Owns what a word may have been meant for: the question behind every "did you mean"."""
+
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known word most like this one, or None when none is like it enough.
+
+    Args:
+        word: what somebody wrote.
+        known: what would have worked.
+        likeness: from 0, anything is, to 1, only the word itself.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - few mistakes are made at the start
+
+    close = get_close_matches(word, list(known), 1, likeness)
+    return close[0] if close else None
