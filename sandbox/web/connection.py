@@ -55,52 +55,52 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._aiohttp: web.RequestHandler | None = None
-        self._is_used = False
+        self._handler: web.RequestHandler | None = None
         self._is_choked = False
-        self._timer: asyncio.TimerHandle
+        self._loop = asyncio.get_running_loop()
+        self._used_at = self._loop.time()
+        self._timer = self._loop.call_later(KEEP_ALIVE, self._look)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request."""
         self._transport = cast("asyncio.Transport", transport)
         self._connections.ours.add(self)
-        self._wait()
 
     def data_received(self, data: bytes) -> None:
         """Answer at once, or let aiohttp see to it."""
-        if self._aiohttp is None:
+        if self._handler is None:
             plain = None if self._is_choked else read_plain(data)
             begun = None if plain is None else self._connections.site.begin(plain)
             if isinstance(begun, bytes):
-                self._is_used = True
+                self._used_at = self._loop.time()
                 self._transport.write(begun)
                 return
-            self._aiohttp = self._hand_over(begun)
-        self._aiohttp.data_received(data)
+            self._handler = self._hand_over(begun)
+        self._handler.data_received(data)
 
     def eof_received(self) -> None:
         """The client has said its last; asyncio closes the connection."""
-        if self._aiohttp is not None:
-            self._aiohttp.eof_received()
+        if self._handler is not None:
+            self._handler.eof_received()
 
     def pause_writing(self) -> None:
         """The client does not read what we send."""
         self._is_choked = True
-        if self._aiohttp is not None:
-            self._aiohttp.pause_writing()
+        if self._handler is not None:
+            self._handler.pause_writing()
 
     def resume_writing(self) -> None:
         """It reads again."""
         self._is_choked = False
-        if self._aiohttp is not None:
-            self._aiohttp.resume_writing()
+        if self._handler is not None:
+            self._handler.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing comes any more."""
-        if self._aiohttp is None:
+        if self._handler is None:
             self._let_go()
         else:
-            self._aiohttp.connection_lost(exc)
+            self._handler.connection_lost(exc)
 
     def close(self) -> None:
         """End it, once what was written has been sent."""
@@ -119,13 +119,10 @@ class Connection(asyncio.Protocol):
         self._timer.cancel()
         self._connections.ours.discard(self)
 
-    def _wait(self) -> None:
-        """Look in a while whether there has been a request since."""
-        self._is_used = False
-        self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._look)
-
     def _look(self) -> None:
-        if self._is_used:
-            self._wait()
-        else:
+        """End the connection when it has been silent for too long, or look again when it may be."""
+        silent = self._loop.time() - self._used_at
+        if silent >= KEEP_ALIVE:
             self.close()
+        else:
+            self._timer = self._loop.call_later(KEEP_ALIVE - silent, self._look)

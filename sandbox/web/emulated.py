@@ -44,12 +44,14 @@ class Begun(NamedTuple):
         answer: the answer, or the failure of ours that is to be answered in its place.
         held: the webhooks that it sets off.
         started: when it was begun, on the clock of `perf_counter`.
+        alarm: set when the world's waits end before aiohttp has got to this one.
     """
 
     world: World
     answer: Answer | Exception
     held: Sequence["Delivery"]
     started: float
+    alarm: asyncio.Event | None = None
 
 
 def begun_before(begun: Begun | None) -> Context:
@@ -87,9 +89,12 @@ class EmulatedApi:
         call = Call(operation, request.method, target.path, lines, target.query, request.body)
         call.payment_id = variable_of(target)
         begun = self._begin(world, call, started)
-        reply = _reply_at_once(begun)
+        try:
+            reply = _reply_at_once(begun)
+        except Exception:  # noqa: BLE001 - it fails again in `handle`, where a failure is answered
+            reply = None
         if reply is None:
-            return begun
+            return begun._replace(alarm=self._parts.sleepers.alarm(world))
         self._follow(begun)
         return reply
 
@@ -148,9 +153,15 @@ class EmulatedApi:
         return Begun(world, answer, held, started)
 
     async def _answer(self, request: web.BaseRequest, begun: Begun) -> web.StreamResponse:
-        world, answer, held, _ = begun
+        world, answer, held, _, alarm = begun
+        if alarm is not None:
+            self._parts.sleepers.rest(world, alarm)
         if isinstance(answer, Exception):
             raise answer
+        if alarm is not None and alarm.is_set():
+            if answer.entry is not None:
+                answer.entry.abandon()
+            return AlreadySent()
         if held and (first := [each for each in held if each.is_before_reply]):
             await self._parts.dispatcher.send_first(world, first)
             held = [each for each in held if not each.is_before_reply]
@@ -166,7 +177,7 @@ class EmulatedApi:
 
     def _follow(self, begun: Begun) -> None:
         """Let follow what a call sets off, and tell of it."""
-        world, answer, held, started = begun
+        world, answer, held, started, _ = begun
         if held:
             # The reply is written when the caller has returned, and this is done after it.
             asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)

@@ -20,8 +20,8 @@ _LONGEST_FIRST: Final = 2_048
 _LONGEST_LINES: Final = 4_096
 _MOST_LINES: Final = 64
 _UNUSUAL: Final = frozenset({
-    b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade",
-    b"sec-fetch-site", b"sec-websocket-key", b"sec-websocket-key1",
+    b"content-encoding", b"expect", b"origin", b"proxy-connection", b"sec-fetch-site",
+    b"sec-websocket-key", b"sec-websocket-key1", b"transfer-encoding", b"upgrade",
 })  # fmt: skip
 """Headers that somebody has to think about: who sends them, how the body comes, what follows."""
 

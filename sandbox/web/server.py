@@ -16,6 +16,9 @@ from sandbox.web.site import Site
 SWEEP_EVERY: Final = 60
 """Seconds between two looks for idle worlds."""
 
+_BACKLOG: Final = 128
+"""Connections that may wait to be let in; one that finds no room comes again a second later."""
+
 
 @contextlib.asynccontextmanager
 async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
@@ -26,7 +29,7 @@ async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
     """
     settings, connections = parts.settings, connections_of(site)
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(connections, settings.host, settings.port)
+    listener = await loop.create_server(connections, settings.host, settings.port, backlog=_BACKLOG)
     sweeper = asyncio.create_task(_sweep(parts))
     try:
         for world in parts.worlds:  # those that were kept go on where they were

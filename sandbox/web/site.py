@@ -1,4 +1,4 @@
-"""Owns the one handler of a server: the door first, then the API that the path belongs to."""
+"""Owns what every request of a server comes to: the door, then the API that its path belongs to."""
 
 import logging
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ _APIS: Final = "The APIs are /v3 and /_sandbox."
 
 
 class Site:
-    """Answers every request of one server, on aiohttp's low-level server.
+    """Answers every request of one server: plain ones at once, others as a handler of aiohttp's.
 
     The routes are in tables already, so aiohttp's application and router would only be in the way.
     """

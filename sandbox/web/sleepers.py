@@ -31,17 +31,26 @@ class Sleepers:
         for world in self._alarms:
             self.wake(world)
 
+    def alarm(self, world: World) -> asyncio.Event:
+        """What is set when the waits of a world end, until somebody lets it `rest`."""
+        alarm = asyncio.Event()
+        self._alarms.setdefault(world, set()).add(alarm)
+        return alarm
+
+    def rest(self, world: World, alarm: asyncio.Event) -> None:
+        """Nobody waits for this alarm any more."""
+        alarms = self._alarms.get(world, set())
+        alarms.discard(alarm)
+        if not alarms:
+            self._alarms.pop(world, None)
+
     async def sleep(self, request: web.BaseRequest, world: World, seconds: float) -> bool:
         """Wait; False when the client left or the world ended the wait before time was up."""
-        alarm = asyncio.Event()
-        alarms = self._alarms.setdefault(world, set())
-        alarms.add(alarm)
+        alarm = self.alarm(world)
         try:
             return await _sleep(request, alarm, seconds)
         finally:
-            alarms.discard(alarm)
-            if not alarms:
-                self._alarms.pop(world, None)
+            self.rest(world, alarm)
 
 
 async def _sleep(request: web.BaseRequest, alarm: asyncio.Event, seconds: float) -> bool:

@@ -60,9 +60,17 @@ class OneWay:
         for part in parts:
             wire.feed(part)
             await self.loop.quiet()
-        return Heard(
-            re.sub(rb"Date: [^\r]*\r\n", b"", wire.take(1_000_000)), wire.is_over, wire.is_reset
-        )
+        return _heard(wire)
+
+    def say_at_once(self, *said: tuple[Wire, bytes]) -> list[Heard]:
+        """Send on several connections in one turn of the loop."""
+        return self._run(self._all_heard(said))
+
+    async def _all_heard(self, said: tuple[tuple[Wire, bytes], ...]) -> list[Heard]:
+        for wire, data in said:
+            wire.feed(data)
+        await self.loop.quiet()
+        return [_heard(wire) for wire, _ in said]
 
     def wait(self, seconds: float) -> None:
         """Let time pass, which takes none."""
@@ -92,3 +100,8 @@ class OneWay:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
+
+
+def _heard(wire: Wire) -> Heard:
+    came = re.sub(rb"Date: [^\r]*\r\n", b"", wire.take(1_000_000))
+    return Heard(came, wire.is_over, wire.is_reset)

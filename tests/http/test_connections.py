@@ -97,6 +97,24 @@ def test_a_client_that_leaves_while_its_call_waits(way: OneWay) -> None:
     assert has(way) == (0, 0)
 
 
+RESET = request("POST", "/_sandbox/world/reset")
+DROP = request("DELETE", "/_sandbox/world")
+
+
+@pytest.mark.parametrize("end", [RESET, DROP], ids=["reset", "drop"])
+@pytest.mark.parametrize("card", [b"4000009900000129", b"4000009900000087"], ids=["slow", "hung"])
+def test_a_call_that_has_begun_when_its_world_ends(way: OneWay, end: bytes, card: bytes) -> None:
+    """Its connection ends at once, as that of any call that waits: its payment is no more."""
+    control, wire = way.wire(), way.wire()
+    way.say(control, request("GET", "/_sandbox/live"))
+    heard = way.say_at_once((control, end), (wire, PAY.replace(b"4111111111111111", card)))
+
+    assert heard[0].raw.startswith(b"HTTP/1.1 20")
+    assert (heard[1].raw, heard[1].is_over) == (b"", True)
+    assert len(way.sandbox.parts.sleepers) == 0
+    assert way.say(way.wire(), LIST).raw.count(b'"pay_') == 0
+
+
 def test_silence_ends_a_connection(way: OneWay) -> None:
     """Whether it has ever been used or not; one that is used now and then stays."""
     unused, used = way.wire(), way.wire()
@@ -108,8 +126,11 @@ def test_silence_ends_a_connection(way: OneWay) -> None:
     assert [unused.is_over, used.is_over] == [True, False]
     assert has(way) == (1, 0)
 
-    way.wait(2 * IDLE)
-    assert used.is_over
+    way.wait(IDLE - 3)
+    assert [used.is_over] == [False]
+
+    way.wait(2)
+    assert [used.is_over] == [True]
     assert has(way) == (0, 0)
 
 

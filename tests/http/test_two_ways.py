@@ -42,6 +42,7 @@ LINES = (
     b"Connection: close",
     b"Connection: Keep-Alive",
     b"Connection: upgrade",
+    b"Proxy-Connection: close",
     b"Upgrade: websocket",
     b"Expect: 100-continue",
     b"Origin: http://localhost:8080",
