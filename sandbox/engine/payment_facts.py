@@ -5,8 +5,6 @@ from sandbox.domain.payments import Payment
 from sandbox.scenario.model import OF_PAYMENT
 from sandbox.scenario.play import Play
 
-"""What of a payment is looked at by its own name."""
-
 
 class PaymentFacts:
     """A payment; with an event about it, the event's amount and reason come first."""

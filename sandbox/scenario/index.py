@@ -23,8 +23,8 @@ _TELLING: Final = (
 _MIDDLING: Final = 5
 _COUNTED: Final = ("call", "attempt")
 _BOUNDS: Final = ("gt", "gte", "lt", "lte")
-_PLAIN: Final = frozenset({str, int})
-"""What rules are found by: anything else equals nothing that a scenario can say."""
+_PLAIN: Final = (str, int)
+"""What rules are found by, a status included: nothing else equals what a scenario can say."""
 
 _AMOUNT: Final = "amount"
 """The field whose bounds rules are found by; the others are text."""
@@ -80,7 +80,7 @@ class Index:
         more: list[int] = []
         for field, by_value in self._by_field.items():
             value = facts.look(field)
-            if type(value) in _PLAIN:
+            if isinstance(value, _PLAIN):
                 more += by_value.get(value, ())
         if (self._lower or self._upper) and is_number(amount := facts.look(_AMOUNT)):
             more += self._lower.up_to(amount)

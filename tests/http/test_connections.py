@@ -1,19 +1,23 @@
 """Holds who has a connection: ours while all is plain, then aiohttp's; and how each ends."""
 
+import json
+import select
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fakes.bodies import KEY
+from sandbox.bootstrap import assemble
+from sandbox.settings import Settings
+from sandbox.web.server import listening
+from tests.fakes.bodies import KEY, documented_create
 from tests.fakes.two_ways import OneWay
 from tests.fakes.wire import request
 
-PAYMENT = (
-    b'{"amount": 2500, "currency": "USD", "payment_method": {"type": "card",'
-    b' "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2034, "cvc": "123"}}'
-)
 LIST = request("GET", "/v3/payments")
-PAY = request("POST", "/v3/payments", body=PAYMENT)
+PAY = request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
 HUNG = PAY.replace(b"4111111111111111", b"4000009900000087")
 IDLE = 75
 
@@ -159,3 +163,17 @@ def test_a_server_that_stops_ends_them_all(way: OneWay) -> None:
     way.stop()
 
     assert [wire.is_over for wire in wires] == [True, True, True]
+
+
+async def test_a_rush_of_connections_finds_room() -> None:
+    """All of these are let in before the server has looked at one, and none has to come again."""
+    sandbox = assemble(Settings(port=0))
+    async with listening(sandbox.site, sandbox.parts) as address:
+        with ExitStack() as stack:
+            rush = [stack.enter_context(socket.socket()) for _ in range(128)]
+            for each in rush:
+                each.settimeout(0)
+                each.connect_ex(("127.0.0.1", urlsplit(address).port))
+            _, let_in, _ = select.select([], rush, [], 0)
+
+    assert len(let_in) == len(rush)

@@ -111,6 +111,17 @@ async def test_a_failure_on_the_way_through_aiohttp(
     assert (await paid(api))["status"] == "completed"
 
 
+async def test_a_failure_to_write_a_reply_at_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call has happened once, and aiohttp's way to write its reply is left."""
+    monkeypatch.setattr("sandbox.web.emulated.whole_reply", broken)
+    made = await paid(api)
+
+    assert [each["id"] for each in (await ask(api, "GET", "/v3/payments"))["data"]] == [made["id"]]
+    assert caplog.records == []
+
+
 async def test_a_failure_while_a_failure_is_answered(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

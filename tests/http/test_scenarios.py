@@ -24,6 +24,7 @@ DOWN: dict[str, Any] = {
     "rules": [{"request": "*", "do": [{"respond": {"error": "internal_error"}}], "then": "cycle"}],
     "expect": [{"request": "create_payment", "count": {"max": 1}}],
 }
+ANSWER_500 = {"do": [{"respond": {"error": "internal_error"}}]}
 YAML = """\
 scenario: lost
 rules:
@@ -106,6 +107,23 @@ async def test_a_scenario_is_activated_by_its_name(api: Api, control: Control) -
     assert (status, headers["Sandbox-Rule"], headers["Sandbox-Step"]) == (500, "reply-lost", "1")
     entry = await control("retrieve_request", request_id=headers["Sandbox-Request-Id"])
     assert (entry["rule"], entry["step"], entry["committed"]) == ("reply-lost", 1, True)
+
+
+@pytest.mark.parametrize("field", ["status", "brand", "currency", "customer_id", "amount"])
+async def test_a_rule_about_the_payment_of_a_path(api: Api, control: Control, field: str) -> None:
+    """Whatever of it the rule looks at; a read has no body that might say it as well."""
+    is_so = {
+        "status": "completed",
+        "brand": "visa",
+        "currency": "USD",
+        "customer_id": "cust_1",
+        "amount": 700,
+    }
+    payment = await paid(api, amount=700, customer_id="cust_1")
+    rule = {"request": "retrieve_payment", "when": {field: is_so[field]}, **ANSWER_500}
+    await control("add_active_scenario", {"scenario": "about", "rules": [rule]})
+
+    await ask(api, "GET", f"/v3/payments/{payment['id']}", 500)
 
 
 async def test_a_scenario_is_activated_with_all_of_it(api: Api, control: Control) -> None:
