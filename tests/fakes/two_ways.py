@@ -26,6 +26,10 @@ class Heard(NamedTuple):
     is_reset: bool
 
 
+Said = tuple[Wire, bytes | None]
+"""What a client sends on a connection; None when it hangs up."""
+
+
 class OneWay:
     """A sandbox, frozen and seeded, and the one way that requests go.
 
@@ -62,15 +66,31 @@ class OneWay:
             await self.loop.quiet()
         return _heard(wire)
 
-    def say_at_once(self, *said: tuple[Wire, bytes]) -> list[Heard]:
+    def say_at_once(self, *said: Said) -> list[Heard]:
         """Send on several connections in one turn of the loop."""
         return self._run(self._all_heard(said))
 
-    async def _all_heard(self, said: tuple[tuple[Wire, bytes], ...]) -> list[Heard]:
-        for wire, data in said:
-            wire.feed(data)
+    async def _all_heard(self, said: tuple[Said, ...]) -> list[Heard]:
+        _feed(said)
         await self.loop.quiet()
         return [_heard(wire) for wire, _ in said]
+
+    def answered_by_turn(self, *said: Said) -> list[int]:
+        """Send in one turn of the loop; how many are answered at its end, and after each next."""
+        return self._run(self._answered(said))
+
+    async def _answered(self, said: tuple[Said, ...]) -> list[int]:
+        counts: list[int] = []
+
+        def look() -> None:
+            counts.append(sum(bool(wire.came) for wire, _ in said))
+            if counts[-1] < len(said):
+                self.loop.call_soon(look)
+
+        _feed(said)
+        look()
+        await self.loop.quiet()
+        return counts
 
     def wait(self, seconds: float) -> None:
         """Let time pass, which takes none."""
@@ -89,9 +109,13 @@ class OneWay:
             del entry["duration_ms"], entry["wall"]
         return kept
 
-    def stop(self) -> None:
-        """End every connection."""
-        self._run(self.connections.close())
+    def stop(self, *said: Said) -> None:
+        """Send, and in the same turn of the loop begin to end every connection."""
+        self._run(self._stopped(said))
+
+    async def _stopped(self, said: tuple[Said, ...]) -> None:
+        _feed(said)
+        await self.connections.close()
 
     def close(self) -> None:
         """End it."""
@@ -100,6 +124,14 @@ class OneWay:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
+
+
+def _feed(said: tuple[Said, ...]) -> None:
+    for wire, data in said:
+        if data is None:
+            wire.hang_up()
+        else:
+            wire.feed(data)
 
 
 def _heard(wire: Wire) -> Heard:

@@ -1,5 +1,6 @@
 """Holds who has a connection: ours while all is plain, then aiohttp's; and how each ends."""
 
+import asyncio
 import json
 import select
 import socket
@@ -11,6 +12,8 @@ import pytest
 
 from sandbox.bootstrap import assemble
 from sandbox.settings import Settings
+from sandbox.testing.memory.wire import Wire
+from sandbox.web.connection import A_TURN
 from sandbox.web.server import listening
 from tests.fakes.bodies import KEY, documented_create
 from tests.fakes.two_ways import OneWay
@@ -163,6 +166,77 @@ def test_a_server_that_stops_ends_them_all(way: OneWay) -> None:
     way.stop()
 
     assert [wire.is_over for wire in wires] == [True, True, True]
+
+
+def crowd(way: OneWay, size: int) -> list[tuple[Wire, bytes]]:
+    """So many connections, and what each asks for: a page of one, of two, and so on."""
+    return [(way.wire(), request("GET", f"/v3/payments?limit={nth}")) for nth in range(1, size + 1)]
+
+
+def test_a_turn_of_the_loop_has_room_for_so_many(way: OneWay) -> None:
+    """The loop looks at what else has come before it goes on with the others."""
+    assert way.answered_by_turn(*crowd(way, 20)) == [8, 16, 20]
+
+
+def test_who_comes_first_is_answered_first(way: OneWay) -> None:
+    """Who has been answered and asks again comes after those who wait."""
+    first, *others = crowd(way, 20)
+    way.say_at_once(first, *others, (first[0], request("GET", "/v3/payments?limit=50")))
+
+    asked = [entry["path"] for entry in way.journal(KEY)["entries"]]
+    assert asked == [f"/v3/payments?limit={nth}" for nth in (*range(1, 21), 50)]
+
+
+def test_more_that_comes_before_its_turn(way: OneWay) -> None:
+    """Two requests at once are aiohttp's, and both are answered."""
+    late = way.wire()
+    *_, heard, _ = way.say_at_once(*crowd(way, A_TURN), (late, LIST), (late, PAY))
+
+    assert [part[:3] for part in heard.raw.split(b"HTTP/1.1 ")] == [b"", b"200", b"201"]
+    assert has(way) == (A_TURN, 1)
+
+
+def test_a_client_that_leaves_before_its_turn(way: OneWay) -> None:
+    """Nothing has happened, and the others are answered."""
+    late = way.wire()
+    *heard, _, _ = way.say_at_once(*crowd(way, 2 * A_TURN), (late, PAY), (late, None))
+
+    assert all(each.raw for each in heard)
+    assert way.say(way.wire(), LIST).raw.count(b'"pay_') == 0
+    assert has(way) == (2 * A_TURN + 1, 0)
+
+
+def test_a_server_that_stops_answers_what_has_come(way: OneWay) -> None:
+    """Whoever waited for a turn has it now."""
+    said = crowd(way, 2 * A_TURN)
+    way.stop(*said)
+
+    assert [wire.take(12) for wire, _ in said] == [b"HTTP/1.1 200"] * len(said)
+    assert [wire.is_over for wire, _ in said] == [True] * len(said)
+
+
+async def test_clients_that_say_their_last_at_once() -> None:
+    """Each is answered, in its turn or before it, and then its connection is closed."""
+    sandbox = assemble(Settings(port=0))
+    async with listening(sandbox.site, sandbox.parts) as address:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(socket.socket()) for _ in range(20)]
+            for each in clients:
+                each.connect(("127.0.0.1", urlsplit(address).port))
+                each.sendall(LIST)
+                each.shutdown(socket.SHUT_WR)
+                each.settimeout(0)
+            heard = [await everything(each) for each in clients]
+
+    assert [raw[:12] for raw in heard] == [b"HTTP/1.1 200"] * len(clients)
+
+
+async def everything(connection: socket.socket) -> bytes:
+    """What comes until the server closes."""
+    loop, came = asyncio.get_running_loop(), b""
+    while part := await loop.sock_recv(connection, 65_536):
+        came += part
+    return came
 
 
 async def test_a_rush_of_connections_finds_room() -> None:
