@@ -34,7 +34,7 @@ from sandbox.engine.worlds import Worlds
 from sandbox.scenario.wire import NAMES
 
 if TYPE_CHECKING:
-    from sandbox.scenario.play import Play
+    from sandbox.scenario.verdict import Verdict
 
 _log = logging.getLogger("sandbox.api")
 
@@ -133,18 +133,15 @@ class Gateway:
             reset = show_instant(Instant(limiter.reset_at * 1_000))
             raise RateLimited(f"The {limiter.window} turns at {reset}, by the world's clock.")
         if world.script.play is not None and call.operation is not None:
-            return self._by_rule(world.script.play, world, call, body, entry)
+            facts = CallFacts(world, call, body)
+            verdict, entry.considered = world.script.play.judge(call.operation, facts)
+            if verdict is not None:
+                return self._by_rule(verdict, world, call, body)
         return self._operate(world, call, body)
 
-    def _by_rule(
-        self, play: "Play", world: World, call: Call, body: object, entry: Entry
-    ) -> Outcome:
-        """What the rules of the active scenarios say; where none does, what would happen anyway."""
+    def _by_rule(self, verdict: "Verdict", world: World, call: Call, body: object) -> Outcome:
+        """What a rule of an active scenario wants."""
         operation = BY_NAME[call.operation or ""]
-        ruling = play.judge(operation.name, CallFacts(world, call, body))
-        entry.considered = ruling.considered
-        if ruling.verdict is None:
-            return self._operate(world, call, body)
 
         def perform(manner: Manner = NORMALLY) -> Outcome:
             try:
@@ -152,7 +149,7 @@ class Gateway:
             except SandboxError as error:
                 return Outcome(error, committed=False)
 
-        outcome = carry_out(ruling.verdict, Setting(world, self._contract, operation), perform)
+        outcome = carry_out(verdict, Setting(world, self._contract, operation), perform)
         if operation.name in _READS:
             outcome.committed = None
         return outcome

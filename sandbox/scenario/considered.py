@@ -40,7 +40,15 @@ Miss = WrongCall | LostDraw | UsedUp
 
 
 class Considered:
-    """The rules that did not answer one call; iterates over (scenario, rule, why not)."""
+    """The rules that did not answer one call; iterates over (scenario, rule, why not).
+
+    Args:
+        cues: all rules.
+        operation: of the call.
+        kept: the fields that rules look at, and the values of each.
+        missed: what became of rules whose conditions held.
+        answered: which rule did.
+    """
 
     __slots__ = ("_answered", "_cues", "_kept", "_missed", "_operation")
 
@@ -48,7 +56,7 @@ class Considered:
         self,
         cues: Sequence[Cue[RequestRule]],
         operation: str,
-        kept: Mapping[str, object],
+        kept: tuple[tuple[str, ...], tuple[object, ...]],
         missed: Mapping[int, Miss],
         answered: int | None,
     ) -> None:
@@ -62,17 +70,18 @@ class Considered:
         return islice(self._explained(), MOST)
 
     def _explained(self) -> Iterator[tuple[str, str, str]]:
+        kept = dict(zip(*self._kept, strict=True))
         for position, cue in enumerate(self._cues):
             if position != self._answered:
-                yield cue.scenario, cue.rule.name, self._why_not(position, cue)
+                yield cue.scenario, cue.rule.name, self._why_not(position, cue, kept)
 
-    def _why_not(self, position: int, cue: Cue[RequestRule]) -> str:
+    def _why_not(self, position: int, cue: Cue[RequestRule], kept: Mapping[str, object]) -> str:
         if cue.rule.operation not in ("*", self._operation):
             return f"it is about {cue.rule.operation}"
         if (miss := self._missed.get(position)) is not None:
             return _worded(miss)
         for condition in cue.rule.when:
-            value = self._kept.get(condition.field)
+            value = kept.get(condition.field)
             if condition.field != "call" and not compiled(condition)(value):
                 return why_not(condition, value)
         if self._answered is not None and self._answered < position:

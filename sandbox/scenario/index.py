@@ -8,7 +8,6 @@ cost, and not what a thousand others would.
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Final
 
 from sandbox.scenario.matching import Facts, equals_one_of, is_number
@@ -31,71 +30,61 @@ _AMOUNT: Final = "amount"
 
 
 class _Bounds:
-    """Positions of rules by a bound on the amount, in the order of the bounds."""
+    """Positions of rules by a bound on the amount, in the order of the bounds: two equal rows."""
 
-    __slots__ = ("_positions", "_values")
+    __slots__ = ("positions", "values")
 
     def __init__(self) -> None:
-        self._values: list[int] = []
-        self._positions: list[int] = []
-
-    def __len__(self) -> int:
-        return len(self._values)
+        self.values: list[int] = []
+        self.positions: list[int] = []
 
     def add(self, value: int, position: int) -> None:
         """Put a rule behind those whose bound is as large."""
-        place = bisect_right(self._values, value)
-        self._values.insert(place, value)
-        self._positions.insert(place, position)
+        place = bisect_right(self.values, value)
+        self.values.insert(place, value)
+        self.positions.insert(place, position)
 
     def drop(self, position: int) -> None:
         """Take a rule out, if it is here."""
-        if position in self._positions:
-            place = self._positions.index(position)
-            del self._values[place], self._positions[place]
-
-    def up_to(self, amount: float | Decimal) -> list[int]:
-        """The rules whose bound is at an amount or below."""
-        return self._positions[: bisect_right(self._values, amount)]
-
-    def down_to(self, amount: float | Decimal) -> list[int]:
-        """The rules whose bound is at an amount or above."""
-        return self._positions[bisect_left(self._values, amount) :]
+        if position in self.positions:
+            place = self.positions.index(position)
+            del self.values[place], self.positions[place]
 
 
 class Index:
     """Positions of rules, by what tells most of each."""
 
-    __slots__ = ("_by_field", "_lower", "_open", "_upper")
+    __slots__ = ("_by_field", "_is_bounded", "_lower", "_open", "_upper")
 
     def __init__(self, rules: Iterable[tuple[int, When]]) -> None:
         self._open: list[int] = []
         self._by_field: dict[str, dict[object, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._lower, self._upper = _Bounds(), _Bounds()
+        self._is_bounded = False
         for position, when in rules:
             self._add(position, when)
 
     def candidates(self, facts: Facts) -> Sequence[int]:
         """The positions of all rules that may apply, in their order."""
-        more: list[int] = []
+        found = self._open
         for field, by_value in self._by_field.items():
             value = facts.look(field)
-            if isinstance(value, _PLAIN):
-                more += by_value.get(value, ())
-        if (self._lower or self._upper) and is_number(amount := facts.look(_AMOUNT)):
-            more += self._lower.up_to(amount)
-            more += self._upper.down_to(amount)
-        return sorted([*self._open, *more]) if more else self._open
+            if isinstance(value, _PLAIN) and value in by_value:
+                found = [*found, *by_value[value]]
+        if self._is_bounded and is_number(amount := facts.look(_AMOUNT)):
+            if more := self._lower.positions[: bisect_right(self._lower.values, amount)]:
+                found = [*found, *more]
+            if more := self._upper.positions[bisect_left(self._upper.values, amount) :]:
+                found = [*found, *more]
+        return found if found is self._open else sorted(found)
 
     def drop(self, position: int) -> None:
-        """Look at a rule no more."""
-        lists = [
-            self._open,
-            *(found for each in self._by_field.values() for found in each.values()),
-        ]
-        for found in lists:
-            if position in found:
-                found.remove(position)
+        """Look at a rule no more; whoever goes through candidates has them as they were."""
+        self._open = [each for each in self._open if each != position]
+        for by_value in self._by_field.values():
+            for found in by_value.values():
+                if position in found:
+                    found.remove(position)
         self._lower.drop(position)
         self._upper.drop(position)
 
@@ -106,6 +95,7 @@ class Index:
                 self._by_field[field][value].append(position)
         elif (bound := _bound_of(when)) is not None:
             operator, value = bound
+            self._is_bounded = True
             (self._lower if operator.startswith("g") else self._upper).add(value, position)
         else:
             self._open.append(position)

@@ -25,11 +25,8 @@ Applied = tuple[str, str, int]
 """A webhook rule that applies to a delivery, by its name, with the key and number of its call."""
 
 
-class Ruling(NamedTuple):
-    """What the rules say to a call: who answers it, if anybody, and why the others do not."""
-
-    verdict: Verdict | None
-    considered: Considered
+Ruling = tuple[Verdict | None, Considered]
+"""What the rules say to a call: who answers it, if anybody, and why the others do not."""
 
 
 class Reaction(NamedTuple):
@@ -56,7 +53,7 @@ class Play:
         self.cast = Cast(self.scenarios, seed)
         self._seed = seed
         self._counters = counters or Counters()
-        self._spent: dict[int, UsedUp] = {}
+        self._spent: Mapping[int, UsedUp] = {}
         self._by_name = {cue.name: cue for cue in self.cast.all}
         self._marks = {cue.name: cue for cue in self.cast.marks}
         self._webhooks = {cue.name: cue for cue in self.cast.webhooks}
@@ -65,7 +62,7 @@ class Play:
 
     def judge(self, operation: str, facts: Facts) -> Ruling:
         """Who answers a call of an operation; every rule that it meets counts it."""
-        missed: dict[int, Miss] = dict(self._spent)
+        missed: Mapping[int, Miss] = self._spent
         verdict, answered = None, None
         for position in self.cast.index[operation].candidates(facts):
             cue = self.cast.requests[position]
@@ -80,10 +77,11 @@ class Play:
                 verdict, answered = outcome, position
                 self._retire(position, cue)
             else:
-                missed[position] = outcome
-        kept = {field: _kept(field, facts.look(field)) for field in self.cast.fields[operation]}
-        considered = Considered(self.cast.requests, operation, kept, missed, answered)
-        return Ruling(verdict, considered)
+                missed = {**missed, position: outcome}
+        fields = self.cast.fields[operation]
+        values = tuple([_kept(field, facts.look(field)) for field in fields])
+        considered = Considered(self.cast.requests, operation, (fields, values), missed, answered)
+        return verdict, considered
 
     def _answer(self, cue: Cue[RequestRule], key: str, call: int) -> Verdict | Miss:
         if (condition := cue.wrong_call(call)) is not None:
@@ -112,7 +110,7 @@ class Play:
                 self._spend(position, answers)
 
     def _spend(self, position: int, answers: int) -> None:
-        self._spent[position] = UsedUp(answers)
+        self._spent = {**self._spent, position: UsedUp(answers)}  # calls before this keep theirs
         for index in self.cast.index.values():
             index.drop(position)
 
@@ -192,7 +190,7 @@ class Play:
     def reset(self) -> None:
         """Start every rule again."""
         self._counters.clear()
-        self._spent.clear()
+        self._spent = {}
         self.cast.find()
         for cue in self.cast.all:
             cue.start()

@@ -51,11 +51,12 @@ class Stage:
 
     def verdict(self, operation: str = "create_payment", **facts: object) -> Verdict | None:
         """The verdict on a call."""
-        return self.ruling(operation, **facts).verdict
+        verdict, _ = self.ruling(operation, **facts)
+        return verdict
 
     def why_not(self, operation: str = "create_payment", **facts: object) -> list[str]:
         """Why each of the other rules did not answer, as the journal says it."""
-        considered = self.ruling(operation, **facts).considered
+        _, considered = self.ruling(operation, **facts)
         return [f"{rule}: {why}" for _, rule, why in considered]
 
     def twin(self) -> "Stage":

@@ -375,7 +375,7 @@ def test_a_call_looks_at_its_own_rules_only(rules: int) -> None:
         for field, value in (("amount", number + 1), ("customer_id", f"cust_{number}"))
     )
     facts = Counting({"amount": 1, "customer_id": "cust_1"})
-    verdict = Stage(rules_of(text)).play.judge("create_payment", facts).verdict
+    verdict = Stage(rules_of(text)).play.judge("create_payment", facts)[0]
 
     assert verdict is not None
     assert verdict.rule == "rule-1"
@@ -391,7 +391,7 @@ def test_a_call_looks_at_no_rule_beyond_its_bounds(bound: str) -> None:
     stage = Stage(rules_of(text))
     facts = Counting({"amount": 5000 if "5000" not in bound else 4})
 
-    assert stage.play.judge("create_payment", facts).verdict is None
+    assert stage.play.judge("create_payment", facts)[0] is None
     assert facts.looks < 5
 
 
@@ -422,13 +422,23 @@ def test_a_rule_that_is_used_up_for_good_is_not_looked_at_any_more() -> None:
     for _ in range(200):
         assert stage.answer(amount=5) is not None
     facts = Counting({"amount": 5})
-    ruling = stage.play.judge("create_payment", facts)
+    verdict, considered = stage.play.judge("create_payment", facts)
 
-    assert ruling.verdict is None
+    assert verdict is None
     assert facts.looks < 10
-    assert [why for _, _, why in ruling.considered] == [
-        "its steps are used up after 1 answer"
-    ] * 100
+    assert [why for _, _, why in considered] == ["its steps are used up after 1 answer"] * 100
+
+
+def test_the_last_answer_of_a_rule_is_a_call_to_those_after_it() -> None:
+    """They count it, as they count every call that another rule answers."""
+    stage = Stage(
+        rules_of("""
+            - {name: once, request: create_payment, do: [pass]}
+            - {name: second, request: create_payment, when: {call: 2}, do: [pass]}
+            """)
+    )
+
+    assert [stage.answer() for _ in range(3)] == [("once", 1), ("second", 1), None]
 
 
 def test_a_rule_that_is_used_up_stays_so_beside_others_and_in_a_snapshot() -> None:
