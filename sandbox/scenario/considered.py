@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple, assert_never
 
+from sandbox.scenario.cast import Cast
 from sandbox.scenario.cues import Cue
 from sandbox.scenario.matching import compiled, why_not
 from sandbox.scenario.model import Condition, RequestRule
@@ -43,24 +44,24 @@ class Considered:
     """The rules that did not answer one call; iterates over (scenario, rule, why not).
 
     Args:
-        cues: all rules.
+        cast: all rules.
         operation: of the call.
-        kept: the fields that rules look at, and the values of each.
+        kept: the values of the fields that rules of the operation look at.
         missed: what became of rules whose conditions held.
         answered: which rule did.
     """
 
-    __slots__ = ("_answered", "_cues", "_kept", "_missed", "_operation")
+    __slots__ = ("_answered", "_cast", "_kept", "_missed", "_operation")
 
     def __init__(
         self,
-        cues: Sequence[Cue[RequestRule]],
+        cast: Cast,
         operation: str,
-        kept: tuple[tuple[str, ...], tuple[object, ...]],
+        kept: Sequence[object],
         missed: Mapping[int, Miss],
         answered: int | None,
     ) -> None:
-        self._cues = cues
+        self._cast = cast
         self._operation = operation
         self._kept = kept
         self._missed = missed
@@ -70,8 +71,8 @@ class Considered:
         return islice(self._explained(), MOST)
 
     def _explained(self) -> Iterator[tuple[str, str, str]]:
-        kept = dict(zip(*self._kept, strict=True))
-        for position, cue in enumerate(self._cues):
+        kept = dict(zip(self._cast.fields[self._operation], self._kept, strict=True))
+        for position, cue in enumerate(self._cast.requests):
             if position != self._answered:
                 yield cue.scenario, cue.rule.name, self._why_not(position, cue, kept)
 
@@ -85,7 +86,7 @@ class Considered:
             if condition.field != "call" and not compiled(condition)(value):
                 return why_not(condition, value)
         if self._answered is not None and self._answered < position:
-            return f"'{self._cues[self._answered].rule.name}' answered before it"
+            return f"'{self._cast.requests[self._answered].rule.name}' answered before it"
         return "a value that is masked here does not fit"
 
 

@@ -78,10 +78,8 @@ class Play:
                 self._retire(position, cue)
             else:
                 missed = {**missed, position: outcome}
-        fields = self.cast.fields[operation]
-        values = tuple([_kept(field, facts.look(field)) for field in fields])
-        considered = Considered(self.cast.requests, operation, (fields, values), missed, answered)
-        return verdict, considered
+        kept = [_kept(field, facts.look(field)) for field in self.cast.fields[operation]]
+        return verdict, Considered(self.cast, operation, kept, missed, answered)
 
     def _answer(self, cue: Cue[RequestRule], key: str, call: int) -> Verdict | Miss:
         if (condition := cue.wrong_call(call)) is not None:
