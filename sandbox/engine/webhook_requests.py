@@ -55,7 +55,7 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     headers = {
         "Content-Type": "text/plain" if is_text else "application/json",
         "User-Agent": USER_AGENT,
-        **dict(endpoint.headers),
+        **{_named_alike(name): value for name, value in endpoint.headers},
         **_damaged(signature, endpoint, treatment.signature),
     }
     is_stale = abs(treatment.timestamp) > TOLERANCE * SECOND
@@ -68,6 +68,11 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
         is_stale=is_stale and endpoint.signing.scheme is not Scheme.HMAC,
         dropped_by=", ".join(treatment.rules) if treatment.drop else None,
     )
+
+
+def _named_alike(name: str) -> str:
+    """A User-Agent takes the place of ours, however it is written."""
+    return "User-Agent" if name.lower() == "user-agent" else name
 
 
 def _patched(body: bytes, treatment: Treatment) -> bytes:

@@ -4,41 +4,43 @@ import asyncio
 import errno
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from time import perf_counter
-from typing import Final
-
-import aiohttp
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlsplit
 
 from sandbox.domain.cards import mask_in
 from sandbox.domain.instants import SECOND
 from sandbox.engine.deliveries import Answer, Outcome, verdict_on
-from sandbox.webhooks.guard import NotPermittedError, guarded
-
-SHOWN: Final = 20 * 1024
-"""Bytes of an answer's body that are kept; the rest is not read."""
+from sandbox.webhooks.connections import Connections, Origin, UnknownHostError
+from sandbox.webhooks.guard import NotPermittedError
+from sandbox.webhooks.replies import CutOffError, NotHttpError, Reply
 
 LONGEST: Final = 300
 """Characters of what is said of a failure: it may quote what came in place of an answer."""
 
-KEEP_ALIVE: Final = 4
-"""Seconds that an idle connection is kept; many receivers close theirs after five."""
+_PORTS: Final = {"http": 80, "https": 443}
+_KEPT: Final = "%/?:@!$&'()*+,;="
+"""What stands in a path or a query as it is (RFC 3986); a url may have been quoted already."""
+
+
+class _Target(NamedTuple):
+    """What a url says: where the connection leads, and what goes to the head of a request."""
+
+    origin: Origin
+    host: str
+    path: str
 
 
 class HttpSender:
-    """Posts webhooks over one session; nothing is imported or opened before the first."""
+    """Posts webhooks; nothing is opened before the first.
+
+    Args:
+        public: whether they may go to public addresses.
+    """
 
     def __init__(self, *, public: bool) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                socket_factory=guarded(public=public), limit=0, keepalive_timeout=KEEP_ALIVE
-            ),
-            timeout=aiohttp.ClientTimeout(),
-            trust_env=False,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept-Encoding",),
-        )
-        self._tls: ssl.SSLContext | None = None
+        self._connections = Connections(public=public)
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
@@ -47,53 +49,45 @@ class HttpSender:
         started = perf_counter()
         sent, answer = headers, None
         try:
-            async with (
-                asyncio.timeout(timeout_ms / SECOND),
-                self._session.post(
-                    url, data=body, headers=headers, allow_redirects=False, ssl=self._context(url)
-                ) as response,
-            ):
-                sent = _plain(response.request_info.headers)
-                answer = _answer(response, await _start_of(response))
+            target = _target(url)
+            sent = {"Host": target.host, **headers, "Content-Length": str(len(body))}
+            request = _request(target.path, sent, body)
+            async with asyncio.timeout(timeout_ms / SECOND):
+                answer = _answer(await self._connections.post(target.origin, request))
             error = verdict_on(answer)
-        except (OSError, TimeoutError, aiohttp.ClientError, ValueError) as failure:
-            answer, error = None, in_words(failure, timeout_ms)
+        except (OSError, ValueError, NotHttpError, CutOffError) as failure:
+            error = in_words(failure, timeout_ms)
         return Outcome(sent, answer, error, round((perf_counter() - started) * 1_000, 3))
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._session.close()
-
-    def _context(self, url: str) -> ssl.SSLContext | bool:
-        """The certificates are read when the first https url is called."""
-        if not url.startswith("https:"):
-            return True
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-        return self._tls
+        self._connections.close()
 
 
-async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    """The first bytes of the body; a connection that has more to say is not used again."""
-    kept = b""
-    while len(kept) < SHOWN:
-        if not (piece := await response.content.read(SHOWN - len(kept))):
-            return kept
-        kept += piece
-    if not response.content.at_eof():
-        response.close()
-    return kept
+@lru_cache(maxsize=256)
+def _target(url: str) -> _Target:
+    parts = urlsplit(url)
+    host, default = parts.hostname or "", _PORTS[parts.scheme]
+    port = default if parts.port is None else parts.port
+    path, query = quote(parts.path or "/", _KEPT), quote(parts.query, _KEPT)
+    return _Target(
+        Origin(parts.scheme == "https", host, port),
+        parts.netloc.lower().removesuffix(f":{default}"),
+        f"{path}?{query}" if query else path,
+    )
 
 
-def _plain(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as ordinary text: the client's keys are of a kind that JSON does not take."""
-    return {str(name): str(value) for name, value in headers.items()}
+def _request(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    if not "".join([*headers, *headers.values()]).isprintable():
+        raise ValueError("a header would end before its end")
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
-def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
-    headers = {name: mask_in(value) for name, value in _plain(response.headers).items()}
-    text = mask_in(body.decode("utf-8", "replace"))
-    return Answer(response.status, headers, text, response.headers.get("Retry-After"))
+def _answer(reply: Reply) -> Answer:
+    headers = {name: mask_in(value) for name, value in reply.headers.items()}
+    asked = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+    return Answer(reply.status, headers, mask_in(reply.body.decode("utf-8", "replace")), asked)
 
 
 def in_words(failure: Exception, timeout_ms: int) -> str:
@@ -103,24 +97,24 @@ def in_words(failure: Exception, timeout_ms: int) -> str:
 
 def _words(failure: Exception, timeout_ms: int) -> str:
     match failure:
-        case TimeoutError():
+        case TimeoutError(errno=None):
             return f"no answer within {timeout_ms / SECOND:g} s"
-        case aiohttp.ClientConnectorDNSError():
-            return f"the host {failure.host} is not known"
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+        case UnknownHostError():
+            return f"the host {failure} is not known"
+        case ssl.SSLError():
             return f"TLS failed: {failure}"
-        case aiohttp.ClientResponseError():
-            return f"the answer is not HTTP: {failure.message}"
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
+        case NotHttpError():
+            return f"the answer is not HTTP: {failure}"
+        case CutOffError():
             return "the connection was closed before the answer was complete"
     return _of_the_system(failure)
 
 
 def _of_the_system(failure: Exception) -> str:
-    match getattr(failure, "os_error", failure):
+    match failure:
         case NotPermittedError(strerror=reason):
             return str(reason)
-        case OSError(errno=errno.ECONNREFUSED):
+        case ConnectionRefusedError():
             return "the connection was refused"
         case OSError(errno=errno.ECONNRESET | errno.EPIPE):
             return "the connection was reset"

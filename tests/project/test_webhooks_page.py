@@ -11,8 +11,8 @@ from sandbox.domain.instants import show_duration
 from sandbox.domain.retries import DELAYS
 from sandbox.domain.signing import DEFAULT_HEADER, Encoding, Scheme, Signing, sign
 from sandbox.engine.worlds import HOME_SECRET
+from sandbox.webhooks.connections import SHOWN
 from sandbox.webhooks.dispatcher import AT_ONCE
-from sandbox.webhooks.sender import SHOWN
 from tests.project.blocks import HEADING
 from tests.project.tree import ROOT
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from sandbox.engine.deliveries import Outcome
-from sandbox.webhooks.sender import SHOWN, HttpSender
+from sandbox.webhooks.connections import SHOWN
+from sandbox.webhooks.sender import HttpSender
 from tests.fakes.hooks import Delivery, Hooks, errors
 from tests.fakes.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 

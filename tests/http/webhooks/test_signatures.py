@@ -49,7 +49,6 @@ async def test_standard_is_the_default(hooks: Hooks, receiver: Receiver) -> None
         "webhook-id": hit.event_id,
         "webhook-timestamp": sent_at,
         "webhook-signature": f"v1,{mac}",
-        "accept": "*/*",
         "content-length": str(len(hit.body)),
     }
     assert hit.headers["user-agent"].startswith("payments-sandbox/")

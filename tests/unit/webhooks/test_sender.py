@@ -6,14 +6,15 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
-from aiohttp import ClientError, InvalidURL
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.engine.deliveries import Outcome
+from sandbox.webhooks.connections import SHOWN, UnknownHostError
 from sandbox.webhooks.guard import NotPermittedError
-from sandbox.webhooks.sender import LONGEST, SHOWN, HttpSender, in_words
-from tests.fakes.receiver import Answer, End, Receiver, receiving
+from sandbox.webhooks.replies import CutOffError, NotHttpError
+from sandbox.webhooks.sender import LONGEST, HttpSender, in_words
+from tests.fakes.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 
 HEADERS = {"Content-Type": "application/json"}
 LINES = st.sampled_from(
@@ -155,6 +156,26 @@ async def test_certificates_are_read_once(
     assert counts == [0, 1, 1]
 
 
+async def test_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One handshake for all that a connection carries."""
+    trusting = ssl.create_default_context(cafile=SELF_SIGNED)
+    trusting.check_hostname = False
+    monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    sender = HttpSender(public=False)
+    async with receiving(tls=context) as receiver:
+        receiver.usual = Answer(body=b"x" * SHOWN)
+        told = [
+            await sender.post(receiver.url, headers=HEADERS, body=b"{}", timeout_ms=2_000)
+            for _ in range(2)
+        ]
+        await sender.close()
+
+    assert [outcome.error for outcome in told] == [None, None]
+    assert [hit.connection for hit in receiver.hits] == [0, 0]
+
+
 async def test_cookies_are_not_kept(receiver: Receiver) -> None:
     """Each post stands for itself."""
     receiver.usual = Answer(headers={"Set-Cookie": "session=1"})
@@ -184,8 +205,11 @@ async def test_the_environments_proxy_is_not_used(
         (BrokenPipeError(32, "Broken pipe"), "the connection was reset"),
         (OSError(113, "No route to host"), "cannot connect: No route to host"),
         (NotPermittedError("8.8.8.8"), "8.8.8.8 is not a permitted webhook target"),
-        (InvalidURL("http://a b/"), "InvalidURL: http://a b/"),
-        (ClientError("new\nline"), "ClientError: new line"),
+        (TimeoutError(110, "Connection timed out"), "cannot connect: Connection timed out"),
+        (UnknownHostError("shop.invalid"), "the host shop.invalid is not known"),
+        (ssl.SSLError("not TLS"), "TLS failed: ('not TLS',)"),
+        (NotHttpError("it starts\nwith x"), "the answer is not HTTP: it starts with x"),
+        (CutOffError(), "the connection was closed before the answer was complete"),
         (OSError("no number"), "OSError: no number"),
         (ValueError("4111111111111111"), "ValueError: ************1111"),
     ],
@@ -194,3 +218,67 @@ async def test_the_environments_proxy_is_not_used(
 def test_in_words(failure: Exception, words: str) -> None:
     """As a developer would say it, in one line, without a card number."""
     assert in_words(failure, 2_000) == words
+
+
+@pytest.mark.parametrize(
+    ("rest", "target"),
+    [
+        ("", "/"),
+        ("?a=1", "/?a=1"),
+        ("/hooks?a=b&c=/%2f#part", "/hooks?a=b&c=/%2f"),
+        ('/{x}/"y"?z=[1]|', "/%7Bx%7D/%22y%22?z=%5B1%5D%7C"),
+    ],
+)
+async def test_where_it_goes(receiver: Receiver, rest: str, target: str) -> None:
+    """The path as the url has it, quoted where it is not; the port is part of the host."""
+    outcome = await post(receiver.origin + rest)
+    (hit,) = receiver.hits
+
+    assert outcome.error is None
+    assert hit.target == target
+    assert hit.headers["host"] == receiver.origin.removeprefix("http://")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://LOCALHOST:80/", "localhost"),
+        ("https://localhost:443/", "localhost"),
+        ("http://localhost:443/", "localhost:443"),
+        ("http://[::1]:8080/", "[::1]:8080"),
+    ],
+)
+async def test_the_host(url: str, host: str) -> None:
+    """Without the port that its scheme has anyway."""
+    assert (await post(url, timeout_ms=50)).headers["Host"] == host
+
+
+@pytest.mark.parametrize("name", ["a" * 64, "nobody.invalid"])
+async def test_a_name_that_leads_nowhere(name: str) -> None:
+    """It may not even be one."""
+    outcome = await post(f"http://{name}/")
+    assert outcome.error == f"the host {name} is not known"
+
+
+@pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X: a\r\nY": "b"}, {"X": "\0"}])
+async def test_a_header_that_is_none(receiver: Receiver, headers: dict[str, str]) -> None:
+    """A snapshot may be written by hand; nothing is sent."""
+    outcome = await post(receiver.url, headers=headers)
+
+    assert outcome.error == "ValueError: a header would end before its end"
+    assert receiver.hits == []
+
+
+async def test_a_receiver_that_says_more_than_its_answer(receiver: Receiver) -> None:
+    """The rest is no answer to the next post, which goes over another connection."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    receiver.script(Answer(raw=answer + answer.replace(b"200", b"500")))
+    sender = HttpSender(public=False)
+    told = [
+        await sender.post(receiver.url, headers=HEADERS, body=b"{}", timeout_ms=2_000)
+        for _ in range(2)
+    ]
+    await sender.close()
+
+    assert [outcome.error for outcome in told] == [None, None]
+    assert [hit.connection for hit in receiver.hits] == [0, 1]
