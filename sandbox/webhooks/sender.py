@@ -67,6 +67,8 @@ class HttpSender:
 @lru_cache(maxsize=256)
 def _target(url: str) -> _Target:
     parts = urlsplit(url)
+    if parts.scheme not in _PORTS:
+        raise ValueError("expected an http or https url")
     host, default = parts.hostname or "", _PORTS[parts.scheme]
     port = default if parts.port is None else parts.port
     path, query = quote(parts.path or "/", _KEPT), quote(parts.query, _KEPT)

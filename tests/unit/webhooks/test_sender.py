@@ -260,9 +260,21 @@ async def test_a_name_that_leads_nowhere(name: str) -> None:
     assert outcome.error == f"the host {name} is not known"
 
 
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("ftp://127.0.0.1/", "ValueError: expected an http or https url"),
+        ("http://127.0.0.1:x/", "ValueError: Port could not be cast to integer value as 'x'"),
+    ],
+)
+async def test_a_url_that_is_none(url: str, error: str) -> None:
+    """A snapshot may be written by hand."""
+    assert (await post(url)).error == error
+
+
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X: a\r\nY": "b"}, {"X": "\0"}])
 async def test_a_header_that_is_none(receiver: Receiver, headers: dict[str, str]) -> None:
-    """A snapshot may be written by hand; nothing is sent."""
+    """Nothing is sent."""
     outcome = await post(receiver.url, headers=headers)
 
     assert outcome.error == "ValueError: a header would end before its end"
