@@ -11,9 +11,8 @@ from pytest_aiohttp import AiohttpClient
 
 from sandbox.bootstrap import Sandbox
 from sandbox.contract.codes import code_of
-from sandbox.web.connection import Connection, Connections
-from sandbox.web.server import connections_of
-from sandbox.web.site import Site
+from sandbox.web.connection import Connection
+from sandbox.web.server import connections_of, end_work
 from tests.fakes.bodies import documented_create, documented_refund
 
 Api = TestClient[BaseRequest, None]
@@ -23,27 +22,27 @@ async def client_of(
     aiohttp_client: AiohttpClient, sandbox: Sandbox, headers: Mapping[str, str] | None = None
 ) -> Api:
     """A client of a sandbox, on a socket of its own."""
-    client: Api = await aiohttp_client(SandboxServer(sandbox.site), headers=headers)
+    client: Api = await aiohttp_client(SandboxServer(sandbox), headers=headers)
     return client
 
 
 class SandboxServer(BaseTestServer):
     """A server of aiohttp's tests with the connections of `payments-sandbox serve`."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
-        self._site = site
+        self._sandbox = sandbox
 
     async def _make_runner(self, **_: object) -> web.ServerRunner:
-        return web.ServerRunner(_Protocols(connections_of(self._site)))
+        return web.ServerRunner(_Protocols(self._sandbox))
 
 
 class _Protocols(web.Server):
     """Stands where aiohttp's runner expects a server of its own."""
 
-    def __init__(self, connections: Connections) -> None:
-        super().__init__(connections.site)
-        self._ours = connections
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox.site)
+        self._parts, self._ours = sandbox.parts, connections_of(sandbox.site)
 
     @property
     def connections(self) -> list[asyncio.Protocol]:  # type: ignore[override]  # as below
@@ -53,6 +52,7 @@ class _Protocols(web.Server):
         return self._ours()
 
     async def shutdown(self, _timeout: float | None = None) -> None:
+        end_work(self._parts)
         await self._ours.close()
 
 

@@ -20,7 +20,7 @@ def test_the_pure_python_parser_is_as_strict() -> None:
     """Some users run it, and it has had most of the smuggling bugs."""
     again = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"),
             *(f"tests/http/{module}.py" for module in TABLES),
         ],
         cwd=ROOT,

@@ -30,7 +30,7 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
     async def start(fault: Fault) -> Api:
         sandbox: Sandbox = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
         put(sandbox.parts.worlds.of(HOME_KEY), [faulty(fault)])
-        client: Api = await aiohttp_client(SandboxServer(sandbox.site), headers=AUTHORIZED)
+        client: Api = await aiohttp_client(SandboxServer(sandbox), headers=AUTHORIZED)
         return client
 
     return start
