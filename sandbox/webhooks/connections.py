@@ -1,7 +1,7 @@
 """Owns the connections to receivers: how one is made, used for one post at a time, kept, and ended.
 
-A post costs a sandbox more than the call it is about, so there is no more between it and the socket
-than it takes (ADR 13).
+Nearly every call posts something where there is an endpoint, so there is no more between a post and
+its socket than it takes (ADR 13).
 """
 
 import asyncio

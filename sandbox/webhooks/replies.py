@@ -16,12 +16,14 @@ LONGEST_HEAD: Final = 64 * 1024
 _START: Final = b"HTTP/1."
 _END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
 _END_OF_LINE: Final = re.compile("\r?\n")
+_FOLD: Final = re.compile("\r?\n[ \t]+")
 _STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH: Final = re.compile("[0-9]{1,15}")
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;.*)?")
-_INTERIM: Final = frozenset(range(100, 200)) - {101}
-_BODILESS: Final = frozenset({101, 204, 304})
+_SWITCHED: Final = 101
+_INTERIM: Final = frozenset(range(100, 200)) - {_SWITCHED}
+_BODILESS: Final = frozenset({_SWITCHED, 204, 304})
 
 
 class Reply(NamedTuple):
@@ -72,7 +74,7 @@ def reading(most: int) -> Reading:
     Raises:
         NotHttpError, CutOffError: it is none, or not whole.
     """
-    data = yield from _more(b"")
+    data = b""
     while True:
         while (end := _END_OF_HEAD.search(data)) is None:
             if not data.startswith(_START[: len(data)]) or len(data) > LONGEST_HEAD:
@@ -81,7 +83,6 @@ def reading(most: int) -> Reading:
         head, data = _head(data[: end.start()]), data[end.end() :]
         if head.status not in _INTERIM:
             break
-        data = data or (yield from _more(b""))
     body = yield from _body(head, data, most)
     return Reply(head.status, head.headers, body.start, head.is_last or body.after != b"")
 
@@ -94,7 +95,7 @@ def _more(data: bytes) -> Generator[None, bytes, bytes]:
 
 @lru_cache(maxsize=64)  # within a second a receiver says the same again and again
 def _head(raw: bytes) -> _Head:
-    first, *lines = _END_OF_LINE.split(raw.decode("utf-8", "replace"))
+    first, *lines = _END_OF_LINE.split(_FOLD.sub(" ", raw.decode("utf-8", "replace")))
     if (found := _STATUS_LINE.fullmatch(first)) is None:
         raise NotHttpError(f"it starts with {_shown(raw)}")
     fields = list(_fields(lines))
@@ -105,17 +106,11 @@ def _head(raw: bytes) -> _Head:
     is_chunked = codings[-1:] == ["chunked"]
     if codings and not is_chunked:
         length = None  # it ends with the connection
-    return _Head(status, dict(fields), length, is_chunked, ends or status == 101)  # noqa: PLR2004
+    return _Head(status, dict(fields), length, is_chunked, ends or status == _SWITCHED)
 
 
 def _fields(lines: list[str]) -> Iterator[tuple[str, str]]:
-    unfolded: list[str] = []
     for line in lines:
-        if line[:1] in (" ", "\t") and unfolded:
-            unfolded[-1] += f" {line.strip()}"
-        else:
-            unfolded.append(line)
-    for line in unfolded:
         name, colon, value = line.partition(":")
         if not colon or not _NAME.fullmatch(name):
             raise NotHttpError(f"among its headers is {_shown(line.encode())}")
@@ -146,11 +141,9 @@ def _body(head: _Head, data: bytes, most: int) -> Generator[None, bytes, _Body]:
         return (yield from _until_the_end(data, most))
     while len(data) < min(head.length, most):
         data = yield from _more(data)
-    return _Body(data[:most], None) if head.length > most else _split(data, head.length)
-
-
-def _split(data: bytes, size: int) -> _Body:
-    return _Body(data[:size], data[size:])
+    if head.length > most:
+        return _Body(data[:most], None)
+    return _Body(data[: head.length], data[head.length :])
 
 
 def _until_the_end(data: bytes, most: int) -> Generator[None, bytes, _Body]:

@@ -13,6 +13,8 @@ TABLES: Final = (
     "test_slow_bodies",
     "faults/test_on_the_wire",
     "faults/test_reads",
+    "faults/test_waits",
+    "faults/test_what_is_left",
 )
 
 

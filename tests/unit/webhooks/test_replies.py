@@ -1,5 +1,7 @@
 """Holds the reader of replies to RFC 9112, and to taking what can be understood."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,9 +162,7 @@ def test_any_bytes_in_any_pieces(raw: bytes, cuts: list[int]) -> None:
 def pieces(raw: bytes, cuts: list[int]) -> list[bytes]:
     """The bytes, cut at these places from the end."""
     ends = sorted({max(0, len(raw) - cut) for cut in cuts} | {len(raw)})
-    return [
-        piece for start, end in zip([0, *ends], ends, strict=False) if (piece := raw[start:end])
-    ]
+    return [raw[start:end] for start, end in pairwise([0, *ends]) if end > start]
 
 
 def outcome(*raw: bytes) -> object:
