@@ -125,7 +125,6 @@ class Connection(asyncio.Protocol):
     def __init__(self, forget: "Callable[[Connection], None]") -> None:
         self._forget = forget
         self._loop = asyncio.get_running_loop()
-        self._used_at = self._loop.time()
         self._reading: Reading | None = None
         self._reply: asyncio.Future[Reply] | None = None
 
@@ -155,6 +154,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is there."""
         self._transport = cast("asyncio.Transport", transport)
+        self._used_at = self._loop.time()
         self._look()
 
     def data_received(self, data: bytes) -> None:

@@ -53,10 +53,11 @@ class Stage:
         self.run(self._begin())
 
     async def _begin(self) -> None:
-        self.connection = Connection(self._forget)
+        self.connection = Connection(self.forget)
         self.line = Line(self.connection)
 
-    def _forget(self, connection: Connection) -> None:
+    def forget(self, connection: Connection) -> None:
+        """It has ended."""
         assert connection is self.connection
         self.forgotten += 1
 
@@ -104,6 +105,18 @@ def test_an_idle_connection_is_ended(stage: Stage) -> None:
 
     stage.run(stage.passed(1))
     assert (stage.line.is_over, stage.forgotten) == (True, 1)
+
+
+def test_a_connection_that_takes_long_to_make(stage: Stage) -> None:
+    """It is idle from when it is there; before that TLS may have had a lot to say."""
+
+    async def made() -> Reply:
+        stage.connection = Connection(stage.forget)
+        await stage.passed(KEEP_ALIVE)
+        stage.line = Line(stage.connection)
+        return await stage.answered(ANSWER)
+
+    assert stage.run(made()) == REPLY
 
 
 def test_a_connection_that_waits_for_a_reply_is_not_idle(stage: Stage) -> None:
