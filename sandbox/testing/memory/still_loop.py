@@ -2,16 +2,24 @@
 
 So a minute of silence passes at once, and in the order in which it would have passed. The loop has
 no self-pipe and so no descriptor; what is to run in another thread runs in this one.
+
+Its time goes by ticks, of which floats are exact sums. Where time stands still, whoever is woken a
+hair too early, looks, and waits for the rest of it, would do so for ever.
 """
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar, TypeVarTuple
+from contextvars import Context
+from typing import Final, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+TICK: Final = 2.0**-20
+"""Seconds, about one millionth; a power of two."""
 
 
 class StillLoop(asyncio.SelectorEventLoop):
@@ -24,6 +32,26 @@ class StillLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds since the loop was made, as far as it has come."""
         return self._still.now
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call once as many seconds have passed, and not a hair earlier."""
+        return self.call_at(self.time() + _on_a_tick(delay), callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call at the next tick from then on."""
+        return super().call_at(_on_a_tick(when), callback, *args, context=context)
 
     async def quiet(self) -> None:
         """Wait until nothing is left to do but to wait for a timer."""
@@ -53,6 +81,10 @@ class StillLoop(asyncio.SelectorEventLoop):
 
     def _write_to_self(self) -> None:
         """There is nobody to wake."""
+
+
+def _on_a_tick(seconds: float) -> float:
+    return math.ceil(seconds / TICK) * TICK
 
 
 class _Still(selectors.SelectSelector):
