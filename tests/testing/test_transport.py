@@ -335,6 +335,56 @@ async def test_nothing_is_left() -> None:
     assert set(threading.enumerate()) <= before
 
 
+FORGETFUL: Final = """
+import asyncio, gc, threading
+import httpx
+from sandbox.testing import AsyncSandboxTransport, MemorySandbox
+
+memory = MemorySandbox()
+world = memory.new_world()
+start = threading.Thread.start
+
+
+def tidy_up_and_start(thread):
+    gc.collect()
+    start(thread)
+
+
+async def look(**options):
+    client = httpx.AsyncClient(transport=AsyncSandboxTransport(**options), headers=world.headers)
+    await client.get("http://127.0.0.1/v3/payments")
+
+
+async def forget():
+    await look()
+    await look(server=memory)
+    stream = world.control.stream(last=1)
+    cycle = [next(stream)]
+    cycle += [stream, cycle]
+    del stream, cycle
+    threading.Thread.start = tidy_up_and_start
+    await look(server=memory)
+
+
+gc.disable()
+asyncio.run(forget())
+print(len(world.payments))
+"""
+"""A suite that closes nothing; what it has forgotten is found in the middle of its next call."""
+
+
+def test_what_is_forgotten_holds_nobody_up() -> None:
+    """The collector may find it while locks are held; so it ends later, and without a word."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORGETFUL],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
 def test_a_sandbox_that_is_closed_answers_nobody(memory: MemorySandbox) -> None:
     """Neither does it twice."""
     memory.close()

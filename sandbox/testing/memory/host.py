@@ -5,10 +5,12 @@ what a client waits for costs no time: see `still_loop`.
 """
 
 import asyncio
+import atexit
 import errno
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -28,15 +30,66 @@ NOT_SENT: Final = (
 T = TypeVar("T")
 
 
-class Turns:
-    """Lets one caller after the other run a loop, whatever loop the caller itself is in."""
+class Host:
+    """A sandbox in memory, for as long as somebody has it.
 
-    def __init__(self, loop: StillLoop) -> None:
-        self._loop = loop
+    Attributes:
+        sandbox: the server's parts; touch them only where no client waits.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        _end_forgotten()
+        self._room = Room(settings)
+        self.sandbox = self._room.sandbox
+        weakref.finalize(self, self._room.forget)
+
+    def connect(self) -> "Connection":
+        """A new connection to the server."""
+        return Connection(self, self._room.run(self._room.plugged_in()))
+
+    def answer(self, wire: Wire, data: bytes, seconds: float | None) -> None:
+        """Let the server work on what was sent until something comes back, and has had its effects.
+
+        Raises:
+            TimeoutError: nothing has come in so many seconds of the loop's time.
+        """
+        self._room.run(self._room.answered(wire, data, seconds))
+
+    def hang_up(self, wire: Wire, data: bytes) -> None:
+        """The client has sent this and closes; the server notices when it works again."""
+        self._room.gone.append((wire, data))
+
+    def close(self) -> None:
+        """Stop the server; every connection ends."""
+        self._room.end()
+
+
+class Room:
+    """The loop of one sandbox, and all that runs on it, until it has ended.
+
+    Nobody works here where a `Host` or a connection is found to be garbage: the collector runs in
+    the middle of anything, which may hold the very lock that is needed to go on. What it finds is
+    noted, and seen to when somebody works here, or makes the next sandbox, or at the exit.
+
+    Attributes:
+        gone: the clients that have hung up, and what they had sent last; the server is told next.
+        is_forgotten: nobody has the host any more.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._loop = StillLoop()
         self._lock = threading.Lock()
+        self.gone: Final[deque[tuple[Wire, bytes]]] = deque()
+        self.is_forgotten = False
+        try:
+            self.sandbox, self._connections = self.run(_put_together(settings))
+        except BaseException:
+            self._loop.close()
+            raise
+        _OPEN.add(self)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run the loop until the work is done.
+        """Run the loop until the work is done; one caller after the other.
 
         Raises:
             RuntimeError: the sandbox is closed.
@@ -45,55 +98,26 @@ class Turns:
             if self._loop.is_closed():
                 work.close()
                 raise RuntimeError("this sandbox is closed")
-            try:
-                asyncio.get_running_loop()
-            except RuntimeError:
-                return self._loop.run_until_complete(work)
-            # A thread has one running loop at most. It goes with the turn: one that stayed might
-            # be the one in which a forgotten sandbox is collected, and cannot wait for itself.
-            with ThreadPoolExecutor(1, "payments-sandbox") as elsewhere:
-                return elsewhere.submit(self._loop.run_until_complete, work).result()
+            return self._done(work)
 
     def end(self) -> None:
-        """Close the loop; nobody has a turn any more."""
-        self._loop.close()
+        """Stop the server and close the loop, once."""
+        with self._lock:
+            if not self._loop.is_closed():
+                self._done(_stopped(self._connections, self.sandbox))
+                self._loop.close()
+                _OPEN.discard(self)
 
+    def forget(self) -> None:
+        """Nobody can come any more."""
+        self.is_forgotten = True
 
-class Host:
-    """A sandbox and the loop that it runs on.
-
-    Attributes:
-        sandbox: the server's parts; touch them only where no client waits.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._loop = StillLoop()
-        self._turns = Turns(self._loop)
-        self.sandbox, self._connections = self._turns.run(_put_together(settings))
-        self._finalizer = weakref.finalize(
-            self, _close, self._turns, self._connections, self.sandbox
-        )
-
-    def connect(self) -> "Connection":
-        """A new connection to the server."""
-        return Connection(self, self._turns.run(self._plugged_in()))
-
-    def close(self) -> None:
-        """Stop the server; every connection ends."""
-        self._finalizer()
-
-    async def _plugged_in(self) -> Wire:
+    async def plugged_in(self) -> Wire:
+        """A new connection."""
         return Wire(self._loop, self._connections())
 
-    def answer(self, wire: Wire, data: bytes, seconds: float | None) -> None:
-        """Let the server work on what was sent until something comes back, and has had its effects.
-
-        Raises:
-            TimeoutError: nothing has come in so many seconds of the loop's time.
-        """
-        self._turns.run(self._answered(wire, data, seconds))
-
-    async def _answered(self, wire: Wire, data: bytes, seconds: float | None) -> None:
+    async def answered(self, wire: Wire, data: bytes, seconds: float | None) -> None:
+        """See `Host.answer`."""
         wire.feed(data)
         async with asyncio.timeout(seconds):
             while not (wire.came or wire.is_over):
@@ -101,15 +125,40 @@ class Host:
                 await wire.news.wait()
         await self._loop.quiet()  # webhooks to inboxes, and whatever else follows at once
 
-    def hang_up(self, wire: Wire, data: bytes) -> None:
-        """The client closes, and the server notices."""
-        if not (wire.is_over or self._loop.is_closed()):
-            self._turns.run(self._hung_up(wire, data))
+    def _done(self, work: Coroutine[Any, Any, T]) -> T:
+        turn = self._turn(work)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._loop.run_until_complete(turn)
+        # A thread has one running loop at most; this thread goes with the turn.
+        with ThreadPoolExecutor(1, "payments-sandbox") as elsewhere:
+            return elsewhere.submit(self._loop.run_until_complete, turn).result()
 
-    async def _hung_up(self, wire: Wire, data: bytes) -> None:
-        wire.feed(data)
-        wire.hang_up()
-        await self._loop.quiet()
+    async def _turn(self, work: Coroutine[Any, Any, T]) -> T:
+        if self.gone:
+            while self.gone:
+                wire, data = self.gone.popleft()
+                wire.feed(data)
+                wire.hang_up()
+            await self._loop.quiet()
+        return await work
+
+
+_OPEN: Final[set[Room]] = set()
+"""Those that have not ended."""
+
+
+def _end_forgotten() -> None:
+    for room in list(_OPEN):
+        if room.is_forgotten:
+            room.end()
+
+
+@atexit.register
+def _end_all() -> None:
+    for room in list(_OPEN):
+        room.end()
 
 
 class Connection:
@@ -181,8 +230,3 @@ async def _stopped(connections: "Connections", sandbox: "Sandbox") -> None:
     end_work(sandbox.parts)
     await connections.close()
     await sandbox.parts.dispatcher.close()
-
-
-def _close(turns: Turns, connections: "Connections", sandbox: "Sandbox") -> None:
-    turns.run(_stopped(connections, sandbox))
-    turns.end()
