@@ -13,6 +13,7 @@ import pytest
 from sandbox.cli.command import NotStartedError, running
 from sandbox.cli.guardian import end
 from tests.fakes.beside import STUBBORN, WAIT, python
+from tests.fakes.command import ending
 
 NOW: Final = 0.0
 LONG: Final = 3600.0
@@ -64,14 +65,12 @@ async def test_a_command_that_is_not_there() -> None:
 
 def test_a_group_that_is_stopped_ends_too() -> None:
     """It would not hear of SIGTERM before it is continued."""
-    with (
-        subprocess.Popen(python(WAIT), process_group=0) as child,
-        ThreadPoolExecutor(1) as threads,
-    ):
+    child = subprocess.Popen(python(WAIT), process_group=0)
+    with ThreadPoolExecutor(1) as threads, ending(child):
         os.kill(child.pid, signal.SIGSTOP)
-        ending = threads.submit(end, child.pid, LONG)
+        over = threads.submit(end, child.pid, LONG)
         assert child.wait(20) == -signal.SIGTERM
-        ending.result(20)
+        over.result(20)
 
 
 def test_a_group_that_has_gone_is_no_error() -> None:

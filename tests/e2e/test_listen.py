@@ -14,6 +14,7 @@ from tests.fakes.command import (
     COMMAND,
     Running,
     Served,
+    ending,
     environment,
     options_of,
     run,
@@ -318,7 +319,7 @@ def test_a_reader_that_has_seen_enough(world: RemoteWorld) -> None:
             stdout=ours,
             stderr=subprocess.PIPE,
         )
-    with process, os.fdopen(reader) as head:
+    with ending(process), os.fdopen(reader) as head:
         for _ in range(4):
             head.readline()
         head.close()

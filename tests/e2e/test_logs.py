@@ -9,7 +9,16 @@ from typing import Final
 
 import pytest
 
-from tests.fakes.command import COMMAND, Served, environment, options_of, run, served, variable
+from tests.fakes.command import (
+    COMMAND,
+    Served,
+    ending,
+    environment,
+    options_of,
+    run,
+    served,
+    variable,
+)
 from tests.fakes.remote_world import RemoteWorld, example, masked, new_world
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
@@ -174,7 +183,7 @@ def test_a_reader_that_has_seen_enough(world: RemoteWorld) -> None:
             stdout=ours,
             stderr=subprocess.PIPE,
         )
-    with process, os.fdopen(reader) as head:
+    with ending(process), os.fdopen(reader) as head:
         seen(world, 1)
         assert masked(head.readline()) == "GET /v3/a0  404  not_found  N ms\n"
         head.close()

@@ -16,7 +16,7 @@ import pytest
 
 import sandbox
 from tests.fakes.bodies import documented_create
-from tests.fakes.command import COMMAND, Served, environment, run, served
+from tests.fakes.command import COMMAND, Served, ending, environment, run, served
 from tests.fakes.wire import WireReply, connected, exchange, request
 
 CLOCK: Final = "2030-01-15T10:30:00Z"
@@ -165,12 +165,10 @@ def _imported_while(*raws: bytes) -> set[str]:
 def test_on_a_terminal_it_speaks_prose() -> None:
     """What to do with it, then one line for each request."""
     ours, theirs = os.openpty()
-    with (
-        subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", "--clock", CLOCK], env=environment(), stdout=theirs
-        ) as process,
-        os.fdopen(ours, encoding="utf-8", newline="") as screen,
-    ):
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--clock", CLOCK], env=environment(), stdout=theirs
+    )
+    with ending(process), os.fdopen(ours, encoding="utf-8", newline="") as screen:
         os.close(theirs)
         prose = [screen.readline() for _ in range(6)]
         address = prose[1].split()[-1].removesuffix("/v3")

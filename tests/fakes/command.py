@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -135,16 +135,27 @@ def running(*arguments: str, extra: Mapping[str, str] | None = None) -> Iterator
 def _started(
     command: Sequence[str], cwd: Path, extra: Mapping[str, str] | None
 ) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
+    process = subprocess.Popen(
         command,
         cwd=cwd,
         env=environment(**(extra or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+    with ending(process):
+        yield process
+
+
+@contextmanager
+def ending(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """A process that is gone when the block ends, whatever it takes."""
+    with process:
         try:
-            yield process
+            yield
         finally:
             if process.poll() is None:
                 process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STUCK)
+                process.kill()
