@@ -23,6 +23,7 @@ from sandbox.testing import (
     SandboxTransport,
     running_sandbox,
 )
+from sandbox.testing.memory.host import Room
 from tests.fakes.bodies import AUTHORIZED, documented_create, documented_refund
 from tests.fakes.faulty import IMPATIENCE, SPELLINGS, card_of, faulty_cards
 from tests.fakes.serving import ruled
@@ -375,14 +376,46 @@ print(len(world.payments))
 
 def test_what_is_forgotten_holds_nobody_up() -> None:
     """The collector may find it while locks are held; so it ends later, and without a word."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FORGETFUL],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+    assert strictly(FORGETFUL) == (0, "0\n", "")
+
+
+def test_what_is_open_at_the_exit() -> None:
+    """It ends without a word."""
+    script = """
+import httpx
+from sandbox.testing import MemorySandbox, SandboxTransport
+memory = MemorySandbox()
+world = memory.new_world()
+with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+    client.get("http://127.0.0.1/v3/payments")
+stream = world.control.stream(last=1)
+print(next(stream).kind)
+"""
+    assert strictly(script) == (0, "request\n", "")
+
+
+def strictly(script: str) -> tuple[int, str, str]:
+    """A program in which a warning is an error: its exit code and both outputs."""
+    command = [sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    return done.returncode, done.stdout, done.stderr
+
+
+def rooms() -> int:
+    """How many sandboxes in memory there are, somebody's or not."""
+    gc.collect()
+    return sum(type(each) is Room for each in gc.get_objects())
+
+
+def test_what_is_forgotten_is_not_kept() -> None:
+    """It goes when the next one is made."""
+    MemorySandbox().close()
+    before = rooms()
+    for _ in range(3):
+        pay_and_forget()
+    assert rooms() > before
+    MemorySandbox().close()
+    assert rooms() <= before
 
 
 def test_a_sandbox_that_is_closed_answers_nobody(memory: MemorySandbox) -> None:

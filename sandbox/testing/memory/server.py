@@ -21,9 +21,9 @@ SILENCE: Final = 1.0
 class MemorySandbox(Server):
     """A sandbox without a socket and a thread, for `SandboxTransport` and `AsyncSandboxTransport`.
 
-    It works only while a client waits for it, and ends when it is closed; one that is forgotten ends
-    when the next is made, or at the exit. Webhooks reach inboxes before the call that caused them
-    returns, and nobody else.
+    It works only while a client waits for it, and ends when it is closed; one that is forgotten
+    ends when the next is made, or at the exit. Webhooks reach inboxes before the call that caused
+    them returns, and nobody else.
 
     Args:
         **options: the settings of `payments-sandbox serve`; host and port mean nothing here.
