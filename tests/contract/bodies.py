@@ -112,9 +112,9 @@ def _object(schema: Schema) -> SearchStrategy[Any]:
 
 
 @st.composite
-def mutated(draw: DrawFn, schema: Schema) -> object:
-    """A value that follows the schema, with up to three things done to it."""
-    value = draw(following(schema))
+def mutated(draw: DrawFn, values: SearchStrategy[Any]) -> object:
+    """One of the values, with up to three things done to it."""
+    value: object = draw(values)
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(list(paths(value))))
         value = draw(_change(value, path))
