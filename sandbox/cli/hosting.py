@@ -20,6 +20,7 @@ from sandbox import __version__
 from sandbox.cli.failure import MISTAKEN, CommandFailedError
 from sandbox.cli.files import write_whole
 from sandbox.cli.server_options import settings_of
+from sandbox.cli.stopping import heed_no_more
 from sandbox.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def host(
     working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
     gc.freeze()
     gc.enable()
-    return _run(working)
+    return _run(_to_the_end(working))
 
 
 def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbox":
@@ -138,6 +139,14 @@ def _no_certificates() -> Iterator[None]:
             del os.environ[name]
             if value is not None:
                 os.environ[name] = value
+
+
+async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
+    """Not even the exit is interrupted, by whoever is impatient."""
+    try:
+        return await working
+    finally:
+        heed_no_more(asyncio.get_running_loop())
 
 
 def _run(working: Coroutine[Any, Any, int]) -> int:

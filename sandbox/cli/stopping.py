@@ -4,7 +4,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:  # commands that have no loop do without it
+    import asyncio
 
 _SIGNALS: Final = tuple(
     getattr(signal, name)
@@ -30,6 +33,15 @@ def until_stopped() -> Iterator[None]:
         signal.signal(number, stop)
     with suppress(KeyboardInterrupt):
         yield
+
+
+def heed_no_more(loop: "asyncio.AbstractEventLoop") -> None:
+    """Who is about to exit is not interrupted: the loop that heeded signals ends before that."""
+    with undisturbed():
+        for number in _SIGNALS:
+            with suppress(NotImplementedError):  # Windows
+                loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
