@@ -186,18 +186,23 @@ def test_a_client_that_waits_for_the_rate_limit() -> None:
     assert [history.found() for history in (live, frozen, raised)] == [[], [], []]
 
 
-def test_calls_that_are_under_way_at_once_ignore_nothing() -> None:
-    """The second had not seen the refusal of the first."""
+@pytest.mark.parametrize(
+    ("took", "after", "has_seen"), [(50.0, 10, False), (0.9, 0, True), (1.2, 0, False)]
+)
+def test_calls_that_are_under_way_at_once_ignore_nothing(
+    took: float, after: int, *, has_seen: bool
+) -> None:
+    """The second had not seen the refusal of the first; the wall is read in whole milliseconds."""
     history = History()
     history.world.limiter.turn(history.world.clock.now())
     history.world.limiter.set(limit=None, remaining=0)
     history.look()
     first = next(history.world.journal.before(None))
-    first.duration_ms = 50.0
-    history.wait(10)
+    first.duration_ms = took
+    history.wait(after)
     history.look()
 
-    assert history.found() == []
+    assert [kind for kind, _ in history.found()] == ["ignored_rate_limit"] * has_seen
 
 
 def test_a_card_number_where_text_belongs() -> None:
