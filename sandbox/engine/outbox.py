@@ -207,6 +207,10 @@ class Outbox:
         number = self._ids.number_of(delivery_id)
         return None if number is None else self._deliveries.get(number)
 
+    def has(self, delivery: Delivery) -> bool:
+        """Whether it is one of these, and was not forgotten meanwhile."""
+        return self._deliveries.get(delivery.number) is delivery
+
     def is_pending(self, number: int) -> bool:
         """Whether a delivery is there and has attempts to come."""
         found = self._deliveries.get(number)

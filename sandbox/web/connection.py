@@ -156,9 +156,10 @@ class Connection(asyncio.Protocol):
             self._handler.connection_lost(exc)
 
     def close(self) -> None:
-        """End it, once what has come in is answered and sent."""
+        """End it, once what has come in is answered and sent; what is aiohttp's, aiohttp ends."""
         self.go_on()
-        self._transport.close()
+        if self._handler is None:
+            self._transport.close()
 
     def _hand_over(self, begun: Begun | None) -> web.RequestHandler:
         """Let aiohttp have the connection, and read again what could not be answered at once."""

@@ -159,11 +159,10 @@ class EmulatedApi:
         if isinstance(answer, Exception):
             raise answer
         if alarm is not None and alarm.is_set():
-            if answer.entry is not None:
-                answer.entry.abandon()
-            return AlreadySent()
+            return _abandoned(answer)
         if held and (first := [each for each in held if each.is_before_reply]):
-            await self._parts.dispatcher.send_first(world, first)
+            if not await self._sent_first(world, first):
+                return _abandoned(answer)
             held = [each for each in held if not each.is_before_reply]
         if isinstance(answer.fault, Hang):
             self._parts.dispatcher.release(world, held)  # no reply is going to be first
@@ -174,6 +173,19 @@ class EmulatedApi:
             return await self._deviate(request, world, answer)
         finally:
             self._follow(begun._replace(held=held))
+
+    async def _sent_first(self, world: World, first: "Sequence[Delivery]") -> bool:
+        """Send webhooks; False when the world ended before they had."""
+        alarm = self._parts.sleepers.alarm(world)
+        sending = asyncio.ensure_future(self._parts.dispatcher.send_first(world, first))
+        ending = asyncio.ensure_future(alarm.wait())
+        try:
+            await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
+            return not alarm.is_set()
+        finally:
+            sending.cancel()
+            ending.cancel()
+            self._parts.sleepers.rest(world, alarm)
 
     def _follow(self, begun: Begun) -> None:
         """Let follow what a call sets off, and tell of it."""
@@ -234,6 +246,13 @@ def _reply_at_once(begun: Begun) -> bytes | None:
     if any(each.is_before_reply for each in begun.held):
         return None
     return whole_reply(answer.reply.status, answer.headers, answer.reply.body)
+
+
+def _abandoned(answer: Answer) -> AlreadySent:
+    """Nobody gets the reply: its world has ended meanwhile."""
+    if answer.entry is not None:
+        answer.entry.abandon()
+    return AlreadySent()
 
 
 def _response(answer: Answer) -> WholeReply:

@@ -6,17 +6,21 @@ its socket than it takes (ADR 13).
 
 import asyncio
 import contextlib
+import select
 import socket
 import ssl
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 import aiohappyeyeballs
 
 from sandbox.webhooks.guard import guarded
 from sandbox.webhooks.replies import CutOffError, NotHttpError, Reading, Reply, reading
+
+T = TypeVar("T")
 
 SHOWN: Final = 20 * 1024
 """Bytes of an answer's body that are kept; the rest is not read."""
@@ -79,8 +83,9 @@ class Connections:
     def _kept(self, origin: Origin) -> "Connection | None":
         idle = self._idle.get(origin)
         while idle:
-            if (connection := idle.pop()).is_open:
+            if not (connection := idle.pop()).has_news:
                 return connection
+            connection.close()
         return None
 
     async def _made(self, origin: Origin) -> "Connection":
@@ -132,6 +137,18 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether it can be used."""
         return not self._transport.is_closing()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether its end has come, or what nobody asked for, even if the loop has not seen it."""
+        if not self.is_open:
+            return True
+        descriptor = self._transport.get_extra_info("socket").fileno()
+        if not hasattr(select, "poll"):  # Windows
+            return bool(select.select([descriptor], [], [], 0)[0])
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     async def exchange(self, request: bytes) -> Reply:
         """Send a request, and read the reply.
@@ -205,6 +222,28 @@ async def _addresses(origin: Origin) -> Sequence[aiohappyeyeballs.AddrInfoType]:
     try:
         with contextlib.suppress(socket.gaierror):
             return socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)
-        return await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
+        return await _in_a_thread(partial(socket.getaddrinfo, host, port, type=kind))
     except (socket.gaierror, UnicodeError) as error:
         raise UnknownHostError(host) from error
+
+
+async def _in_a_thread(ask: Callable[[], T]) -> T:
+    """What is asked for, from a thread that holds nobody up: not others who ask, nor the exit."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[T] = loop.create_future()
+
+    def settle(tell: Callable[[], None]) -> None:
+        if not told.done():  # else nobody waits any more
+            tell()
+
+    def work() -> None:
+        tell: Callable[[], None]
+        try:
+            tell = partial(told.set_result, ask())
+        except Exception as error:  # noqa: BLE001 - the one who waits for it gets it
+            tell = partial(told.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, tell)
+
+    threading.Thread(target=work, name="payments-sandbox-names", daemon=True).start()
+    return await told

@@ -199,7 +199,7 @@ class Dispatcher:
     async def _attempt(
         self, world: World, webhooks: "Webhooks", delivery: "Delivery"
     ) -> "Outcome | None":
-        """What came of it; None when it has ended while it waited for room."""
+        """What came of it; None when it has ended while it waited for room, or was forgotten."""
         if not delivery.is_pending:
             return None
         endpoint = webhooks.outbox.endpoints[delivery.endpoint_id]
@@ -213,6 +213,8 @@ class Dispatcher:
         else:
             await _Turn()  # as a socket would, so that a long lane holds nobody up
             outcome = webhooks.post_to_inbox(endpoint.inbox, request)
+        if not webhooks.outbox.has(delivery):
+            return None
         webhooks.attempted(delivery, request, outcome, world.clock.now())
         return outcome
 

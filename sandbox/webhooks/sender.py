@@ -118,7 +118,7 @@ def _of_the_system(failure: Exception) -> str:
             return str(reason)
         case ConnectionRefusedError():
             return "the connection was refused"
-        case OSError(errno=errno.ECONNRESET | errno.EPIPE):
+        case ConnectionResetError() | OSError(errno=errno.EPIPE):
             return "the connection was reset"
         case OSError(strerror=str(reason)):
             return f"cannot connect: {reason}"

@@ -215,6 +215,15 @@ def test_a_server_that_stops_answers_what_has_come(way: OneWay) -> None:
     assert [wire.is_over for wire, _ in said] == [True] * len(said)
 
 
+def test_a_server_that_stops_lets_aiohttp_answer_what_has_come(way: OneWay) -> None:
+    """What is not plain, too, if its turn comes only now."""
+    late = way.wire(), request("GET", "/_sandbox/live")
+    way.stop(*crowd(way, A_TURN), late)
+
+    assert late[0].take(12) == b"HTTP/1.1 200"
+    assert late[0].is_over
+
+
 async def test_clients_that_say_their_last_at_once() -> None:
     """Each is answered, in its turn or before it, and then its connection is closed."""
     sandbox = assemble(Settings(port=0))

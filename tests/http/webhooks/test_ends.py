@@ -7,11 +7,14 @@ import pytest
 from aiohttp import ClientConnectionError
 
 from sandbox.bootstrap import Sandbox
+from sandbox.engine.stage import put
+from sandbox.engine.world import World
 from sandbox.settings import Settings
 from tests.fakes.bodies import KEY
 from tests.fakes.clients import Api, ask, bearer, paid, until
 from tests.fakes.hooks import Hooks, errors
 from tests.fakes.receiver import Answer, Receiver
+from tests.fakes.scenes import rules_of
 from tests.fakes.wire import PATIENCE
 
 PENDING = "4000009900000012"
@@ -124,6 +127,31 @@ async def test_what_waits_for_a_reply(
     await quiet(hooks)
 
     assert receiver.hits == []
+
+
+@each_end
+async def test_a_reply_that_waits_for_its_webhook(  # noqa: PLR0913 - and what the end is
+    hooks: Hooks,
+    receiver: Receiver,
+    sandbox: Sandbox,
+    world: World,
+    gate: asyncio.Event,
+    end: End,
+) -> None:
+    """The call ends without a reply, the webhook is cancelled, and neither leaves a trace."""
+    receiver.usual = Answer(gate=gate)
+    await hooks.to(receiver.url)
+    put(world, [rules_of("- {name: first, webhook: '*', do: {before_reply: true}}")])
+    paying = asyncio.create_task(paid(hooks.api))
+    await receiver.arrived(1)
+    await end(hooks)
+    with pytest.raises(ClientConnectionError):
+        await paying
+    gate.set()
+    await quiet(hooks)
+
+    assert len(sandbox.parts.sleepers) == 0
+    assert await hooks.deliveries() == []
 
 
 @each_end

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import select
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -208,6 +209,23 @@ async def test_a_kept_connection_that_has_just_ended() -> None:
 
     assert outcome.error is None
     assert [hit.connection for hit in receiver.hits] == [0, 1]
+
+
+@pytest.mark.parametrize("end", [End.CLOSED, End.RESET])
+@pytest.mark.parametrize("polls", [True, False])
+async def test_a_kept_connection_that_the_receiver_has_ended(
+    monkeypatch: pytest.MonkeyPatch, end: End, *, polls: bool
+) -> None:
+    """It is not used, even if the loop has not seen its end: it says what it has to say first."""
+    if not polls:  # as on Windows
+        monkeypatch.delattr(select, "poll")
+    sender = HttpSender(public=False)
+    async with receiving() as receiver:
+        receiver.usual = Answer(end=end)
+        told = [await post(sender, receiver) for _ in range(30)]
+        await sender.close()
+
+    assert {outcome.error for outcome in told} == {None}
 
 
 async def test_one_of_two_kept_connections_ends() -> None:

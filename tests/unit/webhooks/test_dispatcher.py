@@ -282,3 +282,26 @@ async def test_an_inbox_is_delivered_to_without_a_sender(office: Office) -> None
 def test_both_rooms_together_leave_files_for_clients() -> None:
     """Most systems give a process a thousand."""
     assert 2 * IN_A_ROOM <= 256
+
+
+async def test_what_is_sent_first_ends_with_its_world(office: Office) -> None:
+    """What comes of it is not for the world that begins anew, and changes nothing of its plans."""
+    world = world_with("http://a/")
+    trigger(world, EventType.PAYMENT_COMPLETED, None)
+    first = world.open_webhooks().outbox.take_fresh()
+    sending = asyncio.create_task(office.dispatcher.send_first(world, first))
+    await office.sender.turn()
+    old, *_ = office.sender.posts
+    office.dispatcher.forget(world)
+    await office.send(world)
+    new = next(post for post in office.sender.posts if post is not old)
+    new.answer(500)
+    await office.sender.turn()
+    planned = world.timeline.next_due
+    old.answer()
+    await sending
+
+    assert (planned is not None, world.timeline.next_due) == (True, planned)
+    assert world.open_webhooks().outbox.attempted == 1
+    assert first[0].attempts == []
+    await office.dispatcher.close()

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -202,6 +205,7 @@ async def test_the_environments_proxy_is_not_used(
         (TimeoutError(), "no answer within 2 s"),
         (ConnectionRefusedError(111, "Connection refused"), "the connection was refused"),
         (ConnectionResetError(104, "Connection reset by peer"), "the connection was reset"),
+        (ConnectionResetError(), "the connection was reset"),
         (BrokenPipeError(32, "Broken pipe"), "the connection was reset"),
         (OSError(113, "No route to host"), "cannot connect: No route to host"),
         (NotPermittedError("8.8.8.8"), "8.8.8.8 is not a permitted webhook target"),
@@ -258,6 +262,32 @@ async def test_a_name_that_leads_nowhere(name: str) -> None:
     """It may not even be one."""
     outcome = await post(f"http://{name}/")
     assert outcome.error == f"the host {name} is not known"
+
+
+def test_a_name_that_takes_long_to_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds nobody up beyond its own timeout: neither other names, nor the end of the loop."""
+    let_go, found = threading.Event(), []
+    asked = socket.getaddrinfo
+
+    def slow(host: str, *args: Any, **named: Any) -> Any:  # noqa: ANN401 - the system's
+        if host == "slow" and not named.get("flags"):
+            let_go.wait(10)
+            found.append(host)
+            raise socket.gaierror
+        return asked(host, *args, **named)
+
+    async def posted() -> list[str | None]:
+        async with receiving() as receiver:
+            quick = receiver.url.replace("127.0.0.1", "localhost")
+            patience = {"http://slow/": 20, quick: 2_000}
+            urls = ["http://slow/"] * 40 + [quick]
+            posts = [post(url, timeout_ms=patience[url]) for url in urls]
+            return [outcome.error for outcome in await asyncio.gather(*posts)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    *slow_ones, quick = asyncio.run(posted())
+    assert (set(slow_ones), quick, found) == ({"no answer within 0.02 s"}, None, [])
+    let_go.set()
 
 
 @pytest.mark.parametrize(
