@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -82,6 +84,38 @@ def test_a_server_that_was_started_again() -> None:
         with running_sandbox(port=port):
             assert client.live()["live"] is True
         server.stop = lambda: None  # type: ignore[method-assign]  # it has stopped already
+
+
+@contextmanager
+def answering_once(then: bytes) -> Iterator[str]:
+    """A server that answers the first call, and says this to the next on the same connection."""
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"live":true}'
+    over = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            for said in (answer, then):
+                connection.recv(65_536)
+                connection.sendall(said)
+            over.wait(20)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        done = threads.submit(serve)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        over.set()
+        done.result()
+
+
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n"], ids=["nothing", "nonsense"])
+def test_a_kept_connection_that_fails(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    """It is told as that of a new one would be, and the connection is closed."""
+    monkeypatch.setattr("sandbox.testing.sync.line.PATIENCE", 0.05)
+    with answering_once(said) as address, SandboxClient(address) as client:
+        assert client.live()["live"] is True
+        with pytest.raises(Unreachable, match="no answer from"):
+            client.live()
+        assert kept(client) == 0
 
 
 def test_a_client_that_is_forgotten_closes_itself(server: RunningSandbox) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from sandbox.testing import (
     running_sandbox,
 )
 from sandbox.testing.memory.host import Room
+from sandbox.testing.memory.wire import Wire
 from tests.fakes.bodies import AUTHORIZED, documented_create, documented_refund
 from tests.fakes.faulty import IMPATIENCE, SPELLINGS, card_of, faulty_cards
 from tests.fakes.serving import ruled
@@ -337,46 +339,61 @@ async def test_nothing_is_left() -> None:
 
 
 FORGETFUL: Final = """
-import asyncio, gc, threading
+import _thread, asyncio, gc
 import httpx
 from sandbox.testing import AsyncSandboxTransport, MemorySandbox
+from sandbox.testing.memory.still_loop import StillLoop
 
-memory = MemorySandbox()
-world = memory.new_world()
-start = threading.Thread.start
+first, second, third = (MemorySandbox() for _ in range(3))
+start, quiet = _thread.start_new_thread, StillLoop.quiet
 
 
-def tidy_up_and_start(thread):
+def tidy_up_and_start(*args):
     gc.collect()
-    start(thread)
+    return start(*args)
 
 
-async def look(**options):
-    client = httpx.AsyncClient(transport=AsyncSandboxTransport(**options), headers=world.headers)
-    await client.get("http://127.0.0.1/v3/payments")
+async def tidy_up_and_wait(loop):
+    gc.collect()
+    await quiet(loop)
 
 
-async def forget():
-    await look()
-    await look(server=memory)
-    stream = world.control.stream(last=1)
-    cycle = [next(stream)]
-    cycle += [stream, cycle]
-    del stream, cycle
-    threading.Thread.start = tidy_up_and_start
-    await look(server=memory)
+def fixture(server):
+    with server:
+        yield server
+
+
+async def look(transport):
+    client = httpx.AsyncClient(transport=transport)
+    print((await client.get("http://127.0.0.1/v3/payments")).status_code)
+
+
+async def forget(server, other):
+    await look(AsyncSandboxTransport())
+    world = server.new_world()
+    with_trace = httpx.AsyncClient(transport=AsyncSandboxTransport(server), headers=world.headers)
+    await with_trace.get("http://127.0.0.1/v3/payments")
+    lost = [world.control.stream(last=1), fixture(other)]
+    lost += [[next(each) for each in lost], lost]
+    del lost
+    _thread.start_new_thread = tidy_up_and_start
+    await look(AsyncSandboxTransport(server))
+    _thread.start_new_thread = start
 
 
 gc.disable()
-asyncio.run(forget())
-print(len(world.payments))
+asyncio.run(forget(first, MemorySandbox()))
+asyncio.run(forget(second, second))
+StillLoop.quiet = tidy_up_and_wait
+tidy_up_and_start = start
+asyncio.run(forget(third, third))
 """
 """A suite that closes nothing; what it has forgotten is found in the middle of its next call."""
 
 
 def test_what_is_forgotten_holds_nobody_up() -> None:
     """The collector may find it while locks are held; so it ends later, and without a word."""
-    assert strictly(FORGETFUL) == (0, "0\n", "")
+    assert strictly(FORGETFUL) == (0, "401\n" * 6, "")
 
 
 def test_what_is_open_at_the_exit() -> None:
@@ -399,6 +416,72 @@ def strictly(script: str) -> tuple[int, str, str]:
     command = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     return done.returncode, done.stdout, done.stderr
+
+
+def test_a_thread_that_outlives_the_main_one() -> None:
+    """Its client works like any other."""
+    script = """
+import asyncio, threading
+import httpx
+from sandbox.testing import AsyncSandboxTransport
+
+async def look():
+    threading.main_thread().join()
+    async with httpx.AsyncClient(transport=AsyncSandboxTransport()) as client:
+        print((await client.get("http://127.0.0.1/v3/payments")).status_code)
+
+threading.Thread(target=lambda: asyncio.run(look())).start()
+"""
+    assert strictly(script) == (0, "401\n", "")
+
+
+def test_streams_that_are_left_half_read(memory: MemorySandbox) -> None:
+    """However many there are, there is room for the next call."""
+    world = memory.new_world()
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        client.get(URL)
+        streams = [world.control.stream(last=1) for _ in range(12)]
+        assert {next(each).kind for each in streams} == {"request"}
+        requests = [client.build_request("GET", URL) for _ in range(12)]
+        replies = [client.send(each, stream=True) for each in requests]
+        assert {each.status_code for each in replies} == {200}
+        assert len(world.requests) == 13
+
+
+def test_a_client_that_does_not_wait_for_a_held_reply(memory: MemorySandbox) -> None:
+    """The next call knows that nobody had it."""
+    world = memory.new_world()
+    slow = documented_create(card_number="4000009900000129")
+    with (
+        httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        client.post(URL, json=slow, timeout=1)
+    [entry] = world.requests
+    assert (entry["fault"], entry["response"]) == ("abandoned", None)
+
+
+async def test_endless_patience(memory: MemorySandbox) -> None:
+    """As `timeout=None`."""
+    transport = AsyncSandboxTransport(memory)
+    async with httpx.AsyncClient(transport=transport, timeout=math.inf) as client:
+        assert (await client.get(URL, headers=AUTHORIZED)).status_code == 200
+
+
+class Busy(bytearray):
+    """What came, of which more comes whenever a part is looked at."""
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - as of a bytearray
+        part = super().__getitem__(key)
+        self.extend(b"more")
+        return part
+
+
+async def test_what_comes_while_somebody_reads() -> None:
+    """Other threads make calls meanwhile; nothing of it is lost."""
+    wire = Wire(asyncio.get_running_loop(), asyncio.Protocol())
+    wire.came = Busy(b"some")
+    assert (wire.take(100), bytes(wire.came)) == (b"some", b"more")
 
 
 def rooms() -> int:

@@ -15,13 +15,13 @@ SocketOption = httpcore.SOCKET_OPTION
 
 
 def pool_of(host: Host) -> httpcore.ConnectionPool:
-    """Connections to a sandbox, for code that blocks."""
-    return httpcore.ConnectionPool(network_backend=Backend(host))
+    """Connections to a sandbox, for code that blocks: as many as it likes, for they are cheap."""
+    return httpcore.ConnectionPool(network_backend=Backend(host), max_connections=None)
 
 
 def async_pool_of(host: Host) -> httpcore.AsyncConnectionPool:
     """Connections to a sandbox, for code in an event loop of any kind."""
-    return httpcore.AsyncConnectionPool(network_backend=AsyncBackend(host))
+    return httpcore.AsyncConnectionPool(network_backend=AsyncBackend(host), max_connections=None)
 
 
 class Backend(httpcore.NetworkBackend):

@@ -4,15 +4,18 @@ The same server as ever answers, on wires in memory. It works only while a clien
 what a client waits for costs no time: see `still_loop`.
 """
 
+import _thread
 import asyncio
 import atexit
 import errno
+import math
 import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sandbox.settings import Settings
@@ -79,6 +82,8 @@ class Room:
     def __init__(self, settings: Settings) -> None:
         self._loop = StillLoop()
         self._lock = threading.Lock()
+        self._caller: int | None = None
+        self._worker: int | None = None
         self.gone: Final[deque[tuple[Wire, bytes]]] = deque()
         self.is_forgotten = False
         try:
@@ -102,6 +107,9 @@ class Room:
 
     def end(self) -> None:
         """Stop the server and close the loop, once."""
+        if threading.get_ident() in (self._caller, self._worker):
+            self.forget()  # the collector has found who was to close it, while it works
+            return
         with self._lock:
             if not self._loop.is_closed():
                 self._done(_stopped(self._connections, self.sandbox))
@@ -119,30 +127,62 @@ class Room:
     async def answered(self, wire: Wire, data: bytes, seconds: float | None) -> None:
         """See `Host.answer`."""
         wire.feed(data)
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(None if seconds == math.inf else seconds):
             while not (wire.came or wire.is_over):
                 wire.news.clear()
                 await wire.news.wait()
         await self._loop.quiet()  # webhooks to inboxes, and whatever else follows at once
 
     def _done(self, work: Coroutine[Any, Any, T]) -> T:
-        turn = self._turn(work)
+        turn = partial(self._loop.run_until_complete, self._turn(work))
+        self._caller = threading.get_ident()
         try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._loop.run_until_complete(turn)
-        # A thread has one running loop at most; this thread goes with the turn.
-        with ThreadPoolExecutor(1, "payments-sandbox") as elsewhere:
-            return elsewhere.submit(self._loop.run_until_complete, turn).result()
+            return turn() if _has_no_loop() else _elsewhere(turn)
+        finally:
+            self._caller = self._worker = None
 
     async def _turn(self, work: Coroutine[Any, Any, T]) -> T:
+        self._worker = threading.get_ident()
         if self.gone:
+            from sandbox.web.sleepers import CHECK_EVERY
+
             while self.gone:
                 wire, data = self.gone.popleft()
                 wire.feed(data)
                 wire.hang_up()
+            # Who holds a reply back looks only now and then whether anybody waits for it.
+            await asyncio.sleep(CHECK_EVERY)  # noqa: TID251 - it takes no time
             await self._loop.quiet()
         return await work
+
+
+def _has_no_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+def _elsewhere(work: Callable[[], T]) -> T:
+    """What comes of it in a thread of its own: a thread has one running loop at most.
+
+    It is started without more ado: `threading` and executors hold locks meanwhile, and the
+    collector may run there, and close a sandbox.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked for
+            done.set_exception(error)
+
+    _thread.start_new_thread(run, ())
+    try:
+        return done.result()
+    finally:
+        wait((done,))  # whoever is interrupted leaves no loop running
 
 
 _OPEN: Final[set[Room]] = set()

@@ -68,6 +68,7 @@ class MemoryLine:
     def __init__(self, host: Host, headers: dict[str, str]) -> None:
         from sandbox.testing.memory.backend import pool_of
 
+        self._host = host
         self._headers = headers
         self._pool = pool_of(host)
 
@@ -85,9 +86,14 @@ class MemoryLine:
         """The lines of an answer up to now: while a client reads, nothing new happens."""
         from httpcore import ReadTimeout
 
+        from sandbox.testing.memory.backend import pool_of
+
         headers, url = self._all_headers(asked), URL + asked.target
         silence = {"timeout": {"read": SILENCE}}
-        with self._pool.stream(asked.method, url, headers=headers, extensions=silence) as response:
+        with (
+            pool_of(self._host) as pool,  # one that is left half read is nobody else's
+            pool.stream(asked.method, url, headers=headers, extensions=silence) as response,
+        ):
             if response.status != OK:
                 read(object, asked, Answer(response.status, response.read()))
             rest = b""

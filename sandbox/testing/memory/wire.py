@@ -45,7 +45,7 @@ class Wire(asyncio.Transport):
     def take(self, most: int) -> bytes:
         """Read at most so many bytes of what came."""
         taken = bytes(self.came[:most])
-        del self.came[:most]
+        del self.came[: len(taken)]  # another thread may have let more come meanwhile
         return taken
 
     def hang_up(self) -> None:

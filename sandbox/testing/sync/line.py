@@ -79,7 +79,8 @@ class HttpLine:
         with suppress(IndexError):
             while True:
                 connection = self._idle.pop()
-                with suppress(ConnectionError):  # the server has closed it meanwhile
+                # The server may have closed it meanwhile; then there is another.
+                with self._in_words(asked, connection), suppress(ConnectionError):
                     return connection, self._send(connection, asked)
                 connection.close()
         connection = self._opened()
