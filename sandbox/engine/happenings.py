@@ -47,10 +47,9 @@ def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") ->
     """What a job of the timeline is going to be."""
     match job:
         case AttemptDelivery(number):
-            if outbox is None:
-                raise LookupError("a delivery is planned where there are no webhooks")
-            told = outbox.get(number).told
-            delivery_id = outbox.id_of(number)
+            if outbox is None or (delivery := outbox.get(number)) is None:
+                raise LookupError("a delivery is planned that is not there")
+            told, delivery_id = delivery.told, outbox.id_of(number)
             return Happening(due, "webhook.attempt", told.payment_id, told.event_id, delivery_id)
         case SettlePayment(int(number)) | ActOnPayment(int(number)):
             return Happening(due, what_is(job), ledger.payments.id_of(number))

@@ -205,20 +205,16 @@ class Outbox:
     def find(self, delivery_id: str) -> Delivery | None:
         """The delivery of an id, or None when it never was or has been dropped."""
         number = self._ids.number_of(delivery_id)
-        return None if number is None else self._deliveries.get(number)
-
-    def has(self, delivery: Delivery) -> bool:
-        """Whether it is one of these, and was not forgotten meanwhile."""
-        return self._deliveries.get(delivery.number) is delivery
+        return None if number is None else self.get(number)
 
     def is_pending(self, number: int) -> bool:
         """Whether a delivery is there and has attempts to come."""
-        found = self._deliveries.get(number)
+        found = self.get(number)
         return found is not None and found.is_pending
 
-    def get(self, number: int) -> Delivery:
-        """The delivery of a number."""
-        return self._deliveries[number]
+    def get(self, number: int) -> Delivery | None:
+        """The delivery of a number, or None when it has been dropped or forgotten."""
+        return self._deliveries.get(number)
 
     def newest_first(self, below: int | None = None) -> Iterator[Delivery]:
         """The deliveries that are kept, below a number or all."""

@@ -142,10 +142,9 @@ class Dispatcher:
         lane = self._lanes.get(world, {}).get(each.endpoint_id)
         found = None if lane is None else lane.in_flight.get(each.number)
         if found is None:
-            outbox = None if world.webhooks is None else world.webhooks.outbox
-            if outbox is None or not outbox.is_pending(each.number):
+            found = None if world.webhooks is None else world.webhooks.outbox.get(each.number)
+            if found is None or not found.is_pending:
                 return True
-            found = outbox.get(each.number)
         return len(found.attempts) > each.attempts
 
     def _tell_of_end(self, world: World) -> None:
@@ -213,7 +212,7 @@ class Dispatcher:
         else:
             await _Turn()  # as a socket would, so that a long lane holds nobody up
             outcome = webhooks.post_to_inbox(endpoint.inbox, request)
-        if not webhooks.outbox.has(delivery):
+        if webhooks.outbox.get(delivery.number) is not delivery:
             return None
         webhooks.attempted(delivery, request, outcome, world.clock.now())
         return outcome

@@ -48,8 +48,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def _notice(self, before: int) -> None:
         """Remember what has been made since."""
-        self.made += [self.outbox.get(n) for n in range(before, self.outbox.count)
-                      if self.outbox.is_pending(n)]  # fmt: skip
+        made = map(self.outbox.get, range(before, self.outbox.count))
+        self.made += [each for each in made if each is not None and each.is_pending]
 
     @rule(is_enabled=st.booleans())
     def add_endpoint(self, *, is_enabled: bool) -> None:

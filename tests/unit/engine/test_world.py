@@ -290,7 +290,10 @@ def test_secrets_come_from_the_seed() -> None:
     assert len(secret_of(7)) == len("whsec_") + 44
 
 
-def test_a_delivery_is_planned_only_where_there_are_webhooks() -> None:
+@pytest.mark.parametrize("has_webhooks", [False, True])
+def test_a_delivery_is_planned_only_where_it_is(*, has_webhooks: bool) -> None:
     """A timeline that says otherwise is broken."""
-    with pytest.raises(LookupError, match="no webhooks"):
-        expected(NOON, AttemptDelivery(0), new_world().ledger, None)
+    world = new_world()
+    outbox = world.open_webhooks().outbox if has_webhooks else None
+    with pytest.raises(LookupError, match="that is not there"):
+        expected(NOON, AttemptDelivery(0), world.ledger, outbox)

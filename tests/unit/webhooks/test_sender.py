@@ -264,6 +264,26 @@ async def test_a_name_that_leads_nowhere(name: str) -> None:
     assert outcome.error == f"the host {name} is not known"
 
 
+async def test_a_name_that_is_found_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it any more, and nothing comes of it."""
+    let_go, threads = threading.Event(), []
+
+    def late(*_: object, **named: object) -> object:
+        if named.get("flags"):
+            raise socket.gaierror
+        threads.append(threading.current_thread())
+        return let_go.wait(10)
+
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    outcome = await post("http://late/", timeout_ms=20)
+    let_go.set()
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+
+    assert outcome.error == "no answer within 0.02 s"
+    assert [thread.daemon for thread in threads] == [True]
+
+
 def test_a_name_that_takes_long_to_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds nobody up beyond its own timeout: neither other names, nor the end of the loop."""
     let_go, found = threading.Event(), []
