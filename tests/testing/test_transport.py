@@ -418,6 +418,9 @@ def strictly(script: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12), reason="3.12 starts no thread once the main one has ended"
+)
 def test_a_thread_that_outlives_the_main_one() -> None:
     """Its client works like any other."""
     script = """
