@@ -339,18 +339,18 @@ async def test_nothing_is_left() -> None:
 
 
 FORGETFUL: Final = """
-import _thread, asyncio, gc
+import asyncio, gc, threading
 import httpx
 from sandbox.testing import AsyncSandboxTransport, MemorySandbox
 from sandbox.testing.memory.still_loop import StillLoop
 
 first, second, third = (MemorySandbox() for _ in range(3))
-start, quiet = _thread.start_new_thread, StillLoop.quiet
+start, quiet = threading.Thread.start, StillLoop.quiet
 
 
-def tidy_up_and_start(*args):
+def tidy_up_and_start(thread):
     gc.collect()
-    return start(*args)
+    start(thread)
 
 
 async def tidy_up_and_wait(loop):
@@ -376,9 +376,9 @@ async def forget(server, other):
     lost = [world.control.stream(last=1), fixture(other)]
     lost += [[next(each) for each in lost], lost]
     del lost
-    _thread.start_new_thread = tidy_up_and_start
+    threading.Thread.start = tidy_up_and_start
     await look(AsyncSandboxTransport(server))
-    _thread.start_new_thread = start
+    threading.Thread.start = start
 
 
 gc.disable()

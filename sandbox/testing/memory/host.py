@@ -4,7 +4,6 @@ The same server as ever answers, on wires in memory. It works only while a clien
 what a client waits for costs no time: see `still_loop`.
 """
 
-import _thread
 import asyncio
 import atexit
 import errno
@@ -14,7 +13,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -167,8 +166,8 @@ def _has_no_loop() -> bool:
 def _elsewhere(work: Callable[[], T]) -> T:
     """What comes of it in a thread of its own: a thread has one running loop at most.
 
-    It is started without more ado: `threading` and executors hold locks meanwhile, and the
-    collector may run there, and close a sandbox.
+    An executor would hold a lock of everybody's while it starts one, and the collector may run
+    there, and close a sandbox; so would, while it begins, a thread that is no daemon.
     """
     done: Future[T] = Future()
 
@@ -178,11 +177,12 @@ def _elsewhere(work: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - raised where it was asked for
             done.set_exception(error)
 
-    _thread.start_new_thread(run, ())
+    thread = threading.Thread(target=run, name="payments-sandbox", daemon=True)
+    thread.start()
     try:
         return done.result()
     finally:
-        wait((done,))  # whoever is interrupted leaves no loop running
+        thread.join()  # whoever is interrupted leaves no loop running
 
 
 _OPEN: Final[set[Room]] = set()
