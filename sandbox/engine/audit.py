@@ -184,7 +184,7 @@ def _is_early(call: CallSeen, limited: CallSeen) -> bool:
     """Whether the client had seen the refusal, and has not waited, on either clock, for its end."""
     first = limited.entry
     reset = int(first.reply_headers.get("X-RateLimit-Reset", "0")) * SECOND
-    # Both are read in whole milliseconds: what came after the reply may have come in the same one.
+    # The wall is read in whole milliseconds: what came after the reply may have come in the same.
     has_seen = call.entry.wall >= first.wall + int(first.duration_ms or 0)
     has_waited = call.entry.at >= reset or call.entry.wall - first.wall >= reset - first.at
     return has_seen and not has_waited

@@ -181,6 +181,8 @@ class EmulatedApi:
         ending = asyncio.ensure_future(alarm.wait())
         try:
             await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()  # raises what went wrong
             return not alarm.is_set()
         finally:
             sending.cancel()

@@ -12,6 +12,7 @@ import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Final, NamedTuple, TypeVar, cast
 
@@ -229,21 +230,14 @@ async def _addresses(origin: Origin) -> Sequence[aiohappyeyeballs.AddrInfoType]:
 
 async def _in_a_thread(ask: Callable[[], T]) -> T:
     """What is asked for, from a thread that holds nobody up: not others who ask, nor the exit."""
-    loop = asyncio.get_running_loop()
-    told: asyncio.Future[T] = loop.create_future()
-
-    def settle(tell: Callable[[], None]) -> None:
-        if not told.done():  # else nobody waits any more
-            tell()
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()  # who waits may leave; it is done all the same
 
     def work() -> None:
-        tell: Callable[[], None]
         try:
-            tell = partial(told.set_result, ask())
+            done.set_result(ask())
         except Exception as error:  # noqa: BLE001 - the one who waits for it gets it
-            tell = partial(told.set_exception, error)
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, tell)
+            done.set_exception(error)
 
     threading.Thread(target=work, name="payments-sandbox-names", daemon=True).start()
-    return await told
+    return await asyncio.wrap_future(done)

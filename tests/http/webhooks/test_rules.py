@@ -12,7 +12,7 @@ from sandbox.domain.verification import Received, why_refused
 from sandbox.engine.stage import put
 from sandbox.engine.world import World
 from sandbox.scenario.scenario import Scenario
-from tests.fakes.bodies import KEY
+from tests.fakes.bodies import KEY, documented_create
 from tests.fakes.control import Control
 from tests.fakes.hooks import Hooks, errors, instants
 from tests.fakes.receiver import Hit, Receiver
@@ -166,6 +166,27 @@ async def test_before_the_reply(hooks: Hooks, receiver: Receiver, play: Play) ->
     payment_id = await hooks.pay()
 
     assert [json.loads(each.body)["data"]["payment_id"] for each in receiver.hits] == [payment_id]
+
+
+async def test_what_goes_wrong_before_the_reply(
+    hooks: Hooks,
+    play: Play,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is logged and answered like any error of ours."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    await hooks.to("inbox:orders")
+    play("do: {before_reply: true}")
+    monkeypatch.setattr(sandbox.parts.dispatcher, "send_first", broken)
+    async with hooks.api.post("/v3/payments", json=documented_create()) as reply:
+        assert reply.status == 500
+
+    assert "broken" in caplog.text
 
 
 async def test_nothing_comes_first_once_the_server_stops(

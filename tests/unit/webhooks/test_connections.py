@@ -216,7 +216,7 @@ async def test_a_kept_connection_that_has_just_ended() -> None:
 async def test_a_kept_connection_that_the_receiver_has_ended(
     monkeypatch: pytest.MonkeyPatch, end: End, *, polls: bool
 ) -> None:
-    """It is not used, even if the loop has not seen its end: it says what it has to say first."""
+    """It is not used, even where the loop has not seen its end yet."""
     if not polls:  # as on Windows
         monkeypatch.delattr(select, "poll")
     sender = HttpSender(public=False)
