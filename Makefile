@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CODE := sandbox tests benchmarks tools examples
-CORE := sandbox/domain/*,sandbox/engine/*,sandbox/scenario/*,sandbox/webhooks/*
+PACKAGE := sandbox/payments_sandbox
+CORE := $(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAGE)/verification/*,$(PACKAGE)/webhooks/*,$(PACKAGE)/world/*,$(PACKAGE)/server/webhooks/*
 
 .PHONY: setup check fix docs client test serve bench lint types layers cover
 
@@ -16,7 +17,7 @@ fix:  ## what a machine can put right
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-client:  ## the modules of sandbox/testing that are made of others; see tools/
+client:  ## the modules of payments_sandbox/client that are made of others; see tools/
 	$(BIN)/python -m tools.client
 
 docs:  ## the pages that are made from the code

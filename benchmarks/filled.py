@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks.in_process import Api, id_in
 from benchmarks.machine import resident_bytes
 from benchmarks.traffic import VARIETY
-from sandbox.web.server import listening
+from payments_sandbox.server.http_server import listening
 
 PER_CUSTOMER: Final = 100
 FIRST: Final = 1_000

@@ -12,7 +12,7 @@ from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, at_most
 from benchmarks.servers import users_environment
 from benchmarks.traffic import CREATED, create_body
-from sandbox.testing import MemorySandbox, SandboxTransport, Server, running_sandbox
+from payments_sandbox.testing import MemorySandbox, SandboxTransport, Server, running_sandbox
 
 IGNORED: Final = at_most(5)
 _WHOLE: Final = "a whole test: create, webhook, a month, audit"
@@ -24,14 +24,14 @@ IMPORT: Final = """
 from time import perf_counter
 import pytest
 started = perf_counter()
-import sandbox.pytest_plugin
+import payments_sandbox.pytest_plugin
 print((perf_counter() - started) * 1e3)
 """
 FIRST: Final = """
 from time import perf_counter
-import pytest, sandbox.pytest_plugin
+import pytest, payments_sandbox.pytest_plugin
 started = perf_counter()
-from sandbox.testing import running_sandbox
+from payments_sandbox.testing import running_sandbox
 server = running_sandbox().start()
 print((perf_counter() - started) * 1e3)
 server.stop()

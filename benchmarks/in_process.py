@@ -7,9 +7,9 @@ import orjson
 
 from benchmarks.servers import RATE_LIMIT
 from benchmarks.traffic import CREATED, KEY, REFUND_BODY, create_body
-from sandbox.api.calls import Call, Reply
-from sandbox.bootstrap import Sandbox, assemble
-from sandbox.settings import Settings
+from payments_sandbox.api.call import Call, Reply
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
 
 HEADERS: Final[Sequence[tuple[bytes, bytes]]] = (
     (b"Host", b"127.0.0.1"),

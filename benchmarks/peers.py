@@ -25,8 +25,8 @@ from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, at_least, number
 from benchmarks.servers import Loop, Server, listening, running, sandbox_command
 from benchmarks.traffic import VARIETY, create, create_body, raw
-from sandbox.contract.openapi import document
-from sandbox.contract.schema_files import schema_files
+from payments_sandbox.contract.openapi import document
+from payments_sandbox.contract.schema_files import schema_files
 
 TARGET: Final = at_least(2.5)
 _WARM_UP: Final = 3

@@ -15,10 +15,10 @@ from typing import Final
 import aiohttp
 
 from benchmarks.machine import resident_bytes
-from sandbox.bootstrap import Sandbox, assemble
-from sandbox.engine.world import World
-from sandbox.settings import Settings
-from sandbox.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.world.world import World
 
 BODY: Final = (
     b'{"id":"evt_0123456789abcdef","type":"payment.completed","created_at":"2030-01-15T10:30:00Z",'

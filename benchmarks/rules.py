@@ -14,7 +14,7 @@ from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, at_least, at_most, number
 from benchmarks.servers import Loop, Server, running, sandbox_command
 from benchmarks.traffic import VARIETY, create
-from sandbox.scenario.loader import load
+from payments_sandbox.scenarios.loader import load
 
 FEW, MANY = 10, 1_000
 ENOUGH: Final = at_least(0.9)

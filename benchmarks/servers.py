@@ -24,7 +24,8 @@ RATE_LIMIT: Final = 1_000_000_000
 """The limiter counts every request, and refuses none."""
 
 _WITHOUT_UVLOOP: Final = (
-    "import sys; sys.modules['uvloop'] = None; from sandbox.cli import main; sys.exit(main())"
+    "import sys; sys.modules['uvloop'] = None;"
+    " from payments_sandbox.cli import main; sys.exit(main())"
 )
 _LONGEST_START: Final = 300.0
 
@@ -53,7 +54,7 @@ def loops() -> list[Loop]:
 def sandbox_command(loop: Loop) -> list[str]:
     """`payments-sandbox serve` as users start it, with everything on; the ready file comes last."""
     script = which("payments-sandbox", path=str(Path(sys.executable).parent))
-    start = [script] if script else [sys.executable, "-m", "sandbox"]
+    start = [script] if script else [sys.executable, "-m", "payments_sandbox"]
     if loop is Loop.ASYNCIO and Loop.UVLOOP in loops():
         start = [sys.executable, "-c", _WITHOUT_UVLOOP]
     return [*start, "serve", "--port", "0", "--rate-limit", str(RATE_LIMIT), "--ready-file"]

@@ -15,7 +15,7 @@ from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, at_least, at_most, number
 from benchmarks.servers import HERE, running
 from benchmarks.traffic import VARIETY
-from sandbox.engine.world import World
+from payments_sandbox.world.world import World
 
 DRAIN: Final = at_least(0.8)
 CREATES: Final = at_least(0.97)

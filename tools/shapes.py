@@ -7,8 +7,8 @@ schema writes out in place is called after where it stands: `DeliveryAttempt` of
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from sandbox.contract.control_routes import CONTROL_ROUTES
-from sandbox.contract.schema_files import Schema, component, schema_files, target
+from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.schema_files import Schema, component, schema_files, target
 
 SHOWN: Final = 10
 """Values of a closed set that a type lists; larger sets are plain texts."""
@@ -33,7 +33,7 @@ _RESPONSES: Final = '''\
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from sandbox.testing.shapes.objects import *
+from payments_sandbox.client.models.objects import *
 '''
 _PAGE: Final = ["data", "has_more", "next_cursor"]
 _PLAIN: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
@@ -48,11 +48,13 @@ def modules() -> dict[str, str]:
     objects = {name: text for name, text in drawer.drawn.items() if name in drawer.objects}
     rest = {name: text for name, text in drawer.drawn.items() if name not in drawer.objects}
     names = ",\n    ".join(sorted({"Page", *objects}))
-    imported = f"from sandbox.testing.shapes.objects import (\n    {names},\n)"
-    head = _RESPONSES.replace("from sandbox.testing.shapes.objects import *", imported)
+    imported = f"from payments_sandbox.client.models.objects import (\n    {names},\n)"
+    head = _RESPONSES.replace("from payments_sandbox.client.models.objects import *", imported)
     return {
-        "sandbox/testing/shapes/objects.py": "\n\n".join([_OBJECTS, *objects.values()]),
-        "sandbox/testing/shapes/responses.py": "\n\n".join([head, *rest.values()]),
+        "sandbox/payments_sandbox/client/models/objects.py": "\n\n".join(
+            [_OBJECTS, *objects.values()]
+        ),
+        "sandbox/payments_sandbox/client/models/responses.py": "\n\n".join([head, *rest.values()]),
     }
 
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-SOURCE: Final = "sandbox/testing/aio"
-TWIN: Final = "sandbox/testing/sync"
+SOURCE: Final = "sandbox/payments_sandbox/client/aio"
+TWIN: Final = "sandbox/payments_sandbox/client/sync"
 BY_HAND: Final = frozenset({"__init__.py", "line.py"})
 """Modules that both have, each written for itself."""
 
@@ -15,7 +15,7 @@ WORDS: Final = (
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\bAsyncGenerator\[(\w+), None\]", r"Generator[\1, None, None]"),
     (r"\bAsync([A-Z])", r"\1"),
-    (r"\bsandbox\.testing\.aio\b", "sandbox.testing.sync"),
+    (r"\bpayments_sandbox\.client\.aio\b", "payments_sandbox.client.sync"),
 )
 """What each word becomes, in this order."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from sandbox.contract.schema_files import Schema
+from payments_sandbox.contract.schema_files import Schema
 
 Path = tuple[str | int, ...]
 

@@ -6,14 +6,14 @@ from typing import Any, Final
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from sandbox.contract.codes import CODES, code_of
-from sandbox.contract.control.route import ControlRoute
-from sandbox.contract.control_openapi import TAGS, control_document
-from sandbox.contract.control_routes import CONTROL_ROUTES
-from sandbox.contract.openapi import document
-from sandbox.contract.operations import OPERATIONS, Operation
-from sandbox.contract.schema_files import schema_files
-from sandbox.contract.schemas import Contract
+from payments_sandbox.contract.control_openapi import TAGS, control_document
+from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.error_codes import CODES, code_of
+from payments_sandbox.contract.openapi import document
+from payments_sandbox.contract.operations import OPERATIONS, Operation
+from payments_sandbox.contract.schema_files import schema_files
+from payments_sandbox.contract.schemas import Contract
 
 SCHEMAS: Final = schema_files()
 API: Final[dict[str, Any]] = document(SCHEMAS, server_url="http://127.0.0.1:8080/v3")

@@ -8,9 +8,10 @@ from typing import Final
 import pytest
 from jsonschema import Draft202012Validator
 
-from sandbox.contract.codes import CODES
-from sandbox.contract.operations import OPERATIONS
-from sandbox.contract.schema_files import (
+from payments_sandbox.contract.error_codes import CODES
+from payments_sandbox.contract.operations import OPERATIONS
+from payments_sandbox.contract.schema_errors import ecma, strict
+from payments_sandbox.contract.schema_files import (
     Schema,
     component,
     inline,
@@ -18,8 +19,7 @@ from sandbox.contract.schema_files import (
     target,
     without_undocumented,
 )
-from sandbox.contract.schemas import Contract
-from sandbox.contract.validation import ecma, strict
+from payments_sandbox.contract.schemas import Contract
 
 SCHEMAS: Final = schema_files()
 OPEN: Final = {

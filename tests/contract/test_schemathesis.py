@@ -16,11 +16,11 @@ from typing import Any, Final
 
 import pytest
 
-from sandbox.settings import Settings
-from tests.fakes.command import environment
-from tests.fakes.serving import Serving, serving
-from tests.fakes.wire import exchange, request
+from payments_sandbox.core.settings import Settings
 from tests.project.tree import ROOT
+from tests.support.command import environment
+from tests.support.serving import Serving, serving
+from tests.support.wire import exchange, request
 
 Document = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from sandbox.domain.instants import SECOND
+from payments_sandbox.core.instants import SECOND
 from tests.library.endpoint import endpoint
 from tests.library.merchant import Account, Order, Shop, Time
 

@@ -8,9 +8,8 @@ import httpx
 import pytest
 import yaml
 
-from sandbox.scenario.loader import load
-from sandbox.settings import Settings
-from tests.fakes.serving import serving
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.scenarios.loader import load
 from tests.library import careful, merchant, naive
 from tests.library.careful import CarefulShop
 from tests.library.day import Host, MakeShop, opened
@@ -19,6 +18,7 @@ from tests.library.misses import NAIVE
 from tests.library.naive import NaiveShop
 from tests.library.stories import STORIES
 from tests.project.tree import ROOT
+from tests.support.serving import serving
 
 FILES: Final = sorted((ROOT / "scenarios").glob("*.yaml"))
 NAMES: Final = (

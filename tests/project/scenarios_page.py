@@ -5,8 +5,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import Final
 
-from sandbox.scenario.loader import load
-from sandbox.scenario.scenario import Scenario
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.loader import load
 from tests.library.misses import NAIVE, Misses
 from tests.project.tree import ROOT
 

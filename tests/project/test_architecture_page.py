@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from sandbox.domain.payments import TRANSITIONS, Status
+from payments_sandbox.payments.payment import TRANSITIONS, Status
 from tests.project.blocks import read_blocks
 from tests.project.tree import PACKAGE, ROOT
 
@@ -40,7 +40,9 @@ def test_a_path_on_the_page_exists(path: str) -> None:
 
 def test_paths_are_found_on_the_page() -> None:
     """The expression above sees files, folders and nested folders."""
-    assert {"bootstrap.py", "engine/", "web/control/", "contract/codes.py"} <= set(PATHS)
+    assert {"server/factory.py", "world/", "server/control/", "contract/error_codes.py"} <= set(
+        PATHS
+    )
 
 
 def test_the_map_has_every_part_of_the_package() -> None:

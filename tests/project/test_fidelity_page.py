@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from sandbox.contract.codes import CODES
+from payments_sandbox.contract.error_codes import CODES
 from tests.project.blocks import HEADING
 from tests.project.tree import ROOT
 
@@ -199,7 +199,7 @@ def test_every_error_code_has_its_row() -> None:
 @pytest.mark.parametrize("module", ["test_documentation.py", "test_decisions.py"])
 def test_every_test_written_for_the_page_is_on_it(module: str) -> None:
     """What holds the documentation word for word, and what holds decisions and nothing else."""
-    path = f"tests/http/{module}"
+    path = f"tests/server/{module}"
     assert {name for where, name in NAMED if where == path} == held_in(path)
 
 

@@ -16,21 +16,21 @@ VERDICT: Final = re.compile(r"^(?P<contract>.+) (?P<verdict>KEPT|BROKEN)\b", re.
 
 # For every contract a module that breaks it, and what it says.
 VIOLATIONS: Final = {
-    "Layers point downwards": ("domain/stray.py", "import sandbox.engine"),
-    "The core does no I/O, owns no clock and draws no entropy": ("engine/stray.py", "import time"),
-    "The ledger and its rules do not log": ("domain/stray.py", "import logging"),
+    "Layers point downwards": ("core/stray.py", "import payments_sandbox.world"),
+    "The core does no I/O, owns no clock and draws no entropy": ("world/stray.py", "import time"),
+    "The ledger and its rules do not log": ("core/stray.py", "import logging"),
     "The control API and the wire faults do not know each other": (
-        "web/control/stray.py",
-        "import sandbox.web.faults",
+        "server/control/stray.py",
+        "import payments_sandbox.server.faults",
     ),
-    "A wire fault waits but reads no clock": ("web/faults/stray.py", "import datetime"),
+    "A wire fault waits but reads no clock": ("server/faults/stray.py", "import datetime"),
     "What belongs to test suites is not needed without one": (
-        "testing/sync/stray.py",
+        "client/sync/stray.py",
         "import requests",
     ),
     "No cycles": (
-        "engine/stray/__init__.py",
-        "import sandbox.engine.astray\n",
+        "world/stray/__init__.py",
+        "import payments_sandbox.world.astray\n",
     ),
 }
 
@@ -53,13 +53,13 @@ def test_every_contract_has_a_violation_to_catch() -> None:
 def test_a_violation_is_caught(contract: str, tmp_path: Path) -> None:
     """One stray import breaks the contract that forbids it."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(PACKAGE, tmp_path / "sandbox")
+    shutil.copytree(PACKAGE, tmp_path / "payments_sandbox")
     name, source = VIOLATIONS[contract]
-    stray = tmp_path / "sandbox" / name
+    stray = tmp_path / "payments_sandbox" / name
     stray.parent.mkdir(exist_ok=True)
     stray.write_text(source, encoding="utf-8")
     if contract == "No cycles":
-        stray.parent.with_name("astray.py").write_text("import sandbox.engine.stray\n")
+        stray.parent.with_name("astray.py").write_text("import payments_sandbox.world.stray\n")
 
     verdicts, report = _lint(tmp_path)
 
@@ -69,8 +69,8 @@ def test_a_violation_is_caught(contract: str, tmp_path: Path) -> None:
 def test_a_module_outside_the_layers_is_caught(tmp_path: Path) -> None:
     """A new folder has to be given its place."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(PACKAGE, tmp_path / "sandbox")
-    (tmp_path / "sandbox" / "stray.py").touch()
+    shutil.copytree(PACKAGE, tmp_path / "payments_sandbox")
+    (tmp_path / "payments_sandbox" / "stray.py").touch()
 
     verdicts, report = _lint(tmp_path)
 

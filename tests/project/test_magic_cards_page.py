@@ -1,6 +1,6 @@
 """docs/magic-cards.md says of each card what the code does."""
 
-from sandbox.scenario.cards import MAGIC_CARDS
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from tests.project.tree import ROOT
 
 

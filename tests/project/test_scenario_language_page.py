@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import pytest
 
-from sandbox.contract.codes import documented_for
-from sandbox.contract.operations import BY_NAME
-from sandbox.engine.stage import put
-from sandbox.scenario.loader import load
-from tests.fakes.in_process import new_world
+from payments_sandbox.contract.error_codes import documented_for
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.scenarios.loader import load
+from payments_sandbox.world.activation import put
 from tests.project.blocks import Block, blocks
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
+from tests.support.in_process import new_world
 
 TEXT: Final = (ROOT / "docs" / "scenario-language.md").read_text(encoding="utf-8")
 SCHEMA: Final = json.loads((ROOT / "schemas" / "scenario.schema.json").read_text(encoding="utf-8"))

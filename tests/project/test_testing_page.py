@@ -6,11 +6,11 @@ from typing import Final
 
 import pytest
 
-from sandbox import pytest_plugin
-from sandbox.contract.control_routes import CONTROL_ROUTES
-from sandbox.pytest_plugin.marks import MARKS
-from sandbox.testing import Inbox, Sandbox, SandboxClient, Server, running_sandbox
-from sandbox.testing.clock import Clock, RateLimit
+from payments_sandbox import pytest_plugin
+from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.pytest_plugin.marks import MARKS
+from payments_sandbox.testing import Inbox, Sandbox, SandboxClient, Server, running_sandbox
+from payments_sandbox.testing.clock import Clock, RateLimit
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
 from tests.testing.test_neighbours import fixtures

@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from sandbox.domain.endpoints import TIMEOUT
-from sandbox.domain.events import EventType
-from sandbox.domain.instants import show_duration
-from sandbox.domain.retries import DELAYS
-from sandbox.domain.signing import DEFAULT_HEADER, Encoding, Scheme, Signing, sign
-from sandbox.engine.worlds import HOME_SECRET
-from sandbox.webhooks.connections import SHOWN
-from sandbox.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.core.instants import show_duration
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.server.webhooks.connections import SHOWN
+from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.webhooks.endpoint import TIMEOUT
+from payments_sandbox.webhooks.retry_policy import DELAYS
+from payments_sandbox.webhooks.signing import DEFAULT_HEADER, Encoding, Scheme, Signing, sign
+from payments_sandbox.world.registry import HOME_SECRET
 from tests.project.blocks import HEADING
 from tests.project.tree import ROOT
 

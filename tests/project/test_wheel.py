@@ -10,14 +10,14 @@ from typing import Final
 
 import pytest
 
-import sandbox
+import payments_sandbox
 from tests.project.tree import ROOT, not_ignored
 
 # Where a folder of the project lies in the wheel.
 SHIPPED: Final = {
-    "sandbox/": "sandbox/",
-    "schemas/": "sandbox/_data/schemas/",
-    "scenarios/": "sandbox/_data/scenarios/",
+    "sandbox/payments_sandbox/": "payments_sandbox/",
+    "schemas/": "payments_sandbox/_data/schemas/",
+    "scenarios/": "payments_sandbox/_data/scenarios/",
 }
 
 
@@ -60,26 +60,28 @@ def test_wheel_holds_every_schema(wheel: zipfile.Path) -> None:
 
     assert schemas
     assert [
-        path for path in schemas if not (wheel / "sandbox/_data" / path.as_posix()).exists()
+        path
+        for path in schemas
+        if not (wheel / "payments_sandbox/_data" / path.as_posix()).exists()
     ] == []
 
 
 def test_wheel_is_typed_licensed_and_has_its_command(wheel: zipfile.Path) -> None:
     """What an installer and a type checker look for is where they look."""
-    info = wheel / f"payments_sandbox-{sandbox.__version__}.dist-info"
+    info = wheel / f"payments_sandbox-{payments_sandbox.__version__}.dist-info"
 
-    assert (wheel / "sandbox" / "py.typed").exists()
+    assert (wheel / "payments_sandbox" / "py.typed").exists()
     assert (info / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
-    assert "payments-sandbox = sandbox.cli:main" in (info / "entry_points.txt").read_text()
+    assert "payments-sandbox = payments_sandbox.cli:main" in (info / "entry_points.txt").read_text()
 
 
 def test_wheel_describes_itself(wheel: zipfile.Path) -> None:
     """The metadata carries the one version there is."""
-    info = wheel / f"payments_sandbox-{sandbox.__version__}.dist-info"
+    info = wheel / f"payments_sandbox-{payments_sandbox.__version__}.dist-info"
     metadata = HeaderParser().parsestr((info / "METADATA").read_text())
 
     assert metadata["Name"] == "payments-sandbox"
-    assert metadata["Version"] == sandbox.__version__
+    assert metadata["Version"] == payments_sandbox.__version__
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
 

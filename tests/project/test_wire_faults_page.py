@@ -4,8 +4,8 @@ import re
 from importlib import import_module
 from typing import Final
 
-from sandbox.scenario.wire import NAMES, Malformation
-from sandbox.web.faults.malform import SPOIL, garbage
+from payments_sandbox.rules.wire_faults import NAMES, Malformation
+from payments_sandbox.server.faults.malform import SPOIL, garbage
 from tests.project.tables import rows_below
 from tests.project.tree import PACKAGE, ROOT
 
@@ -15,7 +15,7 @@ SHARED: Final = {"__init__", "dispatch", "exchange", "kit"}
 
 def test_every_fault_has_its_module() -> None:
     """One file each, called like the fault, and no file for anything else."""
-    modules = {path.stem for path in (PACKAGE / "web" / "faults").glob("*.py")}
+    modules = {path.stem for path in (PACKAGE / "server" / "faults").glob("*.py")}
 
     assert modules - SHARED == set(NAMES.values())
 
@@ -46,7 +46,9 @@ def test_the_table_of_malformations_is_what_the_functions_say() -> None:
 
 def _owned(name: str) -> str:
     """What the first sentence of a fault's module says of it."""
-    text = import_module(f"sandbox.web.faults.{name}").__doc__ or ""
+    text = import_module(f"payments_sandbox.server.faults.{name}").__doc__ or ""
     found = re.match(rf"Owns the fault `{name}`: (.+)\.$", text, re.MULTILINE)
-    assert found, f"sandbox/web/faults/{name}.py opens with a sentence of another form"
+    assert found, (
+        f"sandbox/payments_sandbox/server/faults/{name}.py opens with a sentence of another form"
+    )
     return found[1]

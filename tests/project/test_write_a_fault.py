@@ -12,17 +12,17 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from pytest_aiohttp import AiohttpClient
 
-from sandbox.domain.instants import Instant
-from sandbox.engine.journal import Entry
-from sandbox.scenario import wire
-from sandbox.web.faults.exchange import Exchange, Message
-from sandbox.web.sleepers import Sleepers
-from tests.fakes.clients import Api
-from tests.fakes.in_process import new_world
-from tests.fakes.spoken import answered
-from tests.fakes.wire import request
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.rules import wire_faults
+from payments_sandbox.server.delayed_replies import Sleepers
+from payments_sandbox.server.faults.exchange import Exchange, Message
+from payments_sandbox.world.journal import Entry
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
+from tests.support.clients import Api
+from tests.support.in_process import new_world
+from tests.support.spoken import answered
+from tests.support.wire import request
 
 PAGE: Final = ROOT / "docs" / "how-to" / "write-a-fault.md"
 NAMED: Final = re.compile(r"`((?:sandbox|tests|docs)/[\w/.-]+)`")
@@ -48,7 +48,7 @@ async def test_the_example_is_a_fault(
         below(title, read_blocks(PAGE)) for title in ("1. The value", "2. The effect")
     )
     values = written(tmp_path, "value", f"from dataclasses import dataclass\n\n\n{value.code}")
-    monkeypatch.setattr(wire, "Stall", values.Stall, raising=False)
+    monkeypatch.setattr(wire_faults, "Stall", values.Stall, raising=False)
     stall = written(tmp_path, "stall", effect.code).stall
 
     async def handler(asked: web.BaseRequest) -> web.StreamResponse:

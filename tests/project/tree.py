@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PACKAGE: Final = ROOT / "sandbox"
+PACKAGE: Final = ROOT / "sandbox" / "payments_sandbox"
 IN_GIT: Final = (ROOT / ".git").exists() and shutil.which("git") is not None
 
 

@@ -1,10 +1,10 @@
-"""Fixtures of the tests of `sandbox.testing`: one server for all of them, a world for each."""
+"""Fixtures of the tests of `payments_sandbox.testing`: one server for all of them, a world for each."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from sandbox.testing import RunningSandbox, Sandbox, running_sandbox
+from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
 
 
 @pytest.fixture(scope="session")

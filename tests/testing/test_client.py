@@ -7,13 +7,13 @@ from typing import Any, Final, get_type_hints
 
 import pytest
 
-from sandbox.contract.control.route import ControlRoute
-from sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
-from sandbox.contract.schema_files import Schema, component, inline, schema_files
-from sandbox.contract.schemas import load_contract
-from sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
-from sandbox.testing.exchange import Answer, Question
-from tests.fakes.shopping import DECLINED, PENDING, pay
+from payments_sandbox.client.exchange import Answer, Question
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.schema_files import Schema, component, inline, schema_files
+from payments_sandbox.contract.schemas import load_contract
+from payments_sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
+from tests.support.shopping import DECLINED, PENDING, pay
 
 SCHEMAS: Final = schema_files()
 VARIABLE: Final = re.compile(r"\{(\w+)\}")

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sandbox.testing import NotArrived, Sandbox
-from tests.fakes.shopping import DECLINED, PENDING, pay
+from payments_sandbox.testing import NotArrived, Sandbox
+from tests.support.shopping import DECLINED, PENDING, pay
 
 
 def test_what_comes_is_waited_for(world: Sandbox) -> None:

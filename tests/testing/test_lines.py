@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from sandbox.testing import (
+from payments_sandbox.client.sync.line import HttpLine
+from payments_sandbox.testing import (
     AsyncSandboxClient,
     Refused,
     RunningSandbox,
@@ -20,8 +21,7 @@ from sandbox.testing import (
     Unreachable,
     running_sandbox,
 )
-from sandbox.testing.sync.line import HttpLine
-from tests.fakes.shopping import pay
+from tests.support.shopping import pay
 
 
 class Stranger(BaseHTTPRequestHandler):
@@ -110,7 +110,7 @@ def answering_once(then: bytes) -> Iterator[str]:
 @pytest.mark.parametrize("said", [b"", b"nonsense\r\n"], ids=["nothing", "nonsense"])
 def test_a_kept_connection_that_fails(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     """It is told as that of a new one would be, and the connection is closed."""
-    monkeypatch.setattr("sandbox.testing.sync.line.PATIENCE", 0.05)
+    monkeypatch.setattr("payments_sandbox.client.sync.line.PATIENCE", 0.05)
     with answering_once(said) as address, SandboxClient(address) as client:
         assert client.live()["live"] is True
         with pytest.raises(Unreachable, match="no answer from"):

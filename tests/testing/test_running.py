@@ -12,9 +12,9 @@ from typing import Final
 import pytest
 import requests
 
-from sandbox.testing import Options, running_sandbox
-from tests.fakes.bodies import KEY
-from tests.fakes.shopping import pay
+from payments_sandbox.testing import Options, running_sandbox
+from tests.support.bodies import KEY
+from tests.support.shopping import pay
 
 DESCRIPTORS: Final = Path("/proc/self/fd")
 
@@ -123,9 +123,17 @@ def test_every_setting_is_an_option() -> None:
 
 def test_importing_it_costs_little() -> None:
     """Neither the server's framework nor anybody's client is imported before it is used."""
-    script = "import sandbox.testing, sys; print(*sys.modules)"
+    script = "import payments_sandbox.testing, sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    heavy = {"aiohttp", "httpx", "requests", "http.client", "jsonschema", "yaml", "sandbox.web"}
+    heavy = {
+        "aiohttp",
+        "httpx",
+        "requests",
+        "http.client",
+        "jsonschema",
+        "yaml",
+        "payments_sandbox.server",
+    }
     assert heavy & set(done.stdout.split()) == set()

@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.testing import Refused, RunningSandbox, Sandbox, Unmet
-from sandbox.testing.scenario_files import UnknownScenario, check_name, find_scenario, shipped
-from tests.fakes.shopping import pay
+from payments_sandbox.testing import Refused, RunningSandbox, Sandbox, Unmet
+from payments_sandbox.testing.scenario_files import (
+    UnknownScenario,
+    check_name,
+    find_scenario,
+    shipped,
+)
+from tests.support.shopping import pay
 
 DECLINES = """\
 scenario: declines

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sandbox.testing.memory.still_loop import TICK, StillLoop
+from payments_sandbox.testing.memory.still_loop import TICK, StillLoop
 
 WAITS = st.floats(0, 100_000)
 

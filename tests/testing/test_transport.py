@@ -15,7 +15,7 @@ import httpx
 import pytest
 import trio
 
-from sandbox.testing import (
+from payments_sandbox.testing import (
     AsyncSandboxTransport,
     MemorySandbox,
     Options,
@@ -24,14 +24,14 @@ from sandbox.testing import (
     SandboxTransport,
     running_sandbox,
 )
-from sandbox.testing.memory.host import Room
-from sandbox.testing.memory.wire import Wire
-from tests.fakes.bodies import AUTHORIZED, documented_create, documented_refund
-from tests.fakes.faulty import IMPATIENCE, SPELLINGS, card_of, faulty_cards
-from tests.fakes.serving import ruled
-from tests.fakes.wire import exchange, request
+from payments_sandbox.testing.memory.host import Room
+from payments_sandbox.testing.memory.wire import Wire
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
+from tests.support.bodies import AUTHORIZED, documented_create, documented_refund
+from tests.support.faulty import IMPATIENCE, SPELLINGS, card_of, faulty_cards
+from tests.support.serving import ruled
+from tests.support.wire import exchange, request
 
 PAGE: Final = (ROOT / "docs" / "wire-faults.md").read_text(encoding="utf-8")
 SAID: Final = {
@@ -341,8 +341,8 @@ async def test_nothing_is_left() -> None:
 FORGETFUL: Final = """
 import asyncio, gc, threading
 import httpx
-from sandbox.testing import AsyncSandboxTransport, MemorySandbox
-from sandbox.testing.memory.still_loop import StillLoop
+from payments_sandbox.testing import AsyncSandboxTransport, MemorySandbox
+from payments_sandbox.testing.memory.still_loop import StillLoop
 
 first, second, third = (MemorySandbox() for _ in range(3))
 start, quiet = threading.Thread.start, StillLoop.quiet
@@ -400,7 +400,7 @@ def test_what_is_open_at_the_exit() -> None:
     """It ends without a word."""
     script = """
 import httpx
-from sandbox.testing import MemorySandbox, SandboxTransport
+from payments_sandbox.testing import MemorySandbox, SandboxTransport
 memory = MemorySandbox()
 world = memory.new_world()
 with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
@@ -426,7 +426,7 @@ def test_a_thread_that_outlives_the_main_one() -> None:
     script = """
 import asyncio, threading
 import httpx
-from sandbox.testing import AsyncSandboxTransport
+from payments_sandbox.testing import AsyncSandboxTransport
 
 async def look():
     threading.main_thread().join()
@@ -516,8 +516,10 @@ def test_a_sandbox_that_is_closed_answers_nobody(memory: MemorySandbox) -> None:
 
 
 def without_httpx(wanted: str) -> str:
-    """What importing a name from `sandbox.testing` ends in, where httpx is not installed."""
-    script = f"import sys; sys.modules['httpx'] = None; from sandbox.testing import {wanted}"
+    """What importing a name from `payments_sandbox.testing` ends in, where httpx is not installed."""
+    script = (
+        f"import sys; sys.modules['httpx'] = None; from payments_sandbox.testing import {wanted}"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
@@ -532,7 +534,10 @@ def without_httpx(wanted: str) -> str:
             "SandboxTransport",
             "ImportError: SandboxTransport is for httpx, which is not installed here",
         ),
-        ("Transport", "ImportError: cannot import name 'Transport' from 'sandbox.testing'"),
+        (
+            "Transport",
+            "ImportError: cannot import name 'Transport' from 'payments_sandbox.testing'",
+        ),
     ],
 )
 def test_httpx_is_only_needed_for_the_transports(wanted: str, ends_in: str) -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sandbox.testing import Refused, RunningSandbox, Sandbox
-from tests.fakes.shopping import DECLINED, PENDING, pay
+from payments_sandbox.testing import Refused, RunningSandbox, Sandbox
+from tests.support.shopping import DECLINED, PENDING, pay
 
 START = datetime(2030, 1, 15, 9, tzinfo=UTC)
 
@@ -42,7 +42,7 @@ def test_lists_are_in_the_order_of_time(world: Sandbox) -> None:
 
 def test_lists_are_whole(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pages they have."""
-    monkeypatch.setattr("sandbox.testing.world.PAGE", 2)
+    monkeypatch.setattr("payments_sandbox.testing.sandbox.PAGE", 2)
     ids = [pay(world)["id"] for _ in range(5)]
     assert [each["id"] for each in world.payments] == ids
     assert len(world.events) == len(world.requests) == 5

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import requests
 
-from sandbox.testing import Sandbox
+from payments_sandbox.testing import Sandbox
 
 CARD = {
     "type": "card",

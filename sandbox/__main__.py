@@ -1,8 +1,0 @@
-"""Lets `python -m sandbox` be `payments-sandbox`."""
-
-import sys
-
-from sandbox.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())

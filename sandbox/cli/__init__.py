@@ -1,5 +1,0 @@
-"""The command line: one module per command; each parses, calls and prints."""
-
-from sandbox.cli.main import main
-
-__all__ = ["main"]

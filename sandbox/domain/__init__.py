@@ -1,1 +1,0 @@
-"""The pure rules of the payments domain: values in, values and facts out."""

@@ -1,1 +1,0 @@
-"""The stateful, synchronous world: it takes commands and instants, and never awaits."""

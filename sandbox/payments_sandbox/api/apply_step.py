@@ -1,0 +1,141 @@
+"""Owns how a step of a rule is carried out: what happens to the payment, and to its reply.
+
+An operation is performed normally, failed, or pending; the step decides that, and what the client
+gets in place of the reply. A scenario's step goes around whatever would have happened without it,
+a magic card's step included; only where it decides the payment's fate itself, the card has no say.
+"""
+
+from typing import Final, NamedTuple, Protocol, assert_never
+
+import orjson
+
+from payments_sandbox.api.call import Outcome, Reply
+from payments_sandbox.contract.error_codes import CODES
+from payments_sandbox.contract.operations import Operation
+from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.core.errors import InternalError, RateLimited, SandboxError
+from payments_sandbox.payments.record_store import packed
+from payments_sandbox.rules import model, wire_faults
+from payments_sandbox.rules.merge_patch import merged
+from payments_sandbox.rules.selected_step import Verdict
+from payments_sandbox.world.world import World
+
+
+class Manner(NamedTuple):
+    """How an operation is performed: failed with a code, or pending with its later turns.
+
+    Attributes:
+        rule: whose turns they are, for the report.
+    """
+
+    failure: str | None = None
+    turns: tuple[model.Settlement, ...] | None = None
+    rule: str = ""
+
+
+NORMALLY: Final = Manner()
+
+
+class Setting(NamedTuple):
+    """Where a step is carried out."""
+
+    world: World
+    contract: Contract
+    operation: Operation
+
+
+class Perform(Protocol):
+    """Performs the operation and gives what it came to."""
+
+    def __call__(self, manner: Manner = NORMALLY) -> Outcome:
+        """Perform it now."""
+
+
+def carry_out(verdict: Verdict, setting: Setting, perform: Perform) -> Outcome:
+    """Perform the operation as the verdict's step says."""
+    outcome = _outcome(verdict, setting, perform)
+    outcome.verdict = verdict
+    outcome.delay += verdict.delay
+    return outcome
+
+
+def _outcome(  # noqa: PLR0911 - one an outcome
+    verdict: Verdict, setting: Setting, perform: Perform
+) -> Outcome:
+    match verdict.step.outcome:
+        case model.Pass():
+            return perform()
+        case model.RunOut():
+            return Outcome(_run_out(verdict), committed=False)
+        case model.Settle(turns):
+            return perform(Manner(turns=turns, rule=verdict.known_as))
+        case model.Respond() as respond:
+            return _respond(respond, perform)
+        case model.MoveRateLimit() as move:
+            return _rate_limit(move, setting.world, perform)
+        case model.Patch() as patch:
+            return _patch(patch, verdict.rule, setting, perform())
+        case wire_faults.Drip() as drip:
+            return _hidden(drip, perform())
+        case (
+            wire_faults.Drop()
+            | wire_faults.Hang()
+            | wire_faults.Truncate()
+            | wire_faults.Malform()
+            | wire_faults.RespondRaw()
+        ) as fault:
+            return _hidden(fault, perform() if fault.commit else Outcome(None, committed=False))
+        case _:
+            assert_never(verdict.step.outcome)
+
+
+def _hidden(fault: wire_faults.Fault, outcome: Outcome) -> Outcome:
+    """The outcome behind a fault; what was refused stays refused, and nobody sees it."""
+    outcome.fault = fault
+    outcome.committed = bool(outcome.committed)
+    return outcome
+
+
+def _respond(respond: model.Respond, perform: Perform) -> Outcome:
+    """The error; a decline that does not commit keeps the attempt as a failed payment."""
+    error = SandboxError(respond.error, respond.details, message=respond.message)
+    committed, card = False, None
+    if respond.commit:
+        done = perform()
+        committed, card = bool(done.committed), done.card
+    elif CODES[respond.error].is_decline:
+        card = perform(Manner(failure=respond.error)).card
+    return Outcome(error, card=card, committed=committed)
+
+
+def _rate_limit(move: model.MoveRateLimit, world: World, perform: Perform) -> Outcome:
+    """The call counts against what now remains."""
+    now = world.clock.now()
+    world.limiter.give_back()
+    world.limiter.move(move, now)
+    if not world.limiter.take(now):
+        used_up = f"A rule used up this {world.limiter.window}'s requests."
+        return Outcome(RateLimited(used_up), committed=False)
+    return perform()
+
+
+def _patch(patch: model.Patch, rule: str, setting: Setting, outcome: Outcome) -> Outcome:
+    """The reply of a success, patched; the lint sees what breaks the contract, but not always."""
+    if not isinstance(outcome.reply, Reply):
+        return outcome
+    body = merged(orjson.loads(outcome.reply.body), patch.patch)
+    response = setting.operation.response
+    if not patch.off_contract and not setting.contract.accepts(response, body):
+        why = _why_off_contract(setting.contract, response, body)
+        outcome.reply = InternalError(f"The patch of the rule {rule} breaks the contract: {why}")
+    else:
+        outcome.reply = Reply(outcome.reply.status, packed(body))
+    return outcome
+
+
+def _why_off_contract(contract: Contract, response: str, body: object) -> str:
+    return f"{contract.explain(response, body)} Add off_contract: true to do it anyway."
+
+
+def _run_out(verdict: Verdict) -> InternalError:
+    return InternalError(f"The rule {verdict.rule} has no step left (then: fail).")

@@ -1,0 +1,89 @@
+"""Owns what goes into the emulated API and what comes out: calls, outcomes, replies, answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from payments_sandbox.core.errors import SandboxError
+from payments_sandbox.payments.cards import Card
+from payments_sandbox.rules.selected_step import Verdict
+from payments_sandbox.rules.wire_faults import Fault
+from payments_sandbox.world.journal import Entry
+from payments_sandbox.world.world import World
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to `/v3`, as any transport can describe it.
+
+    Attributes:
+        operation: the documented operation, or None for a path or method that has none.
+        path: the path without its query; `query` is the raw query string behind it.
+        headers: every header line, in order.
+        body: the raw body, or the error that reading it ended in.
+        allow: for a documented path with another method, the methods that would do.
+        payment_id: the path's payment, where it has one.
+        shown: the body as the journal may keep it, from an operation that knows; else the journal
+            masks whatever came.
+        leaked: a card number stood in a text field.
+    """
+
+    operation: str | None
+    method: str
+    path: str = field(repr=False)
+    headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    query: str = field(default="", repr=False)
+    body: bytes | SandboxError = field(default=b"", repr=False)
+    allow: str | None = None
+    payment_id: str = field(default="", repr=False)
+    shown: object = field(default=None, repr=False)
+    leaked: bool = False
+
+
+class Reply(NamedTuple):
+    """What the documented API says: a status and a JSON body."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an operation came to.
+
+    Attributes:
+        reply: its reply, or the error it ended in; None when it was neither performed nor answered.
+        card: the card it was about, once known to be one.
+        verdict: the rule and step that answered, if one did.
+        committed: whether the operation happened; None where nothing could.
+        fault: what the rim does to the connection in place of sending the reply.
+        delay: wall milliseconds to hold the reply.
+    """
+
+    reply: Reply | SandboxError | None
+    card: Card | None = None
+    verdict: Verdict | None = None
+    committed: bool | None = None
+    fault: Fault | None = None
+    delay: int = 0
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the rim sends, or does instead.
+
+    Attributes:
+        headers: the documented ones; the rim adds content type and length.
+        delay: wall milliseconds to hold the reply.
+        fault: what to do to the connection in place of sending the reply.
+        close: the connection cannot be used again, because the request was not read to its end.
+        world, entry: whose call it was and its record; None when the key was refused.
+    """
+
+    reply: Reply
+    headers: Mapping[str, str]
+    delay: int = 0
+    fault: Fault | None = None
+    close: bool = False
+    world: World | None = None
+    entry: Entry | None = None

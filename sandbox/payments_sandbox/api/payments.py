@@ -1,0 +1,153 @@
+"""Owns the payment operations: read the call, ask the world, show the result."""
+
+from typing import Final, NotRequired, TypedDict, cast
+from urllib.parse import parse_qsl
+
+import orjson
+
+from payments_sandbox.api.apply_step import NORMALLY, Manner, Setting, carry_out
+from payments_sandbox.api.call import Call, Outcome, Reply
+from payments_sandbox.api.responses import success
+from payments_sandbox.contract import representations
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.payments import cards
+from payments_sandbox.payments.ledger import Order, PaymentFilter
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.card_rules import Subject
+from payments_sandbox.world.world import World
+
+_CREATE: Final = BY_NAME["create_payment"]
+_RETRIEVE: Final = BY_NAME["retrieve_payment"]
+_LIST: Final = BY_NAME["list_payments"]
+
+
+class CardMethod(TypedDict):
+    """`payment_method` of a create request."""
+
+    card_number: str
+    exp_month: int
+    exp_year: int
+    cvc: str
+
+
+class CreatePayment(TypedDict):
+    """The body of a create request, once the schema has accepted it."""
+
+    amount: int
+    currency: str
+    payment_method: CardMethod
+    description: NotRequired[str]
+    customer_id: NotRequired[str]
+
+
+class ListPayments(TypedDict):
+    """The query of a list request, once the schema has accepted it."""
+
+    limit: int
+    starting_after: NotRequired[str]
+    customer_id: NotRequired[str]
+    status: NotRequired[str]
+    created_after: NotRequired[str]
+
+
+def create_payment(
+    world: World, contract: Contract, call: Call, body: object, manner: Manner
+) -> Outcome:
+    """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
+    wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
+    order = _order(world, wanted)
+    texts = wanted.get("description"), wanted.get("customer_id")
+    call.leaked = texts != (order.description, order.customer_id)
+    if wanted is body:
+        _mask(wanted, order)
+        call.shown = wanted
+
+    def perform(manner: Manner = NORMALLY) -> Outcome:
+        payment = world.create_payment(
+            order, failure=manner.failure, turns=manner.turns, rule=manner.rule
+        )
+        reply = success(contract, _CREATE, representations.created_payment(payment))
+        return Outcome(reply, card=order.card, committed=True)
+
+    if manner is not NORMALLY:
+        return perform(manner)
+    subject = Subject(order.card.fingerprint, order.customer_id, None)
+    verdict = world.script.verdict("create_payment", subject)
+    if verdict is None:
+        return perform()
+    outcome = carry_out(verdict, Setting(world, contract, _CREATE), perform)
+    outcome.card = order.card
+    return outcome
+
+
+def retrieve_payment(
+    world: World, contract: Contract, call: Call, body: object, manner: Manner
+) -> Outcome:
+    """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
+    ledger = world.ledger
+    number = ledger.number_of(call.payment_id)
+    if world.awaited:
+        world.count_read(number)
+    return Outcome(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
+
+
+def list_payments(
+    world: World, contract: Contract, call: Call, body: object, manner: Manner
+) -> Outcome:
+    """LIST PAYMENTS."""
+    items, has_more = world.ledger.page(_filter(contract, call.query))
+    summaries = [representations.payment_summary(orjson.loads(item)) for item in items]
+    return Outcome(success(contract, _LIST, representations.page(summaries, has_more=has_more)))
+
+
+def _order(world: World, body: CreatePayment) -> Order:
+    method = body["payment_method"]
+    card = cards.check(
+        method["card_number"],
+        exp_year=method["exp_year"],
+        exp_month=method["exp_month"],
+        cvc=method["cvc"],
+        now=world.clock.now(),
+    )
+    description, customer_id = body.get("description"), body.get("customer_id")
+    return Order(
+        amount=body["amount"],
+        currency=body["currency"],
+        card=card if world.script.names(card.fingerprint) else card.forgotten(),
+        description=None if description is None else cards.mask_in(description),
+        customer_id=None if customer_id is None else cards.mask_in(customer_id),
+    )
+
+
+def _mask(wanted: CreatePayment, order: Order) -> None:
+    """Make of a body that is as documented, and has been read, what the journal may keep."""
+    method = wanted["payment_method"]
+    method["card_number"] = cards.mask(method["card_number"])
+    method["cvc"] = "*" * len(method["cvc"])
+    if order.description is not None:
+        wanted["description"] = order.description
+    if order.customer_id is not None:
+        wanted["customer_id"] = order.customer_id
+
+
+def _filter(contract: Contract, query: str) -> PaymentFilter:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    wanted = cast("ListPayments", contract.read_query("queries/list_payments", pairs))
+    status, customer_id = wanted.get("status"), wanted.get("customer_id")
+    return PaymentFilter(
+        limit=wanted["limit"],
+        starting_after=wanted.get("starting_after"),
+        customer_id=None if customer_id is None else cards.mask_in(customer_id),
+        status=None if status is None else Status(status),
+        created_after=_instant(wanted.get("created_after")),
+    )
+
+
+def _instant(text: str | None) -> Instant | None:
+    try:
+        return None if text is None else read_instant(text, earliest=None)
+    except ValueError as error:
+        raise InvalidRequest(f"/created_after: {error}.") from None

@@ -1,0 +1,62 @@
+"""Owns the refund operation: read the call, ask the world, show the result."""
+
+from typing import Final, TypedDict, cast
+
+from payments_sandbox.api.apply_step import NORMALLY, Manner, Setting, carry_out
+from payments_sandbox.api.call import Call, Outcome
+from payments_sandbox.api.responses import success
+from payments_sandbox.contract import representations
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.payments import cards
+from payments_sandbox.payments import payment as payments
+from payments_sandbox.rules.card_rules import Subject
+from payments_sandbox.world.world import World
+
+_CREATE: Final = BY_NAME["create_refund"]
+
+
+class CreateRefund(TypedDict, total=False):
+    """The body of a refund request, once the schema has accepted it."""
+
+    amount: int
+    reason: str
+    description: str
+
+
+def create_refund(
+    world: World, contract: Contract, call: Call, body: object, manner: Manner
+) -> Outcome:
+    """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
+    number = world.ledger.number_of(call.payment_id)
+    wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
+    texts = wanted.get("reason"), wanted.get("description")
+    _mask(wanted)
+    reason, description = wanted.get("reason"), wanted.get("description")
+    call.leaked = texts != (reason, description)
+    if wanted is body:
+        call.shown = wanted
+    payment = world.ledger.payments.get(number)
+    amount = wanted.get("amount")
+    payments.refund(payment, amount)
+
+    def perform(manner: Manner = NORMALLY) -> Outcome:
+        refund = world.create_refund(number, amount, reason=reason, description=description)
+        reply = success(contract, _CREATE, representations.refund(refund))
+        return Outcome(reply, card=payment.card, committed=True)
+
+    subject = Subject(payment.card.fingerprint, payment.customer_id, payment.id)
+    verdict = world.script.verdict("create_refund", subject)
+    if verdict is None:
+        return perform()
+    outcome = carry_out(verdict, Setting(world, contract, _CREATE), perform)
+    outcome.card = payment.card
+    return outcome
+
+
+def _mask(wanted: CreateRefund) -> None:
+    """Make of a body that is as documented what may be kept."""
+    if "reason" in wanted:
+        wanted["reason"] = cards.mask_in(wanted["reason"])
+    if "description" in wanted:
+        wanted["description"] = cards.mask_in(wanted["description"])

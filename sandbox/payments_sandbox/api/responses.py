@@ -1,0 +1,53 @@
+"""Owns how a value becomes a reply: checked against the contract, then written as JSON."""
+
+from collections.abc import Mapping
+
+from payments_sandbox.api.call import Reply
+from payments_sandbox.contract import representations
+from payments_sandbox.contract.error_codes import CODES
+from payments_sandbox.contract.operations import Operation
+from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.core.errors import SandboxError
+from payments_sandbox.payments.payment import Payment
+from payments_sandbox.payments.record_store import packed
+
+
+class ContractBrokenError(ValueError):
+    """A reply of ours breaks the documented contract: a bug of the sandbox, never the client's."""
+
+
+def success(contract: Contract, operation: Operation, body: Mapping[str, object]) -> Reply:
+    """The documented success of an operation.
+
+    Raises:
+        ContractBrokenError: the body is not what the documentation promises.
+    """
+    _hold(contract, operation.response, body)
+    return Reply(operation.success, packed(body))
+
+
+def payment_at_rest(contract: Contract, payment: Payment) -> bytes:
+    """A payment as RETRIEVE PAYMENT shows it, which is how the ledger keeps it.
+
+    Raises:
+        ContractBrokenError: the body is not what the documentation promises.
+    """
+    body = representations.payment(payment)
+    _hold(contract, "responses/retrieve_payment", body)
+    return packed(body)
+
+
+def refusal(contract: Contract, error: SandboxError) -> Reply:
+    """The documented envelope of an error.
+
+    Raises:
+        ContractBrokenError: the envelope is not what the documentation promises.
+    """
+    body = representations.error(error)
+    _hold(contract, "responses/error", body)
+    return Reply(CODES[error.code].status, packed(body))
+
+
+def _hold(contract: Contract, schema: str, body: Mapping[str, object]) -> None:
+    if not contract.accepts(schema, body):
+        raise ContractBrokenError(f"{schema}: {contract.explain(schema, body)}")

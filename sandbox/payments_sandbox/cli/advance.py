@@ -1,0 +1,95 @@
+"""Owns `payments-sandbox advance`: a world's clock is moved, and what happened is printed."""
+
+import argparse
+import json
+import sys
+from typing import Final, NotRequired, TypedDict, cast
+
+from payments_sandbox.cli.argument_types import text_that
+from payments_sandbox.cli.options import Commands, Options, refuse
+from payments_sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
+from payments_sandbox.core.instants import read_duration, read_instant
+
+TEXT: Final = """\
+Move the clock of a world. All that falls due on the way happens, webhooks and their
+retries too, and is printed in order; the last line is the new now.
+
+examples:
+  payments-sandbox advance 3d
+  payments-sandbox advance --to 2030-01-18T09:00:00Z
+  payments-sandbox advance --next
+      to what is due next, whenever that is"""
+
+_ONE_OF: Final = "expected one of DURATION, --to ISO and --next"
+
+
+class Happened(TypedDict):
+    """One thing that happened, as the control API tells it."""
+
+    at: str
+    what: str
+    payment_id: str | None
+    event_id: str | None
+    delivery_id: NotRequired[str]
+    error: NotRequired[str | None]
+
+
+class Advanced(TypedDict):
+    """What the control API answers."""
+
+    now: str
+    happened: list[Happened]
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_remote_command(
+        commands,
+        "advance",
+        usage="(DURATION | --to ISO | --next) [options]",
+        does="move a world's clock",
+        text=TEXT,
+    )
+    parser.add_argument(
+        "by",
+        nargs="?",
+        type=text_that(read_duration),
+        metavar="DURATION",
+        help="how far, such as 300ms, 5s, 10m, 2h or 45d",
+    )
+    _add_options(options)
+    parser.set_defaults(run=run)
+
+
+def _add_options(options: Options) -> None:
+    options.value("--to", "to which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
+    options.flag("--next", "to what is due next")
+    add_remote_options(options)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Advance, and print a line for each thing that happened."""
+    wishes = {"by": chosen.by, "to": chosen.to, "next": chosen.next or None}
+    wanted = {name: wish for name, wish in wishes.items() if wish is not None}
+    if len(wanted) != 1:
+        refuse(chosen, "DURATION", _ONE_OF)
+    body = json.dumps(wanted).encode()
+    # A receiver may take its time, and there may be many: the server answers when all is done.
+    said = remote_of(chosen).ask("POST", "/clock/advance", body, patience=None)
+    advanced = cast("Advanced", said)
+    lines = [happened_line(each) for each in advanced["happened"]]
+    sys.stdout.write("\n".join([*lines, f"now {advanced['now']}\n"]))
+    return 0
+
+
+def happened_line(happened: Happened) -> str:
+    """One line: when, what, and the ids it is about; why, where it failed."""
+    parts = (
+        happened["at"],
+        happened["what"],
+        happened["payment_id"],
+        happened["event_id"],
+        happened.get("delivery_id"),
+        happened.get("error"),
+    )
+    return "  ".join(part for part in parts if part)

@@ -1,0 +1,37 @@
+"""Owns `payments-sandbox cards`: the magic cards as a table, or as JSON."""
+
+import argparse
+import json
+import sys
+
+from payments_sandbox.cli.options import Commands, add_command
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_command(
+        commands,
+        "cards",
+        usage="cards [--json]",
+        does="list the magic cards",
+        text="List the magic cards: any future expiry, any cvc of the right length.\n\n"
+        "examples:\n  payments-sandbox cards\n  payments-sandbox cards --json",
+    )
+    options.flag("--json", "as JSON, like GET /_sandbox/cards")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print every card."""
+    from payments_sandbox.contract.representations import page
+    from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+
+    if chosen.json:
+        shown = [card.shown() for card in MAGIC_CARDS]
+        json.dump(page(shown, has_more=False), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return 0
+    width = max(len(card.name) for card in MAGIC_CARDS)
+    for card in MAGIC_CARDS:
+        sys.stdout.write(f"{card.name:<{width}}  {card.number:<16}  {card.description}\n")
+    return 0

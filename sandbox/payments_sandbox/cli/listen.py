@@ -1,0 +1,222 @@
+"""Owns `payments-sandbox listen`: a world's webhooks, printed as they are attempted."""
+
+import argparse
+import json
+import sys
+import time
+from contextlib import suppress
+from typing import Final, TypedDict
+
+from payments_sandbox.cli.argument_types import webhook_url
+from payments_sandbox.cli.forwarding import Forwarding, endpoints_of, forwarding
+from payments_sandbox.cli.options import Commands, Options
+from payments_sandbox.cli.remote import (
+    Remote,
+    RemoteError,
+    UnreachableError,
+    add_remote_command,
+    add_remote_options,
+    remote_of,
+)
+from payments_sandbox.cli.signals import until_stopped
+from payments_sandbox.cli.stream import follow
+from payments_sandbox.server.log_line import plain
+
+TEXT: Final = """\
+Print every webhook of a world as it is attempted: when, which event, where to, what came
+back and when it is tried again. Times are those of the world's clock.
+
+examples:
+  payments-sandbox listen
+  payments-sandbox listen --forward-to http://localhost:3000/webhooks
+      and send them there, signed with the secret that is printed
+  payments-sandbox listen --events 'payment.*' --events refund.created
+  payments-sandbox listen --json
+      each as one line of JSON, with what was sent and answered"""
+
+FRESH_FOR: Final = 1
+"""Seconds for which it is not asked again where endpoints lead."""
+
+
+class Response(TypedDict):
+    """What a receiver answered."""
+
+    status: int
+
+
+class Attempt(TypedDict):
+    """One attempt of a delivery."""
+
+    at: str
+    response: Response | None
+    error: str | None
+    duration_ms: float
+
+
+class Delivery(TypedDict):
+    """A delivery with one attempt, as the stream tells it."""
+
+    event_id: str
+    endpoint_id: str
+    type: str
+    status: str
+    attempts: list[Attempt]
+    next_attempt_at: str | None
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_remote_command(
+        commands,
+        "listen",
+        usage="[--forward-to URL] [--events FILTER]… [--json] [options]",
+        does="print webhooks as they are sent, and forward them",
+        text=TEXT,
+    )
+    _add_options(options)
+    parser.set_defaults(run=run)
+
+
+def _add_options(options: Options) -> None:
+    options.value(
+        "--forward-to",
+        "a webhook endpoint for as long as this runs, such as http://localhost:3000/webhooks",
+        read=webhook_url,
+        metavar="URL",
+    )
+    options.many(
+        "--events",
+        "only these: a type such as payment.failed, a family such as payment.* (repeatable)",
+        read=event_filter,
+        metavar="FILTER",
+    )
+    options.flag("--json", "all that is known of each, as one line of JSON")
+    add_remote_options(options)
+
+
+def event_filter(text: str) -> str:
+    """Reads a filter of events: a typo would listen to nothing, and say nothing."""
+    known = _filters()
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(known)}")
+    return text
+
+
+def _filters() -> list[str]:
+    from payments_sandbox.payments.events import EventType  # takes longer than all of --help
+
+    families = dict.fromkeys(f"{each.partition('.')[0]}.*" for each in EventType)
+    return ["*", *families, *EventType]
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print until it is told to stop; an endpoint that was made for it is deleted then."""
+    remote = remote_of(chosen)
+    filters = list(dict.fromkeys(chosen.events)) or ["*"]
+    with until_stopped(), forwarding(remote, chosen.forward_to, filters) as forward:
+        printer = _Printer(remote, forward, as_json=chosen.json)
+        for message in follow(remote, on_connected=printer.begin):
+            if message.kind == "request":
+                continue
+            told = json.loads(message.data)
+            if not is_wanted(told["type"], filters):
+                continue
+            if message.kind == "delivery":
+                printer.print(told)
+            elif forward is not None:
+                with suppress(UnreachableError):  # it is made again when the server is back
+                    forward.happened(told["id"])
+                printer.announce()
+    return 0
+
+
+def is_wanted(event: str, filters: list[str]) -> bool:
+    """Whether one of the filters lets an event of this type through."""
+    family = f"{event.partition('.')[0]}.*"
+    return any(each in ("*", family, event) for each in filters)
+
+
+class _Printer:
+    """Prints what is going on, and where each delivery goes."""
+
+    def __init__(self, remote: Remote, forward: Forwarding | None, *, as_json: bool) -> None:
+        self._remote = remote
+        self._forward = forward
+        self._as_json = as_json
+        self._urls: dict[str, str] = {}
+        self._asked_at = float("-inf")
+        self._announced: str | None = None
+
+    def begin(self) -> None:
+        """The server is there: make the endpoint, if one is wanted, and say so."""
+        if self._forward is not None:
+            self._forward.ensure()
+        self.announce()
+
+    def announce(self) -> None:
+        """Say what is going on, once, and again when the endpoint has become another."""
+        endpoint = None if self._forward is None else self._forward.endpoint
+        endpoint_id = "" if endpoint is None else endpoint["id"]
+        if endpoint_id == self._announced:
+            return
+        self._announced = endpoint_id
+        if self._as_json:
+            facts = {"listening": True, "url": self._remote.url, "api_key": self._remote.api_key}
+            _say(json.dumps(facts | {"endpoint": endpoint}))
+            return
+        _say(f"Listening to the webhooks of {self._remote.api_key} at {self._remote.url}.")
+        if endpoint is not None:
+            _say(f"  forwarded to    {endpoint['url']}  ({endpoint['id']})")
+            _say(f"  webhook secret  {endpoint['secret']}")
+        _say("  Ctrl-C stops it.")
+
+    def print(self, delivery: Delivery) -> None:
+        """Print one delivery with its attempt."""
+        if self._as_json:
+            _say(json.dumps(delivery))
+        else:
+            _say(delivery_line(delivery, self._url_of(delivery["endpoint_id"])))
+
+    def _url_of(self, endpoint_id: str) -> str:
+        """Where an endpoint leads, which can change; its id when it is gone."""
+        if endpoint_id not in self._urls or time.monotonic() - self._asked_at > FRESH_FOR:
+            with suppress(RemoteError):  # what is known of it will do
+                self._urls |= endpoints_of(self._remote)
+            self._asked_at = time.monotonic()
+        return self._urls.get(endpoint_id, endpoint_id)
+
+
+def delivery_line(delivery: Delivery, url: str) -> str:
+    """One line: when, type, event, where to, status or error, milliseconds, and what is next."""
+    attempt = delivery["attempts"][-1]
+    response, error = attempt["response"], attempt["error"]
+    outcome = str(response["status"]) if error is None and response else plain(error or "")
+    parts = (
+        attempt["at"],
+        delivery["type"],
+        delivery["event_id"],
+        url,
+        outcome,
+        f"{attempt['duration_ms']:.1f} ms",
+        _next(delivery),
+    )
+    return "  ".join(part for part in parts if part)
+
+
+def _next(delivery: Delivery) -> str:
+    """What becomes of the delivery; nothing is said of one that has arrived."""
+    match delivery["status"]:
+        case "delivered":
+            return ""
+        case "pending":
+            at = delivery["next_attempt_at"]
+            return "again now" if at is None else f"again at {at}"
+        case "failed":
+            return "given up"
+        case _:
+            return "the endpoint is disabled, or gone"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

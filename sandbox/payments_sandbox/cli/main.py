@@ -1,0 +1,123 @@
+"""Owns the command line as a whole: which commands there are, and what their help says first."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from payments_sandbox import __version__
+from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.options import Commands, Options
+from payments_sandbox.core.suggestions import nearest
+
+COMMANDS: Final = (
+    "serve",
+    "run",
+    "healthcheck",
+    "advance",
+    "trigger",
+    "logs",
+    "listen",
+    "report",
+    "seed",
+    "scenario",
+    "webhook",
+    "cards",
+    "openapi",
+)
+"""Each is a module beside this one; only the one that is called is imported, since each costs."""
+
+INTERRUPTED: Final = 130
+"""The exit code of what Ctrl-C has ended, as shells have it."""
+
+EXAMPLES: Final = """\
+examples:
+  payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
+  payments-sandbox serve --port 0 --ready-file ready.json
+  payments-sandbox run -- npm test           a server for as long as the tests run
+  payments-sandbox healthcheck               exit 0 when a server is ready
+  payments-sandbox advance 3d                what is due within three days happens
+  payments-sandbox seed --payments 500       a past, for lists and dashboards
+  payments-sandbox listen                    webhooks, as they are sent
+  payments-sandbox logs --follow             requests, as they come
+  payments-sandbox scenario list             what can go wrong, ready-made
+  payments-sandbox cards                     the magic cards
+  payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 well, 1 failed, 2 called wrongly."""
+    parser = argparse.ArgumentParser(
+        prog="payments-sandbox",
+        usage="payments-sandbox [--version] COMMAND …",
+        description=f"A local sandbox for the Payments API v3.2.\n\n{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"payments-sandbox {__version__}")
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog=parser.prog
+    )
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and (problem := _unknown(given[0])):
+        parser.error(problem)
+    _add(commands, given[:1] if given and given[0] in COMMANDS else COMMANDS)
+    own, behind = _parted(given)
+    chosen, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
+    if left:
+        _refuse(left[0], chosen.options)
+    chosen.options.check(_variables)
+    try:
+        code: int = chosen.run(chosen)
+        sys.stdout.flush()
+    except CommandFailedError as error:
+        sys.stderr.write(error.line)
+        return error.code
+    except KeyboardInterrupt:  # of a command that has nothing to put in order
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
+    for name in names:
+        import_module(f"payments_sandbox.cli.{name}").add_to(commands)
+
+
+def _refuse(word: str, options: Options) -> None:
+    """Exit with 2: a word is no option of the command, and none asked for it."""
+    name = word.partition("=")[0]
+    if not name.startswith("-"):
+        options.refuse(name, "nothing more was expected here")
+    close = nearest(name, options.names)
+    hint = f"did you mean {close}?" if close else "--help lists the options."
+    options.refuse(name, f"there is no such option; {hint}")
+
+
+def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Our own words, and those of the command that `run` runs: argparse would read those too."""
+    if given[:1] != ["run"] or "--" not in given:
+        return given, ()
+    at = given.index("--")
+    return given[:at], given[at + 1 :]
+
+
+def _variables() -> set[str]:
+    """The environment's names of all options: those of another command are no mistake."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    _add(commands, COMMANDS)
+    found: list[Options] = [parser.get_default("options") for parser in commands.choices.values()]
+    return {name for options in found for name in options.variables}
+
+
+def _unknown(word: str) -> str | None:
+    """What is wrong with the first argument when it is no command."""
+    if word.startswith("-") or word in COMMANDS:
+        return None
+    close = nearest(word, COMMANDS)
+    hint = f"; did you mean '{close}'?" if close else "."
+    return f"there is no command '{word}'{hint} The commands are {', '.join(COMMANDS)}."

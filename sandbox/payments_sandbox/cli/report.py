@@ -1,0 +1,52 @@
+"""Owns `payments-sandbox report`: whether a running world's expectations are met."""
+
+import argparse
+import json
+import sys
+from typing import Final
+
+from payments_sandbox.cli.argument_types import file_to_write
+from payments_sandbox.cli.failure import FAILED
+from payments_sandbox.cli.options import Commands
+from payments_sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
+
+TEXT: Final = """\
+Judge a world: which expectations of its scenarios are met, which rules have fired, and
+what the audit finds. Exit 1 when an expectation is not met.
+
+examples:
+  payments-sandbox report
+  payments-sandbox report --junit-xml sandbox.xml
+      for the test results of a CI server
+  payments-sandbox report --json | jq .audit.findings"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_remote_command(
+        commands,
+        "report",
+        usage="[options]",
+        does="judge a world's expectations",
+        text=TEXT,
+    )
+    options.flag("--json", "as JSON, like GET /_sandbox/report")
+    options.value(
+        "--junit-xml", "write it here as JUnit XML, too", read=file_to_write, metavar="FILE"
+    )
+    add_remote_options(options)
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print the report, after all that may be waited for; 1 when it has failed."""
+    from payments_sandbox.cli.report_text import in_text
+    from payments_sandbox.cli.run_verdict import judged, names_of, write_down
+
+    world = remote_of(chosen)
+    report = judged(world)
+    reports = dict(zip(names_of([world.api_key]), [report], strict=True))
+    sys.stdout.write(json.dumps(report, indent=2) + "\n" if chosen.json else in_text(reports))
+    sys.stdout.flush()
+    write_down(reports, text=None, junit=chosen.junit_xml)
+    return 0 if report["passed"] else FAILED

@@ -1,0 +1,176 @@
+"""Owns `payments-sandbox run`: a private server for as long as a command runs, and its verdict."""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.argument_types import file_to_write
+from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
+from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.server_options import EPILOG, add_server_options
+from payments_sandbox.cli.server_process import Facts, Listening, Server, host
+
+if TYPE_CHECKING:
+    from payments_sandbox.cli.report_text import Reports
+
+TEXT: Final = """\
+Run a command, such as a test suite, with a server of its own on a free port. The command
+finds it by PAYMENTS_BASE_URL, PAYMENTS_API_KEY, PAYMENTS_WEBHOOK_SECRET and
+PAYMENTS_SANDBOX_URL. Then what the scenarios expect is judged. The exit code is the
+command's, or 1 when that is 0 and an expectation is not met.
+
+examples:
+  payments-sandbox run -- npm test
+  payments-sandbox run --scenario lost-reply --junit-xml sandbox.xml -- npm test
+      with a reply that is lost, and what must be true afterwards
+  payments-sandbox run --clock 2030-01-15T09:00:00Z --seed 7 -- go test ./...
+      the same run every time
+  payments-sandbox run -- sh -c 'curl -s $PAYMENTS_SANDBOX_URL/ready'
+      a shell, for more than one command"""
+
+NOT_FOUND: Final = 127
+NOT_RUNNABLE: Final = 126
+"""Exit codes, as shells have them."""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_command(
+        commands,
+        "run",
+        usage="run [options] -- COMMAND…",
+        does="run a command with a server of its own",
+        text=TEXT,
+        epilog=EPILOG,
+    )
+    parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
+    for option, form in (("--report", "text"), ("--junit-xml", "JUnit XML")):
+        options.value(
+            option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
+        )
+    add_server_options(options, port=0)
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run the command; its exit code, or 1 when that is 0 and the verdict is bad."""
+    if chosen.astray or not chosen.command:
+        words = " ".join([*chosen.astray, *chosen.command]) or "npm test"
+        example = f"payments-sandbox run [options] -- {words}"
+        refuse(chosen, "COMMAND", f"expected one, behind `--`: {example}")
+    if os.name != "posix":
+        sys.stderr.write("payments-sandbox: run needs a POSIX system; serve runs anywhere.\n")
+        return MISTAKEN
+    say = _say if chosen.log else None
+    return host(chosen, say, partial(_run, chosen), level=logging.WARNING)
+
+
+async def _run(chosen: argparse.Namespace, server: Server) -> int:
+    from payments_sandbox.cli.child_process import NotStartedError, running
+
+    _forget((chosen.report, chosen.junit_xml))
+    interrupted = asyncio.Event()
+    async with server as listening:
+        try:
+            async with running(chosen.command, _environment(listening.facts)) as command:
+
+                def heed(number: int) -> None:
+                    if command.has_ended:
+                        interrupted.set()
+                    else:
+                        command.forward(number)
+
+                _on_signals(heed)
+                code = await command.ended()
+                # What the command has left running may still answer webhooks until then.
+                verdict = await _verdict(chosen, listening, interrupted)
+                return code or verdict
+        except NotStartedError as error:
+            _say(f"payments-sandbox: cannot run {chosen.command[0]}: {error}.")
+            return NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
+
+
+async def _verdict(
+    chosen: argparse.Namespace, listening: Listening, interrupted: asyncio.Event
+) -> int:
+    """Judge the worlds, and say so; the exit code where the command's own is 0."""
+    judging = asyncio.ensure_future(_judged(listening))
+    waiting = asyncio.ensure_future(interrupted.wait())
+    await asyncio.wait((judging, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not judging.done():
+        judging.cancel()  # the threads that ask end with the server, and nobody hears of it
+        _say("payments-sandbox: interrupted before the expectations were judged.")
+        return FAILED
+    try:
+        return _publish(chosen, judging.result())
+    except CommandFailedError as error:
+        _say(error.line.rstrip())
+        return error.code
+
+
+async def _judged(listening: Listening) -> "Reports":
+    """The reports of the worlds that were used; where none was, that of the key which was given."""
+    from payments_sandbox.cli.remote import CONTROL, Remote
+    from payments_sandbox.cli.run_verdict import judged, names_of
+
+    facts = listening.facts
+    url, token = str(facts["sandbox_url"]).removesuffix(CONTROL), facts.get("control_token")
+    used = sorted(world.birth.api_key for world in listening.worlds if world.journal.count)
+    keys = used or [str(facts["api_key"])]
+    worlds = [Remote(url, key, None if token is None else str(token)) for key in keys]
+    reports = await asyncio.gather(*(asyncio.to_thread(judged, world) for world in worlds))
+    return dict(zip(names_of(keys), reports, strict=True))
+
+
+def _publish(chosen: argparse.Namespace, reports: "Reports") -> int:
+    from payments_sandbox.cli.report_text import in_short
+    from payments_sandbox.cli.run_verdict import write_down
+
+    if said := in_short(reports):
+        _say(f"payments-sandbox: {said.rstrip()}")
+    write_down(reports, text=chosen.report, junit=chosen.junit_xml)
+    return 0 if all(report["passed"] for report in reports.values()) else FAILED
+
+
+def _environment(facts: Facts) -> dict[str, str]:
+    """Ours, and where the server is."""
+    found = {
+        "PAYMENTS_BASE_URL": "base_url",
+        "PAYMENTS_API_KEY": "api_key",
+        "PAYMENTS_WEBHOOK_SECRET": "webhook_secret",
+        "PAYMENTS_SANDBOX_URL": "sandbox_url",
+        "PAYMENTS_SANDBOX_CONTROL_TOKEN": "control_token",
+    }
+    given = {name: str(facts[fact]) for name, fact in found.items() if fact in facts}
+    return {**os.environ, **given}
+
+
+def _on_signals(heed: Callable[[int], None]) -> None:
+    """What is meant to end us is for somebody else to hear, for as long as there is a loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, heed, number)
+
+
+def _forget(files: Sequence[Path | None]) -> None:
+    """Nobody takes the files of an earlier run for those of this one."""
+    for file in files:
+        if file is not None:
+            file.unlink(missing_ok=True)
+
+
+def _say(line: str) -> None:
+    """On stderr: stdout is the command's."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()

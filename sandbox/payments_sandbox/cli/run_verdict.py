@@ -1,0 +1,41 @@
+"""Owns the judgement of worlds when their tests have run: it is asked for, and written down."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, cast
+
+from payments_sandbox.cli.junit import in_junit
+from payments_sandbox.cli.output_files import write_whole
+from payments_sandbox.cli.remote import DEFAULT_KEY, Remote
+from payments_sandbox.cli.report_text import Report, Reports, in_text
+
+_SHOWN: Final = 12
+"""Characters of a key that are shown: enough to know a world by, and no more of a secret."""
+
+
+def judged(world: Remote) -> Report:
+    """The report of a world, after all that its expectations say may be waited for.
+
+    Raises:
+        RemoteError: the server refuses, or nobody answers.
+    """
+    world.ask("POST", "/verify", b"{}", patience=None)
+    return cast("Report", world.ask("GET", "/report"))
+
+
+def names_of(keys: Sequence[str]) -> list[str]:
+    """What readers know worlds by: a key may be a real service's, and so is not shown whole."""
+    names = [key if key == DEFAULT_KEY else f"{key[:_SHOWN]}…" for key in keys]
+    return names if len(names) == 1 else [f"{n}. {name}" for n, name in enumerate(names, start=1)]
+
+
+def write_down(reports: Reports, *, text: Path | None, junit: Path | None) -> None:
+    """Write the files that were asked for.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    if text is not None:
+        write_whole(text, in_text(reports))
+    if junit is not None:
+        write_whole(junit, in_junit(reports))

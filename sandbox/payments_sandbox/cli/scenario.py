@@ -1,0 +1,238 @@
+"""Owns `payments-sandbox scenario`: the library, the lint, and scenarios made of the journal."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.argument_types import folder, scenario_name
+from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.options import Commands, Options, add_command
+from payments_sandbox.cli.remote import add_remote_options, remote_of
+
+if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
+    from payments_sandbox.scenarios.diagnostics import Problem
+    from payments_sandbox.scenarios.library import Library
+    from payments_sandbox.scenarios.scenario_file import Draft
+
+TEXT: Final = """\
+Work on scenarios: what goes wrong, and what must be true afterwards.
+
+examples:
+  payments-sandbox scenario list
+  payments-sandbox scenario show lost-reply > mine.yaml
+  payments-sandbox scenario check scenarios/*.yaml
+  payments-sandbox scenario from-journal req_7k2m9q > seen.yaml"""
+
+LIST_TEXT: Final = """\
+List the scenarios that have a name: those that are shipped, and those of your folders.
+
+examples:
+  payments-sandbox scenario list
+  payments-sandbox scenario list --scenario-dir tests/scenarios"""
+
+SHOW_TEXT: Final = """\
+Print the file of a scenario, to read it or to make one of your own from it.
+
+examples:
+  payments-sandbox scenario show lost-reply
+  payments-sandbox scenario show lost-reply > mine.yaml"""
+
+CHECK_TEXT: Final = """\
+Say all that is wrong with files of scenarios, each problem at its place. Rules with a
+chance stand behind one another, so the rates at which they really answer are told too.
+
+examples:
+  payments-sandbox scenario check scenarios/*.yaml
+  payments-sandbox scenario check --github scenarios/*.yaml
+      as annotations of a pull request"""
+
+JOURNAL_TEXT: Final = """\
+Print a scenario that makes happen again what requests of a running server have met. Their
+ids are in the journal, and in the header Sandbox-Request-Id of what a rule has answered.
+
+examples:
+  payments-sandbox logs -n 3 --json | jq .id
+  payments-sandbox scenario from-journal req_7k2m9q req_7k2m9r > from-journal.yaml
+  payments-sandbox scenario from-journal req_7k2m9q --name lost-reply > lost-reply.yaml"""
+
+FROM_JOURNAL: Final = "from-journal"
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    group, known = add_command(
+        commands,
+        "scenario",
+        usage="scenario (list | show | check | from-journal) …",
+        does="list, show, check and write scenarios",
+        text=TEXT,
+    )
+    verbs = group.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox scenario"
+    )
+    added = (_add_list(verbs), _add_show(verbs), _add_check(verbs), _add_from_journal(verbs))
+    for options in added:  # the environment's names are looked for in those of the group
+        known.variables |= options.variables
+
+
+def _add(
+    verbs: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
+) -> tuple[argparse.ArgumentParser, Options]:
+    return add_command(verbs, name, usage=f"scenario {name} {usage}", does=does, text=text)
+
+
+def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> Options:
+    parser, options = _add(
+        verbs, "list", usage="[options]", does="list the library", text=LIST_TEXT
+    )
+    _add_folders(options)
+    parser.set_defaults(run=list_scenarios)
+    return options
+
+
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> Options:
+    parser, options = _add(
+        verbs, "show", usage="NAME [options]", does="print a scenario", text=SHOW_TEXT
+    )
+    parser.add_argument("name", metavar="NAME", help="of the library")
+    _add_folders(options)
+    parser.set_defaults(run=show)
+    return options
+
+
+def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> Options:
+    parser, options = _add(
+        verbs,
+        "check",
+        usage="FILE… [options]",
+        does="say what is wrong with scenarios",
+        text=CHECK_TEXT,
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
+    options.flag("--github", "as annotations, which GitHub shows beside the lines")
+    parser.set_defaults(run=check)
+    return options
+
+
+def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> Options:
+    parser, options = _add(
+        verbs,
+        "from-journal",
+        usage="REQUEST_ID… [options]",
+        does="write a scenario of what requests have met",
+        text=JOURNAL_TEXT,
+    )
+    parser.add_argument("requests", nargs="+", metavar="REQUEST_ID", help="in the journal")
+    options.value(
+        "--name",
+        f"what the scenario is called, and so its file (default: {FROM_JOURNAL})",
+        default=FROM_JOURNAL,
+        read=scenario_name,
+        metavar="NAME",
+    )
+    add_remote_options(options)
+    parser.set_defaults(run=from_journal)
+    return options
+
+
+def _add_folders(options: Options) -> None:
+    options.many(
+        "--scenario-dir",
+        "a folder of scenarios, whose names come before those that are shipped (repeatable)",
+        read=folder,
+        metavar="DIR",
+    )
+
+
+def list_scenarios(chosen: argparse.Namespace) -> int:
+    """A line for each: its name, its tags and what it is about, in a sentence."""
+    library = _library(chosen)
+    drafts = {name: library.draft(name) for name in library.names()}
+    rows = [(name, *_row(draft)) for name, draft in drafts.items()]
+    names, tags = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    for name, tag, sentence in rows:
+        sys.stdout.write(f"{name:<{names}}  {tag:<{tags}}  {sentence}".rstrip() + "\n")
+    return 0
+
+
+def _row(draft: "Draft") -> tuple[str, str]:
+    from payments_sandbox.scenarios.scenario_file import summary_of
+
+    scenario = draft.loaded.scenario
+    if scenario is None:
+        return "", f"{summary_of([draft])}: payments-sandbox scenario check {draft.file}"
+    sentence, stop, _ = scenario.about.partition(". ")
+    return ", ".join(scenario.tags), sentence + stop.rstrip()
+
+
+def show(chosen: argparse.Namespace) -> int:
+    """The file as it is."""
+    from payments_sandbox.scenarios.library import UnknownScenario
+
+    try:
+        draft = _library(chosen).draft(chosen.name)
+    except UnknownScenario as error:
+        raise CommandFailedError(str(error), MISTAKEN) from None
+    sys.stdout.write(draft.text if draft.text.endswith("\n") else f"{draft.text}\n")
+    return 0
+
+
+def _library(chosen: argparse.Namespace) -> "Library":
+    from payments_sandbox.core.settings import Settings
+    from payments_sandbox.scenarios.library import library_of
+
+    return library_of(Settings(scenario_dirs=tuple(chosen.scenario_dir)))
+
+
+def check(chosen: argparse.Namespace) -> int:
+    """All problems of all files; 2 when there is one that is more than a warning."""
+    from payments_sandbox.scenarios.rates import rates_of
+    from payments_sandbox.scenarios.scenario_file import summary_of
+
+    drafts = [_draft(file) for file in chosen.files]
+    lines: list[str] = []
+    for draft in drafts:
+        if chosen.github:
+            lines += (_annotation(problem, draft.file) for problem in draft.loaded.problems)
+        else:
+            lines += draft.lint
+        if draft.loaded.scenario is not None:
+            lines += (f"{draft.file}: {rates}" for rates in rates_of(draft.loaded.scenario))
+    sys.stdout.write("\n".join([*lines, f"{summary_of(drafts)}\n"]))
+    return 0 if all(draft.loaded.scenario is not None for draft in drafts) else MISTAKEN
+
+
+def _draft(file: Path) -> "Draft":
+    from payments_sandbox.scenarios.diagnostics import Problem
+    from payments_sandbox.scenarios.loader import Loaded
+    from payments_sandbox.scenarios.scenario_file import Draft, drafted
+
+    try:
+        return drafted(file)
+    except OSError as error:
+        return Draft(str(file), "", Loaded(None, (Problem((), f"no file: {error.strerror}"),)))
+
+
+def _annotation(problem: "Problem", file: str) -> str:
+    """As GitHub reads it from the log of a workflow."""
+    kind = "warning" if problem.is_warning else "error"
+    line, column = problem.place or (1, 1)
+    text = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    where = f"file={_escaped(file, ':,')},line={line},col={column}"
+    return f"::{kind} {where}::{_escaped(text)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    for letter in ("%", "\r", "\n", *more):
+        text = text.replace(letter, f"%{ord(letter):02X}")
+    return text
+
+
+def from_journal(chosen: argparse.Namespace) -> int:
+    """What a running server writes."""
+    body = json.dumps({"requests": chosen.requests, "name": chosen.name}).encode()
+    written = remote_of(chosen).ask("POST", "/scenarios/from_journal", body)
+    sys.stdout.write(str(written["yaml"]))
+    return 0

@@ -1,0 +1,48 @@
+"""Owns `--watch`: it notices when files of scenarios are edited, and has them read again."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from watchfiles import awatch
+
+from payments_sandbox.scenarios.library import files_of
+from payments_sandbox.scenarios.scenario_file import name_of
+from payments_sandbox.server.scenario_reload import Reloads
+
+if TYPE_CHECKING:
+    from payments_sandbox.server.factory import Sandbox
+
+_log: Final = logging.getLogger("sandbox.scenarios")
+
+QUIET: Final = 100
+"""Wall milliseconds without a change after which a file counts as written."""
+
+
+@contextlib.asynccontextmanager
+async def watching(sandbox: "Sandbox") -> AsyncIterator[None]:
+    """Watch until the block ends."""
+    settings = sandbox.parts.settings
+    # Folders, for many editors put a new file in the place of the old one.
+    folders = {*settings.scenario_dirs, *(file.parent for file in files_of(settings))}
+    reloads = Reloads(sandbox.parts)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change
+    task = asyncio.create_task(_watch(folders, reloads))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _watch(folders: Iterable[Path], reloads: Reloads) -> None:
+    try:
+        async for changes in awatch(*folders, watch_filter=None, step=QUIET, recursive=False):
+            names = (name_of(Path(path).name) for _, path in changes)
+            reloads.look({name for name in names if name is not None})
+    except (OSError, RuntimeError):  # of the file system: the server goes on without
+        _log.exception("--watch has ended: scenarios are not reloaded any more")

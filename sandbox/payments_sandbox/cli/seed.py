@@ -1,0 +1,80 @@
+"""Owns `payments-sandbox seed`: a world of a running server gets payments of the past."""
+
+import argparse
+import json
+import sys
+from typing import Final, TypedDict, cast
+
+from payments_sandbox.cli.argument_types import text_that, whole_number
+from payments_sandbox.cli.options import Commands, Options
+from payments_sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
+from payments_sandbox.core.instants import read_duration
+
+TEXT: Final = """\
+Fill a world with realistic payments of the past, the same for the same seed.
+
+examples:
+  payments-sandbox seed
+  payments-sandbox seed --payments 500 --customers 20 --over 30d
+  payments-sandbox seed --payments 1000000 --seed 7"""
+
+PAYMENTS: Final = 500
+
+
+class Seeded(TypedDict):
+    """What of the control API's answer is printed."""
+
+    payments: dict[str, int]
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_remote_command(
+        commands,
+        "seed",
+        usage="[options]",
+        does="fill a world with payments of the past",
+        text=TEXT,
+    )
+    _add_options(options)
+    add_remote_options(options)
+    parser.set_defaults(run=run)
+
+
+def _add_options(options: Options) -> None:
+    options.value(
+        "--payments",
+        f"how many (default: {PAYMENTS})",
+        default=PAYMENTS,
+        read=whole_number(1, 1_000_000),
+        metavar="N",
+    )
+    options.value(
+        "--customers",
+        "of how many customers (default: a tenth of the payments)",
+        read=whole_number(1, 100_000),
+        metavar="N",
+    )
+    options.value(
+        "--over",
+        "spread over so long until the world's now (default: 30d)",
+        read=text_that(read_duration),
+        metavar="DURATION",
+    )
+    options.value(
+        "--seed",
+        "what they are drawn from (default: the world's seed)",
+        read=whole_number(0, 2**53 - 1),
+        metavar="N",
+    )
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Fill the world, however long it takes, and say with what."""
+    wishes = {name: getattr(chosen, name) for name in ("payments", "customers", "over", "seed")}
+    body = json.dumps({name: wish for name, wish in wishes.items() if wish is not None}).encode()
+    said = cast("Seeded", remote_of(chosen).ask("POST", "/world/seed", body, patience=None))
+    counts = {status: count for status, count in said["payments"].items() if count}
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    sys.stdout.write(f"{sum(counts.values())} payments: {told}\n")
+    return 0

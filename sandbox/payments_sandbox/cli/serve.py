@@ -1,0 +1,85 @@
+"""Owns `payments-sandbox serve`: it runs the server until it is told to stop."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.server_options import EPILOG, add_server_options
+from payments_sandbox.cli.server_process import Facts, Server, host
+
+EXAMPLES: Final = """\
+examples:
+  payments-sandbox serve
+      http://127.0.0.1:8080/v3, and the key is sk_test_sandbox
+  payments-sandbox serve --port 0 --ready-file ready.json
+      a free port, for scripts
+  payments-sandbox serve --clock 2030-01-15T09:00:00Z --seed 7
+      the same run every time
+  payments-sandbox serve --rate-limit 20
+      see how your client takes a 429
+  payments-sandbox serve --scenario ./outage.yaml --watch
+      what goes wrong, from a file that you edit meanwhile"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_command(
+        commands,
+        "serve",
+        usage="serve [options]",
+        does="run the server",
+        text=f"Run the server until SIGTERM or SIGINT.\n\n{EXAMPLES}",
+        epilog=EPILOG,
+    )
+    add_server_options(options)
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Serve until a signal."""
+    return host(chosen, _say if chosen.log or sys.stdout.isatty() else None, _until_told)
+
+
+async def _until_told(server: Server) -> int:
+    told_to_stop = asyncio.Event()
+    _on_signals(told_to_stop.set)
+    async with server as (facts, _):
+        _say(_in_prose(facts) if sys.stdout.isatty() else json.dumps({"ready": True} | facts))
+        await told_to_stop.wait()
+    return 0
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+
+
+def _in_prose(facts: Facts) -> str:
+    token = facts.get("control_token")
+    return "\n".join(
+        (
+            f"payments-sandbox {facts['version']} is ready.",
+            f"  base URL        {facts['base_url']}",
+            f"  API key         {facts['api_key']}  (any sk_test_… key gets a world of its own)",
+            f"  webhook secret  {facts['webhook_secret']}",
+            f"  control API     {facts['sandbox_url']}",
+            *([f"  control token   {token}  (send it as Sandbox-Token)"] if token else []),
+            "  Ctrl-C stops it. `payments-sandbox cards` lists the magic cards.",
+        )
+    )
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk is full: no client's fault
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,223 @@
+"""Owns a server that runs in this process: how it is put together, and the files it keeps."""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import gc
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from payments_sandbox import __version__
+from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.output_files import write_whole
+from payments_sandbox.cli.server_options import settings_of
+from payments_sandbox.cli.signals import heed_no_more
+from payments_sandbox.core.settings import Settings
+
+if TYPE_CHECKING:
+    from payments_sandbox.server.factory import Sandbox
+    from payments_sandbox.world.registry import Worlds
+
+Facts = dict[str, object]
+"""What a server says of itself: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
+`version`, and `control_token` where one is demanded."""
+
+
+class Listening(NamedTuple):
+    """A server that listens; touch its worlds only from the loop that it runs on."""
+
+    facts: Facts
+    worlds: "Worlds"
+
+
+Server = AbstractAsyncContextManager[Listening]
+"""Listens while it is entered."""
+
+
+class CannotServeError(CommandFailedError):
+    """There will be no server, or its state cannot be kept; the text says what and why."""
+
+
+def host(
+    chosen: argparse.Namespace,
+    say: Callable[[str], None] | None,
+    occupy: Callable[[Server], Coroutine[Any, Any, int]],
+    *,
+    level: int = logging.INFO,
+) -> int:
+    """Put a server together, and run what it is there for.
+
+    Args:
+        chosen: the options of a server.
+        say: given a line for each request.
+        occupy: uses the server, and gives the exit code when all is done.
+        level: what is less than this is not logged.
+
+    Raises:
+        CannotServeError: on entering the server, or on leaving it.
+        UnwritableError: the ready file cannot be written.
+    """
+    settings = settings_of(chosen)
+    gc.disable()  # nothing that is imported from here on is garbage
+    with _no_certificates():
+        from payments_sandbox.server.factory import assemble
+        from payments_sandbox.server.http_server import listening
+
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    sandbox = _assembled(settings, partial(assemble, settings, say))
+    working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
+    gc.freeze()
+    gc.enable()
+    return _run(_to_the_end(working))
+
+
+def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbox":
+    """The server, unless its scenarios are refused: then everything that is wrong is printed."""
+    if not settings.scenarios:
+        return assemble()
+
+    from payments_sandbox.core.errors import InvalidRequest
+    from payments_sandbox.scenarios.library import UnknownScenario, WrongScenarios
+
+    try:
+        return assemble()
+    except WrongScenarios as error:
+        sys.stderr.write(f"{error}\n")
+        problem = error.summary
+    except InvalidRequest as error:
+        problem = str(error.details).removeprefix("/: ")
+    except UnknownScenario as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"cannot read {error.filename}: {error.strerror}"
+    raise CannotServeError(f"--scenario: {problem}", MISTAKEN)
+
+
+@contextlib.asynccontextmanager
+async def _served(
+    chosen: argparse.Namespace, sandbox: "Sandbox", listens: AbstractAsyncContextManager[str]
+) -> AsyncIterator[Listening]:
+    """Listen until the block ends, with the state and the ready file that were chosen."""
+    settings = sandbox.parts.settings
+    async with _kept(chosen.state, sandbox), contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_no_ready_file(chosen.ready_file))
+        if chosen.watch:
+            from payments_sandbox.cli.scenario_watcher import watching
+
+            await stack.enter_async_context(watching(sandbox))
+        try:
+            address = await stack.enter_async_context(listens)
+        except OSError as error:
+            raise CannotServeError(_cannot_listen(settings, error)) from None
+        facts = _facts(settings, _reachable(address))
+        if chosen.ready_file is not None:
+            write_whole(chosen.ready_file, json.dumps(facts) + "\n")
+        yield Listening(facts, sandbox.parts.worlds)
+
+
+@contextlib.contextmanager
+def _no_certificates() -> Iterator[None]:
+    """While aiohttp is imported it reads the machine's certificates, for clients that we are not.
+
+    That takes longer than all of our own imports. Who calls out has to make a context of its own.
+    """
+    kept = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
+    os.environ.update(dict.fromkeys(kept, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+
+
+async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
+    """Not even the exit is interrupted, by whoever is impatient."""
+    try:
+        return await working
+    finally:
+        heed_no_more(asyncio.get_running_loop())
+
+
+def _run(working: Coroutine[Any, Any, int]) -> int:
+    """Run on uvloop where the extra `[fast]` has installed it."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.run(working)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        code: int = runner.run(working)
+        return code
+
+
+@contextlib.asynccontextmanager
+async def _kept(file: Path | None, sandbox: "Sandbox") -> AsyncIterator[None]:
+    """Take over the state of an earlier server, and keep this one's."""
+    if file is None:
+        yield
+        return
+    from payments_sandbox.cli.state_file import StateFile
+    from payments_sandbox.world.state_file import NoStateError
+
+    state = StateFile(file, sandbox)
+    try:
+        state.load()
+    except NoStateError as error:
+        raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
+    async with state.saving():
+        yield
+    try:
+        state.save()
+    except OSError as error:
+        raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _no_ready_file(file: Path | None) -> Iterator[None]:
+    """Nobody finds the ready file of an earlier server, nor that of one that has stopped."""
+    if file is not None:
+        file.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        if file is not None:
+            file.unlink(missing_ok=True)
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
+    if isinstance(error, socket.gaierror):  # its numbers are none of the system's
+        reason, hint = str(error.strerror), "; --host is an address or a name of this machine"
+    return f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}"
+
+
+def _reachable(address: str) -> str:
+    """An address that a client on this machine can use: a wildcard is none."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def _facts(settings: Settings, address: str) -> Facts:
+    from payments_sandbox.world.registry import HOME_KEY, HOME_SECRET
+
+    facts: Facts = {
+        "base_url": f"{address}/v3",
+        "sandbox_url": f"{address}/_sandbox",
+        "api_key": HOME_KEY,
+        "webhook_secret": HOME_SECRET,
+        "pid": os.getpid(),
+        "version": __version__,
+    }
+    if settings.control_token is not None:
+        facts["control_token"] = settings.control_token
+    return facts

@@ -1,0 +1,99 @@
+"""Owns `payments-sandbox trigger`: an event is sent by hand, and printed."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from payments_sandbox.cli.options import Commands, refuse
+from payments_sandbox.cli.remote import Remote, add_remote_command, add_remote_options, remote_of
+
+TEXT: Final = """\
+Send an event to the webhook endpoints of a world, signed as any other, and print it.
+Without --payment and --data a payment is made for it, which the client can retrieve.
+
+examples:
+  payments-sandbox trigger payment.completed
+  payments-sandbox trigger refund.created --payment pay_xyz789
+  payments-sandbox trigger payout.paid --data '{"payout_id": "po_1"}'
+  payments-sandbox trigger payout.paid --data @payout.json"""
+
+_EXPECTED: Final = "expected a JSON object, @FILE with one, or - to read one from stdin"
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_remote_command(
+        commands,
+        "trigger",
+        usage="EVENT [options]",
+        does="send an event by hand",
+        text=TEXT,
+    )
+    parser.add_argument(
+        "event",
+        metavar="EVENT",
+        help="payment.completed, payment.failed, refund.created, chargeback.created, or with --data"
+        " any other",
+    )
+    options.value("--payment", "which payment it tells of", metavar="ID")
+    options.value(
+        "--data",
+        "what it says: a JSON object, @FILE with one, or - to read one from stdin",
+        metavar="JSON",
+    )
+    add_remote_options(options)
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Send it, and print it as webhooks carry it."""
+    if chosen.payment is not None and chosen.data is not None:
+        refuse(chosen, "--data", "expected --payment or --data, not both")
+    wanted = {"type": chosen.event}
+    if chosen.payment is not None:
+        wanted["payment_id"] = chosen.payment
+    body = json.dumps(wanted).encode()
+    if chosen.data is not None:
+        # As it was written: the server is to see every digit of it.
+        body = body.removesuffix(b"}") + b', "data": ' + _data(chosen) + b"}"
+    remote = remote_of(chosen)
+    event = remote.ask("POST", "/events", body)
+    sys.stdout.write(json.dumps(event, indent=2) + "\n")
+    _say_where_to(remote, str(event["id"]))
+    return 0
+
+
+def _data(chosen: argparse.Namespace) -> bytes:
+    """The JSON object of `--data`, read strictly: a doubled key is a mistake."""
+    from payments_sandbox.core import strict_json
+
+    try:
+        raw = _bytes(chosen.data)
+        value = strict_json.read(raw)
+    except OSError as error:
+        refuse(chosen, "--data", f"{_EXPECTED}; {error.filename}: {error.strerror}")
+    except strict_json.BadJson as error:
+        refuse(chosen, "--data", f"{_EXPECTED}; {error}")
+    if not isinstance(value, dict):
+        refuse(chosen, "--data", _EXPECTED)
+    return raw
+
+
+def _bytes(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if text.startswith("@"):
+        return Path(text.removeprefix("@")).read_bytes()
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _say_where_to(remote: Remote, event_id: str) -> None:
+    """An event that goes nowhere would look like a webhook that does not arrive."""
+    if not remote.ask("GET", f"/deliveries?limit=1&event_id={quote(event_id)}")["data"]:
+        sys.stderr.write(
+            "payments-sandbox: nobody is told: no webhook endpoint of this world wants it;"
+            " payments-sandbox listen --forward-to URL makes one.\n"
+        )

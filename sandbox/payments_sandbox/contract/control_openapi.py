@@ -1,0 +1,186 @@
+"""Owns the OpenAPI 3.1 document of the control API, made of its routes and the schemas."""
+
+from collections.abc import Collection, Mapping
+from http import HTTPStatus
+from typing import Final
+
+from payments_sandbox import __version__
+from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.openapi_parts import (
+    DESCRIPTIONS,
+    JSON,
+    KEY,
+    VERSION,
+    Parts,
+    by_status,
+    pick,
+    variables,
+)
+from payments_sandbox.contract.schema_files import Schema
+
+TAGS: Final = {
+    "Server": "The process and what it offers to everybody.",
+    "World": "The state that belongs to one API key.",
+    "Clock": "The world's time: live or frozen, and moved forward.",
+    "Rate limit": "The limiter of the emulated API.",
+    "Scenarios": "What goes wrong, and what has to be true all the same.",
+    "Payments": "Payments moved by hand.",
+    "Webhooks": "Where events are sent, what became of them, and receivers that are built in.",
+    "Records": "What the world has seen and done.",
+}
+PATH_VARIABLES: Final = {
+    "payment_id": "objects/payment_id",
+    "request_id": "control/objects/request_id",
+    "event_id": "objects/event_id",
+    "endpoint_id": "control/objects/webhook_endpoint_id",
+    "delivery_id": "control/objects/delivery_id",
+    "name": "control/objects/inbox_name",
+}
+TOKEN: Final = "sandboxToken"  # noqa: S105 - the name of a scheme
+UNAUTHORIZED: Final = "Unauthorized (invalid API key or token)"
+YAML: Final = {"application/yaml": {"schema": {"type": "string"}}}
+REFUSED: Final = "control/responses/refused_scenario"
+INBOX: Final = "name"
+"""An inbox is there once it is named, so none is unknown."""
+
+NOT_FOUND: Final = {"payment_id": "payment_not_found"}
+"""The code for an unknown id; `not_found` where it is not listed."""
+
+
+def control_document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, object]:
+    """The control API, as an OpenAPI 3.1 document.
+
+    Args:
+        schemas: the schemas as their files have them, by name.
+        server_url: the base URL of the control API; it ends in `/_sandbox`.
+    """
+    parts = Parts(schemas)
+    paths: dict[str, dict[str, object]] = {}
+    for route in CONTROL_ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, parts, schemas)
+    return {
+        "openapi": VERSION,
+        "info": _info(),
+        "servers": [{"url": server_url, "description": "The sandbox."}],
+        "security": _security(needs_key=True, needs_token=True),
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "securitySchemes": _schemes(),
+            "schemas": parts.components(),
+        },
+    }
+
+
+def _info() -> dict[str, object]:
+    return {
+        "title": "Payments sandbox control API",
+        "version": __version__,
+        "summary": "The remote control of the sandbox: time, state and failure.",
+        "description": "Nothing here is part of the documented Payments API; all of it is ours.",
+        "contact": {"name": "payments-sandbox"},
+        "license": {"name": "MIT", "identifier": "MIT"},
+    }
+
+
+def _schemes() -> dict[str, object]:
+    return {
+        KEY: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The API key names the world: `Authorization: Bearer sk_test_checkout`.",
+            "x-provenance": "decided",
+        },
+        TOKEN: {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Sandbox-Token",
+            "description": "The control token, where the server has one: always beyond loopback.",
+            "x-provenance": "decided",
+        },
+    }
+
+
+def _security(*, needs_key: bool, needs_token: bool) -> list[dict[str, list[str]]]:
+    """What a request has to bring; a token is an alternative, as not every server has one."""
+    key: dict[str, list[str]] = {KEY: []} if needs_key else {}
+    return [key, key | {TOKEN: []}] if needs_token else [key]
+
+
+def _operation(
+    route: ControlRoute, parts: Parts, schemas: Mapping[str, Schema]
+) -> dict[str, object]:
+    written: dict[str, object] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": route.description,
+        "tags": [route.tag],
+        "x-source": "control API",
+        "x-provenance": "decided",
+    }
+    if not (route.needs_key and route.needs_token):
+        written["security"] = _security(needs_key=route.needs_key, needs_token=route.needs_token)
+    if parameters := _parameters(route, parts):
+        written["parameters"] = parameters
+    if route.request:
+        written["requestBody"] = {
+            "required": _needs_body(schemas[route.request]),
+            "content": parts.body(route.request) | (YAML if route.takes_yaml else {}),
+        }
+    return written | {"responses": _responses(route, parts)}
+
+
+def _parameters(route: ControlRoute, parts: Parts) -> list[dict[str, object]]:
+    in_path = parts.path_parameters(route.path, PATH_VARIABLES, "decided")
+    in_query = parts.query_parameters(route.query) if route.query else ()
+    return [*in_path, *in_query]
+
+
+def _needs_body(schema: Schema) -> bool:
+    """Where everything is optional, an absent body means an empty object."""
+    return bool(
+        schema.get("required") or schema.get("minProperties") or schema.get("type") != "object"
+    )
+
+
+def _responses(route: ControlRoute, parts: Parts) -> dict[str, object]:
+    answers = {status: _content(route, parts) for status in (route.success, *route.also)}
+    refusals = {
+        status: {"content": parts.error(codes, _envelope(codes))}
+        for status, codes in by_status(pick(_codes(route))).items()
+    }
+    descriptions = DESCRIPTIONS | {401: UNAUTHORIZED}
+    return {
+        str(status): {"description": descriptions[status], "x-provenance": "decided"} | answer
+        for status, answer in (answers | refusals).items()
+    }
+
+
+def _envelope(codes: Collection[str]) -> str:
+    """What an error comes in; problems of a scenario stand beside it."""
+    return REFUSED if "invalid_scenario" in codes else "responses/error"
+
+
+def _content(route: ControlRoute, parts: Parts) -> dict[str, object]:
+    if route.response:
+        return {"content": parts.body(route.response)}
+    if route.success == HTTPStatus.NO_CONTENT:
+        return {}
+    kind = "object" if route.media_type == JSON else "string"
+    return {"content": {route.media_type: {"schema": {"type": kind}}}}
+
+
+def _codes(route: ControlRoute) -> list[str]:
+    """The codes that a route may be answered with, the door's among them."""
+    return [
+        "invalid_request",
+        *route.refusals,
+        *(["invalid_token"] if route.needs_token else []),
+        *(["invalid_api_key"] if route.needs_key else []),
+        *([] if route.method == "GET" else ["cross_site_request"]),
+        *(NOT_FOUND.get(each, "not_found") for each in variables(route.path) if each != INBOX),
+        *(["request_too_large"] if route.request else []),
+        "unknown_host",
+        "internal_error",
+    ]

@@ -1,0 +1,117 @@
+"""Owns how domain values look on the wire: exactly the keys of the documented examples."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, assert_never
+
+from payments_sandbox.contract.error_codes import code_of
+from payments_sandbox.core.errors import SandboxError
+from payments_sandbox.core.instants import show_instant
+from payments_sandbox.payments.events import AnyEvent, Chargeback, Event, MadeEvent, Refund
+from payments_sandbox.payments.payment import Payment
+
+_SUMMARY: Final = ("id", "status", "amount", "currency", "created_at")
+
+
+def created_payment(payment: Payment) -> dict[str, object]:
+    """The reply of CREATE PAYMENT."""
+    return {
+        "id": payment.id,
+        "status": str(payment.status),
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "created_at": show_instant(payment.created),
+        "description": payment.description,
+    }
+
+
+def payment(payment: Payment) -> dict[str, object]:
+    """The reply of RETRIEVE PAYMENT."""
+    return {
+        "id": payment.id,
+        "status": str(payment.status),
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "payment_method": {
+            "type": "card",
+            "last4": payment.card.last4,
+            "brand": str(payment.card.brand),
+        },
+        "created_at": show_instant(payment.created),
+        "description": payment.description,
+        "customer_id": payment.customer_id,
+    }
+
+
+def payment_summary(shown: dict[str, object]) -> dict[str, object]:
+    """One item of LIST PAYMENTS: five keys of what RETRIEVE PAYMENT shows."""
+    return {key: shown[key] for key in _SUMMARY}
+
+
+def page(items: Sequence[Mapping[str, object]], *, has_more: bool) -> dict[str, object]:
+    """A list as LIST PAYMENTS shows it; the cursor is the id of the last item."""
+    return {
+        "data": items,
+        "has_more": has_more,
+        "next_cursor": items[-1]["id"] if has_more else None,
+    }
+
+
+def refund(refund: Refund) -> dict[str, object]:
+    """The reply of REFUND PAYMENT."""
+    return {
+        "id": refund.id,
+        "payment_id": refund.payment_id,
+        "amount": refund.amount,
+        "status": "completed",
+        "created_at": show_instant(refund.created),
+        "reason": refund.reason,
+    }
+
+
+def chargeback(chargeback: Chargeback) -> dict[str, object]:
+    """A chargeback, as the control API shows it."""
+    return {
+        "id": chargeback.id,
+        "payment_id": chargeback.payment_id,
+        "amount": chargeback.amount,
+        "reason": chargeback.reason,
+        "created_at": show_instant(chargeback.created),
+    }
+
+
+def event(event: AnyEvent) -> dict[str, object]:
+    """The body of a webhook (section "WEBHOOKS")."""
+    return {
+        "id": event.id,
+        "type": str(event.type),
+        "created_at": show_instant(event.created),
+        "data": event.data if isinstance(event, MadeEvent) else event_data(event),
+    }
+
+
+def event_data(event: Event) -> dict[str, object]:
+    """What an event says of its payment, refund or chargeback."""
+    facts: dict[str, object] = {
+        "payment_id": event.payment_id,
+        "amount": event.amount,
+        "currency": event.currency,
+    }
+    match event.reversal:
+        case Refund(id=refund_id):
+            facts["refund_id"] = refund_id
+        case Chargeback(id=chargeback_id, reason=reason):
+            facts["chargeback_id"] = chargeback_id
+            facts["reason"] = reason
+        case None:
+            pass
+        case _:
+            assert_never(event.reversal)
+    return facts
+
+
+def error(error: SandboxError) -> dict[str, object]:
+    """The envelope of ERROR HANDLING; `details` only when there is something to say."""
+    envelope = {"code": error.code, "message": error.message or code_of(error.code).message}
+    if error.details:
+        envelope["details"] = error.details
+    return {"error": envelope}

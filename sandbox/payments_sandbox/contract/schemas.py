@@ -1,0 +1,142 @@
+"""Owns the judgement of values by the schemas: yes or no at once, the reasons when asked.
+
+`jsonschema_rs` says yes or no to every request and reply. `jsonschema`, the reference, is imported
+when there is a refusal to put into words. A test holds that the two agree.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, cast
+
+import jsonschema_rs
+
+from payments_sandbox.contract.schema_errors import Problem, find_problems, pointer, render
+from payments_sandbox.contract.schema_files import (
+    Schema,
+    inline,
+    schema_files,
+    without_undocumented,
+)
+from payments_sandbox.core.errors import InvalidRequest
+
+INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,8})")
+LENIENT: Final = ("requests/", "queries/")
+"""What `lenient` is lenient about: the emulated API. A typo in a control request never passes."""
+
+
+class Contract:
+    """The schemas, ready to judge. Validators are built when first used, and kept.
+
+    Args:
+        schemas: the schemas as their files have them, by name.
+        lenient: whether undocumented fields and parameters of requests are ignored.
+    """
+
+    def __init__(self, schemas: Mapping[str, Schema], *, lenient: bool = False) -> None:
+        self.schemas: Final = schemas
+        self.lenient: Final = lenient
+        self._inlined: dict[str, Schema] = {}
+        self._deciders: dict[str, Callable[[object], bool]] = {}
+
+    def schema(self, name: str) -> Schema:
+        """The schema with every reference written out.
+
+        Raises:
+            KeyError: there is no schema of this name.
+        """
+        if name not in self._inlined:
+            self._inlined[name] = inline(name, self.schemas)
+        return self._inlined[name]
+
+    def accepts(self, name: str, value: object) -> bool:
+        """Whether the value follows the schema; `lenient` is not applied."""
+        try:
+            return (self._deciders.get(name) or self._decider(name))(value)
+        except ValueError:  # half a surrogate pair, or a type that JSON does not have
+            return False
+
+    def problems(self, name: str, value: object) -> list[Problem]:
+        """What is wrong, in the order of the documentation; at most 20, none for a good value."""
+        return find_problems(self.schema(name), value, noun=_noun(name))
+
+    def explain(self, name: str, value: object) -> str:
+        """The `details` of a refusal; `UNEXPLAINED` when no problem is found, which is our bug."""
+        return render(self.problems(name, value))
+
+    def strip(self, name: str, value: object) -> object:
+        """The value without its undocumented keys, at every depth."""
+        return without_undocumented(self.schema(name), value)
+
+    def check(self, name: str, value: object) -> dict[str, object]:
+        """The body, when it follows the schema; stripped first when that is lenient.
+
+        Args:
+            name: a schema of objects.
+            value: what the strict reader has read.
+
+        Raises:
+            InvalidRequest: the details name each field and what would have worked.
+        """
+        kept = self.strip(name, value) if self.lenient and _is_emulated(name) else value
+        if not self.accepts(name, kept):
+            raise InvalidRequest(self.explain(name, kept))
+        return cast("dict[str, object]", kept)
+
+    def read_query(self, name: str, pairs: Sequence[tuple[str, str]]) -> dict[str, object]:
+        """The query's parameters in the types of the schema, with the documented defaults.
+
+        Args:
+            name: a schema of a query.
+            pairs: the decoded parameters, in the order sent.
+
+        Raises:
+            InvalidRequest: a parameter is undocumented, given twice, or not as documented.
+        """
+        properties = self.schema(name)["properties"]
+        if self.lenient and _is_emulated(name):
+            pairs = [pair for pair in pairs if pair[0] in properties]
+        values = {key: _typed(properties.get(key, {}), text) for key, text in reversed(pairs)}
+        twice = _given_twice(pairs)
+        if twice or not self.accepts(name, values):
+            raise InvalidRequest(render([*twice, *self.problems(name, values)]))
+        return _defaults(properties) | values
+
+    def _decider(self, name: str) -> Callable[[object], bool]:
+        decider = jsonschema_rs.validator_for(self.schema(name)).is_valid
+        self._deciders[name] = decider
+        return decider
+
+
+def load_contract(*, lenient: bool = False) -> Contract:
+    """The contract that this version of the package ships.
+
+    Raises:
+        FileNotFoundError: the schemas are neither shipped with the package nor beside it.
+    """
+    return Contract(schema_files(), lenient=lenient)
+
+
+def _is_emulated(name: str) -> bool:
+    return name.startswith(LENIENT)
+
+
+def _noun(name: str) -> str:
+    return "parameter" if "queries/" in name else "field"
+
+
+def _typed(schema: Schema, text: str) -> object:
+    """The integer that the text writes; what does not write one stays, for the schema to refuse."""
+    if schema.get("type") == "integer" and INTEGER.fullmatch(text):
+        return int(text)
+    return text
+
+
+def _given_twice(pairs: Sequence[tuple[str, str]]) -> list[Problem]:
+    counts = Counter(key for key, _ in pairs)
+    repeated = (key for key, count in counts.items() if count > 1)
+    return [Problem(pointer((key,)), "is given twice.") for key in repeated]
+
+
+def _defaults(properties: Schema) -> dict[str, object]:
+    return {key: value["default"] for key, value in properties.items() if "default" in value}

@@ -1,0 +1,1 @@
+"""What every other part builds on: instants, ids, errors, settings; it imports only itself."""

@@ -1,0 +1,115 @@
+"""Owns the one tree of errors that the emulated API can answer with.
+
+    SandboxError
+    ├── InvalidRequest        the request breaks the documented contract
+    ├── CardRefused           the card fails a check of ours, or its issuer declines
+    ├── InvalidApiKey         no world answers to this key
+    ├── InvalidScenario       a scenario has problems (control API only)
+    ├── NotFound              an unknown path, or a payment this world does not have
+    ├── MethodNotAllowed      the path exists, the method does not
+    ├── RequestTooLarge       the body is larger than the server reads
+    ├── IllegalMove           the transition table has no such move (control API only)
+    ├── RefundRefused         a refund that the ledger or the issuer will not make
+    ├── RateLimited           the hour's requests are used up
+    ├── InternalError         the sandbox failed, or a rule says that it did
+    └── Forbidden             the door: a foreign host or page, a missing token
+
+An error knows its documented `code`, an optional `message` that replaces the code's own, and
+optional `details`. It knows no HTTP: statuses live in `payments_sandbox.contract.error_codes`.
+"""
+
+from collections.abc import Sequence
+
+
+class SandboxError(Exception):
+    """What every refusal of the emulated API is.
+
+    Args:
+        code: one of the codes of `payments_sandbox.contract.error_codes.CODES`.
+        details: what to do about it; for `invalid_request` it starts with a JSON pointer.
+        message: replaces the code's own sentence.
+    """
+
+    def __init__(
+        self, code: str, details: str | None = None, *, message: str | None = None
+    ) -> None:
+        super().__init__(code, details, message)
+        self.code = code
+        self.details = details
+        self.message = message
+
+
+class InvalidRequest(SandboxError):
+    """The request breaks the documented contract; `details` starts with a JSON pointer."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__("invalid_request", details)
+
+
+class CardRefused(SandboxError):
+    """The card fails a check of ours (no payment is kept), or its issuer declines it."""
+
+
+class InvalidApiKey(SandboxError):
+    """No world answers to this key."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__("invalid_api_key", details)
+
+
+class InvalidScenario(SandboxError):
+    """A scenario has problems; `problems` are all of them, as they are shown."""
+
+    def __init__(self, details: str, problems: Sequence[dict[str, object]]) -> None:
+        super().__init__("invalid_scenario", details)
+        self.problems = problems
+
+
+class NotFound(SandboxError):
+    """An unknown path (`not_found`), or a payment that the world lacks (`payment_not_found`)."""
+
+
+class MethodNotAllowed(SandboxError):
+    """The path exists, the method does not; `allow` lists the methods that do."""
+
+    def __init__(self, method: str, allow: str) -> None:
+        super().__init__(
+            "method_not_allowed", f"{method} is not supported here; use one of: {allow}."
+        )
+        self.allow = allow
+
+
+class RequestTooLarge(SandboxError):
+    """The body is larger than the server reads."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("request_too_large", f"The body is larger than {limit} bytes.")
+
+
+class IllegalMove(SandboxError):
+    """The transition table has no such move; the payment is unchanged. `details` says why."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__("illegal_move", details)
+
+
+class RefundRefused(SandboxError):
+    """A refund that the ledger or the issuer will not make."""
+
+
+class RateLimited(SandboxError):
+    """The hour's requests are used up."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__("rate_limit_exceeded", details)
+
+
+class InternalError(SandboxError):
+    """The sandbox failed, or a rule says that it did."""
+
+    def __init__(self, details: str | None = None) -> None:
+        super().__init__("internal_error", details)
+
+
+class Forbidden(SandboxError):
+    """The door refuses: `unknown_host`, `cross_site_request` or `invalid_token`."""

@@ -1,0 +1,1 @@
+"""Payments and their money: cards, moves, ledger, rate limiter; imports only `core`."""

@@ -1,0 +1,305 @@
+"""Owns one world's money: payments, refunds, chargebacks, and the events that tell of them.
+
+Every command is synchronous and whole: it checks first, then keeps the new values and their one
+event. A command that raises has changed nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, cast
+
+from payments_sandbox.core.errors import InvalidRequest, NotFound
+from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
+from payments_sandbox.core.instants import SECOND, Instant
+from payments_sandbox.payments import payment as payments
+from payments_sandbox.payments.cards import Card, mask_in
+from payments_sandbox.payments.events import (
+    AnyEvent,
+    Chargeback,
+    Event,
+    EventType,
+    MadeEvent,
+    Refund,
+)
+from payments_sandbox.payments.payment import Payment, Status
+from payments_sandbox.payments.payment_store import PaymentStore, Represent
+from payments_sandbox.payments.record_store import EventLog, Reversals
+
+SLICE: Final = 250
+"""Rows of a snapshot that are taken over between two breaths: a few milliseconds."""
+
+_EVENT_OF: Final = {
+    Status.COMPLETED: EventType.PAYMENT_COMPLETED,
+    Status.FAILED: EventType.PAYMENT_FAILED,
+}
+
+
+class Order(NamedTuple):
+    """A payment that a client asks for, its card checked."""
+
+    amount: int
+    currency: str
+    card: Card
+    description: str | None
+    customer_id: str | None
+
+
+class PaymentFilter(NamedTuple):
+    """The documented parameters of LIST PAYMENTS, read."""
+
+    limit: int = 10
+    starting_after: str | None = None
+    customer_id: str | None = None
+    status: Status | None = None
+    created_after: Instant | None = None
+
+
+class Ledger:
+    """Payments and their changes, an event for each; the first `past` of these are no news."""
+
+    __slots__ = (
+        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "past", "payments",
+    )  # fmt: skip
+
+    def __init__(self, seed: int, represent: Represent) -> None:
+        self._seed = seed
+        self._represent = represent
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; ids start again."""
+        self.payments = PaymentStore(IdSequence("pay_", self._seed), self._represent)
+        self._refunds = Reversals(IdSequence("ref_", self._seed))
+        self._chargebacks = Reversals(IdSequence("chb_", self._seed))
+        self._events = EventLog(IdSequence("evt_", self._seed))
+        self.past = 0
+
+    # Commands
+
+    def create(
+        self, order: Order, *, at: Instant, status: Status, failure: str | None = None
+    ) -> tuple[int, Payment]:
+        """Keep a new payment; a pending one has no event yet."""
+        payment = Payment(
+            id=self.payments.next_id(),
+            amount=order.amount,
+            currency=order.currency,
+            card=order.card,
+            created=_whole_second(at),
+            status=status,
+            description=order.description,
+            customer_id=order.customer_id,
+            failure=failure,
+        )
+        number = self.payments.add(payment)
+        if status is not Status.PENDING:
+            self._events.add(_EVENT_OF[status], number, at)
+        return number, payment
+
+    def complete(self, number: int, *, at: Instant) -> Payment:
+        """Settle a pending payment, or raise IllegalMove."""
+        payment = payments.complete(self.payments.get(number))
+        self.payments.put(number, payment)
+        self._events.add(EventType.PAYMENT_COMPLETED, number, at)
+        return payment
+
+    def fail(self, number: int, code: str, *, at: Instant) -> Payment:
+        """Fail a pending payment, or raise IllegalMove."""
+        payment = payments.fail(self.payments.get(number), code)
+        self.payments.put(number, payment)
+        self._events.add(EventType.PAYMENT_FAILED, number, at)
+        return payment
+
+    def refund(
+        self,
+        number: int,
+        amount: int | None,
+        *,
+        at: Instant,
+        reason: str | None = None,
+        description: str | None = None,
+    ) -> Refund:
+        """Give money back, or raise RefundRefused."""
+        payment, taken = payments.refund(self.payments.get(number), amount)
+        self.payments.put(number, payment)
+        created = _whole_second(at)
+        nth = self._refunds.add(number, taken, created, reason, description)
+        self._events.add(EventType.REFUND_CREATED, number, at, nth)
+        refund_id = RefundId(self._refunds.id_of(nth))
+        return Refund(refund_id, payment.id, taken, created, reason, description)
+
+    def charge_back(
+        self, number: int, amount: int | None, reason: str, *, at: Instant
+    ) -> Chargeback:
+        """Take money back, or raise IllegalMove."""
+        payment, taken = payments.charge_back(self.payments.get(number), amount)
+        self.payments.put(number, payment)
+        nth = self._chargebacks.add(number, taken, _whole_second(at), reason, None)
+        self._events.add(EventType.CHARGEBACK_CREATED, number, at, nth)
+        return self._chargeback(nth)
+
+    def make_event(self, type_: str, data: dict[str, object], *, at: Instant) -> MadeEvent:
+        """Tell of something by hand; nothing else changes."""
+        self._events.add_made(type_, data, at)
+        event_id = EventId(self._events.id_of(self.events - 1))
+        return MadeEvent(id=event_id, type=type_, created=at, data=data)
+
+    # Queries
+
+    def number_of(self, payment_id: str) -> int:
+        """The number behind an id.
+
+        Raises:
+            NotFound: `payment_not_found`.
+        """
+        if (number := self.payments.number_of(payment_id)) is None:
+            raise NotFound("payment_not_found")
+        return number
+
+    def page(self, wanted: PaymentFilter) -> tuple[list[bytes], bool]:
+        """One page, each as RETRIEVE PAYMENT shows it, newest first, and whether more follow.
+
+        Raises:
+            InvalidRequest: `starting_after` is no payment of this world.
+        """
+        below = None
+        if wanted.starting_after is not None:
+            below = self.payments.number_of(wanted.starting_after)
+            if below is None:
+                raise InvalidRequest(
+                    "/starting_after: expected the id of a payment,"
+                    " such as next_cursor of the page before."
+                )
+        numbers = self.payments.newest_first(
+            below=below,
+            customer_id=wanted.customer_id,
+            status=wanted.status,
+            created_after=wanted.created_after,
+        )
+        found = [number for _, number in zip(range(wanted.limit + 1), numbers, strict=False)]
+        items = [self.payments.shown(number) for number in found[: wanted.limit]]
+        return items, len(found) > wanted.limit
+
+    def last_event(self, type_: EventType, number: int) -> Event | None:
+        """The last event of a type that tells of a payment, or None."""
+        found = self._events.last(type_, number)
+        return None if found is None else self.event(found)
+
+    @property
+    def events(self) -> int:
+        """How many events there are; their numbers count from 0."""
+        return len(self._events)
+
+    @property
+    def latest(self) -> Instant:
+        """When the last payment was made or the last event happened."""
+        return max(self.payments.latest, self._events.latest)
+
+    @property
+    def refunds(self) -> int:
+        """How many refunds there are."""
+        return len(self._refunds)
+
+    @property
+    def chargebacks(self) -> int:
+        """How many chargebacks there are."""
+        return len(self._chargebacks)
+
+    def any_event(self, number: int) -> AnyEvent:
+        """The event of a number, one that was made by hand among them."""
+        if (made := self._events.made(number)) is None:
+            return self.event(number)
+        type_, data, at = made
+        event_id = EventId(self._events.id_of(number))
+        return MadeEvent(id=event_id, type=type_, created=at, data=data)
+
+    def event(self, number: int) -> Event:
+        """The event of a number that tells of a change in the ledger."""
+        type_, payment_number, at, nth = self._events.row(number)
+        payment = self.payments.get(payment_number)
+        reversal: Refund | Chargeback | None = None
+        if type_ is EventType.REFUND_CREATED:
+            reversal = self._refund(nth)
+        elif type_ is EventType.CHARGEBACK_CREATED:
+            reversal = self._chargeback(nth)
+        return Event(
+            id=EventId(self._events.id_of(number)),
+            type=type_,
+            created=at,
+            payment_id=payment.id,
+            amount=payment.amount if reversal is None else reversal.amount,
+            currency=payment.currency,
+            reversal=reversal,
+        )
+
+    def event_number(self, event_id: str) -> int | None:
+        """The number behind an event's id, or None."""
+        return self._events.number_of(event_id)
+
+    # Snapshot
+
+    def snapshot(self) -> dict[str, object]:
+        """Everything as plain values."""
+        return {
+            "payments": self.payments.snapshot(),
+            "names": self.payments.names(),
+            "refunds": [self._refunds.row(nth) for nth in range(self.refunds)],
+            "chargebacks": [self._chargebacks.row(nth) for nth in range(self.chargebacks)],
+            "events": self._events.snapshot(),
+        }
+
+    def restore(self, kept: dict[str, list[Any]]) -> Iterator[None]:
+        """Take over a snapshot slice by slice, its texts masked; `Accounts` checks the whole.
+
+        Raises:
+            ValueError, KeyError, TypeError, IndexError, OverflowError: it is not one.
+        """
+        self.clear()
+        for number, name in kept["names"]:
+            self.payments.name(int(number), PaymentId(mask_in(name)))
+        for rows in _slices(kept["payments"]):
+            self.payments.restore([_masked(row) for row in rows])
+            yield
+        for reversals, name in ((self._refunds, "refunds"), (self._chargebacks, "chargebacks")):
+            for rows in _slices(kept[name]):
+                for row in rows:
+                    reversals.add(*_masked(row))
+                yield
+        for rows in _slices(kept["events"]):
+            self._events.restore(rows)
+            yield
+
+    # Inside
+
+    def _refund(self, nth: int) -> Refund:
+        payment, amount, created, reason, description = self._refunds.row(nth)
+        return Refund(
+            id=RefundId(self._refunds.id_of(nth)),
+            payment_id=self.payments.id_of(payment),
+            amount=amount,
+            created=created,
+            reason=reason,
+            description=description,
+        )
+
+    def _chargeback(self, nth: int) -> Chargeback:
+        payment, amount, created, reason, _ = self._chargebacks.row(nth)
+        return Chargeback(
+            id=ChargebackId(self._chargebacks.id_of(nth)),
+            payment_id=self.payments.id_of(payment),
+            amount=amount,
+            created=created,
+            reason=cast("str", reason),  # every command gives one, and a snapshot's is checked
+        )
+
+
+def _slices(rows: list[Any]) -> Iterator[list[Any]]:
+    return (rows[start : start + SLICE] for start in range(0, len(rows), SLICE))
+
+
+def _masked(row: list[Any]) -> list[Any]:
+    return [mask_in(value) if isinstance(value, str) else value for value in row]
+
+
+def _whole_second(at: Instant) -> Instant:
+    """The documentation's dates have whole seconds; filters compare what clients can see."""
+    return Instant(at - at % SECOND)

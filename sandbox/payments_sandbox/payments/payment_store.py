@@ -1,0 +1,250 @@
+"""Owns payments at rest: each is its documented representation, and a few numbers in arrays.
+
+So retrieving one is a look-up, a payment takes little more than its JSON, and the garbage collector
+never looks at it. The number of a payment is its position: in order of creation, and so of time.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import orjson
+
+from payments_sandbox.core.ids import IdSequence, PaymentId
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.payment import Payment, Status
+
+STATUSES: Final = tuple(Status)
+_CODE_OF: Final = {status: code for code, status in enumerate(STATUSES)}
+_BRANDS: Final = {str(brand): brand for brand in Brand}
+_NOBODY: Final = array("I")
+
+Represent = Callable[[Payment], bytes]
+"""Writes a payment as RETRIEVE PAYMENT shows it, held against the contract."""
+
+
+class PaymentStore:
+    """Payments by number, found again by id, customer, status and time."""
+
+    __slots__ = (
+        "_amount", "_charged_back", "_codes_of", "_created", "_customers", "_failures",
+        "_fingerprint", "_ids", "_named", "_names", "_refunded", "_represent", "_shown", "_status",
+        "counts",
+    )  # fmt: skip
+
+    def __init__(self, ids: IdSequence, represent: Represent) -> None:
+        self._ids = ids
+        self._represent = represent
+        self._shown: list[bytes] = []
+        self._status = bytearray()
+        self._created = array("q")
+        self._amount, self._refunded, self._charged_back = array("I"), array("I"), array("I")
+        self._fingerprint = array("I")
+        self._failures: dict[int, str] = {}
+        self._customers: dict[str, array[int]] = {}
+        self._codes_of: dict[str, bytearray] = {}
+        self._names: dict[int, PaymentId] = {}
+        self._named: dict[str, int] = {}
+        self.counts = dict.fromkeys(STATUSES, 0)
+
+    def __len__(self) -> int:
+        return len(self._status)
+
+    @property
+    def latest(self) -> Instant:
+        """When the last payment was made; the first instant of all when there is none."""
+        return Instant(self._created[-1] if self._created else 0)
+
+    def next_id(self) -> PaymentId:
+        """The id of the payment that `add` will be given next."""
+        return self.id_of(len(self._status))
+
+    def number_of(self, payment_id: str) -> int | None:
+        """The number of a payment of this world, or None."""
+        number = self._ids.number_of(payment_id)
+        if number is not None and number < len(self._status) and number not in self._names:
+            return number
+        return self._named.get(payment_id)
+
+    def id_of(self, number: int) -> PaymentId:
+        """The id of a payment, by number."""
+        return self._names.get(number) or PaymentId(self._ids.nth(number))
+
+    def name(self, number: int, payment_id: PaymentId) -> None:
+        """Give a payment, there already or to come, an id of somebody's choice."""
+        self._names[number] = payment_id
+        self._named[payment_id] = number
+
+    def add(self, payment: Payment) -> int:
+        """Keep a new payment; returns its number."""
+        shown = self._represent(payment)
+        number = len(self._status)
+        self._shown.append(shown)
+        self._created.append(payment.created)
+        self._amount.append(payment.amount)
+        self._refunded.append(payment.refunded)
+        self._charged_back.append(payment.charged_back)
+        self._fingerprint.append(payment.card.fingerprint)
+        self._status.append(_CODE_OF[payment.status])
+        self.counts[payment.status] += 1
+        if payment.failure is not None:
+            self._failures[number] = payment.failure
+        if payment.customer_id is not None:
+            self._index(payment.customer_id, number)
+        return number
+
+    def shown(self, number: int) -> bytes:
+        """The payment as RETRIEVE PAYMENT shows it."""
+        return self._shown[number]
+
+    def get(self, number: int) -> Payment:
+        """The payment of a number."""
+        shown: dict[str, Any] = orjson.loads(self._shown[number])
+        method = shown["payment_method"]
+        return Payment(
+            id=shown["id"],
+            amount=self._amount[number],
+            currency=shown["currency"],
+            card=Card(_BRANDS[method["brand"]], method["last4"], self._fingerprint[number]),
+            created=Instant(self._created[number]),
+            status=STATUSES[self._status[number]],
+            description=shown["description"],
+            customer_id=shown["customer_id"],
+            refunded=self._refunded[number],
+            charged_back=self._charged_back[number],
+            failure=self._failures.get(number),
+        )
+
+    def put(self, number: int, payment: Payment) -> None:
+        """Keep what a payment has become; amount, customer and date never change."""
+        before = STATUSES[self._status[number]]
+        if payment.status is not before:
+            self._shown[number] = self._represent(payment)
+            self._status[number] = _CODE_OF[payment.status]
+            self.counts[before] -= 1
+            self.counts[payment.status] += 1
+            if payment.failure is not None:
+                self._failures[number] = payment.failure
+            customer_id = payment.customer_id
+            if customer_id is not None and customer_id in self._codes_of:
+                place = bisect_left(self._customers[customer_id], number)
+                self._codes_of[customer_id][place] = _CODE_OF[payment.status]
+        self._refunded[number] = payment.refunded
+        self._charged_back[number] = payment.charged_back
+
+    def newest_first(
+        self,
+        *,
+        below: int | None,
+        customer_id: str | None,
+        status: Status | None,
+        created_after: Instant | None,
+    ) -> Iterator[int]:
+        """Numbers of the matching payments, walked lazily: a page costs its own length."""
+        lowest = 0 if created_after is None else bisect_right(self._created, created_after)
+        top = len(self) if below is None else below
+        if customer_id is None:
+            return self._by_status(status, lowest, top)
+        own = self._customers.get(customer_id, _NOBODY)
+        first, last = bisect_left(own, lowest), bisect_left(own, top)
+        if status is None or not own:
+            return (own[place] for place in range(last - 1, first - 1, -1))
+        codes = self._codes(customer_id, own)
+        return (own[place] for place in _places(codes, _CODE_OF[status], first, last))
+
+    def _by_status(self, status: Status | None, lowest: int, top: int) -> Iterator[int]:
+        if status is None:
+            yield from range(top - 1, lowest - 1, -1)
+            return
+        yield from _places(self._status, _CODE_OF[status], lowest, top)
+
+    def _codes(self, customer_id: str, own: "array[int]") -> bytearray:
+        """The statuses of a customer's payments, in order; made when they are first asked for."""
+        codes = self._codes_of.get(customer_id)
+        if codes is None:
+            codes = self._codes_of[customer_id] = bytearray(map(self._status.__getitem__, own))
+        return codes
+
+    def _index(self, customer_id: str, number: int) -> None:
+        own = self._customers.get(customer_id)
+        if own is None:
+            own = self._customers[customer_id] = array("I")
+        own.append(number)
+        if (codes := self._codes_of.get(customer_id)) is not None:
+            codes.append(self._status[number])
+
+    def snapshot(self) -> list[list[object]]:
+        """Every payment as a row of plain values."""
+        return [_row(self.get(number)) for number in range(len(self))]
+
+    def names(self) -> list[tuple[int, str]]:
+        """The ids of somebody's choice, by number."""
+        return list(self._names.items())
+
+    def restore(self, rows: list[list[Any]]) -> None:
+        """Take over the rows of a snapshot, or some that follow those that were.
+
+        Raises:
+            ValueError: the rows do not make sense together.
+        """
+        for row in rows:
+            payment = _payment(self.next_id(), *row)
+            if payment.created < self.latest:
+                raise ValueError("payments are not in order of creation")
+            self.add(payment)
+
+
+def _places(codes: bytearray, code: int, lowest: int, top: int) -> Iterator[int]:
+    """Where a code is among others, the last place first, searched for as bytes are."""
+    while (top := codes.rfind(code, lowest, top)) >= 0:
+        yield top
+
+
+def _row(payment: Payment) -> list[object]:
+    card = payment.card
+    return [
+        payment.created,
+        payment.amount,
+        payment.currency,
+        [card.brand, card.last4, card.fingerprint],
+        payment.status,
+        payment.description,
+        payment.customer_id,
+        payment.refunded,
+        payment.charged_back,
+        payment.failure,
+    ]
+
+
+def _payment(  # noqa: PLR0913 - one argument a column
+    payment_id: PaymentId,
+    created: Instant,
+    amount: int,
+    currency: str,
+    card: tuple[str, str, int],
+    status: str,
+    description: str | None,
+    customer_id: str | None,
+    refunded: int,
+    charged_back: int,
+    failure: str | None,
+) -> Payment:
+    brand, last4, fingerprint = card
+    payment = Payment(
+        id=payment_id,
+        amount=amount,
+        currency=currency,
+        card=Card(Brand(brand), last4, fingerprint),
+        created=created,
+        status=Status(status),
+        description=description,
+        customer_id=customer_id,
+        refunded=refunded,
+        charged_back=charged_back,
+        failure=failure,
+    )
+    if payment.left < 0:
+        raise ValueError("a payment has given back more than its amount")
+    return payment

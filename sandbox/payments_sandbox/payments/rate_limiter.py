@@ -1,0 +1,109 @@
+"""Owns the documented rate limit: so many requests per clock hour of the world's clock.
+
+A rule may make the window shorter or longer than the documented hour.
+
+Source: section "RATE LIMITING". The documented reset, 1642262400, is on the hour.
+"""
+
+from typing import Final
+
+from payments_sandbox.core.instants import HOUR, SECOND, Instant
+from payments_sandbox.rules.model import MoveRateLimit
+
+DOCUMENTED_LIMIT: Final = 1_000
+
+
+class RateLimiter:
+    """Counts one world's requests within the hour; the hour turns by the instant it is given."""
+
+    __slots__ = ("_default", "_hour", "_used", "_window", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self._default = limit
+        self._hour = 0
+        self._used = 0
+        self._window = HOUR
+        self.limit = limit
+
+    @property
+    def window(self) -> str:
+        """What the window is called: an hour unless a rule has made it another."""
+        return "hour" if self._window == HOUR else "window"
+
+    @property
+    def remaining(self) -> int:
+        """What remains of the hour."""
+        return max(0, self.limit - self._used)
+
+    def turn(self, now: Instant) -> None:
+        """Start afresh when the hour has turned."""
+        if (hour := now // self._window) != self._hour:
+            self._hour = hour
+            self._used = 0
+
+    def take(self, now: Instant) -> bool:
+        """Count one request; False, and nothing counted, when none remains."""
+        self.turn(now)
+        if self._used >= self.limit:
+            return False
+        self._used += 1
+        return True
+
+    @property
+    def reset_at(self) -> int:
+        """When the hour turns, in epoch seconds."""
+        return -(-(self._hour + 1) * self._window // SECOND)
+
+    def give_back(self) -> None:
+        """Count one request less."""
+        self._used = max(0, self._used - 1)
+
+    def set_window(self, window: int, now: Instant) -> None:
+        """Let each window be so many milliseconds, from now on and unused."""
+        if window != self._window:
+            self._window, self._hour, self._used = window, now // window, 0
+
+    def move(self, what: MoveRateLimit, now: Instant) -> None:
+        """Move it as a rule says."""
+        if what.window is not None:
+            self.set_window(what.window, now)
+        self.turn(now)
+        self.set(limit=what.limit, remaining=what.remaining)
+
+    def set(self, *, limit: int | None, remaining: int | None) -> None:
+        """Change the limit for good, and what remains of this hour; what was used stays used."""
+        if limit is not None:
+            self.limit = limit
+        if remaining is not None:
+            self._used = max(0, self.limit - remaining)
+
+    def reset(self) -> None:
+        """Back to the limit and the hour that the world was made with, unused."""
+        self.limit, self._used = self._default, 0
+        if self._window != HOUR:
+            self._window, self._hour = HOUR, 0  # whatever hour it is, it turns at the next call
+
+    def snapshot(self) -> dict[str, int]:
+        """Every field."""
+        return {
+            "default": self._default,
+            "limit": self.limit,
+            "used": self._used,
+            "hour": self._hour,
+            "window": self._window,
+        }
+
+    def restore(self, kept: dict[str, int]) -> None:
+        """Take over a snapshot.
+
+        Raises:
+            ValueError: a count is less than nothing.
+        """
+        self._default = int(kept["default"])
+        self.limit = int(kept["limit"])
+        self._used = int(kept["used"])
+        self._hour = int(kept["hour"])
+        self._window = int(kept["window"])
+        counts = self._default, self.limit, self._used, self._hour, self._window - 1
+        if min(counts) < 0:
+            raise ValueError("a count of the rate limit is less than nothing")

@@ -1,0 +1,146 @@
+"""Owns refunds, chargebacks and events at rest: rows of numbers in arrays, found by id."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import orjson
+
+from payments_sandbox.core.ids import IdSequence
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.world.journal import masked_object
+
+_TYPES: Final = tuple(EventType)
+_CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
+MADE_BY_HAND: Final = 3
+"""Values in the row of an event that was made by hand; the others have four."""
+
+_MADE: Final = 255
+"""The type's code of an event that was made by hand."""
+
+
+def packed(value: object) -> bytes:
+    """JSON that may be kept: what orjson returns is a block of its own, far larger than this."""
+    return bytes(memoryview(orjson.dumps(value)))
+
+
+class Reversals:
+    """Refunds, or chargebacks: payment, amount, date, reason and description, by number."""
+
+    __slots__ = ("_amount", "_created", "_ids", "_notes", "_payment")
+
+    def __init__(self, ids: IdSequence) -> None:
+        self._ids = ids
+        self._payment, self._amount, self._created = array("I"), array("I"), array("q")
+        self._notes: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._payment)
+
+    def id_of(self, number: int) -> str:
+        """The id of a number."""
+        return self._ids.nth(number)
+
+    def add(
+        self, payment: int, amount: int, created: Instant, reason: str | None, text: str | None
+    ) -> int:
+        """Keep one; returns its number."""
+        self._payment.append(payment)
+        self._amount.append(amount)
+        self._created.append(created)
+        self._notes.append(packed((reason, text)))
+        return len(self._payment) - 1
+
+    def row(self, number: int) -> tuple[int, int, Instant, str | None, str | None]:
+        """What `add` was given."""
+        reason, text = orjson.loads(self._notes[number])
+        created = Instant(self._created[number])
+        return self._payment[number], self._amount[number], created, reason, text
+
+
+class EventLog:
+    """Events: type, payment, instant, and which refund or chargeback it was, by number.
+
+    Those that were made by hand have a type and data of their own, and no payment.
+    """
+
+    __slots__ = ("_at", "_ids", "_made", "_nth", "_payment", "_type")
+
+    def __init__(self, ids: IdSequence) -> None:
+        self._ids = ids
+        self._type, self._payment = array("B"), array("I")
+        self._at, self._nth = array("q"), array("I")
+        self._made: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._type)
+
+    @property
+    def latest(self) -> Instant:
+        """When the last event happened; the first instant of all when there is none."""
+        return Instant(self._at[-1] if self._at else 0)
+
+    def id_of(self, number: int) -> str:
+        """The id of a number."""
+        return self._ids.nth(number)
+
+    def number_of(self, event_id: str) -> int | None:
+        """The number behind an id, or None."""
+        number = self._ids.number_of(event_id)
+        return number if number is not None and number < len(self) else None
+
+    def add(self, type_: EventType, payment: int, at: Instant, nth: int = 0) -> None:
+        """Keep one."""
+        self._type.append(_CODE_OF[type_])
+        self._payment.append(payment)
+        self._at.append(at)
+        self._nth.append(nth)
+
+    def add_made(self, type_: str, data: dict[str, object], at: Instant) -> None:
+        """Keep one that was made by hand."""
+        self._made[len(self)] = packed((type_, data))
+        self._type.append(_MADE)
+        self._payment.append(0)
+        self._at.append(at)
+        self._nth.append(0)
+
+    def made(self, number: int) -> tuple[str, dict[str, object], Instant] | None:
+        """What `add_made` was given; None when the event was not made by hand."""
+        if self._type[number] != _MADE:
+            return None
+        type_, data = orjson.loads(self._made[number])
+        return type_, data, Instant(self._at[number])
+
+    def row(self, number: int) -> tuple[EventType, int, Instant, int]:
+        """What `add` was given."""
+        at = Instant(self._at[number])
+        return _TYPES[self._type[number]], self._payment[number], at, self._nth[number]
+
+    def last(self, type_: EventType, payment: int) -> int | None:
+        """The number of the last event of a type that tells of a payment, or None."""
+        code, number = _CODE_OF[type_], len(self)
+        while (number := bytes(self._type).rfind(code, 0, number)) >= 0:
+            if self._payment[number] == payment:
+                return number
+        return None
+
+    def snapshot(self) -> list[tuple[object, ...]]:
+        """Every event as a row: of four plain values, or of three where it was made by hand."""
+        return [self.made(number) or self.row(number) for number in range(len(self))]
+
+    def restore(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Take over the rows of a snapshot.
+
+        Raises:
+            ValueError, TypeError: a row is none, or its type is not known.
+        """
+        for row in rows:
+            match row:
+                case [str(type_), int(payment), int(at), int(nth)]:
+                    self.add(EventType(type_), payment, Instant(at), nth)
+                case [str(type_), dict(data), int(at)]:
+                    self.add_made(mask_in(type_), masked_object(data), Instant(at))
+                case _:
+                    raise ValueError("an event is none")

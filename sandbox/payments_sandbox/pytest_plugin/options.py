@@ -1,0 +1,133 @@
+"""Owns what a session of pytest is told: by its command line, the environment, its ini file."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from payments_sandbox.testing import Server
+
+KEEPING: Final = ("off", "on", "retain-on-failure")
+ENVIRONMENT: Final = "PAYMENTS_SANDBOX_"
+DEFAULT_SEED: Final = 0
+SEED: Final = "sandbox_seed"
+"""What a worker of pytest-xdist is told the seed by."""
+
+SEEDS: Final = 2**53
+"""Seeds are below this, as the control API has it."""
+
+
+class Chosen(NamedTuple):
+    """What a session was told, wherever it was said.
+
+    Attributes:
+        url: the server that is used in place of one of our own.
+        seed: what the seeds of the tests' worlds are derived from.
+        folders: where the team's scenarios are.
+        journal: one of `KEEPING`.
+        strict: whether unmet expectations fail a test.
+    """
+
+    url: str | None
+    seed: int
+    folders: tuple[Path, ...]
+    journal: str
+    strict: bool
+
+
+CHOSEN: Final = pytest.StashKey[Chosen]()
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Options and ini keys; what is said nearer to the run wins."""
+    group = parser.getgroup("payments-sandbox")
+    group.addoption(
+        "--sandbox-url",
+        metavar="URL",
+        help="use the sandbox that runs there, not one of this run's own",
+    )
+    group.addoption(
+        "--sandbox-seed",
+        metavar="N|random",
+        help=f"what the seed of each test's world is derived from (default: {DEFAULT_SEED})",
+    )
+    group.addoption(
+        "--sandbox-scenarios",
+        action="append",
+        metavar="DIR",
+        help="where the team's scenarios are (repeatable)",
+    )
+    group.addoption(
+        "--sandbox-journal",
+        choices=KEEPING,
+        default=KEEPING[-1],
+        help="keep what the worlds of a test have seen, as files (default: %(default)s)",
+    )
+    parser.addini(
+        "sandbox_strict",
+        "whether a test fails whose world's expectations are not met",
+        type="bool",
+        default=True,
+    )
+    parser.addini("sandbox_scenarios", "where the team's scenarios are", type="paths", default=[])
+
+
+def chosen_in(config: pytest.Config) -> Chosen:
+    """What was chosen.
+
+    Raises:
+        UsageError: what was chosen makes no sense.
+    """
+    return Chosen(
+        url=_url(config),
+        seed=_seed(config),
+        folders=_folders(config),
+        journal=config.getoption("--sandbox-journal"),
+        strict=config.getini("sandbox_strict"),
+    )
+
+
+def server_at(url: str) -> "Server":
+    """The server that runs there, with the token that it may want."""
+    from payments_sandbox.testing import Server
+
+    return Server(url, os.environ.get(f"{ENVIRONMENT}CONTROL_TOKEN"))
+
+
+def _url(config: pytest.Config) -> str | None:
+    url = config.getoption("--sandbox-url") or os.environ.get(f"{ENVIRONMENT}URL")
+    if not url:
+        return None
+    from payments_sandbox.client.exchange import address_of
+
+    try:
+        return address_of(url)
+    except ValueError as error:
+        raise pytest.UsageError(f"--sandbox-url: {error}") from None
+
+
+def _seed(config: pytest.Config) -> int:
+    told: dict[str, int] = getattr(config, "workerinput", {})  # by pytest-xdist, to its workers
+    if SEED in told:
+        return told[SEED]
+    given = config.getoption("--sandbox-seed") or os.environ.get(f"{ENVIRONMENT}SEED")
+    if given is None:
+        return DEFAULT_SEED
+    if given == "random":
+        return int.from_bytes(os.urandom(4), "big")
+    if not (given.isascii() and given.isdigit() and int(given) < SEEDS):
+        raise pytest.UsageError("--sandbox-seed: expected a whole number below 2**53 or random.")
+    return int(given)
+
+
+def _folders(config: pytest.Config) -> tuple[Path, ...]:
+    """Where scenarios are: said on the command line, or in the environment, or in the ini file."""
+    said = config.getoption("--sandbox-scenarios")
+    said = said or os.environ.get(f"{ENVIRONMENT}SCENARIO_DIR", "").split(",")
+    folders = tuple(Path(each.strip()) for each in said if each.strip())
+    folders = folders or tuple(config.getini("sandbox_scenarios"))
+    if missing := [folder for folder in folders if not folder.is_dir()]:
+        raise pytest.UsageError(f"--sandbox-scenarios: expected a folder, not {missing[0]}.")
+    return folders

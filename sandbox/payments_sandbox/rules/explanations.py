@@ -1,0 +1,108 @@
+"""Owns the answer to "why did this rule not answer", put into words when it is asked for.
+
+At the call only what the words need is kept: the values that rules look at, card numbers masked,
+and what became of the rules whose conditions held.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple, assert_never
+
+from payments_sandbox.rules.active_rule import Cue
+from payments_sandbox.rules.conditions import compiled, why_not
+from payments_sandbox.rules.model import Condition, RequestRule
+from payments_sandbox.rules.rule_set import Cast
+
+MOST: Final = 100
+"""Rules that one request explains."""
+
+
+class WrongCall(NamedTuple):
+    """The conditions held, but it was not the turn of this call."""
+
+    condition: Condition
+    call: int
+
+
+class LostDraw(NamedTuple):
+    """The draw was not below the chance."""
+
+    draw: float
+    chance: float
+
+
+class UsedUp(NamedTuple):
+    """Every step had been served."""
+
+    answers: int
+
+
+Miss = WrongCall | LostDraw | UsedUp
+
+
+class Considered:
+    """The rules that did not answer one call; iterates over (scenario, rule, why not).
+
+    Args:
+        cast: all rules.
+        operation: of the call.
+        kept: the values of the fields that rules of the operation look at.
+        missed: what became of rules whose conditions held.
+        answered: which rule did.
+    """
+
+    __slots__ = ("_answered", "_cast", "_kept", "_missed", "_operation")
+
+    def __init__(
+        self,
+        cast: Cast,
+        operation: str,
+        kept: Sequence[object],
+        missed: Mapping[int, Miss],
+        answered: int | None,
+    ) -> None:
+        self._cast = cast
+        self._operation = operation
+        self._kept = kept
+        self._missed = missed
+        self._answered = answered
+
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        return islice(self._explained(), MOST)
+
+    def _explained(self) -> Iterator[tuple[str, str, str]]:
+        kept = dict(zip(self._cast.fields[self._operation], self._kept, strict=True))
+        for position, cue in enumerate(self._cast.requests):
+            if position != self._answered:
+                yield cue.scenario, cue.rule.name, self._why_not(position, cue, kept)
+
+    def _why_not(self, position: int, cue: Cue[RequestRule], kept: Mapping[str, object]) -> str:
+        if cue.rule.operation not in ("*", self._operation):
+            return f"it is about {cue.rule.operation}"
+        if (miss := self._missed.get(position)) is not None:
+            return _worded(miss)
+        for condition in cue.rule.when:
+            value = kept.get(condition.field)
+            if condition.field != "call" and not compiled(condition)(value):
+                return why_not(condition, value)
+        if self._answered is not None and self._answered < position:
+            return f"'{self._cast.requests[self._answered].rule.name}' answered before it"
+        return "a value that is masked here does not fit"
+
+
+def _worded(miss: Miss) -> str:
+    match miss:
+        case WrongCall(condition, call):
+            return why_not(condition, call)
+        case LostDraw(draw, chance):
+            return f"draw {_short(draw, chance)} ≥ chance {chance:g}"
+        case UsedUp(answers):
+            return f"its steps are used up after {answers} answer{'s' if answers > 1 else ''}"
+        case _:
+            assert_never(miss)
+
+
+def _short(draw: float, chance: float) -> str:
+    """Two digits of the draw, or as many as show that it is not below the chance."""
+    shown = (f"{draw:.{digits}f}" for digits in range(2, 18))
+    return next((text for text in shown if float(text) >= chance), f"{draw}")

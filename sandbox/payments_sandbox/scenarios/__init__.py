@@ -1,0 +1,1 @@
+"""The scenario language: reading YAML, lint, the library, activation in a world."""

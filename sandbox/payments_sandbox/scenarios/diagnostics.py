@@ -1,0 +1,84 @@
+"""Owns the problems of a scenario: where each is, what is wrong, and what would have worked."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from payments_sandbox.contract.schema_errors import Path, pointer
+
+Place = tuple[int, int]
+"""Line and column, both counted from 1."""
+
+KEY: Final = "@key"
+"""Behind a path: the place of the key itself, where the path alone is that of its value."""
+
+LONGEST_EXCERPT: Final = 160
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong, or with `is_warning` one that has no effect.
+
+    Attributes:
+        path: keys and positions that lead to it, `("rules", 0, "do")`.
+        message: what is wrong, without a full stop.
+        hint: what would have worked, or None where the message says it.
+        place: where it is in the text; None in a value that came without one.
+    """
+
+    path: Path
+    message: str
+    hint: str | None = None
+    place: Place | None = None
+    is_warning: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """Message and hint in one line."""
+        message = f"warning: {self.message}" if self.is_warning else self.message
+        return f"{message}; {self.hint}" if self.hint else message
+
+    def shown(self) -> dict[str, object]:
+        """As the control API lists it."""
+        line, column = self.place or (None, None)
+        message = f"warning: {self.message}" if self.is_warning else self.message
+        return {
+            "line": line,
+            "column": column,
+            "path": pointer(self.path),
+            "message": message,
+            "hint": self.hint,
+        }
+
+
+def located(problems: Iterable[Problem], places: dict[Path, Place]) -> list[Problem]:
+    """The problems with their places, in the order of the text; of one place the first only."""
+    found: dict[tuple[Place | None, Path], Problem] = {}
+    for problem in problems:
+        place = problem.place or _place(problem.path, places)
+        path = problem.path[:-1] if problem.path[-1:] == (KEY,) else problem.path
+        found.setdefault((place, () if place else path), problem._replace(path=path, place=place))
+    return sorted(found.values(), key=_rank)
+
+
+def _place(path: Path, places: dict[Path, Place]) -> Place | None:
+    """The place of a path, or of the nearest thing around it that has one."""
+    while path not in places and path:
+        path = path[:-1]
+    return places.get(path)
+
+
+def _rank(problem: Problem) -> tuple[Place, list[tuple[int, str]]]:
+    steps = [(step, "") if isinstance(step, int) else (-1, step) for step in problem.path]
+    return problem.place or (0, 0), steps
+
+
+def render(problem: Problem, file: str, text: str) -> str:
+    """`file:line:column: message; hint`, then the line and a caret below the place."""
+    if problem.place is None:
+        return f"{file}: {problem.sentence}"
+    line, column = problem.place
+    head = f"{file}:{line}:{column}: {problem.sentence}"
+    lines = text.splitlines()
+    if line > len(lines):
+        return head
+    shown = lines[line - 1].replace("\t", " ")[:LONGEST_EXCERPT]
+    return f"{head}\n    {shown}\n    {' ' * min(column - 1, len(shown))}^"

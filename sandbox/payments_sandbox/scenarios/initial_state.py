@@ -1,0 +1,138 @@
+"""Owns the state that scenarios start from: payments, endpoints, a rate limit, made in one go."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
+from typing import Final, NamedTuple
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.ids import PaymentId
+from payments_sandbox.core.instants import EPOCH, Instant, read_duration, read_instant
+from payments_sandbox.payments.cards import Card, brand_of, fingerprint, mask_in
+from payments_sandbox.payments.historical_payment import Past
+from payments_sandbox.payments.ledger import Order
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.endpoint_settings import Reach, changed
+from payments_sandbox.world.world import SETTLED_AS_FAILED, World
+
+_FAILURE: Final = {Status.FAILED: SETTLED_AS_FAILED}
+
+
+class Start(NamedTuple):
+    """What scenarios start from, looked at and not made yet."""
+
+    now: Instant
+    payments: list[tuple[Instant, GivenPayment]]
+    generated: tuple[tuple[int | None, Generated], ...]
+    limits: tuple[Given, ...]
+    endpoints: tuple[Mapping[str, object], ...] = ()
+
+    def check(self, world: World) -> None:
+        """Look at the webhook endpoints before anything is made.
+
+        Raises:
+            InvalidRequest: one of them may not be there.
+        """
+        for body in self.endpoints:
+            endpoint = Endpoint(
+                number=0, id="", url=str(body["url"]), secret=world.birth.webhook_secret
+            )
+            changed(endpoint, body, Reach(world.laws.public_webhooks))
+
+    def make(self, world: World) -> None:
+        """Make it, in the order of time, silently: nobody is told of what is long past."""
+        by_hand = (_past(world, at, each) for at, each in self.payments)
+        streams = [_generated(world, seed, each, self.now) for seed, each in self.generated]
+        ledger = world.ledger
+        for past in merge(by_hand, *streams, key=lambda past: past.at):
+            if past.id is not None:
+                ledger.payments.name(len(ledger.payments), past.id)
+            failure = _FAILURE.get(past.status)
+            ledger.create(past.order, at=past.at, status=past.status, failure=failure)
+        ledger.past = ledger.events
+        world.told_all()
+        self.limit(world)
+
+    def open(self, world: World) -> None:
+        """Make the webhook endpoints."""
+        for body in self.endpoints:
+            webhooks = world.open_webhooks()
+            endpoint = webhooks.planned(str(body["url"]))
+            webhooks.put(changed(endpoint, body, Reach(world.laws.public_webhooks)))
+
+    def limit(self, world: World) -> None:
+        """Set the rate limit."""
+        for each in self.limits:
+            world.limiter.turn(world.clock.now())
+            world.limiter.set(limit=each.limit, remaining=each.remaining)
+
+
+def planned(scenarios: Iterable[Scenario], *, now: Instant) -> Start:
+    """What these scenarios start from, at an instant.
+
+    Raises:
+        InvalidRequest: a payment was made later than that, or two have one id.
+    """
+    given = [(each, each.given) for each in scenarios if each.given is not None]
+    payments = [
+        (_created(payment, now), payment) for _, state in given for payment in state.payments
+    ]
+    _check_ids(payment.id for _, payment in payments)
+    payments.sort(key=lambda each: each[0])
+    return Start(
+        now=now,
+        payments=payments,
+        generated=tuple((each.seed, state.generate) for each, state in given if state.generate),
+        limits=tuple(
+            state for _, state in given if state.limit is not None or state.remaining is not None
+        ),
+        endpoints=tuple(each for _, state in given for each in state.webhook_endpoints),
+    )
+
+
+def _check_ids(ids: Iterable[str | None]) -> None:
+    seen: set[str] = set()
+    for each in ids:
+        if each is not None and each in seen:
+            raise InvalidRequest(f"/: expected each payment once; '{each}' comes twice.")
+        seen |= {each} if each is not None else set()
+
+
+def _created(payment: GivenPayment, now: Instant) -> Instant:
+    text = payment.created
+    if text is None:
+        return now
+    if text.startswith("-"):
+        return Instant(max(EPOCH, now - read_duration(text[1:])))
+    created = read_instant(text)
+    if created > now:
+        raise InvalidRequest(
+            f"/: expected payments of the past; one is created at {text}, after the world's now."
+        )
+    return created
+
+
+def _past(world: World, at: Instant, payment: GivenPayment) -> Past:
+    order = Order(
+        amount=payment.amount,
+        currency=payment.currency,
+        card=_card(world, payment.card),
+        description=None if payment.description is None else mask_in(payment.description),
+        customer_id=None if payment.customer_id is None else mask_in(payment.customer_id),
+    )
+    return Past(at, order, payment.status, None if payment.id is None else PaymentId(payment.id))
+
+
+def _card(world: World, number: str) -> Card:
+    brand, mark = brand_of(number), fingerprint(number)
+    if brand is None:
+        raise ValueError("the lint has let a card pass that is none")
+    return Card(brand, number[-4:], mark if world.script.names(mark) else 0)
+
+
+def _generated(world: World, seed: int | None, wanted: Generated, now: Instant) -> Iterator[Past]:
+    from payments_sandbox.scenarios.generated_payments import history  # noqa: PLC0415 - it brings faker
+
+    return history(world.birth.seed if seed is None else seed, wanted, now)

@@ -1,0 +1,200 @@
+"""Owns the retelling: the scenario that makes happen again what requests of a world have met.
+
+Calls that look alike, such as the attempts of one payment, become one rule with a step for each.
+What answered a call is written as the step of the rule that did, as long as that is known, and else
+as the journal shows it. Calls that went well are steps only where a later one did not.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.model import MoveRateLimit, Respond, Step
+from payments_sandbox.scenarios.parser.rules import READS
+from payments_sandbox.scenarios.yaml_writer import Source, step_source
+from payments_sandbox.verification.journal_steps import step_seen
+from payments_sandbox.verification.observed_calls import CallSeen, calls_seen
+from payments_sandbox.world.world import World
+
+LIMITED: Final = 429
+
+_FIELDS: Final = {
+    "create_payment": ("customer_id", "amount", "currency", "description"),
+    "retrieve_payment": ("customer_id", "amount", "currency", "description"),
+    "create_refund": ("customer_id", "amount", "currency", "description", "reason"),
+    "list_payments": ("customer_id", "status"),
+}
+"""What tells the calls of an operation apart, what a reader knows best first.
+
+Of a payment it is what it looks like, and not its id, which is another in another world.
+"""
+
+_UNSAYABLE: Final = object()
+_LISTED: Final = 5
+_LISTABLE: Final = 100
+"""Values that a matcher can list."""
+
+_TEXT_MOST: Final = 500
+_AMOUNT_MOST: Final = 999_999_999
+_WORDS: Final = {"currency": re.compile("[A-Z]{3}"), "status": re.compile("|".join(Status))}
+
+
+def retold(world: World, ids: Sequence[str], name: str) -> Source:
+    """The scenario, in plain values.
+
+    Args:
+        world: whose journal it is.
+        ids: of its requests, in any order.
+        name: of the scenario.
+
+    Raises:
+        InvalidRequest: an id is unknown or of no operation, or every call went as it always would.
+    """
+    chosen = _chosen(world, ids)
+    steps = dict(zip((call.id for call in chosen), _steps(world, chosen), strict=True))
+    rules: list[Source] = []
+    for operation, when, calls in _groups(world, chosen):
+        if run := _run((steps[call.id] for call in calls), is_read=operation in READS):
+            rule = {"name": f"{operation}-{len(rules) + 1}", "request": operation}
+            rules.append(rule | ({"when": when} if when else {}) | {"do": run})
+    if not rules:
+        raise InvalidRequest(
+            "/requests: expected a request that met an error, a fault or a delay; these went as"
+            " they would in any world."
+        )
+    about = f"What the journal has of {_listed([call.id for call in chosen])}."
+    return {"scenario": name, "about": about, "tags": ["from-journal"], "rules": rules}
+
+
+def _chosen(world: World, ids: Sequence[str]) -> list[CallSeen]:
+    """The calls of these ids, in the order of their arrival."""
+    found: dict[int, CallSeen] = {}
+    for position, each in enumerate(ids):
+        entry = world.journal.find(each)
+        if entry is None:
+            raise InvalidRequest(
+                f"/requests/{position}: expected the id of a request in the journal."
+            )
+        if entry.operation is None:
+            raise InvalidRequest(
+                f"/requests/{position}: expected a request of a documented operation."
+            )
+        found[entry.number] = CallSeen(world, entry)
+    return [found[number] for number in sorted(found)]
+
+
+def _steps(world: World, chosen: Sequence[CallSeen]) -> Iterator[Step]:
+    """What each call met, in their order.
+
+    The limiter is really exhausted where nobody gets through afterwards; a 429 before a call that
+    did get through is only said, for nothing here can let the hour turn.
+    """
+    through = [place for place, call in enumerate(chosen) if call.entry.status != LIMITED]
+    last = through[-1] if through else -1
+    for place, call in enumerate(chosen):
+        if call.entry.status != LIMITED:
+            yield step_seen(world, call)
+        elif place <= last:
+            yield Step(Respond("rate_limit_exceeded"))
+        elif place == last + 1:
+            yield Step(MoveRateLimit(remaining=0))
+        else:
+            yield Step()  # the limiter says it again
+
+
+def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
+    """The steps as they are written, equal neighbours as one; without what would happen anyway."""
+    found = [(step, sum(1 for _ in equal)) for step, equal in groupby(steps)]
+    if found and found[-1][0] == Step():
+        found.pop()
+    return [step_source(step._replace(times=times), is_read=is_read) for step, times in found]
+
+
+def _groups(
+    world: World, chosen: Sequence[CallSeen]
+) -> Iterator[tuple[str, Source, list[CallSeen]]]:
+    """The calls that look alike, with the operation and the matchers that only they meet."""
+    groups: dict[_Likeness, list[CallSeen]] = {}
+    for call in chosen:
+        groups.setdefault(_likeness(call), []).append(call)
+    everything = dict.fromkeys(map(_likeness, calls_seen(world)))
+    for likeness, calls in groups.items():
+        others = [
+            dict(other.fields)
+            for other in everything
+            if other.operation == likeness.operation and other != likeness
+        ]
+        yield likeness.operation, _matchers(dict(likeness.fields), others), calls
+
+
+class _Likeness(NamedTuple):
+    """What can be said of a call: the value of each field, None where there is none.
+
+    A value that no matcher can have, such as one with a masked number in it, is `_UNSAYABLE`.
+    """
+
+    operation: str
+    fields: tuple[tuple[str, object], ...]
+
+
+def _likeness(call: CallSeen) -> _Likeness:
+    operation = call.entry.operation or ""
+    fields = _FIELDS[operation]
+    if call.payment_id is not None and call.look("status") is None:
+        fields = ("payment_id", *fields)  # of no payment that is known, and so of any world
+    looked_at = ((field, call.look(field)) for field in fields)
+    return _Likeness(
+        operation,
+        tuple(
+            (field, value if _can_be_written(field, value) else _UNSAYABLE)
+            for field, value in looked_at
+        ),
+    )
+
+
+def _can_be_written(field: str, value: object) -> bool:
+    match value:
+        case None:
+            return True
+        case int() if field == "amount":
+            return not isinstance(value, bool) and 0 <= value <= _AMOUNT_MOST
+        case str() if field in _WORDS:
+            return _WORDS[field].fullmatch(value) is not None
+        case str() if field != "amount":
+            return len(value) <= _TEXT_MOST and "*" not in value
+        case _:
+            return False
+
+
+def _matchers(fields: Source, others: Sequence[Source]) -> Source:
+    """As few matchers as set a call apart from the others: values first, then what it has not."""
+    when: Source = {}
+    left = list(others)
+    for field, value in sorted(fields.items(), key=_rank):
+        still = [other for other in left if other.get(field) == value]
+        if len(still) < len(left) or not (when or _rank((field, value))):
+            when[field] = _matcher(value, [other.get(field) for other in left])
+            left = still
+    return when
+
+
+def _rank(field: tuple[str, object]) -> int:
+    return (field[1] is None) + 2 * (field[1] is _UNSAYABLE)
+
+
+def _matcher(value: object, others: Iterable[object]) -> object:
+    """What sets a value apart from those of others."""
+    if value is None:
+        return {"exists": False}
+    if value is not _UNSAYABLE:
+        return value
+    known = {each: None for each in others if each is not None and each is not _UNSAYABLE}
+    return {"exists": True} | ({"not_in": list(known)[:_LISTABLE]} if known else {})
+
+
+def _listed(ids: Sequence[str]) -> str:
+    first = ", ".join(ids[:_LISTED])
+    return f"{first} and {len(ids) - _LISTED} more" if len(ids) > _LISTED else first

@@ -1,0 +1,113 @@
+"""Owns the library: scenarios by name, the users' own and those that are shipped."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from payments_sandbox.core.resources import root
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.scenarios.loader import Loaded
+from payments_sandbox.scenarios.scenario_file import Draft, drafted, name_of, summary_of
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+
+class UnknownScenario(LookupError):
+    """There is no scenario of this name; the text, a sentence, says which was meant or there is."""
+
+
+class WrongScenarios(ValueError):
+    """Scenarios have problems; the text is all of them, each with its line and a caret.
+
+    Attributes:
+        summary: how many problems they have, in how many files.
+    """
+
+    def __init__(self, wrong: Sequence[Draft]) -> None:
+        super().__init__("\n".join(line for draft in wrong for line in draft.lint))
+        self.summary = summary_of(wrong)
+
+
+class Library:
+    """The scenarios of some files and folders, read when they are asked for: they may change.
+
+    Args:
+        files: for one scenario each.
+        folders: with any number; of several of one name the first counts, and files before folders.
+    """
+
+    def __init__(self, files: Iterable["Traversable"], folders: Iterable["Traversable"]) -> None:
+        self._files = tuple(files)
+        self._folders = tuple(folders)
+
+    def names(self) -> list[str]:
+        """What there is, in the order of the names."""
+        return sorted(self._found())
+
+    def draft(self, name: str) -> Draft:
+        """The file of a name, read.
+
+        Raises:
+            UnknownScenario: there is none.
+            OSError: it cannot be read.
+        """
+        found = self._found()
+        if name not in found:
+            raise UnknownScenario(_meant(name, sorted(found)))
+        return drafted(found[name])
+
+    def load(self, name: str) -> Loaded:
+        """The scenario of a name, or what is wrong with it; raises as `draft` does."""
+        return self.draft(name).loaded
+
+    def __iter__(self) -> Iterator[Loaded]:
+        return (self.load(name) for name in self.names())
+
+    def _found(self) -> dict[str, "Traversable"]:
+        entries = [*self._files]
+        for folder in self._folders:
+            with suppress(FileNotFoundError, NotADirectoryError):  # it has gone since the start
+                entries += sorted(folder.iterdir(), key=lambda each: each.name)
+        found: dict[str, Traversable] = {}
+        for entry in entries:
+            if (name := name_of(entry.name)) is not None and entry.is_file():
+                found.setdefault(name, entry)
+        return found
+
+
+def library_of(settings: Settings) -> Library:
+    """What a server knows by name: the files it was given, the folders, and what is shipped."""
+    return Library(files_of(settings), [*settings.scenario_dirs, root("scenarios")])
+
+
+def files_of(settings: Settings) -> list[Path]:
+    """The files among the scenarios that are active from the start."""
+    return [wanted for wanted in settings.scenarios if isinstance(wanted, Path)]
+
+
+def drafts_of(settings: Settings) -> list[Draft]:
+    """What is active from the start, in its order; none has more than warnings.
+
+    Raises:
+        UnknownScenario: there is none of a name.
+        WrongScenarios: one or more have problems.
+        OSError: a file cannot be read.
+    """
+    library = library_of(settings)
+    drafts = [
+        drafted(wanted) if isinstance(wanted, Path) else library.draft(wanted)
+        for wanted in settings.scenarios
+    ]
+    if wrong := [draft for draft in drafts if draft.loaded.scenario is None]:
+        raise WrongScenarios(wrong)
+    return drafts
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    start = f"there is no scenario '{name[:80]}'"
+    if close := nearest(name, known):
+        return f"{start}; did you mean '{close}'?"
+    return f"{start}; there are {', '.join(known)}." if known else f"{start}; there are none."

@@ -1,0 +1,115 @@
+"""Owns the pass over a whole scenario: head, what is given, rules, what is expected."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from payments_sandbox.contract.schema_errors import Path, presentable
+from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.core.instants import Instant, read_duration, read_instant
+from payments_sandbox.scenarios.diagnostics import KEY, Problem
+from payments_sandbox.scenarios.lint.cards import check_card, check_matcher
+from payments_sandbox.scenarios.lint.rules import check_rules
+from payments_sandbox.scenarios.lint.unmatchable import obstacle
+from payments_sandbox.scenarios.parser.matchers import when
+from payments_sandbox.scenarios.parser.rules import rule
+from payments_sandbox.scenarios.parser.values import Plain, items
+
+
+def check_scenario(plain: Plain, name: str | None, contract: Contract) -> Iterator[Problem]:
+    """All that the schema cannot see.
+
+    Args:
+        plain: a scenario of the right shape; lists may have gaps.
+        name: what its file is called, without the ending; None when it came without one.
+        contract: what patched replies are held against.
+    """
+    if name is not None and plain["scenario"] != name:
+        message = f"'{plain['scenario']}' is not the file's name"
+        yield Problem(("scenario",), message, f"write scenario: {presentable(name)}")
+    yield from _check_instant(plain.get("clock"), ("clock",))
+    if "given" in plain:
+        yield from check_given(plain["given"], _instant(plain.get("clock")), ("given",))
+    rules = [(n, each, rule(each, n)) for n, each in items(plain, "rules")]
+    yield from check_rules(rules, has_seed="seed" in plain, contract=contract)
+    for position, each in items(plain, "expect"):
+        yield from check_expectation(each, ("expect", position), has_rules=bool(rules))
+
+
+def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Problem]:
+    """What a scenario starts from is possible."""
+    ids: set[str] = set()
+    for position, payment in items(plain, "payments"):
+        place: Path = (*path, "payments", position)
+        if (payment_id := payment.get("id")) in ids:
+            message = f"another payment is called '{payment_id}'"
+            yield Problem((*place, "id"), message, "give each payment an id of its own")
+        ids |= {payment_id} - {None}
+        yield from _check_created(payment.get("created"), clock, (*place, "created"))
+        if "card" in payment:
+            yield from check_card(payment["card"], (*place, "card"))
+    limits, generate = plain.get("rate_limit", {}), plain.get("generate", {})
+    if limits.get("remaining", 0) > limits.get("limit", limits.get("remaining", 0)):
+        yield Problem((*path, "rate_limit", "remaining"), "more remains than the limit allows")
+    if generate.get("customers", 0) > generate.get("payments", 0):
+        yield Problem((*path, "generate", "customers"), "more customers than payments")
+
+
+def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[Problem]:
+    """An expectation can be met."""
+    for key in ("count", "total", "attempts"):
+        wanted = plain.get(key)
+        if isinstance(wanted, dict) and wanted.get("min", 0) > wanted.get(
+            "max", wanted.get("min", 0)
+        ):
+            yield Problem((*path, key), "min is larger than max")
+    if "rules" in plain and not has_rules:
+        yield Problem(path, "there are no rules that could fire", "leave it out")
+    matchers, place, subject = _matchers(plain, path)
+    yield from check_matcher(matchers, place)
+    for key in ("call", "attempt"):
+        if key in matchers:
+            yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
+    wanted = tuple(each for each in when(matchers) if each.field not in ("call", "attempt"))
+    if subject is not None and (found := obstacle(subject, wanted)) is not None:
+        field, reason = found
+        key = next((each for each in matchers if each.lower() == field), field)
+        yield Problem((*place, key, KEY), f"nothing can meet this: {reason}")
+
+
+def _matchers(plain: Plain, path: Path) -> tuple[dict[str, Any], Path, str | None]:
+    """The matchers of an expectation, where they are, and what they are about."""
+    for key in ("payments", "refunds"):
+        if key in plain:
+            return plain[key], (*path, key), key
+    return plain.get("when", {}), (*path, "when"), plain.get("request")
+
+
+def _check_created(text: str | None, clock: Instant | None, path: Path) -> Iterator[Problem]:
+    if text is None:
+        return
+    if text.startswith("-"):
+        try:
+            read_duration(text[1:])
+        except ValueError:
+            hint = "created is -40d or an instant such as 2025-01-15T10:30:00Z"
+            yield Problem(path, f"'{presentable(text)}' is no time in the past", hint)
+    else:
+        yield from _check_instant(text, path)
+        created = _instant(text)
+        if clock is not None and created is not None and created > clock:
+            yield Problem(path, "this is later than the scenario's clock")
+
+
+def _check_instant(text: str | None, path: Path) -> Iterator[Problem]:
+    if text is not None:
+        try:
+            read_instant(text)
+        except ValueError as error:
+            yield Problem(path, str(error))
+
+
+def _instant(text: str | None) -> Instant | None:
+    try:
+        return None if text is None else read_instant(text)
+    except ValueError:
+        return None

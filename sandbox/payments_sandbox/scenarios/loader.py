@@ -1,0 +1,125 @@
+"""Owns the way from a scenario's text to the scenario, or to every problem that it has."""
+
+import functools
+import math
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, cast
+
+from payments_sandbox.contract.schema_errors import Path
+from payments_sandbox.contract.schemas import Contract, load_contract
+from payments_sandbox.core import strict_json
+from payments_sandbox.rules.expectations import Expectation
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.diagnostics import Place, Problem, located
+from payments_sandbox.scenarios.lint.whole import check_expectation, check_scenario
+from payments_sandbox.scenarios.parser.expectations import expectation
+from payments_sandbox.scenarios.parser.scenario import scenario
+from payments_sandbox.scenarios.schema_problems import accepts, salvaged, shape_problems
+from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document
+
+_AT: Final = re.compile(r" at line (\d+), column (\d+)$")
+
+
+class Loaded(NamedTuple):
+    """What became of a text.
+
+    Attributes:
+        scenario: None when something is wrong; warnings alone do not refuse it.
+        problems: all of them, in the order of the text.
+    """
+
+    scenario: Scenario | None
+    problems: tuple[Problem, ...] = ()
+
+
+def load(text: str, *, name: str | None) -> Loaded:
+    """Read a scenario in YAML or JSON.
+
+    Args:
+        text: what a file, or a body, says.
+        name: the name of its file without the ending, which has to be its own; None when it came
+            without one.
+    """
+    if text.lstrip()[:1] == "{":
+        try:
+            return _load_json(text, name)
+        except strict_json.BadJson as error:
+            return _load_flow(text, name, error)
+    document = Document(text)
+    return _judged(document.data, document.places, document.problems, name)
+
+
+def load_value(value: object, *, name: str | None = None) -> Loaded:
+    """Read a scenario that has come as a JSON value, and so without places."""
+    return _judged(_plain(value), {}, [], name)
+
+
+def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list[Problem]]:
+    """Read expectations that have come by themselves, and what is wrong with them."""
+    found: list[Expectation] = []
+    problems: list[Problem] = []
+    for position, value in enumerate(map(_plain, values)):
+        path: Path = ("expect", position)
+        if (
+            wrong := [
+                each._replace(path=(*path, *each.path))
+                for each in shape_problems(value, "expectation")
+            ]
+        ) or (wrong := list(check_expectation(value, path, has_rules=True))):
+            problems += wrong
+        else:
+            found.append(expectation(value))
+    return found, located(problems, {})
+
+
+def _load_json(text: str, name: str | None) -> Loaded:
+    value = strict_json.read(text.encode("utf-8", "replace")[: 4 * MOST], deepest=DEEPEST)
+    document = Document(text)  # JSON is nearly YAML, whose parser knows the places
+    return _judged(_plain(value), document.places if not document.problems else {}, [], name)
+
+
+def _load_flow(text: str, name: str | None, error: strict_json.BadJson) -> Loaded:
+    """A mapping in braces that is no JSON may be YAML; else it is said what is wrong as JSON."""
+    document = Document(text)
+    if document.is_readable:
+        return _judged(document.data, document.places, document.problems, name)
+    message, at = str(error), _AT.search(str(error))
+    place = (int(at[1]), int(at[2])) if at else (1, 1)
+    return Loaded(None, (Problem((), _AT.sub("", message), None, place),))
+
+
+def _judged(
+    data: object, places: dict[Path, Place], problems: list[Problem], name: str | None
+) -> Loaded:
+    if data is None:
+        empty = Problem(
+            (), "there is nothing in it", "a scenario starts with scenario: NAME", (1, 1)
+        )
+        return Loaded(None, tuple(problems) or (empty,))
+    is_shaped = accepts(data)
+    kept = cast("dict[str, Any]", data) if is_shaped else salvaged(data)
+    found = [] if is_shaped else list(shape_problems(data))
+    found = located([*problems, *found, *check_scenario(kept, name, _contract())], places)
+    is_good = is_shaped and all(each.is_warning for each in found)
+    return Loaded(scenario(kept) if is_good else None, tuple(found))
+
+
+@functools.cache
+def _contract() -> Contract:
+    return load_contract()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """The value with its fractions as floats; one too large for that is as good as text."""
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case Decimal():
+            number = float(value)
+            return number if math.isfinite(number) else str(value)
+        case _:
+            return value

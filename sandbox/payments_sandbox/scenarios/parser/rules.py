@@ -1,0 +1,97 @@
+"""Owns the reading of `rules`: each by its trigger, with what it does."""
+
+from typing import Any, Final
+
+from payments_sandbox.core.instants import read_duration
+from payments_sandbox.rules.model import (
+    Action,
+    AtRule,
+    ChargeBack,
+    Complete,
+    Emit,
+    EventRule,
+    Fail,
+    GiveBack,
+    Per,
+    RequestRule,
+    Then,
+)
+from payments_sandbox.rules.scenario import Rule
+from payments_sandbox.rules.webhook_effects import (
+    BodyFault,
+    Modifiers,
+    Order,
+    Signature,
+    WebhookRule,
+)
+from payments_sandbox.scenarios.parser.matchers import when
+from payments_sandbox.scenarios.parser.steps import rate_limit, step
+from payments_sandbox.scenarios.parser.values import Plain, delay, duration, items, shift
+
+READS: Final = frozenset({"retrieve_payment", "list_payments"})
+TRIGGERS: Final = ("request", "event", "webhook", "at")
+
+
+def rule(plain: Plain, position: int) -> Rule:
+    """One rule; without a name it is called after its position, counted from 0."""
+    name = name_of(plain, position)
+    conditions = when(plain.get("when"))
+    per, chance = Per(plain.get("per", Per.WORLD)), plain.get("chance", 1.0)
+    if "request" in plain:
+        is_read = plain["request"] in READS
+        steps = tuple(step(each, is_read=is_read) for _, each in items(plain, "do"))
+        then = Then(plain.get("then", Then.PASS))
+        return RequestRule(name, plain["request"], conditions, steps, per, then, chance)
+    if "event" in plain:
+        after = duration(plain, "after") or 0
+        return EventRule(name, plain["event"], conditions, after, action(plain["do"]), per, chance)
+    if "at" in plain:
+        due = read_duration(plain["at"])
+        return AtRule(name, due, conditions, action(plain["do"]), per, chance)
+    return WebhookRule(name, plain["webhook"], conditions, modifiers(plain["do"]), per, chance)
+
+
+def name_of(plain: Plain, position: int) -> str:
+    """The rule's name, or one after its position."""
+    return str(plain.get("name", f"rule-{position + 1}"))
+
+
+def action(plain: str | Plain) -> Action:  # noqa: PLR0911 - one an action
+    """What an event rule or an `at` rule does."""
+    if isinstance(plain, str):
+        return Complete()
+    [(key, value)] = plain.items()
+    match key:
+        case "chargeback":
+            return ChargeBack(value["reason"], value.get("amount"))
+        case "complete":
+            return Complete()
+        case "fail":
+            return Fail(value["error"])
+        case "refund":
+            return GiveBack(value.get("amount"), value.get("reason"))
+        case "emit":
+            return Emit(value["type"], value.get("data"))
+        case _:
+            return rate_limit(value)
+
+
+def modifiers(plain: str | Plain) -> Modifiers:
+    """What a webhook rule does to deliveries."""
+    given: dict[str, Any] = {plain: True} if isinstance(plain, str) else dict(plain)
+    duplicate, reorder = given.get("duplicate", {}), given.get("reorder", {})
+    signature, malform = given.get("signature"), given.get("malform")
+    return Modifiers(
+        delay=delay(given.get("delay")),
+        drop=given.get("drop", False),
+        copies=duplicate.get("copies", 1),
+        gap=duration(duplicate, "gap") or 0,
+        window=duration(reorder, "window"),
+        order=Order(reorder.get("order", Order.REVERSE)),
+        before_reply=given.get("before_reply", False),
+        signature=None if signature is None else Signature(signature),
+        timestamp=shift(given["timestamp"]) if "timestamp" in given else 0,
+        malform=None if malform is None else BodyFault(malform),
+        patch=given.get("patch"),
+        unknown_type=given.get("unknown_type", False),
+    )

@@ -1,0 +1,22 @@
+"""Owns the reading of a whole scenario."""
+
+from payments_sandbox.core.instants import read_instant
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.parser import expectations, given, rules
+from payments_sandbox.scenarios.parser.values import Plain, items
+
+
+def scenario(plain: Plain) -> Scenario:
+    """The scenario of plain values that the lint has found nothing wrong with."""
+    clock = plain.get("clock")
+    return Scenario(
+        name=plain["scenario"],
+        source=plain,
+        about=plain.get("about", ""),
+        tags=tuple(plain.get("tags", ())),
+        seed=plain.get("seed"),
+        clock=None if clock is None else read_instant(clock),
+        given=given.given(plain["given"]) if "given" in plain else None,
+        rules=tuple(rules.rule(each, n) for n, each in items(plain, "rules")),
+        expectations=tuple(expectations.expectation(each) for _, each in items(plain, "expect")),
+    )

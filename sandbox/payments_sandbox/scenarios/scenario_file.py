@@ -1,0 +1,71 @@
+"""Owns files of scenarios: what they are called, and what has become of one that was read."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from payments_sandbox.scenarios.diagnostics import Problem, render
+from payments_sandbox.scenarios.loader import Loaded, load
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+_FILE: Final = re.compile(r"(?P<name>.+)\.(?:yaml|yml|json)", re.DOTALL)
+
+
+class Draft(NamedTuple):
+    """A file that was read, with what is wrong with it.
+
+    Attributes:
+        file: as its problems name it.
+    """
+
+    file: str
+    text: str
+    loaded: Loaded
+
+    @property
+    def lint(self) -> list[str]:
+        """Each of its problems, with the line and a caret."""
+        return [render(problem, self.file, self.text) for problem in self.loaded.problems]
+
+
+def drafted(file: "Traversable") -> Draft:
+    """Read a file: its name has to be the scenario's.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    raw = file.read_bytes()
+    text = raw.decode("utf-8", "replace")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Draft(str(file), text, Loaded(None, (_no_utf8(raw[: error.start]),)))
+    return Draft(str(file), text, load(text, name=name_of(file.name) or file.name))
+
+
+def _no_utf8(before: bytes) -> Problem:
+    line = before.rpartition(b"\n")[2].decode("utf-8")
+    place = before.count(b"\n") + 1, len(line) + 1
+    return Problem((), "this is not UTF-8", "save the file in UTF-8", place)
+
+
+def name_of(file: str) -> str | None:
+    """What the scenario of a file is called; None when it is no file of a scenario."""
+    found = _FILE.fullmatch(file)
+    return None if found is None else found["name"]
+
+
+def summary_of(drafts: Sequence[Draft]) -> str:
+    """How many problems there are: `2 problems and 1 warning in 3 files`."""
+    problems: list[Problem] = [each for draft in drafts for each in draft.loaded.problems]
+    warnings = sum(each.is_warning for each in problems)
+    counts = [_counted(len(problems) - warnings, "problem")]
+    if warnings:
+        counts.append(_counted(warnings, "warning"))
+    return f"{' and '.join(counts)} in {_counted(len(drafts), 'file')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

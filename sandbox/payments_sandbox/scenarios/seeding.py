@@ -1,0 +1,52 @@
+"""Owns the filling of a world with payments of the past, in slices, wholly or not at all."""
+
+from collections.abc import Generator
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.payments.ledger import SLICE, Ledger
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.initial_state import Generated
+from payments_sandbox.scenarios.generated_payments import history
+from payments_sandbox.world.world import SETTLED_AS_FAILED, World
+
+
+def seeding(
+    world: World, wanted: Generated, seed: int | None = None
+) -> Generator[None, None, None]:
+    """Fill a world, with a breath after each slice; until it is full, it stays as it is.
+
+    The payments are those that `given: {generate: …}` of a scenario makes of the same numbers. They
+    are made beside the world, and take their place in it at the end.
+
+    Args:
+        world: without payments and events, which are kept in the order of time.
+        wanted: how many.
+        seed: what they are drawn from; the world's unless told otherwise.
+
+    Raises:
+        InvalidRequest: it has some, or gets some meanwhile, or its clock is set back.
+    """
+    _check_empty(world)
+    yield  # whoever asks first has just imported faker, and its names are drawn next
+    now = world.clock.now()
+    ledger = Ledger(world.birth.seed, world.laws.represent)
+    pasts = history(world.birth.seed if seed is None else seed, wanted, now)
+    for number, past in enumerate(pasts, start=1):
+        failure = SETTLED_AS_FAILED if past.status is Status.FAILED else None
+        ledger.create(past.order, at=past.at, status=past.status, failure=failure)
+        if number % SLICE == 0:
+            yield
+    _check_empty(world)
+    if world.clock.now() < now:
+        raise InvalidRequest("/: the clock was reset meanwhile, to before the payments; try again.")
+    ledger.past = ledger.events
+    world.ledger = ledger
+    world.told_all()
+
+
+def _check_empty(world: World) -> None:
+    if len(world.ledger.payments) or world.ledger.events:
+        raise InvalidRequest(
+            "/: expected a world without payments and events, for these are older, and all are kept"
+            ' in the order of time; POST /_sandbox/world/reset {"only": ["payments"]} empties it.'
+        )

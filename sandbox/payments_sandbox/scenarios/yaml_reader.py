@@ -1,0 +1,204 @@
+"""Owns the reading of a scenario's text: plain values, where each starts, and what is no YAML.
+
+What is read is the core of YAML 1.2 without its surprises: no anchors, tags or merge keys, no key
+twice, at most sixteen levels. The parser's events are read, not its nodes: libyaml's composer
+recurses without a bound and takes the process with it.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import yaml
+
+from payments_sandbox.contract.schema_errors import Path, presentable
+from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem
+
+MOST: Final = 256 * 1024
+"""Characters that a text may have."""
+
+DEEPEST: Final = 16
+_DEEPER: Final = f"nested deeper than {DEEPEST} levels"
+
+_CORE: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
+    (re.compile(r"null|~|"), lambda _: None),
+    (re.compile(r"true|false"), lambda text: text == "true"),
+    (re.compile(r"-?(?:0|[1-9][0-9]{0,18})"), int),
+    (re.compile(r"-?(?:0|[1-9][0-9]{0,15})\.[0-9]{1,15}"), lambda text: _number(float(text))),
+)
+"""Plain scalars that are no text: YAML 1.2's core schema, minus hex, octal, exponents and inf."""
+
+_SURPRISES: Final = re.compile(
+    r"""(?: yes|no|on|off|y|n ) | [+-]?(?: 0[0-9_]+ | 0[xob][0-9a-f_]+ )
+    | [+-]?[0-9][0-9]*_[0-9_]* | [+-]?[0-9]+(?::[0-5]?[0-9])+ | \+[0-9]+
+    | [+-]?(?:[0-9]+\.|\.[0-9]+) | [+-]?[0-9.]+e[+-]?[0-9]+ | [+-]?\.(?:inf|nan)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Plain scalars that YAML readers disagree about."""
+
+_SHOUTED: Final = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
+_STAR: Final = "did not find expected alphabetic or numeric character"
+_TOO_DEEP: Final = "exceeded maximum nesting depth"
+"""What libyaml says of a thousand levels, from 0.2.6 on, before we are handed the seventeenth."""
+
+
+class _Mark(Protocol):
+    """Where something is, counted from 0."""
+
+    line: int
+    column: int
+
+
+class _Unreadable(Exception):
+    """Nothing behind this place can be read."""
+
+    def __init__(self, mark: "_Mark | None", message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.problem = Problem((), message, hint, _place(mark))
+
+
+class Document:
+    """A YAML text, of which JSON is nearly a part.
+
+    Attributes:
+        data: its plain values; None when it is empty or cannot be read.
+        places: line and column of each value by its path, and of each key by that and `KEY`.
+        problems: what is wrong with the text itself.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.data: object = None
+        self.places: dict[Path, Place] = {}
+        self.problems: list[Problem] = []
+        if len(text) > MOST:
+            self.problems.append(Problem((), f"the text is longer than {MOST} characters"))
+            return
+        try:
+            self.data = _Reader(text, self).read()
+        except _Unreadable as error:
+            self.problems.append(error.problem)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self.problems.append(Problem((), *_worded(error), _place(mark)))
+        except yaml.reader.ReaderError as error:  # it has an offset and no mark
+            before = text[: int(error.position)]
+            place = before.count("\n") + 1, len(before) - before.rfind("\n")
+            self.problems.append(Problem((), "a control character is not allowed", None, place))
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the values are all there."""
+        return self.data is not None
+
+
+class _Reader:
+    """Builds the values of a document from the parser's events."""
+
+    def __init__(self, text: str, document: Document) -> None:
+        self._events = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+        self._document = document
+
+    def read(self) -> object:
+        """The one value of the text, or None."""
+        self._next()  # the stream starts
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            return None
+        value = self._value(self._next(), ())
+        self._next()  # the document ends
+        if not isinstance(after := self._next(), yaml.StreamEndEvent):
+            raise _Unreadable(after.start_mark, "a second document", "one file is one scenario")
+        return value
+
+    def _next(self) -> yaml.Event:
+        event: yaml.Event = self._events.get_event()
+        return event
+
+    def _value(self, event: yaml.Event, path: Path) -> object:
+        self._document.places[path] = _place(event.start_mark)
+        if len(path) > DEEPEST:
+            raise _Unreadable(event.start_mark, _DEEPER)
+        self._refuse_extras(event, path)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return self._scalar(event, path) if isinstance(event, yaml.ScalarEvent) else None
+
+    def _refuse_extras(self, event: yaml.Event, path: Path) -> None:
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            self._problem(event, path, "anchors and aliases are not read", "write the value out")
+        if (tag := getattr(event, "tag", None)) is not None:
+            self._problem(event, path, f"the tag {presentable(tag)} is not read", "leave it out")
+
+    def _mapping(self, path: Path) -> dict[str, object]:
+        found: dict[str, object] = {}
+        while not isinstance(key := self._next(), yaml.MappingEndEvent):
+            name = self._key(key, path, found)
+            value = self._value(self._next(), (*path, name))
+            found.setdefault(name, value)
+            self._document.places[*path, name, KEY] = _place(key.start_mark)
+        return found
+
+    def _key(self, event: yaml.Event, path: Path, found: dict[str, object]) -> str:
+        """The key; one that cannot be used is named, and stands for itself from then on."""
+        if not isinstance(event, yaml.ScalarEvent):
+            raise _Unreadable(event.start_mark, "a key is one word")
+        name = presentable(event.value)
+        self._refuse_extras(event, (*path, event.value, KEY))
+        if event.value == "<<":
+            self._problem(event, path, "merge keys are not read", "write the keys out")
+        elif event.value in found:
+            self._problem(event, path, f"'{name}' is given twice", "leave one of them out")
+        elif event.implicit[0] and _SURPRISES.fullmatch(event.value):
+            self._problem(event, path, *_surprise(name))
+        return event.value
+
+    def _sequence(self, path: Path) -> list[object]:
+        found: list[object] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            found.append(self._value(event, (*path, len(found))))
+        return found
+
+    def _scalar(self, event: yaml.ScalarEvent, path: Path) -> object:
+        text = event.value
+        if not event.implicit[0]:
+            return text
+        for pattern, read in _CORE:
+            if pattern.fullmatch(text):
+                return read(text)
+        if text in _SHOUTED:
+            message = f"{text} is text to some YAML readers"
+            self._problem(event, path, message, f"write {text.lower()}")
+        elif _SURPRISES.fullmatch(text):
+            self._problem(event, path, *_surprise(presentable(text)))
+        return text
+
+    def _problem(self, event: yaml.Event, path: Path, message: str, hint: str) -> None:
+        problem = Problem(path, message, hint, _place(event.start_mark))
+        self._document.problems.append(problem)
+
+
+def _surprise(text: str) -> tuple[str, str]:
+    plain = "true or false" if text.isalpha() else "the number plainly"
+    message = f"{text} means different things to YAML readers"
+    return message, f"write {plain}, or '{text}' in quotes if text is meant"
+
+
+def _worded(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
+    """PyYAML's words, but for the one mistake that everybody makes."""
+    if error.problem == _STAR or "alias" in (error.context or ""):
+        return "* alone is no value in YAML", 'write "*" in quotes'
+    if error.problem == _TOO_DEEP:
+        return _DEEPER, None
+    if error.problem == "found character that cannot start any token":
+        return error.problem, "indent with blanks, not tabs, and write text with @ or ` in quotes"
+    return error.problem or "this is not YAML", None
+
+
+def _number(value: float) -> float:
+    """A whole number is an integer, however it is written."""
+    return int(value) if value.is_integer() else value
+
+
+def _place(mark: _Mark | None) -> Place:
+    return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)

@@ -1,0 +1,1 @@
+"""The HTTP server: aiohttp, sockets and timers around the pure core."""

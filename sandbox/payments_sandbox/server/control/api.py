@@ -1,0 +1,264 @@
+"""Owns the way of a request through the control API: token, key, body, route, envelope."""
+
+import asyncio
+import hmac
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import orjson
+from aiohttp import web
+
+from payments_sandbox.contract import representations
+from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.error_codes import code_of
+from payments_sandbox.core import strict_json
+from payments_sandbox.core.errors import (
+    Forbidden,
+    InternalError,
+    InvalidApiKey,
+    InvalidRequest,
+    InvalidScenario,
+    SandboxError,
+)
+from payments_sandbox.server.control import (
+    clock,
+    deliveries,
+    events,
+    inbox,
+    journal,
+    payments,
+    rate_limit,
+    server,
+    webhooks,
+    worlds,
+)
+from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.origin_guard import authorization_of
+from payments_sandbox.server.parts import Parts
+from payments_sandbox.server.request_body import JSON, LIMIT, YAML, read_any_body, read_body
+from payments_sandbox.server.response import EVERY_REPLY, SERVER
+from payments_sandbox.world.journal import masked_target
+from payments_sandbox.world.world import World
+
+_log = logging.getLogger("sandbox.control")
+
+SNAPSHOT_LIMIT: Final = 512 * 1024 * 1024
+"""Bytes that a snapshot may have."""
+
+SNAPSHOT_DEPTH: Final = strict_json.MAX_DEPTH + 8
+"""How deep a snapshot may be nested: its journal holds bodies that are as deep as any."""
+
+Result = dict[str, object] | web.StreamResponse | None
+Route = Callable[[Ask], Result | Awaitable[Result]]
+
+SCENARIO_LIMIT: Final = 1024 * 1024
+"""Bytes that scenarios may have."""
+
+_SCENARIOS: Final = (
+    "list_scenarios", "list_active_scenarios", "put_active_scenarios", "add_active_scenario",
+    "remove_active_scenarios", "check_scenario", "write_scenario",
+)  # fmt: skip
+_JUDGEMENT: Final = ("retrieve_report", "verify", "retrieve_audit")
+
+
+def _later(module: str, name: str) -> Route:
+    """A handler that is imported when it is first needed: it brings the scenario language."""
+
+    def handle(ask: Ask) -> Result | Awaitable[Result]:
+        found: Route = getattr(import_module(f"payments_sandbox.server.control.{module}"), name)
+        return found(ask)
+
+    return handle
+
+
+HANDLERS: Final[dict[str, Route]] = {
+    handler.__name__: handler
+    for handler in (
+        server.live,
+        server.ready,
+        server.retrieve_openapi,
+        server.retrieve_control_openapi,
+        server.list_cards,
+        worlds.create_world,
+        worlds.retrieve_world,
+        worlds.delete_world,
+        worlds.reset_world,
+        worlds.seed_world,
+        worlds.retrieve_snapshot,
+        worlds.restore_snapshot,
+        clock.retrieve_clock,
+        clock.freeze_clock,
+        clock.advance_clock,
+        clock.resume_clock,
+        rate_limit.retrieve_rate_limit,
+        rate_limit.set_rate_limit,
+        payments.list_payments,
+        payments.complete_payment,
+        payments.fail_payment,
+        payments.charge_back_payment,
+        webhooks.list_webhook_endpoints,
+        webhooks.create_webhook_endpoint,
+        webhooks.retrieve_webhook_endpoint,
+        webhooks.update_webhook_endpoint,
+        webhooks.delete_webhook_endpoint,
+        webhooks.rotate_secret,
+        events.list_events,
+        events.create_event,
+        events.resend_event,
+        deliveries.list_deliveries,
+        deliveries.retrieve_delivery,
+        inbox.receive_webhook,
+        inbox.read_inbox,
+        inbox.script_inbox,
+        inbox.empty_inbox,
+        journal.list_requests,
+        journal.retrieve_request,
+        journal.stream,
+    )
+} | {
+    name: _later(module, name)
+    for module, names in (("scenarios", _SCENARIOS), ("judgement", _JUDGEMENT))
+    for name in names
+}
+
+
+class ControlApi:
+    """Serves the routes of `CONTROL_ROUTES`."""
+
+    def __init__(self, parts: Parts, admit: Callable[[str | None], World]) -> None:
+        self._parts = parts
+        self._admit = admit
+
+    async def handle(
+        self, request: web.BaseRequest, route: ControlRoute, query: str, variable: str
+    ) -> web.StreamResponse:
+        """Answer one request in the envelope, whatever goes wrong."""
+        try:
+            return await self._answer(request, route, query, variable)
+        except SandboxError as error:
+            response = refusal(error)
+            if isinstance(error, InvalidApiKey | Forbidden):
+                self._parts.log.refused(request, response.status, error)
+            if not request.content.is_eof():
+                response.force_close()  # the rest of the body is not waited for
+            return response
+        except ConnectionResetError:
+            raise  # the client left while we read: nobody to answer
+        except Exception:
+            if request.writer.output_size > 0:
+                raise  # half an answer is sent, and another one cannot follow
+            _log.exception("unhandled error in %s %s", request.method, masked_target(request.path))
+            return refusal(InternalError("The sandbox itself failed; its log has the traceback."))
+
+    async def _answer(
+        self, request: web.BaseRequest, route: ControlRoute, query: str, variable: str
+    ) -> web.StreamResponse:
+        if route.needs_token:
+            self._check_token(request)
+        world = self._world(request) if route.needs_key else None
+        text = await self._text(request, route)
+        body = {} if text is not None else await self._body(request, route)
+        if world is not None and world not in self._parts.worlds:
+            world = self._world(request)  # the first was dropped while the body arrived
+        ask = Ask(
+            self._parts,
+            request,
+            body=body,
+            query=self._query(route, query),
+            named=world,
+            variable=variable,
+            text=text,
+        )
+        result = HANDLERS[route.name](ask)
+        if inspect.isawaitable(result):
+            result = await result
+        if world is not None:
+            self._parts.news.publish(world)
+            self._parts.pacer.forget(world)  # the clock may have moved, or the world be gone
+            if world in self._parts.worlds:
+                self._parts.pacer.watch(world)
+                self._parts.dispatcher.release(world)
+        return result if isinstance(result, web.StreamResponse) else _reply(route, result)
+
+    def _check_token(self, request: web.BaseRequest) -> None:
+        token = self._parts.settings.control_token
+        given = request.headers.get("Sandbox-Token", "").encode(errors="surrogateescape")
+        if token is not None and not hmac.compare_digest(given, token.encode()):
+            raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
+
+    def _world(self, request: web.BaseRequest) -> World:
+        world = self._admit(authorization_of(request))
+        world.catch_up()
+        return world
+
+    async def _text(self, request: web.BaseRequest, route: ControlRoute) -> str | None:
+        """The body where it is YAML; None where it has to be JSON."""
+        is_other = route.takes_yaml and request.content_type != JSON
+        if not is_other or not request.can_read_body:
+            return None
+        if request.content_type != YAML:
+            raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
+        patience = self._parts.settings.body_patience
+        raw = await read_any_body(request, patience=patience, limit=SCENARIO_LIMIT)
+        if isinstance(raw, SandboxError):
+            raise raw
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(f"/: expected UTF-8; byte {error.start} is none.") from None
+
+    async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
+        if route.request is None or not request.can_read_body:
+            return self._checked(route, {})
+        limit, depth = LIMIT, strict_json.MAX_DEPTH
+        if route.name == "restore_snapshot":
+            limit, depth = SNAPSHOT_LIMIT, SNAPSHOT_DEPTH
+        elif "invalid_scenario" in route.refusals:
+            limit = SCENARIO_LIMIT
+        patience = self._parts.settings.body_patience
+        raw = await read_body(request, patience=patience, limit=limit)
+        if isinstance(raw, SandboxError):
+            raise raw
+        try:
+            return self._checked(route, await _read_json(raw, depth) if raw else {})
+        except strict_json.BadJson as error:
+            raise InvalidRequest(f"/: expected JSON; {error}.") from None
+
+    def _checked(self, route: ControlRoute, body: object) -> dict[str, Any]:
+        if route.request is None:
+            return {}
+        return self._parts.contract.check(route.request, body)
+
+    def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
+        pairs = parse_qsl(query, keep_blank_values=True)
+        return self._parts.contract.read_query(route.query or "control/queries/none", pairs)
+
+
+async def _read_json(raw: bytes, depth: int) -> object:
+    """The value of a body; a large one is read beside the loop, which serves others meanwhile."""
+    if len(raw) <= LIMIT:
+        return strict_json.read(raw, deepest=depth)
+    return await asyncio.to_thread(strict_json.read, raw, deepest=depth)
+
+
+def refusal(error: SandboxError) -> web.Response:
+    """The envelope of an error of the control API, or of the door."""
+    body = representations.error(error)
+    if isinstance(error, InvalidScenario):
+        body["problems"] = error.problems
+    return json_response(code_of(error.code).status, body)
+
+
+def json_response(status: int, body: object) -> web.Response:
+    """A JSON response with our own Server header."""
+    return web.Response(status=status, body=orjson.dumps(body), headers=EVERY_REPLY)
+
+
+def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.Response:
+    if body is None:
+        return web.Response(status=route.success, headers=SERVER)
+    return json_response(route.success, body)

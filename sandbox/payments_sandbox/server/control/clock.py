@@ -1,0 +1,81 @@
+"""Owns the routes of the clock: show it, freeze it, move it, let it run."""
+
+from typing import Final
+
+from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_instant
+from payments_sandbox.server.control.control_request import Ask, read_as
+from payments_sandbox.world.timeline_entries import Happening
+from payments_sandbox.world.world import World
+
+DUE_SHOWN: Final = 100
+"""How many of the next due jobs `GET clock` lists."""
+
+
+def retrieve_clock(ask: Ask) -> dict[str, object]:
+    """Now, the mode, and what is due next."""
+    return shown(ask.world)
+
+
+async def freeze_clock(ask: Ask) -> dict[str, object]:
+    """Stand still, now or at a later instant; what falls due on the way happens."""
+    world = ask.world
+    if (text := ask.body.get("at")) is not None:
+        at = _reachable(world, "at", read_as(read_instant, "at", text))
+        await ask.parts.walks.walk(world, lambda: _reachable(world, "at", at))
+    world.clock.freeze()
+    return shown(world)
+
+
+def resume_clock(ask: Ask) -> dict[str, object]:
+    """Go on at wall speed from the world's now."""
+    ask.world.clock.resume()
+    return shown(ask.world)
+
+
+async def advance_clock(ask: Ask) -> dict[str, object]:
+    """Move on; answers when all that became due has happened, webhooks too, in order."""
+    world = ask.world
+    _target(world, ask.body)  # what cannot be reached is refused before anything is waited for
+    happened = await ask.parts.walks.walk(world, lambda: _target(world, ask.body))
+    return {
+        "now": show_instant(world.clock.now()),
+        "happened": [_shown_happened(each) for each in happened],
+    }
+
+
+def shown(world: World) -> dict[str, object]:
+    """The clock as JSON."""
+    return {
+        "now": show_instant(world.clock.now()),
+        "mode": world.clock.mode.value,
+        "due": [_shown_due(each) for each in world.upcoming(DUE_SHOWN)],
+    }
+
+
+def _target(world: World, wanted: dict[str, str]) -> Instant:
+    now = world.clock.now()
+    if "to" in wanted:
+        return _reachable(world, "to", read_as(read_instant, "to", wanted["to"]))
+    if "by" in wanted:
+        by = read_as(read_duration, "by", wanted["by"])
+        return _reachable(world, "by", Instant(now + by))
+    return world.timeline.next_due or now
+
+
+def _reachable(world: World, field: str, at: Instant) -> Instant:
+    world.clock.check_reachable(at, field)
+    return at
+
+
+def _shown_due(each: Happening) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "at": show_instant(each.at),
+        "what": each.what,
+        "payment_id": each.payment_id,
+    }
+    return shown if each.delivery_id is None else shown | {"delivery_id": each.delivery_id}
+
+
+def _shown_happened(each: Happening) -> dict[str, object]:
+    shown = _shown_due(each) | {"event_id": each.event_id}
+    return shown if each.delivery_id is None else shown | {"error": each.error}

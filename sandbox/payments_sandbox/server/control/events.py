@@ -1,0 +1,50 @@
+"""Owns the routes of events: list them, make one by hand, send one again."""
+
+from payments_sandbox.contract import representations
+from payments_sandbox.core.errors import InvalidRequest, NotFound
+from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.delivery_json import shown_delivery
+from payments_sandbox.webhooks.world_webhooks import told
+from payments_sandbox.world.journal import masked_object
+from payments_sandbox.world.manual_events import trigger
+
+
+def list_events(ask: Ask) -> dict[str, object]:
+    """Events as webhook bodies, newest first."""
+    ledger = ask.world.ledger
+    start, limit = ask.query.get("starting_after"), ask.query["limit"]
+    below = ledger.events if start is None else ledger.event_number(start)
+    if below is None:
+        raise InvalidRequest("/starting_after: expected the id of an event.")
+    numbers = range(below - 1, max(below - limit, 0) - 1, -1)
+    items = [representations.event(ledger.any_event(number)) for number in numbers]
+    return representations.page(items, has_more=below > limit)
+
+
+def create_event(ask: Ask) -> dict[str, object]:
+    """Send an event by hand: about a payment, about one made for it, or with any data."""
+    wanted = ask.body
+    data = wanted.get("data")
+    if data is not None:
+        if "payment_id" in wanted:
+            raise InvalidRequest("/data: expected payment_id or data, not both.")
+        return representations.event(ask.world.make_event(wanted["type"], masked_object(data)))
+    return representations.event(trigger(ask.world, wanted["type"], wanted.get("payment_id")))
+
+
+def resend_event(ask: Ask) -> dict[str, object]:
+    """Send an event once more, the same bytes, to whoever wants it; it is not retried."""
+    world = ask.world
+    number = world.ledger.event_number(ask.variable)
+    if number is None:
+        raise NotFound("not_found", "This world has no event of this id.")
+    webhooks = world.open_webhooks()
+    event = told(world.ledger.any_event(number))
+    if (endpoint_id := ask.body.get("endpoint_id")) is None:
+        endpoints = webhooks.outbox.endpoints.values()
+        takers = [each for each in endpoints if each.enabled and each.wants(event.type)]
+    else:
+        takers = [webhooks.endpoint(endpoint_id)]
+    made = webhooks.outbox.resend(event, takers)
+    shown = [shown_delivery(webhooks.outbox, each) for each in made]
+    return representations.page(shown, has_more=False)

@@ -1,0 +1,72 @@
+"""Owns the routes that judge: the report, the audit, expectations that are waited for."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import MINUTE, SECOND, read_duration, show_duration
+from payments_sandbox.rules.expectations import Expectation
+from payments_sandbox.scenarios.loader import load_expectations
+from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.scenarios import refuse
+from payments_sandbox.verification.audit import audit, shown_audit
+from payments_sandbox.verification.observed_deliveries import deliveries_seen
+from payments_sandbox.verification.report import Line, report, verified
+from payments_sandbox.world.activation import active
+
+LONGEST_WAIT: Final = 5 * MINUTE
+"""Wall milliseconds that a verification may wait."""
+
+
+def retrieve_report(ask: Ask) -> dict[str, object]:
+    """How the active scenarios stand now."""
+    return report(ask.world, partial(deliveries_seen, ask.world)).shown()
+
+
+def retrieve_audit(ask: Ask) -> dict[str, object]:
+    """What is found now."""
+    return shown_audit(audit(ask.world, partial(deliveries_seen, ask.world)))
+
+
+async def verify(ask: Ask) -> dict[str, object]:
+    """Judge expectations as soon as they are met, or when time is up."""
+    expectations = _expectations(ask)
+    lines = await _wait(ask, expectations, _patience(ask, expectations))
+    return {
+        "passed": all(line.judged.met for line in lines),
+        "expectations": [line.shown() for line in lines],
+    }
+
+
+def _expectations(ask: Ask) -> Sequence[Expectation]:
+    if "expect" not in ask.body:
+        return [each for scenario in active(ask.world) for each in scenario.expectations]
+    expectations, problems = load_expectations(ask.body["expect"])
+    refuse(problems)
+    return expectations
+
+
+def _patience(ask: Ask, expectations: Sequence[Expectation]) -> int:
+    """Wall milliseconds to wait."""
+    text = ask.body.get("within")
+    if text is None:
+        return min(max((each.within for each in expectations), default=0), LONGEST_WAIT)
+    if (within := read_duration(text)) > LONGEST_WAIT:
+        raise InvalidRequest(f"/within: expected at most {show_duration(LONGEST_WAIT)}.")
+    return within
+
+
+async def _wait(ask: Ask, expectations: Sequence[Expectation], patience: int) -> tuple[Line, ...]:
+    def now() -> tuple[Line, ...]:
+        return verified(ask.world, partial(deliveries_seen, ask.world), expectations)
+
+    lines = now()
+    with ask.parts.news.reader(ask.world) as reader, contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience / SECOND):
+            while not reader.is_over and not all(line.judged.met for line in lines):
+                await reader.wait(patience / SECOND)
+                lines = now()
+    return lines

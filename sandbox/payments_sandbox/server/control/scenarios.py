@@ -1,0 +1,129 @@
+"""Owns the routes of scenarios: the library, what is active, what is wrong with one."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from payments_sandbox.contract import representations
+from payments_sandbox.core.errors import InvalidRequest, InvalidScenario
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.diagnostics import Problem
+from payments_sandbox.scenarios.journal_export import retold
+from payments_sandbox.scenarios.library import Library, UnknownScenario, library_of
+from payments_sandbox.scenarios.loader import Loaded, load, load_value
+from payments_sandbox.scenarios.yaml_reader import Document
+from payments_sandbox.scenarios.yaml_writer import text_of
+from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.world import activation
+
+FROM_JOURNAL: Final = "from-journal"
+"""What a scenario is called that is written without a name."""
+
+
+def list_scenarios(ask: Ask) -> dict[str, object]:
+    """The library; a file that is wrong is left out here, and named by `scenarios/check`."""
+    found = (loaded.scenario for loaded in library_of(ask.parts.settings))
+    items = [_shown(scenario) for scenario in found if scenario is not None]
+    return representations.page(items, has_more=False)
+
+
+def list_active_scenarios(ask: Ask) -> dict[str, object]:
+    """What is active, in the order in which it applies."""
+    items = [
+        _shown(scenario) | {"scenario": dict(scenario.source)}
+        for scenario in activation.active(ask.world)
+    ]
+    return representations.page(items, has_more=False)
+
+
+def put_active_scenarios(ask: Ask) -> dict[str, object]:
+    """Let exactly these be active."""
+    scenarios = wanted(library_of(ask.parts.settings), _values(ask))
+    activation.put(ask.world, scenarios)
+    ask.parts.sleepers.wake(ask.world)
+    return list_active_scenarios(ask)
+
+
+def add_active_scenario(ask: Ask) -> dict[str, object]:
+    """Activate one more."""
+    activation.activate(ask.world, _accepted([_loaded(ask)])[0])
+    ask.parts.sleepers.wake(ask.world)
+    return list_active_scenarios(ask)
+
+
+def remove_active_scenarios(ask: Ask) -> None:
+    """End one, or all."""
+    activation.remove(ask.world, ask.query.get("name"))
+    ask.parts.sleepers.wake(ask.world)
+
+
+def check_scenario(ask: Ask) -> dict[str, object]:
+    """Say what is wrong with one; warnings alone are no refusal."""
+    loaded = _loaded(ask)
+    _accepted([loaded])
+    return {"problems": [problem.shown() for problem in loaded.problems]}
+
+
+def write_scenario(ask: Ask) -> dict[str, object]:
+    """A scenario that makes happen again what requests have met."""
+    name = ask.body.get("name", FROM_JOURNAL)
+    scenario = retold(ask.world, ask.body["requests"], name)
+    return {"scenario": scenario, "yaml": text_of(scenario)}
+
+
+def wanted(library: Library, values: Iterable[object]) -> list[Scenario]:
+    """The scenarios of names and JSON objects.
+
+    Raises:
+        InvalidRequest: the library has none of a name.
+        InvalidScenario: one or more have problems; all of them are listed.
+    """
+    return _accepted([_of(library, value) for value in values])
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Refuse what has problems.
+
+    Raises:
+        InvalidScenario: there is one that is more than a warning.
+    """
+    wrong = [problem for problem in problems if not problem.is_warning]
+    if wrong:
+        first = wrong[0]
+        where = "" if first.place is None else f"{first.place[0]}:{first.place[1]}: "
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        details = f"{where}{first.sentence}"[:900] + more
+        raise InvalidScenario(details, [problem.shown() for problem in problems])
+
+
+def _accepted(loaded: Sequence[Loaded]) -> list[Scenario]:
+    refuse([problem for each in loaded if each.scenario is None for problem in each.problems])
+    return [each.scenario for each in loaded if each.scenario is not None]
+
+
+def _loaded(ask: Ask) -> Loaded:
+    """The one scenario of a body."""
+    if ask.text is not None:
+        return load(ask.text, name=None)
+    return _of(library_of(ask.parts.settings), ask.body)
+
+
+def _of(library: Library, value: object) -> Loaded:
+    if not isinstance(value, str):
+        return load_value(value)
+    try:
+        return library.load(value)
+    except UnknownScenario as error:
+        raise InvalidRequest(f"/: {error}") from None
+
+
+def _values(ask: Ask) -> list[Any]:
+    """The list of a body: of names and scenarios."""
+    if ask.text is None:
+        return list(ask.body)
+    document = Document(ask.text)
+    refuse(document.problems)
+    return document.data if isinstance(document.data, list) else [document.data]
+
+
+def _shown(scenario: Scenario) -> dict[str, object]:
+    return {"name": scenario.name, "about": scenario.about, "tags": list(scenario.tags)}

@@ -1,0 +1,157 @@
+"""Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
+
+import asyncio
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import Instant, read_instant, show_instant
+from payments_sandbox.server.control import clock, rate_limit
+from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.world.reset_scope import Part
+from payments_sandbox.world.snapshot import restoring, snapshot
+from payments_sandbox.world.world import World
+
+if TYPE_CHECKING:
+    from payments_sandbox.rules.scenario import Scenario
+
+Made = TypeVar("Made")
+
+
+def create_world(ask: Ask) -> dict[str, object]:
+    """Make a world of its own, with a key of its own."""
+    wanted = ask.body
+    limits = wanted.get("rate_limit", {})
+    rate_limit.check(limits, ask.parts.settings.rate_limit, "/rate_limit")
+    world = ask.parts.worlds.make(
+        wanted.get("api_key"),
+        seed=wanted.get("seed"),
+        clock=_clock(wanted.get("clock")),
+        rate_limit=limits.get("limit"),
+        scenarios=_scenarios(ask, wanted.get("scenarios")),
+    )
+    world.limiter.turn(world.clock.now())
+    world.limiter.set(limit=None, remaining=limits.get("remaining"))
+    return _summary(ask, world)
+
+
+def _scenarios(ask: Ask, values: list[object] | None) -> "Sequence[Scenario]":
+    if not values:
+        return ()
+    from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - it brings the language
+    from payments_sandbox.server.control.scenarios import wanted  # noqa: PLC0415 - so does this
+
+    return wanted(library_of(ask.parts.settings), values)
+
+
+def retrieve_world(ask: Ask) -> dict[str, object]:
+    """The world in numbers."""
+    return _summary(ask, ask.world)
+
+
+def reset_world(ask: Ask) -> dict[str, object]:
+    """Put the world, or parts of it, back to how it was made."""
+    world = ask.world
+    parts = [Part(name) for name in ask.body.get("only", list(Part))]
+    if Part.CLOCK in parts and Part.PAYMENTS not in parts and world.would_go_back():
+        raise InvalidRequest(
+            "/only: expected 'payments' beside 'clock': payments exist that are later than the"
+            " clock would be, and time never goes back."
+        )
+    world.reset(parts)
+    if world.script.play is not None:
+        from payments_sandbox.world.activation import start_again  # noqa: PLC0415 - with scenarios only
+
+        start_again(world, parts)
+    ask.parts.sleepers.wake(world)
+    if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
+        ask.parts.dispatcher.forget(world)
+    if {Part.PAYMENTS, Part.WEBHOOKS, Part.CLOCK} & set(parts):
+        ask.parts.walks.stop(world)
+    return _summary(ask, world)
+
+
+async def seed_world(ask: Ask) -> dict[str, object]:
+    """Fill the world with payments of the past; until it is full, it is served as it was."""
+    from payments_sandbox.scenarios.parser.given import generated  # noqa: PLC0415 - few fill a world
+    from payments_sandbox.scenarios.seeding import seeding  # noqa: PLC0415 - it brings faker
+
+    world = ask.world
+    try:
+        wanted = generated(ask.body)
+    except ValueError as error:
+        raise InvalidRequest(f"/over: {error}.") from None
+    if wanted.customers > wanted.payments:
+        raise InvalidRequest(
+            f"/customers: expected at most as many as payments, {wanted.payments}."
+        )
+    await _with_breaths(seeding(world, wanted, ask.body.get("seed")))
+    return _summary(ask, world)
+
+
+def delete_world(ask: Ask) -> None:
+    """Drop the world; its key starts afresh when it is used again."""
+    ask.parts.worlds.drop(ask.world)
+
+
+def retrieve_snapshot(ask: Ask) -> dict[str, object]:
+    """The whole world as JSON."""
+    return snapshot(ask.world)
+
+
+async def restore_snapshot(ask: Ask) -> dict[str, object]:
+    """Put a snapshot in the world's place; until it is whole, others and that world are served."""
+    worlds = ask.parts.worlds
+    steps = restoring(
+        ask.body,
+        api_key=ask.world.birth.api_key,
+        made_at=worlds.laws.wall(),
+        laws=worlds.laws,
+    )
+    world = await _with_breaths(steps)
+    worlds.put(world)
+    ask.parts.pacer.watch(world)
+    ask.parts.dispatcher.release(world)
+    return _summary(ask, world)
+
+
+async def _with_breaths(steps: Generator[None, None, Made]) -> Made:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            made: Made = done.value
+            return made
+        await asyncio.sleep(0)  # noqa: TID251 - it waits for no time, only lets others go first
+
+
+def _clock(text: str | None) -> Instant | str | None:
+    if text is None or text == "live":
+        return text
+    try:
+        return read_instant(text)
+    except ValueError as error:
+        raise InvalidRequest(f"/clock: {error}, or live.") from None
+
+
+def _summary(ask: Ask, world: World) -> dict[str, object]:
+    birth, ledger = world.birth, world.ledger
+    origin = f"{ask.request.scheme}://{ask.request.host}"
+    counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
+    gone = ask.parts.worlds.farewell(birth.api_key)
+    return {
+        "api_key": birth.api_key,
+        "base_url": f"{origin}/v3",
+        "sandbox_url": f"{origin}/_sandbox",
+        "webhook_secret": birth.webhook_secret,
+        "seed": birth.seed,
+        "created_at": show_instant(birth.made_at),
+        "clock": clock.shown(world),
+        "rate_limit": rate_limit.shown(world),
+        "payments": counts,
+        "refunds": ledger.refunds,
+        "chargebacks": ledger.chargebacks,
+        "events": ledger.events,
+        "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
+        "restarted": f"An earlier world of this key was {gone}." if gone else None,
+    }

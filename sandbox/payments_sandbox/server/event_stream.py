@@ -1,0 +1,101 @@
+"""Owns the event stream: each new request, event and webhook of a world, to any number of readers.
+
+A reader is a cursor into the world's own records, so nothing is queued for it: a slow reader misses
+what the records have dropped meanwhile, and never slows anybody else.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import orjson
+from aiohttp import web
+
+from payments_sandbox.contract import representations
+from payments_sandbox.server.change_notifier import News
+from payments_sandbox.server.journal_json import shown_entry
+from payments_sandbox.server.response import SERVER
+from payments_sandbox.world.world import World
+
+HEARTBEAT: Final = 15
+"""Seconds after which a quiet stream says that it is still there."""
+
+_EVENT_ID: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
+
+
+class _Cursor(NamedTuple):
+    """How many requests, events and attempts a reader has seen."""
+
+    requests: int
+    events: int
+    attempts: int
+
+
+async def serve_stream(
+    request: web.BaseRequest, world: World, news: News, *, last: int
+) -> web.StreamResponse:
+    """Send news as server-sent events until the reader leaves or the world ends.
+
+    Args:
+        request: its `Last-Event-ID` says what the reader has seen already.
+        world: whose news.
+        news: tells when there are some.
+        last: how many requests of the journal to begin with, unless the reader comes back.
+    """
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": "text/event-stream",
+            "Cache-Control": "no-store",
+            **SERVER,
+        }
+    )
+    if request.method == "HEAD":
+        return response
+    seen = _left_off(request, world, last)
+    with news.reader(world) as reader:
+        try:
+            await response.prepare(request)
+            quiet = b": connected\n\n"
+            while not reader.is_over:
+                upto = _now(world)
+                await response.write(b"".join(_news(world, seen, upto)) or quiet)
+                seen, quiet = upto, b": still here\n\n"
+                await reader.wait(HEARTBEAT)
+        except ConnectionResetError:
+            pass  # the reader left
+    return response
+
+
+def _left_off(request: web.BaseRequest, world: World, last: int) -> _Cursor:
+    """Where the reader left off by its `Last-Event-ID`, else now, and some requests before."""
+    if found := _EVENT_ID.fullmatch(request.headers.get("Last-Event-ID", "")):
+        return _Cursor(*map(int, found.groups()))
+    now = _now(world)
+    return now._replace(requests=max(0, now.requests - last))
+
+
+def _now(world: World) -> _Cursor:
+    attempts = 0 if world.webhooks is None else world.webhooks.outbox.attempted
+    return _Cursor(world.journal.count, world.ledger.events, attempts)
+
+
+def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
+    """The facts first, then the requests that made them known, then who was told of them."""
+    for number in range(max(seen.events, world.ledger.past), upto.events):
+        body = representations.event(world.ledger.any_event(number))
+        seen = seen._replace(events=number + 1)
+        yield _message("event", seen, body)
+    for entry in world.journal.since(seen.requests):
+        seen = seen._replace(requests=entry.number + 1)
+        yield _message("request", seen, shown_entry(world.journal, entry))
+    if world.webhooks is not None:
+        from payments_sandbox.server.delivery_json import shown_attempts  # noqa: PLC0415 - most have none
+
+        for body in shown_attempts(world.webhooks.outbox, seen.attempts, upto.attempts):
+            seen = seen._replace(attempts=seen.attempts + 1)
+            yield _message("delivery", seen, body)
+
+
+def _message(kind: str, seen: _Cursor, body: object) -> bytes:
+    head = f"event: {kind}\nid: {'-'.join(map(str, seen))}\ndata: ".encode()
+    return head + orjson.dumps(body) + b"\n\n"

@@ -1,0 +1,143 @@
+"""Owns the composition of a server from its settings; it alone reads the wall clock and entropy."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from payments_sandbox.api.gateway import Gateway
+from payments_sandbox.api.responses import payment_at_rest
+from payments_sandbox.contract.schemas import Contract, load_contract
+from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.rules.card_rules import Rules
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.server.access_log import RequestLog
+from payments_sandbox.server.change_notifier import News
+from payments_sandbox.server.clock_advance import Walks
+from payments_sandbox.server.delayed_replies import Sleepers
+from payments_sandbox.server.live_timers import Pacer
+from payments_sandbox.server.parts import Parts
+from payments_sandbox.server.request_handler import Site
+from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
+from payments_sandbox.world.clock import Mode
+from payments_sandbox.world.config import Laws
+from payments_sandbox.world.registry import HOME_SECRET, SEEDS, WorldDefaults, Worlds
+from payments_sandbox.world.world import World
+
+if TYPE_CHECKING:
+    from payments_sandbox.rules.scenario import Scenario
+
+_log = logging.getLogger("sandbox")
+
+
+class Sandbox(NamedTuple):
+    """A server that is put together and does not listen yet."""
+
+    site: Site
+    parts: Parts
+    gateway: Gateway
+
+
+def assemble(
+    settings: Settings,
+    say: Callable[[str], None] | None = None,
+    *,
+    make_sender: Callable[[], Sender] | None = None,
+) -> Sandbox:
+    """Put a server together.
+
+    Args:
+        settings: what the user asked for.
+        say: given a line for each call to `/v3` and each request that is turned away.
+        make_sender: makes what sends webhooks in place of a client of the network.
+
+    Raises:
+        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.drafts_of`.
+        InvalidRequest: the scenarios do not go together.
+        ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
+    """
+    sleepers, news = Sleepers(), News()
+
+    def on_time(world: World) -> None:
+        news.publish(world)
+        dispatcher.release(world)
+
+    def on_attempt(world: World) -> None:
+        news.publish(world)
+        if world in walks:
+            return  # whoever walks lets happen what falls due, and tells of it
+        if world.clock.mode is Mode.FROZEN:
+            world.catch_up()  # a retry without delay is due now
+            dispatcher.release(world)
+        pacer.watch(world)
+
+    pacer = Pacer(on_time)
+    dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
+    walks = Walks(dispatcher)
+
+    def let_go(world: World, reason: str) -> None:
+        sleepers.wake(world)
+        news.close(world)
+        pacer.forget(world)
+        walks.stop(world)
+        dispatcher.forget(world)
+        _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
+
+    contract = load_contract(lenient=settings.lenient)
+    laws = _laws(settings, contract)
+    worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
+    gateway = Gateway(worlds, contract)
+    log = RequestLog(say)
+    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
+    return Sandbox(Site(parts, gateway), parts, gateway)
+
+
+def _laws(settings: Settings, contract: Contract) -> Laws:
+    return Laws(
+        _wall,
+        Rules(rule for card in MAGIC_CARDS for rule in card.rules),
+        partial(payment_at_rest, contract),
+        settings.webhooks,
+        HOME_SECRET,
+        settings.public_webhooks,
+        _scenarios(settings),
+    )
+
+
+def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
+    if not settings.scenarios:
+        return ()
+    from payments_sandbox.scenarios.library import drafts_of  # noqa: PLC0415 - it brings YAML and the lint
+
+    drafts = drafts_of(settings)
+    for warning in (line for draft in drafts for line in draft.lint):
+        _log.warning(warning)
+    return tuple(each.loaded.scenario for each in drafts if each.loaded.scenario is not None)
+
+
+def _sender(settings: Settings) -> Sender:
+    from payments_sandbox.server.webhooks.sender import HttpSender  # noqa: PLC0415 - most servers send nothing
+
+    return HttpSender(public=settings.public_webhooks)
+
+
+def _defaults(settings: Settings) -> WorldDefaults:
+    return WorldDefaults(
+        seed=settings.seed,
+        frozen_at=None if settings.clock == "live" else read_instant(settings.clock),
+        rate_limit=settings.rate_limit,
+        strict_keys=settings.strict_keys,
+        ttl=settings.world_ttl,
+        most=settings.max_worlds,
+    )
+
+
+def _wall() -> Instant:
+    return Instant(time.time_ns() // 1_000_000)
+
+
+def _entropy() -> int:
+    return secrets.randbelow(SEEDS)

@@ -1,0 +1,43 @@
+"""Owns how a journal entry looks, in the control API and the stream."""
+
+import orjson
+
+from payments_sandbox.core.instants import show_instant
+from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.world.journal import Entry, Journal, shown_headers
+
+
+def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
+    """One entry as JSON: `request` and `response` with cards masked."""
+    return {
+        "id": journal.id_of(entry),
+        "at": show_instant(entry.at),
+        "operation": entry.operation,
+        "method": entry.method,
+        "path": mask_in(entry.path),
+        "request": {"headers": shown_headers(entry.headers), "body": entry.body},
+        "response": _shown_reply(entry),
+        "fault": entry.fault,
+        "rule": entry.rule,
+        "step": entry.step,
+        "committed": entry.committed,
+        "considered": [{"rule": rule, "why_not": why} for _, rule, why in entry.considered],
+        "duration_ms": entry.duration_ms,
+    }
+
+
+def _shown_reply(entry: Entry) -> dict[str, object] | None:
+    if entry.status is None:
+        return None
+    headers = entry.reply_headers
+    if entry.fault is None:
+        headers = {"Content-Type": "application/json", **headers}
+    return {"status": entry.status, "headers": headers, "body": shown_body(entry.reply_body)}
+
+
+def shown_body(body: bytes) -> object:
+    """A JSON value; a fault's reply may be any text instead, or none."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode() or None

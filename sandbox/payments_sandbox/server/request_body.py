@@ -1,0 +1,94 @@
+"""Owns the reading of request bodies: bounded in size and time, refused in words."""
+
+import asyncio
+
+from aiohttp import web
+
+from payments_sandbox.core.errors import InvalidRequest, RequestTooLarge, SandboxError
+
+LIMIT = 64 * 1024
+"""Bytes of a request body that are read."""
+
+JSON = "application/json"
+YAML = "application/yaml"
+
+
+def body_at_hand(request: web.BaseRequest, *, limit: int = LIMIT) -> bytes | SandboxError | None:
+    """What `read_body` would give, if nothing is to be waited for; else None.
+
+    Nearly every body comes with its head, and waiting costs more than the reading.
+    """
+    return _refused_by_headers(request, limit) or _at_hand(request, limit)
+
+
+async def read_body(
+    request: web.BaseRequest, *, patience: float, limit: int = LIMIT
+) -> bytes | SandboxError:
+    """The raw body, or the error that reading it ended in; the connection is then to be closed.
+
+    Args:
+        request: whose body to read.
+        patience: seconds that the body may take to arrive.
+        limit: bytes that it may have.
+
+    Raises:
+        ConnectionResetError: the client left.
+    """
+    if (refused := _refused_by_headers(request, limit)) is not None:
+        return refused
+    return await read_any_body(request, patience=patience, limit=limit)
+
+
+async def read_any_body(
+    request: web.BaseRequest, *, patience: float, limit: int = LIMIT
+) -> bytes | SandboxError:
+    """The raw body whatever its headers say of it, or the error that reading it ended in.
+
+    Raises:
+        ConnectionResetError: the client left.
+    """
+    if _is_too_large(request, limit):
+        return RequestTooLarge(limit)
+    if (body := _at_hand(request, limit)) is not None:
+        return body
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    if limit != LIMIT or request.content_length is None:
+        request = request.clone(client_max_size=limit)
+    try:
+        async with asyncio.timeout(patience):
+            return await request.read()
+    except TimeoutError:
+        return InvalidRequest(f"/: expected the body to arrive within {patience:g} s.")
+    except web.HTTPRequestEntityTooLarge:  # chunked: there was no length to check up front
+        return RequestTooLarge(limit)
+    except web.RequestPayloadError:
+        return InvalidRequest("/: expected a body that is framed correctly.")
+
+
+def _at_hand(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:
+    """The body, if it has arrived whole, and as it should."""
+    if not request.content.is_eof() or request.content.exception() is not None:
+        return None
+    body = request.content.read_nowait()
+    return body if len(body) <= limit else RequestTooLarge(limit)
+
+
+def _is_too_large(request: web.BaseRequest, limit: int) -> bool:
+    """Whether the body says itself that it has more than `limit` bytes."""
+    return (request.content_length or 0) > limit
+
+
+def _refused_by_headers(request: web.BaseRequest, limit: int) -> SandboxError | None:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return InvalidRequest("/: expected a body without Content-Encoding.")
+    if _is_too_large(request, limit):
+        return RequestTooLarge(limit)
+    if request.headers.get("Content-Type") == JSON:
+        return None
+    if request.content_type != JSON:
+        return InvalidRequest(f"/: expected a body with Content-Type: {JSON}.")
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        return InvalidRequest("/: expected a body in UTF-8.")
+    return None

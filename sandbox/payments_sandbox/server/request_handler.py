@@ -1,0 +1,156 @@
+"""Owns what every request of a server comes to: the door, then the API that its path belongs to."""
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from aiohttp import web
+
+from payments_sandbox.api.gateway import Gateway
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
+from payments_sandbox.core.errors import (
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+)
+from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.server import cors
+from payments_sandbox.server.control.api import ControlApi, refusal
+from payments_sandbox.server.emulated_api import Begun, EmulatedApi
+from payments_sandbox.server.faults.kit import AlreadySent
+from payments_sandbox.server.origin_guard import HostList, is_cross_site
+from payments_sandbox.server.parts import Parts
+from payments_sandbox.server.plain_request import PlainRequest
+from payments_sandbox.server.routing import Routes, Target, target_of, variable_of
+
+_log = logging.getLogger("sandbox.web")
+
+_WHICH_HOST: Final = (
+    "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+)
+_WHICH_ORIGIN: Final = (
+    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+)
+_APIS: Final = "The APIs are /v3 and /_sandbox."
+
+
+class Site:
+    """Answers every request of one server: plain ones at once, others as a handler of aiohttp's.
+
+    The routes are in tables already, so aiohttp's application and router would only be in the way.
+    """
+
+    def __init__(self, parts: Parts, gateway: Gateway) -> None:
+        self._log = parts.log
+        self._origins = parts.settings.cors
+        self._hosts = HostList(parts.settings.allow_hosts)
+        self._emulated = EmulatedApi(parts, gateway)
+        self._control = ControlApi(parts, gateway.admit)
+        self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
+        self._routes = Routes(
+            (each.method, CONTROL_PATH + each.path, each) for each in CONTROL_ROUTES
+        )
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request in the envelope, whatever goes wrong."""
+        try:
+            return await self._answer(request)
+        except ConnectionResetError:
+            return AlreadySent()  # the client left while we read: nobody to answer
+        except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
+            _log.exception("unhandled error in a %s request", request.method)
+            return _failure(request)
+
+    def begin(self, request: PlainRequest) -> bytes | Begun | None:
+        """Let a plain request happen, as `EmulatedApi.begin`; None for what is not that API's."""
+        try:
+            methods = self._operations.find(request.target)
+            operation = methods.get(request.method) if methods else None
+            host = request.headers.by_name.get(b"host", b"").decode()
+            is_let_in = not self._origins and self._hosts.admits_name(host)
+        except Exception:  # noqa: BLE001 - it fails again, where a failure is answered
+            return None
+        if operation is None or not is_let_in:
+            return None
+        return self._emulated.begin(request, operation)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        target = target_of(request)
+        is_emulated = _is_below(BASE_PATH, target)
+        is_permitted = is_emulated and cors.permits(request, self._origins)
+        if not self._hosts.admits(request):
+            error = Forbidden("unknown_host", _WHICH_HOST)
+            return self._turn_away(request, error, is_emulated=is_emulated)
+        if is_cross_site(request) and not is_permitted:
+            error = Forbidden("cross_site_request", _WHICH_ORIGIN)
+            return self._turn_away(request, error, is_emulated=is_emulated)
+        methods = self._operations.find(target) if is_emulated else None
+        operation = methods.get(request.method) if methods else None
+        if operation is not None:
+            response = await self._emulated.handle(request, target, operation)
+        elif is_emulated:
+            response = await self._answer_undocumented(request, target, _listed(methods))
+        else:
+            response = await self._answer_control(request, target)
+        if is_emulated and self._origins:
+            cors.name_origin(request, response.headers, is_permitted=is_permitted)
+        return response
+
+    async def _answer_undocumented(
+        self, request: web.BaseRequest, target: Target, allow: str | None
+    ) -> web.StreamResponse:
+        """Answer a path or method of `/v3` that is no operation."""
+        if request.method == "OPTIONS" and cors.permits(request, self._origins):
+            return cors.preflight(allow)
+        response = await self._emulated.handle(request, target, None, allow=allow)
+        return _with_allow(response, allow)
+
+    async def _answer_control(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        methods = self._routes.find(target)
+        route = methods.get(request.method) if methods else None
+        if route is not None:
+            return await self._control.handle(request, route, target.query, variable_of(target))
+        if (allow := _listed(methods)) is not None:
+            return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
+        return refusal(NotFound("not_found", _suggestion(target)))
+
+    def _turn_away(
+        self, request: web.BaseRequest, error: Forbidden, *, is_emulated: bool
+    ) -> web.Response:
+        """The door's refusal; the emulated API documents no 403 and no 421: there it is a 400."""
+        response = refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
+        self._log.refused(request, response.status, error)
+        return response
+
+
+def _failure(request: web.BaseRequest) -> web.StreamResponse:
+    """The envelope of our own failure, unless a part of some other answer is on its way."""
+    if request.writer.output_size > 0:
+        return AlreadySent()
+    response = refusal(InternalError("The sandbox itself failed; its log has the traceback."))
+    response.force_close()  # how much of the request was read is unknown
+    return response
+
+
+def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamResponse:
+    if allow is not None and response.status == web.HTTPMethodNotAllowed.status_code:
+        response.headers["Allow"] = allow
+    return response
+
+
+def _suggestion(target: Target) -> str:
+    """What a path that does not exist may have been meant for."""
+    known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
+    close = nearest(target.path, known, 0.9)
+    return f"Did you mean {close}?" if close else _APIS
+
+
+def _listed(methods: Iterable[str] | None) -> str | None:
+    return ",".join(sorted(methods)) if methods else None
+
+
+def _is_below(base: str, target: Target) -> bool:
+    return len(target.segments) > 1 and target.segments[1] == base[1:]

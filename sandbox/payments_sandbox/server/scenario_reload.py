@@ -1,0 +1,89 @@
+"""Owns what happens when users edit the files of scenarios while the server runs."""
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.library import Library, UnknownScenario, files_of
+from payments_sandbox.scenarios.scenario_file import Draft, summary_of
+from payments_sandbox.server.parts import Parts
+from payments_sandbox.world.activation import active, check_together, reload
+from payments_sandbox.world.registry import HOME_KEY
+from payments_sandbox.world.world import World
+
+_log: Final = logging.getLogger("sandbox.scenarios")
+
+_STAYS: Final = "it stays as it was"
+
+
+class Reloads:
+    """The scenarios of the users' files, as they were when last they were good."""
+
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        self._parts = parts
+        self._library = Library(files_of(settings), settings.scenario_dirs)
+        self._texts: dict[str, str] = {}
+        self._good: dict[str, Scenario] = {}
+        for name in self._library.names():
+            draft = self._library.draft(name)
+            self._texts[name] = draft.text
+            if draft.loaded.scenario is not None:
+                self._good[name] = draft.loaded.scenario
+
+    def look(self, names: Iterable[str]) -> None:
+        """Read the files of these names again.
+
+        A good one takes the place of what it was in every world that has that, and in worlds to
+        come; of one with problems they are logged, and what it was stays.
+        """
+        for name in sorted(names):
+            try:
+                self._take(name, self._library.draft(name))
+            except (UnknownScenario, OSError):
+                if name in self._good:
+                    _log.warning("the file of %s cannot be read: %s", name, _STAYS)
+
+    def _take(self, name: str, draft: Draft) -> None:
+        if draft.text == self._texts.get(name):
+            return
+        self._texts[name] = draft.text
+        for problem in draft.lint:
+            _log.warning(problem)
+        if draft.loaded.scenario is None:
+            _log.warning("%s has %s: %s", name, summary_of([draft]), _STAYS)
+            return
+        try:
+            self._replace(name, self._good.get(name), draft.loaded.scenario)
+        except InvalidRequest as error:
+            problem = str(error.details).removeprefix("/: ").rstrip(".")
+            _log.warning("%s: %s; %s", name, problem, _STAYS)
+
+    def _replace(self, name: str, before: Scenario | None, now: Scenario) -> None:
+        """Where it was active; a scenario that was sent under its name is another.
+
+        Raises:
+            InvalidRequest: worlds to come could not start with it.
+        """
+        worlds = self._parts.worlds
+        coming = [now if each == before else each for each in worlds.laws.scenarios]
+        check_together(worlds.of(HOME_KEY), coming)
+        worlds.laws = worlds.laws._replace(scenarios=tuple(coming))
+        self._good[name] = now
+        if before in (None, now):
+            return
+        found = [world for world in worlds if before in active(world)]
+        for world in found:
+            self._reload(world, now)
+        _log.info("%s is reloaded in %d world%s", name, len(found), "" if len(found) == 1 else "s")
+
+    def _reload(self, world: World, scenario: Scenario) -> None:
+        world.catch_up()
+        reload(world, scenario)
+        self._parts.sleepers.wake(world)
+        self._parts.news.publish(world)
+        self._parts.pacer.forget(world)
+        self._parts.pacer.watch(world)
+        self._parts.dispatcher.release(world)

@@ -1,0 +1,1 @@
+"""How webhooks leave: the dispatcher says who is next, the sender posts."""

@@ -1,0 +1,267 @@
+"""Owns a world as a test holds it: a plain object, without an event loop."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, TypeVar
+
+from payments_sandbox.client.aio.client import AsyncSandboxClient
+from payments_sandbox.client.errors import Unmet
+from payments_sandbox.client.models.objects import (
+    Delivery,
+    Event,
+    JournalEntry,
+    Page,
+    WebhookEndpoint,
+)
+from payments_sandbox.client.models.responses import (
+    AuditResponse,
+    ControlledPaymentResponse,
+    ReportResponse,
+    VerifiedExpectation,
+    WorldResponse,
+)
+from payments_sandbox.client.sync.client import SandboxClient
+from payments_sandbox.client.sync.scenarios import Written
+from payments_sandbox.testing.clock import Clock, RateLimit
+from payments_sandbox.testing.inbox import Inbox
+from payments_sandbox.testing.scenario_files import find_scenario
+
+PAGE: Final = 1_000
+"""Items of a page, where all of a list is wanted."""
+
+T = TypeVar("T")
+
+
+class Lister(Protocol[T]):
+    """A method of the client that gives a page of a list, newest first."""
+
+    def __call__(self, *, limit: int, starting_after: str | None) -> Page[T]:
+        """One page."""
+
+
+class Clients(Protocol):
+    """What makes clients of a server; `Server` is one."""
+
+    def client(self, api_key: str | None = None) -> SandboxClient:
+        """A client that blocks, for the world of a key."""
+
+    def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
+        """The same for code that must not block its event loop."""
+
+
+class Sandbox:
+    """A world: where it is, its key, and all that can be done to it and seen of it.
+
+    Lists are in the order of time, and read anew whenever they are asked for.
+
+    Args:
+        server: whose world it is.
+        made: the world, as the control API shows it.
+        folders: where the team's scenarios are.
+
+    Attributes:
+        base_url: where the emulated API is; it ends in `/v3`.
+        sandbox_url: where the control API is.
+        api_key: names the world.
+        webhook_secret: what its webhooks are signed with.
+        seed: what its ids and draws come from.
+        control: the control API, a method a route.
+        clock, rate_limit: the world's own.
+        is_scripted: whether it was given a scenario or an expectation.
+    """
+
+    def __init__(
+        self, server: Clients, made: WorldResponse, *, folders: Sequence[Path] = ()
+    ) -> None:
+        self.base_url = made["base_url"]
+        self.sandbox_url = made["sandbox_url"]
+        self.api_key = made["api_key"]
+        self.webhook_secret = made["webhook_secret"]
+        self.seed = made["seed"]
+        self.control = server.client(self.api_key)
+        self.clock = Clock(self.control)
+        self.rate_limit = RateLimit(self.control)
+        self.is_scripted = False
+        self._server = server
+        self._folders = folders
+        self._expected = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that names the world."""
+        return {"Authorization": f"Bearer {self.api_key}"}
+
+    @property
+    def payments(self) -> list[ControlledPaymentResponse]:
+        """Every payment in full; asking counts against no limit."""
+        return _all(self.control.list_payments)
+
+    @property
+    def requests(self) -> list[JournalEntry]:
+        """The requests that the journal keeps, each with what answered it; cards are masked."""
+        return _all(self.control.list_requests)
+
+    @property
+    def events(self) -> list[Event]:
+        """Every event, as the body of its webhook."""
+        return _all(self.control.list_events)
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Events on their way to endpoints, each with all its attempts."""
+        return _all(self.control.list_deliveries)
+
+    @property
+    def webhooks(self) -> list[WebhookEndpoint]:
+        """The webhook endpoints."""
+        return _all(self.control.list_webhook_endpoints)
+
+    def inbox(self, name: str = "test", *, events: Sequence[str] = ("*",)) -> Inbox:
+        """A built-in receiver that gets these events from now on.
+
+        An endpoint is made for it unless one sends there already; without `events` none is made.
+        """
+        inbox = Inbox(self.control, name)
+        if events and inbox.url not in [each["url"] for each in self.webhooks]:
+            self.control.create_webhook_endpoint(inbox.url, events=events)
+        return inbox
+
+    def use(self, *scenarios: str | Path | Mapping[str, object]) -> None:
+        """Follow these scenarios, too: by name, by the path of a file, or written out.
+
+        Raises:
+            UnknownScenario: there is no such file.
+            Refused: there is no such name, or one is not as the language wants it; `problems`
+                says where.
+        """
+        for scenario in scenarios:
+            self.is_scripted = True
+            self.control.add_active_scenario(self._found(scenario))
+
+    def expect(self, *expectations: Mapping[str, object]) -> None:
+        """Let these be true when the test is over, or at the next `verify`.
+
+        Raises:
+            Refused: one is not as the language wants it; `problems` says where.
+        """
+        self._expected += 1
+        self.use({"scenario": f"expected-{self._expected}", "expect": expectations})
+
+    def verify(self, *expectations: Mapping[str, object], within: str | None = None) -> None:
+        """Judge these expectations now, or else all that scenarios have.
+
+        Args:
+            expectations: as a scenario's `expect` has them.
+            within: how long to wait for them to hold, in wall time.
+
+        Raises:
+            Unmet: some do not hold; the text says which, and what was seen instead.
+        """
+        hold(self.control.verify(expect=expectations or None, within=within)["expectations"])
+
+    def judge(self) -> None:
+        """Judge all that scenarios expect, and their rules, as the end of a test does.
+
+        Raises:
+            Unmet: an expectation does not hold within its time, or a rule has run out of steps.
+        """
+        self.verify()
+        report = self.report()
+        if not report["passed"]:
+            rules = [
+                f"{each['rule']}: {each['why_not']}" for each in report["rules"] if each["why_not"]
+            ]
+            raise Unmet("\n".join(["a rule has failed:", *rules]), ())
+
+    def report(self) -> ReportResponse:
+        """Which expectations are met, which rules fired and why others did not, and the audit."""
+        return self.control.retrieve_report()
+
+    def audit(self) -> AuditResponse:
+        """What a real ledger would not forgive: `clean`, or its `findings`."""
+        return self.control.retrieve_audit()
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole world, to be put back by `restore`, here or in another world."""
+        return self.control.retrieve_snapshot()
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Put a snapshot in the world's place."""
+        self.control.restore_snapshot(snapshot)
+
+    def reset(self, *only: str) -> None:
+        """Put the world, or some parts of it such as `payments`, back to how it was made."""
+        self.control.reset_world(only=only or None)
+
+    def explain(self, request_id: str) -> str:
+        """What became of a request and why: the rule that answered, or why each did not."""
+        return explained(self.control.retrieve_request(request_id))
+
+    def async_client(self) -> AsyncSandboxClient:
+        """The control API for code that must not block its event loop."""
+        return self._server.async_client(self.api_key)
+
+    def close(self) -> None:
+        """Drop the world."""
+        self.control.delete_world()
+        self.control.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _found(self, scenario: str | Path | Mapping[str, object]) -> Written | bytes:
+        if isinstance(scenario, str):
+            scenario = find_scenario(scenario, self._folders)
+        return scenario.read_bytes() if isinstance(scenario, Path) else scenario
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.api_key} at {self.base_url}, seed {self.seed}>"
+
+
+def hold(expectations: Iterable[VerifiedExpectation]) -> None:
+    """Raise Unmet unless all are met."""
+    if unmet := [each for each in expectations if not each["met"]]:
+        lines = [f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
+        raise Unmet("\n".join(["not met:", *lines]), unmet)
+
+
+def explained(entry: JournalEntry) -> str:
+    """A request in a line: what came of it, and which rule's doing that was."""
+    response = entry["response"]
+    what = f"fault {entry['fault']}"
+    if response is not None:
+        what = f"{response['status']}{_refusal(response['body'])}"
+    if entry["fault"] and response is not None:
+        what += f" ({entry['fault']})"
+    lines = [f"{entry['id']} at {entry['at']}: {entry['method']} {entry['path']} → {what}"]
+    if entry["rule"] is not None:
+        committed = {True: ", committed", False: ", not committed", None: ""}[entry["committed"]]
+        lines.append(f"  answered by {entry['rule']}, step {entry['step']}{committed}")
+    lines += [f"  {each['rule']}: {each['why_not']}" for each in entry["considered"]]
+    return "\n".join(lines)
+
+
+def _refusal(body: object) -> str:
+    """Code and details, where a reply is an error."""
+    match body:
+        case {"error": {"code": str(code), "details": str(details)}}:
+            return f" {code}: {details}"
+        case {"error": {"code": str(code)}}:
+            return f" {code}"
+        case _:
+            return ""
+
+
+def _all(lister: Lister[T]) -> list[T]:
+    """All of a list, in the order of time."""
+    found: list[T] = []
+    cursor: str | None = None
+    while True:
+        page = lister(limit=PAGE, starting_after=cursor)
+        found += page["data"]
+        if (cursor := page["next_cursor"]) is None:
+            return found[::-1]

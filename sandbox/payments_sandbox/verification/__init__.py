@@ -1,0 +1,1 @@
+"""Whether what a client did was right: observed calls, expectations, findings, reports."""

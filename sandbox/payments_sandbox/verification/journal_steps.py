@@ -1,0 +1,120 @@
+"""Owns what a call has met, as the step of a rule: from the rule that answered, or the journal."""
+
+from typing import Final
+
+from payments_sandbox.contract.error_codes import CODES, documented_for
+from payments_sandbox.rules import wire_faults
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.rules.model import (
+    MoveRateLimit,
+    Outcome,
+    Pass,
+    Patch,
+    RequestRule,
+    Respond,
+    Settle,
+    Step,
+)
+from payments_sandbox.verification.observed_calls import CallSeen
+from payments_sandbox.world.world import World
+
+ABANDONED: Final = "abandoned"
+
+RAN_OUT: Final = Step(Respond("internal_error"))
+"""What `then: fail` answers, for a rule that has no other steps."""
+
+_REFUSED: Final = 400
+_OF_THE_CALL: Final = frozenset(
+    {"invalid_request", "invalid_card", "expired_card", "invalid_cvc", "request_too_large"}
+)
+"""Errors that a call brings upon itself in any world."""
+
+
+def step_seen(world: World, call: CallSeen) -> Step:
+    """What the call met, as a step that meets one call so; a delay as it was drawn."""
+    step = _answered_by(world, call)
+    if step is None or not _fits(step.outcome, call):
+        return Step(_outcome_seen(call, is_of_step=step is not None))
+    outcome = Pass() if isinstance(step.outcome, MoveRateLimit) else step.outcome
+    if isinstance(step.delay, int):
+        return Step(outcome, step.delay)
+    return Step(outcome, round(call.entry.duration_ms or 0))
+
+
+def _answered_by(world: World, call: CallSeen) -> Step | None:
+    """The step that answered; None where there was none, or its rule is not active any more."""
+    position = call.entry.step
+    rule = _rule_of(world, call)
+    if rule is None or position is None or position > len(rule.steps) + 1:
+        return None
+    return rule.steps[position - 1] if position <= len(rule.steps) else RAN_OUT
+
+
+def _rule_of(world: World, call: CallSeen) -> RequestRule | None:
+    name, operation = call.entry.rule, call.entry.operation
+    others = {(scenario, rule) for scenario, rule, _ in call.entry.considered}
+    of_cards = [rule for card in MAGIC_CARDS for rule in card.rules]
+    of_scenarios = [
+        cue.rule
+        for cue in (world.script.play.cast.requests if world.script.play is not None else ())
+        if (cue.scenario, cue.rule.name) not in others
+    ]
+    for rule in (*of_scenarios, *of_cards):
+        if (
+            rule.name == name
+            and isinstance(rule, RequestRule)
+            and rule.operation in ("*", operation)
+        ):
+            return rule
+    return None
+
+
+def _fits(outcome: Outcome, call: CallSeen) -> bool:
+    """Whether a step can have led to what the journal shows."""
+    fault = call.entry.fault
+    if fault == ABANDONED:
+        return not isinstance(outcome, wire_faults.Fault)
+    match outcome:
+        case Pass() | MoveRateLimit() | Settle() | Patch():
+            return fault is None and not _is_refused(call)
+        case Respond(error):
+            return fault is None and call.code == error
+        case _:
+            return (
+                isinstance(outcome, wire_faults.Fault) and fault == wire_faults.NAMES[type(outcome)]
+            )
+
+
+def _outcome_seen(call: CallSeen, *, is_of_step: bool) -> Outcome:
+    """What the journal shows; of a fault it does not keep every part."""
+    entry, code = call.entry, call.code
+    if entry.fault is not None:
+        return _fault_seen(call, entry.fault)
+    is_its_own = code in _OF_THE_CALL and (entry.rule is None or is_of_step)
+    if not _is_refused(call) or is_its_own or code not in documented_for(entry.operation or ""):
+        return Pass()
+    message = call.message if call.message != CODES[code].message else None
+    return Respond(code, bool(entry.committed), message)
+
+
+def _fault_seen(call: CallSeen, fault: str) -> Outcome:
+    entry = call.entry
+    commit = bool(entry.committed)
+    match fault:
+        case "drop":
+            return wire_faults.Drop(commit, "close")
+        case "truncate":
+            return wire_faults.Truncate(commit, part="headers" if entry.status is None else "body")
+        case "malform":
+            return wire_faults.Malform(commit, wire_faults.Malformation.INVALID_JSON)
+        case "drip":
+            return wire_faults.Drip(max(1, round(entry.duration_ms or 0)), 20)
+        case "respond_raw" if entry.status is not None:
+            body = entry.reply_body.decode()
+            return wire_faults.RespondRaw(entry.status, {}, body, commit)
+        case _:
+            return wire_faults.Hang(commit)
+
+
+def _is_refused(call: CallSeen) -> bool:
+    return (call.entry.status or 0) >= _REFUSED

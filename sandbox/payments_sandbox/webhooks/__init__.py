@@ -1,0 +1,1 @@
+"""Webhooks without a network: endpoints, signing, retries, the outbox; `server.webhooks` sends."""

@@ -1,0 +1,155 @@
+"""Owns what the body of a request, or a scenario, says of a webhook endpoint: read and checked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import DAY, SECOND, read_duration, show_duration
+from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME, Endpoint
+from payments_sandbox.webhooks.signing import (
+    DEFAULT_HEADER,
+    STANDARD,
+    STANDARD_HEADERS,
+    Encoding,
+    Scheme,
+    Signing,
+    check_secret,
+)
+from payments_sandbox.webhooks.target_policy import problem_of
+
+LONGEST_DELAY: Final = 365 * DAY
+"""Virtual milliseconds between two attempts, at most."""
+
+TIMEOUTS: Final = range(10, 30 * SECOND + 1)
+"""Milliseconds that a receiver can be given."""
+
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_OURS: Final = frozenset(
+    {*STANDARD_HEADERS, "connection", "content-length", "content-type", "expect", "host"}
+    | {"te", "trailer", "transfer-encoding", "upgrade"}
+)
+
+
+class Reach(NamedTuple):
+    """Where endpoints may be.
+
+    Attributes:
+        public: whether webhooks may leave for the public internet.
+        host: the Host of the sandbox itself, which is no receiver but for its inboxes.
+    """
+
+    public: bool
+    host: str | None = None
+
+
+def changed(endpoint: Endpoint, body: Mapping[str, Any], reach: Reach) -> Endpoint:
+    """The endpoint with what a body says, which follows its schema; it is checked as a whole.
+
+    Raises:
+        InvalidRequest: naming the field.
+    """
+    endpoint = replace(
+        endpoint,
+        url=body.get("url", endpoint.url),
+        events=tuple(body.get("events", endpoint.events)),
+        description=mask_in(body.get("description", endpoint.description) or "") or None,
+        enabled=body.get("enabled", endpoint.enabled),
+        secret=body.get("secret", endpoint.secret),
+        signing=_signing(body["signature"]) if "signature" in body else endpoint.signing,
+        headers=tuple(body["headers"].items()) if "headers" in body else endpoint.headers,
+    )
+    if "url" in body:
+        endpoint = replace(endpoint, inbox=_inbox(endpoint.url, reach))
+    if "retries" in body:
+        endpoint = replace(endpoint, delays=_delays(body["retries"]))
+    if "timeout" in body:
+        endpoint = replace(endpoint, timeout=_timeout(body["timeout"]))
+    _check_headers(endpoint)
+    if problem := _problem_of_secret(endpoint.secret, endpoint.signing):
+        raise InvalidRequest(f"/secret: {problem}.")
+    if endpoint.previous and _problem_of_secret(endpoint.previous, endpoint.signing):
+        endpoint = replace(endpoint, previous=None)  # it is none of the scheme that is signed now
+    return endpoint
+
+
+def _problem_of_secret(secret: str, signing: Signing) -> str | None:
+    try:
+        check_secret(secret, signing.scheme)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _signing(wanted: dict[str, Any]) -> Signing:
+    scheme = Scheme(wanted["scheme"])
+    known = {
+        Scheme.STANDARD: {"scheme"},
+        Scheme.TIMESTAMPED: {"scheme", "header"},
+        Scheme.HMAC: {"scheme", "header", "prefix", "encoding"},
+    }[scheme]
+    if unknown := sorted(wanted.keys() - known):
+        raise InvalidRequest(f"/signature/{unknown[0]}: expected nothing; {scheme} has none.")
+    if scheme is Scheme.STANDARD:
+        return STANDARD
+    return Signing(
+        scheme,
+        header=wanted.get("header", DEFAULT_HEADER),
+        prefix=wanted.get("prefix", ""),
+        encoding=Encoding(wanted.get("encoding", Encoding.HEX)),
+    )
+
+
+def _inbox(url: str, reach: Reach) -> str | None:
+    """The built-in receiver that a url means, by its short or by its real name."""
+    if problem := problem_of(url, public=reach.public):
+        raise InvalidRequest(f"/url: {problem}.")
+    if url.startswith(INBOX):
+        return url.removeprefix(INBOX)
+    parts = urlsplit(url)
+    if parts.netloc != reach.host:
+        return None
+    name = parts.path.removeprefix(f"{CONTROL_PATH}/inbox/")
+    if not INBOX_NAME.fullmatch(name):
+        raise InvalidRequest(
+            "/url: expected a receiver, not the sandbox itself; inbox:NAME is one."
+        )
+    return name
+
+
+def _check_headers(endpoint: Endpoint) -> None:
+    taken = _OURS | {endpoint.signing.header.lower()}
+    for name, _ in endpoint.headers:
+        if not _HEADER_NAME.fullmatch(name):
+            raise InvalidRequest("/headers: expected names of headers, such as X-Tenant.")
+        if name.lower() in taken:
+            raise InvalidRequest(f"/headers/{name}: expected a header that is not the sandbox's.")
+    if endpoint.signing.header.lower() in _OURS:
+        raise InvalidRequest("/signature/header: expected a header that has no other meaning.")
+
+
+def _delays(wanted: list[str]) -> tuple[int, ...]:
+    delays = []
+    for place, text in enumerate(wanted):
+        try:
+            delays.append(delay := read_duration(text))
+        except ValueError as error:
+            raise InvalidRequest(f"/retries/{place}: {error}.") from None
+        if delay > LONGEST_DELAY:
+            longest = show_duration(LONGEST_DELAY)
+            raise InvalidRequest(f"/retries/{place}: expected a duration of at most {longest}.")
+    return tuple(delays)
+
+
+def _timeout(text: str) -> int:
+    try:
+        timeout = read_duration(text)
+    except ValueError as error:
+        raise InvalidRequest(f"/timeout: {error}.") from None
+    if timeout not in TIMEOUTS:
+        raise InvalidRequest("/timeout: expected a duration from 10ms to 30s.")
+    return timeout

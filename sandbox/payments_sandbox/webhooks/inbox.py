@@ -1,0 +1,105 @@
+"""Owns the built-in webhook receivers of a world: what arrived, what they answer."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import Instant
+
+KEPT: Final = 1_000
+"""Messages an inbox remembers; older ones are dropped."""
+
+MOST_INBOXES: Final = 100
+"""Inboxes that a world may have."""
+ANSWER: Final = 200
+"""What an inbox answers unless it is told otherwise, verified or not."""
+
+
+class Message(NamedTuple):
+    """A webhook that arrived.
+
+    Attributes:
+        number: counted from 0 in its inbox.
+        received_at: on the world's clock.
+        reason: why its signature does not hold; None when it does.
+    """
+
+    number: int
+    received_at: Instant
+    headers: dict[str, str]
+    body: bytes
+    reason: str | None
+    type: str | None
+
+
+class Inbox:
+    """One receiver."""
+
+    __slots__ = ("_answers", "_messages", "count")
+
+    def __init__(self) -> None:
+        self._messages: deque[Message] = deque(maxlen=KEPT)
+        self._answers: deque[int] = deque()
+        self.count = 0
+
+    def receive(self, message: Message) -> int:
+        """Keep a message; returns the status to answer with."""
+        self._messages.append(message)
+        self.count += 1
+        return self._answers.popleft() if self._answers else ANSWER
+
+    def since(self, number: int, type_: str | None) -> Iterator[Message]:
+        """The messages that are kept from a number on, of one type or of all, oldest first."""
+        return (
+            each
+            for each in self._messages
+            if each.number >= number and (type_ is None or each.type == type_)
+        )
+
+    def script(self, answers: Sequence[int]) -> None:
+        """Answer the next messages with these statuses, one each."""
+        self._answers = deque(answers)
+
+    @property
+    def answers(self) -> list[int]:
+        """The statuses that the next messages will be answered with."""
+        return list(self._answers)
+
+    def restore(self, count: int, messages: Sequence[Message]) -> None:
+        """Take over the messages of a snapshot."""
+        self._messages = deque(messages, maxlen=KEPT)
+        self.count = count
+
+
+class Inboxes:
+    """The receivers of one world, by name; each is there once it is named."""
+
+    __slots__ = ("_inboxes",)
+
+    def __init__(self) -> None:
+        self._inboxes: dict[str, Inbox] = {}
+
+    def of(self, name: str) -> Inbox:
+        """The inbox of a name.
+
+        Raises:
+            InvalidRequest: the world has as many as it may have.
+        """
+        if name not in self._inboxes and len(self._inboxes) >= MOST_INBOXES:
+            raise InvalidRequest(
+                f"/name: expected one of the {MOST_INBOXES} inboxes that are there; DELETE one."
+            )
+        return self._inboxes.setdefault(name, Inbox())
+
+    def find(self, name: str) -> Inbox | None:
+        """The inbox of a name, or None when nobody has named it."""
+        return self._inboxes.get(name)
+
+    def remove(self, name: str) -> None:
+        """Empty an inbox and forget its script."""
+        self._inboxes.pop(name, None)
+
+    def items(self) -> list[tuple[str, Inbox]]:
+        """Every inbox with its name."""
+        return list(self._inboxes.items())

@@ -1,0 +1,130 @@
+"""Owns what an attempt sends: headers, body and signature, and what rules of scenarios spoil."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, assert_never
+
+import orjson
+
+from payments_sandbox import __version__
+from payments_sandbox.core.instants import SECOND, Instant
+from payments_sandbox.rules.merge_patch import merged
+from payments_sandbox.rules.webhook_effects import UNTREATED, BodyFault, Signature, Treatment
+from payments_sandbox.webhooks.delivery import Request, Told
+from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.signing import SIGNATURE_HEADER, Scheme, sign
+from payments_sandbox.webhooks.verification import TOLERANCE
+
+USER_AGENT: Final = f"payments-sandbox/{__version__}"
+UNKNOWN: Final = "unheard_of"
+"""What `unknown_type` makes of the second half of an event's type."""
+
+_FORGED: Final = frozenset({Signature.WRONG_SECRET, Signature.MISSING, Signature.GARBLED})
+
+
+def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
+    told: Told,
+    endpoint: Endpoint,
+    treatment: Treatment = UNTREATED,
+    *,
+    now: Instant,
+    sent_at: Instant,
+    wrong_secret: Callable[[], str],
+) -> Request:
+    """What an attempt sends.
+
+    Args:
+        told: the event.
+        endpoint: where to.
+        treatment: what rules do to this attempt.
+        now: on the world's clock: which secrets are valid.
+        sent_at: the real time, which the signature carries.
+        wrong_secret: what a forger signs with; asked for when one does.
+    """
+    body = _patched(told.body, treatment)
+    sent = _spoiled(body, treatment.malform)
+    # What is cut on its way was signed when it was whole; all else is signed as it is sent.
+    signed = body if treatment.malform is BodyFault.TRUNCATED else sent
+    signature = sign(
+        endpoint.signing,
+        _secrets(endpoint, treatment.signature, now, wrong_secret),
+        message=told.event_id,
+        sent_at=(sent_at + treatment.timestamp) // SECOND,
+        body=signed,
+    )
+    is_text = treatment.malform is BodyFault.WRONG_CONTENT_TYPE
+    headers = {
+        "Content-Type": "text/plain" if is_text else "application/json",
+        "User-Agent": USER_AGENT,
+        **{_named_alike(name): value for name, value in endpoint.headers},
+        **_damaged(signature, endpoint, treatment.signature),
+    }
+    is_stale = abs(treatment.timestamp) > TOLERANCE * SECOND
+    return Request(
+        now,
+        sent_at,
+        headers,
+        sent,
+        is_forged=treatment.signature in _FORGED or signed != sent,
+        is_stale=is_stale and endpoint.signing.scheme is not Scheme.HMAC,
+        dropped_by=", ".join(treatment.rules) if treatment.drop else None,
+    )
+
+
+def _named_alike(name: str) -> str:
+    """A User-Agent takes the place of ours, however it is written."""
+    return "User-Agent" if name.lower() == "user-agent" else name
+
+
+def _patched(body: bytes, treatment: Treatment) -> bytes:
+    if not treatment.patches and not treatment.unknown_type:
+        return body
+    value = orjson.loads(body)  # an object: we have written it
+    if treatment.unknown_type:
+        family = str(value["type"]).partition(".")[0]
+        value["type"] = f"{family}.{UNKNOWN}"
+    return orjson.dumps(_merged(value, treatment.patches))
+
+
+def _merged(value: object, patches: Iterable[Mapping[str, object]]) -> object:
+    for patch in patches:
+        value = merged(value, patch)
+    return value
+
+
+def _spoiled(body: bytes, fault: BodyFault | None) -> bytes:
+    match fault:
+        case None | BodyFault.WRONG_CONTENT_TYPE:
+            return body
+        case BodyFault.INVALID_JSON:
+            return body.removesuffix(b"}") + b",}"
+        case BodyFault.TRUNCATED:
+            return body[: len(body) // 2]
+        case BodyFault.EMPTY:
+            return b""
+        case _:
+            assert_never(fault)
+
+
+def _secrets(
+    endpoint: Endpoint, fault: Signature | None, now: Instant, wrong_secret: Callable[[], str]
+) -> tuple[str, ...]:
+    if fault is Signature.WRONG_SECRET:
+        return (wrong_secret(),)
+    if fault is Signature.PREVIOUS_SECRET and endpoint.previous is not None:
+        return (endpoint.previous,)
+    return endpoint.secrets_at(now)
+
+
+def _damaged(
+    signature: dict[str, str], endpoint: Endpoint, fault: Signature | None
+) -> dict[str, str]:
+    name = (
+        SIGNATURE_HEADER if endpoint.signing.scheme is Scheme.STANDARD else endpoint.signing.header
+    )
+    match fault:
+        case Signature.MISSING:
+            return {key: value for key, value in signature.items() if key != name}
+        case Signature.GARBLED:
+            return signature | {name: signature[name].replace(",", "").replace("=", "")[::-1]}
+        case _:
+            return signature

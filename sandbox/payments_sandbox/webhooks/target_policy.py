@@ -1,0 +1,76 @@
+"""Owns which addresses webhooks may go to, as far as an address or a url's text says so by itself.
+
+Receivers under test live on loopback and private networks. The worst accident of a sandbox is a
+test event that reaches a production endpoint, so the public internet is closed unless it is opened.
+Link-local and metadata addresses are never a receiver.
+"""
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+NEVER: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8",
+        "100.100.100.200/32",  # metadata of one cloud,
+        "168.63.129.16/32",  # another,
+        "169.254.0.0/16",  # link-local, which most others use,
+        "192.0.0.192/32",  # and one more
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "2002::/16",  # 6to4 and NAT64 carry an IPv4 address of anybody's choice
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "::/128",
+        "fd00:ec2::254/128",
+        "fd20:ce::254/128",
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
+LONGEST: Final = 2_000
+"""Characters that a url may have."""
+
+
+def is_permitted(address: Address, *, public: bool) -> bool:
+    """Whether a webhook may go to this address; an IPv4 address inside an IPv6 one counts."""
+    real = getattr(address, "ipv4_mapped", None) or address
+    return not any(real in network for network in NEVER) and (public or not real.is_global)
+
+
+def problem_of(url: str, *, public: bool) -> str | None:
+    """Why a url is refused by what it says itself, with what would have worked; None when not."""
+    if url.startswith(INBOX):
+        good = INBOX_NAME.fullmatch(url.removeprefix(INBOX))
+        return None if good else "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
+    if parts.scheme not in ("http", "https") or not host or len(url) > LONGEST:
+        return "expected an http or https url, or inbox:NAME for a built-in receiver"
+    if "@" in parts.netloc:
+        return "expected a url without user and password; send them as a header"
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "expected a url in ASCII, without blanks"
+    return _problem_of_address(host, public=public)
+
+
+def _problem_of_address(host: str, *, public: bool) -> str | None:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        if host.replace(".", "").isdigit():
+            return "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"
+        return None  # a name is judged by what it leads to
+    if is_permitted(address, public=public):
+        return None
+    if is_permitted(address, public=True):
+        return "expected a private address; --webhook-targets public permits others"
+    return "expected no link-local, multicast or metadata address"

@@ -1,0 +1,297 @@
+"""Owns the verification of a webhook as its receiver does it, and the reason when it fails."""
+
+import hmac
+import json
+import re
+from base64 import b64decode
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, assert_never
+
+from payments_sandbox.webhooks.signing import (
+    ID_HEADER,
+    PREFIX,
+    SIGNATURE_HEADER,
+    STANDARD,
+    STANDARD_HEADERS,
+    TIMESTAMP_HEADER,
+    Encoding,
+    Scheme,
+    Signing,
+    key_of,
+)
+
+TOLERANCE: Final = 300
+"""Seconds that a timestamp may differ from now, in both directions."""
+
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,15}")
+_MILLISECONDS: Final = 10**11
+"""A timestamp above this many seconds is one in milliseconds."""
+
+_MAC_SIZE: Final = 32
+_SMALLEST_MAC: Final = 16
+"""Bytes from which it may be somebody's digest: another one, or one that was cut."""
+
+_CONTENT: Final = {
+    Scheme.STANDARD: "ID.TIMESTAMP.BODY",
+    Scheme.TIMESTAMPED: "TIMESTAMP.BODY",
+    Scheme.HMAC: "the body",
+}
+_DIGEST: Final = re.compile(
+    r"(?P<prefix>(?:[ -~]{0,31}[^A-Za-z0-9+/])?)(?:(?P<hex>[0-9A-Fa-f]{64})|[A-Za-z0-9+/]{43}=)"
+)
+
+
+class Received(NamedTuple):
+    """A webhook as it arrived: header names in lower case, and the body's exact bytes."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Claim(NamedTuple):
+    """What a message says of itself: when it was signed, what exactly, and the signatures."""
+
+    sent_at: int | None
+    signed: bytes
+    signatures: Sequence[bytes]
+
+
+def guessed(headers: Mapping[str, str]) -> Signing | None:
+    """How a message seems to be signed, by its headers alone; None when none looks like it.
+
+    Args:
+        headers: of the message, their names in lower case.
+    """
+    if any(name in headers for name in STANDARD_HEADERS):
+        return STANDARD
+    for name in sorted(headers, key=_is_named_otherwise):
+        value = headers[name].strip()
+        if _is_timed(value):
+            return Signing(Scheme.TIMESTAMPED, header=name)
+        if found := _DIGEST.fullmatch(value):
+            encoding = Encoding.HEX if found["hex"] else Encoding.BASE64
+            return Signing(Scheme.HMAC, name, found["prefix"], encoding)
+    return None
+
+
+def in_words(signing: Signing) -> str:
+    """Scheme and header, such as `hmac (X-Signature: sha256=HEX)`."""
+    match signing.scheme:
+        case Scheme.STANDARD:
+            return f"standard ({SIGNATURE_HEADER}: v1,BASE64)"
+        case Scheme.TIMESTAMPED:
+            return f"timestamped ({signing.header}: t=SECONDS,v1=HEX)"
+        case Scheme.HMAC:
+            return f"hmac ({signing.header}: {signing.prefix}{signing.encoding.upper()})"
+        case _:
+            assert_never(signing.scheme)
+
+
+def why_refused(
+    signing: Signing, secrets: Sequence[str], received: Received, *, now: int | None
+) -> str | None:
+    """Why a careful receiver refuses the message; None when it is good.
+
+    Args:
+        signing: scheme and header.
+        secrets: those that are valid.
+        received: headers and body.
+        now: epoch seconds of the receiver's clock; None accepts any timestamp.
+
+    Raises:
+        ValueError: a secret is none of the scheme.
+    """
+    keys = [key_of(secret, signing.scheme) for secret in secrets]
+    claim = _claim(signing, received)
+    if isinstance(claim, str):
+        return claim
+    good = any(_is_made_with(key, claim) for key in keys)
+    if not good:
+        return _diagnosis(signing, secrets, keys, received, claim)
+    if now is None or claim.sent_at is None or abs(now - claim.sent_at) <= TOLERANCE:
+        return None
+    age = now - claim.sent_at
+    kind = "too old" if age > 0 else "too new"
+    return f"the timestamp is {kind}: {abs(age)} s from now, and {TOLERANCE} s are tolerated"
+
+
+def _claim(signing: Signing, received: Received) -> _Claim | str:
+    match signing.scheme:
+        case Scheme.STANDARD:
+            return _standard(received)
+        case Scheme.TIMESTAMPED:
+            return _timestamped(signing, received)
+        case Scheme.HMAC:
+            return _plain(signing, received)
+        case _:
+            assert_never(signing.scheme)
+
+
+def _standard(received: Received) -> _Claim | str:
+    for name in STANDARD_HEADERS:
+        if not received.headers.get(name):
+            return _missing(name, received)
+    message, written = received.headers[ID_HEADER], received.headers[TIMESTAMP_HEADER]
+    if not _TIMESTAMP.fullmatch(written):
+        return f"{TIMESTAMP_HEADER} is not a whole number of seconds"
+    if int(written) > _MILLISECONDS:
+        return f"{TIMESTAMP_HEADER} is in milliseconds; it is seconds"
+    parts = [part.partition(",") for part in received.headers[SIGNATURE_HEADER].split()]
+    found = [value for version, comma, value in parts if comma and version == "v1"]
+    if not found:
+        return f"{SIGNATURE_HEADER} has no signature of version v1, written v1,BASE64"
+    signatures = [_decoded(value) for value in found]
+    if None in signatures:
+        return f"{SIGNATURE_HEADER} is not base64"
+    signed = b"%b.%b.%b" % (message.encode(), written.encode(), received.body)
+    return _Claim(int(written), signed, [mac for mac in signatures if mac is not None])
+
+
+def _timestamped(signing: Signing, received: Received) -> _Claim | str:
+    header = received.headers.get(signing.header.lower())
+    if not header:
+        return _missing(signing.header, received)
+    pairs = [part.strip().partition("=") for part in header.split(",")]
+    times = [value for name, _, value in pairs if name == "t"]
+    found = [value for name, _, value in pairs if name == "v1"]
+    if len(times) != 1 or not _TIMESTAMP.fullmatch(times[0]):
+        return f"{signing.header} has no t=SECONDS" + _instead(signing, header)
+    if int(times[0]) > _MILLISECONDS:
+        return f"t of {signing.header} is in milliseconds; it is seconds"
+    if not found:
+        return f"{signing.header} has no signature of version v1, written v1=HEX"
+    try:
+        signatures = [bytes.fromhex(value) for value in found]
+    except ValueError:
+        return f"{signing.header} is not hexadecimal"
+    return _Claim(int(times[0]), b"%b.%b" % (times[0].encode(), received.body), signatures)
+
+
+def _plain(signing: Signing, received: Received) -> _Claim | str:
+    header = received.headers.get(signing.header.lower())
+    if not header:
+        return _missing(signing.header, received)
+    if not header.startswith(signing.prefix):
+        shape = _instead(signing, header)
+        return f"{signing.header} does not start with {signing.prefix}{shape}"
+    written = header.removeprefix(signing.prefix)
+    read = bytes.fromhex if signing.encoding is Encoding.HEX else _base64
+    try:
+        mac = read(written)
+    except ValueError:
+        shape = _instead(signing, header)
+        return f"{signing.header} is not {signing.encoding.value}{shape}"
+    return _Claim(None, received.body, [mac])
+
+
+def _missing(name: str, received: Received) -> str:
+    """That a header is missing; and which one looks like a signature, if another does."""
+    other = guessed(received.headers)
+    if other is None or (name in STANDARD_HEADERS and other is STANDARD):
+        return f"the header {name} is missing"
+    return f"the header {name} is missing, and the message looks like {in_words(other)}"
+
+
+def _instead(signing: Signing, value: str) -> str:
+    """What the signature's header looks like that is not as the scheme has it."""
+    other = guessed({signing.header: value})
+    if other is None or other.scheme is signing.scheme is Scheme.TIMESTAMPED:
+        return ""
+    return f"; it looks like {in_words(other)}"
+
+
+def _is_timed(value: str) -> bool:
+    """Whether a header's value has the parts of `timestamped`, whatever is in them."""
+    names = {part.strip().partition("=")[0] for part in value.split(",") if "=" in part}
+    return "t" in names and any(name.startswith("v") for name in names)
+
+
+def _is_named_otherwise(name: str) -> bool:
+    """Whether a header's name does not say that it is a signature: other digests look alike."""
+    return "sign" not in name and "hmac" not in name
+
+
+def _base64(value: str) -> bytes:
+    return b64decode(value, validate=True)
+
+
+def _decoded(value: str) -> bytes | None:
+    try:
+        return _base64(value)
+    except ValueError:
+        return None
+
+
+def _is_made_with(key: bytes, claim: _Claim) -> bool:
+    mac = hmac.digest(key, claim.signed, "sha256")
+    return any(hmac.compare_digest(mac, each) for each in claim.signatures)
+
+
+def _diagnosis(
+    signing: Signing,
+    secrets: Sequence[str],
+    keys: Sequence[bytes],
+    received: Received,
+    claim: _Claim,
+) -> str:
+    """The likeliest reason why no signature matches, found by trying the usual mistakes."""
+    for secret in secrets:
+        for key, mistake in _misread_keys(signing, secret):
+            if _is_made_with(key, claim):
+                return f"it is signed with {mistake}"
+    head = claim.signed[: len(claim.signed) - len(received.body)]
+    for body, mistake in _rewritten(received.body):
+        changed = claim._replace(signed=head + body)
+        if any(_is_made_with(key, changed) for key in keys):
+            return f"the body was changed after signing: {mistake}"
+    for signed, mistake in _other_contents(head, received.body):
+        changed = claim._replace(signed=signed)
+        if any(_is_made_with(key, changed) for key in keys):
+            content = _CONTENT[signing.scheme]
+            return f"{mistake} was signed; the scheme {signing.scheme} signs {content}"
+    if all(len(mac) >= _SMALLEST_MAC and len(mac) != _MAC_SIZE for mac in claim.signatures):
+        size = len(claim.signatures[0])
+        return f"the signature has {size} bytes, and one of HMAC-SHA256 has {_MAC_SIZE}"
+    return "no signature matches: another secret, or the body was changed"
+
+
+def _misread_keys(signing: Signing, secret: str) -> Iterator[tuple[bytes, str]]:
+    if signing.scheme is Scheme.STANDARD:
+        yield secret.encode(), "the whole secret as text; the key is the base64 after whsec_"
+        yield secret.removeprefix(PREFIX).encode(), "the secret's base64, which is to be decoded"
+        return
+    yield f"{secret}\n".encode(), "the secret and a line end behind it"
+    if secret.startswith(PREFIX):
+        yield secret.removeprefix(PREFIX).encode(), "the secret without whsec_, which belongs to it"
+        if (key := _decoded(secret.removeprefix(PREFIX))) is not None:
+            yield key, "the decoded secret; this scheme takes the secret as it is"
+
+
+def _other_contents(head: bytes, body: bytes) -> Iterator[tuple[bytes, str]]:
+    """What else than the scheme says may have been signed; `head` stands before the body."""
+    if not head:
+        return
+    yield body, "the body alone"
+    _, _, timestamp = head.removesuffix(b".").rpartition(b".")
+    yield b"%b.%b" % (timestamp, body), "TIMESTAMP.BODY"
+
+
+def _rewritten(body: bytes) -> Iterator[tuple[bytes, str]]:
+    """The body as it may have been when it was signed: the same JSON in other bytes."""
+    yield body + b"\n", "a line end is missing"
+    yield body.strip(), "it has blanks or a line end around it"
+    yield body.removeprefix(BOM_UTF8), "a byte order mark was put before it"
+    yield body.replace(b"\r\n", b"\n"), "its line ends have become CRLF"
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    again = "the same JSON written anew; verify the bytes as they arrive"
+    for ordered in (False, True):
+        for separators in ((",", ":"), (", ", ": ")):
+            for is_ascii in (False, True):
+                text = json.dumps(
+                    value, separators=separators, sort_keys=ordered, ensure_ascii=is_ascii
+                )
+                yield text.encode("utf-8", "replace"), again

@@ -1,0 +1,1 @@
+"""All that belongs to one API key, on virtual time: clock, timeline, journal, snapshot; no I/O."""

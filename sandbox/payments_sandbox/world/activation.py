@@ -1,0 +1,186 @@
+"""Owns the activation of scenarios in a world: wholly or not at all.
+
+What a scenario starts from (`given`, `clock`) is looked at before anything is changed; then the
+clock is set, the state is made, and the `at` rules are put on the timeline.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import LAST, Instant, show_instant
+from payments_sandbox.rules.rule_engine import Play
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.initial_state import planned
+from payments_sandbox.world.reset_scope import Part
+from payments_sandbox.world.timeline import ActOnPayment, Job, ReachMark
+from payments_sandbox.world.world import World
+
+_AGAIN: Final = frozenset({Part.PAYMENTS, Part.RULES, Part.CLOCK})
+
+
+def active(world: World) -> tuple[Scenario, ...]:
+    """The active scenarios, in the order of activation."""
+    return () if world.script.play is None else world.script.play.scenarios
+
+
+def activate(world: World, scenario: Scenario) -> None:
+    """Add one.
+
+    Raises:
+        InvalidRequest: one of its name is active, or it needs a world that is not used yet.
+    """
+    if any(each.name == scenario.name for each in active(world)):
+        raise InvalidRequest(
+            f"/: '{scenario.name}' is active already; DELETE scenarios/active?name={scenario.name}"
+            " ends it."
+        )
+    put(world, [*active(world), scenario])
+
+
+def remove(world: World, name: str | None) -> None:
+    """End one by its name, or all.
+
+    Raises:
+        InvalidRequest: none of this name is active.
+    """
+    left = [each for each in active(world) if name not in (None, each.name)]
+    if name is not None and len(left) == len(active(world)):
+        known = ", ".join(each.name for each in left) or "none"
+        raise InvalidRequest(f"/name: expected an active scenario; active are: {known}.")
+    put(world, left)
+
+
+def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False) -> None:
+    """Let exactly these be active; those that were already go on where they are.
+
+    Args:
+        world: where.
+        scenarios: in the order in which they apply.
+        is_clock_given: somebody has set the world's clock, which wins over the scenarios'.
+
+    Raises:
+        InvalidRequest: two have one name, or one needs a world that is not used yet.
+    """
+    _check_names(scenarios)
+    staying = [each for each in active(world) if each in scenarios]
+    coming = [each for each in scenarios if each not in staying]
+    clock = None if is_clock_given else _clock_of(coming)
+    _check_unused(world, coming, clock)
+    start = planned(coming, now=world.clock.now() if clock is None else clock)
+    start.check(world)
+    _forget_gone(world, {each.name for each in scenarios})
+    if clock is not None:
+        world.birth = world.birth._replace(frozen_at=clock)
+        world.start_clock(clock)
+    old = world.script.play or Play((), world.birth.seed)
+    world.script.play = old.changed(scenarios) if scenarios else None
+    start.make(world)
+    start.open(world)
+    _mark(world, coming)
+    world.catch_up()
+
+
+def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
+    """See that a new world could start with these; this one stays as it is.
+
+    Raises:
+        InvalidRequest: they do not go together, or one starts from what may not be.
+    """
+    _check_names(scenarios)
+    clock = _clock_of(scenarios)
+    planned(scenarios, now=world.clock.now() if clock is None else clock).check(world)
+
+
+def reload(world: World, scenario: Scenario) -> None:
+    """Let an edited scenario take the place of the active one of its name, and start it again.
+
+    But for `clock` and `given`: they are what a world starts from, and this one has started.
+    """
+    if (play := world.script.play) is None:
+        return
+    scenarios = [scenario if each.name == scenario.name else each for each in play.scenarios]
+    _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
+    world.script.play = play.changed(scenarios)
+    _mark(world, [scenario])
+    world.catch_up()
+
+
+def start_again(world: World, parts: Collection[Part]) -> None:
+    """After a reset: what the scenarios start from is there again, and offsets count from now."""
+    scenarios = active(world)
+    if not _AGAIN.isdisjoint(parts):
+        world.timeline.forget(lambda job: isinstance(job, ReachMark))
+        start = planned(scenarios, now=world.clock.now())
+        if Part.PAYMENTS in parts:
+            start.make(world)
+        _mark(world, scenarios)
+    if Part.WEBHOOKS in parts:
+        planned(scenarios, now=world.clock.now()).open(world)
+    if Part.RATE_LIMIT in parts:
+        planned(scenarios, now=world.clock.now()).limit(world)
+    world.catch_up()
+
+
+def restore_play(world: World, sources: Iterable[object], counts: Mapping[str, Any]) -> None:
+    """Take over the active scenarios of a snapshot.
+
+    Raises:
+        ValueError, TypeError: one of them is none, or the counts are of others.
+    """
+    from payments_sandbox.scenarios.loader import load_value  # noqa: PLC0415 - it brings YAML and the lint
+
+    found: list[Scenario] = []
+    for source in sources:
+        loaded = load_value(source)
+        if loaded.scenario is None:
+            raise ValueError("a scenario is none")
+        found.append(loaded.scenario)
+    world.script.play = Play(found, world.birth.seed)
+    world.script.play.restore(**counts)
+
+
+def _check_names(scenarios: Sequence[Scenario]) -> None:
+    names = [each.name for each in scenarios]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InvalidRequest(f"/: expected each scenario once; '{twice}' comes twice.")
+
+
+def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | None) -> None:
+    used = world.journal.count or len(world.ledger.payments) or world.ledger.events
+    for each in coming if used else ():
+        what = "given" if each.given is not None else "clock"
+        if each.given is not None or (each.clock is not None and clock is not None):
+            raise InvalidRequest(
+                f"/: expected a world that is not used yet, because '{each.name}' has {what};"
+                " POST /_sandbox/worlds makes one, and takes scenarios."
+            )
+
+
+def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
+    clocks = {each.clock for each in coming} - {None}
+    if len(clocks) > 1:
+        shown = " and ".join(sorted(show_instant(each) for each in clocks if each is not None))
+        raise InvalidRequest(f"/: expected one clock; the scenarios start at {shown}.")
+    return next(iter(clocks), None)
+
+
+def _forget_gone(world: World, names: set[str]) -> None:
+    """What rules of scenarios that end have planned does not happen."""
+    gone = {each.name for each in active(world)} - names
+
+    def is_gone(job: Job) -> bool:
+        if not isinstance(job, ReachMark | ActOnPayment):
+            return False
+        return job.rule.partition("/")[0] in gone
+
+    if gone:
+        world.timeline.forget(is_gone)
+
+
+def _mark(world: World, scenarios: Iterable[Scenario]) -> None:
+    """Put the `at` rules of these scenarios on the timeline, from now."""
+    now, names = world.clock.now(), {each.name for each in scenarios}
+    for cue in world.script.play.cast.marks if world.script.play is not None else ():
+        if cue.scenario in names and (due := now + cue.rule.at) <= LAST:
+            world.timeline.at(Instant(due), ReachMark(cue.name))

@@ -1,0 +1,90 @@
+"""Owns a world's time: live or frozen, moved forward by hand, never backward."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import LAST, SECOND, Instant, show_instant
+
+WallClock = Callable[[], Instant]
+"""Reads the real time; the composition root provides it."""
+
+
+class Mode(StrEnum):
+    """Whether the clock runs by itself."""
+
+    LIVE = "live"
+    FROZEN = "frozen"
+
+
+class Clock:
+    """Real time plus an offset, or one instant that stands still."""
+
+    __slots__ = ("_is_live", "_latest", "_offset", "_wall")
+
+    def __init__(self, wall: WallClock, *, frozen_at: Instant | None = None) -> None:
+        self._wall = wall
+        self._is_live = frozen_at is None
+        self._offset = 0
+        self._latest = Instant(0) if frozen_at is None else frozen_at
+
+    @property
+    def mode(self) -> Mode:
+        """Whether it runs."""
+        return Mode.LIVE if self._is_live else Mode.FROZEN
+
+    def now(self) -> Instant:
+        """The world's instant; it never goes back, even when the machine's clock does."""
+        if self._is_live:
+            now = self._wall() + self._offset
+            if now > self._latest:
+                self._latest = Instant(now) if now < LAST else LAST
+        return self._latest
+
+    def reach(self, instant: Instant) -> None:
+        """Move forward to an instant; one that has passed changes nothing."""
+        if instant > self.now():
+            self._latest = instant
+            self._offset = instant - self._wall()
+
+    def freeze(self) -> None:
+        """Stand still."""
+        self.now()
+        self._is_live = False
+
+    def resume(self) -> None:
+        """Go on at wall speed from the world's now."""
+        if not self._is_live:
+            self._offset = self._latest - self._wall()
+            self._is_live = True
+
+    def check_reachable(self, instant: Instant, field: str) -> None:
+        """Refuse an instant before now or beyond the last.
+
+        Raises:
+            InvalidRequest: naming the field and the world's now.
+        """
+        now = self.now()
+        if instant < now - now % SECOND:  # clients are shown whole seconds
+            raise InvalidRequest(
+                f"/{field}: expected an instant not before the world's now, {show_instant(now)}:"
+                " time never goes back."
+            )
+        if instant > LAST:
+            raise InvalidRequest(f"/{field}: expected to stay within the year 2999.")
+
+    def snapshot(self) -> dict[str, object]:
+        """The mode, and the frozen instant or the live offset."""
+        return {"mode": self.mode.value, "now": self.now(), "offset": self._offset}
+
+    def restore(self, kept: dict[str, int | str]) -> None:
+        """Take over a snapshot; a live clock goes on from where the wall now is.
+
+        Raises:
+            ValueError: it shows an instant that no clock reaches.
+        """
+        self._is_live = Mode(str(kept["mode"])) is Mode.LIVE
+        self._latest = Instant(int(kept["now"]))
+        self._offset = int(kept["offset"])
+        if not 0 <= self._latest <= LAST or abs(self._offset) > LAST:
+            raise ValueError("a clock shows an instant that none reaches")

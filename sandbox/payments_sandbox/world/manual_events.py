@@ -1,0 +1,51 @@
+"""Owns events that somebody asks for by hand, with real objects behind them."""
+
+from typing import Final
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.events import AnyEvent, EventType
+from payments_sandbox.payments.ledger import Order
+from payments_sandbox.webhooks.manual_event import data_of
+from payments_sandbox.world.world import SETTLED_AS_FAILED, World
+
+_ORDER: Final = Order(
+    amount=2_500,
+    currency="USD",
+    card=Card(Brand.VISA, "1111", 0),
+    description="Made for an event that was sent by hand",
+    customer_id=None,
+)
+
+
+def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
+    """Send an event about a payment, or about one that is made for it.
+
+    Raises:
+        InvalidRequest: the type is none that a payment has, or nothing of it has happened to it.
+        NotFound: the world has no such payment.
+    """
+    try:
+        documented = EventType(type_)
+    except ValueError:
+        known = ", ".join(EventType)
+        raise InvalidRequest(
+            f"/type: expected one of {known}; with data it can be any other."
+        ) from None
+    if payment_id is None:
+        return _made_for(world, documented)
+    return world.make_event(
+        type_, data_of(world.ledger, documented, world.ledger.number_of(payment_id))
+    )
+
+
+def _made_for(world: World, type_: EventType) -> AnyEvent:
+    """Let what the event tells of really happen: the event follows by itself."""
+    failure = SETTLED_AS_FAILED if type_ is EventType.PAYMENT_FAILED else None
+    payment = world.create_payment(_ORDER, failure=failure)
+    number = world.ledger.number_of(payment.id)
+    if type_ is EventType.REFUND_CREATED:
+        world.create_refund(number, None)
+    elif type_ is EventType.CHARGEBACK_CREATED:
+        world.charge_back(number, None, "fraudulent")
+    return world.ledger.any_event(world.ledger.events - 1)

@@ -1,0 +1,192 @@
+"""Owns the worlds by API key: made on first use or by hand, dropped when idle or too many."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
+from payments_sandbox.core.ids import IdSequence
+from payments_sandbox.core.instants import DAY, Instant, show_duration
+from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
+from payments_sandbox.world.config import Birth, Laws, secret_of
+from payments_sandbox.world.world import World
+
+if TYPE_CHECKING:
+    from payments_sandbox.rules.scenario import Scenario
+
+HOME_KEY: Final = "sk_test_sandbox"
+"""The key that every server has; its world is never dropped for being idle."""
+
+HOME_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
+"""The home world's webhook secret: one documented constant, so that it survives restarts."""
+
+SEEDS: Final = 2**53
+"""Seeds are below this, so that every JSON reader keeps them exact."""
+
+FAREWELLS_KEPT: Final = 1_000
+_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
+
+
+class WorldDefaults(NamedTuple):
+    """What worlds are like unless they are asked for otherwise.
+
+    Attributes:
+        seed: what seeds are derived from, together with the key; None draws them.
+        frozen_at: where clocks stand still; None lets them run.
+        strict_keys: only worlds made by hand exist.
+        ttl: wall milliseconds after which an unused world is dropped.
+        most: how many worlds are kept; the home world is one of them.
+    """
+
+    seed: int | None = None
+    frozen_at: Instant | None = None
+    rate_limit: int = DOCUMENTED_LIMIT
+    strict_keys: bool = False
+    ttl: int = DAY
+    most: int = 10_000
+
+
+class Worlds:
+    """Worlds by key, least recently used first."""
+
+    def __init__(
+        self,
+        defaults: WorldDefaults,
+        *,
+        laws: Laws,
+        entropy: Callable[[], int],
+        on_drop: Callable[[World, str], None],
+    ) -> None:
+        self._defaults = defaults
+        self.laws = laws
+        self._wall = laws.wall
+        self._entropy = entropy
+        self._on_drop = on_drop
+        self._keys = IdSequence("sk_test_", entropy() if defaults.seed is None else defaults.seed)
+        self._made = 0
+        self._worlds: OrderedDict[str, World] = OrderedDict()
+        self._farewells: OrderedDict[str, str] = OrderedDict()
+        self.make(HOME_KEY)
+
+    def __len__(self) -> int:
+        return len(self._worlds)
+
+    def __contains__(self, world: World) -> bool:
+        return self._worlds.get(world.birth.api_key) is world
+
+    def __iter__(self) -> Iterator[World]:
+        return iter(list(self._worlds.values()))
+
+    def of(self, api_key: str) -> World:
+        """The world of a key, made now if the key is new and that is allowed.
+
+        Raises:
+            InvalidApiKey: the key is malformed, or unknown where keys are strict.
+        """
+        world = self._worlds.get(api_key)
+        if world is None:
+            world = self._first_use(api_key)
+        self._worlds.move_to_end(api_key)
+        world.used_at = self._wall()
+        return world
+
+    def make(
+        self,
+        api_key: str | None = None,
+        *,
+        seed: int | None = None,
+        clock: Instant | str | None = None,
+        rate_limit: int | None = None,
+        scenarios: "Sequence[Scenario]" = (),
+    ) -> World:
+        """A new world; `clock` is an instant to stand still at, "live", or None for the default.
+
+        Raises:
+            InvalidRequest: the key has a world already, or the scenarios do not go together.
+        """
+        key = self._fresh_key() if api_key is None else api_key
+        if key in self._worlds:
+            raise InvalidRequest("/api_key: expected a key that has no world yet; DELETE it first.")
+        self.sweep(room_for=1)
+        seed = self._seed_of(key) if seed is None else seed
+        frozen_at = self._defaults.frozen_at
+        if clock is not None:
+            frozen_at = None if isinstance(clock, str) else clock
+        secret = HOME_SECRET if key == HOME_KEY else secret_of(seed)
+        limit = self._defaults.rate_limit if rate_limit is None else rate_limit
+        birth = Birth(key, seed, secret, frozen_at, limit, self._wall())
+        world = World(birth, self.laws)
+        if scenarios or self.laws.scenarios:
+            from payments_sandbox.world.activation import put  # noqa: PLC0415 - most servers have none
+
+            put(world, [*self.laws.scenarios, *scenarios], is_clock_given=clock is not None)
+        self._worlds[key] = world
+        return world
+
+    def put(self, world: World) -> None:
+        """Let a restored world take its key's place."""
+        if (before := self._worlds.get(world.birth.api_key)) is not None:
+            self._on_drop(before, "restored from a snapshot")
+        if world.birth.api_key == HOME_KEY:
+            world.birth = world.birth._replace(webhook_secret=HOME_SECRET)
+        self._worlds[world.birth.api_key] = world
+
+    def drop(self, world: World) -> None:
+        """Forget a world; the home world starts again at once."""
+        self._forget(world.birth.api_key, "dropped by DELETE world")
+        self._farewells.pop(world.birth.api_key, None)
+        if world.birth.api_key == HOME_KEY:
+            self.make(HOME_KEY)
+
+    def sweep(self, *, room_for: int = 0) -> None:
+        """Drop worlds that are idle for too long, and the longest idle ones over the limit."""
+        defaults = self._defaults
+        oldest = self._wall() - defaults.ttl
+        idle = f"idle for {show_duration(defaults.ttl)} (--world-ttl)"
+        crowded = f"the longest idle of {defaults.most} worlds (--max-worlds)"
+        while (world := self._longest_idle()) is not None:
+            if world.used_at <= oldest:
+                self._forget(world.birth.api_key, idle)
+            elif len(self._worlds) + room_for > defaults.most:
+                self._forget(world.birth.api_key, crowded)
+            else:
+                break
+
+    def farewell(self, api_key: str) -> str | None:
+        """Why an earlier world of this key was dropped, or None."""
+        return self._farewells.get(api_key)
+
+    def _longest_idle(self) -> World | None:
+        return next((world for key, world in self._worlds.items() if key != HOME_KEY), None)
+
+    def _first_use(self, api_key: str) -> World:
+        if not _KEY.fullmatch(api_key):
+            raise InvalidApiKey(
+                "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+                " as in 'Authorization: Bearer sk_test_sandbox'."
+            )
+        if self._defaults.strict_keys:
+            gone = self._farewells.get(api_key)
+            reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
+            raise InvalidApiKey(f"{reason} POST /_sandbox/worlds makes one.")
+        return self.make(api_key)
+
+    def _forget(self, key: str, reason: str) -> None:
+        self._farewells.pop(key, None)
+        self._farewells[key] = reason
+        if len(self._farewells) > FAREWELLS_KEPT:
+            self._farewells.popitem(last=False)
+        self._on_drop(self._worlds.pop(key), reason)
+
+    def _seed_of(self, api_key: str) -> int:
+        if self._defaults.seed is None:
+            return self._entropy() % SEEDS
+        text = f"{self._defaults.seed}\0{api_key}".encode()
+        return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
+
+    def _fresh_key(self) -> str:
+        key = self._keys.nth(self._made)
+        self._made += 1
+        return key if key not in self._worlds else self._fresh_key()

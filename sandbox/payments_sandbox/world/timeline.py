@@ -1,0 +1,170 @@
+"""Owns what is due when: jobs as values, in due order, equal instants in the order they came."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, assert_never
+
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.rules.model import (
+    Action,
+    ChargeBack,
+    Complete,
+    Emit,
+    Fail,
+    GiveBack,
+    MoveRateLimit,
+)
+
+
+class SettlePayment(NamedTuple):
+    """A pending payment completes, or fails with a code; `rule` is whose doing it is."""
+
+    payment: int
+    failure: str | None
+    rule: str = ""
+
+
+class ActOnPayment(NamedTuple):
+    """A rule acts on a payment; None where its action is about no payment."""
+
+    payment: int | None
+    action: Action
+    rule: str
+
+
+class ReachMark(NamedTuple):
+    """An `at` rule is due."""
+
+    rule: str
+
+
+class AttemptDelivery(NamedTuple):
+    """A webhook that failed is tried again."""
+
+    delivery: int
+
+
+Job = SettlePayment | ActOnPayment | ReachMark | AttemptDelivery
+
+
+_NAMES: Final[dict[type[Action], str]] = {
+    ChargeBack: "charge_back",
+    Complete: "complete",
+    Fail: "fail",
+    GiveBack: "give_back",
+    Emit: "emit",
+    MoveRateLimit: "move_rate_limit",
+}
+
+
+class Timeline:
+    """A heap of jobs; tickets keep equal instants in order, across snapshots too."""
+
+    __slots__ = ("_due", "_ticket")
+
+    def __init__(self) -> None:
+        self._due: list[tuple[Instant, int, Job]] = []
+        self._ticket = 0
+
+    def at(self, due: Instant, job: Job) -> None:
+        """Remember a job."""
+        heapq.heappush(self._due, (due, self._ticket, job))
+        self._ticket += 1
+
+    @property
+    def next_due(self) -> Instant | None:
+        """When the next job is due, or None."""
+        return self._due[0][0] if self._due else None
+
+    def pop(self) -> tuple[Instant, Job]:
+        """Take the next job off."""
+        due, _, job = heapq.heappop(self._due)
+        return due, job
+
+    def upcoming(self, most: int) -> Iterator[tuple[Instant, Job]]:
+        """The next jobs in due order, left where they are."""
+        for due, _, job in heapq.nsmallest(most, self._due):
+            yield due, job
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def forget(self, is_meant: Callable[[Job], bool]) -> None:
+        """Take off every job that is meant, due or not."""
+        self._due = [item for item in self._due if not is_meant(item[2])]
+        heapq.heapify(self._due)
+
+    def clear(self) -> None:
+        """Forget every job; tickets start again."""
+        self._due.clear()
+        self._ticket = 0
+
+    def snapshot(self) -> dict[str, object]:
+        """Every job as plain values, and the next ticket."""
+        return {"ticket": self._ticket, "due": [_plain(*item) for item in sorted(self._due)]}
+
+    def restore(self, ticket: int, due: list[list[object]]) -> None:
+        """Take over a snapshot.
+
+        Raises:
+            ValueError: a job is not known, or two jobs have one ticket.
+        """
+        self._ticket = int(ticket)
+        self._due = [_job(item) for item in due]
+        tickets = {taken for _, taken, _ in self._due}
+        if len(tickets) < len(self._due) or max(tickets, default=-1) >= self._ticket:
+            raise ValueError("two jobs of the timeline have one ticket")
+        heapq.heapify(self._due)
+
+
+def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
+    match job:
+        case SettlePayment(payment, failure, rule):
+            return [due, ticket, "settle", payment, failure, rule]
+        case ActOnPayment(payment, action, rule):
+            return [due, ticket, "act", payment, [_NAMES[type(action)], *action], rule]
+        case ReachMark(rule):
+            return [due, ticket, "mark", rule]
+        case AttemptDelivery(delivery):
+            return [due, ticket, "attempt", delivery]
+        case _:
+            assert_never(job)
+
+
+def _job(item: list[object]) -> tuple[Instant, int, Job]:
+    match item:
+        case [int(due), int(ticket), "settle", int(payment), None | str() as failure, str(rule)]:
+            job = SettlePayment(payment, failure and mask_in(failure), mask_in(rule))
+            return Instant(due), ticket, job
+        case [int(due), int(ticket), "act", None | int() as about, [str(name), *facts], str(rule)]:
+            return Instant(due), ticket, ActOnPayment(about, _action(name, facts), mask_in(rule))
+        case [int(due), int(ticket), "mark", str(rule)]:
+            return Instant(due), ticket, ReachMark(mask_in(rule))
+        case [int(due), int(ticket), "attempt", int(delivery)]:
+            return Instant(due), ticket, AttemptDelivery(delivery)
+    raise ValueError("a job of the timeline is not known")
+
+
+def _action(name: str, facts: list[object]) -> Action:
+    match name, facts:
+        case "charge_back", [str(reason), None | int() as amount]:
+            return ChargeBack(mask_in(reason), amount)
+        case "complete", []:
+            return Complete()
+        case "fail", [str(error)]:
+            return Fail(mask_in(error))
+        case "give_back", [None | int() as amount, None | str() as reason]:
+            return GiveBack(amount, reason and mask_in(reason))
+        case "emit", [str(type_), None | dict() as data] if data is not None or type_ in tuple(
+            EventType
+        ):
+            return Emit(mask_in(type_), data)
+        case "move_rate_limit", [
+            None | int() as remaining,
+            None | int() as limit,
+            None | int() as window,
+        ]:
+            return MoveRateLimit(remaining, limit, window)
+    raise ValueError("an action of the timeline is not known")

@@ -1,0 +1,81 @@
+"""Owns what is said of a job of the timeline: when, what, and about which payment or delivery."""
+
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
+
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.payments.ledger import Ledger
+from payments_sandbox.rules.model import (
+    Action,
+    ChargeBack,
+    Complete,
+    Emit,
+    Fail,
+    GiveBack,
+    MoveRateLimit,
+)
+from payments_sandbox.world.timeline import (
+    ActOnPayment,
+    AttemptDelivery,
+    Job,
+    ReachMark,
+    SettlePayment,
+)
+
+if TYPE_CHECKING:
+    from payments_sandbox.webhooks.outbox import Outbox
+
+
+_WHAT: Final[dict[type[Action], str]] = {
+    Complete: EventType.PAYMENT_COMPLETED.value,
+    Fail: EventType.PAYMENT_FAILED.value,
+    ChargeBack: EventType.CHARGEBACK_CREATED.value,
+    GiveBack: EventType.REFUND_CREATED.value,
+    MoveRateLimit: "rate_limit",
+}
+
+
+class Happening(NamedTuple):
+    """What happened, or will, at an instant: an event's type and the payment it is about.
+
+    Attributes:
+        delivery_id: the webhook that is attempted, where that is what it is about.
+        error: why the attempt failed, if it did.
+    """
+
+    at: Instant
+    what: str
+    payment_id: str | None
+    event_id: str | None = None
+    delivery_id: str | None = None
+    error: str | None = None
+
+
+def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") -> Happening:
+    """What a job of the timeline is going to be."""
+    match job:
+        case AttemptDelivery(number):
+            if outbox is None or (delivery := outbox.get(number)) is None:
+                raise LookupError("a delivery is planned that is not there")
+            told, delivery_id = delivery.told, outbox.id_of(number)
+            return Happening(due, "webhook.attempt", told.payment_id, told.event_id, delivery_id)
+        case SettlePayment(int(number)) | ActOnPayment(int(number)):
+            return Happening(due, what_is(job), ledger.payments.id_of(number))
+        case _:
+            return Happening(due, what_is(job), None)
+
+
+def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
+    """The event that a job ends in, or what else it does."""
+    match job:
+        case SettlePayment():
+            failed = EventType.PAYMENT_FAILED
+            return EventType.PAYMENT_COMPLETED.value if job.failure is None else failed.value
+        case ActOnPayment(action=Emit(type_)):
+            return type_
+        case ActOnPayment():
+            return _WHAT[type(job.action)]
+        case ReachMark(rule):
+            return f"rule {rule}"
+        case _:
+            assert_never(job)

@@ -1,1 +1,0 @@
-"""The scenario language: rules, steps and the decision which of them answers a call."""

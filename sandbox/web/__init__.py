@@ -1,1 +1,0 @@
-"""The HTTP rim: it knows aiohttp so that nothing below does."""

@@ -1,0 +1,278 @@
+"""Holds the way of a call through the emulated API: admission, order of checks, failures."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from payments_sandbox.api.call import Answer, Call, Outcome
+from payments_sandbox.api.gateway import HANDLERS, Gateway
+from payments_sandbox.contract import representations
+from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, RequestTooLarge
+from payments_sandbox.payments.cards import fingerprint
+from payments_sandbox.world.registry import WorldDefaults
+from tests.support.bodies import KEY, documented_create
+from tests.support.clients import envelope, invalid
+from tests.support.in_process import Desk, call_of, contract, new_world, new_worlds, shown
+from tests.support.wall import NOON
+
+GOOD = documented_create()
+NOT_LUHN = "4111111111111112"
+HEADERS = {
+    "X-RateLimit-Limit": "1000",
+    "X-RateLimit-Remaining": "999",
+    "X-RateLimit-Reset": str(NOON // 1_000 + 3_600),
+}
+FAILED = envelope("internal_error", "The sandbox itself failed; its log has the traceback.")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A world frozen at noon, behind a gateway."""
+    return Desk(new_world())
+
+
+def unknown(path: str, method: str = "GET", allow: str | None = None) -> Call:
+    """A call that no operation answers."""
+    return Call(None, method, path, (), allow=allow)
+
+
+NO_KEY = "Send 'Authorization: Bearer sk_test_…'."
+NO_SCHEME = "The Authorization header is 'Bearer ' and the key."
+NO_SHAPE = (
+    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    " as in 'Authorization: Bearer sk_test_sandbox'."
+)
+UNADMITTED = {
+    None: NO_KEY,
+    "": NO_SCHEME,
+    KEY: NO_SCHEME,
+    f"Basic {KEY}": NO_SCHEME,
+    f"Bearer{KEY}": NO_SCHEME,
+    "Bearer ": NO_SHAPE,
+    "Bearer sk_live_x": NO_SHAPE,
+    f"Bearer {KEY}, Bearer {KEY}": NO_SHAPE,
+}
+
+
+@pytest.mark.parametrize("header", UNADMITTED, ids=str)
+def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
+    """The refusal says what to send and quotes nothing; it has no rate limit and no journal."""
+    gateway = Gateway(new_worlds(), contract())
+    with pytest.raises(InvalidApiKey) as caught:
+        gateway.admit(header)
+    answer = gateway.turn_away(caught.value)
+
+    assert shown(answer) == (401, envelope("invalid_api_key", UNADMITTED[header]))
+    assert answer == Answer(answer.reply, {})
+
+
+@pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER   {KEY} "])
+def test_a_key_is_admitted(header: str) -> None:
+    """The scheme is case-insensitive, as RFC 9110 has it."""
+    worlds = new_worlds()
+
+    assert Gateway(worlds, contract()).admit(header) is worlds.of(KEY)
+
+
+def test_strict_keys_are_not_admitted() -> None:
+    """Where only worlds made by hand exist."""
+    gateway = Gateway(new_worlds(WorldDefaults(strict_keys=True)), contract())
+    with pytest.raises(InvalidApiKey, match="strict-keys"):
+        gateway.admit("Bearer sk_test_alice")
+
+
+def test_an_answer_carries_the_documented_headers(desk: Desk) -> None:
+    """Whatever it says; nothing else is added."""
+    calls = [call_of("list_payments"), call_of("create_payment", {}), unknown("/v3/x")]
+    left = []
+    for call in calls:
+        answer = desk.answer(call)
+        left.append(answer.headers["X-RateLimit-Remaining"])
+        assert answer.headers == {**HEADERS, "X-RateLimit-Remaining": left[-1]}
+
+    assert left == ["999", "998", "997"]
+
+
+BAD: dict[str, Any] = {**documented_create(card_number=NOT_LUHN, exp_year=2020, cvc="12"), "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("cured", "status", "body"),
+    [
+        (0, 429, envelope("rate_limit_exceeded", "The hour turns at 2030-01-15T13:00:00Z,"
+                          " by the world's clock.")),
+        (1, 400, None),
+        (2, 400, envelope("invalid_card")),
+        (3, 400, envelope("expired_card", "The card's expiry lies before the world's clock.")),
+        (4, 400, envelope("invalid_cvc", "The cvc of this brand has 3 digits.")),
+    ],
+)  # fmt: skip
+def test_checks_go_in_the_decided_order(
+    desk: Desk, cured: int, status: int, body: dict[str, Any] | None
+) -> None:
+    """Rate limit, shape, number, expiry, code: of several faults the first is answered."""
+    wanted = json.loads(json.dumps(BAD))
+    desk.world.limiter.turn(NOON)
+    desk.world.limiter.set(limit=None, remaining=min(cured, 1))
+    cures = (lambda: wanted.pop("x"), lambda: _card(wanted, card_number="4111111111111111"),
+             lambda: _card(wanted, exp_year=2034))  # fmt: skip
+    wanted["payment_method"]["cvc"] = "1234"
+    for cure in cures[: max(0, cured - 1)]:
+        cure()
+    before = desk.world.ledger.snapshot()
+    answered, said = desk.ask("create_payment", wanted)
+
+    assert answered == status
+    assert said == body or (body is None and said["error"]["code"] == "invalid_request")
+    assert desk.world.ledger.snapshot() == before
+
+
+def test_a_call_over_the_limit_does_nothing_else(desk: Desk) -> None:
+    """A good body or a broken one: 429, no payment, and it does not count further."""
+    desk.world.limiter.turn(NOON)
+    desk.world.limiter.set(limit=None, remaining=0)
+    over = envelope(
+        "rate_limit_exceeded", "The hour turns at 2030-01-15T13:00:00Z, by the world's clock."
+    )
+
+    for body in (GOOD, b"{", {}):
+        answer = desk.answer(call_of("create_payment", body))
+        assert shown(answer) == (429, over)
+        assert answer.headers == {**HEADERS, "X-RateLimit-Remaining": "0"}
+    assert desk.answer(unknown("/v3/x")).reply.status == 429
+    assert (len(desk.world.ledger.payments), len(desk.world.journal)) == (0, 4)
+
+
+PATHS = "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
+ELSEWHERE: dict[str, tuple[Call, int, dict[str, Any]]] = {
+    "unknown path": (unknown("/v3/charges"), 404, envelope("not_found", PATHS)),
+    "slash at the end": (
+        unknown("/v3/payments/"),
+        404,
+        envelope("not_found", "Did you mean /v3/payments?"),
+    ),
+    "wrong method": (
+        unknown("/v3/payments", "DELETE", "GET, POST"),
+        405,
+        envelope(
+            "method_not_allowed", "DELETE is not supported here; use one of: GET, POST."
+        ),
+    ),
+    "unknown payment": (
+        call_of("retrieve_payment", payment_id="pay_xyz789"), 404, envelope("payment_not_found"),
+    ),
+    "refund of an unknown payment": (
+        call_of("create_refund", {"x": 1}, payment_id="pay_xyz789"),
+        404,
+        envelope("payment_not_found"),
+    ),
+    "broken JSON": (
+        call_of("create_payment", b"{"),
+        400,
+        invalid(
+            "/: expected JSON; Expecting property name enclosed in double quotes"
+            " at line 1, column 2."
+        ),
+    ),
+    "a query where none is documented": (
+        call_of("retrieve_payment", payment_id="pay_xyz789", query="limit=1"),
+        400,
+        invalid("/limit: is not a documented parameter; there are none."),
+    ),
+    "a query with a body": (
+        call_of("create_payment", GOOD, query="dry_run="),
+        400,
+        invalid("/dry_run: is not a documented parameter; there are none."),
+    ),
+    "no date": (
+        call_of("list_payments", query="created_after=2030-13-01"),
+        400,
+        invalid("/created_after: expected a date-time that exists."),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ELSEWHERE)
+def test_a_call_that_breaks_the_documentation(desk: Desk, case: str) -> None:
+    """The documented envelope, and nothing has happened."""
+    call, status, body = ELSEWHERE[case]
+    before = desk.world.ledger.snapshot()
+
+    assert shown(desk.answer(call)) == (status, body)
+    assert desk.world.ledger.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RequestTooLarge(10), 413), (InvalidRequest("/: no."), 400)]
+)
+def test_a_body_that_could_not_be_read(
+    desk: Desk, error: RequestTooLarge | InvalidRequest, status: int
+) -> None:
+    """The connection is to be closed, since the rest of the body is still in it."""
+    call = call_of("create_payment")
+    call.body = error
+    answer = desk.answer(call)
+
+    assert shown(answer) == (status, envelope(error.code, error.details))
+    assert answer.close
+    assert not desk.answer(call_of("create_payment", {})).close
+
+
+def test_an_unexpected_failure_is_a_documented_500(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its traceback in the log, and the request in the journal."""
+
+    def fail(*_: object) -> Outcome:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setitem(HANDLERS, "list_payments", fail)
+    answer = desk.answer(call_of("list_payments", query="customer_id=4111+1111+1111+1111"))
+    (record,) = caplog.records
+
+    assert (shown(answer), answer.headers) == ((500, FAILED), HEADERS)
+    assert (record.levelno, record.name) == (logging.ERROR, "sandbox.api")
+    assert record.getMessage() == (
+        "unhandled error in GET /v3/payments?customer_id=**** **** **** 1111"
+    )
+    assert "RuntimeError: a bug of ours" in caplog.text
+    assert len(desk.world.journal) == 1
+
+
+def test_a_reply_that_breaks_the_contract_is_not_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client gets a documented 500; the log says which key was wrong."""
+    monkeypatch.setattr(representations, "page", lambda *_, **__: {"data": [], "total": 0})
+
+    assert desk.ask("list_payments") == (500, FAILED)
+    assert "ContractBrokenError: responses/list_payments: /has_more: is required" in caplog.text
+
+
+def test_a_failure_while_a_payment_is_made_makes_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be shown is not kept: no payment, no event."""
+    desk = Desk(new_world())
+    before = desk.world.ledger.snapshot()
+    monkeypatch.setattr(representations, "payment", lambda _: {"id": 1})
+
+    assert desk.ask("create_payment", GOOD) == (500, FAILED)
+    assert desk.world.ledger.snapshot() == before
+    assert "ContractBrokenError" in caplog.text
+
+
+def _card(body: dict[str, Any], **changes: object) -> None:
+    body["payment_method"].update(changes)
+
+
+def test_of_an_ordinary_card_no_fingerprint_is_kept() -> None:
+    """Brand, last four digits and a checksum would narrow a number down to a few candidates."""
+    desk = Desk(new_world())
+    kept: dict[str, int] = {}
+    for number in ("4000000000005126", "4242424242424242"):
+        desk.answer(call_of("create_payment", documented_create(card_number=number)))
+        kept[number] = desk.world.ledger.payments.get(len(kept)).card.fingerprint
+    assert kept == {"4000000000005126": fingerprint("4000000000005126"), "4242424242424242": 0}

@@ -1,0 +1,468 @@
+"""Holds calls to the rules of active scenarios: judged first, whatever of the call parses."""
+
+import json
+from typing import Any
+
+import pytest
+
+from payments_sandbox.api.call import Answer
+from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.rules.wire_faults import (
+    Drip,
+    Drop,
+    Hang,
+    Malform,
+    Malformation,
+    RespondRaw,
+    Truncate,
+)
+from payments_sandbox.server.journal_json import shown_entry
+from payments_sandbox.world.activation import activate
+from payments_sandbox.world.snapshot import snapshot
+from tests.support.bodies import documented_create, documented_refund
+from tests.support.clients import envelope
+from tests.support.in_process import AUTHORIZATION, Desk, call_of, contract, new_world, shown
+from tests.support.scenes import rules_of
+
+CARD = {card.name: card.number for card in MAGIC_CARDS}
+GOOD = documented_create()
+FAILED = envelope("internal_error")
+
+
+def desk_of(text: str, *, seed: int | None = None) -> Desk:
+    """A world in which these rules are active."""
+    desk = Desk(new_world())
+    activate(desk.world, rules_of(text, seed=seed))
+    return desk
+
+
+def entry_of(desk: Desk) -> dict[str, Any]:
+    """The journal's newest entry, as the control API shows it."""
+    newest = next(desk.world.journal.before(None))
+    entry = shown_entry(desk.world.journal, newest)
+    assert contract().problems("control/objects/journal_entry", entry) == []
+    return entry
+
+
+def answered(desk: Desk, operation: str = "create_payment", body: object = GOOD) -> Answer:
+    """The answer to a call."""
+    return desk.answer(call_of(operation, body))
+
+
+def test_a_rule_answers() -> None:
+    """With the documented envelope; nothing has happened."""
+    desk = desk_of(
+        "- {name: down, request: create_payment, do: [{respond: {error: internal_error}}]}"
+    )
+    answer = answered(desk)
+
+    assert shown(answer) == (500, FAILED)
+    assert len(desk.world.ledger.payments) == 0
+
+
+def test_an_answer_of_a_rule_can_be_traced() -> None:
+    """By its headers, in the journal, and by the id that both name."""
+    desk = desk_of("- {name: down, request: create_payment, do: [pass, {drop: {commit: true}}]}")
+    answered(desk)
+    answer = answered(desk)
+    entry = entry_of(desk)
+
+    assert {name: answer.headers[name] for name in answer.headers if "Sandbox" in name} == {
+        "Sandbox-Rule": "down",
+        "Sandbox-Step": "2",
+        "Sandbox-Request-Id": entry["id"],
+    }
+    assert (entry["rule"], entry["step"], entry["committed"], entry["fault"]) == (
+        "down", 2, True, "drop",
+    )  # fmt: skip
+
+
+def test_an_answer_of_nobody_and_of_a_card_has_no_such_header() -> None:
+    """Untouched calls are exactly as documented."""
+    desk = desk_of("- {name: down, request: create_refund, do: [pass]}")
+
+    for card in ("visa", "declined"):
+        answer = answered(desk, body=documented_create(card_number=CARD[card]))
+        assert not any("Sandbox" in name for name in answer.headers)
+
+
+def test_the_journal_says_why_the_others_did_not_answer() -> None:
+    """In the words of the format."""
+    desk = desk_of(
+        """
+        - {name: reply-lost, request: create_payment, when: {amount: {gte: 5000}}, do: [pass]}
+        - {name: noise, request: create_payment, chance: 0.05, do: [pass]}
+        """,
+        seed=7,
+    )
+    answered(desk, body=documented_create(amount=4200))
+
+    assert entry_of(desk)["considered"] == [
+        {"rule": "reply-lost", "why_not": "amount 4200 is not gte 5000"},
+        {"rule": "noise", "why_not": "draw 0.57 ≥ chance 0.05"},
+    ]
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"[1]", {"amount": "x"}, {}], ids=str)
+def test_a_rule_is_judged_before_validation(body: object) -> None:
+    """A gateway that is down does not look into the body."""
+    desk = desk_of('- {request: "*", do: [{respond: {error: internal_error}}], then: repeat_last}')
+
+    assert shown(answered(desk, body=body)) == (500, FAILED)
+
+
+def test_a_rule_looks_at_whatever_of_the_body_parses() -> None:
+    """Though the rest of it is refused."""
+    desk = desk_of("""
+        - request: create_payment
+          when: {amount: 5, card: declined, brand: visa}
+          do: [{respond: {error: internal_error}}]
+        """)
+    method = {"card_number": CARD["declined"]}
+
+    assert shown(answered(desk, body={"amount": 5, "payment_method": method})) == (500, FAILED)
+
+
+def test_the_real_rate_limit_comes_first() -> None:
+    """A call over it is no call of a rule."""
+    desk = desk_of("- {request: create_payment, do: [{respond: {error: internal_error}}]}")
+    desk.world.limiter.turn(desk.world.clock.now())
+    desk.world.limiter.set(limit=None, remaining=0)
+
+    assert shown(answered(desk))[0] == 429
+    assert entry_of(desk)["considered"] == []
+    assert desk.world.script.play is not None
+    assert desk.world.script.play.cast.all[0].matched == 0
+
+
+def test_a_path_that_is_no_operation_meets_no_rule() -> None:
+    """`*` are the four documented ones."""
+    desk = desk_of('- {request: "*", do: [{respond: {error: internal_error}}], then: repeat_last}')
+    call = call_of("list_payments")
+    call.operation = None
+
+    assert shown(desk.answer(call))[0] == 404
+
+
+OPERATIONS = ("create_payment", "retrieve_payment", "list_payments", "create_refund")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_has_rules(operation: str) -> None:
+    """Reads as well as writes; on a read nothing is committed."""
+    desk = desk_of(f"""
+        - {{request: {operation}, do: [{{respond: {{error: internal_error}}}}, {{delay: 5ms}}]}}
+        """)
+    paid = shown(answered(desk))[1] if operation != "create_payment" else {"id": ""}
+    call = call_of(operation, documented_refund() if "refund" in operation else GOOD,
+                   payment_id=paid["id"])  # fmt: skip
+    first, second = desk.answer(call), desk.answer(call)
+
+    assert shown(first) == (500, FAILED)
+    assert (second.reply.status < 300, second.delay) == (True, 5)
+    is_read = operation in ("retrieve_payment", "list_payments")
+    assert entry_of(desk)["committed"] is (None if is_read else True)
+
+
+FAULTS = {
+    "drop: {commit: true, how: reset}": Drop(commit=True, how="reset"),
+    "hang: {commit: true}": Hang(commit=True),
+    "truncate: {commit: true, keep: 40%}": Truncate(commit=True, keep=40.0),
+    "malform: {commit: true, as: html}": Malform(commit=True, how=Malformation.HTML),
+    "drip: {over: 1s, chunks: 2}": Drip(1_000, 2),
+    "respond_raw: {status: 502, off_contract: true, commit: true}": RespondRaw(
+        502, {}, "", commit=True
+    ),
+}
+
+
+@pytest.mark.parametrize("step", FAULTS)
+def test_a_wire_fault_that_commits(step: str) -> None:
+    """One payment with its event; the rim is told what to do in place of the reply."""
+    desk = desk_of(f"- {{request: create_payment, do: [{{{step}}}]}}")
+    answer = answered(desk)
+
+    assert answer.fault == FAULTS[step]
+    assert answer.reply.status == 201
+    assert (len(desk.world.ledger.payments), desk.world.ledger.events) == (1, 1)
+
+
+@pytest.mark.parametrize("step", [each for each in FAULTS if "commit" in each])
+def test_a_wire_fault_that_does_not_commit(step: str) -> None:
+    """No payment and no event."""
+    step = step.replace("commit: true", "commit: false")
+    desk = desk_of(f"- {{request: create_payment, do: [{{{step}}}]}}")
+    answer = answered(desk)
+
+    assert answer.fault is not None
+    assert (len(desk.world.ledger.payments), desk.world.ledger.events) == (0, 0)
+    assert entry_of(desk)["committed"] is False
+
+
+def test_what_is_refused_stays_refused_and_nobody_sees_it() -> None:
+    """`commit: true` performs what can be performed."""
+    desk = desk_of("- {request: create_payment, do: [{drop: {commit: true}}], then: repeat_last}")
+    answered(desk, body={"amount": 0})
+    refused = entry_of(desk)
+    answered(desk, body=b"no json")
+
+    assert (refused["committed"], refused["fault"]) == (False, "drop")
+    assert (entry_of(desk)["committed"], len(desk.world.ledger.payments)) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    ("card", "status"), [("declined", "failed"), ("pending_forever", "pending")]
+)
+def test_what_happens_behind_a_fault_is_what_the_card_does(card: str, status: str) -> None:
+    """A scenario overrides what the client sees, not what a declined card is."""
+    desk = desk_of('- {request: "*", do: [{drop: {commit: true}}]}')
+    answer = answered(desk, body=documented_create(card_number=CARD[card]))
+
+    assert answer.fault == Drop(commit=True, how="close")
+    assert desk.world.ledger.payments.get(0).status == status
+
+
+def test_a_step_that_passes_leaves_the_card_its_say() -> None:
+    """A slow API declines as well, only later; the slow card is slower still."""
+    desk = desk_of("- {request: create_payment, do: [{delay: 200ms}], then: repeat_last}")
+    declined = answered(desk, body=documented_create(card_number=CARD["declined"]))
+    slow = answered(desk, body=documented_create(card_number=CARD["slow"]))
+
+    assert (shown(declined), declined.delay) == ((400, envelope("card_declined")), 200)
+    assert (slow.reply.status, slow.delay) == (201, 3_200)
+
+
+def test_a_step_that_settles_overrides_the_card() -> None:
+    """Its fate is the scenario's."""
+    desk = desk_of("""
+        - {request: create_payment, do: [{settle: [{to: pending}, {to: failed, after: 1h}]}]}
+        """)
+    answer = answered(desk, body=documented_create(card_number=CARD["declined"]))
+    list(desk.world.walk(Instant(desk.world.clock.now() + HOUR)))
+
+    assert shown(answer)[1]["status"] == "pending"
+    assert desk.world.ledger.payments.get(0).failure == "card_declined"
+
+
+def test_a_decline_keeps_the_attempt() -> None:
+    """As a magic card's does; of a request that is wrong nothing is kept."""
+    desk = desk_of("""
+        - {request: create_payment, do: [{respond: {error: lost_card}}], then: repeat_last}
+        """)
+    said = [shown(answered(desk, body=body)) for body in (GOOD, {})]
+
+    assert said == [(400, envelope("lost_card"))] * 2
+    assert [desk.world.ledger.payments.get(n).failure for n in range(1)] == ["lost_card"]
+    assert len(desk.world.ledger.payments) == 1
+
+
+def test_charged_but_told_500() -> None:
+    """The one bit that decides whether a retry charges twice."""
+    desk = desk_of("""
+        - request: create_payment
+          do: [{respond: {error: internal_error, message: Oops, details: Later., commit: true}}]
+        """)
+
+    assert shown(answered(desk)) == (
+        500,
+        {"error": {"code": "internal_error", "message": "Oops", "details": "Later."}},
+    )
+    assert desk.world.ledger.payments.get(0).status == "completed"
+
+
+def test_a_limit_that_a_rule_moves_is_the_real_one() -> None:
+    """Headers, this call and the next agree."""
+    desk = desk_of("- {request: create_payment, do: [{rate_limit: {remaining: 1}}]}")
+    first, second = answered(desk), answered(desk, "list_payments")
+
+    assert (first.reply.status, first.headers["X-RateLimit-Remaining"]) == (201, "0")
+    assert second.reply.status == 429
+
+
+def test_a_limit_with_nothing_left_refuses_this_call() -> None:
+    """429, and not performed."""
+    desk = desk_of("- {request: create_payment, do: [{rate_limit: {remaining: 0}}]}")
+
+    assert answered(desk).reply.status == 429
+    assert (entry_of(desk)["committed"], len(desk.world.ledger.payments)) == (False, 0)
+
+
+def test_a_window_of_its_own() -> None:
+    """It turns by the world's clock, as the headers say."""
+    desk = desk_of("""
+        - {request: list_payments, do: [{rate_limit: {limit: 2, window: 1m}}], then: repeat_last}
+        """)
+    statuses = [answered(desk, "list_payments").reply.status for _ in range(3)]
+    details = shown(answered(desk, "list_payments"))[1]["error"]["details"]
+    desk.world.clock.reach(Instant(desk.world.clock.now() + 60_000))
+
+    assert statuses == [200, 200, 429]
+    assert details == "The window turns at 2030-01-15T12:01:00Z, by the world's clock."
+    assert answered(desk, "list_payments").reply.status == 200
+
+
+def test_a_payment_settles_when_it_has_been_read() -> None:
+    """At the third read, which shows it; a list is no read."""
+    desk = desk_of("""
+        - request: create_payment
+          do: [{settle: [{to: pending}, {to: completed, after_reads: 3}]}]
+        """)
+    paid = shown(answered(desk))[1]["id"]
+    answered(desk, "list_payments")
+    seen = [
+        shown(desk.answer(call_of("retrieve_payment", payment_id=paid)))[1]["status"]
+        for _ in range(4)
+    ]
+
+    assert seen == ["pending", "pending", "completed", "completed"]
+    assert desk.world.ledger.event(0).type == "payment.completed"
+
+
+def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
+    """The report says so."""
+    desk = desk_of("""
+        - request: create_payment
+          do: [{settle: [{to: pending}, {to: completed, after_reads: 1}]},
+               {settle: [{to: pending}, {to: completed, after: 1h}]}]
+        """)
+    paid = shown(answered(desk))[1]["id"]
+    answered(desk)
+    desk.world.fail(0, "lost_card")
+    desk.world.fail(1, "lost_card")
+    desk.answer(call_of("retrieve_payment", payment_id=paid))
+    list(desk.world.walk(Instant(desk.world.clock.now() + HOUR)))
+    assert desk.world.script.play is not None
+    [cue] = desk.world.script.play.cast.all
+
+    assert (cue.skipped, cue.why_skipped) == (2, "You cannot complete a payment that is failed.")
+
+
+def test_a_patched_reply() -> None:
+    """The payment is as it is; the reply says otherwise."""
+    desk = desk_of("- {request: create_payment, do: [{patch: {status: pending}}]}")
+
+    assert shown(answered(desk))[1]["status"] == "pending"
+    assert desk.world.ledger.payments.get(0).status == "completed"
+
+
+def test_an_api_key_that_a_rule_refuses() -> None:
+    """The documented 401 comes without a rate limit."""
+    desk = desk_of("- {request: list_payments, do: [{respond: {error: invalid_api_key}}]}")
+    answer = answered(desk, "list_payments")
+
+    assert shown(answer) == (401, envelope("invalid_api_key"))
+    assert not any("RateLimit" in name for name in answer.headers)
+
+
+def test_rules_look_at_the_addressed_payment() -> None:
+    """Where the body and the query say nothing."""
+    desk = desk_of("""
+        - request: "*"
+          when: {customer_id: cust_abc123, amount: 2500, card: refund_declined, status: completed,
+                 brand: visa, currency: USD, description: {prefix: Payment}}
+          do: [{respond: {error: internal_error}}]
+          then: repeat_last
+          per: card
+        """)
+    paid = [
+        shown(answered(desk, body=documented_create(card_number=CARD[name])))[1]["id"]
+        for name in ("refund_declined", "visa")
+    ]
+    said = [
+        shown(desk.answer(call_of(operation, body, payment_id=payment_id)))[0]
+        for payment_id in (*paid, "pay_unknown")
+        for operation, body in (
+            ("retrieve_payment", None),
+            ("create_refund", {}),
+            ("create_refund", {"amount": 5}),
+        )
+    ]
+
+    assert said == [500, 500, 400, 200, 201, 400, 404, 404, 404]
+
+
+def test_rules_look_at_headers_and_the_query() -> None:
+    """Header names in any case; of a parameter that comes twice, the first."""
+    desk = desk_of("""
+        - request: list_payments
+          when: {header.X-Test: "a, b", query.limit: 5, customer_id: ann, status: failed}
+          do: [{respond: {error: internal_error}}]
+        """)
+    headers = (AUTHORIZATION, (b"X-TEST", b"a"), (b"x-test", b"b"))
+    query = "limit=5&limit=6&customer_id=ann&status=failed"
+    call = call_of("list_payments", query=query, headers=headers)
+
+    assert [shown(desk.answer(call))[0] for _ in range(2)] == [500, 400]
+
+
+def test_a_card_number_that_is_a_number() -> None:
+    """JSON may have it so, and a rule sees it; what is no card has no brand."""
+    desk = desk_of("""
+        - {request: create_payment, when: {card: declined}, do: [{respond: {error: lost_card}}]}
+        - {request: create_payment, when: {brand: visa}, do: [{respond: {error: lost_card}}]}
+        """)
+    bodies = [{"payment_method": {"card_number": number}} for number in
+              (4000000000000002, 4242424242424242, True, "abc", "12")]  # fmt: skip
+
+    said = [shown(answered(desk, body=body))[1]["error"]["code"] for body in bodies]
+    assert said == ["lost_card", "lost_card", *["invalid_request"] * 3]
+
+
+def test_a_rule_that_has_run_out_fails_loudly() -> None:
+    """500, nothing performed."""
+    desk = desk_of("- {name: two, request: create_payment, do: [pass], then: fail}")
+    said = [shown(answered(desk)) for _ in range(2)]
+
+    assert said[1] == (
+        500,
+        envelope("internal_error", "The rule two has no step left (then: fail)."),
+    )
+    assert len(desk.world.ledger.payments) == 1
+
+
+def test_what_is_due_at_once_happens_at_once() -> None:
+    """An event rule without `after` has acted when the reply is sent."""
+    desk = desk_of("- {event: payment.completed, do: {chargeback: {reason: fraudulent}}}")
+    reply = shown(answered(desk))[1]
+
+    assert reply["status"] == "completed"
+    assert desk.world.ledger.payments.get(0).left == 0
+
+
+def test_no_card_number_is_kept_anywhere() -> None:
+    """Not in counters, explanations, or snapshots; a card that a rule names is no secret there."""
+    desk = desk_of(
+        """
+        - {request: create_payment, when: {card: {ne: declined}}, per: card, do: [pass]}
+        - {request: create_payment, when: {description: x}, per: customer, do: [pass]}
+        """,
+        seed=7,
+    )
+    number = "4111111111111111"
+    answered(desk, body=documented_create(customer_id=f"cust {number}", description=number))
+    assert number not in json.dumps(snapshot(desk.world))
+    assert number not in json.dumps(entry_of(desk))
+
+
+def test_the_leak_of_a_card_number_is_noted() -> None:
+    """For the audit, without the number."""
+    desk = desk_of("- {request: create_refund, do: [pass]}")
+    paid = shown(answered(desk, body=documented_create(description="4111111111111111")))[1]["id"]
+    desk.answer(call_of("create_refund", {"reason": "x"}, payment_id=paid))
+    answered(desk)
+
+    assert [entry.leaked for entry in desk.world.journal.since(0)] == [True, False, False]
+
+
+def test_rules_look_at_the_payment_that_the_path_names() -> None:
+    """Whether it is there or not."""
+    desk = desk_of("""
+        - request: retrieve_payment
+          when: {payment_id: pay_x}
+          do: [{respond: {error: internal_error}}]
+        """)
+    said = [shown(desk.answer(call_of("retrieve_payment", payment_id=each)))[0]
+            for each in ("pay_y", "pay_x")]  # fmt: skip
+
+    assert said == [404, 500]

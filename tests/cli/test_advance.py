@@ -1,0 +1,117 @@
+"""`payments-sandbox advance`: what happened, in order, and the new now."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.support.command import Served, options_of, run, served, variable
+from tests.support.remote_world import example, masked, new_world
+
+PENDING: Final = "4000009900000012"
+CHARGED_BACK: Final = "4000000000000259"
+SHARED: Final = {"--url", "--api-key", "--control-token"}
+ONE_OF: Final = "argument DURATION: expected one of DURATION, --to ISO and --next"
+WRONG: Final = {
+    "nothing": ([], ONE_OF),
+    "two": (["3d", "--next"], ONE_OF),
+    "three": (["3d", "--next", "--to", "2031-01-01"], ONE_OF),
+    "no unit": (
+        ["3"],
+        "argument DURATION: expected a duration such as 300ms, 5s, 10m, 2h or 45d",
+    ),
+    "no instant": (
+        ["--to", "tomorrow"],
+        "argument --to: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    """One server; each test has a world of its own."""
+    with served() as running:
+        yield running
+
+
+def test_the_page_shows_what_it_prints(server: Served) -> None:
+    """Two retries of a webhook, as docs/cli.md has them; the ids differ."""
+    world = new_world(server.address)
+    world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
+    world.control("PUT", "/inbox/orders", {"respond": [500, 500, 200]})
+    world.pay()
+    ended = world.run("advance", "1h")
+
+    console, *shown = example("payments-sandbox advance")
+    assert console == "$ payments-sandbox advance 1h"
+    assert (ended.returncode, masked(ended.stdout).splitlines(), ended.stderr) == (0, shown, "")
+
+
+def test_each_thing_in_order(server: Served) -> None:
+    """Settlements and chargebacks, with the payment and the event that each has."""
+    world = new_world(server.address)
+    settled = world.pay(card_number=PENDING).json["id"]
+    charged = world.pay(card_number=CHARGED_BACK).json["id"]
+    ended = world.run("advance", "3d")
+
+    first, second = reversed(world.control("GET", "/events?limit=2")["data"])
+    assert ended.stdout.splitlines() == [
+        f"2030-01-15T11:30:00Z  payment.completed  {settled}  {first['id']}",
+        f"2030-01-16T10:30:00Z  chargeback.created  {charged}  {second['id']}",
+        "now 2030-01-18T10:30:00Z",
+    ]
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_to_what_is_due_next(server: Served) -> None:
+    """Then there is nothing more, and the clock stays."""
+    world = new_world(server.address)
+    world.pay(card_number=PENDING)
+
+    assert [masked(world.run("advance", "--next").stdout) for _ in range(2)] == [
+        "2030-01-15T11:30:00Z  payment.completed  pay_…  evt_…\nnow 2030-01-15T11:30:00Z\n",
+        "now 2030-01-15T11:30:00Z\n",
+    ]
+
+
+def test_to_an_instant(server: Served) -> None:
+    """With an offset too; an instant that is past is the server's to refuse."""
+    world = new_world(server.address)
+
+    assert world.run("advance", "--to", "2030-01-15T13:30:00+02:00").stdout == (
+        "now 2030-01-15T11:30:00Z\n"
+    )
+    past = world.run("advance", "--to", "2030-01-15")
+    assert (past.returncode, past.stdout) == (1, "")
+    assert past.stderr.startswith(
+        f"payments-sandbox: {server.address} refuses: The request is invalid (invalid_request):"
+        " /to: "
+    )
+
+
+def test_the_options_in_the_environment(server: Served) -> None:
+    """Each has its variable."""
+    worlds = [new_world(server.address) for _ in range(2)]
+    for world in worlds:
+        world.pay(card_number=PENDING)
+    extras = [{variable("--to"): "2030-01-15T11:30:00Z"}, {variable("--next"): "1"}]
+
+    ended = [
+        run("advance", extra=world.variables | extra)
+        for world, extra in zip(worlds, extras, strict=True)
+    ]
+    assert [each.stdout.splitlines()[1:] for each in ended] == [["now 2030-01-15T11:30:00Z"]] * 2
+
+
+def test_every_option_is_tried() -> None:
+    """An option that is added is tested here."""
+    assert options_of("advance") == SHARED | {"--to", "--next"}
+
+
+@pytest.mark.parametrize(("arguments", "problem"), WRONG.values(), ids=WRONG)
+def test_a_wrong_call(arguments: list[str], problem: str) -> None:
+    """Exit 2; the last line says what would have worked, and nobody was asked."""
+    ended = run("advance", *arguments)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines()[-1] == f"payments-sandbox advance: error: {problem}"

@@ -1,0 +1,80 @@
+"""A command under its guardian: when it is killed, and when it is not."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from payments_sandbox.cli.child_process import NotStartedError, running
+from payments_sandbox.cli.supervisor import end
+from tests.support.beside import STUBBORN, WAIT, python
+from tests.support.command import ending
+
+NOW: Final = 0.0
+LONG: Final = 3600.0
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """A pipe with a name: whoever opens it waits for the other."""
+    pipe = tmp_path / "told"
+    os.mkfifo(pipe)
+    return pipe
+
+
+async def test_a_command_that_ignores_sigterm_is_killed(told: Path) -> None:
+    """When its time is over."""
+    program = STUBBORN + f"open({str(told)!r}, 'w').close();" + WAIT
+    async with running(python(program), os.environ, grace=NOW) as command:
+        await asyncio.to_thread(told.read_bytes)
+        command.forward(signal.SIGTERM)
+        assert await command.ended() == 128 + signal.SIGKILL
+
+
+async def test_a_ctrl_c_sets_no_deadline(told: Path) -> None:
+    """Whoever heeds it may go on for as long as that takes."""
+    heeding = f"""
+import signal, sys
+def tell(text):
+    with open({str(told)!r}, "w") as pipe:
+        pipe.write(text)
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGINT}})
+tell("ready")
+signal.sigwait({{signal.SIGINT}})
+tell("heard")
+sys.exit(3)
+"""
+    async with running(python(heeding), os.environ, grace=NOW) as command:
+        await asyncio.to_thread(told.read_bytes)
+        command.forward(signal.SIGINT)
+        assert await asyncio.to_thread(told.read_bytes) == b"heard"
+        assert await command.ended() == 3
+
+
+async def test_a_command_that_is_not_there() -> None:
+    """The reason is the system's, and nothing is left of the guardian."""
+    with pytest.raises(NotStartedError, match=r"^No such file or directory$"):
+        async with running(("no-such-command",), os.environ):
+            pytest.fail("it runs")
+
+
+def test_a_group_that_is_stopped_ends_too() -> None:
+    """It would not hear of SIGTERM before it is continued."""
+    child = subprocess.Popen(python(WAIT), process_group=0)
+    with ThreadPoolExecutor(1) as threads, ending(child):
+        os.kill(child.pid, signal.SIGSTOP)
+        over = threads.submit(end, child.pid, LONG)
+        assert child.wait(20) == -signal.SIGTERM
+        over.result(20)
+
+
+def test_a_group_that_has_gone_is_no_error() -> None:
+    """There is nothing to do, and nothing to wait for."""
+    with subprocess.Popen(("true",), process_group=0) as child:
+        child.wait(20)
+    end(child.pid, LONG)

@@ -1,0 +1,117 @@
+"""`payments-sandbox healthcheck`: ready or not, by exit code and in one line."""
+
+import json
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+
+from tests.support.command import run, served
+
+REPLY: Final = "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+
+
+@contextmanager
+def saying(raw: bytes | None) -> Iterator[str]:
+    """A server of somebody else's, which answers one request so, or with nothing for None."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        listener.settimeout(20)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                if raw is None:
+                    connection.recv(1)  # until the client has had enough
+                else:
+                    connection.sendall(raw)
+
+        done = threads.submit(serve)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        done.result()
+
+
+def reply(status: str, body: object) -> bytes:
+    """A whole reply."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return REPLY.format(status=status, length=len(text), body=text).encode()
+
+
+def ended(*arguments: str, **extra: str) -> tuple[int, str, str]:
+    """The exit code, and both outputs."""
+    done = run("healthcheck", *arguments, extra=extra)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v3", "/_sandbox"])
+def test_a_ready_server(path: str) -> None:
+    """Exit 0; the address may be that of either API, and may come from the environment."""
+    with served() as server:
+        well = (0, f"{server.address} is ready.\n", "")
+        assert ended("--url", server.address + path) == well
+        assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
+
+
+def test_a_proxy_is_not_asked() -> None:
+    """It would answer for a server that is not there."""
+    with served() as server:
+        code, *_ = ended("--url", server.address, http_proxy="http://127.0.0.1:1")
+    assert code == 0
+
+
+def test_no_server() -> None:
+    """Exit 1, and the system's own words."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    assert ended("--url", address) == (
+        1,
+        "",
+        f"payments-sandbox: {address} is not ready: Connection refused.\n",
+    )
+
+
+NOT_OURS: Final = "what answers there is no payments-sandbox"
+NOT_READY: Final = {
+    "problems": (
+        reply("503 No", {"ready": False, "problems": ["a.yaml is broken.", "b.yaml too."]}),
+        "a.yaml is broken.; b.yaml too",
+    ),
+    "ready with a bad status": (
+        reply("500 No", {"ready": True, "problems": []}),
+        "status 500, and no reason",
+    ),
+    "another server": (reply("404 No", "<html>"), f"{NOT_OURS} (status 404)"),
+    "another JSON": (reply("200 OK", [1]), f"{NOT_OURS} (status 200)"),
+    "no HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n", f"{NOT_OURS} (no HTTP)"),
+    "silence": (None, "no answer within 2 s"),
+}
+
+
+@pytest.mark.parametrize(("raw", "problem"), NOT_READY.values(), ids=NOT_READY)
+def test_what_answers_is_not_ready(raw: bytes | None, problem: str) -> None:
+    """Exit 1, and what keeps it from being ready."""
+    with saying(raw) as address:
+        assert ended("--url", address) == (
+            1,
+            "",
+            f"payments-sandbox: {address} is not ready: {problem}.\n",
+        )
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])
+def test_an_address_that_is_none(url: str) -> None:
+    """Exit 2, and what would have worked."""
+    expected = "expected an address such as http://127.0.0.1:8080"
+    code, output, errors = ended("--url", url)
+    assert (code, output) == (2, "")
+    assert errors.splitlines()[-1] == (
+        f"payments-sandbox healthcheck: error: argument --url: {expected}"
+    )
+    code, output, errors = ended(PAYMENTS_SANDBOX_URL=url)
+    assert (code, output) == (2, "")
+    assert errors.splitlines()[-1] == (
+        f"payments-sandbox healthcheck: error: PAYMENTS_SANDBOX_URL: {expected}"
+    )

@@ -1,0 +1,115 @@
+"""A report as a CI server reads it."""
+
+import copy
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree as ET
+
+import pytest
+import xmlschema
+
+from payments_sandbox.cli.junit import in_junit
+from payments_sandbox.cli.report_text import Report
+from tests.support.reports import BAD, EMPTY, WELL, alone
+
+SCHEMA: Final = Path(__file__).with_name("junit.xsd")
+
+WHOLE: Final = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="payments-sandbox">
+  <testsuite name="payments-sandbox: sk_test_sandbox" tests="2" failures="0" skipped="1" errors="0">
+    <testcase classname="payments-sandbox.expectations" \
+name="{payments: {status: completed}, count: 1}" />
+    <testcase classname="payments-sandbox.rules" name="lost-reply: noise">
+      <skipped message="no such call was made" />
+    </testcase>
+    <system-out>passed: 1 expectation met; 1 of 2 rules never fired; the audit is clean
+
+expectations:
+  met      {payments: {status: completed}, count: 1}
+           expected 1, saw 1: pay_1
+
+rules:
+  fired 1×  lost-reply: lost
+  never fired  lost-reply: noise
+           no such call was made
+</system-out>
+  </testsuite>
+</testsuites>
+"""
+
+
+def outcomes(report: Report) -> list[list[str | None]]:
+    """The cases: the name of each, and the outcome and message of those that are not well."""
+    root = ET.fromstring(in_junit(alone(report)))  # noqa: S314 - it is our own
+    return [
+        [case.get("name"), *(part for each in case for part in (each.tag, each.get("message")))]
+        for case in root.iter("testcase")
+    ]
+
+
+def test_a_report_is_one_suite() -> None:
+    """A case for each expectation and each rule with a problem, and all of the text."""
+    report = copy.deepcopy(WELL)
+    report["rules"].append(
+        {
+            "scenario": "lost-reply",
+            "rule": "noise",
+            "matched": 0,
+            "fired": 0,
+            "why_not": "no such call was made",
+        }
+    )
+    assert in_junit(alone(report)) == WHOLE
+
+
+def test_each_world_has_a_suite() -> None:
+    """With its own counts."""
+    root = ET.fromstring(in_junit({"1.": WELL, "2.": BAD}))  # noqa: S314 - it is our own
+    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [
+        ("payments-sandbox: 1.", "0"),
+        ("payments-sandbox: 2.", "3"),
+    ]
+
+
+def test_failures_say_what_was_seen() -> None:
+    """And rules that never fired were skipped."""
+    assert outcomes(BAD) == [
+        ["{request: create_payment, count: {min: 2, max: 4}}"],
+        [
+            '{payments: {description: "<b> & \\"you\\": on", status: "on"}, count: 1}',
+            "failure",
+            "expected 1, saw 2: pay_1, pay_2",
+        ],
+        ["{audit: clean}", "failure", "found possible_double_charge"],
+        ["lost-reply: noise", "failure", "ran out of steps once (then: fail)"],
+        ["burst: rule-1", "skipped", "no such call was made"],
+    ]
+
+
+def test_a_move_that_was_skipped_fails_no_report_that_has_passed() -> None:
+    """The file is as green as the exit code."""
+    report = copy.deepcopy(WELL)
+    report["rules"][0]["why_not"] = "skipped once: it is failed"
+    assert outcomes(report)[1:] == [["lost-reply: lost", "skipped", "skipped once: it is failed"]]
+
+
+@pytest.mark.parametrize("report", [BAD, EMPTY, WELL], ids=["bad", "empty", "well"])
+def test_the_file_is_what_servers_read(report: Report) -> None:
+    """By the schema of the usual form, whatever characters users have written."""
+    xmlschema.XMLSchema(SCHEMA).validate(in_junit(alone(report)))
+
+
+def test_what_xml_cannot_hold_is_written_out() -> None:
+    """A control character or half a surrogate pair makes a file that no server reads."""
+    root = ET.fromstring(in_junit(alone(BAD)))  # noqa: S314 - it is our own
+    assert "2500 USD were taken twice for 'a\\x00b\\ud800'." in str(root.findtext(".//system-out"))
+
+
+def test_the_schema_refuses_what_servers_do_not_read() -> None:
+    """Without a name, or with two outcomes: the check above can fail."""
+    schema = xmlschema.XMLSchema(SCHEMA)
+    good = in_junit(alone(WELL))
+    for old, new in ((' name="{pay', ' title="{pay'), ('tests="1"', 'tests="one"')):
+        assert old in good
+        assert not schema.is_valid(good.replace(old, new))

@@ -1,0 +1,118 @@
+"""The lines that commands print of what a server tells them."""
+
+import pytest
+
+from payments_sandbox.cli.listen import Delivery, delivery_line, is_wanted
+from payments_sandbox.cli.logs import Entry, entry_line
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.server.log_line import outcome_of, request_line
+from payments_sandbox.webhooks.endpoint import Endpoint
+
+EVENTS = [*EventType, "payout.paid"]
+ESCAPED = r"\x1b" * 60
+FILTERS = ["*", "payment.*", "payment.failed", "refund.*", "chargeback.created"]
+
+
+def delivery(
+    *, status: str, answer: int | None, error: str | None, next_at: str | None = None
+) -> Delivery:
+    """One attempt."""
+    return {
+        "event_id": "evt_1",
+        "endpoint_id": "we_1",
+        "type": "payment.failed",
+        "status": status,
+        "attempts": [
+            {
+                "at": "2030-01-15T10:30:00Z",
+                "response": None if answer is None else {"status": answer},
+                "error": error,
+                "duration_ms": 3.14159,
+            }
+        ],
+        "next_attempt_at": next_at,
+    }
+
+
+@pytest.mark.parametrize(
+    ("shown", "rest"),
+    [
+        (delivery(status="delivered", answer=204, error=None), "204  3.1 ms"),
+        (
+            delivery(status="pending", answer=500, error="answered 500", next_at="2030-01-16"),
+            "answered 500  3.1 ms  again at 2030-01-16",
+        ),
+        (
+            delivery(status="pending", answer=None, error="no answer within 10s"),
+            "no answer within 10s  3.1 ms  again now",
+        ),
+        (delivery(status="failed", answer=None, error="x"), "x  3.1 ms  given up"),
+        (
+            delivery(status="disabled", answer=410, error="answered 410"),
+            "answered 410  3.1 ms  the endpoint is disabled, or gone",
+        ),
+        (
+            delivery(status="failed", answer=302, error="to \x1b[2Jé"),
+            r"to \x1b[2J\xe9  3.1 ms  given up",
+        ),
+    ],
+)
+def test_a_delivery(shown: Delivery, rest: str) -> None:
+    """When, what, where to, what came back and what is next; nothing that a terminal obeys."""
+    assert delivery_line(shown, "http://r/") == (
+        f"2030-01-15T10:30:00Z  payment.failed  evt_1  http://r/  {rest}"
+    )
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_a_filter_means_the_same_as_an_endpoints(event: str, wanted: str) -> None:
+    """What is printed is what would be sent."""
+    endpoint = Endpoint(number=0, id="we_1", url="", secret="", events=(wanted,))
+    assert is_wanted(event, [wanted]) == endpoint.wants(event)
+
+
+@pytest.mark.parametrize(
+    ("body", "card"),
+    [
+        ({"payment_method": {"card_number": "************1111"}}, "…1111"),
+        ({"payment_method": {"card_number": "****"}}, None),
+        ({"payment_method": {"card_number": 4}}, None),
+        ({"payment_method": "card"}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_card_of_an_entry(body: object, card: str | None) -> None:
+    """The digits that the journal has, if there was a card."""
+    entry: Entry = {
+        "operation": "create_payment",
+        "method": "POST",
+        "path": "/v3/payments",
+        "request": {"body": body},
+        "response": {"status": 400, "body": {"error": {"code": "invalid_request"}}},
+        "fault": None,
+        "duration_ms": 0.04,
+    }
+    parts = ["create_payment", "400", "invalid_request", card, "0.0 ms"]
+    assert entry_line(entry) == "  ".join(part for part in parts if part)
+
+
+@pytest.mark.parametrize(
+    ("status", "fault", "reply", "line"),
+    [
+        (None, "hang", None, "hang"),
+        (200, "truncate", {"id": "pay_1"}, "200 truncate  pay_1"),
+        (400, None, {"error": {"code": "invalid_card"}, "id": "x"}, "400  invalid_card"),
+        (500, None, {"error": "oops", "id": "\x1b" * 61}, f"500  {ESCAPED}"),
+        (500, None, {"error": {}}, "500"),
+        (200, "respond_raw", "text", "200 respond_raw"),
+    ],
+)
+def test_what_a_line_says_of_a_reply(
+    status: int | None, fault: str | None, reply: object, line: str
+) -> None:
+    """Status and fault, and its id or code, whatever a script has made of it."""
+    outcome = outcome_of(status, fault)
+    said = request_line(what="x" * 99, outcome=outcome, reply=reply, card=None, duration_ms=None)
+    assert said == f"{'x' * 60}  {line}"

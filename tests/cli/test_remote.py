@@ -1,0 +1,268 @@
+"""What the commands for a running server share: which server, whose world, and what goes wrong."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+
+from payments_sandbox.cli.remote import Remote, UnreachableError
+from tests.support.command import Served, options_of, run, served, variable
+from tests.support.remote_world import RemoteWorld, new_world
+from tests.support.wire import exchange, request
+
+COMMANDS: Final = ("advance", "trigger", "logs", "listen")
+CALLS: Final = (["advance", "1h"], ["trigger", "payment.failed"], ["logs"], ["listen"])
+SHARED: Final = {"--url", "--api-key", "--control-token"}
+TOKEN: Final = "s3cret"
+NOW: Final = "now 2030-01-15T11:30:00Z\n"
+EXPECTED_KEY: Final = "expected a key of the sandbox, such as sk_test_sandbox"
+each_call = pytest.mark.parametrize("call", CALLS, ids=COMMANDS)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    """One server that demands a token."""
+    with served("--control-token", TOKEN, "--clock", "2030-01-15T10:30:00Z") as running:
+        yield running
+
+
+def advance(*arguments: str, **extra: str) -> tuple[int, str, str]:
+    """The exit code and the outputs of an advance by an hour."""
+    ended = run("advance", "1h", *arguments, extra=extra)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def now(server: Served, key: str) -> object:
+    """Where the clock of a world stands."""
+    headers = {"Authorization": f"Bearer {key}", "Sandbox-Token": TOKEN}
+    raw = request("GET", "/_sandbox/clock", headers)
+    return exchange(server.address, raw).json["now"]
+
+
+@contextmanager
+def saying(raw: bytes | None) -> Iterator[str]:
+    """A server of somebody else's, which answers one request so, or closes for None."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        listener.settimeout(20)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(raw or b"")
+
+        done = threads.submit(serve)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        done.result()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_the_three_options(command: str) -> None:
+    """Which server, whose world, and the token."""
+    assert options_of(command) >= SHARED
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v3", "/v3/", "/_sandbox", "/_sandbox/"])
+def test_the_options_on_the_command_line(server: Served, path: str) -> None:
+    """They win over the environment; the address of either API will do."""
+    key = f"sk_test_line{len(path)}"
+    others = {"PAYMENTS_SANDBOX_API_KEY": "sk_test_other", "PAYMENTS_API_KEY": "sk_live_1"}
+    given = ("--url", server.address + path, "--api-key", key, "--control-token", TOKEN)
+
+    assert advance(*given, **others) == (0, NOW, "")
+    assert now(server, key) == "2030-01-15T11:30:00Z"
+
+
+def test_the_options_in_the_environment(server: Served) -> None:
+    """Each has its variable; what an application calls its key is the next best."""
+    extra = {variable("--url"): server.address, variable("--control-token"): TOKEN}
+    keys = {variable("--api-key"): "sk_test_first", "PAYMENTS_API_KEY": "sk_test_second"}
+
+    assert advance(**extra, **keys) == (0, NOW, "")
+    assert now(server, "sk_test_second") == "2030-01-15T10:30:00Z"
+    del keys[variable("--api-key")]
+    assert advance(**extra, **keys) == (0, NOW, "")
+    assert advance(**extra, PAYMENTS_API_KEY="") == (0, NOW, "")
+    assert [now(server, key) for key in ("sk_test_first", "sk_test_second", "sk_test_sandbox")] == [
+        "2030-01-15T11:30:00Z"
+    ] * 3
+
+
+@each_call
+def test_nobody_answers(call: list[str]) -> None:
+    """Exit 1, and one line that says what would have worked."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    ended = run(*call, "--url", url)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"payments-sandbox: no sandbox answers at {url}: Connection refused;"
+        " payments-sandbox serve starts one, and --url names another.\n"
+    )
+
+
+@each_call
+def test_a_token_that_is_wrong(server: Served, call: list[str]) -> None:
+    """Exit 1; the line names the option and does not repeat the token."""
+    ended = run(*call, "--url", server.address, "--control-token", "wrong")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"payments-sandbox: {server.address} refuses: The Sandbox-Token header is missing or wrong"
+        " (invalid_token): Send 'Sandbox-Token: …' as the server was told;"
+        " --control-token says what the server printed when it started.\n"
+    )
+
+
+@each_call
+def test_a_key_that_is_refused(call: list[str]) -> None:
+    """Exit 1; the line says what the server says, and which option names another."""
+    with served("--strict-keys") as server:
+        ended = run(*call, "--url", server.address, "--api-key", "sk_test_unknown")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"payments-sandbox: {server.address} refuses: The API key is missing or invalid"
+        " (invalid_api_key): No world has this key (--strict-keys)."
+        " POST /_sandbox/worlds makes one; --api-key names another.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", "status 404"),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}", "status 500"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "status 200"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "its answer is not HTTP, or not all"),
+        (b"220 mail.example.com ESMTP\r\n", "its answer is not HTTP, or not all of it"),
+    ],
+)
+def test_a_server_of_somebody_elses(raw: bytes, reason: str) -> None:
+    """Exit 1, and the line says that it is none of ours."""
+    with saying(raw) as url:
+        code, output, errors = advance("--url", url)
+
+    assert (code, output) == (1, "")
+    assert errors.startswith(
+        f"payments-sandbox: what answers at {url} is no payments-sandbox ({reason}"
+    )
+    assert errors.endswith("); --url names another.\n")
+    assert errors.count("\n") == 1
+
+
+def test_a_server_that_hangs_up() -> None:
+    """As if nobody were there."""
+    with saying(None) as url:
+        code, output, errors = advance("--url", url)
+
+    assert (code, output) == (1, "")
+    assert errors.startswith(f"payments-sandbox: no sandbox answers at {url}: ")
+    assert errors.count("\n") == 1
+
+
+def test_a_server_that_says_nothing() -> None:
+    """Is given up after a while; half a minute, unless a caller has less patience."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(UnreachableError) as caught:
+            Remote(url, "sk_test_sandbox", None).ask("GET", "/world", patience=0.05)
+
+    assert str(caught.value) == f"{url} does not answer"
+
+
+def test_https_where_there_is_none(server: Served) -> None:
+    """One line, as for nobody; the certificate of a proxy before the server would be checked."""
+    url = server.address.replace("http:", "https:")
+    code, output, errors = advance("--url", url)
+
+    assert (code, output, errors.count("\n")) == (1, "", 1)
+    assert errors.startswith(f"payments-sandbox: no sandbox answers at {url}: [SSL")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--url", "127.0.0.1:8080", "expected an address such as http://127.0.0.1:8080"),
+        ("--url", "http://127.0.0.1:8080/v2", "expected an address such as http://127.0.0.1:8080"),
+        ("--url", "http://127.0.0.1:65536", "expected an address such as http://127.0.0.1:8080"),
+        ("--url", "http://u@127.0.0.1", "expected an address such as http://127.0.0.1:8080"),
+        ("--api-key", "sk_live_1", EXPECTED_KEY),
+        ("--control-token", "", "expected printable characters, without blanks around"),
+    ],
+)
+@pytest.mark.parametrize("in_environment", [False, True])
+def test_a_wrong_value(option: str, value: str, expected: str, *, in_environment: bool) -> None:
+    """Exit 2, and the last line names the option or the variable, and what would have worked."""
+    if in_environment:
+        code, output, errors = advance(**{variable(option): value})
+    else:
+        code, output, errors = advance(option, value)
+
+    place = variable(option) if in_environment else f"argument {option}"
+    assert (code, output, errors.splitlines()[-1]) == (
+        2,
+        "",
+        f"payments-sandbox advance: error: {place}: {expected}",
+    )
+
+
+def test_a_real_key_is_sent_nowhere() -> None:
+    """An application's own key may be one; nobody would answer here, and nobody is asked."""
+    code, output, errors = advance(PAYMENTS_API_KEY="sk_live_1")
+
+    problem = f"argument --api-key: {EXPECTED_KEY}; PAYMENTS_API_KEY has another"
+    assert (code, output) == (2, "")
+    assert errors.splitlines()[-1] == f"payments-sandbox advance: error: {problem}"
+
+
+def test_no_proxy_is_asked(server: Served) -> None:
+    """It would answer for a server that is not there."""
+    extra = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+    given = ("--url", server.address, "--api-key", "sk_test_proxied", "--control-token", TOKEN)
+
+    assert advance(*given, **extra) == (0, NOW, "")
+
+
+def test_ctrl_c_ends_what_waits() -> None:
+    """Exit 130, without a traceback: an advance waits as long as a receiver does."""
+    with served() as server, socket.create_server(("127.0.0.1", 0)) as receiver:
+        world: RemoteWorld = new_world(server.address)
+        url = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
+        world.control("POST", "/webhook_endpoints", {"url": url, "timeout": "30s"})
+        world.pay()
+        with world.running("advance", "1h") as waiting:
+            receiver.accept()[0].close()
+            with receiver.accept()[0]:  # the second attempt: the command waits for its answer
+                code, _ = waiting.stop(signal.SIGINT)
+            assert (code, waiting.rest()) == (130, ("", ""))
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "webhook verify"])
+def test_help_asks_nobody(command: str) -> None:
+    """Not even stdin or a file, whatever the environment says."""
+    extra = {"PAYMENTS_SANDBOX_DATA": "-", "PAYMENTS_SANDBOX_BODY": "-"}
+    ended = run(*command.split(), "--help", extra=extra)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"usage: payments-sandbox {command} ")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "webhook verify"])
+def test_help_is_instant(command: str) -> None:
+    """Nothing that a server needs is imported, nor what asks one."""
+    alone = {
+        "PYTHONPROFILEIMPORTTIME": "1",
+        "COVERAGE_PROCESS_CONFIG": "",
+        "COVERAGE_PROCESS_START": "",
+    }
+    ended = run(*command.split(), "--help", extra=alone)
+
+    names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "payments_sandbox.cli.main" in names
+    assert names & {"asyncio", "aiohttp", "http.client", "ssl", "dataclasses", "orjson"} == set()

@@ -1,0 +1,116 @@
+"""`payments-sandbox report`: a world of a running server, judged."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from payments_sandbox.cli.junit import in_junit
+from payments_sandbox.cli.report_text import in_text
+from tests.support.command import Served, run, served, variable
+from tests.support.judged import CLEAN, ONCE, SCENARIO, SOON
+from tests.support.remote_world import RemoteWorld, example, masked, new_world
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    """One server; each test has a world of its own."""
+    with served() as running:
+        yield running
+
+
+@pytest.fixture
+def world(server: Served) -> RemoteWorld:
+    """A world in which a client has charged twice, and was expected not to."""
+    world = new_world(server.address)
+    world.control("POST", "/scenarios/active", SCENARIO | {"expect": [ONCE, CLEAN]})
+    assert [world.pay().status for _ in range(2)] == [500, 201]
+    return world
+
+
+def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
+    """A world whose client has charged twice, as in docs/cli.md."""
+    done = world.run("report")
+    console, *shown = example("payments-sandbox report")
+
+    assert (done.returncode, done.stderr, console) == (1, "", "$ payments-sandbox report")
+    assert masked(done.stdout).splitlines() == shown
+    assert done.stdout == in_text({"": world.control("GET", "/report")})
+
+
+def test_what_is_met(server: Served) -> None:
+    """Exit 0."""
+    world = new_world(server.address)
+    world.control("POST", "/scenarios/active", {"scenario": "once", "expect": [ONCE]})
+    paid = world.pay().json["id"]
+    done = world.run("report")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "passed: 1 expectation met; the audit is clean\n\nexpectations:\n"
+        "  met      {payments: {status: completed}, count: 1}\n"
+        f"           expected 1, saw 1: {paid}\n"
+    )
+
+
+def test_as_json(world: RemoteWorld) -> None:
+    """What the control API answers; the exit code is the same."""
+    done = world.run("report", "--json")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads(done.stdout) == world.control("GET", "/report")
+
+
+def test_as_junit_xml(world: RemoteWorld, tmp_path: Path) -> None:
+    """Into a file, beside what is printed."""
+    file = tmp_path / "junit.xml"
+    printed = world.run("report").stdout
+    done = world.run("report", "--junit-xml", str(file))
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, printed, "")
+    name = f"{world.key[:12]}…"
+    assert file.read_text() == in_junit({name: world.control("GET", "/report")})
+
+
+def test_the_options_in_the_environment(world: RemoteWorld, tmp_path: Path) -> None:
+    """Each has its variable."""
+    file = tmp_path / "junit.xml"
+    extra = {variable("--json"): "1", variable("--junit-xml"): str(file)}
+    done = run("report", extra=world.variables | extra)
+
+    assert json.loads(done.stdout) == world.control("GET", "/report")
+    assert file.exists()
+
+
+def test_a_file_that_cannot_be_written(world: RemoteWorld, tmp_path: Path) -> None:
+    """Exit 1 and a line, below the report."""
+    file = tmp_path / ("x" * 255)
+    printed = world.run("report").stdout
+    done = world.run("report", "--junit-xml", str(file))
+
+    assert (done.returncode, done.stdout) == (1, printed)
+    assert done.stderr == f"payments-sandbox: cannot write {file}: File name too long.\n"
+
+
+def test_what_may_be_waited_for_is_waited_for(server: Served) -> None:
+    """A webhook that is still on its way is not reported missing."""
+    world = new_world(server.address, clock="live")
+    late = {"webhook": "payment.completed", "do": {"delay": "2s"}}
+    scenario = {"scenario": "late", "rules": [late], "expect": [SOON]}
+    world.control("POST", "/scenarios/active", scenario)
+    world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
+    world.pay()
+    assert not world.control("GET", "/report")["passed"]
+    done = world.run("report")
+
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("passed: 1 expectation met; 1 rule fired; the audit is clean\n")
+
+
+def test_no_server() -> None:
+    """Exit 1 and a line that says what would have worked."""
+    done = run("report", "--url", "http://127.0.0.1:1")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("payments-sandbox: no sandbox answers at http://127.0.0.1:1: ")

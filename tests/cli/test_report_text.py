@@ -1,0 +1,138 @@
+"""A report as a person reads it."""
+
+import copy
+from typing import Final
+
+import pytest
+import yaml
+
+from payments_sandbox.cli.report_text import Report, flow, in_one_line, in_short, in_text
+from tests.support.reports import BAD, EMPTY, WELL, alone
+
+WHOLE: Final = """\
+failed: 2 of 3 expectations not met; 1 of 3 rules never fired; 1 rule went wrong; \
+1 audit finding
+
+expectations:
+  met      {request: create_payment, count: {min: 2, max: 4}}
+           expected 2 to 4, saw 2: req_1, req_2
+  NOT MET  {payments: {description: "<b> & \\"you\\": on", status: "on"}, count: 1}
+           expected 1, saw 2: pay_1, pay_2
+  NOT MET  {audit: clean}
+           found possible_double_charge
+
+rules:
+  fired 1×  lost-reply: lost
+  fired 2× of 3  lost-reply: noise
+           ran out of steps once (then: fail)
+  never fired  burst: rule-1
+           no such call was made
+
+audit:
+  possible_double_charge
+           2500 USD were taken twice for 'a\x00b\ud800'.
+           Look before you pay again.
+           req_1, req_2
+"""
+
+
+def test_a_report_is_shown_whole() -> None:
+    """The outcome in a line, then each part with what was seen."""
+    assert in_text(alone(BAD)) == WHOLE
+
+
+def test_a_report_that_is_well_is_short() -> None:
+    """One line says it."""
+    assert in_one_line(alone(WELL)) == "passed: 1 expectation met; 1 rule fired; the audit is clean"
+
+
+def test_a_report_of_nothing() -> None:
+    """Without scenarios there is the audit alone."""
+    assert in_text(alone(EMPTY)) == "passed: the audit is clean\n"
+
+
+def test_a_rule_that_went_wrong_is_counted() -> None:
+    """Where all expectations are met, the line still says why the report has failed."""
+    report = copy.deepcopy(WELL)
+    report["passed"] = False
+    report["rules"][0]["why_not"] = "ran out of steps twice (then: fail)"
+    assert in_one_line(alone(report)) == (
+        "failed: 1 expectation met; 1 rule fired; 1 rule went wrong; the audit is clean"
+    )
+
+
+SEVERAL: Final = """\
+failed: 3 worlds; 2 of 5 expectations not met; 1 of 5 rules never fired; 1 rule went wrong; \
+1 audit finding
+
+1. sk_test_1a2b…
+passed: 1 expectation met; 1 rule fired; the audit is clean
+
+expectations:
+  met      {payments: {status: completed}, count: 1}
+           expected 1, saw 1: pay_1
+
+rules:
+  fired 1×  lost-reply: lost
+
+2. sk_test_3c4d…
+"""
+
+
+def test_several_worlds_have_a_part_each() -> None:
+    """Below the outcome of all."""
+    reports = {"1. sk_test_1a2b…": WELL, "2. sk_test_3c4d…": BAD, "3. sk_test_5e6f…": WELL}
+    text = in_text(reports)
+    first, second, third = text.partition(WHOLE)
+
+    assert first == SEVERAL
+    assert second == WHOLE
+    assert third.startswith("\n3. sk_test_5e6f…\npassed: ")
+    assert in_short(reports) == f"{SEVERAL.splitlines()[0]}\n\n2. sk_test_3c4d…\n{WHOLE}"
+
+
+@pytest.mark.parametrize(
+    ("reports", "said"),
+    [
+        ([EMPTY], ""),
+        ([EMPTY, EMPTY], ""),
+        ([WELL], "passed: 1 expectation met; 1 rule fired; the audit is clean\n"),
+        (
+            [WELL, WELL, EMPTY],
+            "passed: 3 worlds; 2 expectations met; 2 rules fired; the audit is clean\n",
+        ),
+        ([BAD], WHOLE),
+    ],
+    ids=["nothing", "nothing in two", "well", "well in three", "bad"],
+)
+def test_what_is_well_is_said_in_short(reports: list[Report], said: str) -> None:
+    """Nothing, a line, or all there is to say."""
+    assert in_short({f"{n}.": report for n, report in enumerate(reports)}) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("payment.*", "payment.*"),
+        ("*", '"*"'),
+        ("a b-c", "a b-c"),
+        ("a: b", '"a: b"'),
+        ("", '""'),
+        ("NO", '"NO"'),
+        ("null", '"null"'),
+        ("300ms", "300ms"),
+        ("012", '"012"'),
+        ("2030-01-15", '"2030-01-15"'),
+        ("Zoë", "Zoë"),
+        (1200, "1200"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (None, "null"),
+        ([], "[]"),
+        ({"in": ["visa", 1]}, "{in: [visa, 1]}"),
+    ],
+)
+def test_a_value_is_shown_as_a_scenario_has_it(value: object, shown: str) -> None:
+    """Words are bare, and what YAML would take for something else is quoted."""
+    assert flow(value) == shown
+    assert yaml.safe_load(shown) == value

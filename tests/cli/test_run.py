@@ -1,0 +1,301 @@
+"""`payments-sandbox run`: a command, its server, and nothing that is left of either."""
+
+import errno
+import json
+import os
+import shlex
+import socket
+import subprocess
+from pathlib import Path
+from signal import SIGINT, SIGKILL, SIGTERM, Signals
+from typing import Final
+
+import pytest
+
+from tests.support.beside import ASK, FORKS, STUBBORN, TELL, WAIT, at_terminal, beside, python
+from tests.support.bodies import documented_create
+from tests.support.command import COMMAND, STUCK, environment, run
+from tests.support.wire import connected, exchange, request
+
+SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
+PAY: Final = f"""{ASK}
+print(json.dumps(pay({documented_create()!r})))
+"""
+SHOW: Final = """
+import json, os
+print(json.dumps({name: value for name, value in os.environ.items() if "PAYMENTS_" in name}))
+"""
+HANDLES: Final = """
+import signal, sys
+awaited = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+print("ready", flush=True)
+print("heard", int(signal.sigwait(awaited)), flush=True)
+sys.exit(7)
+"""
+ASKS: Final = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("name?", flush=True)
+print("hello", input(), flush=True)
+signal.sigwait({signal.SIGINT})
+sys.exit("interrupted")
+"""
+
+
+def ended(program: str, *options: str, **extra: str) -> tuple[int, str, str]:
+    """The exit code of a run and both outputs."""
+    done = run("run", *options, "--", *python(program), extra=extra)
+    return done.returncode, done.stdout, done.stderr
+
+
+def is_gone(address: str) -> bool:
+    """Whether nobody listens there any more."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == errno.ECONNREFUSED
+
+
+def test_the_command_finds_its_server() -> None:
+    """Four variables say where it is, whose world, and what signs the webhooks."""
+    code, output, errors = ended(SHOW)
+    given = json.loads(output)
+    address = given["PAYMENTS_BASE_URL"].removesuffix("/v3")
+
+    assert (code, errors) == (0, "")
+    assert given == {
+        "PAYMENTS_BASE_URL": f"{address}/v3",
+        "PAYMENTS_API_KEY": "sk_test_sandbox",
+        "PAYMENTS_WEBHOOK_SECRET": SECRET,
+        "PAYMENTS_SANDBOX_URL": f"{address}/_sandbox",
+    }
+    assert is_gone(address)
+
+
+def test_the_command_can_pay() -> None:
+    """The server has the options of `serve`, on the command line or in the environment."""
+    fixed = ("--clock", "2030-01-15T10:30:00Z", "--seed", "7")
+    code, output, errors = ended(PAY, *fixed)
+    paid = json.loads(output)
+
+    assert (code, errors) == (0, "")
+    assert paid == {
+        "id": paid["id"],
+        "status": "completed",
+        "amount": 2500,
+        "currency": "USD",
+        "created_at": "2030-01-15T10:30:00Z",
+        "description": "Payment for order #12345",
+    }
+    again = ended(PAY, "--clock", "2030-01-15T10:30:00Z", PAYMENTS_SANDBOX_SEED="7")
+    assert again == (0, output, "")
+
+
+def test_runs_side_by_side_have_a_port_each() -> None:
+    """Each is on a free one; neither disturbs the other."""
+    with beside(WAIT) as first, beside(WAIT) as second:
+        assert first.address != second.address
+        first.process.send_signal(SIGTERM)
+        first.ended()
+        assert is_gone(first.address)
+        assert exchange(second.address, request("GET", "/v3/payments")).status == 200
+
+
+def test_beyond_loopback_the_command_gets_the_token() -> None:
+    """The address is one that it can reach, and the token is an option of whatever it calls."""
+    program = "import os; print(os.environ['PAYMENTS_SANDBOX_CONTROL_TOKEN'])"
+    assert ended(program, "--host", "0.0.0.0", "--control-token", "abc") == (0, "abc\n", "")
+    _, output, _ = ended(SHOW, "--host", "0.0.0.0")
+    assert json.loads(output)["PAYMENTS_SANDBOX_URL"].startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 77])
+def test_the_exit_code_is_the_commands(code: int) -> None:
+    """Whatever it means by it."""
+    assert ended(f"raise SystemExit({code})") == (code, "", "")
+
+
+def test_a_command_that_a_signal_ends() -> None:
+    """128 and the signal's number, as shells have it."""
+    assert ended("import os; os.kill(os.getpid(), 9)") == (137, "", "")
+
+
+def test_a_command_that_is_not_there() -> None:
+    """127 and one line; 126 where it is there, and cannot be run."""
+    missing = run("run", "--", "no-such-command", "--help")
+    barred = run("run", "--", str(Path(__file__)))
+
+    assert (missing.returncode, missing.stdout) == (127, "")
+    assert missing.stderr == (
+        "payments-sandbox: cannot run no-such-command: No such file or directory.\n"
+    )
+    assert (barred.returncode, barred.stdout) == (126, "")
+    assert barred.stderr == f"payments-sandbox: cannot run {__file__}: Permission denied.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ((), "npm test"),
+        (("--",), "npm test"),
+        (("go", "test"), "go test"),
+        (("go", "--", "test"), "go test"),
+    ],
+)
+def test_without_a_command_nothing_runs(words: tuple[str, ...], meant: str) -> None:
+    """Exit 2, and what would have worked: behind `--` no option can be mistaken for ours."""
+    done = run("run", *words)
+    expected = "expected one, behind `--`: payments-sandbox run [options] -- "
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        f"payments-sandbox run: error: argument COMMAND: {expected}{meant}"
+    )
+
+
+def test_every_word_behind_the_dashes_is_the_commands() -> None:
+    """Options that are like ours, and further dashes."""
+    program = "import sys; print(sys.argv[1:])"
+    words = ["--seed", "x", "--", "-h", "--port=1", ""]
+    done = run("run", "--", *python(program), *words)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{words}\n", "")
+
+
+def test_a_port_that_is_taken() -> None:
+    """One line, and the command does not run."""
+    reason = os.strerror(errno.EADDRINUSE)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, output, errors = ended("print('ran')", "--port", str(port))
+
+    assert (code, output) == (1, "")
+    assert errors == (
+        f"payments-sandbox: cannot listen on 127.0.0.1:{port}: {reason};"
+        " --port 0 picks a free one.\n"
+    )
+
+
+def test_the_streams_are_the_commands() -> None:
+    """What it reads and writes passes through untouched, whatever the bytes."""
+    program = "import sys; data = sys.stdin.buffer.read(); sys.stdout.buffer.write(data[::-1]);"
+    noise = bytes(range(256)) * 1024
+    done = subprocess.run(
+        [*COMMAND, "run", "--", *python(program + "sys.stderr.buffer.write(data)")],
+        env=environment(),
+        input=noise,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, noise[::-1], noise)
+
+
+def test_the_log_is_not_on_the_commands_output() -> None:
+    """With `--log`, a line for each request on stderr."""
+    code, output, errors = ended(PAY, "--log")
+    paid = json.loads(output)["id"]
+
+    assert code == 0
+    assert errors.startswith(f"create_payment  201  {paid}  visa 1111  ")
+    assert errors.count("\n") == 1
+
+
+def test_the_command_has_nothing_open_but_its_streams() -> None:
+    """No descriptor of ours: it could keep open what has to end."""
+    program = "import os; print(sorted(os.listdir('/dev/fd'))[:3], len(os.listdir('/dev/fd')))"
+    assert ended(program)[1] == "['0', '1', '2'] 4\n"  # the fourth is that of the listing
+
+
+@pytest.mark.parametrize("number", [SIGTERM, SIGINT])
+def test_a_signal_is_the_commands_to_heed(number: Signals) -> None:
+    """It hears it once, and its exit code counts."""
+    with beside(HANDLES) as running:
+        assert running.line() == "ready"
+        running.process.send_signal(number)
+        assert running.ended() == (7, f"heard {number.value}\n", "")
+        assert is_gone(running.address)
+
+
+def test_a_signal_reaches_what_the_command_has_started() -> None:
+    """As a Ctrl-C would: a shell that waits for its child would not pass it on."""
+    shell = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HANDLES!r}])"
+    with beside(shell) as running:
+        assert running.line() == "ready"
+        running.process.send_signal(SIGTERM)
+        code, output, _ = running.ended()
+        assert code == 128 + SIGTERM
+        assert output.startswith("heard 15")  # and perhaps again, when what is left is ended
+
+
+def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
+    """Whoever is impatient says it twice."""
+    with beside(STUBBORN + "print('deaf', flush=True);" + WAIT) as running:
+        assert running.line() == "deaf"
+        running.process.send_signal(SIGTERM)
+        assert exchange(running.address, request("GET", "/v3/payments")).status == 200
+        running.process.send_signal(SIGTERM)
+        assert running.ended() == (128 + SIGKILL, "", "")
+        assert is_gone(running.address)
+
+
+def test_what_the_command_leaves_behind_is_ended() -> None:
+    """Its process group goes with the run, even what ignores SIGTERM."""
+    with beside(FORKS + "sys.exit(5)") as running:
+        assert running.ended() == (5, "", "")
+
+
+def test_nothing_outlives_a_run_that_is_killed() -> None:
+    """SIGKILL: the server, the command and what it has started are gone, deaf or not."""
+    with beside(STUBBORN + FORKS + "print('up', flush=True); child.wait()") as running:
+        assert running.line() == "up"
+        running.process.send_signal(SIGKILL)
+        assert running.ended() == (-SIGKILL, "", "")
+        assert is_gone(running.address)
+
+
+def test_nothing_outlives_a_run_whose_group_is_killed() -> None:
+    """As some CI systems do it: who sees to the end is not of that group."""
+    with beside(WAIT) as running:
+        running.kill_group()
+        assert running.ended() == (-SIGKILL, "", "")
+        assert is_gone(running.address)
+
+
+def test_a_run_whose_guardian_is_killed() -> None:
+    """The command is ended, as there would be nobody to do it later."""
+    with beside("print(os.getppid(), flush=True);" + WAIT) as running:
+        os.kill(int(running.line()), SIGKILL)
+        assert running.ended() == (128 + SIGKILL, "", "")
+
+
+def test_at_a_terminal_the_keys_are_the_commands() -> None:
+    """It can ask, Ctrl-C is for it alone, Ctrl-Z for nobody; then the terminal is the shell's."""
+    command = shlex.join([*COMMAND, "run", "--", *python(ASKS)])
+    with at_terminal(f"{command}; echo $?; read last; echo $last") as terminal:
+        assert terminal.stdout is not None
+        assert terminal.stdin is not None
+        assert terminal.stdout.readline() == "name?\n"
+        terminal.stdin.write("\x1aada\n")
+        terminal.stdin.flush()
+        assert terminal.stdout.readline() == "hello ada\n"
+        terminal.stdin.write("\x03")
+        terminal.stdin.flush()
+        assert [terminal.stdout.readline() for _ in range(2)] == ["interrupted\n", "1\n"]
+        terminal.stdin.write("bye\n")
+        terminal.stdin.flush()
+        assert (terminal.stdout.read(), terminal.wait(STUCK)) == ("bye\n", 0)
+
+
+def test_nothing_outlives_the_terminal(tmp_path: Path) -> None:
+    """Where whoever was at it is killed and cleans nothing up, what runs there has a hang-up."""
+    os.mkfifo(held := tmp_path / "held")
+    program = f"held = open({str(held)!r}, 'w'); " + TELL + WAIT
+    with at_terminal(shlex.join([*COMMAND, "run", "--", *python(program)])) as terminal:
+        assert terminal.stdout is not None
+        assert terminal.stdin is not None
+        with held.open() as command:
+            address = terminal.stdout.readline().split()[1].removesuffix("/v3")
+            with connected(address) as server:
+                terminal.stdin.close()
+                assert server.ends()
+            assert command.read() == ""

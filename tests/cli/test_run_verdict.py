@@ -1,0 +1,167 @@
+"""`payments-sandbox run` as a judge: what the scenarios of the command's world expect."""
+
+import subprocess
+from pathlib import Path
+from signal import SIGTERM
+from typing import Final
+from xml.etree import ElementTree as ET
+
+import pytest
+import xmlschema
+
+from tests.project.tree import ROOT
+from tests.support.beside import ASK, beside, python
+from tests.support.command import run, variable
+from tests.support.judged import CAREFUL, CLEAN, NAIVE, ONCE, SOON, playing
+from tests.support.remote_world import masked
+
+SCHEMA: Final = ROOT / "tests" / "unit" / "cli" / "junit.xsd"
+FAILED: Final = """\
+failed: 1 of 1 expectation not met; 1 rule fired; 2 audit findings
+
+expectations:
+  NOT MET  {payments: {status: completed}, count: 1}
+           expected 1, saw 2: pay_…, pay_…
+
+rules:
+  fired 1×  charged: failed-but-charged
+
+audit:
+"""
+FOUND: Final = "passed: 1 rule fired; 2 audit findings\n\nrules:\n"
+
+
+def ended(program: str, *options: str, **extra: str) -> tuple[int, str, str]:
+    """The exit code of a run and both outputs."""
+    done = run("run", *options, "--", *python(program), extra=extra)
+    return done.returncode, done.stdout, masked(done.stderr)
+
+
+def test_what_is_met_is_one_line() -> None:
+    """Exit 0."""
+    assert ended(playing(CAREFUL, ONCE, CLEAN)) == (
+        0,
+        "",
+        "payments-sandbox: passed: 2 expectations met; 1 rule fired; the audit is clean\n",
+    )
+
+
+def test_what_is_not_met_fails_the_run() -> None:
+    """Exit 1, and the whole report on stderr."""
+    code, output, errors = ended(playing(NAIVE, ONCE))
+
+    assert (code, output) == (1, "")
+    assert errors.startswith(f"payments-sandbox: {FAILED}  possible_double_charge\n")
+
+
+def test_findings_are_shown_and_fail_no_run() -> None:
+    """Only where a scenario expects that there are none."""
+    code, output, errors = ended(playing(NAIVE))
+
+    assert (code, output) == (0, "")
+    assert errors.startswith(f"payments-sandbox: {FOUND}")
+    assert ended(playing(NAIVE, CLEAN))[0] == 1
+
+
+@pytest.mark.parametrize("client", [CAREFUL, NAIVE], ids=["met", "unmet"])
+def test_a_command_that_fails_has_its_own_code(client: str) -> None:
+    """Whatever the verdict, which is said all the same."""
+    code, _, errors = ended(playing(client, ONCE) + "raise SystemExit(7)")
+
+    assert code == 7
+    assert errors.startswith("payments-sandbox: ")
+
+
+def test_a_rule_that_never_fired_is_told() -> None:
+    """Nobody takes a scenario for tested that nothing has met."""
+    code, _, errors = ended(playing(""))
+
+    assert code == 0
+    assert errors == (
+        "payments-sandbox: passed: 1 of 1 rule never fired; the audit is clean\n\nrules:\n"
+        "  never fired  charged: failed-but-charged\n"
+        "           no such call was made\n"
+    )
+
+
+def test_a_scenario_of_the_server_is_judged() -> None:
+    """As `--scenario` names it, without a word to the control API."""
+    code, _, errors = ended(f"{ASK}{NAIVE}", "--scenario", "lost-reply")
+
+    assert code == 1
+    assert errors.startswith("payments-sandbox: failed: ")
+
+
+def test_every_world_that_was_used_is_judged(tmp_path: Path) -> None:
+    """Tests have worlds of their own; that of the given key is judged only if it was used."""
+    junit = tmp_path / "junit.xml"
+    worlds = "".join(
+        f"\nos.environ['PAYMENTS_API_KEY'] = 'sk_test_{name}'\n{client}"
+        for name, client in (("careful", CAREFUL), ("naive", NAIVE))
+    )
+    code, _, errors = ended(f"{ASK}{worlds}", "--scenario", "lost-reply", "--junit-xml", str(junit))
+
+    assert code == 1
+    assert errors.startswith("payments-sandbox: failed: 2 worlds; ")
+    assert "\n2. sk_test_naiv…\nfailed: " in errors
+    assert "sk_test_care" not in errors
+    names = [suite.get("name") for suite in ET.parse(junit).getroot()]  # noqa: S314 - our own
+    assert names == [f"payments-sandbox: {n}" for n in ("1. sk_test_care…", "2. sk_test_naiv…")]
+
+
+def test_the_verdict_in_files(tmp_path: Path) -> None:
+    """As text, like that on stderr, and as JUnit XML; the options have their variables."""
+    text, junit = tmp_path / "report.txt", tmp_path / "junit.xml"
+    junit.write_text("of an earlier run")
+    extra = {variable("--junit-xml"): str(junit)}
+    code, _, errors = ended(playing(NAIVE, ONCE), "--report", str(text), **extra)
+
+    assert code == 1
+    assert errors == f"payments-sandbox: {masked(text.read_text())}"
+    xml = junit.read_text()
+    xmlschema.XMLSchema(SCHEMA).validate(xml)
+    assert '<failure message="expected 1, saw 2: pay_' in xml
+    assert sorted(tmp_path.iterdir()) == [junit, text]
+
+
+def test_a_run_that_is_well_writes_its_files_too(tmp_path: Path) -> None:
+    """Even one in which there is nothing to judge."""
+    text, junit = tmp_path / "report.txt", tmp_path / "junit.xml"
+    files = ("--report", str(text), "--junit-xml", str(junit))
+
+    assert ended("", *files) == (0, "", "")
+    assert text.read_text() == "passed: the audit is clean\n"
+    xmlschema.XMLSchema(SCHEMA).validate(junit.read_text())
+
+
+def test_no_verdict_of_an_earlier_run_is_left(tmp_path: Path) -> None:
+    """Where there is no command, there is no file."""
+    file = tmp_path / "junit.xml"
+    file.write_text("of an earlier run")
+    assert run("run", "--junit-xml", str(file), "--", "no-such-command").returncode == 127
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """Exit 1, since the verdict is lost; the command's own code otherwise."""
+    file = tmp_path / ("x" * 255)
+    line = f"payments-sandbox: cannot write {file}: File name too long.\n"
+    assert ended("", "--report", str(file)) == (1, "", line)
+    assert ended("raise SystemExit(7)", "--report", str(file)) == (7, "", line)
+
+
+def test_a_signal_ends_the_waiting_for_a_verdict() -> None:
+    """When the command has ended, there is nobody else to heed it."""
+    with beside(playing(CAREFUL, SOON) + "print('done', flush=True)") as running:
+        assert running.line() == "done"
+        while running.process.poll() is None:
+            running.process.send_signal(SIGTERM)  # the first may still be the command's
+            try:
+                running.process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+        _, output, errors = running.ended()
+        assert (output, errors) == (
+            "",
+            "payments-sandbox: interrupted before the expectations were judged.\n",
+        )

@@ -1,0 +1,245 @@
+"""`payments-sandbox scenario`: the library, the lint, and scenarios made of the journal."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.project.blocks import below, read_blocks
+from tests.project.tree import ROOT
+from tests.support.command import run, served
+from tests.support.remote_world import RemoteWorld, new_world
+
+PAGE: Final = ROOT / "docs" / "cli.md"
+FOLDER: Final = ROOT / "tests" / "e2e" / "scenarios"
+LIBRARY: Final = sorted(file.stem for file in (ROOT / "scenarios").glob("*.yaml"))
+OUTAGE: Final = """\
+scenario: outage
+about: All is down.
+rules:
+  - request: create_paymnt
+    do: [pass]
+"""
+FLAKY: Final = """\
+scenario: flaky
+seed: 7
+rules:
+  - {name: lost, request: create_payment, chance: 0.05, do: [{drop: {commit: true}}], then: cycle}
+  - {name: late, request: create_payment, chance: 0.1, do: [{delay: 2s}], then: cycle}
+"""
+WARNED: Final = """\
+scenario: warned
+rules:
+  - request: list_payments
+    do: [{hang: {commit: true}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where a server is."""
+    with served() as server:
+        yield server.address
+
+
+@pytest.fixture
+def world(address: str) -> RemoteWorld:
+    """A new world of it."""
+    return new_world(address)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with a file that is wrong, one that is good, and one with a warning."""
+    for text in (OUTAGE, FLAKY, WARNED):
+        name = text.split()[1]
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Check files in their folder."""
+    return run("scenario", "check", *arguments, cwd=folder)
+
+
+def test_the_library_is_listed() -> None:
+    """A line for each that is shipped: name, tags, and what it is about."""
+    listed = run("scenario", "list")
+    rows = [re.split(r" {2,}", line) for line in listed.stdout.splitlines()]
+
+    assert (listed.returncode, listed.stderr, [row[0] for row in rows]) == (0, "", LIBRARY)
+    assert rows[LIBRARY.index("lost-reply")] == [
+        "lost-reply",
+        "retry, network",
+        "The first payment is made, and its reply is lost on the way back.",
+    ]
+
+
+def test_ones_own_are_listed_too(files: Path) -> None:
+    """Of one name the own; one that is wrong says so."""
+    listed = run("scenario", "list", "--scenario-dir", str(FOLDER), "--scenario-dir", str(files))
+    rows = {line.split()[0]: line.split(maxsplit=1)[1:] for line in listed.stdout.splitlines()}
+
+    assert {name: rows[name] for name in ("quiet", "refused", "flaky", "outage")} == {
+        "quiet": [rows["quiet"][0]],
+        "refused": ["Ada's payments are declined."],
+        "flaky": [],
+        "outage": [f"1 problem in 1 file: payments-sandbox scenario check {files}/outage.yaml"],
+    }
+    assert re.fullmatch(r"calm {3,}Nothing goes wrong\.", rows["quiet"][0])
+
+
+def test_a_scenario_is_shown_as_its_file_is(files: Path) -> None:
+    """Byte for byte; of one's own folder as well."""
+    shown = run("scenario", "show", "lost-reply")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == (ROOT / "scenarios" / "lost-reply.yaml").read_text(encoding="utf-8")
+    assert run("scenario", "show", "outage", "--scenario-dir", str(files)).stdout == OUTAGE
+
+
+def test_a_name_that_nothing_has() -> None:
+    """Exit 2, and the one that was meant."""
+    shown = run("scenario", "show", "lost-replay")
+    assert (shown.returncode, shown.stdout, shown.stderr) == (
+        2,
+        "",
+        ("payments-sandbox: there is no scenario 'lost-replay'; did you mean 'lost-reply'?\n"),
+    )
+
+
+def test_the_library_is_clean() -> None:
+    """No problem and no warning, and the rates of what is drawn."""
+    checked = run("scenario", "check", *(f"scenarios/{name}.yaml" for name in LIBRARY))
+    assert (checked.returncode, checked.stderr) == (0, "")
+    *rates, last = checked.stdout.splitlines()
+    assert last == f"no problems in {len(LIBRARY)} files"
+    assert rates == [
+        (
+            "scenarios/flaky-network.yaml: create_payment:"
+            " reply-lost 30 %, then request-lost 21 %; 51 % in all"
+        ),
+        "scenarios/flaky-network.yaml: list_payments: list-breaks-off 30 %",
+    ]
+
+
+def test_problems_are_shown_as_on_the_page(files: Path) -> None:
+    """Exit 2; the page has the output as it is."""
+    checked = check(files, "outage.yaml", "flaky.yaml")
+    [shown] = below("payments-sandbox scenario check", read_blocks(PAGE))[1:]
+    assert (checked.returncode, checked.stderr, checked.stdout) == (2, "", shown.code)
+
+
+def test_warnings_refuse_nothing(files: Path) -> None:
+    """Exit 0, and they are shown."""
+    checked = check(files, "warned.yaml")
+    assert (checked.returncode, checked.stdout) == (
+        0,
+        (
+            "warned.yaml:4:18: warning: commit has no effect on list_payments, which changes"
+            " nothing; leave it out\n"
+            "        do: [{hang: {commit: true}}]\n"
+            "                     ^\n"
+            "no problems and 1 warning in 1 file\n"
+        ),
+    )
+
+
+def test_a_file_that_is_none(files: Path) -> None:
+    """The others are checked all the same."""
+    checked = check(files, "gone.yaml", ".", "flaky.yaml")
+    assert (checked.returncode, checked.stdout.splitlines()) == (
+        2,
+        [
+            "gone.yaml: no file: No such file or directory",
+            ".: no file: Is a directory",
+            "flaky.yaml: create_payment: lost 5 %, then late 9.5 %; 14.5 % in all",
+            "2 problems in 3 files",
+        ],
+    )
+
+
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_annotations_for_github(files: Path, how: str) -> None:
+    """One line a problem, with what GitHub would take for syntax escaped."""
+    (files / "a,b:c.yaml").write_text("scenario: 100%\n", encoding="utf-8")
+    names = ("a,b:c.yaml", "warned.yaml", "gone.yaml")
+    checked = run(
+        "scenario", "check", *(["--github"] if how == "option" else []), *names, cwd=files,
+        extra={} if how == "option" else {"PAYMENTS_SANDBOX_GITHUB": "1"},
+    )  # fmt: skip
+    assert (checked.returncode, checked.stdout.splitlines()) == (
+        2,
+        [
+            ("::error file=a%2Cb%3Ac.yaml,line=1,col=1::a scenario has rules, expect or given"),
+            (
+                "::error file=a%2Cb%3Ac.yaml,line=1,col=11::"
+                "'100%25' is not a name; scenario is the name of the file without its ending,"
+                " such as lost-reply"
+            ),
+            (
+                "::warning file=warned.yaml,line=4,col=18::commit has no effect on list_payments,"
+                " which changes nothing; leave it out"
+            ),
+            "::error file=gone.yaml,line=1,col=1::no file: No such file or directory",
+            "3 problems and 1 warning in 3 files",
+        ],
+    )
+
+
+def test_what_was_seen_happens_again(world: RemoteWorld, tmp_path: Path) -> None:
+    """Written of the journal, checked, given to a server: the same call meets the same."""
+    drop = {"drop": {"commit": True, "how": "reset"}}
+    rule = {"request": "create_payment", "when": {"amount": 4200}, "do": [drop]}
+    world.control("POST", "/scenarios/active", {"scenario": "x", "rules": [rule]})
+    with pytest.raises(ConnectionResetError):
+        world.pay(customer_id="cust_ada", amount=4200)
+    [entry] = world.control("GET", "/requests")["data"]
+    written = world.run("scenario", "from-journal", entry["id"], "--name", "lost-reply")
+    [shown] = below("payments-sandbox scenario from-journal", read_blocks(PAGE))[1:]
+    page = shown.code.partition("\n")[2]
+    assert (written.returncode, written.stderr) == (0, "")
+    assert written.stdout.replace(entry["id"], "ID") == re.sub(r"req_[0-9a-f]+", "ID", page)
+
+    (tmp_path / "lost-reply.yaml").write_text(written.stdout, encoding="utf-8")
+    assert check(tmp_path, "lost-reply.yaml").stdout == "no problems in 1 file\n"
+    with served("--scenario", str(tmp_path / "lost-reply.yaml")) as server:
+        again = new_world(server.address)
+        with pytest.raises(ConnectionResetError):
+            again.pay(customer_id="cust_ada", amount=4200)
+        [repeated] = again.control("GET", "/requests")["data"]
+    seen = [(each["fault"], each["committed"], each["response"]) for each in (entry, repeated)]
+    assert seen == [("drop", True, None)] * 2
+
+
+def test_what_cannot_be_written(world: RemoteWorld) -> None:
+    """The server says why; a name that is none is not sent."""
+    world.pay()
+    [entry] = world.control("GET", "/requests")["data"]
+    refused = world.run("scenario", "from-journal", entry["id"])
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
+        " /requests: expected a request that met an error, a fault or a delay; these went as they"
+        " would in any world.\n"
+    )
+    named = world.run("scenario", "from-journal", entry["id"], "--name", "a b")
+    assert (named.returncode, named.stderr.splitlines()[-1]) == (
+        2,
+        (
+            "payments-sandbox scenario from-journal: error: argument --name:"
+            " expected a name such as lost-reply"
+        ),
+    )
+
+
+def test_the_command_prints_what_the_route_answers(world: RemoteWorld) -> None:
+    """Both forms of one scenario."""
+    world.ask("GET", "/v3/payments/pay_nope")
+    [entry] = world.control("GET", "/requests")["data"]
+    answered = world.control("POST", "/scenarios/from_journal", {"requests": [entry["id"]]})
+    assert json.loads(json.dumps(answered["scenario"]))["scenario"] == "from-journal"
+    assert world.run("scenario", "from-journal", entry["id"]).stdout == answered["yaml"]

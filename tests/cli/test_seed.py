@@ -1,0 +1,74 @@
+"""`payments-sandbox seed`: what it prints and sends, and what it says when it may not."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.support.command import served
+from tests.support.remote_world import RemoteWorld, example, new_world
+
+WRONG: Final = {
+    "--payments": ("0", "expected a whole number from 1 to 1000000"),
+    "--customers": ("many", "expected a whole number from 1 to 100000"),
+    "--over": ("a month", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
+    "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
+}
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where a server is."""
+    with served() as server:
+        yield server.address
+
+
+def payments(world: RemoteWorld) -> list[dict[str, object]]:
+    """The newest of a world's payments, without their ids."""
+    found = world.ask("GET", "/v3/payments?limit=100").json["data"]
+    return [{key: value for key, value in each.items() if key != "id"} for each in found]
+
+
+def test_it_prints_what_there_is(address: str) -> None:
+    """As on the page."""
+    world = new_world(address, seed=1)
+    shown, line = example("payments-sandbox seed")
+    seeded = world.run(*shown.removeprefix("$ payments-sandbox ").split())
+    assert (seeded.returncode, seeded.stderr, seeded.stdout) == (0, "", f"{line}\n")
+
+
+def test_every_option_reaches_the_server(address: str) -> None:
+    """On the command line or in the environment; equal seeds give equal payments."""
+    options = ("--payments", "40", "--customers", "2", "--over", "2d", "--seed", "7")
+    one, other, drawn = (new_world(address, seed=seed) for seed in (1, 2, 3))
+    assert one.run("seed", *options).stdout == "40 payments: 39 completed, 1 failed\n"
+    other.control("POST", "/world/seed", {"payments": 40, "customers": 2, "over": "2d", "seed": 7})
+    drawn.control("POST", "/world/seed", {"payments": 40, "customers": 2, "over": "2d"})
+
+    assert payments(one) == payments(other) != payments(drawn)
+    assert {str(each["created_at"])[:7] for each in payments(one)} == {"2030-01"}
+
+
+def test_a_world_that_is_used_is_refused(address: str) -> None:
+    """Exit 1, and how to empty it."""
+    world = new_world(address)
+    world.pay()
+    seeded = world.run("seed")
+    assert (seeded.returncode, seeded.stdout) == (1, "")
+    assert seeded.stderr == (
+        f"payments-sandbox: {address} refuses: The request is invalid (invalid_request): /:"
+        " expected a world without payments and events, for these are older, and all are kept in"
+        ' the order of time; POST /_sandbox/world/reset {"only": ["payments"]} empties it.\n'
+    )
+
+
+@pytest.mark.parametrize("option", WRONG)
+def test_a_wrong_value_names_the_option(address: str, option: str) -> None:
+    """Exit 2, before anything is asked."""
+    value, expected = WRONG[option]
+    seeded = new_world(address).run("seed", option, value)
+    last = seeded.stderr.splitlines()[-1]
+    assert (seeded.returncode, last) == (
+        2,
+        f"payments-sandbox seed: error: argument {option}: {expected}",
+    )

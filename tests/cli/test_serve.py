@@ -1,0 +1,248 @@
+"""`payments-sandbox serve` as a process: it says when it is ready, serves, and stops at once."""
+
+import errno
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import payments_sandbox
+from tests.support.bodies import documented_create
+from tests.support.command import COMMAND, Served, ending, environment, run, served
+from tests.support.wire import WireReply, connected, exchange, request
+
+CLOCK: Final = "2030-01-15T10:30:00Z"
+SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
+TIMEOUT_CARD: Final = "4000009900000087"
+CREATE: Final = json.dumps(documented_create()).encode()
+HEAVY: Final = {"faker", "jsonschema", "yaml"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    """One server for the tests that do not stop it."""
+    with served() as running:
+        yield running
+
+
+def facts(server: Served) -> dict[str, object]:
+    """What a server says of itself, apart from being ready."""
+    port = server.address.rpartition(":")[2]
+    return {
+        "base_url": f"http://127.0.0.1:{port}/v3",
+        "sandbox_url": f"http://127.0.0.1:{port}/_sandbox",
+        "api_key": "sk_test_sandbox",
+        "webhook_secret": SECRET,
+        "pid": server.process.pid,
+        "version": payments_sandbox.__version__,
+    }
+
+
+def test_the_ready_line_says_where_and_how(server: Served) -> None:
+    """One line of JSON, once connections are accepted."""
+    assert server.facts == {"ready": True} | facts(server)
+    assert server.ready_line.endswith("}\n")
+    assert exchange(server.address, request("GET", "/_sandbox/ready")).json == {
+        "ready": True,
+        "version": payments_sandbox.__version__,
+        "problems": [],
+    }
+
+
+def test_the_ready_file_says_the_same(tmp_path: Path) -> None:
+    """Without `ready`, and with nothing left beside it."""
+    file = tmp_path / "ready.json"
+    with served("--ready-file", str(file)) as server:
+        assert json.loads(file.read_text()) == facts(server)
+        assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_ready_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """Whoever has the old one open still reads the old one: it was not written into."""
+    file = tmp_path / "ready.json"
+    file.write_text("old")
+    with file.open() as old, served("--ready-file", str(file)) as server:
+        assert old.read() == "old"
+        assert json.loads(file.read_text()) == facts(server)
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+    """Exit 1, nothing on stdout, and no ready file."""
+    file = tmp_path / "ready.json"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run("serve", "--port", str(port), "--ready-file", str(file))
+
+    assert (ended.returncode, ended.stdout, file.exists()) == (1, "", False)
+    assert ended.stderr == (
+        f"payments-sandbox: cannot listen on 127.0.0.1:{port}: {os.strerror(errno.EADDRINUSE)};"
+        " --port 0 picks a free one.\n"
+    )
+
+
+def test_a_host_that_is_not_ours_is_one_line() -> None:
+    """Exit 1, as for a taken port: 192.0.2.1 is reserved for documentation."""
+    ended = run("serve", "--port", "0", "--host", "192.0.2.1")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("payments-sandbox: cannot listen on 192.0.2.1:0: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_host_that_is_no_name() -> None:
+    """It is told in the resolver's words."""
+    ended = run("serve", "--host", "999.1.1.1", "--port", "0")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.fullmatch(
+        r"payments-sandbox: cannot listen on 999\.1\.1\.1:0: [A-Z][a-z ]+;"
+        r" --host is an address or a name of this machine\.\n",
+        ended.stderr,
+    )
+    assert "Unknown error" not in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_within_a_second(number: signal.Signals) -> None:
+    """With a request that hangs, a stream, a half-sent body and an idle connection open."""
+    hanging = json.dumps(documented_create(card_number=TIMEOUT_CARD)).encode()
+    with served("--clock", CLOCK, "--max-wall-delay", "1h") as server, ExitStack() as connections:
+        stream, stuck, half, idle = (
+            connections.enter_context(connected(server.address)) for _ in range(4)
+        )
+        stream.send(request("GET", "/_sandbox/stream"))
+        assert stream.reply().status == 200
+        stuck.send(request("POST", "/v3/payments", body=hanging))
+        half.send(request("POST", "/v3/payments", {"Expect": "100-continue"}, CREATE)[:-1])
+        assert half.reply().status == 100
+        idle.send(request("GET", "/_sandbox/requests?limit=1"))
+        [entry] = idle.reply().json["data"]
+        assert (entry["operation"], entry["fault"]) == ("create_payment", "hang")
+        code, seconds = server.stop(number)
+
+        assert (code, server.rest()) == (0, ("", ""))
+        assert seconds < 1
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_second_signal_changes_nothing(name: str) -> None:
+    """Whoever is impatient sees no traceback, whenever the signal comes."""
+    with served() as server:
+        code = None
+        while code is None:
+            server.process.send_signal(getattr(signal, name))
+            with suppress(subprocess.TimeoutExpired):
+                code = server.process.wait(0.002)
+        assert (code, server.rest()) == (0, ("", ""))
+
+
+def test_nothing_heavy_is_imported_once_it_listens() -> None:
+    """What is slow to import waits until it is needed; `jsonschema` words a refusal."""
+    good = _imported_while(
+        request("GET", "/v3/payments"), request("POST", "/v3/payments", body=CREATE)
+    )
+    bad = _imported_while(request("POST", "/v3/payments", body=b"{}"))
+
+    assert (good & HEAVY, bad & HEAVY) == (set(), {"jsonschema"})
+    assert "aiohttp" in good
+
+
+def _imported_while(*raws: bytes) -> set[str]:
+    """The top-level modules that a server has imported after answering."""
+    with served("--clock", CLOCK, extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
+        for raw in raws:
+            assert exchange(server.address, raw).status in {200, 201, 400}
+        server.stop()
+        _, errors = server.rest()
+    names = (line.rpartition("|")[2].strip() for line in errors.splitlines())
+    return {name.partition(".")[0] for name in names}
+
+
+def test_on_a_terminal_it_speaks_prose() -> None:
+    """What to do with it, then one line for each request."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--clock", CLOCK], env=environment(), stdout=theirs
+    )
+    with ending(process), os.fdopen(ours, encoding="utf-8", newline="") as screen:
+        os.close(theirs)
+        prose = [screen.readline() for _ in range(6)]
+        address = prose[1].split()[-1].removesuffix("/v3")
+        paid = exchange(address, request("POST", "/v3/payments", body=CREATE)).json["id"]
+        exchange(address, request("POST", "/v3/payments", body=b"{}"))
+        exchange(address, request("GET", "/v3/pay%1Bments?card=4111111111111111"))
+        lines = [screen.readline() for _ in range(3)]
+        process.terminate()
+
+    assert [line.rstrip() for line in prose] == [
+        f"payments-sandbox {payments_sandbox.__version__} is ready.",
+        f"  base URL        {address}/v3",
+        "  API key         sk_test_sandbox  (any sk_test_… key gets a world of its own)",
+        f"  webhook secret  {SECRET}",
+        f"  control API     {address}/_sandbox",
+        "  Ctrl-C stops it. `payments-sandbox cards` lists the magic cards.",
+    ]
+    assert [re.sub(r"[0-9.]+ ms\s+$", "N ms", line) for line in lines] == [
+        f"create_payment  201  {paid}  visa 1111  N ms",
+        "create_payment  400  invalid_request  N ms",
+        r"GET /v3/pay\x1bments  404  not_found  N ms",
+    ]
+    assert process.returncode == 0
+
+
+def test_equal_seeds_and_equal_commands_give_equal_bytes() -> None:
+    """Two processes, byte for byte; another seed differs."""
+    first, second, other = (_session(seed) for seed in ("7", "7", "8"))
+
+    assert first == second
+    assert [reply[0] for reply in first] == [201, 201, 400, 201, 200, 201, 200, 200, 200, 200]
+    assert first != other
+
+
+def _session(seed: str) -> list[tuple[int, str, bytes]]:
+    """What a server of this seed answers to the same ten requests; wall times are left out."""
+    declined = json.dumps(documented_create(card_number="4000000000000002")).encode()
+    pending = json.dumps(documented_create(card_number="4000009900000012")).encode()
+    with served("--seed", seed, "--clock", CLOCK) as server:
+        paid = exchange(server.address, request("POST", "/v3/payments", body=CREATE))
+        payment = f"/v3/payments/{paid.json['id']}"
+        replies = [paid] + [
+            exchange(server.address, raw)
+            for raw in (
+                request("POST", f"{payment}/refunds", body=b'{"amount": 1000}'),
+                request("POST", "/v3/payments", body=declined),
+                request("POST", "/v3/payments", body=pending),
+                request("POST", "/_sandbox/clock/advance", body=b'{"by": "2h"}'),
+                request("POST", "/_sandbox/worlds", body=b'{"clock": "2030-01-15"}'),
+                request("GET", payment),
+                request("GET", "/v3/payments?limit=2"),
+                request("GET", "/_sandbox/events"),
+                request("GET", "/_sandbox/requests"),
+            )
+        ]
+    return [_bytes(reply, server.address) for reply in replies]
+
+
+def _bytes(reply: WireReply, address: str) -> tuple[int, str, bytes]:
+    """Status, remaining requests and body, without what only the wall knows."""
+    body = reply.body.replace(address.encode(), b"")
+    body = re.sub(rb'"(created_at":"[^"]*","clock|duration_ms":[0-9.]+)', b"", body)
+    return reply.status, reply.headers.get("x-ratelimit-remaining", ""), body
+
+
+def test_a_ready_file_is_there_only_while_the_server_is(tmp_path: Path) -> None:
+    """Who waits for it never reads the address of a server that has gone."""
+    file = tmp_path / "ready.json"
+    file.write_text("of an earlier server", encoding="utf-8")
+    with served("--ready-file", str(file)) as server:
+        assert json.loads(file.read_text(encoding="utf-8"))["base_url"].startswith(server.address)
+        server.stop()
+        assert not file.exists()

@@ -1,0 +1,155 @@
+"""What `serve` says to a value that it cannot use, and where it found it."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.command import options_of, run, served, variable
+
+WRONG: Final = {
+    "--port": ("70000", "expected a whole number from 0 to 65535"),
+    "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
+    "--clock": (
+        "tomorrow",
+        "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z, or live",
+    ),
+    "--rate-limit": ("0", "expected a whole number from 1 to 1000000000"),
+    "--max-wall-delay": ("5", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
+    "--world-ttl": ("soon", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
+    "--max-worlds": ("many", "expected a whole number from 2 to 1000000"),
+    "--state": ("no/such/folder/f", "expected a file in a folder that exists"),
+    "--ready-file": ("no/such/folder/f", "expected a file in a folder that exists"),
+    "--control-token": (" ", "expected printable characters, without blanks around"),
+    "--webhook": (
+        "http://169.254.169.254/",
+        "expected no link-local, multicast or metadata address",
+    ),
+    "--webhook-targets": ("everywhere", "expected private or public"),
+    "--scenario": (
+        "no/such.yaml",
+        "expected the name of a scenario, or a file that exists",
+    ),
+    "--scenario-dir": ("no/such/folder", "expected a folder that exists"),
+    "--allow-host": ("shop.test:80", "expected a host name without port, such as shop.test"),
+    "--cors": (
+        "http://app.test/",
+        "expected an origin in lower case, without a path, such as http://localhost:5173",
+    ),
+}
+FLAGS: Final = ("--strict-keys", "--lenient", "--log", "--watch")
+ANYTHING: Final = ("--host",)
+"""Only listening shows whether an address is one; `test_serve` tries."""
+
+
+def test_every_option_has_its_mistake() -> None:
+    """An option that is added gets a row here."""
+    assert options_of("serve") == {*WRONG, *FLAGS, *ANYTHING}
+
+
+@pytest.mark.parametrize("option", WRONG)
+def test_a_wrong_value_names_the_option(option: str) -> None:
+    """Exit 2 and a last line that says what would have worked."""
+    value, expected = WRONG[option]
+    ended = run("serve", option, value)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    last = ended.stderr.splitlines()[-1]
+    assert last == f"payments-sandbox serve: error: argument {option}: {expected}"
+
+
+def test_a_public_webhook_needs_a_word() -> None:
+    """The worst accident is a test event at a production endpoint: it takes two options."""
+    ended = run("serve", "--webhook", "http://8.8.8.8/hooks")
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        (
+            "payments-sandbox serve: error: argument --webhook: expected a private address;"
+            " --webhook-targets public permits others"
+        ),
+    )
+
+
+@pytest.mark.parametrize("option", WRONG)
+def test_a_wrong_variable_is_named(option: str) -> None:
+    """Exit 2 and the name of the variable; other commands do not mind."""
+    value, expected = WRONG[option]
+    extra = {variable(option): value}
+    ended = run("serve", extra=extra)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    last = ended.stderr.splitlines()[-1]
+    assert last == f"payments-sandbox serve: error: {variable(option)}: {expected}"
+    assert run("cards", extra=extra).returncode == 0
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
+    """A flag's variable is a yes or a no."""
+    ended = run("serve", extra={variable(flag): "perhaps"})
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        f"payments-sandbox serve: error: {variable(flag)}: expected 1 or 0, true or false",
+    )
+
+
+UNKNOWN: Final = {
+    "PAYMENTS_SANDBOX_RATE_LIMTI": "did you mean PAYMENTS_SANDBOX_RATE_LIMIT?",
+    "PAYMENTS_SANDBOX_RATELIMIT": "did you mean PAYMENTS_SANDBOX_RATE_LIMIT?",
+    "PAYMENTS_SANDBOX_X": "--help lists the options.",
+    "PAYMENTS_SANDBOX_": "--help lists the options.",
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_variable_is_named(name: str) -> None:
+    """Exit 2 whatever its value: a typo would be an option that silently does nothing."""
+    for value in ("1", ""):
+        ended = run("serve", extra={name: value})
+        last = ended.stderr.splitlines()[-1]
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert last == (
+            f"payments-sandbox serve: error: {name}: there is no such option; {UNKNOWN[name]}"
+        )
+    assert run("cards", extra={name: "1"}).returncode == 2
+
+
+def test_variables_that_are_not_for_options() -> None:
+    """Clients find a server by two; beside a service of our name Kubernetes sets some more."""
+    others = {
+        "PAYMENTS_SANDBOX_URL": "http://127.0.0.1:8080",
+        "PAYMENTS_SANDBOX_API_KEY": "sk_test_sandbox",
+        "PAYMENTS_SANDBOX_SERVICE_HOST": "10.0.0.11",
+        "PAYMENTS_SANDBOX_SERVICE_PORT": "8080",
+        "PAYMENTS_SANDBOX_SERVICE_PORT_HTTP": "8080",
+        "PAYMENTS_SANDBOX_PORT": "tcp://10.0.0.11:8080",
+        "PAYMENTS_SANDBOX_PORT_8080_TCP": "tcp://10.0.0.11:8080",
+        "PAYMENTS_SANDBOX_PORT_8080_TCP_ADDR": "10.0.0.11",
+        "PAYMENTS_SANDBOX_PORT_8080_TCP_PROTO": "tcp",
+        "PAYMENTSSANDBOX": "1",
+    }
+    with served(extra=others) as server:
+        assert server.facts["ready"] is True
+
+
+def test_half_an_option_is_no_option() -> None:
+    """An abbreviation that works today would break when a longer option is added."""
+    ended = run("serve", "--strict")
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        (
+            "payments-sandbox serve: error: argument --strict: there is no such option;"
+            " did you mean --strict-keys?"
+        ),
+    )
+
+
+def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """Exit 1, and the line names the file, not the address."""
+    file = tmp_path / ("x" * 255)
+    done = run("serve", "--port", "0", "--ready-file", str(file))
+    assert done.returncode == 1
+    assert done.stderr == f"payments-sandbox: cannot write {file}: File name too long.\n"

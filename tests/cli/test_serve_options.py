@@ -1,0 +1,276 @@
+"""Every option of `serve`: what it does, given on the command line or in the environment."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from tests.support.bodies import documented_create
+from tests.support.command import Served, options_of, served, variable
+from tests.support.wire import WireReply, connected, exchange, request
+
+SLOW_CARD: Final = "4000009900000129"
+SEED_OF_11: Final = 7016073114745173
+TOKEN: Final = "s3cret"
+WEBHOOKS: Final = [("inbox:a", True), ("http://127.0.0.1:9/b", True)]
+SCENARIOS: Final = "tests/cli/scenarios"
+CORS: Final = {"Origin": "http://app.test", "Access-Control-Request-Method": "POST"}
+
+
+def ask(server: Served, method: str, path: str, body: object = None, **headers: str) -> WireReply:
+    """One request, with the token and, unless told otherwise, the home world's key."""
+    raw = None if body is None else json.dumps(body).encode()
+    return exchange(server.address, request(method, path, {"Sandbox-Token": TOKEN, **headers}, raw))
+
+
+def new_world(server: Served, **wishes: object) -> tuple[dict[str, Any], dict[str, str]]:
+    """A new world, and the header with its key."""
+    world = ask(server, "POST", "/_sandbox/worlds", wishes).json
+    return world, {"Authorization": f"Bearer {world['api_key']}"}
+
+
+def clock(server: Served) -> object:
+    """Where the clock of a new world stands, if it stands."""
+    world, _ = new_world(server)
+    shown = world["clock"]
+    return shown["now"] if shown["mode"] == "frozen" else shown["mode"]
+
+
+def seed(server: Served) -> object:
+    """Whether the home world has the seed that 11 makes of its key."""
+    return ask(server, "GET", "/_sandbox/world").json["seed"] == SEED_OF_11
+
+
+def rate_limit(server: Served) -> object:
+    """The limit of a new world."""
+    _, key = new_world(server)
+    return ask(server, "GET", "/v3/payments", **key).headers["x-ratelimit-limit"]
+
+
+def max_wall_delay(server: Served) -> object:
+    """Whether the slow card answers long before its three seconds."""
+    _, key = new_world(server, clock="2030-01-15")
+    body = json.dumps(documented_create(card_number=SLOW_CARD)).encode()
+    with connected(server.address) as wire:
+        wire.send(request("POST", "/v3/payments", key, body))
+        return not wire.is_silent_for(1)
+
+
+def strict_keys(server: Served) -> object:
+    """Whether a key that nobody made is good."""
+    return ask(server, "GET", "/v3/payments", Authorization="Bearer sk_test_new").status
+
+
+def lenient(server: Served) -> object:
+    """Whether an undocumented field is refused."""
+    _, key = new_world(server, clock="2030-01-15")
+    return ask(server, "POST", "/v3/payments", documented_create(color="red"), **key).status
+
+
+def control_token(server: Served) -> object:
+    """Whether the control API asks for a token."""
+    raw = request("GET", "/_sandbox/world")
+    return exchange(server.address, raw).status, server.facts.get("control_token")
+
+
+def allow_host(server: Served) -> object:
+    """Which of two foreign names are let in."""
+    return [
+        ask(server, "GET", "/_sandbox/world", Host=name).status
+        for name in ("shop.test", "other.test:80")
+    ]
+
+
+def cors(server: Served) -> object:
+    """Whether a page may call `/v3`, and what else it may call."""
+    preflights = [
+        exchange(server.address, request("OPTIONS", path, CORS)).headers
+        for path in ("/v3/payments", "/_sandbox/world")
+    ]
+    return [headers.get("access-control-allow-origin") for headers in preflights]
+
+
+def webhook(server: Served) -> object:
+    """Where a new world sends its events, and whether it signs with the printed secret."""
+    _, key = new_world(server)
+    endpoints = ask(server, "GET", "/_sandbox/webhook_endpoints", **key).json["data"]
+    secret = server.facts["webhook_secret"]
+    return [(each["url"], each["secret"] == secret) for each in reversed(endpoints)]
+
+
+def webhook_targets(server: Served) -> object:
+    """Whether a public address can be a receiver; nothing is sent to it."""
+    _, key = new_world(server)
+    wanted = {"url": "http://8.8.8.8/"}
+    return ask(server, "POST", "/_sandbox/webhook_endpoints", wanted, **key).status
+
+
+def scenario(server: Served) -> object:
+    """What is active in a new world."""
+    _, key = new_world(server)
+    active = ask(server, "GET", "/_sandbox/scenarios/active", **key).json["data"]
+    return [each["name"] for each in active]
+
+
+def scenario_dir(server: Served) -> object:
+    """Which scenarios of the folder are known by name."""
+    known = {each["name"] for each in ask(server, "GET", "/_sandbox/scenarios").json["data"]}
+    return sorted(known & {"quiet", "refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: its value in a test, and what `look` sees with and without it."""
+
+    name: str
+    value: str | None
+    look: Callable[[Served], object]
+    given: object
+    default: object
+
+
+OPTIONS: Final = (
+    Option("--clock", "2031-05-06T07:08:09Z", clock, "2031-05-06T07:08:09Z", "live"),
+    Option("--seed", "11", seed, given=True, default=False),
+    Option("--rate-limit", "3", rate_limit, "3", "1000"),
+    Option("--max-wall-delay", "20ms", max_wall_delay, given=True, default=False),
+    Option("--strict-keys", None, strict_keys, 401, 200),
+    Option("--lenient", None, lenient, 201, 400),
+    Option("--control-token", TOKEN, control_token, (401, TOKEN), (200, None)),
+    Option("--allow-host", "shop.test,Other.Test", allow_host, [200, 200], [421, 421]),
+    Option("--webhook", "inbox:a,http://127.0.0.1:9/b", webhook, WEBHOOKS, []),
+    Option("--webhook-targets", "public", webhook_targets, 201, 400),
+    Option("--scenario", f"{SCENARIOS}/quiet.yaml,refused", scenario, ["quiet", "refused"], []),
+    Option("--scenario-dir", SCENARIOS, scenario_dir, ["quiet", "refused"], []),
+    Option("--cors", "http://app.test", cors, ["http://app.test", None], [None, None]),
+)
+ELSEWHERE: Final = {
+    "--host",
+    "--port",
+    "--ready-file",
+    "--log",
+    "--state",
+    "--world-ttl",
+    "--max-worlds",
+    "--watch",
+}
+"""Options that need a server of their own: their tests are below, or in other files of `serve`."""
+
+
+def on_the_command_line() -> list[str]:
+    """Every option of the table as arguments."""
+    arguments: list[str] = []
+    for option in OPTIONS:
+        values = [None] if option.value is None else option.value.split(",")
+        for value in values:
+            arguments += [option.name] if value is None else [option.name, value]
+    return arguments
+
+
+def in_the_environment() -> dict[str, str]:
+    """Every option of the table as variables."""
+    return {variable(option.name): option.value or "1" for option in OPTIONS}
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[Served]:
+    """A server without options."""
+    with served() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[Served]:
+    """A server that is told everything on the command line."""
+    with served(*on_the_command_line()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def found() -> Iterator[Served]:
+    """A server that finds everything in its environment."""
+    with served(extra=in_the_environment()) as server:
+        yield server
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_an_option_does_what_it_says(
+    plain: Served, told: Served, found: Served, option: Option
+) -> None:
+    """The same from the command line and from the environment, and not without it."""
+    seen = option.look(told), option.look(found), option.look(plain)
+
+    assert seen == (option.given, option.given, option.default)
+
+
+def test_every_option_has_its_test() -> None:
+    """An option that is added gets a row here."""
+    assert options_of("serve") == {option.name for option in OPTIONS} | ELSEWHERE
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    """For one value it replaces, in a list it adds."""
+    extra = {variable("--clock"): "2031-01-01", variable("--allow-host"): "other.test"}
+    with served("--clock", "2032-02-02", "--allow-host", "shop.test", extra=extra) as server:
+        assert (clock(server), allow_host(server)) == ("2032-02-02T00:00:00Z", [200, 200])
+
+
+def test_a_line_is_logged_for_each_request() -> None:
+    """On `--log`, or its variable; otherwise nothing follows the ready line."""
+    for arguments, extra, lines in (
+        (("--log",), {}, 1),
+        ((), {variable("--log"): "true"}, 1),
+        ((), {variable("--log"): "false"}, 0),
+    ):
+        with served(*arguments, extra=extra) as server:
+            ask(server, "GET", "/v3/payments")
+            server.stop()
+            output, errors = server.rest()
+            assert re.fullmatch(r"(list_payments  200  [0-9.]+ ms\n)?", output)
+            assert (output.count("\n"), errors) == (lines, "")
+
+
+def test_an_unused_world_is_dropped_after_its_time() -> None:
+    """`--world-ttl`: making another finds the old one idle, and its key starts anew."""
+    with served("--world-ttl", "1ms") as server:
+        _, key = new_world(server)
+        for _ in range(20):
+            new_world(server)
+        assert ask(server, "GET", "/_sandbox/world", **key).json["restarted"] == (
+            "An earlier world of this key was idle for 1ms (--world-ttl)."
+        )
+
+
+def test_the_longest_unused_world_makes_room() -> None:
+    """`--max-worlds` counts the home world, which stays."""
+    with served(extra={variable("--max-worlds"): "2"}) as server:
+        _, key = new_world(server)
+        new_world(server)
+        assert ask(server, "GET", "/_sandbox/world", **key).json["restarted"] == (
+            "An earlier world of this key was the longest idle of 2 worlds (--max-worlds)."
+        )
+        assert ask(server, "GET", "/_sandbox/world").json["restarted"] is None
+
+
+def test_beyond_loopback_a_token_is_drawn_and_demanded() -> None:
+    """Whoever reaches the port cannot move clocks; health is still to be seen."""
+    with served(extra={variable("--host"): "0.0.0.0"}) as server:
+        token = server.facts["control_token"]
+        assert re.fullmatch(r"[\w-]{32}", token)
+        assert server.facts["base_url"].startswith("http://127.0.0.1:")
+        statuses = {
+            path: [
+                ask(server, "GET", path, **{"Sandbox-Token": given}).status
+                for given in (token, "guess")
+            ]
+            for path in ("/_sandbox/world", "/_sandbox/cards", "/_sandbox/live", "/v3/payments")
+        }
+    assert statuses == {
+        "/_sandbox/world": [200, 401],
+        "/_sandbox/cards": [200, 401],
+        "/_sandbox/live": [200, 200],
+        "/v3/payments": [200, 200],
+    }

@@ -1,0 +1,295 @@
+"""`payments-sandbox serve` with scenarios: active at once, refused whole, edited under way."""
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import Final
+
+import pytest
+import requests
+
+from tests.project.blocks import below, read_blocks
+from tests.project.tree import ROOT
+from tests.support.bodies import AUTHORIZED, documented_create
+from tests.support.command import Served, run, served, variable
+from tests.support.wire import exchange, request
+
+PAGE: Final = ROOT / "docs" / "cli.md"
+CLOCK: Final = "2031-05-06T07:08:09Z"
+WITHOUT_WATCHFILES: Final = (
+    sys.executable,
+    "-c",
+    (
+        "import sys; sys.modules['watchfiles'] = None;"
+        " from payments_sandbox.cli import main; sys.exit(main())"
+    ),
+)
+
+
+def write(folder: Path, name: str, rest: str) -> Path:
+    """A file with the scenario of its name."""
+    file = folder / f"{name}.yaml"
+    file.write_text(f"scenario: {name}\n{dedent(rest)}", encoding="utf-8")
+    return file
+
+
+def pay(server: Served, key: Mapping[str, str] = AUTHORIZED) -> tuple[int, str | None]:
+    """Pay; the status, and the rule that answered."""
+    url = f"{server.address}/v3/payments"
+    reply = requests.post(url, json=documented_create(), headers=key, timeout=10)
+    return reply.status_code, reply.headers.get("Sandbox-Rule")
+
+
+FAULTS: Final = """\
+    rules:
+      - request: create_payment
+        do: [{respond: {error: CODE}}]
+        then: cycle
+    """
+
+
+def failing(code: str) -> str:
+    """The rest of a scenario that answers each create with an error."""
+    return FAULTS.replace("CODE", code)
+
+
+def test_a_scenario_is_active_in_every_world(tmp_path: Path) -> None:
+    """In the home world, in one made by hand, and in one of a key that is new; its clock too."""
+    file = write(tmp_path, "down", f"clock: {CLOCK}\n" + dedent(failing("internal_error")))
+    with served("--scenario", str(file), "--clock", "2030-01-01") as server:
+        made = requests.post(f"{server.address}/_sandbox/worlds", timeout=10).json()
+        keys = (made["api_key"], "sk_test_sandbox", "sk_test_new")
+        seen = {pay(server, {"Authorization": f"Bearer {key}"}) for key in keys}
+        clock = exchange(server.address, request("GET", "/_sandbox/clock")).json
+
+    assert seen == {(500, "rule-1")}
+    assert clock == {"now": CLOCK, "mode": "frozen", "due": []}
+
+
+def test_scenarios_apply_in_the_order_given(tmp_path: Path) -> None:
+    """The first that answers wins, as when they are activated one after the other."""
+    first = write(tmp_path, "first", failing("internal_error"))
+    second = write(tmp_path, "second", failing("card_declined"))
+    for files, status in (((first, second), 500), ((second, first), 400)):
+        with served(*(word for file in files for word in ("--scenario", str(file)))) as server:
+            assert pay(server) == (status, "rule-1")
+
+
+def test_a_name_is_looked_up_in_files_then_folders(tmp_path: Path) -> None:
+    """What was given first counts; the control API knows the same names."""
+    folders = [tmp_path / name for name in ("file", "a", "b")]
+    for folder, code in zip(folders, ("internal_error", "card_declined", "lost_card"), strict=True):
+        folder.mkdir()
+        write(folder, "down", failing(code))
+    dirs = ["--scenario-dir", str(folders[1]), "--scenario-dir", str(folders[2])]
+    with served("--scenario", "down", *dirs) as server:
+        assert pay(server) == (400, "rule-1")
+        assert (
+            "card_declined"
+            in exchange(server.address, request("GET", "/_sandbox/scenarios/active")).body.decode()
+        )
+    with served("--scenario", str(folders[0] / "down.yaml"), *dirs) as server:
+        known = exchange(server.address, request("GET", "/_sandbox/scenarios")).json["data"]
+        assert pay(server) == (500, "rule-1")
+        assert [each["name"] for each in known].count("down") == 1
+
+
+def test_every_problem_of_every_scenario_is_said(tmp_path: Path) -> None:
+    """Exit 2 before it listens: each with its place, its line and what would have worked."""
+    write(
+        tmp_path,
+        "wrong",
+        """\
+        rules:
+          - request: create_paymnt
+            do: [pas]
+          - request: create_payment
+            do: [{drop: {how: reset}}]
+        """,
+    )
+    write(tmp_path, "misnamed", "expect: [{audit: clean}]").rename(tmp_path / "other.yml")
+    ready = tmp_path / "ready.json"
+    arguments = ("--scenario", "wrong", "--scenario", "other.yml", "--scenario-dir", ".")
+    ended = run("serve", "--port", "0", "--ready-file", str(ready), *arguments, cwd=tmp_path)
+
+    assert (ended.returncode, ended.stdout, ready.exists()) == (2, "", False)
+    assert ended.stderr == dedent(
+        """\
+        wrong.yaml:3:14: 'create_paymnt' is not known; did you mean 'create_payment'?
+              - request: create_paymnt
+                         ^
+        wrong.yaml:4:10: 'pas' is not known; did you mean 'pass'?
+                do: [pas]
+                     ^
+        wrong.yaml:6:11: 'drop' needs 'commit'; true: the operation happened before the fault; \
+false: it never did
+                do: [{drop: {how: reset}}]
+                      ^
+        other.yml:1:11: 'misnamed' is not the file's name; write scenario: other
+            scenario: misnamed
+                      ^
+        payments-sandbox: --scenario: 4 problems in 2 files.
+        """
+    )
+
+
+def test_the_page_shows_what_is_said(tmp_path: Path) -> None:
+    """docs/cli.md has the lint as it is printed."""
+    [shown] = [each for each in below("Scenarios", read_blocks(PAGE)) if each.language == "console"]
+    head = "scenario: outage\nabout: All is down.\nrules:\n"
+    (tmp_path / "outage.yaml").write_text(f"{head}  - request: create_paymnt\n    do: [pass]\n")
+    ended = run("serve", "--scenario", "outage.yaml", cwd=tmp_path)
+
+    assert (ended.returncode, ended.stderr) == (2, shown.code)
+
+
+def test_a_warning_is_said_and_refuses_nothing(tmp_path: Path) -> None:
+    """It goes into the log, with its place."""
+    rest = "rules:\n  - request: list_payments\n    do: [{hang: {commit: true}}]\n"
+    file = write(tmp_path, "warned", rest)
+    with served("--scenario", str(file)) as server:
+        server.stop()
+        assert server.rest()[1] == (
+            f"WARNING sandbox: {file}:4:18: warning: commit has no effect on list_payments, which"
+            " changes nothing; leave it out\n"
+            "        do: [{hang: {commit: true}}]\n"
+            "                     ^\n"
+        )
+
+
+def test_an_unknown_name_has_a_near_one(tmp_path: Path) -> None:
+    """Exit 2, and one line."""
+    write(tmp_path, "outage", "expect: [{audit: clean}]")
+    ended = run("serve", "--scenario", "outgae", "--scenario-dir", str(tmp_path))
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (
+        2,
+        "",
+        ("payments-sandbox: --scenario: there is no scenario 'outgae'; did you mean 'outage'?\n"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rest", "other", "problem"),
+    [
+        ("expect: [{audit: clean}]", "", "expected each scenario once; 'a' comes twice"),
+        (
+            "clock: 2030-01-01\nexpect: [{audit: clean}]",
+            "clock: 2031-01-01\nexpect: [{audit: clean}]",
+            (
+                "expected one clock; the scenarios start at 2030-01-01T00:00:00Z and"
+                " 2031-01-01T00:00:00Z"
+            ),
+        ),
+    ],
+    ids=["twice", "two clocks"],
+)
+def test_scenarios_that_do_not_go_together(
+    tmp_path: Path, rest: str, other: str, problem: str
+) -> None:
+    """Exit 2, and one line, also from the environment."""
+    first = write(tmp_path, "a", rest)
+    second = write(tmp_path, "b", other) if other else first
+    ended = run("serve", extra={variable("--scenario"): f"{first},{second}"})
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"payments-sandbox: --scenario: {problem}.\n"
+
+
+def test_run_takes_scenarios_too(tmp_path: Path) -> None:
+    """The command meets them from its first request."""
+    file = write(tmp_path, "down", failing("internal_error"))
+    call = (
+        "import os, urllib.request as u; "
+        "print(u.urlopen(u.Request(os.environ['PAYMENTS_SANDBOX_URL'] + '/scenarios/active',"
+        " headers={'Authorization': 'Bearer ' + os.environ['PAYMENTS_API_KEY']})).read().decode())"
+    )
+    ended = run("run", "--scenario", str(file), "--", sys.executable, "-c", call)
+    assert '"name":"down"' in ended.stdout.replace(": ", ":"), ended
+
+
+class Log:
+    """The log of a server, read line by line as it comes."""
+
+    def __init__(self, server: Served) -> None:
+        assert server.process.stderr is not None
+        self._lines = server.process.stderr
+
+    def until(self, pattern: str) -> list[str]:
+        """The lines up to one that fits."""
+        found: list[str] = []
+        while not (found and re.search(pattern, found[-1])):
+            line = self._lines.readline()
+            assert line, found
+            found.append(line.rstrip("\n"))
+        return found
+
+
+def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
+    """With `--watch`: in the worlds that have it; a wrong one is logged, and the old one stays."""
+    file = write(tmp_path, "down", failing("internal_error"))
+    with served("--scenario", str(file), "--watch") as server:
+        log = Log(server)
+        assert pay(server) == (500, "rule-1")
+
+        write(tmp_path, "down", failing("card_declined"))
+        assert log.until("reloaded") == ["INFO sandbox.scenarios: down is reloaded in 1 world"]
+        assert pay(server) == (400, "rule-1")
+
+        write(tmp_path, "down", failing("card_decline"))
+        assert log.until("stays") == [
+            (
+                f"WARNING sandbox.scenarios: {file}:4:28: 'card_decline' is not known;"
+                " did you mean 'card_declined'?"
+            ),
+            "        do: [{respond: {error: card_decline}}]",
+            "                               ^",
+            "WARNING sandbox.scenarios: down has 1 problem in 1 file: it stays as it was",
+        ]
+        assert pay(server) == (400, "rule-1")
+
+        saved = tmp_path / "down.yaml.part"
+        saved.write_text(file.read_text().replace("card_decline", "lost_card"), encoding="utf-8")
+        saved.replace(file)  # as editors do
+        log.until("reloaded")
+        assert pay(server) == (400, "rule-1")
+        code, seconds = server.stop()
+
+    assert (code, seconds < 1) == (0, True)
+
+
+def test_a_folder_is_watched_as_well(tmp_path: Path) -> None:
+    """What was activated by its name is reloaded where it is active."""
+    write(tmp_path, "down", failing("internal_error"))
+    with served("--scenario-dir", str(tmp_path), "--watch") as server:
+        active = f"{server.address}/_sandbox/scenarios/active"
+        requests.post(active, json="down", headers=AUTHORIZED, timeout=10)
+        write(tmp_path, "down", failing("card_declined"))
+        Log(server).until("down is reloaded in 1 world$")
+        assert pay(server) == (400, "rule-1")
+
+
+def test_watching_nothing_is_a_mistake() -> None:
+    """Exit 2: what is shipped is not for editing."""
+    ended = run("serve", "--watch")
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        (
+            "payments-sandbox serve: error: argument --watch: expected --scenario FILE or"
+            " --scenario-dir DIR beside it"
+        ),
+    )
+
+
+def test_watching_needs_a_package(tmp_path: Path) -> None:
+    """Exit 2, and the line says how to get it."""
+    ended = run("serve", "--watch", "--scenario-dir", str(tmp_path), command=WITHOUT_WATCHFILES)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        (
+            "payments-sandbox serve: error: argument --watch: it needs the package watchfiles:"
+            " pip install 'payments-sandbox[watch]'"
+        ),
+    )

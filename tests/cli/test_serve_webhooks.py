@@ -1,0 +1,110 @@
+"""`payments-sandbox serve` with webhooks: they leave, and stopping does not wait for them."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from tests.support.bodies import AUTHORIZED, documented_create
+from tests.support.command import Served, served
+from tests.support.wire import PATIENCE
+
+
+class BlackHole:
+    """Takes connections and requests, and never answers."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhooks"
+        self.arrived = threading.Semaphore(0)
+        self._listener = listener
+        self._connections: list[socket.socket] = []
+
+    def run(self) -> None:
+        """Take in what comes until it is closed."""
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+                connection.recv(65_536)
+            except OSError:
+                return
+            self._connections.append(connection)
+            self.arrived.release()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for connection in self._connections:
+            connection.close()
+
+
+@contextmanager
+def black_hole() -> Iterator[BlackHole]:
+    """One that runs until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hole = BlackHole(listener)
+        thread = threading.Thread(target=hole.run, daemon=True)
+        thread.start()
+        try:
+            yield hole
+        finally:
+            hole.close()
+            thread.join(PATIENCE)
+
+
+def post(server: Served, path: str, body: object, timeout: float = PATIENCE) -> requests.Response:
+    """Ask the server."""
+    return requests.post(server.address + path, json=body, headers=AUTHORIZED, timeout=timeout)
+
+
+@pytest.mark.parametrize("is_advancing", [False, True])
+def test_stopping_with_deliveries_in_flight(*, is_advancing: bool) -> None:
+    """Within a second, with exit code 0, and the log says how many were pending."""
+    with black_hole() as hole, served("--clock", "2030-01-15T10:30:00Z") as server:
+        post(server, "/_sandbox/webhook_endpoints", {"url": hole.url, "timeout": "30s"})
+        for _ in range(5):
+            assert post(server, "/v3/payments", documented_create()).status_code == 201
+        assert hole.arrived.acquire(timeout=PATIENCE)
+        if is_advancing:
+            with pytest.raises(requests.exceptions.ReadTimeout):
+                post(server, "/_sandbox/clock/advance", {"by": "1d"}, timeout=0.3)
+        code, seconds = server.stop()
+        _, errors = server.rest()
+
+    assert code == 0
+    assert seconds < 1.3  # of which the interpreter itself takes some
+    assert errors == "WARNING sandbox.server: webhook deliveries that were pending: 5\n"
+
+
+def test_nothing_is_said_where_nothing_was_pending() -> None:
+    """A delivery that has ended is none."""
+    with served() as server:
+        post(server, "/_sandbox/webhook_endpoints", {"url": "inbox:orders"})
+        post(server, "/v3/payments", documented_create())
+        url = f"{server.address}/_sandbox/inbox/orders?wait=5s"
+        found = requests.get(url, headers=AUTHORIZED, timeout=PATIENCE).json()["data"]
+        code, _ = server.stop()
+        _, errors = server.rest()
+
+    assert [each["verified"] for each in found] == [True]
+    assert (code, errors) == (0, "")
+
+
+def test_an_endpoint_by_option() -> None:
+    """`--webhook URL` gives every world an endpoint that signs with the home world's secret."""
+    with served("--webhook", "inbox:orders") as server:
+        for key in ("sk_test_sandbox", "sk_test_other"):
+            headers = {"Authorization": f"Bearer {key}"}
+            body = documented_create()
+            requests.post(
+                f"{server.address}/v3/payments", json=body, headers=headers, timeout=PATIENCE
+            )
+            url = f"{server.address}/_sandbox/inbox/orders?wait=5s"
+            (message,) = requests.get(url, headers=headers, timeout=PATIENCE).json()["data"]
+            endpoints = requests.get(
+                f"{server.address}/_sandbox/webhook_endpoints", headers=headers, timeout=PATIENCE
+            ).json()["data"]
+            assert message["verified"]
+            assert [each["secret"] for each in endpoints] == [server.facts["webhook_secret"]]

@@ -1,0 +1,241 @@
+"""The receivers of docs/webhooks.md in their own languages, and its examples as they stand."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from payments_sandbox.webhooks.signing import STANDARD, sign
+from tests.project.blocks import below, read_blocks
+from tests.project.tree import ROOT
+from tests.support.command import STUCK, Served, served
+
+PAGE: Final = ROOT / "docs" / "webhooks.md"
+USUAL: Final = "http://127.0.0.1:8080"
+BUILD: Final = 55
+"""Seconds that a compiler may take: Go builds its own library the first time."""
+
+SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER: Final = f"whsec_{b64encode(b'another key of 32 bytes, no more').decode()}"
+BODY: Final = '{"id":"evt_1","name":"Grüße"}'.encode()
+
+Headers = Mapping[str, str]
+Verify = Callable[[bytes, Headers], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """How a block of the page becomes a program.
+
+    Attributes:
+        heading: where the block stands.
+        needs: what has to be installed.
+        file: what the program is called.
+        program: the block with a main part, which is given id, timestamp, signature and secret as
+            arguments and the body on stdin, and prints true or false.
+        build: a command to run first.
+        run: the command.
+    """
+
+    heading: str
+    needs: tuple[str, ...]
+    file: str
+    program: Callable[[str], str]
+    build: tuple[str, ...] = ()
+    run: tuple[str, ...]
+
+
+def _then(main: str) -> Callable[[str], str]:
+    return lambda code: f"{code}\n{main}"
+
+
+_PYTHON: Final = """
+import sys
+
+id, sent_at, signature, secret = sys.argv[1:]
+headers = {"webhook-id": id, "webhook-timestamp": sent_at, "webhook-signature": signature}
+print(str(verify(sys.stdin.buffer.read(), headers, secret)).lower())
+"""
+_NODE: Final = """
+const [id, sentAt, signature, secret] = process.argv.slice(2);
+const given = { "webhook-id": id, "webhook-timestamp": sentAt, "webhook-signature": signature };
+console.log(verify(require("node:fs").readFileSync(0), given, secret));
+"""
+_GO: Final = """
+func main() {
+	header := http.Header{}
+	header.Set("Webhook-Id", os.Args[1])
+	header.Set("Webhook-Timestamp", os.Args[2])
+	header.Set("Webhook-Signature", os.Args[3])
+	body, _ := io.ReadAll(os.Stdin)
+	fmt.Println(Verify(body, header, os.Args[4]))
+}
+"""
+_RUBY: Final = """
+headers = %w[webhook-id webhook-timestamp webhook-signature].zip(ARGV).to_h
+puts verify($stdin.binmode.read, headers, ARGV[3])
+"""
+_JAVA: Final = """
+final class Main {
+    public static void main(String[] given) throws Exception {
+        Map<String, String> headers = Map.of("webhook-id", given[0],
+            "webhook-timestamp", given[1], "webhook-signature", given[2]);
+        System.out.println(Webhooks.verify(System.in.readAllBytes(), headers, given[3]));
+    }
+}
+"""
+_PHP: Final = """
+$headers = array_combine(['webhook-id', 'webhook-timestamp', 'webhook-signature'],
+    array_slice($argv, 1, 3));
+echo verify(file_get_contents('php://stdin'), $headers, $argv[4]) ? 'true' : 'false';
+"""
+
+
+def _go(code: str) -> str:
+    code = code.replace("package webhooks", "package main", 1)
+    return code.replace("import (", 'import (\n\t"fmt"\n\t"io"\n\t"os"', 1) + _GO
+
+
+LANGUAGES: Final = (
+    Language(
+        heading="Python",
+        needs=(sys.executable,),
+        file="receiver.py",
+        program=_then(_PYTHON),
+        run=(sys.executable, "receiver.py"),
+    ),
+    Language(
+        heading="Node",
+        needs=("node",),
+        file="receiver.js",
+        program=_then(_NODE),
+        run=("node", "receiver.js"),
+    ),
+    Language(
+        heading="Go",
+        needs=("go",),
+        file="receiver.go",
+        program=_go,
+        build=("go", "build", "-o", "receiver", "receiver.go"),
+        run=("./receiver",),
+    ),
+    Language(
+        heading="Ruby",
+        needs=("ruby",),
+        file="receiver.rb",
+        program=_then(_RUBY),
+        run=("ruby", "receiver.rb"),
+    ),
+    Language(
+        heading="Java",
+        needs=("java", "javac"),
+        file="Main.java",
+        program=_then(_JAVA),
+        build=("javac", "Main.java"),
+        run=("java", "-cp", ".", "Main"),
+    ),
+    Language(
+        heading="PHP",
+        needs=("php",),
+        file="receiver.php",
+        program=_then(_PHP),
+        run=("php", "receiver.php"),
+    ),
+)
+
+
+@pytest.fixture(scope="module", params=LANGUAGES, ids=lambda language: language.heading)
+def verify(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Verify:
+    """The page's function in one language, as a program; skipped where that is not installed."""
+    language: Language = request.param
+    if missing := [name for name in language.needs if shutil.which(name) is None]:
+        pytest.skip(f"{missing[0]} is not installed")
+    folder = tmp_path_factory.mktemp(language.heading)
+    (block,) = below(language.heading, read_blocks(PAGE))
+    (folder / language.file).write_text(language.program(block.code), encoding="utf-8")
+    if language.build:
+        _run(folder, language.build, b"", patience=BUILD)
+
+    def verified(body: bytes, headers: Headers) -> bool:
+        names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+        given = [headers.get(name, "") for name in names]
+        printed = _run(folder, (*language.run, *given, SECRET), body)
+        assert printed in ("true", "false")
+        return printed == "true"
+
+    return verified
+
+
+def _run(folder: Path, command: tuple[str, ...], body: bytes, *, patience: float = STUCK) -> str:
+    done = subprocess.run(
+        command, cwd=folder, input=body, capture_output=True, timeout=patience, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().strip()
+
+
+def signed(secret: str = SECRET, *, ago: int = 0) -> dict[str, str]:
+    """The headers of a webhook that was signed so many seconds ago."""
+    now = time.time_ns() // 10**9  # noqa: TID251 - the programs read the real clock
+    return sign(STANDARD, [secret], message="evt_1", sent_at=now - ago, body=BODY)
+
+
+def test_what_is_genuine_is_accepted(verify: Verify) -> None:
+    """With one signature, or with several of which one is good."""
+    headers = signed()
+    good, other = headers["webhook-signature"], signed(OTHER)["webhook-signature"]
+    assert verify(BODY, headers)
+    assert verify(BODY, headers | {"webhook-signature": f"v1a,AAAA {other} {good}"})
+    assert verify(BODY, signed(ago=280))
+
+
+def test_what_is_not_genuine_is_refused(verify: Verify) -> None:
+    """Each for its own reason, and none with an accident."""
+    headers = signed()
+    good = headers["webhook-signature"]
+    assert not verify(BODY + b" ", headers)
+    assert not verify(BODY, signed(OTHER))
+    assert not verify(BODY, signed(ago=360))
+    assert not verify(BODY, signed(ago=-360))
+    assert not verify(BODY, headers | {"webhook-id": "evt_2"})
+    assert not verify(BODY, headers | {"webhook-timestamp": "soon"})
+    assert not verify(BODY, headers | {"webhook-signature": good.replace("v1,", "v2,")})
+    assert not verify(BODY, headers | {"webhook-signature": "grüße"})
+    assert not verify(BODY, {})
+
+
+def test_every_block_of_the_page_is_run() -> None:
+    """A language without a test here fails the build."""
+    under = {block.heading for block in read_blocks(PAGE) if block.language not in ("sh", "json")}
+    assert under == {language.heading for language in LANGUAGES}
+
+
+def test_the_examples_run_as_they_stand() -> None:
+    """An endpoint, a payment, a look, a script; only the port differs."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    blocks = [block for block in read_blocks(PAGE) if block.language == "sh"]
+    with served("--clock", "2030-01-15T09:00:00Z") as server:
+        endpoint, payment, inbox, script = (_shell(server, block.code) for block in blocks)
+
+    assert endpoint["url"] == "inbox:orders"
+    (message,) = inbox["data"]
+    assert message["verified"]
+    assert message["body"]["data"]["payment_id"] == payment["id"]
+    assert script == {"name": "orders", "respond": [500, 500, 200]}
+
+
+def _shell(server: Served, command: str) -> dict[str, Any]:
+    assert USUAL in command
+    command = command.replace(USUAL, server.address)
+    printed = _run(ROOT, ("sh", "-c", command), b"")
+    found: dict[str, Any] = json.loads(printed)
+    return found

@@ -1,0 +1,303 @@
+"""`payments-sandbox webhook verify`: good, or why a careful receiver refuses it."""
+
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing, sign
+from tests.project.blocks import below, read_blocks
+from tests.project.tree import ROOT
+from tests.support.command import COMMAND, options_of, run, served, variable
+from tests.support.remote_world import new_world
+
+SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx"
+BODY: Final = b'{"test": 2432232314}'
+SENT_AT: Final = 1_614_265_330
+NOW: Final = "2021-02-25T15:02:10Z"
+"""The instant of the vector's timestamp."""
+
+VECTOR: Final = {
+    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "webhook-timestamp": str(SENT_AT),
+    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+}
+"""The public test vector of Standard Webhooks."""
+
+TIMESTAMPED: Final = Signing(Scheme.TIMESTAMPED, "Payments-Signature")
+HEX: Final = Signing(Scheme.HMAC, "X-Hub-Signature-256", "sha256=")
+BASE64: Final = Signing(Scheme.HMAC, "X-Sig", "", Encoding.BASE64)
+GUESSES: Final = {
+    "standard": (None, "standard (webhook-signature: v1,BASE64)"),
+    "timestamped": (TIMESTAMPED, "timestamped (payments-signature: t=SECONDS,v1=HEX)"),
+    "hex": (HEX, "hmac (x-hub-signature-256: sha256=HEX)"),
+    "base64": (BASE64, "hmac (x-sig: BASE64)"),
+}
+ALL: Final = {
+    "--secret", "--body", "--header", "--now", "--scheme", "--header-name", "--prefix", "--encoding"
+}  # fmt: skip
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> str:
+    """The path of a file with the body."""
+    file = tmp_path / "body.json"
+    file.write_bytes(BODY)
+    return str(file)
+
+
+def headers_of(signing: Signing | None, secret: str = SECRET) -> Mapping[str, str]:
+    """The headers of a message that is signed so; the vector's for None."""
+    if signing is None:
+        return VECTOR
+    return sign(signing, [secret], message="evt_1", sent_at=SENT_AT, body=BODY)
+
+
+def verify(
+    body: str, *arguments: str, headers: Mapping[str, str] = VECTOR, now: str = NOW
+) -> tuple[int, str, str]:
+    """The exit code and the outputs, for a message with these headers."""
+    lines = [f"--header={name}: {value}" for name, value in headers.items()]
+    ended = run("webhook", "verify", "--body", body, "--now", now, *lines, *arguments)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def note(seen: str) -> str:
+    """What is said about a scheme that was not given."""
+    return f"payments-sandbox: by its headers this is {seen}.\n"
+
+
+@pytest.mark.parametrize(("signing", "seen"), GUESSES.values(), ids=GUESSES)
+def test_the_headers_say_how_it_is_signed(body: str, signing: Signing | None, seen: str) -> None:
+    """Good; stderr says what was read from them. With another secret it is not good."""
+    headers = headers_of(signing)
+
+    assert verify(body, "--secret", SECRET, headers=headers) == (0, "good\n", note(seen))
+    assert verify(body, "--secret", OTHER, headers=headers) == (
+        1,
+        "refused: no signature matches: another secret, or the body was changed\n",
+        note(seen),
+    )
+
+
+@pytest.mark.parametrize(
+    ("signing", "options"),
+    [
+        (None, ["--scheme", "standard"]),
+        (TIMESTAMPED, ["--scheme", "timestamped"]),
+        (
+            Signing(Scheme.TIMESTAMPED, "X-Sig"),
+            ["--scheme", "timestamped", "--header-name", "X-Sig"],
+        ),
+        (HEX, ["--scheme", "hmac"]),
+        (HEX, ["--scheme", "hmac", "--header-name", HEX.header, "--prefix", "sha256="]),
+        (BASE64, ["--scheme", "hmac", "--header-name", "X-Sig", "--encoding", "base64"]),
+    ],
+    ids=["standard", "timestamped", "named", "hmac", "prefix", "encoding"],
+)
+def test_the_scheme_is_given(body: str, signing: Signing | None, options: list[str]) -> None:
+    """Then nothing is guessed but what was left open, and stderr is silent."""
+    headers = headers_of(signing)
+
+    assert verify(body, "--secret", SECRET, *options, headers=headers) == (0, "good\n", "")
+    wrong = verify(body, "--secret", OTHER, *options, headers=headers)
+    assert (wrong[0], wrong[2]) == (1, "")
+
+
+def test_what_a_sandbox_sends() -> None:
+    """The delivery that the control API shows is good, now."""
+    with served() as server:
+        world = new_world(server.address, clock="live")
+        made = world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
+        world.pay()
+        (message,) = world.control("GET", "/inbox/orders?wait=5s")["data"]
+    lines = [f"--header={name}: {value}" for name, value in message["headers"].items()]
+    ended = run(
+        "webhook", "verify", "--secret", made["secret"], "--body=-", *lines, given=message["raw"]
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "good\n")
+
+
+def test_the_page_shows_what_it_prints(tmp_path: Path) -> None:
+    """docs/cli.md, where an editor has added a line end; typed as it stands, but for the time."""
+    found = below("payments-sandbox webhook verify", read_blocks(ROOT / "docs" / "cli.md"))
+    (block,) = [block for block in found if block.language == "console"]
+    *command, shown = block.code.removeprefix("$ payments-sandbox ").splitlines(keepends=True)
+    (tmp_path / "body.json").write_bytes(BODY + b"\n")
+    ended = subprocess.run(
+        ["sh", "-c", f"{shlex.join(COMMAND)} {''.join(command)}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (1, shown)
+
+
+@pytest.mark.parametrize(
+    ("headers", "secret", "reason"),
+    [
+        ({"webhook-id": ""}, SECRET, "the header webhook-id is missing"),
+        ({"webhook-signature": "v2,abc"}, SECRET, "has no signature of version v1"),
+        ({"webhook-signature": "v1,%%"}, SECRET, "webhook-signature is not base64"),
+        ({"webhook-timestamp": "now"}, SECRET, "is not a whole number of seconds"),
+    ],
+)
+def test_why_it_is_refused(body: str, headers: dict[str, str], secret: str, reason: str) -> None:
+    """Exit 1, and one line on stdout."""
+    code, output, _ = verify(body, "--secret", secret, headers=VECTOR | headers)
+
+    assert (code, output.count("\n")) == (1, 1)
+    assert output.startswith("refused: ")
+    assert reason in output
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        ("2021-02-25T15:07:11Z", "too old: 301 s from now, and 300 s are tolerated"),
+        ("2021-02-25T14:57:09Z", "too new: 301 s from now, and 300 s are tolerated"),
+    ],
+)
+def test_a_timestamp_that_is_not_now(body: str, now: str, reason: str) -> None:
+    """Only the time is wrong, and the line says so; `ignore` accepts any."""
+    given = ("--secret", SECRET, "--scheme", "standard")
+
+    assert verify(body, *given, now=now) == (
+        1,
+        f"refused: the signature holds, but the timestamp is {reason}; --now ignore accepts any\n",
+        "",
+    )
+    assert verify(body, *given, now="ignore") == (0, "good\n", "")
+
+
+def test_two_secrets(body: str) -> None:
+    """While one is rotated, either is good."""
+    assert verify(body, "--secret", OTHER, "--secret", SECRET)[:2] == (0, "good\n")
+
+
+def test_no_header_is_a_signature(body: str) -> None:
+    """Exit 1; the line lists the headers and the options that help."""
+    headers = {"Content-Type": "application/json", "X-Nonce": "1"}
+
+    code, output, errors = verify(body, "--secret", SECRET, headers=headers)
+    assert (code, errors) == (1, "")
+    assert output == (
+        "refused: no header looks like a signature; there are content-type, x-nonce, and"
+        " --header-name and --scheme say which is one\n"
+    )
+
+
+def test_the_options_in_the_environment(body: str) -> None:
+    """Each has its variable; several headers or secrets are separated by line ends."""
+    headers = {**sign(HEX, [SECRET], message="", sent_at=0, body=BODY), "X-Other": "1"}
+    extra = {
+        "--secret": f"{OTHER},1\n{SECRET}",
+        "--body": body,
+        "--header": "\n".join(f"{name}: {value}" for name, value in headers.items()),
+        "--now": NOW,
+        "--scheme": "hmac",
+        "--header-name": HEX.header,
+        "--prefix": "sha256=",
+        "--encoding": "hex",
+    }
+    assert extra.keys() == ALL
+
+    ended = run("webhook", "verify", extra={variable(name): extra[name] for name in extra})
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "good\n", "")
+
+
+def test_the_secret_of_an_application(body: str) -> None:
+    """What `payments-sandbox run` calls it will do."""
+    lines = [f"--header={name}: {value}" for name, value in VECTOR.items()]
+    given = ("webhook", "verify", "--body", body, "--now", NOW, *lines)
+    ended = run(*given, extra={"PAYMENTS_WEBHOOK_SECRET": SECRET})
+
+    assert (ended.returncode, ended.stdout) == (0, "good\n")
+
+
+def test_every_option_is_tried() -> None:
+    """An option that is added is tested here."""
+    assert options_of("webhook verify") == ALL
+
+
+WRONG: Final = {
+    "no secret": (
+        ["--body", "BODY", "--header", "a: b"],
+        "argument --secret: expected one, here or in PAYMENTS_WEBHOOK_SECRET",
+    ),
+    "no header": (
+        ["--secret", SECRET, "--body", "BODY"],
+        "argument --header: expected those that arrived, the signature's at least",
+    ),
+    "twice": (
+        ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--header", "A: 2"],
+        "argument --header: expected each name once",
+    ),
+    "no body": (
+        ["--secret", SECRET, "--header", "a: b"],
+        "argument --body: expected a file with what arrived, or - for stdin",
+    ),
+    "no file": (
+        ["--secret", SECRET, "--body", "no/such", "--header", "a: b"],
+        "argument --body: expected a file to read; No such file or directory",
+    ),
+    "no colon": (
+        ["--header", "webhook-id"],
+        "argument --header: expected 'NAME: VALUE', as it arrived",
+    ),
+    "scheme": (["--scheme", "rsa"], "argument --scheme: expected standard or timestamped or hmac"),
+    "encoding": (["--encoding", "hexx"], "argument --encoding: expected hex or base64"),
+    "now": (
+        ["--now", "later"],
+        "argument --now: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z",
+    ),
+    "a secret of another scheme": (
+        ["--secret", "secret", "--body", "BODY", "--header", "webhook-id: 1"],
+        (
+            "argument --secret: expected whsec_ and the base64 of 24 to 64 bytes, for the scheme"
+            " standard"
+        ),
+    ),
+    "a part of another scheme": (
+        ["--secret", SECRET, "--body", "BODY", "--header", "webhook-id: 1", "--prefix", "a"],
+        "argument --prefix: expected nothing; the scheme standard has none",
+    ),
+    "a header of standard": (
+        ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--scheme", "standard",
+         "--header-name", "a"],
+        "argument --header-name: expected nothing; the scheme standard has none",
+    ),
+    "an encoding of timestamped": (
+        ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--scheme", "timestamped",
+         "--encoding", "hex"],
+        "argument --encoding: expected nothing; the scheme timestamped has none",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "problem"), WRONG.values(), ids=WRONG)
+def test_a_wrong_call(body: str, arguments: list[str], problem: str) -> None:
+    """Exit 2; the last line says what would have worked."""
+    given = [body if word == "BODY" else word for word in arguments]
+    ended = run("webhook", "verify", *given)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    last = ended.stderr.splitlines()[-1]
+    assert last == f"payments-sandbox webhook verify: error: {problem}"
+
+
+def test_what_to_do_with_a_webhook_is_needed() -> None:
+    """Exit 2."""
+    ended = run("webhook")
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        "payments-sandbox webhook: error: the following arguments are required: COMMAND",
+    )

@@ -1,0 +1,38 @@
+"""What commands know of the server without importing it is what the server knows."""
+
+import json
+
+import pytest
+
+from payments_sandbox.cli.listen import event_filter
+from payments_sandbox.cli.remote import CONTROL, DEFAULT_KEY, DEFAULT_URL, api_key
+from payments_sandbox.cli.stream import MOST
+from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.world.journal import KEPT
+from payments_sandbox.world.registry import HOME_KEY
+from tests.project.tree import ROOT
+
+SCHEMA = ROOT / "schemas" / "control" / "requests" / "create_webhook_endpoint.json"
+
+
+def test_where_a_server_is() -> None:
+    """Its address, the prefix of the control API, and the key that every server has."""
+    settings = Settings()
+    assert f"http://{settings.host}:{settings.port}" == DEFAULT_URL
+    assert (CONTROL, DEFAULT_KEY) == (CONTROL_PATH, HOME_KEY)
+    assert api_key(HOME_KEY) == HOME_KEY
+
+
+def test_how_long_a_journal_is() -> None:
+    """So that `logs` can ask for all of it."""
+    assert MOST == KEPT
+
+
+def test_which_events_can_be_wanted() -> None:
+    """The filters of an endpoint, and no others."""
+    filters = json.loads(SCHEMA.read_text())["properties"]["events"]["items"]["enum"]
+    assert [event_filter(each) for each in filters] == filters
+    with pytest.raises(Exception, match="expected one of") as refused:
+        event_filter("payments.*")
+    assert set(str(refused.value).removeprefix("expected one of ").split(", ")) == set(filters)

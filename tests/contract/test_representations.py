@@ -1,0 +1,189 @@
+"""Holds each representation to the keys and values of the documented example."""
+
+import pytest
+
+from payments_sandbox.contract import representations
+from payments_sandbox.core.errors import InvalidRequest, SandboxError
+from payments_sandbox.core.ids import ChargebackId, EventId, PaymentId, RefundId
+from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
+from payments_sandbox.payments.payment import Payment, Status
+from tests.support.in_process import contract
+
+AT = read_instant("2025-01-15T10:30:00Z")
+PAYMENT = Payment(
+    id=PaymentId("pay_xyz789"),
+    amount=2_500,
+    currency="USD",
+    card=Card(Brand.VISA, "1111", 5),
+    created=AT,
+    status=Status.COMPLETED,
+    description="Payment for order #12345",
+    customer_id="cust_abc123",
+)
+BARE = PAYMENT._replace(description=None, customer_id=None, status=Status.PENDING)
+REFUND = Refund(
+    id=RefundId("ref_abc456"),
+    payment_id=PAYMENT.id,
+    amount=1_000,
+    created=read_instant("2025-01-15T14:20:00Z"),
+    reason="customer_request",
+    description="Refund for returned item",
+)
+CHARGEBACK = Chargeback(
+    id=ChargebackId("chb_abc789"),
+    payment_id=PAYMENT.id,
+    amount=1_500,
+    created=AT,
+    reason="fraudulent",
+)
+SHOWN = {
+    "id": "pay_xyz789",
+    "status": "completed",
+    "amount": 2500,
+    "currency": "USD",
+    "payment_method": {"type": "card", "last4": "1111", "brand": "visa"},
+    "created_at": "2025-01-15T10:30:00Z",
+    "description": "Payment for order #12345",
+    "customer_id": "cust_abc123",
+}
+SUMMARY = {key: SHOWN[key] for key in ("id", "status", "amount", "currency", "created_at")}
+
+
+def test_payment() -> None:
+    """RETRIEVE PAYMENT: eight keys in the documented order; what is absent is null."""
+    assert list(representations.payment(PAYMENT).items()) == list(SHOWN.items())
+    assert representations.payment(BARE) == SHOWN | {
+        "status": "pending",
+        "description": None,
+        "customer_id": None,
+    }
+
+
+def test_created_payment() -> None:
+    """CREATE PAYMENT: no card and no customer."""
+    assert list(representations.created_payment(PAYMENT).items()) == [
+        *SUMMARY.items(),
+        ("description", "Payment for order #12345"),
+    ]
+
+
+def test_payment_summary() -> None:
+    """LIST PAYMENTS: five keys of what is retrieved."""
+    assert list(representations.payment_summary(SHOWN).items()) == list(SUMMARY.items())
+
+
+@pytest.mark.parametrize(
+    ("items", "has_more", "cursor"),
+    [([], False, None), ([SUMMARY], False, None), ([SUMMARY], True, "pay_xyz789")],
+)
+def test_page(items: list[dict[str, object]], has_more: bool, cursor: str | None) -> None:  # noqa: FBT001 - a parameter of the test
+    """The cursor is the last item's id where more follow."""
+    assert representations.page(items, has_more=has_more) == {
+        "data": items,
+        "has_more": has_more,
+        "next_cursor": cursor,
+    }
+
+
+def test_refund() -> None:
+    """REFUND PAYMENT: six keys; its description is not among them."""
+    assert list(representations.refund(REFUND).items()) == [
+        ("id", "ref_abc456"),
+        ("payment_id", "pay_xyz789"),
+        ("amount", 1000),
+        ("status", "completed"),
+        ("created_at", "2025-01-15T14:20:00Z"),
+        ("reason", "customer_request"),
+    ]
+
+
+def test_chargeback() -> None:
+    """As the control API shows it."""
+    assert representations.chargeback(CHARGEBACK) == {
+        "id": "chb_abc789",
+        "payment_id": "pay_xyz789",
+        "amount": 1500,
+        "reason": "fraudulent",
+        "created_at": "2025-01-15T10:30:00Z",
+    }
+
+
+REVERSALS: dict[EventType, tuple[Refund | Chargeback | None, dict[str, object]]] = {
+    EventType.PAYMENT_COMPLETED: (None, {}),
+    EventType.PAYMENT_FAILED: (None, {}),
+    EventType.REFUND_CREATED: (REFUND, {"refund_id": "ref_abc456"}),
+    EventType.CHARGEBACK_CREATED: (
+        CHARGEBACK, {"chargeback_id": "chb_abc789", "reason": "fraudulent"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("type_", EventType)
+def test_event(type_: EventType) -> None:
+    """WEBHOOKS: the documented payload, and what the reversal adds to it."""
+    reversal, added = REVERSALS[type_]
+    event = Event(
+        id=EventId("evt_abc123"),
+        type=type_,
+        created=Instant(AT + 999),
+        payment_id=PAYMENT.id,
+        amount=2_500,
+        currency="USD",
+        reversal=reversal,
+    )
+    shown = representations.event(event)
+
+    assert shown == {
+        "id": "evt_abc123",
+        "type": type_.value,
+        "created_at": "2025-01-15T10:30:00Z",
+        "data": {"payment_id": "pay_xyz789", "amount": 2500, "currency": "USD", **added},
+    }
+    assert shown["type"].__class__ is str
+
+
+@pytest.mark.parametrize(
+    ("error", "envelope"),
+    [
+        (
+            SandboxError("invalid_card"),
+            {"code": "invalid_card", "message": "The card number provided is invalid"},
+        ),
+        (
+            InvalidRequest("/amount: is required."),
+            {
+                "code": "invalid_request",
+                "message": "The request is invalid",
+                "details": "/amount: is required.",
+            },
+        ),
+        (
+            SandboxError("lost_card", "", message="Gone"),
+            {"code": "lost_card", "message": "Gone"},
+        ),
+        (
+            SandboxError("illegal_move"),
+            {
+                "code": "illegal_move",
+                "message": "The payment is not in a state that allows this",
+            },
+        ),
+    ],
+    ids=lambda value: value.code if isinstance(value, SandboxError) else "shown",
+)
+def test_error(error: SandboxError, envelope: dict[str, str]) -> None:
+    """ERROR HANDLING: `details` only where there is something to say."""
+    assert representations.error(error) == {"error": envelope}
+
+
+def test_representations_follow_the_schemas() -> None:
+    """What is shown is what is published."""
+    held = contract()
+
+    assert held.accepts("responses/retrieve_payment", representations.payment(PAYMENT))
+    assert held.accepts("responses/retrieve_payment", representations.payment(BARE))
+    assert held.accepts("responses/create_payment", representations.created_payment(BARE))
+    assert held.accepts("responses/create_refund", representations.refund(REFUND))
+    assert held.accepts("responses/list_payments", representations.page([SUMMARY], has_more=True))

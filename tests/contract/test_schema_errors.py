@@ -1,0 +1,426 @@
+"""Holds the judgement of values: two validators that agree, and words that help and hide."""
+
+import subprocess
+import sys
+from functools import cache
+from typing import Any, Final, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from payments_sandbox.contract.schema_errors import (
+    LONGEST_NAME,
+    MOST_PROBLEMS,
+    UNEXPLAINED,
+    Problem,
+    pointer,
+    presentable,
+    render,
+    strict,
+)
+from payments_sandbox.contract.schema_files import schema_files
+from payments_sandbox.contract.schemas import Contract, load_contract
+from payments_sandbox.core.errors import InvalidRequest
+from tests.contract.bodies import CARD_NUMBER, JUNK, following, mutated, paths, put
+
+SCHEMAS: Final = schema_files()
+CONTRACT: Final = Contract(SCHEMAS)
+BODIES: Final = [name for name in SCHEMAS if "requests/" in name]
+CREATE: Final = "requests/create_payment"
+LIST: Final = "queries/list_payments"
+
+AMOUNT: Final = "expected an integer from 1 to 99999999, in minor units (2500 is 25.00)"
+FIELDS: Final = "amount, currency, payment_method, description, customer_id"
+PARAMETERS: Final = "limit, starting_after, customer_id, status, created_after"
+
+each_schema = pytest.mark.parametrize("name", SCHEMAS)
+# The small ones are part of these.
+each_whole = pytest.mark.parametrize("name", [name for name in SCHEMAS if "objects/" not in name])
+few = settings(
+    max_examples=settings().max_examples // 5,  # of each schema, and there are many
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@cache
+def _following(name: str) -> SearchStrategy[Any]:
+    """Values that follow a schema; to make the strategy takes longer than to draw from it."""
+    return following(CONTRACT.schema(name))
+
+
+def _body(**changes: object) -> dict[str, object]:
+    """The documented body with some fields changed; `...` takes one out."""
+    changed = SCHEMAS[CREATE]["examples"][0] | changes
+    return {key: value for key, value in changed.items() if value is not ...}
+
+
+def _card(**changes: object) -> dict[str, object]:
+    return {"payment_method": SCHEMAS["objects/card"]["examples"][0] | changes}
+
+
+# Two validators
+
+
+@each_whole
+@given(draws=st.data())
+@few
+def test_what_follows_a_schema_is_accepted(name: str, draws: st.DataObject) -> None:
+    """Both validators accept what was made from the schema."""
+    value = draws.draw(_following(name))
+
+    assert CONTRACT.accepts(name, value), CONTRACT.explain(name, value)
+    assert CONTRACT.problems(name, value) == []
+
+
+@each_whole
+@given(draws=st.data())
+@few
+def test_the_fast_and_the_slow_validator_agree(name: str, draws: st.DataObject) -> None:
+    """One decides and the other explains, so they must not differ on anything."""
+    value = draws.draw(mutated(_following(name)))
+
+    assert CONTRACT.accepts(name, value) == (CONTRACT.problems(name, value) == [])
+
+
+@each_schema
+def test_the_validators_agree_on_junk_everywhere(name: str) -> None:
+    """Each example with each bad value in each place."""
+    judge = strict()(CONTRACT.schema(name))
+    for example in SCHEMAS[name]["examples"]:
+        for path in paths(example):
+            for junk in JUNK:
+                value = put(example, path, junk)
+                assert CONTRACT.accepts(name, value) == judge.is_valid(cast("Any", value)), (
+                    path,
+                    junk,
+                )
+
+
+def test_jsonschema_is_imported_for_a_refusal_only() -> None:
+    """A server that is never asked a wrong thing never pays for the slow validator."""
+    program = """
+import sys
+from payments_sandbox.contract.schemas import load_contract
+contract = load_contract()
+assert contract.accepts("queries/list_payments", {"limit": 5})
+assert "jsonschema" not in sys.modules
+assert contract.explain("queries/list_payments", {"limit": 0})
+assert "jsonschema" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_half_a_pair_is_refused_and_not_an_error() -> None:
+    """Headers and queries do not come through the strict reader."""
+    assert not CONTRACT.accepts("headers/authorization", "Bearer \ud800")
+    assert not CONTRACT.accepts(CREATE, {"\ud800": 1})
+
+
+def test_a_huge_list_is_refused_at_once() -> None:
+    """The slow validator does not compare each item with each."""
+    value = {"only": [{"n": n} for n in range(20_000)]}
+
+    assert len(CONTRACT.problems("control/requests/reset_world", value)) == MOST_PROBLEMS
+
+
+# Words
+
+
+MESSAGES: Final = {
+    "not an object": ([], "/: expected a JSON object."),
+    "missing": (
+        _body(currency=...),
+        "/currency: is required: expected an upper-case ISO 4217 currency code, such as USD.",
+    ),
+    "all missing": (
+        {},
+        (
+            f"/amount: is required: {AMOUNT}; /currency: is required: expected an upper-case ISO "
+            "4217 currency code, such as USD; /payment_method: is required: expected an object "
+            "with type, card_number, exp_month, exp_year and cvc."
+        ),
+    ),
+    "too small": (_body(amount=0), f"/amount: {AMOUNT}."),
+    "too large": (_body(amount=10**8), f"/amount: {AMOUNT}."),
+    "a string": (_body(amount="2500"), f"/amount: {AMOUNT}."),
+    "a boolean": (_body(amount=True), f"/amount: {AMOUNT}."),
+    "lower case": (
+        _body(currency="usd"),
+        "/currency: expected an upper-case ISO 4217 currency code, such as USD.",
+    ),
+    "null": (_body(description=None), "/description: expected a string of at most 500 characters."),
+    "empty": (_body(customer_id=""), "/customer_id: expected a string of 1 to 255 characters."),
+    "a typo": (_body(amout=1), "/amout: is not a documented field; did you mean 'amount'?"),
+    "another case": (
+        _body(Currency="USD"),
+        "/Currency: is not a documented field; did you mean 'currency'?",
+    ),
+    "unknown": (_body(zzz=1), f"/zzz: is not a documented field; documented are {FIELDS}."),
+    "unknown and escaped": (
+        _body(**{"a/b~c": 1}),
+        f"/a~1b~0c: is not a documented field; documented are {FIELDS}.",
+    ),
+    "unknown and a card": (
+        _body(**{f"x {CARD_NUMBER}": 1, "y 4111-1111 1111": 1}),
+        (
+            f"/x {'*' * 16}: is not a documented field; documented are {FIELDS}; "
+            f"/y {'*' * 14}: is not a documented field; documented are {FIELDS}."
+        ),
+    ),
+    "deep": (
+        _body(**_card(card_number="4111 1111 1111 1111")),
+        "/payment_method/card_number: expected a string of digits, without spaces or dashes.",
+    ),
+    "deep and missing": (
+        _body(payment_method={**_card()["payment_method"], "type": "cash"}),  # type: ignore[dict-item]  # JSON
+        "/payment_method/type: expected the word card.",
+    ),
+    "a line end": (
+        _body(**_card(cvc="123\n")),
+        "/payment_method/cvc: expected a string of digits, as printed on the card.",
+    ),
+    "in the documentation's order": (
+        {"zzz": 1, **_body(**_card(exp_month=13, exp_year=26), currency=1, amount=-1)},
+        (
+            f"/amount: {AMOUNT}; /currency: expected an upper-case ISO 4217 currency code, such as "
+            "USD; /payment_method/exp_month: expected an integer from 1 to 12; "
+            "/payment_method/exp_year: expected an integer from 2000 to 2099, in four digits; "
+            f"/zzz: is not a documented field; documented are {FIELDS}."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MESSAGES)
+def test_says_what_would_have_worked(case: str) -> None:
+    """The details start with the pointer, and the sentence ends."""
+    value, details = MESSAGES[case]
+
+    with pytest.raises(InvalidRequest) as caught:
+        CONTRACT.check(CREATE, value)
+
+    assert caught.value.details == details
+
+
+CONTROL_MESSAGES: Final = {
+    "nothing to do": (
+        "control/requests/advance_clock",
+        {},
+        "/: expected a JSON object with exactly one of by, to and next.",
+    ),
+    "two things to do": (
+        "control/requests/advance_clock",
+        {"by": "3d", "next": True},
+        "/: expected a JSON object with exactly one of by, to and next.",
+    ),
+    "nothing is known": (
+        "control/requests/resume_clock",
+        {"at": 1},
+        "/at: is not a documented field; there are none.",
+    ),
+    "an item": (
+        "control/requests/reset_world",
+        {"only": ["clocks"]},
+        "/only/0: expected one of payments, journal, rules, webhooks, clock, rate_limit.",
+    ),
+    "twice the same": (
+        "control/requests/reset_world",
+        {"only": ["clock", "clock"]},
+        (
+            "/only: expected a list of different words out of payments, journal, rules, webhooks, "
+            "clock, rate_limit."
+        ),
+    ),
+    "another kind of snapshot": (
+        "control/objects/snapshot",
+        {"format": "x", "version": 1, "more": 2},
+        "/format: expected the words payments-sandbox/world.",
+    ),
+    "without a word of its own": (
+        "responses/list_payments",
+        {"data": [], "has_more": 1, "next_cursor": None},
+        "/has_more: expected what is documented.",
+    ),
+    "missing without a word of its own": (
+        "responses/list_payments",
+        {"data": [], "next_cursor": None},
+        "/has_more: is required.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONTROL_MESSAGES)
+def test_explains_the_control_api_too(case: str) -> None:
+    """The same words, from the same schemas."""
+    name, value, details = CONTROL_MESSAGES[case]
+
+    assert CONTRACT.explain(name, value) == details
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_no_word_quotes_a_value(name: str) -> None:
+    """A card number in any place of a body is in no message."""
+    for example in SCHEMAS[name]["examples"]:
+        for path in paths(example):
+            for hidden in (CARD_NUMBER * 40, int(CARD_NUMBER), [CARD_NUMBER], {CARD_NUMBER: 1}):
+                details = CONTRACT.explain(name, put(example, path, hidden))
+                assert "1111" not in details
+
+
+@given(st.dictionaries(st.text(), st.integers(), min_size=1))
+def test_names_of_fields_are_fit_to_be_shown(unknown: dict[str, int]) -> None:
+    """Whatever a client calls its fields, the details stay on one line and short."""
+    details = CONTRACT.explain("requests/create_refund", unknown)
+
+    assert details.isprintable()
+    assert details.startswith("/")
+    assert len(details) <= SCHEMAS["objects/error_detail"]["properties"]["details"]["maxLength"]
+
+
+def test_the_longest_details_fit_their_schema() -> None:
+    """Many unknown fields with names that grow when escaped."""
+    unknown = {f"{n:04}{'~' * 100}": 1 for n in range(5_000)}
+
+    assert len(CONTRACT.problems(CREATE, unknown)) == MOST_PROBLEMS
+    assert CONTRACT.accepts(
+        "objects/error_detail",
+        {"code": "invalid_request", "message": "m", "details": CONTRACT.explain(CREATE, unknown)},
+    )
+
+
+def test_names_are_cut_and_their_numbers_masked() -> None:
+    """A name of a megabyte is no longer than any other."""
+    assert presentable("a" * 10**6) == "a" * LONGEST_NAME
+    assert presentable("12345") == "12345"
+    assert presentable("id 123456") == "id ******"
+    assert presentable("4111.1111-1111_1111") == "*" * 19
+    assert presentable("a\nb\u202e") == "a?b?"
+    assert pointer(("a/b", 0, "~")) == "/a~1b/0/~0"
+
+
+def test_a_refusal_without_a_problem_is_recognisable() -> None:
+    """The caller can log it as our bug."""
+    assert CONTRACT.explain(CREATE, _body()) == UNEXPLAINED
+    assert render([]) == UNEXPLAINED
+
+
+def test_problems_are_values() -> None:
+    """They can be compared, and not changed."""
+    problem = CONTRACT.problems(CREATE, 7)[0]
+
+    assert problem == Problem("", "expected a JSON object.")
+    with pytest.raises(AttributeError):
+        problem.pointer = "/x"  # type: ignore[misc]  # that is the point
+
+
+# Bodies and queries
+
+
+def test_a_good_body_is_handed_back() -> None:
+    """The caller reads its fields without asking again."""
+    assert CONTRACT.check(CREATE, _body()) == _body()
+
+
+def test_schemas_that_do_not_exist_are_an_error() -> None:
+    """A misspelt name never accepts anything."""
+    with pytest.raises(KeyError):
+        CONTRACT.accepts("requests/creat_payment", {})
+
+
+QUERIES: Final[dict[str, tuple[list[tuple[str, str]], object]]] = {
+    "nothing": ([], {"limit": 10}),
+    "a number": ([("limit", "100")], {"limit": 100}),
+    "text": (
+        [("status", "failed"), ("customer_id", "007")],
+        {"limit": 10, "status": "failed", "customer_id": "007"},
+    ),
+    "zero": ([("limit", "0")], "/limit: expected an integer from 1 to 100."),
+    "negative": ([("limit", "-1")], "/limit: expected an integer from 1 to 100."),
+    "huge": ([("limit", "9" * 5_000)], "/limit: expected an integer from 1 to 100."),
+    "a leading zero": ([("limit", "07")], "/limit: expected an integer from 1 to 100."),
+    "a plus": ([("limit", "+7")], "/limit: expected an integer from 1 to 100."),
+    "other digits": ([("limit", "\u0667")], "/limit: expected an integer from 1 to 100."),
+    "a line end": ([("limit", "7\n")], "/limit: expected an integer from 1 to 100."),
+    "empty": ([("limit", "")], "/limit: expected an integer from 1 to 100."),
+    "twice": ([("limit", "7"), ("limit", "7")], "/limit: is given twice."),
+    "twice and wrong": (
+        [("limit", "x"), ("limit", "7"), ("status", "paid")],
+        (
+            "/limit: is given twice; /limit: expected an integer from 1 to 100; "
+            "/status: expected one of pending, completed, failed."
+        ),
+    ),
+    "a cursor": (
+        [("starting_after", "ref_1")],
+        (
+            "/starting_after: expected a payment id: pay_ followed by letters and digits, at most "
+            "64 characters."
+        ),
+    ),
+    "a typo": ([("limt", "7")], "/limt: is not a documented parameter; did you mean 'limit'?"),
+    "unknown": (
+        [("q", "7")],
+        f"/q: is not a documented parameter; documented are {PARAMETERS}.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", QUERIES)
+def test_reads_a_query(case: str) -> None:
+    """Parameters come in the types of the schema with its defaults, or as one refusal."""
+    pairs, expected = QUERIES[case]
+    try:
+        read: object = CONTRACT.read_query(LIST, pairs)
+    except InvalidRequest as refused:
+        read = refused.details
+
+    assert read == expected
+
+
+def test_an_operation_without_parameters_takes_none() -> None:
+    """There is nothing to choose from."""
+    assert CONTRACT.read_query("queries/none", []) == {}
+    with pytest.raises(InvalidRequest) as caught:
+        CONTRACT.read_query("queries/none", [("expand", "1")])
+    assert caught.value.details == "/expand: is not a documented parameter; there are none."
+
+
+# Lenient
+
+
+def test_lenient_ignores_what_is_not_documented() -> None:
+    """At every depth of a body, and in a query, even twice."""
+    lenient = load_contract(lenient=True)
+    body = _body(**_card(name="A"), metadata={})
+
+    assert lenient.check(CREATE, body) == _body()
+    assert lenient.read_query(LIST, [("q", "1"), ("q", "2"), ("limit", "5")]) == {"limit": 5}
+
+
+def test_lenient_still_refuses_what_is_wrong() -> None:
+    """Only unknown names are ignored."""
+    lenient = load_contract(lenient=True)
+
+    with pytest.raises(InvalidRequest) as caught:
+        lenient.check(CREATE, _body(amount=0, zzz=1))
+    assert caught.value.details == f"/amount: {AMOUNT}."
+    with pytest.raises(InvalidRequest):
+        lenient.read_query(LIST, [("limit", "5"), ("limit", "5")])
+
+
+def test_lenient_is_not_for_the_control_api() -> None:
+    """A typo in a test's own set-up never passes."""
+    with pytest.raises(InvalidRequest):
+        load_contract(lenient=True).check("control/requests/create_world", {"sed": 7})
+
+
+def test_stripping_leaves_the_body_alone() -> None:
+    """The caller's value is not changed."""
+    body = _body(x=1)
+
+    stripped = cast("dict[str, object]", CONTRACT.strip(CREATE, body))
+
+    assert "x" in body
+    assert "x" not in stripped

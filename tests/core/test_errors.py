@@ -1,0 +1,62 @@
+"""Holds the tree of errors to the drawing in its docstring."""
+
+import inspect
+import re
+
+import pytest
+
+from payments_sandbox.core import errors
+from payments_sandbox.core.errors import (
+    InternalError,
+    InvalidApiKey,
+    InvalidRequest,
+    MethodNotAllowed,
+    RateLimited,
+    RequestTooLarge,
+    SandboxError,
+)
+
+DEFINED = {
+    name: kind
+    for name, kind in inspect.getmembers(errors, inspect.isclass)
+    if kind.__module__ == errors.__name__
+}
+
+
+def test_drawing_shows_the_tree() -> None:
+    """Every error of the module is drawn below its base, and no other."""
+    drawn = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
+
+    assert sorted(drawn) == sorted(set(DEFINED) - {"SandboxError"})
+    assert {DEFINED[name].__bases__ for name in drawn} == {(SandboxError,)}
+
+
+def test_root_is_an_exception() -> None:
+    """`except SandboxError` catches every refusal."""
+    assert SandboxError.__bases__ == (Exception,)
+    assert all(issubclass(kind, SandboxError) for kind in DEFINED.values())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SandboxError("lost_card"), ("lost_card", None, None)),
+        (SandboxError("x", "why", message="m"), ("x", "why", "m")),
+        (InvalidRequest("/a: no."), ("invalid_request", "/a: no.", None)),
+        (InvalidApiKey("Send one."), ("invalid_api_key", "Send one.", None)),
+        (
+            MethodNotAllowed("PUT", "GET, POST"),
+            ("method_not_allowed", "PUT is not supported here; use one of: GET, POST.", None),
+        ),
+        (RequestTooLarge(10), ("request_too_large", "The body is larger than 10 bytes.", None)),
+        (RateLimited("Wait."), ("rate_limit_exceeded", "Wait.", None)),
+        (InternalError(), ("internal_error", None, None)),
+    ],
+    ids=lambda value: value.code if isinstance(value, SandboxError) else "said",
+)
+def test_error_knows_its_code(
+    error: SandboxError, said: tuple[str, str | None, str | None]
+) -> None:
+    """Code, details, message: all that the envelope has; `args` has the same for a traceback."""
+    assert (error.code, error.details, error.message) == said
+    assert error.args == said

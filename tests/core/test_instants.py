@@ -1,0 +1,172 @@
+"""Holds instants and durations to their texts: what is read, what is refused, what is shown."""
+
+import contextlib
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.core.instants import (
+    DAY,
+    HOUR,
+    LAST,
+    MINUTE,
+    SECOND,
+    Instant,
+    next_month,
+    read_duration,
+    read_instant,
+    show_duration,
+    show_instant,
+)
+
+DOCUMENTED = 1_736_937_000_000
+READ = {
+    "2025-01-15T10:30:00Z": DOCUMENTED,
+    "2025-01-15t10:30:00z": DOCUMENTED,
+    "2025-01-15T10:30Z": DOCUMENTED,
+    "2025-01-15T12:30:00+02:00": DOCUMENTED,
+    "2025-01-15T12:30:00+0200": DOCUMENTED,
+    "2025-01-15T05:00:00-05:30": DOCUMENTED,
+    "2025-01-15T10:30:00.5Z": DOCUMENTED + 500,
+    "2025-01-15T10:30:00.0019Z": DOCUMENTED + 1,
+    "2025-01-15": DOCUMENTED - 10 * HOUR - 30 * MINUTE,
+    "2024-02-29": 1_709_164_800_000,
+    "1970-01-01T00:00:00Z": 0,
+    "2999-12-31T23:59:59.999Z": LAST,
+}
+FORM = "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z"
+PLUS = f"{FORM} (a '+' in a URL is written %2B)"
+EXISTS = "expected a date-time that exists"
+RANGE = "expected a date-time from 1970 to 2999"
+REFUSED = {
+    "": FORM,
+    "yesterday": FORM,
+    "1736937000": FORM,
+    "2025-1-15": FORM,
+    "2025-01-15T10:30:00": FORM,
+    "2025-01-15 10:30:00Z": FORM,
+    "2025-01-15T10:30:00Z\n": FORM,
+    "2025-01-15T10:30:00.Z": FORM,
+    "2025-01-15T10Z": FORM,
+    "2025-W03-3": FORM,
+    "\N{ARABIC-INDIC DIGIT TWO}025-01-15": FORM,
+    "2025-01-15T10:30:00 02:00": PLUS,
+    "2025-02-29": EXISTS,
+    "2025-13-01": EXISTS,
+    "0000-00-00T00:00:00Z": EXISTS,
+    "2025-01-15T24:01:00Z": EXISTS,
+    "2025-01-15T10:30:60Z": EXISTS,
+    "2025-01-15T10:30:00+99:99": EXISTS,
+    "0001-01-01T00:00:00+01:00": RANGE,
+    "1969-12-31T23:59:59.999Z": RANGE,
+    "1970-01-01T00:00:00+00:01": RANGE,
+    "3000-01-01": RANGE,
+}
+DURATIONS = {
+    "0s": 0,
+    "300ms": 300,
+    "0.5s": 500,
+    "5s": 5 * SECOND,
+    "10m": 10 * MINUTE,
+    "1.5h": 90 * MINUTE,
+    "2h": 2 * HOUR,
+    "45d": 45 * DAY,
+}
+
+
+@pytest.mark.parametrize("text", READ)
+def test_reads_an_instant(text: str) -> None:
+    """ISO 8601 with `Z` or an offset, or a plain date, which is midnight UTC."""
+    assert read_instant(text) == READ[text]
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=ascii)
+def test_refuses_what_is_no_instant(text: str) -> None:
+    """The refusal says what would have worked and does not quote."""
+    with pytest.raises(ValueError, match="expected") as caught:
+        read_instant(text)
+
+    assert str(caught.value) == REFUSED[text]
+
+
+def test_an_instant_may_be_of_any_year() -> None:
+    """A filter may ask for what is after the year 1, which is everything; the last year stays."""
+    early = read_instant("0001-01-01", earliest=None)
+    with pytest.raises(ValueError, match="expected") as caught:
+        read_instant("3000-01-01", earliest=None)
+
+    assert early == -62_135_596_800_000
+    assert str(caught.value) == "expected a date-time up to 2999"
+
+
+@given(st.text(alphabet="0123456789-:TZ+. tz"))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """There is one kind of error and no other."""
+    with contextlib.suppress(ValueError):
+        assert 0 <= read_instant(text) <= LAST
+
+
+@given(st.integers(0, LAST))
+def test_what_is_shown_is_read_back(instant: int) -> None:
+    """An instant is shown in whole seconds, the milliseconds cut off."""
+    text = show_instant(Instant(instant))
+
+    assert read_instant(text) == instant - instant % SECOND
+    assert len(text) == len("2025-01-15T10:30:00Z")
+
+
+def test_shows_the_documented_date() -> None:
+    """UTC, whole seconds, `Z`."""
+    assert show_instant(Instant(DOCUMENTED + 999)) == "2025-01-15T10:30:00Z"
+
+
+@pytest.mark.parametrize("text", DURATIONS)
+def test_reads_a_duration(text: str) -> None:
+    """A number and a unit."""
+    assert read_duration(text) == DURATIONS[text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", "s", "-5s", "5 s", "5S", "1h30m", "5s\n", "1e3s", "\N{ARABIC-INDIC DIGIT FIVE}s"],
+)
+def test_refuses_what_is_no_duration(text: str) -> None:
+    """The refusal says what would have worked."""
+    with pytest.raises(ValueError, match="expected a duration") as caught:
+        read_duration(text)
+
+    assert str(caught.value) == "expected a duration such as 300ms, 5s, 10m, 2h or 45d"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0ms"),
+        (1, "1ms"),
+        (1_500, "1500ms"),
+        (SECOND, "1s"),
+        (90 * SECOND, "90s"),
+        (HOUR, "1h"),
+        (DAY, "1d"),
+        (36 * HOUR, "36h"),
+    ],
+)
+def test_shows_a_duration_in_its_largest_unit(milliseconds: int, text: str) -> None:
+    """The largest unit that divides it."""
+    assert show_duration(milliseconds) == text
+
+
+@given(st.integers(0, 10**12))
+def test_a_shown_duration_is_read_back(milliseconds: int) -> None:
+    """What is shown means the same."""
+    assert read_duration(show_duration(milliseconds)) == milliseconds
+
+
+@given(st.integers(2000, 2099), st.integers(1, 12))
+def test_the_next_month_begins_where_the_calendar_says(year: int, month: int) -> None:
+    """December is followed by January of the next year."""
+    following = (year, month + 1) if month < 12 else (year + 1, 1)
+
+    assert next_month(year, month) == datetime(*following, 1, tzinfo=UTC).timestamp() * SECOND

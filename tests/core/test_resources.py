@@ -1,0 +1,89 @@
+"""Holds the data folders to being found: shipped in the package, in a zip, and in a checkout."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from payments_sandbox.contract.schema_files import schema_files
+from payments_sandbox.core.resources import root
+from tests.project.tree import PACKAGE, ROOT
+
+COUNT: Final = (
+    "from payments_sandbox.contract.schema_files import schema_files; print(len(schema_files()))"
+)
+
+
+def _run(path: Path, program: str) -> subprocess.CompletedProcess[str]:
+    """The program, isolated, with `path` as the only place that the package can come from."""
+    code = f"import sys; sys.path.insert(0, {str(path)!r}); {program}"
+    return subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _install(folder: Path, *, data: bool) -> Path:
+    """The package as a wheel unpacks it."""
+    site = folder / "site"
+    shutil.copytree(PACKAGE, site / "payments_sandbox")
+    if data:
+        shutil.copytree(ROOT / "schemas", site / "payments_sandbox" / "_data" / "schemas")
+    return site
+
+
+def test_a_checkout_reads_its_own_folder() -> None:
+    """Nothing has to be installed."""
+    assert root("schemas").joinpath("objects", "amount.json").is_file()
+    assert "objects/amount" in schema_files()
+
+
+def test_an_installed_package_reads_what_it_ships(tmp_path: Path) -> None:
+    """The schemas lie inside the package."""
+    done = _run(_install(tmp_path, data=True), COUNT)
+
+    assert done.stdout.strip() == str(len(schema_files())), done.stderr
+
+
+def test_a_zipped_package_reads_what_it_ships(tmp_path: Path) -> None:
+    """No file is opened by its path."""
+    site = _install(tmp_path, data=True)
+    archive = tmp_path / "wheel.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted(site.rglob("*")):
+            packed.write(path, path.relative_to(site))
+
+    done = _run(archive, COUNT)
+
+    assert done.stdout.strip() == str(len(schema_files())), done.stderr
+
+
+def test_a_strangers_folder_is_not_ours(tmp_path: Path) -> None:
+    """A folder named schemas beside the package, without our project file, is left alone."""
+    site = _install(tmp_path, data=False)
+    shutil.copytree(ROOT / "schemas", site / "schemas")
+
+    done = _run(site, COUNT)
+
+    assert "The schemas folder is neither shipped with the package nor beside it." in done.stderr
+
+
+def test_only_schemas_are_read(tmp_path: Path) -> None:
+    """A checkout's folder may hold an editor's files."""
+    site = _install(tmp_path, data=True)
+    site.joinpath("payments_sandbox", "_data", "schemas", "notes.json~").write_text("no schema")
+
+    assert _run(site, COUNT).stdout.strip() == str(len(schema_files()))
+
+
+def test_every_kind_that_is_missing_is_named() -> None:
+    """The message says which folder it is about."""
+    with pytest.raises(FileNotFoundError, match="The nonsense folder"):
+        root("nonsense")  # type: ignore[arg-type]  # that is the point

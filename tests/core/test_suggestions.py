@@ -1,0 +1,21 @@
+"""Holds what a word may have been meant for."""
+
+import pytest
+
+from payments_sandbox.core.suggestions import nearest
+
+KNOWN = ("drop", "drip", "delay")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("dropp", "drop"), ("delya", "delay"), ("drop", "drop"), ("x", None)]
+)
+def test_the_one_that_is_most_like_it(word: str, meant: str | None) -> None:
+    """One, or none when nothing is like it enough."""
+    assert nearest(word, KNOWN) == meant
+
+
+def test_as_like_as_one_wants() -> None:
+    """What is near enough for a guess may not be for another."""
+    assert (nearest("dropp", KNOWN, 0.85), nearest("dropp", KNOWN, 0.95)) == ("drop", None)
+    assert nearest("drop", []) is None

@@ -1,0 +1,93 @@
+"""The example projects: each by the command of its README, in a copy of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.project.blocks import read_blocks
+from tests.project.tree import ROOT, not_ignored
+from tests.support.command import environment
+
+EXAMPLES: Final = ROOT / "examples"
+NAMES: Final = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+PATIENCE: Final = 50
+"""Seconds that an example's suite may take."""
+
+
+def copied(name: str, folder: Path) -> Path:
+    """The files of an example, and nothing that its use has left beside them."""
+    prefix = f"examples/{name}/"
+    for path in not_ignored():
+        if path.startswith(prefix):
+            target = folder / path.removeprefix(prefix)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, target)
+    return folder
+
+
+def outcome(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the one command that the README names, with our command and our Python on the PATH."""
+    [block] = read_blocks(folder / "README.md")
+    assert block.code.startswith("payments-sandbox run ")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        ["sh", "-c", block.code],
+        cwd=folder,
+        env=environment(PATH=path),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def test_there_is_a_test_for_each_example() -> None:
+    """An example that nobody runs rots."""
+    assert NAMES == ["node", "python-httpx", "shell"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_readme_is_ten_lines(name: str) -> None:
+    """It names the command, and says what else it needs."""
+    assert len((EXAMPLES / name / "README.md").read_text(encoding="utf-8").splitlines()) <= 10
+
+
+def test_python(tmp_path: Path) -> None:
+    """Plain pytest, with httpx."""
+    done = outcome(copied("python-httpx", tmp_path))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\b6 passed\b", done.stdout)
+
+
+def test_node(tmp_path: Path) -> None:
+    """Node's own test runner and fetch; webhooks are verified by npm's `standardwebhooks`."""
+    folder = copied("node", tmp_path)
+    if shutil.which("npm") is None:
+        pytest.skip("there is no npm")
+    install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
+    try:
+        subprocess.run(install, cwd=folder, capture_output=True, check=True, timeout=PATIENCE)
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"npm cannot install: {error}")
+    done = outcome(folder)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\bpass 6\b.*\bfail 0\b", done.stdout, re.DOTALL)
+
+
+def test_shell(tmp_path: Path) -> None:
+    """curl, sh and sed."""
+    folder = copied("shell", tmp_path)
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    done = outcome(folder)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.partition(" - ")[0] for line in done.stdout.splitlines()] == ["ok"] * 7

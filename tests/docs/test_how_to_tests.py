@@ -1,0 +1,154 @@
+"""The pages about tests: their files written, their commands run, their output compared."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from payments_sandbox.testing import running_sandbox
+from tests.project.blocks import Block, read_blocks
+from tests.project.tree import ROOT
+from tests.support.command import served
+from tests.support.suites import ASYNCIO, QUIET
+
+pytest_plugins = ["pytester"]
+
+PAGES: Final[dict[str, tuple[str, ...]]] = {
+    "first-test": (),
+    "test-your-webhooks": ("asyncio", "aiohttp"),
+    "time-travel": (),
+    "rate-limits": (),
+    "parallel-ci": ("xdist",),
+    "debug-a-failed-test": (),
+    "testing": (),
+}
+FOLDERS: Final = {"testing": ""}
+"""The pages, and the plugins that their suites need beside ours."""
+
+USUAL: Final = "http://127.0.0.1:8080"
+SERVE: Final = "payments-sandbox serve --port 0 --ready-file ready.json"
+"""Runs until it is stopped, in a test of its own."""
+
+
+class Page:
+    """A page, and a folder with the files that it shows.
+
+    Attributes:
+        files: those that it shows, by name.
+        unread: its blocks that no test knows what to do with.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.path = ROOT / "docs" / FOLDERS.get(name, "how-to") / f"{name}.md"
+        self.lines = self.path.read_text(encoding="utf-8").splitlines()
+        self.blocks = read_blocks(self.path)
+        self.files = dict(self._files())
+        for name_, code in self.files.items():
+            (folder / name_).write_text(code, encoding="utf-8")
+
+    def outputs(self) -> Iterator[tuple[str, str]]:
+        """Each command or script with the output that follows it."""
+        for asked, answered in pairwise(self.blocks):
+            if answered.language == "text":
+                is_script = asked.language == "python"
+                command = f"python {self._name(asked)}" if is_script else asked.code.strip()
+                yield command, answered.code
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        for block in self.blocks:
+            if block.language == "python":
+                yield self._name(block), block.code
+
+    def _name(self, block: Block) -> str:
+        return self.lines[block.line - 1].split()[1]
+
+
+def shown(expected: str, output: str) -> bool:
+    """Whether each line is there, in this order; `…` is anything, rules may be longer."""
+    lines = iter(output.splitlines())
+    return all(any(_fits(wanted, line) for line in lines) for wanted in expected.splitlines())
+
+
+def _fits(wanted: str, line: str) -> bool:
+    pattern = re.escape(wanted).replace("…", ".*").replace(r"\-\-\-", "-+")
+    return re.search(pattern, line) is not None
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_does_what_it_says(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Every file is used, every command runs, and its output is on the page."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
+    page = Page(name, pytester.path)
+    ini = QUIET + (ASYNCIO + "asyncio_mode = auto\n") * ("asyncio" in PAGES[name])
+    pytester.makefile(".ini", pytest=ini)
+    plugins = [part for each in ("payments-sandbox", *PAGES[name]) for part in ("-p", each)]
+    seen = ""
+    with running_sandbox() as server:
+        for command, expected in page.outputs():
+            words = shlex.split(command.replace(USUAL, server.url))
+            output = _output(words, plugins, pytester.path)
+            assert shown(expected, output), output
+            seen += output
+    if "xdist" not in PAGES[name]:  # which names no file
+        tests = [file for file in page.files if file.startswith("test_")]
+        assert [file for file in tests if file not in seen] == []
+    commands = {block.code.strip() for block in page.blocks if block.language == "sh"}
+    assert commands - {command for command, _ in page.outputs()} <= {SERVE}
+    known = {block.language for block in page.blocks}
+    assert known <= {"python", "sh", "text"}
+
+
+def test_a_server_that_all_suites_share(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sandbox_url` of the ready file is what the plugin takes, as the page says."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    page = Page("parallel-ci", pytester.path)
+    assert SERVE in [block.code.strip() for block in page.blocks]
+    pytester.makefile(".ini", pytest=QUIET)
+    ready = pytester.path / "ready.json"
+
+    with served(*shlex.split(SERVE)[4:], cwd=pytester.path) as server:
+        url = json.loads(ready.read_text(encoding="utf-8"))["sandbox_url"]
+        assert url.startswith(server.address)
+        monkeypatch.setenv("PAYMENTS_SANDBOX_URL", url)
+        output = _output(["pytest"], ["-p", "payments-sandbox"], pytester.path)
+
+    assert "20 passed" in output, output
+    assert not ready.exists()
+
+
+def _output(words: Sequence[str], plugins: Sequence[str], folder: Path) -> str:
+    match words:
+        case ["pytest", *arguments]:
+            command = ["-m", "pytest", *plugins, *arguments]
+        case ["python", script]:
+            command = [script]
+        case _:
+            raise AssertionError(words)
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.stdout + done.stderr
+
+
+def test_an_ellipsis_is_anything() -> None:
+    """Lines in between do not matter, their order does."""
+    assert shown("a … c\nlast", "first\na b c\nmore\nlast")
+    assert not shown("last\na", "a\nlast")
+    assert shown("--- x ---", "------- x --------")

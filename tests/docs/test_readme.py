@@ -1,0 +1,80 @@
+"""README's examples, executed in their order against a server that was just started."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.project.blocks import Block, read_blocks
+from tests.project.tree import ROOT
+from tests.support.command import Served, served
+from tests.support.curl import answer, shown
+
+PAGE: Final = ROOT / "README.md"
+USUAL: Final = "http://127.0.0.1:8080"
+ASKED: Final = [block for block in read_blocks(PAGE) if block.first_line.startswith("curl ")]
+SUITES: Final = [block for block in read_blocks(PAGE) if block.language == "python"]
+ANSWERED: Final = [block for block in read_blocks(PAGE) if block.language == "json"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    """A server of the command line; its clock stands so that no card in an example expires."""
+    with served("--clock", "2030-01-15T09:00:00Z") as server:
+        yield server
+
+
+def test_every_example_is_followed_by_its_answer() -> None:
+    """Five examples, each a command or two; no JSON on the page stands alone."""
+    blocks = read_blocks(PAGE)
+    followers = [after for before, after in pairwise(blocks) if before in ASKED]
+    assert followers == ANSWERED
+    headings = dict.fromkeys(block.heading for block in ASKED)
+    assert [heading[:2] for heading in headings] == ["1.", "2.", "3.", "4.", "5."]
+
+
+def test_the_examples_run_as_they_stand(server: Served) -> None:
+    """One after the other, because each builds upon those before; only the port differs."""
+    for asked, answered in zip(ASKED, ANSWERED, strict=True):
+        assert USUAL in asked.code
+        body = answer(asked.code.replace(USUAL, server.address))
+        assert json.loads(body), where(asked)
+        body = body.replace(server.address, USUAL)
+        assert shown(answered.code).fullmatch(body), f"{where(asked)}: {body}"
+
+
+def test_the_suite_passes_as_it_stands(tmp_path: Path) -> None:
+    """With the plugin as it is installed, in a folder of its own."""
+    (suite,) = SUITES
+    (tmp_path / "test_shop.py").write_text(suite.code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout.splitlines()[-1].partition(" in ")[0]) == (0, "1 passed")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "body", "fits"),
+    [
+        ('{"id":"pay_…"}', '{"id":"pay_1"}', True),
+        ('{"id":"pay_…"}', '{"id":"pay_1","status":"failed"}', False),
+        ('{"a":1, …}', '{"a":1,"b":{"c":[2]}}', True),
+        ('{"a":1, …}', '{"a":12}', False),
+        ('{"a":1}', '{"a":1,"b":2}', False),
+    ],
+)
+def test_an_ellipsis_stands_for_something(pattern: str, body: str, *, fits: bool) -> None:
+    """For the rest of a string, or for one more field at least."""
+    assert (shown(pattern).fullmatch(body) is not None) == fits
+
+
+def where(block: Block) -> str:
+    """Where a reader finds it."""
+    return f"{PAGE.name}:{block.line}"

@@ -1,0 +1,74 @@
+"""docs/tutorials/survive-a-lost-reply.md, followed step by step as a reader does."""
+
+import shlex
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from tests.project.blocks import Block, below, read_blocks
+from tests.project.test_docs import SERVE
+from tests.project.tree import ROOT
+from tests.support.command import Served, environment, served
+from tests.support.curl import answer, shown
+
+PAGE: Final = ROOT / "docs" / "tutorials" / "survive-a-lost-reply.md"
+BLOCKS: Final = read_blocks(PAGE)
+USUAL: Final = "http://127.0.0.1:8080"
+ANSWERS: Final = ("json", "text")
+
+
+def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
+    """Each command gives what is shown below it; only the port differs."""
+    [naive], [repair] = (
+        [block.code for block in below(title, BLOCKS) if block.language == "python"]
+        for title in ("2. A checkout", "4. The repair")
+    )
+    checkout = tmp_path / "checkout.py"
+    checkout.write_text(naive, encoding="utf-8")
+    followed = 0
+    with served() as server:
+        for asked, answered in pairwise(BLOCKS):
+            if asked.code == repair:
+                checkout.write_text(repaired(naive, repair), encoding="utf-8")
+            if answered.language in ANSWERS:
+                said = run(asked, server, tmp_path)
+                assert shown(answered.code).fullmatch(said), f"line {asked.line}: {said}"
+                followed += 1
+
+    assert followed == len([block for block in BLOCKS if block.language in ANSWERS]) == 9
+
+
+def test_the_server_is_started_as_in_the_readme() -> None:
+    """With httpx beside it, which the checkout is written with."""
+    assert BLOCKS[0].first_line == SERVE.replace("--quiet .", "--quiet . httpx")
+
+
+def repaired(naive: str, repair: str) -> str:
+    """The checkout after what the page says: `pay` and the line below replaced, imports on top."""
+    imports, _, functions = repair.partition("\n\n\n")
+    kept, _, _ = naive.partition("def pay(order):")
+    return f"{imports}\n{kept}{functions}"
+
+
+def run(block: Block, server: Served, folder: Path) -> str:
+    """What a command of the page prints, with the usual address for the real one."""
+    code = block.code.replace(USUAL, server.address)
+    said = answer(code) if code.startswith("curl ") else run_checkout(code, folder)
+    return said.replace(server.address, USUAL).strip()
+
+
+def run_checkout(code: str, folder: Path) -> str:
+    """What a checkout prints: variables, an interpreter and a file, as a shell reads them."""
+    *variables, _, file = shlex.split(code)
+    ended = subprocess.run(
+        [sys.executable, file],
+        cwd=folder,
+        env=environment(**dict(each.split("=", 1) for each in variables)),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return ended.stdout + ended.stderr

@@ -1,0 +1,255 @@
+"""Holds the ledger to its promise: a command happens wholly, with its one event, or not at all."""
+
+from collections.abc import Callable
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.contract.representations import payment as represented
+from payments_sandbox.core.errors import IllegalMove, InvalidRequest, NotFound, RefundRefused
+from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
+from payments_sandbox.payments.ledger import Ledger, Order, PaymentFilter
+from payments_sandbox.payments.payment import Payment, Status
+from tests.support.in_process import laws
+from tests.support.wall import NOON
+
+SEED = 7
+LATER = Instant(NOON + 1_999)
+SHOWN_LATER = Instant(NOON + 1_000)
+ORDER = Order(
+    amount=2_500,
+    currency="USD",
+    card=Card(Brand.VISA, "1111", 5),
+    description="Payment for order #12345",
+    customer_id="cust_abc123",
+)
+
+
+def nth(prefix: str, number: int) -> str:
+    """An id of this ledger."""
+    return IdSequence(prefix, SEED).nth(number)
+
+
+PAYMENT = Payment(
+    id=PaymentId(nth("pay_", 0)),
+    amount=2_500,
+    currency="USD",
+    card=ORDER.card,
+    created=SHOWN_LATER,
+    status=Status.COMPLETED,
+    description=ORDER.description,
+    customer_id=ORDER.customer_id,
+)
+
+
+def event(
+    number: int, type_: EventType, at: Instant, reversal: Refund | Chargeback | None
+) -> Event:
+    """An event about the payment."""
+    return Event(
+        id=EventId(nth("evt_", number)),
+        type=type_,
+        created=at,
+        payment_id=PAYMENT.id,
+        amount=2_500 if reversal is None else reversal.amount,
+        currency="USD",
+        reversal=reversal,
+    )
+
+
+def paid(status: Status = Status.COMPLETED) -> Ledger:
+    """A ledger of one payment."""
+    ledger = Ledger(SEED, laws().represent)
+    failure = "lost_card" if status is Status.FAILED else None
+    ledger.create(ORDER, at=LATER, status=status, failure=failure)
+    return ledger
+
+
+def told(ledger: Ledger) -> list[Event]:
+    """Every event."""
+    return [ledger.event(number) for number in range(ledger.events)]
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "types"),
+    [
+        (Status.PENDING, None, []),
+        (Status.COMPLETED, None, [EventType.PAYMENT_COMPLETED]),
+        (Status.FAILED, "lost_card", [EventType.PAYMENT_FAILED]),
+    ],
+)
+def test_create(status: Status, failure: str | None, types: list[EventType]) -> None:
+    """The payment is dated in whole seconds; its event, if it has one, to the millisecond."""
+    ledger = Ledger(SEED, laws().represent)
+    number, payment = ledger.create(ORDER, at=LATER, status=status, failure=failure)
+
+    assert (number, payment) == (0, PAYMENT._replace(status=status, failure=failure))
+    assert ledger.payments.get(0) == payment
+    assert told(ledger) == [event(0, type_, LATER, None) for type_ in types]
+
+
+def test_settling_a_pending_payment() -> None:
+    """Completed or failed, each with its event."""
+    completed, failed = paid(Status.PENDING), paid(Status.PENDING)
+    results = [completed.complete(0, at=NOON), failed.fail(0, "lost_card", at=NOON)]
+
+    assert results == [PAYMENT, PAYMENT._replace(status=Status.FAILED, failure="lost_card")]
+    assert [completed.payments.get(0), failed.payments.get(0)] == results
+    assert told(completed) == [event(0, EventType.PAYMENT_COMPLETED, NOON, None)]
+    assert told(failed) == [event(0, EventType.PAYMENT_FAILED, NOON, None)]
+
+
+def test_money_that_goes_back() -> None:
+    """A refund and a chargeback, each kept with what it was told, each with its event."""
+    ledger = paid()
+    refund = ledger.refund(0, 1_000, at=LATER, reason="customer_request", description="Returned")
+    chargeback = ledger.charge_back(0, None, "fraudulent", at=LATER)
+
+    assert refund == Refund(
+        id=RefundId(nth("ref_", 0)),
+        payment_id=PAYMENT.id,
+        amount=1_000,
+        created=SHOWN_LATER,
+        reason="customer_request",
+        description="Returned",
+    )
+    assert chargeback == Chargeback(
+        id=ChargebackId(nth("chb_", 0)),
+        payment_id=PAYMENT.id,
+        amount=1_500,
+        created=SHOWN_LATER,
+        reason="fraudulent",
+    )
+    assert ledger.payments.get(0) == PAYMENT._replace(refunded=1_000, charged_back=1_500)
+    assert (ledger.refunds, ledger.chargebacks) == (1, 1)
+    assert told(ledger) == [
+        event(0, EventType.PAYMENT_COMPLETED, LATER, None),
+        event(1, EventType.REFUND_CREATED, LATER, refund),
+        event(2, EventType.CHARGEBACK_CREATED, LATER, chargeback),
+    ]
+
+
+REFUSALS: dict[str, tuple[Status, Callable[[Ledger], object], type[Exception]]] = {
+    "complete twice": (Status.COMPLETED, lambda it: it.complete(0, at=NOON), IllegalMove),
+    "fail what is complete": (Status.COMPLETED, lambda it: it.fail(0, "x", at=NOON), IllegalMove),
+    "refund too much": (Status.COMPLETED, lambda it: it.refund(0, 2_501, at=NOON), RefundRefused),
+    "refund a failed one": (Status.FAILED, lambda it: it.refund(0, 1, at=NOON), RefundRefused),
+    "charge back a pending one": (
+        Status.PENDING,
+        lambda it: it.charge_back(0, None, "fraudulent", at=NOON),
+        IllegalMove,
+    ),
+    "charge back too much": (
+        Status.COMPLETED,
+        lambda it: it.charge_back(0, 2_501, "fraudulent", at=NOON),
+        IllegalMove,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refused_command_changes_nothing(case: str) -> None:
+    """No money, no status, no event, no id used up."""
+    status, command, kind = REFUSALS[case]
+    ledger = paid(status)
+    before = ledger.snapshot()
+    with pytest.raises(kind):
+        command(ledger)
+
+    assert ledger.snapshot() == before
+
+
+def test_a_payment_that_breaks_the_contract_is_not_kept() -> None:
+    """What cannot be shown cannot be: the ledger is as it was."""
+    ledger = paid()
+    before = ledger.snapshot()
+    with pytest.raises(Exception, match="retrieve_payment"):
+        ledger.create(ORDER._replace(currency="XXXX"), at=NOON, status=Status.COMPLETED)
+
+    assert ledger.snapshot() == before
+
+
+def test_a_page_shows_payments_as_they_are_retrieved() -> None:
+    """Newest first, as many as asked for, and whether more follow."""
+    ledger = Ledger(SEED, laws().represent)
+    made = [ledger.create(ORDER, at=NOON, status=Status.COMPLETED)[1] for _ in range(3)]
+    shown = [orjson.dumps(represented(each)) for each in reversed(made)]
+    below = PaymentFilter(limit=2, starting_after=made[1].id)
+
+    assert ledger.page(PaymentFilter()) == (shown, False)
+    assert ledger.page(PaymentFilter(limit=3)) == (shown, False)
+    assert ledger.page(PaymentFilter(limit=2)) == (shown[:2], True)
+    assert ledger.page(below) == (shown[2:], False)
+
+
+def test_an_unknown_cursor_is_refused() -> None:
+    """The refusal says what a cursor is."""
+    with pytest.raises(InvalidRequest) as caught:
+        paid().page(PaymentFilter(starting_after=nth("pay_", 1)))
+
+    assert caught.value.details == (
+        "/starting_after: expected the id of a payment, such as next_cursor of the page before."
+    )
+
+
+def test_ids_lead_to_numbers() -> None:
+    """Of payments and events that exist, and of no other."""
+    ledger = paid()
+    with pytest.raises(NotFound) as caught:
+        ledger.number_of(nth("pay_", 1))
+
+    assert caught.value.args == ("payment_not_found", None, None)
+    assert ledger.number_of(PAYMENT.id) == 0
+    ids = [nth("evt_", 0), nth("evt_", 1), "evt_abc123"]
+    assert [ledger.event_number(each) for each in ids] == [0, None, None]
+
+
+def test_clear_starts_again() -> None:
+    """A cleared ledger is as a new one, ids included."""
+    ledger = paid()
+    ledger.refund(0, None, at=NOON)
+    ledger.charge_back(ledger.create(ORDER, at=NOON, status=Status.COMPLETED)[0], 1, "x", at=NOON)
+    ledger.clear()
+
+    assert ledger.snapshot() == Ledger(SEED, laws().represent).snapshot()
+    assert ledger.create(ORDER, at=LATER, status=Status.COMPLETED) == (0, PAYMENT)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), max_size=20))
+def test_a_snapshot_is_the_same_ledger(moves: list[tuple[int, int]]) -> None:
+    """Written as JSON and read back, it shows the same and goes on the same."""
+    ledger, other = paid(), Ledger(SEED, laws().represent)
+    for move in moves:
+        _try(ledger, *move)
+    list(other.restore(orjson.loads(orjson.dumps(ledger.snapshot()))))
+
+    assert (told(other), other.snapshot()) == (told(ledger), ledger.snapshot())
+    assert other.page(PaymentFilter()) == ledger.page(PaymentFilter())
+    for each in (ledger, other):
+        _try(each, 0, 0)
+        _try(each, 1, 0)
+    assert other.snapshot() == ledger.snapshot()
+
+
+def _try(ledger: Ledger, what: int, number: int) -> None:
+    number = min(number, len(ledger.payments) - 1)
+    try:
+        match what:
+            case 0:
+                status = (Status.PENDING, Status.COMPLETED)[number % 2]
+                ledger.create(ORDER, at=LATER, status=status)
+            case 1:
+                ledger.refund(number, 100 + number, at=NOON, reason="x")
+            case 2:
+                ledger.charge_back(number, 100 + number, "fraudulent", at=NOON)
+            case 3:
+                ledger.complete(number, at=NOON)
+            case _:
+                ledger.fail(number, "lost_card", at=NOON)
+    except (IllegalMove, RefundRefused):
+        pass

@@ -1,0 +1,165 @@
+"""Holds a payment to its table of moves, and its money to arithmetic."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.core.errors import IllegalMove, RefundRefused, SandboxError
+from payments_sandbox.core.ids import PaymentId
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.payment import (
+    TRANSITIONS,
+    Move,
+    Payment,
+    Status,
+    charge_back,
+    complete,
+    fail,
+    refund,
+)
+
+PAYMENT = Payment(
+    id=PaymentId("pay_1"),
+    amount=2_500,
+    currency="USD",
+    card=Card(Brand.VISA, "1111", 0),
+    created=Instant(0),
+    status=Status.PENDING,
+)
+MOVES: dict[Move, Callable[[Payment], Payment]] = {
+    Move.COMPLETE: complete,
+    Move.FAIL: lambda payment: fail(payment, "card_declined"),
+    Move.REFUND: lambda payment: refund(payment, 1_000)[0],
+    Move.CHARGE_BACK: lambda payment: charge_back(payment, 1_000)[0],
+}
+LEGAL = {
+    (Status.PENDING, Move.COMPLETE): PAYMENT._replace(status=Status.COMPLETED),
+    (Status.PENDING, Move.FAIL): PAYMENT._replace(status=Status.FAILED, failure="card_declined"),
+    (Status.COMPLETED, Move.REFUND): PAYMENT._replace(status=Status.COMPLETED, refunded=1_000),
+    (Status.COMPLETED, Move.CHARGE_BACK): PAYMENT._replace(
+        status=Status.COMPLETED, charged_back=1_000
+    ),
+}
+ILLEGAL = {
+    (Status.PENDING, Move.REFUND): "You cannot refund a payment that is pending.",
+    (Status.PENDING, Move.CHARGE_BACK): "You cannot charge back a payment that is pending.",
+    (Status.COMPLETED, Move.COMPLETE): "You cannot complete a payment that is completed.",
+    (Status.COMPLETED, Move.FAIL): "You cannot fail a payment that is completed.",
+    (Status.FAILED, Move.COMPLETE): "You cannot complete a payment that is failed.",
+    (Status.FAILED, Move.FAIL): "You cannot fail a payment that is failed.",
+    (Status.FAILED, Move.REFUND): "You cannot refund a payment that is failed.",
+    (Status.FAILED, Move.CHARGE_BACK): "You cannot charge back a payment that is failed.",
+}
+AMOUNTS = st.integers(1, 99_999_999)
+WANTED = st.none() | st.integers(-2, 3_000)
+
+
+def test_every_cell_of_the_table_is_tested() -> None:
+    """A status or a move that is added gets its row here."""
+    cells = {(status, move) for status in Status for move in Move}
+
+    assert set(LEGAL) | set(ILLEGAL) == cells
+    assert {(at, move) for at, moves in TRANSITIONS.items() for move in moves} == set(LEGAL)
+
+
+@pytest.mark.parametrize(("status", "move"), LEGAL, ids=str)
+def test_a_legal_move(status: Status, move: Move) -> None:
+    """The payment is as the table says; the one before it is as it was."""
+    before = PAYMENT._replace(status=status)
+    kept = before._replace()
+
+    assert MOVES[move](before) == LEGAL[status, move]
+    assert TRANSITIONS[status][move] is LEGAL[status, move].status
+    assert before == kept
+
+
+@pytest.mark.parametrize(("status", "move"), ILLEGAL, ids=str)
+def test_an_illegal_move(status: Status, move: Move) -> None:
+    """It is refused in words, and the payment is unchanged."""
+    before = PAYMENT._replace(status=status)
+    kept = before._replace()
+    with pytest.raises(SandboxError) as caught:
+        MOVES[move](before)
+
+    kind, code = (
+        (RefundRefused, "payment_not_refundable")
+        if move is Move.REFUND
+        else (IllegalMove, "illegal_move")
+    )
+    assert type(caught.value) is kind
+    assert caught.value.args == (code, ILLEGAL[status, move], None)
+    assert before == kept
+
+
+@given(AMOUNTS, st.lists(st.tuples(st.booleans(), WANTED | AMOUNTS), max_size=12))
+def test_money_that_goes_back_never_exceeds_the_payment(
+    amount: int, attempts: list[tuple[bool, int | None]]
+) -> None:
+    """What was taken is what is kept, whatever was asked for and in whatever order."""
+    payment = PAYMENT._replace(amount=amount, status=Status.COMPLETED)
+    taken = {refund: 0, charge_back: 0}
+    for is_refund, wanted in attempts:
+        take = refund if is_refund else charge_back
+        asked = payment.left if wanted is None else wanted
+        if 0 < asked <= payment.left:
+            payment, gone = take(payment, wanted)
+            assert gone == asked
+            taken[take] += gone
+        else:
+            with pytest.raises((RefundRefused, IllegalMove)):
+                take(payment, wanted)
+
+        assert (payment.refunded, payment.charged_back) == tuple(taken.values())
+        assert payment.left == amount - sum(taken.values()) >= 0
+    assert payment._replace(refunded=0, charged_back=0) == PAYMENT._replace(
+        amount=amount, status=Status.COMPLETED
+    )
+
+
+REFUSED_REFUNDS = {  # refunded, charged back, wanted: code and details
+    (0, 0, 2_501): ("refund_exceeds_payment", "2500 of 2500 is left to refund."),
+    (0, 0, 0): ("refund_exceeds_payment", "2500 of 2500 is left to refund."),
+    (0, 0, -1): ("refund_exceeds_payment", "2500 of 2500 is left to refund."),
+    (1_000, 500, 1_001): ("refund_exceeds_payment", "1000 of 2500 is left to refund."),
+    (2_500, 0, 1): ("refund_exceeds_payment", "0 of 2500 is left to refund."),
+    (2_500, 0, None): ("refund_exceeds_payment", "0 of 2500 is left to refund."),
+    (500, 2_000, None): ("refund_exceeds_payment", "0 of 2500 is left to refund."),
+    (0, 2_500, 1): ("payment_not_refundable", "It has been charged back in full."),
+    (0, 2_500, None): ("payment_not_refundable", "It has been charged back in full."),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_REFUNDS, ids=str)
+def test_a_refund_that_is_too_large(case: tuple[int, int, int | None]) -> None:
+    """The refusal names what is left."""
+    refunded, charged_back, wanted = case
+    payment = PAYMENT._replace(
+        status=Status.COMPLETED, refunded=refunded, charged_back=charged_back
+    )
+    with pytest.raises(RefundRefused) as caught:
+        refund(payment, wanted)
+
+    assert caught.value.args == (*REFUSED_REFUNDS[case], None)
+
+
+@pytest.mark.parametrize("wanted", [-1, 0, 1_501, None])
+def test_a_chargeback_that_is_too_large(wanted: int | None) -> None:
+    """No more than what is left is taken; with nothing left, nothing is."""
+    refunded = 2_500 if wanted is None else 1_000
+    payment = PAYMENT._replace(status=Status.COMPLETED, refunded=refunded)
+    with pytest.raises(IllegalMove) as caught:
+        charge_back(payment, wanted)
+
+    left = f"{2_500 - refunded} of 2500 is left to charge back."
+    assert caught.value.args == ("illegal_move", left, None)
+
+
+def test_without_an_amount_what_is_left_is_taken() -> None:
+    """Both ways of giving back agree on what is left."""
+    payment = PAYMENT._replace(status=Status.COMPLETED, refunded=1_000, charged_back=500)
+
+    assert refund(payment, None) == (payment._replace(refunded=2_000), 1_000)
+    assert charge_back(payment, None) == (payment._replace(charged_back=1_500), 1_000)

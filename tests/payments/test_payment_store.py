@@ -1,0 +1,237 @@
+"""Holds the payment store to a plain list: every filter, every page, the same answer, less work."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.core.ids import IdSequence
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.payment import Payment, Status
+from payments_sandbox.payments.payment_store import PaymentStore
+from tests.support.in_process import laws
+
+CUSTOMERS = ("anna", "ben", None)
+LAST_DAY = 9
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a filter can look at."""
+
+    created: int
+    customer_id: str | None
+    status: Status
+
+
+@dataclass(frozen=True)
+class Query:
+    """One combination of filters."""
+
+    below: int | None
+    customer_id: str | None
+    status: Status | None
+    created_after: int | None
+
+    def naively(self, rows: list[Row]) -> list[int]:
+        """The matching numbers, looked for one by one."""
+        return [number for number in reversed(range(len(rows))) if self._wants(number, rows)]
+
+    def asked_of(self, store: PaymentStore) -> Iterator[int]:
+        """The matching numbers, as the store finds them."""
+        after = None if self.created_after is None else Instant(self.created_after * 1_000)
+        return store.newest_first(
+            below=self.below,
+            customer_id=self.customer_id,
+            status=self.status,
+            created_after=after,
+        )
+
+    def _wants(self, number: int, rows: list[Row]) -> bool:
+        row = rows[number]
+        return (
+            (self.below is None or number < self.below)
+            and self.customer_id in (None, row.customer_id)
+            and self.status in (None, row.status)
+            and (self.created_after is None or row.created > self.created_after)
+        )
+
+
+ROWS = st.lists(
+    st.builds(Row, st.integers(0, LAST_DAY), st.sampled_from(CUSTOMERS), st.sampled_from(Status)),
+    max_size=25,
+).map(lambda rows: sorted(rows, key=lambda row: row.created))
+QUERIES = st.builds(
+    Query,
+    st.none() | st.integers(0, 25),
+    st.sampled_from([*CUSTOMERS, "nobody"]),
+    st.none() | st.sampled_from(Status),
+    st.none() | st.integers(-1, LAST_DAY),
+)
+
+
+def empty() -> PaymentStore:
+    """A store that holds nothing."""
+    return PaymentStore(IdSequence("pay_", 7), laws().represent)
+
+
+def filled(rows: list[Row]) -> PaymentStore:
+    """A store of such payments."""
+    store = empty()
+    for row in rows:
+        store.add(payment_of(store, row))
+    return store
+
+
+def payment_of(store: PaymentStore, row: Row, **changes: Any) -> Payment:  # noqa: ANN401 - JSON
+    """The next payment of a store, as a row says."""
+    payment = Payment(
+        id=store.next_id(),
+        amount=2_500,
+        currency="USD",
+        card=Card(Brand.VISA, "1111", 2**32 - 1),
+        created=Instant(row.created * 1_000),
+        status=row.status,
+        customer_id=row.customer_id,
+    )
+    return payment._replace(**changes)
+
+
+@given(ROWS, QUERIES)
+def test_filters_agree_with_a_plain_list(rows: list[Row], query: Query) -> None:
+    """Every combination of filters, newest first."""
+    below = min(query.below or 0, len(rows)) if query.below is not None else None
+    query = replace(query, below=below)
+
+    assert list(query.asked_of(filled(rows))) == query.naively(rows)
+
+
+@given(ROWS, QUERIES, st.integers(1, 5), st.integers(0, 3))
+def test_paging_shows_each_once_while_others_are_added(
+    rows: list[Row], query: Query, limit: int, added: int
+) -> None:
+    """A cursor goes on below the last one seen, however many have come on top."""
+    store, query = filled(rows), replace(query, below=None)
+    expected, seen = query.naively(rows), []
+    while page := list(islice(query.asked_of(store), limit)):
+        seen += page
+        query = replace(query, below=page[-1])
+        for _ in range(added):
+            store.add(payment_of(store, Row(LAST_DAY, "anna", Status.COMPLETED)))
+
+    assert seen == expected
+
+
+class Watched(array):  # type: ignore[type-arg]  # arrays of numbers
+    """A column that counts how often it is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, place: Any) -> Any:  # noqa: ANN401 - as array has it
+        """One look."""
+        Watched.looks += 1
+        return super().__getitem__(place)
+
+
+@given(ROWS, ROWS, st.data())
+def test_filters_agree_after_changes(rows: list[Row], more: list[Row], data: st.DataObject) -> None:
+    """What was asked for once is kept up with: payments that are added, and ones that settle."""
+    store = filled(rows)
+    rows = [*rows, *(replace(row, created=LAST_DAY) for row in more)]
+    for customer_id in CUSTOMERS:
+        list(Query(None, customer_id, Status.PENDING, None).asked_of(store))
+    for row in rows[len(store) :]:
+        store.add(payment_of(store, row))
+    for number, row in enumerate(rows):
+        if row.status is Status.PENDING and data.draw(st.booleans()):
+            rows[number] = replace(row, status=Status.FAILED)
+            store.put(number, store.get(number)._replace(status=Status.FAILED, failure="lost_card"))
+
+    for status in Status:
+        for customer_id in CUSTOMERS:
+            query = Query(None, customer_id, status, None)
+            assert list(query.asked_of(store)) == query.naively(rows)
+
+
+@pytest.mark.parametrize("status", [None, Status.COMPLETED, Status.PENDING])
+@pytest.mark.parametrize("customer_id", [None, "anna"])
+@pytest.mark.parametrize("created_after", [None, 5])
+@pytest.mark.parametrize("below", [None, 4_000])
+def test_a_page_costs_its_own_length(
+    status: Status | None, customer_id: str | None, created_after: int | None, below: int | None
+) -> None:
+    """Of five thousand payments, a page of ten looks at a few dozen numbers.
+
+    Only the first few of each day are pending, so that a walk would be a long one.
+    """
+    kinds = (Status.PENDING,) * 20 + (Status.COMPLETED,) * 480
+    store = filled([Row(number // 500, "anna", kinds[number % 500]) for number in range(5_000)])
+    store._created = Watched("q", store._created)  # noqa: SLF001 - looks are what is measured
+    store._customers = {"anna": Watched("I", store._customers["anna"])}  # noqa: SLF001 - as above
+    Watched.looks = 0
+    query = Query(below, customer_id, status, created_after)
+
+    assert len(list(islice(query.asked_of(store), 10))) == 10
+    assert Watched.looks <= 60
+    assert Watched.looks > 0 or (customer_id, created_after) == (None, None)
+
+
+@given(ROWS)
+def test_counts_are_those_of_the_statuses(rows: list[Row]) -> None:
+    """The world's summary reads them."""
+    counted = Counter(row.status for row in rows)
+
+    assert filled(rows).counts == {status: counted[status] for status in Status}
+
+
+def test_a_payment_comes_back_as_it_was_kept() -> None:
+    """Every field, of the largest values too."""
+    store = empty()
+    full = payment_of(
+        store,
+        Row(LAST_DAY, "anna", Status.COMPLETED),
+        amount=99_999_999,
+        refunded=99_999_998,
+        charged_back=1,
+        description="für Ä \u2028 😀",
+        failure="card_declined",
+    )
+    bare = payment_of(store, Row(LAST_DAY, None, Status.PENDING))
+    numbers = [store.add(full), store.add(bare._replace(id=store.next_id()))]
+
+    assert numbers == [0, 1]
+    assert [store.get(0), store.get(1)] == [full, bare._replace(id=store.id_of(1))]
+
+
+def test_a_payment_is_found_by_its_id() -> None:
+    """And no other id is."""
+    store = filled([Row(0, None, Status.PENDING)])
+
+    assert store.number_of(store.id_of(0)) == 0
+    assert [store.number_of(each) for each in (store.next_id(), "pay_xyz789", "")] == [None] * 3
+
+
+def test_put_keeps_what_a_payment_has_become() -> None:
+    """Status, failure, what was given back; the count of each status follows."""
+    store = filled([Row(0, None, Status.PENDING), Row(0, None, Status.PENDING)])
+    failed = store.get(0)._replace(status=Status.FAILED, failure="lost_card")
+    completed = store.get(1)._replace(status=Status.COMPLETED)
+    refunded = completed._replace(refunded=5, charged_back=6)
+    for number, payment in ((0, failed), (1, completed), (1, refunded)):
+        store.put(number, payment)
+
+    assert [store.get(0), store.get(1)] == [failed, refunded]
+    assert store.counts == {Status.PENDING: 0, Status.COMPLETED: 1, Status.FAILED: 1}
+
+
+def test_latest_is_when_the_last_one_was_made() -> None:
+    """The first instant of all where there is none."""
+    assert empty().latest == 0
+    assert filled([Row(3, None, Status.PENDING), Row(5, None, Status.PENDING)]).latest == 5_000

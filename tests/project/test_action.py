@@ -1,0 +1,133 @@
+"""The script of action.yml, on a runner that is made up: its files, and a stand-in for pip."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import payments_sandbox
+from tests.project.tree import ROOT
+from tests.support.command import STUCK, environment
+from tests.support.wire import exchange, request
+
+SCRIPT: Final = ROOT / "tools" / "start-in-action.sh"
+PYTHON: Final = f"""#!/bin/sh
+# Stands in for `python3 -m venv FOLDER`: what the environment installs is noted, and is there.
+mkdir -p "$3/bin"
+ln -s {sys.executable} "$3/bin/python"
+printf '#!/bin/sh\\necho "$@" > "%s/installed"\\n' "$3" > "$3/bin/pip"
+printf '#!/bin/sh\\nexec {sys.executable} -m payments_sandbox "$@"\\n' > "$3/bin/payments-sandbox"
+chmod +x "$3/bin/pip" "$3/bin/payments-sandbox"
+"""
+
+
+class Runner:
+    """The files that a runner of GitHub's gives to an action."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "temp" / "payments-sandbox"
+        self._folder = folder
+        (folder / "temp").mkdir()
+        (folder / "path").mkdir()
+        python = folder / "path" / "python3"
+        python.write_text(PYTHON)
+        python.chmod(0o755)
+
+    def start(self, version: str = "", options: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the script with these inputs."""
+        files = {
+            name: str(self._folder / name)
+            for name in ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH")
+        }
+        extra = files | {
+            "PATH": f"{self._folder / 'path'}{os.pathsep}{os.environ['PATH']}",
+            "RUNNER_TEMP": str(self._folder / "temp"),
+            "GITHUB_ACTION_PATH": str(ROOT),
+            "SANDBOX_VERSION": version,
+            "SANDBOX_OPTIONS": options,
+        }
+        return subprocess.run(
+            [SCRIPT],
+            env=environment(**extra),
+            capture_output=True,
+            text=True,
+            timeout=STUCK,
+            check=False,
+        )
+
+    def told(self, name: str) -> dict[str, str]:
+        """What the job was told through a file."""
+        lines = (self._folder / name).read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def stop(self) -> None:
+        """Stop the server, if there is one."""
+        if (ready := self.home / "ready.json").exists():
+            os.kill(json.loads(ready.read_text())["pid"], signal.SIGTERM)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    """A runner, whose server goes with it."""
+    runner = Runner(tmp_path)
+    yield runner
+    runner.stop()
+
+
+def test_the_steps_after_it_find_the_server(runner: Runner) -> None:
+    """It runs on when the script has ended, and has the options that were asked for."""
+    done = runner.start(options="--clock 2030-01-15T09:00:00Z --seed 7")
+    variables = runner.told("GITHUB_ENV")
+    address = variables["PAYMENTS_BASE_URL"].removesuffix("/v3")
+    facts = {
+        "base_url": f"{address}/v3",
+        "sandbox_url": f"{address}/_sandbox",
+        "api_key": "sk_test_sandbox",
+        "webhook_secret": "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE=",
+    }
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert runner.told("GITHUB_OUTPUT") == facts
+    assert variables == {
+        "PAYMENTS_BASE_URL": facts["base_url"],
+        "PAYMENTS_SANDBOX_URL": facts["sandbox_url"],
+        "PAYMENTS_API_KEY": facts["api_key"],
+        "PAYMENTS_WEBHOOK_SECRET": facts["webhook_secret"],
+    }
+    clock = exchange(address, request("GET", "/_sandbox/clock")).json
+    assert (clock["now"], clock["mode"]) == ("2030-01-15T09:00:00Z", "frozen")
+
+
+def test_the_steps_after_it_have_the_command(runner: Runner, tmp_path: Path) -> None:
+    """And no other that the environment has: its Python is not the job's."""
+    runner.start()
+    folder = Path((tmp_path / "GITHUB_PATH").read_text().strip())
+    (command,) = folder.iterdir()
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"payments-sandbox {payments_sandbox.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "installed"), [("", str(ROOT)), ("0.1.0", "payments-sandbox==0.1.0")]
+)
+def test_the_version_that_is_installed(runner: Runner, version: str, installed: str) -> None:
+    """The action's own, or the one that is named."""
+    runner.start(version)
+    assert (runner.home / "venv" / "installed").read_text().split()[-1] == installed
+
+
+def test_a_server_that_does_not_start(runner: Runner) -> None:
+    """The step fails, and an annotation has the server's own words."""
+    done = runner.start(options="--scenario lost-replly")
+    wanted = "::error title=payments-sandbox does not start::payments-sandbox: --scenario: "
+
+    assert done.returncode == 1
+    assert done.stdout.startswith(wanted)
+    assert "lost-reply" in done.stdout

@@ -1,0 +1,94 @@
+"""The wheel in an environment of its own: nothing of the checkout is needed to run it."""
+
+import json
+import site
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import payments_sandbox
+from tests.project.tree import ROOT
+from tests.support.bodies import documented_create
+from tests.support.command import run, served
+from tests.support.wire import exchange, request
+
+BODY: Final = json.dumps(documented_create()).encode()
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a fresh environment that has the wheel; nothing is downloaded.
+
+    The dependencies are lent by the environment that runs the tests. A line in a `.pth` file adds
+    their folder without reading the `.pth` files there, so the checkout stays out of reach.
+    """
+    folder = tmp_path_factory.mktemp("wheel")
+    _run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder)
+    [wheel] = folder.glob("*.whl")
+    home = folder / "venv"
+    venv.create(home, symlinks=True)
+    interpreter = home / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--python", interpreter, "--disable-pip-version-check")
+    _run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel)
+    [packages] = home.glob("lib/python*/site-packages")
+    (packages / "lent.pth").write_text("\n".join(site.getsitepackages()))
+    return interpreter
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, check=True)
+
+
+def test_the_installed_package_is_the_one_that_runs(python: Path, tmp_path: Path) -> None:
+    """It is imported from the fresh environment, and knows its version."""
+    code = "import payments_sandbox; print(payments_sandbox.__file__)"
+    shown = run("-c", code, command=(str(python), "-I"), cwd=tmp_path)
+    version = run("--version", command=(str(python.with_name("payments-sandbox")),), cwd=tmp_path)
+
+    assert Path(shown.stdout).is_relative_to(python.parents[1])
+    assert version.stdout == f"payments-sandbox {payments_sandbox.__version__}\n"
+
+
+def test_the_installed_command_serves(python: Path, tmp_path: Path) -> None:
+    """From another folder: schemas and cards come from the package."""
+    command = (str(python.with_name("payments-sandbox")),)
+    with served("--clock", "2030-01-15T10:30:00Z", command=command, cwd=tmp_path) as server:
+        paid = exchange(server.address, request("POST", "/v3/payments", body=BODY))
+        refused = exchange(server.address, request("POST", "/v3/payments", body=b"{}"))
+        assert server.stop()[0] == 0
+
+    assert (paid.status, paid.json) == (
+        201,
+        {
+            "id": paid.json["id"],
+            "status": "completed",
+            "amount": 2500,
+            "currency": "USD",
+            "created_at": "2030-01-15T10:30:00Z",
+            "description": "Payment for order #12345",
+        },
+    )
+    assert (refused.status, refused.json["error"]["code"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("arguments", [("cards",), ("cards", "--json"), ("openapi",), ("--help",)])
+def test_the_installed_command_prints_the_same(
+    python: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """What needs the package's files, and what needs none."""
+    command = (str(python.with_name("payments-sandbox")),)
+    installed = run(*arguments, command=command, cwd=tmp_path)
+
+    assert (installed.returncode, installed.stderr) == (0, "")
+    assert installed.stdout == run(*arguments).stdout
+
+
+def test_the_module_is_the_command(python: Path, tmp_path: Path) -> None:
+    """`python -m payments_sandbox` in the fresh environment, away from every checkout."""
+    listed = run("cards", command=(str(python), "-I", "-m", "payments_sandbox"), cwd=tmp_path)
+
+    assert listed.stdout == run("cards").stdout

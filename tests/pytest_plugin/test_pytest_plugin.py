@@ -1,0 +1,378 @@
+"""The pytest plugin: what it offers, what it refuses, and what a failed test shows."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from payments_sandbox import __version__
+from payments_sandbox.testing import running_sandbox
+from tests.support.suites import PAY, Suite
+
+pytest_plugins = ["pytester"]
+
+OTHERS: Final = ("schemathesis", "hypothesispytest", "aiohttp", "asyncio", "randomly", "xdist")
+"""Plugins of the machine that are slow to start, or want a word in every ini file."""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """A suite whose only plugin is ours."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    for name in ("URL", "SEED", "SCENARIO_DIR"):
+        monkeypatch.delenv(f"PAYMENTS_SANDBOX_{name}", raising=False)
+    suite = Suite(pytester)
+    suite.holds("", shop=PAY)
+    return suite
+
+
+def test_each_test_has_a_world(suite: Suite) -> None:
+    """Fresh, whatever came before; a factory makes more of them; marks set its clock."""
+    suite.holds(
+        """
+        import os
+        from datetime import UTC, datetime
+
+        import pytest
+        from shop import pay
+
+        @pytest.mark.parametrize("turn", range(3))
+        def test_fresh(sandbox, turn):
+            assert pay(sandbox).status_code == 201
+            assert len(sandbox.payments) == 1
+
+        def test_two_merchants(make_sandbox, sandbox):
+            other = make_sandbox(clock="2030-01-15", rate_limit=5)
+            assert pay(other).status_code == 201
+            assert (sandbox.payments, other.rate_limit.remaining) == ([], 4)
+
+        @pytest.mark.sandbox_clock("2030-01-15T09:00:00Z")
+        def test_clock(sandbox):
+            assert sandbox.clock.now == datetime(2030, 1, 15, 9, tzinfo=UTC)
+
+        def test_environment(payments_env, sandbox):
+            assert payments_env == {
+                "PAYMENTS_BASE_URL": sandbox.base_url,
+                "PAYMENTS_API_KEY": sandbox.api_key,
+                "PAYMENTS_WEBHOOK_SECRET": sandbox.webhook_secret,
+                "PAYMENTS_SANDBOX_URL": sandbox.sandbox_url,
+            }
+            assert payments_env.items() <= os.environ.items()
+
+        def test_environment_is_put_back():
+            assert "PAYMENTS_BASE_URL" not in os.environ
+        """
+    )
+    suite.run().assert_outcomes(passed=7)
+
+
+def test_what_cannot_be_collected_is_told_as_ever(suite: Suite) -> None:
+    """A module that fails, or skips itself, is nothing that the plugin stumbles over."""
+    suite.holds(
+        "def test_fine(sandbox): assert sandbox.payments == []",
+        test_broken="import no_such_module",
+        test_skipped="import pytest; pytest.skip('elsewhere', allow_module_level=True)",
+    )
+    suite.pytester.mkpydir("inner").joinpath("test_raising.py").write_text("1 / 0")
+    result = suite.run("--continue-on-collection-errors")
+
+    result.assert_outcomes(passed=1, skipped=1, errors=2)
+    result.stdout.fnmatch_lines_random(
+        ["*No module named 'no_such_module'", "*ZeroDivisionError: division by zero"]
+    )
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_the_header_says_how_to_repeat_a_run(suite: Suite) -> None:
+    """Version, seed, server and folders; a drawn seed is the same for every worker."""
+    suite.holds("def test_seed(sandbox): print('seed', sandbox.seed)")
+    assert f"payments-sandbox {__version__}: seed 0, a server of its own\n" in suite.shown()
+    drawn = suite.shown("--sandbox-seed", "random", "-s")
+    seed = drawn.partition(": seed ")[2].partition(",")[0]
+    [line] = [line for line in drawn.splitlines() if "seed " in line and line[-1].isdigit()]
+    assert line.rpartition("test_")[2] in suite.shown("--sandbox-seed", seed, "-s")
+
+
+def test_a_tests_seed_is_its_own(suite: Suite) -> None:
+    """Whatever runs before it, its ids are the same; another seed gives others."""
+    suite.holds(
+        """
+        from shop import pay
+
+        def test_one(sandbox): print("one", pay(sandbox).json()["id"])
+        def test_two(sandbox): print("two", pay(sandbox).json()["id"])
+        """
+    )
+
+    def ids(*arguments: str) -> set[str]:
+        words = suite.shown("-s", "-q", *arguments).split()
+        return {word for word in words if word.startswith("pay_")}
+
+    both = ids()
+    assert len(both) == 2
+    assert ids("-k", "two") < both
+    assert not ids("--sandbox-seed", "7") & both
+
+
+def test_what_is_said_nearer_to_the_run_wins(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line before the environment before the ini file before the default."""
+    for name in ("ini", "environment", "line"):
+        suite.pytester.mkdir(name)
+    suite.holds("def test_it(): pass")
+    assert "scenarios in" not in suite.shown()
+    ini = suite.pytester.path / "pytest.ini"
+    ini.write_text(f"{ini.read_text()}\nsandbox_scenarios = ini\n")
+    assert "scenarios in " + str(suite.pytester.path / "ini") in suite.shown()
+    monkeypatch.setenv("PAYMENTS_SANDBOX_SCENARIO_DIR", "environment")
+    monkeypatch.setenv("PAYMENTS_SANDBOX_SEED", "5")
+    assert "seed 5, a server of its own, scenarios in environment\n" in suite.shown()
+    arguments = ("--sandbox-scenarios", "line", "--sandbox-seed", "6")
+    assert "seed 6, a server of its own, scenarios in line\n" in suite.shown(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--sandbox-seed", "-1"], "--sandbox-seed: expected a whole number below 2**53 or random"),
+        (["--sandbox-scenarios", "nowhere"], "--sandbox-scenarios: expected a folder, not nowhere"),
+        (["--sandbox-url", "ftp://x"], "--sandbox-url: expected an address such as http://127"),
+        (["--sandbox-journal", "yes"], "argument --sandbox-journal: invalid choice: 'yes'"),
+    ],
+)
+def test_an_option_that_makes_no_sense(suite: Suite, arguments: list[str], problem: str) -> None:
+    """The run does not begin, and one line says what would have worked."""
+    result = suite.run(*arguments)
+    assert problem in result.stderr.str()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_marks_are_read_at_collection(suite: Suite) -> None:
+    """A name that no scenario has, and an instant that is none, run no test."""
+    suite.pytester.mkdir("ours").joinpath("lost-parcel.yaml").touch()
+    suite.holds(
+        """
+        import pytest
+
+        @pytest.mark.sandbox_scenario("lost-parcle")
+        def test_name(sandbox): ...
+
+        @pytest.mark.sandbox_scenario("scenarios/none.yaml")
+        class TestPath:
+            def test_path(self, sandbox): ...
+
+        @pytest.mark.sandbox_clock("tomorrow")
+        def test_clock(sandbox): ...
+
+        @pytest.mark.sandbox_clock()
+        def test_no_clock(sandbox): ...
+
+        @pytest.mark.sandbox_clock("2030-01-15")
+        def test_no_world(): ...
+
+        @pytest.mark.sandbox_scenario("lost-parcel", sead=7)
+        def test_typo(sandbox): ...
+
+        @pytest.mark.sandbox_scenario("lost-parcel", seed="7")
+        def test_seed(sandbox): ...
+
+        @pytest.mark.sandbox_scenario
+        def test_nothing(sandbox): ...
+        """,
+        test_good="def test_good(): pass",
+    )
+    result = suite.run("--sandbox-scenarios", "ours")
+    result.assert_outcomes(errors=1)
+    name, none = "test_marks_are_read_at_collection.py", "scenarios/none.yaml"
+    folder = suite.pytester.path
+    result.stdout.fnmatch_lines(
+        [
+            f"{name}::test_name: there is no scenario 'lost-parcle'; did you mean 'lost-parcel'?",
+            f"{name}::TestPath: there is no file {folder}/{none}",
+            f"{name}::test_clock: sandbox_clock: expected an ISO 8601 date-time *",
+            f"{name}::test_no_clock: sandbox_clock: expected one instant, such as 2030-*",
+            f"{name}::test_no_world: sandbox_clock is for tests that use the fixture 'sandbox'",
+            f"{name}::test_typo: sandbox_scenario: expected no 'sead'; seed=N is all there is",
+            f"{name}::test_seed: sandbox_scenario: expected a seed that is a whole number *",
+            f"{name}::test_nothing: sandbox_scenario: expected names or paths of scenarios",
+        ]
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+
+
+def test_a_failed_test_shows_what_its_world_has_seen(suite: Suite) -> None:
+    """In its report, and all of it as a file; a test that passes leaves none."""
+    suite.holds(
+        """
+        from shop import pay
+
+        def test_good(sandbox): pay(sandbox)
+
+        def test_bad(sandbox):
+            for _ in range(22):
+                pay(sandbox)
+            assert pay(sandbox, card_number="4000000000000002").status_code == 201
+        """
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*- payments sandbox -*",
+            "world sk_test_*, seed *, at http://127.0.0.1:*/v3: 22 completed, 1 failed payments, *",
+            "… 3 earlier requests",
+            "req_* at *: POST /v3/payments → 201",
+            "req_* at *: POST /v3/payments → 400 card_declined",
+            "  answered by card:declined, step 1*",
+            "journal: *test_bad-*.json",
+        ]
+    )
+    [journal] = journals(suite)
+    kept = json.loads(journal.read_text(encoding="utf-8"))
+    assert kept["test"].endswith("::test_bad")
+    [world] = kept["worlds"]
+    assert (len(world["requests"]), len(world["events"]), world["deliveries"]) == (23, 23, [])
+    assert "4000000000000002" not in journal.read_text(encoding="utf-8")
+    text = journal.with_suffix(".txt").read_text(encoding="utf-8")
+    assert text.count("POST /v3/payments") == 23
+
+
+def journals(suite: Suite) -> list[Path]:
+    """The journals that a suite's runs have kept."""
+    return sorted(suite.pytester.path.glob(".pytest_cache/d/payments-sandbox/*.json"))
+
+
+@pytest.mark.parametrize(
+    ("keeping", "names"),
+    [("off", []), ("on", ["bad", "good"]), ("retain-on-failure", ["bad"])],
+)
+def test_journals_are_kept_as_told(suite: Suite, keeping: str, names: list[str]) -> None:
+    """None, all, or those of failed tests; a test without a world has none."""
+    suite.holds(
+        """
+        def test_good(sandbox): ...
+        def test_bad(sandbox): assert 0
+        def test_other(): assert 0
+        """
+    )
+    suite.run("--sandbox-journal", keeping).assert_outcomes(passed=1, failed=2)
+    assert [file.stem.split("test_")[-1].split("-")[0] for file in journals(suite)] == names
+
+
+def test_journals_need_the_cache(suite: Suite) -> None:
+    """Without it the report says so."""
+    suite.holds("def test_bad(sandbox): assert 0")
+    assert "journal: not kept, without pytest's cache" in suite.shown("-p", "no:cacheprovider")
+
+
+def test_a_failed_setup_shows_its_world(suite: Suite) -> None:
+    """A fixture that fails is as much a riddle as a test."""
+    suite.holds(
+        """
+        import pytest
+
+        @pytest.fixture
+        def shop(sandbox): raise ValueError
+
+        def test_it(shop): ...
+        """
+    )
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["world sk_test_*no payments, clock live at *"])
+
+
+def test_a_server_that_goes_away(suite: Suite) -> None:
+    """The test fails by itself; its report says that the world cannot be asked."""
+    suite.holds(
+        "def test_it(sandbox, sandbox_server): sandbox_server.stop(); sandbox.payments",
+        conftest="""
+        from payments_sandbox.testing import RunningSandbox
+
+        RunningSandbox.__exit__ = lambda *_: None
+        """,
+    )
+    shown = suite.shown()
+    assert "cannot be asked: GET /_sandbox/world: no answer from http://127.0.0.1:" in shown
+
+
+def test_a_running_server_is_used(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its address, with its token; worlds are dropped after their tests."""
+    suite.holds(
+        """
+        from shop import pay
+
+        def test_it(sandbox, sandbox_server):
+            assert pay(sandbox).status_code == 201
+            print("url", sandbox_server.url, "key", sandbox.api_key)
+        """
+    )
+    monkeypatch.setenv("PAYMENTS_SANDBOX_CONTROL_TOKEN", "t0ken")
+    with running_sandbox(control_token="t0ken") as server:
+        result = suite.run("--sandbox-url", f"{server.url}/_sandbox", "-s")
+        result.assert_outcomes(passed=1)
+        shown = result.stdout.str()
+        assert f": seed 0, {server.url}\n" in shown
+        assert f"url {server.url} key" in shown
+        key = shown.partition(" key ")[2].split()[0]
+        assert server.client(key).retrieve_world()["payments"]["completed"] == 0
+
+
+def test_nobody_runs_there(suite: Suite) -> None:
+    """Each test that wants a world says so."""
+    suite.holds("def test_it(sandbox): ...")
+    result = suite.run("--sandbox-url", "127.0.0.1:1")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["E *Unreachable: GET /_sandbox/live: no answer from *"])
+
+
+def test_the_server_can_be_set(suite: Suite) -> None:
+    """A fixture of the suite changes what the server is told."""
+    suite.holds(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def sandbox_options(sandbox_options):
+            return {**sandbox_options, "clock": "2030-01-15", "rate_limit": 3}
+
+        def test_it(sandbox):
+            assert (sandbox.clock.is_frozen, sandbox.rate_limit.limit) == (True, 3)
+        """
+    )
+    suite.run().assert_outcomes(passed=1)
+
+
+def test_it_is_found_and_can_be_switched_off(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installed, it is there; switched off, it leaves no fixture, no option and no header."""
+    suite.holds("def test_it(sandbox): ...")
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    without = [part for name in OTHERS for part in ("-p", f"no:{name}")]
+    on = suite.pytester.runpytest_subprocess(*without)
+    on.assert_outcomes(passed=1)
+    assert f"payments-sandbox {__version__}: seed 0" in on.stdout.str()
+
+    off = suite.pytester.runpytest_subprocess(*without, "-p", "no:payments-sandbox")
+
+    off.assert_outcomes(errors=1)
+    off.stdout.fnmatch_lines(["E *fixture 'sandbox' not found"])
+    assert "seed 0" not in off.stdout.str()
+
+
+def test_a_suite_that_ignores_it_pays_little() -> None:
+    """Importing the plugin imports nothing that pytest has not, and starts nothing."""
+    script = (
+        "import pytest, sys; before = set(sys.modules); import payments_sandbox.pytest_plugin;"
+        " print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [
+        "payments_sandbox",
+        "payments_sandbox.pytest_plugin",
+        "payments_sandbox.pytest_plugin.options",
+        "payments_sandbox.pytest_plugin.marks",
+    ]

@@ -1,0 +1,166 @@
+"""Scenarios under the pytest plugin: marks, strictness, and what a failed test shows."""
+
+import pytest
+
+from payments_sandbox.testing import running_sandbox
+from tests.support.suites import PAY, Suite
+
+pytest_plugins = ["pytester"]
+
+DECLINES = """\
+scenario: declines
+rules:
+  - name: first-is-declined
+    request: create_payment
+    do: [{respond: {error: card_declined}}]
+expect:
+  - {request: create_payment, count: 2}
+"""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """A suite with a folder of scenarios."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
+    suite = Suite(pytester)
+    suite.holds("", shop=PAY)
+    pytester.mkdir("ours").joinpath("declines.yaml").write_text(DECLINES)
+    return suite
+
+
+MARKED = """
+import pytest
+from shop import pay
+
+pytestmark = pytest.mark.sandbox_scenario("ours/declines.yaml")
+
+def test_by_path(sandbox):
+    assert [pay(sandbox).status_code for _ in range(2)] == [400, 201]
+
+@pytest.mark.sandbox_scenario("second", seed=7)
+def test_stacked(sandbox):
+    assert sandbox.seed == 7
+    active = sandbox.control.list_active_scenarios()["data"]
+    assert [each["name"] for each in active] == ["declines", "second"]
+    assert [pay(sandbox).status_code for _ in range(2)] == [400, 201]
+
+def test_factory(make_sandbox):
+    assert pay(make_sandbox("second")).status_code == 201
+"""
+SECOND = "scenario: second\nrules: [{request: list_payments, do: [pass]}]\n"
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_marks_activate_scenarios(suite: Suite, *, is_shared: bool) -> None:
+    """By name or path, on a server of the suite's own or on one that knows none of them."""
+    suite.pytester.path.joinpath("ours", "second.yaml").write_text(SECOND)
+    suite.holds(MARKED)
+    with running_sandbox() as server:
+        told = ("--sandbox-url", server.url) if is_shared else ()
+        suite.run("--sandbox-scenarios", "ours", *told).assert_outcomes(passed=3)
+
+
+def test_a_running_server_is_asked_for_names(suite: Suite) -> None:
+    """One that it knows will do; one that nobody knows is an error of collection."""
+    suite.holds(
+        """
+        import pytest
+
+        @pytest.mark.sandbox_scenario("declines")
+        def test_known(sandbox): sandbox.control.remove_active_scenarios()
+
+        @pytest.mark.sandbox_scenario("declnes")
+        def test_unknown(sandbox): ...
+        """
+    )
+    with running_sandbox(scenario_dirs=[suite.pytester.path / "ours"]) as server:
+        told = ("--sandbox-url", server.url)
+        bad = suite.run(*told)
+        bad.assert_outcomes(errors=1)
+        # Where CI is set, the summary repeats the line.
+        [line] = {line for line in bad.stdout.lines if "there is no scenario" in line}
+        assert line.endswith("there is no scenario 'declnes'; did you mean 'declines'?")
+
+
+def test_a_server_that_cannot_be_asked_for_names(suite: Suite) -> None:
+    """That is an error of collection, too."""
+    suite.holds(
+        """
+        import pytest
+
+        @pytest.mark.sandbox_scenario("declines")
+        def test_it(sandbox): ...
+        """
+    )
+    result = suite.run("--sandbox-url", "http://127.0.0.1:1")
+    result.assert_outcomes(errors=1)
+    assert "::test_it: GET /_sandbox/scenarios: no answer from" in result.stdout.str()
+
+
+STRICT = """
+from shop import pay
+
+def test_unmet(sandbox):
+    sandbox.expect({"request": "create_payment", "count": 2})
+    pay(sandbox)
+
+def test_failing(sandbox):
+    sandbox.expect({"request": "create_payment", "count": 2})
+    assert 1 == 2, "its own failure"
+
+def test_met(sandbox):
+    sandbox.expect({"request": "create_payment", "count": 1})
+    pay(sandbox)
+
+def test_given_up(sandbox):
+    scenario = {
+        "scenario": "fails",
+        "rules": [{"name": "once", "request": "create_payment", "do": ["pass"], "then": "fail"}],
+    }
+    sandbox.use(scenario)
+    assert [pay(sandbox).status_code for _ in range(2)] == [201, 500]
+"""
+
+
+def test_unmet_expectations_fail_the_test_itself(suite: Suite) -> None:
+    """In its call, not after it; a failure of its own comes first."""
+    suite.holds(STRICT)
+    result = suite.run()
+    result.assert_outcomes(passed=1, failed=3, errors=0)
+    shown = result.stdout.str()
+    assert 'not met:\n{"request": "create_payment", "count": 2}: ' in shown
+    assert "AssertionError: its own failure" in shown
+    assert "During handling of the above exception" not in shown
+    assert "a rule has failed:\nonce: ran out of steps once (then: fail)" in shown
+    assert shown.count("- payments sandbox -") == 3
+    assert "rule once: ran out of steps once (then: fail)" in shown
+
+
+def test_a_suite_may_be_less_strict(suite: Suite) -> None:
+    """With `sandbox_strict = false` only the test's own failures count."""
+    suite.holds(STRICT)
+    ini = suite.pytester.path / "pytest.ini"
+    ini.write_text(f"{ini.read_text()}\nsandbox_strict = false\n")
+    suite.run().assert_outcomes(passed=3, failed=1)
+
+
+def test_a_report_shows_the_audit(suite: Suite) -> None:
+    """What a real ledger would not forgive is shown beside a failure, and fails nothing itself."""
+    suite.holds(
+        """
+        import pytest
+        from shop import pay
+
+        def lose_a_reply(sandbox):
+            with pytest.raises(OSError):
+                pay(sandbox, card_number="4000009900000079")
+            pay(sandbox)
+
+        def test_good(sandbox): lose_a_reply(sandbox)
+        def test_bad(sandbox): lose_a_reply(sandbox); assert 0
+        """
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, failed=1)
+    assert "audit: blind_retry: " in result.stdout.str()

@@ -1,0 +1,191 @@
+"""Suites of every kind under the plugin: blocking, asynchronous, unittest, parallel."""
+
+from collections.abc import Callable
+
+import pytest
+
+from payments_sandbox.testing import running_sandbox
+from tests.support.suites import PAY, Suite
+
+pytest_plugins = ["pytester"]
+
+SYNC = """
+import threading
+
+import requests
+from shop import pay
+
+def test_requests(sandbox):
+    inbox = sandbox.inbox()
+    assert pay(sandbox).status_code == 201
+    assert inbox.wait("payment.completed")[0]["verified"]
+
+def test_from_other_threads(sandbox):
+    threads = [threading.Thread(target=pay, args=(sandbox,)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sandbox.payments) == 5
+"""
+
+HTTPX = """
+import httpx
+{import_}
+
+{mark}
+async def test_httpx(sandbox):
+    async with httpx.AsyncClient(headers=sandbox.headers) as client:
+        reply = await client.get(sandbox.base_url + "/payments")
+        assert reply.json()["data"] == []
+    async with sandbox.async_client() as control:
+        assert (await control.advance_clock(by="30d"))["happened"] == []
+"""
+
+AIOHTTP = """
+import aiohttp
+from aiohttp import web
+
+async def test_a_receiver_in_the_same_loop(sandbox, aiohttp_server):
+    received = []
+
+    async def receive(request):
+        received.append(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/webhooks", receive)
+    server = await aiohttp_server(app)
+    async with sandbox.async_client() as control:
+        await control.create_webhook_endpoint(str(server.make_url("/webhooks")))
+        event = await control.create_event("payment.completed")
+        await control.advance_clock(by="1s")
+    assert received == [event]
+"""
+
+UNITTEST = """
+import unittest
+
+import pytest
+from shop import pay
+
+class ShopTest(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def _world(self, sandbox):
+        self.sandbox = sandbox
+
+    def test_pay(self):
+        self.assertEqual(pay(self.sandbox).status_code, 201)
+        self.assertEqual(len(self.sandbox.payments), 1)
+
+@pytest.mark.usefixtures("payments_env")
+class EnvironmentTest(unittest.TestCase):
+    def test_environment(self):
+        import os
+        self.assertTrue(os.environ["PAYMENTS_BASE_URL"].endswith("/v3"))
+"""
+
+SuiteOf = Callable[..., Suite]
+
+
+@pytest.fixture
+def suite_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> SuiteOf:
+    """Makes a suite with some plugins."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
+
+    def make(code: str, *plugins: str) -> Suite:
+        suite = Suite(pytester, plugins)
+        suite.holds(code, shop=PAY)
+        return suite
+
+    return make
+
+
+def test_blocking_clients(suite_of: SuiteOf) -> None:
+    """requests, from one thread and from several."""
+    suite_of(SYNC).run().assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "import_", "mark"),
+    [
+        ("asyncio", "import pytest", "@pytest.mark.asyncio"),
+        ("anyio", "import pytest", "@pytest.mark.anyio"),
+    ],
+)
+def test_asynchronous_clients(suite_of: SuiteOf, plugin: str, import_: str, mark: str) -> None:
+    """httpx, in whatever event loop a plugin brings."""
+    code = HTTPX.format(import_=import_, mark=mark)
+    if plugin == "anyio":
+        code += "\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
+    suite_of(code, plugin).run().assert_outcomes(passed=1)
+
+
+def test_a_receiver_in_the_loop_of_the_test(suite_of: SuiteOf) -> None:
+    """pytest-aiohttp: webhooks reach a server that shares its loop with the test."""
+    suite_of(AIOHTTP, "asyncio", "aiohttp").run("--asyncio-mode=auto").assert_outcomes(passed=1)
+
+
+def test_unittest(suite_of: SuiteOf) -> None:
+    """Test cases get a world by a fixture of their own, or by the environment."""
+    suite_of(UNITTEST).run().assert_outcomes(passed=2)
+
+
+def test_a_suite_in_parallel(suite_of: SuiteOf) -> None:
+    """Each worker has a server, and the drawn seed is the same for all of them."""
+    code = """
+        import pytest
+        from shop import pay
+
+        @pytest.mark.parametrize("turn", range(12))
+        def test_pay(sandbox, sandbox_server, request, turn):
+            assert pay(sandbox).status_code == 201
+            assert len(sandbox.payments) == 1
+            name = request.config.workerinput["workerid"]
+            path = request.config.rootpath / f"{name}.told"
+            path.write_text(f"{sandbox_server.url} {request.config.workerinput['sandbox_seed']}")
+        """
+    suite = suite_of(code, "xdist")
+    suite.run("-n", "2", "--sandbox-seed", "random").assert_outcomes(passed=12)
+    told = [path.read_text().split() for path in suite.pytester.path.glob("*.told")]
+    urls, seeds = zip(*told, strict=True)
+    assert len(set(urls)) == len(told)
+    assert len(set(seeds)) == 1
+
+
+def test_a_suite_in_parallel_on_one_server(suite_of: SuiteOf) -> None:
+    """Workers share it, and their worlds share nothing."""
+    suite = suite_of(SYNC, "xdist")
+    with running_sandbox() as server:
+        suite.run("-n", "2", "--sandbox-url", server.url).assert_outcomes(passed=2)
+
+
+def test_a_bad_mark_in_parallel(suite_of: SuiteOf) -> None:
+    """It is an error of collection there, too."""
+    code = """
+        import pytest
+
+        @pytest.mark.sandbox_clock("tomorrow")
+        def test_it(sandbox): ...
+        """
+    result = suite_of(code, "xdist").run("-n", "2")
+    assert "sandbox_clock: expected an ISO 8601 date-time" in result.stdout.str()
+    assert result.ret != 0
+
+
+def test_without_any_client(suite_of: SuiteOf) -> None:
+    """Neither requests nor httpx is needed."""
+    suite = suite_of(
+        """
+        import json, sys
+        from urllib.request import Request, urlopen
+
+        def test_it(sandbox):
+            request = Request(sandbox.base_url + "/payments", headers=sandbox.headers)
+            with urlopen(request) as reply:
+                assert json.load(reply)["data"] == []
+            assert not {"requests", "httpx"} & set(sys.modules)
+        """
+    )
+    suite.run().assert_outcomes(passed=1)

@@ -1,0 +1,87 @@
+"""Holds conditions to what they mean, and to the words for why one is not met."""
+
+from decimal import Decimal
+
+import pytest
+
+from payments_sandbox.rules.conditions import compiled, equals_one_of, why_not
+from payments_sandbox.rules.model import Condition
+
+MET: list[tuple[Condition, list[object], list[object]]] = [
+    (Condition("amount", "eq", 5), [5, Decimal(5)], [6, "5", None, [5]]),
+    (Condition("amount", "eq", 1), [1], [True]),
+    (Condition("amount", "ne", 5), [6, "5", None], [5]),
+    (Condition("amount", "in", (1, 2)), [1, 2], [3, True, None, "1"]),
+    (Condition("amount", "not_in", (1, 2)), [3, None], [1]),
+    (Condition("amount", "gt", 5), [6, Decimal("5.5")], [5, None, "6", True]),
+    (Condition("amount", "gte", 5), [5, 6], [4]),
+    (Condition("amount", "lt", 5), [4], [5]),
+    (Condition("amount", "lte", 5), [5], [6]),
+    (Condition("call", "every", 3), [3, 6], [1, 4]),
+    (Condition("customer_id", "prefix", "cu"), ["cust"], ["acu", None, 5]),
+    (Condition("customer_id", "suffix", "st"), ["cust"], ["sta", None, 5]),
+    (Condition("customer_id", "contains", "us"), ["cust"], ["cst", None, ["us"]]),
+    (Condition("customer_id", "exists", True), ["x", ""], [None]),  # noqa: FBT003 - a value
+    (Condition("customer_id", "exists", False), [None], ["x", ""]),  # noqa: FBT003 - a value
+    (Condition("header.x", "eq", 5), ["5"], ["6", None]),
+    (Condition("header.x", "ne", 5), ["6", None], ["5"]),
+    (Condition("header.x", "in", (5, "a")), ["5", "a"], ["6", None]),
+    (Condition("header.x", "gte", 5), ["5", "17"], ["4", "five", None, "9" * 5_000, "٩"]),
+    (Condition("query.x", "lt", 5), ["-3"], ["5"]),
+    (Condition("query.x", "prefix", "a"), ["ab"], ["ba"]),
+    (Condition("query.x", "exists", True), ["ab"], [None]),  # noqa: FBT003 - a value
+]
+
+
+@pytest.mark.parametrize(("condition", "good", "bad"), MET, ids=str)
+def test_a_condition_is_met(condition: Condition, good: list[object], bad: list[object]) -> None:
+    """By what it says, in the type that it says it, and by nothing else."""
+    test = compiled(condition)
+
+    assert [value for value in good if not test(value)] == []
+    assert [value for value in bad if test(value)] == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "values"),
+    [
+        (Condition("amount", "eq", 5), (5,)),
+        (Condition("amount", "in", (5, 6)), (5, 6)),
+        (Condition("query.x", "eq", 5), ("5",)),
+        (Condition("amount", "gte", 5), None),
+        (Condition("amount", "ne", 5), None),
+    ],
+    ids=str,
+)
+def test_conditions_that_only_some_values_meet(
+    condition: Condition, values: tuple[object, ...] | None
+) -> None:
+    """These can be looked up."""
+    assert equals_one_of(condition) == values
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "words"),
+    [
+        (Condition("amount", "eq", 5), 4, "amount 4 is not 5"),
+        (Condition("amount", "in", (5, 6)), 4, "amount 4 is not one of 5, 6"),
+        (Condition("amount", "gte", 5000), 4200, "amount 4200 is not gte 5000"),
+        (Condition("amount", "ne", 5), 5, "amount 5 is not ne 5"),
+        (Condition("call", "every", 3), 4, "call 4 is no multiple of 3"),
+        (Condition("amount", "gte", 5), None, "amount is not there"),
+        (Condition("amount", "exists", False), 4, "amount is there"),  # noqa: FBT003 - a value
+        (Condition("card", "eq", "4000000000000002"), "4242424242424242",
+         "card visa_2 is not declined"),
+        (Condition("card", "eq", "4242424242424200"), "4111111111111129",
+         "card ************1129 is not ************4200"),
+        (Condition("header.authorization", "eq", "Bearer a"), "Bearer b",
+         "header.authorization … is not another"),
+        (Condition("customer_id", "eq", "a"), "4242424242424242",
+         "customer_id ************4242 is not a"),
+        (Condition("customer_id", "eq", "a"), "b" * 100, f"customer_id {'b' * 60} is not a"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_why_a_condition_is_not_met(condition: Condition, value: object, words: str) -> None:
+    """In its own words, without a card number or a credential."""
+    assert why_not(condition, value) == words

@@ -1,0 +1,150 @@
+"""Holds webhook rules to the deliveries that they change, and to what they come to together."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.rules.webhook_effects import UNTREATED, BodyFault, Order, Signature, Treatment
+from tests.support.scenes import Known, Stage, rules_of
+
+COMPLETED = "payment.completed"
+
+
+def treated(
+    stage: Stage, event: str = COMPLETED, *, attempt: int = 1, **facts: object
+) -> Treatment:
+    """What is done to an attempt of a delivery that is queued now."""
+    return stage.play.treatment(stage.play.treating(event, Known(facts)), attempt)
+
+
+def test_a_delivery_that_no_rule_is_about() -> None:
+    """It is as it would be without."""
+    stage = Stage(rules_of("- {webhook: refund.*, do: drop}"))
+
+    assert treated(stage) == UNTREATED
+
+
+def test_a_family_of_events() -> None:
+    """Or all of them."""
+    stage = Stage(
+        rules_of("""
+            - {name: one, webhook: payment.completed, do: drop}
+            - {name: family, webhook: payment.*, do: drop}
+            - {name: all, webhook: "*", do: drop}
+            """)
+    )
+
+    assert treated(stage).rules == ("one", "family", "all")
+    assert treated(stage, "payment.failed").rules == ("family", "all")
+    assert treated(stage, "refund.created").rules == ("all",)
+
+
+EVERYTHING = """
+- name: first
+  webhook: payment.*
+  do:
+    delay: 10s
+    duplicate: {copies: 2, gap: 1s}
+    reorder: {window: 10s}
+    signature: wrong_secret
+    timestamp: -10m
+    malform: truncated
+    patch: {data: {amount: 1}}
+- name: second
+  webhook: payment.*
+  do:
+    delay: 5s
+    drop: true
+    duplicate: {copies: 3}
+    reorder: {window: 1s, order: shuffle}
+    before_reply: true
+    signature: missing
+    timestamp: +1m
+    malform: invalid_json
+    patch: {type: null}
+    unknown_type: true
+"""
+
+
+def test_all_that_match_combine() -> None:
+    """Delays add up, the most copies count, the later of two that contradict wins."""
+    assert treated(Stage(rules_of(EVERYTHING))) == Treatment(
+        rules=("first", "second"),
+        delay=15_000,
+        drop=True,
+        copies=3,
+        gap=1_000,
+        window=1_000,
+        order=Order.SHUFFLE,
+        before_reply=True,
+        signature=Signature.MISSING,
+        timestamp=60_000,
+        malform=BodyFault.INVALID_JSON,
+        patches=({"data": {"amount": 1}}, {"type": None}),
+        unknown_type=True,
+    )
+
+
+def test_what_a_later_rule_does_not_say_stays() -> None:
+    """An earlier rule's window, signature and shift."""
+    stage = Stage(
+        rules_of(EVERYTHING.replace("- name: second", "- name: x\n  chance: 0.000001"), seed=7)
+    )
+    alone = treated(stage)
+    both = treated(Stage(rules_of(EVERYTHING + "- {name: third, webhook: '*', do: before_reply}")))
+
+    assert (alone.window, alone.order, alone.timestamp) == (10_000, Order.REVERSE, -600_000)
+    assert both == treated(Stage(rules_of(EVERYTHING)))._replace(rules=("first", "second", "third"))
+
+
+def test_an_attempt_of_its_own() -> None:
+    """Only the first is forged."""
+    stage = Stage(
+        rules_of("""
+            - {webhook: payment.*, when: {attempt: 1}, do: {signature: missing}}
+            - {webhook: payment.*, when: {attempt: {gte: 2}}, do: {delay: 1s}}
+            """)
+    )
+    applied = stage.play.treating(COMPLETED, Known({}))
+    attempts = [stage.play.treatment(applied, attempt) for attempt in (1, 2)]
+
+    assert [(each.signature, each.delay) for each in attempts] == [("missing", 0), (None, 1_000)]
+
+
+def test_a_delivery_is_counted_when_it_is_queued() -> None:
+    """However often its attempts are asked about; `call: 2` is the second delivery."""
+    stage = Stage(rules_of("- {webhook: payment.*, when: {call: 2, amount: 5}, do: drop}"))
+    said = [
+        [treated(stage, attempt=attempt, amount=amount).drop for attempt in (1,)]
+        for amount in (5, 1, 5, 5)
+    ]
+
+    assert said == [[False], [False], [True], [False]]
+
+
+@given(st.integers(1, 5))
+def test_a_drawn_delay_stays_the_delays_of_its_delivery(attempt: int) -> None:
+    """It is drawn from what was counted when the delivery was queued."""
+    stage = Stage(rules_of("- {webhook: payment.*, do: {delay: {uniform: [1s, 9s]}}}", seed=7))
+    first, second = (stage.play.treating(COMPLETED, Known({})) for _ in range(2))
+    delays = [stage.play.treatment(each, attempt).delay for each in (first, second)]
+
+    assert delays == [stage.play.treatment(each, 1).delay for each in (first, second)]
+    assert delays[0] != delays[1]
+
+
+def test_a_chance_is_drawn_once_for_a_delivery() -> None:
+    """Half of them are dropped, and stay so."""
+    stage = Stage(rules_of("- {webhook: payment.*, chance: 0.5, do: drop}", seed=7))
+    said = [treated(stage).drop for _ in range(100)]
+
+    assert 35 < sum(said) < 65
+    [cue] = stage.play.cast.all
+    assert (cue.matched, cue.fired) == (100, sum(said))
+
+
+def test_rules_that_are_gone_do_nothing_any_more() -> None:
+    """A delivery may outlive the scenario that it was queued in."""
+    stage = Stage(rules_of("- {webhook: payment.*, do: drop}"))
+    applied = stage.play.treating(COMPLETED, Known({}))
+
+    assert Stage().play.treatment(applied, 1) == UNTREATED

@@ -1,0 +1,286 @@
+"""Holds the lint to every message that it has, and each to its place.
+
+The cases are texts with what is said about them, in `lint_cases.txt`.
+"""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from textwrap import dedent
+from typing import Final
+
+import pytest
+import yaml
+
+from payments_sandbox.scenarios.diagnostics import Problem, render
+from payments_sandbox.scenarios.loader import load, load_value
+
+HEAD = "scenario: scene\n"
+CASES: Final = Path(__file__).with_name("lint_cases.txt").read_text(encoding="utf-8")
+
+
+def cases() -> dict[str, tuple[str, list[str]]]:
+    """Each case's text and the lines that are said about it."""
+    found = {}
+    for block in CASES.split("=== ")[1:]:
+        name, *lines = block.splitlines()
+        said = [line.removeprefix("» ") for line in lines if line.startswith("» ")]
+        found[name] = "\n".join(line for line in lines if not line.startswith("» ")), said
+    return found
+
+
+def said(text: str, *, name: str = "scene") -> list[str]:
+    """Every problem of a text as `line:column: sentence`."""
+    return [_line(problem) for problem in load(dedent(text), name=name).problems]
+
+
+def _line(problem: Problem) -> str:
+    line, column = problem.place or (0, 0)
+    return f"{line}:{column}: {problem.sentence}"
+
+
+@pytest.mark.parametrize("case", cases())
+def test_what_is_said_about_a_text(case: str) -> None:
+    """All of it, in the order of the text, and what would have worked."""
+    text, expected = cases()[case]
+
+    assert said(text) == expected
+
+
+def test_fifteen_mistakes_are_told_in_one_run() -> None:
+    """None hides another."""
+    assert len(cases()["fifteen mistakes"][1]) == 15
+
+
+def test_only_what_is_wrong_refuses() -> None:
+    """A warning, such as `commit` on a read, does not."""
+    refused = {
+        name: load(text, name="scene").scenario is None for name, (text, _) in cases().items()
+    }
+    harmless = [name for name, is_refused in refused.items() if not is_refused]
+
+    assert all(not lines or "warning" in lines[0] for lines in (cases()[n][1] for n in harmless))
+    assert "a warning" in harmless
+
+
+LONG = {
+    "": "1:1: there is nothing in it; a scenario starts with scenario: NAME",
+    f"{HEAD}about: \x01": "2:8: a control character is not allowed",
+    f"{HEAD}about: {'x' * 1_001}\nexpect: [{{audit: clean}}]": (
+        "2:8: expected text, at most 1000 long"
+    ),
+    f"{HEAD}rules:\n\t- x": (
+        "3:1: found character that cannot start any token; indent with blanks, not tabs, and write"
+        " text with @ or ` in quotes"
+    ),
+    f"{HEAD}about: {'[' * 20}": "2:24: nested deeper than 16 levels",
+    f"{HEAD}about:\n  {'[' * 900}": "3:19: nested deeper than 16 levels",
+    f"{HEAD}about: {'- ' * 100_000}": "2:8: block sequence entries are not allowed in this context",
+    f"{HEAD}about:\n  {'- ' * 100_000}": "3:35: nested deeper than 16 levels",
+    "x" * 300_000: "0:0: the text is longer than 262144 characters",
+}
+
+
+@pytest.mark.parametrize("text", LONG, ids=range(len(LONG)))
+def test_what_does_not_fit_into_a_list_of_cases(text: str) -> None:
+    """Long, deep and unprintable texts are refused at once, and take nothing with them."""
+    assert said(text) == [LONG[text]]
+
+
+def test_a_text_so_deep_that_the_parser_gives_up() -> None:
+    """It says so itself, and at a place of its own, from libyaml 0.2.6 on; the words are ours."""
+    [line] = said(f"{HEAD}about:\n  {'[' * 250_000}")
+
+    assert re.fullmatch("3:[0-9]+: nested deeper than 16 levels", line)
+
+
+def test_the_parsers_own_words_for_too_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They become ours, whichever libyaml is installed here."""
+
+    class GivesUp:
+        def __init__(self, _: str) -> None:
+            raise yaml.MarkedYAMLError(problem="exceeded maximum nesting depth")
+
+    monkeypatch.setattr(yaml, "CSafeLoader", GivesUp)
+
+    assert said(HEAD) == ["1:1: nested deeper than 16 levels"]
+
+
+def shadowed(first: str, second: str, then: str) -> list[str]:
+    """What is said of a rule behind another."""
+    return said(
+        f"""{HEAD}seed: 7
+rules:
+  - {{name: r, request: create_payment, {first}, do: [pass], then: {then}}}
+  - {{request: create_payment, {second}, do: [pass]}}
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("per: card", "when: {amount: 5}"),
+        ("when: {amount: 5}", "when: {amount: 5}"),
+        ("when: {amount: {gte: 5}}", "when: {amount: {gt: 4}}"),
+        ("when: {amount: {gte: 5}}", "when: {amount: [5, 9]}"),
+        ("when: {amount: {lte: 5}}", "when: {amount: {lt: 6}, currency: EUR}"),
+        ("when: {customer_id: {prefix: cust}}", "when: {customer_id: cust_1}"),
+        ("when: {header.X-Test: {gte: 5}}", "when: {header.x-test: {gt: 4}}"),
+        ("when: {header.X-Test: {gte: 5}}", "when: {header.X-Test: 7}"),
+        ("when: {amount: {gte: 5, lt: 9}}", "when: {amount: {gt: 5, lte: 8}}"),
+        ("when: {amount: {gte: 5}, currency: EUR}", "when: {currency: EUR, amount: {gte: 6}}"),
+        ("when: {currency: {ne: EUR}, amount: 5}", "when: {amount: 5, currency: USD}"),
+        ("when: {currency: {ne: EUR}, amount: {lt: 5}}", "when: {currency: USD, amount: {lt: 4}}"),
+        ("when: {amount: {gte: 5}, currency: {ne: EUR}}", "when: {currency: USD, amount: 6}"),
+        ("when: {customer_id: {exists: true}}", "when: {amount: 5, customer_id: {exists: true}}"),
+        ("when: {customer_id: {prefix: c}}", "when: {customer_id: {prefix: c}, amount: {gt: 5}}"),
+    ],
+)
+def test_a_rule_in_the_shadow_of_another(first: str, second: str) -> None:
+    """Each of its calls is one of the other's, which never stops answering."""
+    [line] = shadowed(first, second, "cycle")
+
+    assert line.startswith("5:5: this rule never answers: 'r' answers each of its calls before it")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "then"),
+    [
+        ("per: card", "per: card", "pass"),
+        ("chance: 0.5", "per: card", "cycle"),
+        ("when: {amount: 5}", "per: card", "cycle"),
+        ("when: {amount: 5}", "when: {amount: {gte: 5}}", "cycle"),
+        ("when: {amount: {gte: 5}}", "when: {amount: {gt: 3}}", "cycle"),
+        ("when: {amount: {gte: 5}}", "when: {amount: {lte: 9}}", "cycle"),
+        ("when: {amount: {gte: 5, lt: 9}}", "when: {amount: {gte: 5, lt: 10}}", "cycle"),
+        ("when: {amount: {gte: 5}, currency: EUR}", "when: {amount: {gte: 5}}", "cycle"),
+        ("when: {customer_id: {prefix: cust}}", "when: {customer_id: {prefix: cu}}", "cycle"),
+        ("when: {call: {gte: 3}}", "when: {call: {gte: 3}}", "cycle"),
+        ("when: {amount: 5}", "when: {customer_id: x}", "cycle"),
+    ],
+)
+def test_a_rule_that_is_left_something(first: str, second: str, then: str) -> None:
+    """Some of its calls are not the other's, or not always."""
+    assert shadowed(first, second, then) == []
+
+
+def test_a_problem_is_shown_with_its_line_and_a_caret() -> None:
+    """As compilers do."""
+    text = f"{HEAD}rules: [{{request: list_payments, do: [pas]}}]"
+    [problem] = load(text, name="scene").problems
+
+    assert render(problem, "scene.yaml", text) == (
+        "scene.yaml:2:39: 'pas' is not known; did you mean 'pass'?\n"
+        "    rules: [{request: list_payments, do: [pas]}]\n"
+        f"{' ' * 42}^"
+    )
+
+
+def test_a_problem_without_a_place_is_shown_without_a_line() -> None:
+    """As those of a JSON value are."""
+    [problem] = load_value({"scenario": "x"}).problems
+
+    assert render(problem, "x", "") == "x: a scenario has rules, expect or given"
+    assert problem.shown() == {
+        "line": None,
+        "column": None,
+        "path": "",
+        "message": "a scenario has rules, expect or given",
+        "hint": None,
+    }
+
+
+def test_a_place_beyond_the_last_line_is_shown_without_it() -> None:
+    """A text may end where something is missing."""
+    text = f"{HEAD}rules: [\n"
+    [problem] = load(text, name="scene").problems
+
+    assert render(problem, "scene.yaml", text) == (
+        "scene.yaml:3:1: did not find expected node content"
+    )
+
+
+def test_a_problem_of_the_control_api() -> None:
+    """Line, column, path, message and hint; a key's path is that of its value."""
+    [problem] = load(f"{HEAD}expct: 1\nexpect: [{{audit: clean}}]", name="scene").problems
+
+    assert problem.shown() == {
+        "line": 2,
+        "column": 1,
+        "path": "/expct",
+        "message": "unknown key 'expct'",
+        "hint": "did you mean 'expect'?",
+    }
+
+
+def test_a_word_that_is_quoted_hides_a_card_number() -> None:
+    """A file of tests may have been copied from life."""
+    card = "4242424242424242"
+    text = f"{HEAD}rules: [{{request: '{card}', do: [pass]}}]\n{card}: x"
+
+    assert card not in str([each.shown() for each in load(text, name="scene").problems])
+
+
+def test_json_has_places_too() -> None:
+    """Its problems are told as those of YAML."""
+    text = '{"scenario": "scene",\n "expct": 1,\n "expect": [{"audit": "clean"}]}'
+
+    assert said(text) == ["2:2: unknown key 'expct'; did you mean 'expect'?"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"scenario": "scene" "x"}', ["1:22: Expecting ',' delimiter"]),
+        ('{"scenario": "\\ud800"}', ["1:1: a string holds half a surrogate pair"]),
+        ('{"scenario": "scene", "scenario": "x"}', [
+            "1:23: 'scenario' is given twice; leave one of them out",
+            "1:1: a scenario has rules, expect or given",
+        ]),
+    ],
+)  # fmt: skip
+def test_json_that_is_none(text: str, expected: list[str]) -> None:
+    """It is said in the words of JSON, unless YAML reads it."""
+    assert sorted(said(text)) == sorted(expected)
+
+
+def test_a_mapping_in_braces_may_be_yaml() -> None:
+    """A flow mapping is no JSON."""
+    assert said("{scenario: scene, expect: [{audit: clean}]}") == []
+
+
+def test_a_value_is_read_as_a_text_is() -> None:
+    """With fractions as they come from JSON."""
+    value = {
+        "scenario": "scene",
+        "seed": 7,
+        "rules": [{"request": "list_payments", "chance": Decimal("0.5"), "do": ["pass"]}],
+    }
+    text = f"{HEAD}seed: 7\nrules: [{{request: list_payments, chance: 0.5, do: [pass]}}]"
+
+    assert load_value(value) == load(text, name="scene")
+
+
+def test_a_fraction_that_no_float_holds_is_no_number() -> None:
+    """It is refused and not rounded to infinity."""
+    value = {"scenario": "x", "seed": Decimal("1e400"), "expect": [{"audit": "clean"}]}
+
+    assert [problem.path for problem in load_value(value).problems] == [("seed",)]
+
+
+def test_a_name_may_be_free() -> None:
+    """Where there is no file."""
+    assert load("scenario: x\nexpect: [{audit: clean}]", name=None).problems == ()
+
+
+def test_a_thousand_rules_load_in_a_moment() -> None:
+    """And each is there."""
+    rules = "\n".join(
+        f"  - {{name: r{n}, request: create_payment, when: {{amount: {n}}}, do: [pass]}}"
+        for n in range(1, 1_001)
+    )
+    loaded = load(f"{HEAD}rules:\n{rules}", name="scene")
+
+    assert loaded.scenario is not None
+    assert len(loaded.scenario.rules) == 1_000

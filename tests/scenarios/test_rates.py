@@ -1,0 +1,66 @@
+"""How often rules with a chance really answer, one behind the other."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.scenarios.rates import rates_of
+from tests.support.scenes import Stage, rules_of
+
+FAILS = "do: [{respond: {error: internal_error}}], then: cycle"
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("- {request: '*', do: [pass]}", []),
+        ("- {event: payment.completed, chance: 0.5, do: {chargeback: {reason: x}}}", []),
+        (
+            f"- {{name: alone, request: list_payments, chance: 0.05, {FAILS}}}",
+            ["list_payments: alone 5 %"],
+        ),
+        (
+            f"""\
+            - {{name: lost, request: "*", chance: 0.05, {FAILS}}}
+            - {{name: late, request: create_payment, chance: 0.1, {FAILS}}}
+            """,
+            [
+                "create_payment: lost 5 %, then late 9.5 %; 14.5 % in all",
+                "retrieve_payment, list_payments, create_refund: lost 5 %",
+            ],
+        ),
+        (
+            f"- {{name: noise, request: '*', chance: 0.333333, {FAILS}}}",
+            ["every operation: noise 33.3 %"],
+        ),
+        (
+            f"""\
+            - {{name: ada, request: create_payment, when: {{customer_id: a}}, chance: 0.5, {FAILS}}}
+            - {{name: all, request: create_payment, chance: 0.5, {FAILS}}}
+            - {{name: usd, request: create_payment, when: {{currency: USD}}, chance: 0.5, {FAILS}}}
+            """,
+            ["create_payment: ada 50 %, then all 50 %, then usd 25 %"],
+        ),
+    ],
+    ids=["without", "event", "one", "two", "everywhere", "conditions"],
+)
+def test_rates_are_told(rules: str, told: list[str]) -> None:
+    """Operations of the same rates together, a sum where the rules meet the same calls."""
+    assert [str(each) for each in rates_of(rules_of(rules, seed=7))] == told
+
+
+@given(st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.9]), min_size=2, max_size=4))
+def test_calls_are_answered_at_these_rates(chances: list[float]) -> None:
+    """Two thousand calls come near to what is told."""
+    rules = "".join(
+        f"- {{name: r{n}, request: create_payment, chance: {chance}, {FAILS}}}\n"
+        for n, chance in enumerate(chances)
+    )
+    scenario = rules_of(rules, seed=7)
+    [rates] = rates_of(scenario)
+    stage = Stage(scenario)
+    answers = [stage.answer() for _ in range(2_000)]
+    for name, rate in rates.rules:
+        assert abs(answers.count((name, 1)) / 2_000 - rate) < 0.05
+    assert rates.together is not None
+    assert abs(1 - answers.count(None) / 2_000 - rates.together) < 0.05

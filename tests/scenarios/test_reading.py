@@ -1,0 +1,308 @@
+"""Holds a scenario that has one of everything to the values that it is read as."""
+
+from payments_sandbox.core.instants import DAY, HOUR, MINUTE, SECOND, read_instant
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.delays import Lognormal, Normal, Uniform
+from payments_sandbox.rules.expectations import (
+    AllFired,
+    AuditClean,
+    Count,
+    Expectation,
+    Order,
+    Payments,
+    Refunds,
+    Requests,
+    Retries,
+    Webhooks,
+)
+from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
+from payments_sandbox.rules.model import (
+    AtRule,
+    ChargeBack,
+    Complete,
+    Condition,
+    Emit,
+    EventRule,
+    Fail,
+    GiveBack,
+    MoveRateLimit,
+    Pass,
+    Patch,
+    Per,
+    RequestRule,
+    Respond,
+    Settle,
+    Settlement,
+    Step,
+    Then,
+)
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.webhook_effects import BodyFault, Modifiers, Signature, WebhookRule
+from payments_sandbox.rules.webhook_effects import Order as Reorder
+from payments_sandbox.rules.wire_faults import (
+    Drip,
+    Drop,
+    Hang,
+    Malform,
+    Malformation,
+    RespondRaw,
+    Truncate,
+)
+from payments_sandbox.scenarios.loader import load
+
+HEAD = """\
+scenario: everything
+about: One of each.
+tags: [retry, webhooks]
+seed: 7
+clock: 2030-01-15T09:00:00Z
+"""
+GIVEN = """\
+given:
+  payments:
+    - {id: pay_old, amount: 1200, currency: EUR, customer_id: cust_ada, description: socks,
+       status: failed, created: -40d, card: declined}
+    - {amount: 5, currency: USD}
+  generate: {payments: 250, customers: 12, over: 7d}
+  webhook_endpoints: [{url: "inbox:orders", events: [payment.*]}]
+  rate_limit: {limit: 1000, remaining: 3}
+"""
+REQUESTS = """\
+  - name: writes
+    request: create_payment
+    when:
+      card: [declined, 4242424242424242]
+      amount: {gte: 5000, lt: 9000}
+      currency: EUR
+      header.X-Test: {exists: true}
+      call: {every: 2}
+    per: customer
+    chance: 0.5
+    do:
+      - pass
+      - {pass: true, delay: 300ms, times: 3}
+      - respond: {error: internal_error, message: Oops, details: d, commit: true}
+      - respond_raw: {status: 502, headers: {Server: proxy}, body: bad, off_contract: true,
+                      commit: true}
+      - respond_raw: {status: 500, body: {oops: [1.5, é, null]}, off_contract: true}
+      - drop: {commit: false, how: reset}
+      - hang: {commit: true, for: 1s}
+      - truncate: {commit: true, keep: 12.5%, in: headers}
+      - malform: {commit: false, as: html}
+      - drip: {over: 4s, chunks: 5}
+      - rate_limit: {limit: 5, window: 1m}
+      - settle: [{to: pending}, {to: failed, after: 2h}]
+      - settle: [{to: pending}, {to: completed, after_reads: 3}]
+      - settle: [{to: pending}]
+      - {patch: {status: pending}}
+      - delay: {uniform: [100ms, 2s]}
+      - delay: {normal: {mean: 1s, sd: 1s}, cap: 2s}
+      - delay: {lognormal: {median: 120ms, p99: 2s}}
+    then: cycle
+  - request: list_payments
+    do: [{drop: {}}, {truncate: {}}, {hang: {}}, {drip: {over: 1s}}]
+"""
+OTHERS = """\
+  - event: payment.completed
+    when: {card: visa}
+    after: 45d
+    do: {chargeback: {reason: fraudulent, amount: 5}}
+  - {event: payment.*, do: {emit: {type: payment.failed, data: {a: 1}}}}
+  - {event: payment.completed, do: {refund: {amount: 5, reason: late}}}
+  - {at: 3d, when: {status: pending}, do: complete}
+  - {at: 3d, when: {status: pending}, do: {complete: true}, per: card, chance: 0.5}
+  - {at: 3d, when: {status: pending}, do: {fail: {error: lost_card}}}
+  - {at: 0s, do: {rate_limit: {remaining: 0}}}
+  - {webhook: "*", do: drop, per: payment}
+  - webhook: refund.created
+    when: {attempt: {gt: 1}}
+    do: {delay: {uniform: [1s, 2s]}, drop: true, duplicate: {copies: 2, gap: 1s},
+         reorder: {window: 10s, order: shuffle}, before_reply: true, signature: garbled,
+         timestamp: -10m, malform: empty, patch: {type: x}, unknown_type: true}
+"""
+EXPECT = """\
+expect:
+  - {request: create_payment, when: {customer_id: cust_ada}, count: {min: 2, max: 4}, within: 3s}
+  - {request: list_payments}
+  - {retries: create_payment, max: 3, spacing: {min: 1s, growth: 1.5}, same: [body]}
+  - {retries: create_refund, same: [body]}
+  - {order: [create_payment, list_payments, create_payment]}
+  - {payments: {status: completed}, count: 1, total: {max: 5}}
+  - {refunds: {payment_id: pay_old}, total: 1200}
+  - {webhook: payment.completed, acknowledged: true, attempts: {max: 3}, within: 30s}
+  - {webhook: payment.*, forged: refused, count: 2}
+  - {audit: clean}
+  - {rules: all_fired}
+"""
+
+
+def read() -> Scenario:
+    """The scenario of all that."""
+    text = f"{HEAD}{GIVEN}rules:\n{REQUESTS}{OTHERS}{EXPECT}"
+    loaded = load(text, name="everything")
+    assert loaded.problems == ()
+    assert loaded.scenario is not None
+    return loaded.scenario
+
+
+def test_the_head() -> None:
+    """Name, words, seed and clock."""
+    scenario = read()
+
+    assert (scenario.name, scenario.about, scenario.tags, scenario.seed, scenario.clock) == (
+        "everything",
+        "One of each.",
+        ("retry", "webhooks"),
+        7,
+        read_instant("2030-01-15T09:00:00Z"),
+    )
+    assert scenario.source["about"] == "One of each."
+
+
+def test_what_is_given() -> None:
+    """Payments, endpoints, rate limit."""
+    assert read().given == Given(
+        payments=(
+            GivenPayment(
+                1200, "EUR", "pay_old", "cust_ada", "socks", Status.FAILED, "-40d",
+                "4000000000000002",
+            ),
+            GivenPayment(5, "USD"),
+        ),
+        generate=Generated(250, 12, 7 * DAY),
+        webhook_endpoints=({"url": "inbox:orders", "events": ["payment.*"]},),
+        limit=1000,
+        remaining=3,
+    )  # fmt: skip
+
+
+def test_generated_payments_have_customers_and_a_month() -> None:
+    """Unless told otherwise."""
+    loaded = load("scenario: x\ngiven: {generate: {payments: 50}}", name="x").scenario
+
+    assert loaded is not None
+    assert loaded.given == Given(generate=Generated(50, 5, 30 * DAY))
+
+
+def test_request_rules() -> None:
+    """Matchers, counters, each outcome, each delay."""
+    writes, reads, *_ = read().rules
+
+    assert writes == RequestRule(
+        "writes",
+        "create_payment",
+        (
+            Condition("card", "in", ("4000000000000002", "4242424242424242")),
+            Condition("amount", "gte", 5000),
+            Condition("amount", "lt", 9000),
+            Condition("currency", "eq", "EUR"),
+            Condition("header.x-test", "exists", operand=True),
+            Condition("call", "every", 2),
+        ),
+        (
+            Step(),
+            Step(Pass(), 300, 3),
+            Step(Respond("internal_error", commit=True, message="Oops", details="d")),
+            Step(RespondRaw(502, {"Server": "proxy"}, "bad", commit=True)),
+            Step(RespondRaw(500, {}, '{"oops": [1.5, "é", null]}', commit=False)),
+            Step(Drop(commit=False, how="reset")),
+            Step(Hang(commit=True, lasts=1_000)),
+            Step(Truncate(commit=True, keep=12.5, part="headers")),
+            Step(Malform(commit=False, how=Malformation.HTML)),
+            Step(Drip(4_000, 5)),
+            Step(MoveRateLimit(limit=5, window=MINUTE)),
+            Step(Settle((Settlement(Status.FAILED, 2 * HOUR),))),
+            Step(Settle((Settlement(Status.COMPLETED, reads=3),))),
+            Step(Settle(())),
+            Step(Patch({"status": "pending"})),
+            Step(delay=Uniform(100, 2_000)),
+            Step(delay=Normal(1_000, 1_000, 2_000)),
+            Step(delay=Lognormal(120, 2_000)),
+        ),
+        Per.CUSTOMER,
+        Then.CYCLE,
+        0.5,
+    )
+    assert reads == RequestRule(
+        "rule-2",
+        "list_payments",
+        (),
+        (
+            Step(Drop(commit=True, how="close")),
+            Step(Truncate(commit=True, keep=50.0)),
+            Step(Hang(commit=True)),
+            Step(Drip(1_000, 20)),
+        ),
+    )
+
+
+def test_the_other_rules() -> None:
+    """Events, marks and webhooks."""
+    pending = (Condition("status", "eq", "pending"),)
+
+    assert read().rules[2:] == (
+        EventRule(
+            "rule-3",
+            "payment.completed",
+            (Condition("card", "eq", "4111111111111111"),),
+            45 * DAY,
+            ChargeBack("fraudulent", 5),
+        ),
+        EventRule("rule-4", "payment.*", (), 0, Emit("payment.failed", {"a": 1})),
+        EventRule("rule-5", "payment.completed", (), 0, GiveBack(5, "late")),
+        AtRule("rule-6", 3 * DAY, pending, Complete()),
+        AtRule("rule-7", 3 * DAY, pending, Complete(), Per.CARD, 0.5),
+        AtRule("rule-8", 3 * DAY, pending, Fail("lost_card")),
+        AtRule("rule-9", 0, (), MoveRateLimit(remaining=0)),
+        WebhookRule("rule-10", "*", (), Modifiers(drop=True), Per.PAYMENT),
+        WebhookRule(
+            "rule-11",
+            "refund.created",
+            (Condition("attempt", "gt", 1),),
+            Modifiers(
+                delay=Uniform(1_000, 2_000),
+                drop=True,
+                copies=2,
+                gap=1_000,
+                window=10_000,
+                order=Reorder.SHUFFLE,
+                before_reply=True,
+                signature=Signature.GARBLED,
+                timestamp=-10 * MINUTE,
+                malform=BodyFault.EMPTY,
+                patch={"type": "x"},
+                unknown_type=True,
+            ),
+        ),
+    )
+
+
+def test_expectations() -> None:
+    """Each kind, with what it was written as."""
+    scenario = read()
+    ada = (Condition("customer_id", "eq", "cust_ada"),)
+    completed = (Condition("status", "eq", "completed"),)
+
+    assert [each.what for each in scenario.expectations] == [
+        Requests("create_payment", ada, Count(2, 4)),
+        Requests("list_payments", (), Count(1)),
+        Retries("create_payment", 3, SECOND, 1.5, same_body=True),
+        Retries("create_refund", same_body=True),
+        Order(("create_payment", "list_payments", "create_payment")),
+        Payments(completed, Count(1, 1), Count(most=5)),
+        Refunds((Condition("payment_id", "eq", "pay_old"),), total=Count(1200, 1200)),
+        Webhooks("payment.completed", acknowledged=True, attempts=Count(most=3)),
+        Webhooks("payment.*", count=Count(2, 2), forged_refused=True),
+        AuditClean(),
+        AllFired(),
+    ]
+    assert [each.within for each in scenario.expectations[:2]] == [3 * SECOND, 0]
+    assert scenario.expectations[-1] == Expectation(AllFired(), {"rules": "all_fired"})
+
+
+def test_a_count_in_words() -> None:
+    """As the report shows it."""
+    counts = [Count(1, 1), Count(1), Count(most=3), Count(1, 3)]
+
+    assert [str(count) for count in counts] == ["1", "at least 1", "at most 3", "1 to 3"]
+    assert [count.admits(2) for count in counts] == [False, True, True, True]

@@ -1,0 +1,105 @@
+"""Scenarios that are written: what is read again is what was meant, whatever it says."""
+
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.contract.error_codes import CODES
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules import wire_faults
+from payments_sandbox.rules.delays import Uniform
+from payments_sandbox.rules.model import (
+    MoveRateLimit,
+    Outcome,
+    Pass,
+    Patch,
+    Respond,
+    RunOut,
+    Settle,
+    Settlement,
+    Step,
+)
+from payments_sandbox.scenarios.loader import load
+from payments_sandbox.scenarios.parser.steps import step
+from payments_sandbox.scenarios.yaml_writer import step_source, text_of
+
+FLAGS: Final = st.booleans()
+TEXTS: Final = st.text(min_size=1, max_size=30) | st.sampled_from(
+    ["on", "NO", "012", "1:30", "0x1f", "~", "null", "&a", "*a", "# x", "a: b", " ", "2030-01-15"]
+)
+MILLISECONDS: Final = st.integers(1, 10**9)
+ENDS: Final = st.sampled_from([Status.COMPLETED, Status.FAILED])
+TURNS: Final = st.builds(Settlement, ENDS, MILLISECONDS) | st.builds(
+    Settlement, ENDS, st.none(), st.integers(1, 9)
+)
+OUTCOMES: Final[st.SearchStrategy[Outcome]] = st.one_of(
+    st.just(Pass()),
+    st.builds(Respond, st.sampled_from(sorted(CODES)), FLAGS, st.none() | TEXTS, st.none() | TEXTS),
+    st.builds(wire_faults.RespondRaw, st.integers(400, 599), st.just({"X-A": "b"}), TEXTS, FLAGS),
+    st.builds(wire_faults.Drop, FLAGS, st.sampled_from(["close", "reset"])),
+    st.builds(wire_faults.Hang, FLAGS, st.none() | MILLISECONDS),
+    st.builds(
+        wire_faults.Truncate,
+        FLAGS,
+        st.sampled_from([0.0, 12.5, 40.0, 100.0]),
+        st.sampled_from(["body"]),
+    ),
+    st.builds(wire_faults.Malform, FLAGS, st.sampled_from(wire_faults.Malformation)),
+    st.builds(wire_faults.Drip, MILLISECONDS, st.integers(1, 99)),
+    st.builds(MoveRateLimit, st.integers(0, 9), st.integers(1, 9), st.none() | MILLISECONDS),
+    st.builds(Settle, st.tuples(TURNS) | st.just(())),
+    st.builds(Patch, st.just({"a": {"b": None}}), FLAGS),
+)
+STEPS: Final = st.builds(Step, OUTCOMES, st.integers(0, 9_999), st.integers(1, 9))
+
+
+@given(STEPS)
+def test_a_step_that_is_read_again_is_the_same(written: Step) -> None:
+    """For an operation that writes every part of it is there."""
+    assert step(step_source(written, is_read=False), is_read=False) == written
+
+
+@given(STEPS)
+def test_a_read_has_no_commit(written: Step) -> None:
+    """It has no effect there, and the lint would warn."""
+    source = step_source(written, is_read=True)
+    parts = [] if isinstance(source, str) else list(source.values())
+    assert not any("commit" in part for part in parts if isinstance(part, dict))
+    assert step_source(step(source, is_read=True), is_read=True) == source
+
+
+def test_what_no_file_can_say() -> None:
+    """A rule that ran out is the error that it gave; a delay to be drawn is left out."""
+    ran_out, drawn = Step(RunOut()), Step(delay=Uniform(1, 2))
+    assert step_source(ran_out, is_read=False) == {"respond": {"error": "internal_error"}}
+    assert step_source(drawn, is_read=False) == "pass"
+
+
+@given(TEXTS, TEXTS)
+def test_text_is_read_as_it_was(customer: str, details: str) -> None:
+    """Whatever YAML would take it for."""
+    respond = {"error": "internal_error", "details": details}
+    rule = {"request": "*", "when": {"customer_id": customer}, "do": [{"respond": respond}]}
+    source = {"scenario": "written", "rules": [rule]}
+    loaded = load(text_of(source), name="written")
+    assert (loaded.problems, loaded.scenario and loaded.scenario.source) == ((), source)
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+def test_the_text_is_one_that_people_write(*, is_short: bool) -> None:
+    """Lists below their key, the innermost parts on one line, the same part twice in full."""
+    step = {"respond": {"error": "internal_error"}}
+    steps = [step] if is_short else [step, "pass", step]
+    rule = {"request": "create_payment", "when": {"customer_id": "cust_ada"}, "do": steps}
+    shown = text_of({"scenario": "written", "tags": ["a", "b"], "rules": [rule]})
+    assert shown == (
+        "scenario: written\n"
+        "tags: [a, b]\n"
+        "rules:\n"
+        "  - request: create_payment\n"
+        "    when: {customer_id: cust_ada}\n"
+        "    do:\n"
+        "      - respond: {error: internal_error}\n"
+    ) + ("" if is_short else "      - pass\n      - respond: {error: internal_error}\n")

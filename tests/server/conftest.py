@@ -1,0 +1,41 @@
+"""Fixtures of the HTTP tests: a sandbox frozen in 2030, its home world, and clients of it."""
+
+import pytest
+from pytest_aiohttp import AiohttpClient
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.world.world import World
+from tests.support.bodies import AUTHORIZED, KEY
+from tests.support.clients import Api, client_of
+from tests.support.control import Control
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """What the sandbox under test is told; a module overrides it with a fixture of its own."""
+    return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=100)
+
+
+@pytest.fixture
+def sandbox(settings: Settings) -> Sandbox:
+    """A sandbox that `api` serves."""
+    return assemble(settings)
+
+
+@pytest.fixture
+def world(sandbox: Sandbox) -> World:
+    """The home world, the one of `sk_test_sandbox`."""
+    return sandbox.parts.worlds.of(KEY)
+
+
+@pytest.fixture
+async def api(sandbox: Sandbox, aiohttp_client: AiohttpClient) -> Api:
+    """A client of the sandbox that sends the home world's key."""
+    return await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
+
+
+@pytest.fixture
+def control(api: Api, sandbox: Sandbox) -> Control:
+    """The control API by route name, every reply held against its schema."""
+    return Control(api, sandbox.parts.contract)

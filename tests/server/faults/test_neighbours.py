@@ -1,0 +1,56 @@
+"""A fault ends one exchange and nothing else, until the server itself is told to stop."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Final
+
+import pytest
+import requests
+
+from payments_sandbox.core.settings import Settings
+from tests.support.four_clients import with_requests
+from tests.support.serving import Serving, serving
+from tests.support.shop import PATIENCE, Shop
+
+RESET, TIMEOUT = "4000009900000061", "4000009900000087"
+PATIENT: Final = Settings(port=0, max_wall_delay=60_000)
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Serving]:
+    """A server that would hold a reply for a minute."""
+    with serving(PATIENT) as server:
+        yield server
+
+
+def waits(shop: Shop, wanted: int) -> None:
+    """Let the server work until so many requests of it wait."""
+    for _ in range(10_000):
+        if len(shop.server.sandbox.parts.sleepers) == wanted:
+            return
+        shop.control("GET", "live")
+    raise AssertionError(f"{len(shop.server.sandbox.parts.sleepers)} requests wait, not {wanted}")
+
+
+def test_a_neighbour_is_served_meanwhile(patient: Serving) -> None:
+    """While some requests hang and others are reset, another world's payments complete."""
+    with Shop(patient) as faulty, Shop(patient) as good, ThreadPoolExecutor(6) as threads:
+        hanging = [threads.submit(with_requests, faulty, TIMEOUT, 0.3) for _ in range(3)]
+        resetting = [threads.submit(with_requests, faulty, RESET, PATIENCE) for _ in range(3)]
+        statuses = [good.pay().status_code for _ in range(10)]
+        raised = [type(each.exception()) for each in hanging + resetting]
+        waits(good, 0)
+    assert statuses == [201] * 10
+    assert raised == [requests.ReadTimeout] * 3 + [requests.ConnectionError] * 3
+
+
+def test_a_stopping_server_ends_what_hangs() -> None:
+    """Shutting down does not wait for a fault to be over."""
+    with ThreadPoolExecutor(1) as threads:
+        with ExitStack() as server_runs:
+            server = server_runs.enter_context(serving(PATIENT))
+            shop = server_runs.enter_context(Shop(server))
+            hanging = threads.submit(with_requests, shop, TIMEOUT, PATIENCE)
+            waits(shop, 1)
+        assert isinstance(hanging.exception(PATIENCE), requests.ConnectionError)

@@ -1,0 +1,139 @@
+"""Faults of reads, HEAD among them, and of calls that a page of another origin makes."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from pytest_aiohttp import AiohttpClient
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.rules.wire_faults import (
+    Drip,
+    Fault,
+    Malform,
+    Malformation,
+    RespondRaw,
+    Truncate,
+)
+from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.world.activation import put
+from payments_sandbox.world.registry import HOME_KEY
+from tests.support.bodies import AUTHORIZED
+from tests.support.clients import Api, SandboxServer
+from tests.support.faulty import faulty
+from tests.support.spoken import answered
+from tests.support.wire import request
+
+PAGE = "http://localhost:5173"
+EMPTY_LIST = b'{"data":[],"has_more":false,"next_cursor":null}'
+
+Meet = Callable[[Fault], Awaitable[Api]]
+"""Makes a client whose reads meet a fault."""
+
+
+@pytest.fixture
+def meet(aiohttp_client: AiohttpClient) -> Meet:
+    """A server of its own for each fault."""
+
+    async def start(fault: Fault) -> Api:
+        sandbox: Sandbox = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
+        put(sandbox.parts.worlds.of(HOME_KEY), [faulty(fault)])
+        client: Api = await aiohttp_client(SandboxServer(sandbox), headers=AUTHORIZED)
+        return client
+
+    return start
+
+
+def listing(method: str = "GET", **headers: str) -> bytes:
+    """A list that is its connection's last request."""
+    return request(method, "/v3/payments", {"Connection": "close", **headers})
+
+
+@pytest.mark.parametrize(
+    ("fault", "body"),
+    [
+        (Truncate(commit=True, keep=50), EMPTY_LIST[:23]),
+        (Truncate(commit=True, keep=100), EMPTY_LIST[:-1]),
+        (Truncate(commit=True, keep=0), b""),
+        (Malform(commit=True, how=Malformation.INVALID_JSON), EMPTY_LIST[:-1]),
+        (Malform(commit=True, how=Malformation.BAD_UTF8), EMPTY_LIST[:-7] + b'\xff":null}'),
+        (Drip(over=40, chunks=1), EMPTY_LIST),
+        (Drip(over=40, chunks=1_000), EMPTY_LIST),
+        (RespondRaw(418, {}, "teapot"), b"teapot"),
+    ],
+    ids=str,
+)
+async def test_a_read_meets_a_fault(meet: Meet, fault: Fault, body: bytes) -> None:
+    """As a write does; of a truncated body at least one byte is missing."""
+    came, is_reset = await answered(await meet(fault), listing())
+
+    assert (came.partition(b"\r\n\r\n")[2], is_reset) == (body, False)
+
+
+FAULTS_WITH_A_HEAD = [
+    Truncate(commit=True),
+    Drip(over=40, chunks=4),
+    RespondRaw(418, {}, "teapot"),
+    *(Malform(commit=True, how=how) for how in Malformation if how is not Malformation.GARBAGE),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS_WITH_A_HEAD, ids=str)
+async def test_head_has_the_head_alone(meet: Meet, fault: Fault) -> None:
+    """The head that GET has, and not one byte of a body."""
+    api = await meet(fault)
+    get, _ = await answered(api, listing())
+    head, is_reset = await answered(api, listing("HEAD"))
+
+    assert (_lasting(head), is_reset) == (_lasting(get.partition(b"\r\n\r\n")[0]), False)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "tail"),
+    [
+        (204, {}, b""),
+        (304, {}, b""),
+        (299, {"connection": "keep-alive"}, b"Content-Length: 0\r\n"),
+        (200, {"content-length": "5"}, b"Connection: close\r\n"),
+        (200, {"Date": "never"}, b"Connection: close\r\nContent-Length: 0\r\n"),
+    ],
+)
+async def test_a_raw_reply_says_what_it_is_told(
+    meet: Meet, status: int, headers: dict[str, str], tail: bytes
+) -> None:
+    """A header that is given replaces ours, however it is spelt; a status needs no phrase."""
+    raw = RespondRaw(status, headers, "")
+    came, _ = await answered(await meet(raw), listing())
+    first, *lines = came.lower().split(b"\r\n")
+
+    assert first.startswith(f"http/1.1 {status} ".encode())
+    for name, value in headers.items():
+        assert f"{name}: {value}".lower().encode() in lines
+    names = [line.partition(b":")[0] for line in lines]
+    assert len(names) == len(set(names)) + 1  # two empty lines end the head
+    assert tail.lower() in came.lower()
+    assert (b"content-length" in names) == (status not in {204, 304})
+
+
+async def test_a_permitted_page_may_read_what_a_fault_sends(meet: Meet) -> None:
+    """Otherwise a browser would report a refusal of ours in place of the fault."""
+    api = await meet(Malform(commit=True, how=Malformation.EMPTY))
+    page, _ = await answered(api, listing(Origin=PAGE))
+    other, _ = await answered(api, listing(Origin="http://localhost:1"))
+
+    assert f"Access-Control-Allow-Origin: {PAGE}\r\n".encode() in page
+    assert b"Vary: Origin\r\n" in page
+    assert b"Access-Control-Allow-Origin" not in other
+
+
+async def test_an_old_client_is_answered_in_its_version(meet: Meet) -> None:
+    """HTTP/1.0 stays HTTP/1.0."""
+    raw = listing().replace(b"HTTP/1.1", b"HTTP/1.0")
+    came, _ = await answered(await meet(Malform(commit=True, how=Malformation.EMPTY)), raw)
+
+    assert came.startswith(b"HTTP/1.0 200 OK\r\n")
+
+
+def _lasting(head: bytes) -> set[bytes]:
+    """The lines, but for those that differ from one request to the next."""
+    passing = (b"Date: ", b"X-RateLimit-Remaining: ", b"Sandbox-Request-Id: ")
+    return {line for line in head.split(b"\r\n") if line and not line.startswith(passing)}

@@ -1,0 +1,113 @@
+"""The faults that last: all that can end them before their time, and a fault that comes late."""
+
+import asyncio
+
+import pytest
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.rules.magic_cards import paid_with
+from payments_sandbox.rules.model import RequestRule, Step, Then
+from payments_sandbox.rules.wire_faults import Drip, Drop, Fault, Hang
+from payments_sandbox.server import delayed_replies as sleepers
+from payments_sandbox.server.factory import Sandbox, assemble
+from tests.support.clients import Api, until
+from tests.support.control import Control
+from tests.support.serving import ruled
+from tests.support.spoken import Ended, Speaker, create, speaking
+
+MINUTE = 60_000
+CARDS: dict[str, Fault] = {
+    "4000009800000013": Hang(commit=True),
+    "4000009800000021": Drip(over=MINUTE, chunks=40),
+    "4000009800000039": Hang(commit=True, lasts=80),
+    "4000009800000047": Drop(commit=True, how="close"),
+}
+HANG, DRIP, BRIEF, LATE = CARDS
+STEPS = {card: Step(fault, delay=80 if card == LATE else 0) for card, fault in CARDS.items()}
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """A sandbox that would hold a reply for a minute."""
+    return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=MINUTE)
+
+
+@pytest.fixture
+def sandbox(settings: Settings) -> Sandbox:
+    """One whose rules are the cards above."""
+    rules = [
+        RequestRule("fault", "create_payment", paid_with(card), (step,), then=Then.REPEAT_LAST)
+        for card, step in STEPS.items()
+    ]
+    return ruled(assemble(settings), rules)
+
+
+async def under_way(api: Api, sandbox: Sandbox, speaker: Speaker, card: str) -> None:
+    """Wait until the fault has begun."""
+    if card == DRIP:
+        await speaker.head()
+    await until(api, lambda: len(sandbox.parts.sleepers) == 1)
+
+
+@pytest.mark.parametrize("card", [HANG, DRIP])
+@pytest.mark.parametrize("route", ["reset_world", "delete_world", "restore_snapshot"])
+async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
+    api: Api,
+    control: Control,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    route: str,
+    card: str,
+) -> None:
+    """By itself, and not when the next look is due; nothing more comes."""
+    monkeypatch.setattr(sleepers, "CHECK_EVERY", 60)
+    snapshot = await control("retrieve_snapshot")
+    tasks = len(asyncio.all_tasks())
+    async with speaking(api, create(card)) as speaker:
+        await under_way(api, sandbox, speaker, card)
+        await control(route, snapshot if route == "restore_snapshot" else None)
+        assert await speaker.rest() == Ended(b"", is_reset=False)
+    await until(api, lambda: len(asyncio.all_tasks()) == tasks)
+    assert len(sandbox.parts.sleepers) == 0
+
+
+@pytest.mark.parametrize("card", [HANG, DRIP])
+async def test_a_reset_ends_it_within_a_tenth_of_a_second(
+    api: Api, control: Control, sandbox: Sandbox, card: str
+) -> None:
+    """The best of five, for the machine has other things to do."""
+    took = []
+    for _ in range(5):
+        async with speaking(api, create(card)) as speaker:
+            await under_way(api, sandbox, speaker, card)
+            started = asyncio.get_running_loop().time()
+            await control("reset_world")
+            await speaker.rest()
+            took.append(asyncio.get_running_loop().time() - started)
+    assert min(took) < 0.1
+
+
+@pytest.mark.parametrize("card", [HANG, DRIP])
+async def test_a_client_that_leaves_ends_it(
+    api: Api, control: Control, sandbox: Sandbox, card: str
+) -> None:
+    """What it had done stays done; the journal knows that no reply went out."""
+    await control("live")
+    tasks = len(asyncio.all_tasks())
+    async with speaking(api, create(card)) as speaker:
+        await under_way(api, sandbox, speaker, card)
+    await until(api, lambda: len(asyncio.all_tasks()) == tasks)
+    (entry,) = (await control("list_requests"))["data"]
+
+    assert len(sandbox.parts.sleepers) == 0
+    assert (entry["committed"], entry["response"]) == (True, None)
+    assert entry["fault"] == ("drip" if card == DRIP else "hang")
+
+
+@pytest.mark.parametrize("card", [BRIEF, LATE])
+async def test_a_fault_lasts_as_long_as_it_says(api: Api, control: Control, card: str) -> None:
+    """A hang has its own time, not the cap's, and any fault can come after a delay."""
+    async with speaking(api, create(card)) as speaker:
+        assert await speaker.rest() == Ended(b"", is_reset=False)
+    (entry,) = (await control("list_requests"))["data"]
+    assert 80 <= entry["duration_ms"] < MINUTE / 2

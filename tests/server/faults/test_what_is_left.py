@@ -1,0 +1,161 @@
+"""What is left of a fault: the payment or none, its line in the journal, and nothing else."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.server.access_log import log_line
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.world.journal import Entry
+from tests.support.clients import Api, events, paid, until
+from tests.support.control import Control
+from tests.support.faulty import SPELLINGS, card_of
+from tests.support.matching import PAYMENT_ID
+from tests.support.spoken import answered, create
+
+HANG, DRIP = "hang: {}", "drip: {over: 900ms, chunks: 30}"
+DESCRIPTORS: Final = Path("/dev/fd")
+ALWAYS_COMMITS: Final = (DRIP,)
+BODY: Final[dict[str, object]] = {
+    "id": PAYMENT_ID,
+    "status": "completed",
+    "amount": 2500,
+    "currency": "USD",
+    "created_at": "2030-01-15T10:30:00Z",
+    "description": "Payment for order #12345",
+}
+LIMITED: Final = {
+    "Content-Type": "application/json",
+    "Server": "payments-sandbox",
+    "X-RateLimit-Limit": "1000",
+    "X-RateLimit-Remaining": "999",
+    "X-RateLimit-Reset": "1894705200",
+}
+
+
+@pytest.fixture(autouse=True)
+def calm(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What is logged as an error, or with a traceback."""
+    return lambda: [
+        each.getMessage()
+        for each in caplog.records
+        if each.levelno >= logging.ERROR or each.exc_info
+    ]
+
+
+def resources(api: Api, sandbox: Sandbox) -> tuple[int, ...]:
+    """How many tasks, connections, descriptors and waits there are."""
+    descriptors = len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.is_dir() else 0
+    connections = len(api.server.handler.connections)
+    return len(asyncio.all_tasks()), connections, descriptors, len(sandbox.parts.sleepers)
+
+
+@pytest.mark.parametrize("commit", [True, False])
+@pytest.mark.parametrize("step", SPELLINGS)
+async def test_commit_says_whether_it_happened(
+    api: Api, control: Control, step: str, *, commit: bool
+) -> None:
+    """One payment with its one event, or neither; the next payment completes."""
+    await answered(api, create(card_of(step, commit=commit)))
+    happened = commit or step in ALWAYS_COMMITS
+    (entry,) = (await control("list_requests"))["data"]
+    made = await control("retrieve_world")
+
+    assert made["payments"] == {"pending": 0, "completed": int(happened), "failed": 0}
+    assert [each["type"] for each in await events(api)] == ["payment.completed"] * happened
+    assert entry["committed"] is happened
+    assert (await paid(api))["status"] == "completed"
+
+
+@pytest.mark.parametrize("step", SPELLINGS)
+async def test_nothing_is_left_behind(
+    api: Api, sandbox: Sandbox, step: str, calm: Callable[[], list[str]]
+) -> None:
+    """No task, no socket, no wait, and nothing in the log that looks like an error."""
+    await paid(api)
+    await events(api)  # so that aiohttp has this connection, as it has when we look again
+    before = resources(api, sandbox)
+    await answered(api, create(card_of(step)))
+    await until(api, lambda: resources(api, sandbox) == before)
+
+    assert calm() == []
+
+
+def shown(status: int, body: object, **headers: str) -> dict[str, object]:
+    """A reply as the journal shows it; `_` stands for `-`."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {"status": status, "headers": LIMITED | named, "body": body}
+
+
+JOURNALLED: Final[dict[str, dict[str, object] | None]] = {
+    "drop: {how: close}": None,
+    "drop: {how: reset}": None,
+    HANG: None,
+    "truncate: {in: headers}": None,
+    "malform: {as: garbage}": None,
+    "malform: {as: empty}": shown(201, None, Content_Length="0", Connection="close"),
+    "malform: {as: wrong_length}": shown(201, BODY, Content_Length="79", Connection="close"),
+    DRIP: shown(201, BODY, Content_Length="158"),
+    "respond_raw: {status: 503}": shown(
+        503, "busy", Content_Type="text/plain", Retry_After="7", Content_Length="4",
+        Connection="close",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", JOURNALLED)
+async def test_the_journal_shows_what_went_out(api: Api, control: Control, step: str) -> None:
+    """The fault by its name, the reply that came of it or none, and how long it took."""
+    await answered(api, create(card_of(step)))
+    (entry,) = (await control("list_requests"))["data"]
+
+    assert (entry["fault"], entry["rule"]) == (step.partition(":")[0], f"card:{step}")
+    assert entry["response"] == JOURNALLED[step]
+    assert entry["duration_ms"] > (90 if step in (HANG, DRIP) else 0)
+
+
+@pytest.mark.parametrize("step", SPELLINGS)
+async def test_a_snapshot_keeps_what_went_out(api: Api, control: Control, step: str) -> None:
+    """Replies that are no JSON are in it, and come back as they were."""
+    await answered(api, create(card_of(step)))
+    before = await control("list_requests")
+    await control("restore_snapshot", await control("retrieve_snapshot"))
+
+    assert await control("list_requests") == before
+
+
+async def test_the_log_line_names_the_fault_beside_the_status(api: Api, sandbox: Sandbox) -> None:
+    """Whoever watches sees that the reply was not as it looks."""
+    for step in ("malform: {as: html}", "malform: {as: empty}", HANG):
+        await answered(api, create(card_of(step)))
+    world = sandbox.parts.worlds.of("sk_test_sandbox")
+    lines = [log_line(entry).split("  ")[:2] for entry in world.journal.since(0)]
+
+    assert lines == [
+        ["create_payment", "502 malform"],
+        ["create_payment", "201 malform"],
+        ["create_payment", "hang"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ('{"id":"pay_1"}', "pay_1"),
+        ('{"error":{"code":"a\\nb"}}', "a\\nb"),
+        ('{"error":"x","id":"y"}', "y"),
+        ('{"id":7}', None),
+        ("[1]", None),
+    ],
+)
+def test_a_line_of_the_log_stays_one_line(body: str, shown: str | None) -> None:
+    """Whatever a raw reply says, its id or code is shown escaped, or not at all."""
+    entry = Entry(Instant(0), "list_payments", "GET", "/v3/payments", ())
+    entry.replied(200, {}, body.encode())
+
+    assert log_line(entry).split("  ")[2:] == ([] if shown is None else [shown])

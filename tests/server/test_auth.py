@@ -1,0 +1,157 @@
+"""AUTHENTICATION: which headers name a world, what a wrong key learns, what keys share: nothing."""
+
+import pytest
+from pytest_aiohttp import AiohttpClient
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
+from tests.support.clients import Api, ask, bearer, client_of, envelope, listed, paid, refunded
+from tests.support.control import Control
+from tests.support.matching import API_KEY
+from tests.support.serving import serving
+from tests.support.wire import exchange, request
+
+PATH = "/v3/payments"
+
+SCHEME = "The Authorization header is 'Bearer ' and the key."
+KEY = (
+    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    " as in 'Authorization: Bearer sk_test_sandbox'."
+)
+
+REFUSED = {
+    "empty": ("", SCHEME),
+    "only a scheme": ("Bearer", SCHEME),
+    "only a key": ("sk_test_sandbox", SCHEME),
+    "basic": ("Basic c2tfdGVzdF9zYW5kYm94Og==", SCHEME),
+    "scheme without a space": ("Bearersk_test_sandbox", SCHEME),
+    "live key": ("Bearer sk_live_0123456789", KEY),
+    "key of the documentation": ("Bearer your_api_key_here", KEY),
+    "only a prefix": ("Bearer sk_test_", KEY),
+    "key too long": (f"Bearer sk_test_{'x' * 65}", KEY),
+    "two keys": ("Bearer sk_test_sandbox, Bearer sk_test_sandbox", KEY),
+    "key with a space": ("Bearer sk_test_sand box", KEY),
+    "key in upper case": ("Bearer SK_TEST_SANDBOX", KEY),
+    "key with other letters": ("Bearer sk_test_s\u00e4ndbox", KEY),
+}
+
+ACCEPTED = {
+    "as documented": "Bearer sk_test_sandbox",
+    "scheme in lower case": "bearer sk_test_sandbox",
+    "scheme in upper case": "BEARER sk_test_sandbox",
+    "spaces around the key": "Bearer   sk_test_sandbox  ",
+}
+
+
+@pytest.mark.parametrize(("header", "details"), REFUSED.values(), ids=REFUSED.keys())
+async def test_a_wrong_key(api: Api, header: str, details: str) -> None:
+    """401 in the envelope, says what a key looks like, and has no rate limit."""
+    async with api.get(PATH, headers={"Authorization": header}) as reply:
+        limits = [name for name in reply.headers if name.startswith("X-")]
+        found = reply.status, limits, await reply.json()
+    assert found == (401, [], envelope("invalid_api_key", details))
+
+
+async def test_two_authorization_lines(aiohttp_client: AiohttpClient, sandbox: Sandbox) -> None:
+    """401: which of the two worlds is meant is not ours to guess."""
+    stranger = await client_of(aiohttp_client, sandbox)
+    lines = [("Authorization", f"Bearer sk_test_{name}") for name in ("alice", "bob")]
+    for path in (PATH, "/_sandbox/world"):
+        async with stranger.get(path, headers=lines) as reply:
+            found = reply.status, await reply.json()
+        details = "Send one Authorization header."
+        assert found == (401, envelope("invalid_api_key", details))
+
+
+def test_a_key_of_other_bytes(caplog: pytest.LogCaptureFixture) -> None:
+    """A header that is no UTF-8 names no world either, and nothing is logged."""
+    with serving(Settings(port=0)) as server:
+        header = {"Authorization": "Bearer sk_test_\udcff"}
+        reply = exchange(server.address, request("GET", PATH, header))
+    limits = [name for name in reply.headers if name.startswith("x-")]
+    assert (reply.status, limits, reply.json) == (401, [], envelope("invalid_api_key", KEY))
+    assert caplog.records == []
+
+
+async def test_no_key(sandbox: Sandbox, aiohttp_client: AiohttpClient) -> None:
+    """A missing header is missed, and the details show one."""
+    stranger = await client_of(aiohttp_client, sandbox)
+    refusal = await ask(stranger, "GET", PATH, 401)
+    assert refusal == envelope("invalid_api_key", "Send 'Authorization: Bearer sk_test_…'.")
+
+
+@pytest.mark.parametrize("header", ACCEPTED.values(), ids=ACCEPTED.keys())
+async def test_the_right_key(api: Api, header: str) -> None:
+    """The scheme's case does not matter (RFC 9110, 11.1), nor do spaces around the key."""
+    payment_id = (await paid(api))["id"]
+    page = await ask(api, "GET", PATH, headers={"Authorization": header})
+    assert [item["id"] for item in page["data"]] == [payment_id]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", PATH),
+        ("POST", PATH),
+        ("GET", f"{PATH}/pay_xyz789"),
+        ("POST", f"{PATH}/pay_xyz789/refunds"),
+        ("DELETE", PATH),
+        ("GET", "/v3"),
+        ("GET", "/v3/customers"),
+    ],
+)
+async def test_the_key_is_looked_at_first(api: Api, method: str, path: str) -> None:
+    """Without a key nobody learns which paths there are, nor what is wrong with a body."""
+    refusal = await ask(api, method, path, 401, headers=bearer("sk_live_0"), data=b"{")
+    assert refusal == envelope("invalid_api_key", KEY)
+
+
+async def test_a_new_key_makes_its_world(api: Api) -> None:
+    """Any sk_test_ key works at once, with a world of its own."""
+    await paid(api)
+    longest = "sk_test_" + "Az09_-xx" * 8
+    await paid(api, key=longest)
+    page = await ask(api, "GET", PATH, headers=bearer(longest))
+    assert len(page["data"]) == 1
+
+
+async def test_keys_are_told_apart_by_case(api: Api) -> None:
+    """Keys are compared letter by letter."""
+    await paid(api, key="sk_test_a")
+    page = await ask(api, "GET", PATH, headers=bearer("sk_test_A"))
+    assert page["data"] == []
+
+
+async def test_another_keys_payment_does_not_exist(api: Api) -> None:
+    """Retrieved or refunded, it is refused exactly as an unknown id is."""
+    foreign = (await paid(api, key="sk_test_other"))["id"]
+    for payment_id in (foreign, "pay_xyz789"):
+        one = await ask(api, "GET", f"{PATH}/{payment_id}", 404)
+        refund = await refunded(api, payment_id, 404)
+        assert one == refund == envelope("payment_not_found")
+    assert await listed(api) == []
+
+
+async def test_keys_share_no_limit_and_no_clock(control: Control) -> None:
+    """What one world uses up or moves on, another does not notice."""
+    await control("set_rate_limit", {"remaining": 0}, key="sk_test_a")
+    await control("advance_clock", {"by": "45d"}, key="sk_test_a")
+    other = await control("retrieve_world", key="sk_test_b")
+    assert other["clock"]["now"] == "2030-01-15T10:30:00Z"
+    assert other["rate_limit"]["remaining"] == 1000
+
+
+async def test_strict_keys(aiohttp_client: AiohttpClient) -> None:
+    """Only the home world and worlds made by hand have keys that work."""
+    sandbox = assemble(Settings(strict_keys=True, seed=7))
+    api = await client_of(aiohttp_client, sandbox)
+    control = Control(api, sandbox.parts.contract)
+    details = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
+    refusal = await ask(api, "GET", PATH, 401, headers=bearer("sk_test_new"))
+    made = await control("create_world")
+    assert refusal == envelope("invalid_api_key", details)
+    assert made["api_key"] == API_KEY
+    for key in ("sk_test_sandbox", made["api_key"]):
+        await ask(api, "GET", PATH, headers=bearer(key))
+    await control("delete_world", key=made["api_key"])
+    assert await ask(api, "GET", PATH, 401, headers=bearer(made["api_key"])) == refusal

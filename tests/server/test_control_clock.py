@@ -1,0 +1,225 @@
+"""The clock: frozen, moved by, to and next, resumed; what is due happens in order and in time."""
+
+import asyncio
+
+import pytest
+from pytest_aiohttp import AiohttpClient
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
+from tests.support.bodies import AUTHORIZED
+from tests.support.clients import PATIENCE, Api, Json, ask, client_of, events, invalid, listed, paid
+from tests.support.control import Control
+from tests.support.matching import EVENT_ID, WHOLE_SECOND
+from tests.support.streams import Reader
+
+THEN_COMPLETED, THEN_FAILED = "4000009900000012", "4000009900000020"
+CHARGED_BACK = "4000000000000259"
+
+NOT_BACK = (
+    "expected an instant not before the world's now, 2030-01-15T10:30:00Z: time never goes back."
+)
+NO_INSTANT = "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z."
+NO_DURATION = "/by: expected a duration such as 300ms, 5s, 10m, 2h or 45d."
+ONE_OF = "/: expected a JSON object with exactly one of by, to and next."
+
+REFUSED: list[tuple[str, Json, str]] = [
+    ("freeze_clock", {"at": "2030-01-15T10:29:59Z"}, f"/at: {NOT_BACK}"),
+    ("freeze_clock", {"at": "noon"}, f"/at: {NO_INSTANT}"),
+    ("advance_clock", {"to": "2030-01-15T10:29:59Z"}, f"/to: {NOT_BACK}"),
+    ("advance_clock", {"to": "2030-01-15 10:31"}, f"/to: {NO_INSTANT}"),
+    ("advance_clock", {"to": "9999-12-31"}, "/to: expected a date-time from 1970 to 2999."),
+    ("advance_clock", {"by": "3 days"}, NO_DURATION),
+    ("advance_clock", {"by": "-1h"}, NO_DURATION),
+    ("advance_clock", {"by": "3600"}, NO_DURATION),
+    ("advance_clock", {"by": "999999d"}, "/by: expected to stay within the year 2999."),
+    ("advance_clock", {"next": False}, "/next: expected true."),
+    ("advance_clock", {}, ONE_OF),
+    ("advance_clock", {"by": "1d", "next": True}, ONE_OF),
+]
+
+
+@pytest.fixture
+async def live(aiohttp_client: AiohttpClient) -> Api:
+    """A client of a sandbox whose clocks run."""
+    return await client_of(aiohttp_client, assemble(Settings(seed=7)), headers=AUTHORIZED)
+
+
+def due(at: str, what: str, payment_id: str) -> dict[str, str]:
+    """One line of what waits for the clock."""
+    return {"at": at, "what": what, "payment_id": payment_id}
+
+
+async def test_a_frozen_clock(api: Api, control: Control) -> None:
+    """It stands where it was told to, and so does what is created."""
+    clock = {"now": "2030-01-15T10:30:00Z", "mode": "frozen", "due": []}
+    assert await control("retrieve_clock") == clock
+    assert await control("freeze_clock") == clock
+    assert (await paid(api))["created_at"] == "2030-01-15T10:30:00Z"
+
+
+async def test_what_waits_is_listed_soonest_first(api: Api, control: Control) -> None:
+    """Each with its instant and what it will be; equal instants in the order they came."""
+    ids = [
+        (await paid(api, card_number=card))["id"]
+        for card in (CHARGED_BACK, THEN_COMPLETED, THEN_FAILED)
+    ]
+    assert (await control("retrieve_clock"))["due"] == [
+        due("2030-01-15T11:30:00Z", "payment.completed", ids[1]),
+        due("2030-01-15T11:30:00Z", "payment.failed", ids[2]),
+        due("2030-01-16T10:30:00Z", "chargeback.created", ids[0]),
+    ]
+
+
+async def test_advance_by(api: Api, control: Control) -> None:
+    """What became due has happened, in order, each at its own instant and with its event."""
+    first = (await paid(api, card_number=THEN_COMPLETED))["id"]
+    second = (await paid(api, card_number=CHARGED_BACK))["id"]
+    await control("advance_clock", {"by": "30m"})
+    third = (await paid(api, card_number=THEN_FAILED))["id"]
+    advanced = await control("advance_clock", {"by": "3d"})
+    assert advanced == {
+        "now": "2030-01-18T11:00:00Z",
+        "happened": [
+            {**due("2030-01-15T11:30:00Z", "payment.completed", first), "event_id": EVENT_ID},
+            {**due("2030-01-15T12:00:00Z", "payment.failed", third), "event_id": EVENT_ID},
+            {**due("2030-01-16T10:30:00Z", "chargeback.created", second), "event_id": EVENT_ID},
+        ],
+    }
+    latest = [(each["id"], each["created_at"]) for each in (await events(api))[:3]]
+    assert latest[::-1] == [(each["event_id"], each["at"]) for each in advanced["happened"]]
+
+
+async def test_what_has_not_come_due_waits(api: Api, control: Control) -> None:
+    """A millisecond short of its instant a payment is pending; at its instant it has settled."""
+    await paid(api, card_number=THEN_COMPLETED)
+    assert (await control("advance_clock", {"by": "3599999ms"}))["happened"] == []
+    assert len(await listed(api, status="pending")) == 1
+    assert len((await control("advance_clock", {"by": "1ms"}))["happened"]) == 1
+    assert len(await listed(api, status="completed")) == 1
+
+
+async def test_advance_to(api: Api, control: Control) -> None:
+    """An instant with any offset; what lies behind it waits."""
+    payment_id = (await paid(api, card_number=THEN_COMPLETED))["id"]
+    await paid(api, card_number=CHARGED_BACK)
+    advanced = await control("advance_clock", {"to": "2030-01-15T13:00:00+01:00"})
+    assert (advanced["now"], [each["payment_id"] for each in advanced["happened"]]) == (
+        "2030-01-15T12:00:00Z",
+        [payment_id],
+    )
+
+
+async def test_advance_to_next(api: Api, control: Control) -> None:
+    """One instant after the other, all that is due at it together; then nothing moves."""
+    for card in (THEN_COMPLETED, CHARGED_BACK, THEN_FAILED):
+        await paid(api, card_number=card)
+    steps = [await control("advance_clock", {"next": True}) for _ in range(3)]
+    assert [(step["now"], [each["what"] for each in step["happened"]]) for step in steps] == [
+        ("2030-01-15T11:30:00Z", ["payment.completed", "payment.failed"]),
+        ("2030-01-16T10:30:00Z", ["chargeback.created"]),
+        ("2030-01-16T10:30:00Z", []),
+    ]
+
+
+async def test_advance_to_what_the_clock_says_is_due(api: Api, control: Control) -> None:
+    """The instants that the clock shows are the ones that `to` reaches, fractions and all."""
+    await control("advance_clock", {"by": "700ms"})
+    await paid(api, card_number=THEN_COMPLETED)
+    (waiting,) = (await control("retrieve_clock"))["due"]
+    advanced = await control("advance_clock", {"to": waiting["at"]})
+    assert [each["what"] for each in advanced["happened"]] == ["payment.completed"]
+
+
+async def test_advance_to_what_the_clock_says_is_now(control: Control) -> None:
+    """The shown now is not before now, so going there is no way back."""
+    advanced = await control("advance_clock", {"by": "700ms"})
+    await control("advance_clock", {"to": advanced["now"]})
+    await control("freeze_clock", {"at": advanced["now"]})
+
+
+async def test_freeze_at_a_later_instant(api: Api, control: Control) -> None:
+    """What falls due on the way happens."""
+    payment_id = (await paid(api, card_number=THEN_COMPLETED))["id"]
+    clock = await control("freeze_clock", {"at": "2030-01-16"})
+    assert clock == {"now": "2030-01-16T00:00:00Z", "mode": "frozen", "due": []}
+    assert await listed(api, status="completed") == [payment_id]
+
+
+@pytest.mark.parametrize(("route", "body", "details"), REFUSED)
+async def test_a_refused_move(
+    api: Api, control: Control, route: str, body: Json, details: str
+) -> None:
+    """The details name the field and what would have worked; the clock stays."""
+    await paid(api, card_number=THEN_COMPLETED)
+    before = await control("retrieve_clock")
+    assert await control(route, body, status=400) == invalid(details)
+    assert await control("retrieve_clock") == before
+
+
+async def test_a_move_that_has_become_illegal_is_skipped(api: Api, control: Control) -> None:
+    """A payment that was completed by hand does not complete a second time."""
+    payment_id = (await paid(api, card_number=THEN_COMPLETED))["id"]
+    await control("complete_payment", payment_id=payment_id)
+    advanced = await control("advance_clock", {"by": "1h"})
+    skipped = "payment.completed skipped: You cannot complete a payment that is completed."
+    assert advanced["happened"] == [
+        {**due("2030-01-15T11:30:00Z", skipped, payment_id), "event_id": None}
+    ]
+    assert len(await events(api)) == 1
+
+
+async def test_resume_goes_on_from_the_worlds_now(api: Api, control: Control) -> None:
+    """A clock that is frozen years ahead runs on from there; freezing stops it again."""
+    await control("advance_clock", {"to": "2040-01-01"})
+    resumed = await control("resume_clock")
+    created = (await paid(api, exp_year=2050))["created_at"]
+    frozen = await control("freeze_clock")
+    assert (resumed["mode"], frozen["mode"]) == ("live", "frozen")
+    assert "2040-01-01T00:00:00Z" <= resumed["now"] <= created <= frozen["now"]
+    assert frozen["now"] < "2040-01-01T00:01:00Z"
+
+
+async def test_a_live_clock_can_be_advanced(live: Api) -> None:
+    """What is due happens although the clock runs, and it runs on."""
+    await paid(live, card_number=THEN_COMPLETED)
+    before = await ask(live, "GET", "/_sandbox/clock")
+    advanced = await ask(live, "POST", "/_sandbox/clock/advance", json={"by": "1h"})
+    after = await ask(live, "GET", "/_sandbox/clock")
+    assert [each["what"] for each in advanced["happened"]] == ["payment.completed"]
+    assert (before["mode"], after["mode"], after["due"]) == ("live", "live", [])
+    assert before["now"] < advanced["now"] <= after["now"]
+
+
+async def test_a_live_payment_settles_by_itself(live: Api) -> None:
+    """Nobody asks: the event arrives on the stream when its instant has come."""
+    async with live.get("/_sandbox/stream") as reply, asyncio.timeout(PATIENCE):
+        payment_id = (await paid(live, card_number=THEN_COMPLETED))["id"]
+        await ask(live, "POST", "/_sandbox/clock/advance", json={"by": "3599900ms"})
+        event = await Reader(reply).next("event")
+    assert event.data == {
+        "id": EVENT_ID,
+        "type": "payment.completed",
+        "created_at": WHOLE_SECOND,
+        "data": {"payment_id": payment_id, "amount": 2500, "currency": "USD"},
+    }
+
+
+async def test_a_resumed_world_is_paced_again(api: Api, control: Control) -> None:
+    """What waited in a frozen world settles by itself once the clock runs."""
+    await paid(api, card_number=THEN_COMPLETED)
+    await control("advance_clock", {"by": "3599900ms"})
+    async with api.get("/_sandbox/stream") as reply, asyncio.timeout(PATIENCE):
+        await control("resume_clock")
+        event = await Reader(reply).next("event")
+    assert event.data["type"] == "payment.completed"
+
+
+async def test_frozen_worlds_are_not_paced(api: Api, control: Control, sandbox: Sandbox) -> None:
+    """A timer runs for a live world that has something due, and for no other."""
+    await paid(api, card_number=THEN_COMPLETED)
+    frozen = len(sandbox.parts.pacer)
+    await control("resume_clock")
+    running = len(sandbox.parts.pacer)
+    await control("freeze_clock")
+    assert (frozen, running, len(sandbox.parts.pacer)) == (0, 1, 0)

@@ -1,0 +1,216 @@
+"""Payments moved by hand: every move in every status, its event, and what it leaves unchanged."""
+
+import pytest
+
+from payments_sandbox.contract.error_codes import CODES
+from tests.support.clients import Api, Json, ask, envelope, events, invalid, paid, refunded
+from tests.support.control import Control
+from tests.support.matching import CHARGEBACK_ID, EVENT_ID
+
+PENDING, DECLINED = "4000009900000038", "4000000000000002"
+CARDS = {"pending": PENDING, "completed": "4111111111111111", "failed": DECLINED}
+MOVES = {
+    "complete_payment": "complete",
+    "fail_payment": "fail",
+    "charge_back_payment": "charge back",
+}
+
+ILLEGAL = [
+    ("complete_payment", "completed"),
+    ("complete_payment", "failed"),
+    ("fail_payment", "completed"),
+    ("fail_payment", "failed"),
+    ("charge_back_payment", "pending"),
+    ("charge_back_payment", "failed"),
+]
+
+DECLINES = [name for name, code in CODES.items() if code.is_decline]
+
+
+async def a_payment(api: Api, status: str) -> str:
+    """The id of a new payment in a status."""
+    await paid(api, 400 if status == "failed" else 201, card_number=CARDS[status])
+    page = await ask(api, "GET", "/v3/payments?limit=1")
+    return str(page["data"][0]["id"])
+
+
+def settled(payment_id: str, status: str, failure: str | None) -> dict[str, Json]:
+    """The documented payment as the control API shows it."""
+    return {
+        "id": payment_id,
+        "status": status,
+        "amount": 2500,
+        "currency": "USD",
+        "payment_method": {"type": "card", "last4": "0038", "brand": "visa"},
+        "created_at": "2030-01-15T10:30:00Z",
+        "description": "Payment for order #12345",
+        "customer_id": "cust_abc123",
+        "refunded": 0,
+        "charged_back": 0,
+        "failure_code": failure,
+    }
+
+
+async def test_complete(api: Api, control: Control) -> None:
+    """The payment is completed, now, and its event says so."""
+    payment_id = await a_payment(api, "pending")
+    await control("advance_clock", {"by": "1h"})
+    completed = await control("complete_payment", payment_id=payment_id)
+    assert completed == settled(payment_id, "completed", None)
+    assert await events(api) == [
+        {
+            "id": EVENT_ID,
+            "type": "payment.completed",
+            "created_at": "2030-01-15T11:30:00Z",
+            "data": {"payment_id": payment_id, "amount": 2500, "currency": "USD"},
+        }
+    ]
+
+
+async def test_fail(api: Api, control: Control) -> None:
+    """The payment is failed, as declined unless told otherwise, and its event says so."""
+    payment_id = await a_payment(api, "pending")
+    failed = await control("fail_payment", payment_id=payment_id)
+    assert failed == settled(payment_id, "failed", "card_declined")
+    assert [event["type"] for event in await events(api)] == ["payment.failed"]
+
+
+@pytest.mark.parametrize("code", DECLINES)
+async def test_fail_with_each_code(api: Api, control: Control, code: str) -> None:
+    """Any of the decline codes; the control API shows it, the emulated one has no field for it."""
+    payment_id = await a_payment(api, "pending")
+    failed = await control("fail_payment", {"code": code}, payment_id=payment_id)
+    kept = await ask(api, "GET", f"/v3/payments/{payment_id}")
+    assert failed == {**kept, "refunded": 0, "charged_back": 0, "failure_code": code}
+
+
+async def test_a_code_that_is_no_decline(api: Api, control: Control) -> None:
+    """The details list the codes; the payment stays pending."""
+    payment_id = await a_payment(api, "pending")
+    body = {"code": "internal_error"}
+    refusal = await control("fail_payment", body, status=400, payment_id=payment_id)
+    assert refusal == invalid(f"/code: expected one of {', '.join(DECLINES)}.")
+    assert (await ask(api, "GET", f"/v3/payments/{payment_id}"))["status"] == "pending"
+
+
+async def test_charge_back(api: Api, control: Control) -> None:
+    """Everything, as fraudulent, unless told otherwise; payment and event tell the same."""
+    payment_id = await a_payment(api, "completed")
+    await control("advance_clock", {"by": "45d"})
+    chargeback = await control("charge_back_payment", payment_id=payment_id)
+    assert chargeback == {
+        "id": CHARGEBACK_ID,
+        "payment_id": payment_id,
+        "amount": 2500,
+        "reason": "fraudulent",
+        "created_at": "2030-03-01T10:30:00Z",
+    }
+    assert (await events(api))[0] == {
+        "id": EVENT_ID,
+        "type": "chargeback.created",
+        "created_at": "2030-03-01T10:30:00Z",
+        "data": {
+            "payment_id": payment_id,
+            "amount": 2500,
+            "currency": "USD",
+            "chargeback_id": chargeback["id"],
+            "reason": "fraudulent",
+        },
+    }
+
+
+async def test_charge_back_in_parts(api: Api, control: Control) -> None:
+    """Refunds and chargebacks together never take more than the payment."""
+    payment_id = await a_payment(api, "completed")
+    await refunded(api, payment_id)
+    wanted = {"amount": 500, "reason": "product_not_received"}
+    part = await control("charge_back_payment", wanted, payment_id=payment_id)
+    body = {"amount": 1001}
+    refusal = await control("charge_back_payment", body, status=400, payment_id=payment_id)
+    rest = await control("charge_back_payment", payment_id=payment_id)
+    last = await control("charge_back_payment", status=400, payment_id=payment_id)
+    assert (part["amount"], part["reason"], rest["amount"]) == (500, "product_not_received", 1000)
+    assert refusal == envelope("illegal_move", "1000 of 2500 is left to charge back.")
+    assert last == envelope("illegal_move", "0 of 2500 is left to charge back.")
+    assert len(await events(api)) == 4
+
+
+async def test_a_card_number_in_the_reason_is_masked(api: Api, control: Control) -> None:
+    """Free text keeps no card number."""
+    payment_id = await a_payment(api, "completed")
+    body = {"reason": "4111 1111 1111 1111"}
+    chargeback = await control("charge_back_payment", body, payment_id=payment_id)
+    assert chargeback["reason"] == "**** **** **** 1111"
+
+
+@pytest.mark.parametrize(("move", "status"), ILLEGAL)
+async def test_an_illegal_move(api: Api, control: Control, move: str, status: str) -> None:
+    """Refused in words, and nothing is changed."""
+    payment_id = await a_payment(api, status)
+    before = await control("retrieve_world")
+    refusal = await control(move, status=400, payment_id=payment_id)
+    details = f"You cannot {MOVES[move]} a payment that is {status}."
+    assert refusal == envelope("illegal_move", details)
+    assert await control("retrieve_world") == before
+
+
+@pytest.mark.parametrize("move", MOVES)
+async def test_an_unknown_payment(api: Api, control: Control, move: str) -> None:
+    """404, and the same for another key's payment."""
+    foreign = (await paid(api, key="sk_test_other", card_number=PENDING))["id"]
+    for payment_id in ("pay_xyz789", foreign):
+        refusal = await control(move, status=404, payment_id=payment_id)
+        assert refusal == envelope("payment_not_found")
+
+
+@pytest.mark.parametrize("amount", [0, -1, 2501.5, "1"])
+async def test_a_wrong_amount(api: Api, control: Control, amount: Json) -> None:
+    """An amount is a positive whole number here too."""
+    payment_id = await a_payment(api, "completed")
+    body = {"amount": amount}
+    refusal = await control("charge_back_payment", body, status=400, payment_id=payment_id)
+    assert refusal == invalid(
+        "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+    )
+
+
+async def test_moves_by_hand_are_not_in_the_journal(api: Api, control: Control) -> None:
+    """The journal is of what the client did; the control API is not the client."""
+    payment_id = await a_payment(api, "pending")
+    before = await control("list_requests")
+    await control("complete_payment", payment_id=payment_id)
+    await control("charge_back_payment", payment_id=payment_id)
+    assert await control("list_requests") == before
+
+
+async def test_list(api: Api, control: Control) -> None:
+    """Payments in full, newest first, page by page; asking counts and leaves nothing."""
+    ids = [await a_payment(api, status) for status in ("pending", "failed", "completed")]
+    await refunded(api, ids[2], amount=1000)
+    before = await control("retrieve_world")
+
+    first = await control("list_payments", query={"limit": "2"})
+    rest = await control("list_payments", query={"starting_after": first["next_cursor"]})
+
+    completed, failed = first["data"]
+    assert completed == {
+        **settled(ids[2], "completed", None),
+        "payment_method": {"type": "card", "last4": "1111", "brand": "visa"},
+        "refunded": 1000,
+    }
+    assert (failed["id"], failed["failure_code"]) == (ids[1], "card_declined")
+    assert (first["has_more"], first["next_cursor"]) == (True, ids[1])
+    assert rest == {
+        "data": [settled(ids[0], "pending", None)],
+        "has_more": False,
+        "next_cursor": None,
+    }
+    assert await control("retrieve_world") == before
+
+
+async def test_list_of_nothing_and_after_nothing(control: Control) -> None:
+    """A world without payments has an empty page; a cursor must be a payment's id."""
+    empty = {"data": [], "has_more": False, "next_cursor": None}
+    assert await control("list_payments") == empty
+    refusal = await control("list_payments", query={"starting_after": "pay_xyz789"}, status=400)
+    assert refusal == invalid("/starting_after: expected the id of a payment.")

@@ -1,0 +1,151 @@
+"""Every route of the control API against every code: what is answered is in its document."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final, NoReturn
+
+import pytest
+
+from payments_sandbox.contract.control_openapi import control_document
+from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.error_codes import code_of
+from payments_sandbox.contract.schema_files import schema_files
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.control.api import HANDLERS
+from tests.support.bodies import documented_create
+from tests.support.control import path_of
+from tests.support.serving import Serving, serving
+from tests.support.wire import WireReply, exchange, request
+
+TOKEN: Final = "token"
+DECLINED: Final = "4000000000000002"
+
+HEADERS: Final[dict[str, dict[str, str | None]]] = {
+    "unknown_host": {"Host": "evil.test"},
+    "cross_site_request": {"Sec-Fetch-Site": "cross-site"},
+    "invalid_token": {"Sandbox-Token": None},
+    "invalid_api_key": {"Authorization": "Bearer sk_live_0"},
+    "request_too_large": {
+        "Content-Type": "application/json",
+        "Content-Length": str(2**40),
+    },
+}
+BODIES: Final = {
+    "advance_clock": b'{"by": "1s"}',
+    "set_rate_limit": b'{"limit": 1000000}',
+    "create_webhook_endpoint": b'{"url": "inbox:orders"}',
+    "create_event": b'{"type": "payout.paid", "data": {}}',
+    "script_inbox": b'{"respond": []}',
+    "restore_snapshot": b'{"format": "payments-sandbox/world", "version": 1}',
+    "put_active_scenarios": b"[]",
+    "add_active_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',
+    "check_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',
+    "seed_world": b'{"payments": 1}',
+    "write_scenario": b'{"requests": ["req_7k2m9q"]}',
+}
+WITHOUT_RULES: Final = {
+    "create_world": b'{"scenarios": [{"scenario": "x"}]}',
+    "put_active_scenarios": b'[{"scenario": "x"}]',
+    "add_active_scenario": b'{"scenario": "x"}',
+    "check_scenario": b'{"scenario": "x"}',
+    "verify": b'{"expect": [{}]}',
+}
+"""Scenarios, or expectations, with a problem."""
+CODES: Final = (
+    *HEADERS, "invalid_request", "payment_not_found", "not_found", "illegal_move", "internal_error",
+    "invalid_scenario",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    """A server that asks for a token."""
+    settings = Settings(port=0, control_token=TOKEN, rate_limit=1_000_000)
+    with serving(settings) as running:
+        yield running
+
+
+@cache
+def documented(route: ControlRoute) -> dict[str, int]:
+    """The codes that the document has for a route, with the status that each stands below."""
+    paths: Any = control_document(schema_files(), server_url="http://sandbox/_sandbox")["paths"]
+    return {
+        code: int(status)
+        for status, response in paths[route.path][route.method.lower()]["responses"].items()
+        for media in response.get("content", {}).values()
+        for code, example in media.get("examples", {}).items()
+        if "error" in example["value"]
+    }
+
+
+def target(server: Serving, route: ControlRoute, code: str) -> str:
+    """The path of a route; its ids are of nothing, or of a payment that cannot take the move."""
+    path = path_of(route)
+    if code == "illegal_move" and "{payment_id}" in route.path:
+        payment_id = settled(server, failed=route.name == "charge_back_payment")
+        path = path.replace("pay_xyz789", payment_id)
+    return path + ("?verbose=1" if code == "invalid_request" else "")
+
+
+def settled(server: Serving, *, failed: bool) -> str:
+    """The id of a payment that has completed, or failed."""
+    card = {"card_number": DECLINED} if failed else {}
+    body = json.dumps(documented_create(**card)).encode()
+    exchange(server.address, request("POST", "/v3/payments", body=body))
+    page = exchange(server.address, request("GET", "/v3/payments?limit=1")).json
+    return str(page["data"][0]["id"])
+
+
+def provoked(server: Serving, route: ControlRoute, code: str) -> WireReply:
+    """The reply to a request that is wrong in one way."""
+    bodies = BODIES | (WITHOUT_RULES if code == "invalid_scenario" else {})
+    body = (
+        None
+        if code == "request_too_large" or route.request is None
+        else bodies.get(route.name, b"{}")
+    )
+    headers = {"Sandbox-Token": TOKEN, **HEADERS.get(code, {})}
+    path = target(server, route, code)
+    return exchange(server.address, request(route.method, path, headers, body))
+
+
+def code_in(reply: WireReply) -> str | None:
+    """The code of a reply's envelope, or None."""
+    body = json.loads(reply.body) if reply.body else {}
+    return str(body["error"]["code"]) if "error" in body else None
+
+
+def broken(_: object) -> NoReturn:
+    """A handler with a bug."""
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES])
+def test_what_is_answered_is_documented(
+    server: Serving, monkeypatch: pytest.MonkeyPatch, route: ControlRoute, code: str
+) -> None:
+    """The code where the document has it, below its status; where it has it not, something else."""
+    if code == "internal_error":
+        monkeypatch.setitem(HANDLERS, route.name, broken)
+    reply = provoked(server, route, code)
+    known = documented(route)
+    answered = code_in(reply)
+
+    if answered is None:
+        assert reply.status in (route.success, *route.also)
+    else:
+        assert (answered, reply.status) in known.items()
+    assert (answered == code) == (code in known)
+
+
+def test_every_documented_code_is_provoked_here() -> None:
+    """A code that is added to the document gets its request."""
+    assert {code for route in CONTROL_ROUTES for code in documented(route)} == set(CODES)
+    assert all(
+        status == code_of(code).status
+        for route in CONTROL_ROUTES
+        for code, status in documented(route).items()
+    )

@@ -1,0 +1,316 @@
+"""Every route of the control API: its handler, its schemas, and what it refuses."""
+
+import pytest
+
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.server.control.api import HANDLERS
+from tests.support.clients import Api, Json, ask, envelope, invalid, paid
+from tests.support.control import Control, path_of
+
+PENDING = "4000009900000038"
+APIS = "The APIs are /v3 and /_sandbox."
+KEY = (
+    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    " as in 'Authorization: Bearer sk_test_sandbox'."
+)
+
+FIRST = "req_7118c7141ef838cd"
+"""The id of a world's first request, which its seed gives."""
+
+BODIES: dict[str, Json] = {
+    "create_world": {
+        "api_key": "sk_test_checkout",
+        "seed": 7,
+        "clock": "live",
+        "rate_limit": {"limit": 5, "remaining": 2},
+    },
+    "reset_world": {"only": ["payments", "journal", "rules", "webhooks", "clock", "rate_limit"]},
+    "seed_world": {"payments": 20, "customers": 3, "over": "3d", "seed": 7},
+    "freeze_clock": {"at": "2030-01-15T10:31:00Z"},
+    "advance_clock": {"by": "3d"},
+    "resume_clock": {},
+    "set_rate_limit": {"limit": 10, "remaining": 5},
+    "complete_payment": {},
+    "fail_payment": {"code": "lost_card"},
+    "charge_back_payment": {"reason": "fraudulent", "amount": 1},
+    "create_webhook_endpoint": {"url": "http://localhost:3000/webhooks", "events": ["refund.*"]},
+    "update_webhook_endpoint": {"description": "Orders", "enabled": False},
+    "rotate_secret": {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    "create_event": {"type": "payout.paid", "data": {"payout_id": "po_1"}},
+    "resend_event": {},
+    "script_inbox": {"respond": [500, 200]},
+    "write_scenario": {"requests": [FIRST], "name": "seen"},
+    "verify": {"expect": [{"audit": "clean"}], "within": "1s"},
+}
+
+DOWN = {"scenario": "down", "rules": [{"request": "list_payments", "do": ["pass"]}]}
+
+OPEN_BODIES: dict[str, Json] = {
+    "restore_snapshot": {"format": "payments-sandbox/world", "version": 1},
+    "put_active_scenarios": [DOWN],
+    "add_active_scenario": DOWN,
+    "check_scenario": DOWN,
+}
+"""Good bodies of the routes whose schema promises only a part of them."""
+
+NEEDED = {
+    "advance_clock": "/: expected a JSON object with exactly one of by, to and next.",
+    "set_rate_limit": "/: expected a JSON object with limit, remaining or both.",
+    "create_webhook_endpoint": "/url: is required: expected an http or https url, or inbox:NAME.",
+    "create_event": "/type: is required: expected an event's type such as payment.completed.",
+    "script_inbox": "/respond: is required: expected a list of statuses.",
+    "seed_world": "/payments: is required: expected a whole number from 1 to 1000000.",
+    "write_scenario": (
+        "/requests: is required: expected a list of 1 to 100 ids of requests in the journal."
+    ),
+}
+"""What is missed in an empty body, by the routes that need one."""
+
+TYPOS = [
+    ("create_world", "sed", "did you mean 'seed'?"),
+    ("create_world", "zzz", "documented are api_key, seed, clock, rate_limit, scenarios."),
+    ("reset_world", "onyl", "did you mean 'only'?"),
+    ("seed_world", "paymnts", "did you mean 'payments'?"),
+    ("freeze_clock", "att", "did you mean 'at'?"),
+    ("advance_clock", "nxt", "did you mean 'next'?"),
+    ("resume_clock", "at", "there are none."),
+    ("set_rate_limit", "remainin", "did you mean 'remaining'?"),
+    ("complete_payment", "code", "there are none."),
+    ("fail_payment", "cod", "did you mean 'code'?"),
+    ("charge_back_payment", "reson", "did you mean 'reason'?"),
+    ("create_webhook_endpoint", "secrt", "did you mean 'secret'?"),
+    ("update_webhook_endpoint", "enabeld", "did you mean 'enabled'?"),
+    ("rotate_secret", "secrets", "did you mean 'secret'?"),
+    ("create_event", "typ", "did you mean 'type'?"),
+    ("resend_event", "endpoint", "did you mean 'endpoint_id'?"),
+    ("script_inbox", "responds", "did you mean 'respond'?"),
+    ("write_scenario", "nam", "did you mean 'name'?"),
+    ("verify", "expects", "did you mean 'expect'?"),
+]
+
+INBOX = {"url": "inbox:orders"}
+
+KNOWN = {
+    "control/queries/page": "documented are limit, starting_after.",
+    "control/queries/deliveries": (
+        "documented are limit, starting_after, event_id, endpoint_id, status."
+    ),
+    "control/queries/stream": "documented are last.",
+    "control/queries/inbox": "documented are limit, starting_after, type, wait, count.",
+    "control/queries/scenario_name": "documented are name.",
+}
+"""The parameters that a route's refusal names, by the schema of its query."""
+
+ORDINARY = [route for route in CONTROL_ROUTES if route.name != "stream"]
+KEYED = [route for route in CONTROL_ROUTES if route.needs_key]
+WITH_BODY = [route for route in CONTROL_ROUTES if route.request]
+CLOSED = [route for route in WITH_BODY if route.name not in OPEN_BODIES]
+
+
+def named(routes: list[ControlRoute]) -> list[object]:
+    """Routes as parameters."""
+    return [pytest.param(route, id=route.name) for route in routes]
+
+
+async def variables(api: Api, control: Control, route: ControlRoute) -> dict[str, str]:
+    """Ids that fit the route: of a payment that can take the move, of a request, …."""
+    for name, make in IDS.items():
+        if f"{{{name}}}" in route.path:
+            return {name: await make(api, control, route)}
+    return {}
+
+
+async def a_payment(api: Api, _: Control, route: ControlRoute) -> str:
+    """One that can take the route's move."""
+    card = "4111111111111111" if route.name == "charge_back_payment" else PENDING
+    return str((await paid(api, card_number=card))["id"])
+
+
+async def a_request(api: Api, control: Control, _: ControlRoute) -> str:
+    """One of the journal."""
+    await ask(api, "GET", "/v3/payments")
+    return str((await control("list_requests"))["data"][0]["id"])
+
+
+async def an_event(api: Api, control: Control, _: ControlRoute) -> str:
+    """One that has happened."""
+    await paid(api)
+    return str((await control("list_events"))["data"][0]["id"])
+
+
+async def an_endpoint(_: Api, control: Control, __: ControlRoute) -> str:
+    """One that takes every event."""
+    return str((await control("create_webhook_endpoint", INBOX))["id"])
+
+
+async def a_delivery(api: Api, control: Control, route: ControlRoute) -> str:
+    """One to an inbox."""
+    await an_endpoint(api, control, route)
+    await paid(api)
+    return str((await control("list_deliveries"))["data"][0]["id"])
+
+
+async def an_inbox(_: Api, __: Control, ___: ControlRoute) -> str:
+    """Any name will do."""
+    return "orders"
+
+
+IDS = {
+    "payment_id": a_payment,
+    "request_id": a_request,
+    "event_id": an_event,
+    "endpoint_id": an_endpoint,
+    "delivery_id": a_delivery,
+    "name": an_inbox,
+}
+
+
+def test_every_route_has_a_handler_of_its_name() -> None:
+    """The table of routes and the table of handlers are one."""
+    assert sorted(HANDLERS) == sorted(route.name for route in CONTROL_ROUTES)
+
+
+@pytest.mark.parametrize("route", named(ORDINARY))
+async def test_every_route_answers(api: Api, control: Control, route: ControlRoute) -> None:
+    """A good request gets the route's success, in the shape of its schema."""
+    ids = await variables(api, control, route)
+    snapshot = await control("retrieve_snapshot")
+    if route.name == "write_scenario":
+        await ask(api, "GET", "/v3/payments/pay_nope", 404)
+    body = (BODIES | OPEN_BODIES | {"restore_snapshot": snapshot}).get(route.name)
+    reply = await control(route.name, body, ids=ids)
+    assert (reply is None) == (route.success == 204)
+
+
+@pytest.mark.parametrize("route", named(CLOSED))
+async def test_a_body_may_be_left_out(api: Api, control: Control, route: ControlRoute) -> None:
+    """Where every field is optional, no body means an empty object; else it is missed."""
+    ids = await variables(api, control, route)
+    if route.name in NEEDED:
+        refusal = await control(route.name, status=400, ids=ids)
+        assert refusal == invalid(NEEDED[route.name])
+    else:
+        assert "error" not in await control(route.name, ids=ids)
+
+
+@pytest.mark.parametrize("route", named(KEYED))
+async def test_a_key_names_the_world(api: Api, route: ControlRoute) -> None:
+    """Without a good key 401, before anything else is looked at."""
+    headers = {"Authorization": "Bearer sk_live_0"}
+    refusal = await ask(api, route.method, f"{path_of(route)}?x=1", 401, headers=headers)
+    assert refusal == envelope("invalid_api_key", KEY)
+
+
+@pytest.mark.parametrize("route", named([route for route in ORDINARY if not route.needs_key]))
+async def test_no_key_is_needed(api: Api, route: ControlRoute) -> None:
+    """Routes about the server itself do not ask for one."""
+    headers = {"Authorization": ""}
+    await ask(api, route.method, path_of(route), route.success, headers=headers)
+
+
+def test_every_body_has_a_typo_here() -> None:
+    """A route that is added gets its row."""
+    closed = {route.name for route in CLOSED}
+    assert {name for name, *_ in TYPOS} == closed == set(BODIES)
+
+
+@pytest.mark.parametrize(("name", "typo", "hint"), TYPOS)
+async def test_an_unknown_field(
+    api: Api, control: Control, name: str, typo: str, hint: str
+) -> None:
+    """Refused, with the field that was meant; nothing is changed."""
+    route = next(route for route in CONTROL_ROUTES if route.name == name)
+    ids = await variables(api, control, route)
+    before = await control("retrieve_world")
+    refusal = await control(name, {**BODIES[name], typo: 1}, status=400, ids=ids)
+    details = refusal["error"]["details"]
+    assert f"/{typo}: is not a documented field" in details
+    assert hint in details
+    assert await control("retrieve_world") == before
+
+
+@pytest.mark.parametrize("route", named(list(CONTROL_ROUTES)))
+async def test_an_unknown_parameter(api: Api, route: ControlRoute) -> None:
+    """Refused by every route; the lists say which they know."""
+    known = KNOWN.get(route.query or "", "there are none.")
+    body = (BODIES | OPEN_BODIES).get(route.name)
+    refusal = await ask(api, route.method, f"{path_of(route)}?verbose=1", 400, json=body)
+    assert refusal == invalid(f"/verbose: is not a documented parameter; {known}")
+
+
+@pytest.mark.parametrize("route", named(WITH_BODY))
+@pytest.mark.parametrize(
+    ("body", "content_type", "details"),
+    [
+        ("5", "application/json", "/: expected "),
+        ("{", "application/json", "/: expected JSON; "),
+        ('{"a": 1, "a": 2}', "application/json", "/: expected JSON; an object names"),
+        ("{}", "text/plain", "/: expected a body with Content-Type: application/json"),
+    ],
+)
+async def test_a_body_that_is_no_object(
+    api: Api, route: ControlRoute, body: str, content_type: str, details: str
+) -> None:
+    """Read as strictly as the emulated API reads."""
+    headers = {"Content-Type": content_type}
+    refusal = await ask(api, route.method, path_of(route), 400, data=body, headers=headers)
+    assert refusal["error"]["details"].startswith(details)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("POST", "/_sandbox/world", "DELETE,GET,HEAD"),
+        ("DELETE", "/_sandbox/worlds", "POST"),
+        ("GET", "/_sandbox/worlds", "POST"),
+        ("GET", "/_sandbox/world/reset", "POST"),
+        ("POST", "/_sandbox/world/snapshot", "GET,HEAD,PUT"),
+        ("POST", "/_sandbox/rate_limit", "GET,HEAD,PUT"),
+        ("GET", "/_sandbox/clock/advance", "POST"),
+        ("GET", "/_sandbox/payments/pay_xyz789/complete", "POST"),
+        ("OPTIONS", "/_sandbox/clock", "GET,HEAD"),
+    ],
+)
+async def test_a_wrong_method(api: Api, method: str, path: str, allow: str) -> None:
+    """405 with `Allow`: nothing that changes a world answers GET."""
+    async with api.request(method, path) as reply:
+        found = reply.status, reply.headers["Allow"], await reply.json()
+    details = f"{method} is not supported here; use one of: {allow}."
+    assert found == (405, allow, envelope("method_not_allowed", details))
+
+
+@pytest.mark.parametrize(
+    ("path", "details"),
+    [
+        ("/_sandbox", APIS),
+        ("/_sandbox/", APIS),
+        ("/_sandbox/nope", APIS),
+        ("/_sandbox/world/", "Did you mean /_sandbox/world?"),
+        ("/_sandbox/clock/advnace", "Did you mean /_sandbox/clock/advance?"),
+    ],
+)
+async def test_an_unknown_path(api: Api, path: str, details: str) -> None:
+    """404 in the same envelope, with the nearest path when there is one."""
+    assert await ask(api, "GET", path, 404) == envelope("not_found", details)
+
+
+@pytest.mark.parametrize("route", named([each for each in ORDINARY if each.method == "GET"]))
+async def test_head(api: Api, control: Control, route: ControlRoute) -> None:
+    """HEAD answers as GET does, without the body but with its length."""
+    ids = await variables(api, control, route)
+    path = CONTROL_PATH + route.path.format(**ids)
+    async with api.get(path) as full, api.head(path) as head:
+        assert (head.status, full.status) == (200, 200)
+        assert head.headers["Content-Length"] == full.headers["Content-Length"]
+        assert await head.read() == b""
+
+
+async def test_the_documents_name_this_server(api: Api) -> None:
+    """Both OpenAPI documents say where they were fetched."""
+    origin = f"http://127.0.0.1:{api.port}"
+    emulated = await ask(api, "GET", "/_sandbox/openapi.json")
+    control = await ask(api, "GET", "/_sandbox/control-openapi.json")
+    assert emulated["servers"][0]["url"] == f"{origin}/v3"
+    assert control["servers"][0]["url"] == f"{origin}/_sandbox"
+    assert (emulated["openapi"], control["openapi"]) == ("3.1.0", "3.1.0")

@@ -1,0 +1,257 @@
+"""Worlds: made by hand or by their key, shown, reset wholly or in part, dropped."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import orjson
+import pytest
+from pytest_aiohttp import AiohttpClient
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
+from tests.support.bodies import documented_create
+from tests.support.clients import Api, Json, ask, bearer, client_of, invalid, paid, refunded
+from tests.support.control import Control
+from tests.support.matching import API_KEY, WHOLE_SECOND, Matching
+
+HOME_SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
+SECRET = Matching("whsec_[A-Za-z0-9+/]{43}=")
+EMPTY = {"pending": 0, "completed": 0, "failed": 0}
+PENDING = "4000009900000012"
+
+REFUSED: dict[str, tuple[Json, str]] = {
+    "key without its prefix": (
+        {"api_key": "checkout"},
+        "/api_key: expected sk_test_ followed by 1 to 64 letters, digits, underscores or dashes.",
+    ),
+    "key in use": (
+        {"api_key": "sk_test_sandbox"},
+        "/api_key: expected a key that has no world yet; DELETE it first.",
+    ),
+    "negative seed": ({"seed": -1}, "/seed: expected an integer from 0 to 9007199254740991."),
+    "seed as a string": ({"seed": "7"}, "/seed: expected an integer from 0 to 9007199254740991."),
+    "clock that is none": (
+        {"clock": "noon"},
+        "/clock: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z, or live.",
+    ),
+    "limit of nothing": (
+        {"rate_limit": {"limit": 0}},
+        "/rate_limit/limit: expected an integer from 1 to 1000000000.",
+    ),
+    "more remaining than the limit": (
+        {"rate_limit": {"limit": 5, "remaining": 6}},
+        "/rate_limit/remaining: expected at most the limit, 5.",
+    ),
+    "more remaining than the default limit": (
+        {"rate_limit": {"remaining": 1001}},
+        "/rate_limit/remaining: expected at most the limit, 1000.",
+    ),
+    "typo in the limit": (
+        {"rate_limit": {"remainin": 1}},
+        "/rate_limit/remainin: is not a documented field; did you mean 'remaining'?",
+    ),
+}
+
+
+async def test_a_world_as_asked_for(api: Api, control: Control) -> None:
+    """Key, seed, clock and limit are as given; the reply says where its APIs are."""
+    wanted = {
+        "api_key": "sk_test_checkout",
+        "seed": 7,
+        "clock": "2030-01-15T09:00:00Z",
+        "rate_limit": {"limit": 5, "remaining": 2},
+    }
+    origin = f"http://127.0.0.1:{api.port}"
+    made = await control("create_world", wanted)
+    assert made == {
+        "api_key": "sk_test_checkout",
+        "base_url": f"{origin}/v3",
+        "sandbox_url": f"{origin}/_sandbox",
+        "webhook_secret": SECRET,
+        "seed": 7,
+        "created_at": WHOLE_SECOND,
+        "clock": {"now": "2030-01-15T09:00:00Z", "mode": "frozen", "due": []},
+        "rate_limit": {"limit": 5, "remaining": 2, "reset": 1894701600},
+        "payments": EMPTY,
+        "refunds": 0,
+        "chargebacks": 0,
+        "events": 0,
+        "requests": {"kept": 0, "dropped": 0},
+        "restarted": None,
+    }
+    assert await control("retrieve_world", key="sk_test_checkout") == made
+
+
+async def test_a_world_without_wishes(control: Control) -> None:
+    """A key is made up, and the server's own settings hold; each world has its own secret."""
+    first, second = await control("create_world", {}), await control("create_world")
+    assert (first["api_key"], first["clock"], first["rate_limit"]) == (
+        API_KEY,
+        {"now": "2030-01-15T10:30:00Z", "mode": "frozen", "due": []},
+        {"limit": 1000, "remaining": 1000, "reset": 1894705200},
+    )
+    assert first["api_key"] != second["api_key"]
+    assert first["webhook_secret"] != second["webhook_secret"]
+
+
+async def test_a_live_world_on_a_frozen_server(control: Control) -> None:
+    """The clock of one world can run although the others stand still."""
+    made = await control("create_world", {"clock": "live"})
+    assert made["clock"] == {"now": WHOLE_SECOND, "mode": "live", "due": []}
+
+
+@pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())
+async def test_a_refused_wish(control: Control, sandbox: Sandbox, body: Json, details: str) -> None:
+    """The details name the field and what would have worked; no world is made."""
+    assert await control("create_world", body, status=400) == invalid(details)
+    assert len(sandbox.parts.worlds) == 1
+
+
+async def test_equal_seeds_give_equal_bytes(api: Api, control: Control) -> None:
+    """Ids come from the seed and a counter, not from the key."""
+    bodies = []
+    for key in ("sk_test_a", "sk_test_b"):
+        await control("create_world", {"api_key": key, "seed": 99})
+        created = await paid(api, key=key)
+        page = await ask(api, "GET", "/v3/payments", headers=bearer(key))
+        bodies.append((created, page, await control("list_events", key=key)))
+    assert bodies[0] == bodies[1]
+
+
+async def test_the_servers_seed_decides(aiohttp_client: AiohttpClient) -> None:
+    """Two servers of one seed have equal worlds for equal keys, and made-up keys in equal order."""
+    settings = Settings(clock="2030-01-15T10:30:00Z", seed=42)
+    found = []
+    for _ in range(2):
+        api = await client_of(aiohttp_client, assemble(settings), headers=bearer("sk_test_a"))
+        made = await ask(api, "POST", "/_sandbox/worlds", 201, json={})
+        found.append((made["api_key"], made["seed"], (await paid(api))["id"]))
+    assert found[0] == found[1]
+
+
+async def test_the_home_worlds_secret_is_a_constant(control: Control) -> None:
+    """Its webhooks can be verified across restarts, and after it was dropped."""
+    before = (await control("retrieve_world"))["webhook_secret"]
+    await control("delete_world")
+    assert (before, (await control("retrieve_world"))["webhook_secret"]) == (HOME_SECRET,) * 2
+
+
+async def test_the_world_in_numbers(api: Api, control: Control) -> None:
+    """The summary counts what there is."""
+    payment_id = (await paid(api))["id"]
+    await refunded(api, payment_id)
+    pending = (await paid(api, card_number=PENDING))["id"]
+    await paid(api, 400, card_number="4000000000000002")
+    await control("charge_back_payment", {"amount": 5}, payment_id=payment_id)
+    await control("set_rate_limit", {"limit": 50})
+    await control("advance_clock", {"by": "10m"})
+    world = await control("retrieve_world")
+    counted = ("payments", "refunds", "chargebacks", "events", "requests", "rate_limit", "clock")
+    assert {name: world[name] for name in counted} == {
+        "payments": {"pending": 1, "completed": 1, "failed": 1},
+        "refunds": 1,
+        "chargebacks": 1,
+        "events": 4,
+        "requests": {"kept": 4, "dropped": 0},
+        "rate_limit": {"limit": 50, "remaining": 46, "reset": 1894705200},
+        "clock": {
+            "now": "2030-01-15T10:40:00Z",
+            "mode": "frozen",
+            "due": [
+                {
+                    "at": "2030-01-15T11:30:00Z",
+                    "what": "payment.completed",
+                    "payment_id": pending,
+                }
+            ],
+        },
+    }
+
+
+async def test_a_dropped_world_starts_afresh(api: Api, control: Control) -> None:
+    """204; the key works again at once, in an empty world that lost nothing by itself."""
+    await paid(api, key="sk_test_a")
+    assert await control("delete_world", key="sk_test_a") is None
+    world = await control("retrieve_world", key="sk_test_a")
+    assert (world["payments"], world["restarted"]) == (EMPTY, None)
+
+
+async def test_a_dropped_key_can_be_made_again(control: Control) -> None:
+    """What the refusal of a key in use advises works."""
+    await control("create_world", {"api_key": "sk_test_a"})
+    await control("create_world", {"api_key": "sk_test_a"}, status=400)
+    await control("delete_world", key="sk_test_a")
+    await control("create_world", {"api_key": "sk_test_a"})
+
+
+async def test_a_crowded_server_says_what_it_dropped(aiohttp_client: AiohttpClient) -> None:
+    """The longest idle world makes room; who comes back to it learns why it is empty."""
+    sandbox = assemble(Settings(clock="2030-01-15T10:30:00Z", max_worlds=2))
+    api = await client_of(aiohttp_client, sandbox)
+    control = Control(api, sandbox.parts.contract)
+    await control("retrieve_world", key="sk_test_a")
+    await control("retrieve_world", key="sk_test_b")
+    again = await control("retrieve_world", key="sk_test_a")
+    assert again["restarted"] == (
+        "An earlier world of this key was the longest idle of 2 worlds (--max-worlds)."
+    )
+
+
+@pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])
+async def test_a_dropped_live_world_keeps_no_timer(
+    api: Api, control: Control, sandbox: Sandbox, route: str
+) -> None:
+    """What was due in it is forgotten by the pacer as well."""
+    await control("create_world", {"api_key": "sk_test_a", "clock": "live"})
+    empty = await control("retrieve_snapshot", key="sk_test_a")
+    await paid(api, key="sk_test_a", card_number=PENDING)
+    assert len(sandbox.parts.pacer) == 1
+    await control(route, empty if route == "restore_snapshot" else None, key="sk_test_a")
+    assert len(sandbox.parts.pacer) == 0
+
+
+@dataclass
+class Upload:
+    """A body whose second half is sent when it is let go."""
+
+    body: object
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def halves(self) -> AsyncIterator[bytes]:
+        """The body in two pieces."""
+        raw = orjson.dumps(self.body)
+        yield raw[: len(raw) // 2]
+        self.started.set()
+        await self.let_go.wait()
+        yield raw[len(raw) // 2 :]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/v3/payments", 201), ("PUT", "/_sandbox/world/snapshot", 200)],
+)
+async def test_a_world_dropped_during_an_upload(  # noqa: PLR0913 - the columns of the table
+    api: Api, control: Control, sandbox: Sandbox, method: str, path: str, status: int
+) -> None:
+    """What arrives after the drop is done in the world that the key names by then."""
+    key = bearer("sk_test_a")
+    await control("create_world", {"api_key": "sk_test_a", "clock": "live"})
+    await paid(api, key="sk_test_a")
+    snapshot = await control("retrieve_snapshot", key="sk_test_a")
+    body = snapshot if method == "PUT" else documented_create(card_number=PENDING)
+    upload = Upload(body)
+    headers = {**key, "Content-Type": "application/json"}
+    request = ask(api, method, path, status, data=upload.halves(), headers=headers)
+    task = asyncio.create_task(request)
+    await upload.started.wait()
+    await control("delete_world", key="sk_test_a")
+    upload.let_go.set()
+    await task
+    found = (await ask(api, "GET", "/v3/payments", headers=key))["data"]
+    assert [payment["status"] for payment in found] == [
+        "completed" if method == "PUT" else "pending"
+    ]
+    worlds = [world for world in sandbox.parts.worlds if world.timeline.next_due is not None]
+    assert len(sandbox.parts.pacer) == sum(world.clock.mode.value == "live" for world in worlds)

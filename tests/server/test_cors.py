@@ -1,0 +1,160 @@
+"""Foreign pages: `--cors` opens `/v3` to exact origins, and nothing opens `/_sandbox`."""
+
+from collections.abc import Mapping
+
+import pytest
+from pytest_aiohttp import AiohttpClient
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import assemble
+from tests.support.bodies import AUTHORIZED, documented_create
+from tests.support.clients import Api, Json, ask, client_of, envelope, invalid, listed, paid
+
+SHOP, FOREIGN = "https://shop.example", "https://evil.test"
+PATH = "/v3/payments"
+DETAILS = (
+    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+)
+REFUSAL = envelope("cross_site_request", DETAILS)
+EXPOSED = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+
+FROM_A_FOREIGN_PAGE = {
+    "origin": {"Origin": FOREIGN},
+    "origin of a file": {"Origin": "null"},
+    "origin that is no URL": {"Origin": "http://["},
+    "another port here": {"Origin": "http://127.0.0.1:1"},
+    "cross-site": {"Sec-Fetch-Site": "cross-site"},
+    "same-site": {"Sec-Fetch-Site": "same-site"},
+    "subdomain": {"Origin": "https://a.shop.example"},
+    "other scheme": {"Origin": "http://shop.example"},
+    "longer": {"Origin": "https://shop.example.evil.test"},
+}
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """A server whose `/v3` one origin's pages may call."""
+    return Settings(clock="2030-01-15T10:30:00Z", seed=7, cors=frozenset({SHOP}))
+
+
+def cors_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a browser decides by."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if name.startswith("Access-Control-") or name == "Vary"
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", PATH, 200),
+        ("POST", PATH, 201),
+        ("GET", f"{PATH}/pay_xyz789", 404),
+        ("GET", "/v3/customers", 404),
+        ("DELETE", PATH, 405),
+    ],
+)
+async def test_the_origin_may_call_and_read(api: Api, method: str, path: str, status: int) -> None:
+    """Every answer names the origin, errors too, and lets it read the rate limit."""
+    json = documented_create() if method == "POST" else None
+    async with api.request(method, path, json=json, headers={"Origin": SHOP}) as reply:
+        found = reply.status, cors_of(reply.headers)
+    assert found == (
+        status,
+        {
+            "Access-Control-Allow-Origin": SHOP,
+            "Access-Control-Expose-Headers": EXPOSED,
+            "Vary": "Origin",
+        },
+    )
+
+
+async def test_a_refused_key_can_be_read(api: Api) -> None:
+    """401 names the origin as well, else the page sees a network error."""
+    headers = {"Origin": SHOP, "Authorization": "Bearer sk_live_0"}
+    async with api.get(PATH, headers=headers) as reply:
+        found = reply.status, reply.headers["Access-Control-Allow-Origin"]
+    assert found == (401, SHOP)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [(PATH, "GET,HEAD,POST"), (f"{PATH}/pay_x", "GET,HEAD"), (f"{PATH}/pay_x/refunds", "POST")],
+)
+async def test_a_preflight(
+    settings: Settings, aiohttp_client: AiohttpClient, path: str, methods: str
+) -> None:
+    """Browsers ask without a key: 204 says which methods and headers they may send."""
+    browser = await client_of(aiohttp_client, assemble(settings))
+    headers = {"Origin": SHOP, "Access-Control-Request-Method": "POST"}
+    async with browser.options(path, headers=headers) as reply:
+        found = reply.status, await reply.read(), cors_of(reply.headers)
+    assert found == (
+        204,
+        b"",
+        {
+            "Access-Control-Allow-Origin": SHOP,
+            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Expose-Headers": EXPOSED,
+            "Access-Control-Max-Age": "600",
+            "Vary": "Origin",
+        },
+    )
+
+
+@pytest.mark.parametrize("headers", FROM_A_FOREIGN_PAGE.values(), ids=FROM_A_FOREIGN_PAGE.keys())
+async def test_a_foreign_page_may_not_write(api: Api, headers: dict[str, str]) -> None:
+    """Its writes are refused, on `/v3` in documented words, and nothing happens."""
+    payment_id = (await paid(api))["id"]
+    refused: tuple[tuple[str, Json], ...] = (
+        (PATH, (400, invalid(f"/: {DETAILS}"), {})),
+        ("/_sandbox/worlds", (403, REFUSAL, {})),
+        ("/_sandbox/world/reset", (403, REFUSAL, {})),
+    )
+    for path, expected in refused:
+        async with api.post(path, json=documented_create(), headers=headers) as reply:
+            assert (reply.status, await reply.json(), cors_of(reply.headers)) == expected
+    assert await listed(api) == [payment_id]
+
+
+@pytest.mark.parametrize("headers", FROM_A_FOREIGN_PAGE.values(), ids=FROM_A_FOREIGN_PAGE.keys())
+async def test_a_foreign_page_cannot_read(api: Api, headers: dict[str, str]) -> None:
+    """Its reads are answered, but no answer names its origin; caches are told why."""
+    for method, path, status in (("GET", PATH, 200), ("OPTIONS", PATH, 405)):
+        async with api.request(method, path, headers=headers) as reply:
+            assert (reply.status, cors_of(reply.headers)) == (status, {"Vary": "Origin"})
+
+
+@pytest.mark.parametrize("path", ["/_sandbox/worlds", "/_sandbox/world/reset", "/"])
+async def test_the_origin_is_foreign_to_the_control_api(api: Api, path: str) -> None:
+    """`--cors` is about `/v3` only."""
+    headers = {"Origin": SHOP}
+    assert await ask(api, "POST", path, 403, json={}, headers=headers) == REFUSAL
+    async with (
+        api.options(path, headers=headers) as preflight,
+        api.get(path, headers=headers) as get,
+    ):
+        assert (cors_of(preflight.headers), cors_of(get.headers)) == ({}, {})
+
+
+async def test_our_own_pages_may_write(api: Api) -> None:
+    """The same origin, an address typed in, and clients that are no browsers."""
+    for headers in (
+        {"Origin": f"http://127.0.0.1:{api.port}"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {},
+    ):
+        await ask(api, "POST", PATH, 201, json=documented_create(), headers=headers)
+
+
+async def test_off_by_default(aiohttp_client: AiohttpClient) -> None:
+    """Without `--cors` no answer has a header about origins."""
+    api = await client_of(aiohttp_client, assemble(Settings(seed=7)), headers=AUTHORIZED)
+    async with api.get(PATH, headers={"Origin": SHOP}) as reply:
+        assert (reply.status, cors_of(reply.headers)) == (200, {})
+    async with api.options(PATH, headers={"Origin": SHOP}) as preflight:
+        assert (preflight.status, cors_of(preflight.headers)) == (405, {})

@@ -1,0 +1,190 @@
+"""A failure of the sandbox itself, wherever it happens: the envelope, and a traceback in a log."""
+
+from typing import Any, NoReturn
+
+import pytest
+
+from payments_sandbox.server.factory import Sandbox
+from tests.support.bodies import AUTHORIZED, documented_create
+from tests.support.clients import Api, ask, envelope, paid
+
+FAILED = envelope("internal_error", "The sandbox itself failed; its log has the traceback.")
+LIMITS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+class Bug(Exception):
+    """What nobody expected."""
+
+
+def broken(*_: object, **__: object) -> NoReturn:
+    """Stands for whatever it replaces."""
+    raise Bug
+
+
+WAYS = {"at once": {}, "through aiohttp": {"X-Empty": ""}}
+"""Headers with which a request is plain, and is not."""
+
+AFTER_THE_KEY = {
+    "time": ("payments_sandbox.world.world.World.catch_up", broken),
+    "the journal": ("payments_sandbox.world.journal.Journal.add", broken),
+    "an envelope": ("payments_sandbox.api.gateway.refusal", broken),
+    "the path's mask": ("payments_sandbox.api.gateway.masked_target", broken),
+    "the limiter": ("payments_sandbox.payments.rate_limiter.RateLimiter.take", broken),
+}
+ANYWHERE = {
+    "the door": ("payments_sandbox.server.origin_guard.HostList.admits_name", broken),
+    "the key": ("payments_sandbox.world.registry.Worlds.of", broken),
+    "the routes": ("payments_sandbox.server.routing.Routes.find", broken),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("where", AFTER_THE_KEY)
+async def test_a_failure_once_the_key_is_known(
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+    way: str,
+) -> None:
+    """A documented 500 with the rate limit, one traceback, and the server goes on."""
+    target, failing = AFTER_THE_KEY[where]
+    with monkeypatch.context() as patched:
+        patched.setattr(target, failing)
+        body = documented_create(amount=0)
+        async with api.post("/v3/payments", json=body, headers=WAYS[way]) as reply:
+            found = reply.status, reply.headers["Content-Type"], await reply.json()
+            limits = [name for name in LIMITS if reply.headers[name].isdecimal()]
+
+    assert found == (500, "application/json", FAILED)
+    assert limits == list(LIMITS)
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+    assert (await paid(api))["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "where", ["access_log.RequestLog.answered", "change_notifier.News.publish"]
+)
+async def test_a_failure_to_tell_of_an_answer(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """The call has happened, so the reply is what it would have been; the log has the traceback."""
+    monkeypatch.setattr(f"payments_sandbox.server.{where}", broken)
+
+    assert (await paid(api))["status"] == "completed"
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("where", ANYWHERE)
+@pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world"])
+async def test_a_failure_before_that(  # noqa: PLR0913 - fixtures
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    where: str,
+    way: str,
+) -> None:
+    """The same envelope from either API; nobody knows whose rate limit it would be."""
+    target, failing = ANYWHERE[where]
+    with monkeypatch.context() as patched:
+        patched.setattr(target, failing)
+        assert await ask(api, "GET", path, 500, headers=WAYS[way]) == FAILED
+
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+    assert (await paid(api))["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "payments_sandbox.server.request_handler.target_of",
+        "payments_sandbox.server.emulated_api.body_at_hand",
+    ],
+)
+async def test_a_failure_on_the_way_through_aiohttp(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """The same envelope where a plain request does not come by."""
+    with monkeypatch.context() as patched:
+        patched.setattr(where, broken)
+        headers = WAYS["through aiohttp"]
+        body = documented_create(amount=0)
+        assert await ask(api, "POST", "/v3/payments", 500, json=body, headers=headers) == FAILED
+
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+    assert (await paid(api))["status"] == "completed"
+
+
+async def test_a_failure_to_write_a_reply_at_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call has happened once, and aiohttp's way to write its reply is left."""
+    monkeypatch.setattr("payments_sandbox.server.emulated_api.whole_reply", broken)
+    made = await paid(api)
+
+    assert [each["id"] for each in (await ask(api, "GET", "/v3/payments"))["data"]] == [made["id"]]
+    assert caplog.records == []
+
+
+async def test_a_failure_while_a_failure_is_answered(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is an answer that needs next to nothing, and both are in the log."""
+    monkeypatch.setattr("payments_sandbox.world.world.World.catch_up", broken)
+    monkeypatch.setattr("payments_sandbox.api.gateway.Gateway.give_up", broken)
+
+    assert await ask(api, "GET", "/v3/payments", 500) == FAILED
+    assert [bugs_in(record) for record in caplog.records] == [[Bug], [Bug, Bug]]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v3/payments/4111111111111111", "/_sandbox/requests/4111111111111111"]
+)
+async def test_no_card_number_is_in_the_log(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """The path of a request that failed is masked there too."""
+    monkeypatch.setattr("payments_sandbox.world.world.World.catch_up", broken)
+    await ask(api, "GET", path, 500)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"unhandled error in GET {path.replace('4' + '1' * 11, '*' * 12)}"
+    ]
+
+
+async def test_a_failure_in_the_middle_of_an_answer(
+    api: Api,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The connection ends there: a second head would only be taken for the rest of the first."""
+    async with api.get("/_sandbox/stream", headers=AUTHORIZED) as stream:
+        assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"
+        monkeypatch.setattr("payments_sandbox.server.event_stream.shown_entry", broken)
+        await ask(api, "GET", "/v3/payments")
+        rest = await read_to_the_end(stream)
+
+    assert rest == b""
+    assert [bugs_in(record) for record in caplog.records] == [[Bug]]
+    assert len(sandbox.parts.news) == 0
+
+
+async def read_to_the_end(stream: Any) -> bytes:  # noqa: ANN401 - aiohttp's response
+    """What comes until the connection ends, however that happens."""
+    try:
+        return bytes(await stream.content.read())
+    except Exception as error:  # noqa: BLE001 - aiohttp has several for a body that is cut off
+        return b"" if "payload" in str(error).lower() else repr(error).encode()
+
+
+def bugs_in(record: Any) -> list[type]:  # noqa: ANN401 - a log record
+    """The exceptions of a record's traceback that are ours, innermost first."""
+    error = record.exc_info and record.exc_info[1]
+    found: list[type] = []
+    while error is not None:
+        found.append(type(error))
+        error = error.__context__
+    return found[::-1]

@@ -1,0 +1,241 @@
+"""Bodies that no honest client sends: refused in words, and nothing happens."""
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import pytest
+
+from payments_sandbox.core.settings import Settings
+from tests.support.bodies import documented_create
+from tests.support.serving import Serving, serving
+from tests.support.strangers import leaves_no_trace, rate_limit_of
+from tests.support.wire import WireReply, exchange, request
+
+PAYMENTS: Final = "/v3/payments"
+ALL_THREE: Final = {
+    "x-ratelimit-limit": True,
+    "x-ratelimit-remaining": True,
+    "x-ratelimit-reset": True,
+}
+AMOUNT: Final = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+NUMBER: Final = (
+    "/payment_method/card_number: expected a string of digits, without spaces or dashes."
+)
+CVC: Final = "/payment_method/cvc: expected a string of digits, as printed on the card."
+UNKNOWN: Final = (
+    "/****************: is not a documented field; documented are amount, currency,"
+    " payment_method, description, customer_id."
+)
+OBJECT: Final = "/: expected a JSON object."
+
+
+def create(**changes: object) -> bytes:
+    """The documented create body, changed."""
+    return json.dumps(documented_create(**changes)).encode()
+
+
+def amount(literal: bytes) -> bytes:
+    """The documented create body with these bytes for an amount."""
+    return create(amount="@").replace(b'"@"', literal)
+
+
+def description(literal: bytes) -> bytes:
+    """The documented create body with these bytes for a description."""
+    return create(description="@").replace(b'"@"', literal)
+
+
+NOT_JSON: Final = {
+    "NaN": (amount(b"NaN"), "NaN is not JSON"),
+    "Infinity": (amount(b"Infinity"), "Infinity is not JSON"),
+    "minus Infinity": (amount(b"-Infinity"), "-Infinity is not JSON"),
+    "1e400": (amount(b"1e400"), "a number is out of range"),
+    "5000 digits": (amount(b"1" * 5_000), "a number has more than 16 digits"),
+    "plus sign": (amount(b"+1"), "Expecting value at line 1, column 12"),
+    "a key twice": (b'{"amount": 1, "amount": 100}', "an object names the same key twice"),
+    "half a pair": (description(b'"\\ud800"'), "a string holds half a surrogate pair"),
+    "byte order mark": (b"\xef\xbb\xbf" + create(), "it starts with a byte order mark"),
+    "UTF-16": (create().decode().encode("utf-16"), "byte 0 is not UTF-8"),
+    "UTF-32": (create().decode().encode("utf-32-be"), "Expecting value at line 1, column 1"),
+    "Latin-1": (description(b'"\xe9"'), "byte 172 is not UTF-8"),
+    "never closed": (b"[" * 60_000, "nested deeper than 32"),
+    "deep": (b"[" * 30_000 + b"]" * 30_000, "nested deeper than 32"),
+    "33 deep": (description(b"[" * 32 + b"]" * 32), "nested deeper than 32"),
+    "empty": (b"", "the body is empty"),
+    "blank": (b"  \n", "the body is empty"),
+    "NUL": (b"\0", "Expecting value at line 1, column 1"),
+    "form": (b"amount=2500&currency=USD", "Expecting value at line 1, column 1"),
+    "two bodies": (create() * 2, f"Extra data at line 1, column {len(create()) + 1}"),
+}
+NOT_DOCUMENTED: Final = {
+    "2500.5": (amount(b"2500.5"), AMOUNT),
+    "true": (amount(b"true"), AMOUNT),
+    "a string": (amount(b'"2500"'), AMOUNT),
+    "0": (amount(b"0"), AMOUNT),
+    "-0.0": (amount(b"-0.0"), AMOUNT),
+    "1e8": (amount(b"1e8"), AMOUNT),
+    "newline after cvc": (create(cvc="123\n"), CVC),
+    "full-width cvc": (create(cvc="\uff11\uff12\uff13"), CVC),
+    "Arabic digits": (create(card_number="\u0664" + "\u0661" * 15), NUMBER),
+    "NUL after digits": (create(card_number="4111111111111111\0"), NUMBER),
+    "null": (b"null", OBJECT),
+    "array": (b"[]", OBJECT),
+    "in an array": (b"[" + create() + b"]", OBJECT),
+    "bare string": (b'"pay"', OBJECT),
+    "bare number": (b"2500", OBJECT),
+    "operator for text": (
+        create(customer_id={"$ne": None}),
+        "/customer_id: expected a string of 1 to 255 characters.",
+    ),
+    "card number for a key": (
+        create(**{"4111111111111111": 1}),
+        UNKNOWN,
+    ),
+}
+JSON_ONLY: Final = "/: expected a body with Content-Type: application/json."
+UTF_8: Final = "/: expected a body in UTF-8."
+PLAIN: Final = "/: expected a body without Content-Encoding."
+NOT_READ: Final[dict[str, tuple[Mapping[str, str | None], bytes, str]]] = {
+    "no type": ({"Content-Type": None}, create(), JSON_ONLY),
+    "text": ({"Content-Type": "text/plain"}, create(), JSON_ONLY),
+    "form": ({"Content-Type": "application/x-www-form-urlencoded"}, b"amount=1", JSON_ONLY),
+    "nonsense": ({"Content-Type": ";;;"}, create(), JSON_ONLY),
+    "two types": ({"Content-Type": "text/plain, application/json"}, create(), JSON_ONLY),
+    "other JSON": ({"Content-Type": "application/problem+json"}, create(), JSON_ONLY),
+    "Latin-1": ({"Content-Type": "application/json; charset=latin-1"}, create(), UTF_8),
+    "UTF-16": ({"Content-Type": "application/json; charset=utf-16"}, create(), UTF_8),
+    "no charset": ({"Content-Type": "application/json; charset=\udcff"}, create(), UTF_8),
+    "gzip": ({"Content-Encoding": "gzip"}, gzip.compress(create()), PLAIN),
+    "half a gzip": ({"Content-Encoding": "gzip"}, gzip.compress(create())[:20], PLAIN),
+    "gzip in name only": ({"Content-Encoding": "gzip"}, create(), PLAIN),
+    "unknown encoding": ({"Content-Encoding": "sdch"}, create(), PLAIN),
+    "two encodings": ({"Content-Encoding": "identity, gzip"}, create(), PLAIN),
+}
+ACCEPTED: Final[dict[str, tuple[Mapping[str, str | None], bytes]]] = {
+    "2500.0": ({}, amount(b"2500.0")),
+    "25e2": ({}, amount(b"25e2")),
+    "blanks around": ({}, b"\r\n\t " + create() + b"\n"),
+    "UTF-8": ({"Content-Type": "application/json;charset=UTF-8"}, create()),
+    "quoted": ({"Content-Type": 'Application/JSON; charset="utf-8"'}, create()),
+    "identity": ({"Content-Encoding": "identity"}, create()),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    """One server for the module; its limit is never reached."""
+    with serving(
+        Settings(port=0, clock="2030-01-15T10:30:00Z", seed=7, rate_limit=100_000)
+    ) as running:
+        yield running
+
+
+def assert_refused(reply: WireReply, details: str) -> None:
+    """The reply is the documented envelope, counted like every authenticated one."""
+    assert (reply.status, rate_limit_of(reply)) == (400, ALL_THREE)
+    assert reply.json == {
+        "error": {
+            "code": "invalid_request",
+            "message": "The request is invalid",
+            "details": details,
+        }
+    }
+
+
+@pytest.mark.parametrize(("body", "why"), NOT_JSON.values(), ids=NOT_JSON)
+def test_what_is_not_json_is_refused_and_says_where(
+    server: Serving, caplog: pytest.LogCaptureFixture, body: bytes, why: str
+) -> None:
+    """Two readers could take it for two things, or one of them could crash."""
+    with leaves_no_trace(server, caplog):
+        reply = exchange(server.address, request("POST", PAYMENTS, body=body))
+        assert_refused(reply, f"/: expected JSON; {why}.")
+
+
+@pytest.mark.parametrize(("body", "details"), NOT_DOCUMENTED.values(), ids=NOT_DOCUMENTED)
+def test_what_is_not_documented_is_refused_and_names_the_field(
+    server: Serving, caplog: pytest.LogCaptureFixture, body: bytes, details: str
+) -> None:
+    """JSON that only looks like the documented body."""
+    with leaves_no_trace(server, caplog):
+        reply = exchange(server.address, request("POST", PAYMENTS, body=body))
+        assert_refused(reply, details)
+
+
+@pytest.mark.parametrize(("headers", "body", "details"), NOT_READ.values(), ids=NOT_READ)
+def test_a_body_in_another_form_is_refused_unread(
+    server: Serving,
+    caplog: pytest.LogCaptureFixture,
+    headers: Mapping[str, str | None],
+    body: bytes,
+    details: str,
+) -> None:
+    """Another type, charset or encoding; the connection ends, for the rest is not read."""
+    with leaves_no_trace(server, caplog):
+        reply = exchange(server.address, request("POST", PAYMENTS, headers, body))
+        assert_refused(reply, details)
+        assert reply.closes
+
+
+@pytest.mark.parametrize(("headers", "body"), ACCEPTED.values(), ids=ACCEPTED)
+def test_what_means_the_documented_body_is_accepted(
+    server: Serving, headers: Mapping[str, str | None], body: bytes
+) -> None:
+    """Whole numbers however written, blanks, and the ways to say UTF-8."""
+    reply = exchange(server.address, request("POST", PAYMENTS, headers, body))
+
+    assert (reply.status, reply.json) == (
+        201,
+        {
+            "id": reply.json["id"],
+            "status": "completed",
+            "amount": 2500,
+            "currency": "USD",
+            "created_at": "2030-01-15T10:30:00Z",
+            "description": "Payment for order #12345",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "why"), [pytest.param(*case, id=name) for name, case in NOT_JSON.items() if case[0]]
+)
+def test_the_control_api_reads_as_strictly(
+    server: Serving, caplog: pytest.LogCaptureFixture, body: bytes, why: str
+) -> None:
+    """The same reader, so no world is made of such bytes; no body at all means no wishes."""
+    with leaves_no_trace(server, caplog):
+        reply = exchange(server.address, request("POST", "/_sandbox/worlds", body=body))
+        assert (reply.status, reply.json) == (
+            400,
+            {
+                "error": {
+                    "code": "invalid_request",
+                    "message": "The request is invalid",
+                    "details": f"/: expected JSON; {why}.",
+                }
+            },
+        )
+
+
+def test_a_hostile_refund_leaves_the_payment_as_it_was(
+    server: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Refund bodies are read by the same reader."""
+    made = exchange(server.address, request("POST", PAYMENTS, body=create())).json
+    target = f"{PAYMENTS}/{made['id']}/refunds"
+    shown = request("GET", f"{PAYMENTS}/{made['id']}")
+    before = exchange(server.address, shown).json
+    with leaves_no_trace(server, caplog):
+        replies = [
+            exchange(server.address, request("POST", target, body=body))
+            for body in (b'{"amount": NaN}', b'{"amount": 1, "amount": 2500}', b"", b"null")
+        ]
+        assert [reply.json["error"]["details"] for reply in replies] == [
+            "/: expected JSON; NaN is not JSON.",
+            "/: expected JSON; an object names the same key twice.",
+            "/: expected JSON; the body is empty.",
+            OBJECT,
+        ]
+    assert exchange(server.address, shown).json == before

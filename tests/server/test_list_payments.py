@@ -1,0 +1,269 @@
+"""LIST PAYMENTS: every filter alone and combined, paging, and every parameter that is refused."""
+
+from itertools import chain, product
+
+import pytest
+
+from tests.support.clients import Api, Json, ask, envelope, invalid, listed, paid, refunded
+from tests.support.control import Control
+
+PATH = "/v3/payments"
+
+CARDS = {
+    "completed": "4111111111111111",
+    "failed": "4000000000000002",
+    "pending": "4000009900000038",
+}
+STATUSES = (None, "completed", "failed", "pending")
+CUSTOMERS = (None, "cust_a", "cust_b", "cust_nobody")
+TIMES = (None, "2030-01-15T10:30:00Z", "2030-01-15T10:31:00Z", "2031-01-01")
+
+LIMIT = "/limit: expected an integer from 1 to 100."
+STATUS = "/status: expected one of pending, completed, failed."
+CURSOR = (
+    "/starting_after: expected a payment id: pay_ followed by letters and digits,"
+    " at most 64 characters."
+)
+CUSTOMER = "/customer_id: expected a string of 1 to 255 characters."
+INSTANT = "/created_after: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z."
+ANY_TIME = (
+    "/created_after: expected an ISO 8601 date, or date and time with Z or an offset,"
+    " such as 2025-01-15T10:30:00Z."
+)
+DOCUMENTED = "documented are limit, starting_after, customer_id, status, created_after."
+
+REFUSED = {
+    "limit=0": LIMIT,
+    "limit=101": LIMIT,
+    "limit=-1": LIMIT,
+    "limit=1.0": LIMIT,
+    "limit=abc": LIMIT,
+    "limit=": LIMIT,
+    "limit=%2B5": LIMIT,
+    "limit=005": LIMIT,
+    "limit=1e1": LIMIT,
+    "limit=%D9%A5": LIMIT,
+    "limit=99999999999999999999": LIMIT,
+    "limit=5;status=failed": LIMIT,
+    "limit": LIMIT,
+    "status=": STATUS,
+    "status=COMPLETED": STATUS,
+    "status=refunded": STATUS,
+    "customer_id=": CUSTOMER,
+    "starting_after=": CURSOR,
+    "starting_after=xyz789": CURSOR,
+    "starting_after=ref_abc456": CURSOR,
+    "starting_after=pay_xyz789": (
+        "/starting_after: expected the id of a payment, such as next_cursor of the page before."
+    ),
+    "created_after=": ANY_TIME,
+    "created_after=yesterday": INSTANT,
+    "created_after=1900000000": INSTANT,
+    "created_after=2030-01-15T10:30:00": INSTANT,
+    "created_after=2030-1-5": INSTANT,
+    "created_after=2030-01-15T10:30:00+01:00": (f"{INSTANT[:-1]} (a '+' in a URL is written %2B)."),
+    "created_after=2030-02-30": "/created_after: expected a date-time that exists.",
+    "created_after=3000-01-01": "/created_after: expected a date-time up to 2999.",
+    "limit=5&limit=6": "/limit: is given twice.",
+    "status=failed&status=failed": "/status: is given twice.",
+    "Limit=5": "/Limit: is not a documented parameter; did you mean 'limit'?",
+    "created_befor=x": (
+        "/created_befor: is not a documented parameter; did you mean 'created_after'?"
+    ),
+    "page=2": f"/page: is not a documented parameter; {DOCUMENTED}",
+    "limit[]=5": "/limit[]: is not a documented parameter; did you mean 'limit'?",
+    "=": f"/: is not a documented parameter; {DOCUMENTED}",
+    "page=2&status=x&limit=0": (
+        f"{LIMIT[:-1]}; {STATUS[:-1]}; /page: is not a documented parameter; {DOCUMENTED}"
+    ),
+}
+
+
+async def made(api: Api, **changes: Json) -> str:
+    """The id of a new payment, whatever its create answered."""
+    status = 400 if changes.get("card_number") == CARDS["failed"] else 201
+    await paid(api, status, **changes)
+    return (await listed(api, limit=1))[0]
+
+
+async def mixture(api: Api, control: Control) -> list[dict[str, str]]:
+    """Eighteen payments of two customers and nobody, in three statuses, a minute in between."""
+    payments = []
+    for at in ("2030-01-15T10:30:00Z", "2030-01-15T10:31:00Z"):
+        await control("advance_clock", {"to": at})
+        for status, customer in product(CARDS, (None, "cust_a", "cust_b")):
+            payment_id = await made(api, card_number=CARDS[status], customer_id=customer)
+            payments.append(
+                {"id": payment_id, "status": status, "customer": customer or "", "at": at}
+            )
+    return payments[::-1]
+
+
+async def walked(api: Api, **query: str | int) -> list[list[str]]:
+    """Every page, by following the cursor to its end."""
+    pages: list[list[str]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = await ask(api, "GET", PATH, params={**query, **cursor})
+        pages.append([item["id"] for item in page["data"]])
+        assert page["has_more"] == (page["next_cursor"] is not None)
+        if page["next_cursor"] is None:
+            return pages
+        assert page["next_cursor"] == pages[-1][-1]
+        cursor = {"starting_after": page["next_cursor"]}
+
+
+async def test_an_empty_list(api: Api) -> None:
+    """A new world has no payments."""
+    assert await ask(api, "GET", PATH) == {"data": [], "has_more": False, "next_cursor": None}
+
+
+async def test_items_have_five_keys(api: Api) -> None:
+    """Neither customer, card nor description; the newest is first."""
+    first, second = await paid(api), await paid(api, amount=1, currency="JPY")
+    summaries = [
+        {key: each[key] for key in ("id", "status", "amount", "currency", "created_at")}
+        for each in (second, first)
+    ]
+    assert await ask(api, "GET", PATH) == {
+        "data": summaries,
+        "has_more": False,
+        "next_cursor": None,
+    }
+
+
+async def test_every_combination_of_filters(api: Api, control: Control) -> None:
+    """Each filter means the same alone, with the others, and on every page."""
+    payments = await mixture(api, control)
+    for status, customer, after in product(STATUSES, CUSTOMERS, TIMES):
+        query = {"status": status, "customer_id": customer, "created_after": after}
+        given = {name: value for name, value in query.items() if value is not None}
+        wanted = [
+            each["id"]
+            for each in payments
+            if status in (None, each["status"])
+            and customer in (None, each["customer"])
+            and (after is None or each["at"] > after)
+        ]
+        pages = await walked(api, limit=4, **given)
+        assert list(chain(*pages)) == wanted, given
+        assert [len(page) for page in pages[:-1]] == [4] * (len(pages) - 1), given
+
+
+async def test_a_status_is_the_present_one(api: Api, control: Control) -> None:
+    """A payment that settles moves from one filter to the other."""
+    payment_id = await made(api, card_number=CARDS["pending"])
+    await control("complete_payment", payment_id=payment_id)
+    pending, completed = await listed(api, status="pending"), await listed(api, status="completed")
+    assert (pending, completed) == ([], [payment_id])
+
+
+async def test_a_refunded_payment_stays_completed(api: Api) -> None:
+    """Refunds do not change the status."""
+    payment_id = await made(api)
+    await refunded(api, payment_id)
+    assert await listed(api, status="completed") == [payment_id]
+
+
+async def test_ten_unless_told_otherwise(api: Api) -> None:
+    """The default limit is 10, the largest 100; both say whether there is more."""
+    ids = [await made(api) for _ in range(12)][::-1]
+    page = await ask(api, "GET", PATH)
+    assert ([item["id"] for item in page["data"]], page["has_more"], page["next_cursor"]) == (
+        ids[:10], True, ids[9],
+    )  # fmt: skip
+    assert await walked(api, limit=100) == [ids]
+
+
+async def test_the_last_page_is_exactly_full(api: Api) -> None:
+    """When nothing follows a full page, there is no cursor and no empty page after it."""
+    ids = [await made(api) for _ in range(4)][::-1]
+    assert await walked(api, limit=2) == [ids[:2], ids[2:]]
+
+
+async def test_after_the_oldest_comes_nothing(api: Api) -> None:
+    """A cursor at the end is no error."""
+    oldest = await made(api)
+    page = await ask(api, "GET", PATH, params={"starting_after": oldest})
+    assert page == {"data": [], "has_more": False, "next_cursor": None}
+
+
+async def test_paging_is_stable_under_inserts(api: Api) -> None:
+    """Payments made while paging do not shift the pages that follow."""
+    ids = [await made(api) for _ in range(6)][::-1]
+    seen: list[str] = []
+    cursor: dict[str, str | int] = {}
+    for _ in range(3):
+        seen += await listed(api, limit=2, **cursor)
+        cursor = {"starting_after": seen[-1]}
+        await made(api)
+    assert seen == ids
+
+
+async def test_a_cursor_need_not_match_the_filter(api: Api) -> None:
+    """The cursor is a place in time, so a payment that has settled meanwhile still marks it."""
+    oldest = await made(api)
+    cursor = await made(api, card_number=CARDS["pending"], customer_id="cust_b")
+    await made(api)
+    assert await listed(api, status="completed", starting_after=cursor) == [oldest]
+
+
+async def test_a_cursor_of_another_world(api: Api) -> None:
+    """Another key's payment is no cursor here."""
+    foreign = (await paid(api, key="sk_test_other"))["id"]
+    details = REFUSED["starting_after=pay_xyz789"]
+    assert await ask(api, "GET", f"{PATH}?starting_after={foreign}", 400) == invalid(details)
+
+
+@pytest.mark.parametrize(
+    ("created_after", "found"),
+    [
+        ("2030-01-15T10:29:59Z", True),
+        ("2030-01-15T10:29:59.999Z", True),
+        ("2030-01-15T10:30:00Z", False),
+        ("2030-01-15T10:30:00.500Z", False),
+        ("2030-01-15T10:30Z", False),
+        ("2030-01-15T11:29:59%2B01:00", True),
+        ("2030-01-15T11:30:00%2B0100", False),
+        ("2030-01-15T02:29:59-08:00", True),
+        ("2030-01-15t10:29:59z", True),
+        ("2030-01-15", True),
+        ("2030-01-16", False),
+        ("1970-01-01", True),
+    ],
+)
+async def test_created_after(api: Api, created_after: str, found: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Strictly after, to the second that clients can see; offsets count, a date is its midnight."""
+    payment_id = await made(api)
+    page = await ask(api, "GET", f"{PATH}?created_after={created_after}")
+    assert [item["id"] for item in page["data"]] == [payment_id] * found
+
+
+async def test_the_same_second_is_not_after(api: Api, control: Control) -> None:
+    """A payment of half a second later was created in the same whole second."""
+    first = await paid(api)
+    await control("advance_clock", {"by": "500ms"})
+    await made(api)
+    assert await listed(api, created_after=first["created_at"]) == []
+    await control("advance_clock", {"by": "500ms"})
+    third = await made(api)
+    assert await listed(api, created_after=first["created_at"]) == [third]
+
+
+@pytest.mark.parametrize(("query", "details"), REFUSED.items())
+async def test_a_refused_parameter(api: Api, query: str, details: str) -> None:
+    """The details name each parameter and what would have worked."""
+    assert await ask(api, "GET", f"{PATH}?{query}", 400) == invalid(details)
+
+
+async def test_a_card_number_is_not_repeated(api: Api) -> None:
+    """A parameter's name comes from the client, so a number in it is masked."""
+    refusal = await ask(api, "GET", f"{PATH}?4111111111111111=1", 400)
+    details = f"/****************: is not a documented parameter; {DOCUMENTED}"
+    assert refusal == envelope("invalid_request", details)
+
+
+@pytest.mark.parametrize("query", ["?", "?&", "?&&limit=10&"])
+async def test_empty_pairs_are_no_parameters(api: Api, query: str) -> None:
+    """What a sloppy URL builder leaves behind is no parameter."""
+    await ask(api, "GET", f"{PATH}{query}")

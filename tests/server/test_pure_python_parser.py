@@ -1,0 +1,35 @@
+"""The hostile tables again, on the parser that aiohttp has where its extensions are missing."""
+
+import os
+import subprocess
+import sys
+from typing import Final
+
+from tests.project.tree import ROOT
+
+TABLES: Final = (
+    "test_hostile_bodies",
+    "test_raw_sockets",
+    "test_slow_bodies",
+    "faults/test_on_the_wire",
+    "faults/test_reads",
+    "faults/test_waits",
+    "faults/test_what_is_left",
+)
+
+
+def test_the_pure_python_parser_is_as_strict() -> None:
+    """Some users run it, and it has had most of the smuggling bugs."""
+    again = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"),
+            *(f"tests/server/{module}.py" for module in TABLES),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"AIOHTTP_NO_EXTENSIONS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert again.returncode == 0, again.stdout[-5_000:]

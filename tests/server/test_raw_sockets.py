@@ -1,0 +1,202 @@
+"""Bytes on the wire that no HTTP library would send: answered or refused, never a crash or hang."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
+
+from payments_sandbox.core.settings import Settings
+from tests.support.bodies import documented_create
+from tests.support.serving import Serving, serving
+from tests.support.strangers import RATE_LIMIT_HEADERS, leaves_no_trace, rate_limit_of
+from tests.support.wire import Wire, WireReply, connected, exchange, request
+
+PAYMENTS: Final = "/v3/payments"
+ALL_THREE: Final = dict.fromkeys(RATE_LIMIT_HEADERS, True)
+CREATE: Final = json.dumps(documented_create()).encode()
+LIST: Final = request("GET", PAYMENTS)
+CHUNKED: Final[dict[str, str | None]] = {"Transfer-Encoding": "chunked", "Content-Length": None}
+
+
+def raw_target(target: bytes) -> bytes:
+    """A GET of a target whose bytes are not checked."""
+    return LIST.replace(PAYMENTS.encode(), target, 1)
+
+
+def with_line(line: bytes) -> bytes:
+    """A GET with one more line in its head."""
+    return LIST.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n\r\n")
+
+
+def refusal(code: str, message: str, details: str | None = None) -> dict[str, object]:
+    """The documented envelope."""
+    error = {"code": code, "message": message, "details": details}
+    return {"error": {key: value for key, value in error.items() if value is not None}}
+
+
+def invalid(details: str) -> dict[str, object]:
+    """The envelope of a request that is wrong."""
+    return refusal("invalid_request", "The request is invalid", details)
+
+
+NO_ROUTE: Final = refusal(
+    "not_found",
+    "This path does not exist",
+    "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds.",
+)
+NO_API: Final = refusal("not_found", "This path does not exist", "The APIs are /v3 and /_sandbox.")
+NO_SLASH: Final = refusal("not_found", "This path does not exist", "Did you mean /v3/payments?")
+NO_PAYMENT: Final = refusal("payment_not_found", "No payment with this id exists")
+FOREIGN: Final = invalid(
+    "/: expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+)
+
+# What aiohttp refuses before any of our code: text, and the connection ends.
+NOT_HTTP: Final = {
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 40 + b"\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "NUL in a header": with_line(b"X-Note: a\0b"),
+    "header too large": with_line(b"X-Note: " + b"a" * 9_000),
+    "too many headers": with_line(b"\r\n".join(b"X-%d: 1" % n for n in range(200))),
+    "target too large": raw_target(b"/v3/payments?limit=" + b"1" * 9_000),
+    "folded header": with_line(b"X-Note: a\r\n b"),
+    "blank before colon": with_line(b"X-Note : a"),
+    "bare line feeds": LIST.replace(b"\r\n", b"\n"),
+    "no Host": request("GET", PAYMENTS, {"Host": None}),
+    "two Hosts": with_line(b"Host: 127.0.0.1"),
+    "length and chunks": request("POST", PAYMENTS, CHUNKED | {"Content-Length": "3"}, b"0\r\n\r\n"),
+    "two lengths": with_line(b"Content-Length: 1\r\nContent-Length: 2"),
+    "negative length": request("POST", PAYMENTS, {"Content-Length": "-1"}, CREATE),
+    "signed length": request("POST", PAYMENTS, {"Content-Length": "+1"}, CREATE),
+    "length in words": request("POST", PAYMENTS, {"Content-Length": "many"}, CREATE),
+    "bad chunk size": request("POST", PAYMENTS, CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n"),
+    "negative chunk": request("POST", PAYMENTS, CHUNKED, b"-2\r\n{}\r\n0\r\n\r\n"),
+    "blank in the method": LIST.replace(b"GET", b"GE T", 1),
+    "no method": LIST.replace(b"GET", b"G(T", 1),
+    "no target": LIST.replace(b" /v3/payments", b"", 1),
+    "target without slash": raw_target(b"payments"),
+    "control character": raw_target(b"/v3/pay\x01ments"),
+    "tab": raw_target(b"/v3/pay\tments"),
+}
+# What one of aiohttp's two parsers refuses and the other leaves to us.
+EITHER_WAY: Final = {
+    "umlaut": raw_target("/v3/paymänts".encode()),
+    "no UTF-8": raw_target(b"/v3/paym\xffnts"),
+    "no UTF-8 in the query": raw_target(b"/v3/payments?note=\xff"),
+    "unknown method": LIST.replace(b"GET", b"BREW", 1),
+    "huge length": request("POST", PAYMENTS, {"Content-Length": "9" * 25}, CREATE),
+    "endless chunk size": request("POST", PAYMENTS, CHUNKED, b"f" * 9_000 + b"\r\n"),
+    "HTTP/9.9": raw_target(b"/v3/nothing").replace(b"HTTP/1.1", b"HTTP/9.9"),
+    "HTTP/0.9": b"GET /v3/payments\r\n\r\n",
+    "no UTF-8 in a name": with_line(b"X-\xff: 1"),
+}
+ODD_TARGETS: Final = {
+    "two slashes inside": (b"/v3//payments", NO_ROUTE),
+    "slash at the end": (b"/v3/payments/", NO_SLASH),
+    "base alone": (b"/v3", NO_ROUTE),
+    "base and slash": (b"/v3/", NO_ROUTE),
+    "encoded slash in the id": (b"/v3/payments/pay_1%2Frefunds", NO_PAYMENT),
+    "encoded NUL": (b"/v3/payments/pay_1%00", NO_PAYMENT),
+    "encoded newline": (b"/v3/payments/pay_1%0A", NO_PAYMENT),
+    "encoded no UTF-8": (b"/v3/payments/%FF%ED%A0%80", NO_PAYMENT),
+    "bad escape": (b"/v3/payments/%zz", NO_PAYMENT),
+    "dot dot": (b"/v3/../v3/payments", NO_ROUTE),
+    "encoded dot dot": (b"/v3/%2e%2e/_sandbox/world", NO_ROUTE),
+    "other case": (b"/v3/Payments", NO_ROUTE),
+    "long id": (b"/v3/payments/pay_" + b"a" * 4_000, NO_PAYMENT),
+    "unknown parameter": (
+        b"/v3/payments?%00=1",
+        invalid(
+            "/?: is not a documented parameter; documented are limit, starting_after,"
+            " customer_id, status, created_after."
+        ),
+    ),
+    "limit in other digits": (
+        b"/v3/payments?limit=%D9%A1",
+        invalid("/limit: expected an integer from 1 to 100."),
+    ),
+}
+ELSEWHERE: Final = {
+    "root": (raw_target(b"/"), 404, NO_API),
+    "two slashes first": (raw_target(b"//v3/payments"), 404, NO_API),
+    "backslash": (raw_target(b"/v3\\payments"), 404, NO_API),
+    "encoded slash for ours": (raw_target(b"/v3%2Fpayments"), 404, NO_API),
+    "star": (LIST.replace(b"GET /v3/payments", b"OPTIONS *", 1), 404, NO_API),
+    "CONNECT": (LIST.replace(b"GET /v3/payments", b"CONNECT 127.0.0.1:80", 1), 404, NO_API),
+    "foreign absolute form": (raw_target(b"http://evil.test/v3/payments"), 400, FOREIGN),
+    "HTTP/1.0 without Host": (b"GET /v3/payments HTTP/1.0\r\n\r\n", 400, FOREIGN),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    """One server for the module; its limit is never reached."""
+    with serving(Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000)) as running:
+        yield running
+
+
+@pytest.fixture
+def wire(server: Serving) -> Iterator[Wire]:
+    """A connection of the test's own."""
+    with connected(server.address) as connection:
+        yield connection
+
+
+def assert_envelope(reply: WireReply, status: int, body: dict[str, object]) -> None:
+    """The reply is this error, and counted like every authenticated one."""
+    assert (reply.status, reply.json, rate_limit_of(reply)) == (status, body, ALL_THREE)
+
+
+@pytest.mark.parametrize("raw", NOT_HTTP.values(), ids=NOT_HTTP)
+def test_what_is_not_http_gets_the_transports_400(
+    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture, raw: bytes
+) -> None:
+    """Text, a closed connection, and at most one line of log."""
+    with leaves_no_trace(server, caplog):
+        wire.send(raw)
+        assert (wire.reply().is_the_transports, wire.ends()) == (True, True)
+
+
+@pytest.mark.parametrize("raw", EITHER_WAY.values(), ids=EITHER_WAY)
+def test_what_only_one_parser_refuses_is_refused_by_us(
+    server: Serving, caplog: pytest.LogCaptureFixture, raw: bytes
+) -> None:
+    """The transport's 400 or an envelope; the journal can still be read."""
+    with leaves_no_trace(server, caplog):
+        reply = exchange(server.address, raw)
+        assert reply.is_the_transports or "error" in reply.json
+        assert reply.status in {400, 401, 404, 405, 413}
+
+
+@pytest.mark.parametrize(("target", "body"), ODD_TARGETS.values(), ids=ODD_TARGETS)
+def test_odd_targets_below_the_api_are_counted_and_refused(
+    server: Serving, caplog: pytest.LogCaptureFixture, target: bytes, body: dict[str, object]
+) -> None:
+    """Nothing is decoded, joined or redirected into a path that exists."""
+    status = 400 if body["error"]["code"] == "invalid_request" else 404  # type: ignore[index]  # JSON
+    with leaves_no_trace(server, caplog):
+        assert_envelope(exchange(server.address, raw_target(target)), status, body)
+
+
+@pytest.mark.parametrize(("raw", "status", "body"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_targets_outside_the_apis_are_refused(
+    server: Serving,
+    caplog: pytest.LogCaptureFixture,
+    raw: bytes,
+    status: int,
+    body: dict[str, object],
+) -> None:
+    """In the envelope, without asking for a key, and without rate-limit headers."""
+    with leaves_no_trace(server, caplog):
+        reply = exchange(server.address, raw)
+        assert (reply.status, reply.json) == (status, body)
+        assert not any(rate_limit_of(reply).values())
+
+
+def test_the_parser_is_the_one_asked_for() -> None:
+    """These tables run once more without aiohttp's extensions; here the switch is seen to work."""
+    asked = os.environ.get("AIOHTTP_NO_EXTENSIONS")
+    assert not asked or HttpRequestParser is HttpRequestParserPy

@@ -1,0 +1,121 @@
+"""Holds refunds to arithmetic when many clients ask at once, and the judge to seeing it broken."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.world.world import World
+from tests.support.bodies import KEY
+from tests.support.clients import Api, paid
+from tests.support.races import Books, Told, findings
+
+CLIENTS, WANTED, AMOUNT = 500, 7, 1_000
+FITTING = AMOUNT // WANTED
+
+Refund = Callable[[int], Awaitable[int]]
+"""Asks for an amount; returns what was given, 0 where it was refused."""
+
+
+async def race(refund: Refund, wanted: list[int]) -> list[Told]:
+    """What each of the clients was told, all of them asking at once."""
+    given = await asyncio.gather(*map(refund, wanted))
+    return [Told(*each) for each in zip(wanted, given, strict=True)]
+
+
+def over_http(api: Api, payment_id: str) -> Refund:
+    """The real thing: POST /payments/{payment_id}/refunds."""
+
+    async def refund(amount: int) -> int:
+        path = f"/v3/payments/{payment_id}/refunds"
+        async with api.post(path, json={"amount": amount}) as reply:
+            said = await reply.json()
+            assert reply.status in (201, 400), said
+            return int(said["amount"]) if reply.status == 201 else 0
+
+    return refund
+
+
+def books_of(world: World, payment_id: str) -> Books:
+    """What the ledger has kept of a payment."""
+    payment = world.ledger.payments.get(world.ledger.number_of(payment_id))
+    events = (world.ledger.event(number) for number in range(world.ledger.events))
+    told = Counter(each.type for each in events if each.payment_id == payment_id)
+    return Books(payment.amount, payment.refunded, told[EventType.REFUND_CREATED])
+
+
+async def test_as_many_refunds_succeed_as_fit(api: Api, world: World) -> None:
+    """Of 500 refunds of 7 on a payment of 1000, exactly 142, and 6 is left."""
+    payment = await paid(api, amount=AMOUNT)
+    told = await race(over_http(api, payment["id"]), [WANTED] * CLIENTS)
+    books = books_of(world, payment["id"])
+
+    assert sum(each.given > 0 for each in told) == FITTING == 142
+    assert books == Books(AMOUNT, FITTING * WANTED, FITTING)
+    assert findings(books, told) == []
+
+
+async def test_refunds_of_many_sizes_add_up(api: Api, sandbox: Sandbox) -> None:
+    """On several hot payments at once, each by itself."""
+    payments = [await paid(api, amount=AMOUNT) for _ in range(5)]
+    ids = [payment["id"] for payment in payments]
+    wanted = [1 + 7 * number % 97 for number in range(60)]
+    told = await asyncio.gather(*(race(over_http(api, each), wanted) for each in ids))
+    world = sandbox.parts.worlds.of(KEY)
+
+    assert [
+        findings(books_of(world, each), said) for each, said in zip(ids, told, strict=True)
+    ] == [[] for _ in ids]
+
+
+class NaiveLedger:
+    """What the sandbox must never become: it awaits between reading and writing."""
+
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+        self.refunded = 0
+        self.events = 0
+
+    async def refund(self, wanted: int) -> int:
+        """Look, wait for a disk that is far away, then write."""
+        refunded = self.refunded
+        if refunded + wanted > self.amount:
+            return 0
+        await _far_away()
+        self.refunded = refunded + wanted
+        self.events += 1
+        return wanted
+
+
+async def test_the_judge_sees_a_naive_ledger() -> None:
+    """It gives back to all 500, three and a half times the payment, and keeps one refund."""
+    naive = NaiveLedger(AMOUNT)
+    told = await race(naive.refund, [WANTED] * CLIENTS)
+    books = Books(naive.amount, naive.refunded, naive.events)
+
+    assert sum(each.given > 0 for each in told) == CLIENTS
+    assert books == Books(AMOUNT, WANTED, CLIENTS)
+    assert findings(books, told) == [
+        "more was given back than was paid",
+        "the payment does not know what was given back",
+    ]
+
+
+def test_the_judge_names_each_fault() -> None:
+    """One set of books for each."""
+    good = [Told(7, 7), Told(7, 0)]
+
+    assert findings(Books(10, 7, 1), good) == []
+    assert findings(Books(10, 6, 1), good) == ["the payment does not know what was given back"]
+    assert findings(Books(10, 7, 2), good) == ["a refund has no event of its own"]
+    assert findings(Books(14, 7, 1), good) == ["a refund was refused that would have fitted"]
+    assert findings(Books(10, 5, 1), [Told(7, 5)]) == ["a client was given what it did not ask for"]
+    assert findings(Books(5, 7, 1), [Told(7, 7)]) == ["more was given back than was paid"]
+
+
+async def _far_away() -> None:
+    """One turn of the event loop: enough for every other client to look, too."""
+    turned = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(turned.set_result, None)
+    await turned

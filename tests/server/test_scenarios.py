@@ -1,0 +1,478 @@
+"""Scenarios over HTTP: the library, activation, refusals with every problem, report and verify."""
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ServerDisconnectedError
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.world.world import World
+from tests.support.bodies import documented_create
+from tests.support.clients import Api, ask, bearer, envelope, invalid, paid
+from tests.support.control import Control
+from tests.support.scenes import scenario_of
+
+DOWN: dict[str, Any] = {
+    "scenario": "down",
+    "about": "Everything is down.",
+    "tags": ["retry"],
+    "rules": [{"request": "*", "do": [{"respond": {"error": "internal_error"}}], "then": "cycle"}],
+    "expect": [{"request": "create_payment", "count": {"max": 1}}],
+}
+ANSWER_500 = {"do": [{"respond": {"error": "internal_error"}}]}
+YAML = """\
+scenario: lost
+rules:
+  - name: reply-lost
+    request: create_payment
+    do: [{respond: {error: internal_error, commit: true}}]
+expect:
+  - {payments: {status: completed}, count: 1}
+"""
+WRONG = "scenario: wrong\nrules:\n  - request: create_paymnt\n    do: [pas]\n"
+PROBLEMS = [
+    {
+        "line": 3,
+        "column": 14,
+        "path": "/rules/0/request",
+        "message": "'create_paymnt' is not known",
+        "hint": "did you mean 'create_payment'?",
+    },
+    {
+        "line": 4,
+        "column": 10,
+        "path": "/rules/0/do/0",
+        "message": "'pas' is not known",
+        "hint": "did you mean 'pass'?",
+    },
+]
+REFUSED = {
+    "error": {
+        "code": "invalid_scenario",
+        "message": "The scenario is not valid",
+        "details": (
+            "3:14: 'create_paymnt' is not known; did you mean 'create_payment'? (and 1 more)"
+        ),
+    },
+    "problems": PROBLEMS,
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A sandbox with a folder of scenarios."""
+    (tmp_path / "lost.yaml").write_text(YAML, encoding="utf-8")
+    (tmp_path / "wrong.yml").write_text(WRONG, encoding="utf-8")
+    (tmp_path / "down.json").write_text('{"scenario": "down", "expect": [{"audit": "clean"}]}')
+    (tmp_path / "notes.txt").write_text("no scenario")
+    return Settings(
+        clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=60_000, scenario_dirs=(tmp_path,)
+    )
+
+
+async def send_yaml(api: Api, method: str, path: str, text: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
+    """Send YAML; the JSON of the reply."""
+    headers = {"Content-Type": "application/yaml"}
+    return await ask(api, method, f"/_sandbox/{path}", status, data=text.encode(), headers=headers)
+
+
+async def active(control: Control) -> list[str]:
+    """The names of what is active."""
+    return [each["name"] for each in (await control("list_active_scenarios"))["data"]]
+
+
+async def test_the_library_is_listed(control: Control) -> None:
+    """Name, words and tags of each file that is a scenario."""
+    shown = (await control("list_scenarios"))["data"]
+    mine = [each for each in shown if each["name"] in ("lost", "down", "wrong", "notes")]
+
+    assert mine == [
+        {"name": "down", "about": "", "tags": []},
+        {"name": "lost", "about": "", "tags": []},
+    ]
+
+
+async def test_a_scenario_is_activated_by_its_name(api: Api, control: Control) -> None:
+    """And its rules answer."""
+    await control("add_active_scenario", "lost")
+    async with api.post("/v3/payments", json=documented_create()) as reply:
+        status, headers = reply.status, reply.headers
+
+    assert await active(control) == ["lost"]
+    assert (status, headers["Sandbox-Rule"], headers["Sandbox-Step"]) == (500, "reply-lost", "1")
+    entry = await control("retrieve_request", request_id=headers["Sandbox-Request-Id"])
+    assert (entry["rule"], entry["step"], entry["committed"]) == ("reply-lost", 1, True)
+
+
+@pytest.mark.parametrize("field", ["status", "brand", "currency", "customer_id", "amount"])
+async def test_a_rule_about_the_payment_of_a_path(api: Api, control: Control, field: str) -> None:
+    """Whatever of it the rule looks at; a read has no body that might say it as well."""
+    is_so = {
+        "status": "completed",
+        "brand": "visa",
+        "currency": "USD",
+        "customer_id": "cust_1",
+        "amount": 700,
+    }
+    payment = await paid(api, amount=700, customer_id="cust_1")
+    rule = {"request": "retrieve_payment", "when": {field: is_so[field]}, **ANSWER_500}
+    await control("add_active_scenario", {"scenario": "about", "rules": [rule]})
+
+    await ask(api, "GET", f"/v3/payments/{payment['id']}", 500)
+
+
+async def test_a_scenario_is_activated_with_all_of_it(api: Api, control: Control) -> None:
+    """As JSON, or as YAML; what is active is shown as it was sent."""
+    await control("add_active_scenario", DOWN)
+    shown = await send_yaml(api, "POST", "scenarios/active", YAML)
+
+    assert [each["name"] for each in shown["data"]] == ["down", "lost"]
+    assert shown["data"][0] == {
+        "name": "down",
+        "about": "Everything is down.",
+        "tags": ["retry"],
+        "scenario": DOWN,
+    }
+
+
+async def test_exactly_these_are_active(api: Api, control: Control) -> None:
+    """A list of names and objects; an empty one ends all."""
+    await control("add_active_scenario", "lost")
+    said = [await control("put_active_scenarios", [DOWN, "lost"])]
+    said.append(await send_yaml(api, "PUT", "scenarios/active", f"- {{{YAML_FLOW}}}\n- down\n"))
+    said.append(await control("put_active_scenarios", []))
+
+    assert [[each["name"] for each in one["data"]] for one in said] == [
+        ["down", "lost"],
+        ["flow", "down"],
+        [],
+    ]
+
+
+YAML_FLOW = "scenario: flow, expect: [{audit: clean}]"
+
+
+async def test_one_mapping_of_yaml_is_a_list_of_one(api: Api) -> None:
+    """Nobody would expect anything else."""
+    shown = await send_yaml(api, "PUT", "scenarios/active", YAML)
+
+    assert [each["name"] for each in shown["data"]] == ["lost"]
+
+
+async def test_scenarios_end(control: Control) -> None:
+    """One by its name, or all."""
+    await control("put_active_scenarios", [DOWN, "lost"])
+    await control("remove_active_scenarios", query={"name": "down"})
+    left = await active(control)
+    await control("remove_active_scenarios")
+
+    assert (left, await active(control)) == (["lost"], [])
+
+
+async def test_an_unknown_name(control: Control) -> None:
+    """With the one that was meant; nothing is changed."""
+    await control("add_active_scenario", "lost")
+    refusal = await control("put_active_scenarios", ["dwn"], status=400)
+    missing = await control("remove_active_scenarios", status=400, query={"name": "down"})
+
+    assert refusal == invalid("/: there is no scenario 'dwn'; did you mean 'down'?")
+    assert missing == invalid("/name: expected an active scenario; active are: lost.")
+    assert await active(control) == ["lost"]
+
+
+async def test_a_wrong_scenario_changes_nothing(api: Api, control: Control) -> None:
+    """Every problem is listed; the world is as it was."""
+    await control("add_active_scenario", "lost")
+    said = [
+        await control("add_active_scenario", "wrong", status=400),
+        await control("put_active_scenarios", ["down", "wrong"], status=400),
+        await control("create_world", {"scenarios": ["wrong"]}, status=400),
+        await send_yaml(api, "POST", "scenarios/active", WRONG, 400),
+        await send_yaml(api, "POST", "scenarios/check", WRONG, 400),
+    ]
+
+    assert said == [REFUSED] * 5
+    assert await active(control) == ["lost"]
+
+
+async def test_a_wrong_json_object_has_paths_and_no_lines(control: Control) -> None:
+    """There is no text to point into."""
+    refusal = await control("check_scenario", {"scenario": "x", "expect": [{}]}, status=400)
+
+    assert refusal["error"]["details"] == (
+        "expected an expectation; an expectation has one of request, retries, order, payments,"
+        " refunds, webhook, audit and rules"
+    )
+    assert [(each["line"], each["path"]) for each in refusal["problems"]] == [(None, "/expect/0")]
+
+
+async def test_a_warning_is_no_refusal(control: Control) -> None:
+    """It is listed all the same."""
+    rule = {"request": "list_payments", "do": [{"hang": {"commit": True}}]}
+    shown = await control("check_scenario", {"scenario": "x", "rules": [rule]})
+
+    assert [each["message"] for each in shown["problems"]] == [
+        "warning: commit has no effect on list_payments, which changes nothing"
+    ]
+    assert await control("check_scenario", "lost") == {"problems": []}
+
+
+EITHER = "/: expected a body with Content-Type: application/json or application/yaml."
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "details"),
+    [
+        (b"\xff", "application/yaml", "/: expected UTF-8; byte 0 is none."),
+        (b"a: 1", "text/yaml", EITHER),
+        (b"a: 1", "application/x-www-form-urlencoded", EITHER),
+        (b"{", "application/json", "/: expected JSON; "),
+        (b"5", "application/json", "/: expected a scenario's name, or a scenario as a JSON"),
+    ],
+)
+async def test_a_body_that_is_no_scenario(
+    api: Api, data: bytes, content_type: str, details: str
+) -> None:
+    """Of another type, or unreadable."""
+    headers = {"Content-Type": content_type}
+    refusal = await ask(api, "POST", "/_sandbox/scenarios/active", 400, data=data, headers=headers)
+
+    assert refusal["error"]["details"].startswith(details)
+
+
+async def test_yaml_that_cannot_be_read(api: Api) -> None:
+    """In a list as well."""
+    refusal = await send_yaml(api, "PUT", "scenarios/active", "- a: [", 400)
+
+    assert [each["message"] for each in refusal["problems"]] == [
+        "did not find expected node content"
+    ]
+
+
+async def test_yaml_that_is_too_large(api: Api) -> None:
+    """A megabyte is the most."""
+    headers = {"Content-Type": "application/yaml"}
+    text = io.BytesIO(b"#" * 1_100_000)
+    refusal = await ask(api, "PUT", "/_sandbox/scenarios/active", 413, data=text, headers=headers)
+
+    assert refusal == envelope("request_too_large", "The body is larger than 1048576 bytes.")
+
+
+async def test_a_world_with_scenarios(control: Control) -> None:
+    """Active from its first call; its clock wins over theirs."""
+    clock = {"scenario": "clock", "clock": "2031-01-01", "expect": [{"audit": "clean"}]}
+    worlds = [
+        await control("create_world", {"scenarios": [clock, "lost"]}),
+        await control("create_world", {"scenarios": [clock], "clock": "2030-06-01"}),
+    ]
+
+    assert [each["clock"]["now"] for each in worlds] == [
+        "2031-01-01T00:00:00Z",
+        "2030-06-01T00:00:00Z",
+    ]
+    shown = await control("list_active_scenarios", key=worlds[0]["api_key"])
+    assert [each["name"] for each in shown["data"]] == ["clock", "lost"]
+
+
+async def test_a_world_whose_scenarios_do_not_go_together_is_not_made(control: Control) -> None:
+    """Its key is free."""
+    body = {"api_key": "sk_test_twice", "scenarios": ["lost", "lost"]}
+    refusal = await control("create_world", body, status=400)
+
+    assert refusal == invalid("/: expected each scenario once; 'lost' comes twice.")
+    assert (await control("create_world", body | {"scenarios": []}))["restarted"] is None
+
+
+async def test_worlds_share_no_scenario(api: Api, control: Control) -> None:
+    """The key is the world."""
+    await control("add_active_scenario", DOWN)
+    headers = bearer("sk_test_other")
+
+    await ask(api, "GET", "/v3/payments", 200, headers=headers)
+    await ask(api, "GET", "/v3/payments", 500)
+
+
+async def test_requests_that_hang_end_when_scenarios_change(api: Api, control: Control) -> None:
+    """At once, without a reply, and nothing is left behind."""
+    hang = {"scenario": "hang", "rules": [{"request": "*", "do": [{"hang": {"commit": False}}],
+                                           "then": "cycle"}]}  # fmt: skip
+    for change in (
+        ("put_active_scenarios", [hang, DOWN]),
+        ("add_active_scenario", "lost"),
+        ("remove_active_scenarios", None),
+    ):
+        if change[0] == "put_active_scenarios":
+            await control("add_active_scenario", hang)
+        waiting = asyncio.create_task(ask(api, "GET", "/v3/payments", 200))
+        async with asyncio.timeout(5):
+            while (await control("retrieve_report"))["rules"][0]["fired"] == 0:
+                pass
+            await control(*change)
+            with pytest.raises(ServerDisconnectedError):
+                await waiting
+        if change[0] != "remove_active_scenarios":
+            await control("reset_world", {"only": ["rules"]})
+
+
+async def test_the_report(api: Api, control: Control) -> None:
+    """Expectations, rules and audit, and whether all is well."""
+    await control("add_active_scenario", "lost")
+    before = await control("retrieve_report")
+    await ask(api, "POST", "/v3/payments", 500, json=documented_create())
+    after = await control("retrieve_report")
+    payment = (await control("list_events"))["data"][0]["data"]["payment_id"]
+
+    assert before == {
+        "passed": False,
+        "expectations": [
+            {
+                "expect": {"payments": {"status": "completed"}, "count": 1},
+                "met": False,
+                "observed": "expected 1, saw none",
+            }
+        ],
+        "rules": [
+            {
+                "scenario": "lost",
+                "rule": "reply-lost",
+                "matched": 0,
+                "fired": 0,
+                "why_not": "no such call was made",
+            }
+        ],
+        "audit": {"clean": True, "findings": []},
+    }
+    assert (after["passed"], after["expectations"][0]["observed"]) == (
+        True,
+        f"expected 1, saw 1: {payment}",
+    )
+    assert after["rules"][0] | {"why_not": None} == after["rules"][0]
+
+
+async def test_the_audit(api: Api, control: Control) -> None:
+    """With the requests behind each finding."""
+    clean = await control("retrieve_audit")
+    await control("add_active_scenario", "lost")
+    for status in (500, 201):
+        await ask(api, "POST", "/v3/payments", status, json=documented_create())
+    found = await control("retrieve_audit")
+    requests = [each["id"] for each in (await control("list_requests"))["data"]][::-1]
+
+    assert clean == {"clean": True, "findings": []}
+    assert [(each["kind"], each["requests"]) for each in found["findings"]] == [
+        ("possible_double_charge", requests),
+        ("blind_retry", requests),
+    ]
+
+
+async def test_expectations_are_verified_now(api: Api, control: Control) -> None:
+    """Those of a body, or those of the active scenarios."""
+    expect = [{"request": "create_payment", "count": 1}]
+    before = await control("verify", {"expect": expect})
+    await paid(api)
+    request = (await control("list_requests"))["data"][0]["id"]
+    after = await control("verify", {"expect": expect})
+    nothing = await control("verify", {})
+    await control("add_active_scenario", DOWN)
+    own = await control("verify", {"within": "1ms"})
+
+    assert before == {
+        "passed": False,
+        "expectations": [{"expect": expect[0], "met": False, "observed": "expected 1, saw none"}],
+    }
+    assert after["expectations"][0]["observed"] == f"expected 1, saw 1: {request}"
+    assert nothing == {"passed": True, "expectations": []}
+    assert [each["met"] for each in own["expectations"]] == [True]
+
+
+async def test_a_verification_waits_until_all_are_met(api: Api, control: Control) -> None:
+    """And not a moment longer."""
+    body = {"expect": [{"request": "create_payment", "count": 2}], "within": "30s"}
+    waiting = asyncio.create_task(control("verify", body))
+    for _ in range(2):
+        assert not waiting.done()
+        await paid(api)
+    async with asyncio.timeout(5):
+        assert (await waiting)["passed"] is True
+
+
+async def test_a_verification_waits_as_long_as_its_expectations_say(control: Control) -> None:
+    """Unless told otherwise; then it says what was seen."""
+    body = {"expect": [{"request": "create_payment", "within": "20ms"}]}
+
+    assert (await control("verify", body))["passed"] is False
+
+
+async def test_a_verification_ends_with_its_world(control: Control, sandbox: Sandbox) -> None:
+    """Nobody waits for what cannot come."""
+    world = await control("create_world", {})
+    body = {"expect": [{"request": "create_payment"}], "within": "30s"}
+    key = world["api_key"]
+    waiting = asyncio.create_task(control("verify", body, key=key))
+    async with asyncio.timeout(5):
+        while not len(sandbox.parts.news):
+            await control("retrieve_world", key=key)
+        await control("delete_world", key=key)
+        assert (await waiting)["passed"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        ({"within": "6m"}, "/within: expected at most 5m."),
+        ({"within": "x"}, "/within: expected a duration of at most 5m, such as 250ms or 3s."),
+    ],
+)
+async def test_a_wait_that_is_none(control: Control, body: object, details: str) -> None:
+    """Or that is too long."""
+    assert await control("verify", body, status=400) == invalid(details)
+
+
+async def test_expectations_that_are_wrong(control: Control) -> None:
+    """Each with its path; those that are right are not told of."""
+    expect = [
+        {"audit": "clean"},
+        {"requests": "create_payment"},
+        {"request": "list_payments", "when": {"amount": 1}},
+    ]
+    refusal = await control("verify", {"expect": expect}, status=400)
+
+    assert [(each["path"], each["message"]) for each in refusal["problems"]] == [
+        ("/expect/1/requests", "unknown key 'requests'"),
+        ("/expect/2/when/amount", "nothing can meet this: list_payments has no amount"),
+    ]
+
+
+async def test_reset_brings_back_what_a_scenario_starts_from(
+    api: Api, control: Control, world: World
+) -> None:
+    """Its payments, its marks; its rules start again."""
+    given = {
+        "scenario": "given",
+        "given": {"payments": [{"id": "pay_old", "amount": 1200, "currency": "EUR"}]},
+        "rules": [{"at": "1h", "do": {"rate_limit": {"remaining": 0}}}],
+    }
+    await control("add_active_scenario", given)
+    await control("reset_world")
+    shown = await ask(api, "GET", "/v3/payments/pay_old", 200)
+
+    assert shown["amount"] == 1200
+    assert [each.what for each in world.upcoming(5)] == ["rule given/rule-1"]
+
+
+def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
+    """The home world, and each that is made on first use."""
+    file = tmp_path / "scene.yaml"
+    file.write_text("scenario: scene\nclock: 2031-01-01\nexpect: [{audit: clean}]", "utf-8")
+    scene = scenario_of("clock: 2031-01-01\nexpect: [{audit: clean}]")
+    sandbox: Sandbox = assemble(Settings(scenarios=(file,)))
+    worlds = [sandbox.parts.worlds.of(key) for key in ("sk_test_sandbox", "sk_test_new")]
+
+    assert [world.script.play and world.script.play.scenarios for world in worlds] == [(scene,)] * 2
+    with pytest.raises(InvalidRequest, match="comes twice"):
+        assemble(Settings(scenarios=("scene", file), scenario_dirs=(tmp_path,)))

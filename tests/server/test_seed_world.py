@@ -1,0 +1,150 @@
+"""POST /_sandbox/world/seed: payments of the past, in slices, wholly or not at all."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.rules.initial_state import Generated
+from payments_sandbox.scenarios.seeding import seeding
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.world.world import World
+from tests.support.clients import Api, ask, bearer, invalid, paid
+from tests.support.control import Control
+
+USED = invalid(
+    "/: expected a world without payments and events, for these are older, and all are kept in the"
+    ' order of time; POST /_sandbox/world/reset {"only": ["payments"]} empties it.'
+)
+NUMBERS = {"payments": 50, "customers": 4, "over": "10d"}
+
+
+async def everything(api: Api, key: str | None = None) -> list[dict[str, Any]]:
+    """The payments of a world, newest first."""
+    headers = {} if key is None else bearer(key)
+    page = await ask(api, "GET", "/v3/payments?limit=100", headers=headers)
+    return list(page["data"])
+
+
+async def test_a_world_is_filled(api: Api, control: Control) -> None:
+    """The answer is the world; payments are spread over the time, each with its event."""
+    shown = await control("seed_world", NUMBERS)
+    assert shown == await control("retrieve_world")
+    found = await everything(api)
+    events = (await control("list_events"))["data"]
+
+    assert (sum(shown["payments"].values()), shown["events"], len(found)) == (50, 50, 50)
+    created = [each["created_at"] for each in found]
+    assert created == sorted(created, reverse=True)
+    assert ("2030-01-05" <= created[-1] < created[0] <= "2030-01-15T10:30:00Z") is True
+    assert {each["data"]["payment_id"] for each in events} == {each["id"] for each in found}
+
+
+async def test_the_same_as_a_scenario_gives(api: Api, control: Control) -> None:
+    """Equal numbers and seeds give equal payments, byte for byte."""
+    await control("seed_world", {**NUMBERS, "seed": 3})
+    scenario = {"scenario": "past", "seed": 3, "given": {"generate": NUMBERS}}
+    seed = (await control("retrieve_world"))["seed"]
+    wishes = {"seed": seed, "clock": "2030-01-15T10:30:00Z", "scenarios": [scenario]}
+    made = await control("create_world", wishes)
+    assert await everything(api) == await everything(api, made["api_key"])
+
+
+async def test_what_is_left_out(api: Api, control: Control) -> None:
+    """A tenth as many customers, thirty days, and the world's own seed."""
+    await control("seed_world", {"payments": 30})
+    seed = (await control("retrieve_world"))["seed"]
+    first = await everything(api)
+    await control("reset_world", {"only": ["payments"]})
+    await control("seed_world", {"payments": 30, "customers": 3, "over": "30d", "seed": seed})
+    assert await everything(api) == first
+
+
+@pytest.mark.parametrize("what", ["payment", "event", "seed"])
+async def test_a_world_that_has_some_is_refused(api: Api, control: Control, what: str) -> None:
+    """Payments or events, from wherever; nothing is changed, and a reset makes room."""
+    match what:
+        case "payment":
+            await paid(api)
+        case "event":
+            await control("create_event", {"type": "payout.paid", "data": {}})
+        case _:
+            await control("seed_world", NUMBERS)
+    before = await control("retrieve_world")
+    assert await control("seed_world", NUMBERS, status=400) == USED
+    assert await control("retrieve_world") == before
+    await control("reset_world", {"only": ["payments"]})
+    await control("seed_world", NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        (
+            {"payments": 3, "customers": 4},
+            "/customers: expected at most as many as payments, 3.",
+        ),
+        (
+            {"payments": 3, "over": "a month"},
+            "/over: expected a duration such as 300ms, 5s, 10m, 2h or 45d.",
+        ),
+        ({"payments": 0}, "/payments: expected a whole number from 1 to 1000000."),
+    ],
+    ids=["customers", "over", "payments"],
+)
+async def test_numbers_that_are_none(
+    control: Control, body: dict[str, object], details: str
+) -> None:
+    """What would have worked."""
+    assert await control("seed_world", body, status=400) == invalid(details)
+
+
+async def test_others_are_served_meanwhile(api: Api, control: Control) -> None:
+    """And the world as it was, until all are there."""
+    filling = asyncio.ensure_future(control("seed_world", {"payments": 20_000}))
+    counts = []
+    while not filling.done():
+        counts.append(len(await everything(api)))
+        await everything(api, "sk_test_other")
+    await filling
+    assert (set(counts[:-1]), len(counts) > 3) == ({0}, True)
+    assert len(await everything(api)) == 100
+
+
+async def test_nobody_is_told(api: Api, control: Control, world: World) -> None:
+    """No webhook leaves, and a stream shows what happens from then on."""
+    await control("create_webhook_endpoint", {"url": "inbox:orders"})
+    async with api.get("/_sandbox/stream") as stream:
+        await stream.content.readuntil(b"\n\n")
+        await control("seed_world", {"payments": 2_000})
+        made = await paid(api)
+        message = ": still here"
+        while message.startswith(":"):
+            message = (await stream.content.readuntil(b"\n\n")).decode()
+    assert (message.splitlines()[0], made["id"] in message) == ("event: event", True)
+    assert world.webhooks is not None
+    assert len((await control("list_deliveries"))["data"]) == 1
+
+
+def test_what_happens_meanwhile_wins(sandbox: Sandbox, world: World) -> None:
+    """A payment that is made while the world is filled stays, and nothing else comes."""
+    steps = seeding(world, Generated(1_000, 10, 86_400_000))
+    next(steps)
+    next(steps)
+    world.make_event("payout.paid", {})
+    with pytest.raises(InvalidRequest, match="without payments and events"):
+        list(steps)
+    assert (world.ledger.events, len(world.ledger.payments), len(sandbox.parts.worlds)) == (1, 0, 1)
+
+
+def test_a_clock_that_is_reset_meanwhile(world: World) -> None:
+    """Payments later than its now would never do."""
+    list(world.walk(world.clock.now() + 1_000))  # type: ignore[arg-type]  # an Instant is a number
+    steps = seeding(world, Generated(1_000, 10, 86_400_000))
+    next(steps)
+    next(steps)
+    world.start_clock(world.birth.frozen_at)
+    with pytest.raises(InvalidRequest, match="try again"):
+        list(steps)
+    assert len(world.ledger.payments) == 0

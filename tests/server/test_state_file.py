@@ -1,0 +1,55 @@
+"""The state file of a running server: saved now and then, and a disk that is full is no crash."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from payments_sandbox.cli import state_file
+from payments_sandbox.cli.state_file import StateFile
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.world.state_file import NoStateError, read_lines
+from tests.support.clients import Api, ask, paid, until
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save after every millisecond."""
+    monkeypatch.setattr(state_file, "SAVE_EVERY", 0.001)
+
+
+def names_in(folder: Path) -> list[str]:
+    """What a folder has."""
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.mark.usefixtures("often")
+async def test_it_is_saved_while_the_server_runs(
+    api: Api, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A crash loses no more than what came since the last time."""
+    path = tmp_path / "state"
+    await paid(api)
+    async with StateFile(path, sandbox).saving(), asyncio.timeout(5):
+        await until(api, path.exists)
+    (home,) = read_lines(path.read_bytes().splitlines())
+    assert home.snapshot == await ask(api, "GET", "/_sandbox/world/snapshot")
+
+
+@pytest.mark.usefixtures("often")
+async def test_what_cannot_be_saved_is_logged(
+    api: Api, sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server goes on, says so, and leaves nothing half written."""
+    path = tmp_path / "folder" / "state"
+    async with StateFile(path, sandbox).saving():
+        await until(api, lambda: bool(caplog.records))
+    expected = f"the state could not be saved in {path}: No such file or directory"
+    assert caplog.records[0].getMessage() == expected
+    assert names_in(tmp_path) == []
+
+
+def test_a_state_that_cannot_be_read(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A folder is no file."""
+    with pytest.raises(NoStateError, match="Is a directory"):
+        StateFile(tmp_path, sandbox).load()

@@ -1,0 +1,265 @@
+"""GET stream: events and requests as they come, to any number of readers, until it must end."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from http.client import HTTPConnection
+
+import pytest
+from aiohttp import ClientConnectionError
+from aiohttp.web import StreamResponse
+
+from payments_sandbox.api.call import Call
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox
+from tests.support.bodies import AUTHORIZED, KEY
+from tests.support.clients import PATIENCE, Api, ask, bearer, invalid, paid, refunded, until
+from tests.support.control import Control
+from tests.support.serving import serving
+from tests.support.streams import Message, Reader
+
+PATH = "/_sandbox/stream"
+
+
+def brief(messages: list[Message]) -> list[tuple[str, str]]:
+    """The kind of each message, and the event's type or the request's operation."""
+    return [
+        (each.kind, each.data["type"] if each.kind == "event" else each.data["operation"])
+        for each in messages
+    ]
+
+
+async def resumed(api: Api, last_id: str, count: int) -> list[Message]:
+    """The messages that a reader gets who comes back with the id of the last one it saw."""
+    async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
+        async with asyncio.timeout(PATIENCE):
+            return await Reader(reply).take(count)
+
+
+async def test_its_headers(api: Api) -> None:
+    """A stream of server-sent events that nobody caches, from the same server as all the rest."""
+    async with api.get(PATH) as reply:
+        names = ("Content-Type", "Cache-Control", "Server")
+        found = reply.status, [reply.headers[name] for name in names]
+    assert found == (200, ["text/event-stream", "no-store", "payments-sandbox"])
+
+
+async def test_a_payment_as_it_happens(api: Api, control: Control) -> None:
+    """First the event, then the request that made it, each as the control API lists it."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await paid(api)
+        event, request = await Reader(reply).take(2)
+    assert (event.kind, [event.data]) == ("event", (await control("list_events"))["data"])
+    assert (request.kind, [request.data]) == ("request", (await control("list_requests"))["data"])
+    assert (event.id, request.id) == ("0-1-0", "1-1-0")
+
+
+async def test_only_what_is_new(api: Api) -> None:
+    """A reader that names no id begins now."""
+    await paid(api)
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await ask(api, "GET", "/v3/payments")
+        messages = await Reader(reply).take(1)
+    assert brief(messages) == [("request", "list_payments")]
+
+
+@pytest.mark.parametrize(("last", "shown"), [(0, 0), (1, 1), (2, 2), (1_000, 3)])
+async def test_the_last_requests_come_first(api: Api, last: int, shown: int) -> None:
+    """`last` begins with so many requests of the journal, oldest first, and goes on from there."""
+    operations = ["create_payment", "list_payments", "retrieve_payment", "create_refund"]
+    payment_id = (await paid(api))["id"]
+    await ask(api, "GET", "/v3/payments")
+    await ask(api, "GET", f"/v3/payments/{payment_id}")
+    async with api.get(PATH, params={"last": last}) as reply, asyncio.timeout(PATIENCE):
+        await refunded(api, payment_id)
+        messages = await Reader(reply).take(shown + 2)
+    wanted = [("request", name) for name in operations[3 - shown :]]
+    assert brief(messages) == [*wanted[:-1], ("event", "refund.created"), wanted[-1]]
+
+
+async def test_who_comes_back_is_not_told_again(api: Api) -> None:
+    """A `Last-Event-ID` goes before `last`."""
+    await paid(api)
+    headers = {"Last-Event-ID": "1-1-0"}
+    async with api.get(PATH, params={"last": 9}, headers=headers) as reply:
+        async with asyncio.timeout(PATIENCE):
+            await ask(api, "GET", "/v3/payments")
+            messages = await Reader(reply).take(1)
+    assert brief(messages) == [("request", "list_payments")]
+
+
+@pytest.mark.parametrize("last", ["-1", "1001", "all"])
+async def test_a_last_that_is_none(api: Api, last: str) -> None:
+    """The details say which numbers there are."""
+    refused = invalid("/last: expected an integer from 0 to 1000.")
+    assert await ask(api, "GET", PATH, 400, params={"last": last}) == refused
+
+
+async def test_a_delivery_is_shown_as_each_attempt_left_it(api: Api, control: Control) -> None:
+    """However late a reader comes: pending until the last one, with the instant of the next."""
+    await control("create_webhook_endpoint", {"url": "inbox:orders"})
+    await control("script_inbox", {"respond": [500, 500, 200]}, ids={"name": "orders"})
+    await paid(api)
+    await control("advance_clock", {"by": "1h"})
+    messages = await resumed(api, "1-1-0", 3)
+    assert [
+        (each.kind, each.data["status"], each.data["next_attempt_at"]) for each in messages
+    ] == [
+        ("delivery", "pending", "2030-01-15T10:30:05Z"),
+        ("delivery", "pending", "2030-01-15T10:35:05Z"),
+        ("delivery", "delivered", None),
+    ]
+    assert [len(each.data["attempts"]) for each in messages] == [1, 1, 1]
+
+
+async def test_what_happens_while_it_writes_is_not_skipped(
+    api: Api, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that is slow to take one message still gets those that came meanwhile."""
+    write = StreamResponse.write
+    world = sandbox.parts.worlds.of(KEY)
+
+    async def slow(response: StreamResponse, data: bytes) -> None:
+        if b"create_payment" in data:
+            sandbox.gateway.answer(world, Call("list_payments", "GET", "/v3/payments", ()))
+        await write(response, data)
+
+    monkeypatch.setattr(StreamResponse, "write", slow)
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await paid(api)
+        sandbox.parts.news.publish(world)
+        messages = await Reader(reply).take(3)
+    assert brief(messages)[1:] == [("request", "create_payment"), ("request", "list_payments")]
+
+
+async def test_what_the_control_api_makes_happen(api: Api, control: Control) -> None:
+    """Moves by hand and by the clock arrive as well; calls to the control API themselves do not."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        payment_id = (await paid(api, card_number="4000009900000012"))["id"]
+        await control("advance_clock", {"by": "1h"})
+        await control("charge_back_payment", payment_id=payment_id)
+        messages = await Reader(reply).take(3)
+    assert brief(messages) == [
+        ("request", "create_payment"),
+        ("event", "payment.completed"),
+        ("event", "chargeback.created"),
+    ]
+
+
+async def test_a_request_without_a_reply(api: Api) -> None:
+    """A fault arrives when it is over, as a request without a response."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        with pytest.raises(ClientConnectionError):
+            await paid(api, card_number="4000009900000061")
+        (message,) = await Reader(reply).take(1)
+    assert (message.data["response"], message.data["fault"]) == (None, "drop")
+
+
+async def test_coming_back(api: Api) -> None:
+    """After each message a reader can come back: nothing is missing, and nothing comes twice."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await refunded(api, (await paid(api))["id"])
+        await ask(api, "GET", "/v3/payments")
+        everything = await Reader(reply).take(5)
+    assert brief(everything) == [
+        ("event", "payment.completed"),
+        ("request", "create_payment"),
+        ("event", "refund.created"),
+        ("request", "create_refund"),
+        ("request", "list_payments"),
+    ]
+    for seen in range(5):
+        last_id = everything[seen - 1].id if seen else "0-0-0"
+        rest = everything[seen:]
+        again = await resumed(api, last_id, len(rest))
+        assert sorted(each.data["id"] for each in again) == sorted(each.data["id"] for each in rest)
+
+
+@pytest.mark.parametrize(
+    "last_id", ["", "x", "1", "1-2", "1-2-3-4", "-1-0-0", "9" * 16 + "-0-0", "99-99-99"]
+)
+async def test_an_id_that_is_none(api: Api, last_id: str) -> None:
+    """Begins now, as without an id."""
+    await paid(api)
+    async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
+        async with asyncio.timeout(PATIENCE):
+            await ask(api, "GET", "/v3/payments")
+            messages = await Reader(reply).take(1)
+    assert brief(messages) == [("request", "list_payments")]
+
+
+async def test_several_readers(api: Api) -> None:
+    """Each gets everything, and one that leaves takes nothing from the others."""
+    async with AsyncExitStack() as opened, asyncio.timeout(PATIENCE):
+        replies = [await opened.enter_async_context(api.get(PATH)) for _ in range(5)]
+        replies.pop().close()
+        await paid(api)
+        found = [await Reader(reply).take(2) for reply in replies]
+    assert [brief(messages) for messages in found] == [brief(found[0])] * 4
+    assert brief(found[0])[0] == ("event", "payment.completed")
+
+
+async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
+    """A stream is of one world."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await paid(api, key="sk_test_other")
+        await ask(api, "GET", "/v3/payments")
+        messages = await Reader(reply).take(1)
+    assert brief(messages) == [("request", "list_payments")]
+
+
+async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: Sandbox) -> None:
+    """The server keeps nothing for it, once it has had something to say."""
+    async with api.get(PATH) as reply:
+        assert len(sandbox.parts.news) == 1
+        reply.close()
+    await paid(api)
+    await until(api, lambda: len(sandbox.parts.news) == 0)
+
+
+@pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])
+async def test_it_ends_with_its_world(api: Api, control: Control, route: str) -> None:
+    """Dropped or replaced: the stream ends, and can be opened again."""
+    snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await control(route, snapshot)
+        assert await Reader(reply).ends()
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await paid(api)
+        assert brief(await Reader(reply).take(1)) == [("event", "payment.completed")]
+
+
+async def test_it_outlives_a_reset(api: Api, control: Control) -> None:
+    """After a reset, numbers start again and the reader goes on."""
+    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        reader = Reader(reply)
+        await paid(api)
+        before = await reader.take(2)
+        await control("reset_world")
+        await paid(api)
+        after = await reader.take(2)
+    assert [(each.kind, each.id) for each in after] == [(each.kind, each.id) for each in before]
+
+
+async def test_head_has_no_stream(api: Api) -> None:
+    """HEAD answers with the headers and ends: not a byte of the stream follows."""
+    async with asyncio.timeout(PATIENCE):
+        async with api.head(PATH) as reply:
+            found = reply.status, reply.headers["Content-Type"], await reply.read()
+        await ask(api, "GET", "/_sandbox/live")
+    assert found == (200, "text/event-stream", b"")
+
+
+async def test_a_key_is_needed(api: Api) -> None:
+    """The key names the world whose news they are."""
+    await ask(api, "GET", PATH, 401, headers=bearer("sk_live_0"))
+
+
+def test_it_ends_when_the_server_stops() -> None:
+    """Open streams do not hold up a shutdown: their readers see the end."""
+    with serving(Settings(port=0)) as server:
+        connection = HTTPConnection(server.address.removeprefix("http://"), timeout=PATIENCE)
+        connection.request("GET", PATH, headers=AUTHORIZED)
+        reply = connection.getresponse()
+        assert [reply.readline(), reply.readline()] == [b": connected\n", b"\n"]
+    assert reply.read() == b""
+    connection.close()

@@ -1,0 +1,34 @@
+"""Fixtures of the webhook tests: a sandbox whose sender is closed, and a receiver."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
+from tests.support.clients import Api
+from tests.support.control import Control
+from tests.support.hooks import Hooks
+from tests.support.receiver import Receiver, receiving
+
+
+@pytest.fixture
+async def sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
+    """A sandbox that `api` serves; what it sends ends with the test."""
+    sandbox = assemble(settings)
+    yield sandbox
+    sandbox.parts.pacer.stop()
+    await sandbox.parts.dispatcher.close()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver that answers 200 unless it is told otherwise."""
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def hooks(api: Api, control: Control, sandbox: Sandbox) -> Hooks:
+    """The webhooks of the home world, as their owner sees them."""
+    return Hooks(api, control, sandbox)

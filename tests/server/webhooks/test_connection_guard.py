@@ -1,0 +1,87 @@
+"""Holds the guard to addresses: what is permitted, in every form that an address can have."""
+
+import ipaddress
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.server.webhooks.guard import NotPermittedError, guarded
+from payments_sandbox.webhooks.target_policy import NEVER, is_permitted, problem_of
+
+NETWORKS = st.sampled_from(NEVER)
+
+
+@st.composite
+def forbidden(draw: st.DrawFn) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address of a network that is never permitted."""
+    network = draw(NETWORKS)
+    return network[draw(st.integers(0, network.num_addresses - 1))]
+
+
+@given(forbidden())
+def test_never(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    """Whatever the targets are; as an IPv6 address that carries it, and as a url, too."""
+    for public in (False, True):
+        assert not is_permitted(address, public=public)
+        if isinstance(address, ipaddress.IPv4Address):
+            mapped = ipaddress.ip_address(f"::ffff:{address}")
+            assert not is_permitted(mapped, public=public)
+        host = f"[{address}]" if ":" in str(address) else str(address)
+        assert problem_of(f"http://{host}/", public=public)
+
+
+@given(st.ip_addresses())
+def test_public_is_more_than_private(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    """What is permitted without the option is permitted with it; the rest is the internet."""
+    if is_permitted(address, public=False):
+        assert is_permitted(address, public=True)
+        assert not address.is_global
+    elif is_permitted(address, public=True):
+        real = getattr(address, "ipv4_mapped", None) or address
+        assert real.is_global
+
+
+@given(st.ip_addresses())
+def test_the_url_and_the_socket_agree(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    """A literal is refused at registration exactly where it would be refused when dialled."""
+    is_v6 = address.version == 6
+    host = f"[{address}]" if is_v6 else str(address)
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
+    info = (family, socket.SOCK_STREAM, 6, "", (str(address), 80))
+    is_taken = problem_of(f"http://{host}:80/", public=False) is None
+    try:
+        guarded(public=False)(info).close()
+    except NotPermittedError:
+        assert not is_taken
+    else:
+        assert is_taken
+
+
+@given(st.text(max_size=60))
+def test_no_text_is_an_accident(text: str) -> None:
+    """Whatever is sent as a url is taken or refused in words."""
+    for url in (text, f"http://{text}/", f"https://localhost/{text}", f"inbox:{text}"):
+        problem = problem_of(url, public=False)
+        assert problem is None or problem.startswith("expected ")
+
+
+@pytest.mark.parametrize("scope", ["%eth0", "%25eth0", "%1"])
+def test_a_scope_changes_nothing(scope: str) -> None:
+    """A link-local address with a scope is link-local."""
+    info = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"fe80::1{scope}", 80))
+    with pytest.raises(NotPermittedError, match=f"fe80::1{scope} is not a permitted"):
+        guarded(public=True)(info)
+    assert problem_of(f"http://[fe80::1{scope}]/", public=True)
+
+
+def test_the_longest_url() -> None:
+    """2,000 characters."""
+    url = "http://localhost/" + "x" * 1_983
+    assert problem_of(url, public=False) is None
+    assert problem_of(f"{url}x", public=False)

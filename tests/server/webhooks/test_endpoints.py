@@ -1,0 +1,132 @@
+"""Webhook endpoints by the control API: made, listed in pages, changed, and forgotten."""
+
+import json
+
+import pytest
+
+from tests.support.control import Control
+from tests.support.hooks import Hooks
+from tests.support.matching import Matching
+from tests.support.receiver import Receiver
+
+SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
+ENDPOINT_ID = Matching("we_[0-9a-f]{16}")
+
+
+async def test_an_endpoint_in_full(hooks: Hooks) -> None:
+    """Every setting comes back; what is usual is not shown."""
+    wanted = {
+        "url": "http://localhost:3000/webhooks",
+        "events": ["payment.*", "refund.created"],
+        "description": "the shop",
+        "enabled": False,
+        "secret": "of-the-shop",
+        "signature": {"scheme": "hmac", "header": "X-S", "prefix": "v0:", "encoding": "base64"},
+        "headers": {"X-Tenant": "7"},
+        "retries": ["1s", "90m", "24h"],
+        "timeout": "500ms",
+    }
+    made = await hooks.control("create_webhook_endpoint", wanted)
+    plain = await hooks.control("create_webhook_endpoint", {"url": "inbox:orders"})
+
+    assert made == wanted | {"id": ENDPOINT_ID, "retries": ["1s", "90m", "1d"]}
+    assert plain == {
+        "id": ENDPOINT_ID,
+        "url": "inbox:orders",
+        "events": ["*"],
+        "description": None,
+        "enabled": True,
+        "secret": SECRET,
+        "signature": {"scheme": "standard"},
+        "headers": {},
+    }
+    listed = await hooks.control("list_webhook_endpoints")
+    assert listed["data"] == [plain, made]
+
+
+async def test_a_change_keeps_the_rest(hooks: Hooks, receiver: Receiver) -> None:
+    """What is not named stays as it is; an empty description is none."""
+    endpoint_id = await hooks.to("inbox:orders", description="x", timeout="1s", retries=["1s"])
+    before = await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
+    moved = await hooks.change(endpoint_id, url=receiver.url, description="")
+    await hooks.pay()
+    await hooks.settled()
+
+    assert moved == before | {"url": receiver.url, "description": None}
+    assert len(receiver.hits) == 1
+    assert await hooks.change(endpoint_id) == moved
+
+
+async def test_a_card_number_in_a_description_is_masked(hooks: Hooks, control: Control) -> None:
+    """No number is kept anywhere, nor comes back by a snapshot that was changed by hand."""
+    endpoint_id = await hooks.to("inbox:orders", description="of 4111 1111 1111 1111")
+    made = await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
+    kept = json.dumps(await control("retrieve_snapshot"))
+    by_hand = kept.replace("**** **** **** 1111", "4111 1111 1111 1111")
+    assert by_hand != kept
+    await control("restore_snapshot", json.loads(by_hand))
+
+    assert made["description"] == "of **** **** **** 1111"
+    assert await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id) == made
+
+
+async def test_a_change_counts_from_the_next_attempt(hooks: Hooks, receiver: Receiver) -> None:
+    """A delivery that waits for its retry goes to the new url."""
+    receiver.script(500)
+    endpoint_id = await hooks.to(f"{receiver.origin}/old")
+    await hooks.pay()
+    await hooks.settled()
+    await hooks.change(endpoint_id, url=f"{receiver.origin}/new")
+    await hooks.advance("5s")
+    assert [hit.target for hit in receiver.hits] == ["/old", "/new"]
+
+
+async def test_pages(hooks: Hooks) -> None:
+    """Newest first; a cursor is the id of an endpoint."""
+    made = [await hooks.to(f"inbox:n{number}") for number in range(5)]
+    first = await hooks.control("list_webhook_endpoints", query={"limit": "3"})
+    query = {"limit": "3", "starting_after": first["next_cursor"]}
+    rest = await hooks.control("list_webhook_endpoints", query=query)
+    found = [each["id"] for each in first["data"] + rest["data"]]
+
+    assert (first["has_more"], rest["has_more"], rest["next_cursor"]) == (True, False, None)
+    assert found == made[::-1]
+    query = {"starting_after": "we_none"}
+    refused = await hooks.control("list_webhook_endpoints", status=400, query=query)
+    assert refused["error"]["details"] == (
+        "/starting_after: expected the id of a webhook endpoint."
+    )
+
+
+async def test_there_are_so_many(hooks: Hooks) -> None:
+    """A hundred in a world; one that goes makes room."""
+    made = [await hooks.to("inbox:orders") for _ in range(100)]
+    refused = await hooks.control("create_webhook_endpoint", {"url": "inbox:x"}, status=400)
+    assert refused["error"]["details"] == (
+        "/: expected at most 100 webhook endpoints; DELETE one first."
+    )
+    await hooks.control("delete_webhook_endpoint", endpoint_id=made[0])
+    again = await hooks.to("inbox:x")
+    assert again not in made
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "retrieve_webhook_endpoint",
+        "update_webhook_endpoint",
+        "delete_webhook_endpoint",
+        "rotate_secret",
+    ],
+)
+async def test_an_unknown_endpoint(hooks: Hooks, route: str) -> None:
+    """404, one that was deleted and one of another world among them."""
+    endpoint_id = await hooks.to("inbox:orders")
+    await hooks.control("delete_webhook_endpoint", endpoint_id=endpoint_id)
+    body = {"url": "inbox:orders"}
+    await hooks.control("create_webhook_endpoint", body, key="sk_test_one_more")
+    mine = await hooks.to("inbox:orders")
+    wanted: object = {} if route == "update_webhook_endpoint" else None
+    for key, which in ((None, endpoint_id), (None, "we_none"), ("sk_test_other", mine)):
+        refused = await hooks.control(route, wanted, status=404, key=key, endpoint_id=which)
+        assert refused["error"]["details"] == "This world has no webhook endpoint of this id."

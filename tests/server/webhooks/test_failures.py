@@ -1,0 +1,284 @@
+"""What can go wrong on the way to a receiver: each failure is told in words, and tried again."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+
+import pytest
+
+from payments_sandbox.server.webhooks.connections import SHOWN
+from payments_sandbox.server.webhooks.sender import HttpSender
+from payments_sandbox.webhooks.delivery import Outcome
+from tests.support.hooks import Delivery, Hooks, errors
+from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
+
+
+async def failed(hooks: Hooks, url: str, **settings: object) -> Delivery:
+    """The delivery of one event to an endpoint, after its first attempt."""
+    await hooks.to(url, **settings)
+    await hooks.pay()
+    delivery = await hooks.only()
+    assert delivery["status"] == "pending"
+    assert delivery["next_attempt_at"] == "2030-01-15T10:30:05Z"
+    return delivery
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(hooks: Hooks, receiver: Receiver, status: int) -> None:
+    """It is a failure, with the place it would have led to."""
+    receiver.script(Answer(status=status, headers={"Location": f"{receiver.origin}/elsewhere"}))
+    delivery = await failed(hooks, receiver.url)
+
+    told = f"answered {status}, a redirect to {receiver.origin}/elsewhere, which is not followed"
+    assert errors(delivery) == [told]
+    assert [hit.target for hit in receiver.hits] == ["/webhooks"]
+
+
+async def test_a_redirect_to_a_metadata_address(hooks: Hooks, receiver: Receiver) -> None:
+    """The oldest trick: nobody goes there."""
+    target = "http://169.254.169.254/latest/meta-data/"
+    receiver.script(Answer(status=302, headers={"Location": target}))
+    delivery = await failed(hooks, receiver.url)
+
+    assert errors(delivery) == [f"answered 302, a redirect to {target}, which is not followed"]
+    assert delivery["attempts"][0]["response"]["status"] == 302
+
+
+async def test_a_redirect_that_names_no_place(hooks: Hooks, receiver: Receiver) -> None:
+    """There is no place to show."""
+    receiver.script(304)
+    delivery = await failed(hooks, receiver.url)
+
+    assert errors(delivery) == ["answered 304, a redirect to nowhere, which is not followed"]
+
+
+async def test_no_answer_in_time(hooks: Hooks, receiver: Receiver) -> None:
+    """The endpoint's timeout is wall time."""
+    receiver.script(Answer(gate=asyncio.Event()))
+    delivery = await failed(hooks, receiver.url, timeout="50ms")
+
+    assert errors(delivery) == ["no answer within 0.05 s"]
+    assert delivery["attempts"][0]["response"] is None
+    assert 50 <= delivery["attempts"][0]["duration_ms"] < 5_000
+
+
+async def test_an_answer_that_never_ends(hooks: Hooks, receiver: Receiver) -> None:
+    """Its head came in time, but the body counts, too."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot all"
+    receiver.script(Answer(raw=head))
+    delivery = await failed(hooks, receiver.url, timeout="50ms")
+
+    assert errors(delivery) == ["no answer within 0.05 s"]
+
+
+async def test_a_slow_answer_is_an_answer(hooks: Hooks, receiver: Receiver) -> None:
+    """A receiver may take its time, as long as it is within the endpoint's."""
+    receiver.script(Answer(after=0.5))
+    await hooks.to(receiver.url, timeout="2s")
+    await hooks.pay()
+    delivery = await hooks.only()
+
+    assert (delivery["status"], errors(delivery)) == ("delivered", [None])
+    assert delivery["attempts"][0]["duration_ms"] >= 490
+
+
+async def test_ten_seconds_unless_told_otherwise(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So an answer after nine seconds is in time; the sender is given exactly that."""
+    given: list[int] = []
+    post = HttpSender.post
+
+    async def spied(
+        sender: HttpSender, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
+    ) -> Outcome:
+        given.append(timeout_ms)
+        return await post(sender, url, headers=headers, body=body, timeout_ms=timeout_ms)
+
+    monkeypatch.setattr(HttpSender, "post", spied)
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    await hooks.only()
+
+    assert given == [10_000]
+
+
+async def test_connection_refused(hooks: Hooks, free_port: int) -> None:
+    """Nobody listens there, by address or by name."""
+    delivery = await failed(hooks, f"http://127.0.0.1:{free_port}/")
+
+    assert errors(delivery) == ["the connection was refused"]
+    sent = delivery["attempts"][0]["request"]["headers"]
+    assert sent["webhook-id"] == delivery["event_id"]
+
+
+async def test_connection_refused_by_name(hooks: Hooks, free_port: int) -> None:
+    """A name that leads to several addresses is refused in the same words."""
+    delivery = await failed(hooks, f"http://localhost:{free_port}/")
+
+    assert errors(delivery) == ["the connection was refused"]
+
+
+async def test_an_unknown_host(hooks: Hooks) -> None:
+    """The name is told."""
+    delivery = await failed(hooks, "http://nobody.invalid/webhooks")
+
+    assert errors(delivery) == ["the host nobody.invalid is not known"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (
+            Answer(raw=b"", end=End.RESET),
+            "the connection was reset",
+        ),
+        (
+            Answer(raw=b"", end=End.CLOSED),
+            "the connection was closed before the answer was complete",
+        ),
+        (
+            Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", end=End.CLOSED),
+            "the connection was closed before the answer was complete",
+        ),
+        (
+            Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Le", end=End.CLOSED),
+            "the connection was closed before the answer was complete",
+        ),
+    ],
+    ids=["reset", "closed", "half a body", "half a head"],
+)
+async def test_the_connection_ends_too_early(
+    hooks: Hooks, receiver: Receiver, answer: Answer, error: str
+) -> None:
+    """Before the answer, or in the middle of it; the attempt is tried again all the same."""
+    receiver.script(answer)
+    delivery = await failed(hooks, receiver.url)
+
+    assert errors(delivery) == [error]
+    assert delivery["attempts"][0]["response"] is None
+    await hooks.advance("5s")
+    assert len(receiver.hits) == 2
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        b"\x00\x01\x02\xff" * 9,
+        b"HTTP/1.1 4111111111111111 No\r\n\r\n",
+    ],
+)
+async def test_an_answer_that_is_not_http(hooks: Hooks, receiver: Receiver, raw: bytes) -> None:
+    """It is told in one line, and what was said instead is not believed to be harmless."""
+    receiver.script(Answer(raw=raw, end=End.CLOSED))
+    delivery = await failed(hooks, receiver.url)
+    (error,) = errors(delivery)
+
+    assert error is not None
+    assert error.startswith("the answer is not HTTP: ")
+    assert "\n" not in error
+    assert "4111111111111111" not in error
+    assert len(error) < 300
+
+
+async def test_a_certificate_that_nobody_knows(hooks: Hooks) -> None:
+    """TLS is verified: a self-signed receiver is told so, and gets no request."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(SELF_SIGNED)
+    async with receiving(tls=context) as receiver:
+        delivery = await failed(hooks, receiver.url)
+
+    (error,) = errors(delivery)
+    assert error is not None
+    assert error.startswith("TLS failed: ")
+    assert "self-signed certificate" in error
+    assert "\n" not in error
+    assert receiver.hits == []
+
+
+async def test_https_to_a_receiver_that_speaks_http(hooks: Hooks) -> None:
+    """The commonest mistake with a url."""
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        delivery = await failed(hooks, f"https://127.0.0.1:{port}/")
+
+    (error,) = errors(delivery)
+    assert error is not None
+    assert error.startswith("TLS failed: ")
+
+
+async def test_a_huge_answer_is_cut(hooks: Hooks, receiver: Receiver) -> None:
+    """Of 5 MB, 20 KB are read and kept; the connection is not used again."""
+    receiver.usual = Answer(body=b"x" * 5_000_000)
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    await hooks.settled()
+    await hooks.pay()
+    first, second = await hooks.settled()
+
+    assert SHOWN == 20 * 1024
+    for delivery in (first, second):
+        (attempt,) = delivery["attempts"]
+        assert (delivery["status"], attempt["response"]["body"]) == ("delivered", "x" * SHOWN)
+    assert [hit.connection for hit in receiver.hits] == [0, 1]
+
+
+async def test_an_ordinary_answer_leaves_the_connection_open(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    """One connection serves many deliveries, with answers of up to 20 KB."""
+    receiver.script(Answer(body=b"x" * SHOWN), Answer(body=b""), 204, 500)
+    await hooks.to(receiver.url)
+    for _ in range(5):
+        await hooks.pay()
+        await hooks.settled()
+
+    assert [hit.connection for hit in receiver.hits] == [0] * 5
+
+
+async def test_a_receiver_that_closes_idle_connections(hooks: Hooks, receiver: Receiver) -> None:
+    """The next delivery opens another: a connection that has gone is no failed attempt."""
+    receiver.usual = Answer(end=End.CLOSED)
+    await hooks.to(receiver.url)
+    for _ in range(5):
+        await hooks.pay()
+        await hooks.settled()
+    deliveries = await hooks.deliveries()
+
+    assert [errors(each) for each in deliveries] == [[None]] * 5
+
+
+async def test_an_answer_that_is_no_text(hooks: Hooks, receiver: Receiver) -> None:
+    """It is shown as far as it can be."""
+    receiver.script(Answer(body=b"\xff\x00ok", headers={"Content-Type": "image/png"}))
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    delivery = await hooks.only()
+
+    assert delivery["attempts"][0]["response"]["body"] == "�\x00ok"
+
+
+async def test_interim_answers_are_passed_over(hooks: Hooks, receiver: Receiver) -> None:
+    """A 103 before the 200 is none of our business."""
+    raw = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    receiver.script(Answer(raw=raw))
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    delivery = await hooks.only()
+
+    assert (delivery["status"], delivery["attempts"][0]["response"]["status"]) == ("delivered", 200)

@@ -1,0 +1,188 @@
+"""Where webhooks may go: refused at registration where the url says so, else when it is dialled."""
+
+import socket
+from typing import Any
+
+import pytest
+
+from payments_sandbox.core.settings import Settings
+from tests.support.hooks import Hooks, errors
+from tests.support.receiver import Receiver
+
+METADATA = "expected no link-local, multicast or metadata address"
+PUBLIC = "expected a private address; --webhook-targets public permits others"
+HTTP = "expected an http or https url, or inbox:NAME for a built-in receiver"
+USER = "expected a url without user and password; send them as a header"
+ASCII = "expected a url in ASCII, without blanks"
+URL = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
+INBOX = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
+NUMBERS = "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"
+OURS = "expected a receiver, not the sandbox itself; inbox:NAME is one"
+
+REFUSED = [
+    ("http://169.254.169.254/latest/meta-data/", METADATA),
+    ("http://169.254.1.1/", METADATA),
+    ("http://[::ffff:169.254.169.254]/", METADATA),
+    ("http://[::ffff:a9fe:a9fe]/", METADATA),
+    ("http://[64:ff9b::a9fe:a9fe]/", METADATA),
+    ("http://[64:ff9b::7f00:1]/", METADATA),
+    ("http://[64:ff9b:1::a9fe:a9fe]/", METADATA),
+    ("http://[2002:a9fe:a9fe::]/", METADATA),
+    ("http://[fe80::1]/", METADATA),
+    ("http://[fe80::1%25eth0]/", METADATA),
+    ("http://[fd00:ec2::254]/", METADATA),
+    ("http://[fd20:ce::254]/", METADATA),
+    ("http://100.100.100.200/", METADATA),
+    ("http://192.0.0.192/", METADATA),
+    ("http://168.63.129.16/", METADATA),
+    ("http://0.0.0.0:3000/", METADATA),
+    ("http://[::]:3000/", METADATA),
+    ("http://224.0.0.1/", METADATA),
+    ("http://[ff02::1]/", METADATA),
+    ("http://255.255.255.255/", METADATA),
+    ("http://8.8.8.8/", PUBLIC),
+    ("https://[2606:4700::1111]/", PUBLIC),
+    ("http://[::ffff:8.8.8.8]/", PUBLIC),
+    ("http://2852039166/", NUMBERS),
+    ("http://0251.0376.0251.0376/", NUMBERS),
+    ("http://127.1/", NUMBERS),
+    ("http://127.0.0.256/", NUMBERS),
+    ("ftp://127.0.0.1/", HTTP),
+    ("file:///etc/passwd", HTTP),
+    ("unix:///var/run/docker.sock", HTTP),
+    ("127.0.0.1:3000", HTTP),
+    ("/webhooks", HTTP),
+    ("http:///webhooks", HTTP),
+    ("javascript:alert(1)", HTTP),
+    ("http://user:secret@127.0.0.1/", USER),
+    ("http://127.0.0.1@8.8.8.8/", USER),
+    ("http://127.0.0.1:99999/", URL),
+    ("http://[::1/", URL),
+    ("http://localhost/a b", ASCII),
+    ("http://lócalhost/", ASCII),
+    ("http://localhost/\x07", ASCII),
+    ("inbox:", INBOX),
+    ("inbox:a b", INBOX),
+    ("inbox:" + "x" * 65, INBOX),
+]
+
+
+@pytest.mark.parametrize(("url", "problem"), REFUSED)
+async def test_a_url_that_says_so_by_itself(hooks: Hooks, url: str, problem: str) -> None:
+    """400, and there is no endpoint; neither by a change of one."""
+    refused = await hooks.control("create_webhook_endpoint", {"url": url}, status=400)
+    assert (await hooks.control("list_webhook_endpoints"))["data"] == []
+    endpoint_id = await hooks.to("inbox:good")
+    change = await hooks.control(
+        "update_webhook_endpoint", {"url": url}, status=400, endpoint_id=endpoint_id
+    )
+
+    assert refused["error"]["details"] == change["error"]["details"] == f"/url: {problem}."
+    (kept,) = (await hooks.control("list_webhook_endpoints"))["data"]
+    assert kept["url"] == "inbox:good"
+
+
+@pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world/reset", "/", "/_sandbox/inbox/"])
+async def test_the_sandbox_is_no_receiver(hooks: Hooks, path: str) -> None:
+    """Its own address is refused, but for an inbox."""
+    url = f"http://{hooks.api.host}:{hooks.api.port}{path}"
+    refused = await hooks.control("create_webhook_endpoint", {"url": url}, status=400)
+
+    assert refused["error"]["details"] == f"/url: {OURS}."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:3000/webhooks",
+        "https://127.0.0.1/",
+        "http://10.0.0.7/",
+        "http://192.168.1.9:8080/x?y=z",
+        "http://100.64.0.9/",
+        "http://[::1]:3000/",
+        "http://[fd12:3456::1]/",
+        "http://host.docker.internal:3000/",
+        "inbox:orders",
+    ],
+)
+async def test_where_receivers_under_test_live(hooks: Hooks, url: str) -> None:
+    """Loopback, private networks and names are taken."""
+    await hooks.to(url)
+
+
+@pytest.mark.parametrize("url", ["http://0x7f000001:{}/", "http://localhost:{}/"])
+async def test_another_way_to_write_loopback(hooks: Hooks, receiver: Receiver, url: str) -> None:
+    """What is dialled counts, and that is permitted."""
+    port = int(receiver.origin.rpartition(":")[2])
+    await hooks.to(url.format(port))
+    await hooks.pay()
+    assert (await hooks.only())["status"] == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://0xa9fea9fe/", "169.254.169.254"),
+        ("http://0x08080808/", "8.8.8.8"),
+    ],
+)
+async def test_another_way_to_write_what_is_not_permitted(
+    hooks: Hooks, url: str, address: str
+) -> None:
+    """A text that is no address until it is resolved gets no further."""
+    await hooks.to(url)
+    await hooks.pay()
+    assert errors(await hooks.only()) == [f"{address} is not a permitted webhook target"]
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "8.8.8.8", "64:ff9b::a9fe:a9fe", "::ffff:169.254.169.254"]
+)
+async def test_a_name_that_leads_there(
+    hooks: Hooks, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connected address is judged, so a rebound name gains nothing."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    target = (address, 80, 0, 0) if ":" in address else (address, 80)
+
+    asked = socket.getaddrinfo
+
+    def resolved(host: str, *args: Any, **named: Any) -> Any:  # noqa: ANN401 - the system's
+        if host == "rebound.example" and not named.get("flags"):
+            return [(family, socket.SOCK_STREAM, 6, "", target)]
+        return asked(host, *args, **named)
+
+    await hooks.to("http://rebound.example/")
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", resolved)
+        await hooks.pay()
+        delivery = await hooks.only()
+
+    assert errors(delivery) == [f"{address} is not a permitted webhook target"]
+
+
+class TestPublic:
+    """With `--webhook-targets public` the internet is open; metadata addresses never are."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        """Webhooks may leave."""
+        return Settings(clock="2030-01-15T10:30:00Z", seed=7, public_webhooks=True)
+
+    async def test_a_public_address(self, hooks: Hooks) -> None:
+        """Taken."""
+        await hooks.to("https://8.8.8.8/")
+
+    @pytest.mark.parametrize(("url", "problem"), [row for row in REFUSED if row[1] != PUBLIC])
+    async def test_everything_else_stays_refused(
+        self, hooks: Hooks, url: str, problem: str
+    ) -> None:
+        """With the same words."""
+        refused = await hooks.control("create_webhook_endpoint", {"url": url}, status=400)
+        assert refused["error"]["details"] == f"/url: {problem}."
+
+    async def test_metadata_in_disguise(self, hooks: Hooks) -> None:
+        """Not even when it is dialled."""
+        await hooks.to("http://0xa9fea9fe/")
+        await hooks.pay()
+        assert errors(await hooks.only()) == ["169.254.169.254 is not a permitted webhook target"]

@@ -1,0 +1,216 @@
+"""The official libraries judge what the sender has put on a real socket."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+import standardwebhooks
+import stripe
+import svix.webhooks
+
+from payments_sandbox.core.instants import MINUTE, Instant
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.world.registry import HOME_SECRET
+from tests.support.hooks import Hooks
+from tests.support.receiver import Hit, Receiver
+
+OTHER: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NPM_PACKAGE: Final = "standardwebhooks@1.0.0"
+HEADER: Final = "Stripe-Signature"
+STRIPE: Final = {"signature": {"scheme": "timestamped", "header": HEADER}}
+
+Judge = Callable[[Hit, str], bool]
+
+
+def by_standardwebhooks(hit: Hit, secret: str) -> bool:
+    """PyPI `standardwebhooks`, the reference library."""
+    try:
+        standardwebhooks.Webhook(secret).verify(hit.body, hit.headers)
+    except standardwebhooks.WebhookVerificationError:
+        return False
+    return True
+
+
+def by_svix(hit: Hit, secret: str) -> bool:
+    """PyPI `svix`, whose scheme became the standard."""
+    try:
+        svix.webhooks.Webhook(secret).verify(hit.body, hit.headers)
+    except svix.webhooks.WebhookVerificationError:
+        return False
+    return True
+
+
+def by_stripe(hit: Hit, secret: str) -> bool:
+    """PyPI `stripe`, with its own tolerance of five minutes."""
+    header = hit.headers[HEADER.lower()]
+    try:
+        verified = stripe.WebhookSignature.verify_header(
+            hit.body.decode(), header, secret, stripe.Webhook.DEFAULT_TOLERANCE
+        )
+    except stripe.SignatureVerificationError:
+        return False
+    return bool(verified)
+
+
+@pytest.fixture(scope="session")
+def by_node(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    """Npm `standardwebhooks`, under Node."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("node and npm are not installed")
+    folder = tmp_path_factory.mktemp("node")
+    install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    patient = ["--fetch-retries=0", "--fetch-timeout=15000"]
+    try:
+        subprocess.run(
+            [*install, *patient, NPM_PACKAGE], capture_output=True, timeout=50, check=True
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"npm cannot install {NPM_PACKAGE}: {error}")
+    (folder / "judge.js").write_text(_NODE, encoding="utf-8")
+
+    def judge(hit: Hit, secret: str) -> bool:
+        question = {"body": hit.body.decode(), "headers": hit.headers, "secret": secret}
+        answer = subprocess.run(
+            [node, "judge.js"],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"]},
+            input=json.dumps(question),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        assert answer.stdout in ("accepted", "refused"), answer
+        return answer.stdout == "accepted"
+
+    return judge
+
+
+_NODE: Final = """\
+const { Webhook, WebhookVerificationError } = require("standardwebhooks");
+const { body, headers, secret } = JSON.parse(require("fs").readFileSync(0, "utf-8"));
+try {
+  new Webhook(secret).verify(body, headers);
+  process.stdout.write("accepted");
+} catch (error) {
+  if (!(error instanceof WebhookVerificationError)) throw error;
+  process.stdout.write("refused");
+}
+"""
+
+
+@pytest.fixture(params=["standardwebhooks", "svix", "node"])
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """Each library that knows Standard Webhooks."""
+    if request.param == "node":
+        found: Judge = request.getfixturevalue("by_node")
+        return found
+    return {"standardwebhooks": by_standardwebhooks, "svix": by_svix}[request.param]
+
+
+async def sent(hooks: Hooks, receiver: Receiver) -> Hit:
+    """What one more payment has put on the wire."""
+    await hooks.pay()
+    await hooks.settled()
+    return receiver.hits[-1]
+
+
+def changed(hit: Hit) -> Hit:
+    """The same with one byte of the body changed: another amount, and good JSON still."""
+    body = hit.body.replace(b"2500", b"2501")
+    assert body != hit.body
+    return Hit(hit.target, hit.headers, hit.lines, body, hit.connection)
+
+
+@pytest.fixture
+def skew(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let the sender's wall clock be so many minutes ahead of the receiver's."""
+    wall = sandbox.parts.worlds.laws.wall
+
+    def ahead(minutes: int) -> None:
+        monkeypatch.setattr(
+            sandbox.parts.dispatcher, "_wall", lambda: Instant(wall() + minutes * MINUTE)
+        )
+
+    return ahead
+
+
+async def test_standard_is_accepted(hooks: Hooks, receiver: Receiver, judge: Judge) -> None:
+    """As sent; not after one byte has changed, and not with another secret."""
+    await hooks.to(receiver.url)
+    hit = await sent(hooks, receiver)
+
+    assert judge(hit, HOME_SECRET)
+    assert not judge(changed(hit), HOME_SECRET)
+    assert not judge(hit, OTHER)
+
+
+async def test_standard_at_another_time(
+    hooks: Hooks, receiver: Receiver, judge: Judge, skew: Callable[[int], None]
+) -> None:
+    """The timestamp is real, so five minutes are tolerated in both directions, and no more."""
+    await hooks.to(receiver.url)
+    found = {}
+    for minutes in (-6, -4, 4, 6):
+        skew(minutes)
+        found[minutes] = judge(await sent(hooks, receiver), HOME_SECRET)
+
+    assert found == {-6: False, -4: True, 4: True, 6: False}
+
+
+async def test_a_rotated_secret_is_accepted(hooks: Hooks, receiver: Receiver, judge: Judge) -> None:
+    """By receivers that have the new one, and by those that have the old one still."""
+    endpoint_id = await hooks.to(receiver.url)
+    await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    hit = await sent(hooks, receiver)
+
+    assert judge(hit, OTHER)
+    assert judge(hit, HOME_SECRET)
+
+
+async def test_a_made_up_event_is_accepted(hooks: Hooks, receiver: Receiver, judge: Judge) -> None:
+    """Events by hand are signed like all others, whatever is in them."""
+    await hooks.to(receiver.url)
+    data = {"text": "grüße 🎉 \u2028", "nested": {"deep": [1, 2.5, None, True]}}
+    await hooks.control("create_event", {"type": "payout.paid", "data": data})
+    await hooks.settled()
+
+    assert judge(receiver.hits[-1], HOME_SECRET)
+
+
+async def test_stripe_accepts_timestamped(hooks: Hooks, receiver: Receiver) -> None:
+    """With its own header; not after one byte has changed, and not with another secret."""
+    await hooks.to(receiver.url, secret=OTHER, **STRIPE)
+    hit = await sent(hooks, receiver)
+
+    assert by_stripe(hit, OTHER)
+    assert not by_stripe(changed(hit), OTHER)
+    assert not by_stripe(hit, HOME_SECRET)
+
+
+async def test_stripe_at_another_time(
+    hooks: Hooks, receiver: Receiver, skew: Callable[[int], None]
+) -> None:
+    """Its library takes five minutes of the past, and any timestamp of the future."""
+    await hooks.to(receiver.url, secret=OTHER, **STRIPE)
+    found = {}
+    for minutes in (-6, -4, 6):
+        skew(minutes)
+        found[minutes] = by_stripe(await sent(hooks, receiver), OTHER)
+
+    assert found == {-6: False, -4: True, 6: True}
+
+
+async def test_stripe_accepts_a_rotated_secret(hooks: Hooks, receiver: Receiver) -> None:
+    """Both signatures stand in one header."""
+    endpoint_id = await hooks.to(receiver.url, **STRIPE)
+    await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    hit = await sent(hooks, receiver)
+
+    assert by_stripe(hit, OTHER)
+    assert by_stripe(hit, HOME_SECRET)

@@ -1,0 +1,115 @@
+"""Many at once: each event arrives exactly once, counted where it arrives."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.world.manual_events import trigger
+from tests.support.bodies import documented_create
+from tests.support.clients import Api, bearer
+from tests.support.control import Control
+from tests.support.hooks import Hooks
+from tests.support.receiver import Receiver
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Room for a thousand worlds and a thousand payments."""
+    return Settings(clock="2030-01-15T10:30:00Z", seed=7, rate_limit=10_000)
+
+
+async def pay(api: Api, key: str, times: int) -> None:
+    """Make payments one after another."""
+    for _ in range(times):
+        async with api.post("/v3/payments", json=documented_create(), headers=bearer(key)) as reply:
+            assert reply.status == 201
+
+
+def once_each(receiver: Receiver) -> set[str]:
+    """The events that have arrived; none of them twice."""
+    counts = Counter(hit.event_id for hit in receiver.hits)
+    assert set(counts.values()) == {1}
+    return set(counts)
+
+
+async def test_a_thousand_events_to_one_endpoint(hooks: Hooks, receiver: Receiver) -> None:
+    """While eight clients pay at once, and another moves the clock."""
+    await hooks.to(receiver.url)
+
+    async def move() -> None:
+        for _ in range(20):
+            await hooks.advance("1s")
+
+    await asyncio.gather(*(pay(hooks.api, hooks.key, 125) for _ in range(8)), move())
+    deliveries = await hooks.settled()
+    events = await hooks.control("list_events", query={"limit": "1000"})
+
+    assert len(deliveries) == 1_000
+    assert {each["status"] for each in deliveries} == {"delivered"}
+    assert once_each(receiver) == {each["id"] for each in events["data"]}
+    assert receiver.most <= AT_ONCE
+    assert len({hit.connection for hit in receiver.hits}) <= AT_ONCE
+
+
+async def test_a_receiver_that_fails_every_third_time(hooks: Hooks, receiver: Receiver) -> None:
+    """Each event is accepted exactly once in the end, and no attempt is made after that."""
+    receiver.script(*([200, 200, 500] * 200))
+    await hooks.to(receiver.url)
+    await asyncio.gather(*(pay(hooks.api, hooks.key, 50) for _ in range(8)))
+    await hooks.advance("4d")
+    deliveries = await hooks.deliveries()
+    counts = Counter(hit.event_id for hit in receiver.hits)
+
+    assert {each["status"] for each in deliveries} == {"delivered"}
+    assert counts == {each["event_id"]: len(each["attempts"]) for each in deliveries}
+    assert len(receiver.hits) == 400 + sum(count - 1 for count in counts.values())
+    assert len(receiver.hits) > 500
+
+
+async def test_a_thousand_worlds(
+    api: Api, control: Control, sandbox: Sandbox, receiver: Receiver
+) -> None:
+    """Each with an endpoint and a secret of its own, side by side; nothing is lost or doubled."""
+    worlds = [
+        sandbox.parts.worlds.make(f"sk_test_w{number}", seed=number) for number in range(1_000)
+    ]
+    for number, world in enumerate(worlds):
+        webhooks = world.open_webhooks()
+        webhooks.put(webhooks.planned(f"{receiver.origin}/{number}"))
+        for type_ in ("payment.completed", "refund.created"):
+            trigger(world, type_, None)
+        sandbox.parts.dispatcher.release(world)
+    for world in worlds:
+        await sandbox.parts.dispatcher.settle(world)
+    told = Counter(hit.target for hit in receiver.hits)
+
+    assert told == {f"/{number}": 3 for number in range(1_000)}
+    assert len(set(receiver.bodies)) == 3_000
+    assert sum(world.pending_webhooks for world in worlds) == 0
+    hooks = Hooks(api, control, sandbox, "sk_test_w77")
+    assert [each["status"] for each in await hooks.deliveries()] == ["delivered"] * 3
+
+
+async def test_what_has_ended_does_not_grow(hooks: Hooks, sandbox: Sandbox) -> None:
+    """The log of deliveries is a ring that counts what it has dropped; the pending are all kept."""
+    endpoint_id = await hooks.to("inbox:orders")
+    world = sandbox.parts.worlds.of(hooks.key)
+    for _ in range(1_500):
+        world.make_event("payout.paid", {})
+    await hooks.advance("0s")
+    outbox = world.open_webhooks().outbox
+    page = await hooks.control("list_deliveries", query={"limit": "1000"})
+
+    assert (len(page["data"]), page["has_more"], outbox.dropped) == (1_000, False, 500)
+    await hooks.control("script_inbox", {"respond": [500] * 1_000}, ids={"name": "orders"})
+    for _ in range(1_000):
+        world.make_event("payout.paid", {})
+    await hooks.advance("0s")
+    assert world.pending_webhooks == 1_000
+    assert len(list(outbox.oldest_first())) == 2_000
+    await hooks.change(endpoint_id, enabled=False)
+    assert (world.pending_webhooks, len(list(outbox.oldest_first()))) == (0, 1_000)

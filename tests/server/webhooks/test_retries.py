@@ -1,0 +1,298 @@
+"""When a webhook is tried again: the schedule, what receivers may ask for, and how it ends."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from payments_sandbox.core.instants import DAY, Instant, read_instant, show_instant
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.webhooks.retry_policy import DELAYS
+from tests.support.bodies import KEY
+from tests.support.clients import until
+from tests.support.hooks import Hooks, errors, instants
+from tests.support.receiver import Answer, Receiver
+
+START = "2030-01-15T10:30:00Z"
+DESIGNED = (
+    "2030-01-15T10:30:00Z",
+    "2030-01-15T10:30:05Z",
+    "2030-01-15T10:35:05Z",
+    "2030-01-15T11:05:05Z",
+    "2030-01-15T13:05:05Z",
+    "2030-01-15T18:05:05Z",
+    "2030-01-16T04:05:05Z",
+    "2030-01-16T18:05:05Z",
+    "2030-01-17T14:05:05Z",
+    "2030-01-18T14:05:05Z",
+)
+
+
+def later(milliseconds: int) -> str:
+    """An instant after the tests' start."""
+    return show_instant(Instant(read_instant(START) + milliseconds))
+
+
+def outcome(delivery: dict[str, Any]) -> tuple[str, str | None]:
+    """What has become of a delivery, and when it is tried again."""
+    return delivery["status"], delivery["next_attempt_at"]
+
+
+async def test_a_dead_endpoint_is_tried_ten_times(hooks: Hooks, receiver: Receiver) -> None:
+    """One first attempt and nine retries at the designed instants, then it has failed for good."""
+    receiver.usual = Answer(status=500, body=b"oops")
+    await hooks.to(receiver.url)
+    payment_id = await hooks.pay()
+    happened = await hooks.advance("4d")
+    (delivery,) = await hooks.deliveries()
+
+    assert outcome(delivery) == ("failed", None)
+    assert tuple(instants(delivery)) == DESIGNED
+    assert errors(delivery) == ["answered 500"] * 10
+    assert happened == [
+        {
+            "at": at,
+            "what": "webhook.failed",
+            "payment_id": payment_id,
+            "event_id": delivery["event_id"],
+            "delivery_id": delivery["id"],
+            "error": "answered 500",
+        }
+        for at in DESIGNED[1:]
+    ]
+    assert len(set(receiver.bodies)) == 1
+    assert len(receiver.hits) == 10
+    await hooks.advance("30d")
+    assert len(receiver.hits) == 10
+
+
+async def test_success_ends_it(hooks: Hooks, receiver: Receiver) -> None:
+    """500, 500, 200 are three attempts."""
+    receiver.script(500, 500)
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    happened = await hooks.advance("4d")
+    (delivery,) = await hooks.deliveries()
+
+    assert outcome(delivery) == ("delivered", None)
+    assert tuple(instants(delivery)) == DESIGNED[:3]
+    assert errors(delivery) == ["answered 500", "answered 500", None]
+    assert [each["what"] for each in happened] == ["webhook.failed", "webhook.delivered"]
+
+
+async def test_an_attempt_in_full(hooks: Hooks, receiver: Receiver) -> None:
+    """What was sent, byte for byte, and what came back."""
+    receiver.script(Answer(status=503, headers={"X-Why": "busy"}, body="später".encode()))
+    endpoint_id = await hooks.to(receiver.url, headers={"X-Tenant": "7"})
+    await hooks.pay()
+    delivery = await hooks.only()
+    (hit,) = receiver.hits
+    (attempt,) = delivery["attempts"]
+
+    assert delivery == {
+        "id": delivery["id"],
+        "event_id": hit.event_id,
+        "endpoint_id": endpoint_id,
+        "type": "payment.completed",
+        "status": "pending",
+        "attempts": [attempt],
+        "next_attempt_at": DESIGNED[1],
+    }
+    assert attempt == {
+        "at": START,
+        "sent_at": attempt["sent_at"],
+        "request": {"headers": attempt["request"]["headers"], "body": hit.body.decode()},
+        "response": {
+            "status": 503,
+            "headers": {"Content-Length": "7", "X-Why": "busy"},
+            "body": "später",
+        },
+        "error": "answered 503",
+        "duration_ms": attempt["duration_ms"],
+    }
+    logged = {name.lower(): value for name, value in attempt["request"]["headers"].items()}
+    assert logged == hit.headers
+    assert hit.headers["x-tenant"] == "7"
+    sent_at = read_instant(attempt["sent_at"])
+    assert hit.headers["webhook-timestamp"] == str(sent_at // 1_000)
+    assert await hooks.control("retrieve_delivery", delivery_id=delivery["id"]) == delivery
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "wait"),
+    [
+        (429, "120", 120_000),
+        (503, "120", 120_000),
+        (429, "1", DELAYS[0]),
+        (429, "0", DELAYS[0]),
+        (429, "999999", DAY),
+        (429, "soon", DELAYS[0]),
+        (429, "-5", DELAYS[0]),
+        (500, "120", DELAYS[0]),
+        (301, "120", DELAYS[0]),
+    ],
+)
+async def test_retry_after_in_seconds(
+    hooks: Hooks, receiver: Receiver, status: int, asked: str, wait: int
+) -> None:
+    """Of 429 and 503: the later of it and the schedule, a day at most."""
+    receiver.script(Answer(status=status, headers={"Retry-After": asked}))
+    await hooks.to(receiver.url)
+    await hooks.pay()
+
+    assert outcome(await hooks.only()) == ("pending", later(wait))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "waits"),
+    [
+        (timedelta(hours=1), range(3_598_000, 3_600_001)),
+        (timedelta(days=9), range(DAY, DAY + 1)),
+        (timedelta(days=-9), range(DELAYS[0], DELAYS[0] + 1)),
+    ],
+)
+async def test_retry_after_as_a_date(
+    hooks: Hooks, receiver: Receiver, ahead: timedelta, waits: range
+) -> None:
+    """A date is the receiver's, in real time: its distance from now counts on the world's clock."""
+    asked = format_datetime(real_now() + ahead, usegmt=True)
+    receiver.script(Answer(status=429, headers={"Retry-After": asked}))
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    delivery = await hooks.only()
+
+    wait = read_instant(delivery["next_attempt_at"]) - read_instant(START)
+    assert wait in waits or wait + 999 in waits
+
+
+async def test_later_retries_keep_to_the_schedule(hooks: Hooks, receiver: Receiver) -> None:
+    """What was asked once holds once; the schedule goes on from there."""
+    receiver.script(Answer(status=429, headers={"Retry-After": "3600"}))
+    receiver.usual = Answer(status=500)
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    await hooks.advance("1h")
+    (delivery,) = await hooks.deliveries()
+
+    assert outcome(delivery) == ("pending", later(3_600_000 + DELAYS[1]))
+
+
+async def test_gone_disables_the_endpoint(hooks: Hooks, receiver: Receiver) -> None:
+    """410 ends this delivery and every other one that was to come, and later events are logged."""
+    receiver.script(500, 410)
+    endpoint_id = await hooks.to(receiver.url)
+    await hooks.pay()
+    await hooks.settled()
+    await hooks.pay()
+    first, second = await hooks.settled()
+
+    assert (outcome(first), errors(first)) == (("disabled", None), ["answered 500"])
+    assert (outcome(second), errors(second)) == (("disabled", None), ["answered 410"])
+    endpoint = await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
+    assert endpoint["enabled"] is False
+
+    await hooks.pay()
+    assert await hooks.advance("4d") == []
+    *_, third = await hooks.deliveries()
+    assert (outcome(third), third["attempts"]) == (("disabled", None), [])
+    assert len(receiver.hits) == 2
+
+
+async def test_gone_while_others_are_in_flight(hooks: Hooks, receiver: Receiver) -> None:
+    """Their attempts are kept; none of them is tried again, whatever it is answered."""
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    await hooks.settled()  # it has answered, so eight at once may go there
+    receiver.script(410)
+    receiver.usual = Answer(status=500, after=0.05)
+    for _ in range(3):
+        await hooks.pay(card_number="4000009900000012")
+    await hooks.advance("1h")
+    _, *deliveries = await hooks.deliveries()
+
+    assert [each["status"] for each in deliveries] == ["disabled"] * 3
+    assert [errors(each) for each in deliveries] == [
+        ["answered 410"],
+        ["answered 500"],
+        ["answered 500"],
+    ]
+    assert len(receiver.hits) == 4
+
+
+async def test_a_schedule_of_ones_own(hooks: Hooks, receiver: Receiver) -> None:
+    """`retries` replaces the delays; when they are used up, it has failed."""
+    receiver.usual = Answer(status=500)
+    await hooks.to(receiver.url, retries=["1s", "10m"])
+    await hooks.pay()
+    await hooks.advance("1d")
+    (delivery,) = await hooks.deliveries()
+
+    assert outcome(delivery) == ("failed", None)
+    assert instants(delivery) == [START, later(1_000), later(601_000)]
+
+
+async def test_no_retries(hooks: Hooks, receiver: Receiver) -> None:
+    """An empty schedule gives up after the first attempt."""
+    receiver.usual = Answer(status=500)
+    await hooks.to(receiver.url, retries=[])
+    await hooks.pay()
+
+    assert outcome(await hooks.only()) == ("failed", None)
+
+
+async def test_a_retry_without_delay(hooks: Hooks, receiver: Receiver) -> None:
+    """What is due now happens at once, on a clock that stands still, too."""
+    receiver.script(500, 500)
+    await hooks.to(receiver.url, retries=["0s", "0s"])
+    await hooks.pay()
+    await receiver.arrived(3)
+    await hooks.in_flight(0)
+    (delivery,) = await hooks.deliveries()
+
+    assert outcome(delivery) == ("delivered", None)
+    assert instants(delivery) == [START] * 3
+
+
+async def test_the_longest_delay(hooks: Hooks, receiver: Receiver) -> None:
+    """A delay that no calendar holds is refused; the longest one is shown and kept."""
+    error = await hooks.control(
+        "create_webhook_endpoint", {"url": receiver.url, "retries": ["1s", "366d"]}, status=400
+    )
+    assert error["error"]["details"] == "/retries/1: expected a duration of at most 365d."
+    receiver.usual = Answer(status=500)
+    await hooks.to(receiver.url, retries=["365d"])
+    await hooks.pay()
+
+    assert outcome(await hooks.only()) == ("pending", "2031-01-15T10:30:00Z")
+
+
+class TestLive:
+    """A world whose clock runs paces itself."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        """A live clock."""
+        return Settings(clock="live", seed=7)
+
+    async def test_retries_come_by_themselves(
+        self, hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+    ) -> None:
+        """Nobody asks, and they come."""
+        receiver.script(500, 500)
+        await hooks.to(receiver.url, retries=["10ms", "10ms"])
+        await hooks.pay()
+        await receiver.arrived(3)
+        outbox = sandbox.parts.worlds.of(KEY).open_webhooks().outbox
+        await until(hooks.api, lambda: outbox.pending == 0)
+        (delivery,) = await hooks.deliveries()
+
+        assert outcome(delivery) == ("delivered", None)
+        assert errors(delivery) == ["answered 500", "answered 500", None]
+        assert len(sandbox.parts.pacer) == 0
+
+
+def real_now() -> datetime:
+    """The wall clock, as a receiver reads it."""
+    return datetime.now(UTC)  # noqa: TID251 - the receiver's clock is the real one

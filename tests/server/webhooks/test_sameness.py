@@ -1,0 +1,125 @@
+"""Equal seeds and commands give equal events, deliveries, order and bodies, byte for byte."""
+
+import asyncio
+from typing import Any
+
+from pytest_aiohttp import AiohttpClient
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox, assemble
+from tests.support.bodies import AUTHORIZED, KEY
+from tests.support.clients import Api, client_of, paid
+from tests.support.control import Control
+from tests.support.hooks import Hooks
+from tests.support.receiver import Answer, Receiver, receiving
+
+CARDS = ("4111111111111111", "4000000000000002", "4000009900000012", "4000000000000259")
+
+
+async def story(hooks: Hooks, receiver: Receiver) -> list[Any]:
+    """A bit of everything, one after another; what the control API shows of it."""
+    receiver.script(500, 200, 429, 503, 302, 200, 500)
+    endpoint_id = await hooks.to(receiver.url)
+    await hooks.to("inbox:orders", events=["payment.*"])
+    await hooks.to("inbox:all", signature={"scheme": "hmac"}, secret="hush-hush")
+    ids = []
+    for card in CARDS:
+        await paid(
+            hooks.api, 400 if card.endswith("0002") else 201, key=hooks.key, card_number=card
+        )
+        ids.append(await hooks.advance("30s"))
+    await hooks.control("rotate_secret", key=hooks.key, endpoint_id=endpoint_id)
+    made = await hooks.control("create_event", {"type": "refund.created"}, key=hooks.key)
+    await hooks.advance("0s")
+    await hooks.control("resend_event", key=hooks.key, event_id=made["id"])
+    ids.append(await hooks.advance("4d"))
+    events = await hooks.control("list_events", key=hooks.key)
+    return [ids, events, [without_wall_time(each) for each in await hooks.deliveries()]]
+
+
+def without_wall_time(delivery: dict[str, Any]) -> dict[str, Any]:
+    """A delivery without what real time is in: headers that say it, and how long it took."""
+    attempts = [
+        {
+            "at": each["at"],
+            "names": sorted(map(str.lower, each["request"]["headers"])),
+            "body": each["request"]["body"],
+            "response": each["response"],
+            "error": each["error"],
+        }
+        for each in delivery["attempts"]
+    ]
+    return delivery | {"attempts": attempts}
+
+
+def sent(receiver: Receiver) -> list[tuple[str, bytes]]:
+    """What arrived, in order: ids and bodies."""
+    return [(hit.headers["webhook-id"], hit.body) for hit in receiver.hits]
+
+
+async def test_two_servers_tell_the_same_story(aiohttp_client: AiohttpClient) -> None:
+    """Ids, instants, order, bodies: all but real time is equal."""
+    stories, arrivals = [], []
+    async with receiving() as receiver:  # one address for both
+        for _ in range(2):
+            sandbox = assemble(Settings(clock="2030-01-15T10:30:00Z", seed=7))
+            api = await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
+            hooks = Hooks(api, Control(api, sandbox.parts.contract), sandbox)
+            receiver.hits.clear()
+            stories.append(await story(hooks, receiver))
+            arrivals.append(sent(receiver))
+            await sandbox.parts.dispatcher.close()
+
+    assert stories[0] == stories[1]
+    assert arrivals[0] == arrivals[1]
+    assert len(arrivals[0]) > 8
+
+
+async def test_eight_worlds_at_once_tell_the_same_story(
+    api: Api, control: Control, sandbox: Sandbox
+) -> None:
+    """Each has the seed of the others and clients of its own; nothing of one shows in another."""
+    keys = [f"sk_test_twin{number}" for number in range(8)]
+    for key in keys:
+        body = {"api_key": key, "seed": 99, "clock": "2030-01-15T10:30:00Z"}
+        await control("create_world", body)
+
+    async def told(key: str) -> tuple[list[Any], list[tuple[str, bytes]]]:
+        async with receiving() as receiver:
+            return await story(Hooks(api, control, sandbox, key), receiver), sent(receiver)
+
+    stories = await asyncio.gather(*map(told, keys))
+
+    assert all(told == stories[0] for told in stories)
+
+
+async def test_the_order_of_the_log_is_that_of_the_deliveries(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    """What is due at one instant goes out together; `advance` tells of it in the order it began."""
+    receiver.usual = Answer(status=500)
+    await hooks.to(receiver.url)
+    for _ in range(12):
+        await hooks.pay()
+    await hooks.advance("0s")
+    happened = await hooks.advance("5s")
+    deliveries = await hooks.deliveries()
+
+    assert [each["delivery_id"] for each in happened] == [each["id"] for each in deliveries]
+
+
+async def test_more_at_one_instant_than_is_remembered(
+    hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+) -> None:
+    """`advance` tells of every attempt, also where there are more than the log keeps."""
+    receiver.usual = Answer(status=500)
+    await hooks.to(receiver.url, retries=["5s"])
+    world = sandbox.parts.worlds.of(KEY)
+    for _ in range(1_100):
+        world.make_event("payout.paid", {})
+    await hooks.advance("0s")
+    happened = await hooks.advance("5s")
+
+    assert len(happened) == 1_100
+    assert len({each["delivery_id"] for each in happened}) == 1_100
+    assert len(receiver.hits) == 2_200

@@ -1,0 +1,326 @@
+"""How webhooks are signed on a real socket: schemes, secrets, rotation, own headers."""
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
+from payments_sandbox.webhooks.verification import Received, why_refused
+from payments_sandbox.world.registry import HOME_SECRET
+from tests.support.bodies import KEY
+from tests.support.clients import Json
+from tests.support.hooks import Hooks
+from tests.support.receiver import Answer, Hit, Receiver
+
+EXPECTED = "expected whsec_ and the base64 of 24 to 64 bytes"
+DURATION = "expected a duration such as 300ms, 5s, 10m, 2h or 45d"
+OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def refusal(hit: Hit, secret: str, signing: Signing | None = None) -> str | None:
+    """Why a receiver with this secret refuses what has arrived; None when it does not."""
+    received = Received(hit.headers, hit.body)
+    return why_refused(signing or Signing(), [secret], received, now=None)
+
+
+async def arrived(hooks: Hooks, receiver: Receiver) -> Hit:
+    """What one more payment sends."""
+    await hooks.pay()
+    await hooks.settled()
+    return receiver.hits[-1]
+
+
+async def test_standard_is_the_default(hooks: Hooks, receiver: Receiver) -> None:
+    """With the world's secret, in the three headers of Standard Webhooks and no other."""
+    await hooks.to(receiver.url)
+    hit = await arrived(hooks, receiver)
+    sent_at = hit.headers["webhook-timestamp"]
+    signed = f"{hit.event_id}.{sent_at}.".encode() + hit.body
+    key = base64.b64decode(HOME_SECRET.removeprefix("whsec_"))
+    mac = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+
+    assert hit.headers == {
+        "host": hit.headers["host"],
+        "content-type": "application/json",
+        "user-agent": hit.headers["user-agent"],
+        "webhook-id": hit.event_id,
+        "webhook-timestamp": sent_at,
+        "webhook-signature": f"v1,{mac}",
+        "content-length": str(len(hit.body)),
+    }
+    assert hit.headers["user-agent"].startswith("payments-sandbox/")
+
+
+async def test_timestamped(hooks: Hooks, receiver: Receiver) -> None:
+    """In one header, with the whole secret as key."""
+    signature = {"scheme": "timestamped", "header": "Stripe-Signature"}
+    await hooks.to(receiver.url, signature=signature, secret=OTHER)
+    hit = await arrived(hooks, receiver)
+    stamp, found = hit.headers["stripe-signature"].split(",")
+    signed = stamp.removeprefix("t=").encode() + b"." + hit.body
+
+    assert found == f"v1={hmac.new(OTHER.encode(), signed, hashlib.sha256).hexdigest()}"
+    assert not {"webhook-id", "webhook-signature"} & hit.headers.keys()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "signing"),
+    [
+        ({}, Signing(Scheme.HMAC, "Payments-Signature")),
+        (
+            {"header": "X-Hub-Signature-256", "prefix": "sha256="},
+            Signing(Scheme.HMAC, "X-Hub-Signature-256", "sha256="),
+        ),
+        (
+            {"header": "Square", "encoding": "base64"},
+            Signing(Scheme.HMAC, "Square", encoding=Encoding.BASE64),
+        ),
+    ],
+)
+async def test_hmac(hooks: Hooks, receiver: Receiver, wanted: Json, signing: Signing) -> None:
+    """The digest of the body alone, in the form that was asked for."""
+    await hooks.to(receiver.url, signature={"scheme": "hmac"} | wanted, secret="hush-hush")
+    hit = await arrived(hooks, receiver)
+    mac = hmac.digest(b"hush-hush", hit.body, "sha256")
+    is_hex = signing.encoding is Encoding.HEX
+    digest = mac.hex() if is_hex else base64.b64encode(mac).decode()
+
+    assert hit.headers[signing.header.lower()] == signing.prefix + digest
+    assert refusal(hit, "hush-hush", signing) is None
+
+
+async def test_each_endpoint_has_its_own(hooks: Hooks, receiver: Receiver) -> None:
+    """One event, three endpoints, three secrets and schemes, the same bytes."""
+    timestamped = Signing(Scheme.TIMESTAMPED, "Payments-Signature")
+    await hooks.to(f"{receiver.origin}/1")
+    await hooks.to(f"{receiver.origin}/2", secret=OTHER)
+    await hooks.to(
+        f"{receiver.origin}/3", secret="of-the-third", signature={"scheme": "timestamped"}
+    )
+    await hooks.pay()
+    await hooks.settled()
+    by_target = {hit.target: hit for hit in receiver.hits}
+
+    assert refusal(by_target["/1"], HOME_SECRET) is None
+    assert refusal(by_target["/1"], OTHER) is not None
+    assert refusal(by_target["/2"], OTHER) is None
+    assert refusal(by_target["/3"], "of-the-third", timestamped) is None
+    assert len(set(receiver.bodies)) == 1
+
+
+async def test_every_attempt_is_signed_anew(
+    hooks: Hooks, receiver: Receiver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id and the bytes stay; the timestamp is that of the attempt, in real time."""
+    wall = iter([1_700_000_000_500, 1_700_000_099_999])
+    monkeypatch.setattr(sandbox.parts.dispatcher, "_wall", lambda: next(wall))
+    receiver.script(500)
+    await hooks.to(receiver.url)
+    await hooks.pay()
+    await hooks.advance("1m")
+    first, second = receiver.hits
+
+    stamps = [hit.headers["webhook-timestamp"] for hit in receiver.hits]
+    assert stamps == ["1700000000", "1700000099"]
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == first.event_id
+    assert first.body == second.body
+    assert refusal(second, HOME_SECRET) is None
+
+
+async def test_rotation(hooks: Hooks, receiver: Receiver) -> None:
+    """For a virtual day both secrets verify, the new one first; then only the new one does."""
+    endpoint_id = await hooks.to(receiver.url)
+    rotated = await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    both = await arrived(hooks, receiver)
+    await hooks.advance("23h")
+    still = await arrived(hooks, receiver)
+    await hooks.advance("1h")
+    after = await arrived(hooks, receiver)
+
+    assert rotated["secret"] == OTHER
+    assert [len(hit.headers["webhook-signature"].split()) for hit in receiver.hits] == [2, 2, 1]
+    assert [refusal(hit, OTHER) for hit in (both, still, after)] == [None] * 3
+    assert [refusal(hit, HOME_SECRET) for hit in (both, still)] == [None] * 2
+    assert refusal(after, HOME_SECRET) is not None
+    newest = both.headers["webhook-signature"].split()[0]
+    alone = Hit(both.target, both.headers | {"webhook-signature": newest}, (), both.body, 0)
+    assert refusal(alone, OTHER) is None
+
+
+async def test_rotation_makes_a_secret(hooks: Hooks, receiver: Receiver) -> None:
+    """Unless it is given one: each time another, the same with equal seeds."""
+    endpoint_id = await hooks.to(receiver.url)
+    secrets = [
+        (await hooks.control("rotate_secret", endpoint_id=endpoint_id))["secret"] for _ in range(3)
+    ]
+
+    assert len({HOME_SECRET, *secrets}) == 4
+    assert secrets[0] == "whsec_cyL0nZNceJp3Fc+5A3qzKhZrKxGX6gqxxi4Ohl66e6M="
+    assert refusal(await arrived(hooks, receiver), secrets[-1]) is None
+
+
+async def test_rotation_where_there_is_room_for_one(hooks: Hooks, receiver: Receiver) -> None:
+    """`hmac` signs with the new secret alone."""
+    endpoint_id = await hooks.to(receiver.url, signature={"scheme": "hmac"}, secret="first-one")
+    await hooks.control("rotate_secret", {"secret": "second-one"}, endpoint_id=endpoint_id)
+    hit = await arrived(hooks, receiver)
+
+    assert refusal(hit, "second-one", Signing(Scheme.HMAC, "Payments-Signature")) is None
+
+
+async def test_another_scheme_while_two_secrets_are_valid(hooks: Hooks, receiver: Receiver) -> None:
+    """An earlier secret that the new scheme cannot use is valid no more; deliveries go on."""
+    endpoint_id = await hooks.to(receiver.url, signature={"scheme": "hmac"}, secret="not-base64")
+    await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    await hooks.change(endpoint_id, signature={"scheme": "standard"})
+    hit = await arrived(hooks, receiver)
+
+    assert refusal(hit, OTHER) is None
+    assert len(hit.headers["webhook-signature"].split()) == 1
+
+
+async def test_another_scheme_that_can_use_both_secrets(hooks: Hooks, receiver: Receiver) -> None:
+    """They stay valid."""
+    endpoint_id = await hooks.to(receiver.url)
+    await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    await hooks.change(endpoint_id, signature={"scheme": "timestamped", "header": "X-Signed"})
+    hit = await arrived(hooks, receiver)
+
+    signing = Signing(Scheme.TIMESTAMPED, "X-Signed")
+    assert [refusal(hit, secret, signing) for secret in (OTHER, HOME_SECRET)] == [None, None]
+
+
+async def test_headers_of_ones_own(hooks: Hooks, receiver: Receiver) -> None:
+    """They are sent besides; a User-Agent takes the place of ours."""
+    headers = {"X-Tenant": "7", "authorization": "Bearer of-the-receiver", "user-agent": "Acme/1"}
+    await hooks.to(receiver.url, headers=headers)
+    hit = await arrived(hooks, receiver)
+
+    assert {name: hit.headers[name.lower()] for name in headers} == headers
+    assert sum(line.lower().startswith("user-agent:") for line in hit.lines) == 1
+
+
+async def test_a_credential_is_not_shown(hooks: Hooks, receiver: Receiver) -> None:
+    """What is sent as Authorization stands in no delivery, and in no stream of them."""
+    secret = "s3cret-of-the-receiver"
+    receiver.script(500)
+    await hooks.to(receiver.url, headers={"Authorization": f"Bearer {secret}", "Cookie": secret})
+    await hooks.pay()
+    await hooks.advance("5s")
+    (delivery,) = await hooks.deliveries()
+
+    assert [hit.headers["authorization"] for hit in receiver.hits] == [f"Bearer {secret}"] * 2
+    shown = [each["request"]["headers"] for each in delivery["attempts"]]
+    assert [(each["Authorization"], each["Cookie"]) for each in shown] == [("…", "…")] * 2
+    assert secret not in str(delivery)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "details"),
+    [
+        (
+            {"secret": "whsec_supersecret!"},
+            "/secret: expected whsec_ and the base64 of 24 to 64 bytes.",
+        ),
+        (
+            {"secret": "whsec_" + base64.b64encode(b"x" * 23).decode()},
+            "/secret: expected whsec_ and the base64 of 24 to 64 bytes, not of 23.",
+        ),
+        (
+            {"secret": "whsec_" + base64.b64encode(b"x" * 65).decode()},
+            "/secret: expected whsec_ and the base64 of 24 to 64 bytes, not of 65.",
+        ),
+        (
+            {"secret": "whsec_" + "A" * 33},
+            f"/secret: {EXPECTED}; this base64 is not padded to a multiple of four.",
+        ),
+        (
+            {"secret": "with a blank", "signature": {"scheme": "hmac"}},
+            "/secret: expected 8 to 255 printable ASCII characters without blanks.",
+        ),
+        (
+            {"signature": {"scheme": "standard", "header": "X-Signature"}},
+            "/signature/header: expected nothing; standard has none.",
+        ),
+        (
+            {"signature": {"scheme": "timestamped", "prefix": "sha256="}},
+            "/signature/prefix: expected nothing; timestamped has none.",
+        ),
+        (
+            {"signature": {"scheme": "hmac", "header": "Content-Length"}},
+            "/signature/header: expected a header that has no other meaning.",
+        ),
+        (
+            {"signature": {"scheme": "hmac", "header": "X-Mine"}, "headers": {"x-mine": "1"}},
+            "/headers/x-mine: expected a header that is not the sandbox's.",
+        ),
+        (
+            {"headers": {"Webhook-Id": "evt_mine"}},
+            "/headers/Webhook-Id: expected a header that is not the sandbox's.",
+        ),
+        (
+            {"headers": {"X: 1\r\nInjected": "yes"}},
+            "/headers: expected names of headers, such as X-Tenant.",
+        ),
+        ({"headers": {"": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
+        ({"headers": {"Größe": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
+        ({"retries": ["soon"]}, f"/retries/0: {DURATION}."),
+        ({"timeout": "9ms"}, "/timeout: expected a duration from 10ms to 30s."),
+        ({"timeout": "31s"}, "/timeout: expected a duration from 10ms to 30s."),
+        ({"timeout": "long"}, f"/timeout: {DURATION}."),
+    ],
+)  # fmt: skip
+async def test_settings_that_are_refused(
+    hooks: Hooks, receiver: Receiver, wanted: Json, details: str
+) -> None:
+    """With what would have worked; nothing is made, and nothing changed, and no secret quoted."""
+    body = {"url": receiver.url} | wanted
+    refused = await hooks.control("create_webhook_endpoint", body, status=400)
+    endpoint_id = await hooks.to(receiver.url)
+    before = await hooks.control("list_webhook_endpoints")
+    change = await hooks.control(
+        "update_webhook_endpoint", wanted, status=400, endpoint_id=endpoint_id
+    )
+
+    assert refused["error"]["details"] == change["error"]["details"] == details
+    assert await hooks.control("list_webhook_endpoints") == before
+    assert len(before["data"]) == 1
+
+
+async def test_a_secret_that_rotation_refuses(hooks: Hooks, receiver: Receiver) -> None:
+    """The endpoint goes on with the one it has."""
+    endpoint_id = await hooks.to(receiver.url)
+    refused = await hooks.control(
+        "rotate_secret", {"secret": "whsec_short"}, status=400, endpoint_id=endpoint_id
+    )
+
+    assert refused["error"]["details"].startswith("/secret: expected whsec_ and the base64 of")
+    assert refusal(await arrived(hooks, receiver), HOME_SECRET) is None
+
+
+async def test_a_payment_leaves_no_card_in_any_delivery(
+    hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+) -> None:
+    """Not even where the receiver answers with it, in head or body."""
+    number, cvc = "4111111111111111", "8731"
+    echo = f"you paid with {number}".encode()
+    receiver.usual = Answer(status=302, body=echo, headers={"X-Echo": number, "Location": number})
+    await hooks.to(receiver.url)
+    await hooks.pay(card_number=number, description=f"with {number}", customer_id=number, cvc="873")
+    await hooks.advance("1m")
+    everything = str(
+        [
+            await hooks.deliveries(),
+            await hooks.control("list_events"),
+            await hooks.control("retrieve_snapshot"),
+            receiver.hits,
+        ]
+    )
+
+    assert number not in everything
+    assert cvc not in everything
+    assert "1111" in everything
+    assert sandbox.parts.worlds.of(KEY).pending_webhooks == 1

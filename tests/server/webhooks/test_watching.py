@@ -1,0 +1,44 @@
+"""The event stream tells of each attempt as it ends."""
+
+import asyncio
+
+from tests.support.clients import PATIENCE
+from tests.support.hooks import Hooks
+from tests.support.receiver import Receiver
+from tests.support.streams import Reader
+
+PATH = "/_sandbox/stream"
+
+
+async def test_each_attempt_as_it_ends(hooks: Hooks, receiver: Receiver) -> None:
+    """The delivery as it then is, with that attempt alone."""
+    receiver.script(500)
+    await hooks.to(receiver.url)
+    async with hooks.api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await hooks.pay()
+        first = await Reader(reply).next("delivery")
+        await hooks.advance("5s")
+        second = await Reader(reply).next("delivery")
+    (delivery,) = await hooks.deliveries()
+
+    assert first.data == delivery | {
+        "status": "pending",
+        "attempts": delivery["attempts"][:1],
+        "next_attempt_at": "2030-01-15T10:30:05Z",
+    }
+    assert second.data == delivery | {"attempts": delivery["attempts"][1:]}
+    assert (first.id, second.id) == ("1-1-1", "1-1-2")
+
+
+async def test_coming_back(hooks: Hooks) -> None:
+    """A reader gets the attempts that it has missed, once each, in order."""
+    await hooks.to("inbox:orders")
+    for _ in range(3):
+        await hooks.pay()
+    deliveries = await hooks.settled()
+    headers = {"Last-Event-ID": "3-3-1"}
+    async with hooks.api.get(PATH, headers=headers) as reply, asyncio.timeout(PATIENCE):
+        missed = await Reader(reply).take(2)
+
+    assert [each.data for each in missed] == deliveries[1:]
+    assert [each.id for each in missed] == ["3-3-2", "3-3-3"]

@@ -1,0 +1,79 @@
+"""Owns the history of a client: calls at instants of the wall, and deliveries that it received."""
+
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.verification.audit import Finding, audit
+from payments_sandbox.verification.observed_deliveries import AttemptSeen, DeliverySeen
+from payments_sandbox.world.activation import put
+from payments_sandbox.world.clock import Mode
+from payments_sandbox.world.world import World
+from tests.support.bodies import documented_create
+from tests.support.in_process import Desk, call_of, new_world
+from tests.support.wall import NOON, Wall
+
+
+class History:
+    """A world on a wall that the test moves; each call takes no time."""
+
+    def __init__(self, *scenarios: Scenario, frozen: bool = False) -> None:
+        self.wall = Wall()
+        self.world: World = new_world(self.wall, frozen_at=NOON if frozen else None)
+        self.desk = Desk(self.world)
+        self.sent: list[DeliverySeen] = []
+        put(self.world, scenarios)
+        assert (self.world.clock.mode is Mode.FROZEN) == frozen
+
+    def wait(self, milliseconds: int) -> None:
+        """Let time pass."""
+        self.wall.move(milliseconds)
+
+    def advance(self, milliseconds: int) -> None:
+        """Move the world's clock, and not the wall."""
+        for _ in self.world.walk(Instant(self.world.clock.now() + milliseconds)):
+            pass
+
+    def call(self, operation: str, body: object = None, **options: str) -> str:
+        """Make a call that is answered at once; its id."""
+        answer = self.desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]  # options of call_of
+        assert answer.entry is not None
+        answer.entry.duration_ms = 0.0
+        return self.world.journal.id_of(answer.entry)
+
+    def pay(self, **changes: object) -> str:
+        """Make a payment."""
+        return self.call("create_payment", documented_create(**changes))
+
+    def look(self, query: str = "") -> str:
+        """List payments."""
+        return self.call("list_payments", query=query)
+
+    def payment(self, number: int = 0) -> str:
+        """The id of a payment."""
+        return self.world.ledger.payments.id_of(number)
+
+    def receive(
+        self,
+        *statuses: int | None,
+        event: str = "payment.completed",
+        event_id: str = "evt_1",
+        payment_id: str | None = None,
+        is_forged: bool = False,
+        is_stale: bool = False,
+    ) -> str:
+        """Receive a delivery now, and answer its attempts so; its id."""
+        at = Instant(self.wall.at)
+        attempts = tuple(AttemptSeen(at, status, is_forged, is_stale) for status in statuses)
+        is_delivered = any(each.is_accepted for each in attempts)
+        found = DeliverySeen(
+            f"dlv_{len(self.sent)}", event_id, event, payment_id, "we_1", is_delivered, attempts
+        )
+        self.sent.append(found)
+        return found.id
+
+    def findings(self) -> list[Finding]:
+        """What the audit finds."""
+        return audit(self.world, lambda: iter(self.sent))
+
+    def found(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Kinds and ids of what it finds."""
+        return [(each.kind.value, each.requests) for each in self.findings()]

@@ -1,0 +1,66 @@
+"""Owns a `Sender` that never touches a network: each post waits until the test answers it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from payments_sandbox.webhooks.delivery import Answer, Outcome, verdict_on
+
+
+@dataclass(slots=True)
+class Post:
+    """One post that is under way."""
+
+    url: str
+    body: bytes
+    outcome: asyncio.Future[Outcome] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def answer(self, status: int | None = 200, *, duration_ms: float = 1.0) -> None:
+        """End it; None is silence."""
+        answer = None if status is None else Answer(status, {}, "")
+        error = "no answer" if answer is None else verdict_on(answer)
+        self.outcome.set_result(Outcome({}, answer, error, duration_ms))
+
+
+class HeldSender:
+    """Remembers the posts that are under way, in the order they were made.
+
+    Attributes:
+        posts: those that have not been answered.
+        count: how many there have been.
+    """
+
+    def __init__(self) -> None:
+        self.posts: list[Post] = []
+        self.count = 0
+        self.is_closed = False
+
+    async def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
+    ) -> Outcome:
+        """Wait for the test's answer."""
+        del headers, timeout_ms
+        post = Post(url, body)
+        self.posts.append(post)
+        self.count += 1
+        try:
+            return await post.outcome
+        finally:
+            self.posts.remove(post)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+        self.is_closed = True
+
+    async def turn(self) -> None:
+        """Let everybody have a few turns of the loop."""
+        for _ in range(5):
+            await asyncio.tasks.sleep(0)
+
+    async def answer_all(self, status: int | None = 200, *, duration_ms: float = 1.0) -> None:
+        """End all that is under way."""
+        for post in list(self.posts):
+            post.answer(status, duration_ms=duration_ms)
+        await self.turn()

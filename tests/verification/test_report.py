@@ -1,0 +1,203 @@
+"""Holds the report to its shape, and to why a rule has not fired."""
+
+import pytest
+
+from payments_sandbox.contract.schemas import load_contract
+from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.verification.observed_deliveries import (
+    AttemptSeen,
+    DeliverySeen,
+    deliveries_seen,
+)
+from payments_sandbox.verification.report import report
+from payments_sandbox.webhooks.delivery import Answer, Attempt, Outcome, Request
+from payments_sandbox.webhooks.endpoint import Endpoint
+from tests.support.history import History
+from tests.support.scenes import rules_of, scenario_of
+from tests.support.wall import NOON
+
+CARD = {card.name: card.number for card in MAGIC_CARDS}
+
+
+def shown(history: History) -> dict[str, object]:
+    """The report, held against its schema."""
+    found = report(history.world, lambda: iter(history.sent)).shown()
+    assert load_contract().problems("control/responses/report", found) == []
+    return found
+
+
+def why_not(history: History) -> dict[str, str | None]:
+    """Why each rule has not fired, or what went wrong."""
+    rules = shown(history)["rules"]
+    assert isinstance(rules, list)
+    return {rule["rule"]: rule["why_not"] for rule in rules}
+
+
+def test_a_world_without_scenarios() -> None:
+    """Nothing is expected, so nothing fails."""
+    assert shown(History()) == {
+        "passed": True,
+        "expectations": [],
+        "rules": [],
+        "audit": {"clean": True, "findings": []},
+    }
+
+
+def test_expectations_are_those_of_their_scenario() -> None:
+    """`all_fired` speaks of its own rules."""
+    fired = scenario_of(
+        "rules: [{request: create_payment, do: [pass]}]\nexpect: [{rules: all_fired}]", name="fired"
+    )
+    idle = scenario_of("rules: [{request: create_refund, do: [pass]}]", name="idle")
+    history = History(fired, idle)
+    history.pay()
+
+    assert shown(history) == {
+        "passed": True,
+        "expectations": [
+            {"expect": {"rules": "all_fired"}, "met": True, "observed": "each has fired"}
+        ],
+        "rules": [
+            {
+                "scenario": "fired",
+                "rule": "rule-1",
+                "matched": 1,
+                "fired": 1,
+                "why_not": None,
+            },
+            {
+                "scenario": "idle",
+                "rule": "rule-1",
+                "matched": 0,
+                "fired": 0,
+                "why_not": "no such call was made",
+            },
+        ],
+        "audit": {"clean": True, "findings": []},
+    }
+
+
+def test_an_expectation_that_is_not_met_fails_the_report() -> None:
+    """As it should."""
+    history = History(scenario_of("expect: [{payments: {}, count: 1}]"))
+
+    assert shown(history)["passed"] is False
+
+
+def test_findings_alone_fail_no_report() -> None:
+    """Only where they are expected not to be."""
+    lenient = History(scenario_of("expect: [{request: create_payment}]"))
+    strict = History(scenario_of("expect: [{audit: clean}]"))
+    for history in (lenient, strict):
+        history.pay(description="4111111111111111")
+
+    assert [shown(history)["passed"] for history in (lenient, strict)] == [True, False]
+
+
+def test_a_rule_that_ran_out_fails_the_report() -> None:
+    """Though every expectation is met."""
+    history = History(rules_of("- {name: r, request: create_payment, do: [pass], then: fail}"))
+    passed = []
+    for _ in range(3):
+        history.pay()
+        passed.append(shown(history)["passed"])
+
+    assert passed == [True, False, False]
+    assert why_not(history) == {"r": "ran out of steps 2 times (then: fail)"}
+
+
+def test_why_request_rules_have_not_fired() -> None:
+    """By the last call of their operation."""
+    history = History(
+        rules_of(
+            """
+            - {name: big, request: create_payment, when: {amount: {gte: 5000}}, do: [pass]}
+            - {name: rare, request: create_payment, chance: 0.000001, do: [pass]}
+            - {name: refund, request: create_refund, do: [pass]}
+            - {name: other, request: create_payment, do: [pass], then: cycle}
+            """,
+            seed=7,
+        )
+    )
+    history.pay(amount=5)
+    last = history.pay(amount=4200)
+
+    assert why_not(history) == {
+        "big": f"at {last}, amount 4200 is not gte 5000",
+        "rare": "met 2 times, and lost each draw",
+        "refund": "no such call was made",
+        "other": None,
+    }
+
+
+def test_why_the_others_have_not_fired() -> None:
+    """Each in the words of its kind."""
+    history = History(
+        rules_of("""
+            - {name: e, event: payment.failed, do: {rate_limit: {limit: 5}}}
+            - {name: a, at: 1h, do: {rate_limit: {limit: 5}}}
+            - {name: w, webhook: payment.*, do: drop}
+            """)
+    )
+
+    assert why_not(history) == {
+        "e": "no payment.failed met its conditions",
+        "a": "its time has not come, or no payment met its conditions",
+        "w": "no delivery of payment.* met its conditions",
+    }
+
+
+def test_a_move_that_was_skipped_is_told() -> None:
+    """With its reason."""
+    history = History(
+        rules_of("""
+            - {name: s, request: create_payment,
+               do: [{settle: [{to: pending}, {to: completed, after: 1h}]}]}
+            """),
+        frozen=True,
+    )
+    history.pay()
+    history.world.fail(0, "lost_card")
+    list(history.world.walk(Instant(NOON + HOUR)))
+
+    assert why_not(history) == {
+        "s": "skipped once: You cannot complete a payment that is failed.",
+    }
+
+
+def test_deliveries_of_a_world() -> None:
+    """Each with its attempts; what somebody has sent again by hand is left out."""
+    history = History()
+    webhooks = history.world.open_webhooks()
+    webhooks.put(webhooks.planned("http://127.0.0.1:1/"))
+    history.pay()
+    outbox = webhooks.outbox
+    [delivery] = outbox.take_fresh()
+    request = Request(NOON, NOON, {}, b"")
+    for status in (500, None):
+        answer = None if status is None else Answer(status, {}, "")
+        outbox.record(delivery, Attempt(request, Outcome({}, answer, "failed", 1.0)), NOON)
+    endpoint: Endpoint = next(iter(outbox.endpoints.values()))
+    outbox.resend(delivery.told, [endpoint])
+
+    assert list(deliveries_seen(history.world)) == [
+        DeliverySeen(
+            id=outbox.id_of(0),
+            event_id=history.world.ledger.event(0).id,
+            type="payment.completed",
+            payment_id=history.payment(),
+            endpoint_id=endpoint.id,
+            is_delivered=False,
+            attempts=(AttemptSeen(NOON, 500), AttemptSeen(NOON, None)),
+        )
+    ]
+    assert list(deliveries_seen(History().world)) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "accepted"), [(200, True), (204, True), (302, False), (None, False)]
+)
+def test_a_2xx_accepts(status: int | None, accepted: bool) -> None:  # noqa: FBT001 - a table
+    """And nothing else."""
+    assert AttemptSeen(NOON, status).is_accepted is accepted

@@ -1,0 +1,160 @@
+"""Holds the built-in receivers to what they keep, answer and find out."""
+
+from dataclasses import replace
+
+import pytest
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.webhooks import inbox as inbox_module
+from payments_sandbox.webhooks.inbox import MOST_INBOXES, Inboxes
+from payments_sandbox.webhooks.signing import Scheme, Signing, sign
+from payments_sandbox.webhooks.verification import Received
+from payments_sandbox.webhooks.world_webhooks import Webhooks
+from tests.support.in_process import new_world
+from tests.support.postman import Postman
+from tests.support.wall import NOON
+
+OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+BODY = b'{"id":"evt_1","type":"payment.completed"}'
+
+
+@pytest.fixture
+def webhooks() -> Webhooks:
+    """Those of a world that has no endpoint."""
+    return new_world().open_webhooks()
+
+
+def receive(webhooks: Webhooks, name: str, headers: dict[str, str], body: bytes = BODY) -> int:
+    """Let a message arrive."""
+    lower = {key.lower(): value for key, value in headers.items()}
+    return webhooks.receive(name, Received(lower, body), now=NOON, wall=NOON)
+
+
+def signed(secret: str, signing: Signing | None = None, body: bytes = BODY) -> dict[str, str]:
+    """The headers of a good message."""
+    sent_at = NOON // 1_000
+    return sign(signing or Signing(), [secret], message="evt_1", sent_at=sent_at, body=body)
+
+
+def reasons(webhooks: Webhooks, name: str) -> list[str | None]:
+    """Why each message is not verified."""
+    return [each.reason for each in webhooks.inboxes.of(name).since(0, None)]
+
+
+def test_it_keeps_what_arrived(webhooks: Webhooks) -> None:
+    """Oldest first, by number and type; a type is that of a JSON object with one."""
+    for body in (BODY, b'{"type":"refund.created"}', b"[1]", b'{"type":1}', b"no json", b"\xff"):
+        assert receive(webhooks, "orders", {"X-From": "test"}, body) == 200
+    inbox = webhooks.inboxes.of("orders")
+    kept = list(inbox.since(0, None))
+
+    assert [each.number for each in kept] == list(range(6))
+    assert [each.type for each in kept] == ["payment.completed", "refund.created"] + [None] * 4
+    assert [each.number for each in inbox.since(1, "refund.created")] == [1]
+    assert list(inbox.since(2, "refund.created")) == []
+    assert (kept[0].headers, kept[0].body, kept[0].received_at) == ({"x-from": "test"}, BODY, NOON)
+    assert kept[-1].body == "\ufffd".encode()
+
+
+def test_no_card_number_is_kept(webhooks: Webhooks) -> None:
+    """Whoever sends one; the signature is held against what was sent."""
+    body = b'{"type":"x","card":"4111111111111111"}'
+    receive(webhooks, "orders", signed(webhooks.planned("x").secret, body=body), body)
+    (message,) = webhooks.inboxes.of("orders").since(0, None)
+
+    assert b"4111111111111111" not in message.body
+    assert message.reason is None
+
+
+def test_it_answers_as_it_is_told(webhooks: Webhooks) -> None:
+    """One status a message, then 200 again; a new script takes the old one's place."""
+    inbox = webhooks.inboxes.of("orders")
+    inbox.script([500, 503, 404])
+    assert receive(webhooks, "orders", {}) == 500
+    inbox.script([302, 204])
+    assert inbox.answers == [302, 204]
+    assert [receive(webhooks, "orders", {}) for _ in range(3)] == [302, 204, 200]
+
+
+def test_messages_are_a_ring(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old ones make room; numbers go on."""
+    monkeypatch.setattr(inbox_module, "KEPT", 3)
+    for _ in range(5):
+        receive(webhooks, "orders", {})
+    inbox = webhooks.inboxes.of("orders")
+
+    assert ([each.number for each in inbox.since(0, None)], inbox.count) == ([2, 3, 4], 5)
+
+
+def test_there_are_so_many_inboxes() -> None:
+    """Naming one makes it; removing one makes room."""
+    inboxes = Inboxes()
+    for number in range(MOST_INBOXES):
+        inboxes.of(f"n{number}")
+    assert inboxes.of("n0") is inboxes.find("n0")
+    with pytest.raises(InvalidRequest) as caught:
+        inboxes.of("one-more")
+    assert (
+        caught.value.details == "/name: expected one of the 100 inboxes that are there; DELETE one."
+    )
+    assert inboxes.find("one-more") is None
+    inboxes.remove("n0")
+    inboxes.remove("n0")
+    inboxes.of("one-more")
+    assert len(inboxes.items()) == MOST_INBOXES
+
+
+def test_a_delivery_to_one_inbox_too_many() -> None:
+    """It fails, as it would over a socket, and is tried again; nothing is lost."""
+    world = new_world()
+    postman = Postman(world)
+    webhooks = postman.webhooks
+    webhooks.put(webhooks.planned("inbox:one-more"))
+    for number in range(MOST_INBOXES):
+        webhooks.inboxes.of(f"n{number}")
+    world.make_event("payout.paid", {})
+    postman.deliver()
+    (delivery,) = webhooks.outbox.oldest_first()
+
+    assert [each.outcome.error for each in delivery.attempts] == ["answered 400"]
+    assert delivery.attempts[0].outcome.answer is not None
+    assert "DELETE one" in delivery.attempts[0].outcome.answer.body
+    assert delivery.next_at == NOON + 5_000
+
+
+def test_who_may_have_signed(webhooks: Webhooks) -> None:
+    """Without endpoints, the world's secret; with some, theirs too, unless one has this inbox."""
+    world_secret = webhooks.planned("x").secret
+    receive(webhooks, "orders", signed(world_secret))
+    receive(webhooks, "orders", signed(OTHER))
+    assert reasons(webhooks, "orders") == [
+        None,
+        "no signature matches: another secret, or the body was changed",
+    ]
+    webhooks.put(webhooks.planned("http://localhost/", secret=OTHER))
+    receive(webhooks, "others", signed(OTHER))
+    receive(webhooks, "others", signed(world_secret))
+    assert reasons(webhooks, "others") == [None, None]
+    webhooks.put(webhooks.planned("inbox:own", secret=OTHER))
+    receive(webhooks, "own", signed(OTHER))
+    receive(webhooks, "own", signed(world_secret))
+    assert reasons(webhooks, "own") == [
+        None,
+        "no signature matches: another secret, or the body was changed",
+    ]
+
+
+def test_the_scheme_is_the_endpoints(webhooks: Webhooks) -> None:
+    """Its reason is the one that is given."""
+    signing = Signing(Scheme.HMAC, "X-Signature")
+    webhooks.put(replace(webhooks.planned("inbox:own", secret=OTHER), signing=signing))
+    receive(webhooks, "own", signed(OTHER, signing))
+    receive(webhooks, "own", signed(OTHER))
+
+    assert reasons(webhooks, "own") == [
+        None,
+        (
+            "the header X-Signature is missing, and the message looks like standard"
+            " (webhook-signature: v1,BASE64)"
+        ),
+    ]

@@ -1,0 +1,235 @@
+"""Holds the outbox to its promise: nothing is lost, nothing is sent twice, memory is bounded."""
+
+from collections import Counter
+from dataclasses import replace
+from unittest import mock
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from payments_sandbox.core.instants import SECOND, Instant
+from payments_sandbox.webhooks import outbox as outbox_module
+from payments_sandbox.webhooks.delivery import Delivery, DeliveryStatus, Told
+from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.outbox import Outbox
+from payments_sandbox.world.timeline import AttemptDelivery
+from tests.support.in_process import new_world
+from tests.support.postman import Postman
+
+EVENT = Told("evt_1", "payment.completed", "pay_1", b'{"id":"evt_1"}')
+KEPT = 6
+RETRIES = (1 * SECOND, 60 * SECOND)
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    """Any order of events, answers, time, and changes to endpoints."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = mock.patch.object(outbox_module, "KEPT", KEPT)
+        self._patch.start()
+        self.world = new_world()
+        self.postman = Postman(self.world)
+        self.webhooks = self.world.open_webhooks()
+        self.outbox = self.webhooks.outbox
+        self.in_hand: list[Delivery] = []
+        self.made: list[Delivery] = []
+        self.begun: Counter[int] = Counter()
+
+    def teardown(self) -> None:
+        """Leave the module as it was."""
+        self._patch.stop()
+
+    def _endpoint(self, place: int) -> Endpoint:
+        endpoints = list(self.outbox.endpoints.values())
+        return endpoints[place % len(endpoints)]
+
+    def _notice(self, before: int) -> None:
+        """Remember what has been made since."""
+        made = map(self.outbox.get, range(before, self.outbox.count))
+        self.made += [each for each in made if each is not None and each.is_pending]
+
+    @rule(is_enabled=st.booleans())
+    def add_endpoint(self, *, is_enabled: bool) -> None:
+        """Another receiver."""
+        planned = self.webhooks.planned("http://localhost/")
+        self.webhooks.put(replace(planned, enabled=is_enabled, delays=RETRIES))
+
+    @rule(type_=st.sampled_from(["payment.completed", "payout.paid"]))
+    def tell(self, type_: str) -> None:
+        """Something happens."""
+        before = self.outbox.count
+        self.outbox.queue(EVENT._replace(type=type_))
+        self._notice(before)
+
+    @precondition(lambda self: self.outbox.endpoints)
+    @rule(place=st.integers(0, 9))
+    def resend(self, place: int) -> None:
+        """Somebody asks for it once more."""
+        self.made += self.outbox.resend(EVENT, [self._endpoint(place)])
+
+    @rule()
+    def take(self) -> None:
+        """The rim takes all that may be attempted."""
+        for delivery in self.postman.take():
+            assert delivery not in self.in_hand
+            self.in_hand.append(delivery)
+            self.begun[delivery.number] += 1
+
+    @precondition(lambda self: self.in_hand)
+    @rule(place=st.integers(0, 9), status=st.sampled_from([200, 204, 302, 410, 500, None]))
+    def answer(self, place: int, status: int | None) -> None:
+        """One attempt ends."""
+        delivery = self.in_hand.pop(place % len(self.in_hand))
+        before = len(delivery.attempts)
+        self.postman.attempt(delivery, status)
+        assert len(delivery.attempts) == before + 1
+
+    @rule(seconds=st.integers(0, 90))
+    def time_passes(self, seconds: int) -> None:
+        """What is due by then becomes fresh."""
+        for _ in self.world.walk(Instant(self.world.clock.now() + seconds * SECOND)):
+            pass
+
+    @precondition(lambda self: self.outbox.endpoints)
+    @rule(place=st.integers(0, 9), is_enabled=st.booleans())
+    def switch(self, place: int, *, is_enabled: bool) -> None:
+        """An endpoint is disabled, or enabled."""
+        endpoint = self._endpoint(place)
+        self.webhooks.put(replace(endpoint, enabled=is_enabled))
+        if not is_enabled:
+            assert self._pending_of(endpoint.id) == 0
+
+    @precondition(lambda self: self.outbox.endpoints)
+    @rule(place=st.integers(0, 9))
+    def remove(self, place: int) -> None:
+        """An endpoint goes."""
+        endpoint = self._endpoint(place)
+        self.webhooks.remove(endpoint)
+        assert self._pending_of(endpoint.id) == 0
+
+    @rule()
+    def forget(self) -> None:
+        """The world begins anew; whoever holds a delivery sends it no more."""
+        self.webhooks.forget_deliveries()
+        assert not any(each.is_pending for each in self.made)
+        self.in_hand.clear()
+        self.made.clear()
+        self.begun.clear()
+
+    @invariant()
+    def each_pending_delivery_is_in_one_place(self) -> None:
+        """In somebody's hand, in a lane, fresh, or on the timeline: never in two, never in none."""
+        outbox = self.outbox
+        places = Counter(each.number for each in self.in_hand)
+        places += Counter(each.number for each in outbox._fresh)  # noqa: SLF001 - to look at it leaves it there
+        for lane in outbox._lanes.values():  # noqa: SLF001 - as above
+            places += Counter(each.number for each in lane)
+        places += Counter(self._due())
+        pending = {each.number for each in outbox.oldest_first() if each.is_pending}
+        assert all(places[number] == 1 for number in pending)
+        assert set(self._due()) <= pending
+        assert outbox.pending == len(pending)
+
+    @invariant()
+    def none_is_attempted_too_often(self) -> None:
+        """Three times at most, a resend once; every attempt that ended is counted."""
+        for delivery in self.made:
+            most = 1 if delivery.is_resend else 1 + len(RETRIES)
+            assert len(delivery.attempts) <= self.begun[delivery.number] <= most
+
+    @invariant()
+    def what_has_ended_is_bounded_and_what_has_not_is_kept(self) -> None:
+        """The ring holds the last few that ended; the rest is counted."""
+        outbox = self.outbox
+        kept = list(outbox.oldest_first())
+        assert len(outbox.finished) <= KEPT
+        assert sorted(outbox.finished) == [each.number for each in kept if not each.is_pending]
+        assert outbox.count == len(kept) + outbox.dropped
+        assert all(outbox.find(outbox.id_of(each.number)) is each for each in kept)
+        assert all(each in kept for each in self.made if each.is_pending)
+
+    @invariant()
+    def what_is_due_is_what_is_shown(self) -> None:
+        """A delivery's next attempt is the one on the timeline."""
+        shown = {each.number: each.next_at for each in self.outbox.oldest_first()
+                 if each.next_at is not None}  # fmt: skip
+        assert shown == {
+            job.delivery: due
+            for due, job in self.world.timeline.upcoming(10**6)
+            if isinstance(job, AttemptDelivery)
+        }
+
+    def _due(self) -> list[int]:
+        jobs = (job for _, job in self.world.timeline.upcoming(10**6))
+        return [job.delivery for job in jobs if isinstance(job, AttemptDelivery)]
+
+    def _pending_of(self, endpoint_id: str) -> int:
+        return sum(
+            each.is_pending and each.endpoint_id == endpoint_id
+            for each in self.outbox.oldest_first()
+        )
+
+
+TestOutboxMachine = OutboxMachine.TestCase
+TestOutboxMachine.settings = settings(max_examples=60, stateful_step_count=40)
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    """An outbox with one endpoint."""
+    outbox = Outbox(7)
+    number, endpoint_id = outbox.next_endpoint()
+    outbox.put(Endpoint(number=number, id=endpoint_id, url="http://localhost/", secret="x"))
+    return outbox
+
+
+def test_deliveries_are_found_by_id_and_listed(outbox: Outbox) -> None:
+    """Newest first, from below a number on."""
+    for _ in range(3):
+        outbox.queue(EVENT)
+
+    assert [each.number for each in outbox.newest_first()] == [2, 1, 0]
+    assert [each.number for each in outbox.newest_first(below=2)] == [1, 0]
+    assert outbox.find("dlv_none") is None
+    assert outbox.find(outbox.id_of(3)) is None
+    assert not outbox.is_pending(3)
+
+
+def test_a_lane_without_deliveries(outbox: Outbox) -> None:
+    """There is nothing to take, and nothing waits."""
+    assert (outbox.take("we_none"), outbox.waiting("we_none"), outbox.lanes()) == (None, 0, [])
+
+
+def test_what_ended_while_it_waited_is_not_taken(outbox: Outbox) -> None:
+    """A lane passes over it."""
+    (endpoint,) = outbox.endpoints.values()
+    outbox.queue(EVENT)
+    outbox.queue(EVENT)
+    first, second = outbox.take_fresh()
+    outbox.enqueue([first, second])
+    first.status = DeliveryStatus.DISABLED
+
+    assert outbox.waiting(endpoint.id) == 2
+    assert outbox.take(endpoint.id) is second
+    assert outbox.take(endpoint.id) is None
+
+
+def test_the_log_of_attempts_is_a_ring() -> None:
+    """A reader that has fallen behind gets what is still there."""
+    postman = Postman(new_world())
+    webhooks = postman.webhooks
+    webhooks.put(webhooks.planned("http://localhost/"))
+    with mock.patch.object(outbox_module, "KEPT", 3):
+        webhooks.forget_deliveries()
+        for _ in range(5):
+            webhooks.outbox.queue(EVENT)
+        postman.deliver()
+    outbox = webhooks.outbox
+
+    assert outbox.attempted == 5
+    assert [each.number for each, _ in outbox.attempts_since(0)] == [2, 3, 4]
+    assert [each.number for each, _ in outbox.attempts_since(4)] == [4]
+    assert outbox.attempts_since(5) == []

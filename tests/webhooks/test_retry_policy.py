@@ -1,0 +1,112 @@
+"""Holds the retry schedule to its table, and to what receivers may ask for."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.core.instants import DAY, HOUR, MINUTE, SECOND, Instant, read_instant
+from payments_sandbox.webhooks.retry_policy import (
+    DELAYS,
+    LONGEST_ASKED,
+    asked_to_wait,
+    next_attempt,
+)
+
+NOW = read_instant("2030-01-15T12:00:00Z")
+NOON = datetime(2030, 1, 15, 12, tzinfo=UTC)
+delays = st.lists(st.integers(0, 400 * DAY), max_size=20)
+
+
+@pytest.fixture
+def far_west(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose local time is not UTC."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "XXX8")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_the_schedule() -> None:
+    """Nine delays, ten attempts, in a little more than three days."""
+    assert DELAYS == (
+        5 * SECOND,
+        5 * MINUTE,
+        30 * MINUTE,
+        2 * HOUR,
+        5 * HOUR,
+        10 * HOUR,
+        14 * HOUR,
+        20 * HOUR,
+        24 * HOUR,
+    )
+    assert sum(DELAYS) == 75 * HOUR + 35 * MINUTE + 5 * SECOND
+
+
+@given(delays, st.none() | st.integers(0, LONGEST_ASKED))
+def test_every_delay_has_its_turn(schedule: list[int], asked: int | None) -> None:
+    """The later of schedule and wish after each attempt, and nothing after the last."""
+    at = NOW
+    for attempts, delay in enumerate(schedule, start=1):
+        due = next_attempt(at, attempts, schedule, asked)
+        assert due == at + max(delay, asked or 0)
+        at = Instant(due)
+    assert next_attempt(at, len(schedule) + 1, schedule, asked) is None
+
+
+@given(st.integers(100, 599), st.text(max_size=40))
+def test_whatever_a_receiver_asks_for(status: int, text: str) -> None:
+    """It is nothing, or between now and a day."""
+    asked = asked_to_wait(status, text, NOW)
+    assert asked is None or (status in (429, 503) and 0 <= asked <= DAY)
+
+
+@given(st.integers(0, 10**9 - 1))
+def test_seconds(seconds: int) -> None:
+    """A day at most."""
+    assert asked_to_wait(429, f" {seconds} ", NOW) == min(seconds * SECOND, DAY)
+
+
+@given(st.timedeltas(timedelta(days=-9_000), timedelta(days=9_000)))
+def test_a_date(ahead: timedelta) -> None:
+    """Counts from the real time of the attempt, in whole seconds."""
+    asked = asked_to_wait(503, format_datetime(NOON + ahead, usegmt=True), NOW)
+    wanted = int(ahead.total_seconds() // 1) * SECOND
+    assert asked == min(max(wanted, 0), DAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Tue, 15 Jan 2030 13:00:00 GMT", HOUR),
+        ("Tue, 15 Jan 2030 13:00:00 +0100", 0),
+        ("Tue, 15 Jan 2030 13:00:00 -0000", HOUR),
+        ("Tue, 15 Jan 2030 13:00:00", HOUR),
+        ("Tuesday, 15-Jan-30 13:00:00 GMT", HOUR),
+        ("Tue, 99 Jan 2030 13:00:00 GMT", None),
+        ("Tue, 15 Jan 0000 13:00:00 GMT", 0),
+        ("2030-01-15T13:00:00Z", None),
+        ("tomorrow", None),
+        ("1.5", None),
+        ("-1", None),
+        ("", None),
+        ("9" * 10, None),
+        ("٣", None),
+        (None, None),
+    ],
+)
+@pytest.mark.usefixtures("far_west")
+def test_how_it_may_be_written(text: str | None, asked: int | None) -> None:
+    """Seconds or a date of HTTP, which is UTC; whatever else is there says nothing."""
+    assert asked_to_wait(429, text, NOW) == asked
+
+
+@pytest.mark.parametrize("status", [200, 301, 410, 500, 502, 504])
+def test_who_may_ask(status: int) -> None:
+    """Only 429 and 503."""
+    assert asked_to_wait(status, "60", NOW) is None

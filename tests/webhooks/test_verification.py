@@ -1,0 +1,254 @@
+"""Holds the verification to its reasons: each mistake of a sender or receiver has its sentence."""
+
+import json
+from base64 import b64decode, b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.webhooks.signing import STANDARD, Encoding, Scheme, Signing, sign
+from payments_sandbox.webhooks.verification import TOLERANCE, Received, why_refused
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+PLAIN = "hush-hush-hush"
+BODY = b'{"id":"evt_1","amount":2500,"name":"Gr\\u00f6\\u00dfe"}'
+NOW = 1_614_265_330
+TIMESTAMPED = Signing(Scheme.TIMESTAMPED, "Stripe-Signature")
+HEX = Signing(Scheme.HMAC, "X-Hub-Signature-256", "sha256=")
+BASE64 = Signing(Scheme.HMAC, "Square", encoding=Encoding.BASE64)
+BLANKS = "it has blanks or a line end around it"
+ANEW = "the same JSON written anew; verify the bytes as they arrive"
+NO_MATCH = "no signature matches: another secret, or the body was changed"
+
+
+def signed(signing: Signing, secret: str = SECRET, body: bytes = BODY) -> dict[str, str]:
+    """The headers of a message, as they arrive."""
+    headers = sign(signing, [secret], message="evt_1", sent_at=NOW, body=body)
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def verdict(
+    signing: Signing,
+    headers: dict[str, str],
+    *,
+    body: bytes = BODY,
+    secret: str = SECRET,
+    now: int | None = NOW,
+) -> str | None:
+    """What a careful receiver says."""
+    return why_refused(signing, [secret], Received(headers, body), now=now)
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_header_is_missing(name: str, value: str | None) -> None:
+    """Each of the three is needed, and named."""
+    headers = signed(STANDARD)
+    headers = {key: found for key, found in headers.items() if key != name}
+    if value is not None:
+        headers[name] = value
+    assert verdict(STANDARD, headers) == f"the header {name} is missing"
+
+
+@pytest.mark.parametrize("signing", [TIMESTAMPED, HEX, BASE64])
+def test_the_signature_header_is_missing(signing: Signing) -> None:
+    """By the name that was agreed."""
+    assert verdict(signing, {}) == f"the header {signing.header} is missing"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("soon", "webhook-timestamp is not a whole number of seconds"),
+        ("1614265330.5", "webhook-timestamp is not a whole number of seconds"),
+        ("-5", "webhook-timestamp is not a whole number of seconds"),
+        ("1614265330000", "webhook-timestamp is in milliseconds; it is seconds"),
+    ],
+)
+def test_a_timestamp_that_is_none(value: str, reason: str) -> None:
+    """Milliseconds are the commonest mistake."""
+    assert verdict(STANDARD, signed(STANDARD) | {"webhook-timestamp": value}) == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("garbled", "webhook-signature has no signature of version v1, written v1,BASE64"),
+        ("v2,AAAA", "webhook-signature has no signature of version v1, written v1,BASE64"),
+        ("v1,AAAA v1,not*base64", "webhook-signature is not base64"),
+        ("v1,AAA", "webhook-signature is not base64"),
+        ("v1,AAAA", NO_MATCH),
+    ],
+)
+def test_a_signature_that_is_none(value: str, reason: str) -> None:
+    """The form is judged before the digest."""
+    assert verdict(STANDARD, signed(STANDARD) | {"webhook-signature": value}) == reason
+
+
+def test_signatures_of_other_versions_are_passed_over() -> None:
+    """Receivers skip what they do not know, and take any that matches."""
+    headers = signed(STANDARD)
+    both = f"v1a,AAAA  v1,AAAA {headers['webhook-signature']}"
+    assert verdict(STANDARD, headers | {"webhook-signature": both}) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("v1=00", "Stripe-Signature has no t=SECONDS"),
+        ("t=soon,v1=00", "Stripe-Signature has no t=SECONDS"),
+        (f"t={NOW},t={NOW},v1=00", "Stripe-Signature has no t=SECONDS"),
+        (f"t={NOW}", "Stripe-Signature has no signature of version v1, written v1=HEX"),
+        (f"t={NOW},v0=00", "Stripe-Signature has no signature of version v1, written v1=HEX"),
+        (f"t={NOW},v1=xyz", "Stripe-Signature is not hexadecimal"),
+        (f"t={NOW},v1=00", NO_MATCH),
+    ],
+)
+def test_a_timestamped_header_that_is_none(value: str, reason: str) -> None:
+    """Its parts are found by name."""
+    assert verdict(TIMESTAMPED, {"stripe-signature": value}) == reason
+
+
+def test_a_timestamped_header_with_more() -> None:
+    """Blanks, unknown parts and other signatures do no harm."""
+    value = signed(TIMESTAMPED)["stripe-signature"].replace(",", " , v0=zz, v1=00, ")
+    assert verdict(TIMESTAMPED, {"stripe-signature": value}) is None
+
+
+@pytest.mark.parametrize(
+    ("signing", "value", "reason"),
+    [
+        (HEX, "00", "X-Hub-Signature-256 does not start with sha256="),
+        (HEX, "sha256=xyz", "X-Hub-Signature-256 is not hex"),
+        (HEX, "sha256=00", NO_MATCH),
+        (BASE64, "not*base64", "Square is not base64"),
+        (BASE64, "AAAA", NO_MATCH),
+    ],
+)
+def test_a_digest_that_is_none(signing: Signing, value: str, reason: str) -> None:
+    """Prefix first, then the encoding, then the digest."""
+    assert verdict(signing, {signing.header.lower(): value}, secret=PLAIN) == reason
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (NOW + TOLERANCE, None),
+        (NOW - TOLERANCE, None),
+        (NOW + TOLERANCE + 1, "the timestamp is too old: 301 s from now, and 300 s are tolerated"),
+        (NOW - TOLERANCE - 1, "the timestamp is too new: 301 s from now, and 300 s are tolerated"),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED])
+def test_the_tolerance(signing: Signing, now: int | None, reason: str | None) -> None:
+    """Five minutes in both directions; without a clock any timestamp will do."""
+    assert verdict(signing, signed(signing), now=now) == reason
+
+
+def test_a_digest_has_no_age() -> None:
+    """There is no timestamp in `hmac`, which is what is wrong with it."""
+    assert verdict(HEX, signed(HEX, PLAIN), secret=PLAIN, now=10**11) is None
+
+
+def test_an_old_forgery_is_a_forgery() -> None:
+    """The signature is judged first: the age of what nobody signed says nothing."""
+    headers = signed(STANDARD) | {"webhook-timestamp": "1"}
+    assert verdict(STANDARD, headers) == NO_MATCH
+
+
+@pytest.mark.parametrize(
+    ("key", "mistake"),
+    [
+        (SECRET, "the whole secret as text; the key is the base64 after whsec_"),
+        (SECRET.removeprefix("whsec_"), "the secret's base64, which is to be decoded"),
+    ],
+)
+def test_a_sender_that_does_not_decode(key: str, mistake: str) -> None:
+    """Two ways to misread a standard secret, each called by its name."""
+    wrong = f"whsec_{b64encode(key.encode()).decode()}"
+    assert verdict(STANDARD, signed(STANDARD, wrong)) == f"it is signed with {mistake}"
+
+
+@pytest.mark.parametrize("signing", [TIMESTAMPED, HEX])
+def test_a_sender_that_takes_the_prefix_off(signing: Signing) -> None:
+    """The same prefix means nothing here."""
+    headers = signed(signing, SECRET.removeprefix("whsec_"))
+    assert verdict(signing, headers) == (
+        "it is signed with the secret without whsec_, which belongs to it"
+    )
+
+
+def test_a_sender_that_decodes() -> None:
+    """Where the secret is to be taken as it is."""
+    text = "thirty-two printable characters!"
+    secret = f"whsec_{b64encode(text.replace(' ', '-').encode()).decode()}"
+    headers = signed(HEX, b64decode(secret.removeprefix("whsec_")).decode())
+    assert verdict(HEX, headers, secret=secret) == (
+        "it is signed with the decoded secret; this scheme takes the secret as it is"
+    )
+
+
+@pytest.mark.parametrize("secret", [PLAIN, "whsec_not*base64"])
+def test_a_secret_that_can_be_misread_in_no_way(secret: str) -> None:
+    """There is nothing to suspect but the secret itself."""
+    assert verdict(HEX, signed(HEX, "another-secret"), secret=secret) == NO_MATCH
+
+
+@pytest.mark.parametrize(
+    ("arrived", "reason"),
+    [
+        (BODY + b"\n", BLANKS),
+        (b"  " + BODY, BLANKS),
+        (json.dumps(json.loads(BODY)).encode(), ANEW),
+        (json.dumps(json.loads(BODY), indent=2).encode(), ANEW),
+        (json.dumps(json.loads(BODY), ensure_ascii=False).encode(), ANEW),
+    ],
+)
+@pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED, HEX])
+def test_a_body_that_was_parsed_and_written_again(
+    signing: Signing, arrived: bytes, reason: str
+) -> None:
+    """The commonest mistake of receivers: equal JSON in other bytes."""
+    headers = signed(signing)
+    assert verdict(signing, headers, body=arrived) == (
+        f"the body was changed after signing: {reason}"
+    )
+
+
+def test_a_body_that_lost_its_line_end() -> None:
+    """As shells do it."""
+    headers = signed(STANDARD, body=BODY + b"\n")
+    assert verdict(STANDARD, headers) == (
+        "the body was changed after signing: a line end is missing"
+    )
+
+
+@pytest.mark.parametrize("body", [b"not json", b"\xff\xfe", b"[" * 100_000])
+def test_a_body_that_is_no_json(body: bytes) -> None:
+    """It is refused, not stumbled over."""
+    assert verdict(STANDARD, signed(STANDARD), body=body) == NO_MATCH
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=60), st.binary(max_size=40))
+def test_nothing_that_arrives_is_an_accident(
+    message: str, stamp: str, signature: str, body: bytes
+) -> None:
+    """Whatever a stranger sends is refused with a reason."""
+    headers = {
+        "webhook-id": message,
+        "webhook-timestamp": stamp,
+        "webhook-signature": signature,
+        "stripe-signature": signature,
+        "x-hub-signature-256": f"sha256={signature}",
+        "square": signature,
+    }
+    for signing in (STANDARD, TIMESTAMPED, HEX, BASE64):
+        assert verdict(signing, headers, body=body)
+
+
+def test_a_secret_of_another_scheme() -> None:
+    """Is a mistake of whoever asks."""
+    with pytest.raises(ValueError, match="expected whsec_"):
+        verdict(STANDARD, signed(STANDARD), secret=PLAIN)

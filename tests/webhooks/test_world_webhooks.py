@@ -1,0 +1,141 @@
+"""Holds a world's webhooks to who is told what, and with which endpoints a world begins."""
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from payments_sandbox.contract import representations
+from payments_sandbox.core.errors import NotFound
+from payments_sandbox.core.instants import DAY, SECOND, Instant
+from payments_sandbox.webhooks.delivery import DeliveryStatus
+from payments_sandbox.webhooks.world_webhooks import told
+from payments_sandbox.world.reset_scope import Part
+from payments_sandbox.world.world import World
+from tests.support.bodies import documented_create
+from tests.support.in_process import Desk, birth, laws, new_world
+from tests.support.postman import Postman
+from tests.support.wall import NOON, Wall
+
+SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
+
+
+@pytest.fixture
+def world() -> World:
+    """A world whose server gives every world two endpoints."""
+    urls = ("http://localhost:1/", "inbox:orders")
+    return World(birth(), laws()._replace(webhooks=urls, webhook_secret=SECRET))
+
+
+def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
+    """They sign with one secret, whatever the world's own is; a reset brings them back."""
+    webhooks = world.open_webhooks()
+    made = list(webhooks.outbox.endpoints.values())
+    assert [(each.url, each.inbox, each.secret) for each in made] == [
+        ("http://localhost:1/", None, SECRET),
+        ("inbox:orders", "orders", SECRET),
+    ]
+    webhooks.remove(made[0])
+    webhooks.put(webhooks.planned("http://localhost:2/"))
+    world.reset([Part.WEBHOOKS])
+    assert list(world.open_webhooks().outbox.endpoints.values()) == made
+
+
+def test_a_reset_of_the_payments_keeps_the_endpoints(world: World) -> None:
+    """But no delivery, and none that is to come."""
+    postman = Postman(world, 500)
+    Desk(world).ask("create_payment", documented_create())
+    postman.deliver()
+    assert len(world.upcoming(9)) == 1
+    world.reset([Part.PAYMENTS])
+
+    assert (world.pending_webhooks, world.upcoming(9)) == (0, [])
+    assert len(world.open_webhooks().outbox.endpoints) == 2
+    Desk(world).ask("create_payment", documented_create())
+    assert world.pending_webhooks == 2
+
+
+def test_events_of_before_an_endpoint_are_not_told(world: World) -> None:
+    """An endpoint learns of what happens from then on."""
+    world.reset([Part.WEBHOOKS])
+    late = new_world()
+    Desk(late).ask("create_payment", documented_create())
+    webhooks = late.open_webhooks()
+    webhooks.put(webhooks.planned("http://localhost/"))
+    assert late.pending_webhooks == 0
+    Desk(late).ask("create_payment", documented_create())
+    assert late.pending_webhooks == 1
+
+
+def test_what_is_told_is_the_events_body(world: World) -> None:
+    """Its bytes are made once, and are those of the documented JSON."""
+    Desk(world).ask("create_payment", documented_create())
+    event = world.ledger.any_event(0)
+    what = told(event)
+
+    assert orjson.loads(what.body) == representations.event(event)
+    assert (what.event_id, what.type) == (event.id, "payment.completed")
+    assert what.payment_id == world.ledger.payments.id_of(0)
+    assert told(world.make_event("payout.paid", {})).payment_id is None
+
+
+def test_a_slow_answer_counts_from_when_it_came() -> None:
+    """On a clock that runs; within the second it counts as at once."""
+    wall = Wall()
+    world = new_world(wall, frozen_at=None)
+    postman = Postman(world)
+    postman.webhooks.put(postman.webhooks.planned("http://localhost/"))
+    due = []
+    for took in (0, SECOND - 1, SECOND, 9 * SECOND):
+        world.make_event("payout.paid", {})
+        (delivery,) = postman.take()
+        began = world.clock.now()
+        request = postman.webhooks.request(
+            delivery,
+            next(iter(postman.webhooks.outbox.endpoints.values())),
+            now=began,
+            sent_at=NOON,
+        )
+        wall.move(took)
+        postman.webhooks.attempted(
+            delivery, request, postman.outcome(request, 500), world.clock.now()
+        )
+        due.append((delivery.next_at or 0) - began)
+
+    assert due == [5 * SECOND, 5 * SECOND, 6 * SECOND, 14 * SECOND]
+
+
+def test_an_unknown_endpoint(world: World) -> None:
+    """Is not found."""
+    with pytest.raises(NotFound):
+        world.open_webhooks().endpoint("we_none")
+
+
+def test_an_endpoint_that_is_removed_leaves_nothing_due(world: World) -> None:
+    """Its deliveries end, and the timeline forgets them; those of others stay."""
+    webhooks = world.open_webhooks()
+    first, second = webhooks.outbox.endpoints.values()
+    webhooks.put(replace(second, inbox=None))
+    postman = Postman(world, 500, 500)
+    world.make_event("payout.paid", {})
+    postman.deliver()
+    assert len(world.upcoming(9)) == 2
+    webhooks.remove(first)
+
+    assert [each.delivery_id for each in world.upcoming(9)] == [webhooks.outbox.id_of(1)]
+    statuses = [each.status for each in webhooks.outbox.oldest_first()]
+    assert statuses == [DeliveryStatus.DISABLED, DeliveryStatus.PENDING]
+    assert postman.advance(Instant(NOON + 5 * DAY)) == 1
+
+
+def test_a_secret_is_rotated(world: World) -> None:
+    """Each time to another one, the same in every world of the seed; the last one is remembered."""
+    webhooks = world.open_webhooks()
+    first, second = webhooks.outbox.endpoints.values()
+    once = webhooks.rotate(first, None, NOON)
+    twice = webhooks.rotate(once, None, Instant(NOON + 1))
+    other = webhooks.rotate(second, None, NOON)
+
+    assert len({SECRET, once.secret, twice.secret, other.secret}) == 4
+    assert (twice.previous, twice.previous_until) == (once.secret, NOON + 1 + DAY)
+    assert webhooks.endpoint(first.id) == twice

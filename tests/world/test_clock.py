@@ -1,0 +1,157 @@
+"""Holds a world's clock to its promise: live or frozen, moved by hand, never backward."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import DAY, HOUR, LAST, SECOND, Instant
+from payments_sandbox.world.clock import Clock, Mode
+from tests.support.wall import NOON, Wall
+
+MOVES = st.sampled_from(["wall", "reach", "freeze", "resume"])
+BY = st.integers(-2 * DAY, 2 * DAY)
+
+
+def test_a_live_clock_follows_the_wall() -> None:
+    """Second by second, from the wall's now."""
+    wall = Wall()
+    clock = Clock(wall)
+    seen = [clock.now()]
+    wall.move(SECOND)
+    seen.append(clock.now())
+
+    assert (clock.mode, seen) == (Mode.LIVE, [NOON, NOON + SECOND])
+
+
+def test_a_live_clock_stands_while_the_wall_goes_back() -> None:
+    """A machine's clock is set back at times; the world waits until it has caught up."""
+    wall = Wall()
+    clock = Clock(wall)
+    seen = []
+    for by in (0, -HOUR, HOUR - 1, 2):
+        wall.move(by)
+        seen.append(clock.now())
+
+    assert seen == [NOON, NOON, NOON, NOON + 1]
+
+
+def test_a_frozen_clock_stands_still() -> None:
+    """Whatever the wall does."""
+    wall = Wall()
+    clock = Clock(wall, frozen_at=Instant(5))
+    wall.move(DAY)
+
+    assert (clock.mode, clock.now()) == (Mode.FROZEN, 5)
+
+
+@pytest.mark.parametrize("frozen_at", [None, NOON])
+def test_reach_moves_forward_only(frozen_at: Instant | None) -> None:
+    """An instant that has passed changes nothing, in either mode."""
+    wall = Wall()
+    clock = Clock(wall, frozen_at=frozen_at)
+    seen = []
+    for instant in (NOON + DAY, NOON, NOON + DAY):
+        clock.reach(Instant(instant))
+        seen.append(clock.now())
+
+    assert seen == [NOON + DAY] * 3
+
+
+def test_a_live_clock_goes_on_from_where_it_was_moved_to() -> None:
+    """Advancing keeps the pace."""
+    wall = Wall()
+    clock = Clock(wall)
+    clock.reach(Instant(NOON + DAY))
+    wall.move(SECOND)
+
+    assert (clock.mode, clock.now()) == (Mode.LIVE, NOON + DAY + SECOND)
+
+
+def test_freeze_and_resume() -> None:
+    """Frozen at the world's now; resumed from there, not from where the wall has come to."""
+    wall = Wall()
+    clock = Clock(wall)
+    seen = []
+    for by, change in ((SECOND, clock.freeze), (HOUR, clock.resume), (SECOND, clock.resume)):
+        wall.move(by)
+        change()
+        seen.append((clock.mode, clock.now()))
+
+    assert seen == [
+        (Mode.FROZEN, NOON + SECOND),
+        (Mode.LIVE, NOON + SECOND),
+        (Mode.LIVE, NOON + 2 * SECOND),
+    ]
+
+
+def test_no_clock_goes_beyond_the_last_instant() -> None:
+    """Not even where the wall does."""
+    wall = Wall(LAST)
+    clock = Clock(wall)
+    wall.move(DAY)
+
+    assert clock.now() == LAST
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_an_instant_before_now_is_refused(mode: Mode) -> None:
+    """The refusal names the field and the world's now."""
+    clock = Clock(Wall(), frozen_at=NOON if mode is Mode.FROZEN else None)
+    with pytest.raises(InvalidRequest) as caught:
+        clock.check_reachable(Instant(NOON - 1), "to")
+
+    assert caught.value.details == (
+        "/to: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
+        " time never goes back."
+    )
+
+
+def test_an_instant_beyond_the_last_is_refused() -> None:
+    """Now and the last instant are the ends of what can be reached."""
+    clock = Clock(Wall())
+    clock.check_reachable(NOON, "by")
+    clock.check_reachable(LAST, "by")
+    with pytest.raises(InvalidRequest) as caught:
+        clock.check_reachable(Instant(LAST + 1), "by")
+
+    assert caught.value.details == "/by: expected to stay within the year 2999."
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_snapshot_goes_on_from_where_it_was(mode: Mode) -> None:
+    """Frozen as it stood; live as if it had run on meanwhile."""
+    wall = Wall()
+    clock = Clock(wall)
+    clock.reach(Instant(NOON + DAY))
+    if mode is Mode.FROZEN:
+        clock.freeze()
+    kept = clock.snapshot()
+    wall.move(HOUR)
+    other = Clock(wall)
+    other.restore(kept)  # type: ignore[arg-type]  # JSON
+
+    expected = NOON + DAY + (HOUR if mode is Mode.LIVE else 0)
+    assert kept == {"mode": mode.value, "now": NOON + DAY, "offset": DAY}
+    assert (other.mode, other.now()) == (mode, expected) == (clock.mode, clock.now())
+
+
+@given(st.booleans(), st.lists(st.tuples(MOVES, BY), max_size=20))
+def test_time_never_goes_back(frozen: bool, moves: list[tuple[str, int]]) -> None:  # noqa: FBT001 - a parameter of the test
+    """Whatever is done to the clock and to the wall."""
+    wall = Wall()
+    clock = Clock(wall, frozen_at=NOON if frozen else None)
+    seen = [clock.now()]
+    for move, by in moves:
+        match move:
+            case "wall":
+                wall.move(by)
+            case "reach":
+                clock.reach(Instant(NOON + by))
+            case "freeze":
+                clock.freeze()
+            case "resume":
+                clock.resume()
+        seen.append(clock.now())
+
+    assert seen == sorted(seen)

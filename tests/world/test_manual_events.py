@@ -1,0 +1,129 @@
+"""Holds events by hand to the truth: what they name is there; what never happened is refused."""
+
+from typing import Any
+
+import pytest
+
+from payments_sandbox.contract import representations
+from payments_sandbox.core.errors import InvalidRequest, NotFound
+from payments_sandbox.payments.events import Event, EventType, MadeEvent
+from payments_sandbox.world.manual_events import trigger
+from payments_sandbox.world.world import World
+from tests.support.bodies import documented_create
+from tests.support.in_process import Desk, contract, new_world
+from tests.support.matching import CHARGEBACK_ID, EVENT_ID, REFUND_ID
+
+UNKNOWN = (
+    "/type: expected one of payment.completed, payment.failed, refund.created, chargeback.created;"
+    " with data it can be any other."
+)
+
+
+@pytest.fixture
+def world() -> World:
+    """A world with a payment."""
+    world = new_world()
+    Desk(world).ask("create_payment", documented_create(amount=900))
+    return world
+
+
+def payment_of(world: World, number: int = 0) -> str:
+    """The id of a payment."""
+    return str(world.ledger.payments.id_of(number))
+
+
+def triggered(world: World, type_: str, payment_id: str | None = None) -> dict[str, Any]:
+    """The body of an event that was sent by hand; it is the ledger's last one."""
+    event = trigger(world, type_, payment_id)
+    assert world.ledger.any_event(world.ledger.events - 1) == event
+    return representations.event(event)
+
+
+@pytest.mark.parametrize("type_", list(EventType))
+def test_it_happens_to_a_payment_that_is_made_for_it(type_: EventType) -> None:
+    """The client can retrieve what the event names; the body is the documented one."""
+    world = new_world()
+    body = triggered(world, type_)
+    payment = world.ledger.payments.get(world.ledger.number_of(body["data"]["payment_id"]))
+
+    assert contract().accepts(f"events/{type_}", body), body
+    assert isinstance(world.ledger.any_event(world.ledger.events - 1), Event)
+    assert (body["type"], body["data"]["amount"]) == (type_, payment.amount)
+    assert payment.status == ("failed" if type_ is EventType.PAYMENT_FAILED else "completed")
+    reverses = type_ in (EventType.REFUND_CREATED, EventType.CHARGEBACK_CREATED)
+    assert (payment.refunded + payment.charged_back > 0) is reverses
+
+
+@pytest.mark.parametrize("type_", ["payment.completed", "payment.failed"])
+def test_it_tells_of_a_payment(world: World, type_: str) -> None:
+    """Nothing happens to the payment; only the event is new."""
+    before = world.ledger.payments.get(0)
+    body = triggered(world, type_, payment_of(world))
+
+    assert body == {
+        "id": EVENT_ID,
+        "type": type_,
+        "created_at": "2030-01-15T12:00:00Z",
+        "data": {"payment_id": payment_of(world), "amount": 900, "currency": "USD"},
+    }
+    assert world.ledger.payments.get(0) == before
+    assert isinstance(world.ledger.any_event(1), MadeEvent)
+
+
+def test_it_tells_of_the_last_refund(world: World) -> None:
+    """Of several, the last one of that payment."""
+    trigger(world, "refund.created", None)
+    for amount in (100, 200):
+        world.create_refund(0, amount)
+    trigger(world, "refund.created", None)
+    body = triggered(world, "refund.created", payment_of(world))
+
+    assert body["data"] == {
+        "payment_id": payment_of(world),
+        "amount": 200,
+        "currency": "USD",
+        "refund_id": REFUND_ID,
+    }
+
+
+def test_it_tells_of_the_last_chargeback(world: World) -> None:
+    """With its reason."""
+    world.charge_back(0, 300, "product_not_received")
+    body = triggered(world, "chargeback.created", payment_of(world))
+
+    assert body["data"] == {
+        "payment_id": payment_of(world),
+        "amount": 300,
+        "currency": "USD",
+        "chargeback_id": CHARGEBACK_ID,
+        "reason": "product_not_received",
+    }
+
+
+@pytest.mark.parametrize(
+    ("type_", "details"),
+    [
+        (
+            "refund.created",
+            "/payment_id: expected a payment with a refund; this one has none.",
+        ),
+        (
+            "chargeback.created",
+            "/payment_id: expected a payment with a chargeback; this one has none.",
+        ),
+        ("payout.paid", UNKNOWN),
+    ],
+)  # fmt: skip
+def test_what_never_happened_is_refused(world: World, type_: str, details: str) -> None:
+    """And there is no event."""
+    with pytest.raises(InvalidRequest) as caught:
+        trigger(world, type_, payment_of(world))
+    assert caught.value.details == details
+    assert world.ledger.events == 1
+
+
+def test_an_unknown_payment(world: World) -> None:
+    """Is not found, whatever the type."""
+    with pytest.raises(NotFound):
+        trigger(world, "payment.completed", "pay_0000000000000000")
+    assert world.ledger.events == 1

@@ -1,0 +1,295 @@
+"""Holds the worlds to their keys: made on first use or by hand, dropped when idle or too many."""
+
+import re
+
+import pytest
+
+from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
+from payments_sandbox.core.instants import DAY, HOUR
+from payments_sandbox.world.clock import Mode
+from payments_sandbox.world.config import secret_of
+from payments_sandbox.world.registry import (
+    FAREWELLS_KEPT,
+    HOME_KEY,
+    HOME_SECRET,
+    SEEDS,
+    WorldDefaults,
+    Worlds,
+)
+from payments_sandbox.world.snapshot import restored, snapshot
+from payments_sandbox.world.world import World
+from tests.support.in_process import new_worlds
+from tests.support.wall import NOON, Wall
+
+ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
+IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"
+MALFORMED = (
+    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    " as in 'Authorization: Bearer sk_test_sandbox'."
+)
+
+
+class Gone(list[tuple[str, str]]):
+    """What was told of worlds that went: key and reason."""
+
+    def __call__(self, world: World, reason: str) -> None:
+        """Note one."""
+        self.append((world.birth.api_key, reason))
+
+
+def keys_of(worlds: Worlds) -> list[str]:
+    """The keys, least recently used first."""
+    return [world.birth.api_key for world in worlds]
+
+
+def test_a_server_begins_with_the_home_world() -> None:
+    """Its secret is the documented constant."""
+    worlds = new_worlds()
+
+    assert (keys_of(worlds), len(worlds)) == ([HOME_KEY], 1)
+    assert worlds.of(HOME_KEY).birth.webhook_secret == HOME_SECRET
+
+
+def test_first_use_makes_a_world() -> None:
+    """And the next use finds it."""
+    worlds = new_worlds()
+    made = worlds.of(ALICE)
+
+    assert worlds.of(ALICE) is made
+    assert keys_of(worlds) == [HOME_KEY, ALICE]
+    assert made.birth.webhook_secret == secret_of(made.birth.seed)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "sk_test_",
+        "sk_live_alice",
+        "sk_test_a b",
+        "sk_test_é",
+        f"sk_test_{'x' * 65}",
+        "x" + ALICE,
+        ALICE + "\n",
+    ],
+    ids=ascii,
+)
+def test_a_malformed_key_makes_no_world(key: str) -> None:
+    """The refusal says what a key looks like and does not quote it."""
+    worlds = new_worlds()
+    with pytest.raises(InvalidApiKey) as caught:
+        worlds.of(key)
+
+    assert (caught.value.details, keys_of(worlds)) == (MALFORMED, [HOME_KEY])
+
+
+def test_the_longest_key_is_one() -> None:
+    """64 characters of any allowed kind."""
+    key = "sk_test_" + "aZ9-_" * 12 + "abcd"
+
+    assert new_worlds().of(key).birth.api_key == key
+
+
+def test_strict_keys_know_only_worlds_made_by_hand() -> None:
+    """The refusal says how one is made, and whether there was one."""
+    wall = Wall()
+    worlds = new_worlds(WorldDefaults(strict_keys=True), wall)
+    made = worlds.make(ALICE)
+    found = worlds.of(ALICE)
+    wall.move(DAY)
+    worlds.sweep()
+    refusals = []
+    for key in (ALICE, BOB):
+        with pytest.raises(InvalidApiKey) as caught:
+            worlds.of(key)
+        refusals.append(caught.value.details)
+
+    assert found is made
+    assert refusals == [
+        f"Its world was {IDLE}. POST /_sandbox/worlds makes one.",
+        "No world has this key (--strict-keys). POST /_sandbox/worlds makes one.",
+    ]
+
+
+def test_seeds_are_given_derived_or_drawn() -> None:
+    """Derived ones come from the server's seed and the key; drawn ones are new each time."""
+    given = new_worlds(WorldDefaults(seed=1)).make(ALICE, seed=42)
+    derived = [
+        new_worlds(WorldDefaults(seed=seed)).of(key).birth.seed
+        for seed, key in ((1, ALICE), (1, ALICE), (2, ALICE), (1, BOB))
+    ]
+    worlds = new_worlds()
+    drawn = [worlds.of(key).birth.seed for key in (HOME_KEY, ALICE, BOB)]
+
+    assert given.birth.seed == 42
+    assert derived[0] == derived[1]
+    assert len(set(derived)) == 3
+    assert all(0 <= seed < SEEDS for seed in derived)
+    assert drawn == [1, 2, 3], "0 went into the keys that the server makes up"
+
+
+def test_keys_are_made_up_from_the_seed() -> None:
+    """Well-formed, new each time, the same in the next run; a key that is taken is passed over."""
+    worlds, again = (new_worlds(WorldDefaults(seed=1)) for _ in range(2))
+    made = [worlds.make().birth.api_key for _ in range(3)]
+    again.make(made[0])
+    repeated = [again.make().birth.api_key for _ in range(2)]
+
+    assert all(re.fullmatch(r"sk_test_[0-9a-f]{16}", key) for key in made)
+    assert len(set(made)) == 3
+    assert repeated == made[1:]
+
+
+def test_clocks_are_as_asked_for_or_as_the_server_has_them() -> None:
+    """An instant to stand still at, or "live"."""
+    worlds = new_worlds(WorldDefaults(frozen_at=NOON))
+    made = [worlds.make(), worlds.make(clock="live"), worlds.make(clock=NOON)]
+
+    assert [world.clock.mode for world in made] == [Mode.FROZEN, Mode.LIVE, Mode.FROZEN]
+    assert [world.clock.now() for world in made] == [NOON] * 3
+
+
+def test_a_key_has_one_world() -> None:
+    """Making it twice is refused, and the first one stays."""
+    worlds = new_worlds()
+    first = worlds.make(ALICE)
+    with pytest.raises(InvalidRequest) as caught:
+        worlds.make(ALICE)
+
+    assert caught.value.details == (
+        "/api_key: expected a key that has no world yet; DELETE it first."
+    )
+    assert worlds.of(ALICE) is first
+
+
+def test_idle_worlds_go_and_the_home_world_stays() -> None:
+    """A world that was used within the time stays too; each that goes is told of once."""
+    wall, gone = Wall(), Gone()
+    worlds = new_worlds(wall=wall, on_drop=gone)
+    for key in (ALICE, BOB):
+        worlds.of(key)
+    wall.move(DAY - 1)
+    worlds.sweep()
+    before = keys_of(worlds)
+    worlds.of(ALICE)
+    wall.move(1)
+    worlds.sweep()
+    worlds.sweep()
+
+    assert before == [HOME_KEY, ALICE, BOB]
+    assert keys_of(worlds) == [HOME_KEY, ALICE]
+    assert gone == [(BOB, IDLE)]
+    assert [worlds.farewell(key) for key in (ALICE, BOB)] == [None, IDLE]
+
+
+def test_too_many_worlds_are_not_kept() -> None:
+    """The longest idle one goes, never the home world, however long that is idle."""
+    gone = Gone()
+    worlds = new_worlds(WorldDefaults(most=3), on_drop=gone)
+    for key in (ALICE, BOB, ALICE, CAROL):
+        worlds.of(key)
+
+    assert keys_of(worlds) == [HOME_KEY, ALICE, CAROL]
+    assert gone == [(BOB, CROWDED)]
+
+
+def test_a_world_that_went_begins_again() -> None:
+    """Its summary says why the earlier one went."""
+    worlds = new_worlds(WorldDefaults(most=3, seed=1))
+    before = worlds.of(ALICE)
+    for key in (BOB, CAROL):
+        worlds.of(key)
+    after = worlds.of(ALICE)
+
+    assert after is not before
+    assert after.birth == before.birth
+    assert worlds.farewell(ALICE) == CROWDED
+
+
+def test_farewells_are_bounded() -> None:
+    """The oldest is forgotten."""
+    worlds = new_worlds(WorldDefaults(most=1))
+    keys = [f"sk_test_{number}" for number in range(FAREWELLS_KEPT + 2)]
+    for key in keys:
+        worlds.of(key)
+    told = [worlds.farewell(key) is not None for key in keys]
+
+    assert told == [False, *[True] * FAREWELLS_KEPT, False]
+
+
+@pytest.mark.parametrize("key", [ALICE, HOME_KEY])
+def test_drop(key: str) -> None:
+    """A world dropped by hand leaves no farewell; the home world starts again at once."""
+    gone = Gone()
+    worlds = new_worlds(on_drop=gone)
+    before = worlds.of(key)
+    worlds.drop(before)
+
+    assert keys_of(worlds) == [HOME_KEY]
+    assert (gone, worlds.farewell(key)) == ([(key, "dropped by DELETE world")], None)
+    assert worlds.of(key) is not before
+
+
+def test_put_lets_a_restored_world_take_over() -> None:
+    """The one before it is told of."""
+    gone = Gone()
+    worlds = new_worlds(on_drop=gone)
+    other = new_worlds().of(ALICE)
+    worlds.of(ALICE)
+    worlds.put(other)
+
+    assert worlds.of(ALICE) is other
+    assert gone == [(ALICE, "restored from a snapshot")]
+
+
+def test_put_after_the_world_has_gone() -> None:
+    """It may have been dropped while its snapshot was on the way; nobody is told of it again."""
+    gone = Gone()
+    worlds = new_worlds(on_drop=gone)
+    other = new_worlds().of(ALICE)
+    worlds.put(other)
+
+    assert worlds.of(ALICE) is other
+    assert gone == []
+
+
+def test_a_world_is_among_them_until_it_goes() -> None:
+    """Another world of the same key is another world."""
+    worlds = new_worlds()
+    first = worlds.of(ALICE)
+    before = first in worlds
+    worlds.drop(first)
+    second = worlds.of(ALICE)
+
+    assert (before, first in worlds, second in worlds) == (True, False, True)
+
+
+def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
+    """And stays so when the world is reset."""
+    worlds = new_worlds(WorldDefaults(rate_limit=5))
+
+    assert [world.birth.rate_limit for world in (worlds.make(), worlds.make(rate_limit=9))] == [
+        5,
+        9,
+    ]
+
+
+def test_worlds_share_nothing() -> None:
+    """What happens in one is not seen in another."""
+    worlds = new_worlds(WorldDefaults(frozen_at=NOON))
+    alice, bob = worlds.of(ALICE), worlds.of(BOB)
+    before = snapshot(bob)
+    alice.limiter.take(NOON)
+    alice.clock.reach(type(NOON)(NOON + HOUR))
+
+    assert snapshot(bob) == before
+
+
+def test_the_home_world_keeps_its_secret_through_a_restore() -> None:
+    """One documented constant: another world's snapshot does not bring its own."""
+    worlds = new_worlds()
+    other = worlds.make("sk_test_other")
+    kept = snapshot(other)
+    home = restored(kept, api_key=HOME_KEY, made_at=NOON, laws=worlds.laws)
+    worlds.put(home)
+    assert worlds.of(HOME_KEY).birth.webhook_secret == HOME_SECRET != other.birth.webhook_secret

@@ -1,0 +1,311 @@
+"""Holds event rules and `at` rules to what they do to payments, and to what they skip."""
+
+import pytest
+
+from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.rules.model import Complete, Emit
+from payments_sandbox.rules.rule_set import AnyCue
+from payments_sandbox.world.activation import put
+from payments_sandbox.world.payment_fields import PaymentFacts
+from payments_sandbox.world.timeline import ActOnPayment, ReachMark
+from tests.support.bodies import documented_create
+from tests.support.in_process import Desk, new_world
+from tests.support.scenes import rules_of
+from tests.support.wall import NOON
+
+CARD = {card.name: card.number for card in MAGIC_CARDS}
+
+
+def desk_of(text: str, *, seed: int | None = None) -> Desk:
+    """A world in which these rules are active."""
+    desk = Desk(new_world())
+    put(desk.world, [rules_of(text, seed=seed)])
+    return desk
+
+
+def pay(desk: Desk, card: str = "visa", **changes: object) -> None:
+    """Make a payment."""
+    desk.ask("create_payment", documented_create(card_number=CARD[card], **changes))
+
+
+def happened(desk: Desk, until: int) -> list[tuple[int, str]]:
+    """What happens until so long after noon."""
+    batches = desk.world.walk(Instant(NOON + until))
+    return [(each.at - NOON, each.what) for batch in batches for each in batch]
+
+
+def cues(desk: Desk) -> list[AnyCue]:
+    """The rules, with their tallies."""
+    assert desk.world.script.play is not None
+    return list(desk.world.script.play.cast.all)
+
+
+def types(desk: Desk) -> list[str]:
+    """The types of all events."""
+    ledger = desk.world.ledger
+    return [str(ledger.any_event(number).type) for number in range(ledger.events)]
+
+
+def test_an_event_rule_acts_after_a_while() -> None:
+    """From the second that clients are shown."""
+    desk = desk_of(
+        "- {event: payment.completed, after: 45d, do: {chargeback: {reason: fraudulent}}}"
+    )
+    desk.world.clock.reach(Instant(NOON + 900))
+    pay(desk)
+
+    assert happened(desk, 45 * DAY - 1) == []
+    assert happened(desk, 45 * DAY) == [(45 * DAY, "chargeback.created")]
+    assert desk.world.ledger.payments.get(0).left == 0
+
+
+ACTIONS = {
+    "{chargeback: {reason: late, amount: 500}}": ["payment.completed", "chargeback.created"],
+    "{refund: {amount: 500, reason: late}}": ["payment.completed", "refund.created"],
+    "{refund: {}}": ["payment.completed", "refund.created"],
+    "{emit: {type: payment.failed}}": ["payment.completed", "payment.failed"],
+    "{emit: {type: payment.failed, data: {a: 1}}}": ["payment.completed", "payment.failed"],
+    "{rate_limit: {remaining: 0}}": ["payment.completed"],
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_on_a_completed_payment(action: str) -> None:
+    """With its event, if it has one."""
+    desk = desk_of(f"- {{event: payment.completed, after: 1s, do: {action}}}")
+    pay(desk)
+    happened(desk, SECOND)
+
+    assert types(desk) == ACTIONS[action]
+    assert [(cue.matched, cue.fired, cue.skipped) for cue in cues(desk)] == [(1, 1, 0)]
+
+
+def test_an_event_that_is_emitted_tells_of_the_payment() -> None:
+    """Or of what the rule says."""
+    desk = desk_of("""
+        - {event: payment.completed, do: {emit: {type: payment.completed}}}
+        - {event: payment.completed, do: {emit: {type: refund.created, data: {refund_id: ref_1}}}}
+        - {event: payment.completed, do: {emit: {type: payout.paid, data: {payout_id: po_1}}}}
+        """)
+    pay(desk)
+    ledger = desk.world.ledger
+    made = [ledger.any_event(number) for number in (1, 2, 3)]
+
+    assert [getattr(each, "data", None) for each in made] == [
+        {"payment_id": ledger.payments.id_of(0), "amount": 2500, "currency": "USD"},
+        {"refund_id": "ref_1"},
+        {"payout_id": "po_1"},
+    ]
+
+
+def test_what_cannot_be_is_skipped_and_says_why() -> None:
+    """In what happened and in the report."""
+    desk = desk_of("""
+        - {name: r, event: payment.completed, after: 1h, do: {refund: {amount: 2500}}}
+        - {name: c, event: payment.completed, after: 2h, do: {chargeback: {reason: late}}}
+        - {name: e, event: payment.completed, do: {emit: {type: chargeback.created}}}
+        """)
+    pay(desk)
+
+    assert happened(desk, DAY) == [
+        (HOUR, "refund.created"),
+        (2 * HOUR, "chargeback.created skipped: 0 of 2500 is left to charge back."),
+    ]
+    assert [(cue.rule.name, cue.why_skipped) for cue in cues(desk) if cue.skipped] == [
+        ("c", "0 of 2500 is left to charge back."),
+        ("e", "/payment_id: expected a payment with a chargeback; this one has none."),
+    ]
+
+
+def test_what_rules_make_happen_sets_off_nothing() -> None:
+    """Or two rules would chase each other for ever."""
+    desk = desk_of("""
+        - {event: payment.completed, do: {emit: {type: payment.completed}}}
+        - {event: payment.completed, do: {refund: {amount: 1}}}
+        - {event: refund.created, do: {refund: {amount: 1}}}
+        """)
+    pay(desk)
+
+    assert types(desk) == ["payment.completed", "payment.completed", "refund.created"]
+
+
+def test_what_clients_and_hands_do_sets_off_rules() -> None:
+    """Payments, refunds, chargebacks, failures; by event, by family."""
+    desk = desk_of("""
+        - {name: failed, event: payment.failed, do: {rate_limit: {limit: 1000}}}
+        - {name: refund, event: refund.created, when: {reason: x, amount: 5},
+           do: {rate_limit: {limit: 1000}}}
+        - {name: chargeback, event: chargeback.*, when: {amount: 6},
+           do: {rate_limit: {limit: 1000}}}
+        - {name: all, event: "*", do: {rate_limit: {limit: 1000}}}
+        """)
+    pay(desk, "declined")
+    pay(desk, "pending_forever")
+    pay(desk)
+    payments = desk.world.ledger.payments
+    desk.ask("create_refund", {"amount": 5, "reason": "x"}, payment_id=payments.id_of(2))
+    desk.ask("create_refund", {"amount": 5, "reason": "y"}, payment_id=payments.id_of(2))
+    desk.world.charge_back(2, 6, "fraudulent")
+    desk.world.complete(1)
+    desk.world.make_event("payment.failed", {})
+
+    assert {cue.rule.name: cue.fired for cue in cues(desk)} == {
+        "failed": 1, "refund": 1, "chargeback": 1, "all": 6,
+    }  # fmt: skip
+
+
+def test_a_settlement_sets_off_rules() -> None:
+    """It is the payment's own course, and not a rule's doing."""
+    desk = desk_of("- {event: payment.completed, after: 1h, do: {refund: {}}}")
+    pay(desk, "pending_then_completed")
+
+    assert happened(desk, DAY) == [(HOUR, "payment.completed"), (2 * HOUR, "refund.created")]
+
+
+def test_an_event_rule_looks_at_the_payment() -> None:
+    """And at its card, when it names that."""
+    desk = desk_of("""
+        - event: payment.completed
+          when: {card: amex, brand: amex, customer_id: ann, payment_id: {prefix: pay_}}
+          do: {refund: {}}
+        - {event: payment.completed, when: {reason: x}, do: {refund: {}}}
+        """)
+    for card, customer in (("amex", "ben"), ("visa", "ann"), ("amex", "ann")):
+        cvc = "1234" if card == "amex" else "123"
+        pay(desk, card, customer_id=customer, cvc=cvc)
+
+    assert [cue.fired for cue in cues(desk)] == [1, 0]
+
+
+def test_an_event_rule_counts_and_draws() -> None:
+    """Each customer's second payment; every other one by chance."""
+    desk = desk_of(
+        """
+        - {event: payment.completed, per: customer, when: {call: 2}, do: {refund: {amount: 1}}}
+        - {event: payment.completed, chance: 0.5, do: {refund: {amount: 2}}}
+        """,
+        seed=7,
+    )
+    for _ in range(20):
+        pay(desk, customer_id="ann")
+        pay(desk, customer_id="ben")
+    second, half = cues(desk)
+
+    assert (second.matched, second.fired) == (2, 2)
+    assert half.matched == 40
+    assert 10 < half.fired < 30
+
+
+def test_the_chargeback_of_a_card_still_comes() -> None:
+    """All event rules apply, the cards' too."""
+    desk = desk_of("- {event: payment.completed, after: 1h, do: {refund: {amount: 500}}}")
+    pay(desk, "chargeback_fraudulent")
+
+    assert happened(desk, DAY) == [(HOUR, "refund.created"), (DAY, "chargeback.created")]
+
+
+def test_an_at_rule_acts_on_every_payment_that_fits() -> None:
+    """In one instant."""
+    desk = desk_of("""
+        - {name: wave, at: 3d, when: {status: completed, amount: {gte: 1000}},
+           do: {chargeback: {reason: fraudulent}}}
+        """)
+    for amount in (2500, 500, 1500):
+        pay(desk, amount=amount)
+    pay(desk, "declined")
+
+    assert happened(desk, 4 * DAY) == [
+        (3 * DAY, "rule scene/wave"),
+        (3 * DAY, "chargeback.created"),
+        (3 * DAY, "chargeback.created"),
+    ]
+    assert [(cue.matched, cue.fired) for cue in cues(desk)] == [(2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("action", "what"),
+    [
+        ("complete", "payment.completed"),
+        ("{fail: {error: lost_card}}", "payment.failed"),
+    ],
+)
+def test_an_at_rule_settles_what_is_pending(action: str, what: str) -> None:
+    """Whoever is still waiting."""
+    desk = desk_of(f"- {{at: 1h, when: {{status: pending}}, do: {action}}}")
+    pay(desk, "pending_forever")
+
+    assert happened(desk, HOUR) == [(HOUR, "rule scene/rule-1"), (HOUR, what)]
+
+
+def test_an_at_rule_about_the_world() -> None:
+    """It acts once, and counts as fired."""
+    desk = desk_of("""
+        - {at: 1h, do: {rate_limit: {remaining: 0}}}
+        - {at: 2h, do: {emit: {type: payment.failed, data: {payment_id: pay_1}}}}
+        """)
+
+    assert happened(desk, 2 * HOUR) == [
+        (HOUR, "rule scene/rule-1"), (HOUR, "rate_limit"),
+        (2 * HOUR, "rule scene/rule-2"), (2 * HOUR, "payment.failed"),
+    ]  # fmt: skip
+    assert [(cue.matched, cue.fired) for cue in cues(desk)] == [(1, 1), (1, 1)]
+
+
+def test_what_is_due_is_listed() -> None:
+    """Before it happens, in the same words."""
+    desk = desk_of("""
+        - {name: mark, at: 2h, do: {rate_limit: {remaining: 0}}}
+        - {event: payment.completed, after: 1h, do: {rate_limit: {remaining: 0}}}
+        """)
+    pay(desk)
+    due = [(each.at - NOON, each.what, each.payment_id) for each in desk.world.upcoming(10)]
+
+    assert due == [
+        (HOUR, "rate_limit", desk.world.ledger.payments.id_of(0)),
+        (2 * HOUR, "rule scene/mark", None),
+    ]
+
+
+def test_what_no_clock_reaches_is_not_planned() -> None:
+    """Time ends in the year 2999."""
+    desk = desk_of("""
+        - {event: payment.completed, after: 999999999d, do: {refund: {}}}
+        - request: create_payment
+          do: [{settle: [{to: pending}, {to: failed, after: 999999999d}]}]
+        """)
+    pay(desk)
+    pay(desk)
+
+    assert desk.world.upcoming(10) == []
+
+
+def test_jobs_of_rules_that_are_gone_do_nothing() -> None:
+    """A snapshot may hold a mark whose scenario it does not."""
+    desk = Desk(new_world())
+    desk.world.timeline.at(NOON, ReachMark("gone/mark"))
+    desk.world.timeline.at(NOON, ActOnPayment(None, Emit("payment.failed"), "gone/emit"))
+    desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))
+
+    assert happened(desk, 0) == [
+        (0, "rule gone/mark"),
+        (0, "payment.failed skipped: It has nothing to tell of."),
+        (0, "payment.completed skipped: It is about no payment."),
+    ]
+
+
+def test_a_skip_of_a_rule_that_is_gone_is_told_to_nobody() -> None:
+    """Other scenarios are none of its business."""
+    desk = desk_of("- {event: payment.failed, do: {rate_limit: {limit: 5}}}")
+    desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))
+    happened(desk, 0)
+
+    assert [cue.skipped for cue in cues(desk)] == [0]
+
+
+def test_facts_that_no_payment_has() -> None:
+    """Nobody can look at them."""
+    pay(desk := Desk(new_world()))
+    facts = PaymentFacts(desk.world.ledger.payments.get(0), None)
+
+    assert [facts.look(field) for field in ("card", "reason", "call", "header.x")] == [None] * 4

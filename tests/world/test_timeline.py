@@ -1,0 +1,143 @@
+"""Holds the timeline to its order: by instant, then by arrival, across snapshots too."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.rules.model import ChargeBack, Complete, Emit, Fail, GiveBack, MoveRateLimit
+from payments_sandbox.world.timeline import (
+    ActOnPayment,
+    AttemptDelivery,
+    Job,
+    ReachMark,
+    SettlePayment,
+    Timeline,
+)
+
+JOBS: list[Job] = [
+    SettlePayment(0, None),
+    SettlePayment(1, "card_declined", "late/settles"),
+    ActOnPayment(2, ChargeBack("fraudulent"), "card:x"),
+    ActOnPayment(2, ChargeBack("fraudulent", 5), "s/r"),
+    ActOnPayment(2, Complete(), "s/r"),
+    ActOnPayment(2, Fail("lost_card"), "s/r"),
+    ActOnPayment(2, GiveBack(), "s/r"),
+    ActOnPayment(2, GiveBack(5, "late"), "s/r"),
+    ActOnPayment(2, Emit("payment.failed"), "s/r"),
+    ActOnPayment(None, Emit("payment.failed", {"a": 1}), "s/r"),
+    ActOnPayment(None, MoveRateLimit(remaining=0), "s/r"),
+    ActOnPayment(None, MoveRateLimit(limit=5, window=60), "s/r"),
+    ReachMark("s/r"),
+    AttemptDelivery(3),
+]
+DUE = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(JOBS)), max_size=30)
+
+
+def drained(timeline: Timeline) -> list[tuple[Instant, Job]]:
+    """Every job, taken off one by one."""
+    return [timeline.pop() for _ in range(len(timeline))]
+
+
+def test_an_empty_timeline_has_nothing_due() -> None:
+    """Nothing next, nothing upcoming."""
+    timeline = Timeline()
+
+    assert (timeline.next_due, len(timeline), list(timeline.upcoming(5))) == (None, 0, [])
+
+
+@given(DUE)
+def test_jobs_come_in_due_order_and_ties_as_they_came(jobs: list[tuple[int, Job]]) -> None:
+    """A stable sort by instant says what is right; looking ahead and taking off agree."""
+    timeline = Timeline()
+    for due, job in jobs:
+        timeline.at(Instant(due), job)
+    expected = sorted(jobs, key=lambda item: item[0])
+
+    assert timeline.next_due == (expected[0][0] if expected else None)
+    assert list(timeline.upcoming(3)) == expected[:3]
+    assert drained(timeline) == expected
+
+
+@given(DUE, DUE)
+def test_a_snapshot_keeps_the_order_of_ties(
+    before: list[tuple[int, Job]], after: list[tuple[int, Job]]
+) -> None:
+    """What comes after it stays behind what came before it, in both timelines."""
+    timeline, other = Timeline(), Timeline()
+    for due, job in before:
+        timeline.at(Instant(due), job)
+    other.restore(**json.loads(json.dumps(timeline.snapshot())))
+    for each in (timeline, other):
+        for due, job in after:
+            each.at(Instant(due), job)
+
+    assert other.snapshot() == timeline.snapshot()
+    assert drained(other) == drained(timeline)
+
+
+def test_a_snapshot_shows_each_job() -> None:
+    """As plain values: due, ticket, kind, payment, and its code or reason."""
+    timeline = Timeline()
+    for due, job in zip((3, 1, 2), JOBS[:3], strict=True):
+        timeline.at(Instant(due), job)
+
+    assert timeline.snapshot() == {
+        "ticket": 3,
+        "due": [
+            [1, 1, "settle", 1, "card_declined", "late/settles"],
+            [2, 2, "act", 2, ["charge_back", "fraudulent", None], "card:x"],
+            [3, 0, "settle", 0, None, ""],
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        [],
+        [1, 0, "settle", 0, None],
+        [1, 0, "settle", 0, 5, ""],
+        [1, 0, "charge_back", 0, None, ""],
+        [1, 0, "act", 0, [], ""],
+        [1, 0, "mark"],
+        [1, 0, "settle", "0", None, ""],
+        ["1", 0, "settle", 0, None, ""],
+        [1.5, 0, "settle", 0, None, ""],
+        "settle",
+    ],
+    ids=str,
+)
+def test_an_unknown_job_is_refused(item: list[object]) -> None:
+    """A snapshot of another make is not guessed at."""
+    with pytest.raises(ValueError, match=r"^a job of the timeline is not known$"):
+        Timeline().restore(1, [item])
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        ["dance"],
+        ["charge_back", None, None],
+        ["complete", 1],
+        ["emit", "x", 1],
+        ["emit", "x", None],
+    ],
+    ids=str,
+)
+def test_an_unknown_action_is_refused(action: list[object]) -> None:
+    """A job is only as good as what it does."""
+    with pytest.raises(ValueError, match=r"^an action of the timeline is not known$"):
+        Timeline().restore(1, [[1, 0, "act", 0, action, ""]])
+
+
+def test_clear_forgets_every_job() -> None:
+    """And a timeline that was cleared is as a new one."""
+    timeline = Timeline()
+    timeline.at(Instant(1), JOBS[0])
+    timeline.clear()
+
+    assert (len(timeline), timeline.next_due) == (0, None)
+    assert timeline.snapshot() == Timeline().snapshot()

@@ -1,0 +1,299 @@
+"""Holds a world to its time: what is due happens in order, once, and nothing overtakes it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from payments_sandbox.core.errors import IllegalMove
+from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
+from payments_sandbox.payments.cards import check
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.payments.ledger import Order
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.model import Settlement
+from payments_sandbox.world.config import secret_of
+from payments_sandbox.world.reset_scope import Part
+from payments_sandbox.world.snapshot import snapshot
+from payments_sandbox.world.timeline import AttemptDelivery
+from payments_sandbox.world.timeline_entries import Happening, expected
+from payments_sandbox.world.world import SETTLED_AS_FAILED, World
+from tests.support.bodies import documented_create
+from tests.support.in_process import Desk, new_world
+from tests.support.wall import NOON, Wall
+
+VISA, CHARGED_BACK, FLAKY = "4111111111111111", "4000000000000259", "4000009900000111"
+COMPLETES = (Settlement(Status.COMPLETED, HOUR),)
+FAILS = (Settlement(Status.FAILED, HOUR),)
+
+
+def order(number: str = VISA) -> Order:
+    """An order with a card."""
+    card = check(number, exp_year=2034, exp_month=12, cvc="123", now=NOON)
+    return Order(amount=2_500, currency="USD", card=card, description=None, customer_id=None)
+
+
+def told(world: World) -> list[tuple[EventType, int]]:
+    """Every event, as its type and how long after noon it was."""
+    events = (world.ledger.event(number) for number in range(world.ledger.events))
+    return [(event.type, event.created - NOON) for event in events]
+
+
+def walked(world: World, until: int) -> list[list[Happening]]:
+    """All that happens until so long after noon."""
+    return list(world.walk(Instant(NOON + until)))
+
+
+def happened(world: World, number: int, after: int, what: str, event: int | None) -> Happening:
+    """A happening about a payment of the world."""
+    event_id = None if event is None else world.ledger.event(event).id
+    return Happening(Instant(NOON + after), what, world.ledger.payments.id_of(number), event_id)
+
+
+def test_a_payment_is_made_now() -> None:
+    """Completed, failed or pending; only what has happened has an event."""
+    world = new_world()
+    made = [
+        world.create_payment(order()),
+        world.create_payment(order(), failure="lost_card"),
+        world.create_payment(order(), turns=()),
+        world.create_payment(order(), turns=(), failure="lost_card"),
+    ]
+
+    assert [(each.status, each.failure) for each in made] == [
+        (Status.COMPLETED, None),
+        (Status.FAILED, "lost_card"),
+        (Status.PENDING, None),
+        (Status.FAILED, "lost_card"),
+    ]
+    assert told(world) == [
+        (EventType.PAYMENT_COMPLETED, 0),
+        (EventType.PAYMENT_FAILED, 0),
+        (EventType.PAYMENT_FAILED, 0),
+    ]
+
+
+def test_walking_stops_wherever_something_is_due() -> None:
+    """In due order, equal instants together; the clock shows each while it happens."""
+    world = new_world()
+    for turns in (COMPLETES, FAILS, (Settlement(Status.COMPLETED, 2 * HOUR),)):
+        world.create_payment(order(), turns=turns)
+    batches, clocks = [], []
+    for batch in world.walk(Instant(NOON + 3 * HOUR)):
+        batches.append(batch)
+        clocks.append(world.clock.now() - NOON)
+
+    assert batches == [
+        [
+            happened(world, 0, HOUR, "payment.completed", 0),
+            happened(world, 1, HOUR, "payment.failed", 1),
+        ],
+        [happened(world, 2, 2 * HOUR, "payment.completed", 2)],
+    ]
+    assert (clocks, world.clock.now()) == ([HOUR, 2 * HOUR], NOON + 3 * HOUR)
+    assert world.ledger.payments.get(1).failure == SETTLED_AS_FAILED
+
+
+def test_walking_stops_before_what_is_not_yet_due() -> None:
+    """A millisecond early is too early."""
+    world = new_world()
+    world.create_payment(order(), turns=COMPLETES)
+
+    assert walked(world, HOUR - 1) == []
+    assert walked(world, HOUR) == [[happened(world, 0, HOUR, "payment.completed", 0)]]
+
+
+def test_what_follows_from_what_happened_happens_too() -> None:
+    """A pending payment completes on the way, and its card's chargeback follows a day later."""
+    world = new_world()
+    world.create_payment(order(CHARGED_BACK), turns=COMPLETES)
+
+    assert walked(world, 2 * DAY) == [
+        [happened(world, 0, HOUR, "payment.completed", 0)],
+        [happened(world, 0, HOUR + DAY, "chargeback.created", 1)],
+    ]
+
+
+def test_what_cannot_happen_any_more_is_skipped() -> None:
+    """With the reason; there is no event, and time goes on."""
+    world = new_world()
+    world.create_payment(order(), turns=COMPLETES)
+    world.create_payment(order(CHARGED_BACK))
+    world.complete(0)
+    world.create_refund(1, None)
+
+    assert walked(world, 2 * DAY) == [
+        [
+            happened(
+                world,
+                0,
+                HOUR,
+                "payment.completed skipped: You cannot complete a payment that is completed.",
+                None,
+            )
+        ],
+        [
+            happened(
+                world,
+                1,
+                DAY,
+                "chargeback.created skipped: 0 of 2500 is left to charge back.",
+                None,
+            )
+        ],
+    ]
+
+
+def test_upcoming_tells_what_is_due_next() -> None:
+    """In order, at most so many, and nothing happens by looking."""
+    world = new_world()
+    world.create_payment(order(), turns=FAILS)
+    world.create_payment(order(), turns=COMPLETES)
+    world.create_payment(order(CHARGED_BACK))
+    due = [
+        happened(world, 0, HOUR, "payment.failed", None),
+        happened(world, 1, HOUR, "payment.completed", None),
+        happened(world, 2, DAY, "chargeback.created", None),
+    ]
+
+    assert world.upcoming(10) == due
+    assert world.upcoming(2) == due[:2]
+    assert told(world) == [(EventType.PAYMENT_COMPLETED, 0)]
+
+
+COMMANDS: dict[str, Callable[[World], object]] = {
+    "create": lambda world: world.create_payment(order()),
+    "refund": lambda world: world.create_refund(0, 1),
+    "charge back": lambda world: world.charge_back(0, 1, "fraudulent"),
+    "complete": lambda world: world.complete(1),
+    "fail": lambda world: world.fail(1, "lost_card"),
+    "catch up": lambda world: world.catch_up(),
+    "snapshot": snapshot,
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_overtakes_what_was_due(command: str) -> None:
+    """A live clock may be late: what was due before happens first, at its own instant."""
+    wall = Wall()
+    world = new_world(wall, frozen_at=None)
+    world.create_payment(order(), turns=COMPLETES)
+    world.create_payment(order(), turns=())
+    wall.move(2 * HOUR)
+    COMMANDS[command](world)
+    first, *others = told(world)
+
+    assert first == (EventType.PAYMENT_COMPLETED, HOUR)
+    assert [after for _, after in others] == [2 * HOUR] * len(others)
+
+
+def test_settling_by_hand() -> None:
+    """Completing by hand has the consequences of completing."""
+    world = new_world()
+    world.create_payment(order(CHARGED_BACK), turns=())
+    world.create_payment(order(), turns=())
+    completed, failed = world.complete(0), world.fail(1, "lost_card")
+    with pytest.raises(IllegalMove):
+        world.complete(0)
+
+    assert (completed.status, failed.status) == (Status.COMPLETED, Status.FAILED)
+    assert world.upcoming(5) == [happened(world, 0, DAY, "chargeback.created", None)]
+
+
+def used() -> tuple[World, Wall]:
+    """A world in which each part has been used, and its wall."""
+    wall = Wall()
+    desk = Desk(new_world(wall))
+    desk.ask("create_payment", documented_create(card_number=FLAKY))
+    desk.ask("create_payment", documented_create(card_number=CHARGED_BACK))
+    desk.world.limiter.set(limit=5, remaining=1)
+    desk.world.clock.resume()
+    wall.move(SECOND)
+    return desk.world, wall
+
+
+OF_PARTS = {
+    Part.PAYMENTS: ("ledger", "timeline"),
+    Part.JOURNAL: ("journal",),
+    Part.RULES: ("rules",),
+    Part.WEBHOOKS: (),
+    Part.CLOCK: ("clock",),
+    Part.RATE_LIMIT: ("rate_limit",),
+}
+
+
+@pytest.mark.parametrize("part", Part)
+def test_reset_of_one_part(part: Part) -> None:
+    """It is as in a new world; every other is as it was."""
+    world, wall = used()
+    before = snapshot(world)
+    world.reset([part])
+    after = snapshot(world)
+    fresh = snapshot(new_world(wall)) | {"rate_limit": {**before["rate_limit"], "limit": 1_000}}  # type: ignore[dict-item]  # JSON
+    fresh["rate_limit"] = {
+        "default": 1_000,
+        "limit": 1_000,
+        "used": 0,
+        "hour": NOON // HOUR,
+        "window": HOUR,
+    }
+
+    assert {name for name in before if before[name] != after[name]} == set(OF_PARTS[part])
+    assert {name: after[name] for name in OF_PARTS[part]} == {
+        name: fresh[name] for name in OF_PARTS[part]
+    }
+
+
+def test_a_world_that_was_reset_runs_as_the_first_time() -> None:
+    """Same seed, same calls, same bytes."""
+    runs = []
+    world, _ = used()
+    for _ in range(2):
+        world.reset(Part)
+        desk = Desk(world)
+        runs.append(
+            [
+                desk.ask("create_payment", documented_create(card_number=number))
+                for number in (FLAKY, VISA, FLAKY, FLAKY)
+            ]
+        )
+
+    assert runs[0] == runs[1]
+    assert [status for status, _ in runs[0]] == [500, 201, 500, 201]
+
+
+def test_payments_may_be_later_than_a_reset_clock() -> None:
+    """Then the clock cannot be reset without them."""
+    world = new_world()
+    seen = [world.would_go_back()]
+    world.create_payment(order())
+    seen.append(world.would_go_back())
+    walked(world, SECOND)
+    world.create_payment(order())
+    seen.append(world.would_go_back())
+    world.reset([Part.PAYMENTS, Part.CLOCK])
+    seen.append(world.would_go_back())
+
+    assert seen == [False, False, True, False]
+
+
+def test_a_world_is_shown_by_its_size() -> None:
+    """Nothing of a payment, and nothing of the key."""
+    world = new_world()
+    world.create_payment(order())
+
+    assert repr(world) == "<World with 1 payments>"
+
+
+def test_secrets_come_from_the_seed() -> None:
+    """32 bytes in base64, as Standard Webhooks has it."""
+    assert secret_of(7) == secret_of(7) != secret_of(8)
+    assert len(secret_of(7)) == len("whsec_") + 44
+
+
+@pytest.mark.parametrize("has_webhooks", [False, True])
+def test_a_delivery_is_planned_only_where_it_is(*, has_webhooks: bool) -> None:
+    """A timeline that says otherwise is broken."""
+    world = new_world()
+    outbox = world.open_webhooks().outbox if has_webhooks else None
+    with pytest.raises(LookupError, match="that is not there"):
+        expected(NOON, AttemptDelivery(0), world.ledger, outbox)
