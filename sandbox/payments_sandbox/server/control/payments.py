@@ -4,7 +4,7 @@ from typing import Final
 
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.payment import Payment
 from payments_sandbox.server.control.control_request import Ask
 from payments_sandbox.world.world import SETTLED_AS_FAILED
@@ -37,7 +37,7 @@ def fail_payment(ask: Ask) -> dict[str, object]:
 
 def charge_back_payment(ask: Ask) -> dict[str, object]:
     """Take back what is left of a completed payment, or less."""
-    reason = mask_in(ask.body.get("reason", CHARGEBACK_REASON))
+    reason = mask_text(ask.body.get("reason", CHARGEBACK_REASON))
     return representations.chargeback(
         ask.world.charge_back(_number(ask), ask.body.get("amount"), reason)
     )
