@@ -19,7 +19,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from payments_sandbox.core.instants import SECOND
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.webhooks.delivery import Answer, Outcome, verdict_on
 from payments_sandbox.webhooks.target_policy import is_permitted
 
@@ -146,9 +146,9 @@ async def _read_start(content: aiohttp.StreamReader) -> bytes:
 
 
 def _answer(response: aiohttp.ClientResponse, start: bytes) -> Answer:
-    pairs = [(_text(name), mask_in(_text(value))) for name, value in response.raw_headers]
+    pairs = [(_text(name), mask_text(_text(value))) for name, value in response.raw_headers]
     asked = next((value for name, value in pairs if name.lower() == "retry-after"), None)
-    return Answer(response.status, dict(pairs), mask_in(_text(start)), asked)
+    return Answer(response.status, dict(pairs), mask_text(_text(start)), asked)
 
 
 def _text(data: bytes) -> str:
@@ -227,7 +227,7 @@ async def _in_a_thread(ask: Callable[[], list[Any]]) -> list[Any]:
 
 def describe_failure(failure: Exception, timeout_ms: int) -> str:
     """Say why there was no answer within `timeout_ms`, in one line and without card numbers."""
-    return mask_in(" ".join(_describe(failure, timeout_ms).split()))[:MAX_ERROR]
+    return mask_text(" ".join(_describe(failure, timeout_ms).split()))[:MAX_ERROR]
 
 
 def _describe(failure: Exception, timeout_ms: int) -> str:
