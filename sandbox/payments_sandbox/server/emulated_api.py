@@ -148,7 +148,7 @@ class EmulatedApi:
             if world.timeline.next_due is not None:
                 self._parts.pacer.watch(world)
             if world.webhooks is not None:
-                held = world.webhooks.outbox.take_fresh()
+                held = world.webhooks.outbox.pop()
         except Exception as error:  # noqa: BLE001 - `handle` answers what is no answer, and logs it
             return Begun(world, error, held, started)
         return Begun(world, answer, held, started)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.webhooks.delivery import SUCCESS, Attempt, DeliveryStatus
+from payments_sandbox.webhooks.delivery import SUCCESS, DeliveryAttempt, DeliveryStatus
 from payments_sandbox.world.world import World
 
 
@@ -54,17 +54,17 @@ def deliveries_seen(world: World) -> Iterator[DeliverySeen]:
         if not delivery.is_resend:
             yield DeliverySeen(
                 id=outbox.id_of(delivery.number),
-                event_id=delivery.told.event_id,
-                type=delivery.told.type,
-                payment_id=delivery.told.payment_id,
+                event_id=delivery.message.event_id,
+                type=delivery.message.type,
+                payment_id=delivery.message.payment_id,
                 endpoint_id=delivery.endpoint_id,
                 is_delivered=delivery.status is DeliveryStatus.DELIVERED,
                 attempts=tuple(map(_seen, delivery.attempts)),
             )
 
 
-def _seen(attempt: Attempt) -> AttemptSeen:
-    answer = attempt.outcome.answer
+def _seen(attempt: DeliveryAttempt) -> AttemptSeen:
+    response = attempt.result.response
     request = attempt.request
-    status = None if answer is None else answer.status
+    status = None if response is None else response.status
     return AttemptSeen(request.sent_at, status, request.is_forged, request.is_stale)
