@@ -82,7 +82,7 @@ class Fault(ABC):
 
     @classmethod
     @abstractmethod
-    def from_journal(cls, record: JournalRecord) -> Self:
+    def from_journal(cls, record: JournalRecord) -> "Fault":
         """Make the fault that a call has met, as far as the journal knows it."""
 
     @abstractmethod

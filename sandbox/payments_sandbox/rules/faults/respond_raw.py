@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import ClassVar, Final, Self
 
 from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.reply import BODILESS, Action, RealReply, send_last
 
 LOWEST_STATUS: Final = 200
