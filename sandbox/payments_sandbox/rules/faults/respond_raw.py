@@ -136,14 +136,11 @@ class RespondRaw(Fault):
         return said | ({"headers": dict(self.headers)} if self.headers else {})
 
     @classmethod
-    def from_journal(cls, record: JournalRecord) -> Self:
-        """Make one of the status and body that went out; the headers are the real reply's."""
-        return cls(
-            record.status or HTTPStatus.INTERNAL_SERVER_ERROR,
-            {},
-            record.body.decode(),
-            record.commit,
-        )
+    def from_journal(cls, record: JournalRecord) -> Fault:
+        """Make one of the status and body that went out; silence where nothing did."""
+        if record.status is None:
+            return Hang(record.commit)
+        return cls(record.status, {}, record.body.decode(), record.commit)
 
     def plan(self, reply: RealReply) -> Iterator[Action]:
         """Send what it says; headers that it does not name are those of the real reply."""
