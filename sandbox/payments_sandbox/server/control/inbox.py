@@ -27,7 +27,7 @@ LONGEST_WAIT: Final = 60 * SECOND
 async def receive_webhook(ask: Ask) -> web.StreamResponse:
     """Take in a webhook of any form; the answer is 200 unless the inbox was told otherwise."""
     name, request = _name(ask), ask.request
-    body = await read_any_body(request, patience=ask.parts.settings.body_patience)
+    body = await read_any_body(request, seconds=ask.parts.settings.body_patience)
     if isinstance(body, SandboxError):
         raise body
     headers = {key.lower(): value for key, value in shown_headers(request.raw_headers).items()}
