@@ -19,7 +19,7 @@ from payments_sandbox.rules.model import (
     Step,
     Then,
 )
-from payments_sandbox.rules.selected_step import Verdict
+from payments_sandbox.rules.selected_step import SelectedStep
 
 CARD, OTHER = "4111111111111111", "4242424242424242"
 FIRST, SECOND = Step(Respond("internal_error"), times=2), Step(Pass(), delay=5)
@@ -41,13 +41,13 @@ def counters_of(script: Script) -> dict[str, int]:
 
 def positions(script: Script, *subjects: Subject) -> list[int | None]:
     """Which step answers each call."""
-    verdicts = [script.verdict("create_payment", subject) for subject in subjects]
-    return [None if verdict is None else verdict.position for verdict in verdicts]
+    selected_steps = [script.selected("create_payment", subject) for subject in subjects]
+    return [None if selected is None else selected.position for selected in selected_steps]
 
 
 def test_a_verdict_names_rule_position_and_step() -> None:
     """The journal and the headers of an answer repeat it."""
-    assert script_of().verdict("create_payment", ANNA) == Verdict(
+    assert script_of().selected("create_payment", ANNA) == SelectedStep(
         "rule", 1, FIRST, delay=0, scenario=None
     )
 
@@ -102,12 +102,12 @@ def test_calls_of_nobody_are_counted_together(per: Per) -> None:
 
 
 def test_other_calls_behave_normally() -> None:
-    """Another card or another operation has no verdict and is not counted."""
+    """Another card or another operation is answered by no step and is not counted."""
     script = script_of()
     other = Subject(fingerprint(OTHER), "anna", None)
 
-    assert script.verdict("create_payment", other) is None
-    assert script.verdict("create_refund", ANNA) is None
+    assert script.selected("create_payment", other) is None
+    assert script.selected("create_refund", ANNA) is None
     assert counters_of(script) == {}
 
 
@@ -180,7 +180,7 @@ def test_an_answer_that_never_changes_is_not_counted() -> None:
         )
     )
     for number in range(3):
-        script.verdict("create_payment", Subject(fingerprint(CARD), f"cust_{number}", None))
+        script.selected("create_payment", Subject(fingerprint(CARD), f"cust_{number}", None))
     assert counters_of(script) == {}
 
 

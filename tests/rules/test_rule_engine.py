@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.payments.cards import fingerprint
-from payments_sandbox.rules.model import Pass, Respond, RunOut, Settle, Step
-from payments_sandbox.rules.selected_step import Verdict
+from payments_sandbox.rules.model import Pass, Respond, Settle, Step, StepsExhausted
+from payments_sandbox.rules.selected_step import SelectedStep
 from tests.support.scenes import Known, Stage, rules_of
 
 FAILS = "respond: {error: internal_error}"
@@ -26,9 +26,9 @@ def test_a_verdict_names_scenario_rule_and_step() -> None:
     """The journal and the headers of the answer repeat it."""
     stage = Stage(rules_of(f"- {{name: lost, request: create_payment, do: [pass, {{{FAILS}}}]}}"))
 
-    assert [stage.verdict(), stage.verdict(), stage.verdict()] == [
-        Verdict("lost", 1, Step(Pass()), 0, "scene"),
-        Verdict("lost", 2, Step(Respond("internal_error")), 0, "scene"),
+    assert [stage.selected(), stage.selected(), stage.selected()] == [
+        SelectedStep("lost", 1, Step(Pass()), 0, "scene"),
+        SelectedStep("lost", 2, Step(Respond("internal_error")), 0, "scene"),
         None,
     ]
 
@@ -54,7 +54,7 @@ def test_scenarios_apply_in_the_order_of_activation() -> None:
     first = rules_of(f"- {{request: create_payment, do: [{{{FAILS}}}]}}", name="first")
     second = rules_of("- {request: create_payment, do: [pass]}", name="second")
     stage = Stage(first, second)
-    said = [stage.verdict(), stage.verdict(), stage.verdict()]
+    said = [stage.selected(), stage.selected(), stage.selected()]
 
     assert [each and (each.scenario, each.rule) for each in said] == [
         ("first", "rule-1"),
@@ -90,12 +90,12 @@ def test_a_rule_that_fails_is_counted_as_failed() -> None:
     """The report fails by it."""
     stage = Stage(rules_of("- {name: r, request: create_payment, do: [pass], then: fail}"))
     stage.answer()
-    verdict = stage.verdict()
-    [cue] = stage.play.cast.all
+    selected = stage.selected()
+    [active_rule] = stage.play.rule_set.all
 
-    assert verdict is not None
-    assert verdict.step.outcome == RunOut()
-    assert (cue.matched, cue.fired, cue.failed) == (2, 2, 1)
+    assert selected is not None
+    assert selected.step.outcome == StepsExhausted()
+    assert (active_rule.matched, active_rule.fired, active_rule.failed) == (2, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def test_lost_draws_are_counted_and_use_up_no_step() -> None:
     first = [always.answer(customer_id="anna") for _ in range(100)].index(("noise", 1))
 
     assert [number for number, each in enumerate(said) if each] == [first]
-    [cue] = stage.play.cast.all
-    assert cue.matched == 100
+    [active_rule] = stage.play.rule_set.all
+    assert active_rule.matched == 100
 
 
 def decisions(order: list[int]) -> dict[tuple[int, int], bool]:
@@ -250,12 +250,12 @@ def test_another_seed_draws_otherwise() -> None:
     """The scenario's, or where it has none the world's."""
     text = NOISE.replace("  chance: 0.2\n", "  chance: 0.5\n")
 
-    def drawn(seed: int | None, world: int) -> list[bool]:
+    def sample_delay(seed: int | None, world: int) -> list[bool]:
         stage = Stage(rules_of(text, seed=seed), seed=world)
         return [stage.answer() is not None for _ in range(50)]
 
-    assert drawn(7, world=1) == drawn(7, world=2)
-    assert drawn(7, world=1) != drawn(8, world=1)
+    assert sample_delay(7, world=1) == sample_delay(7, world=2)
+    assert sample_delay(7, world=1) != sample_delay(8, world=1)
 
 
 def test_a_drawn_delay_is_the_same_in_every_run() -> None:
@@ -269,8 +269,8 @@ def test_a_drawn_delay_is_the_same_in_every_run() -> None:
         seed=7,
     )
     one, two = Stage(scene), Stage(scene)
-    delays = [[each.verdict() for _ in range(20)] for each in (one, two)]
-    shown = [[verdict.delay for verdict in each if verdict is not None] for each in delays]
+    delays = [[each.selected() for _ in range(20)] for each in (one, two)]
+    shown = [[selected.delay for selected in each if selected is not None] for each in delays]
 
     assert shown[0] == shown[1]
     assert len(set(shown[0])) > 10
@@ -285,11 +285,11 @@ def test_a_settlement_is_read_from_entry_to_entry() -> None:
               do: [{settle: [{to: pending}, {to: completed, after: 2h}]}]
             """)
     )
-    verdict = stage.verdict()
+    selected = stage.selected()
 
-    assert verdict is not None
-    assert isinstance(verdict.step.outcome, Settle)
-    [turn] = verdict.step.outcome.turns
+    assert selected is not None
+    assert isinstance(selected.step.outcome, Settle)
+    [turn] = selected.step.outcome.turns
     assert (turn.to, turn.after, turn.reads) == ("completed", 7_200_000, None)
 
 
@@ -356,14 +356,14 @@ def test_at_most_a_hundred_rules_are_explained() -> None:
 
 
 class Counting(Known):
-    """Facts that count how often they are looked at."""
+    """Fields that count how often they are looked at."""
 
     looks = 0
 
-    def look(self, field: str) -> object:
+    def get(self, field: str) -> object:
         """The value of a field."""
         self.looks += 1
-        return super().look(field)
+        return super().get(field)
 
 
 @pytest.mark.parametrize("rules", [10, 1_000])
@@ -375,10 +375,10 @@ def test_a_call_looks_at_its_own_rules_only(rules: int) -> None:
         for field, value in (("amount", number + 1), ("customer_id", f"cust_{number}"))
     )
     facts = Counting({"amount": 1, "customer_id": "cust_1"})
-    verdict = Stage(rules_of(text)).play.judge("create_payment", facts)[0]
+    selected = Stage(rules_of(text)).play.decide("create_payment", facts)[0]
 
-    assert verdict is not None
-    assert verdict.rule == "rule-1"
+    assert selected is not None
+    assert selected.rule == "rule-1"
     assert facts.looks < 10
 
 
@@ -391,7 +391,7 @@ def test_a_call_looks_at_no_rule_beyond_its_bounds(bound: str) -> None:
     stage = Stage(rules_of(text))
     facts = Counting({"amount": 5000 if "5000" not in bound else 4})
 
-    assert stage.play.judge("create_payment", facts)[0] is None
+    assert stage.play.decide("create_payment", facts)[0] is None
     assert facts.looks < 5
 
 
@@ -422,9 +422,9 @@ def test_a_rule_that_is_used_up_for_good_is_not_looked_at_any_more() -> None:
     for _ in range(200):
         assert stage.answer(amount=5) is not None
     facts = Counting({"amount": 5})
-    verdict, considered = stage.play.judge("create_payment", facts)
+    selected, considered = stage.play.decide("create_payment", facts)
 
-    assert verdict is None
+    assert selected is None
     assert facts.looks < 10
     assert [why for _, _, why in considered] == ["its steps are used up after 1 answer"] * 100
 
@@ -460,7 +460,7 @@ def test_a_rule_that_is_used_up_and_none_is_refused() -> None:
     """A snapshot may say anything."""
     stage = Stage(rules_of("- {request: create_payment, do: [pass]}"))
     with pytest.raises(ValueError, match="is none"):
-        stage.play.restore({}, [stage.play.cast.all[0].tally()], [[1, 1]])
+        stage.play.restore({}, [stage.play.rule_set.all[0].tally()], [[1, 1]])
 
 
 LISTS = """
@@ -540,12 +540,15 @@ def test_scenarios_that_stay_go_on_where_they_are() -> None:
     stage = Stage(one, two)
     stage.answer()
     stage.play = stage.play.changed([three, one])
-    said = [stage.verdict(), stage.verdict()]
+    said = [stage.selected(), stage.selected()]
     stage.play = stage.play.changed([one, two])
 
     assert [each and each.scenario for each in said] == ["three", None]
-    assert [each and each.scenario for each in (stage.verdict(), stage.verdict())] == ["two", None]
-    assert [cue.fired for cue in stage.play.cast.all] == [1, 1]
+    assert [each and each.scenario for each in (stage.selected(), stage.selected())] == [
+        "two",
+        None,
+    ]
+    assert [active_rule.fired for active_rule in stage.play.rule_set.all] == [1, 1]
 
 
 def test_a_card_that_a_rule_names_is_known_again() -> None:

@@ -3,7 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.rules.webhook_effects import UNTREATED, BodyFault, Order, Signature, Treatment
+from payments_sandbox.rules.webhook_effects import (
+    NO_EFFECTS,
+    BodyFault,
+    DeliveryOrder,
+    Signature,
+    WebhookEffects,
+)
 from tests.support.scenes import Known, Stage, rules_of
 
 COMPLETED = "payment.completed"
@@ -11,16 +17,16 @@ COMPLETED = "payment.completed"
 
 def treated(
     stage: Stage, event: str = COMPLETED, *, attempt: int = 1, **facts: object
-) -> Treatment:
+) -> WebhookEffects:
     """What is done to an attempt of a delivery that is queued now."""
-    return stage.play.treatment(stage.play.treating(event, Known(facts)), attempt)
+    return stage.play.effects(stage.play.select_webhook_rules(event, Known(facts)), attempt)
 
 
 def test_a_delivery_that_no_rule_is_about() -> None:
     """It is as it would be without."""
     stage = Stage(rules_of("- {webhook: refund.*, do: drop}"))
 
-    assert treated(stage) == UNTREATED
+    assert treated(stage) == NO_EFFECTS
 
 
 def test_a_family_of_events() -> None:
@@ -67,14 +73,14 @@ EVERYTHING = """
 
 def test_all_that_match_combine() -> None:
     """Delays add up, the most copies count, the later of two that contradict wins."""
-    assert treated(Stage(rules_of(EVERYTHING))) == Treatment(
+    assert treated(Stage(rules_of(EVERYTHING))) == WebhookEffects(
         rules=("first", "second"),
         delay=15_000,
         drop=True,
         copies=3,
         gap=1_000,
         window=1_000,
-        order=Order.SHUFFLE,
+        order=DeliveryOrder.SHUFFLE,
         before_reply=True,
         signature=Signature.MISSING,
         timestamp=60_000,
@@ -92,7 +98,7 @@ def test_what_a_later_rule_does_not_say_stays() -> None:
     alone = treated(stage)
     both = treated(Stage(rules_of(EVERYTHING + "- {name: third, webhook: '*', do: before_reply}")))
 
-    assert (alone.window, alone.order, alone.timestamp) == (10_000, Order.REVERSE, -600_000)
+    assert (alone.window, alone.order, alone.timestamp) == (10_000, DeliveryOrder.REVERSE, -600_000)
     assert both == treated(Stage(rules_of(EVERYTHING)))._replace(rules=("first", "second", "third"))
 
 
@@ -104,8 +110,8 @@ def test_an_attempt_of_its_own() -> None:
             - {webhook: payment.*, when: {attempt: {gte: 2}}, do: {delay: 1s}}
             """)
     )
-    applied = stage.play.treating(COMPLETED, Known({}))
-    attempts = [stage.play.treatment(applied, attempt) for attempt in (1, 2)]
+    applied = stage.play.select_webhook_rules(COMPLETED, Known({}))
+    attempts = [stage.play.effects(applied, attempt) for attempt in (1, 2)]
 
     assert [(each.signature, each.delay) for each in attempts] == [("missing", 0), (None, 1_000)]
 
@@ -125,10 +131,10 @@ def test_a_delivery_is_counted_when_it_is_queued() -> None:
 def test_a_drawn_delay_stays_the_delays_of_its_delivery(attempt: int) -> None:
     """It is drawn from what was counted when the delivery was queued."""
     stage = Stage(rules_of("- {webhook: payment.*, do: {delay: {uniform: [1s, 9s]}}}", seed=7))
-    first, second = (stage.play.treating(COMPLETED, Known({})) for _ in range(2))
-    delays = [stage.play.treatment(each, attempt).delay for each in (first, second)]
+    first, second = (stage.play.select_webhook_rules(COMPLETED, Known({})) for _ in range(2))
+    delays = [stage.play.effects(each, attempt).delay for each in (first, second)]
 
-    assert delays == [stage.play.treatment(each, 1).delay for each in (first, second)]
+    assert delays == [stage.play.effects(each, 1).delay for each in (first, second)]
     assert delays[0] != delays[1]
 
 
@@ -138,13 +144,13 @@ def test_a_chance_is_drawn_once_for_a_delivery() -> None:
     said = [treated(stage).drop for _ in range(100)]
 
     assert 35 < sum(said) < 65
-    [cue] = stage.play.cast.all
-    assert (cue.matched, cue.fired) == (100, sum(said))
+    [active_rule] = stage.play.rule_set.all
+    assert (active_rule.matched, active_rule.fired) == (100, sum(said))
 
 
 def test_rules_that_are_gone_do_nothing_any_more() -> None:
     """A delivery may outlive the scenario that it was queued in."""
     stage = Stage(rules_of("- {webhook: payment.*, do: drop}"))
-    applied = stage.play.treating(COMPLETED, Known({}))
+    applied = stage.play.select_webhook_rules(COMPLETED, Known({}))
 
-    assert Stage().play.treatment(applied, 1) == UNTREATED
+    assert Stage().play.effects(applied, 1) == NO_EFFECTS

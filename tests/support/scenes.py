@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from textwrap import dedent, indent
 
-from payments_sandbox.rules.rule_engine import Play, Ruling
+from payments_sandbox.rules.rule_engine import Decision, RuleEngine
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.rules.selected_step import Verdict
+from payments_sandbox.rules.selected_step import SelectedStep
 from payments_sandbox.scenarios.loader import load
 
 
@@ -24,12 +24,12 @@ def rules_of(text: str, *, name: str = "scene", seed: int | None = None) -> Scen
 
 
 class Known:
-    """Facts that are what a test says."""
+    """Fields that are what a test says."""
 
     def __init__(self, facts: Mapping[str, object]) -> None:
         self._facts = facts
 
-    def look(self, field: str) -> object:
+    def get(self, field: str) -> object:
         """The value of a field."""
         return self._facts.get(field)
 
@@ -38,25 +38,25 @@ class Stage:
     """A play, asked about calls."""
 
     def __init__(self, *scenarios: Scenario, seed: int = 7) -> None:
-        self.play = Play(scenarios, seed)
+        self.play = RuleEngine(scenarios, seed)
 
-    def ruling(self, operation: str = "create_payment", **facts: object) -> Ruling:
+    def decision(self, operation: str = "create_payment", **facts: object) -> Decision:
         """What the rules say to a call."""
-        return self.play.judge(operation, Known(facts))
+        return self.play.decide(operation, Known(facts))
 
     def answer(self, operation: str = "create_payment", **facts: object) -> tuple[str, int] | None:
         """The rule that answers a call, and its step."""
-        verdict = self.verdict(operation, **facts)
-        return None if verdict is None else (verdict.rule, verdict.position)
+        selected = self.selected(operation, **facts)
+        return None if selected is None else (selected.rule, selected.position)
 
-    def verdict(self, operation: str = "create_payment", **facts: object) -> Verdict | None:
-        """The verdict on a call."""
-        verdict, _ = self.ruling(operation, **facts)
-        return verdict
+    def selected(self, operation: str = "create_payment", **facts: object) -> SelectedStep | None:
+        """The selected on a call."""
+        selected, _ = self.decision(operation, **facts)
+        return selected
 
     def why_not(self, operation: str = "create_payment", **facts: object) -> list[str]:
         """Why each of the other rules did not answer, as the journal says it."""
-        _, considered = self.ruling(operation, **facts)
+        _, considered = self.decision(operation, **facts)
         return [f"{rule}: {why}" for _, rule, why in considered]
 
     def twin(self) -> "Stage":

@@ -24,9 +24,9 @@ def judged(history: History, **expect: object) -> Judged:
     assert problems == []
     deliveries = lambda: iter(history.sent)  # noqa: E731 - as the rim has it
     play = history.world.script.play
-    cues = () if play is None else play.cast.all
+    active_rules = () if play is None else play.rule_set.all
     findings = audit(history.world, deliveries)
-    evidence = Evidence(history.world, deliveries, cues, findings)
+    evidence = Evidence(history.world, deliveries, active_rules, findings)
     return judge(expectations[0].what, evidence)
 
 

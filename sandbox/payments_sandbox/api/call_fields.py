@@ -16,7 +16,7 @@ _IN_BODY: Final = frozenset({"amount", "currency", "customer_id", "description",
 _IN_QUERY: Final = frozenset({"customer_id", "status"})
 
 
-class CallFacts:
+class CallFields:
     """A call: its body or query first, else the payment that its path names.
 
     Args:
@@ -28,7 +28,7 @@ class CallFacts:
         self._call = call
         self._body: Mapping[str, object] = body if isinstance(body, dict) else {}
 
-    def look(self, field: str) -> object:
+    def get(self, field: str) -> object:
         """The value of a field; None when there is none."""
         if field in _IN_BODY and field in self._body:
             return self._body[field]

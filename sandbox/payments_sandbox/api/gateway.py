@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from payments_sandbox.api import payments, refunds
-from payments_sandbox.api.apply_step import NORMALLY, Manner, Setting, carry_out
+from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
 from payments_sandbox.api.call import Answer, Call, Outcome, Reply
-from payments_sandbox.api.call_fields import CallFacts
+from payments_sandbox.api.call_fields import CallFields
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
@@ -35,11 +35,11 @@ from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.selected_step import Verdict
+    from payments_sandbox.rules.selected_step import SelectedStep
 
 _log = logging.getLogger("sandbox.api")
 
-Handler = Callable[[World, Contract, Call, object, Manner], Outcome]
+Handler = Callable[[World, Contract, Call, object, PaymentOptions], Outcome]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "create_payment": payments.create_payment,
@@ -103,9 +103,9 @@ class Gateway:
         answer = Answer(reply, headers, outcome.delay, outcome.fault, world=world, entry=entry)
         answer.close = isinstance(call.body, SandboxError)
         world.journal.add(entry)
-        if (verdict := outcome.verdict) is not None and verdict.scenario is not None:
-            headers["Sandbox-Rule"] = verdict.rule
-            headers["Sandbox-Step"] = str(verdict.position)
+        if (selected := outcome.selected) is not None and selected.scenario is not None:
+            headers["Sandbox-Rule"] = selected.rule
+            headers["Sandbox-Step"] = str(selected.position)
             headers["Sandbox-Request-Id"] = world.journal.id_of(entry)
         _record(entry, outcome, answer)
         return answer
@@ -134,29 +134,29 @@ class Gateway:
             reset = show_instant(Instant(limiter.reset_at * 1_000))
             raise RateLimited(f"The {limiter.window} turns at {reset}, by the world's clock.")
         if world.script.play is not None and call.operation is not None:
-            facts = CallFacts(world, call, body)
-            verdict, entry.considered = world.script.play.judge(call.operation, facts)
-            if verdict is not None:
-                return self._by_rule(verdict, world, call, body)
+            facts = CallFields(world, call, body)
+            selected, entry.considered = world.script.play.decide(call.operation, facts)
+            if selected is not None:
+                return self._by_rule(selected, world, call, body)
         return self._operate(world, call, body)
 
-    def _by_rule(self, verdict: "Verdict", world: World, call: Call, body: object) -> Outcome:
+    def _by_rule(self, selected: "SelectedStep", world: World, call: Call, body: object) -> Outcome:
         """What a rule of an active scenario wants."""
         operation = BY_NAME[call.operation or ""]
 
-        def perform(manner: Manner = NORMALLY) -> Outcome:
+        def perform(options: PaymentOptions = DEFAULT) -> Outcome:
             try:
-                return self._operate(world, call, body, manner)
+                return self._operate(world, call, body, options)
             except SandboxError as error:
                 return Outcome(error, committed=False)
 
-        outcome = carry_out(verdict, Setting(world, self._contract, operation), perform)
+        outcome = apply_step(selected, StepContext(world, self._contract, operation), perform)
         if operation.name in _READS:
             outcome.committed = None
         return outcome
 
     def _operate(
-        self, world: World, call: Call, body: object, manner: Manner = NORMALLY
+        self, world: World, call: Call, body: object, options: PaymentOptions = DEFAULT
     ) -> Outcome:
         if isinstance(body, SandboxError):
             raise body
@@ -165,7 +165,7 @@ class Gateway:
         if call.query and BY_NAME[call.operation].query is None:
             pairs = parse_qsl(call.query, keep_blank_values=True)
             self._contract.read_query("queries/none", pairs)
-        return HANDLERS[call.operation](world, self._contract, call, body, manner)
+        return HANDLERS[call.operation](world, self._contract, call, body, options)
 
     def _body(self, call: Call, entry: Entry) -> object:
         """The body's JSON value, or the error that it is."""
@@ -209,8 +209,8 @@ def _is_documented(path: str) -> bool:
 def _record(entry: Entry, outcome: Outcome, answer: Answer) -> None:
     if outcome.card is not None:
         entry.card = f"{outcome.card.brand.value} {outcome.card.last4}"
-    if outcome.verdict is not None:
-        entry.rule, entry.step = outcome.verdict.rule, outcome.verdict.position
+    if outcome.selected is not None:
+        entry.rule, entry.step = outcome.selected.rule, outcome.selected.position
     entry.committed = outcome.committed
     if outcome.fault is not None:
         entry.fault = NAMES[type(outcome.fault)]

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from payments_sandbox.api.apply_step import NORMALLY, Manner, Setting, carry_out
+from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
 from payments_sandbox.api.call import Call, Outcome, Reply
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
@@ -54,7 +54,7 @@ class ListPayments(TypedDict):
 
 
 def create_payment(
-    world: World, contract: Contract, call: Call, body: object, manner: Manner
+    world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> Outcome:
     """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
     wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
@@ -65,26 +65,26 @@ def create_payment(
         _mask(wanted, order)
         call.shown = wanted
 
-    def perform(manner: Manner = NORMALLY) -> Outcome:
+    def perform(options: PaymentOptions = DEFAULT) -> Outcome:
         payment = world.create_payment(
-            order, failure=manner.failure, turns=manner.turns, rule=manner.rule
+            order, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
         reply = success(contract, _CREATE, representations.created_payment(payment))
         return Outcome(reply, card=order.card, committed=True)
 
-    if manner is not NORMALLY:
-        return perform(manner)
+    if options is not DEFAULT:
+        return perform(options)
     subject = Subject(order.card.fingerprint, order.customer_id, None)
-    verdict = world.script.verdict("create_payment", subject)
-    if verdict is None:
+    selected = world.script.selected("create_payment", subject)
+    if selected is None:
         return perform()
-    outcome = carry_out(verdict, Setting(world, contract, _CREATE), perform)
+    outcome = apply_step(selected, StepContext(world, contract, _CREATE), perform)
     outcome.card = order.card
     return outcome
 
 
 def retrieve_payment(
-    world: World, contract: Contract, call: Call, body: object, manner: Manner
+    world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> Outcome:
     """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
     ledger = world.ledger
@@ -95,7 +95,7 @@ def retrieve_payment(
 
 
 def list_payments(
-    world: World, contract: Contract, call: Call, body: object, manner: Manner
+    world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> Outcome:
     """LIST PAYMENTS."""
     items, has_more = world.ledger.page(_filter(contract, call.query))

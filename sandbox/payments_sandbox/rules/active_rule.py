@@ -6,9 +6,9 @@ from typing import Final, Generic, TypeVar, assert_never
 
 from payments_sandbox.payments.cards import mask_in
 from payments_sandbox.rules.chance import draw
-from payments_sandbox.rules.conditions import Facts, compiled
+from payments_sandbox.rules.conditions import Fields, compile_condition
 from payments_sandbox.rules.counters import Counters
-from payments_sandbox.rules.delays import Delay, drawn
+from payments_sandbox.rules.delays import Delay, sample_delay
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule
 from payments_sandbox.rules.webhook_effects import WebhookRule
 
@@ -18,7 +18,7 @@ ATTEMPT: Final = "attempt"
 RuleT = TypeVar("RuleT", RequestRule, EventRule, AtRule, WebhookRule)
 
 
-class Cue(Generic[RuleT]):
+class ActiveRule(Generic[RuleT]):
     """A rule of an active scenario.
 
     Attributes:
@@ -41,9 +41,13 @@ class Cue(Generic[RuleT]):
         self.name = f"{scenario}/{rule.name}"
         self._seed = seed
         self.tests: tuple[tuple[Condition, Callable[[object], bool]], ...] = tuple(
-            (each, compiled(each)) for each in rule.when if each.field not in (CALL, ATTEMPT)
+            (each, compile_condition(each))
+            for each in rule.when
+            if each.field not in (CALL, ATTEMPT)
         )
-        self._call_tests = tuple((each, compiled(each)) for each in rule.when if each.field == CALL)
+        self._call_tests = tuple(
+            (each, compile_condition(each)) for each in rule.when if each.field == CALL
+        )
         self.counts = bool(self._call_tests) or rule.chance < 1 or draws
         self.start()
 
@@ -52,22 +56,22 @@ class Cue(Generic[RuleT]):
         self.matched = self.fired = self.failed = self.skipped = 0
         self.why_skipped = ""
 
-    def meets(self, facts: Facts) -> bool:
+    def matches(self, fields: Fields) -> bool:
         """Whether all conditions but those on the call and the attempt hold."""
-        return all(test(facts.look(condition.field)) for condition, test in self.tests)
+        return all(test(fields.get(condition.field)) for condition, test in self.tests)
 
-    def key(self, facts: Facts) -> str:
+    def key(self, fields: Fields) -> str:
         """Whose call it is; nobody's are counted together, and a card is hashed, never kept."""
         per = self.rule.per
         match per:
             case Per.WORLD:
                 return ""
             case Per.CUSTOMER:
-                return _text(facts.look("customer_id"))
+                return _text(fields.get("customer_id"))
             case Per.PAYMENT:
-                return _text(facts.look("payment_id"))
+                return _text(fields.get("payment_id"))
             case Per.CARD:
-                return self._hash(facts.look("card"))
+                return self._hash(fields.get("card"))
             case _:
                 assert_never(per)
 
@@ -79,23 +83,23 @@ class Cue(Generic[RuleT]):
         """The condition on the number of the call that does not hold, if one does not."""
         return next((each for each, test in self._call_tests if not test(call)), None)
 
-    def lost_draw(self, key: str, call: int) -> float | None:
+    def chance_missed(self, key: str, call: int) -> float | None:
         """The draw, when it has lost against the rule's chance."""
         if self.rule.chance >= 1:
             return None
         found = draw(self._seed, self.name, key, call)
         return found if found >= self.rule.chance else None
 
-    def applies(self, facts: Facts, counters: Counters) -> tuple[str, int] | None:
+    def applies(self, fields: Fields, counters: Counters) -> tuple[str, int] | None:
         """Whether the rule applies, counted and drawn: the key and number of the call, or None."""
-        if not self.meets(facts):
+        if not self.matches(fields):
             return None
-        key = self.key(facts)
+        key = self.key(fields)
         call = self.next_call(counters, key)
         if self.wrong_call(call) is not None:
             return None
         self.matched += 1
-        if self.lost_draw(key, call) is not None:
+        if self.chance_missed(key, call) is not None:
             return None
         self.fired += 1
         return key, call
@@ -109,7 +113,7 @@ class Cue(Generic[RuleT]):
         """A delay in milliseconds, drawn where it has to be."""
         if isinstance(delay, int):
             return delay
-        return drawn(delay, draw(self._seed, f"{self.name}\0delay", key, call))
+        return sample_delay(delay, draw(self._seed, f"{self.name}\0delay", key, call))
 
     def skip(self, why: str) -> None:
         """Note that a move of this rule had become illegal when it was due."""

@@ -1,8 +1,8 @@
-"""Owns the verdict on a call: which rule's which step answers it, and the counters behind that.
+"""Owns the decision on a call: which rule's which step answers it, and the counters behind that.
 
 The rules of a world are those of its active scenarios, then those of the magic cards. The former
-are the `Play`, which is there only when a scenario is active; a call asks it first, before anything
-is checked. The cards are asked once the card has passed its checks.
+are the `RuleEngine`, there only when a scenario is active; a call asks it first, before anything is
+checked. The cards are asked once the card has passed its checks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,10 +13,10 @@ from payments_sandbox.payments.cards import fingerprint, mask_in
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.rules.counters import Counters
 from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, Respond
-from payments_sandbox.rules.selected_step import Verdict, step_at
+from payments_sandbox.rules.selected_step import SelectedStep, step_at
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.rule_engine import Play
+    from payments_sandbox.rules.rule_engine import RuleEngine
 
 
 class Subject(NamedTuple):
@@ -74,18 +74,18 @@ class Script:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._counters = Counters()
-        self.play: Play | None = None
+        self.play: RuleEngine | None = None
 
-    def verdict(self, operation: str, subject: Subject) -> Verdict | None:
+    def selected(self, operation: str, subject: Subject) -> SelectedStep | None:
         """The step of a magic card for this call, counted; None when it behaves normally."""
         rule = self._rules.for_request(operation, subject.card)
         if rule is None:
             return None
         if rule.answers_alike:
-            return _verdict(rule, 1)
+            return _selected(rule, 1)
         call = self._counters.bump(f"{rule.name}\0{_counted_by(rule.per, subject)}")
         position = step_at(rule, call)
-        return None if position is None else _verdict(rule, position)
+        return None if position is None else _selected(rule, position)
 
     def reaction(self, event: EventType, card: int) -> EventRule | None:
         """The magic card's rule that follows this event of a payment with this card."""
@@ -116,9 +116,9 @@ class Script:
         self._counters.restore({mask_in(key): n for key, n in kept["counters"].items()})
 
 
-def _verdict(rule: RequestRule, position: int) -> Verdict:
+def _selected(rule: RequestRule, position: int) -> SelectedStep:
     step = rule.steps[position - 1]
-    return Verdict(rule.name, position, step, step.delay if isinstance(step.delay, int) else 0)
+    return SelectedStep(rule.name, position, step, step.delay if isinstance(step.delay, int) else 0)
 
 
 def _check_documented(rule: RequestRule) -> None:

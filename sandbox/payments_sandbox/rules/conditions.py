@@ -1,4 +1,4 @@
-"""Owns what conditions mean: whether a value meets one, and in words why it does not."""
+"""Owns what conditions mean: whether a value matches one, and in words why it does not."""
 
 import re
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from payments_sandbox.payments.cards import mask, mask_in
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition
 
-Test = Callable[[object], bool]
-"""Whether a value meets a condition; None stands for a value that is not there."""
+Predicate = Callable[[object], bool]
+"""Whether a value matches a condition; None stands for a value that is not there."""
 
 LONGEST_SHOWN: Final = 60
 SECRETS: Final = frozenset({"header.authorization", "header.cookie", "header.sandbox-token"})
@@ -22,14 +22,14 @@ _NUMBER: Final = re.compile("-?[0-9]{1,18}")
 _NAMES: Final = {card.number: card.name for card in MAGIC_CARDS}
 
 
-class Facts(Protocol):
+class Fields(Protocol):
     """What conditions look at: a call, an event, a payment."""
 
-    def look(self, field: str) -> object:
+    def get(self, field: str) -> object:
         """The value of a field; None when there is none."""
 
 
-def compiled(condition: Condition) -> Test:
+def compile_condition(condition: Condition) -> Predicate:
     """The condition as a function of the value, made once."""
     field, operator, operand = condition
     if field.startswith(("header.", "query.")):
@@ -80,7 +80,7 @@ def _shown(field: str, value: object) -> str:
     return mask_in(text)[:LONGEST_SHOWN]
 
 
-def _compiled(operator: str, operand: object) -> Test:  # noqa: PLR0911 - one an operator
+def _compiled(operator: str, operand: object) -> Predicate:  # noqa: PLR0911 - one an operator
     match operator, operand:
         case "eq", _:
             return lambda value: value == operand and value is not True
@@ -101,7 +101,7 @@ def _compiled(operator: str, operand: object) -> Test:  # noqa: PLR0911 - one an
             return lambda value: is_number(value) and order(value, operand)
 
 
-def _compiled_text(operator: str, part: str) -> Test:
+def _compiled_text(operator: str, part: str) -> Predicate:
     match operator:
         case "prefix":
             return lambda value: isinstance(value, str) and value.startswith(part)
@@ -111,7 +111,7 @@ def _compiled_text(operator: str, part: str) -> Test:
             return lambda value: isinstance(value, str) and part in value
 
 
-def _compiled_loosely(operator: str, operand: object) -> Test:
+def _compiled_loosely(operator: str, operand: object) -> Predicate:
     """Headers and parameters are text, and may be compared as the number that they write."""
     match operator, operand:
         case (("gt" | "gte" | "lt" | "lte"), _):

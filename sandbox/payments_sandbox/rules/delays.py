@@ -37,7 +37,7 @@ Distribution = Uniform | Normal | Lognormal
 Delay = Milliseconds | Distribution
 
 
-def drawn(delay: Distribution, u: float) -> Milliseconds:
+def sample_delay(delay: Distribution, u: float) -> Milliseconds:
     """The delay of a draw `u` in [0, 1): equal draws give equal delays."""
     match delay:
         case Uniform(low, high):

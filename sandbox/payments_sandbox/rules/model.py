@@ -35,7 +35,7 @@ class Pass(NamedTuple):
     """Behave normally."""
 
 
-class RunOut(NamedTuple):
+class StepsExhausted(NamedTuple):
     """What `then: fail` answers: 500, nothing performed, and a report that fails."""
 
 
@@ -94,7 +94,7 @@ class Patch(NamedTuple):
     off_contract: bool = False
 
 
-Outcome = Pass | RunOut | Respond | Fault | MoveRateLimit | Settle | Patch
+Outcome = Pass | StepsExhausted | Respond | Fault | MoveRateLimit | Settle | Patch
 
 
 class Step(NamedTuple):
@@ -167,7 +167,7 @@ class Fail(NamedTuple):
     error: str
 
 
-class GiveBack(NamedTuple):
+class RefundPayment(NamedTuple):
     """A refund of an amount, or of what is left, as if somebody had used a dashboard."""
 
     amount: int | None = None
@@ -181,7 +181,7 @@ class Emit(NamedTuple):
     data: Mapping[str, object] | None = None
 
 
-Action = ChargeBack | Complete | Fail | GiveBack | Emit | MoveRateLimit
+Action = ChargeBack | Complete | Fail | RefundPayment | Emit | MoveRateLimit
 """What an event rule or an `at` rule does."""
 
 

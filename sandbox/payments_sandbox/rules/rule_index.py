@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from payments_sandbox.rules.conditions import Facts, equals_one_of, is_number
+from payments_sandbox.rules.conditions import Fields, equals_one_of, is_number
 from payments_sandbox.rules.model import When
 
 _TELLING: Final = (
@@ -64,14 +64,14 @@ class Index:
         for position, when in rules:
             self._add(position, when)
 
-    def candidates(self, facts: Facts) -> Sequence[int]:
+    def candidates(self, fields: Fields) -> Sequence[int]:
         """The positions of all rules that may apply, in their order."""
         found = self._open
         for field, by_value in self._by_field.items():
-            value = facts.look(field)
+            value = fields.get(field)
             if isinstance(value, _PLAIN) and value in by_value:
                 found = [*found, *by_value[value]]
-        if self._is_bounded and is_number(amount := facts.look(_AMOUNT)):
+        if self._is_bounded and is_number(amount := fields.get(_AMOUNT)):
             if more := self._lower.positions[: bisect_right(self._lower.values, amount)]:
                 found = [*found, *more]
             if more := self._upper.positions[bisect_left(self._upper.values, amount) :]:

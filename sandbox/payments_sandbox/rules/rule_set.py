@@ -6,19 +6,21 @@ from typing import Final, assert_never
 
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.payments.cards import fingerprint
-from payments_sandbox.rules.active_rule import CALL, Cue
+from payments_sandbox.rules.active_rule import CALL, ActiveRule
 from payments_sandbox.rules.expectations import Payments
 from payments_sandbox.rules.model import AtRule, EventRule, RequestRule, When
 from payments_sandbox.rules.rule_index import Index
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.webhook_effects import WebhookRule
 
-AnyCue = Cue[RequestRule] | Cue[EventRule] | Cue[AtRule] | Cue[WebhookRule]
+AnyActiveRule = (
+    ActiveRule[RequestRule] | ActiveRule[EventRule] | ActiveRule[AtRule] | ActiveRule[WebhookRule]
+)
 
 _NAMING: Final = frozenset({"eq", "ne", "in", "not_in"})
 
 
-class Cast:
+class RuleSet:
     """Every rule of every active scenario.
 
     Attributes:
@@ -32,11 +34,11 @@ class Cast:
     __slots__ = ("all", "events", "fields", "index", "marks", "numbers", "requests", "webhooks")
 
     def __init__(self, scenarios: Sequence[Scenario], seed: int) -> None:
-        self.all: list[AnyCue] = []
-        self.requests: list[Cue[RequestRule]] = []
-        self.events: list[Cue[EventRule]] = []
-        self.marks: list[Cue[AtRule]] = []
-        self.webhooks: list[Cue[WebhookRule]] = []
+        self.all: list[AnyActiveRule] = []
+        self.requests: list[ActiveRule[RequestRule]] = []
+        self.events: list[ActiveRule[EventRule]] = []
+        self.marks: list[ActiveRule[AtRule]] = []
+        self.webhooks: list[ActiveRule[WebhookRule]] = []
         for scenario in scenarios:
             self._add(scenario, seed if scenario.seed is None else scenario.seed)
         self.find()
@@ -52,25 +54,25 @@ class Cast:
             match rule:
                 case RequestRule():
                     draws = any(not isinstance(step.delay, int) for step in rule.steps)
-                    self.requests.append(Cue(scenario.name, rule, seed, draws=draws))
+                    self.requests.append(ActiveRule(scenario.name, rule, seed, draws=draws))
                     self.all.append(self.requests[-1])
                 case EventRule():
-                    self.events.append(Cue(scenario.name, rule, seed))
+                    self.events.append(ActiveRule(scenario.name, rule, seed))
                     self.all.append(self.events[-1])
                 case AtRule():
-                    self.marks.append(Cue(scenario.name, rule, seed))
+                    self.marks.append(ActiveRule(scenario.name, rule, seed))
                     self.all.append(self.marks[-1])
                 case WebhookRule():
-                    draws = not isinstance(rule.modifiers.delay, int)
-                    self.webhooks.append(Cue(scenario.name, rule, seed, draws=draws))
+                    draws = not isinstance(rule.delay, int)
+                    self.webhooks.append(ActiveRule(scenario.name, rule, seed, draws=draws))
                     self.all.append(self.webhooks[-1])
                 case _:
                     assert_never(rule)
 
     def _of(self, operation: str) -> Iterator[tuple[int, When]]:
-        for position, cue in enumerate(self.requests):
-            if cue.rule.operation in ("*", operation):
-                yield position, cue.rule.when
+        for position, active_rule in enumerate(self.requests):
+            if active_rule.rule.operation in ("*", operation):
+                yield position, active_rule.rule.when
 
     def _looked_at(self, operation: str) -> tuple[str, ...]:
         fields = (each.field for _, when in self._of(operation) for each in when)
@@ -79,6 +81,8 @@ class Cast:
     def _named_cards(self, scenarios: Iterable[Scenario]) -> Iterator[str]:
         expected = (each.what for scenario in scenarios for each in scenario.expectations)
         whens = [each.when for each in expected if isinstance(each, Payments)]
-        for field, operator, operand in chain(*(cue.rule.when for cue in self.all), *whens):
+        for field, operator, operand in chain(
+            *(active_rule.rule.when for active_rule in self.all), *whens
+        ):
             if field == "card" and operator in _NAMING:
                 yield from map(str, operand if isinstance(operand, tuple) else (operand,))

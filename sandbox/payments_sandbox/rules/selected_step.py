@@ -1,4 +1,4 @@
-"""Owns the verdict on a call, and which of a rule's steps it names."""
+"""Owns the selected on a call, and which of a rule's steps it names."""
 
 from bisect import bisect_right
 from itertools import accumulate
@@ -7,7 +7,7 @@ from typing import NamedTuple, assert_never
 from payments_sandbox.rules.model import RequestRule, Step, Then
 
 
-class Verdict(NamedTuple):
+class SelectedStep(NamedTuple):
     """The step that answers.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Owns the values of the wire faults: what a client meets on its socket in place of the reply.
+"""Owns the values of the wire faults: what a client matches on its socket in place of the reply.
 
 `commit` says whether the operation happened first, which decides whether a retry charges twice. It
 is True on reads, where there is nothing to happen. How each fault is done is in `web/faults/`.

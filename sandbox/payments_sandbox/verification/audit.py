@@ -281,9 +281,9 @@ def _is_refund(call: CallSeen, payment_id: str | None) -> bool:
 
 
 def _order_of(call: CallSeen) -> str:
-    customer = call.look("customer_id")
+    customer = call.get("customer_id")
     whose = "" if customer is None else f" for {customer}"
-    return f"The payment of {call.look('amount')} {call.look('currency')}{whose}"
+    return f"The payment of {call.get('amount')} {call.get('currency')}{whose}"
 
 
 def _ids(calls: Iterable[CallSeen]) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ class CallSeen:
         segments = self.target.partition("?")[0].split("/")
         return segments[_PAYMENT] if len(segments) > _PAYMENT else None
 
-    def look(self, field: str) -> object:
+    def get(self, field: str) -> object:
         """The value of a field; None when there is none."""
         if field.startswith("header."):
             headers = {

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
-from payments_sandbox.rules.rule_engine import Play
+from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import planned
 from payments_sandbox.world.reset_scope import Part
@@ -73,7 +73,7 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     if clock is not None:
         world.birth = world.birth._replace(frozen_at=clock)
         world.start_clock(clock)
-    old = world.script.play or Play((), world.birth.seed)
+    old = world.script.play or RuleEngine((), world.birth.seed)
     world.script.play = old.changed(scenarios) if scenarios else None
     start.make(world)
     start.open(world)
@@ -136,7 +136,7 @@ def restore_play(world: World, sources: Iterable[object], counts: Mapping[str, A
         if loaded.scenario is None:
             raise ValueError("a scenario is none")
         found.append(loaded.scenario)
-    world.script.play = Play(found, world.birth.seed)
+    world.script.play = RuleEngine(found, world.birth.seed)
     world.script.play.restore(**counts)
 
 
@@ -181,6 +181,6 @@ def _forget_gone(world: World, names: set[str]) -> None:
 def _mark(world: World, scenarios: Iterable[Scenario]) -> None:
     """Put the `at` rules of these scenarios on the timeline, from now."""
     now, names = world.clock.now(), {each.name for each in scenarios}
-    for cue in world.script.play.cast.marks if world.script.play is not None else ():
-        if cue.scenario in names and (due := now + cue.rule.at) <= LAST:
-            world.timeline.at(Instant(due), ReachMark(cue.name))
+    for active_rule in world.script.play.rule_set.marks if world.script.play is not None else ():
+        if active_rule.scenario in names and (due := now + active_rule.rule.at) <= LAST:
+            world.timeline.at(Instant(due), ReachMark(active_rule.name))

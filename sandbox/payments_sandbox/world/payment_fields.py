@@ -3,20 +3,22 @@
 from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.payment import Payment
 from payments_sandbox.rules.model import OF_PAYMENT
-from payments_sandbox.rules.rule_engine import Play
+from payments_sandbox.rules.rule_engine import RuleEngine
 
 
-class PaymentFacts:
+class PaymentFields:
     """A payment; with an event about it, the event's amount and reason come first."""
 
     __slots__ = ("_event", "_payment", "_play")
 
-    def __init__(self, payment: Payment, play: Play | None, event: Event | None = None) -> None:
+    def __init__(
+        self, payment: Payment, play: RuleEngine | None, event: Event | None = None
+    ) -> None:
         self._payment = payment
         self._play = play
         self._event = event
 
-    def look(self, field: str) -> object:
+    def get(self, field: str) -> object:
         """The value of a field; None when there is none."""
         payment = self._payment
         match field:

@@ -239,8 +239,8 @@ class World:
     def _act(self, due: Instant, job: ActOnPayment | ReachMark) -> Happening:
         from payments_sandbox.world import rule_actions  # noqa: PLC0415 - most worlds have no such rules
 
-        domain = rule_actions.Domain(self.ledger, self.timeline, self.limiter, self.script)
-        happening = rule_actions.perform(domain, job, due)
+        context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.script)
+        happening = rule_actions.perform(context, job, due)
         self._tell(by_rule=True)
         return happening
 
@@ -269,11 +269,13 @@ class World:
         """
         events = self.ledger.events
         play = self.script.play
-        if play is not None and play.cast.events and not by_rule:
+        if play is not None and play.rule_set.events and not by_rule:
             from payments_sandbox.world import rule_actions  # noqa: PLC0415 - as above
 
-            domain = rule_actions.Domain(self.ledger, self.timeline, self.limiter, self.script)
-            rule_actions.react(domain, play, range(self._told, events))
+            context = rule_actions.ActionContext(
+                self.ledger, self.timeline, self.limiter, self.script
+            )
+            rule_actions.react(context, play, range(self._told, events))
         if self.webhooks is not None:
             for event in map(self.ledger.any_event, range(self._told, events)):
                 self.webhooks.tell(event, self.ledger)

@@ -15,8 +15,8 @@ from payments_sandbox.scenarios.parser.rules import READS
 from payments_sandbox.scenarios.parser.steps import OUTCOMES
 from payments_sandbox.scenarios.parser.values import Plain, items
 
-HIDES_THE_REPLY: Final = ("drop", "hang", "truncate", "malform")
-MAY_COMMIT: Final = (*HIDES_THE_REPLY, "respond", "respond_raw")
+NEEDS_COMMIT: Final = ("drop", "hang", "truncate", "malform")
+MAY_COMMIT: Final = (*NEEDS_COMMIT, "respond", "respond_raw")
 _WHICH: Final = "true: the operation happened before the fault; false: it never did"
 
 
@@ -40,7 +40,7 @@ def _check_commit(key: str, value: Any, operation: str, path: Path) -> Iterator[
     if key not in MAY_COMMIT:
         return
     if operation not in READS:
-        if key in HIDES_THE_REPLY and "commit" not in value:
+        if key in NEEDS_COMMIT and "commit" not in value:
             yield Problem((*path, KEY), f"'{key}' needs 'commit'", _WHICH)
     elif "commit" in value:
         message = f"commit has no effect on {operation}, which changes nothing"

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Final
 
 from payments_sandbox.payments.cards import brand_of
-from payments_sandbox.rules.conditions import compiled
+from payments_sandbox.rules.conditions import compile_condition
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
 
@@ -70,7 +70,7 @@ def _whose(trigger: str) -> str:
 
 
 def _meets(value: object, conditions: list[Condition]) -> bool:
-    return all(compiled(each)(value) for each in conditions)
+    return all(compile_condition(each)(value) for each in conditions)
 
 
 def _fit(cards: list[Condition], brands: list[Condition]) -> bool:
