@@ -11,7 +11,7 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.errors import InternalError, InvalidRequest, RateLimited, SandboxError
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules import model, wire_faults
-from payments_sandbox.rules.selected_step import SelectedStep
+from payments_sandbox.rules.rule_engine import SelectedStep
 from payments_sandbox.world.world import World
 from tests.support.in_process import contract, new_world
 from tests.support.wall import NOON

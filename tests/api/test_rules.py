@@ -132,8 +132,7 @@ def test_the_real_rate_limit_comes_first() -> None:
 
     assert shown(answered(desk))[0] == 429
     assert entry_of(desk)["considered"] == []
-    assert desk.world.script.play is not None
-    assert desk.world.script.play.rule_set.all[0].matched == 0
+    assert desk.world.rules.rule_set.all[0].matched == 0
 
 
 def test_a_path_that_is_no_operation_meets_no_rule() -> None:
@@ -332,8 +331,7 @@ def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
     desk.world.fail(1, "lost_card")
     desk.answer(call_of("retrieve_payment", payment_id=paid))
     list(desk.world.walk(Instant(desk.world.clock.now() + HOUR)))
-    assert desk.world.script.play is not None
-    [active_rule] = desk.world.script.play.rule_set.all
+    [active_rule] = desk.world.rules.rule_set.all
 
     assert (active_rule.skipped, active_rule.why_skipped) == (
         2,

@@ -3,11 +3,10 @@
 import pytest
 
 from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
+from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Complete, Emit
-from payments_sandbox.rules.rule_set import AnyActiveRule
 from payments_sandbox.world.activation import put
-from payments_sandbox.world.payment_fields import PaymentFields
 from payments_sandbox.world.timeline import ActOnPayment, ReachMark
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, new_world
@@ -37,8 +36,7 @@ def happened(desk: Desk, until: int) -> list[tuple[int, str]]:
 
 def active_rules(desk: Desk) -> list[AnyActiveRule]:
     """The rules, with their tallies."""
-    assert desk.world.script.play is not None
-    return list(desk.world.script.play.rule_set.all)
+    return list(desk.world.rules.rule_set.all)
 
 
 def types(desk: Desk) -> list[str]:
@@ -313,11 +311,3 @@ def test_a_skip_of_a_rule_that_is_gone_is_told_to_nobody() -> None:
     happened(desk, 0)
 
     assert [active_rule.skipped for active_rule in active_rules(desk)] == [0]
-
-
-def test_facts_that_no_payment_has() -> None:
-    """Nobody can look at them."""
-    pay(desk := Desk(new_world()))
-    facts = PaymentFields(desk.world.ledger.payments.get(0), None)
-
-    assert [facts.get(field) for field in ("card", "reason", "call", "header.x")] == [None] * 4

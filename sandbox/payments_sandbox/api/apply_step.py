@@ -17,7 +17,7 @@ from payments_sandbox.core.errors import InternalError, RateLimited, SandboxErro
 from payments_sandbox.payments.record_store import packed
 from payments_sandbox.rules import model, wire_faults
 from payments_sandbox.rules.merge_patch import merged
-from payments_sandbox.rules.selected_step import SelectedStep
+from payments_sandbox.rules.rule_engine import SelectedStep
 from payments_sandbox.world.world import World
 
 
@@ -112,7 +112,7 @@ def _rate_limit(move: model.MoveRateLimit, world: World, perform: Perform) -> Ou
     """The call counts against what now remains."""
     now = world.clock.now()
     world.limiter.give_back()
-    world.limiter.move(move, now)
+    world.limiter.move(now, **move._asdict())
     if not world.limiter.take(now):
         used_up = f"A rule used up this {world.limiter.window}'s requests."
         return Outcome(RateLimited(used_up), committed=False)

@@ -5,14 +5,13 @@ happens wholly or not at all.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from payments_sandbox.api import payments, refunds
 from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
 from payments_sandbox.api.call import Answer, Call, Outcome, Reply
-from payments_sandbox.api.call_fields import CallFields
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
@@ -29,13 +28,14 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.payments.record_store import packed
+from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.wire_faults import NAMES
 from payments_sandbox.world.journal import Entry, masked, masked_target, masked_text
 from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.selected_step import SelectedStep
+    from payments_sandbox.rules.rule_engine import SelectedStep
 
 _log = logging.getLogger("sandbox.api")
 
@@ -133,9 +133,9 @@ class Gateway:
             limiter = world.limiter
             reset = show_instant(Instant(limiter.reset_at * 1_000))
             raise RateLimited(f"The {limiter.window} turns at {reset}, by the world's clock.")
-        if world.script.play is not None and call.operation is not None:
-            facts = CallFields(world, call, body)
-            selected, entry.considered = world.script.play.decide(call.operation, facts)
+        if world.rules.scenarios and call.operation is not None:
+            fields = CallFields(_parts(world, call, body), world.rules.number_of)
+            selected, entry.considered = world.rules.decide(call.operation, fields)
             if selected is not None:
                 return self._by_rule(selected, world, call, body)
         return self._operate(world, call, body)
@@ -178,6 +178,27 @@ class Gateway:
         except strict_json.BadJson as error:
             entry.body = masked_text(call.body)
             return InvalidRequest(f"/: expected JSON; {error}.")
+
+
+def _parts(world: World, call: Call, body: object) -> CallParts:
+    """What of a call rules look at, whatever of its body parses."""
+    return CallParts(
+        operation=call.operation,
+        body=body if isinstance(body, dict) else {},
+        query=call.query,
+        headers=lambda: _joined(call.headers),
+        payment_id=call.payment_id,
+        find_payment=world.ledger.payments.find,
+    )
+
+
+def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in lower case; lines of one name are joined."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _headers(world: World) -> dict[str, str]:

@@ -16,7 +16,6 @@ from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.payments import cards
 from payments_sandbox.payments.ledger import Order, PaymentFilter
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.card_rules import Subject
 from payments_sandbox.world.world import World
 
 _CREATE: Final = BY_NAME["create_payment"]
@@ -74,8 +73,7 @@ def create_payment(
 
     if options is not DEFAULT:
         return perform(options)
-    subject = Subject(order.card.fingerprint, order.customer_id, None)
-    selected = world.script.selected("create_payment", subject)
+    selected = world.rules.decide_by_card("create_payment", order)
     if selected is None:
         return perform()
     outcome = apply_step(selected, StepContext(world, contract, _CREATE), perform)
@@ -116,7 +114,7 @@ def _order(world: World, body: CreatePayment) -> Order:
     return Order(
         amount=body["amount"],
         currency=body["currency"],
-        card=card if world.script.names(card.fingerprint) else card.forgotten(),
+        card=card if world.rules.names_card(card.fingerprint) else card.forgotten(),
         description=None if description is None else cards.mask_in(description),
         customer_id=None if customer_id is None else cards.mask_in(customer_id),
     )

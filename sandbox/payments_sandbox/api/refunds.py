@@ -10,7 +10,6 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.payments import cards
 from payments_sandbox.payments import payment as payments
-from payments_sandbox.rules.card_rules import Subject
 from payments_sandbox.world.world import World
 
 _CREATE: Final = BY_NAME["create_refund"]
@@ -45,8 +44,7 @@ def create_refund(
         reply = success(contract, _CREATE, representations.refund(refund))
         return Outcome(reply, card=payment.card, committed=True)
 
-    subject = Subject(payment.card.fingerprint, payment.customer_id, payment.id)
-    selected = world.script.selected("create_refund", subject)
+    selected = world.rules.decide_by_card("create_refund", payment)
     if selected is None:
         return perform()
     outcome = apply_step(selected, StepContext(world, contract, _CREATE), perform)

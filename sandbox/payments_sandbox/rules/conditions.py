@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from operator import ge, gt, le, lt
-from typing import Any, Final, Protocol, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from payments_sandbox.payments.cards import mask, mask_in
+from payments_sandbox.rules.fields import HEADER, QUERY, Fields
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.rules.model import Condition
+from payments_sandbox.rules.model import Condition, When
 
 Predicate = Callable[[object], bool]
 """Whether a value matches a condition; None stands for a value that is not there."""
@@ -22,19 +23,17 @@ _NUMBER: Final = re.compile("-?[0-9]{1,18}")
 _NAMES: Final = {card.number: card.name for card in MAGIC_CARDS}
 
 
-class Fields(Protocol):
-    """What conditions look at: a call, an event, a payment."""
-
-    def get(self, field: str) -> object:
-        """The value of a field; None when there is none."""
-
-
 def compile_condition(condition: Condition) -> Predicate:
     """The condition as a function of the value, made once."""
     field, operator, operand = condition
-    if field.startswith(("header.", "query.")):
+    if field.startswith((HEADER, QUERY)):
         return _compiled_loosely(operator, operand)
     return _compiled(operator, operand)
+
+
+def matches(when: When, fields: Fields) -> bool:
+    """Whether all conditions hold; for one look, as each is compiled for it."""
+    return all(compile_condition(each)(fields.get(each.field)) for each in when)
 
 
 def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
@@ -46,7 +45,7 @@ def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
             found = (value,)
         case _:
             return None
-    if condition.field.startswith(("header.", "query.")):
+    if condition.field.startswith((HEADER, QUERY)):
         return tuple(str(value) for value in found)
     return found
 

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple, assert_never
 
-from payments_sandbox.rules.active_rule import ActiveRule
+from payments_sandbox.rules.active_rule import ActiveRule, RuleSet
 from payments_sandbox.rules.conditions import compile_condition, why_not
 from payments_sandbox.rules.model import Condition, RequestRule
-from payments_sandbox.rules.rule_set import RuleSet
 
 MOST: Final = 100
 """Rules that one request explains."""
@@ -75,7 +74,7 @@ class RuleExplanations:
         for position, active_rule in enumerate(self._rule_set.requests):
             if position != self._answered:
                 yield (
-                    active_rule.scenario,
+                    active_rule.scenario or "",
                     active_rule.rule.name,
                     self._why_not(position, active_rule, kept),
                 )

@@ -6,7 +6,7 @@ call; an event rule acts some virtual time after a fact. The magic cards are wri
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.delays import Delay
@@ -109,10 +109,6 @@ class Step(NamedTuple):
     outcome: Outcome = Pass()
     delay: Delay = 0
     times: int = 1
-
-
-OF_PAYMENT: Final = frozenset({"amount", "currency", "customer_id", "description", "status"})
-"""The fields that conditions look at in a payment, by their names there."""
 
 
 class Condition(NamedTuple):

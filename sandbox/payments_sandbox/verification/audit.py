@@ -200,7 +200,7 @@ def _leaks(calls: Calls) -> Iterator[Finding]:
 def _ignored_pages(calls: Calls) -> Iterator[Finding]:
     """Lists that were left in the middle."""
     lists = [call for call in calls if call.entry.operation == "list_payments"]
-    asked = {call.query.get("starting_after") for call in lists}
+    asked = {call.fields.query.get("starting_after") for call in lists}
     left = [
         call
         for call in lists

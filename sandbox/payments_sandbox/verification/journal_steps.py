@@ -56,9 +56,7 @@ def _rule_of(world: World, call: CallSeen) -> RequestRule | None:
     of_cards = [rule for card in MAGIC_CARDS for rule in card.rules]
     of_scenarios = [
         active_rule.rule
-        for active_rule in (
-            world.script.play.rule_set.requests if world.script.play is not None else ()
-        )
+        for active_rule in world.rules.rule_set.requests
         if (active_rule.scenario, active_rule.rule.name) not in others
     ]
     for rule in (*of_scenarios, *of_cards):

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
-from payments_sandbox.rules.rule_set import AnyActiveRule
 from payments_sandbox.verification.audit import Finding, audit, shown_audit
 from payments_sandbox.verification.expectations import Evidence, Judged, judge
 from payments_sandbox.verification.observed_deliveries import Deliveries
@@ -75,7 +75,7 @@ def verified(
 
 
 def _cues(world: World) -> Sequence[AnyActiveRule]:
-    return () if world.script.play is None else world.script.play.rule_set.all
+    return world.rules.rule_set.all
 
 
 def _judged(expectations: Iterable[Expectation], evidence: Evidence) -> list[Line]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.rules.chance import draw
+from payments_sandbox.rules.delays import draw
 from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
 

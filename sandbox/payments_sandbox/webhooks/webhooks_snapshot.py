@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
 from payments_sandbox.webhooks.delivery import (
     Answer,
@@ -135,7 +136,9 @@ def _delivery_of(row: list[Any]) -> Delivery:
     delivery = Delivery(int(number), told, str(endpoint_id), is_resend=bool(is_resend))
     delivery.status = DeliveryStatus(status)
     delivery.next_at = None if next_at is None else _instant(next_at)
-    delivery.applied = tuple((str(rule), mask_in(key), int(call)) for rule, key, call in applied)
+    delivery.applied = tuple(
+        AppliedRule(str(rule), mask_in(key), int(call)) for rule, key, call in applied
+    )
     delivery.order = None if order is None else DeliveryOrder(order)
     delivery.attempts = [_attempt_of(each, told.body) for each in tried]
     return delivery

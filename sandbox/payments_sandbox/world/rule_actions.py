@@ -1,4 +1,4 @@
-"""Owns what rules do to the context: what events set off, and their actions when they are due."""
+"""Owns what rules do to the domain: what events set off, and their actions when they are due."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, assert_never
@@ -9,7 +9,7 @@ from payments_sandbox.payments.cards import mask_in
 from payments_sandbox.payments.events import Event, EventType
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.rate_limiter import RateLimiter
-from payments_sandbox.rules.card_rules import Script
+from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.model import (
     ChargeBack,
     Complete,
@@ -20,7 +20,6 @@ from payments_sandbox.rules.model import (
 )
 from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.webhooks.manual_event import data_of
-from payments_sandbox.world.payment_fields import PaymentFields
 from payments_sandbox.world.timeline import ActOnPayment, ReachMark, Timeline
 from payments_sandbox.world.timeline_entries import Happening, what_is
 
@@ -31,18 +30,17 @@ class ActionContext(NamedTuple):
     ledger: Ledger
     timeline: Timeline
     limiter: RateLimiter
-    script: Script
+    rules: RuleEngine
 
 
-def react(context: ActionContext, play: RuleEngine, events: Iterable[int]) -> None:
+def react(context: ActionContext, events: Iterable[int]) -> None:
     """Let the event rules plan what these events set off."""
     ledger = context.ledger
     for event in map(ledger.any_event, events):
         if not isinstance(event, Event):
-            continue  # made by hand: the context has not changed
+            continue  # made by hand: the domain has not changed
         number = ledger.number_of(event.payment_id)
-        fields = PaymentFields(ledger.payments.get(number), play, event)
-        for reaction in play.reactions(event.type, fields):
+        for reaction in context.rules.reactions(event, ledger.payments.get(number)):
             since = event.created - event.created % SECOND  # as clients are shown it
             if (due := since + reaction.after) <= LAST:
                 job = ActOnPayment(number, reaction.action, reaction.rule)
@@ -56,13 +54,12 @@ def perform(context: ActionContext, job: ActOnPayment | ReachMark, due: Instant)
 
 def _reach(context: ActionContext, job: ReachMark, due: Instant) -> Happening:
     """Let an `at` rule act, on every payment that it is about, at once."""
-    play = context.script.play
-    rule = None if play is None else play.mark(job.rule)
-    if play is not None and rule is not None:
-        for number in _concerned(context, play, job.rule) if rule.when else (None,):
+    rule = context.rules.timed_rule(job.rule)
+    if rule is not None:
+        for number in _concerned(context, job.rule) if rule.when else (None,):
             context.timeline.at(due, ActOnPayment(number, rule.action, job.rule))
             if number is None:
-                play.fire(job.rule)
+                context.rules.count_firing(job.rule)
     return Happening(due, what_is(job), None)
 
 
@@ -75,25 +72,24 @@ def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> Happening:
         _do(context, job, due)
     except (IllegalMove, RefundRefused, InvalidRequest) as error:
         why = error.details or error.code
-        context.script.skip(job.rule, why)
+        context.rules.count_skip(job.rule, why)
         return Happening(due, f"{what} skipped: {why}", payment_id)
     made = context.ledger.events > before
     event_id = context.ledger.any_event(before).id if made else None
     return Happening(due, what, payment_id, event_id)
 
 
-def _concerned(context: ActionContext, play: RuleEngine, rule: str) -> list[int | None]:
-    payments = context.ledger.payments
-    fields = (
-        (number, PaymentFields(payments.get(number), play)) for number in range(len(payments))
-    )
-    return [number for number, each in fields if play.acts_on(rule, each)]
+def _concerned(context: ActionContext, rule: str) -> list[int | None]:
+    """The numbers of the payments that an `at` rule acts on, counted and drawn."""
+    payments, rules = context.ledger.payments, context.rules
+    fields = (PaymentFields(payments.get(n), rules.number_of) for n in range(len(payments)))
+    return [number for number, each in enumerate(fields) if rules.count_and_draw(rule, each)]
 
 
 def _do(context: ActionContext, job: ActOnPayment, due: Instant) -> None:
     match job.action:
         case MoveRateLimit() as move:
-            context.limiter.move(move, due)
+            context.limiter.move(due, **move._asdict())
         case Emit(type_, data):
             _emit(context, type_, data, job.payment, due)
         case _ if job.payment is None:

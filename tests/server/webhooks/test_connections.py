@@ -45,7 +45,7 @@ class Line(asyncio.Transport):
             asyncio.get_running_loop().call_soon(self._protocol.connection_lost, error)
 
 
-class Stage:
+class EngineFixture:
     """One connection in a loop whose time passes at once."""
 
     def __init__(self) -> None:
@@ -82,105 +82,107 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def engine() -> Iterator[EngineFixture]:
     """A connection."""
-    stage = Stage()
-    yield stage
-    stage.loop.close()
+    engine = EngineFixture()
+    yield engine
+    engine.loop.close()
 
 
-def test_one_exchange_after_the_other(stage: Stage) -> None:
+def test_one_exchange_after_the_other(engine: EngineFixture) -> None:
     """Each has its own reply."""
-    assert stage.run(stage.answered(ANSWER[:9], ANSWER[9:])) == REPLY
-    assert stage.run(stage.answered(ANSWER)) == REPLY
-    assert stage.line.sent == [b"POST", b"POST"]
-    assert not stage.line.is_over
+    assert engine.run(engine.answered(ANSWER[:9], ANSWER[9:])) == REPLY
+    assert engine.run(engine.answered(ANSWER)) == REPLY
+    assert engine.line.sent == [b"POST", b"POST"]
+    assert not engine.line.is_over
 
 
-def test_an_idle_connection_is_ended(stage: Stage) -> None:
+def test_an_idle_connection_is_ended(engine: EngineFixture) -> None:
     """Four seconds after its last reply, and before most receivers would end it."""
-    stage.run(stage.passed(KEEP_ALIVE - 1))
-    stage.run(stage.answered(ANSWER))
-    stage.run(stage.passed(KEEP_ALIVE - 0.5))
-    assert (stage.line.is_over, stage.forgotten) == (False, 0)
+    engine.run(engine.passed(KEEP_ALIVE - 1))
+    engine.run(engine.answered(ANSWER))
+    engine.run(engine.passed(KEEP_ALIVE - 0.5))
+    assert (engine.line.is_over, engine.forgotten) == (False, 0)
 
-    stage.run(stage.passed(1))
-    assert (stage.line.is_over, stage.forgotten) == (True, 1)
+    engine.run(engine.passed(1))
+    assert (engine.line.is_over, engine.forgotten) == (True, 1)
 
 
-def test_a_connection_that_takes_long_to_make(stage: Stage) -> None:
+def test_a_connection_that_takes_long_to_make(engine: EngineFixture) -> None:
     """It is idle from when it is there; before that TLS may have had a lot to say."""
 
     async def made() -> Reply:
-        stage.connection = Connection(stage.forget)
-        await stage.passed(KEEP_ALIVE)
-        stage.line = Line(stage.connection)
-        return await stage.answered(ANSWER)
+        engine.connection = Connection(engine.forget)
+        await engine.passed(KEEP_ALIVE)
+        engine.line = Line(engine.connection)
+        return await engine.answered(ANSWER)
 
-    assert stage.run(made()) == REPLY
+    assert engine.run(made()) == REPLY
 
 
-def test_a_connection_that_waits_for_a_reply_is_not_idle(stage: Stage) -> None:
+def test_a_connection_that_waits_for_a_reply_is_not_idle(engine: EngineFixture) -> None:
     """How long a receiver may take is not the connection's to say."""
 
     async def slow() -> Reply:
-        asked = asyncio.create_task(stage.connection.exchange(b"POST"))
-        await stage.passed(KEEP_ALIVE * 3)
-        stage.connection.data_received(ANSWER)
+        asked = asyncio.create_task(engine.connection.exchange(b"POST"))
+        await engine.passed(KEEP_ALIVE * 3)
+        engine.connection.data_received(ANSWER)
         return await asked
 
-    assert stage.run(slow()) == REPLY
+    assert engine.run(slow()) == REPLY
 
 
 @pytest.mark.parametrize("said", [ANSWER, b""], ids=["an answer", "the end"])
-def test_a_receiver_that_speaks_unasked(stage: Stage, said: bytes) -> None:
+def test_a_receiver_that_speaks_unasked(engine: EngineFixture, said: bytes) -> None:
     """The connection is ended, and cannot be used."""
 
     async def spoken() -> None:
         if said:
-            stage.connection.data_received(said)
+            engine.connection.data_received(said)
         else:
-            stage.connection.eof_received()
-        await stage.connection.exchange(b"POST")
+            engine.connection.eof_received()
+        await engine.connection.exchange(b"POST")
 
     with pytest.raises(CutOffError):
-        stage.run(spoken())
-    assert (stage.line.is_over, stage.line.sent) == (True, [])
+        engine.run(spoken())
+    assert (engine.line.is_over, engine.line.sent) == (True, [])
 
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError(104, "reset")], ids=str)
-def test_a_connection_that_is_lost_before_its_reply(stage: Stage, error: Exception | None) -> None:
+def test_a_connection_that_is_lost_before_its_reply(
+    engine: EngineFixture, error: Exception | None
+) -> None:
     """Whoever waits is told why."""
 
     async def lost() -> Reply:
-        asked = asyncio.create_task(stage.connection.exchange(b"POST"))
-        await stage.loop.quiet()
-        stage.line.abort(error)
+        asked = asyncio.create_task(engine.connection.exchange(b"POST"))
+        await engine.loop.quiet()
+        engine.line.abort(error)
         return await asked
 
     with pytest.raises(type(error or CutOffError())):
-        stage.run(lost())
-    assert stage.forgotten == 1
+        engine.run(lost())
+    assert engine.forgotten == 1
 
 
-def test_what_is_no_reply(stage: Stage) -> None:
+def test_what_is_no_reply(engine: EngineFixture) -> None:
     """It is told at once."""
     with pytest.raises(NotHttpError):
-        stage.run(stage.answered(b"SSH-2.0"))
+        engine.run(engine.answered(b"SSH-2.0"))
 
 
-def test_a_reply_that_nobody_waits_for_any_more(stage: Stage) -> None:
+def test_a_reply_that_nobody_waits_for_any_more(engine: EngineFixture) -> None:
     """The post was cancelled; what comes then is of no account."""
 
     async def late() -> None:
-        asked = asyncio.create_task(stage.connection.exchange(b"POST"))
-        await stage.loop.quiet()
+        asked = asyncio.create_task(engine.connection.exchange(b"POST"))
+        await engine.loop.quiet()
         asked.cancel()
         await asyncio.wait([asked])
-        stage.connection.data_received(ANSWER)
+        engine.connection.data_received(ANSWER)
         assert asked.cancelled()
 
-    stage.run(late())
+    engine.run(late())
 
 
 async def test_a_receiver_that_is_gone_leaves_nothing() -> None:

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.rules.chance import draw
-from payments_sandbox.rules.delays import Distribution, Lognormal, Normal, Uniform, sample_delay
+from payments_sandbox.rules.delays import (
+    Distribution,
+    Lognormal,
+    Normal,
+    Uniform,
+    draw,
+    sample_delay,
+)
 
 
 def test_a_draw_is_a_function_of_its_arguments() -> None:
