@@ -1,4 +1,4 @@
-"""Owns the section on rules: what a hundred cost calls that none is about, and loading a thousand."""
+"""Owns the section on rules: what a hundred cost calls that none is about, and their loading."""
 
 import contextlib
 from collections.abc import Iterator

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import EventId, PaymentId
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import Brand, Card, fingerprint
+from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.events import Event, EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.active_rule import COUNTERS_KEPT

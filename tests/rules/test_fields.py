@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import EventId, PaymentId, RefundId
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import Brand, Card, fingerprint
+from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.events import Event, EventType, Refund
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.fields import (

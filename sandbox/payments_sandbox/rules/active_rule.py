@@ -7,7 +7,8 @@ from itertools import chain
 from typing import Final, Generic, TypeVar, assert_never
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.payments.cards import fingerprint, mask_in
+from payments_sandbox.core.masking import mask_text
+from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.conditions import Predicate, compile_condition
 from payments_sandbox.rules.delays import Delay, draw, sample_delay
 from payments_sandbox.rules.expectations import Payments
@@ -60,7 +61,7 @@ class Counters:
 
     def restore(self, counts: Mapping[str, int]) -> None:
         """Take over a snapshot, card numbers in its names masked."""
-        self._counts = OrderedDict((mask_in(name), int(count)) for name, count in counts.items())
+        self._counts = OrderedDict((mask_text(name), int(count)) for name, count in counts.items())
 
 
 class ActiveRule(Generic[RuleT]):
@@ -280,4 +281,4 @@ def _has_sampled_delay(rule: Rule) -> bool:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else mask_in(str(value))
+    return "" if value is None else mask_text(str(value))

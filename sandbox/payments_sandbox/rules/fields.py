@@ -10,7 +10,8 @@ from typing import Final, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.payments.cards import Card, brand_of
+from payments_sandbox.core.card_numbers import brand_of
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.payment import Payment
 

@@ -25,7 +25,8 @@ from itertools import accumulate
 from typing import Any, Final, NamedTuple, assert_never
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.payments.cards import fingerprint, mask, mask_in
+from payments_sandbox.core.masking import mask_number, mask_text
+from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.payment import Payment
 from payments_sandbox.rules.active_rule import (
@@ -459,5 +460,5 @@ def _kept(field: str, value: object) -> object:
     if value is None or isinstance(value, int):
         return value
     if field == "card":
-        return mask(str(value))
-    return mask_in(str(value))[:LONGEST_SHOWN]
+        return mask_number(str(value))
+    return mask_text(str(value))[:LONGEST_SHOWN]

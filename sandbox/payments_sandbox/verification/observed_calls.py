@@ -6,10 +6,11 @@ from typing import Final
 
 import orjson
 
-from payments_sandbox.payments.cards import Brand, brand_of, mask
+from payments_sandbox.core.card_numbers import Brand, brand_of
+from payments_sandbox.core.masking import mask_headers, mask_number
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.model import Condition, When
-from payments_sandbox.world.journal import Entry, shown_headers
+from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 _PAYMENT: Final = 3
@@ -107,11 +108,11 @@ class CallSeen:
         return self.fields.get(field)
 
     def _headers(self) -> dict[str, str]:
-        return {name.lower(): text for name, text in shown_headers(self.entry.headers).items()}
+        return {name.lower(): text for name, text in mask_headers(self.entry.headers).items()}
 
     def _known_card(self, card: int) -> str | None:
         number = self._world.rules.number_of(card)
-        return None if number is None else mask(number)
+        return None if number is None else mask_number(number)
 
 
 def calls_seen(world: World) -> Iterator[CallSeen]:
@@ -137,4 +138,4 @@ def _mask(operand: object) -> str | bool:
     text = str(operand)
     if isinstance(operand, bool):
         return operand
-    return mask(text) if brand_of(text) is not None else text
+    return mask_number(text) if brand_of(text) is not None else text

@@ -5,7 +5,7 @@ from typing import NamedTuple, assert_never
 
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, RefundRefused
 from payments_sandbox.core.instants import LAST, SECOND, Instant
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.events import Event, EventType
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.rate_limiter import RateLimiter
@@ -99,10 +99,10 @@ def _do(context: ActionContext, job: ActOnPayment, due: Instant) -> None:
         case Fail(error):
             context.ledger.fail(job.payment, error, at=due)
         case RefundPayment(amount, reason):
-            text = None if reason is None else mask_in(reason)
+            text = None if reason is None else mask_text(reason)
             context.ledger.refund(job.payment, amount, at=due, reason=text)
         case ChargeBack(reason, amount):
-            context.ledger.charge_back(job.payment, amount, mask_in(reason), at=due)
+            context.ledger.charge_back(job.payment, amount, mask_text(reason), at=due)
         case _:
             assert_never(job.action)
 
