@@ -123,7 +123,7 @@ def _delivery(delivery: Delivery) -> list[object]:
         delivery.is_resend,
         delivery.status,
         delivery.next_at,
-        delivery.applied,
+        [list(each) for each in delivery.applied],
         delivery.order,
         [_attempt(each, told.body) for each in delivery.attempts],
     ]
