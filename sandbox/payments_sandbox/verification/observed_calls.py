@@ -8,6 +8,7 @@ import orjson
 
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.masking import mask_headers, mask_number
+from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.model import Condition, When
 from payments_sandbox.world.journal import Entry
@@ -17,6 +18,7 @@ _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""
 
 _SERVER_ERROR: Final = 500
+_ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
 
 
@@ -38,7 +40,7 @@ class CallSeen:
     def is_lost(self) -> bool:
         """Whether its client cannot know what has become of it."""
         entry = self.entry
-        is_hidden = entry.fault is not None and entry.fault != "drip"
+        is_hidden = entry.fault is not None and entry.fault not in _ARRIVING
         return is_hidden or entry.status is None or entry.status >= _SERVER_ERROR
 
     @property

@@ -9,14 +9,15 @@ from payments_sandbox.contract.schema_errors import Path, render
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.payments.payment import TRANSITIONS, Status
+from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.merge_patch import merged
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.parser.rules import READS
 from payments_sandbox.scenarios.parser.steps import OUTCOMES
 from payments_sandbox.scenarios.parser.values import Plain, items
 
-NEEDS_COMMIT: Final = ("drop", "hang", "truncate", "malform")
-MAY_COMMIT: Final = (*NEEDS_COMMIT, "respond", "respond_raw")
+NEEDS_COMMIT: Final = frozenset(fault.name for fault in FAULTS if fault.needs_commit)
+MAY_COMMIT: Final = frozenset({"respond", *(each.name for each in FAULTS if each.may_commit())})
 _WHICH: Final = "true: the operation happened before the fault; false: it never did"
 
 
