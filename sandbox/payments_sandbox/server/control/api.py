@@ -203,7 +203,7 @@ class ControlApi:
         if request.content_type != YAML:
             raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
         patience = self._parts.settings.body_patience
-        raw = await read_any_body(request, patience=patience, limit=SCENARIO_LIMIT)
+        raw = await read_any_body(request, seconds=patience, limit=SCENARIO_LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:
@@ -220,7 +220,7 @@ class ControlApi:
         elif "invalid_scenario" in route.refusals:
             limit = SCENARIO_LIMIT
         patience = self._parts.settings.body_patience
-        raw = await read_body(request, patience=patience, limit=limit)
+        raw = await read_body(request, seconds=patience, limit=limit)
         if isinstance(raw, SandboxError):
             raise raw
         try:
