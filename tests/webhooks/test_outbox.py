@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from payments_sandbox.core.instants import SECOND, Instant
-from payments_sandbox.rules.webhook_effects import Order
+from payments_sandbox.rules.webhook_effects import DeliveryOrder
 from payments_sandbox.webhooks import outbox as outbox_module
 from payments_sandbox.webhooks.delivery import (
     Delivery,
@@ -231,12 +231,14 @@ def test_held_deliveries_are_popped_last_and_in_the_order_of_their_rule(
     outbox = webhooks.outbox
     for _ in range(6):
         outbox.schedule(MESSAGE, NOON)
-    for number, order in enumerate([Order.REVERSE, None, Order.REVERSE, None, Order.REVERSE, None]):
+    for number, order in enumerate(
+        [DeliveryOrder.REVERSE, None, DeliveryOrder.REVERSE, None, DeliveryOrder.REVERSE, None]
+    ):
         delivery = outbox.get(number)
         assert delivery is not None
         delivery.order = order
     popped = outbox.pop()
-    shuffled = [replace_order(each, Order.SHUFFLE) for each in popped]
+    shuffled = [replace_order(each, DeliveryOrder.SHUFFLE) for each in popped]
 
     assert [each.number for each in popped] == [1, 3, 5, 4, 2, 0]
     drawn = [each.number for each in in_sending_order(shuffled, 7)]
@@ -244,7 +246,7 @@ def test_held_deliveries_are_popped_last_and_in_the_order_of_their_rule(
     assert sorted(drawn) == [0, 1, 2, 3, 4, 5]
 
 
-def replace_order(delivery: Delivery, order: Order) -> Delivery:
+def replace_order(delivery: Delivery, order: DeliveryOrder) -> Delivery:
     """The delivery, held to go out in another order."""
     delivery.order = order
     return delivery

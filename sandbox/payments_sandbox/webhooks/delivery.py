@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.rules.chance import draw
-from payments_sandbox.rules.rule_engine import Applied
-from payments_sandbox.rules.webhook_effects import Order
+from payments_sandbox.rules.delays import draw
+from payments_sandbox.rules.rule_engine import AppliedRule
+from payments_sandbox.rules.webhook_effects import DeliveryOrder
 
 GONE: Final = 410
 """The status that disables an endpoint."""
@@ -139,8 +139,8 @@ class Delivery:
         self.status = DeliveryStatus.PENDING
         self.attempts: list[DeliveryAttempt] = []
         self.next_at: Instant | None = None
-        self.applied: tuple[Applied, ...] = ()
-        self.order: Order | None = None
+        self.applied: tuple[AppliedRule, ...] = ()
+        self.order: DeliveryOrder | None = None
         self.is_before_reply = False
 
     @property
@@ -155,7 +155,7 @@ def in_sending_order(deliveries: Iterable[Delivery], seed: int) -> list[Delivery
     def place(delivery: Delivery) -> tuple[bool, float]:
         if delivery.order is None:
             return False, 0  # sorting is stable: they keep the order that they are in
-        if delivery.order is Order.REVERSE:
+        if delivery.order is DeliveryOrder.REVERSE:
             return True, -delivery.number
         return True, draw(seed, "shuffle", delivery.message.event_id, delivery.number)
 

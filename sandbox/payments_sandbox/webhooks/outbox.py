@@ -23,8 +23,8 @@ from typing import Final, Protocol
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.rules.rule_engine import Applied
-from payments_sandbox.rules.webhook_effects import Treatment
+from payments_sandbox.rules.rule_engine import AppliedRule
+from payments_sandbox.rules.webhook_effects import WebhookEffects
 from payments_sandbox.webhooks.delivery import (
     GONE,
     Delivery,
@@ -72,7 +72,7 @@ class Outbox:
     )  # fmt: skip
 
     def __init__(
-        self, seed: int, schedule: AttemptSchedule, effects: Callable[[Delivery], Treatment]
+        self, seed: int, schedule: AttemptSchedule, effects: Callable[[Delivery], WebhookEffects]
     ) -> None:
         self._seed = seed
         self._schedule = schedule
@@ -128,7 +128,7 @@ class Outbox:
         self,
         message: EventMessage,
         at: Instant,
-        select_rules: Callable[[], tuple[Applied, ...]] = tuple,
+        select_rules: Callable[[], tuple[AppliedRule, ...]] = tuple,
     ) -> None:
         """Make the deliveries of an event, due when the rules have it.
 

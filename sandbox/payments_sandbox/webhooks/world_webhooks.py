@@ -16,9 +16,9 @@ from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.events import AnyEvent, Event
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.record_store import packed
-from payments_sandbox.rules.card_rules import Script
-from payments_sandbox.rules.rule_engine import Applied
-from payments_sandbox.rules.webhook_effects import UNTREATED, Treatment
+from payments_sandbox.rules.fields import PaymentFields
+from payments_sandbox.rules.rule_engine import AppliedRule, RuleEngine
+from payments_sandbox.rules.webhook_effects import NO_EFFECTS, WebhookEffects
 from payments_sandbox.webhooks.delivery import (
     AttemptResult,
     Delivery,
@@ -34,7 +34,6 @@ from payments_sandbox.webhooks.outbox import AttemptSchedule, Outbox
 from payments_sandbox.webhooks.payload import request_for
 from payments_sandbox.webhooks.signing import STANDARD, Signing, check_secret
 from payments_sandbox.webhooks.verification import Received, why_refused
-from payments_sandbox.world.payment_fields import PaymentFacts
 
 _PAYMENT_ID: Final = re.compile(r"pay_[A-Za-z0-9]{1,60}")
 
@@ -46,15 +45,17 @@ class Webhooks:
         seed: what ids and rotated secrets are made of.
         secret: what endpoints sign with unless they are given their own.
         schedule: where attempts that are due later are planned.
-        script: whose webhook rules apply to deliveries.
+        rules: those about webhooks change deliveries.
     """
 
-    __slots__ = ("_script", "_secret", "_seed", "inboxes", "outbox")
+    __slots__ = ("_rules", "_secret", "_seed", "inboxes", "outbox")
 
-    def __init__(self, seed: int, secret: str, schedule: AttemptSchedule, script: Script) -> None:
+    def __init__(
+        self, seed: int, secret: str, schedule: AttemptSchedule, rules: RuleEngine
+    ) -> None:
         self._seed = seed
         self._secret = secret
-        self._script = script
+        self._rules = rules
         self.outbox = Outbox(seed, schedule, self._effects)
         self.inboxes = Inboxes()
 
@@ -123,22 +124,21 @@ class Webhooks:
 
     def _rule_selector(
         self, event: AnyEvent, message: EventMessage, ledger: Ledger
-    ) -> Callable[[], tuple[Applied, ...]]:
+    ) -> Callable[[], tuple[AppliedRule, ...]]:
         """Return what tells, once a delivery, which rules apply to it."""
-        play, payment_id = self._script.play, message.payment_id
+        rules, payment_id = self._rules, message.payment_id
         number = None if payment_id is None else ledger.payments.number_of(payment_id)
-        if play is None or not play.cast.webhooks or number is None:
+        if not rules.rule_set.webhooks or number is None:
             return tuple
         change = event if isinstance(event, Event) else None
-        facts = PaymentFacts(ledger.payments.get(number), play, change)
-        return lambda: play.treating(event.type, facts)
+        fields = PaymentFields(ledger.payments.get(number), rules.number_of, change)
+        return lambda: rules.select_webhook_rules(event.type, fields)
 
-    def _effects(self, delivery: Delivery) -> Treatment:
-        """What the rules do to the next attempt of a delivery."""
-        play = self._script.play
-        if play is None or not delivery.applied:
-            return UNTREATED
-        return play.treatment(delivery.applied, len(delivery.attempts) + 1)
+    def _effects(self, delivery: Delivery) -> WebhookEffects:
+        """Return what the rules do to the next attempt of a delivery."""
+        if not delivery.applied:
+            return NO_EFFECTS
+        return self._rules.effects(delivery.applied, len(delivery.attempts) + 1)
 
     def request(
         self, delivery: Delivery, endpoint: Endpoint, *, now: Instant, sent_at: Instant
