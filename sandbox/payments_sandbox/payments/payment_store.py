@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import orjson
 
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence, PaymentId
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 
 STATUSES: Final = tuple(Status)
@@ -67,6 +68,15 @@ class PaymentStore:
         if number is not None and number < len(self._status) and number not in self._names:
             return number
         return self._named.get(payment_id)
+
+    def find(self, payment_id: str) -> Payment | None:
+        """The payment of an id, or None where this world has none."""
+        number = self.number_of(payment_id)
+        return None if number is None else self.get(number)
+
+    def fingerprint_of(self, number: int) -> int:
+        """The fingerprint of a payment's card, 0 where no rule names it."""
+        return self._fingerprint[number]
 
     def id_of(self, number: int) -> PaymentId:
         """The id of a payment, by number."""

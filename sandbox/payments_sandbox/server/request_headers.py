@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidApiKey
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 
 JSON: Final = "application/json"
 
@@ -113,4 +113,4 @@ def _are_usual(lines: tuple[tuple[bytes, bytes], ...]) -> bool:
     if not _USUAL.issuperset([name.lower() for name, _ in lines]):
         return False
     text = b"\n".join([value for _, value in lines]).decode("latin-1")
-    return len(text) <= _LONGEST_KNOWN and mask_in(text) == text
+    return len(text) <= _LONGEST_KNOWN and mask_text(text) == text
