@@ -102,14 +102,3 @@ def _rows_replaced(page: str, rows: str) -> str:
     if found is None:
         raise ValueError(f"{LANGUAGE}: expected a table with a row for each fault")
     return page[: found.start()] + rows + page[found.end() :]
-
-
-def main() -> None:
-    """Write them all."""
-    root = Path(__file__).resolve().parents[1]
-    for path, text in texts(root).items():
-        (root / path).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

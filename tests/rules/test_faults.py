@@ -19,7 +19,6 @@ from tests.project.tree import PACKAGE, ROOT
 from tests.support.fault_plans import PARTS, REAL, sent
 from tests.support.faulty import CASES, fault_of
 from tests.support.in_process import new_world
-from tools import faults as generated
 
 SHARED: Final = {"__init__", "fault", "reply"}
 FOLDER: Final = PACKAGE / "rules" / "faults"
@@ -42,14 +41,6 @@ def test_a_module_of_the_folder_has_its_row_and_its_test() -> None:
     assert modules == {*FAULT_NAMED}, "add the row to FAULTS in rules/faults/__init__.py"
     assert {f"test_{name}" for name in FAULT_NAMED} == tests, (
         "add tests/rules/faults/test_<name>.py: the bytes that the plan sends"
-    )
-
-
-@pytest.mark.parametrize("path", [generated.SCHEMA, generated.PAGE, generated.LANGUAGE])
-def test_what_is_made_from_the_faults_is_up_to_date(path: str) -> None:
-    """The schema of scenarios and both pages say what the entries say."""
-    assert (ROOT / path).read_text(encoding="utf-8") == generated.texts(ROOT)[path], (
-        "run `make generate`"
     )
 
 
