@@ -17,8 +17,8 @@ from payments_sandbox.rules.wire_faults import (
     RespondRaw,
     Truncate,
 )
+from payments_sandbox.scenarios.activation import activate
 from payments_sandbox.server.journal_json import shown_entry
-from payments_sandbox.world.activation import activate
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create, documented_refund
 from tests.support.clients import envelope

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.journal_export import retold
 from payments_sandbox.scenarios.loader import load, load_value
 from payments_sandbox.scenarios.yaml_writer import text_of
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
@@ -29,7 +29,7 @@ class Till:
 
     def __init__(self, *scenarios: Scenario, rate_limit: int = 1_000) -> None:
         self.world: World = new_world(rate_limit=rate_limit)
-        put(self.world, scenarios)
+        set_active(self.world, scenarios)
         self._desk = Desk(self.world)
 
     def call(self, operation: str, body: object = None, **options: str) -> str:
@@ -326,7 +326,7 @@ def test_a_rule_that_is_gone(step: str, told: str) -> None:
     """What the journal does not keep is as it usually is."""
     till = Till(rules_of(f"- {{request: create_payment, do: [{{{step}}}]}}"))
     met = till.pay()
-    put(till.world, [])
+    set_active(till.world, [])
     assert f"\n      - {told}\n" in till.told(met)
 
 
@@ -336,7 +336,7 @@ def test_a_raw_reply_whose_rule_is_gone() -> None:
     till = Till(rules_of(f"- {{request: create_payment, do: [{{{raw}}}]}}"))
     met = till.pay()
     till.entry(met).replied(502, {}, b"oops")
-    put(till.world, [])
+    set_active(till.world, [])
     assert "respond_raw: {status: 502, body: oops, off_contract: true, commit: true}" in till.told(
         met
     )
@@ -358,7 +358,7 @@ def test_a_rule_of_the_same_name_is_not_taken_for_it() -> None:
     assert "hang: {commit: true}" in till.told(met)
 
     third = rules_of("- {name: a, request: create_payment, do: [{respond: {error: lost_card}}]}")
-    put(till.world, [third])
+    set_active(till.world, [third])
     assert "hang: {commit: true}" in till.told(met)
     till.entry(met).step = 9
     assert "hang: {commit: true}" in till.told(met)

@@ -13,7 +13,6 @@ from aiohttp import ServerDisconnectedError
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import Sandbox
 from payments_sandbox.server.scenario_reload import Reloads
-from payments_sandbox.world.activation import active
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, ask, bearer, until
@@ -106,7 +105,7 @@ async def test_a_scenario_that_was_sent_is_another(
     await control("put_active_scenarios", [sent])
     edit(LATER)
 
-    assert [each.source for each in active(world)] == [sent]
+    assert [each.source for each in world.active_scenarios] == [sent]
 
 
 async def test_requests_that_hang_are_let_go(api: Api, sandbox: Sandbox, edit: Edit) -> None:

@@ -14,6 +14,8 @@ from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.card_rules import Rules
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.config import Birth, Laws, secret_of
 from payments_sandbox.world.registry import WorldDefaults, Worlds
@@ -39,7 +41,7 @@ def card_rules() -> Rules:
 
 def laws(wall: WallClock | None = None) -> Laws:
     """The laws of a server: the magic cards and the contract as shipped."""
-    return Laws(wall or Wall(), card_rules(), partial(payment_at_rest, contract()))
+    return Laws(wall or Wall(), card_rules(), partial(payment_at_rest, contract()), read_scenario)
 
 
 def birth(*, seed: int = 7, frozen_at: Instant | None = NOON, rate_limit: int = 1_000) -> Birth:
@@ -65,7 +67,11 @@ def new_worlds(
 ) -> Worlds:
     """Worlds by key; what they draw is 0, 1, 2, …."""
     return Worlds(
-        defaults or WorldDefaults(), laws=laws(wall), entropy=count().__next__, on_drop=on_drop
+        defaults or WorldDefaults(),
+        laws=laws(wall),
+        entropy=count().__next__,
+        on_drop=on_drop,
+        activate=set_active,
     )
 
 

@@ -56,6 +56,18 @@ def load_value(value: object, *, name: str | None = None) -> Loaded:
     return _judged(_plain(value), {}, [], name)
 
 
+def read_scenario(source: object) -> Scenario:
+    """Read a scenario that was accepted before, as a snapshot has it.
+
+    Raises:
+        ValueError: it has problems.
+    """
+    loaded = load_value(source)
+    if loaded.scenario is None:
+        raise ValueError("not a valid scenario")
+    return loaded.scenario
+
+
 def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list[Problem]]:
     """Read expectations that have come by themselves, and what is wrong with them."""
     found: list[Expectation] = []

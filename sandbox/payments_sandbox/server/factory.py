@@ -28,6 +28,8 @@ from payments_sandbox.world.registry import HOME_SECRET, SEEDS, WorldDefaults, W
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from payments_sandbox.rules.scenario import Scenario
 
 _log = logging.getLogger("sandbox")
@@ -88,7 +90,9 @@ def assemble(
 
     contract = load_contract(lenient=settings.lenient)
     laws = _laws(settings, contract)
-    worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
+    worlds = Worlds(
+        _defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go, activate=_activate
+    )
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
     parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
@@ -100,6 +104,7 @@ def _laws(settings: Settings, contract: Contract) -> Laws:
         _wall,
         Rules(rule for card in MAGIC_CARDS for rule in card.rules),
         partial(payment_at_rest, contract),
+        _read_scenario,
         settings.webhooks,
         HOME_SECRET,
         settings.public_webhooks,
@@ -116,6 +121,18 @@ def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     for warning in (line for draft in drafts for line in draft.lint):
         _log.warning(warning)
     return tuple(each.loaded.scenario for each in drafts if each.loaded.scenario is not None)
+
+
+def _activate(world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool) -> None:
+    from payments_sandbox.scenarios.activation import set_active  # noqa: PLC0415 - most servers have none
+
+    set_active(world, scenarios, is_clock_given=is_clock_given)
+
+
+def _read_scenario(source: object) -> "Scenario":
+    from payments_sandbox.scenarios.loader import read_scenario  # noqa: PLC0415 - it brings YAML and the lint
+
+    return read_scenario(source)
 
 
 def _sender(settings: Settings) -> Sender:

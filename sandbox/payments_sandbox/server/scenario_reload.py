@@ -6,10 +6,10 @@ from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.activation import check_together, reload
 from payments_sandbox.scenarios.library import Library, UnknownScenario, files_of
 from payments_sandbox.scenarios.scenario_file import Draft, summary_of
 from payments_sandbox.server.parts import Parts
-from payments_sandbox.world.activation import active, check_together, reload
 from payments_sandbox.world.registry import HOME_KEY
 from payments_sandbox.world.world import World
 
@@ -74,7 +74,7 @@ class Reloads:
         self._good[name] = now
         if before in (None, now):
             return
-        found = [world for world in worlds if before in active(world)]
+        found = [world for world in worlds if before in world.active_scenarios]
         for world in found:
             self._reload(world, now)
         _log.info("%s is reloaded in %d world%s", name, len(found), "" if len(found) == 1 else "s")

@@ -9,7 +9,6 @@ from payments_sandbox.rules.rule_set import AnyCue
 from payments_sandbox.verification.audit import Finding, audit, shown_audit
 from payments_sandbox.verification.expectations import Evidence, Judged, judge
 from payments_sandbox.verification.observed_deliveries import Deliveries
-from payments_sandbox.world.activation import active
 from payments_sandbox.world.world import World
 
 
@@ -56,7 +55,7 @@ def report(world: World, deliveries: Deliveries) -> Report:
     findings = tuple(audit(world, deliveries))
     cues = _cues(world)
     lines: list[Line] = []
-    for scenario in active(world):
+    for scenario in world.active_scenarios:
         own = [cue for cue in cues if cue.scenario == scenario.name]
         evidence = Evidence(world, deliveries, own, findings)
         lines += _judged(scenario.expectations, evidence)

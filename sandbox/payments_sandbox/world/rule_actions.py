@@ -14,7 +14,7 @@ from payments_sandbox.rules.model import ChargeBack, Complete, Emit, Fail, GiveB
 from payments_sandbox.rules.rule_engine import Play
 from payments_sandbox.webhooks.manual_event import data_of
 from payments_sandbox.world.payment_fields import PaymentFacts
-from payments_sandbox.world.timeline import ActOnPayment, ReachMark, Timeline
+from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule, Timeline
 from payments_sandbox.world.timeline_entries import Happening, what_is
 
 
@@ -42,12 +42,12 @@ def react(domain: Domain, play: Play, events: Iterable[int]) -> None:
                 domain.timeline.at(Instant(due), job)
 
 
-def perform(domain: Domain, job: ActOnPayment | ReachMark, due: Instant) -> Happening:
+def perform(domain: Domain, job: ActOnPayment | RunTimedRule, due: Instant) -> Happening:
     """Do what a rule has planned, now that it is due."""
-    return _reach(domain, job, due) if isinstance(job, ReachMark) else _act(domain, job, due)
+    return _reach(domain, job, due) if isinstance(job, RunTimedRule) else _act(domain, job, due)
 
 
-def _reach(domain: Domain, job: ReachMark, due: Instant) -> Happening:
+def _reach(domain: Domain, job: RunTimedRule, due: Instant) -> Happening:
     """Let an `at` rule act, on every payment that it is about, at once."""
     play = domain.script.play
     rule = None if play is None else play.mark(job.rule)

@@ -132,10 +132,11 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
     world.script.restore(kept)
     if (play := kept["play"]) is not None:
-        from payments_sandbox.world.activation import restore_play  # noqa: PLC0415 - most worlds have none
+        from payments_sandbox.rules.rule_engine import Play  # noqa: PLC0415 - most worlds have none
 
-        counts = {key: play[key] for key in ("counters", "tallies", "spent")}
-        restore_play(world, play["scenarios"], counts)
+        scenarios = [world.laws.read_scenario(source) for source in play["scenarios"]]
+        world.script.play = Play(scenarios, world.birth.seed)
+        world.script.play.restore(play["counters"], play["tallies"], play["spent"])
 
 
 def _is_possible(world: World, job: Job) -> bool:

@@ -20,13 +20,14 @@ from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
     Job,
-    ReachMark,
+    RunTimedRule,
     SettlePayment,
     Timeline,
 )
 from payments_sandbox.world.timeline_entries import Happening, expected, what_is
 
 if TYPE_CHECKING:
+    from payments_sandbox.rules.scenario import Scenario
     from payments_sandbox.webhooks.world_webhooks import Webhooks
 
 SETTLED_AS_FAILED: Final = "card_declined"
@@ -97,6 +98,13 @@ class World:
         outbox = None if self.webhooks is None else self.webhooks.outbox
         jobs = self.timeline.upcoming(most)
         return [expected(due, job, self.ledger, outbox) for due, job in jobs]
+
+    # Rules
+
+    @property
+    def active_scenarios(self) -> "tuple[Scenario, ...]":
+        """The active scenarios, in the order of activation."""
+        return () if self.script.play is None else self.script.play.scenarios
 
     # Webhooks
 
@@ -231,12 +239,12 @@ class World:
                 return None
             case SettlePayment():
                 return self._settle(due, job)
-            case ActOnPayment() | ReachMark():
+            case ActOnPayment() | RunTimedRule():
                 return self._act(due, job)
             case _:
                 assert_never(job)
 
-    def _act(self, due: Instant, job: ActOnPayment | ReachMark) -> Happening:
+    def _act(self, due: Instant, job: ActOnPayment | RunTimedRule) -> Happening:
         from payments_sandbox.world import rule_actions  # noqa: PLC0415 - most worlds have no such rules
 
         domain = rule_actions.Domain(self.ledger, self.timeline, self.limiter, self.script)

@@ -15,7 +15,6 @@ from payments_sandbox.server.control.scenarios import refuse
 from payments_sandbox.verification.audit import audit, shown_audit
 from payments_sandbox.verification.observed_deliveries import deliveries_seen
 from payments_sandbox.verification.report import Line, report, verified
-from payments_sandbox.world.activation import active
 
 LONGEST_WAIT: Final = 5 * MINUTE
 """Wall milliseconds that a verification may wait."""
@@ -43,7 +42,7 @@ async def verify(ask: Ask) -> dict[str, object]:
 
 def _expectations(ask: Ask) -> Sequence[Expectation]:
     if "expect" not in ask.body:
-        return [each for scenario in active(ask.world) for each in scenario.expectations]
+        return [each for scenario in ask.world.active_scenarios for each in scenario.expectations]
     expectations, problems = load_expectations(ask.body["expect"])
     refuse(problems)
     return expectations

@@ -6,6 +6,7 @@ from typing import Any, Final
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, InvalidScenario
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios import activation
 from payments_sandbox.scenarios.diagnostics import Problem
 from payments_sandbox.scenarios.journal_export import retold
 from payments_sandbox.scenarios.library import Library, UnknownScenario, library_of
@@ -13,7 +14,6 @@ from payments_sandbox.scenarios.loader import Loaded, load, load_value
 from payments_sandbox.scenarios.yaml_reader import Document
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.server.control.control_request import Ask
-from payments_sandbox.world import activation
 
 FROM_JOURNAL: Final = "from-journal"
 """What a scenario is called that is written without a name."""
@@ -30,7 +30,7 @@ def list_active_scenarios(ask: Ask) -> dict[str, object]:
     """What is active, in the order in which it applies."""
     items = [
         _shown(scenario) | {"scenario": dict(scenario.source)}
-        for scenario in activation.active(ask.world)
+        for scenario in ask.world.active_scenarios
     ]
     return representations.page(items, has_more=False)
 
@@ -38,7 +38,7 @@ def list_active_scenarios(ask: Ask) -> dict[str, object]:
 def put_active_scenarios(ask: Ask) -> dict[str, object]:
     """Let exactly these be active."""
     scenarios = wanted(library_of(ask.parts.settings), _values(ask))
-    activation.put(ask.world, scenarios)
+    activation.set_active(ask.world, scenarios)
     ask.parts.sleepers.wake(ask.world)
     return list_active_scenarios(ask)
 

@@ -60,7 +60,7 @@ def reset_world(ask: Ask) -> dict[str, object]:
         )
     world.reset(parts)
     if world.script.play is not None:
-        from payments_sandbox.world.activation import start_again  # noqa: PLC0415 - with scenarios only
+        from payments_sandbox.scenarios.activation import start_again  # noqa: PLC0415 - with scenarios only
 
         start_again(world, parts)
     ask.parts.sleepers.wake(world)

@@ -4,8 +4,8 @@ What a scenario starts from (`given`, `clock`) is looked at before anything is c
 clock is set, the state is made, and the `at` rules are put on the timeline.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
@@ -13,15 +13,10 @@ from payments_sandbox.rules.rule_engine import Play
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import planned
 from payments_sandbox.world.reset_scope import Part
-from payments_sandbox.world.timeline import ActOnPayment, Job, ReachMark
+from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
 from payments_sandbox.world.world import World
 
 _AGAIN: Final = frozenset({Part.PAYMENTS, Part.RULES, Part.CLOCK})
-
-
-def active(world: World) -> tuple[Scenario, ...]:
-    """The active scenarios, in the order of activation."""
-    return () if world.script.play is None else world.script.play.scenarios
 
 
 def activate(world: World, scenario: Scenario) -> None:
@@ -30,12 +25,12 @@ def activate(world: World, scenario: Scenario) -> None:
     Raises:
         InvalidRequest: one of its name is active, or it needs a world that is not used yet.
     """
-    if any(each.name == scenario.name for each in active(world)):
+    if any(each.name == scenario.name for each in world.active_scenarios):
         raise InvalidRequest(
             f"/: '{scenario.name}' is active already; DELETE scenarios/active?name={scenario.name}"
             " ends it."
         )
-    put(world, [*active(world), scenario])
+    set_active(world, [*world.active_scenarios, scenario])
 
 
 def remove(world: World, name: str | None) -> None:
@@ -44,14 +39,16 @@ def remove(world: World, name: str | None) -> None:
     Raises:
         InvalidRequest: none of this name is active.
     """
-    left = [each for each in active(world) if name not in (None, each.name)]
-    if name is not None and len(left) == len(active(world)):
+    left = [each for each in world.active_scenarios if name not in (None, each.name)]
+    if name is not None and len(left) == len(world.active_scenarios):
         known = ", ".join(each.name for each in left) or "none"
         raise InvalidRequest(f"/name: expected an active scenario; active are: {known}.")
-    put(world, left)
+    set_active(world, left)
 
 
-def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False) -> None:
+def set_active(
+    world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False
+) -> None:
     """Let exactly these be active; those that were already go on where they are.
 
     Args:
@@ -63,7 +60,7 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
         InvalidRequest: two have one name, or one needs a world that is not used yet.
     """
     _check_names(scenarios)
-    staying = [each for each in active(world) if each in scenarios]
+    staying = [each for each in world.active_scenarios if each in scenarios]
     coming = [each for each in scenarios if each not in staying]
     clock = None if is_clock_given else _clock_of(coming)
     _check_unused(world, coming, clock)
@@ -77,7 +74,7 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     world.script.play = old.changed(scenarios) if scenarios else None
     start.make(world)
     start.open(world)
-    _mark(world, coming)
+    _plan_timed_rules(world, coming)
     world.catch_up()
 
 
@@ -102,42 +99,24 @@ def reload(world: World, scenario: Scenario) -> None:
     scenarios = [scenario if each.name == scenario.name else each for each in play.scenarios]
     _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
     world.script.play = play.changed(scenarios)
-    _mark(world, [scenario])
+    _plan_timed_rules(world, [scenario])
     world.catch_up()
 
 
 def start_again(world: World, parts: Collection[Part]) -> None:
     """After a reset: what the scenarios start from is there again, and offsets count from now."""
-    scenarios = active(world)
+    scenarios = world.active_scenarios
     if not _AGAIN.isdisjoint(parts):
-        world.timeline.forget(lambda job: isinstance(job, ReachMark))
+        world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
         start = planned(scenarios, now=world.clock.now())
         if Part.PAYMENTS in parts:
             start.make(world)
-        _mark(world, scenarios)
+        _plan_timed_rules(world, scenarios)
     if Part.WEBHOOKS in parts:
         planned(scenarios, now=world.clock.now()).open(world)
     if Part.RATE_LIMIT in parts:
         planned(scenarios, now=world.clock.now()).limit(world)
     world.catch_up()
-
-
-def restore_play(world: World, sources: Iterable[object], counts: Mapping[str, Any]) -> None:
-    """Take over the active scenarios of a snapshot.
-
-    Raises:
-        ValueError, TypeError: one of them is none, or the counts are of others.
-    """
-    from payments_sandbox.scenarios.loader import load_value  # noqa: PLC0415 - it brings YAML and the lint
-
-    found: list[Scenario] = []
-    for source in sources:
-        loaded = load_value(source)
-        if loaded.scenario is None:
-            raise ValueError("a scenario is none")
-        found.append(loaded.scenario)
-    world.script.play = Play(found, world.birth.seed)
-    world.script.play.restore(**counts)
 
 
 def _check_names(scenarios: Sequence[Scenario]) -> None:
@@ -167,10 +146,10 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
 
 def _forget_gone(world: World, names: set[str]) -> None:
     """What rules of scenarios that end have planned does not happen."""
-    gone = {each.name for each in active(world)} - names
+    gone = {each.name for each in world.active_scenarios} - names
 
     def is_gone(job: Job) -> bool:
-        if not isinstance(job, ReachMark | ActOnPayment):
+        if not isinstance(job, RunTimedRule | ActOnPayment):
             return False
         return job.rule.partition("/")[0] in gone
 
@@ -178,9 +157,9 @@ def _forget_gone(world: World, names: set[str]) -> None:
         world.timeline.forget(is_gone)
 
 
-def _mark(world: World, scenarios: Iterable[Scenario]) -> None:
+def _plan_timed_rules(world: World, scenarios: Iterable[Scenario]) -> None:
     """Put the `at` rules of these scenarios on the timeline, from now."""
     now, names = world.clock.now(), {each.name for each in scenarios}
     for cue in world.script.play.cast.marks if world.script.play is not None else ():
         if cue.scenario in names and (due := now + cue.rule.at) <= LAST:
-            world.timeline.at(Instant(due), ReachMark(cue.name))
+            world.timeline.at(Instant(due), RunTimedRule(cue.name))
