@@ -14,7 +14,7 @@ from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Patch
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.scenarios.schema_problems import accepts
+from payments_sandbox.scenarios.schema_errors import accepts
 from payments_sandbox.verification.report import report
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create

@@ -16,7 +16,7 @@ from payments_sandbox.scenarios.diagnostics import Place, Problem, located
 from payments_sandbox.scenarios.lint.whole import check_expectation, check_scenario
 from payments_sandbox.scenarios.parser.expectations import expectation
 from payments_sandbox.scenarios.parser.scenario import scenario
-from payments_sandbox.scenarios.schema_problems import accepts, salvaged, shape_problems
+from payments_sandbox.scenarios.schema_errors import accepts, drop_invalid_parts, schema_problems
 from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document
 
 _AT: Final = re.compile(r" at line (\d+), column (\d+)$")
@@ -77,7 +77,7 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
         if (
             wrong := [
                 each._replace(path=(*path, *each.path))
-                for each in shape_problems(value, "expectation")
+                for each in schema_problems(value, "expectation")
             ]
         ) or (wrong := list(check_expectation(value, path, has_rules=True))):
             problems += wrong
@@ -111,8 +111,8 @@ def _judged(
         )
         return Loaded(None, tuple(problems) or (empty,))
     is_shaped = accepts(data)
-    kept = cast("dict[str, Any]", data) if is_shaped else salvaged(data)
-    found = [] if is_shaped else list(shape_problems(data))
+    kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(data)
+    found = [] if is_shaped else list(schema_problems(data))
     found = located([*problems, *found, *check_scenario(kept, name, _contract())], places)
     is_good = is_shaped and all(each.is_warning for each in found)
     return Loaded(scenario(kept) if is_good else None, tuple(found))

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from payments_sandbox.contract.error_codes import CODES, documented_for
 from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schema_errors import MOST_IN_A_FILE
 from payments_sandbox.payments.cards import Brand
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Status
@@ -18,12 +19,11 @@ from payments_sandbox.rules.model import Per, Then
 from payments_sandbox.rules.webhook_effects import BodyFault, Order, Signature
 from payments_sandbox.rules.wire_faults import Malformation
 from payments_sandbox.scenarios.parser.steps import OUTCOMES
-from payments_sandbox.scenarios.schema_problems import (
-    MOST_PROBLEMS,
+from payments_sandbox.scenarios.schema_errors import (
     accepts,
-    salvaged,
+    drop_invalid_parts,
     schema,
-    shape_problems,
+    schema_problems,
 )
 
 SCHEMA: Final = schema()
@@ -134,9 +134,9 @@ def test_errors_are_those_of_the_operations() -> None:
 
 def test_so_many_problems_are_enough() -> None:
     """Nobody reads more."""
-    rules = [{"request": "x", "do": ["pass"]}] * (2 * MOST_PROBLEMS)
+    rules = [{"request": "x", "do": ["pass"]}] * (2 * MOST_IN_A_FILE)
 
-    assert len(list(shape_problems({"scenario": "x", "rules": rules}))) == MOST_PROBLEMS
+    assert len(list(schema_problems({"scenario": "x", "rules": rules}))) == MOST_IN_A_FILE
 
 
 SALVAGED = {
@@ -174,7 +174,7 @@ def test_what_is_left_of_a_wrong_shape(case: str) -> None:
     value, left = SALVAGED[case]
     before = json.dumps(value)
 
-    assert salvaged(value) == left
+    assert drop_invalid_parts(value) == left
     assert json.dumps(value) == before
 
 
@@ -193,10 +193,10 @@ VALUES = st.recursive(
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_whatever_is_wrong_something_good_is_left(value: dict[str, Any]) -> None:
     """It always ends, and what is left is of the right shape but for the gaps."""
-    left = salvaged(value)
+    left = drop_invalid_parts(value)
 
     assert accepts(_dense(left))
-    assert bool(list(shape_problems(value))) is not accepts(value)
+    assert bool(list(schema_problems(value))) is not accepts(value)
 
 
 def _dense(value: Any) -> Any:  # noqa: ANN401 - JSON
