@@ -10,7 +10,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import MINUTE, SECOND, read_duration, show_duration
 from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse
 from payments_sandbox.verification.audit import audit, shown_audit
 from payments_sandbox.verification.observed_deliveries import deliveries_seen
@@ -20,37 +20,39 @@ LONGEST_WAIT: Final = 5 * MINUTE
 """Wall milliseconds that a verification may wait."""
 
 
-def retrieve_report(ask: Ask) -> dict[str, object]:
+def retrieve_report(request: ControlRequest) -> dict[str, object]:
     """How the active scenarios stand now."""
-    return report(ask.world, partial(deliveries_seen, ask.world)).shown()
+    return report(request.world, partial(deliveries_seen, request.world)).shown()
 
 
-def retrieve_audit(ask: Ask) -> dict[str, object]:
+def retrieve_audit(request: ControlRequest) -> dict[str, object]:
     """What is found now."""
-    return shown_audit(audit(ask.world, partial(deliveries_seen, ask.world)))
+    return shown_audit(audit(request.world, partial(deliveries_seen, request.world)))
 
 
-async def verify(ask: Ask) -> dict[str, object]:
+async def verify(request: ControlRequest) -> dict[str, object]:
     """Judge expectations as soon as they are met, or when time is up."""
-    expectations = _expectations(ask)
-    lines = await _wait(ask, expectations, _patience(ask, expectations))
+    expectations = _expectations(request)
+    lines = await _wait(request, expectations, _patience(request, expectations))
     return {
         "passed": all(line.judged.met for line in lines),
         "expectations": [line.shown() for line in lines],
     }
 
 
-def _expectations(ask: Ask) -> Sequence[Expectation]:
-    if "expect" not in ask.body:
-        return [each for scenario in ask.world.active_scenarios for each in scenario.expectations]
-    expectations, problems = load_expectations(ask.body["expect"])
+def _expectations(request: ControlRequest) -> Sequence[Expectation]:
+    if "expect" not in request.body:
+        return [
+            each for scenario in request.world.active_scenarios for each in scenario.expectations
+        ]
+    expectations, problems = load_expectations(request.body["expect"])
     refuse(problems)
     return expectations
 
 
-def _patience(ask: Ask, expectations: Sequence[Expectation]) -> int:
+def _patience(request: ControlRequest, expectations: Sequence[Expectation]) -> int:
     """Wall milliseconds to wait."""
-    text = ask.body.get("within")
+    text = request.body.get("within")
     if text is None:
         return min(max((each.within for each in expectations), default=0), LONGEST_WAIT)
     if (within := read_duration(text)) > LONGEST_WAIT:
@@ -58,12 +60,14 @@ def _patience(ask: Ask, expectations: Sequence[Expectation]) -> int:
     return within
 
 
-async def _wait(ask: Ask, expectations: Sequence[Expectation], patience: int) -> tuple[Line, ...]:
+async def _wait(
+    request: ControlRequest, expectations: Sequence[Expectation], patience: int
+) -> tuple[Line, ...]:
     def now() -> tuple[Line, ...]:
-        return verified(ask.world, partial(deliveries_seen, ask.world), expectations)
+        return verified(request.world, partial(deliveries_seen, request.world), expectations)
 
     lines = now()
-    with ask.parts.news.reader(ask.world) as reader, contextlib.suppress(TimeoutError):
+    with request.parts.news.reader(request.world) as reader, contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience / SECOND):
             while not reader.is_over and not all(line.judged.met for line in lines):
                 await reader.wait(patience / SECOND)
