@@ -12,7 +12,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.scenarios.journal_export import retold
+from payments_sandbox.scenarios.journal_export import scenario_from_journal
 from payments_sandbox.scenarios.loader import load, load_value
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.world.journal import Entry
@@ -55,13 +55,13 @@ class Till:
 
     def when(self, request_id: str) -> object:
         """The matchers of the one rule that tells of a call."""
-        rules: Any = retold(self.world, [request_id], "seen")["rules"]
+        rules: Any = scenario_from_journal(self.world, [request_id], "seen")["rules"]
         [rule] = rules
         return rule["when"]
 
     def told(self, *ids: str) -> str:
         """The rules of the scenario that tells of these calls, as YAML."""
-        source = retold(self.world, ids, "seen")
+        source = scenario_from_journal(self.world, ids, "seen")
         assert load_value(source, name="seen").problems == ()
         return text_of({"rules": source["rules"]})
 
@@ -71,7 +71,7 @@ def test_a_reply_that_was_lost() -> None:
     till = Till(rules_of("- {request: create_payment, do: [{drop: {commit: true, how: reset}}]}"))
     lost, retried = till.pay(), till.pay()
 
-    assert text_of(retold(till.world, [retried, lost], "seen")) == dedent(
+    assert text_of(scenario_from_journal(till.world, [retried, lost], "seen")) == dedent(
         f"""\
         scenario: seen
         about: What the journal has of {lost}, {retried}.
@@ -406,7 +406,7 @@ def test_what_cannot_be_retold(ids: list[str], details: str) -> None:
     assert answer.entry is not None
     known["elsewhere"] = till.world.journal.id_of(answer.entry)
     with pytest.raises(InvalidRequest) as caught:
-        retold(till.world, [known.get(each, each) for each in ids], "seen")
+        scenario_from_journal(till.world, [known.get(each, each) for each in ids], "seen")
     assert caught.value.details == details
 
 
@@ -416,7 +416,7 @@ def test_many_requests_are_not_all_named() -> None:
         rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}], then: cycle}")
     )
     ids = [till.pay() for _ in range(7)]
-    assert retold(till.world, ids, "seen")["about"] == (
+    assert scenario_from_journal(till.world, ids, "seen")["about"] == (
         f"What the journal has of {', '.join(ids[:5])} and 2 more."
     )
 
@@ -464,7 +464,7 @@ def test_it_happens_again(data: st.DataObject) -> None:
     ids = [make(till, call) for call in calls]
     picked = sorted(data.draw(st.sets(st.integers(0, len(calls) - 1), min_size=1)))
     try:
-        source = retold(till.world, [ids[each] for each in picked], "seen")
+        source = scenario_from_journal(till.world, [ids[each] for each in picked], "seen")
     except InvalidRequest:
         again = Till()
     else:

@@ -9,11 +9,11 @@ from payments_sandbox.scenarios.library import (
     Library,
     UnknownScenario,
     WrongScenarios,
-    drafts_of,
-    files_of,
+    initial_files,
     library_of,
+    scenario_paths,
 )
-from payments_sandbox.scenarios.scenario_file import drafted, summary_of
+from payments_sandbox.scenarios.scenario_file import count_problems, read_scenario_file
 
 TEXT = "scenario: {name}\nabout: {about}\nexpect: [{{audit: clean}}]\n"
 
@@ -62,10 +62,10 @@ def test_a_file_in_another_encoding(tmp_path: Path) -> None:
     """Its first wrong byte has a place; nothing of it is guessed at."""
     file = tmp_path / "cafe.yaml"
     file.write_bytes("scenario: cafe\nabout: Grüße, é\n".encode().replace(b"\xc3\xa9", b"\xe9"))
-    draft = drafted(file)
+    read = read_scenario_file(file)
 
-    assert draft.loaded.scenario is None
-    (told,) = draft.lint
+    assert read.loaded.scenario is None
+    (told,) = read.lint
     assert told.splitlines() == [
         f"{file}:2:15: this is not UTF-8; save the file in UTF-8",
         "    about: Grüße, \ufffd",
@@ -106,7 +106,7 @@ def test_a_file_wins_over_folders(folders: list[Path], tmp_path: Path) -> None:
     """What is given by itself was meant."""
     file = tmp_path / "both.yaml"
     file.write_text(TEXT.format(name="both", about="given"), encoding="utf-8")
-    assert Library([file], folders).draft("both").file == str(file)
+    assert Library([file], folders).read("both").path == str(file)
 
 
 def test_a_folder_that_has_gone_has_nothing(folders: list[Path], tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_settings_name_the_library(folders: list[Path]) -> None:
     """Files that a server is given are known by their names, as what is shipped is."""
     file = folders[0] / "one.yml"
     settings = Settings(scenarios=(file, "both"), scenario_dirs=(folders[1],))
-    assert files_of(settings) == [file]
+    assert scenario_paths(settings) == [file]
     assert {"one", "two", "lost-reply"} < set(library_of(settings).names())
-    assert [draft.file for draft in drafts_of(settings)] == [
+    assert [file.path for file in initial_files(settings)] == [
         str(each) for each in (file, folders[1] / "both.yaml")
     ]
 
@@ -131,7 +131,7 @@ def test_wrong_ones_are_said_together(tmp_path: Path) -> None:
     for file, text in zip(files, ("expect: [{audit: clean}]", "", "rules: []"), strict=True):
         file.write_text(f"scenario: {file.stem}\n{text}", encoding="utf-8")
     with pytest.raises(WrongScenarios) as caught:
-        drafts_of(Settings(scenarios=tuple(files)))
+        initial_files(Settings(scenarios=tuple(files)))
     assert [line.partition(":")[0] for line in str(caught.value).splitlines()[::3]] == [
         str(file) for file in files[1:]
     ]
@@ -147,14 +147,14 @@ def test_what_is_said_of_files(tmp_path: Path) -> None:
         "odd": "scenario: odd\nexpect: 1",
         "bytes": "\xff",
     }
-    drafts = {}
+    files = {}
     for name, text in texts.items():
         (tmp_path / f"{name}.yaml").write_bytes(text.encode("latin-1"))
-        drafts[name] = drafted(tmp_path / f"{name}.yaml")
-    assert [summary_of([draft]) for draft in drafts.values()] == [
+        files[name] = read_scenario_file(tmp_path / f"{name}.yaml")
+    assert [count_problems([file]) for file in files.values()] == [
         "no problems and 1 warning in 1 file",
         "no problems in 1 file",
         "1 problem in 1 file",
         "1 problem in 1 file",
     ]
-    assert summary_of(list(drafts.values())) == "2 problems and 1 warning in 4 files"
+    assert count_problems(list(files.values())) == "2 problems and 1 warning in 4 files"

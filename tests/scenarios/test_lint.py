@@ -182,7 +182,7 @@ def test_a_problem_without_a_place_is_shown_without_a_line() -> None:
     [problem] = load_value({"scenario": "x"}).problems
 
     assert render(problem, "x", "") == "x: a scenario has rules, expect or given"
-    assert problem.shown() == {
+    assert problem.as_json() == {
         "line": None,
         "column": None,
         "path": "",
@@ -205,7 +205,7 @@ def test_a_problem_of_the_control_api() -> None:
     """Line, column, path, message and hint; a key's path is that of its value."""
     [problem] = load(f"{HEAD}expct: 1\nexpect: [{{audit: clean}}]", name="scene").problems
 
-    assert problem.shown() == {
+    assert problem.as_json() == {
         "line": 2,
         "column": 1,
         "path": "/expct",
@@ -219,7 +219,7 @@ def test_a_word_that_is_quoted_hides_a_card_number() -> None:
     card = "4242424242424242"
     text = f"{HEAD}rules: [{{request: '{card}', do: [pass]}}]\n{card}: x"
 
-    assert card not in str([each.shown() for each in load(text, name="scene").problems])
+    assert card not in str([each.as_json() for each in load(text, name="scene").problems])
 
 
 def test_json_has_places_too() -> None:

@@ -11,7 +11,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.rules.rule_engine import Play
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.scenarios.initial_state import planned
+from payments_sandbox.scenarios.initial_state import plan_start
 from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
 from payments_sandbox.world.world import World
@@ -64,16 +64,16 @@ def set_active(
     coming = [each for each in scenarios if each not in staying]
     clock = None if is_clock_given else _clock_of(coming)
     _check_unused(world, coming, clock)
-    start = planned(coming, now=world.clock.now() if clock is None else clock)
-    start.check(world)
+    start = plan_start(coming, now=world.clock.now() if clock is None else clock)
+    start.check_endpoints(world)
     _forget_gone(world, {each.name for each in scenarios})
     if clock is not None:
         world.birth = world.birth._replace(frozen_at=clock)
         world.start_clock(clock)
     old = world.script.play or Play((), world.birth.seed)
     world.script.play = old.changed(scenarios) if scenarios else None
-    start.make(world)
-    start.open(world)
+    start.make_payments(world)
+    start.open_endpoints(world)
     _plan_timed_rules(world, coming)
     world.catch_up()
 
@@ -86,7 +86,7 @@ def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
     """
     _check_names(scenarios)
     clock = _clock_of(scenarios)
-    planned(scenarios, now=world.clock.now() if clock is None else clock).check(world)
+    plan_start(scenarios, now=world.clock.now() if clock is None else clock).check_endpoints(world)
 
 
 def reload(world: World, scenario: Scenario) -> None:
@@ -108,14 +108,14 @@ def start_again(world: World, parts: Collection[Part]) -> None:
     scenarios = world.active_scenarios
     if not _AGAIN.isdisjoint(parts):
         world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
-        start = planned(scenarios, now=world.clock.now())
+        start = plan_start(scenarios, now=world.clock.now())
         if Part.PAYMENTS in parts:
-            start.make(world)
+            start.make_payments(world)
         _plan_timed_rules(world, scenarios)
     if Part.WEBHOOKS in parts:
-        planned(scenarios, now=world.clock.now()).open(world)
+        plan_start(scenarios, now=world.clock.now()).open_endpoints(world)
     if Part.RATE_LIMIT in parts:
-        planned(scenarios, now=world.clock.now()).limit(world)
+        plan_start(scenarios, now=world.clock.now()).set_rate_limit(world)
     world.catch_up()
 
 
@@ -145,7 +145,7 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
 
 
 def _forget_gone(world: World, names: set[str]) -> None:
-    """What rules of scenarios that end have planned does not happen."""
+    """What rules of scenarios that end have plan_start does not happen."""
     gone = {each.name for each in world.active_scenarios} - names
 
     def is_gone(job: Job) -> bool:

@@ -12,8 +12,8 @@ from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core import strict_json
 from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.scenarios.diagnostics import Place, Problem, located
-from payments_sandbox.scenarios.lint.whole import check_expectation, check_scenario
+from payments_sandbox.scenarios.diagnostics import Place, Problem, locate
+from payments_sandbox.scenarios.lint.scenario import check_expectation, check_scenario
 from payments_sandbox.scenarios.parser.expectations import expectation
 from payments_sandbox.scenarios.parser.scenario import scenario
 from payments_sandbox.scenarios.schema_errors import accepts, drop_invalid_parts, schema_problems
@@ -83,7 +83,7 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
             problems += wrong
         else:
             found.append(expectation(value))
-    return found, located(problems, {})
+    return found, locate(problems, {})
 
 
 def _load_json(text: str, name: str | None) -> Loaded:
@@ -113,7 +113,7 @@ def _judged(
     is_shaped = accepts(data)
     kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(data)
     found = [] if is_shaped else list(schema_problems(data))
-    found = located([*problems, *found, *check_scenario(kept, name, _contract())], places)
+    found = locate([*problems, *found, *check_scenario(kept, name, _contract())], places)
     is_good = is_shaped and all(each.is_warning for each in found)
     return Loaded(scenario(kept) if is_good else None, tuple(found))
 

@@ -57,7 +57,7 @@ def assemble(
         make_sender: makes what sends webhooks in place of a client of the network.
 
     Raises:
-        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.drafts_of`.
+        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
@@ -115,12 +115,12 @@ def _laws(settings: Settings, contract: Contract) -> Laws:
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     if not settings.scenarios:
         return ()
-    from payments_sandbox.scenarios.library import drafts_of  # noqa: PLC0415 - it brings YAML and the lint
+    from payments_sandbox.scenarios.library import initial_files  # noqa: PLC0415 - it brings YAML and the lint
 
-    drafts = drafts_of(settings)
-    for warning in (line for draft in drafts for line in draft.lint):
+    files = initial_files(settings)
+    for warning in (line for file in files for line in file.lint):
         _log.warning(warning)
-    return tuple(each.loaded.scenario for each in drafts if each.loaded.scenario is not None)
+    return tuple(each.loaded.scenario for each in files if each.loaded.scenario is not None)
 
 
 def _activate(world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool) -> None:

@@ -11,7 +11,7 @@ from payments_sandbox.core.instants import MINUTE, SECOND, read_duration, show_d
 from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.control.scenarios import refuse
+from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.verification.audit import audit, shown_audit
 from payments_sandbox.verification.observed_deliveries import deliveries_seen
 from payments_sandbox.verification.report import Line, report, verified
@@ -46,7 +46,7 @@ def _expectations(request: ControlRequest) -> Sequence[Expectation]:
             each for scenario in request.world.active_scenarios for each in scenario.expectations
         ]
     expectations, problems = load_expectations(request.body["expect"])
-    refuse(problems)
+    refuse_problems(problems)
     return expectations
 
 
