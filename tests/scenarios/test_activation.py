@@ -450,5 +450,5 @@ def test_where_nothing_is_active_nothing_is_edited() -> None:
 def test_a_card_that_the_lint_would_refuse() -> None:
     """Whoever makes such values by hand is told."""
     scene = Scenario("x", {}, given=Given((GivenPayment(5, "EUR", card="1"),)))
-    with pytest.raises(ValueError, match="a card pass that is none"):
+    with pytest.raises(ValueError, match="not a valid card number"):
         set_active(new_world(), [scene])

@@ -171,7 +171,7 @@ def _bound(operator: str, operand: object) -> int | None:
 
 
 def _check_shadow(rule: RequestRule, shadows: Shadows, path: Path) -> Iterator[Problem]:
-    if (shadow := shadows.over(rule)) is not None:
+    if (shadow := shadows.find(rule)) is not None:
         message = f"this rule never answers: '{shadow.name}' answers each of its calls before it"
         yield Problem(path, message, f"put it above '{shadow.name}', or let that one pass")
 
