@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from payments_sandbox.core.instants import SECOND
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.webhooks.connections import Connections, Origin, UnknownHostError
 from payments_sandbox.server.webhooks.guard import NotPermittedError
 from payments_sandbox.server.webhooks.replies import CutOffError, NotHttpError, Reply
@@ -87,14 +87,14 @@ def _request(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
 
 
 def _answer(reply: Reply) -> Answer:
-    headers = {name: mask_in(value) for name, value in reply.headers.items()}
+    headers = {name: mask_text(value) for name, value in reply.headers.items()}
     asked = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
-    return Answer(reply.status, headers, mask_in(reply.body.decode("utf-8", "replace")), asked)
+    return Answer(reply.status, headers, mask_text(reply.body.decode("utf-8", "replace")), asked)
 
 
 def in_words(failure: Exception, timeout_ms: int) -> str:
     """Why there was no answer, as a developer would say it, in one line."""
-    return mask_in(" ".join(_words(failure, timeout_ms).split()))[:LONGEST]
+    return mask_text(" ".join(_words(failure, timeout_ms).split()))[:LONGEST]
 
 
 def _words(failure: Exception, timeout_ms: int) -> str:
