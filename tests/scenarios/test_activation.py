@@ -65,7 +65,7 @@ def refused(world: World, *scenarios: Scenario) -> str | None:
     return caught.value.details
 
 
-def test_scenarios_come_and_go() -> None:
+def test_scenarios_are_activated_and_removed() -> None:
     """One by one, all, or exactly these."""
     world = new_world()
     said = [names(world)]
@@ -83,7 +83,7 @@ def test_scenarios_come_and_go() -> None:
     assert world.script.play is None
 
 
-def test_a_scenario_is_active_once() -> None:
+def test_a_scenario_that_is_active_is_not_activated_again() -> None:
     """And the refusal says how to end it."""
     world = new_world()
     activate(world, FAILS)
@@ -96,7 +96,7 @@ def test_a_scenario_is_active_once() -> None:
     assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' comes twice."
 
 
-def test_only_what_is_active_can_be_removed() -> None:
+def test_a_scenario_that_is_not_active_cannot_be_removed() -> None:
     """The refusal names what is."""
     world = new_world()
     activate(world, FAILS)
@@ -106,7 +106,7 @@ def test_only_what_is_active_can_be_removed() -> None:
     assert caught.value.details == "/name: expected an active scenario; active are: a."
 
 
-def test_a_clock_of_a_scenario() -> None:
+def test_a_scenarios_clock_freezes_the_world() -> None:
     """The world stands still there, and does so again after a reset."""
     world = new_world(Wall(), frozen_at=None)
     set_active(world, [CLOCK])
@@ -119,7 +119,7 @@ def test_a_clock_of_a_scenario() -> None:
     assert (show_instant(world.clock.now()), world.clock.mode) == started
 
 
-def test_a_clock_that_was_given_wins() -> None:
+def test_a_clock_given_with_the_world_wins_over_a_scenarios() -> None:
     """The world keeps its own."""
     world = new_world()
     set_active(world, [CLOCK], is_clock_given=True)
@@ -127,7 +127,7 @@ def test_a_clock_that_was_given_wins() -> None:
     assert (world.clock.now(), names(world)) == (NOON, ["clock"])
 
 
-def test_two_clocks_are_refused() -> None:
+def test_scenarios_with_two_clocks_are_refused() -> None:
     """Nobody could say which is meant."""
     other = scenario_of("clock: 2032-01-15\nexpect: [{audit: clean}]", name="other")
 
@@ -139,7 +139,9 @@ def test_two_clocks_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("scenario", "what"), [(CLOCK, "clock"), (GIVEN, "given")])
-def test_a_start_needs_an_unused_world(scenario: Scenario, what: str) -> None:
+def test_a_scenario_with_a_clock_or_given_state_needs_an_unused_world(
+    scenario: Scenario, what: str
+) -> None:
     """Once something has happened, or been asked, it is refused."""
     asked, paid = Desk(new_world()), Desk(new_world())
     asked.ask("list_payments")
@@ -154,7 +156,7 @@ def test_a_start_needs_an_unused_world(scenario: Scenario, what: str) -> None:
     set_active(asked.world, [PASSES])
 
 
-def test_given_payments_are_there() -> None:
+def test_given_payments_exist_after_the_activation() -> None:
     """In the order of time, with the events of their day, and found by the ids they were given."""
     world = new_world()
     set_active(world, [GIVEN])
@@ -198,7 +200,7 @@ def test_a_payment_with_a_given_id_is_like_any_other() -> None:
     assert desk.ask("retrieve_payment", payment_id=generated)[0] == 404
 
 
-def test_a_given_rate_limit_holds() -> None:
+def test_a_given_rate_limit_limits_calls() -> None:
     """At once, and again after a reset."""
     world = new_world()
     set_active(world, [GIVEN])
@@ -211,7 +213,7 @@ def test_a_given_rate_limit_holds() -> None:
     assert said == [(50, 3), (50, 3)]
 
 
-def test_a_payment_of_the_future_is_refused() -> None:
+def test_a_given_payment_of_the_future_is_refused() -> None:
     """By the clock that the world would have."""
     future = scenario_of(
         "given: {payments: [{amount: 5, currency: EUR, created: 2030-06-01}]}", name="future"
@@ -223,14 +225,14 @@ def test_a_payment_of_the_future_is_refused() -> None:
     set_active(new_world(), [CLOCK, future])
 
 
-def test_two_scenarios_with_one_payment_are_refused() -> None:
+def test_two_scenarios_that_give_one_payment_id_are_refused() -> None:
     """Each is good by itself."""
     assert refused(new_world(), GIVEN, GIVEN._replace(name="again")) == (
         "/: expected each payment once; 'pay_old' comes twice."
     )
 
 
-def test_a_payment_is_not_older_than_time() -> None:
+def test_a_given_payment_is_not_older_than_the_first_instant() -> None:
     """It is made at its beginning at the latest."""
     old = scenario_of("given: {payments: [{amount: 5, currency: EUR, created: -40000d}]}")
     world = new_world()
@@ -239,7 +241,7 @@ def test_a_payment_is_not_older_than_time() -> None:
     assert world.ledger.payments.get(0).created == 0
 
 
-def test_marks_count_from_the_activation() -> None:
+def test_timed_rules_count_from_the_activation() -> None:
     """And are forgotten with their scenario."""
     world = new_world()
     set_active(world, [GIVEN])
@@ -250,7 +252,7 @@ def test_marks_count_from_the_activation() -> None:
     assert world.upcoming(10) == []
 
 
-def test_a_mark_that_no_clock_reaches_is_left_out() -> None:
+def test_a_timed_rule_that_no_clock_reaches_is_left_out() -> None:
     """Time ends in the year 2999."""
     world = new_world()
     set_active(world, [rules_of("- {at: 999999999d, do: {rate_limit: {remaining: 0}}}")])
@@ -280,7 +282,7 @@ def test_what_rules_have_planned_ends_with_their_scenario() -> None:
     assert [each.what for each in desk.world.upcoming(10)] == ["payment.completed"]
 
 
-def test_a_mark_of_now_happens_at_once() -> None:
+def test_a_timed_rule_of_now_acts_at_once() -> None:
     """Activating it is enough."""
     world = new_world()
     set_active(world, [rules_of("- {at: 0s, do: {rate_limit: {remaining: 0}}}")])
@@ -288,7 +290,7 @@ def test_a_mark_of_now_happens_at_once() -> None:
     assert world.limiter.remaining == 0
 
 
-def test_reset_starts_scenarios_again() -> None:
+def test_a_reset_starts_scenarios_again() -> None:
     """Given payments are there again, marks count from now, steps from the first."""
     desk = Desk(new_world())
     set_active(desk.world, [GIVEN, FAILS])
@@ -303,7 +305,7 @@ def test_reset_starts_scenarios_again() -> None:
     assert [each.at - NOON for each in desk.world.upcoming(10)] == [3 * DAY]
 
 
-def test_reset_of_the_journal_alone_changes_no_scenario() -> None:
+def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
     """Marks and payments stay."""
     world = new_world()
     set_active(world, [GIVEN])
@@ -355,7 +357,7 @@ def test_a_snapshot_of_another_scenario_is_refused() -> None:
             back(kept | {"rules": kept["rules"] | {"play": play | change}})
 
 
-def test_generated_payments() -> None:
+def test_generated_payments_are_spread_over_customers_and_time() -> None:
     """So many, of so many customers, over so long, the same for every run of a seed."""
     scene = scenario_of("given: {generate: {payments: 300, customers: 12, over: 30d}}", seed=7)
     worlds = [new_world(seed=1), new_world(seed=2)]
@@ -440,14 +442,14 @@ def test_an_edited_scenario_takes_its_own_place() -> None:
     assert [each.at - world.clock.now() for each in world.upcoming(5)] == [7_200_000]
 
 
-def test_where_nothing_is_active_nothing_is_edited() -> None:
+def test_an_edited_scenario_that_is_not_active_changes_nothing() -> None:
     """The world stays without rules."""
     world = new_world()
     reload(world, rules_of("- {at: 1h, do: {rate_limit: {remaining: 0}}}"))
     assert (world.script.play, world.upcoming(5)) == (None, [])
 
 
-def test_a_card_that_the_lint_would_refuse() -> None:
+def test_a_given_card_number_that_is_none_is_an_error() -> None:
     """Whoever makes such values by hand is told."""
     scene = Scenario("x", {}, given=Given((GivenPayment(5, "EUR", card="1"),)))
     with pytest.raises(ValueError, match="not a valid card number"):

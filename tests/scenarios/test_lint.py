@@ -40,7 +40,7 @@ def _line(problem: Problem) -> str:
 
 
 @pytest.mark.parametrize("case", cases())
-def test_what_is_said_about_a_text(case: str) -> None:
+def test_every_problem_of_a_text_is_told_at_its_place(case: str) -> None:
     """All of it, in the order of the text, and what would have worked."""
     text, expected = cases()[case]
 
@@ -52,7 +52,7 @@ def test_fifteen_mistakes_are_told_in_one_run() -> None:
     assert len(cases()["fifteen mistakes"][1]) == 15
 
 
-def test_only_what_is_wrong_refuses() -> None:
+def test_warnings_alone_do_not_refuse_a_scenario() -> None:
     """A warning, such as `commit` on a read, does not."""
     refused = {
         name: load(text, name="scene").scenario is None for name, (text, _) in cases().items()
@@ -82,19 +82,19 @@ LONG = {
 
 
 @pytest.mark.parametrize("text", LONG, ids=range(len(LONG)))
-def test_what_does_not_fit_into_a_list_of_cases(text: str) -> None:
+def test_long_deep_and_unprintable_texts_are_refused(text: str) -> None:
     """Long, deep and unprintable texts are refused at once, and take nothing with them."""
     assert said(text) == [LONG[text]]
 
 
-def test_a_text_so_deep_that_the_parser_gives_up() -> None:
+def test_a_text_too_deep_for_the_parser_is_refused() -> None:
     """It says so itself, and at a place of its own, from libyaml 0.2.6 on; the words are ours."""
     [line] = said(f"{HEAD}about:\n  {'[' * 250_000}")
 
     assert re.fullmatch("3:[0-9]+: nested deeper than 16 levels", line)
 
 
-def test_the_parsers_own_words_for_too_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parsers_own_words_for_too_deep_become_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """They become ours, whichever libyaml is installed here."""
 
     class GivesUp:
@@ -201,7 +201,7 @@ def test_a_place_beyond_the_last_line_is_shown_without_it() -> None:
     )
 
 
-def test_a_problem_of_the_control_api() -> None:
+def test_a_problem_has_a_json_form_with_its_place_and_pointer() -> None:
     """Line, column, path, message and hint; a key's path is that of its value."""
     [problem] = load(f"{HEAD}expct: 1\nexpect: [{{audit: clean}}]", name="scene").problems
 
@@ -222,7 +222,7 @@ def test_a_word_that_is_quoted_hides_a_card_number() -> None:
     assert card not in str([each.as_json() for each in load(text, name="scene").problems])
 
 
-def test_json_has_places_too() -> None:
+def test_problems_of_json_have_places_too() -> None:
     """Its problems are told as those of YAML."""
     text = '{"scenario": "scene",\n "expct": 1,\n "expect": [{"audit": "clean"}]}'
 
@@ -240,12 +240,12 @@ def test_json_has_places_too() -> None:
         ]),
     ],
 )  # fmt: skip
-def test_json_that_is_none(text: str, expected: list[str]) -> None:
+def test_a_text_in_braces_that_is_not_json_is_refused(text: str, expected: list[str]) -> None:
     """It is said in the words of JSON, unless YAML reads it."""
     assert sorted(said(text)) == sorted(expected)
 
 
-def test_a_mapping_in_braces_may_be_yaml() -> None:
+def test_a_mapping_in_braces_is_read_as_yaml() -> None:
     """A flow mapping is no JSON."""
     assert said("{scenario: scene, expect: [{audit: clean}]}") == []
 
@@ -269,7 +269,7 @@ def test_a_fraction_that_no_float_holds_is_no_number() -> None:
     assert [problem.path for problem in load_value(value).problems] == [("seed",)]
 
 
-def test_a_name_may_be_free() -> None:
+def test_a_scenario_without_a_file_may_have_any_name() -> None:
     """Where there is no file."""
     assert load("scenario: x\nexpect: [{audit: clean}]", name=None).problems == ()
 
