@@ -45,7 +45,7 @@ GIVEN = scenario_of(
 
 def names(world: World) -> list[str]:
     """The active scenarios."""
-    return [each.name for each in world.active_scenarios]
+    return [each.name for each in world.rules.scenarios]
 
 
 def payments(world: World) -> list[tuple[str, int, Status, int]]:
@@ -80,7 +80,7 @@ def test_scenarios_are_activated_and_removed() -> None:
     said.append(names(world))
 
     assert said == [[], ["a", "b"], ["b"], ["b", "a"], []]
-    assert world.script.play is None
+    assert world.rules.scenarios == ()
 
 
 def test_a_scenario_that_is_active_is_not_activated_again() -> None:
@@ -350,11 +350,10 @@ def test_a_snapshot_of_another_scenario_is_refused() -> None:
     world = new_world()
     set_active(world, [FAILS])
     kept = json.loads(json.dumps(snapshot(world)))
-    play = kept["rules"]["play"]
     changes: list[dict[str, object]] = [{"scenarios": [{"scenario": "x"}]}, {"tallies": []}]
     for change in changes:
         with pytest.raises(InvalidRequest, match="/rules: expected this part"):
-            back(kept | {"rules": kept["rules"] | {"play": play | change}})
+            back(kept | {"rules": kept["rules"] | change})
 
 
 def test_generated_payments_are_spread_over_customers_and_time() -> None:
@@ -438,7 +437,7 @@ def test_an_edited_scenario_takes_its_own_place() -> None:
     statuses += [desk.ask("list_payments")[0] for _ in range(3)]
 
     assert statuses == [500, 429, 429, 500, 200]
-    assert world.active_scenarios == (first, after, last)
+    assert world.rules.scenarios == (first, after, last)
     assert [each.at - world.clock.now() for each in world.upcoming(5)] == [7_200_000]
 
 
@@ -446,7 +445,7 @@ def test_an_edited_scenario_that_is_not_active_changes_nothing() -> None:
     """The world stays without rules."""
     world = new_world()
     reload(world, rules_of("- {at: 1h, do: {rate_limit: {remaining: 0}}}"))
-    assert (world.script.play, world.upcoming(5)) == (None, [])
+    assert (world.rules.scenarios, list(world.upcoming(5))) == ((), [])
 
 
 def test_a_given_card_number_that_is_none_is_an_error() -> None:

@@ -21,10 +21,10 @@ from payments_sandbox.rules.model import (
     Pass,
     Patch,
     Respond,
-    RunOut,
     Settle,
     Settlement,
     Step,
+    StepsExhausted,
 )
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.parser.steps import step
@@ -77,7 +77,7 @@ def test_a_step_of_a_read_is_written_without_commit(written: Step) -> None:
 
 def test_exhausted_steps_are_written_as_an_internal_error() -> None:
     """A rule that ran out is the error that it gave; a delay to be drawn is left out."""
-    ran_out, drawn = Step(RunOut()), Step(delay=Uniform(1, 2))
+    ran_out, drawn = Step(StepsExhausted()), Step(delay=Uniform(1, 2))
     assert step_source(ran_out, is_read=False) == {"respond": {"error": "internal_error"}}
     assert step_source(drawn, is_read=False) == "pass"
 

@@ -105,7 +105,7 @@ async def test_a_scenario_that_was_sent_is_another(
     await control("put_active_scenarios", [sent])
     edit(LATER)
 
-    assert [each.source for each in world.active_scenarios] == [sent]
+    assert [each.source for each in world.rules.scenarios] == [sent]
 
 
 async def test_requests_that_hang_are_let_go(api: Api, sandbox: Sandbox, edit: Edit) -> None:

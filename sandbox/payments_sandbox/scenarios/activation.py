@@ -9,7 +9,6 @@ from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
-from payments_sandbox.rules.rule_engine import Play
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import plan_start
 from payments_sandbox.world.reset_scope import Part
@@ -25,12 +24,12 @@ def activate(world: World, scenario: Scenario) -> None:
     Raises:
         InvalidRequest: one of its name is active, or it needs a world that is not used yet.
     """
-    if any(each.name == scenario.name for each in world.active_scenarios):
+    if any(each.name == scenario.name for each in world.rules.scenarios):
         raise InvalidRequest(
             f"/: '{scenario.name}' is active already; DELETE scenarios/active?name={scenario.name}"
             " ends it."
         )
-    set_active(world, [*world.active_scenarios, scenario])
+    set_active(world, [*world.rules.scenarios, scenario])
 
 
 def remove(world: World, name: str | None) -> None:
@@ -39,8 +38,8 @@ def remove(world: World, name: str | None) -> None:
     Raises:
         InvalidRequest: none of this name is active.
     """
-    left = [each for each in world.active_scenarios if name not in (None, each.name)]
-    if name is not None and len(left) == len(world.active_scenarios):
+    left = [each for each in world.rules.scenarios if name not in (None, each.name)]
+    if name is not None and len(left) == len(world.rules.scenarios):
         known = ", ".join(each.name for each in left) or "none"
         raise InvalidRequest(f"/name: expected an active scenario; active are: {known}.")
     set_active(world, left)
@@ -60,7 +59,7 @@ def set_active(
         InvalidRequest: two have one name, or one needs a world that is not used yet.
     """
     _check_names(scenarios)
-    staying = [each for each in world.active_scenarios if each in scenarios]
+    staying = [each for each in world.rules.scenarios if each in scenarios]
     coming = [each for each in scenarios if each not in staying]
     clock = None if is_clock_given else _clock_of(coming)
     _check_unused(world, coming, clock)
@@ -70,8 +69,7 @@ def set_active(
     if clock is not None:
         world.birth = world.birth._replace(frozen_at=clock)
         world.start_clock(clock)
-    old = world.script.play or Play((), world.birth.seed)
-    world.script.play = old.changed(scenarios) if scenarios else None
+    world.rules.set_scenarios(scenarios)
     start.make_payments(world)
     start.open_endpoints(world)
     _plan_timed_rules(world, coming)
@@ -94,18 +92,16 @@ def reload(world: World, scenario: Scenario) -> None:
 
     But for `clock` and `given`: they are what a world starts from, and this one has started.
     """
-    if (play := world.script.play) is None:
-        return
-    scenarios = [scenario if each.name == scenario.name else each for each in play.scenarios]
+    scenarios = [scenario if each.name == scenario.name else each for each in world.rules.scenarios]
     _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
-    world.script.play = play.changed(scenarios)
+    world.rules.set_scenarios(scenarios)
     _plan_timed_rules(world, [scenario])
     world.catch_up()
 
 
 def start_again(world: World, parts: Collection[Part]) -> None:
     """After a reset: what the scenarios start from is there again, and offsets count from now."""
-    scenarios = world.active_scenarios
+    scenarios = world.rules.scenarios
     if not _AGAIN.isdisjoint(parts):
         world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
         start = plan_start(scenarios, now=world.clock.now())
@@ -146,7 +142,7 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
 
 def _forget_gone(world: World, names: set[str]) -> None:
     """What rules of scenarios that end have plan_start does not happen."""
-    gone = {each.name for each in world.active_scenarios} - names
+    gone = {each.name for each in world.rules.scenarios} - names
 
     def is_gone(job: Job) -> bool:
         if not isinstance(job, RunTimedRule | ActOnPayment):
@@ -160,6 +156,6 @@ def _forget_gone(world: World, names: set[str]) -> None:
 def _plan_timed_rules(world: World, scenarios: Iterable[Scenario]) -> None:
     """Put the `at` rules of these scenarios on the timeline, from now."""
     now, names = world.clock.now(), {each.name for each in scenarios}
-    for cue in world.script.play.cast.marks if world.script.play is not None else ():
-        if cue.scenario in names and (due := now + cue.rule.at) <= LAST:
-            world.timeline.at(Instant(due), RunTimedRule(cue.name))
+    for active_rule in world.rules.rule_set.timed:
+        if active_rule.scenario in names and (due := now + active_rule.rule.at) <= LAST:
+            world.timeline.at(Instant(due), RunTimedRule(active_rule.name))

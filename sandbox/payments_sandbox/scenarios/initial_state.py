@@ -131,7 +131,7 @@ def _card(world: World, number: str) -> Card:
     brand, mark = brand_of(number), fingerprint(number)
     if brand is None:
         raise ValueError("not a valid card number")
-    return Card(brand, number[-4:], mark if world.script.names(mark) else 0)
+    return Card(brand, number[-4:], mark if world.rules.names_card(mark) else 0)
 
 
 def _generate(world: World, seed: int | None, wanted: Generated, now: Instant) -> Iterator[Past]:

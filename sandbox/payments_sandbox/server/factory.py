@@ -12,15 +12,13 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.card_rules import Rules
-from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.change_notifier import News
 from payments_sandbox.server.clock_advance import Walks
 from payments_sandbox.server.delayed_replies import Sleepers
 from payments_sandbox.server.live_timers import Pacer
 from payments_sandbox.server.parts import Parts
-from payments_sandbox.server.request_handler import Site
+from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import Laws
@@ -38,7 +36,7 @@ _log = logging.getLogger("sandbox")
 class Sandbox(NamedTuple):
     """A server that is put together and does not listen yet."""
 
-    site: Site
+    handler: RequestHandler
     parts: Parts
     gateway: Gateway
 
@@ -96,13 +94,12 @@ def assemble(
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
     parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
-    return Sandbox(Site(parts, gateway), parts, gateway)
+    return Sandbox(RequestHandler(parts, gateway), parts, gateway)
 
 
 def _laws(settings: Settings, contract: Contract) -> Laws:
     return Laws(
         _wall,
-        Rules(rule for card in MAGIC_CARDS for rule in card.rules),
         partial(payment_at_rest, contract),
         _read_scenario,
         settings.webhooks,

@@ -74,7 +74,7 @@ class ScenarioReloader:
         self._good[name] = now
         if before in (None, now):
             return
-        found = [world for world in worlds if before in world.active_scenarios]
+        found = [world for world in worlds if before in world.rules.scenarios]
         for world in found:
             self._reload(world, now)
         _log.info("%s is reloaded in %d world%s", name, len(found), "" if len(found) == 1 else "s")

@@ -32,7 +32,7 @@ def snapshot(world: World) -> dict[str, object]:
         "clock": world.clock.snapshot(),
         "timeline": world.timeline.snapshot(),
         "rate_limit": world.limiter.snapshot(),
-        "rules": world.script.snapshot(),
+        "rules": world.rules.snapshot(),
         "awaited": world.awaited.snapshot(),
         "ledger": world.ledger.snapshot(),
         "journal": world.journal.snapshot(),
@@ -130,13 +130,8 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 
 
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
-    world.script.restore(kept)
-    if (play := kept["play"]) is not None:
-        from payments_sandbox.rules.rule_engine import Play  # noqa: PLC0415 - most worlds have none
-
-        scenarios = [world.laws.read_scenario(source) for source in play["scenarios"]]
-        world.script.play = Play(scenarios, world.birth.seed)
-        world.script.play.restore(play["counters"], play["tallies"], play["spent"])
+    scenarios = [world.laws.read_scenario(source) for source in kept["scenarios"]]
+    world.rules.restore(scenarios, **{key: kept[key] for key in kept if key != "scenarios"})
 
 
 def _is_possible(world: World, job: Job) -> bool:

@@ -43,7 +43,7 @@ async def verify(request: ControlRequest) -> dict[str, object]:
 def _expectations(request: ControlRequest) -> Sequence[Expectation]:
     if "expect" not in request.body:
         return [
-            each for scenario in request.world.active_scenarios for each in scenario.expectations
+            each for scenario in request.world.rules.scenarios for each in scenario.expectations
         ]
     expectations, problems = load_expectations(request.body["expect"])
     refuse_problems(problems)

@@ -30,7 +30,7 @@ def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """What is active, in the order in which it applies."""
     items = [
         _summary(scenario) | {"scenario": dict(scenario.source)}
-        for scenario in request.world.active_scenarios
+        for scenario in request.world.rules.scenarios
     ]
     return representations.page(items, has_more=False)
 
