@@ -141,7 +141,7 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
 
 
 def _forget_gone(world: World, names: set[str]) -> None:
-    """What rules of scenarios that end have plan_start does not happen."""
+    """Drop what rules of scenarios that end have planned."""
     gone = {each.name for each in world.rules.scenarios} - names
 
     def is_gone(job: Job) -> bool:
