@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.scenarios.loader import load_expectations
-from payments_sandbox.verification.audit import audit
-from payments_sandbox.verification.expectations import Evidence, Judged, judge
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from payments_sandbox.verification.report import verify
 from tests.support.history import History
 from tests.support.in_process import call_of
 from tests.support.scenes import rules_of
@@ -18,21 +18,17 @@ from tests.support.scenes import rules_of
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 
 
-def judged(history: History, **expect: object) -> Judged:
+def result_of(history: History, **expect: object) -> ExpectationResult:
     """How one expectation stands."""
     expectations, problems = load_expectations([expect])
     assert problems == []
-    deliveries = lambda: iter(history.sent)  # noqa: E731 - as the rim has it
-    play = history.world.script.play
-    cues = () if play is None else play.cast.all
-    findings = audit(history.world, deliveries)
-    evidence = Evidence(history.world, deliveries, cues, findings)
-    return judge(expectations[0].what, evidence)
+    [line] = verify(history.observed(), expectations)
+    return line.result
 
 
 def met(history: History, **expect: object) -> bool:
     """Whether one expectation is met."""
-    return judged(history, **expect).met
+    return result_of(history, **expect).met
 
 
 WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
@@ -59,7 +55,7 @@ WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
 @pytest.mark.parametrize(("expect", "is_met", "observed"), WITHOUT_TRAFFIC, ids=str)
 def test_without_traffic(expect: dict[str, Any], is_met: bool, observed: str) -> None:  # noqa: FBT001 - a table
     """What can be said of nothing is said, and nothing crashes."""
-    assert judged(History(), **expect) == Judged(is_met, observed)
+    assert result_of(History(), **expect) == ExpectationResult(is_met, observed)
 
 
 def test_requests_are_counted() -> None:
@@ -70,7 +66,7 @@ def test_requests_are_counted() -> None:
     history.look("customer_id=ann")
     expect: dict[str, Any] = {"request": "create_payment", "when": {"customer_id": "ann"}}
 
-    assert judged(history, **expect, count=2) == Judged(
+    assert result_of(history, **expect, count=2) == ExpectationResult(
         met=True, observed=f"expected 2, saw 2: {', '.join(ids)}"
     )
     assert [met(history, **expect, count={"min": 3}), met(history, **expect, count=1)] == [
@@ -96,7 +92,7 @@ def test_a_verdict_names_ten_ids_at_most() -> None:
     for _ in range(12):
         history.look()
 
-    assert judged(history, request="*", count=12).observed.endswith(", …")
+    assert result_of(history, request="*", count=12).observed.endswith(", …")
 
 
 def test_conditions_see_what_was_asked() -> None:
@@ -134,7 +130,7 @@ def test_conditions_see_what_was_asked() -> None:
         ("list_payments", {"header.authorization": {"prefix": "Bearer sk_test"}}, 1),
     ]
 
-    seen = [judged(history, request=request, when=when) for request, when, _ in counts]
+    seen = [result_of(history, request=request, when=when) for request, when, _ in counts]
     assert [each.observed.partition(":")[0] for each in seen] == [
         f"expected at least 1, saw {count}" for *_, count in counts
     ]
@@ -148,10 +144,10 @@ def test_retries_of_one_call() -> None:
         history.wait(SECOND)
     history.pay(amount=5)
 
-    assert judged(history, retries="create_payment", max=2) == Judged(
+    assert result_of(history, retries="create_payment", max=2) == ExpectationResult(
         met=True, observed="saw at most 2 retries of one call"
     )
-    wrong = judged(history, retries="create_payment", max=1)
+    wrong = result_of(history, retries="create_payment", max=1)
     assert (wrong.met, wrong.observed.partition(":")[0]) == (
         False,
         "expected at most 1 retries, saw 2",
@@ -177,7 +173,7 @@ def test_retries_keep_their_distance(
     for gap in gaps:
         history.wait(gap)
         history.pay()
-    found = judged(history, retries="create_payment", spacing=spacing)
+    found = result_of(history, retries="create_payment", spacing=spacing)
 
     assert found.met is (observed is None)
     assert observed is None or found.observed.startswith(f"{observed}: req_")
@@ -191,7 +187,7 @@ def test_retries_of_the_same_body() -> None:
         history.pay(exp_month=month)
 
     assert met(same, retries="create_payment", same=["body"])
-    assert judged(changed, retries="create_payment", same=["body"]).observed.startswith(
+    assert result_of(changed, retries="create_payment", same=["body"]).observed.startswith(
         "expected the same body each time, saw it change: "
     )
 
@@ -215,14 +211,16 @@ def test_an_order_has_others_between() -> None:
     history.call("retrieve_payment", payment_id=history.payment())
     history.pay()
 
-    assert judged(history, order=["create_payment", "list_payments", "create_payment"]) == Judged(
+    assert result_of(
+        history, order=["create_payment", "list_payments", "create_payment"]
+    ) == ExpectationResult(
         met=True,
         observed="saw create_payment, list_payments, retrieve_payment, create_payment",
     )
     assert not met(history, order=["list_payments", "list_payments"])
     for _ in range(20):
         history.look()
-    assert judged(history, order=["create_refund"]).observed.endswith("list_payments, …")
+    assert result_of(history, order=["create_refund"]).observed.endswith("list_payments, …")
 
 
 def test_payments_are_counted_and_added_up() -> None:
@@ -233,7 +231,7 @@ def test_payments_are_counted_and_added_up() -> None:
     history.pay(customer_id="ben", amount=5)
     completed = {"status": "completed"}
 
-    assert judged(history, payments=completed, count=2, total=2505) == Judged(
+    assert result_of(history, payments=completed, count=2, total=2505) == ExpectationResult(
         met=True,
         observed=(
             f"expected 2 and a total of 2505, saw 2: {history.payment()}, {history.payment(2)};"
@@ -270,7 +268,7 @@ def test_refunds_are_counted_and_added_up() -> None:
     assert met(history, refunds={"payment_id": history.payment()}, total=12, count=2)
     assert met(history, refunds={"customer_id": "ben"}, total=9)
     assert met(history, refunds={"reason": "late", "amount": {"gte": 7}}, count=2)
-    found = judged(history, refunds={}, total=20)
+    found = result_of(history, refunds={}, total=20)
     assert (found.met, found.observed.startswith("expected a total of 20, saw 3: ref_")) == (
         False,
         True,
@@ -284,17 +282,19 @@ def test_deliveries_are_acknowledged() -> None:
     refused = history.receive(None, event="refund.created")
 
     assert met(history, webhook="payment.*", acknowledged=True, attempts=2, count=1)
-    assert judged(history, webhook="*", acknowledged=True) == Judged(
+    assert result_of(history, webhook="*", acknowledged=True) == ExpectationResult(
         met=False, observed=f"expected an acknowledgement: {refused}"
     )
     assert met(history, webhook="refund.*", acknowledged=False)
-    assert judged(history, webhook="payment.*", acknowledged=False) == Judged(
+    assert result_of(history, webhook="payment.*", acknowledged=False) == ExpectationResult(
         met=False, observed="expected no acknowledgement: dlv_0"
     )
-    assert judged(history, webhook="payment.*", attempts={"max": 1}) == Judged(
+    assert result_of(history, webhook="payment.*", attempts={"max": 1}) == ExpectationResult(
         met=False, observed="expected at most 1 attempts, saw 2: dlv_0"
     )
-    assert judged(history, webhook="*", count=2) == Judged(met=True, observed="saw 2: dlv_0, dlv_1")
+    assert result_of(history, webhook="*", count=2) == ExpectationResult(
+        met=True, observed="saw 2: dlv_0, dlv_1"
+    )
     assert not met(history, webhook="*", count={"max": 1})
 
 
@@ -307,9 +307,11 @@ def test_forged_deliveries_are_refused() -> None:
         history.receive(status, is_forged=True)
     expect = {"webhook": "payment.completed", "forged": "refused"}
 
-    assert judged(honest, **expect) == Judged(met=False, observed="saw no forged delivery")
+    assert result_of(honest, **expect) == ExpectationResult(
+        met=False, observed="saw no forged delivery"
+    )
     assert met(careful, **expect)
-    assert judged(careless, **expect) == Judged(
+    assert result_of(careless, **expect) == ExpectationResult(
         met=False,
         observed="expected forged deliveries to be refused, saw one answered with a 2xx: dlv_1",
     )
@@ -321,7 +323,9 @@ def test_the_audit_is_clean_or_says_what_it_found() -> None:
     for _ in range(2):
         history.pay(description="4111111111111111")
 
-    assert judged(history, audit="clean") == Judged(met=False, observed="found card_number_leak")
+    assert result_of(history, audit="clean") == ExpectationResult(
+        met=False, observed="found card_number_leak"
+    )
 
 
 def test_each_rule_has_fired_or_is_named() -> None:
@@ -333,11 +337,13 @@ def test_each_rule_has_fired_or_is_named() -> None:
             """)
     )
     history.pay()
-    idle = judged(history, rules="all_fired")
+    idle = result_of(history, rules="all_fired")
     history.call("create_refund", {}, payment_id=history.payment())
 
-    assert idle == Judged(met=False, observed="never fired: two")
-    assert judged(history, rules="all_fired") == Judged(met=True, observed="each has fired")
+    assert idle == ExpectationResult(met=False, observed="never fired: two")
+    assert result_of(history, rules="all_fired") == ExpectationResult(
+        met=True, observed="each has fired"
+    )
 
 
 OPERATIONS = ["create_payment", "retrieve_payment", "list_payments", "create_refund"]
@@ -362,4 +368,4 @@ def test_no_expectation_fails_to_be_judged(expect: dict[str, Any], calls: list[s
     for operation in calls:
         history.call(operation, {}, payment_id="pay_unknown")
 
-    assert judged(history, **expect).observed
+    assert result_of(history, **expect).observed

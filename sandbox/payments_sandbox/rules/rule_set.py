@@ -7,7 +7,6 @@ from typing import Final, assert_never
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.active_rule import CALL, Cue
-from payments_sandbox.rules.expectations import Payments
 from payments_sandbox.rules.model import AtRule, EventRule, RequestRule, When
 from payments_sandbox.rules.rule_index import Index
 from payments_sandbox.rules.scenario import Scenario
@@ -77,8 +76,7 @@ class Cast:
         return tuple(dict.fromkeys(field for field in fields if field != CALL))
 
     def _named_cards(self, scenarios: Iterable[Scenario]) -> Iterator[str]:
-        expected = (each.what for scenario in scenarios for each in scenario.expectations)
-        whens = [each.when for each in expected if isinstance(each, Payments)]
+        whens = [each.conditions for scenario in scenarios for each in scenario.expectations]
         for field, operator, operand in chain(*(cue.rule.when for cue in self.all), *whens):
             if field == "card" and operator in _NAMING:
                 yield from map(str, operand if isinstance(operand, tuple) else (operand,))

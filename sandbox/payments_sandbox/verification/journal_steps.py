@@ -15,7 +15,7 @@ from payments_sandbox.rules.model import (
     Settle,
     Step,
 )
-from payments_sandbox.verification.observed_calls import CallSeen
+from payments_sandbox.verification.observed import ObservedCall
 from payments_sandbox.world.world import World
 
 ABANDONED: Final = "abandoned"
@@ -30,7 +30,7 @@ _OF_THE_CALL: Final = frozenset(
 """Errors that a call brings upon itself in any world."""
 
 
-def step_seen(world: World, call: CallSeen) -> Step:
+def journal_step(world: World, call: ObservedCall) -> Step:
     """What the call met, as a step that meets one call so; a delay as it was drawn."""
     step = _answered_by(world, call)
     if step is None or not _fits(step.outcome, call):
@@ -41,7 +41,7 @@ def step_seen(world: World, call: CallSeen) -> Step:
     return Step(outcome, round(call.entry.duration_ms or 0))
 
 
-def _answered_by(world: World, call: CallSeen) -> Step | None:
+def _answered_by(world: World, call: ObservedCall) -> Step | None:
     """The step that answered; None where there was none, or its rule is not active any more."""
     position = call.entry.step
     rule = _rule_of(world, call)
@@ -50,7 +50,7 @@ def _answered_by(world: World, call: CallSeen) -> Step | None:
     return rule.steps[position - 1] if position <= len(rule.steps) else RAN_OUT
 
 
-def _rule_of(world: World, call: CallSeen) -> RequestRule | None:
+def _rule_of(world: World, call: ObservedCall) -> RequestRule | None:
     name, operation = call.entry.rule, call.entry.operation
     others = {(scenario, rule) for scenario, rule, _ in call.entry.considered}
     of_cards = [rule for card in MAGIC_CARDS for rule in card.rules]
@@ -69,7 +69,7 @@ def _rule_of(world: World, call: CallSeen) -> RequestRule | None:
     return None
 
 
-def _fits(outcome: Outcome, call: CallSeen) -> bool:
+def _fits(outcome: Outcome, call: ObservedCall) -> bool:
     """Whether a step can have led to what the journal shows."""
     fault = call.entry.fault
     if fault == ABANDONED:
@@ -85,7 +85,7 @@ def _fits(outcome: Outcome, call: CallSeen) -> bool:
             )
 
 
-def _outcome_seen(call: CallSeen, *, is_of_step: bool) -> Outcome:
+def _outcome_seen(call: ObservedCall, *, is_of_step: bool) -> Outcome:
     """What the journal shows; of a fault it does not keep every part."""
     entry, code = call.entry, call.code
     if entry.fault is not None:
@@ -97,7 +97,7 @@ def _outcome_seen(call: CallSeen, *, is_of_step: bool) -> Outcome:
     return Respond(code, bool(entry.committed), message)
 
 
-def _fault_seen(call: CallSeen, fault: str) -> Outcome:
+def _fault_seen(call: ObservedCall, fault: str) -> Outcome:
     entry = call.entry
     commit = bool(entry.committed)
     match fault:
@@ -116,5 +116,5 @@ def _fault_seen(call: CallSeen, fault: str) -> Outcome:
             return wire_faults.Hang(commit)
 
 
-def _is_refused(call: CallSeen) -> bool:
+def _is_refused(call: ObservedCall) -> bool:
     return (call.entry.status or 0) >= _REFUSED

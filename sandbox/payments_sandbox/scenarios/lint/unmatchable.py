@@ -13,6 +13,7 @@ from payments_sandbox.payments.cards import brand_of
 from payments_sandbox.rules.conditions import compiled
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
+from payments_sandbox.verification.expectations import EXPECTATION_KINDS
 
 PAYMENT: Final = frozenset(
     {"card", "brand", "amount", "currency", "customer_id", "payment_id", "description", "status"}
@@ -26,8 +27,7 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "event": PAYMENT | {"reason", "call"},
     "webhook": PAYMENT | {"reason", "call", "attempt"},
     "at": PAYMENT | {"call"},
-    "payments": PAYMENT,
-    "refunds": PAYMENT | {"reason"},
+    **{kind.key: frozenset(kind.fields) for kind in EXPECTATION_KINDS if kind.fields},
 }
 """What there is to look at, by operation or kind of rule."""
 

@@ -1,14 +1,17 @@
-"""Owns calls as the judges see them: entries of the journal, and what they were about."""
+"""Owns what was observed of a client: its calls in the journal, and the deliveries it received."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
 
+from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.cards import Brand, brand_of, mask
 from payments_sandbox.payments.payment import Payment
+from payments_sandbox.rules.conditions import Facts, compiled
 from payments_sandbox.rules.model import OF_PAYMENT, Condition, When
+from payments_sandbox.webhooks.delivery import SUCCESS, Attempt, DeliveryStatus
 from payments_sandbox.world.journal import Entry, shown_headers
 from payments_sandbox.world.world import World
 
@@ -20,7 +23,7 @@ _SERVER_ERROR: Final = 500
 _SUCCESS: Final = range(200, 300)
 
 
-class CallSeen:
+class ObservedCall:
     """One call of the journal; `look` sees what rules see, card numbers masked.
 
     Attributes:
@@ -37,7 +40,7 @@ class CallSeen:
         self._body: dict[str, object] = body if isinstance(body, dict) else {}
 
     @property
-    def is_lost(self) -> bool:
+    def outcome_unknown(self) -> bool:
         """Whether its client cannot know what has become of it."""
         entry = self.entry
         is_hidden = entry.fault is not None and entry.fault != "drip"
@@ -46,7 +49,7 @@ class CallSeen:
     @property
     def is_success(self) -> bool:
         """Whether its client was told that all is well."""
-        return not self.is_lost and self.entry.status in _SUCCESS
+        return not self.outcome_unknown and self.entry.status in _SUCCESS
 
     @property
     def target(self) -> str:
@@ -54,7 +57,7 @@ class CallSeen:
         return self.entry.path
 
     @property
-    def likeness(self) -> tuple[str, ...]:
+    def retry_key(self) -> tuple[str, ...]:
         """What makes a later call a repetition of this one."""
         if self.entry.operation == "create_payment":
             keys = ("customer_id", "amount", "currency", "description")
@@ -145,16 +148,28 @@ class CallSeen:
         return None if number is None else payments.get(number)
 
 
-def calls_seen(world: World) -> Iterator[CallSeen]:
+def observed_calls(world: World) -> Iterator[ObservedCall]:
     """The calls of documented operations that the journal still has, oldest first."""
     for entry in world.journal.since(0):
         if entry.operation is not None:
-            yield CallSeen(world, entry)
+            yield ObservedCall(world, entry)
+
+
+def payment_in_words(call: ObservedCall) -> str:
+    """The payment that a call asks for: `The payment of 2500 USD for cust_ada`."""
+    customer = call.look("customer_id")
+    whose = "" if customer is None else f" for {customer}"
+    return f"The payment of {call.look('amount')} {call.look('currency')}{whose}"
 
 
 def in_journal(when: When) -> When:
     """Conditions as the journal can meet them: it has card numbers masked."""
     return tuple(_masked(each) if each.field == "card" else each for each in when)
+
+
+def meets(conditions: When, facts: Facts) -> bool:
+    """Whether a call, a payment or an event meets all conditions."""
+    return all(compiled(each)(facts.look(each.field)) for each in conditions)
 
 
 def _masked(condition: Condition) -> Condition:
@@ -169,3 +184,79 @@ def _mask(operand: object) -> str | bool:
     if isinstance(operand, bool):
         return operand
     return mask(text) if brand_of(text) is not None else text
+
+
+class ObservedAttempt(NamedTuple):
+    """One attempt.
+
+    Attributes:
+        sent_at: the real time.
+        status: the receiver's answer; None when there was none.
+        is_forged: its signature was not the endpoint's.
+        is_stale: its signed timestamp was off by more than receivers allow.
+    """
+
+    sent_at: Instant
+    status: int | None
+    is_forged: bool = False
+    is_stale: bool = False
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the receiver has taken it."""
+        return self.status is not None and self.status in SUCCESS
+
+
+class ObservedDelivery(NamedTuple):
+    """One event on its way to one endpoint, once; a copy is another one."""
+
+    id: str
+    event_id: str
+    type: str
+    payment_id: str | None
+    endpoint_id: str
+    is_delivered: bool
+    attempts: tuple[ObservedAttempt, ...] = ()
+
+
+def observed_deliveries(world: World) -> Iterator[ObservedDelivery]:
+    """The deliveries of a world that are remembered, oldest first, those sent again included."""
+    if world.webhooks is None:
+        return
+    outbox = world.webhooks.outbox
+    for delivery in outbox.oldest_first():
+        yield ObservedDelivery(
+            id=outbox.id_of(delivery.number),
+            event_id=delivery.told.event_id,
+            type=delivery.told.type,
+            payment_id=delivery.told.payment_id,
+            endpoint_id=delivery.endpoint_id,
+            is_delivered=delivery.status is DeliveryStatus.DELIVERED,
+            attempts=tuple(map(_observed_attempt, delivery.attempts)),
+        )
+
+
+def _observed_attempt(attempt: Attempt) -> ObservedAttempt:
+    answer = attempt.outcome.answer
+    request = attempt.request
+    status = None if answer is None else answer.status
+    return ObservedAttempt(request.sent_at, status, request.is_forged, request.is_stale)
+
+
+class Observed(NamedTuple):
+    """What a client did in one world, as far as it is remembered.
+
+    Attributes:
+        world: where it happened; its ledger says what came of it.
+        calls: the calls of documented operations, oldest first.
+        deliveries: what its webhook endpoints were sent, oldest first.
+    """
+
+    world: World
+    calls: tuple[ObservedCall, ...]
+    deliveries: tuple[ObservedDelivery, ...]
+
+
+def observe(world: World) -> Observed:
+    """Look at a world as it is now."""
+    return Observed(world, tuple(observed_calls(world)), tuple(observed_deliveries(world)))
