@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `payments_sandbox.testing`: one server for all of them, a world for each."""
+"""Fixtures of the tests of `testing`: one server for all of them, a world for each."""
 
 from collections.abc import Iterator
 

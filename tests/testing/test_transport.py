@@ -516,7 +516,7 @@ def test_a_sandbox_that_is_closed_answers_nobody(memory: MemorySandbox) -> None:
 
 
 def without_httpx(wanted: str) -> str:
-    """What importing a name from `payments_sandbox.testing` ends in, where httpx is not installed."""
+    """What importing a name of `payments_sandbox.testing` ends in, where httpx is missing."""
     script = (
         f"import sys; sys.modules['httpx'] = None; from payments_sandbox.testing import {wanted}"
     )

@@ -36,7 +36,7 @@ from payments_sandbox.server.control import (
     webhooks,
     worlds,
 )
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.origin_guard import authorization_of
 from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_body import JSON, LIMIT, YAML, read_any_body, read_body
@@ -53,7 +53,7 @@ SNAPSHOT_DEPTH: Final = strict_json.MAX_DEPTH + 8
 """How deep a snapshot may be nested: its journal holds bodies that are as deep as any."""
 
 Result = dict[str, object] | web.StreamResponse | None
-Route = Callable[[Ask], Result | Awaitable[Result]]
+Route = Callable[[ControlRequest], Result | Awaitable[Result]]
 
 SCENARIO_LIMIT: Final = 1024 * 1024
 """Bytes that scenarios may have."""
@@ -68,9 +68,9 @@ _REPORT: Final = ("retrieve_report", "verify")
 def _later(module: str, name: str) -> Route:
     """A handler that is imported when it is first needed: it brings the scenario language."""
 
-    def handle(ask: Ask) -> Result | Awaitable[Result]:
+    def handle(request: ControlRequest) -> Result | Awaitable[Result]:
         found: Route = getattr(import_module(f"payments_sandbox.server.control.{module}"), name)
-        return found(ask)
+        return found(request)
 
     return handle
 
@@ -138,11 +138,11 @@ class ControlApi:
         self._admit = admit
 
     async def handle(
-        self, request: web.BaseRequest, route: ControlRoute, query: str, variable: str
+        self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str
     ) -> web.StreamResponse:
         """Answer one request in the envelope, whatever goes wrong."""
         try:
-            return await self._answer(request, route, query, variable)
+            return await self._answer(request, route, query, path_parameter)
         except SandboxError as error:
             response = refusal(error)
             if isinstance(error, InvalidApiKey | Forbidden):
@@ -159,7 +159,7 @@ class ControlApi:
             return refusal(InternalError("The sandbox itself failed; its log has the traceback."))
 
     async def _answer(
-        self, request: web.BaseRequest, route: ControlRoute, query: str, variable: str
+        self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str
     ) -> web.StreamResponse:
         if route.needs_token:
             self._check_token(request)
@@ -168,16 +168,16 @@ class ControlApi:
         body = {} if text is not None else await self._body(request, route)
         if world is not None and world not in self._parts.worlds:
             world = self._world(request)  # the first was dropped while the body arrived
-        ask = Ask(
+        asked = ControlRequest(
             self._parts,
             request,
             body=body,
             query=self._query(route, query),
-            named=world,
-            variable=variable,
+            known_world=world,
+            path_parameter=path_parameter,
             text=text,
         )
-        result = HANDLERS[route.name](ask)
+        result = HANDLERS[route.name](asked)
         if inspect.isawaitable(result):
             result = await result
         if world is not None:

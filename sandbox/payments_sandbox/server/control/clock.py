@@ -3,7 +3,7 @@
 from typing import Final
 
 from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_instant
-from payments_sandbox.server.control.control_request import Ask, read_as
+from payments_sandbox.server.control.control_request import ControlRequest, parse_field
 from payments_sandbox.world.timeline_entries import Happening
 from payments_sandbox.world.world import World
 
@@ -11,32 +11,32 @@ DUE_SHOWN: Final = 100
 """How many of the next due jobs `GET clock` lists."""
 
 
-def retrieve_clock(ask: Ask) -> dict[str, object]:
+def retrieve_clock(request: ControlRequest) -> dict[str, object]:
     """Now, the mode, and what is due next."""
-    return shown(ask.world)
+    return shown(request.world)
 
 
-async def freeze_clock(ask: Ask) -> dict[str, object]:
+async def freeze_clock(request: ControlRequest) -> dict[str, object]:
     """Stand still, now or at a later instant; what falls due on the way happens."""
-    world = ask.world
-    if (text := ask.body.get("at")) is not None:
-        at = _reachable(world, "at", read_as(read_instant, "at", text))
-        await ask.parts.walks.walk(world, lambda: _reachable(world, "at", at))
+    world = request.world
+    if (text := request.body.get("at")) is not None:
+        at = _reachable(world, "at", parse_field(read_instant, "at", text))
+        await request.parts.walks.walk(world, lambda: _reachable(world, "at", at))
     world.clock.freeze()
     return shown(world)
 
 
-def resume_clock(ask: Ask) -> dict[str, object]:
+def resume_clock(request: ControlRequest) -> dict[str, object]:
     """Go on at wall speed from the world's now."""
-    ask.world.clock.resume()
-    return shown(ask.world)
+    request.world.clock.resume()
+    return shown(request.world)
 
 
-async def advance_clock(ask: Ask) -> dict[str, object]:
+async def advance_clock(request: ControlRequest) -> dict[str, object]:
     """Move on; answers when all that became due has happened, webhooks too, in order."""
-    world = ask.world
-    _target(world, ask.body)  # what cannot be reached is refused before anything is waited for
-    happened = await ask.parts.walks.walk(world, lambda: _target(world, ask.body))
+    world = request.world
+    _target(world, request.body)  # what cannot be reached is refused before anything is waited for
+    happened = await request.parts.walks.walk(world, lambda: _target(world, request.body))
     return {
         "now": show_instant(world.clock.now()),
         "happened": [_shown_happened(each) for each in happened],
@@ -55,9 +55,9 @@ def shown(world: World) -> dict[str, object]:
 def _target(world: World, wanted: dict[str, str]) -> Instant:
     now = world.clock.now()
     if "to" in wanted:
-        return _reachable(world, "to", read_as(read_instant, "to", wanted["to"]))
+        return _reachable(world, "to", parse_field(read_instant, "to", wanted["to"]))
     if "by" in wanted:
-        by = read_as(read_duration, "by", wanted["by"])
+        by = parse_field(read_duration, "by", wanted["by"])
         return _reachable(world, "by", Instant(now + by))
     return world.timeline.next_due or now
 

@@ -1,6 +1,7 @@
-"""Owns what a control route is given: the server's parts, and the request, read and checked."""
+"""Owns what the handler of a control route is given: the request, read and checked."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
@@ -9,42 +10,69 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.server.parts import Parts
 from payments_sandbox.world.world import World
 
-Read = TypeVar("Read")
+T = TypeVar("T")
 
 
-class Ask(NamedTuple):
-    """One control request.
+class ControlRequest(NamedTuple):
+    """One request to a control route.
 
     Attributes:
+        parts: what the server is made of.
+        http: the request as aiohttp has it.
         body: the JSON body, which follows the route's schema; {} when there is none.
-        text: the body where it is YAML.
         query: the query's parameters, typed, with their defaults.
-        variable: the variable part of the path; empty where it has none.
+        known_world: the world of the API key, or None where the route needs no key.
+        path_parameter: the variable part of the path; empty where it has none.
+        text: the body where it is YAML.
     """
 
     parts: Parts
-    request: web.BaseRequest
+    http: web.BaseRequest
     body: dict[str, Any]
     query: dict[str, Any]
-    named: World | None = None
-    variable: str = ""
+    known_world: World | None = None
+    path_parameter: str = ""
     text: str | None = None
 
     @property
     def world(self) -> World:
-        """The world that the request's key names."""
-        if self.named is None:
+        """The world of the API key.
+
+        Raises:
+            LookupError: the route needs no key.
+        """
+        if self.known_world is None:
             raise LookupError("this route needs no key, so it has no world")
-        return self.named
+        return self.known_world
 
 
-def read_as(read: Callable[[str], Read], field: str, text: str) -> Read:
-    """What the text of a field says.
+def parse_field(parse: Callable[[str], T], field: str, text: str) -> T:
+    """Parse the text of one field of a body or a query.
+
+    Args:
+        parse: raises ValueError with what it expected.
+        field: the name, for the pointer in the error.
+        text: what was sent.
 
     Raises:
-        InvalidRequest: nothing, with the field's pointer and what would have worked.
+        InvalidRequest: the text does not parse; it has the field's pointer.
     """
     try:
-        return read(text)
+        return parse(text)
     except ValueError as error:
         raise InvalidRequest(f"/{field}: {error}.") from None
+
+
+async def run_in_slices(work: Generator[None, None, T]) -> T:
+    """Run long work, letting other requests be served at each of its yields.
+
+    Returns:
+        What the generator returns.
+    """
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        await asyncio.sleep(0)  # noqa: TID251 - it waits for no time, only lets others go first

@@ -2,17 +2,17 @@
 
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, NotFound
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.delivery_json import shown_delivery
 from payments_sandbox.webhooks.world_webhooks import told
 from payments_sandbox.world.journal import masked_object
 from payments_sandbox.world.manual_events import trigger
 
 
-def list_events(ask: Ask) -> dict[str, object]:
+def list_events(request: ControlRequest) -> dict[str, object]:
     """Events as webhook bodies, newest first."""
-    ledger = ask.world.ledger
-    start, limit = ask.query.get("starting_after"), ask.query["limit"]
+    ledger = request.world.ledger
+    start, limit = request.query.get("starting_after"), request.query["limit"]
     below = ledger.events if start is None else ledger.event_number(start)
     if below is None:
         raise InvalidRequest("/starting_after: expected the id of an event.")
@@ -21,26 +21,26 @@ def list_events(ask: Ask) -> dict[str, object]:
     return representations.page(items, has_more=below > limit)
 
 
-def create_event(ask: Ask) -> dict[str, object]:
+def create_event(request: ControlRequest) -> dict[str, object]:
     """Send an event by hand: about a payment, about one made for it, or with any data."""
-    wanted = ask.body
+    wanted = request.body
     data = wanted.get("data")
     if data is not None:
         if "payment_id" in wanted:
             raise InvalidRequest("/data: expected payment_id or data, not both.")
-        return representations.event(ask.world.make_event(wanted["type"], masked_object(data)))
-    return representations.event(trigger(ask.world, wanted["type"], wanted.get("payment_id")))
+        return representations.event(request.world.make_event(wanted["type"], masked_object(data)))
+    return representations.event(trigger(request.world, wanted["type"], wanted.get("payment_id")))
 
 
-def resend_event(ask: Ask) -> dict[str, object]:
+def resend_event(request: ControlRequest) -> dict[str, object]:
     """Send an event once more, the same bytes, to whoever wants it; it is not retried."""
-    world = ask.world
-    number = world.ledger.event_number(ask.variable)
+    world = request.world
+    number = world.ledger.event_number(request.path_parameter)
     if number is None:
         raise NotFound("not_found", "This world has no event of this id.")
     webhooks = world.open_webhooks()
     event = told(world.ledger.any_event(number))
-    if (endpoint_id := ask.body.get("endpoint_id")) is None:
+    if (endpoint_id := request.body.get("endpoint_id")) is None:
         endpoints = webhooks.outbox.endpoints.values()
         takers = [each for each in endpoints if each.enabled and each.wants(event.type)]
     else:

@@ -6,15 +6,15 @@ from aiohttp import web
 
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, NotFound
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.event_stream import serve_stream
 from payments_sandbox.server.journal_json import shown_entry
 
 
-def list_requests(ask: Ask) -> dict[str, object]:
+def list_requests(request: ControlRequest) -> dict[str, object]:
     """The journal, newest first."""
-    journal = ask.world.journal
-    start, limit = ask.query.get("starting_after"), ask.query["limit"]
+    journal = request.world.journal
+    start, limit = request.query.get("starting_after"), request.query["limit"]
     below = None
     if start is not None:
         if (after := journal.find(start)) is None:
@@ -25,14 +25,16 @@ def list_requests(ask: Ask) -> dict[str, object]:
     return representations.page(items, has_more=len(found) > limit)
 
 
-def retrieve_request(ask: Ask) -> dict[str, object]:
+def retrieve_request(request: ControlRequest) -> dict[str, object]:
     """One request of the journal."""
-    journal = ask.world.journal
-    if (entry := journal.find(ask.variable)) is None:
+    journal = request.world.journal
+    if (entry := journal.find(request.path_parameter)) is None:
         raise NotFound("not_found", "No such request, or the journal has dropped it.")
     return shown_entry(journal, entry)
 
 
-async def stream(ask: Ask) -> web.StreamResponse:
+async def stream(request: ControlRequest) -> web.StreamResponse:
     """New requests, events and webhooks as they come, as server-sent events."""
-    return await serve_stream(ask.request, ask.world, ask.parts.news, last=ask.query["last"])
+    return await serve_stream(
+        request.http, request.world, request.parts.news, last=request.query["last"]
+    )

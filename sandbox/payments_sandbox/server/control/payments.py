@@ -6,17 +6,17 @@ from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.cards import mask_in
 from payments_sandbox.payments.payment import Payment
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.world.world import SETTLED_AS_FAILED
 
 CHARGEBACK_REASON: Final = "fraudulent"
 """Why a payment is charged back when nothing says otherwise."""
 
 
-def list_payments(ask: Ask) -> dict[str, object]:
+def list_payments(request: ControlRequest) -> dict[str, object]:
     """Payments with what has become of them, newest first."""
-    payments = ask.world.ledger.payments
-    start, limit = ask.query.get("starting_after"), ask.query["limit"]
+    payments = request.world.ledger.payments
+    start, limit = request.query.get("starting_after"), request.query["limit"]
     below = len(payments) if start is None else payments.number_of(start)
     if below is None:
         raise InvalidRequest("/starting_after: expected the id of a payment.")
@@ -25,26 +25,26 @@ def list_payments(ask: Ask) -> dict[str, object]:
     return representations.page(items, has_more=below > limit)
 
 
-def complete_payment(ask: Ask) -> dict[str, object]:
+def complete_payment(request: ControlRequest) -> dict[str, object]:
     """Settle a pending payment."""
-    return _shown(ask.world.complete(_number(ask)))
+    return _shown(request.world.complete(_number(request)))
 
 
-def fail_payment(ask: Ask) -> dict[str, object]:
+def fail_payment(request: ControlRequest) -> dict[str, object]:
     """Fail a pending payment."""
-    return _shown(ask.world.fail(_number(ask), ask.body.get("code", SETTLED_AS_FAILED)))
+    return _shown(request.world.fail(_number(request), request.body.get("code", SETTLED_AS_FAILED)))
 
 
-def charge_back_payment(ask: Ask) -> dict[str, object]:
+def charge_back_payment(request: ControlRequest) -> dict[str, object]:
     """Take back what is left of a completed payment, or less."""
-    reason = mask_in(ask.body.get("reason", CHARGEBACK_REASON))
+    reason = mask_in(request.body.get("reason", CHARGEBACK_REASON))
     return representations.chargeback(
-        ask.world.charge_back(_number(ask), ask.body.get("amount"), reason)
+        request.world.charge_back(_number(request), request.body.get("amount"), reason)
     )
 
 
-def _number(ask: Ask) -> int:
-    return ask.world.ledger.number_of(ask.variable)
+def _number(request: ControlRequest) -> int:
+    return request.world.ledger.number_of(request.path_parameter)
 
 
 def _shown(payment: Payment) -> dict[str, object]:

@@ -1,18 +1,18 @@
 """Owns the routes of the rate limit: show it, set it."""
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.world.world import World
 
 
-def retrieve_rate_limit(ask: Ask) -> dict[str, object]:
+def retrieve_rate_limit(request: ControlRequest) -> dict[str, object]:
     """The limit, what remains of this hour, and when it turns."""
-    return shown(ask.world)
+    return shown(request.world)
 
 
-def set_rate_limit(ask: Ask) -> dict[str, object]:
+def set_rate_limit(request: ControlRequest) -> dict[str, object]:
     """Change the limit for good, or what remains of this hour."""
-    world, wanted = ask.world, ask.body
+    world, wanted = request.world, request.body
     check(wanted, world.limiter.limit, "")
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=wanted.get("limit"), remaining=wanted.get("remaining"))

@@ -8,7 +8,7 @@ from typing import Final
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import MINUTE, SECOND, read_duration, show_duration
 from payments_sandbox.scenarios.loader import load_expectations
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse
 from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import observe
@@ -20,32 +20,32 @@ MAX_WAIT: Final = 5 * MINUTE
 """Wall milliseconds that a verification may wait."""
 
 
-def retrieve_report(ask: Ask) -> dict[str, object]:
+def retrieve_report(request: ControlRequest) -> dict[str, object]:
     """How the active scenarios stand now."""
-    return report(observe(ask.world)).as_json()
+    return report(observe(request.world)).as_json()
 
 
-async def verify(ask: Ask) -> dict[str, object]:
+async def verify(request: ControlRequest) -> dict[str, object]:
     """Answer as soon as the expectations are met, or when time is up."""
-    expectations = _expectations(ask)
-    lines = await _wait(ask, expectations, _wait_ms(ask, expectations))
+    expectations = _expectations(request)
+    lines = await _wait(request, expectations, _wait_ms(request, expectations))
     return {
         "passed": all(line.result.met for line in lines),
         "expectations": [line.as_json() for line in lines],
     }
 
 
-def _expectations(ask: Ask) -> Sequence[Expectation]:
-    if "expect" not in ask.body:
-        return [each for scenario in active(ask.world) for each in expectations_of(scenario)]
-    expectations, problems = load_expectations(ask.body["expect"])
+def _expectations(request: ControlRequest) -> Sequence[Expectation]:
+    if "expect" not in request.body:
+        return [each for scenario in active(request.world) for each in expectations_of(scenario)]
+    expectations, problems = load_expectations(request.body["expect"])
     refuse(problems)
     return expectations
 
 
-def _wait_ms(ask: Ask, expectations: Sequence[Expectation]) -> int:
+def _wait_ms(request: ControlRequest, expectations: Sequence[Expectation]) -> int:
     """Wall milliseconds to wait."""
-    text = ask.body.get("within")
+    text = request.body.get("within")
     if text is None:
         return min(max((each.within for each in expectations), default=0), MAX_WAIT)
     if (within := read_duration(text)) > MAX_WAIT:
@@ -54,13 +54,13 @@ def _wait_ms(ask: Ask, expectations: Sequence[Expectation]) -> int:
 
 
 async def _wait(
-    ask: Ask, expectations: Sequence[Expectation], wait_ms: int
+    request: ControlRequest, expectations: Sequence[Expectation], wait_ms: int
 ) -> tuple[ReportLine, ...]:
     def now() -> tuple[ReportLine, ...]:
-        return verify_now(observe(ask.world), expectations)
+        return verify_now(observe(request.world), expectations)
 
     lines = now()
-    with ask.parts.news.reader(ask.world) as reader, contextlib.suppress(TimeoutError):
+    with request.parts.news.reader(request.world) as reader, contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_ms / SECOND):
             while not reader.is_over and not all(line.result.met for line in lines):
                 await reader.wait(wait_ms / SECOND)

@@ -12,61 +12,61 @@ from payments_sandbox.scenarios.library import Library, UnknownScenario, library
 from payments_sandbox.scenarios.loader import Loaded, load, load_value
 from payments_sandbox.scenarios.yaml_reader import Document
 from payments_sandbox.scenarios.yaml_writer import text_of
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.world import activation
 
 FROM_JOURNAL: Final = "from-journal"
 """What a scenario is called that is written without a name."""
 
 
-def list_scenarios(ask: Ask) -> dict[str, object]:
+def list_scenarios(request: ControlRequest) -> dict[str, object]:
     """The library; a file that is wrong is left out here, and named by `scenarios/check`."""
-    found = (loaded.scenario for loaded in library_of(ask.parts.settings))
+    found = (loaded.scenario for loaded in library_of(request.parts.settings))
     items = [_shown(scenario) for scenario in found if scenario is not None]
     return representations.page(items, has_more=False)
 
 
-def list_active_scenarios(ask: Ask) -> dict[str, object]:
+def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """What is active, in the order in which it applies."""
     items = [
         _shown(scenario) | {"scenario": dict(scenario.source)}
-        for scenario in activation.active(ask.world)
+        for scenario in activation.active(request.world)
     ]
     return representations.page(items, has_more=False)
 
 
-def put_active_scenarios(ask: Ask) -> dict[str, object]:
+def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Let exactly these be active."""
-    scenarios = wanted(library_of(ask.parts.settings), _values(ask))
-    activation.put(ask.world, scenarios)
-    ask.parts.sleepers.wake(ask.world)
-    return list_active_scenarios(ask)
+    scenarios = wanted(library_of(request.parts.settings), _values(request))
+    activation.put(request.world, scenarios)
+    request.parts.sleepers.wake(request.world)
+    return list_active_scenarios(request)
 
 
-def add_active_scenario(ask: Ask) -> dict[str, object]:
+def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     """Activate one more."""
-    activation.activate(ask.world, _accepted([_loaded(ask)])[0])
-    ask.parts.sleepers.wake(ask.world)
-    return list_active_scenarios(ask)
+    activation.activate(request.world, _accepted([_loaded(request)])[0])
+    request.parts.sleepers.wake(request.world)
+    return list_active_scenarios(request)
 
 
-def remove_active_scenarios(ask: Ask) -> None:
+def remove_active_scenarios(request: ControlRequest) -> None:
     """End one, or all."""
-    activation.remove(ask.world, ask.query.get("name"))
-    ask.parts.sleepers.wake(ask.world)
+    activation.remove(request.world, request.query.get("name"))
+    request.parts.sleepers.wake(request.world)
 
 
-def check_scenario(ask: Ask) -> dict[str, object]:
+def check_scenario(request: ControlRequest) -> dict[str, object]:
     """Say what is wrong with one; warnings alone are no refusal."""
-    loaded = _loaded(ask)
+    loaded = _loaded(request)
     _accepted([loaded])
     return {"problems": [problem.shown() for problem in loaded.problems]}
 
 
-def write_scenario(ask: Ask) -> dict[str, object]:
+def write_scenario(request: ControlRequest) -> dict[str, object]:
     """A scenario that makes happen again what requests have met."""
-    name = ask.body.get("name", FROM_JOURNAL)
-    scenario = retold(ask.world, ask.body["requests"], name)
+    name = request.body.get("name", FROM_JOURNAL)
+    scenario = retold(request.world, request.body["requests"], name)
     return {"scenario": scenario, "yaml": text_of(scenario)}
 
 
@@ -100,11 +100,11 @@ def _accepted(loaded: Sequence[Loaded]) -> list[Scenario]:
     return [each.scenario for each in loaded if each.scenario is not None]
 
 
-def _loaded(ask: Ask) -> Loaded:
+def _loaded(request: ControlRequest) -> Loaded:
     """The one scenario of a body."""
-    if ask.text is not None:
-        return load(ask.text, name=None)
-    return _of(library_of(ask.parts.settings), ask.body)
+    if request.text is not None:
+        return load(request.text, name=None)
+    return _of(library_of(request.parts.settings), request.body)
 
 
 def _of(library: Library, value: object) -> Loaded:
@@ -116,11 +116,11 @@ def _of(library: Library, value: object) -> Loaded:
         raise InvalidRequest(f"/: {error}") from None
 
 
-def _values(ask: Ask) -> list[Any]:
+def _values(request: ControlRequest) -> list[Any]:
     """The list of a body: of names and scenarios."""
-    if ask.text is None:
-        return list(ask.body)
-    document = Document(ask.text)
+    if request.text is None:
+        return list(request.body)
+    document = Document(request.text)
     refuse(document.problems)
     return document.data if isinstance(document.data, list) else [document.data]
 

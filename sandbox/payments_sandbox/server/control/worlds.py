@@ -1,13 +1,12 @@
 """Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
 
-import asyncio
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_instant
 from payments_sandbox.server.control import clock, rate_limit
-from payments_sandbox.server.control.control_request import Ask
+from payments_sandbox.server.control.control_request import ControlRequest, run_in_slices
 from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.snapshot import restoring, snapshot
 from payments_sandbox.world.world import World
@@ -15,44 +14,42 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
-Made = TypeVar("Made")
 
-
-def create_world(ask: Ask) -> dict[str, object]:
+def create_world(request: ControlRequest) -> dict[str, object]:
     """Make a world of its own, with a key of its own."""
-    wanted = ask.body
+    wanted = request.body
     limits = wanted.get("rate_limit", {})
-    rate_limit.check(limits, ask.parts.settings.rate_limit, "/rate_limit")
-    world = ask.parts.worlds.make(
+    rate_limit.check(limits, request.parts.settings.rate_limit, "/rate_limit")
+    world = request.parts.worlds.make(
         wanted.get("api_key"),
         seed=wanted.get("seed"),
         clock=_clock(wanted.get("clock")),
         rate_limit=limits.get("limit"),
-        scenarios=_scenarios(ask, wanted.get("scenarios")),
+        scenarios=_scenarios(request, wanted.get("scenarios")),
     )
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=None, remaining=limits.get("remaining"))
-    return _summary(ask, world)
+    return _summary(request, world)
 
 
-def _scenarios(ask: Ask, values: list[object] | None) -> "Sequence[Scenario]":
+def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequence[Scenario]":
     if not values:
         return ()
     from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - it brings the language
     from payments_sandbox.server.control.scenarios import wanted  # noqa: PLC0415 - so does this
 
-    return wanted(library_of(ask.parts.settings), values)
+    return wanted(library_of(request.parts.settings), values)
 
 
-def retrieve_world(ask: Ask) -> dict[str, object]:
+def retrieve_world(request: ControlRequest) -> dict[str, object]:
     """The world in numbers."""
-    return _summary(ask, ask.world)
+    return _summary(request, request.world)
 
 
-def reset_world(ask: Ask) -> dict[str, object]:
+def reset_world(request: ControlRequest) -> dict[str, object]:
     """Put the world, or parts of it, back to how it was made."""
-    world = ask.world
-    parts = [Part(name) for name in ask.body.get("only", list(Part))]
+    world = request.world
+    parts = [Part(name) for name in request.body.get("only", list(Part))]
     if Part.CLOCK in parts and Part.PAYMENTS not in parts and world.would_go_back():
         raise InvalidRequest(
             "/only: expected 'payments' beside 'clock': payments exist that are later than the"
@@ -63,66 +60,56 @@ def reset_world(ask: Ask) -> dict[str, object]:
         from payments_sandbox.world.activation import start_again  # noqa: PLC0415 - with scenarios only
 
         start_again(world, parts)
-    ask.parts.sleepers.wake(world)
+    request.parts.sleepers.wake(world)
     if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
-        ask.parts.dispatcher.forget(world)
+        request.parts.dispatcher.forget(world)
     if {Part.PAYMENTS, Part.WEBHOOKS, Part.CLOCK} & set(parts):
-        ask.parts.walks.stop(world)
-    return _summary(ask, world)
+        request.parts.walks.stop(world)
+    return _summary(request, world)
 
 
-async def seed_world(ask: Ask) -> dict[str, object]:
+async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
     from payments_sandbox.scenarios.parser.given import generated  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.seeding import seeding  # noqa: PLC0415 - it brings faker
 
-    world = ask.world
+    world = request.world
     try:
-        wanted = generated(ask.body)
+        wanted = generated(request.body)
     except ValueError as error:
         raise InvalidRequest(f"/over: {error}.") from None
     if wanted.customers > wanted.payments:
         raise InvalidRequest(
             f"/customers: expected at most as many as payments, {wanted.payments}."
         )
-    await _with_breaths(seeding(world, wanted, ask.body.get("seed")))
-    return _summary(ask, world)
+    await run_in_slices(seeding(world, wanted, request.body.get("seed")))
+    return _summary(request, world)
 
 
-def delete_world(ask: Ask) -> None:
+def delete_world(request: ControlRequest) -> None:
     """Drop the world; its key starts afresh when it is used again."""
-    ask.parts.worlds.drop(ask.world)
+    request.parts.worlds.drop(request.world)
 
 
-def retrieve_snapshot(ask: Ask) -> dict[str, object]:
+def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
     """The whole world as JSON."""
-    return snapshot(ask.world)
+    return snapshot(request.world)
 
 
-async def restore_snapshot(ask: Ask) -> dict[str, object]:
+async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Put a snapshot in the world's place; until it is whole, others and that world are served."""
-    worlds = ask.parts.worlds
+    worlds = request.parts.worlds
     steps = restoring(
-        ask.body,
-        api_key=ask.world.birth.api_key,
+        request.body,
+        api_key=request.world.birth.api_key,
         made_at=worlds.laws.wall(),
         laws=worlds.laws,
     )
-    world = await _with_breaths(steps)
+    world = await run_in_slices(steps)
     worlds.put(world)
-    ask.parts.pacer.watch(world)
-    ask.parts.dispatcher.release(world)
-    return _summary(ask, world)
-
-
-async def _with_breaths(steps: Generator[None, None, Made]) -> Made:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            made: Made = done.value
-            return made
-        await asyncio.sleep(0)  # noqa: TID251 - it waits for no time, only lets others go first
+    request.parts.pacer.watch(world)
+    request.parts.dispatcher.release(world)
+    return _summary(request, world)
 
 
 def _clock(text: str | None) -> Instant | str | None:
@@ -134,11 +121,11 @@ def _clock(text: str | None) -> Instant | str | None:
         raise InvalidRequest(f"/clock: {error}, or live.") from None
 
 
-def _summary(ask: Ask, world: World) -> dict[str, object]:
+def _summary(request: ControlRequest, world: World) -> dict[str, object]:
     birth, ledger = world.birth, world.ledger
-    origin = f"{ask.request.scheme}://{ask.request.host}"
+    origin = f"{request.http.scheme}://{request.http.host}"
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
-    gone = ask.parts.worlds.farewell(birth.api_key)
+    gone = request.parts.worlds.farewell(birth.api_key)
     return {
         "api_key": birth.api_key,
         "base_url": f"{origin}/v3",
