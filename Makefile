@@ -20,8 +20,9 @@ fix:  ## what a machine can put right
 client:  ## the modules of payments_sandbox/client that are made of others; see tools/
 	$(BIN)/python -m tools.client
 
-docs:  ## the pages that are made from the code
+docs:  ## the pages, and parts of schemas, that are made from the code
 	$(BIN)/python -m tests.project.scenarios_page
+	$(BIN)/python -m tools.verification_families
 
 test:  ## the suite alone
 	$(BIN)/python -m pytest

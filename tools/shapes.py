@@ -10,7 +10,7 @@ from typing import Final
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.schema_files import Schema, component, schema_files, target
 
-SHOWN: Final = 10
+SHOWN: Final = 20
 """Values of a closed set that a type lists; larger sets are plain texts."""
 
 _OBJECTS: Final = '''\

@@ -2,7 +2,9 @@
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.verification.audit import audit
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import (
     Observed,
@@ -10,6 +12,7 @@ from payments_sandbox.verification.observed import (
     ObservedDelivery,
     observe,
 )
+from payments_sandbox.verification.report import verify
 from payments_sandbox.world.activation import put
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.world import World
@@ -79,6 +82,17 @@ class History:
     def observed(self) -> Observed:
         """The calls of the world, and the deliveries that were received."""
         return observe(self.world)._replace(deliveries=tuple(self.sent))
+
+    def result_of(self, **expect: object) -> ExpectationResult:
+        """How one expectation stands."""
+        expectations, problems = load_expectations([expect])
+        assert problems == []
+        [line] = verify(self.observed(), expectations)
+        return line.result
+
+    def meets(self, **expect: object) -> bool:
+        """Whether one expectation is met."""
+        return self.result_of(**expect).met
 
     def findings(self) -> list[Finding]:
         """What the audit finds."""

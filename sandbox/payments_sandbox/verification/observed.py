@@ -1,6 +1,6 @@
 """Owns what was observed of a client: its calls in the journal, and the deliveries it received."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -28,16 +28,17 @@ class ObservedCall:
 
     Attributes:
         id: its `req_…` id.
+        body: the JSON object that was sent, masked; empty where it was none.
     """
 
-    __slots__ = ("_body", "_world", "entry", "id")
+    __slots__ = ("_world", "body", "entry", "id")
 
     def __init__(self, world: World, entry: Entry) -> None:
         self._world = world
         self.entry = entry
         self.id = world.journal.id_of(entry)
         body = entry.body
-        self._body: dict[str, object] = body if isinstance(body, dict) else {}
+        self.body: Mapping[str, object] = body if isinstance(body, dict) else {}
 
     @property
     def outcome_unknown(self) -> bool:
@@ -61,7 +62,7 @@ class ObservedCall:
         """What makes a later call a repetition of this one."""
         if self.entry.operation == "create_payment":
             keys = ("customer_id", "amount", "currency", "description")
-            return tuple(repr(self._body.get(key)) for key in keys)
+            return tuple(repr(self.body.get(key)) for key in keys)
         return (self.target, str(self.entry.body))
 
     @property
@@ -79,18 +80,13 @@ class ObservedCall:
     @property
     def code(self) -> str:
         """The code of the error that was answered; empty where it was none."""
-        return str(self._error.get("code", ""))
+        return self.entry.error_code or ""
 
     @property
     def message(self) -> str:
         """The sentence of the error that was answered."""
-        return str(self._error.get("message", ""))
-
-    @property
-    def _error(self) -> dict[str, object]:
-        is_ours = self.entry.status is not None and self.entry.fault is None
-        error = self.reply.get("error") if is_ours else None
-        return error if isinstance(error, dict) else {}
+        error = self.reply.get("error") if self.entry.error_code is not None else None
+        return str(error.get("message", "")) if isinstance(error, dict) else ""
 
     @property
     def payment_id(self) -> str | None:
@@ -118,20 +114,20 @@ class ObservedCall:
                 return self._plain(field)
 
     def _plain(self, field: str) -> object:
-        if field in self._body:
-            return self._body[field]
+        if field in self.body:
+            return self.body[field]
         if self.entry.operation == "list_payments":
             return self.query.get(field) if field in _IN_QUERY else None
-        payment = self._payment() if field in OF_PAYMENT else None
+        payment = self.payment if field in OF_PAYMENT else None
         value: object = None if payment is None else getattr(payment, field)
         return value
 
     def _card(self) -> str | None:
-        method = self._body.get("payment_method")
+        method = self.body.get("payment_method")
         number = method.get("card_number") if isinstance(method, dict) else None
         if isinstance(number, str):
             return number
-        play, payment = self._world.script.play, self._payment()
+        play, payment = self._world.script.play, self.payment
         known = play.number_of(payment.card.fingerprint) if play and payment else None
         return None if known is None else mask(known)
 
@@ -139,10 +135,12 @@ class ObservedCall:
         shown = (self.entry.card or "").partition(" ")[0]
         if shown in set(Brand):
             return shown
-        payment = self._payment()
+        payment = self.payment
         return None if payment is None else str(payment.card.brand)
 
-    def _payment(self) -> Payment | None:
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that its path names, as it is now; None where there is no such payment."""
         payments = self._world.ledger.payments
         number = None if self.payment_id is None else payments.number_of(self.payment_id)
         return None if number is None else payments.get(number)
@@ -160,6 +158,12 @@ def payment_in_words(call: ObservedCall) -> str:
     customer = call.look("customer_id")
     whose = "" if customer is None else f" for {customer}"
     return f"The payment of {call.look('amount')} {call.look('currency')}{whose}"
+
+
+def refund_in_words(call: ObservedCall) -> str:
+    """The refund that a call asks for: `The refund of 500 of pay_xyz789`."""
+    amount = call.body.get("amount", "what is left")
+    return f"The refund of {amount} of {call.payment_id}"
 
 
 def in_journal(when: When) -> When:

@@ -161,6 +161,7 @@ class AuditFinding(TypedDict):
 
     kind: Literal[
         "possible_double_charge",
+        "possible_double_refund",
         "blind_retry",
         "ignored_rate_limit",
         "card_number_leak",

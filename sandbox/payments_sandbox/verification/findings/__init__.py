@@ -13,10 +13,12 @@ from payments_sandbox.verification.findings.ignored_rate_limit import IGNORED_RA
 from payments_sandbox.verification.findings.paging_ignored import PAGING_IGNORED
 from payments_sandbox.verification.findings.polling_too_fast import POLLING_TOO_FAST
 from payments_sandbox.verification.findings.possible_double_charge import POSSIBLE_DOUBLE_CHARGE
+from payments_sandbox.verification.findings.possible_double_refund import POSSIBLE_DOUBLE_REFUND
 from payments_sandbox.verification.findings.stale_delivery_accepted import STALE_DELIVERY_ACCEPTED
 
 FINDING_KINDS: Final[tuple[FindingKind, ...]] = (
     POSSIBLE_DOUBLE_CHARGE,
+    POSSIBLE_DOUBLE_REFUND,
     BLIND_RETRY,
     IGNORED_RATE_LIMIT,
     CARD_NUMBER_LEAK,
