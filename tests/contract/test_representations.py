@@ -3,10 +3,11 @@
 import pytest
 
 from payments_sandbox.contract import representations
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest, SandboxError
 from payments_sandbox.core.ids import ChargebackId, EventId, PaymentId, RefundId
 from payments_sandbox.core.instants import Instant, read_instant
-from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
 from payments_sandbox.payments.payment import Payment, Status
 from tests.support.in_process import contract

@@ -1,15 +1,27 @@
 """Holds masking to both sides: no card number is left in a text, and nothing else is altered."""
 
 import re
+from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from payments_sandbox.payments.cards import brand_of, mask, mask_in, passes_luhn
+from payments_sandbox.core.card_numbers import brand_of, passes_luhn
+from payments_sandbox.core.masking import (
+    TEXT_KEPT,
+    mask_body,
+    mask_headers,
+    mask_json,
+    mask_number,
+    mask_target,
+    mask_text,
+)
 from tests.support.numbers import in_groups
 
-VISA = "4111111111111111"
+VISA, CVC = "4111111111111111", "8731"
+HIDDEN = "************1111"
 FULL_WIDTH = "".join(chr(ord(digit) - ord("0") + 0xFF10) for digit in VISA)
 ARABIC = "".join(chr(ord(digit) - ord("0") + 0x660) for digit in VISA)
 BLANKS = (
@@ -71,19 +83,21 @@ PIECES = st.text("0123456789", min_size=1, max_size=6) | NUMBERS | st.sampled_fr
 @pytest.mark.parametrize("text", MASKED)
 def test_masks_a_number_in_a_text(text: str) -> None:
     """With the usual separators, among words, beside other numbers; the last four digits stay."""
-    assert mask_in(text) == MASKED[text]
+    assert mask_text(text) == MASKED[text]
 
 
 @pytest.mark.parametrize("blank", BLANKS, ids=ascii)
 def test_groups_may_stand_apart(blank: str) -> None:
     """Whatever people, programs and typesetters put between them, up to three of it."""
-    assert mask_in(f"my {in_groups(VISA, blank)}.") == f"my {in_groups('*' * 12 + '1111', blank)}."
+    assert (
+        mask_text(f"my {in_groups(VISA, blank)}.") == f"my {in_groups('*' * 12 + '1111', blank)}."
+    )
 
 
 @pytest.mark.parametrize("text", UNTOUCHED, ids=ascii)
 def test_leaves_other_texts_alone(text: str) -> None:
     """Short numbers, dates, ids and numbers that are no card are what people write."""
-    assert mask_in(text) == text
+    assert mask_text(text) == text
 
 
 @given(st.lists(PIECES, max_size=12), st.sampled_from(["", *BLANKS]))
@@ -92,14 +106,14 @@ def test_masks_what_is_a_card_and_nothing_else(pieces: list[str], separator: str
     """As a naive reading has it: every stretch of whole groups that is a card, but its end."""
     text = separator.join(pieces)
 
-    assert mask_in(text) == _naive(text)
+    assert mask_text(text) == _naive(text)
 
 
 @given(st.lists(PIECES, max_size=12))
 def test_masking_twice_brings_nothing_back(pieces: list[str]) -> None:
     """A snapshot masks what the journal has masked: a star stays one, and so does a letter."""
-    once = mask_in(" ".join(pieces))
-    twice = mask_in(once)
+    once = mask_text(" ".join(pieces))
+    twice = mask_text(once)
 
     for sign, other in zip(once, twice, strict=True):
         assert other == sign or (sign.isdigit() and other == "*")
@@ -122,7 +136,7 @@ def test_masking_twice_brings_nothing_back(pieces: list[str]) -> None:
 )
 def test_a_number_field_is_masked_whatever_it_holds(number: str, shown: str) -> None:
     """What was sent as a card number is one, valid or not; only a long one shows its end."""
-    assert mask(number) == shown
+    assert mask_number(number) == shown
 
 
 @pytest.mark.parametrize(
@@ -154,15 +168,15 @@ def test_work_grows_with_the_length_alone(text: str, monkeypatch: pytest.MonkeyP
         looks += 1
         return brand_of(number)
 
-    monkeypatch.setattr("payments_sandbox.payments.cards.brand_of", counted)
+    monkeypatch.setattr("payments_sandbox.core.masking.brand_of", counted)
 
-    assert len(mask_in(text)) == len(text)
+    assert len(mask_text(text)) == len(text)
     assert looks <= 4 * len(text)
 
 
 def test_every_number_of_a_long_text_is_masked() -> None:
     """A list of a thousand numbers is no shelter for one."""
-    assert mask_in(f"{VISA} " * 1_000) == "************1111 " * 1_000
+    assert mask_text(f"{VISA} " * 1_000) == "************1111 " * 1_000
 
 
 def _naive(text: str) -> str:
@@ -179,3 +193,155 @@ def _naive(text: str) -> str:
                     for place in hidden:
                         shown[stretch.start() + start + place] = "*"
     return "".join(shown)
+
+
+HEADERS: dict[str, tuple[list[tuple[bytes, bytes]], dict[str, str]]] = {
+    "plain": ([(b"Host", b"localhost")], {"Host": "localhost"}),
+    "an API key": (
+        [(b"Authorization", b"Bearer sk_test_sandbox")],
+        {"Authorization": "Bearer sk_test_…"},
+    ),
+    "another credential": (
+        [(b"AUTHORIZATION", b"Basic c2s6"), (b"Cookie", b"a=b"), (b"sandbox-token", b"t")],
+        {"AUTHORIZATION": "…", "Cookie": "…", "sandbox-token": "…"},
+    ),
+    "a card number": ([(b"X-Card", VISA.encode())], {"X-Card": HIDDEN}),
+    "a card number as a name": ([(VISA.encode(), b"x")], {HIDDEN: "x"}),
+    "a security code": (
+        [(b"CVC", b"8731"), (b"X-Card-Cvc", b"873")],
+        {"CVC": "****", "X-Card-Cvc": "***"},
+    ),
+    "a number that is no card": ([(b"x-card-number", b"411111")], {"x-card-number": "******"}),
+    "where the client was": (
+        [(b"Referer", b"http://shop.test/pay?cvc=8731&step=2")],
+        {"Referer": "http://shop.test/pay?cvc=****&step=2"},
+    ),
+    "two of a name": ([(b"Via", b"a"), (b"Via", b"b")], {"Via": "a, b"}),
+    "no text": ([(b"X-Bytes", b"\xff\xc3\xa9")], {"X-Bytes": "\N{REPLACEMENT CHARACTER}é"}),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_headers_are_shown_without_what_is_secret(case: str) -> None:
+    """Credentials shortened, card numbers masked, doubles joined."""
+    lines, shown = HEADERS[case]
+
+    assert mask_headers(lines) == shown
+    kept = [(name.encode(), value.encode()) for name, value in shown.items()]
+    assert mask_headers(kept) == shown, "a snapshot's headers are shown the same"
+
+
+BODIES: dict[str, tuple[object, object]] = {
+    "a text": ({"description": f"my {VISA}"}, {"description": f"my {HIDDEN}"}),
+    "a card number": ({"card_number": VISA}, {"card_number": HIDDEN}),
+    "a wrong card number": ({"card_number": VISA + "2"}, {"card_number": "*" * 13 + "1112"}),
+    "a short one": ({"number": "411111"}, {"number": "******"}),
+    "a security code": ({"cvc": CVC}, {"cvc": "****"}),
+    "an empty one": ({"cvv2": ""}, {"cvv2": ""}),
+    "a security code as a number": ({"cvv": 8731}, {"cvv": "***"}),
+    "a card number as a number": ({"pan": 4111111111111111}, {"pan": "***"}),
+    "a fraction as a card number": ({"number": Decimal("1.5")}, {"number": "***"}),
+    "a number under any key": ({"x": 4111111111111111}, {"x": HIDDEN}),
+    "a fraction that holds one": ({"x": Decimal("4111111111111111.5")}, {"x": f"{HIDDEN}.5"}),
+    "other numbers": ({"amount": 2500, "x": Decimal("1.5")}, {"amount": 2500, "x": 1.5}),
+    "a list": ({"cvc": [CVC, 8731], "x": [VISA]}, {"cvc": "***", "x": [HIDDEN]}),
+    "a number as a key": ({VISA: 1}, {HIDDEN: 1}),
+    "what is no text": ({"cvc": None, "x": True, "y": None},) * 2,
+    "a list of objects": ([{"cvc": CVC}], [{"cvc": "****"}]),
+    "a text alone": (VISA, HIDDEN),
+    "a code inside": ({"cvc": {"value": CVC}}, {"cvc": "***"}),
+    "a number inside": ({"card_number": {"value": "411111"}}, {"card_number": "***"}),
+    "a path as a key": (
+        {"card[cvc]": CVC, "card.pan": "41"},
+        {"card[cvc]": "****", "card.pan": "**"},
+    ),
+    "no word as a key": ({"": CVC, "[]": CVC}, {"": CVC, "[]": CVC}),
+    "other spellings": (
+        {"CVC": CVC, "Security-Code": CVC, "cvcCode": CVC, "cardNumber": "41", "csc": CVC},
+        {
+            "CVC": "****",
+            "Security-Code": "****",
+            "cvcCode": "****",
+            "cardNumber": "**",
+            "csc": "****",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BODIES)
+def test_a_body_is_kept_without_numbers_and_codes(case: str) -> None:
+    """Whatever kind of value holds them, under whatever key."""
+    value, shown = BODIES[case]
+
+    assert mask_json(value) == shown
+    assert mask_json(shown) == shown
+
+
+TARGETS = {
+    "/v3/payments": "/v3/payments",
+    "/v3/payments?limit=20&starting_after=pay_1": "/v3/payments?limit=20&starting_after=pay_1",
+    "/v3/payments?customer_id=a%26b+c": "/v3/payments?customer_id=a%26b+c",
+    "/v3/payments?cvc": "/v3/payments?cvc",
+    "/v3/payments?=1&&a==b": "/v3/payments?=1&&a==b",
+    "/v3/payments?cvc=8731&limit=20": "/v3/payments?cvc=****&limit=20",
+    "/v3/payments?limit=20;CVV2=8731": "/v3/payments?limit=20;CVV2=****",
+    "/v3/payments?cvc=87%331&customer_id=a%26b": "/v3/payments?cvc=****&customer_id=a%26b",
+    "/v3/payments?%63vc=8731": "/v3/payments?cvc=****",
+    "/v3/payments?cvc%3D8731": "/v3/payments?cvc=****",
+    "/v3/payments?payment_method[cvc]=8731": "/v3/payments?payment_method[cvc]=****",
+    "/v3/payments?card.security-code=8731": "/v3/payments?card.security-code=****",
+    "/v3/payments?security+code=8731": "/v3/payments?security+code=****",
+    "/v3/payments?number=411111": "/v3/payments?number=******",
+    "/v3/payments?pan=4111111111111112": "/v3/payments?pan=************1112",
+    "/v3/payments/cvc=8731/refunds": "/v3/payments/cvc=****/refunds",
+    "/v3/payments;cvc=8731?limit=1": "/v3/payments;cvc=****?limit=1",
+    "/v3/payments?x=1%26cvc%3D8731": "/v3/payments?x=1&cvc=****",
+    "/v3/payments?next=https%3A%2F%2Fshop%2F%3Fcvc%3D8731": "/v3/payments?next=https://shop/?cvc=****",
+    f"/v3/payments/{VISA}": f"/v3/payments/{HIDDEN}",
+    "/v3/payments?x=4111+1111+1111+1111": "/v3/payments?x=**** **** **** 1111",
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_is_kept_without_numbers_and_codes(target: str) -> None:
+    """In a query or a path, encoded or not, under a nested key or inside another address."""
+    shown = TARGETS[target]
+
+    assert mask_target(target) == shown
+    assert mask_target(shown) == shown
+
+
+@pytest.mark.parametrize("text", ["cvc=" * 16_000, "a%26" * 16_000, "&" * 64_000, "x-" * 32_000])
+def test_a_long_target_is_masked_in_one_pass(text: str) -> None:
+    """Each piece is looked at once, whatever is in it: a quadratic search would take minutes."""
+    assert len(mask_target(text)) >= len(text) / 2
+
+
+TEXTS: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", ""),
+    "broken JSON": (
+        b'{"card_number": "4111111111111111", "cvc": 873, "amount": 25',
+        '{"card_number": "****************", "cvc": ***, "amount": 25',
+    ),
+    "groups": (b"4111-1111-1111-1111", "****-****-****-****"),
+    "pairs": (b"41 11 11 11 11 11 11 11", "** ** ** ** ** ** *1 11"),
+    "bytes": (b"\xff123", "\N{REPLACEMENT CHARACTER}***"),
+    "too much": (b"x" * TEXT_KEPT + b"y", "x" * TEXT_KEPT),
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_a_body_that_is_no_json_is_kept_without_numbers(case: str) -> None:
+    """Its start, with every run of three or more digits masked: nobody knows what they are."""
+    body, shown = TEXTS[case]
+
+    assert mask_body(body) == shown
+
+
+@pytest.mark.parametrize("mask", [mask_json, lambda value: mask_body(value.encode())])
+def test_masking_hides_a_number_at_the_cut(mask: Callable[[str], object]) -> None:
+    """A number that the cut goes through is hidden too."""
+    text = "x" * (TEXT_KEPT - 8) + VISA
+
+    assert "4111" not in str(mask(text))

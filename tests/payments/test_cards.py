@@ -4,17 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from payments_sandbox.core.card_numbers import LENGTHS, Brand, brand_of, passes_luhn
 from payments_sandbox.core.errors import CardRefused
 from payments_sandbox.core.instants import Instant, read_instant
-from payments_sandbox.payments.cards import (
-    LENGTHS,
-    Brand,
-    Card,
-    brand_of,
-    check,
-    fingerprint,
-    passes_luhn,
-)
+from payments_sandbox.payments.cards import Card, check, fingerprint
 from tests.support.numbers import completed, of_length
 
 VISA, AMEX = "4111111111111111", "378282246310005"

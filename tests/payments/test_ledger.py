@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.contract.representations import payment as represented
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, NotFound, RefundRefused
 from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
 from payments_sandbox.payments.ledger import Ledger, Order, PaymentFilter
 from payments_sandbox.payments.payment import Payment, Status

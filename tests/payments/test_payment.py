@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import IllegalMove, RefundRefused, SandboxError
 from payments_sandbox.core.ids import PaymentId
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import (
     TRANSITIONS,
     Move,

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.payment_store import PaymentStore
 from tests.support.in_process import laws

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from payments_sandbox.contract.error_codes import CODES
+from payments_sandbox.core.card_numbers import Brand, brand_of, passes_luhn
 from payments_sandbox.core.instants import DAY, HOUR
-from payments_sandbox.payments.cards import Brand, brand_of, fingerprint, passes_luhn
+from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
 from payments_sandbox.rules.model import (

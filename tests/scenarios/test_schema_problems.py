@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from payments_sandbox.contract.error_codes import CODES, documented_for
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.payments.cards import Brand
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import Per, Then

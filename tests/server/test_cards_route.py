@@ -1,6 +1,6 @@
 """GET cards: the whole table of magic cards, as everybody lists it."""
 
-from payments_sandbox.payments.cards import brand_of, passes_luhn
+from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from tests.support.clients import Api, ask
 from tests.support.control import Control

@@ -28,7 +28,7 @@ AFTER_THE_KEY = {
     "time": ("payments_sandbox.world.world.World.catch_up", broken),
     "the journal": ("payments_sandbox.world.journal.Journal.add", broken),
     "an envelope": ("payments_sandbox.api.gateway.refusal", broken),
-    "the path's mask": ("payments_sandbox.api.gateway.masked_target", broken),
+    "the path's mask": ("payments_sandbox.api.gateway.mask_target", broken),
     "the limiter": ("payments_sandbox.payments.rate_limiter.RateLimiter.take", broken),
 }
 ANYWHERE = {

@@ -2,7 +2,7 @@
 
 import re
 
-from payments_sandbox.payments.cards import passes_luhn
+from payments_sandbox.core.card_numbers import passes_luhn
 
 
 def completed(start: str) -> str:

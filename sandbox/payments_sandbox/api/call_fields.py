@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from payments_sandbox.api.call import Call
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.payments.cards import brand_of
+from payments_sandbox.core.card_numbers import brand_of
 from payments_sandbox.payments.payment import Payment
 from payments_sandbox.rules.model import OF_PAYMENT
 from payments_sandbox.world.world import World

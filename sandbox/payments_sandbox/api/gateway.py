@@ -28,9 +28,10 @@ from payments_sandbox.core.errors import (
     SandboxError,
 )
 from payments_sandbox.core.instants import Instant, show_instant
+from payments_sandbox.core.masking import mask_body, mask_json, mask_target
 from payments_sandbox.payments.record_store import packed
 from payments_sandbox.rules.wire_faults import NAMES
-from payments_sandbox.world.journal import Entry, masked, masked_target, masked_text
+from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import World
 
@@ -91,7 +92,7 @@ class Gateway:
         """The answer to an admitted call, counted and journalled."""
         now = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
-        entry = Entry(now, call.operation, call.method, masked_target(path), call.headers)
+        entry = Entry(now, call.operation, call.method, mask_target(path), call.headers)
         entry.wall = world.wall()
         outcome = self._outcome(world, call, entry, now)
         if world.timeline.next_due is not None:
@@ -123,7 +124,7 @@ class Gateway:
                 return self._perform(world, call, body, entry, allowed=allowed)
             finally:
                 if body is not None and not isinstance(body, SandboxError):
-                    entry.body = masked(body) if call.shown is None else call.shown
+                    entry.body = mask_json(body) if call.shown is None else call.shown
                 entry.leaked = call.leaked
         except SandboxError as error:
             return Outcome(error)
@@ -181,7 +182,7 @@ class Gateway:
         try:
             return strict_json.read(call.body)
         except strict_json.BadJson as error:
-            entry.body = masked_text(call.body)
+            entry.body = mask_body(call.body)
             return InvalidRequest(f"/: expected JSON; {error}.")
 
 
@@ -198,7 +199,7 @@ def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
     if call.path.endswith("/") and _is_documented(call.path.rstrip("/")):
-        return NotFound("not_found", f"Did you mean {masked_target(call.path.rstrip('/'))}?")
+        return NotFound("not_found", f"Did you mean {mask_target(call.path.rstrip('/'))}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
     )

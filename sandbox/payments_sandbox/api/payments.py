@@ -13,6 +13,7 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.payments import cards
 from payments_sandbox.payments.ledger import Order, PaymentFilter
 from payments_sandbox.payments.payment import Status
@@ -117,15 +118,15 @@ def _order(world: World, body: CreatePayment) -> Order:
         amount=body["amount"],
         currency=body["currency"],
         card=card if world.script.names(card.fingerprint) else card.forgotten(),
-        description=None if description is None else cards.mask_in(description),
-        customer_id=None if customer_id is None else cards.mask_in(customer_id),
+        description=None if description is None else mask_text(description),
+        customer_id=None if customer_id is None else mask_text(customer_id),
     )
 
 
 def _mask(wanted: CreatePayment, order: Order) -> None:
     """Make of a body that is as documented, and has been read, what the journal may keep."""
     method = wanted["payment_method"]
-    method["card_number"] = cards.mask(method["card_number"])
+    method["card_number"] = mask_number(method["card_number"])
     method["cvc"] = "*" * len(method["cvc"])
     if order.description is not None:
         wanted["description"] = order.description
@@ -140,7 +141,7 @@ def _filter(contract: Contract, query: str) -> PaymentFilter:
     return PaymentFilter(
         limit=wanted["limit"],
         starting_after=wanted.get("starting_after"),
-        customer_id=None if customer_id is None else cards.mask_in(customer_id),
+        customer_id=None if customer_id is None else mask_text(customer_id),
         status=None if status is None else Status(status),
         created_after=_instant(wanted.get("created_after")),
     )

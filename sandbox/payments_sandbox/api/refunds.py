@@ -8,7 +8,7 @@ from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schemas import Contract
-from payments_sandbox.payments import cards
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments import payment as payments
 from payments_sandbox.rules.card_rules import Subject
 from payments_sandbox.world.world import World
@@ -57,6 +57,6 @@ def create_refund(
 def _mask(wanted: CreateRefund) -> None:
     """Make of a body that is as documented what may be kept."""
     if "reason" in wanted:
-        wanted["reason"] = cards.mask_in(wanted["reason"])
+        wanted["reason"] = mask_text(wanted["reason"])
     if "description" in wanted:
-        wanted["description"] = cards.mask_in(wanted["description"])
+        wanted["description"] = mask_text(wanted["description"])

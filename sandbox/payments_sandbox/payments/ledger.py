@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple, cast
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
 from payments_sandbox.core.instants import SECOND, Instant
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments import payment as payments
-from payments_sandbox.payments.cards import Card, mask_in
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import (
     AnyEvent,
     Chargeback,
@@ -255,7 +256,7 @@ class Ledger:
         """
         self.clear()
         for number, name in kept["names"]:
-            self.payments.name(int(number), PaymentId(mask_in(name)))
+            self.payments.name(int(number), PaymentId(mask_text(name)))
         for rows in _slices(kept["payments"]):
             self.payments.restore([_masked(row) for row in rows])
             yield
@@ -297,7 +298,7 @@ def _slices(rows: list[Any]) -> Iterator[list[Any]]:
 
 
 def _masked(row: list[Any]) -> list[Any]:
-    return [mask_in(value) if isinstance(value, str) else value for value in row]
+    return [mask_text(value) if isinstance(value, str) else value for value in row]
 
 
 def _whole_second(at: Instant) -> Instant:

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import orjson
 
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence, PaymentId
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 
 STATUSES: Final = tuple(Status)

@@ -8,9 +8,8 @@ import orjson
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_object, mask_text
 from payments_sandbox.payments.events import EventType
-from payments_sandbox.world.journal import masked_object
 
 _TYPES: Final = tuple(EventType)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
@@ -141,6 +140,6 @@ class EventLog:
                 case [str(type_), int(payment), int(at), int(nth)]:
                     self.add(EventType(type_), payment, Instant(at), nth)
                 case [str(type_), dict(data), int(at)]:
-                    self.add_made(mask_in(type_), masked_object(data), Instant(at))
+                    self.add_made(mask_text(type_), mask_object(data), Instant(at))
                 case _:
                     raise ValueError("an event is none")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final, Generic, TypeVar, assert_never
 
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.rules.chance import draw
 from payments_sandbox.rules.conditions import Facts, compiled
 from payments_sandbox.rules.counters import Counters
@@ -133,4 +133,4 @@ class Cue(Generic[RuleT]):
 
 
 def _text(value: object) -> str:
-    return "" if value is None else mask_in(str(value))
+    return "" if value is None else mask_text(str(value))

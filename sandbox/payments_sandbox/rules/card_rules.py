@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from payments_sandbox.contract.error_codes import CODES
-from payments_sandbox.payments.cards import fingerprint, mask_in
+from payments_sandbox.core.masking import mask_text
+from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.rules.counters import Counters
 from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, Respond
@@ -113,7 +114,7 @@ class Script:
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take over the counters of a snapshot; the play is restored by who can read scenarios."""
-        self._counters.restore({mask_in(key): n for key, n in kept["counters"].items()})
+        self._counters.restore({mask_text(key): n for key, n in kept["counters"].items()})
 
 
 def _verdict(rule: RequestRule, position: int) -> Verdict:

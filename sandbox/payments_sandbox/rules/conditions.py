@@ -6,7 +6,7 @@ from decimal import Decimal
 from operator import ge, gt, le, lt
 from typing import Any, Final, Protocol, TypeGuard
 
-from payments_sandbox.payments.cards import mask, mask_in
+from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition
 
@@ -76,8 +76,8 @@ def _shown(field: str, value: object) -> str:
         return ", ".join(_shown(field, each) for each in value[:5])
     text = str(value)
     if field == "card":
-        return _NAMES.get(text) or mask(text)
-    return mask_in(text)[:LONGEST_SHOWN]
+        return _NAMES.get(text) or mask_number(text)
+    return mask_text(text)[:LONGEST_SHOWN]
 
 
 def _compiled(operator: str, operand: object) -> Test:  # noqa: PLR0911 - one an operator

@@ -6,8 +6,8 @@ Familiar numbers keep their familiar meaning. Those marked "ours" lie in a Visa 
 
 from typing import Final, NamedTuple
 
+from payments_sandbox.core.card_numbers import brand_of
 from payments_sandbox.core.instants import DAY, HOUR, SECOND
-from payments_sandbox.payments.cards import brand_of
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import (
     CardRule,

@@ -8,7 +8,7 @@ step.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from payments_sandbox.payments.cards import mask, mask_in
+from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.rules.active_rule import ATTEMPT, Cue
 from payments_sandbox.rules.conditions import LONGEST_SHOWN, Facts, compiled
 from payments_sandbox.rules.counters import Counters
@@ -210,7 +210,7 @@ class Play:
         Raises:
             ValueError, TypeError: they are of others.
         """
-        self._counters.restore({mask_in(key): count for key, count in counters.items()})
+        self._counters.restore({mask_text(key): count for key, count in counters.items()})
         for cue, tally in zip(self.cast.all, tallies, strict=True):
             cue.restore(*tally)
         for position, answers in spent:
@@ -235,5 +235,5 @@ def _kept(field: str, value: object) -> object:
     if value is None or isinstance(value, int):
         return value
     if field == "card":
-        return mask(str(value))
-    return mask_in(str(value))[:LONGEST_SHOWN]
+        return mask_number(str(value))
+    return mask_text(str(value))[:LONGEST_SHOWN]

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from faker import Faker
 
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.instants import EPOCH, Instant
-from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.historical_payment import Past
 from payments_sandbox.payments.ledger import Order
 from payments_sandbox.payments.payment import Status

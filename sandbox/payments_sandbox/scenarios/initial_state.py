@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from typing import Final, NamedTuple
 
+from payments_sandbox.core.card_numbers import brand_of
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import PaymentId
 from payments_sandbox.core.instants import EPOCH, Instant, read_duration, read_instant
-from payments_sandbox.payments.cards import Card, brand_of, fingerprint, mask_in
+from payments_sandbox.core.masking import mask_text
+from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.historical_payment import Past
 from payments_sandbox.payments.ledger import Order
 from payments_sandbox.payments.payment import Status
@@ -119,8 +121,8 @@ def _past(world: World, at: Instant, payment: GivenPayment) -> Past:
         amount=payment.amount,
         currency=payment.currency,
         card=_card(world, payment.card),
-        description=None if payment.description is None else mask_in(payment.description),
-        customer_id=None if payment.customer_id is None else mask_in(payment.customer_id),
+        description=None if payment.description is None else mask_text(payment.description),
+        customer_id=None if payment.customer_id is None else mask_text(payment.customer_id),
     )
     return Past(at, order, payment.status, None if payment.id is None else PaymentId(payment.id))
 

@@ -10,10 +10,10 @@ from typing import Final
 from aiohttp import web
 
 from payments_sandbox.core.errors import SandboxError
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_target, mask_text
 from payments_sandbox.server.journal_json import shown_body
 from payments_sandbox.server.log_line import cut, outcome_of, request_line
-from payments_sandbox.world.journal import Entry, masked_target
+from payments_sandbox.world.journal import Entry
 
 _AT_FAULT: Final = {"unknown_host": "Host", "cross_site_request": "Origin"}
 """The header that a refusal of the door is about; of keys and tokens nothing is repeated."""
@@ -53,9 +53,9 @@ def log_line(entry: Entry) -> str:
 
 def refusal_line(request: web.BaseRequest, status: int, error: SandboxError) -> str:
     """One line: method and path, status, code, what is wrong, and the header that is at fault."""
-    path = masked_target(request.raw_path.partition("?")[0])
+    path = mask_target(request.raw_path.partition("?")[0])
     line = f"{cut(f'{request.method} {path}')}  {status}  {error.code}  {error.details}"
     if (header := _AT_FAULT.get(error.code)) is None:
         return line
     given = request.headers.get(header, "").rpartition("@")[2]
-    return f"{line}  {header}: {cut(mask_in(given)) or '(none)'}"
+    return f"{line}  {header}: {cut(mask_text(given)) or '(none)'}"

@@ -13,6 +13,7 @@ from payments_sandbox.api.call import Answer, Call
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.errors import InvalidApiKey
+from payments_sandbox.core.masking import mask_target
 from payments_sandbox.rules.wire_faults import Hang
 from payments_sandbox.server import cors
 from payments_sandbox.server.faults.kit import AlreadySent
@@ -22,7 +23,7 @@ from payments_sandbox.server.plain_request import PlainRequest
 from payments_sandbox.server.request_body import JSON, body_at_hand, read_body
 from payments_sandbox.server.response import EVERY_REPLY, WholeReply, whole_reply
 from payments_sandbox.server.routing import Target, variable_of
-from payments_sandbox.world.journal import Entry, masked_target
+from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class EmulatedApi:
         except Exception:
             if world is None or request.writer.output_size > 0:
                 raise  # the site knows what to do without a world, and after half an answer
-            _log.exception("unhandled error in %s %s", request.method, masked_target(path))
+            _log.exception("unhandled error in %s %s", request.method, mask_target(path))
             return _response(self._gateway.give_up(world))
 
     def _begin(self, world: World, call: Call, started: float) -> Begun:

@@ -3,8 +3,8 @@
 import orjson
 
 from payments_sandbox.core.instants import show_instant
-from payments_sandbox.payments.cards import mask_in
-from payments_sandbox.world.journal import Entry, Journal, shown_headers
+from payments_sandbox.core.masking import mask_headers, mask_text
+from payments_sandbox.world.journal import Entry, Journal
 
 
 def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
@@ -14,8 +14,8 @@ def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
         "at": show_instant(entry.at),
         "operation": entry.operation,
         "method": entry.method,
-        "path": mask_in(entry.path),
-        "request": {"headers": shown_headers(entry.headers), "body": entry.body},
+        "path": mask_text(entry.path),
+        "request": {"headers": mask_headers(entry.headers), "body": entry.body},
         "response": _shown_reply(entry),
         "fault": entry.fault,
         "rule": entry.rule,

@@ -6,13 +6,14 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import Brand, brand_of, mask
+from payments_sandbox.core.masking import mask_headers, mask_number
 from payments_sandbox.payments.payment import Payment
 from payments_sandbox.rules.conditions import Facts, compiled
 from payments_sandbox.rules.model import OF_PAYMENT, Condition, When
 from payments_sandbox.webhooks.delivery import SUCCESS, Attempt, DeliveryStatus
-from payments_sandbox.world.journal import Entry, shown_headers
+from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 _PAYMENT: Final = 3
@@ -98,7 +99,7 @@ class ObservedCall:
         """The value of a field; None when there is none."""
         if field.startswith("header."):
             headers = {
-                name.lower(): text for name, text in shown_headers(self.entry.headers).items()
+                name.lower(): text for name, text in mask_headers(self.entry.headers).items()
             }
             return headers.get(field.removeprefix("header."))
         if field.startswith("query."):
@@ -129,7 +130,7 @@ class ObservedCall:
             return number
         play, payment = self._world.script.play, self.payment
         known = play.number_of(payment.card.fingerprint) if play and payment else None
-        return None if known is None else mask(known)
+        return None if known is None else mask_number(known)
 
     def _brand(self) -> str | None:
         shown = (self.entry.card or "").partition(" ")[0]
@@ -187,7 +188,7 @@ def _mask(operand: object) -> str | bool:
     text = str(operand)
     if isinstance(operand, bool):
         return operand
-    return mask(text) if brand_of(text) is not None else text
+    return mask_number(text) if brand_of(text) is not None else text
 
 
 class ObservedAttempt(NamedTuple):

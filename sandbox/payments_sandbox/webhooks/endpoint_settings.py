@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, SECOND, read_duration, show_duration
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME, Endpoint
 from payments_sandbox.webhooks.signing import (
     DEFAULT_HEADER,
@@ -57,7 +57,7 @@ def changed(endpoint: Endpoint, body: Mapping[str, Any], reach: Reach) -> Endpoi
         endpoint,
         url=body.get("url", endpoint.url),
         events=tuple(body.get("events", endpoint.events)),
-        description=mask_in(body.get("description", endpoint.description) or "") or None,
+        description=mask_text(body.get("description", endpoint.description) or "") or None,
         enabled=body.get("enabled", endpoint.enabled),
         secret=body.get("secret", endpoint.secret),
         signing=_signing(body["signature"]) if "signature" in body else endpoint.signing,

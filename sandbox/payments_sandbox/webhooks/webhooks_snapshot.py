@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from payments_sandbox.core.instants import LAST, Instant
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.rules.webhook_effects import Order
 from payments_sandbox.webhooks.delivery import (
     Answer,
@@ -97,7 +97,7 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
         secret=str(secret),
         inbox=_text(inbox),
         events=tuple(map(str, events)),
-        description=None if description is None else mask_in(str(description)),
+        description=None if description is None else mask_text(str(description)),
         enabled=bool(enabled),
         signing=Signing(Scheme(scheme), str(header), str(prefix), Encoding(encoding)),
         headers=tuple((str(name), str(value)) for name, value in headers),
@@ -131,11 +131,11 @@ def _delivery(delivery: Delivery) -> list[object]:
 def _delivery_of(row: list[Any]) -> Delivery:
     number, (event_id, type_, payment_id, body), endpoint_id, is_resend, status, *rest = row
     next_at, applied, order, tried = rest
-    told = Told(str(event_id), str(type_), _text(payment_id), mask_in(body).encode())
+    told = Told(str(event_id), str(type_), _text(payment_id), mask_text(body).encode())
     delivery = Delivery(int(number), told, str(endpoint_id), is_resend=bool(is_resend))
     delivery.status = DeliveryStatus(status)
     delivery.next_at = None if next_at is None else _instant(next_at)
-    delivery.applied = tuple((str(rule), mask_in(key), int(call)) for rule, key, call in applied)
+    delivery.applied = tuple((str(rule), mask_text(key), int(call)) for rule, key, call in applied)
     delivery.order = None if order is None else Order(order)
     delivery.attempts = [_attempt_of(each, told.body) for each in tried]
     return delivery
@@ -165,7 +165,7 @@ def _attempt_of(row: list[Any], told: bytes) -> Attempt:
         _instant(at),
         _instant(sent_at),
         _headers(headers),
-        told if body is None else mask_in(body).encode(_TEXT),
+        told if body is None else mask_text(body).encode(_TEXT),
         is_forged=bool(is_forged),
         is_stale=bool(is_stale),
         dropped_by=_text(dropped_by),
@@ -179,7 +179,7 @@ def _answer(row: list[Any] | None) -> Answer | None:
     if row is None:
         return None
     status, headers, body, retry_after = row
-    return Answer(int(status), _headers(headers), mask_in(body), _text(retry_after))
+    return Answer(int(status), _headers(headers), mask_text(body), _text(retry_after))
 
 
 def _message(message: Message) -> list[object]:
@@ -195,12 +195,12 @@ def _message(message: Message) -> list[object]:
 
 def _message_of(row: list[Any]) -> Message:
     number, received_at, headers, body, reason, type_ = row
-    kept = _headers(headers), mask_in(body).encode(_TEXT)
+    kept = _headers(headers), mask_text(body).encode(_TEXT)
     return Message(int(number), _instant(received_at), *kept, _text(reason), _text(type_))
 
 
 def _headers(kept: dict[str, Any]) -> dict[str, str]:
-    return {mask_in(name): mask_in(value) for name, value in kept.items()}
+    return {mask_text(name): mask_text(value) for name, value in kept.items()}
 
 
 def _text(value: object) -> str | None:

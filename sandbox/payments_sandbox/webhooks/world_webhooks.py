@@ -12,7 +12,7 @@ import orjson
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.instants import SECOND, Instant
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.events import AnyEvent, Event
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.record_store import packed
@@ -238,7 +238,7 @@ class Webhooks:
             number=inbox.count,
             received_at=now,
             headers=dict(received.headers),
-            body=mask_in(text).encode(),
+            body=mask_text(text).encode(),
             reason=self._why_refused(name, received, now=now, wall=wall),
             type=_type_of(received.body),
         )

@@ -1,37 +1,28 @@
 """Owns the journal: the last requests of one world and what was answered, cards masked."""
 
-import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Final
-from urllib.parse import unquote_plus
+from typing import Any, Final
 
 import orjson
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import LAST, Instant
-from payments_sandbox.payments.cards import mask, mask_in
+from payments_sandbox.core.masking import (
+    Headers,
+    mask_headers,
+    mask_json,
+    mask_reply,
+    mask_target,
+    mask_text,
+)
 
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
 
-TEXT_KEPT: Final = 2_048
-_NUMBER_KEYS: Final = frozenset({"cardnumber", "number", "pan"})
-_HIDDEN_KEYS: Final = _NUMBER_KEYS | {
-    "cardcvc", "cardcvv", "csc", "cvc", "cvc2", "cvccode", "cvv", "cvv2", "cvvcode", "securitycode",
-}  # fmt: skip
-_HEADERS_HIDDEN: Final = frozenset({"authorization", "sandbox-token", "cookie"})
-_ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
-_PIECES: Final = re.compile(r"[^/?&;,#]+")
-"""What stands between the separators of paths, queries and headers: a word or `name=value`."""
-
-
 WhyNot = tuple[str, str, str]
 """A rule that did not answer: its scenario, its name, and why not."""
-
-Headers = Sequence[tuple[bytes, bytes]]
-"""Header lines as they came, or as a snapshot kept them."""
 
 
 class Entry:
@@ -103,8 +94,8 @@ class Entry:
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """What a fault has sent in place of the reply: any text, card numbers in it masked."""
         self.status = status
-        self.reply_headers = {str(name): mask_in(value) for name, value in headers.items()}
-        self.reply_body = mask_in(body.decode("utf-8", "replace")).encode()
+        self.reply_headers = {str(name): mask_text(value) for name, value in headers.items()}
+        self.reply_body = mask_text(body.decode("utf-8", "replace")).encode()
 
 
 class Journal:
@@ -163,7 +154,7 @@ class Journal:
         """The counter and every entry, masked."""
         return {"count": self.count, "entries": [_kept(entry) for entry in self._entries]}
 
-    def restore(self, count: int, entries: Iterable[Mapping[str, object]]) -> Iterator[None]:
+    def restore(self, count: int, entries: Iterable[Mapping[str, Any]]) -> Iterator[None]:
         """Take over a snapshot, with a breath after each entry: bodies may be large.
 
         Raises:
@@ -178,87 +169,6 @@ class Journal:
             raise ValueError("the journal's entries are not numbered as they are counted")
 
 
-def shown_headers(headers: Headers) -> dict[str, str]:
-    """Header lines as text: credentials shortened, card numbers masked, doubles joined."""
-    shown: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "replace")
-        if name.lower() in _HEADERS_HIDDEN:
-            value = f"{value[:15]}…" if value.startswith("Bearer sk_test_") else "…"
-        elif (plain := _plain(name.lower().removeprefix("x-"))) in _HIDDEN_KEYS:
-            value = str(_hidden(value, plain))
-        name, text = mask_in(name), masked_target(value)
-        shown[name] = f"{shown[name]}, {text}" if name in shown else text
-    return shown
-
-
-def masked_target(text: str) -> str:
-    """A path and query, or a header's value, without card numbers and security codes.
-
-    It is as it came unless there is something to hide; what is hidden is shown decoded.
-    """
-    shown = _PIECES.sub(_masked_piece, text) if "=" in text or "%" in text else text
-    plain = unquote_plus(shown) if "%" in shown or "+" in shown else shown
-    # Decoding can bring more to light: a whole address as a value, a number in groups.
-    decoded = mask_in(_PIECES.sub(_masked_piece, plain) if plain is not shown else plain)
-    return shown if decoded == plain else decoded
-
-
-def _masked_piece(found: re.Match[str]) -> str:
-    piece = found[0]
-    name, _, value = (unquote_plus(piece) if "%" in piece else piece).partition("=")
-    if not value or (plain := _plain(name.replace("+", " "))) not in _HIDDEN_KEYS:
-        return piece
-    return f"{name}={_hidden(value, plain)}"
-
-
-def _plain(key: str) -> str:
-    """A key as `_HIDDEN_KEYS` has it; of a path such as `card[cvc]` or `card.cvc` the last part."""
-    plain = key.lower().replace("_", "").replace("-", "").replace(" ", "")
-    return plain if plain.isalnum() else (re.findall(r"\w+", plain) or [""])[-1]
-
-
-def masked(value: object, key: str = "") -> object:
-    """A JSON value without card numbers and security codes, whatever the keys are called."""
-    plain = _plain(key)
-    if plain in _HIDDEN_KEYS:
-        return _hidden(value, plain)
-    if isinstance(value, str):
-        return mask_in(value)
-    if isinstance(value, dict):
-        return masked_object(value)
-    if isinstance(value, list):
-        return [masked(item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    return _number_or_mask(value)
-
-
-def _number_or_mask(value: object) -> object:
-    """A number as the standard writer takes it; masked text where it holds a card number."""
-    if "*" in (text := mask_in(str(value))):
-        return text
-    return float(value) if isinstance(value, Decimal) else value
-
-
-def masked_object(value: Mapping[str, object]) -> dict[str, object]:
-    """A JSON object without card numbers and security codes."""
-    return {mask_in(name): masked(item, name) for name, item in value.items()}
-
-
-def _hidden(value: object, key: str) -> object:
-    """What stands under a key for card numbers or security codes."""
-    if isinstance(value, str):
-        return mask(value) if key in _NUMBER_KEYS else "*" * len(value)
-    return None if value is None else "***"
-
-
-def masked_text(body: bytes) -> str:
-    """A body that is no JSON: its start, with every run of three or more digits masked."""
-    text = mask_in(body[:TEXT_KEPT].decode("utf-8", "replace"))
-    return re.sub(r"\d{3,}", lambda found: "*" * len(found.group()), text)
-
-
 _KEPT_AS_IT_IS: Final[dict[str, object]] = {
     "number": int, "at": int, "operation": str | None, "method": str, "path": str, "body": object,
     "card": str | None, "status": int | None, "fault": str | None, "rule": str | None,
@@ -271,34 +181,31 @@ _KEPT_AS_IT_IS: Final[dict[str, object]] = {
 def _kept(entry: Entry) -> dict[str, object]:
     plain = {name: getattr(entry, name) for name in _KEPT_AS_IT_IS}
     return plain | {
-        "headers": list(map(list, shown_headers(entry.headers).items())),
+        "headers": list(map(list, mask_headers(entry.headers).items())),
         "reply_headers": dict(entry.reply_headers),
         "reply_body": entry.reply_body.decode(),
         "considered": list(map(list, entry.considered)),
     }
 
 
-def _masked_reply(text: str) -> str:
-    """A reply as it was sent, unless somebody has put a card number into it; ids are never one."""
-    parts = _ID.split(text)
-    return "".join(part if place % 2 else mask_in(part) for place, part in enumerate(parts))
-
-
-def _rebuilt(kept: Mapping[str, object]) -> Entry:
-    headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]  # type: ignore[attr-defined]  # a TypeError says so
+def _rebuilt(kept: Mapping[str, Any]) -> Entry:
+    headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]
     entry = Entry(Instant(0), None, "", "", headers)
     for name, kind in _KEPT_AS_IT_IS.items():
         if not isinstance(kept[name], kind):  # type: ignore[arg-type]  # a TypeError says so
             raise TypeError(f"{name} of an entry is of another kind")
-        setattr(entry, name, mask_in(value) if isinstance(value := kept[name], str) else value)
+        setattr(entry, name, mask_text(value) if isinstance(value := kept[name], str) else value)
     if entry.duration_ms is not None:
         entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it a Decimal
-    entry.path = masked_target(entry.path)
-    entry.body = masked(kept["body"])
-    entry.considered = [(mask_in(a), mask_in(b), mask_in(c)) for a, b, c in kept["considered"]]  # type: ignore[attr-defined]  # a TypeError says so
-    reply_headers = dict(kept["reply_headers"])  # type: ignore[call-overload]  # a TypeError says so
-    entry.reply_headers = {mask_in(name): mask_in(value) for name, value in reply_headers.items()}
-    entry.reply_body = _masked_reply(str(kept["reply_body"])).encode()
+    entry.path = mask_target(entry.path)
+    entry.body = mask_json(kept["body"])
+    entry.considered = [
+        (mask_text(a), mask_text(b), mask_text(c)) for a, b, c in kept["considered"]
+    ]
+    entry.reply_headers = {
+        mask_text(name): mask_text(value) for name, value in kept["reply_headers"].items()
+    }
+    entry.reply_body = mask_reply(str(kept["reply_body"])).encode()
     if not 0 <= entry.at <= LAST or not 0 <= entry.wall <= LAST:
         raise ValueError("an entry is of an instant that no clock reaches")
     is_ours = entry.status is not None and entry.fault is None

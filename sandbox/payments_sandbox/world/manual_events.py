@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.payments.cards import Brand, Card
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import AnyEvent, EventType
 from payments_sandbox.payments.ledger import Order
 from payments_sandbox.webhooks.manual_event import data_of

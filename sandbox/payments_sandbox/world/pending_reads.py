@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.world.timeline import SettlePayment
 
 
@@ -53,5 +53,5 @@ class Awaited:
             payment = int(key)
             if not 0 <= payment < payments:
                 raise ValueError("a payment that is read is not there")
-            text = None if failure is None else mask_in(failure)
-            self.add(int(left), SettlePayment(payment, text, mask_in(rule)))
+            text = None if failure is None else mask_text(failure)
+            self.add(int(left), SettlePayment(payment, text, mask_text(rule)))

@@ -5,7 +5,7 @@ from typing import NamedTuple, assert_never
 
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, RefundRefused
 from payments_sandbox.core.instants import LAST, SECOND, Instant
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.events import Event, EventType
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.rate_limiter import RateLimiter
@@ -94,10 +94,10 @@ def _do(domain: Domain, job: ActOnPayment, due: Instant) -> None:
         case Fail(error):
             domain.ledger.fail(job.payment, error, at=due)
         case GiveBack(amount, reason):
-            text = None if reason is None else mask_in(reason)
+            text = None if reason is None else mask_text(reason)
             domain.ledger.refund(job.payment, amount, at=due, reason=text)
         case ChargeBack(reason, amount):
-            domain.ledger.charge_back(job.payment, amount, mask_in(reason), at=due)
+            domain.ledger.charge_back(job.payment, amount, mask_text(reason), at=due)
         case _:
             assert_never(job.action)
 

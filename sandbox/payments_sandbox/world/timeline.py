@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, assert_never
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.rules.model import (
     Action,
@@ -136,12 +136,12 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
 def _job(item: list[object]) -> tuple[Instant, int, Job]:
     match item:
         case [int(due), int(ticket), "settle", int(payment), None | str() as failure, str(rule)]:
-            job = SettlePayment(payment, failure and mask_in(failure), mask_in(rule))
+            job = SettlePayment(payment, failure and mask_text(failure), mask_text(rule))
             return Instant(due), ticket, job
         case [int(due), int(ticket), "act", None | int() as about, [str(name), *facts], str(rule)]:
-            return Instant(due), ticket, ActOnPayment(about, _action(name, facts), mask_in(rule))
+            return Instant(due), ticket, ActOnPayment(about, _action(name, facts), mask_text(rule))
         case [int(due), int(ticket), "mark", str(rule)]:
-            return Instant(due), ticket, ReachMark(mask_in(rule))
+            return Instant(due), ticket, ReachMark(mask_text(rule))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")
@@ -150,17 +150,17 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
 def _action(name: str, facts: list[object]) -> Action:
     match name, facts:
         case "charge_back", [str(reason), None | int() as amount]:
-            return ChargeBack(mask_in(reason), amount)
+            return ChargeBack(mask_text(reason), amount)
         case "complete", []:
             return Complete()
         case "fail", [str(error)]:
-            return Fail(mask_in(error))
+            return Fail(mask_text(error))
         case "give_back", [None | int() as amount, None | str() as reason]:
-            return GiveBack(amount, reason and mask_in(reason))
+            return GiveBack(amount, reason and mask_text(reason))
         case "emit", [str(type_), None | dict() as data] if data is not None or type_ in tuple(
             EventType
         ):
-            return Emit(mask_in(type_), data)
+            return Emit(mask_text(type_), data)
         case "move_rate_limit", [
             None | int() as remaining,
             None | int() as limit,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from payments_sandbox.contract.schema_errors import Path, presentable
+from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.suggestions import nearest
-from payments_sandbox.payments.cards import brand_of, passes_luhn
 from payments_sandbox.rules.matchers import CARD_NUMBERS
 from payments_sandbox.scenarios.diagnostics import Problem
 from payments_sandbox.scenarios.parser.values import Plain

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Final
 
-from payments_sandbox.payments.cards import brand_of
+from payments_sandbox.core.card_numbers import brand_of
 from payments_sandbox.rules.conditions import compiled
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When

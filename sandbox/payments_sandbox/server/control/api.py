@@ -24,6 +24,7 @@ from payments_sandbox.core.errors import (
     InvalidScenario,
     SandboxError,
 )
+from payments_sandbox.core.masking import mask_target
 from payments_sandbox.server.control import (
     clock,
     deliveries,
@@ -41,7 +42,6 @@ from payments_sandbox.server.origin_guard import authorization_of
 from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_body import JSON, LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
-from payments_sandbox.world.journal import masked_target
 from payments_sandbox.world.world import World
 
 _log = logging.getLogger("sandbox.control")
@@ -155,7 +155,7 @@ class ControlApi:
         except Exception:
             if request.writer.output_size > 0:
                 raise  # half an answer is sent, and another one cannot follow
-            _log.exception("unhandled error in %s %s", request.method, masked_target(request.path))
+            _log.exception("unhandled error in %s %s", request.method, mask_target(request.path))
             return refusal(InternalError("The sandbox itself failed; its log has the traceback."))
 
     async def _answer(

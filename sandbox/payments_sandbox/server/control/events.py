@@ -2,10 +2,10 @@
 
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, NotFound
+from payments_sandbox.core.masking import mask_object
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.delivery_json import shown_delivery
 from payments_sandbox.webhooks.world_webhooks import told
-from payments_sandbox.world.journal import masked_object
 from payments_sandbox.world.manual_events import trigger
 
 
@@ -28,7 +28,7 @@ def create_event(request: ControlRequest) -> dict[str, object]:
     if data is not None:
         if "payment_id" in wanted:
             raise InvalidRequest("/data: expected payment_id or data, not both.")
-        return representations.event(request.world.make_event(wanted["type"], masked_object(data)))
+        return representations.event(request.world.make_event(wanted["type"], mask_object(data)))
     return representations.event(trigger(request.world, wanted["type"], wanted.get("payment_id")))
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest, SandboxError
 from payments_sandbox.core.instants import SECOND, read_duration
+from payments_sandbox.core.masking import mask_headers
 from payments_sandbox.server.control.control_request import ControlRequest, parse_field
 from payments_sandbox.server.delivery_json import shown_message
 from payments_sandbox.server.request_body import read_any_body
@@ -18,7 +19,6 @@ from payments_sandbox.server.response import EVERY_REPLY
 from payments_sandbox.webhooks.endpoint import INBOX_NAME
 from payments_sandbox.webhooks.inbox import ANSWER, Message
 from payments_sandbox.webhooks.verification import Received
-from payments_sandbox.world.journal import shown_headers
 
 LONGEST_WAIT: Final = 60 * SECOND
 """Wall milliseconds that a read may wait."""
@@ -30,7 +30,7 @@ async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
     body = await read_any_body(http, patience=request.parts.settings.body_patience)
     if isinstance(body, SandboxError):
         raise body
-    headers = {key.lower(): value for key, value in shown_headers(http.raw_headers).items()}
+    headers = {key.lower(): value for key, value in mask_headers(http.raw_headers).items()}
     world, wall = request.world, request.parts.worlds.laws.wall()
     status = world.open_webhooks().receive(
         name, Received(headers, body), now=world.clock.now(), wall=wall

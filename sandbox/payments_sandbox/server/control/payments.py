@@ -4,7 +4,7 @@ from typing import Final
 
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.payments.cards import mask_in
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.payment import Payment
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.world.world import SETTLED_AS_FAILED
@@ -37,7 +37,7 @@ def fail_payment(request: ControlRequest) -> dict[str, object]:
 
 def charge_back_payment(request: ControlRequest) -> dict[str, object]:
     """Take back what is left of a completed payment, or less."""
-    reason = mask_in(request.body.get("reason", CHARGEBACK_REASON))
+    reason = mask_text(request.body.get("reason", CHARGEBACK_REASON))
     return representations.chargeback(
         request.world.charge_back(_number(request), request.body.get("amount"), reason)
     )
