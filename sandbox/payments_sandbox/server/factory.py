@@ -12,8 +12,6 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.card_rules import Rules
-from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.change_notifier import News
 from payments_sandbox.server.clock_advance import Walks
@@ -98,7 +96,6 @@ def assemble(
 def _laws(settings: Settings, contract: Contract) -> Laws:
     return Laws(
         _wall,
-        Rules(rule for card in MAGIC_CARDS for rule in card.rules),
         partial(payment_at_rest, contract),
         settings.webhooks,
         HOME_SECRET,

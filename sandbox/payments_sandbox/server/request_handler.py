@@ -20,7 +20,7 @@ from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.server import cors
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import Begun, EmulatedApi
-from payments_sandbox.server.faults.kit import AlreadySent
+from payments_sandbox.server.fault_player import AlreadySent
 from payments_sandbox.server.origin_guard import HostList, is_cross_site
 from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.plain_request import PlainRequest

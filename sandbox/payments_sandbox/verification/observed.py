@@ -1,8 +1,8 @@
 """Owns what was observed of a client: its calls in the journal, and the deliveries it received."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl
 
 import orjson
 
@@ -10,8 +10,9 @@ from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_headers, mask_number
 from payments_sandbox.payments.payment import Payment
-from payments_sandbox.rules.conditions import Facts, compiled
-from payments_sandbox.rules.model import OF_PAYMENT, Condition, When
+from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.fields import CallFields, CallParts
+from payments_sandbox.rules.model import Condition, When
 from payments_sandbox.webhooks.delivery import SUCCESS, Attempt, DeliveryStatus
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -19,20 +20,18 @@ from payments_sandbox.world.world import World
 _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""
 
-_IN_QUERY: Final = frozenset({"customer_id", "status"})
 _SERVER_ERROR: Final = 500
+_ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
 
 
 class ObservedCall:
-    """One call of the journal; `look` sees what rules see, card numbers masked.
+    """One call of the journal; `fields` are what rules look at, card numbers masked.
 
     Attributes:
         id: its `req_…` id.
         body: the JSON object that was sent, masked; empty where it was none.
     """
-
-    __slots__ = ("_world", "body", "entry", "id")
 
     def __init__(self, world: World, entry: Entry) -> None:
         self._world = world
@@ -45,7 +44,7 @@ class ObservedCall:
     def outcome_unknown(self) -> bool:
         """Whether its client cannot know what has become of it."""
         entry = self.entry
-        is_hidden = entry.fault is not None and entry.fault != "drip"
+        is_hidden = entry.fault is not None and entry.fault not in _ARRIVING
         return is_hidden or entry.status is None or entry.status >= _SERVER_ERROR
 
     @property
@@ -65,12 +64,6 @@ class ObservedCall:
             keys = ("customer_id", "amount", "currency", "description")
             return tuple(repr(self.body.get(key)) for key in keys)
         return (self.target, str(self.entry.body))
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The query's parameters; of several the first."""
-        pairs = parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
-        return dict(reversed(pairs))
 
     @property
     def reply(self) -> dict[str, object]:
@@ -95,56 +88,37 @@ class ObservedCall:
         segments = self.target.partition("?")[0].split("/")
         return segments[_PAYMENT] if len(segments) > _PAYMENT else None
 
-    def look(self, field: str) -> object:
-        """The value of a field; None when there is none."""
-        if field.startswith("header."):
-            headers = {
-                name.lower(): text for name, text in mask_headers(self.entry.headers).items()
-            }
-            return headers.get(field.removeprefix("header."))
-        if field.startswith("query."):
-            return self.query.get(field.removeprefix("query."))
-        match field:
-            case "card":
-                return self._card()
-            case "brand":
-                return self._brand()
-            case "payment_id":
-                return self.payment_id
-            case _:
-                return self._plain(field)
-
-    def _plain(self, field: str) -> object:
-        if field in self.body:
-            return self.body[field]
-        if self.entry.operation == "list_payments":
-            return self.query.get(field) if field in _IN_QUERY else None
-        payment = self.payment if field in OF_PAYMENT else None
-        value: object = None if payment is None else getattr(payment, field)
-        return value
-
-    def _card(self) -> str | None:
-        method = self.body.get("payment_method")
-        number = method.get("card_number") if isinstance(method, dict) else None
-        if isinstance(number, str):
-            return number
-        play, payment = self._world.script.play, self.payment
-        known = play.number_of(payment.card.fingerprint) if play and payment else None
-        return None if known is None else mask_number(known)
-
-    def _brand(self) -> str | None:
-        shown = (self.entry.card or "").partition(" ")[0]
-        if shown in set(Brand):
-            return shown
-        payment = self.payment
-        return None if payment is None else str(payment.card.brand)
-
     @property
     def payment(self) -> Payment | None:
         """The payment that its path names, as it is now; None where there is no such payment."""
-        payments = self._world.ledger.payments
-        number = None if self.payment_id is None else payments.number_of(self.payment_id)
-        return None if number is None else payments.get(number)
+        return self._world.ledger.payments.find(self.payment_id or "")
+
+    @cached_property
+    def fields(self) -> CallFields:
+        """What rules look at in it, as the journal has it: card numbers and credentials masked."""
+        entry = self.entry
+        brand = (entry.card or "").partition(" ")[0]
+        parts = CallParts(
+            operation=entry.operation,
+            body=self.body,
+            query=self.target.partition("?")[2],
+            headers=self._headers,
+            payment_id=self.payment_id or "",
+            find_payment=self._world.ledger.payments.find,
+            brand=brand if brand in set(Brand) else None,
+        )
+        return CallFields(parts, self._known_card)
+
+    def get(self, field: str) -> object:
+        """The value of a field; None when there is none."""
+        return self.fields.get(field)
+
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): text for name, text in mask_headers(self.entry.headers).items()}
+
+    def _known_card(self, card: int) -> str | None:
+        number = self._world.rules.number_of(card)
+        return None if number is None else mask_number(number)
 
 
 def observed_calls(world: World) -> Iterator[ObservedCall]:
@@ -156,9 +130,9 @@ def observed_calls(world: World) -> Iterator[ObservedCall]:
 
 def payment_in_words(call: ObservedCall) -> str:
     """The payment that a call asks for: `The payment of 2500 USD for cust_ada`."""
-    customer = call.look("customer_id")
+    customer = call.get("customer_id")
     whose = "" if customer is None else f" for {customer}"
-    return f"The payment of {call.look('amount')} {call.look('currency')}{whose}"
+    return f"The payment of {call.get('amount')} {call.get('currency')}{whose}"
 
 
 def refund_in_words(call: ObservedCall) -> str:
@@ -170,11 +144,6 @@ def refund_in_words(call: ObservedCall) -> str:
 def in_journal(when: When) -> When:
     """Conditions as the journal can meet them: it has card numbers masked."""
     return tuple(_masked(each) if each.field == "card" else each for each in when)
-
-
-def meets(conditions: When, facts: Facts) -> bool:
-    """Whether a call, a payment or an event meets all conditions."""
-    return all(compiled(each)(facts.look(each.field)) for each in conditions)
 
 
 def _masked(condition: Condition) -> Condition:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, assert_never, cast
 
+from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
-from payments_sandbox.rules.rule_set import AnyCue
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.webhook_effects import WebhookRule
 from payments_sandbox.verification.audit import audit, audit_as_json
@@ -89,41 +89,41 @@ def expectations_of(scenario: Scenario) -> tuple[Expectation, ...]:
     return cast("tuple[Expectation, ...]", scenario.expectations)
 
 
-def _active_rules(world: World) -> Sequence[AnyCue]:
-    return () if world.script.play is None else world.script.play.cast.all
+def _active_rules(world: World) -> Sequence[AnyActiveRule]:
+    return world.rules.rule_set.all
 
 
 def _evaluate(expectations: Iterable[Expectation], context: EvaluationContext) -> list[ReportLine]:
     return [ReportLine(each, each.check.evaluate(context)) for each in expectations]
 
 
-def _rule_as_json(world: World, cue: AnyCue) -> dict[str, object]:
+def _rule_as_json(world: World, active_rule: AnyActiveRule) -> dict[str, object]:
     return {
-        "scenario": cue.scenario,
-        "rule": cue.rule.name,
-        "matched": cue.matched,
-        "fired": cue.fired,
-        "why_not": _why_not(world, cue),
+        "scenario": active_rule.scenario,
+        "rule": active_rule.rule.name,
+        "matched": active_rule.matched,
+        "fired": active_rule.fired,
+        "why_not": _why_not(world, active_rule),
     }
 
 
-def _why_not(world: World, cue: AnyCue) -> str | None:
+def _why_not(world: World, active_rule: AnyActiveRule) -> str | None:
     """Why a rule has not fired, or what went wrong when it had; None when all is well."""
-    if cue.failed:
-        return f"ran out of steps {_times(cue.failed)} (then: fail)"
-    if cue.skipped:
-        return f"skipped {_times(cue.skipped)}: {cue.why_skipped}"
-    if cue.fired:
+    if active_rule.failed:
+        return f"ran out of steps {_times(active_rule.failed)} (then: fail)"
+    if active_rule.skipped:
+        return f"skipped {_times(active_rule.skipped)}: {active_rule.why_skipped}"
+    if active_rule.fired:
         return None
-    if cue.matched:
-        return f"met {_times(cue.matched)}, and lost each draw"
-    return _why_unmet(world, cue)
+    if active_rule.matched:
+        return f"met {_times(active_rule.matched)}, and lost each draw"
+    return _why_unmet(world, active_rule)
 
 
-def _why_unmet(world: World, cue: AnyCue) -> str:
-    match cue.rule:
+def _why_unmet(world: World, active_rule: AnyActiveRule) -> str:
+    match active_rule.rule:
         case RequestRule():
-            return _why_unanswered(world, cue)
+            return _why_unanswered(world, active_rule)
         case EventRule(event=event):
             return f"no {event} met its conditions"
         case AtRule():
@@ -131,14 +131,14 @@ def _why_unmet(world: World, cue: AnyCue) -> str:
         case WebhookRule(webhook=event):
             return f"no delivery of {event} met its conditions"
         case _:
-            assert_never(cue.rule)
+            assert_never(active_rule.rule)
 
 
-def _why_unanswered(world: World, cue: AnyCue) -> str:
+def _why_unanswered(world: World, active_rule: AnyActiveRule) -> str:
     """What kept the rule from answering the last call of its operation."""
     for entry in world.journal.before(None):
         for scenario, rule, why in entry.considered:
-            is_its = scenario == cue.scenario and rule == cue.rule.name
+            is_its = scenario == active_rule.scenario and rule == active_rule.rule.name
             if is_its and not why.startswith("it is about"):
                 return f"at {world.journal.id_of(entry)}, {why}"
     return "no such call was made"

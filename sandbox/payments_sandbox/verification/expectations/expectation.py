@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.model import When
-from payments_sandbox.rules.rule_set import AnyCue
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import Observed
 
@@ -30,7 +30,7 @@ class EvaluationContext(NamedTuple):
     """
 
     observed: Observed
-    rules: Sequence[AnyCue]
+    rules: Sequence[AnyActiveRule]
     findings: Sequence[Finding]
 
 

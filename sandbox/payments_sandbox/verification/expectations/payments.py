@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from payments_sandbox.rules.conditions import matches
+from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.expectations.counting import Count, count_and_total, parse_count
@@ -12,8 +14,6 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationResult,
     Plain,
 )
-from payments_sandbox.verification.observed import meets
-from payments_sandbox.world.payment_fields import PaymentFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class PaymentCount:
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Count the payments as they are now."""
         world = context.observed.world
-        payments, play = world.ledger.payments, world.script.play
+        payments, known = world.ledger.payments, world.rules.number_of
         every = (payments.get(number) for number in range(len(payments)))
-        found = [each for each in every if meets(self.conditions, PaymentFacts(each, play))]
+        found = [each for each in every if matches(self.conditions, PaymentFields(each, known))]
         total = sum(each.amount for each in found)
         return count_and_total(self.count, self.total, [each.id for each in found], total)
 

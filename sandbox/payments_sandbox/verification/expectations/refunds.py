@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from payments_sandbox.payments.events import Event, EventType
+from payments_sandbox.rules.conditions import matches
+from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.expectations.counting import Count, count_and_total, parse_count
@@ -13,8 +15,6 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationResult,
     Plain,
 )
-from payments_sandbox.verification.observed import meets
-from payments_sandbox.world.payment_fields import PaymentFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class RefundCount:
             if not isinstance(event, Event) or event.type is not EventType.REFUND_CREATED:
                 continue
             payment = world.ledger.payments.get(world.ledger.number_of(event.payment_id))
-            if meets(self.conditions, PaymentFacts(payment, world.script.play, event)):
+            if matches(self.conditions, PaymentFields(payment, world.rules.number_of, event)):
                 found.append(event)
         ids = [each.reversal.id for each in found if each.reversal is not None]
         return count_and_total(self.count, self.total, ids, sum(each.amount for each in found))

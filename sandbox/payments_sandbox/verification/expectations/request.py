@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from payments_sandbox.rules.conditions import matches
+from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
@@ -12,7 +14,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationResult,
     Plain,
 )
-from payments_sandbox.verification.observed import in_journal, meets
+from payments_sandbox.verification.observed import in_journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class RequestCount:
         found = [
             call.id
             for call in context.observed.calls
-            if self.operation in ("*", call.entry.operation) and meets(conditions, call)
+            if self.operation in ("*", call.entry.operation) and matches(conditions, call.fields)
         ]
         return ExpectationResult(
             self.count.admits(len(found)), f"expected {self.count}, {saw(found)}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from payments_sandbox.rules.model import When
-from payments_sandbox.rules.rule_engine import fits
+from payments_sandbox.rules.rule_engine import event_matches
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -38,7 +38,7 @@ class WebhookCheck:
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at each delivery of the event."""
-        sent = [each for each in context.observed.deliveries if fits(self.event, each.type)]
+        sent = [each for each in context.observed.deliveries if event_matches(self.event, each.type)]
         if self.count is not None and not self.count.admits(len(sent)):
             observed = f"expected {self.count} deliveries, {_saw_sent(sent)}"
             return ExpectationResult(met=False, observed=observed)

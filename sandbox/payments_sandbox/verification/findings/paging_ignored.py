@@ -12,13 +12,13 @@ _AS_MANY_AS_THERE_ARE: Final = (None, "100")
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
     lists = [call for call in observed.calls if call.entry.operation == "list_payments"]
-    asked = {call.query.get("starting_after") for call in lists}
+    asked = {call.fields.query.get("starting_after") for call in lists}
     left = [
         call
         for call in lists
         if call.is_success and call.reply.get("has_more") is True
         if call.reply.get("next_cursor") not in asked
-        if call.query.get("limit") in _AS_MANY_AS_THERE_ARE
+        if call.fields.query.get("limit") in _AS_MANY_AS_THERE_ARE
     ]
     if left:
         yield Occurrence("A list had more, and its cursor was not followed.", ids_of(left))

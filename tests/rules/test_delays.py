@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.rules.chance import draw
-from payments_sandbox.rules.delays import Distribution, Lognormal, Normal, Uniform, drawn
+from payments_sandbox.rules.delays import (
+    Distribution,
+    Lognormal,
+    Normal,
+    Uniform,
+    draw,
+    sample_delay,
+)
 
 
 def test_a_draw_is_a_function_of_its_arguments() -> None:
@@ -41,7 +47,7 @@ def test_draws_are_uniform() -> None:
 
 def delays(distribution: Distribution) -> list[int]:
     """Ten thousand of them."""
-    return [drawn(distribution, draw(7, "r", "", call)) for call in range(10_000)]
+    return [sample_delay(distribution, draw(7, "r", "", call)) for call in range(10_000)]
 
 
 def test_a_uniform_delay() -> None:
@@ -91,4 +97,4 @@ CAPS = st.none() | st.integers(0, 10**9)
 )
 def test_no_distribution_fails(distribution: Distribution, u: float) -> None:
     """Whatever its bounds, a delay is a number that is not less than nothing."""
-    assert drawn(distribution, u) >= 0
+    assert sample_delay(distribution, u) >= 0
