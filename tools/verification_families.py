@@ -1,8 +1,7 @@
 """Owns what is made from the kinds of expectations and of findings: schemas, enums, tables."""
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +20,7 @@ WITHIN: Final[Json] = {
 }
 
 
-def generated(root: Path) -> dict[str, str]:
-    """Make the text of every file that has something of the kinds, by its path below the root."""
-    return {**_schemas(root), **_pages(root)}
-
-
-def _schemas(root: Path) -> dict[str, str]:
+def schemas(root: Path) -> dict[str, str]:
     """Make the text of each schema that lists the kinds, by its path below the root."""
     return {
         path: json.dumps(change(_read(root / path)), indent=2, ensure_ascii=False) + "\n"
@@ -129,33 +123,5 @@ def findings_table() -> str:
     )
 
 
-TABLES: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
-    "docs/scenario-language.md": ("expectations", expectations_table),
-    "docs/control-api.md": ("findings", findings_table),
-}
-"""The generated part of each page: its mark, and what makes it."""
-
-
-def _pages(root: Path) -> dict[str, str]:
-    made = {}
-    for page, (mark, table) in TABLES.items():
-        begin, end = f"<!-- generated: {mark} -->", "<!-- end of generated -->"
-        pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
-        text = (root / page).read_text(encoding="utf-8")
-        made[page] = pattern.sub(f"{begin}\n{table()}\n{end}".replace("\\", r"\\"), text)
-    return made
-
-
 def _read(path: Path) -> Json:
     return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def main() -> None:
-    """Write them all."""
-    root = Path(__file__).resolve().parents[1]
-    for path, text in generated(root).items():
-        (root / path).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Holds a scenario that has one of everything to the values that it is read as."""
 
-from payments_sandbox.core.instants import DAY, HOUR, MINUTE, SECOND, read_instant
+from payments_sandbox.core.instants import DAY, HOUR, MINUTE, read_instant
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.delays import Lognormal, Normal, Uniform
 from payments_sandbox.rules.faults.drip import Drip

@@ -52,7 +52,7 @@ def serving(
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with listening(sandbox.site, sandbox.parts) as address:
+        async with listening(sandbox.handler, sandbox.parts) as address:
             shared.update(address=address, loop=asyncio.get_running_loop(), stop=stop)
             ready.set()
             await stop.wait()

@@ -39,7 +39,7 @@ def test_a_kind_has_its_tests(kind: ExpectationKind) -> None:
 
 @each_kind
 def test_the_schema_accepts_each_example(kind: ExpectationKind) -> None:
-    """`make docs` writes the schema; the lint finds nothing either."""
+    """`make generate` writes the schema; the lint finds nothing either."""
     assert kind.examples
     for example in kind.examples:
         expectations, problems = load_expectations([example])

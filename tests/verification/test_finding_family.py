@@ -42,7 +42,7 @@ def test_a_kind_finds_nothing_where_nothing_has_happened(kind: FindingKind) -> N
 
 
 def test_the_table_on_the_page_is_the_entries() -> None:
-    """`make docs` writes it: the kind, what exactly is found, and what is not."""
+    """`make generate` writes it: the kind, what exactly is found, and what is not."""
     page = (ROOT / "docs/control-api.md").read_text(encoding="utf-8")
 
     assert rows_below("GET /_sandbox/audit", page) == [

@@ -73,6 +73,7 @@ class PaymentStore:
         """The status of a payment of this world, or None where there is no such payment."""
         number = self.number_of(payment_id)
         return None if number is None else STATUSES[self._status[number]]
+
     def find(self, payment_id: str) -> Payment | None:
         """The payment of an id, or None where this world has none."""
         number = self.number_of(payment_id)

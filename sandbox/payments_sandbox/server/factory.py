@@ -18,7 +18,7 @@ from payments_sandbox.server.clock_advance import Walks
 from payments_sandbox.server.delayed_replies import Sleepers
 from payments_sandbox.server.live_timers import Pacer
 from payments_sandbox.server.parts import Parts
-from payments_sandbox.server.request_handler import Site
+from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import Laws
@@ -34,7 +34,7 @@ _log = logging.getLogger("sandbox")
 class Sandbox(NamedTuple):
     """A server that is put together and does not listen yet."""
 
-    site: Site
+    handler: RequestHandler
     parts: Parts
     gateway: Gateway
 
@@ -90,7 +90,7 @@ def assemble(
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
     parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
-    return Sandbox(Site(parts, gateway), parts, gateway)
+    return Sandbox(RequestHandler(parts, gateway), parts, gateway)
 
 
 def _laws(settings: Settings, contract: Contract) -> Laws:

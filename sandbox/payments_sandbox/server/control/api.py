@@ -207,7 +207,7 @@ class ControlApi:
         if request.content_type != YAML:
             raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
         patience = self._parts.settings.body_patience
-        raw = await read_any_body(request, patience=patience, limit=SCENARIO_LIMIT)
+        raw = await read_any_body(request, seconds=patience, limit=SCENARIO_LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:
@@ -224,7 +224,7 @@ class ControlApi:
         elif "invalid_scenario" in route.refusals:
             limit = SCENARIO_LIMIT
         patience = self._parts.settings.body_patience
-        raw = await read_body(request, patience=patience, limit=limit)
+        raw = await read_body(request, seconds=patience, limit=limit)
         if isinstance(raw, SandboxError):
             raise raw
         try:
@@ -239,7 +239,7 @@ class ControlApi:
 
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True)
-        return self._parts.contract.read_query(route.query or "control/queries/none", pairs)
+        return self._parts.contract.read_query(route.query_schema, pairs)
 
 
 async def _read_json(raw: bytes, depth: int) -> object:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from payments_sandbox.rules.conditions import matches
-from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw

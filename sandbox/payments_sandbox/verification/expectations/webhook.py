@@ -38,7 +38,9 @@ class WebhookCheck:
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at each delivery of the event."""
-        sent = [each for each in context.observed.deliveries if event_matches(self.event, each.type)]
+        sent = [
+            each for each in context.observed.deliveries if event_matches(self.event, each.type)
+        ]
         if self.count is not None and not self.count.admits(len(sent)):
             observed = f"expected {self.count} deliveries, {_saw_sent(sent)}"
             return ExpectationResult(met=False, observed=observed)
