@@ -1,8 +1,7 @@
 """Owns the generated tables of the documentation: they stand between two comments of a page."""
 
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
@@ -12,11 +11,11 @@ from tools.client_parameters import parameters_of
 from tools.client_types import TypeWriter
 
 
-def pages(root: Path) -> dict[str, str]:
+def pages(known: Mapping[str, str]) -> dict[str, str]:
     """Make the text of each page that has a generated table, by its path below the root."""
     made: dict[str, str] = {}
     for page, mark, table in TABLES:
-        text = made.get(page) or (root / page).read_text(encoding="utf-8")
+        text = made.get(page) or known[page]
         made[page] = _replaced(text, mark, table())
     return made
 

@@ -1,8 +1,7 @@
 """Owns what is made from the kinds of expectations and of findings: schemas, enums, tables."""
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from payments_sandbox.cli.report_text import flow
@@ -20,10 +19,10 @@ WITHIN: Final[Json] = {
 }
 
 
-def schemas(root: Path) -> dict[str, str]:
-    """Make the text of each schema that lists the kinds, by its path below the root."""
+def schemas(texts: Mapping[str, str]) -> dict[str, str]:
+    """Make the text of each schema that lists the kinds, by its path; `texts` has them so far."""
     return {
-        path: json.dumps(change(_read(root / path)), indent=2, ensure_ascii=False) + "\n"
+        path: json.dumps(change(json.loads(texts[path])), indent=2) + "\n"
         for path, change in ((SCENARIO, with_expectations), (AUDIT, with_findings))
     }
 
@@ -121,7 +120,3 @@ def findings_table() -> str:
     return "\n".join(
         [*head, *(f"| `{kind.name}` | {kind.finds} | {kind.spares} |" for kind in FINDING_KINDS)]
     )
-
-
-def _read(path: Path) -> Json:
-    return dict(json.loads(path.read_text(encoding="utf-8")))

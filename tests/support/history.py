@@ -2,6 +2,7 @@
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.verification.audit import audit
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
@@ -13,7 +14,6 @@ from payments_sandbox.verification.observed import (
     observe,
 )
 from payments_sandbox.verification.report import verify
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
@@ -29,7 +29,7 @@ class History:
         self.world: World = new_world(self.wall, frozen_at=NOON if frozen else None)
         self.desk = Desk(self.world)
         self.sent: list[ObservedDelivery] = []
-        put(self.world, scenarios)
+        set_active(self.world, scenarios)
         assert (self.world.clock.mode is Mode.FROZEN) == frozen
 
     def wait(self, milliseconds: int) -> None:

@@ -15,7 +15,6 @@ from payments_sandbox.verification.expectations.expectation import (
 )
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import Observed
-from payments_sandbox.world.activation import active
 from payments_sandbox.world.world import World
 
 
@@ -70,7 +69,7 @@ def report(observed: Observed) -> Report:
     findings = audit(observed)
     rules = _active_rules(world)
     lines: list[ReportLine] = []
-    for scenario in active(world):
+    for scenario in world.rules.scenarios:
         own = [rule for rule in rules if rule.scenario == scenario.name]
         context = EvaluationContext(observed, own, findings)
         lines += _evaluate(expectations_of(scenario), context)

@@ -9,12 +9,11 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import MINUTE, SECOND, read_duration, show_duration
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.control.scenarios import refuse
+from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import ReportLine, expectations_of, report
 from payments_sandbox.verification.report import verify as verify_now
-from payments_sandbox.world.activation import active
 
 MAX_WAIT: Final = 5 * MINUTE
 """Wall milliseconds that a verification may wait."""
@@ -37,9 +36,10 @@ async def verify(request: ControlRequest) -> dict[str, object]:
 
 def _expectations(request: ControlRequest) -> Sequence[Expectation]:
     if "expect" not in request.body:
-        return [each for scenario in active(request.world) for each in expectations_of(scenario)]
+        scenarios = request.world.rules.scenarios
+        return [each for scenario in scenarios for each in expectations_of(scenario)]
     expectations, problems = load_expectations(request.body["expect"])
-    refuse(problems)
+    refuse_problems(problems)
     return expectations
 
 
