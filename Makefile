@@ -8,7 +8,7 @@ CORE := $(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAG
 # `.ci/run` has just run the suite, measured, by the README's command.
 SUITE := $(if $(SUITE_HAS_RUN),,suite)
 
-.PHONY: setup check fix docs client test serve bench lint types layers suite coverage
+.PHONY: setup check fix docs generate test serve bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -20,8 +20,8 @@ fix:  ## what a machine can put right
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-client:  ## the modules of payments_sandbox/client that are made of others; see tools/
-	$(BIN)/python -m tools.client
+generate:  ## what is made from the families, the routes and the schemas; see tools/
+	$(BIN)/python -m tools.generate
 
 docs:  ## the pages that are made from the code
 	$(BIN)/python -m tests.project.scenarios_page

@@ -7,18 +7,15 @@ import pytest
 
 from payments_sandbox.api.call import Answer
 from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.malform import Malform, Malformation
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.rules.wire_faults import (
-    Drip,
-    Drop,
-    Hang,
-    Malform,
-    Malformation,
-    RespondRaw,
-    Truncate,
-)
+from payments_sandbox.scenarios.activation import activate
 from payments_sandbox.server.journal_json import shown_entry
-from payments_sandbox.world.activation import activate
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create, documented_refund
 from tests.support.clients import envelope
@@ -132,8 +129,7 @@ def test_the_real_rate_limit_comes_first() -> None:
 
     assert shown(answered(desk))[0] == 429
     assert entry_of(desk)["considered"] == []
-    assert desk.world.script.play is not None
-    assert desk.world.script.play.cast.all[0].matched == 0
+    assert desk.world.rules.rule_set.all[0].matched == 0
 
 
 def test_a_path_that_is_no_operation_meets_no_rule() -> None:
@@ -332,10 +328,12 @@ def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
     desk.world.fail(1, "lost_card")
     desk.answer(call_of("retrieve_payment", payment_id=paid))
     list(desk.world.walk(Instant(desk.world.clock.now() + HOUR)))
-    assert desk.world.script.play is not None
-    [cue] = desk.world.script.play.cast.all
+    [active_rule] = desk.world.rules.rule_set.all
 
-    assert (cue.skipped, cue.why_skipped) == (2, "You cannot complete a payment that is failed.")
+    assert (active_rule.skipped, active_rule.why_skipped) == (
+        2,
+        "You cannot complete a payment that is failed.",
+    )
 
 
 def test_a_patched_reply() -> None:

@@ -9,6 +9,8 @@ from payments_sandbox.core.card_numbers import Brand, brand_of, passes_luhn
 from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
 from payments_sandbox.rules.model import (
     CardRule,
@@ -25,7 +27,6 @@ from payments_sandbox.rules.model import (
     Step,
     Then,
 )
-from payments_sandbox.rules.wire_faults import Drop, Hang
 
 OURS = re.compile("40000099[0-9]{8}")
 PAY = {
@@ -227,3 +228,17 @@ def test_a_rule_is_named_after_its_card(card: MagicCard) -> None:
         [],
         [(f"card:{card.name}", card.number)],
     )
+
+
+@pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
+def test_a_card_answers_with_errors_that_its_operation_documents(card: MagicCard) -> None:
+    """A decline of a refund would make it and say that it failed."""
+    answers = [
+        (rule.operation, step.outcome.error)
+        for rule in card.rules
+        if isinstance(rule, RequestRule)
+        for step in rule.steps
+        if isinstance(step.outcome, Respond)
+    ]
+
+    assert [pair for pair in answers if pair[0] not in CODES[pair[1]].operations] == []

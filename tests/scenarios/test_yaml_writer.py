@@ -8,18 +8,23 @@ from hypothesis import strategies as st
 
 from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules import wire_faults
 from payments_sandbox.rules.delays import Uniform
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.malform import Malform, Malformation
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.model import (
     MoveRateLimit,
     Outcome,
     Pass,
     Patch,
     Respond,
-    RunOut,
     Settle,
     Settlement,
     Step,
+    StepsExhausted,
 )
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.parser.steps import step
@@ -37,17 +42,17 @@ TURNS: Final = st.builds(Settlement, ENDS, MILLISECONDS) | st.builds(
 OUTCOMES: Final[st.SearchStrategy[Outcome]] = st.one_of(
     st.just(Pass()),
     st.builds(Respond, st.sampled_from(sorted(CODES)), FLAGS, st.none() | TEXTS, st.none() | TEXTS),
-    st.builds(wire_faults.RespondRaw, st.integers(400, 599), st.just({"X-A": "b"}), TEXTS, FLAGS),
-    st.builds(wire_faults.Drop, FLAGS, st.sampled_from(["close", "reset"])),
-    st.builds(wire_faults.Hang, FLAGS, st.none() | MILLISECONDS),
+    st.builds(RespondRaw, st.integers(400, 599), st.just({"X-A": "b"}), TEXTS, FLAGS),
+    st.builds(Drop, FLAGS, st.sampled_from(["close", "reset"])),
+    st.builds(Hang, FLAGS, st.none() | MILLISECONDS),
     st.builds(
-        wire_faults.Truncate,
+        Truncate,
         FLAGS,
         st.sampled_from([0.0, 12.5, 40.0, 100.0]),
         st.sampled_from(["body"]),
     ),
-    st.builds(wire_faults.Malform, FLAGS, st.sampled_from(wire_faults.Malformation)),
-    st.builds(wire_faults.Drip, MILLISECONDS, st.integers(1, 99)),
+    st.builds(Malform, FLAGS, st.sampled_from(Malformation)),
+    st.builds(Drip, MILLISECONDS, st.integers(1, 99)),
     st.builds(MoveRateLimit, st.integers(0, 9), st.integers(1, 9), st.none() | MILLISECONDS),
     st.builds(Settle, st.tuples(TURNS) | st.just(())),
     st.builds(Patch, st.just({"a": {"b": None}}), FLAGS),
@@ -62,7 +67,7 @@ def test_a_step_that_is_read_again_is_the_same(written: Step) -> None:
 
 
 @given(STEPS)
-def test_a_read_has_no_commit(written: Step) -> None:
+def test_a_step_of_a_read_is_written_without_commit(written: Step) -> None:
     """It has no effect there, and the lint would warn."""
     source = step_source(written, is_read=True)
     parts = [] if isinstance(source, str) else list(source.values())
@@ -70,15 +75,15 @@ def test_a_read_has_no_commit(written: Step) -> None:
     assert step_source(step(source, is_read=True), is_read=True) == source
 
 
-def test_what_no_file_can_say() -> None:
+def test_exhausted_steps_are_written_as_an_internal_error() -> None:
     """A rule that ran out is the error that it gave; a delay to be drawn is left out."""
-    ran_out, drawn = Step(RunOut()), Step(delay=Uniform(1, 2))
+    ran_out, drawn = Step(StepsExhausted()), Step(delay=Uniform(1, 2))
     assert step_source(ran_out, is_read=False) == {"respond": {"error": "internal_error"}}
     assert step_source(drawn, is_read=False) == "pass"
 
 
 @given(TEXTS, TEXTS)
-def test_text_is_read_as_it_was(customer: str, details: str) -> None:
+def test_written_text_is_read_as_the_same_scenario(customer: str, details: str) -> None:
     """Whatever YAML would take it for."""
     respond = {"error": "internal_error", "details": details}
     rule = {"request": "*", "when": {"customer_id": customer}, "do": [{"respond": respond}]}
@@ -88,7 +93,7 @@ def test_text_is_read_as_it_was(customer: str, details: str) -> None:
 
 
 @pytest.mark.parametrize("is_short", [True, False])
-def test_the_text_is_one_that_people_write(*, is_short: bool) -> None:
+def test_the_written_text_is_laid_out_as_people_write_it(*, is_short: bool) -> None:
     """Lists below their key, the innermost parts on one line, the same part twice in full."""
     step = {"respond": {"error": "internal_error"}}
     steps = [step] if is_short else [step, "pass", step]

@@ -10,9 +10,8 @@ from aiohttp.web import BaseRequest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.contract.error_codes import code_of
-from payments_sandbox.server.connection import Connection
 from payments_sandbox.server.factory import Sandbox
-from payments_sandbox.server.http_server import connections_of, end_work
+from payments_sandbox.server.http_server import HttpServer, end_work
 from tests.support.bodies import documented_create, documented_refund
 
 Api = TestClient[BaseRequest, None]
@@ -34,26 +33,19 @@ class SandboxServer(BaseTestServer):
         self._sandbox = sandbox
 
     async def _make_runner(self, **_: object) -> web.ServerRunner:
-        return web.ServerRunner(_Protocols(self._sandbox))
+        return web.ServerRunner(_Server(self._sandbox))
 
 
-class _Protocols(web.Server):
-    """Stands where aiohttp's runner expects a server of its own."""
+class _Server(HttpServer):
+    """The server, whose background work ends with it."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(sandbox.site)
-        self._parts, self._ours = sandbox.parts, connections_of(sandbox.site)
+        super().__init__(sandbox.handler)
+        self._parts = sandbox.parts
 
-    @property
-    def connections(self) -> list[asyncio.Protocol]:  # type: ignore[override]  # as below
-        return [*self._ours.ours, *self._ours.aiohttp.connections]
-
-    def __call__(self) -> Connection:  # type: ignore[override]  # asyncio takes any protocol
-        return self._ours()
-
-    async def shutdown(self, _timeout: float | None = None) -> None:
+    def pre_shutdown(self) -> None:
         end_work(self._parts)
-        await self._ours.close()
+        super().pre_shutdown()
 
 
 Json = Any

@@ -1,13 +1,13 @@
 """Owns what goes into the emulated API and what comes out: calls, outcomes, replies, answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.payments.cards import Card
-from payments_sandbox.rules.selected_step import Verdict
-from payments_sandbox.rules.wire_faults import Fault
+from payments_sandbox.rules.faults.fault import Fault
+from payments_sandbox.rules.rule_engine import SelectedStep
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -40,6 +40,39 @@ class Call:
     leaked: bool = False
 
 
+class RateLimitHeaders(Mapping[str, str]):
+    """The documented rate-limit headers, kept as three numbers until somebody reads them.
+
+    Args:
+        limit: requests of a window.
+        remaining: what is left of them.
+        reset_at: when the window turns, in epoch seconds of the world's clock.
+    """
+
+    __slots__ = ("limit", "remaining", "reset_at")
+
+    def __init__(self, limit: int, remaining: int, reset_at: int) -> None:
+        self.limit = limit
+        self.remaining = remaining
+        self.reset_at = reset_at
+
+    def __getitem__(self, name: str) -> str:
+        return self._as_dict()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._as_dict())
+
+    def __len__(self) -> int:
+        return len(self._as_dict())
+
+    def _as_dict(self) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(self.reset_at),
+        }
+
+
 class Reply(NamedTuple):
     """What the documented API says: a status and a JSON body."""
 
@@ -54,7 +87,7 @@ class Outcome:
     Attributes:
         reply: its reply, or the error it ended in; None when it was neither performed nor answered.
         card: the card it was about, once known to be one.
-        verdict: the rule and step that answered, if one did.
+        selected: the rule and step that answered, if one did.
         committed: whether the operation happened; None where nothing could.
         fault: what the rim does to the connection in place of sending the reply.
         delay: wall milliseconds to hold the reply.
@@ -62,7 +95,7 @@ class Outcome:
 
     reply: Reply | SandboxError | None
     card: Card | None = None
-    verdict: Verdict | None = None
+    selected: SelectedStep | None = None
     committed: bool | None = None
     fault: Fault | None = None
     delay: int = 0

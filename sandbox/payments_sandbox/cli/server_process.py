@@ -74,7 +74,7 @@ def host(
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     sandbox = _assembled(settings, partial(assemble, settings, say))
-    working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
+    working = occupy(_served(chosen, sandbox, listening(sandbox.handler, sandbox.parts)))
     gc.freeze()
     gc.enable()
     return _run(_to_the_end(working))

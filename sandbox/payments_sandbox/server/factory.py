@@ -12,15 +12,13 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.card_rules import Rules
-from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.change_notifier import News
-from payments_sandbox.server.clock_advance import Walks
+from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import Sleepers
 from payments_sandbox.server.live_timers import Pacer
 from payments_sandbox.server.parts import Parts
-from payments_sandbox.server.request_handler import Site
+from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import Laws
@@ -28,6 +26,8 @@ from payments_sandbox.world.registry import HOME_SECRET, SEEDS, WorldDefaults, W
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from payments_sandbox.rules.scenario import Scenario
 
 _log = logging.getLogger("sandbox")
@@ -36,7 +36,7 @@ _log = logging.getLogger("sandbox")
 class Sandbox(NamedTuple):
     """A server that is put together and does not listen yet."""
 
-    site: Site
+    handler: RequestHandler
     parts: Parts
     gateway: Gateway
 
@@ -55,7 +55,7 @@ def assemble(
         make_sender: makes what sends webhooks in place of a client of the network.
 
     Raises:
-        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.drafts_of`.
+        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
@@ -67,8 +67,8 @@ def assemble(
 
     def on_attempt(world: World) -> None:
         news.publish(world)
-        if world in walks:
-            return  # whoever walks lets happen what falls due, and tells of it
+        if world in clock_advancer:
+            return  # whoever advances it lets happen what falls due, and tells of it
         if world.clock.mode is Mode.FROZEN:
             world.catch_up()  # a retry without delay is due now
             dispatcher.release(world)
@@ -76,30 +76,34 @@ def assemble(
 
     pacer = Pacer(on_time)
     dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
-    walks = Walks(dispatcher)
+    clock_advancer = ClockAdvancer(dispatcher)
 
     def let_go(world: World, reason: str) -> None:
         sleepers.wake(world)
         news.close(world)
         pacer.forget(world)
-        walks.stop(world)
+        clock_advancer.stop(world)
         dispatcher.forget(world)
         _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
 
     contract = load_contract(lenient=settings.lenient)
     laws = _laws(settings, contract)
-    worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
+    worlds = Worlds(
+        _defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go, activate=_activate
+    )
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
-    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
-    return Sandbox(Site(parts, gateway), parts, gateway)
+    parts = Parts(
+        settings, worlds, contract, sleepers, news, pacer, dispatcher, clock_advancer, log
+    )
+    return Sandbox(RequestHandler(parts, gateway), parts, gateway)
 
 
 def _laws(settings: Settings, contract: Contract) -> Laws:
     return Laws(
         _wall,
-        Rules(rule for card in MAGIC_CARDS for rule in card.rules),
         partial(payment_at_rest, contract),
+        _read_scenario,
         settings.webhooks,
         HOME_SECRET,
         settings.public_webhooks,
@@ -110,12 +114,24 @@ def _laws(settings: Settings, contract: Contract) -> Laws:
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     if not settings.scenarios:
         return ()
-    from payments_sandbox.scenarios.library import drafts_of  # noqa: PLC0415 - it brings YAML and the lint
+    from payments_sandbox.scenarios.library import initial_files  # noqa: PLC0415 - it brings YAML and the lint
 
-    drafts = drafts_of(settings)
-    for warning in (line for draft in drafts for line in draft.lint):
+    files = initial_files(settings)
+    for warning in (line for file in files for line in file.lint):
         _log.warning(warning)
-    return tuple(each.loaded.scenario for each in drafts if each.loaded.scenario is not None)
+    return tuple(each.loaded.scenario for each in files if each.loaded.scenario is not None)
+
+
+def _activate(world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool) -> None:
+    from payments_sandbox.scenarios.activation import set_active  # noqa: PLC0415 - most servers have none
+
+    set_active(world, scenarios, is_clock_given=is_clock_given)
+
+
+def _read_scenario(source: object) -> "Scenario":
+    from payments_sandbox.scenarios.loader import read_scenario  # noqa: PLC0415 - it brings YAML and the lint
+
+    return read_scenario(source)
 
 
 def _sender(settings: Settings) -> Sender:

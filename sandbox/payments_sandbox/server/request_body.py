@@ -5,51 +5,53 @@ import asyncio
 from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest, RequestTooLarge, SandboxError
+from payments_sandbox.server.request_headers import RequestHeaders, read_headers
 
 LIMIT = 64 * 1024
 """Bytes of a request body that are read."""
 
-JSON = "application/json"
 YAML = "application/yaml"
 
 
-def body_at_hand(request: web.BaseRequest, *, limit: int = LIMIT) -> bytes | SandboxError | None:
-    """What `read_body` would give, if nothing is to be waited for; else None.
+def buffered_body(
+    request: web.BaseRequest, headers: RequestHeaders, *, limit: int = LIMIT
+) -> bytes | SandboxError | None:
+    """The body, or the error that it is, if it has arrived; None when it is to be waited for.
 
     Nearly every body comes with its head, and waiting costs more than the reading.
     """
-    return _refused_by_headers(request, limit) or _at_hand(request, limit)
+    return _refused_by_headers(headers, limit) or _buffered(request, limit)
 
 
 async def read_body(
-    request: web.BaseRequest, *, patience: float, limit: int = LIMIT
+    request: web.BaseRequest, *, seconds: float, limit: int = LIMIT
 ) -> bytes | SandboxError:
     """The raw body, or the error that reading it ended in; the connection is then to be closed.
 
     Args:
         request: whose body to read.
-        patience: seconds that the body may take to arrive.
+        seconds: that the body may take to arrive.
         limit: bytes that it may have.
 
     Raises:
         ConnectionResetError: the client left.
     """
-    if (refused := _refused_by_headers(request, limit)) is not None:
+    if (refused := _refused_by_headers(read_headers(request), limit)) is not None:
         return refused
-    return await read_any_body(request, patience=patience, limit=limit)
+    return await read_any_body(request, seconds=seconds, limit=limit)
 
 
 async def read_any_body(
-    request: web.BaseRequest, *, patience: float, limit: int = LIMIT
+    request: web.BaseRequest, *, seconds: float, limit: int = LIMIT
 ) -> bytes | SandboxError:
     """The raw body whatever its headers say of it, or the error that reading it ended in.
 
     Raises:
         ConnectionResetError: the client left.
     """
-    if _is_too_large(request, limit):
+    if (request.content_length or 0) > limit:
         return RequestTooLarge(limit)
-    if (body := _at_hand(request, limit)) is not None:
+    if (body := _buffered(request, limit)) is not None:
         return body
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -57,17 +59,17 @@ async def read_any_body(
     if limit != LIMIT or request.content_length is None:
         request = request.clone(client_max_size=limit)
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(seconds):
             return await request.read()
     except TimeoutError:
-        return InvalidRequest(f"/: expected the body to arrive within {patience:g} s.")
+        return InvalidRequest(f"/: expected the body to arrive within {seconds:g} s.")
     except web.HTTPRequestEntityTooLarge:  # chunked: there was no length to check up front
         return RequestTooLarge(limit)
     except web.RequestPayloadError:
         return InvalidRequest("/: expected a body that is framed correctly.")
 
 
-def _at_hand(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:
+def _buffered(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:
     """The body, if it has arrived whole, and as it should."""
     if not request.content.is_eof() or request.content.exception() is not None:
         return None
@@ -75,20 +77,11 @@ def _at_hand(request: web.BaseRequest, limit: int) -> bytes | SandboxError | Non
     return body if len(body) <= limit else RequestTooLarge(limit)
 
 
-def _is_too_large(request: web.BaseRequest, limit: int) -> bool:
-    """Whether the body says itself that it has more than `limit` bytes."""
-    return (request.content_length or 0) > limit
-
-
-def _refused_by_headers(request: web.BaseRequest, limit: int) -> SandboxError | None:
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+def _refused_by_headers(headers: RequestHeaders, limit: int) -> SandboxError | None:
+    if headers.is_encoded:
         return InvalidRequest("/: expected a body without Content-Encoding.")
-    if _is_too_large(request, limit):
+    if headers.length > limit:
         return RequestTooLarge(limit)
-    if request.headers.get("Content-Type") == JSON:
-        return None
-    if request.content_type != JSON:
-        return InvalidRequest(f"/: expected a body with Content-Type: {JSON}.")
-    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
-        return InvalidRequest("/: expected a body in UTF-8.")
+    if headers.wrong_type is not None:
+        return InvalidRequest(f"/: {headers.wrong_type}")
     return None

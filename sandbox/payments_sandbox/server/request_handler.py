@@ -1,4 +1,4 @@
-"""Owns what every request of a server comes to: the door, then the API that its path belongs to."""
+"""Owns the answer to every request: the origin guard, then the API that its path belongs to."""
 
 import logging
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ from payments_sandbox.core.errors import (
 from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.server import cors
 from payments_sandbox.server.control.api import ControlApi, refusal
-from payments_sandbox.server.emulated_api import Begun, EmulatedApi
-from payments_sandbox.server.faults.kit import AlreadySent
-from payments_sandbox.server.origin_guard import HostList, is_cross_site
+from payments_sandbox.server.emulated_api import EmulatedApi
+from payments_sandbox.server.fault_player import AlreadySent
+from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.parts import Parts
-from payments_sandbox.server.plain_request import PlainRequest
-from payments_sandbox.server.routing import Routes, Target, target_of, variable_of
+from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
+from payments_sandbox.server.routing import Routes, Target, target_of
 
 _log = logging.getLogger("sandbox.web")
 
@@ -37,8 +37,8 @@ _WHICH_ORIGIN: Final = (
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 
 
-class Site:
-    """Answers every request of one server: plain ones at once, others as a handler of aiohttp's.
+class RequestHandler:
+    """Answers every request of one server, as a handler of aiohttp's low-level server.
 
     The routes are in tables already, so aiohttp's application and router would only be in the way.
     """
@@ -46,7 +46,8 @@ class Site:
     def __init__(self, parts: Parts, gateway: Gateway) -> None:
         self._log = parts.log
         self._origins = parts.settings.cors
-        self._hosts = HostList(parts.settings.allow_hosts)
+        self._headers = HeaderReader()
+        self._hosts = HostPolicy(parts.settings.allow_hosts)
         self._emulated = EmulatedApi(parts, gateway)
         self._control = ControlApi(parts, gateway.admit)
         self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
@@ -64,63 +65,63 @@ class Site:
             _log.exception("unhandled error in a %s request", request.method)
             return _failure(request)
 
-    def begin(self, request: PlainRequest) -> bytes | Begun | None:
-        """Let a plain request happen, as `EmulatedApi.begin`; None for what is not that API's."""
-        try:
-            methods = self._operations.find(request.target)
-            operation = methods.get(request.method) if methods else None
-            host = request.headers.by_name.get(b"host", b"").decode()
-            is_let_in = not self._origins and self._hosts.admits_name(host)
-        except Exception:  # noqa: BLE001 - it fails again, where a failure is answered
-            return None
-        if operation is None or not is_let_in:
-            return None
-        return self._emulated.begin(request, operation)
-
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)
-        is_emulated = _is_below(BASE_PATH, target)
-        is_permitted = is_emulated and cors.permits(request, self._origins)
-        if not self._hosts.admits(request):
-            error = Forbidden("unknown_host", _WHICH_HOST)
-            return self._turn_away(request, error, is_emulated=is_emulated)
-        if is_cross_site(request) and not is_permitted:
-            error = Forbidden("cross_site_request", _WHICH_ORIGIN)
-            return self._turn_away(request, error, is_emulated=is_emulated)
-        methods = self._operations.find(target) if is_emulated else None
+        headers = self._headers.read(request)
+        is_emulated = target.is_below(BASE_PATH)
+        if (error := self._refusal(request, headers, is_emulated=is_emulated)) is not None:
+            return self._refuse(request, error, is_emulated=is_emulated)
+        if not is_emulated:
+            return await self._answer_control(request, target)
+        methods = self._operations.find(target)
         operation = methods.get(request.method) if methods else None
         if operation is not None:
-            response = await self._emulated.handle(request, target, operation)
-        elif is_emulated:
-            response = await self._answer_undocumented(request, target, _listed(methods))
+            response = await self._emulated.handle(request, headers, target, operation)
         else:
-            response = await self._answer_control(request, target)
-        if is_emulated and self._origins:
+            response = await self._answer_undocumented(request, headers, target, _listed(methods))
+        if self._origins:
+            is_permitted = cors.permits(request, self._origins)
             cors.name_origin(request, response.headers, is_permitted=is_permitted)
         return response
 
+    def _refusal(
+        self, request: web.BaseRequest, headers: RequestHeaders, *, is_emulated: bool
+    ) -> Forbidden | None:
+        """Why the origin guard refuses a request, if it does."""
+        if not self._hosts.allows(request, headers.host):
+            return Forbidden("unknown_host", _WHICH_HOST)
+        if is_cross_site(request, headers) and not (
+            is_emulated and cors.permits(request, self._origins)
+        ):
+            return Forbidden("cross_site_request", _WHICH_ORIGIN)
+        return None
+
     async def _answer_undocumented(
-        self, request: web.BaseRequest, target: Target, allow: str | None
+        self,
+        request: web.BaseRequest,
+        headers: RequestHeaders,
+        target: Target,
+        allow: str | None,
     ) -> web.StreamResponse:
         """Answer a path or method of `/v3` that is no operation."""
         if request.method == "OPTIONS" and cors.permits(request, self._origins):
             return cors.preflight(allow)
-        response = await self._emulated.handle(request, target, None, allow=allow)
+        response = await self._emulated.handle(request, headers, target, None, allow=allow)
         return _with_allow(response, allow)
 
     async def _answer_control(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         methods = self._routes.find(target)
         route = methods.get(request.method) if methods else None
         if route is not None:
-            return await self._control.handle(request, route, target.query, variable_of(target))
+            return await self._control.handle(request, route, target.query, target.parameter)
         if (allow := _listed(methods)) is not None:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         return refusal(NotFound("not_found", _suggestion(target)))
 
-    def _turn_away(
+    def _refuse(
         self, request: web.BaseRequest, error: Forbidden, *, is_emulated: bool
     ) -> web.Response:
-        """The door's refusal; the emulated API documents no 403 and no 421: there it is a 400."""
+        """Refuse with 403 or 421; the emulated API documents neither: there it is a 400."""
         response = refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
         self._log.refused(request, response.status, error)
         return response
@@ -150,7 +151,3 @@ def _suggestion(target: Target) -> str:
 
 def _listed(methods: Iterable[str] | None) -> str | None:
     return ",".join(sorted(methods)) if methods else None
-
-
-def _is_below(base: str, target: Target) -> bool:
-    return len(target.segments) > 1 and target.segments[1] == base[1:]

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.payment_store import Represent
-from payments_sandbox.rules.card_rules import Rules
+from payments_sandbox.rules.rule_engine import MAGIC_CARD_RULES, CardRules
 from payments_sandbox.world.clock import WallClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from payments_sandbox.rules.scenario import Scenario
 
 
@@ -25,21 +27,23 @@ class Birth(NamedTuple):
 
 
 class Laws(NamedTuple):
-    """What holds in every world of a server: its real time, its cards' rules, its contract.
+    """What holds in every world of a server: its real time, its contract, its cards' rules.
 
     Attributes:
+        read_scenario: reads a scenario as a snapshot has it, or raises ValueError.
         scenarios: what is active in every world from its start.
         webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
         public_webhooks: whether webhooks may leave for the public internet.
     """
 
     wall: WallClock
-    rules: Rules
     represent: Represent
+    read_scenario: "Callable[[object], Scenario]"
     webhooks: tuple[str, ...] = ()
     webhook_secret: str = ""
     public_webhooks: bool = False
     scenarios: "tuple[Scenario, ...]" = ()
+    card_rules: CardRules = MAGIC_CARD_RULES
 
 
 def secret_of(seed: int) -> str:

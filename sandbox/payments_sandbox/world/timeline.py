@@ -13,8 +13,8 @@ from payments_sandbox.rules.model import (
     Complete,
     Emit,
     Fail,
-    GiveBack,
     MoveRateLimit,
+    RefundPayment,
 )
 
 
@@ -34,8 +34,8 @@ class ActOnPayment(NamedTuple):
     rule: str
 
 
-class ReachMark(NamedTuple):
-    """An `at` rule is due."""
+class RunTimedRule(NamedTuple):
+    """An `at` rule is due: it acts on every payment that it is about."""
 
     rule: str
 
@@ -46,14 +46,14 @@ class AttemptDelivery(NamedTuple):
     delivery: int
 
 
-Job = SettlePayment | ActOnPayment | ReachMark | AttemptDelivery
+Job = SettlePayment | ActOnPayment | RunTimedRule | AttemptDelivery
 
 
 _NAMES: Final[dict[type[Action], str]] = {
     ChargeBack: "charge_back",
     Complete: "complete",
     Fail: "fail",
-    GiveBack: "give_back",
+    RefundPayment: "give_back",
     Emit: "emit",
     MoveRateLimit: "move_rate_limit",
 }
@@ -96,6 +96,14 @@ class Timeline:
         self._due = [item for item in self._due if not is_meant(item[2])]
         heapq.heapify(self._due)
 
+    def plan_attempt(self, due: Instant, delivery: int) -> None:
+        """Remember that a delivery is to be attempted."""
+        self.at(due, AttemptDelivery(delivery))
+
+    def forget_attempts(self, is_pending: Callable[[int], bool]) -> None:
+        """Take off the attempts of deliveries that are not pending any more, by their number."""
+        self.forget(lambda job: isinstance(job, AttemptDelivery) and not is_pending(job.delivery))
+
     def clear(self) -> None:
         """Forget every job; tickets start again."""
         self._due.clear()
@@ -125,8 +133,8 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
             return [due, ticket, "settle", payment, failure, rule]
         case ActOnPayment(payment, action, rule):
             return [due, ticket, "act", payment, [_NAMES[type(action)], *action], rule]
-        case ReachMark(rule):
-            return [due, ticket, "mark", rule]
+        case RunTimedRule(rule):
+            return [due, ticket, "timed_rule", rule]
         case AttemptDelivery(delivery):
             return [due, ticket, "attempt", delivery]
         case _:
@@ -140,8 +148,8 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             return Instant(due), ticket, job
         case [int(due), int(ticket), "act", None | int() as about, [str(name), *facts], str(rule)]:
             return Instant(due), ticket, ActOnPayment(about, _action(name, facts), mask_text(rule))
-        case [int(due), int(ticket), "mark", str(rule)]:
-            return Instant(due), ticket, ReachMark(mask_text(rule))
+        case [int(due), int(ticket), "timed_rule", str(rule)]:
+            return Instant(due), ticket, RunTimedRule(mask_text(rule))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")
@@ -156,7 +164,7 @@ def _action(name: str, facts: list[object]) -> Action:
         case "fail", [str(error)]:
             return Fail(mask_text(error))
         case "give_back", [None | int() as amount, None | str() as reason]:
-            return GiveBack(amount, reason and mask_text(reason))
+            return RefundPayment(amount, reason and mask_text(reason))
         case "emit", [str(type_), None | dict() as data] if data is not None or type_ in tuple(
             EventType
         ):

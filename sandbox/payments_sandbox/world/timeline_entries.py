@@ -11,14 +11,14 @@ from payments_sandbox.rules.model import (
     Complete,
     Emit,
     Fail,
-    GiveBack,
     MoveRateLimit,
+    RefundPayment,
 )
 from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
     Job,
-    ReachMark,
+    RunTimedRule,
     SettlePayment,
 )
 
@@ -30,7 +30,7 @@ _WHAT: Final[dict[type[Action], str]] = {
     Complete: EventType.PAYMENT_COMPLETED.value,
     Fail: EventType.PAYMENT_FAILED.value,
     ChargeBack: EventType.CHARGEBACK_CREATED.value,
-    GiveBack: EventType.REFUND_CREATED.value,
+    RefundPayment: EventType.REFUND_CREATED.value,
     MoveRateLimit: "rate_limit",
 }
 
@@ -57,15 +57,16 @@ def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") ->
         case AttemptDelivery(number):
             if outbox is None or (delivery := outbox.get(number)) is None:
                 raise LookupError("a delivery is planned that is not there")
-            told, delivery_id = delivery.told, outbox.id_of(number)
-            return Happening(due, "webhook.attempt", told.payment_id, told.event_id, delivery_id)
+            message, delivery_id = delivery.message, outbox.id_of(number)
+            about = message.payment_id, message.event_id
+            return Happening(due, "webhook.attempt", *about, delivery_id)
         case SettlePayment(int(number)) | ActOnPayment(int(number)):
             return Happening(due, what_is(job), ledger.payments.id_of(number))
         case _:
             return Happening(due, what_is(job), None)
 
 
-def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
+def what_is(job: SettlePayment | ActOnPayment | RunTimedRule) -> str:
     """The event that a job ends in, or what else it does."""
     match job:
         case SettlePayment():
@@ -75,7 +76,7 @@ def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
             return type_
         case ActOnPayment():
             return _WHAT[type(job.action)]
-        case ReachMark(rule):
+        case RunTimedRule(rule):
             return f"rule {rule}"
         case _:
             assert_never(job)

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.core.errors import IllegalMove
-from payments_sandbox.core.instants import LAST, SECOND, Instant
-from payments_sandbox.payments.events import Chargeback, EventType, MadeEvent, Refund
+from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, Order
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.rate_limiter import RateLimiter
-from payments_sandbox.rules.card_rules import Script
 from payments_sandbox.rules.model import Settlement
+from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.world.clock import Clock
 from payments_sandbox.world.config import Birth, Laws
 from payments_sandbox.world.journal import Journal
@@ -20,7 +20,7 @@ from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
     Job,
-    ReachMark,
+    RunTimedRule,
     SettlePayment,
     Timeline,
 )
@@ -37,20 +37,20 @@ class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_told", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter", "script",
+        "_published", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter", "rules",
         "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, birth: Birth, laws: Laws) -> None:
         self.birth = birth
         self.laws = laws
-        self._told = 0
+        self._published = 0
         self.clock = Clock(laws.wall, frozen_at=birth.frozen_at)
         self.timeline = Timeline()
         self.ledger = Ledger(birth.seed, laws.represent)
         self.limiter = RateLimiter(birth.rate_limit)
         self.journal = Journal(birth.seed)
-        self.script = Script(laws.rules)
+        self.rules = RuleEngine(birth.seed, laws.card_rules)
         self.used_at = birth.made_at
         self.awaited = Awaited()
         self.webhooks: Webhooks | None = None
@@ -106,7 +106,7 @@ class World:
             from payments_sandbox.webhooks.world_webhooks import Webhooks  # noqa: PLC0415 - most worlds have none
 
             birth = self.birth
-            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline, self.script)
+            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline, self.rules)
         return self.webhooks
 
     @property
@@ -117,7 +117,7 @@ class World:
     def make_event(self, type_: str, data: dict[str, object]) -> MadeEvent:
         """Tell of something by hand; nothing else changes."""
         event = self.ledger.make_event(type_, data, at=self.catch_up())
-        self._tell()
+        self._publish()
         return event
 
     # Commands; each catches up first, so that nothing overtakes what was due before it
@@ -142,9 +142,7 @@ class World:
                 self.awaited.add(turn.reads, job)
             elif (due := payment.created + (turn.after or 0)) <= LAST:
                 self.timeline.at(Instant(due), job)
-        if status is Status.COMPLETED:
-            self._react(EventType.PAYMENT_COMPLETED, number, payment, now)
-        self._tell()
+        self._publish(number)
         return payment
 
     def create_refund(
@@ -158,7 +156,7 @@ class World:
         """Give money back, or raise RefundRefused."""
         now = self.catch_up()
         refund = self.ledger.refund(number, amount, at=now, reason=reason, description=description)
-        self._tell()
+        self._publish(number)
         return refund
 
     def count_read(self, number: int) -> None:
@@ -168,20 +166,20 @@ class World:
 
     def complete(self, number: int) -> Payment:
         """Settle a pending payment by hand, or raise IllegalMove."""
-        payment = self._complete(number, self.catch_up())
-        self._tell()
+        payment = self.ledger.complete(number, at=self.catch_up())
+        self._publish(number)
         return payment
 
     def fail(self, number: int, code: str) -> Payment:
         """Fail a pending payment by hand, or raise IllegalMove."""
         payment = self.ledger.fail(number, code, at=self.catch_up())
-        self._tell()
+        self._publish(number)
         return payment
 
     def charge_back(self, number: int, amount: int | None, reason: str) -> Chargeback:
         """Take money back by hand, or raise IllegalMove."""
         chargeback = self.ledger.charge_back(number, amount, reason, at=self.catch_up())
-        self._tell()
+        self._publish(number)
         return chargeback
 
     def reset(self, parts: Iterable[Part]) -> None:
@@ -193,7 +191,7 @@ class World:
                 case Part.JOURNAL:
                     self.journal.clear()
                 case Part.RULES:
-                    self.script.reset()
+                    self.rules.reset()
                 case Part.CLOCK:
                     self.start_clock(self.birth.frozen_at)
                 case Part.RATE_LIMIT:
@@ -214,7 +212,7 @@ class World:
         self.ledger.clear()
         self.timeline.clear()
         self.awaited.clear()
-        self._told = 0
+        self._published = 0
         if self.webhooks is not None:
             self.webhooks.forget_deliveries()
 
@@ -227,70 +225,65 @@ class World:
     def _perform(self, due: Instant, job: Job) -> Happening | None:
         match job:
             case AttemptDelivery(delivery):
-                self.open_webhooks().outbox.retry(delivery)
+                self.open_webhooks().outbox.make_due(delivery)
                 return None
             case SettlePayment():
                 return self._settle(due, job)
-            case ActOnPayment() | ReachMark():
+            case ActOnPayment() | RunTimedRule():
                 return self._act(due, job)
             case _:
                 assert_never(job)
 
-    def _act(self, due: Instant, job: ActOnPayment | ReachMark) -> Happening:
+    def _act(self, due: Instant, job: ActOnPayment | RunTimedRule) -> Happening:
         from payments_sandbox.world import rule_actions  # noqa: PLC0415 - most worlds have no such rules
 
-        domain = rule_actions.Domain(self.ledger, self.timeline, self.limiter, self.script)
-        happening = rule_actions.perform(domain, job, due)
-        self._tell(by_rule=True)
+        context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.rules)
+        happening = rule_actions.perform(context, job, due)
+        self._publish()
         return happening
 
     def _settle(self, due: Instant, job: SettlePayment) -> Happening:
         payment_id, what = self.ledger.payments.id_of(job.payment), what_is(job)
         try:
             if job.failure is None:
-                self._complete(job.payment, due)
+                self.ledger.complete(job.payment, at=due)
             else:
                 self.ledger.fail(job.payment, job.failure, at=due)
         except IllegalMove as error:
-            self.script.skip(job.rule, error.details or "")
+            self.rules.count_skip(job.rule, error.details or "")
             return Happening(due, f"{what} skipped: {error.details}", payment_id)
         event = self.ledger.event(self.ledger.events - 1)
-        self._tell()
+        self._publish(job.payment)
         return Happening(due, what, payment_id, event.id)
 
-    def told_all(self) -> None:
+    def mark_published(self) -> None:
         """A restored world's events have been told before."""
-        self._told = self.ledger.events
+        self._published = self.ledger.events
 
-    def _tell(self, *, by_rule: bool = False) -> None:
+    def _publish(self, payment: int | None = None) -> None:
         """Queue the deliveries of what has happened since the last time, for the rim to send.
 
-        Rules react to it too, but not to what a rule has made happen.
+        Args:
+            payment: whose events these are, for rules to react to; None where a rule has made them
+                happen, or somebody by hand.
         """
         events = self.ledger.events
-        play = self.script.play
-        if play is not None and play.cast.events and not by_rule:
+        if payment is not None and self.rules.may_react(
+            self.ledger.payments.fingerprint_of(payment)
+        ):
             from payments_sandbox.world import rule_actions  # noqa: PLC0415 - as above
 
-            domain = rule_actions.Domain(self.ledger, self.timeline, self.limiter, self.script)
-            rule_actions.react(domain, play, range(self._told, events))
+            context = rule_actions.ActionContext(
+                self.ledger, self.timeline, self.limiter, self.rules
+            )
+            rule_actions.react(context, range(self._published, events))
         if self.webhooks is not None:
-            for event in map(self.ledger.any_event, range(self._told, events)):
-                self.webhooks.tell(event, self.ledger)
-        self._told = events
+            for event in map(self.ledger.any_event, range(self._published, events)):
+                self.webhooks.publish(event, self.ledger)
+        self._published = events
 
     def _make_endpoints(self) -> None:
         """Every world has these endpoints."""
         for url in self.laws.webhooks:
             webhooks = self.open_webhooks()
-            webhooks.put(webhooks.planned(url, secret=self.laws.webhook_secret))
-
-    def _complete(self, number: int, at: Instant) -> Payment:
-        payment = self.ledger.complete(number, at=at)
-        self._react(EventType.PAYMENT_COMPLETED, number, payment, at)
-        return payment
-
-    def _react(self, type_: EventType, number: int, payment: Payment, at: Instant) -> None:
-        if (rule := self.script.reaction(type_, payment.card.fingerprint)) is not None:
-            job = ActOnPayment(number, rule.action, rule.name)
-            self.timeline.at(Instant(at - at % SECOND + rule.after), job)  # as clients are shown it
+            webhooks.put(webhooks.new_endpoint(url, secret=self.laws.webhook_secret))

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server.factory import Sandbox
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.world import World
 from tests.support.bodies import KEY
 from tests.support.clients import Api, ask, bearer, paid, until
@@ -18,7 +18,7 @@ from tests.support.scenes import rules_of
 from tests.support.wire import PATIENCE
 
 PENDING = "4000009900000012"
-SLOW = "4000009900000129"
+SLOW_MS = "4000009900000129"
 
 End = Callable[[Hooks], Awaitable[object]]
 
@@ -116,7 +116,7 @@ async def test_what_waits_for_a_reply(
 ) -> None:
     """A webhook that was to follow a held reply does not come after the end."""
     await hooks.to(receiver.url)
-    paying = asyncio.create_task(paid(hooks.api, card_number=SLOW))
+    paying = asyncio.create_task(paid(hooks.api, card_number=SLOW_MS))
     await until(hooks.api, lambda: len(sandbox.parts.sleepers) == 1)
     await end(hooks)
     if end is not reset_webhooks or paying.done():
@@ -141,7 +141,7 @@ async def test_a_reply_that_waits_for_its_webhook(  # noqa: PLR0913 - and what t
     """The call ends without a reply, the webhook is cancelled, and neither leaves a trace."""
     receiver.usual = Answer(gate=gate)
     await hooks.to(receiver.url)
-    put(world, [rules_of("- {name: first, webhook: '*', do: {before_reply: true}}")])
+    set_active(world, [rules_of("- {name: first, webhook: '*', do: {before_reply: true}}")])
     paying = asyncio.create_task(paid(hooks.api))
     await receiver.arrived(1)
     await end(hooks)

@@ -7,7 +7,7 @@ from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import TRANSITIONS, Move, Status
-from payments_sandbox.rules.conditions import compiled
+from payments_sandbox.rules.conditions import compile_condition
 from payments_sandbox.rules.model import (
     Action,
     AtRule,
@@ -16,8 +16,8 @@ from payments_sandbox.rules.model import (
     Emit,
     EventRule,
     Fail,
-    GiveBack,
     MoveRateLimit,
+    RefundPayment,
     RequestRule,
     Then,
     When,
@@ -27,7 +27,7 @@ from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint.cards import check_matcher
 from payments_sandbox.scenarios.lint.shadows import Shadows
 from payments_sandbox.scenarios.lint.steps import check_delay, check_step, is_drawn
-from payments_sandbox.scenarios.lint.unmatchable import obstacle
+from payments_sandbox.scenarios.lint.unmatchable import why_unmatchable
 from payments_sandbox.scenarios.parser.rules import TRIGGERS
 from payments_sandbox.scenarios.parser.values import Plain, items
 
@@ -46,7 +46,7 @@ STATUSES_AFTER: Final = {
 _MOVES: Final[dict[type, Move]] = {
     Complete: Move.COMPLETE,
     Fail: Move.FAIL,
-    GiveBack: Move.REFUND,
+    RefundPayment: Move.REFUND,
     ChargeBack: Move.CHARGE_BACK,
 }
 _LOOKED_AT: Final = 10_000
@@ -113,7 +113,7 @@ def _check_reach(plain: Plain, rule: Rule, path: Path) -> Iterator[Problem]:
     """Whether anything at all meets the rule's conditions."""
     trigger = next(key for key in TRIGGERS if key in plain)
     kind = str(plain["request"]) if trigger == "request" else trigger
-    if (found := obstacle(kind, rule.when)) is not None:
+    if (found := why_unmatchable(kind, rule.when)) is not None:
         field, reason = found
         key = next((each for each in plain["when"] if each.lower() == field), field)
         yield Problem((*path, "when", key, KEY), f"this rule cannot fire: {reason}")
@@ -153,7 +153,7 @@ def _most_calls(when: When) -> int | None:
     known = [bound for bound in bounds if bound is not None]
     if not known:
         return None
-    tests = [compiled(each) for each in conditions]
+    tests = [compile_condition(each) for each in conditions]
     return sum(all(test(call) for test in tests) for call in range(1, min(*known, _LOOKED_AT) + 1))
 
 
@@ -171,7 +171,7 @@ def _bound(operator: str, operand: object) -> int | None:
 
 
 def _check_shadow(rule: RequestRule, shadows: Shadows, path: Path) -> Iterator[Problem]:
-    if (shadow := shadows.over(rule)) is not None:
+    if (shadow := shadows.find(rule)) is not None:
         message = f"this rule never answers: '{shadow.name}' answers each of its calls before it"
         yield Problem(path, message, f"put it above '{shadow.name}', or let that one pass")
 
@@ -199,12 +199,12 @@ def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
 
 
 def _name_of(action: Action) -> str:
-    names = {ChargeBack: "chargeback", GiveBack: "refund", MoveRateLimit: "rate_limit"}
+    names = {ChargeBack: "chargeback", RefundPayment: "refund", MoveRateLimit: "rate_limit"}
     return names.get(type(action), type(action).__name__.lower())
 
 
 def _statuses(rule: EventRule | AtRule) -> set[Status]:
     """What the payments that the rule applies to can be."""
     found = STATUSES_AFTER[rule.event] if isinstance(rule, EventRule) else set(Status)
-    tests = [compiled(each) for each in rule.when if each.field == "status"]
+    tests = [compile_condition(each) for each in rule.when if each.field == "status"]
     return {status for status in found if all(test(status) for test in tests)}

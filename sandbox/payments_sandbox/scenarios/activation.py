@@ -1,0 +1,161 @@
+"""Owns the activation of scenarios in a world: wholly or not at all.
+
+What a scenario starts from (`given`, `clock`) is looked at before anything is changed; then the
+clock is set, the state is made, and the `at` rules are put on the timeline.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import LAST, Instant, show_instant
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.initial_state import plan_start
+from payments_sandbox.world.reset_scope import Part
+from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
+from payments_sandbox.world.world import World
+
+_AGAIN: Final = frozenset({Part.PAYMENTS, Part.RULES, Part.CLOCK})
+
+
+def activate(world: World, scenario: Scenario) -> None:
+    """Add one.
+
+    Raises:
+        InvalidRequest: one of its name is active, or it needs a world that is not used yet.
+    """
+    if any(each.name == scenario.name for each in world.rules.scenarios):
+        raise InvalidRequest(
+            f"/: '{scenario.name}' is active already; DELETE scenarios/active?name={scenario.name}"
+            " ends it."
+        )
+    set_active(world, [*world.rules.scenarios, scenario])
+
+
+def remove(world: World, name: str | None) -> None:
+    """End one by its name, or all.
+
+    Raises:
+        InvalidRequest: none of this name is active.
+    """
+    left = [each for each in world.rules.scenarios if name not in (None, each.name)]
+    if name is not None and len(left) == len(world.rules.scenarios):
+        known = ", ".join(each.name for each in left) or "none"
+        raise InvalidRequest(f"/name: expected an active scenario; active are: {known}.")
+    set_active(world, left)
+
+
+def set_active(
+    world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False
+) -> None:
+    """Let exactly these be active; those that were already go on where they are.
+
+    Args:
+        world: where.
+        scenarios: in the order in which they apply.
+        is_clock_given: somebody has set the world's clock, which wins over the scenarios'.
+
+    Raises:
+        InvalidRequest: two have one name, or one needs a world that is not used yet.
+    """
+    _check_names(scenarios)
+    staying = [each for each in world.rules.scenarios if each in scenarios]
+    coming = [each for each in scenarios if each not in staying]
+    clock = None if is_clock_given else _clock_of(coming)
+    _check_unused(world, coming, clock)
+    start = plan_start(coming, now=world.clock.now() if clock is None else clock)
+    start.check_endpoints(world)
+    _forget_gone(world, {each.name for each in scenarios})
+    if clock is not None:
+        world.birth = world.birth._replace(frozen_at=clock)
+        world.start_clock(clock)
+    world.rules.set_scenarios(scenarios)
+    start.make_payments(world)
+    start.open_endpoints(world)
+    _plan_timed_rules(world, coming)
+    world.catch_up()
+
+
+def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
+    """See that a new world could start with these; this one stays as it is.
+
+    Raises:
+        InvalidRequest: they do not go together, or one starts from what may not be.
+    """
+    _check_names(scenarios)
+    clock = _clock_of(scenarios)
+    plan_start(scenarios, now=world.clock.now() if clock is None else clock).check_endpoints(world)
+
+
+def reload(world: World, scenario: Scenario) -> None:
+    """Let an edited scenario take the place of the active one of its name, and start it again.
+
+    But for `clock` and `given`: they are what a world starts from, and this one has started.
+    """
+    scenarios = [scenario if each.name == scenario.name else each for each in world.rules.scenarios]
+    _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
+    world.rules.set_scenarios(scenarios)
+    _plan_timed_rules(world, [scenario])
+    world.catch_up()
+
+
+def start_again(world: World, parts: Collection[Part]) -> None:
+    """After a reset: what the scenarios start from is there again, and offsets count from now."""
+    scenarios = world.rules.scenarios
+    if not _AGAIN.isdisjoint(parts):
+        world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
+        start = plan_start(scenarios, now=world.clock.now())
+        if Part.PAYMENTS in parts:
+            start.make_payments(world)
+        _plan_timed_rules(world, scenarios)
+    if Part.WEBHOOKS in parts:
+        plan_start(scenarios, now=world.clock.now()).open_endpoints(world)
+    if Part.RATE_LIMIT in parts:
+        plan_start(scenarios, now=world.clock.now()).set_rate_limit(world)
+    world.catch_up()
+
+
+def _check_names(scenarios: Sequence[Scenario]) -> None:
+    names = [each.name for each in scenarios]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InvalidRequest(f"/: expected each scenario once; '{twice}' comes twice.")
+
+
+def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | None) -> None:
+    used = world.journal.count or len(world.ledger.payments) or world.ledger.events
+    for each in coming if used else ():
+        what = "given" if each.given is not None else "clock"
+        if each.given is not None or (each.clock is not None and clock is not None):
+            raise InvalidRequest(
+                f"/: expected a world that is not used yet, because '{each.name}' has {what};"
+                " POST /_sandbox/worlds makes one, and takes scenarios."
+            )
+
+
+def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
+    clocks = {each.clock for each in coming} - {None}
+    if len(clocks) > 1:
+        shown = " and ".join(sorted(show_instant(each) for each in clocks if each is not None))
+        raise InvalidRequest(f"/: expected one clock; the scenarios start at {shown}.")
+    return next(iter(clocks), None)
+
+
+def _forget_gone(world: World, names: set[str]) -> None:
+    """Drop what rules of scenarios that end have planned."""
+    gone = {each.name for each in world.rules.scenarios} - names
+
+    def is_gone(job: Job) -> bool:
+        if not isinstance(job, RunTimedRule | ActOnPayment):
+            return False
+        return job.rule.partition("/")[0] in gone
+
+    if gone:
+        world.timeline.forget(is_gone)
+
+
+def _plan_timed_rules(world: World, scenarios: Iterable[Scenario]) -> None:
+    """Put the `at` rules of these scenarios on the timeline, from now."""
+    now, names = world.clock.now(), {each.name for each in scenarios}
+    for active_rule in world.rules.rule_set.timed:
+        if active_rule.scenario in names and (due := now + active_rule.rule.at) <= LAST:
+            world.timeline.at(Instant(due), RunTimedRule(active_rule.name))

@@ -1,0 +1,119 @@
+"""Owns the pass over a whole scenario: head, what is given, rules, what is expected."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from payments_sandbox.contract.schema_errors import Path, presentable
+from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.core.instants import Instant, read_duration, read_instant
+from payments_sandbox.rules.matchers import parse_when
+from payments_sandbox.scenarios.diagnostics import KEY, Problem
+from payments_sandbox.scenarios.lint.cards import check_card, check_matcher
+from payments_sandbox.scenarios.lint.rules import check_rules
+from payments_sandbox.scenarios.lint.unmatchable import why_unmatchable
+from payments_sandbox.scenarios.parser.rules import rule
+from payments_sandbox.scenarios.parser.values import Plain, items
+from payments_sandbox.verification.expectations import kind_of
+
+
+def check_scenario(plain: Plain, name: str | None, contract: Contract) -> Iterator[Problem]:
+    """All that the schema cannot see.
+
+    Args:
+        plain: a scenario of the right shape; lists may have gaps.
+        name: what its file is called, without the ending; None when it came without one.
+        contract: what patched replies are held against.
+    """
+    if name is not None and plain["scenario"] != name:
+        message = f"'{plain['scenario']}' is not the file's name"
+        yield Problem(("scenario",), message, f"write scenario: {presentable(name)}")
+    yield from _check_instant(plain.get("clock"), ("clock",))
+    if "given" in plain:
+        yield from check_given(plain["given"], _instant(plain.get("clock")), ("given",))
+    rules = [(n, each, rule(each, n)) for n, each in items(plain, "rules")]
+    yield from check_rules(rules, has_seed="seed" in plain, contract=contract)
+    for position, each in items(plain, "expect"):
+        yield from check_expectation(each, ("expect", position), has_rules=bool(rules))
+
+
+def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Problem]:
+    """What a scenario starts from is possible."""
+    ids: set[str] = set()
+    for position, payment in items(plain, "payments"):
+        place: Path = (*path, "payments", position)
+        if (payment_id := payment.get("id")) in ids:
+            message = f"another payment is called '{payment_id}'"
+            yield Problem((*place, "id"), message, "give each payment an id of its own")
+        ids |= {payment_id} - {None}
+        yield from _check_created(payment.get("created"), clock, (*place, "created"))
+        if "card" in payment:
+            yield from check_card(payment["card"], (*place, "card"))
+    limits, generate = plain.get("rate_limit", {}), plain.get("generate", {})
+    if limits.get("remaining", 0) > limits.get("limit", limits.get("remaining", 0)):
+        yield Problem((*path, "rate_limit", "remaining"), "more remains than the limit allows")
+    if generate.get("customers", 0) > generate.get("payments", 0):
+        yield Problem((*path, "generate", "customers"), "more customers than payments")
+
+
+def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[Problem]:
+    """An expectation can be met."""
+    kind = kind_of(plain)
+    for key, wanted in plain.items():
+        if isinstance(wanted, dict) and _is_empty_range(wanted):
+            yield Problem((*path, key), "min is larger than max")
+    if kind.needs_rules and not has_rules:
+        yield Problem(path, "there are no rules that could fire", "leave it out")
+    if kind.matchers is not None:
+        subject = kind.parse(plain).subject
+        yield from _check_matchers(plain.get(kind.matchers, {}), subject, (*path, kind.matchers))
+
+
+def _is_empty_range(wanted: dict[str, Any]) -> bool:
+    least, most = wanted.get("min"), wanted.get("max")
+    return isinstance(least, int) and isinstance(most, int) and least > most
+
+
+def _check_matchers(
+    matchers: dict[str, Any], subject: str | None, place: Path
+) -> Iterator[Problem]:
+    """What an expectation counts can exist."""
+    yield from check_matcher(matchers, place)
+    for key in ("call", "attempt"):
+        if key in matchers:
+            yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
+    wanted = tuple(each for each in parse_when(matchers) if each.field not in ("call", "attempt"))
+    if subject is not None and (found := why_unmatchable(subject, wanted)) is not None:
+        field, reason = found
+        key = next((each for each in matchers if each.lower() == field), field)
+        yield Problem((*place, key, KEY), f"nothing can meet this: {reason}")
+
+
+def _check_created(text: str | None, clock: Instant | None, path: Path) -> Iterator[Problem]:
+    if text is None:
+        return
+    if text.startswith("-"):
+        try:
+            read_duration(text[1:])
+        except ValueError:
+            hint = "created is -40d or an instant such as 2025-01-15T10:30:00Z"
+            yield Problem(path, f"'{presentable(text)}' is no time in the past", hint)
+    else:
+        yield from _check_instant(text, path)
+        created = _instant(text)
+        if clock is not None and created is not None and created > clock:
+            yield Problem(path, "this is later than the scenario's clock")
+
+
+def _check_instant(text: str | None, path: Path) -> Iterator[Problem]:
+    if text is not None:
+        try:
+            read_instant(text)
+        except ValueError as error:
+            yield Problem(path, str(error))
+
+
+def _instant(text: str | None) -> Instant | None:
+    try:
+        return None if text is None else read_instant(text)
+    except ValueError:
+        return None

@@ -1,0 +1,455 @@
+"""Holds the activation of scenarios to all or nothing, and a reset to how they started."""
+
+import json
+
+import pytest
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, show_instant
+from payments_sandbox.payments.cards import fingerprint
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.initial_state import Given, GivenPayment
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.activation import activate, reload, remove, set_active, start_again
+from payments_sandbox.world.clock import Mode
+from payments_sandbox.world.reset_scope import Part
+from payments_sandbox.world.snapshot import snapshot
+from payments_sandbox.world.world import World
+from tests.support.bodies import documented_create
+from tests.support.in_process import Desk, back, new_world
+from tests.support.scenes import rules_of, scenario_of
+from tests.support.wall import NOON, Wall
+
+FAILS = rules_of("- {request: create_payment, do: [{respond: {error: internal_error}}]}", name="a")
+PASSES = rules_of("- {request: create_payment, do: [pass]}", name="b")
+CLOCK = scenario_of("clock: 2031-01-15T09:00:00Z\nexpect: [{audit: clean}]", name="clock")
+GIVEN = scenario_of(
+    """
+    given:
+      payments:
+        - {id: pay_old, amount: 1200, currency: EUR, customer_id: cust_ada, created: -40d}
+        - {amount: 5, currency: USD, status: failed, created: -50d, card: declined,
+           description: socks}
+        - {amount: 7, currency: USD, status: pending}
+        - {amount: 9, currency: USD, created: 2030-01-01}
+      rate_limit: {limit: 50, remaining: 3}
+    rules:
+      - name: mark
+        at: 3d
+        when: {card: declined, status: failed}
+        do: {emit: {type: payment.failed}}
+    """,
+    name="given",
+)
+
+
+def names(world: World) -> list[str]:
+    """The active scenarios."""
+    return [each.name for each in world.rules.scenarios]
+
+
+def payments(world: World) -> list[tuple[str, int, Status, int]]:
+    """Every payment: the end of its id, its amount, its status, how many days ago."""
+    found = (world.ledger.payments.get(number) for number in range(len(world.ledger.payments)))
+    return [
+        (each.id[-3:], each.amount, each.status, (NOON - each.created) // DAY) for each in found
+    ]
+
+
+def refused(world: World, *scenarios: Scenario) -> str | None:
+    """Why a world does not take these scenarios; nothing of it has changed."""
+    before = json.dumps(snapshot(world))
+    with pytest.raises(InvalidRequest) as caught:
+        set_active(world, scenarios)
+    assert json.dumps(snapshot(world)) == before
+    return caught.value.details
+
+
+def test_scenarios_are_activated_and_removed() -> None:
+    """One by one, all, or exactly these."""
+    world = new_world()
+    said = [names(world)]
+    activate(world, FAILS)
+    activate(world, PASSES)
+    said.append(names(world))
+    remove(world, "a")
+    said.append(names(world))
+    set_active(world, [PASSES, FAILS])
+    said.append(names(world))
+    remove(world, None)
+    said.append(names(world))
+
+    assert said == [[], ["a", "b"], ["b"], ["b", "a"], []]
+    assert world.rules.scenarios == ()
+
+
+def test_a_scenario_that_is_active_is_not_activated_again() -> None:
+    """And the refusal says how to end it."""
+    world = new_world()
+    activate(world, FAILS)
+    with pytest.raises(InvalidRequest) as caught:
+        activate(world, FAILS)
+
+    assert caught.value.details == (
+        "/: 'a' is active already; DELETE scenarios/active?name=a ends it."
+    )
+    assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' comes twice."
+
+
+def test_a_scenario_that_is_not_active_cannot_be_removed() -> None:
+    """The refusal names what is."""
+    world = new_world()
+    activate(world, FAILS)
+    with pytest.raises(InvalidRequest) as caught:
+        remove(world, "x")
+
+    assert caught.value.details == "/name: expected an active scenario; active are: a."
+
+
+def test_a_scenarios_clock_freezes_the_world() -> None:
+    """The world stands still there, and does so again after a reset."""
+    world = new_world(Wall(), frozen_at=None)
+    set_active(world, [CLOCK])
+    started = (show_instant(world.clock.now()), world.clock.mode)
+    world.clock.reach(Instant(world.clock.now() + DAY))
+    world.reset([Part.CLOCK])
+    start_again(world, [Part.CLOCK])
+
+    assert started == ("2031-01-15T09:00:00Z", Mode.FROZEN)
+    assert (show_instant(world.clock.now()), world.clock.mode) == started
+
+
+def test_a_clock_given_with_the_world_wins_over_a_scenarios() -> None:
+    """The world keeps its own."""
+    world = new_world()
+    set_active(world, [CLOCK], is_clock_given=True)
+
+    assert (world.clock.now(), names(world)) == (NOON, ["clock"])
+
+
+def test_scenarios_with_two_clocks_are_refused() -> None:
+    """Nobody could say which is meant."""
+    other = scenario_of("clock: 2032-01-15\nexpect: [{audit: clean}]", name="other")
+
+    assert refused(new_world(), CLOCK, other) == (
+        "/: expected one clock; the scenarios start at 2031-01-15T09:00:00Z and"
+        " 2032-01-15T00:00:00Z."
+    )
+    set_active(new_world(), [CLOCK, CLOCK._replace(name="same")])
+
+
+@pytest.mark.parametrize(("scenario", "what"), [(CLOCK, "clock"), (GIVEN, "given")])
+def test_a_scenario_with_a_clock_or_given_state_needs_an_unused_world(
+    scenario: Scenario, what: str
+) -> None:
+    """Once something has happened, or been asked, it is refused."""
+    asked, paid = Desk(new_world()), Desk(new_world())
+    asked.ask("list_payments")
+    paid.ask("create_payment", documented_create())
+    paid.world.journal.clear()
+
+    for desk in (asked, paid):
+        assert refused(desk.world, PASSES, scenario) == (
+            f"/: expected a world that is not used yet, because '{scenario.name}' has {what};"
+            " POST /_sandbox/worlds makes one, and takes scenarios."
+        )
+    set_active(asked.world, [PASSES])
+
+
+def test_given_payments_exist_after_the_activation() -> None:
+    """In the order of time, with the events of their day, and found by the ids they were given."""
+    world = new_world()
+    set_active(world, [GIVEN])
+    ledger = world.ledger
+    events = [ledger.event(number) for number in range(ledger.events)]
+
+    assert payments(world) == [
+        (payments(world)[0][0], 5, "failed", 50),
+        ("old", 1200, "completed", 40),
+        (payments(world)[2][0], 9, "completed", 14),
+        (payments(world)[3][0], 7, "pending", 0),
+    ]
+    assert [(each.type, (NOON - each.created) // DAY) for each in events] == [
+        ("payment.failed", 50),
+        ("payment.completed", 40),
+        ("payment.completed", 14),
+    ]
+    assert ledger.number_of("pay_old") == 1
+    assert ledger.payments.get(0).card.fingerprint == fingerprint("4000000000000002")
+    assert (ledger.payments.get(0).description, ledger.payments.get(0).failure) == (
+        "socks",
+        "card_declined",
+    )
+
+
+def test_a_payment_with_a_given_id_is_like_any_other() -> None:
+    """Retrieved, listed, refunded, and its own generated id is nobody's."""
+    desk = Desk(new_world())
+    generated = desk.world.ledger.payments.id_of(1)
+    set_active(desk.world, [GIVEN])
+    desk.world.limiter.reset()
+    retrieved = desk.ask("retrieve_payment", payment_id="pay_old")
+    refund = desk.ask("create_refund", {"amount": 200}, payment_id="pay_old")
+    page = desk.ask("list_payments", query="starting_after=pay_old&limit=1")
+
+    assert (retrieved[0], retrieved[1]["id"], retrieved[1]["customer_id"]) == (
+        200, "pay_old", "cust_ada",
+    )  # fmt: skip
+    assert (refund[0], refund[1]["payment_id"]) == (201, "pay_old")
+    assert [each["amount"] for each in page[1]["data"]] == [5]
+    assert desk.ask("retrieve_payment", payment_id=generated)[0] == 404
+
+
+def test_a_given_rate_limit_limits_calls() -> None:
+    """At once, and again after a reset."""
+    world = new_world()
+    set_active(world, [GIVEN])
+    said = [(world.limiter.limit, world.limiter.remaining)]
+    world.limiter.take(NOON)
+    world.reset([Part.RATE_LIMIT])
+    start_again(world, [Part.RATE_LIMIT])
+    said.append((world.limiter.limit, world.limiter.remaining))
+
+    assert said == [(50, 3), (50, 3)]
+
+
+def test_a_given_payment_of_the_future_is_refused() -> None:
+    """By the clock that the world would have."""
+    future = scenario_of(
+        "given: {payments: [{amount: 5, currency: EUR, created: 2030-06-01}]}", name="future"
+    )
+
+    assert refused(new_world(), future) == (
+        "/: expected payments of the past; one is created at 2030-06-01, after the world's now."
+    )
+    set_active(new_world(), [CLOCK, future])
+
+
+def test_two_scenarios_that_give_one_payment_id_are_refused() -> None:
+    """Each is good by itself."""
+    assert refused(new_world(), GIVEN, GIVEN._replace(name="again")) == (
+        "/: expected each payment once; 'pay_old' comes twice."
+    )
+
+
+def test_a_given_payment_is_not_older_than_the_first_instant() -> None:
+    """It is made at its beginning at the latest."""
+    old = scenario_of("given: {payments: [{amount: 5, currency: EUR, created: -40000d}]}")
+    world = new_world()
+    set_active(world, [old])
+
+    assert world.ledger.payments.get(0).created == 0
+
+
+def test_timed_rules_count_from_the_activation() -> None:
+    """And are forgotten with their scenario."""
+    world = new_world()
+    set_active(world, [GIVEN])
+    due = [(each.at - NOON, each.what) for each in world.upcoming(10)]
+    remove(world, "given")
+
+    assert due == [(3 * DAY, "rule given/mark")]
+    assert world.upcoming(10) == []
+
+
+def test_a_timed_rule_that_no_clock_reaches_is_left_out() -> None:
+    """Time ends in the year 2999."""
+    world = new_world()
+    set_active(world, [rules_of("- {at: 999999999d, do: {rate_limit: {remaining: 0}}}")])
+
+    assert world.upcoming(10) == []
+
+
+def test_what_rules_have_planned_ends_with_their_scenario() -> None:
+    """What a step has promised a payment does not."""
+    desk = Desk(new_world())
+    set_active(
+        desk.world,
+        [
+            rules_of("""
+                - {request: create_payment,
+                   do: [{settle: [{to: pending}, {to: completed, after: 1h}]}, pass]}
+                - {event: payment.completed, after: 1d, do: {chargeback: {reason: fraudulent}}}
+                """)
+        ],
+    )
+    for _ in range(2):
+        desk.ask("create_payment", documented_create())
+    before = [each.what for each in desk.world.upcoming(10)]
+    remove(desk.world, "scene")
+
+    assert before == ["payment.completed", "chargeback.created"]
+    assert [each.what for each in desk.world.upcoming(10)] == ["payment.completed"]
+
+
+def test_a_timed_rule_of_now_acts_at_once() -> None:
+    """Activating it is enough."""
+    world = new_world()
+    set_active(world, [rules_of("- {at: 0s, do: {rate_limit: {remaining: 0}}}")])
+
+    assert world.limiter.remaining == 0
+
+
+def test_a_reset_starts_scenarios_again() -> None:
+    """Given payments are there again, marks count from now, steps from the first."""
+    desk = Desk(new_world())
+    set_active(desk.world, [GIVEN, FAILS])
+    fresh = snapshot(desk.world)
+    desk.ask("create_payment", documented_create())
+    desk.ask("create_payment", documented_create())
+    desk.world.clock.reach(Instant(NOON + MINUTE))
+    desk.world.reset(list(Part))
+    start_again(desk.world, list(Part))
+
+    assert snapshot(desk.world) == fresh | {"timeline": snapshot(desk.world)["timeline"]}
+    assert [each.at - NOON for each in desk.world.upcoming(10)] == [3 * DAY]
+
+
+def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
+    """Marks and payments stay."""
+    world = new_world()
+    set_active(world, [GIVEN])
+    before = snapshot(world)
+    world.reset([Part.JOURNAL])
+    start_again(world, [Part.JOURNAL])
+
+    assert snapshot(world) == before
+
+
+def test_a_snapshot_carries_the_active_scenarios() -> None:
+    """Rules, counters, marks, given ids; the restored world goes on where this one is."""
+    desk = Desk(new_world())
+    set_active(desk.world, [GIVEN, rules_of(
+        """
+        - {request: create_payment, chance: 0.5, per: customer, do: [pass, {drop: {commit: true}}],
+           then: cycle}
+        - {request: create_payment,
+           do: [{settle: [{to: pending}, {to: failed, after_reads: 2}]}], then: repeat_last}
+        """,
+        seed=7,
+    )])  # fmt: skip
+    for _ in range(5):
+        desk.ask("create_payment", documented_create())
+    twin = desk.twin()
+
+    assert snapshot(twin.world) == snapshot(desk.world)
+    assert names(twin.world) == ["given", "scene"]
+    for each in (desk, twin):
+        for _ in range(5):
+            each.ask("create_payment", documented_create())
+        for number in range(len(each.world.ledger.payments)):
+            each.ask("retrieve_payment", payment_id=each.world.ledger.payments.id_of(number))
+        list(each.world.walk(Instant(NOON + 4 * DAY)))
+    assert json.loads(json.dumps(snapshot(twin.world))) == json.loads(
+        json.dumps(snapshot(desk.world))
+    )
+
+
+def test_a_snapshot_of_another_scenario_is_refused() -> None:
+    """One that the lint would refuse, or whose counts are of others."""
+    world = new_world()
+    set_active(world, [FAILS])
+    kept = json.loads(json.dumps(snapshot(world)))
+    changes: list[dict[str, object]] = [{"scenarios": [{"scenario": "x"}]}, {"tallies": []}]
+    for change in changes:
+        with pytest.raises(InvalidRequest, match="/rules: expected this part"):
+            back(kept | {"rules": kept["rules"] | change})
+
+
+def test_generated_payments_are_spread_over_customers_and_time() -> None:
+    """So many, of so many customers, over so long, the same for every run of a seed."""
+    scene = scenario_of("given: {generate: {payments: 300, customers: 12, over: 30d}}", seed=7)
+    worlds = [new_world(seed=1), new_world(seed=2)]
+    for world in worlds:
+        set_active(world, [scene])
+    ledger = worlds[0].ledger
+    found = [ledger.payments.get(number) for number in range(300)]
+
+    assert len({each.customer_id for each in found}) == 12
+    assert len({each.amount for each in found}) > 20
+    assert {each.currency for each in found} == {"USD", "EUR", "GBP"}
+    assert 0 < sum(each.status is Status.FAILED for each in found) < 40
+    assert all(NOON - 30 * DAY <= each.created <= NOON for each in found)
+    assert [each.created for each in found] == sorted(each.created for each in found)
+    assert [each.description for each in found] == [
+        worlds[1].ledger.payments.get(number).description for number in range(300)
+    ]
+
+
+def test_generated_payments_differ_by_the_seed_of_the_world() -> None:
+    """Where the scenario has none."""
+    scene = scenario_of("given: {generate: {payments: 3}}")
+    said = []
+    for seed in (1, 2):
+        world = new_world(seed=seed)
+        set_active(world, [scene])
+        said.append([world.ledger.payments.get(number).description for number in range(3)])
+
+    assert said[0] != said[1]
+
+
+def test_many_customers_have_names_of_their_own() -> None:
+    """More than there are first names."""
+    world = new_world()
+    set_active(world, [scenario_of("given: {generate: {payments: 900, customers: 600}}", seed=7)])
+    customers = {world.ledger.payments.get(number).customer_id for number in range(900)}
+
+    assert len(customers) > 400
+    assert all(each is not None and each.startswith("cust_") for each in customers)
+
+
+def test_given_payments_set_off_nothing() -> None:
+    """What is long past is told to nobody, and no rule reacts to it."""
+    world = new_world()
+    set_active(
+        world,
+        [
+            GIVEN,
+            rules_of("- {event: payment.*, after: 1h, do: {rate_limit: {remaining: 0}}}"),
+        ],
+    )
+    list(world.walk(Instant(NOON + HOUR)))
+
+    assert world.limiter.remaining == 3
+
+
+def test_an_edited_scenario_takes_its_own_place() -> None:
+    """Between the others, which go on; its counts are at zero, and what it had planned is off."""
+    first, last = (
+        rules_of("- {request: list_payments, do: [{respond: {error: internal_error}}]}", name=name)
+        for name in ("first", "last")
+    )
+    before, after = (
+        rules_of(
+            f"""\
+            - {{at: {at}, do: {{rate_limit: {{remaining: 0}}}}}}
+            - {{request: list_payments, do: [{{respond: {{error: rate_limit_exceeded}}}}]}}
+            """,
+            name="edited",
+        )
+        for at in ("1h", "2h")
+    )
+    world = new_world()
+    set_active(world, [first, before, last])
+    desk = Desk(world)
+    statuses = [desk.ask("list_payments")[0] for _ in range(2)]
+    reload(world, after)
+    statuses += [desk.ask("list_payments")[0] for _ in range(3)]
+
+    assert statuses == [500, 429, 429, 500, 200]
+    assert world.rules.scenarios == (first, after, last)
+    assert [each.at - world.clock.now() for each in world.upcoming(5)] == [7_200_000]
+
+
+def test_an_edited_scenario_that_is_not_active_changes_nothing() -> None:
+    """The world stays without rules."""
+    world = new_world()
+    reload(world, rules_of("- {at: 1h, do: {rate_limit: {remaining: 0}}}"))
+    assert (world.rules.scenarios, list(world.upcoming(5))) == ((), [])
+
+
+def test_a_given_card_number_that_is_none_is_an_error() -> None:
+    """Whoever makes such values by hand is told."""
+    scene = Scenario("x", {}, given=Given((GivenPayment(5, "EUR", card="1"),)))
+    with pytest.raises(ValueError, match="not a valid card number"):
+        set_active(new_world(), [scene])

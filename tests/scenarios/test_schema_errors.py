@@ -1,0 +1,207 @@
+"""Holds the schema to its form, and what is left of a scenario of a wrong shape to the schema."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from payments_sandbox.contract.error_codes import CODES, documented_for
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schema_errors import MOST_IN_A_FILE
+from payments_sandbox.core.card_numbers import Brand
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.faults.malform import Malformation
+from payments_sandbox.rules.model import Per, Then
+from payments_sandbox.rules.webhook_effects import BodyFault, DeliveryOrder, Signature
+from payments_sandbox.scenarios.parser.steps import OUTCOMES
+from payments_sandbox.scenarios.schema_errors import (
+    accepts,
+    drop_invalid_parts,
+    schema,
+    schema_problems,
+)
+
+SCHEMA: Final = schema()
+DEFS: Final[dict[str, Any]] = SCHEMA["$defs"]
+LOGIC: Final = {"if", "then", "else", "not", "anyOf", "oneOf", "propertyNames"}
+OPEN: Final = {"patch", "signature", "data"}
+"""Mappings whose keys are somebody else's."""
+
+
+def parts(part: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - JSON Schema
+    """Every schema in the schema that a value is held against, with where it stands."""
+    if isinstance(part, dict):
+        if isinstance(part.get("type"), str | list):
+            yield place, part
+        for key, value in part.items():
+            if key not in ("examples", "x-hint", "if"):
+                yield from parts(value, f"{place}/{key}")
+    elif isinstance(part, list):
+        for position, value in enumerate(part):
+            yield from parts(value, f"{place}/{position}")
+
+
+def test_the_schema_is_self_contained_json_schema_2020_12() -> None:
+    """Self-contained, so that editors can read it."""
+    Draft202012Validator.check_schema(SCHEMA)
+
+    assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    references = set(_references(SCHEMA))
+    assert references == {f"#/$defs/{name}" for name in DEFS}
+
+
+def _references(part: Any) -> Iterator[str]:  # noqa: ANN401 - JSON Schema
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"]
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+def test_the_schemas_example_follows_it() -> None:
+    """For both validators."""
+    for example in SCHEMA["examples"]:
+        assert accepts(example)
+        assert Draft202012Validator(SCHEMA).is_valid(example)
+
+
+def test_everything_is_bounded_closed_and_says_what_was_expected() -> None:
+    """No endless text, no unknown key that passes, no refusal without words."""
+    for place, part in parts(SCHEMA):
+        kinds = part.get("type", "string")
+        name = place.rpartition("/")[2]
+        if "object" in kinds and name not in OPEN:
+            assert part.get("additionalProperties") is not None or "x-keys" in str(part), place
+        if "string" in kinds:
+            assert part.keys() & {"maxLength", "enum", "const"}, place
+        if "array" in kinds:
+            assert "maxItems" in part, place
+        if "integer" in kinds:
+            assert {"minimum", "maximum"} <= part.keys(), place
+        assert "x-expected" in part or place.endswith("/propertyNames"), place
+
+
+def test_every_part_of_the_schema_is_described() -> None:
+    """Editors show it."""
+    for place, part in parts(SCHEMA):
+        if not any(f"/{word}" in place for word in LOGIC):
+            assert part["description"].endswith("."), place
+
+
+def enum_of(*path: str) -> list[str]:
+    """The words of an enumeration."""
+    part: Any = DEFS
+    for key in path:
+        part = part[key]
+    words: list[str] = part["enum"]
+    return words
+
+
+def test_enumerations_are_those_of_the_tables() -> None:
+    """A word that is added to the code is added to the schema, and the other way round."""
+    assert enum_of("request_rule", "properties", "request") == [*BY_NAME, "*"]
+    assert enum_of("expect_retries", "properties", "retries") == [*BY_NAME]
+    assert set(enum_of("event_rule", "properties", "event")) >= set(EventType)
+    assert enum_of("brand_value") == list(Brand)
+    assert enum_of("status_value") == list(Status)
+    assert enum_of("request_rule", "properties", "per") == list(Per)
+    assert enum_of("request_rule", "properties", "then") == list(Then)
+    assert enum_of("malform", "properties", "as") == list(Malformation)
+    modifiers = DEFS["modifier_mapping"]["properties"]
+    assert modifiers["signature"]["enum"] == list(Signature)
+    assert modifiers["malform"]["enum"] == list(BodyFault)
+    assert modifiers["reorder"]["properties"]["order"]["enum"] == list(DeliveryOrder)
+    outcomes = DEFS["step_mapping"]["properties"].keys() - {"off_contract", "delay", "times"}
+    assert outcomes == set(OUTCOMES)
+
+
+def test_errors_of_the_schema_are_those_of_the_operations() -> None:
+    """And declines those of payments."""
+    documented = {name for operation in BY_NAME for name in documented_for(operation)}
+    fail = DEFS["action_mapping"]["properties"]["fail"]["properties"]["error"]["enum"]
+
+    assert set(enum_of("respond", "properties", "error")) == documented
+    assert fail == [name for name, code in CODES.items() if code.is_decline]
+
+
+def test_at_most_200_problems_are_told() -> None:
+    """Nobody reads more."""
+    rules = [{"request": "x", "do": ["pass"]}] * (2 * MOST_IN_A_FILE)
+
+    assert len(list(schema_problems({"scenario": "x", "rules": rules}))) == MOST_IN_A_FILE
+
+
+SALVAGED = {
+    "no mapping": (5, {"scenario": "unnamed", "expect": [{"audit": "clean"}]}),
+    "a wrong key": (
+        {"scenario": "x", "expct": 1, "expect": [{"audit": "clean"}]},
+        {"scenario": "x", "expect": [{"audit": "clean"}]},
+    ),
+    "a wrong name": (
+        {"scenario": 5, "expect": [{"audit": "clean"}]},
+        {"scenario": "unnamed", "expect": [{"audit": "clean"}]},
+    ),
+    "a wrong step between two": (
+        {"scenario": "x", "rules": [{"request": "*", "do": ["pass", "pas", {"delay": "1s"}]}]},
+        {"scenario": "x", "rules": [{"request": "*", "do": ["pass", None, {"delay": "1s"}]}]},
+    ),
+    "two wrong rules of three": (
+        {"scenario": "x", "rules": [{}, {"request": "*", "do": ["pass"]}, {"request": "*"}]},
+        {"scenario": "x", "rules": [None, {"request": "*", "do": ["pass"]}, None]},
+    ),
+    "a step that needs what was wrong": (
+        {"scenario": "x", "rules": [{"request": "*", "do": ["pass", {"malform": {"as": "x"}}]}]},
+        {"scenario": "x", "rules": [{"request": "*", "do": ["pass", None]}]},
+    ),
+    "nothing left": (
+        {"scenario": "x", "rules": [{"request": "*", "do": ["pas"]}]},
+        {"scenario": "x", "expect": [{"audit": "clean"}]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SALVAGED)
+def test_parts_of_a_wrong_shape_are_dropped_and_the_rest_stays(case: str) -> None:
+    """The rest of it, at the places where it was."""
+    value, left = SALVAGED[case]
+    before = json.dumps(value)
+
+    assert drop_invalid_parts(value) == left
+    assert json.dumps(value) == before
+
+
+KEYS = st.sampled_from(
+    ["scenario", "rules", "expect", "given", "request", "do", "when", "event", "at", "respond",
+     "error", "drop", "commit", "delay", "uniform", "amount", "payments", "settle", "to", "zzz"]
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+    | st.sampled_from(["pass", "*", "create_payment", "pending", "1s", "internal_error", "EUR"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=30,
+)  # fmt: skip
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=6))
+def test_whatever_is_dropped_the_rest_has_the_right_shape(value: dict[str, Any]) -> None:
+    """It always ends, and what is left is of the right shape but for the gaps."""
+    left = drop_invalid_parts(value)
+
+    assert accepts(_dense(left))
+    assert bool(list(schema_problems(value))) is not accepts(value)
+
+
+def _dense(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _dense(item) for key, item in value.items()}
+    return (
+        [_dense(item) for item in value if item is not None] if isinstance(value, list) else value
+    )

@@ -1,0 +1,186 @@
+"""Files of scenarios that are edited while the server runs: which worlds take them over."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from aiohttp import ServerDisconnectedError
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.scenario_reload import ScenarioReloader
+from payments_sandbox.world.world import World
+from tests.support.bodies import documented_create
+from tests.support.clients import Api, ask, bearer, until
+from tests.support.control import Control
+from tests.support.scenes import scenario_of
+
+DOWN = """\
+scenario: down
+clock: 2030-01-15T10:30:00Z
+given: {payments: [{id: pay_old, amount: 1200, currency: EUR}]}
+rules:
+  - request: create_payment
+    do: [{respond: {error: internal_error}}]
+  - {at: 1h, do: {rate_limit: {remaining: 0}}}
+"""
+LATER = DOWN.replace("internal_error", "card_declined").replace("1h", "2h").replace("1200", "900")
+
+
+Edit = Callable[[str | None], None]
+Logged = Callable[[], list[str]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The file that is edited."""
+    file = tmp_path / "down.yaml"
+    file.write_text(DOWN, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def settings(file: Path) -> Settings:
+    """Every world starts with the file's scenario."""
+    return Settings(scenarios=(file,), seed=7, max_wall_delay=60_000)
+
+
+@pytest.fixture
+def edit(sandbox: Sandbox, file: Path) -> Edit:
+    """Writes the file, or takes it away, and has it read again."""
+    reloader = ScenarioReloader(sandbox.parts)
+
+    def edit(text: str | None) -> None:
+        if text is None:
+            file.unlink()
+        else:
+            file.write_text(text, encoding="utf-8")
+        reloader.reload(["down"])
+
+    return edit
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, file: Path) -> Logged:
+    """What has been logged of scenarios."""
+    caplog.set_level(logging.INFO, "sandbox.scenarios")
+    return lambda: [line.replace(str(file), "FILE") for line in caplog.messages]
+
+
+async def pay(api: Api, status: int, key: str | None = None) -> Any:  # noqa: ANN401 - JSON
+    """Create a payment."""
+    headers = {} if key is None else bearer(key)
+    return await ask(api, "POST", "/v3/payments", status, json=documented_create(), headers=headers)
+
+
+async def test_an_edit_starts_the_scenario_again(api: Api, world: World, edit: Edit) -> None:
+    """Its counts are at zero and its offsets count from now; the world itself goes on."""
+    await pay(api, 500)
+    await pay(api, 201)
+    edit(LATER)
+
+    await pay(api, 400)
+    assert [each.what for each in world.upcoming(5)] == ["rule down/rule-2"]
+    assert world.timeline.next_due == world.clock.now() + 7_200_000
+    assert (await ask(api, "GET", "/v3/payments/pay_old"))["amount"] == 1200
+
+
+async def test_worlds_to_come_have_the_edited_one(api: Api, edit: Edit) -> None:
+    """Those of new keys start from what the file says now."""
+    edit(LATER)
+    await pay(api, 400, "sk_test_new")
+    shown = await ask(api, "GET", "/v3/payments/pay_old", headers=bearer("sk_test_new"))
+    assert shown["amount"] == 900
+
+
+async def test_a_scenario_that_was_sent_is_another(
+    control: Control, world: World, edit: Edit
+) -> None:
+    """It has the name of a file, and is not in it."""
+    sent = {"scenario": "down", "expect": [{"audit": "clean"}]}
+    await control("put_active_scenarios", [sent])
+    edit(LATER)
+
+    assert [each.source for each in world.rules.scenarios] == [sent]
+
+
+async def test_requests_that_hang_are_let_go(api: Api, sandbox: Sandbox, edit: Edit) -> None:
+    """As when a scenario is taken away: what it has kept waiting ends."""
+    edit(DOWN.replace("respond: {error: internal_error}", "hang: {commit: false}"))
+    hanging = asyncio.ensure_future(pay(api, 201))
+    await until(api, lambda: len(sandbox.parts.sleepers) == 1)
+    edit(LATER)
+    with pytest.raises(ServerDisconnectedError):
+        await hanging
+
+
+WRONG = DOWN.replace("do: [{respond", "dont: [{respond")
+WRONG_LINES = [
+    """\
+    FILE:6:5: unknown key 'dont'; did you mean 'do'?
+            dont: [{respond: {error: internal_error}}]
+            ^""",
+    "down has 1 problem in 1 file: it stays as it was",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (WRONG, WRONG_LINES),
+        (None, ["the file of down cannot be read: it stays as it was"]),
+        (DOWN, []),
+        (f"{DOWN}# a comment\n", []),
+    ],
+    ids=["wrong", "gone", "untouched", "a comment"],
+)
+async def test_what_changes_nothing(
+    api: Api, edit: Edit, logged: Logged, text: str | None, lines: list[str]
+) -> None:
+    """The scenario goes on where it is, and what is wrong is logged with its place."""
+    await pay(api, 500)
+    edit(text)
+    assert logged() == [dedent(line) for line in lines]
+    await pay(api, 201)
+
+
+async def test_what_is_wrong_is_logged_once(edit: Edit, logged: Logged) -> None:
+    """Editors write a file several times; a good one afterwards is taken over."""
+    edit(WRONG)
+    edit(WRONG)
+    edit(LATER)
+    assert logged()[1:] == [WRONG_LINES[1], "down is reloaded in 1 world"]
+
+
+async def test_what_no_world_could_start_with(
+    api: Api, sandbox: Sandbox, edit: Edit, logged: Logged
+) -> None:
+    """It may be right by itself, and not go with the others: it stays as it was."""
+    other = scenario_of("clock: 2030-01-15T10:30:00Z\nexpect: [{audit: clean}]", name="other")
+    worlds = sandbox.parts.worlds
+    worlds.laws = worlds.laws._replace(scenarios=(*worlds.laws.scenarios, other))
+    edit(LATER.replace("2030-01-15T10:30:00Z", "2031-01-01"))
+    assert logged() == [
+        (
+            "down: expected one clock; the scenarios start at 2030-01-15T10:30:00Z and"
+            " 2031-01-01T00:00:00Z; it stays as it was"
+        )
+    ]
+    await pay(api, 500)
+    await pay(api, 500, "sk_test_new")
+
+
+def test_a_file_that_comes_later(sandbox: Sandbox, file: Path, logged: Logged) -> None:
+    """It is known as soon as it is there, or has no problems, and is reloaded from then on."""
+    worlds = sandbox.parts.worlds
+    text = file.read_text(encoding="utf-8")
+    file.write_text("scenario: down", encoding="utf-8")
+    reloader = ScenarioReloader(sandbox.parts)
+    for each in (text, LATER):
+        file.write_text(each, encoding="utf-8")
+        reloader.reload(["down", "stranger"])
+    assert (logged(), len(worlds)) == (["down is reloaded in 1 world"], 1)

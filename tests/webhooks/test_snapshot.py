@@ -1,0 +1,231 @@
+"""Holds webhooks at rest to exactness: a restored world continues byte for byte, or is refused."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
+from payments_sandbox.server.webhook_json import (
+    attempts_json,
+    delivery_json,
+    endpoint_json,
+    inbox_message_json,
+)
+from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
+from payments_sandbox.webhooks.verification import Received
+from payments_sandbox.webhooks.world_webhooks import event_message
+from payments_sandbox.world.snapshot import snapshot
+from payments_sandbox.world.world import World
+from tests.support.bodies import documented_create
+from tests.support.in_process import Desk, back, contract, new_world
+from tests.support.mutants import Path, changed, mutants
+from tests.support.postman import Postman
+from tests.support.wall import NOON, Wall
+
+OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+DISAGREE = "/webhooks: expected this part as GET world/snapshot gave it."
+
+
+def busy(world: World) -> World:
+    """A bit of everything: delivered, failed, waiting, in hand, disabled, resent, received."""
+    webhooks = world.open_webhooks()
+    hmac = Signing(Scheme.HMAC, "X-Signature", "sha256=", Encoding.BASE64)
+    first = _endpoint(world, "http://localhost:1/")
+    first = webhooks.rotate_secret(first, OTHER, world.clock.now())
+    _endpoint(world, "inbox:orders", events=("payment.*",), description="ours")
+    _endpoint(world, "http://localhost:2/", signing=hmac, headers=(("X-Tenant", "7"),), timeout=50)
+    off = _endpoint(world, "http://localhost:3/", delays=(SECOND, HOUR))
+    webhooks.inboxes.get_or_create("orders").script([500, 204])
+    webhooks.receive("mine", Received({"x": "1"}, b"\xff{"), now=world.clock.now(), wall=NOON)
+    postman = Postman(world, 200, 500, None, 429, 302)
+    desk = Desk(world)
+    for amount in (1, 2, 3):
+        desk.ask("create_payment", documented_create(amount=amount))
+    postman.deliver()
+    webhooks.put(replace(off, enabled=False))
+    world.make_event("payout.paid", {"payout_id": "po_1", "deep": [{"é": None}]})
+    desk.ask("create_payment", documented_create(card_number="4000009900000012"))
+    webhooks.outbox.resend(event_message(world.ledger.any_event(0)), [first])
+    for delivery in postman.pop()[:1]:
+        postman.attempt(delivery, 500)  # the others are in hand still
+    return world
+
+
+def _endpoint(world: World, url: str, **settings: Any) -> Endpoint:  # noqa: ANN401 - JSON
+    webhooks = world.open_webhooks()
+    endpoint: Endpoint = replace(webhooks.new_endpoint(url), **settings)
+    webhooks.put(endpoint)
+    return endpoint
+
+
+def continued(world: World) -> list[Any]:
+    """What a world does from here on, and all that it shows of it."""
+    postman = Postman(world, 500, 200, None, 410)
+    said: list[Any] = [Desk(world).ask("create_payment", documented_create(amount=77))]
+    said.append(postman.advance(Instant(world.clock.now() + 5 * DAY)))
+    world.make_event("payout.paid", {"payout_id": "po_2"})
+    said.append(postman.deliver())
+    return [*said, *shown(world), json.loads(json.dumps(snapshot(world)))]
+
+
+def shown(world: World) -> Iterator[Any]:
+    """Endpoints, deliveries, attempts, messages and what is due, as clients see them."""
+    webhooks = world.open_webhooks()
+    outbox = webhooks.outbox
+    yield [endpoint_json(each) for each in outbox.endpoints.values()]
+    yield [delivery_json(outbox, each) for each in outbox.newest_first()]
+    yield list(attempts_json(outbox, 0, outbox.attempted))
+    for name, inbox in webhooks.inboxes.items():
+        yield name, inbox.answers, [inbox_message_json(each) for each in inbox.since(0, None)]
+    yield world.upcoming(100)
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, Any]:
+    """The snapshot of a busy world, as a client gets it; copy it before changing it."""
+    taken: dict[str, Any] = json.loads(json.dumps(snapshot(busy(new_world()))))
+    return taken
+
+
+@pytest.mark.parametrize("frozen_at", [NOON, None])
+def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> None:
+    """Endpoints, retries, inboxes, events by hand, and the next snapshot."""
+    wall = Wall()
+    world = busy(new_world(wall, frozen_at=frozen_at))
+    wall.move(HOUR // 2)
+    # What is in somebody's hand is attempted again; so it is fresh in both worlds.
+    world = back(json.loads(json.dumps(snapshot(world))), wall)
+    twin = back(json.loads(json.dumps(snapshot(world))), wall)
+    wall.move(HOUR)
+
+    assert snapshot(twin) == snapshot(world)
+    assert continued(twin) == continued(world)
+
+
+def test_all_of_it_follows_its_schemas(kept: dict[str, Any]) -> None:
+    """What a restored world shows is what the control API documents."""
+    world = back(kept)
+    attempted = Postman(world).deliver()
+    endpoints, deliveries, attempts, *_ = shown(world)
+    assert len(attempts) == attempted > 0
+    assert (len(endpoints), len(deliveries)) == (4, 16)
+    for kind, bodies in (("webhook_endpoint", endpoints), ("delivery", deliveries + attempts)):
+        schema = f"control/objects/{kind}"
+        for body in bodies:
+            assert contract().accepts(schema, body), contract().explain(schema, body)
+
+
+def test_a_snapshot_changes_nothing() -> None:
+    """What is in hand is still in hand, and what is fresh still fresh."""
+    world, other = busy(new_world()), busy(new_world())
+    snapshot(world)
+
+    assert continued(world) == continued(other)
+
+
+def test_what_is_in_hand_is_attempted_again(kept: dict[str, Any]) -> None:
+    """Nothing is lost when a server is stopped in the middle."""
+    outbox = back(kept).open_webhooks().outbox
+    pending = [each.number for each in outbox.oldest_first() if each.is_pending]
+    planned = [each.number for each in outbox.oldest_first() if each.next_at is not None]
+
+    assert [each.number for each in outbox.pop()] == sorted(set(pending) - set(planned))
+    assert planned
+    assert len(pending) > len(planned)
+
+
+def test_no_told_event_is_told_again(kept: dict[str, Any]) -> None:
+    """Restoring makes no delivery; the next event makes its own, with the next id."""
+    world = back(kept)
+    outbox = world.open_webhooks().outbox
+    assert outbox.count == kept["webhooks"]["count"]
+    Desk(world).ask("create_payment", documented_create())
+    assert outbox.count == kept["webhooks"]["count"] + 4
+
+
+def test_a_world_without_webhooks_stays_without() -> None:
+    """There is nothing to keep."""
+    taken = snapshot(new_world())
+    assert taken["webhooks"] is None
+    assert back(taken).webhooks is None
+
+
+WEBHOOKS = ("webhooks",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("count",), 0),
+        (("made",), 0),
+        (("finished",), []),
+        (("finished",), [0, 0]),
+        (("deliveries",), []),
+        (("deliveries", 0, 4), "pending"),
+        (("deliveries", 0, 4), "lost"),
+        (("deliveries", 1, 5), None),
+        (("deliveries", 1, 5), NOON + 7),
+        (("deliveries", 0, 5), NOON + 7),
+        (("deliveries", 1, 2), "we_none"),
+        (("deliveries", 1, 0), 0),
+        (("endpoints", 0, 1), "we_0000000000000000"),
+        (("endpoints", 0, 3), "whsec_short"),
+        (("endpoints", 0, 10), "whsec_short"),
+        (("endpoints", 0, 8, 0), "rot13"),
+    ],
+    ids=str,
+)
+def test_parts_that_disagree_are_refused(kept: dict[str, Any], path: Path, value: object) -> None:
+    """A delivery that would be lost or sent twice, or could not be signed."""
+    with pytest.raises(InvalidRequest) as caught:
+        back(changed(kept, (*WEBHOOKS, *path), value))
+
+    assert caught.value.details == DISAGREE
+
+
+def test_an_attempt_that_is_due_belongs_to_a_delivery(kept: dict[str, Any]) -> None:
+    """The timeline and the outbox tell the same; without webhooks there is no attempt."""
+    attempts = [job for job in kept["timeline"]["due"] if job[2] == "attempt"]
+    others = [job for job in kept["timeline"]["due"] if job[2] != "attempt"]
+    ticket = kept["timeline"]["ticket"]
+    again = [attempts[0][0], ticket, *attempts[0][2:]]
+    bad = [
+        kept | {"timeline": {"ticket": ticket, "due": others}},
+        kept | {"timeline": {"ticket": ticket + 1, "due": [*others, *attempts, again]}},
+        kept | {"webhooks": None},
+    ]
+    for each in bad:
+        with pytest.raises(InvalidRequest) as caught:
+            back(each)
+        assert caught.value.details in (
+            DISAGREE,
+            "/timeline/due: expected jobs about what is there.",
+        )
+
+
+def test_whatever_is_accepted_works(kept: dict[str, Any]) -> None:
+    """Each value changed in many ways: refused in words, or webhooks that run."""
+    refused = 0
+    for bad in mutants(kept, "webhooks"):
+        try:
+            world = back(bad)
+        except InvalidRequest:
+            refused += 1
+        else:
+            continued(world)
+
+    assert refused > 0
+
+
+def test_without_a_part(kept: dict[str, Any]) -> None:
+    """A snapshot of before there were webhooks names what is missing."""
+    before = {name: part for name, part in kept.items() if name != "webhooks"}
+    with pytest.raises(InvalidRequest) as caught:
+        back(before)
+    assert caught.value.details is not None
+    assert "'webhooks' is missing" in caught.value.details
