@@ -8,7 +8,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tools import client_methods, client_models, documentation, faults, verification_families
+from tools import (
+    client_methods,
+    client_models,
+    documentation,
+    faults,
+    settings_keywords,
+    verification_families,
+)
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -22,7 +29,11 @@ class Texts(dict[str, str]):
 
 def generated() -> dict[str, str]:
     """Make the text of every generated file, by its path below the root."""
-    modules = {**client_models.modules(), **client_methods.modules()}
+    modules = {
+        **client_models.modules(),
+        **client_methods.modules(),
+        **settings_keywords.modules(),
+    }
     code = {path: _formatted(path, text) for path, text in modules.items()}
     texts = Texts()
     texts.update(faults.texts(texts))

@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, assert_never, cast
 
-from payments_sandbox.cli.argument_types import webhook_url
 from payments_sandbox.cli.follow import SILENCE, follow
 from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
 from payments_sandbox.cli.options import Commands, Options
@@ -70,11 +69,20 @@ def _add_options(options: Options) -> None:
     add_remote_options(options)
 
 
+def webhook_url(text: str) -> str:
+    """Read where webhooks go; whether the internet is open is the server's to say."""
+    from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
+
+    if problem := why_blocked(text, public=True):
+        raise ValueError(problem)
+    return text
+
+
 def event_filter(text: str) -> str:
     """Reads a filter of events: a typo would listen to nothing, and say nothing."""
     known = _filters()
     if text not in known:
-        raise argparse.ArgumentTypeError(f"expected one of {', '.join(known)}")
+        raise ValueError(f"expected one of {', '.join(known)}")
     return text
 
 

@@ -206,7 +206,7 @@ class ControlApi:
             return None
         if request.content_type != YAML:
             raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
-        patience = self._parts.settings.body_patience
+        patience = self._parts.settings.body_timeout
         raw = await read_any_body(request, seconds=patience, limit=SCENARIO_LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
@@ -223,7 +223,7 @@ class ControlApi:
             limit, depth = SNAPSHOT_LIMIT, SNAPSHOT_DEPTH
         elif "invalid_scenario" in route.refusals:
             limit = SCENARIO_LIMIT
-        patience = self._parts.settings.body_patience
+        patience = self._parts.settings.body_timeout
         raw = await read_body(request, seconds=patience, limit=limit)
         if isinstance(raw, SandboxError):
             raise raw

@@ -13,8 +13,9 @@ from payments_sandbox.client.messages import (
     common_headers,
     read_response,
 )
+from payments_sandbox.core.settings import settings_from
 from payments_sandbox.testing.memory.host import Host
-from payments_sandbox.testing.options import Options, settings_of
+from payments_sandbox.testing.options import Options
 from payments_sandbox.testing.server import Server
 
 URL: Final = "http://sandbox"
@@ -39,7 +40,7 @@ class MemorySandbox(Server):
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        settings = settings_of(options)
+        settings = settings_from(options)
         super().__init__(URL, settings.control_token)
         self.host = Host(settings)
 
