@@ -1,4 +1,4 @@
-"""Owns what goes into the emulated API and what comes out: calls, outcomes, replies, answers."""
+"""Owns what goes into the emulated API and what comes out: calls, results, replies, answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ class Reply(NamedTuple):
 
 
 @dataclass(slots=True)
-class Outcome:
+class CallResult:
     """What an operation came to.
 
     Attributes:
