@@ -106,8 +106,15 @@ class Gateway:
             world.catch_up()  # rules may have made something due at once
         reply = result.reply
         if not isinstance(reply, Reply):
-            reply = refusal(self._contract, reply or InternalError())
+            error = reply or InternalError()
+            if result.fault is None:
+                entry.error_code, entry.error_details = error.code, error.details
+            reply = refusal(self._contract, error)
         headers: Mapping[str, str] = _headers(world) if reply.status != _UNAUTHORIZED else {}
+        if call.payment is not None:
+            entry.payment_status = world.ledger.payments.status(call.payment)
+        elif call.payment_id:
+            entry.payment_status = world.ledger.payments.status_of(call.payment_id)
         world.journal.add(entry)
         if (selected := result.selected) is not None and selected.scenario is not None:
             headers = {

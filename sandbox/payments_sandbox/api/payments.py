@@ -84,7 +84,7 @@ def retrieve_payment(
 ) -> CallResult:
     """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
     ledger = world.ledger
-    number = ledger.number_of(call.payment_id)
+    number = call.payment = ledger.number_of(call.payment_id)
     if world.awaited:
         world.count_read(number)
     return CallResult(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
