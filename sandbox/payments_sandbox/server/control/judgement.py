@@ -1,7 +1,5 @@
 """Owns the routes that judge: the report, the audit, expectations that are waited for."""
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -66,9 +64,12 @@ async def _wait(
         return verified(request.world, partial(deliveries_seen, request.world), expectations)
 
     lines = now()
-    with request.parts.news.reader(request.world) as reader, contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(patience / SECOND):
-            while not reader.is_over and not all(line.judged.met for line in lines):
-                await reader.wait(patience / SECOND)
-                lines = now()
+
+    def are_met() -> bool:
+        nonlocal lines
+        lines = now()
+        return all(line.judged.met for line in lines)
+
+    if not all(line.judged.met for line in lines):
+        await request.parts.news.wait_until(request.world, are_met, patience / SECOND)
     return lines

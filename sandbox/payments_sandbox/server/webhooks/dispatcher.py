@@ -6,7 +6,7 @@ share a room of their own, so that however many there are, they delay nobody who
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.world.clock import WallClock
@@ -168,9 +168,12 @@ class Dispatcher:
         room = (1 if is_single else AT_ONCE) - lane.busy
         for _ in range(min(room, webhooks.outbox.waiting(endpoint_id))):
             lane.busy += 1
-            task = asyncio.create_task(self._work(world, webhooks, endpoint_id, lane))
-            lane.workers.add(task)
-            task.add_done_callback(lane.workers.discard)
+            self._start(lane, self._work(world, webhooks, endpoint_id, lane))
+
+    def _start(self, lane: "_Lane", work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        lane.workers.add(task)
+        task.add_done_callback(lane.workers.discard)
 
     async def _work(
         self, world: World, webhooks: "Webhooks", endpoint_id: str, lane: "_Lane"
