@@ -192,7 +192,7 @@ class DirectControl(ControlApi):
 class DirectDispatcher(Dispatcher):
     """Attempts each webhook as soon as it is released."""
 
-    def _start(self, lane: object, work: Coroutine[None, None, None]) -> None:  # noqa: ARG002 - as in the base class
+    def _start(self, queue: object, work: Coroutine[None, None, None]) -> None:  # noqa: ARG002 - as in the base class
         run_now(work)
 
 

@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from payments_sandbox.webhooks.delivery import Answer, Outcome, verdict_on
+from payments_sandbox.core.masking import mask_text
+from payments_sandbox.server.webhooks.sender import MAX_BODY, MAX_ERROR
+from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
 
 if TYPE_CHECKING:
     import httpx
@@ -44,43 +46,48 @@ class PluggedReceivers:
         headers: Mapping[str, str],
         body: bytes,
         timeout_ms: int,  # noqa: ARG002 - a call within the process is not cut short
-    ) -> Outcome:
+    ) -> AttemptResult:
         """Post once; what a receiver raises counts as a failed attempt."""
         found = next((each for each in self._receivers if url.startswith(each)), None)
         if found is None:
-            return Outcome(headers, None, NOT_PLUGGED_IN, 0.0)
+            return AttemptResult(headers, None, NOT_PLUGGED_IN, 0.0)
         started = perf_counter()
-        answer = None
+        response = None
         try:
             with self._unlocked():
-                answer = _asked(self._receivers[found], url, headers, body)
-            error = verdict_on(answer)
+                response = _asked(self._receivers[found], url, headers, body)
+            error = why_failed(response)
         except Exception as failure:  # noqa: BLE001 - whatever the receiver does wrong
-            error = f"{type(failure).__name__}: {failure}"
-        return Outcome(headers, answer, error, round((perf_counter() - started) * 1_000, 3))
+            error = mask_text(f"{type(failure).__name__}: {failure}")[:MAX_ERROR]
+        took = round((perf_counter() - started) * 1_000, 3)
+        return AttemptResult(headers, response, error, took)
 
     async def close(self) -> None:
         """Nothing is open."""
 
 
-def _asked(receiver: "Receiver", url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+def _asked(
+    receiver: "Receiver", url: str, headers: Mapping[str, str], body: bytes
+) -> ReceiverResponse:
     import httpx
 
     request = httpx.Request("POST", url, headers=dict(headers), content=body)
     if isinstance(receiver, httpx.BaseTransport):
         response = receiver.handle_request(request)
-        text = response.read().decode("utf-8", "replace")
+        response.read()
     else:
-        response, text = _run(_awaited(receiver, request))
-    lines = dict(response.headers.items())
-    return Answer(response.status_code, lines, text, response.headers.get("retry-after"))
+        response = _run(_awaited(receiver, request))
+    shown = {name: mask_text(value) for name, value in response.headers.items()}
+    text = mask_text(response.content[:MAX_BODY].decode("utf-8", "replace"))
+    return ReceiverResponse(response.status_code, shown, text, shown.get("retry-after"))
 
 
 async def _awaited(
     receiver: "httpx.AsyncBaseTransport", request: "httpx.Request"
-) -> "tuple[httpx.Response, str]":
+) -> "httpx.Response":
     response = await receiver.handle_async_request(request)
-    return response, (await response.aread()).decode("utf-8", "replace")
+    await response.aread()
+    return response
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the work returns
