@@ -7,7 +7,7 @@ from typing import NamedTuple, assert_never
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_object, mask_text
 from payments_sandbox.rules.action import Action
-from payments_sandbox.rules.actions import parse_action
+from payments_sandbox.rules.actions import restore_action
 
 
 class SettlePayment(NamedTuple):
@@ -26,8 +26,8 @@ class ActOnPayment(NamedTuple):
     rule: str
 
 
-class ReachMark(NamedTuple):
-    """An `at` rule is due."""
+class RunTimedRule(NamedTuple):
+    """An `at` rule is due: it acts on every payment that it is about."""
 
     rule: str
 
@@ -38,7 +38,7 @@ class AttemptDelivery(NamedTuple):
     delivery: int
 
 
-Job = SettlePayment | ActOnPayment | ReachMark | AttemptDelivery
+Job = SettlePayment | ActOnPayment | RunTimedRule | AttemptDelivery
 
 
 class Timeline:
@@ -107,8 +107,8 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
             return [due, ticket, "settle", payment, failure, rule]
         case ActOnPayment(payment, action, rule):
             return [due, ticket, "act", payment, action.source(), rule]
-        case ReachMark(rule):
-            return [due, ticket, "mark", rule]
+        case RunTimedRule(rule):
+            return [due, ticket, "timed_rule", rule]
         case AttemptDelivery(delivery):
             return [due, ticket, "attempt", delivery]
         case _:
@@ -124,10 +124,10 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             return (
                 Instant(due),
                 ticket,
-                ActOnPayment(about, parse_action(mask_object(source)), mask_text(rule)),
+                ActOnPayment(about, restore_action(mask_object(source)), mask_text(rule)),
             )
-        case [int(due), int(ticket), "mark", str(rule)]:
-            return Instant(due), ticket, ReachMark(mask_text(rule))
+        case [int(due), int(ticket), "timed_rule", str(rule)]:
+            return Instant(due), ticket, RunTimedRule(mask_text(rule))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")

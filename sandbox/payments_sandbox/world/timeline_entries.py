@@ -9,7 +9,7 @@ from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
     Job,
-    ReachMark,
+    RunTimedRule,
     SettlePayment,
 )
 
@@ -47,7 +47,7 @@ def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") ->
             return Happening(due, what_is(job), None)
 
 
-def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
+def what_is(job: SettlePayment | ActOnPayment | RunTimedRule) -> str:
     """The event that a job ends in, or what else it does."""
     match job:
         case SettlePayment():
@@ -55,7 +55,7 @@ def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
             return EventType.PAYMENT_COMPLETED.value if job.failure is None else failed.value
         case ActOnPayment(action=action):
             return action.describes
-        case ReachMark(rule):
+        case RunTimedRule(rule):
             return f"rule {rule}"
         case _:
             assert_never(job)
