@@ -36,7 +36,7 @@ from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.rule_engine import SelectedStep
+    from payments_sandbox.rules.step_search import SelectedStep
 
 _log = logging.getLogger("sandbox.api")
 
