@@ -14,7 +14,7 @@ from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.change_notifier import News
-from payments_sandbox.server.clock_advance import Walks
+from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import Sleepers
 from payments_sandbox.server.live_timers import Pacer
 from payments_sandbox.server.parts import Parts
@@ -67,8 +67,8 @@ def assemble(
 
     def on_attempt(world: World) -> None:
         news.publish(world)
-        if world in walks:
-            return  # whoever walks lets happen what falls due, and tells of it
+        if world in clock_advancer:
+            return  # whoever advances it lets happen what falls due, and tells of it
         if world.clock.mode is Mode.FROZEN:
             world.catch_up()  # a retry without delay is due now
             dispatcher.release(world)
@@ -76,13 +76,13 @@ def assemble(
 
     pacer = Pacer(on_time)
     dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
-    walks = Walks(dispatcher)
+    clock_advancer = ClockAdvancer(dispatcher)
 
     def let_go(world: World, reason: str) -> None:
         sleepers.wake(world)
         news.close(world)
         pacer.forget(world)
-        walks.stop(world)
+        clock_advancer.stop(world)
         dispatcher.forget(world)
         _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
 
@@ -93,7 +93,9 @@ def assemble(
     )
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
-    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
+    parts = Parts(
+        settings, worlds, contract, sleepers, news, pacer, dispatcher, clock_advancer, log
+    )
     return Sandbox(RequestHandler(parts, gateway), parts, gateway)
 
 
