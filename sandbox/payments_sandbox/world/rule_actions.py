@@ -19,7 +19,7 @@ from payments_sandbox.rules.model import (
     RefundPayment,
 )
 from payments_sandbox.rules.rule_engine import RuleEngine
-from payments_sandbox.webhooks.manual_event import data_of
+from payments_sandbox.world.manual_events import payment_event_data
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule, Timeline
 from payments_sandbox.world.timeline_entries import Happening, what_is
 
@@ -115,5 +115,5 @@ def _emit(
     elif payment is None:
         raise IllegalMove("It has nothing to tell of.")
     else:
-        told = data_of(context.ledger, EventType(type_), payment)
+        told = payment_event_data(context.ledger, EventType(type_), payment)
     context.ledger.make_event(type_, told, at=due)
