@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import MINUTE, Instant
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.actions import ACTIONS, Complete, Emit, parse_action, restore_action
 from payments_sandbox.rules.outcomes import MoveRateLimit
 from payments_sandbox.scenarios.loader import load_value
-from payments_sandbox.world.manual_events import payment_event_data
 from payments_sandbox.world.timeline import ActOnPayment, Timeline
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, new_world

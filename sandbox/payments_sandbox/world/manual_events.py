@@ -7,7 +7,7 @@ from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import AnyEvent, EventType
-from payments_sandbox.payments.ledger import Ledger, Order
+from payments_sandbox.payments.ledger import Order
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 
 _ORDER: Final = Order(
@@ -35,25 +35,9 @@ def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
         ) from None
     if payment_id is None:
         return _made_for(world, documented)
-    return world.make_event(
-        type_, payment_event_data(world.ledger, documented, world.ledger.number_of(payment_id))
-    )
-
-
-def payment_event_data(ledger: Ledger, type_: EventType, number: int) -> dict[str, object]:
-    """Return the `data` of an event of a type about a payment.
-
-    Raises:
-        InvalidRequest: nothing of it has happened to the payment.
-    """
-    payment = ledger.payments.get(number)
-    if type_ not in (EventType.REFUND_CREATED, EventType.CHARGEBACK_CREATED):
-        return {"payment_id": payment.id, "amount": payment.amount, "currency": payment.currency}
-    event = ledger.last_event(type_, number)
-    if event is None:
-        what = type_.partition(".")[0]
-        raise InvalidRequest(f"/payment_id: expected a payment with a {what}; this one has none.")
-    return representations.event_data(event)
+    number = world.ledger.number_of(payment_id)
+    data = representations.payment_event_data(world.ledger, documented, number)
+    return world.make_event(type_, data)
 
 
 def _made_for(world: World, type_: EventType) -> AnyEvent:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, RefundRefused
 from payments_sandbox.core.instants import LAST, SECOND, Instant
 from payments_sandbox.payments.events import Event
@@ -11,7 +12,6 @@ from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.rules.action import ActionTarget
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.rule_engine import RuleEngine
-from payments_sandbox.world.manual_events import payment_event_data
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule, Timeline
 from payments_sandbox.world.timeline_entries import Happening, what_is
 
