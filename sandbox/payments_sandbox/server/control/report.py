@@ -1,4 +1,4 @@
-"""Owns the routes that judge: the report, the audit, expectations that are waited for."""
+"""Owns the routes of the report: how scenarios stand, and expectations that are waited for."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,6 @@ from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse
-from payments_sandbox.verification.audit import audit, shown_audit
 from payments_sandbox.verification.observed_deliveries import deliveries_seen
 from payments_sandbox.verification.report import Line, report, verified
 from payments_sandbox.world.activation import active
@@ -24,11 +23,6 @@ LONGEST_WAIT: Final = 5 * MINUTE
 def retrieve_report(request: ControlRequest) -> dict[str, object]:
     """How the active scenarios stand now."""
     return report(request.world, partial(deliveries_seen, request.world)).shown()
-
-
-def retrieve_audit(request: ControlRequest) -> dict[str, object]:
-    """What is found now."""
-    return shown_audit(audit(request.world, partial(deliveries_seen, request.world)))
 
 
 async def verify(request: ControlRequest) -> dict[str, object]:
