@@ -6,21 +6,17 @@ from typing import Final
 
 from payments_sandbox.core.errors import NotFound
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.control.page import Listing, page
+from payments_sandbox.server.control.page import Listing, empty_listing, page
 from payments_sandbox.server.delivery_json import shown_delivery
 from payments_sandbox.webhooks.delivery import Delivery
 
 KEPT: Final = "a delivery that is kept"
-NO_DELIVERIES: Final = Listing[Delivery](
-    noun=KEPT, position_of=lambda _: None, items_after=lambda _: (), show=lambda _: {}
-)
-"""Of a world without webhooks, which are made with its first endpoint."""
 
 
 def list_deliveries(request: ControlRequest) -> dict[str, object]:
     """The deliveries, newest first: all, or of an event, to an endpoint, of a status."""
     if (webhooks := request.world.webhooks) is None:
-        return page(request, NO_DELIVERIES)
+        return page(request, empty_listing(KEPT))
     outbox = webhooks.outbox
 
     def position_of(delivery_id: str) -> int | None:

@@ -1,9 +1,8 @@
 """Owns how a control route answers with one page of a list."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.server.control.control_request import ControlRequest
@@ -11,8 +10,7 @@ from payments_sandbox.server.control.control_request import ControlRequest
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing(Generic[T]):
+class Listing(NamedTuple, Generic[T]):
     """A list that a route shows in pages.
 
     Attributes:
@@ -28,6 +26,16 @@ class Listing(Generic[T]):
     items_after: Callable[[int | None], Iterable[T]]
     show: Callable[[T], dict[str, object]]
     cursor_of: Callable[[T], str] | None = None
+
+
+def empty_listing(noun: str) -> Listing[dict[str, object]]:
+    """Make the listing of no items, which refuses every cursor; `noun` is what they would be."""
+    return Listing(
+        noun=noun,
+        position_of=lambda _: None,
+        items_after=lambda _: (),
+        show=lambda each: each,
+    )
 
 
 def page(request: ControlRequest, listing: Listing[T]) -> dict[str, object]:
