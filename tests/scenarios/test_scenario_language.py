@@ -12,10 +12,11 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import DAY, Instant
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Patch
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.scenarios.schema_problems import accepts
+from payments_sandbox.scenarios.schema_errors import accepts
+from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import report
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, call_of, contract, new_world
@@ -202,13 +203,13 @@ def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls
     if loaded.scenario is None:
         return
     desk = Desk(new_world())
-    put(desk.world, [loaded.scenario])
+    set_active(desk.world, [loaded.scenario])
     for operation, body, payment_id, wait in calls:
         answer = desk.answer(call_of(operation, body, payment_id=payment_id))
         assert_documented(answer, operation, loaded.scenario.rules)
         list(desk.world.walk(Instant(desk.world.clock.now() + wait)))
 
-    assert report(desk.world, lambda: iter(())).shown()["rules"]
+    assert report(observe(desk.world)).as_json()["rules"]
     twin = desk.twin()
     assert snapshot(twin.world) == snapshot(desk.world)
     assert desk.world.clock.now() >= NOON

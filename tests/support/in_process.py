@@ -12,6 +12,8 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.config import Birth, Laws, secret_of
 from payments_sandbox.world.registry import WorldDefaults, Worlds
@@ -31,7 +33,7 @@ def contract() -> Contract:
 
 def laws(wall: WallClock | None = None) -> Laws:
     """The laws of a server: the contract as shipped."""
-    return Laws(wall or Wall(), partial(payment_at_rest, contract()))
+    return Laws(wall or Wall(), partial(payment_at_rest, contract()), read_scenario)
 
 
 def birth(*, seed: int = 7, frozen_at: Instant | None = NOON, rate_limit: int = 1_000) -> Birth:
@@ -57,7 +59,11 @@ def new_worlds(
 ) -> Worlds:
     """Worlds by key; what they draw is 0, 1, 2, …."""
     return Worlds(
-        defaults or WorldDefaults(), laws=laws(wall), entropy=count().__next__, on_drop=on_drop
+        defaults or WorldDefaults(),
+        laws=laws(wall),
+        entropy=count().__next__,
+        on_drop=on_drop,
+        activate=set_active,
     )
 
 

@@ -1,4 +1,4 @@
-"""Owns the retelling: the scenario that makes happen again what requests of a world have met.
+"""Owns the export of the journal: a scenario that makes happen again what requests have met.
 
 Calls that look alike, such as the attempts of one payment, become one rule with a step for each.
 What answered a call is written as the step of the rule that did, as long as that is known, and else
@@ -15,8 +15,8 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import MoveRateLimit, Respond, Step
 from payments_sandbox.scenarios.parser.rules import READS
 from payments_sandbox.scenarios.yaml_writer import Source, step_source
-from payments_sandbox.verification.journal_steps import step_seen
-from payments_sandbox.verification.observed_calls import CallSeen, calls_seen
+from payments_sandbox.verification.journal_steps import journal_step
+from payments_sandbox.verification.observed import ObservedCall, observed_calls
 from payments_sandbox.world.world import World
 
 LIMITED: Final = 429
@@ -32,7 +32,7 @@ _FIELDS: Final = {
 Of a payment it is what it looks like, and not its id, which is another in another world.
 """
 
-_UNSAYABLE: Final = object()
+_UNWRITABLE: Final = object()
 _LISTED: Final = 5
 _LISTABLE: Final = 100
 """Values that a matcher can list."""
@@ -42,8 +42,8 @@ _AMOUNT_MOST: Final = 999_999_999
 _WORDS: Final = {"currency": re.compile("[A-Z]{3}"), "status": re.compile("|".join(Status))}
 
 
-def retold(world: World, ids: Sequence[str], name: str) -> Source:
-    """The scenario, in plain values.
+def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source:
+    """Write the scenario that makes happen again what these requests have met.
 
     Args:
         world: whose journal it is.
@@ -52,6 +52,9 @@ def retold(world: World, ids: Sequence[str], name: str) -> Source:
 
     Raises:
         InvalidRequest: an id is unknown or of no operation, or every call went as it always would.
+
+    Returns:
+        The scenario in plain values, as YAML and JSON have them.
     """
     chosen = _chosen(world, ids)
     steps = dict(zip((call.id for call in chosen), _steps(world, chosen), strict=True))
@@ -69,9 +72,9 @@ def retold(world: World, ids: Sequence[str], name: str) -> Source:
     return {"scenario": name, "about": about, "tags": ["from-journal"], "rules": rules}
 
 
-def _chosen(world: World, ids: Sequence[str]) -> list[CallSeen]:
+def _chosen(world: World, ids: Sequence[str]) -> list[ObservedCall]:
     """The calls of these ids, in the order of their arrival."""
-    found: dict[int, CallSeen] = {}
+    found: dict[int, ObservedCall] = {}
     for position, each in enumerate(ids):
         entry = world.journal.find(each)
         if entry is None:
@@ -82,11 +85,11 @@ def _chosen(world: World, ids: Sequence[str]) -> list[CallSeen]:
             raise InvalidRequest(
                 f"/requests/{position}: expected a request of a documented operation."
             )
-        found[entry.number] = CallSeen(world, entry)
+        found[entry.number] = ObservedCall(world, entry)
     return [found[number] for number in sorted(found)]
 
 
-def _steps(world: World, chosen: Sequence[CallSeen]) -> Iterator[Step]:
+def _steps(world: World, chosen: Sequence[ObservedCall]) -> Iterator[Step]:
     """What each call met, in their order.
 
     The limiter is really exhausted where nobody gets through afterwards; a 429 before a call that
@@ -96,7 +99,7 @@ def _steps(world: World, chosen: Sequence[CallSeen]) -> Iterator[Step]:
     last = through[-1] if through else -1
     for place, call in enumerate(chosen):
         if call.entry.status != LIMITED:
-            yield step_seen(world, call)
+            yield journal_step(world, call)
         elif place <= last:
             yield Step(Respond("rate_limit_exceeded"))
         elif place == last + 1:
@@ -114,42 +117,42 @@ def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
 
 
 def _groups(
-    world: World, chosen: Sequence[CallSeen]
-) -> Iterator[tuple[str, Source, list[CallSeen]]]:
+    world: World, chosen: Sequence[ObservedCall]
+) -> Iterator[tuple[str, Source, list[ObservedCall]]]:
     """The calls that look alike, with the operation and the matchers that only they meet."""
-    groups: dict[_Likeness, list[CallSeen]] = {}
+    groups: dict[_CallKey, list[ObservedCall]] = {}
     for call in chosen:
-        groups.setdefault(_likeness(call), []).append(call)
-    everything = dict.fromkeys(map(_likeness, calls_seen(world)))
-    for likeness, calls in groups.items():
+        groups.setdefault(_key_of(call), []).append(call)
+    everything = dict.fromkeys(map(_key_of, observed_calls(world)))
+    for key, calls in groups.items():
         others = [
             dict(other.fields)
             for other in everything
-            if other.operation == likeness.operation and other != likeness
+            if other.operation == key.operation and other != key
         ]
-        yield likeness.operation, _matchers(dict(likeness.fields), others), calls
+        yield key.operation, _matchers(dict(key.fields), others), calls
 
 
-class _Likeness(NamedTuple):
+class _CallKey(NamedTuple):
     """What can be said of a call: the value of each field, None where there is none.
 
-    A value that no matcher can have, such as one with a masked number in it, is `_UNSAYABLE`.
+    A value that no matcher can have, such as one with a masked number in it, is `_UNWRITABLE`.
     """
 
     operation: str
     fields: tuple[tuple[str, object], ...]
 
 
-def _likeness(call: CallSeen) -> _Likeness:
+def _key_of(call: ObservedCall) -> _CallKey:
     operation = call.entry.operation or ""
     fields = _FIELDS[operation]
     if call.payment_id is not None and call.get("status") is None:
         fields = ("payment_id", *fields)  # of no payment that is known, and so of any world
     looked_at = ((field, call.get(field)) for field in fields)
-    return _Likeness(
+    return _CallKey(
         operation,
         tuple(
-            (field, value if _can_be_written(field, value) else _UNSAYABLE)
+            (field, value if _can_be_written(field, value) else _UNWRITABLE)
             for field, value in looked_at
         ),
     )
@@ -182,16 +185,16 @@ def _matchers(fields: Source, others: Sequence[Source]) -> Source:
 
 
 def _rank(field: tuple[str, object]) -> int:
-    return (field[1] is None) + 2 * (field[1] is _UNSAYABLE)
+    return (field[1] is None) + 2 * (field[1] is _UNWRITABLE)
 
 
 def _matcher(value: object, others: Iterable[object]) -> object:
     """What sets a value apart from those of others."""
     if value is None:
         return {"exists": False}
-    if value is not _UNSAYABLE:
+    if value is not _UNWRITABLE:
         return value
-    known = {each: None for each in others if each is not None and each is not _UNSAYABLE}
+    known = {each: None for each in others if each is not None and each is not _UNWRITABLE}
     return {"exists": True} | ({"not_in": list(known)[:_LISTABLE]} if known else {})
 
 

@@ -26,6 +26,8 @@ from payments_sandbox.world.registry import HOME_SECRET, SEEDS, WorldDefaults, W
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from payments_sandbox.rules.scenario import Scenario
 
 _log = logging.getLogger("sandbox")
@@ -53,7 +55,7 @@ def assemble(
         make_sender: makes what sends webhooks in place of a client of the network.
 
     Raises:
-        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.drafts_of`.
+        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
@@ -86,7 +88,9 @@ def assemble(
 
     contract = load_contract(lenient=settings.lenient)
     laws = _laws(settings, contract)
-    worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
+    worlds = Worlds(
+        _defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go, activate=_activate
+    )
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
     parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
@@ -97,6 +101,7 @@ def _laws(settings: Settings, contract: Contract) -> Laws:
     return Laws(
         _wall,
         partial(payment_at_rest, contract),
+        _read_scenario,
         settings.webhooks,
         HOME_SECRET,
         settings.public_webhooks,
@@ -107,12 +112,24 @@ def _laws(settings: Settings, contract: Contract) -> Laws:
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     if not settings.scenarios:
         return ()
-    from payments_sandbox.scenarios.library import drafts_of  # noqa: PLC0415 - it brings YAML and the lint
+    from payments_sandbox.scenarios.library import initial_files  # noqa: PLC0415 - it brings YAML and the lint
 
-    drafts = drafts_of(settings)
-    for warning in (line for draft in drafts for line in draft.lint):
+    files = initial_files(settings)
+    for warning in (line for file in files for line in file.lint):
         _log.warning(warning)
-    return tuple(each.loaded.scenario for each in drafts if each.loaded.scenario is not None)
+    return tuple(each.loaded.scenario for each in files if each.loaded.scenario is not None)
+
+
+def _activate(world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool) -> None:
+    from payments_sandbox.scenarios.activation import set_active  # noqa: PLC0415 - most servers have none
+
+    set_active(world, scenarios, is_clock_given=is_clock_given)
+
+
+def _read_scenario(source: object) -> "Scenario":
+    from payments_sandbox.scenarios.loader import read_scenario  # noqa: PLC0415 - it brings YAML and the lint
+
+    return read_scenario(source)
 
 
 def _sender(settings: Settings) -> Sender:

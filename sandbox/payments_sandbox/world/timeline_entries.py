@@ -18,7 +18,7 @@ from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
     Job,
-    ReachMark,
+    RunTimedRule,
     SettlePayment,
 )
 
@@ -65,7 +65,7 @@ def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") ->
             return Happening(due, what_is(job), None)
 
 
-def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
+def what_is(job: SettlePayment | ActOnPayment | RunTimedRule) -> str:
     """The event that a job ends in, or what else it does."""
     match job:
         case SettlePayment():
@@ -75,7 +75,7 @@ def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
             return type_
         case ActOnPayment():
             return _WHAT[type(job.action)]
-        case ReachMark(rule):
+        case RunTimedRule(rule):
             return f"rule {rule}"
         case _:
             assert_never(job)

@@ -3,66 +3,66 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import MINUTE, SECOND, read_duration, show_duration
-from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.control.scenarios import refuse
-from payments_sandbox.verification.observed_deliveries import deliveries_seen
-from payments_sandbox.verification.report import Line, report, verified
-from payments_sandbox.world.activation import active
+from payments_sandbox.server.control.scenarios import refuse_problems
+from payments_sandbox.verification.expectations.expectation import Expectation
+from payments_sandbox.verification.observed import observe
+from payments_sandbox.verification.report import ReportLine, expectations_of, report
+from payments_sandbox.verification.report import verify as verify_now
 
-LONGEST_WAIT: Final = 5 * MINUTE
+MAX_WAIT: Final = 5 * MINUTE
 """Wall milliseconds that a verification may wait."""
 
 
 def retrieve_report(request: ControlRequest) -> dict[str, object]:
     """How the active scenarios stand now."""
-    return report(request.world, partial(deliveries_seen, request.world)).shown()
+    return report(observe(request.world)).as_json()
 
 
 async def verify(request: ControlRequest) -> dict[str, object]:
-    """Judge expectations as soon as they are met, or when time is up."""
+    """Answer as soon as the expectations are met, or when time is up."""
     expectations = _expectations(request)
-    lines = await _wait(request, expectations, _patience(request, expectations))
+    lines = await _wait(request, expectations, _wait_ms(request, expectations))
     return {
-        "passed": all(line.judged.met for line in lines),
-        "expectations": [line.shown() for line in lines],
+        "passed": all(line.result.met for line in lines),
+        "expectations": [line.as_json() for line in lines],
     }
 
 
 def _expectations(request: ControlRequest) -> Sequence[Expectation]:
     if "expect" not in request.body:
-        return [each for scenario in active(request.world) for each in scenario.expectations]
+        scenarios = request.world.rules.scenarios
+        return [each for scenario in scenarios for each in expectations_of(scenario)]
     expectations, problems = load_expectations(request.body["expect"])
-    refuse(problems)
+    refuse_problems(problems)
     return expectations
 
 
-def _patience(request: ControlRequest, expectations: Sequence[Expectation]) -> int:
+def _wait_ms(request: ControlRequest, expectations: Sequence[Expectation]) -> int:
     """Wall milliseconds to wait."""
     text = request.body.get("within")
     if text is None:
-        return min(max((each.within for each in expectations), default=0), LONGEST_WAIT)
-    if (within := read_duration(text)) > LONGEST_WAIT:
-        raise InvalidRequest(f"/within: expected at most {show_duration(LONGEST_WAIT)}.")
+        return min(max((each.within for each in expectations), default=0), MAX_WAIT)
+    if (within := read_duration(text)) > MAX_WAIT:
+        raise InvalidRequest(f"/within: expected at most {show_duration(MAX_WAIT)}.")
     return within
 
 
 async def _wait(
-    request: ControlRequest, expectations: Sequence[Expectation], patience: int
-) -> tuple[Line, ...]:
-    def now() -> tuple[Line, ...]:
-        return verified(request.world, partial(deliveries_seen, request.world), expectations)
+    request: ControlRequest, expectations: Sequence[Expectation], wait_ms: int
+) -> tuple[ReportLine, ...]:
+    def now() -> tuple[ReportLine, ...]:
+        return verify_now(observe(request.world), expectations)
 
     lines = now()
     with request.parts.news.reader(request.world) as reader, contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(patience / SECOND):
-            while not reader.is_over and not all(line.judged.met for line in lines):
-                await reader.wait(patience / SECOND)
+        async with asyncio.timeout(wait_ms / SECOND):
+            while not reader.is_over and not all(line.result.met for line in lines):
+                await reader.wait(wait_ms / SECOND)
                 lines = now()
     return lines
