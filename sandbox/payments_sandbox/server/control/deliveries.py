@@ -7,7 +7,7 @@ from typing import Final
 from payments_sandbox.core.errors import NotFound
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, empty_listing, page
-from payments_sandbox.server.delivery_json import shown_delivery
+from payments_sandbox.server.webhook_json import delivery_json
 from payments_sandbox.webhooks.delivery import Delivery
 
 KEPT: Final = "a delivery that is kept"
@@ -27,7 +27,7 @@ def list_deliveries(request: ControlRequest) -> dict[str, object]:
         noun=KEPT,
         position_of=position_of,
         items_after=lambda number: _wanted(request, outbox.newest_first(number)),
-        show=partial(shown_delivery, outbox),
+        show=partial(delivery_json, outbox),
     )
     return page(request, listing)
 
@@ -37,7 +37,7 @@ def retrieve_delivery(request: ControlRequest) -> dict[str, object]:
     if (webhooks := request.world.webhooks) is not None:
         delivery = webhooks.outbox.find(request.path_parameter)
         if delivery is not None:
-            return shown_delivery(webhooks.outbox, delivery)
+            return delivery_json(webhooks.outbox, delivery)
     raise NotFound("not_found", "No such delivery, or it has been dropped.")
 
 
@@ -47,7 +47,7 @@ def _wanted(request: ControlRequest, deliveries: Iterator[Delivery]) -> Iterator
     return (
         each
         for each in deliveries
-        if event_id in (None, each.told.event_id)
+        if event_id in (None, each.message.event_id)
         and endpoint_id in (None, each.endpoint_id)
         and status in (None, each.status.value)
     )

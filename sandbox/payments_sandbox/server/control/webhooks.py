@@ -5,11 +5,12 @@ from typing import Final
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, page
-from payments_sandbox.server.delivery_json import shown_endpoint
+from payments_sandbox.server.webhook_json import endpoint_json
 from payments_sandbox.webhooks.endpoint import Endpoint
-from payments_sandbox.webhooks.endpoint_settings import Reach, changed
+from payments_sandbox.webhooks.endpoint_settings import apply_settings
+from payments_sandbox.webhooks.target_policy import TargetPolicy
 
-MOST: Final = 100
+MAX_ENDPOINTS: Final = 100
 """Endpoints that a world may have."""
 
 
@@ -22,7 +23,7 @@ def list_webhook_endpoints(request: ControlRequest) -> dict[str, object]:
         noun="a webhook endpoint",
         position_of=positions.get,
         items_after=lambda position: endpoints[0 if position is None else position + 1 :],
-        show=shown_endpoint,
+        show=endpoint_json,
     )
     return page(request, listing)
 
@@ -30,24 +31,26 @@ def list_webhook_endpoints(request: ControlRequest) -> dict[str, object]:
 def create_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
     """Make an endpoint; what is refused leaves none."""
     webhooks = request.world.open_webhooks()
-    if len(webhooks.outbox.endpoints) >= MOST:
-        raise InvalidRequest(f"/: expected at most {MOST} webhook endpoints; DELETE one first.")
-    endpoint = _changed(request, webhooks.planned(request.body["url"]))
+    if len(webhooks.outbox.endpoints) >= MAX_ENDPOINTS:
+        raise InvalidRequest(
+            f"/: expected at most {MAX_ENDPOINTS} webhook endpoints; DELETE one first."
+        )
+    endpoint = _apply_settings(request, webhooks.new_endpoint(request.body["url"]))
     webhooks.put(endpoint)
-    return shown_endpoint(endpoint)
+    return endpoint_json(endpoint)
 
 
 def retrieve_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
     """One endpoint."""
-    return shown_endpoint(request.world.open_webhooks().endpoint(request.path_parameter))
+    return endpoint_json(request.world.open_webhooks().endpoint(request.path_parameter))
 
 
 def update_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
     """Change what is given and keep the rest."""
     webhooks = request.world.open_webhooks()
-    endpoint = _changed(request, webhooks.endpoint(request.path_parameter))
+    endpoint = _apply_settings(request, webhooks.endpoint(request.path_parameter))
     webhooks.put(endpoint)
-    return shown_endpoint(endpoint)
+    return endpoint_json(endpoint)
 
 
 def delete_webhook_endpoint(request: ControlRequest) -> None:
@@ -61,12 +64,12 @@ def rotate_secret(request: ControlRequest) -> dict[str, object]:
     webhooks, world = request.world.open_webhooks(), request.world
     endpoint = webhooks.endpoint(request.path_parameter)
     try:
-        rotated = webhooks.rotate(endpoint, request.body.get("secret"), world.clock.now())
+        rotated = webhooks.rotate_secret(endpoint, request.body.get("secret"), world.clock.now())
     except ValueError as error:
         raise InvalidRequest(f"/secret: {error}.") from None
-    return shown_endpoint(rotated)
+    return endpoint_json(rotated)
 
 
-def _changed(request: ControlRequest, endpoint: Endpoint) -> Endpoint:
-    reach = Reach(request.parts.settings.public_webhooks, request.http.host)
-    return changed(endpoint, request.body, reach)
+def _apply_settings(request: ControlRequest, endpoint: Endpoint) -> Endpoint:
+    policy = TargetPolicy(request.parts.settings.public_webhooks, request.http.host)
+    return apply_settings(endpoint, request.body, policy)
