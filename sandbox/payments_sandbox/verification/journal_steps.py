@@ -79,14 +79,12 @@ def _fits(outcome: Outcome, call: ObservedCall) -> bool:
     if fault == ABANDONED:
         return not isinstance(outcome, Fault)
     match outcome:
-        case Pass() | MoveRateLimit() | Settle() | Patch():
+        case Pass() | MoveRateLimit() | Settle() | Patch() | StepsExhausted():
             return fault is None and not _is_refused(call)
         case Respond(error):
             return fault is None and call.code == error
         case Fault():
             return fault == outcome.name
-        case StepsExhausted():
-            return False
         case _:
             assert_never(outcome)
 
