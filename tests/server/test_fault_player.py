@@ -1,4 +1,4 @@
-"""The player of faults on sockets: what ends a plan before its last step, and a plan without one."""
+"""The player of faults on sockets: what ends a plan early, and a plan that has no end."""
 
 from collections.abc import Iterator
 from unittest.mock import AsyncMock, Mock
