@@ -90,6 +90,10 @@ def test_why_a_condition_is_not_met(condition: Condition, value: object, words: 
 
 def test_conditions_hold_together_or_not_at_all() -> None:
     both = (Condition("amount", "gte", 5), Condition("currency", "eq", "EUR"))
-    calls = [{"amount": 5, "currency": "EUR"}, {"amount": 5}, {"currency": "EUR"}]
+    calls: list[dict[str, object]] = [
+        {"amount": 5, "currency": "EUR"},
+        {"amount": 5},
+        {"currency": "EUR"},
+    ]
 
     assert [matches(both, GivenFields(each)) for each in calls] == [True, False, False]
