@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from payments_sandbox.api.call import Answer, Call, Outcome
+from payments_sandbox.api.call import Answer, Call, CallResult
 from payments_sandbox.api.gateway import HANDLERS, Gateway
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, RequestTooLarge
@@ -225,7 +225,7 @@ def test_an_unexpected_failure_is_a_documented_500(
 ) -> None:
     """With its traceback in the log, and the request in the journal."""
 
-    def fail(*_: object) -> Outcome:
+    def fail(*_: object) -> CallResult:
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setitem(HANDLERS, "list_payments", fail)

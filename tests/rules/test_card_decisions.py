@@ -13,19 +13,11 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.events import Event, EventType
 from payments_sandbox.payments.payment import Payment, Status
+from payments_sandbox.rules.actions import ChargeBack
 from payments_sandbox.rules.active_rule import COUNTERS_KEPT
 from payments_sandbox.rules.magic_cards import paid_with
-from payments_sandbox.rules.model import (
-    CardRule,
-    ChargeBack,
-    EventRule,
-    Pass,
-    Per,
-    RequestRule,
-    Respond,
-    Step,
-    Then,
-)
+from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, Step, Then
+from payments_sandbox.rules.outcomes import Pass, Respond
 from payments_sandbox.rules.rule_engine import (
     Reaction,
     RuleEngine,

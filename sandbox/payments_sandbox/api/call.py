@@ -81,7 +81,7 @@ class Reply(NamedTuple):
 
 
 @dataclass(slots=True)
-class Outcome:
+class CallResult:
     """What an operation came to.
 
     Attributes:

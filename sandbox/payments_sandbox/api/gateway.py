@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from payments_sandbox.api import payments, refunds
-from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
-from payments_sandbox.api.call import Answer, Call, Outcome, Reply
+from payments_sandbox.api.apply_step import StepContext, apply_step
+from payments_sandbox.api.call import Answer, Call, CallResult, Reply
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
@@ -30,6 +30,7 @@ from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import mask_body, mask_json, mask_target
 from payments_sandbox.payments.record_store import packed
 from payments_sandbox.rules.fields import CallFields, CallParts
+from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import World
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sandbox.api")
 
-Handler = Callable[[World, Contract, Call, object, PaymentOptions], Outcome]
+Handler = Callable[[World, Contract, Call, object, PaymentOptions], CallResult]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "create_payment": payments.create_payment,
@@ -93,24 +94,24 @@ class Gateway:
         path = f"{call.path}?{call.query}" if call.query else call.path
         entry = Entry(now, call.operation, call.method, mask_target(path), call.headers)
         entry.wall = world.wall()
-        outcome = self._outcome(world, call, entry, now)
+        result = self._outcome(world, call, entry, now)
         if world.timeline.next_due is not None:
             world.catch_up()  # rules may have made something due at once
-        reply = outcome.reply
+        reply = result.reply
         if not isinstance(reply, Reply):
             reply = refusal(self._contract, reply or InternalError())
         headers = _headers(world) if reply.status != _UNAUTHORIZED else {}
-        answer = Answer(reply, headers, outcome.delay, outcome.fault, world=world, entry=entry)
+        answer = Answer(reply, headers, result.delay, result.fault, world=world, entry=entry)
         answer.close = isinstance(call.body, SandboxError)
         world.journal.add(entry)
-        if (selected := outcome.selected) is not None and selected.scenario is not None:
+        if (selected := result.selected) is not None and selected.scenario is not None:
             headers["Sandbox-Rule"] = selected.rule
             headers["Sandbox-Step"] = str(selected.position)
             headers["Sandbox-Request-Id"] = world.journal.id_of(entry)
-        _record(entry, outcome, answer)
+        _record(entry, result, answer)
         return answer
 
-    def _outcome(self, world: World, call: Call, entry: Entry, now: Instant) -> Outcome:
+    def _outcome(self, world: World, call: Call, entry: Entry, now: Instant) -> CallResult:
         try:
             allowed = world.limiter.take(now)
             body = self._body(call, entry)
@@ -121,14 +122,14 @@ class Gateway:
                     entry.body = mask_json(body) if call.shown is None else call.shown
                 entry.leaked = call.leaked
         except SandboxError as error:
-            return Outcome(error)
+            return CallResult(error)
         except Exception:  # noqa: BLE001 - a bug of ours is a documented 500, with its traceback
             _log.exception("unhandled error in %s %s", call.method, entry.path)
-            return Outcome(InternalError(_FAILED))
+            return CallResult(InternalError(_FAILED))
 
     def _perform(
         self, world: World, call: Call, body: object, entry: Entry, *, allowed: bool
-    ) -> Outcome:
+    ) -> CallResult:
         if not allowed:
             limiter = world.limiter
             reset = show_instant(Instant(limiter.reset_at * 1_000))
@@ -140,24 +141,26 @@ class Gateway:
                 return self._by_rule(selected, world, call, body)
         return self._operate(world, call, body)
 
-    def _by_rule(self, selected: "SelectedStep", world: World, call: Call, body: object) -> Outcome:
+    def _by_rule(
+        self, selected: "SelectedStep", world: World, call: Call, body: object
+    ) -> CallResult:
         """What a rule of an active scenario wants."""
         operation = BY_NAME[call.operation or ""]
 
-        def perform(options: PaymentOptions = DEFAULT) -> Outcome:
+        def perform(options: PaymentOptions = DEFAULT) -> CallResult:
             try:
                 return self._operate(world, call, body, options)
             except SandboxError as error:
-                return Outcome(error, committed=False)
+                return CallResult(error, committed=False)
 
-        outcome = apply_step(selected, StepContext(world, self._contract, operation), perform)
+        result = apply_step(selected, StepContext(world, self._contract, operation), perform)
         if operation.name in _READS:
-            outcome.committed = None
-        return outcome
+            result.committed = None
+        return result
 
     def _operate(
         self, world: World, call: Call, body: object, options: PaymentOptions = DEFAULT
-    ) -> Outcome:
+    ) -> CallResult:
         if isinstance(body, SandboxError):
             raise body
         if call.operation is None:
@@ -227,14 +230,14 @@ def _is_documented(path: str) -> bool:
     return "/".join(wanted) in {BASE_PATH + each.path for each in BY_NAME.values()}
 
 
-def _record(entry: Entry, outcome: Outcome, answer: Answer) -> None:
-    if outcome.card is not None:
-        entry.card = f"{outcome.card.brand.value} {outcome.card.last4}"
-    if outcome.selected is not None:
-        entry.rule, entry.step = outcome.selected.rule, outcome.selected.position
-    entry.committed = outcome.committed
-    if outcome.fault is not None:
-        entry.fault = outcome.fault.name
+def _record(entry: Entry, result: CallResult, answer: Answer) -> None:
+    if result.card is not None:
+        entry.card = f"{result.card.brand.value} {result.card.last4}"
+    if result.selected is not None:
+        entry.rule, entry.step = result.selected.rule, result.selected.position
+    entry.committed = result.committed
+    if result.fault is not None:
+        entry.fault = result.fault.name
     else:
         entry.status = answer.reply.status
         entry.reply_headers = answer.headers

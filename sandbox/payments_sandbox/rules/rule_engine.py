@@ -29,6 +29,7 @@ from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.payment import Payment
+from payments_sandbox.rules.action import Action
 from payments_sandbox.rules.active_rule import (
     ActiveRule,
     Counters,
@@ -46,16 +47,8 @@ from payments_sandbox.rules.explanations import (
 )
 from payments_sandbox.rules.fields import ATTEMPT, Fields, PaymentFields, PaymentLike
 from payments_sandbox.rules.magic_cards import CARD_RULES
-from payments_sandbox.rules.model import (
-    Action,
-    AtRule,
-    CardRule,
-    Per,
-    RequestRule,
-    Step,
-    StepsExhausted,
-    Then,
-)
+from payments_sandbox.rules.model import AtRule, CardRule, Per, RequestRule, Step, Then
+from payments_sandbox.rules.outcomes import StepsExhausted
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.webhook_effects import WebhookEffects, WebhookRule, combine_effects
 
