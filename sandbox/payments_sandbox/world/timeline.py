@@ -7,7 +7,7 @@ from typing import NamedTuple, assert_never
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_object, mask_text
 from payments_sandbox.rules.action import Action
-from payments_sandbox.rules.actions import parse_action
+from payments_sandbox.rules.actions import restore_action
 
 
 class SettlePayment(NamedTuple):
@@ -124,7 +124,7 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             return (
                 Instant(due),
                 ticket,
-                ActOnPayment(about, parse_action(mask_object(source)), mask_text(rule)),
+                ActOnPayment(about, restore_action(mask_object(source)), mask_text(rule)),
             )
         case [int(due), int(ticket), "timed_rule", str(rule)]:
             return Instant(due), ticket, RunTimedRule(mask_text(rule))
