@@ -4,18 +4,23 @@ A new outcome is a class here (a wire fault: a module of `faults/`) and its plac
 tests/rules/test_outcomes.py holds every entry to what it promises.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
-from payments_sandbox.contract.error_codes import CODES
+from payments_sandbox.contract.error_codes import CODES, documented_for
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schema_errors import render
+from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InternalError, SandboxError
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.payments.payment import Status
+from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.merge_patch import merged
 from payments_sandbox.rules.step_outcome import (
     COMMIT,
+    EntryProblem,
     Json,
     LimitMove,
     Outcome,
@@ -174,6 +179,25 @@ class Respond(Outcome):
         is_decline = CODES[self.error].is_decline
         return StepPlan(PaymentOptions(decline_code=self.error) if is_decline else None, error)
 
+    @classmethod
+    def problems(
+        cls,
+        step: Json,
+        operation: str,
+        contract: Contract,  # noqa: ARG003 - one signature
+    ) -> Iterator[EntryProblem]:
+        """Find an error that the operation does not document."""
+        operations = list(BY_NAME) if operation == "*" else [operation]
+        known = [name for name in CODES if all(name in documented_for(each) for each in operations)]
+        error = step[cls.name]["error"]
+        if error not in known:
+            whose = "every operation" if operation == "*" else operation
+            message, hint = (
+                f"'{error}' is no error of {whose}",
+                f"documented are {', '.join(known)}",
+            )
+            yield EntryProblem((cls.name, "error"), message, hint)
+
     def may_have_answered(self, error: str | None) -> bool:
         """Whether the code is the same."""
         return error == self.error
@@ -292,6 +316,25 @@ class Settle(Outcome):
                 found.append(Settlement(to, since if reads is None else None, reads))
         return cls(tuple(found))
 
+    @classmethod
+    def problems(
+        cls,
+        step: Json,
+        operation: str,
+        contract: Contract,  # noqa: ARG003 - one signature
+    ) -> Iterator[EntryProblem]:
+        """Find turns that no payment takes, and an operation that makes no payment."""
+        if operation != "create_payment":
+            message = f"'{cls.name}' is about a payment that is being made"
+            hint = "use it with request: create_payment"
+            yield EntryProblem((cls.name,), message, hint, is_key=True)
+        before: Status | None = None
+        for position, turn in enumerate(step[cls.name]):
+            if turn is not None:
+                place = (cls.name, position)
+                yield from _turn_problems(before, turn, place)
+                before = Status(turn["to"])
+
     def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
         """Write `pending` and the turns; each `after` counts from the entry before."""
         entries: list[dict[str, object]] = [{"to": Status.PENDING.value}]
@@ -325,6 +368,14 @@ class Patch(Outcome):
         "maxProperties": 100,
         "x-expected": "a mapping that is merged into the reply",
     }
+    BESIDE: ClassVar[Json] = {
+        "off_contract": {
+            "description": "Lets a patch leave the documented contract.",
+            "type": "boolean",
+            "const": True,
+            "x-expected": "true, or leave it out",
+        }
+    }
     EXAMPLES: ClassVar = ({"status": "pending"},)
 
     patch: Mapping[str, object]
@@ -334,6 +385,19 @@ class Patch(Outcome):
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
         """Read `patch` and `off_contract` beside it."""
         return cls(step[cls.name], step.get("off_contract", False))
+
+    @classmethod
+    def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
+        """Find a patched reply that breaks the contract, and does not say so."""
+        if "off_contract" in step:
+            return
+        for name in BY_NAME if operation == "*" else (operation,):
+            response = BY_NAME[name].response
+            [example, *_] = contract.schemas[response]["examples"]
+            if errors := contract.problems(response, merged(example, step[cls.name])):
+                message = f"the patched reply of {name} breaks the contract: {render(errors)[:-1]}"
+                hint = "add off_contract: true to do it anyway"
+                yield EntryProblem((cls.name,), message, hint, is_key=True)
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
         """Write the patch, and `off_contract` where it is true."""
@@ -353,6 +417,25 @@ OUTCOMES: Final[tuple[type[Outcome], ...]] = (
     Pass, Respond, *FAULTS, MoveRateLimit, Settle, Patch,
 )  # fmt: skip
 """Every outcome that a step can have, in the order of the documentation."""
+
+
+def _turn_problems(
+    before: Status | None, turn: Json, place: tuple[str | int, ...]
+) -> Iterator[EntryProblem]:
+    """What is wrong with a turn of `settle` behind another status; None where it is the first."""
+    to = Status(turn["to"])
+    waits = [key for key in ("after", "after_reads") if key in turn]
+    if before is None:
+        if to is not Status.PENDING or waits:
+            message, hint = "the first entry is {to: pending}", "add it before this one"
+            yield EntryProblem(place, message, hint)
+    elif to not in TRANSITIONS[before].values() or to is before:
+        message = f"a payment that is {before} does not become {to}"
+        hint = "a payment settles once: completed or failed"
+        yield EntryProblem((*place, "to"), message, hint)
+    elif len(waits) != 1:
+        message = "an entry has after or after_reads, and not both"
+        yield EntryProblem(place, message, "such as {to: completed, after: 2h}")
 
 
 def _given(said: Mapping[str, object]) -> dict[str, object]:
