@@ -25,8 +25,8 @@ from payments_sandbox.rules.outcomes import (
     Settle,
     StepsExhausted,
 )
-from payments_sandbox.rules.rule_engine import SelectedStep
 from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, PaymentOptions, Settlement
+from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.world import World
 from tests.support.in_process import contract, new_world
 from tests.support.wall import NOON

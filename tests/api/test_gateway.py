@@ -245,10 +245,10 @@ def test_a_reply_that_breaks_the_contract_is_not_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The client gets a documented 500; the log says which key was wrong."""
-    monkeypatch.setattr(representations, "page", lambda *_, **__: {"data": [], "total": 0})
+    monkeypatch.setattr(representations, "created_payment", lambda _: {"id": "pay_1"})
 
-    assert desk.ask("list_payments") == (500, FAILED)
-    assert "ContractBrokenError: responses/list_payments: /has_more: is required" in caplog.text
+    assert desk.ask("create_payment", GOOD) == (500, FAILED)
+    assert "ContractBrokenError: responses/create_payment: /status: is required" in caplog.text
 
 
 def test_a_failure_while_a_payment_is_made_makes_none(

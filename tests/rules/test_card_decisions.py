@@ -18,12 +18,8 @@ from payments_sandbox.rules.active_rule import COUNTERS_KEPT
 from payments_sandbox.rules.magic_cards import paid_with
 from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, Step, Then
 from payments_sandbox.rules.outcomes import Pass, Respond
-from payments_sandbox.rules.rule_engine import (
-    Reaction,
-    RuleEngine,
-    SelectedStep,
-    index_card_rules,
-)
+from payments_sandbox.rules.rule_engine import Reaction, RuleEngine, index_card_rules
+from payments_sandbox.rules.step_search import SelectedStep
 from tests.support.scenes import GivenFields, rules_of
 
 NUMBER, OTHER = "4111111111111111", "4242424242424242"

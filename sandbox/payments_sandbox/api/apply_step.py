@@ -16,8 +16,8 @@ from payments_sandbox.core.errors import InternalError, RateLimited
 from payments_sandbox.payments.record_store import packed
 from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.merge_patch import merged
-from payments_sandbox.rules.rule_engine import SelectedStep
 from payments_sandbox.rules.step_outcome import DEFAULT, LimitMove, PaymentOptions, StepPlan
+from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.world import World
 
 

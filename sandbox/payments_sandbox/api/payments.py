@@ -1,16 +1,13 @@
 """Owns the payment operations: read the call, ask the world, show the result."""
 
 from typing import Final, NotRequired, TypedDict, cast
-from urllib.parse import parse_qsl
-
-import orjson
 
 from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import Call, CallResult, Reply
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.masking import mask_number, mask_text
@@ -88,7 +85,7 @@ def retrieve_payment(
 ) -> CallResult:
     """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
     ledger = world.ledger
-    number = ledger.number_of(call.payment_id)
+    number = call.payment = ledger.number_of(call.payment_id)
     if world.awaited:
         world.count_read(number)
     return CallResult(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
@@ -98,9 +95,10 @@ def list_payments(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> CallResult:
     """LIST PAYMENTS."""
-    items, has_more = world.ledger.page(_filter(contract, call.query))
-    summaries = [representations.payment_summary(orjson.loads(item)) for item in items]
-    return CallResult(success(contract, _LIST, representations.page(summaries, has_more=has_more)))
+    stored, has_more = world.ledger.page(_filter(contract, call.query))
+    return CallResult(
+        Reply(_LIST.success, representations.payments_page(stored, has_more=has_more))
+    )
 
 
 def _order(world: World, body: CreatePayment) -> Order:
@@ -134,8 +132,8 @@ def _mask(wanted: CreatePayment, order: Order) -> None:
 
 
 def _filter(contract: Contract, query: str) -> PaymentFilter:
-    pairs = parse_qsl(query, keep_blank_values=True)
-    wanted = cast("ListPayments", contract.read_query("queries/list_payments", pairs))
+    read = contract.read_query("queries/list_payments", read_pairs(query))
+    wanted = cast("ListPayments", read)
     status, customer_id = wanted.get("status"), wanted.get("customer_id")
     return PaymentFilter(
         limit=wanted["limit"],

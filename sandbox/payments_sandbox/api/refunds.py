@@ -28,7 +28,7 @@ def create_refund(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> CallResult:
     """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
-    number = world.ledger.number_of(call.payment_id)
+    number = call.payment = world.ledger.number_of(call.payment_id)
     wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
     texts = wanted.get("reason"), wanted.get("description")
     _mask(wanted)

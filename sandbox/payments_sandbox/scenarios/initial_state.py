@@ -16,7 +16,8 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.webhooks.endpoint import Endpoint
-from payments_sandbox.webhooks.endpoint_settings import Reach, changed
+from payments_sandbox.webhooks.endpoint_settings import apply_settings
+from payments_sandbox.webhooks.target_policy import TargetPolicy
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 
 _FAILURE: Final = {Status.FAILED: SETTLED_AS_FAILED}
@@ -41,7 +42,7 @@ class StartState(NamedTuple):
             endpoint = Endpoint(
                 number=0, id="", url=str(body["url"]), secret=world.birth.webhook_secret
             )
-            changed(endpoint, body, Reach(world.laws.public_webhooks))
+            apply_settings(endpoint, body, TargetPolicy(world.laws.public_webhooks))
 
     def make_payments(self, world: World) -> None:
         """Make the payments in the order of time, without webhooks, and set the rate limit."""
@@ -54,15 +55,15 @@ class StartState(NamedTuple):
             failure = _FAILURE.get(past.status)
             ledger.create(past.order, at=past.at, status=past.status, failure=failure)
         ledger.past = ledger.events
-        world.told_all()
+        world.mark_published()
         self.set_rate_limit(world)
 
     def open_endpoints(self, world: World) -> None:
         """Make the webhook endpoints."""
         for body in self.endpoints:
             webhooks = world.open_webhooks()
-            endpoint = webhooks.planned(str(body["url"]))
-            webhooks.put(changed(endpoint, body, Reach(world.laws.public_webhooks)))
+            endpoint = webhooks.new_endpoint(str(body["url"]))
+            webhooks.put(apply_settings(endpoint, body, TargetPolicy(world.laws.public_webhooks)))
 
     def set_rate_limit(self, world: World) -> None:
         """Set the rate limit."""

@@ -41,7 +41,7 @@ def fill_world(
         raise InvalidRequest("/: the clock was reset meanwhile, to before the payments; try again.")
     ledger.past = ledger.events
     world.ledger = ledger
-    world.told_all()
+    world.mark_published()
 
 
 def _check_empty(world: World) -> None:

@@ -87,7 +87,7 @@ class EmulatedApi:
         answer = self._gateway.answer(world, call)
         if world.timeline.next_due is not None:
             self._parts.pacer.watch(world)
-        held = () if world.webhooks is None else world.webhooks.outbox.take_fresh()
+        held = () if world.webhooks is None else world.webhooks.outbox.pop()
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):
                 return _abandoned(answer)

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.api.responses import payment_at_rest
@@ -14,8 +14,10 @@ from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.change_notifier import News
-from payments_sandbox.server.clock_advance import Walks
+from payments_sandbox.server.clock_advance import ClockAdvancer
+from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.delayed_replies import Sleepers
+from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.live_timers import Pacer
 from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_handler import RequestHandler
@@ -33,6 +35,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger("sandbox")
 
 
+class Rim(NamedTuple):
+    """The parts of a server that wait for clocks, sockets and other clients."""
+
+    emulated_api: type[EmulatedApi] = EmulatedApi
+    control_api: type[ControlApi] = ControlApi
+    dispatcher: type[Dispatcher] = Dispatcher
+    news: type[News] = News
+    pacer: type[Pacer] = Pacer
+
+
+WAITING: Final = Rim()
+
+
 class Sandbox(NamedTuple):
     """A server that is put together and does not listen yet."""
 
@@ -46,6 +61,7 @@ def assemble(
     say: Callable[[str], None] | None = None,
     *,
     make_sender: Callable[[], Sender] | None = None,
+    rim: Rim = WAITING,
 ) -> Sandbox:
     """Put a server together.
 
@@ -53,13 +69,14 @@ def assemble(
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
+        rim: what stands in for the parts that wait, where nothing runs an event loop.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
-    sleepers, news = Sleepers(), News()
+    sleepers, news = Sleepers(), rim.news()
 
     def on_time(world: World) -> None:
         news.publish(world)
@@ -67,22 +84,22 @@ def assemble(
 
     def on_attempt(world: World) -> None:
         news.publish(world)
-        if world in walks:
-            return  # whoever walks lets happen what falls due, and tells of it
+        if world in clock_advancer:
+            return  # whoever advances it lets happen what falls due, and tells of it
         if world.clock.mode is Mode.FROZEN:
             world.catch_up()  # a retry without delay is due now
             dispatcher.release(world)
         pacer.watch(world)
 
-    pacer = Pacer(on_time)
-    dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
-    walks = Walks(dispatcher)
+    pacer = rim.pacer(on_time)
+    dispatcher = rim.dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
+    clock_advancer = ClockAdvancer(dispatcher)
 
     def let_go(world: World, reason: str) -> None:
         sleepers.wake(world)
         news.close(world)
         pacer.forget(world)
-        walks.stop(world)
+        clock_advancer.stop(world)
         dispatcher.forget(world)
         _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
 
@@ -93,8 +110,11 @@ def assemble(
     )
     gateway = Gateway(worlds, contract)
     log = RequestLog(say)
-    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
-    return Sandbox(RequestHandler(parts, gateway), parts, gateway)
+    parts = Parts(
+        settings, worlds, contract, sleepers, news, pacer, dispatcher, clock_advancer, log
+    )
+    apis = rim.emulated_api(parts, gateway), rim.control_api(parts, gateway.admit)
+    return Sandbox(RequestHandler(parts, *apis), parts, gateway)
 
 
 def _laws(settings: Settings, contract: Contract) -> Laws:

@@ -6,7 +6,7 @@ from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.change_notifier import News
-from payments_sandbox.server.clock_advance import Walks
+from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import Sleepers
 from payments_sandbox.server.live_timers import Pacer
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher
@@ -23,5 +23,5 @@ class Parts(NamedTuple):
     news: News
     pacer: Pacer
     dispatcher: Dispatcher
-    walks: Walks
+    clock_advancer: ClockAdvancer
     log: RequestLog

@@ -37,14 +37,14 @@ class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_told", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter", "rules",
+        "_published", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter", "rules",
         "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, birth: Birth, laws: Laws) -> None:
         self.birth = birth
         self.laws = laws
-        self._told = 0
+        self._published = 0
         self.clock = Clock(laws.wall, frozen_at=birth.frozen_at)
         self.timeline = Timeline()
         self.ledger = Ledger(birth.seed, laws.represent)
@@ -117,7 +117,7 @@ class World:
     def make_event(self, type_: str, data: dict[str, object]) -> MadeEvent:
         """Tell of something by hand; nothing else changes."""
         event = self.ledger.make_event(type_, data, at=self.catch_up())
-        self._tell()
+        self._publish()
         return event
 
     # Commands; each catches up first, so that nothing overtakes what was due before it
@@ -142,7 +142,7 @@ class World:
                 self.awaited.add(turn.reads, job)
             elif (due := payment.created + (turn.after or 0)) <= LAST:
                 self.timeline.at(Instant(due), job)
-        self._tell(number)
+        self._publish(number)
         return payment
 
     def create_refund(
@@ -156,7 +156,7 @@ class World:
         """Give money back, or raise RefundRefused."""
         now = self.catch_up()
         refund = self.ledger.refund(number, amount, at=now, reason=reason, description=description)
-        self._tell(number)
+        self._publish(number)
         return refund
 
     def count_read(self, number: int) -> None:
@@ -167,19 +167,19 @@ class World:
     def complete(self, number: int) -> Payment:
         """Settle a pending payment by hand, or raise IllegalMove."""
         payment = self.ledger.complete(number, at=self.catch_up())
-        self._tell(number)
+        self._publish(number)
         return payment
 
     def fail(self, number: int, code: str) -> Payment:
         """Fail a pending payment by hand, or raise IllegalMove."""
         payment = self.ledger.fail(number, code, at=self.catch_up())
-        self._tell(number)
+        self._publish(number)
         return payment
 
     def charge_back(self, number: int, amount: int | None, reason: str) -> Chargeback:
         """Take money back by hand, or raise IllegalMove."""
         chargeback = self.ledger.charge_back(number, amount, reason, at=self.catch_up())
-        self._tell(number)
+        self._publish(number)
         return chargeback
 
     def reset(self, parts: Iterable[Part]) -> None:
@@ -212,7 +212,7 @@ class World:
         self.ledger.clear()
         self.timeline.clear()
         self.awaited.clear()
-        self._told = 0
+        self._published = 0
         if self.webhooks is not None:
             self.webhooks.forget_deliveries()
 
@@ -225,7 +225,7 @@ class World:
     def _perform(self, due: Instant, job: Job) -> Happening | None:
         match job:
             case AttemptDelivery(delivery):
-                self.open_webhooks().outbox.retry(delivery)
+                self.open_webhooks().outbox.make_due(delivery)
                 return None
             case SettlePayment():
                 return self._settle(due, job)
@@ -239,7 +239,7 @@ class World:
 
         context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.rules)
         happening = rule_actions.perform(context, job, due)
-        self._tell()
+        self._publish()
         return happening
 
     def _settle(self, due: Instant, job: SettlePayment) -> Happening:
@@ -253,14 +253,14 @@ class World:
             self.rules.count_skip(job.rule, error.details or "")
             return Happening(due, f"{what} skipped: {error.details}", payment_id)
         event = self.ledger.event(self.ledger.events - 1)
-        self._tell(job.payment)
+        self._publish(job.payment)
         return Happening(due, what, payment_id, event.id)
 
-    def told_all(self) -> None:
+    def mark_published(self) -> None:
         """A restored world's events have been told before."""
-        self._told = self.ledger.events
+        self._published = self.ledger.events
 
-    def _tell(self, payment: int | None = None) -> None:
+    def _publish(self, payment: int | None = None) -> None:
         """Queue the deliveries of what has happened since the last time, for the rim to send.
 
         Args:
@@ -276,14 +276,14 @@ class World:
             context = rule_actions.ActionContext(
                 self.ledger, self.timeline, self.limiter, self.rules
             )
-            rule_actions.react(context, range(self._told, events))
+            rule_actions.react(context, range(self._published, events))
         if self.webhooks is not None:
-            for event in map(self.ledger.any_event, range(self._told, events)):
-                self.webhooks.tell(event, self.ledger)
-        self._told = events
+            for event in map(self.ledger.any_event, range(self._published, events)):
+                self.webhooks.publish(event, self.ledger)
+        self._published = events
 
     def _make_endpoints(self) -> None:
         """Every world has these endpoints."""
         for url in self.laws.webhooks:
             webhooks = self.open_webhooks()
-            webhooks.put(webhooks.planned(url, secret=self.laws.webhook_secret))
+            webhooks.put(webhooks.new_endpoint(url, secret=self.laws.webhook_secret))

@@ -64,7 +64,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
     if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
         request.parts.dispatcher.forget(world)
     if {Part.PAYMENTS, Part.WEBHOOKS, Part.CLOCK} & set(parts):
-        request.parts.walks.stop(world)
+        request.parts.clock_advancer.stop(world)
     return _summary(request, world)
 
 
