@@ -14,10 +14,10 @@ from payments_sandbox.contract.schema_errors import render
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InternalError, SandboxError
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.merge_patch import merged
+from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import (
     COMMIT,
     EntryProblem,
@@ -25,7 +25,6 @@ from payments_sandbox.rules.step_outcome import (
     LimitMove,
     Outcome,
     PaymentOptions,
-    Settlement,
     StepPlan,
 )
 
@@ -283,80 +282,6 @@ class MoveRateLimit(Outcome, Action):
 
 
 @dataclass(frozen=True, slots=True)
-class Settle(Outcome):
-    """The payment starts as pending and takes these turns; with none it stays pending."""
-
-    name: ClassVar = "settle"
-    SCHEMA: ClassVar[Json] = {
-        "description": "This payment's future; the first entry is pending.",
-        "type": "array",
-        "minItems": 1,
-        "maxItems": 10,
-        "items": {"$ref": "#/$defs/turn"},
-        "x-expected": "a list such as [{to: pending}, {to: completed, after: 2h}]",
-    }
-    EXAMPLES: ClassVar = (
-        [{"to": "pending"}],
-        [{"to": "pending"}, {"to": "completed", "after": "2h"}],
-        [{"to": "pending"}, {"to": "failed", "after_reads": 3}],
-    )
-
-    turns: tuple[Settlement, ...]
-
-    @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
-        """Read `settle`: each `after` counts from the entry before."""
-        found: list[Settlement] = []
-        since = 0
-        for turn in step[cls.name]:
-            # None stands for an entry that the lint has taken out.
-            if turn is not None and (to := Status(turn["to"])) is not Status.PENDING:
-                since += read_duration(turn.get("after", "0s"))
-                reads = turn.get("after_reads")
-                found.append(Settlement(to, since if reads is None else None, reads))
-        return cls(tuple(found))
-
-    @classmethod
-    def problems(
-        cls,
-        step: Json,
-        operation: str,
-        contract: Contract,  # noqa: ARG003 - one signature
-    ) -> Iterator[EntryProblem]:
-        """Find turns that no payment takes, and an operation that makes no payment."""
-        if operation != "create_payment":
-            message = f"'{cls.name}' is about a payment that is being made"
-            hint = "use it with request: create_payment"
-            yield EntryProblem((cls.name,), message, hint, is_key=True)
-        before: Status | None = None
-        for position, turn in enumerate(step[cls.name]):
-            if turn is not None:
-                place = (cls.name, position)
-                yield from _turn_problems(before, turn, place)
-                before = Status(turn["to"])
-
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
-        """Write `pending` and the turns; each `after` counts from the entry before."""
-        entries: list[dict[str, object]] = [{"to": Status.PENDING.value}]
-        since = 0
-        for turn in self.turns:
-            wait: dict[str, object] = {"after_reads": turn.reads}
-            if turn.after is not None:
-                wait = {"after": show_duration(turn.after - since)}
-                since = turn.after
-            entries.append({"to": turn.to.value} | wait)
-        return {self.name: entries}
-
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
-        """Make the payment pending."""
-        return StepPlan(PaymentOptions(turns=self.turns, rule=known_as))
-
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success."""
-        return error is None
-
-
-@dataclass(frozen=True, slots=True)
 class Patch(Outcome):
     """The normal reply with a merge patch (RFC 7396)."""
 
@@ -417,25 +342,6 @@ OUTCOMES: Final[tuple[type[Outcome], ...]] = (
     Pass, Respond, *FAULTS, MoveRateLimit, Settle, Patch,
 )  # fmt: skip
 """Every outcome that a step can have, in the order of the documentation."""
-
-
-def _turn_problems(
-    before: Status | None, turn: Json, place: tuple[str | int, ...]
-) -> Iterator[EntryProblem]:
-    """What is wrong with a turn of `settle` behind another status; None where it is the first."""
-    to = Status(turn["to"])
-    waits = [key for key in ("after", "after_reads") if key in turn]
-    if before is None:
-        if to is not Status.PENDING or waits:
-            message, hint = "the first entry is {to: pending}", "add it before this one"
-            yield EntryProblem(place, message, hint)
-    elif to not in TRANSITIONS[before].values() or to is before:
-        message = f"a payment that is {before} does not become {to}"
-        hint = "a payment settles once: completed or failed"
-        yield EntryProblem((*place, "to"), message, hint)
-    elif len(waits) != 1:
-        message = "an entry has after or after_reads, and not both"
-        yield EntryProblem(place, message, "such as {to: completed, after: 2h}")
 
 
 def _given(said: Mapping[str, object]) -> dict[str, object]:
