@@ -13,6 +13,7 @@ from tools import (
     client_models,
     documentation,
     faults,
+    scenario_schema,
     settings_keywords,
     verification_families,
 )
@@ -36,6 +37,7 @@ def generated() -> dict[str, str]:
     }
     code = {path: _formatted(path, text) for path, text in modules.items()}
     texts = Texts()
+    texts.update(scenario_schema.texts(texts))
     texts.update(faults.texts(texts))
     texts.update(verification_families.schemas(texts))
     texts.update(documentation.pages(texts))

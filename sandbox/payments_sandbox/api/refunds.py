@@ -2,14 +2,15 @@
 
 from typing import Final, TypedDict, cast
 
-from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
-from payments_sandbox.api.call import Call, Outcome
+from payments_sandbox.api.apply_step import StepContext, apply_step
+from payments_sandbox.api.call import Call, CallResult
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments import payment as payments
+from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.world import World
 
 _CREATE: Final = BY_NAME["create_refund"]
@@ -25,9 +26,9 @@ class CreateRefund(TypedDict, total=False):
 
 def create_refund(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
-) -> Outcome:
+) -> CallResult:
     """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
-    number = world.ledger.number_of(call.payment_id)
+    number = call.payment = world.ledger.number_of(call.payment_id)
     wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
     texts = wanted.get("reason"), wanted.get("description")
     _mask(wanted)
@@ -39,17 +40,17 @@ def create_refund(
     amount = wanted.get("amount")
     payments.refund(payment, amount)
 
-    def perform(options: PaymentOptions = DEFAULT) -> Outcome:
+    def perform(options: PaymentOptions = DEFAULT) -> CallResult:
         refund = world.create_refund(number, amount, reason=reason, description=description)
         reply = success(contract, _CREATE, representations.refund(refund))
-        return Outcome(reply, card=payment.card, committed=True)
+        return CallResult(reply, card=payment.card, committed=True)
 
     selected = world.rules.decide_by_card("create_refund", payment)
     if selected is None:
         return perform()
-    outcome = apply_step(selected, StepContext(world, contract, _CREATE), perform)
-    outcome.card = payment.card
-    return outcome
+    result = apply_step(selected, StepContext(world, contract, _CREATE), perform)
+    result.card = payment.card
+    return result
 
 
 def _mask(wanted: CreateRefund) -> None:

@@ -8,7 +8,7 @@ metadata.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from payments_sandbox.core.option_values import (
     LAST_PORT,
@@ -188,7 +188,8 @@ def _value(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401 - of any set
         return given
     if not option.is_list:
         return _read(setting.name, option.read, given)
-    return type(setting.default)(_read(setting.name, option.read, each) for each in given)
+    collection: type[tuple[Any, ...] | frozenset[Any]] = type(cast("Any", setting.default))
+    return collection(_read(setting.name, option.read, each) for each in given)
 
 
 def _read(name: str, read: Callable[[str], object], given: object) -> object:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from payments_sandbox.world.world import World
 
@@ -55,6 +55,13 @@ class News:
             readers.discard(reader)
             if not readers:
                 self._readers.pop(world, None)
+
+    async def wait_until(self, world: World, holds: Callable[[], bool], seconds: float) -> None:
+        """Wait until something holds in a world, time is up, or the world is gone."""
+        with self.reader(world) as reader, contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not reader.is_over and not holds():
+                    await reader.wait(seconds)
 
     def publish(self, world: World) -> None:
         """Tell the readers of a world that there may be news."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sandbox.web")
 
+_OF_A_PAYMENT: Final = frozenset(each.name for each in OPERATIONS if "{" in each.path)
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
 
 
@@ -54,7 +55,7 @@ class EmulatedApi:
         started = perf_counter()
         path, query = target.path, target.query
         call = Call(operation, request.method, path, headers.lines, query, allow=allow)
-        if operation is not None:
+        if operation in _OF_A_PAYMENT:
             call.payment_id = target.parameter
         world = None
         try:
@@ -124,7 +125,7 @@ class EmulatedApi:
         """Tell who listens what became of the call; whoever fails at that changes nothing of it."""
         try:
             if entry is not None:
-                entry.duration_ms = round(seconds * 1_000, 3)
+                entry.duration_ms = seconds * 1_000
                 self._parts.log.answered(entry)
             self._parts.news.publish(world)
         except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.api.responses import payment_at_rest
@@ -15,7 +15,9 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.change_notifier import News
 from payments_sandbox.server.clock_advance import ClockAdvancer
+from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.delayed_replies import Sleepers
+from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.live_timers import Pacer
 from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_handler import RequestHandler
@@ -33,6 +35,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger("sandbox")
 
 
+class PartTypes(NamedTuple):
+    """The classes of those parts of a server that wait for clocks, sockets and other clients."""
+
+    emulated_api: type[EmulatedApi] = EmulatedApi
+    control_api: type[ControlApi] = ControlApi
+    dispatcher: type[Dispatcher] = Dispatcher
+    news: type[News] = News
+    pacer: type[Pacer] = Pacer
+
+
+WAITING_PARTS: Final = PartTypes()
+
+
 class Sandbox(NamedTuple):
     """A server that is put together and does not listen yet."""
 
@@ -46,6 +61,7 @@ def assemble(
     say: Callable[[str], None] | None = None,
     *,
     make_sender: Callable[[], Sender] | None = None,
+    part_types: PartTypes = WAITING_PARTS,
 ) -> Sandbox:
     """Put a server together.
 
@@ -53,13 +69,14 @@ def assemble(
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
+        part_types: what stands in for the parts that wait, where nothing runs an event loop.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
-    sleepers, news = Sleepers(), News()
+    sleepers, news = Sleepers(), part_types.news()
 
     def on_time(world: World) -> None:
         news.publish(world)
@@ -74,8 +91,8 @@ def assemble(
             dispatcher.release(world)
         pacer.watch(world)
 
-    pacer = Pacer(on_time)
-    dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
+    pacer = part_types.pacer(on_time)
+    dispatcher = part_types.dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
     clock_advancer = ClockAdvancer(dispatcher)
 
     def let_go(world: World, reason: str) -> None:
@@ -96,7 +113,8 @@ def assemble(
     parts = Parts(
         settings, worlds, contract, sleepers, news, pacer, dispatcher, clock_advancer, log
     )
-    return Sandbox(RequestHandler(parts, gateway), parts, gateway)
+    apis = part_types.emulated_api(parts, gateway), part_types.control_api(parts, gateway.admit)
+    return Sandbox(RequestHandler(parts, *apis), parts, gateway)
 
 
 def _laws(settings: Settings, contract: Contract) -> Laws:

@@ -6,7 +6,6 @@ from typing import Final
 
 from aiohttp import web
 
-from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.errors import (
@@ -43,13 +42,13 @@ class RequestHandler:
     The routes are in tables already, so aiohttp's application and router would only be in the way.
     """
 
-    def __init__(self, parts: Parts, gateway: Gateway) -> None:
+    def __init__(self, parts: Parts, emulated: EmulatedApi, control: ControlApi) -> None:
         self._log = parts.log
         self._origins = parts.settings.cors
         self._headers = HeaderReader()
         self._hosts = HostPolicy(parts.settings.allow_hosts)
-        self._emulated = EmulatedApi(parts, gateway)
-        self._control = ControlApi(parts, gateway.admit)
+        self._emulated = emulated
+        self._control = control
         self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
         self._routes = Routes(
             (each.method, CONTROL_PATH + each.path, each) for each in CONTROL_ROUTES
