@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from payments_sandbox.cli.follow import SILENCE, follow
 from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
-from payments_sandbox.cli.options import Commands, Options
+from payments_sandbox.cli.options import Commands, Options, webhook_url
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
@@ -67,15 +67,6 @@ def _add_options(options: Options) -> None:
     )
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-
-
-def webhook_url(text: str) -> str:
-    """Read where webhooks go; whether the internet is open is the server's to say."""
-    from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
-
-    if problem := why_blocked(text, public=True):
-        raise ValueError(problem)
-    return text
 
 
 def event_filter(text: str) -> str:

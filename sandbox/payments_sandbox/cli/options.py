@@ -190,6 +190,15 @@ def _field(option: str) -> str:
     return option.removeprefix("--").replace("-", "_")
 
 
+def webhook_url(text: str) -> str:
+    """Read where webhooks go; whether the internet is open is another option's to say."""
+    from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
+
+    if problem := why_blocked(text, public=True):
+        raise ValueError(problem)
+    return text
+
+
 def refuse(chosen: argparse.Namespace, option: str, problem: str) -> NoReturn:
     """Exit with 2: what was chosen does not go together, or leads nowhere."""
     options: Options = chosen.options

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.cli.options import Options
+from payments_sandbox.cli.options import Options, webhook_url
 from payments_sandbox.core.option_values import file_to_write
 from payments_sandbox.core.settings import Settings, options, settings_from
 
@@ -16,6 +16,9 @@ EPILOG: Final = """\
 Every option can come from the environment: --rate-limit is PAYMENTS_SANDBOX_RATE_LIMIT.
 A list is separated by commas there."""
 """What the help of a command that has them says last."""
+
+_READERS: Final = {"webhooks": webhook_url}
+"""What `core` cannot read, since it does not know webhooks."""
 
 _PORT: Final = Settings().port
 
@@ -34,9 +37,8 @@ def add_server_options(parser: Options, *, port: int = _PORT) -> None:
         if option.read is None:
             parser.flag(option.name, text, field=setting.name)
         elif option.is_list:
-            parser.many(
-                option.name, text, read=option.read, metavar=option.metavar, field=setting.name
-            )
+            read = _READERS.get(setting.name, option.read)
+            parser.many(option.name, text, read=read, metavar=option.metavar, field=setting.name)
         else:
             parser.value(
                 option.name,
