@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final, Literal
 
-from payments_sandbox.cli.options import Commands, Options, refuse
+from payments_sandbox.cli.options import CommandOptions, Commands, argument, refuse
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
@@ -41,7 +41,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "by",
         nargs="?",
-        type=text_that(read_duration),
+        type=argument(text_that(read_duration)),
         metavar="DURATION",
         help="how far, such as 300ms, 5s, 10m, 2h or 45d",
     )
@@ -49,7 +49,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def _add_options(options: Options) -> None:
+def _add_options(options: CommandOptions) -> None:
     options.value("--to", "to which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
     options.flag("--next", "to what is due next")
     add_remote_options(options)

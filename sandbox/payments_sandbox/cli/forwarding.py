@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.remote_options import control_client
-from payments_sandbox.cli.signals import undisturbed
+from payments_sandbox.cli.signals import signals_blocked
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
@@ -63,7 +63,7 @@ class Forwarding:
             )
         # The receiver has the secret by now, so that another endpoint gets the same.
         secret = None if self.endpoint is None else self.endpoint["secret"]
-        with undisturbed():
+        with signals_blocked():
             self.endpoint = self._client.create_webhook_endpoint(
                 self._url, events=self._filters, secret=secret
             )

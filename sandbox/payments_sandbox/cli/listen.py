@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from payments_sandbox.cli.follow import SILENCE, follow
 from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
-from payments_sandbox.cli.options import Commands, Options, webhook_url
+from payments_sandbox.cli.options import CommandOptions, Commands, webhook_url
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
@@ -52,7 +52,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def _add_options(options: Options) -> None:
+def _add_options(options: CommandOptions) -> None:
     options.value(
         "--forward-to",
         "a webhook endpoint for as long as this runs, such as http://localhost:3000/webhooks",

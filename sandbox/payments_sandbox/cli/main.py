@@ -9,7 +9,7 @@ from typing import Final
 
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.options import Commands, Options
+from payments_sandbox.cli.options import CommandOptions, Commands
 from payments_sandbox.core.suggestions import nearest
 
 COMMANDS: Final = (
@@ -88,7 +88,7 @@ def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) ->
         import_module(f"payments_sandbox.cli.{name}").add_to(commands)
 
 
-def _refuse(word: str, options: Options) -> None:
+def _refuse(word: str, options: CommandOptions) -> None:
     """Exit with 2: a word is no option of the command, and none asked for it."""
     name = word.partition("=")[0]
     if not name.startswith("-"):
@@ -110,7 +110,9 @@ def _variables() -> set[str]:
     """The environment's names of all options: those of another command are no mistake."""
     commands = argparse.ArgumentParser().add_subparsers()
     _add(commands, COMMANDS)
-    found: list[Options] = [parser.get_default("options") for parser in commands.choices.values()]
+    found: list[CommandOptions] = [
+        parser.get_default("options") for parser in commands.choices.values()
+    ]
     return {name for options in found for name in options.variables}
 
 

@@ -28,7 +28,7 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
     does: str,
     text: str,
     epilog: str | None = None,
-) -> tuple[argparse.ArgumentParser, "Options"]:
+) -> tuple[argparse.ArgumentParser, "CommandOptions"]:
     """Add a command, or a command of a command.
 
     Args:
@@ -48,10 +48,10 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    return parser, Options(parser)
+    return parser, CommandOptions(parser)
 
 
-class Options:
+class CommandOptions:
     """Adds options to a parser; the command line wins over the environment.
 
     A list in the environment is separated by commas, and the command line adds to it.
@@ -108,7 +108,7 @@ class Options:
             *([] if short is None else [short]),
             option,
             dest=field or _field(option),
-            type=_argument(read),
+            type=argument(read),
             default=default if given is None else self._read(option, read, given),
             metavar=metavar,
             help=help_text,
@@ -134,7 +134,7 @@ class Options:
             option,
             dest=field or _field(option),
             action="append",
-            type=_argument(read),
+            type=argument(read),
             default=[self._read(option, read, part) for part in parts],
             metavar=metavar,
             help=help_text,
@@ -174,7 +174,7 @@ class Options:
             return None
 
 
-def _argument(read: Callable[[str], object]) -> Callable[[str], object]:
+def argument(read: Callable[[str], object]) -> Callable[[str], object]:
     """Let argparse say what a reader's ValueError says, and not that a value is invalid."""
 
     def parse(text: str) -> object:
@@ -201,7 +201,7 @@ def webhook_url(text: str) -> str:
 
 def refuse(chosen: argparse.Namespace, option: str, problem: str) -> NoReturn:
     """Exit with 2: what was chosen does not go together, or leads nowhere."""
-    options: Options = chosen.options
+    options: CommandOptions = chosen.options
     options.refuse(option, problem)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.options import Commands, Options, add_command, refuse
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
 from payments_sandbox.core.option_values import header_value, server_url
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
@@ -31,7 +31,7 @@ _HINTS: Final = {
 
 def add_remote_command(
     commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, Options]:
+) -> tuple[argparse.ArgumentParser, CommandOptions]:
     """Add a command that asks a running server.
 
     Args:
@@ -51,7 +51,7 @@ def add_remote_command(
     )
 
 
-def add_remote_options(options: Options) -> None:
+def add_remote_options(options: CommandOptions) -> None:
     """Add the options that say which server and whose world."""
     options.value(
         "--url",

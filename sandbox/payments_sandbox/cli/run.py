@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
-from payments_sandbox.cli.server_process import Facts, Listening, Server, host
+from payments_sandbox.cli.server_process import Facts, Listening, Server, run_server
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def run(chosen: argparse.Namespace) -> int:
         sys.stderr.write("payments-sandbox: run needs a POSIX system; serve runs anywhere.\n")
         return MISTAKEN
     say = _say if chosen.log else None
-    return host(chosen, say, partial(_run, chosen), level=logging.WARNING)
+    return run_server(chosen, say, partial(_run, chosen), level=logging.WARNING)
 
 
 async def _run(chosen: argparse.Namespace, server: Server) -> int:
@@ -83,13 +83,13 @@ async def _run(chosen: argparse.Namespace, server: Server) -> int:
         try:
             async with running(chosen.command, _environment(listening.facts)) as command:
 
-                def heed(number: int) -> None:
+                def handle_signal(number: int) -> None:
                     if command.has_ended:
                         interrupted.set()
                     else:
                         command.forward(number)
 
-                _on_signals(heed)
+                _on_signals(handle_signal)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
                 verdict = await _verdict(chosen, listening, interrupted)
@@ -158,11 +158,11 @@ def _environment(facts: Facts) -> dict[str, str]:
     return {**os.environ, **given}
 
 
-def _on_signals(heed: Callable[[int], None]) -> None:
+def _on_signals(handle_signal: Callable[[int], None]) -> None:
     """What is meant to end us is for somebody else to hear, for as long as there is a loop."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, heed, number)
+        loop.add_signal_handler(number, handle_signal, number)
 
 
 def _forget(files: Sequence[Path | None]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import Commands, Options, add_command
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.core.option_values import folder, scenario_name
 
@@ -78,11 +78,11 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def _add(
     verbs: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, Options]:
+) -> tuple[argparse.ArgumentParser, CommandOptions]:
     return add_command(verbs, name, usage=f"scenario {name} {usage}", does=does, text=text)
 
 
-def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> Options:
+def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
     parser, options = _add(
         verbs, "list", usage="[options]", does="list the library", text=LIST_TEXT
     )
@@ -91,7 +91,7 @@ def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> Options:
     return options
 
 
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> Options:
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
     parser, options = _add(
         verbs, "show", usage="NAME [options]", does="print a scenario", text=SHOW_TEXT
     )
@@ -101,7 +101,7 @@ def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> Options:
     return options
 
 
-def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> Options:
+def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
     parser, options = _add(
         verbs,
         "check",
@@ -115,7 +115,7 @@ def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> Options:
     return options
 
 
-def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> Options:
+def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
     parser, options = _add(
         verbs,
         "from-journal",
@@ -136,7 +136,7 @@ def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> Options:
     return options
 
 
-def _add_folders(options: Options) -> None:
+def _add_folders(options: CommandOptions) -> None:
     options.many(
         "--scenario-dir",
         "a folder of scenarios, whose names come before those that are shipped (repeatable)",

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Final, cast
 
-from payments_sandbox.cli.options import Commands, Options
+from payments_sandbox.cli.options import CommandOptions, Commands
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
@@ -38,7 +38,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def _add_options(options: Options) -> None:
+def _add_options(options: CommandOptions) -> None:
     options.value(
         "--payments",
         f"how many (default: {PAYMENTS})",

@@ -11,7 +11,7 @@ from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
-from payments_sandbox.cli.server_process import Facts, Server, host
+from payments_sandbox.cli.server_process import Facts, Server, run_server
 
 EXAMPLES: Final = """\
 examples:
@@ -43,7 +43,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Serve until a signal."""
-    return host(chosen, _say if chosen.log or sys.stdout.isatty() else None, _until_told)
+    return run_server(chosen, _say if chosen.log or sys.stdout.isatty() else None, _until_told)
 
 
 async def _until_told(server: Server) -> int:

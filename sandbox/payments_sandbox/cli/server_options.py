@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.cli.options import Options, webhook_url
+from payments_sandbox.cli.options import CommandOptions, webhook_url
 from payments_sandbox.core.option_values import file_to_write
 from payments_sandbox.core.settings import Settings, options, settings_from
 
@@ -23,7 +23,7 @@ _READERS: Final = {"webhooks": webhook_url}
 _PORT: Final = Settings().port
 
 
-def add_server_options(parser: Options, *, port: int = _PORT) -> None:
+def add_server_options(parser: CommandOptions, *, port: int = _PORT) -> None:
     """Add them all.
 
     Args:
@@ -51,7 +51,7 @@ def add_server_options(parser: Options, *, port: int = _PORT) -> None:
     _add_files(parser)
 
 
-def _add_files(parser: Options) -> None:
+def _add_files(parser: CommandOptions) -> None:
     """What the process of a server does beside serving."""
     parser.flag("--watch", "take over scenarios' files whenever they are edited")
     parser.value(

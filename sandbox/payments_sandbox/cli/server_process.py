@@ -20,7 +20,7 @@ from payments_sandbox import __version__
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.output_files import write_whole
 from payments_sandbox.cli.server_options import chosen_settings
-from payments_sandbox.cli.signals import heed_no_more
+from payments_sandbox.cli.signals import ignore_signals
 from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class CannotServeError(CommandFailedError):
     """There will be no server, or its state cannot be kept; the text says what and why."""
 
 
-def host(
+def run_server(
     chosen: argparse.Namespace,
     say: Callable[[str], None] | None,
-    occupy: Callable[[Server], Coroutine[Any, Any, int]],
+    use_server: Callable[[Server], Coroutine[Any, Any, int]],
     *,
     level: int = logging.INFO,
 ) -> int:
@@ -59,7 +59,7 @@ def host(
     Args:
         chosen: the options of a server.
         say: given a line for each request.
-        occupy: uses the server, and gives the exit code when all is done.
+        use_server: uses the server, and gives the exit code when all is done.
         level: what is less than this is not logged.
 
     Raises:
@@ -74,7 +74,7 @@ def host(
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     sandbox = _assembled(settings, partial(assemble, settings, say))
-    working = occupy(_served(chosen, sandbox, listening(sandbox.handler, sandbox.parts)))
+    working = use_server(_served(chosen, sandbox, listening(sandbox.handler, sandbox.parts)))
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
@@ -147,7 +147,7 @@ async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
     try:
         return await working
     finally:
-        heed_no_more(asyncio.get_running_loop())
+        ignore_signals(asyncio.get_running_loop())
 
 
 def _run(working: Coroutine[Any, Any, int]) -> int:

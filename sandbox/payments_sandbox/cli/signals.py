@@ -35,9 +35,9 @@ def until_stopped() -> Iterator[None]:
         yield
 
 
-def heed_no_more(loop: "asyncio.AbstractEventLoop") -> None:
+def ignore_signals(loop: "asyncio.AbstractEventLoop") -> None:
     """Who is about to exit is not interrupted: the loop that heeded signals ends before that."""
-    with undisturbed():
+    with signals_blocked():
         for number in _SIGNALS:
             with suppress(NotImplementedError):  # Windows
                 loop.remove_signal_handler(number)
@@ -45,7 +45,7 @@ def heed_no_more(loop: "asyncio.AbstractEventLoop") -> None:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """A signal waits until the block has ended: what it makes is known to whoever undoes it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

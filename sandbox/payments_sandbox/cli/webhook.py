@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.options import Commands, Options, add_command, refuse
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.option_values import one_of, text_that
 
@@ -74,7 +74,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def _add_message(options: Options) -> None:
+def _add_message(options: CommandOptions) -> None:
     options.many(
         "--secret",
         f"what it should be signed with; repeat it while one is rotated (default: what"
@@ -99,7 +99,7 @@ def _add_message(options: Options) -> None:
     )
 
 
-def _add_signing(options: Options) -> None:
+def _add_signing(options: CommandOptions) -> None:
     options.value(
         "--scheme",
         "how it should be signed (default: what the headers look like)",

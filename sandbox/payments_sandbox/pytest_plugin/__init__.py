@@ -14,11 +14,11 @@ import pytest
 from payments_sandbox import __version__
 from payments_sandbox.pytest_plugin.marks import CLOCK, MARKS, SCENARIO, found, problems
 from payments_sandbox.pytest_plugin.options import (
-    CHOSEN,
+    OPTIONS,
     SEED,
     SEEDS,
     add_options,
-    chosen_in,
+    options_in,
     server_at,
 )
 
@@ -43,24 +43,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read what was chosen."""
+    """Read what the session is told."""
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
-    config.stash[CHOSEN] = chosen_in(config)
+    config.stash[OPTIONS] = options_in(config)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: "Node") -> None:
     """Tell a worker of pytest-xdist the seed, which may have been drawn."""
-    node.workerinput[SEED] = node.config.stash[CHOSEN].seed
+    node.workerinput[SEED] = node.config.stash[OPTIONS].seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Version, seed and server, for whoever wants to repeat a run."""
-    chosen = config.stash[CHOSEN]
-    folders = [f"scenarios in {folder}" for folder in chosen.folders]
-    server = chosen.url or "a server of its own"
-    return ", ".join([f"payments-sandbox {__version__}: seed {chosen.seed}", server, *folders])
+    options = config.stash[OPTIONS]
+    folders = [f"scenarios in {folder}" for folder in options.folders]
+    server = options.url or "a server of its own"
+    return ", ".join([f"payments-sandbox {__version__}: seed {options.seed}", server, *folders])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,7 +79,7 @@ def pytest_make_collect_report(
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Unmet expectations fail the test itself; its own failure comes first."""
     result = yield
-    if item.config.stash[CHOSEN].strict:
+    if item.config.stash[OPTIONS].strict:
         for world in item.stash.get(WORLDS, ()):
             if world.is_scripted:
                 _judge(world)
@@ -92,20 +92,20 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test shows what its worlds have seen, and keeps all of it as a file."""
     report = yield
-    worlds, journal = item.stash.get(WORLDS, ()), item.config.stash[CHOSEN].journal
+    worlds, journal = item.stash.get(WORLDS, ()), item.config.stash[OPTIONS].journal
     if worlds and call.when != "teardown" and (report.failed or journal == "on"):
-        from payments_sandbox.testing.failure_report import story
+        from payments_sandbox.testing.failure_report import failure_report
 
         lines = [] if journal == "off" else [f"journal: {_kept(item, worlds)}"]
-        report.sections.append(("payments sandbox", "\n".join([story(worlds), *lines])))
+        report.sections.append(("payments sandbox", "\n".join([failure_report(worlds), *lines])))
     return report
 
 
 @pytest.fixture(scope="session")
 def sandbox_options(request: pytest.FixtureRequest) -> "Options":
     """Settings of the server of this run; override it to change some."""
-    chosen = request.config.stash[CHOSEN]
-    return {"seed": chosen.seed, "scenario_dirs": chosen.folders}
+    options = request.config.stash[OPTIONS]
+    return {"seed": options.seed, "scenario_dirs": options.folders}
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +115,7 @@ def sandbox_server(
     """One server for each process that runs tests, or the one of `--sandbox-url`."""
     from payments_sandbox.testing import running_sandbox
 
-    if (url := request.config.stash[CHOSEN].url) is None:
+    if (url := request.config.stash[OPTIONS].url) is None:
         with running_sandbox(**sandbox_options) as own:
             yield own
         return
@@ -132,7 +132,7 @@ def make_sandbox(
     """Makes worlds for one test, when one is not enough."""
     from payments_sandbox.testing import ControlError
 
-    chosen, node = request.config.stash[CHOSEN], request.node
+    options, node = request.config.stash[OPTIONS], request.node
     worlds = node.stash.setdefault(WORLDS, [])
 
     def make(
@@ -142,9 +142,9 @@ def make_sandbox(
         rate_limit: int | None = None,
     ) -> "Sandbox":
         if seed is None:
-            seed = _world_seed(chosen.seed, node.nodeid, len(worlds))
+            seed = _world_seed(options.seed, node.nodeid, len(worlds))
         world = sandbox_server.new_world(
-            seed=seed, clock=clock, rate_limit=rate_limit, folders=chosen.folders
+            seed=seed, clock=clock, rate_limit=rate_limit, folders=options.folders
         )
         worlds.append(world)
         world.use(*scenarios)

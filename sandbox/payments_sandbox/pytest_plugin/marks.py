@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.pytest_plugin.options import CHOSEN, SEEDS, server_at
+from payments_sandbox.pytest_plugin.options import OPTIONS, SEEDS, server_at
 
 SCENARIO: Final = "sandbox_scenario"
 CLOCK: Final = "sandbox_clock"
@@ -50,7 +50,7 @@ def found(name: str, node: Node) -> str | Path:
     """
     from payments_sandbox.testing.scenario_files import find_scenario
 
-    return find_scenario(name, node.config.stash[CHOSEN].folders, beside=node.path.parent)
+    return find_scenario(name, node.config.stash[OPTIONS].folders, beside=node.path.parent)
 
 
 def _said(check: partial[None]) -> str | None:
@@ -84,9 +84,9 @@ def _check_name(name: object, node: Node) -> None:
 
     if not isinstance(name, str) or not isinstance(found(name, node), str):
         return
-    chosen = node.config.stash[CHOSEN]
-    known = shipped() if chosen.url is None else _known_at(chosen.url)
-    check_name(name, [*known, *names_in(chosen.folders)])
+    options = node.config.stash[OPTIONS]
+    known = shipped() if options.url is None else _known_at(options.url)
+    check_name(name, [*known, *names_in(options.folders)])
 
 
 def _known_at(url: str) -> Iterable[str]:

@@ -19,7 +19,7 @@ SEEDS: Final = 2**53
 """Seeds are below this, as the control API has it."""
 
 
-class Chosen(NamedTuple):
+class PluginOptions(NamedTuple):
     """What a session was told, wherever it was said.
 
     Attributes:
@@ -37,7 +37,7 @@ class Chosen(NamedTuple):
     strict: bool
 
 
-CHOSEN: Final = pytest.StashKey[Chosen]()
+OPTIONS: Final = pytest.StashKey[PluginOptions]()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -74,13 +74,13 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("sandbox_scenarios", "where the team's scenarios are", type="paths", default=[])
 
 
-def chosen_in(config: pytest.Config) -> Chosen:
-    """What was chosen.
+def options_in(config: pytest.Config) -> PluginOptions:
+    """What was options.
 
     Raises:
         UsageError: what was chosen makes no sense.
     """
-    return Chosen(
+    return PluginOptions(
         url=_url(config),
         seed=_seed(config),
         folders=_folders(config),

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.client.errors import ControlError
-from payments_sandbox.testing.sandbox import Sandbox, explained
+from payments_sandbox.testing.sandbox import Sandbox, explain_request
 
 SHOWN: Final = 20
 """Requests that the report shows; the file has all that the journal keeps."""
 
 
-def story(worlds: Sequence[Sandbox]) -> str:
+def failure_report(worlds: Sequence[Sandbox]) -> str:
     """What has happened in the worlds of a test, for its report."""
     return "\n".join(map(_story, worlds))
 
@@ -46,7 +46,7 @@ def _story(world: Sandbox) -> str:
         requests = world.requests
         if len(requests) > SHOWN:
             lines.append(f"… {len(requests) - SHOWN} earlier requests")
-        return "\n".join([*lines, *map(explained, requests[-SHOWN:]), *_judgement(world)])
+        return "\n".join([*lines, *map(explain_request, requests[-SHOWN:]), *_judgement(world)])
     except ControlError as error:
         return f"{world!r} cannot be asked: {error}"
 
@@ -54,7 +54,7 @@ def _story(world: Sandbox) -> str:
 def _whole_story(world: Sandbox) -> str:
     try:
         events = [f"{each['id']} at {each['created_at']}: {each['type']}" for each in world.events]
-        lines = [_head(world), *map(explained, world.requests), *events, *_judgement(world)]
+        lines = [_head(world), *map(explain_request, world.requests), *events, *_judgement(world)]
         return "\n".join(lines)
     except ControlError as error:
         return f"{world!r} cannot be asked: {error}"

@@ -157,7 +157,9 @@ class Sandbox:
         Raises:
             ExpectationFailed: some do not hold; the text says which, and what was seen instead.
         """
-        hold(self.control.verify(expect=expectations or None, within=within)["expectations"])
+        raise_if_unmet(
+            self.control.verify(expect=expectations or None, within=within)["expectations"]
+        )
 
     def judge(self) -> None:
         """Judge all that scenarios expect, and their rules, as the end of a test does.
@@ -196,7 +198,7 @@ class Sandbox:
 
     def explain(self, request_id: str) -> str:
         """What became of a request and why: the rule that answered, or why each did not."""
-        return explained(self.control.retrieve_request(request_id))
+        return explain_request(self.control.retrieve_request(request_id))
 
     def async_client(self) -> AsyncSandboxClient:
         """The control API for code that must not block its event loop."""
@@ -224,14 +226,14 @@ class Sandbox:
         return f"<Sandbox {self.api_key} at {self.base_url}, seed {self.seed}>"
 
 
-def hold(expectations: Iterable[ReportExpectationModel]) -> None:
+def raise_if_unmet(expectations: Iterable[ReportExpectationModel]) -> None:
     """Raise ExpectationFailed unless all are met."""
     if unmet := [each for each in expectations if not each["met"]]:
         lines = [f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
         raise ExpectationFailed("\n".join(["not met:", *lines]), unmet)
 
 
-def explained(entry: JournalEntryModel) -> str:
+def explain_request(entry: JournalEntryModel) -> str:
     """A request in a line: what came of it, and which rule's doing that was."""
     response = entry["response"]
     what = f"fault {entry['fault']}"
