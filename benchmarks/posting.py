@@ -42,7 +42,7 @@ class Ours:
 
     def __init__(self, url: str) -> None:
         self._sandbox: Sandbox = assemble(Settings(port=0, clock="2030-01-15T10:30:00Z"))
-        self._world: World = self._sandbox.parts.worlds.make()
+        self._world: World = self._sandbox.runtime.worlds.make()
         webhooks = self._world.open_webhooks()
         webhooks.put(webhooks.planned(url))
 
@@ -53,11 +53,11 @@ class Ours:
 
     async def drain(self, _: int) -> None:
         """Send all of it."""
-        await self._sandbox.parts.dispatcher.settle(self._world)
+        await self._sandbox.runtime.dispatcher.settle(self._world)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._sandbox.parts.dispatcher.close()
+        await self._sandbox.runtime.dispatcher.close()
 
 
 class Bare:

@@ -26,7 +26,7 @@ def sandbox(settings: Settings) -> Sandbox:
 @pytest.fixture
 def world(sandbox: Sandbox) -> World:
     """The home world, the one of `sk_test_sandbox`."""
-    return sandbox.parts.worlds.of(KEY)
+    return sandbox.runtime.worlds.of(KEY)
 
 
 @pytest.fixture
@@ -38,4 +38,4 @@ async def api(sandbox: Sandbox, aiohttp_client: AiohttpClient) -> Api:
 @pytest.fixture
 def control(api: Api, sandbox: Sandbox) -> Control:
     """The control API by route name, every reply held against its schema."""
-    return Control(api, sandbox.parts.contract)
+    return Control(api, sandbox.contract)

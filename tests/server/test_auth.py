@@ -145,7 +145,7 @@ async def test_strict_keys(aiohttp_client: AiohttpClient) -> None:
     """Only the home world and worlds made by hand have keys that work."""
     sandbox = assemble(Settings(strict_keys=True, seed=7))
     api = await client_of(aiohttp_client, sandbox)
-    control = Control(api, sandbox.parts.contract)
+    control = Control(api, sandbox.contract)
     details = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
     refusal = await ask(api, "GET", PATH, 401, headers=bearer("sk_test_new"))
     made = await control("create_world")

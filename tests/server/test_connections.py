@@ -118,7 +118,7 @@ def test_a_call_that_has_begun_when_its_world_ends(way: OneWay, end: bytes, card
 
     assert heard[0].raw.startswith(b"HTTP/1.1 20")
     assert (heard[1].raw, heard[1].is_over) == (b"", True)
-    assert len(way.sandbox.parts.sleepers) == 0
+    assert len(way.sandbox.runtime.delayed_replies) == 0
     assert way.say(way.wire(), LIST).raw.count(b'"pay_') == 0
 
 
@@ -227,7 +227,7 @@ def test_a_server_that_stops_lets_aiohttp_answer_what_has_come(way: OneWay) -> N
 async def test_clients_that_say_their_last_at_once() -> None:
     """Each is answered, in its turn or before it, and then its connection is closed."""
     sandbox = assemble(Settings(port=0))
-    async with listening(sandbox.site, sandbox.parts) as address:
+    async with listening(sandbox) as address:
         with ExitStack() as stack:
             clients = [stack.enter_context(socket.socket()) for _ in range(20)]
             for each in clients:
@@ -251,7 +251,7 @@ async def everything(connection: socket.socket) -> bytes:
 async def test_a_rush_of_connections_finds_room() -> None:
     """All of these are let in before the server has looked at one, and none has to come again."""
     sandbox = assemble(Settings(port=0))
-    async with listening(sandbox.site, sandbox.parts) as address:
+    async with listening(sandbox) as address:
         with ExitStack() as stack:
             rush = [stack.enter_context(socket.socket()) for _ in range(128)]
             for each in rush:

@@ -218,8 +218,8 @@ async def test_a_resumed_world_is_paced_again(api: Api, control: Control) -> Non
 async def test_frozen_worlds_are_not_paced(api: Api, control: Control, sandbox: Sandbox) -> None:
     """A timer runs for a live world that has something due, and for no other."""
     await paid(api, card_number=THEN_COMPLETED)
-    frozen = len(sandbox.parts.pacer)
+    frozen = len(sandbox.runtime.timers)
     await control("resume_clock")
-    running = len(sandbox.parts.pacer)
+    running = len(sandbox.runtime.timers)
     await control("freeze_clock")
-    assert (frozen, running, len(sandbox.parts.pacer)) == (0, 1, 0)
+    assert (frozen, running, len(sandbox.runtime.timers)) == (0, 1, 0)

@@ -82,7 +82,7 @@ async def test_nothing_happens_without_it(api: Api, sandbox: Sandbox) -> None:
     await ask(api, "POST", "/_sandbox/worlds", 401, json={})
     await ask(api, "POST", "/_sandbox/world/reset", 401, json={})
     await ask(api, "DELETE", "/_sandbox/world", 401)
-    assert len(sandbox.parts.worlds) == 1
+    assert len(sandbox.runtime.worlds) == 1
     assert len((await ask(api, "GET", "/v3/payments"))["data"]) == 1
 
 

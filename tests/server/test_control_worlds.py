@@ -105,7 +105,7 @@ async def test_a_live_world_on_a_frozen_server(control: Control) -> None:
 async def test_a_refused_wish(control: Control, sandbox: Sandbox, body: Json, details: str) -> None:
     """The details name the field and what would have worked; no world is made."""
     assert await control("create_world", body, status=400) == invalid(details)
-    assert len(sandbox.parts.worlds) == 1
+    assert len(sandbox.runtime.worlds) == 1
 
 
 async def test_equal_seeds_give_equal_bytes(api: Api, control: Control) -> None:
@@ -189,7 +189,7 @@ async def test_a_crowded_server_says_what_it_dropped(aiohttp_client: AiohttpClie
     """The longest idle world makes room; who comes back to it learns why it is empty."""
     sandbox = assemble(Settings(clock="2030-01-15T10:30:00Z", max_worlds=2))
     api = await client_of(aiohttp_client, sandbox)
-    control = Control(api, sandbox.parts.contract)
+    control = Control(api, sandbox.contract)
     await control("retrieve_world", key="sk_test_a")
     await control("retrieve_world", key="sk_test_b")
     again = await control("retrieve_world", key="sk_test_a")
@@ -206,9 +206,9 @@ async def test_a_dropped_live_world_keeps_no_timer(
     await control("create_world", {"api_key": "sk_test_a", "clock": "live"})
     empty = await control("retrieve_snapshot", key="sk_test_a")
     await paid(api, key="sk_test_a", card_number=PENDING)
-    assert len(sandbox.parts.pacer) == 1
+    assert len(sandbox.runtime.timers) == 1
     await control(route, empty if route == "restore_snapshot" else None, key="sk_test_a")
-    assert len(sandbox.parts.pacer) == 0
+    assert len(sandbox.runtime.timers) == 0
 
 
 @dataclass
@@ -253,5 +253,5 @@ async def test_a_world_dropped_during_an_upload(  # noqa: PLR0913 - the columns 
     assert [payment["status"] for payment in found] == [
         "completed" if method == "PUT" else "pending"
     ]
-    worlds = [world for world in sandbox.parts.worlds if world.timeline.next_due is not None]
-    assert len(sandbox.parts.pacer) == sum(world.clock.mode.value == "live" for world in worlds)
+    worlds = [world for world in sandbox.runtime.worlds if world.timeline.next_due is not None]
+    assert len(sandbox.runtime.timers) == sum(world.clock.mode.value == "live" for world in worlds)

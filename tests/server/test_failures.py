@@ -169,7 +169,7 @@ async def test_a_failure_in_the_middle_of_an_answer(
 
     assert rest == b""
     assert [bugs_in(record) for record in caplog.records] == [[Bug]]
-    assert len(sandbox.parts.news) == 0
+    assert len(sandbox.runtime.notifier) == 0
 
 
 async def read_to_the_end(stream: Any) -> bytes:  # noqa: ANN401 - aiohttp's response

@@ -23,7 +23,7 @@ def settings() -> Settings:
 async def held(api: Api, sandbox: Sandbox, card: str) -> "asyncio.Task[object]":
     """A payment that is under way and waits."""
     task = asyncio.create_task(paid(api, card_number=card))
-    await until(api, lambda: len(sandbox.parts.sleepers) == 1)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
     return task
 
 
@@ -43,7 +43,7 @@ async def test_a_slow_payment_exists_at_once(api: Api, sandbox: Sandbox) -> None
     assert not task.done()
     payment = await ask(api, "GET", f"/v3/payments/{payment_id}")
     assert payment["status"] == "completed"
-    sandbox.parts.sleepers.wake_all()
+    sandbox.runtime.delayed_replies.wake_all()
     assert await ended(task)
 
 
@@ -57,7 +57,7 @@ async def test_the_end_of_a_world_ends_its_waits(
     task = await held(api, sandbox, card)
     await control(route, snapshot)
     assert await ended(task)
-    await until(api, lambda: len(sandbox.parts.sleepers) == 0)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
     assert await listed(api) == []
 
 
@@ -68,7 +68,7 @@ async def test_another_worlds_reset_ends_nothing(
     task = await held(api, sandbox, TIMEOUT)
     await control("reset_world", key="sk_test_other")
     await control("delete_world", key="sk_test_other")
-    assert (len(sandbox.parts.sleepers), task.done()) == (1, False)
+    assert (len(sandbox.runtime.delayed_replies), task.done()) == (1, False)
     await control("delete_world")
     assert await ended(task)
 
@@ -78,7 +78,7 @@ async def test_a_client_that_leaves(api: Api, sandbox: Sandbox, card: str) -> No
     """Its request stops waiting; what it had done stays done."""
     task = await held(api, sandbox, card)
     task.cancel()
-    await until(api, lambda: len(sandbox.parts.sleepers) == 0)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
     assert len(await listed(api)) == (0 if card == TIMEOUT else 1)
 
 
@@ -88,7 +88,7 @@ async def test_the_clock_does_not_shorten_a_wait(
     """What a client feels is wall time: advancing the world's clock does not end it."""
     task = await held(api, sandbox, TIMEOUT)
     await control("advance_clock", {"by": "45d"})
-    assert (len(sandbox.parts.sleepers), task.done()) == (1, False)
+    assert (len(sandbox.runtime.delayed_replies), task.done()) == (1, False)
     await control("reset_world")
     assert await ended(task)
 
@@ -99,6 +99,6 @@ async def test_a_reply_that_was_never_sent_is_not_in_the_journal(
     """A slow payment whose client left has committed, and was answered with nothing."""
     task = await held(api, sandbox, SLOW)
     task.cancel()
-    await until(api, lambda: len(sandbox.parts.sleepers) == 0)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
     (entry,) = (await control("list_requests"))["data"]
     assert (entry["committed"], entry["response"]) == (True, None)

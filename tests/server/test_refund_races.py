@@ -62,7 +62,7 @@ async def test_refunds_of_many_sizes_add_up(api: Api, sandbox: Sandbox) -> None:
     ids = [payment["id"] for payment in payments]
     wanted = [1 + 7 * number % 97 for number in range(60)]
     told = await asyncio.gather(*(race(over_http(api, each), wanted) for each in ids))
-    world = sandbox.parts.worlds.of(KEY)
+    world = sandbox.runtime.worlds.of(KEY)
 
     assert [
         findings(books_of(world, each), said) for each, said in zip(ids, told, strict=True)

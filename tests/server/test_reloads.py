@@ -113,7 +113,7 @@ async def test_requests_that_hang_are_let_go(api: Api, sandbox: Sandbox, edit: E
     """As when a scenario is taken away: what it has kept waiting ends."""
     edit(DOWN.replace("respond: {error: internal_error}", "hang: {commit: false}"))
     hanging = asyncio.ensure_future(pay(api, 201))
-    await until(api, lambda: len(sandbox.parts.sleepers) == 1)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
     edit(LATER)
     with pytest.raises(ServerDisconnectedError):
         await hanging
@@ -162,7 +162,7 @@ async def test_what_no_world_could_start_with(
 ) -> None:
     """It may be right by itself, and not go with the others: it stays as it was."""
     other = scenario_of("clock: 2030-01-15T10:30:00Z\nexpect: [{audit: clean}]", name="other")
-    worlds = sandbox.parts.worlds
+    worlds = sandbox.runtime.worlds
     worlds.laws = worlds.laws._replace(scenarios=(*worlds.laws.scenarios, other))
     edit(LATER.replace("2030-01-15T10:30:00Z", "2031-01-01"))
     assert logged() == [
@@ -177,7 +177,7 @@ async def test_what_no_world_could_start_with(
 
 def test_a_file_that_comes_later(sandbox: Sandbox, file: Path, logged: Logged) -> None:
     """It is known as soon as it is there, or has no problems, and is reloaded from then on."""
-    worlds = sandbox.parts.worlds
+    worlds = sandbox.runtime.worlds
     text = file.read_text(encoding="utf-8")
     file.write_text("scenario: down", encoding="utf-8")
     reloads = Reloads(sandbox.parts)

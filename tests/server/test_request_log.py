@@ -110,7 +110,7 @@ async def test_who_is_turned_away(
     stranger = await client_of(aiohttp_client, sandbox)
     async with stranger.request(method, path, headers=headers) as reply:
         await reply.read()
-    (world,) = sandbox.parts.worlds
+    (world,) = sandbox.runtime.worlds
 
     assert lines == [line]
     assert SECRET not in line

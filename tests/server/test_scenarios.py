@@ -415,7 +415,7 @@ async def test_a_verification_ends_with_its_world(control: Control, sandbox: San
     key = world["api_key"]
     waiting = asyncio.create_task(control("verify", body, key=key))
     async with asyncio.timeout(5):
-        while not len(sandbox.parts.news):
+        while not len(sandbox.runtime.notifier):
             await control("retrieve_world", key=key)
         await control("delete_world", key=key)
         assert (await waiting)["passed"] is False
@@ -471,7 +471,7 @@ def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
     file.write_text("scenario: scene\nclock: 2031-01-01\nexpect: [{audit: clean}]", "utf-8")
     scene = scenario_of("clock: 2031-01-01\nexpect: [{audit: clean}]")
     sandbox: Sandbox = assemble(Settings(scenarios=(file,)))
-    worlds = [sandbox.parts.worlds.of(key) for key in ("sk_test_sandbox", "sk_test_new")]
+    worlds = [sandbox.runtime.worlds.of(key) for key in ("sk_test_sandbox", "sk_test_new")]
 
     assert [world.script.play and world.script.play.scenarios for world in worlds] == [(scene,)] * 2
     with pytest.raises(InvalidRequest, match="comes twice"):

@@ -135,7 +135,7 @@ def test_what_happens_meanwhile_wins(sandbox: Sandbox, world: World) -> None:
     world.make_event("payout.paid", {})
     with pytest.raises(InvalidRequest, match="without payments and events"):
         list(steps)
-    assert (world.ledger.events, len(world.ledger.payments), len(sandbox.parts.worlds)) == (1, 0, 1)
+    assert (world.ledger.events, len(world.ledger.payments), len(sandbox.runtime.worlds)) == (1, 0, 1)
 
 
 def test_a_clock_that_is_reset_meanwhile(world: World) -> None:

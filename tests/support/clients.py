@@ -41,8 +41,8 @@ class _Protocols(web.Server):
     """Stands where aiohttp's runner expects a server of its own."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(sandbox.site)
-        self._parts, self._ours = sandbox.parts, connections_of(sandbox.site)
+        super().__init__(sandbox.handler)
+        self._parts, self._ours = sandbox.parts, connections_of(sandbox.handler)
 
     @property
     def connections(self) -> list[asyncio.Protocol]:  # type: ignore[override]  # as below

@@ -58,7 +58,7 @@ class Hooks:
 
     async def in_flight(self, count: int) -> None:
         """Wait until so many attempts are under way in the server."""
-        await until(self.api, lambda: len(self._sandbox.parts.dispatcher) == count)
+        await until(self.api, lambda: len(self._sandbox.runtime.dispatcher) == count)
 
 
 def errors(delivery: Delivery) -> list[str | None]:

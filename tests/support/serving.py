@@ -30,7 +30,7 @@ class Serving:
 
 def ruled(sandbox: Sandbox, rules: Iterable[CardRule]) -> Sandbox:
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
-    worlds = sandbox.parts.worlds
+    worlds = sandbox.runtime.worlds
     cards = (rule for card in MAGIC_CARDS for rule in card.rules)
     worlds.laws = worlds.laws._replace(rules=Rules([*cards, *rules]))
     worlds.drop(worlds.of(HOME_KEY))  # it starts again at once
@@ -53,7 +53,7 @@ def serving(
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with listening(sandbox.site, sandbox.parts) as address:
+        async with listening(sandbox) as address:
             shared.update(address=address, loop=asyncio.get_running_loop(), stop=stop)
             ready.set()
             await stop.wait()

@@ -44,7 +44,7 @@ class OneWay:
 
     async def _begin(self, settings: Settings) -> None:
         self.sandbox: Sandbox = assemble(settings, make_sender=InboxesOnly)
-        self.connections: Connections = connections_of(self.sandbox.site)
+        self.connections: Connections = connections_of(self.sandbox.handler)
 
     def wire(self) -> Wire:
         """A new connection."""
@@ -103,7 +103,7 @@ class OneWay:
 
     def journal(self, key: str = KEY) -> dict[str, Any]:
         """What the journal of a world keeps, but for how long it took, and when by the wall."""
-        journal: Journal = self.sandbox.parts.worlds.of(key).journal
+        journal: Journal = self.sandbox.runtime.worlds.of(key).journal
         kept: dict[str, Any] = journal.snapshot()
         for entry in kept["entries"]:
             del entry["duration_ms"], entry["wall"]

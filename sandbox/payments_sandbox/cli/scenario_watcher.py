@@ -25,7 +25,7 @@ QUIET: Final = 100
 @contextlib.asynccontextmanager
 async def watching(sandbox: "Sandbox") -> AsyncIterator[None]:
     """Watch until the block ends."""
-    settings = sandbox.parts.settings
+    settings = sandbox.settings
     # Folders, for many editors put a new file in the place of the old one.
     folders = {*settings.scenario_dirs, *(file.parent for file in files_of(settings))}
     reloads = Reloads(sandbox.parts)

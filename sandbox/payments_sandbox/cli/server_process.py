@@ -74,7 +74,7 @@ def host(
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     sandbox = _assembled(settings, partial(assemble, settings, say))
-    working = occupy(_served(chosen, sandbox, listening(sandbox.site, sandbox.parts)))
+    working = occupy(_served(chosen, sandbox, listening(sandbox)))
     gc.freeze()
     gc.enable()
     return _run(_to_the_end(working))
@@ -107,7 +107,7 @@ async def _served(
     chosen: argparse.Namespace, sandbox: "Sandbox", listens: AbstractAsyncContextManager[str]
 ) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were chosen."""
-    settings = sandbox.parts.settings
+    settings = sandbox.settings
     async with _kept(chosen.state, sandbox), contextlib.AsyncExitStack() as stack:
         stack.enter_context(_no_ready_file(chosen.ready_file))
         if chosen.watch:
@@ -121,7 +121,7 @@ async def _served(
         facts = _facts(settings, _reachable(address))
         if chosen.ready_file is not None:
             write_whole(chosen.ready_file, json.dumps(facts) + "\n")
-        yield Listening(facts, sandbox.parts.worlds)
+        yield Listening(facts, sandbox.runtime.worlds)
 
 
 @contextlib.contextmanager

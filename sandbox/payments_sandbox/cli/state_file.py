@@ -23,7 +23,7 @@ class StateFile:
 
     def __init__(self, path: Path, sandbox: Sandbox) -> None:
         self._path = path
-        self._worlds = sandbox.parts.worlds
+        self._worlds = sandbox.runtime.worlds
 
     def load(self) -> None:
         """Take over what the file has; a file that is not there is one that is still to come.

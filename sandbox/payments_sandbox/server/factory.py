@@ -15,17 +15,11 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.card_rules import Rules
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.access_log import RequestLog
-from payments_sandbox.server.change_notifier import News
-from payments_sandbox.server.clock_advance import Walks
-from payments_sandbox.server.delayed_replies import Sleepers
-from payments_sandbox.server.live_timers import Pacer
-from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_handler import Site
-from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
-from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.config import Laws
-from payments_sandbox.world.registry import HOME_SECRET, SEEDS, WorldDefaults, Worlds
-from payments_sandbox.world.world import World
+from payments_sandbox.server.webhooks.dispatcher import Sender
+from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.world.config import ServerContext
+from payments_sandbox.world.registry import HOME_SECRET, SEEDS, WorldDefaults
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
@@ -33,12 +27,22 @@ if TYPE_CHECKING:
 _log = logging.getLogger("sandbox")
 
 
-class Sandbox(NamedTuple):
-    """A server that is put together and does not listen yet."""
+class Server(NamedTuple):
+    """A server that is put together and does not listen yet.
 
-    site: Site
-    parts: Parts
+    Attributes:
+        settings: what the user asked for.
+        contract: the documented schemas, compiled.
+        runtime: the worlds, and what runs for them.
+        gateway: answers the calls of the emulated API.
+        handler: answers every request.
+    """
+
+    settings: Settings
+    contract: Contract
+    runtime: WorldRuntime
     gateway: Gateway
+    handler: Site
 
 
 def assemble(
@@ -46,7 +50,7 @@ def assemble(
     say: Callable[[str], None] | None = None,
     *,
     make_sender: Callable[[], Sender] | None = None,
-) -> Sandbox:
+) -> Server:
     """Put a server together.
 
     Args:
@@ -59,44 +63,20 @@ def assemble(
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
-    sleepers, news = Sleepers(), News()
-
-    def on_time(world: World) -> None:
-        news.publish(world)
-        dispatcher.release(world)
-
-    def on_attempt(world: World) -> None:
-        news.publish(world)
-        if world in walks:
-            return  # whoever walks lets happen what falls due, and tells of it
-        if world.clock.mode is Mode.FROZEN:
-            world.catch_up()  # a retry without delay is due now
-            dispatcher.release(world)
-        pacer.watch(world)
-
-    pacer = Pacer(on_time)
-    dispatcher = Dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
-    walks = Walks(dispatcher)
-
-    def let_go(world: World, reason: str) -> None:
-        sleepers.wake(world)
-        news.close(world)
-        pacer.forget(world)
-        walks.stop(world)
-        dispatcher.forget(world)
-        _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
-
     contract = load_contract(lenient=settings.lenient)
-    laws = _laws(settings, contract)
-    worlds = Worlds(_defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go)
-    gateway = Gateway(worlds, contract)
-    log = RequestLog(say)
-    parts = Parts(settings, worlds, contract, sleepers, news, pacer, dispatcher, walks, log)
-    return Sandbox(Site(parts, gateway), parts, gateway)
+    runtime = WorldRuntime(
+        _defaults(settings),
+        _context(settings, contract),
+        entropy=_entropy,
+        make_sender=make_sender or partial(_sender, settings),
+    )
+    gateway = Gateway(runtime.worlds, contract)
+    handler = Site(settings, contract, runtime, gateway, RequestLog(say))
+    return Server(settings, contract, runtime, gateway, handler)
 
 
-def _laws(settings: Settings, contract: Contract) -> Laws:
-    return Laws(
+def _context(settings: Settings, contract: Contract) -> ServerContext:
+    return ServerContext(
         _wall,
         Rules(rule for card in MAGIC_CARDS for rule in card.rules),
         partial(payment_at_rest, contract),

@@ -95,7 +95,7 @@ class RunningSandbox(Server):
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         sandbox = assemble(self._settings)
-        async with listening(sandbox.site, sandbox.parts) as self.url:
+        async with listening(sandbox) as self.url:
             self.api_key, self.webhook_secret = HOME_KEY, HOME_SECRET
             self._settled.set()
             await self._stop.wait()

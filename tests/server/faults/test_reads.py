@@ -36,7 +36,7 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
 
     async def start(fault: Fault) -> Api:
         sandbox: Sandbox = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
-        put(sandbox.parts.worlds.of(HOME_KEY), [faulty(fault)])
+        put(sandbox.runtime.worlds.of(HOME_KEY), [faulty(fault)])
         client: Api = await aiohttp_client(SandboxServer(sandbox), headers=AUTHORIZED)
         return client
 

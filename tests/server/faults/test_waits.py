@@ -46,7 +46,7 @@ async def under_way(api: Api, sandbox: Sandbox, speaker: Speaker, card: str) -> 
     """Wait until the fault has begun."""
     if card == DRIP:
         await speaker.head()
-    await until(api, lambda: len(sandbox.parts.sleepers) == 1)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
@@ -68,7 +68,7 @@ async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
         await control(route, snapshot if route == "restore_snapshot" else None)
         assert await speaker.rest() == Ended(b"", is_reset=False)
     await until(api, lambda: len(asyncio.all_tasks()) == tasks)
-    assert len(sandbox.parts.sleepers) == 0
+    assert len(sandbox.runtime.delayed_replies) == 0
 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
@@ -99,7 +99,7 @@ async def test_a_client_that_leaves_ends_it(
     await until(api, lambda: len(asyncio.all_tasks()) == tasks)
     (entry,) = (await control("list_requests"))["data"]
 
-    assert len(sandbox.parts.sleepers) == 0
+    assert len(sandbox.runtime.delayed_replies) == 0
     assert (entry["committed"], entry["response"]) == (True, None)
     assert entry["fault"] == ("drip" if card == DRIP else "hang")
 

@@ -52,7 +52,7 @@ def resources(api: Api, sandbox: Sandbox) -> tuple[int, ...]:
     """How many tasks, connections, descriptors and waits there are."""
     descriptors = len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.is_dir() else 0
     connections = len(api.server.handler.connections)
-    return len(asyncio.all_tasks()), connections, descriptors, len(sandbox.parts.sleepers)
+    return len(asyncio.all_tasks()), connections, descriptors, len(sandbox.runtime.delayed_replies)
 
 
 @pytest.mark.parametrize("commit", [True, False])
@@ -133,7 +133,7 @@ async def test_the_log_line_names_the_fault_beside_the_status(api: Api, sandbox:
     """Whoever watches sees that the reply was not as it looks."""
     for step in ("malform: {as: html}", "malform: {as: empty}", HANG):
         await answered(api, create(card_of(step)))
-    world = sandbox.parts.worlds.of("sk_test_sandbox")
+    world = sandbox.runtime.worlds.of("sk_test_sandbox")
     lines = [log_line(entry).split("  ")[:2] for entry in world.journal.since(0)]
 
     assert lines == [

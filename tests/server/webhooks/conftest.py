@@ -17,8 +17,8 @@ async def sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
     """A sandbox that `api` serves; what it sends ends with the test."""
     sandbox = assemble(settings)
     yield sandbox
-    sandbox.parts.pacer.stop()
-    await sandbox.parts.dispatcher.close()
+    sandbox.runtime.timers.cancel_all()
+    await sandbox.runtime.dispatcher.close()
 
 
 @pytest.fixture

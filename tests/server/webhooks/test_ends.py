@@ -90,7 +90,7 @@ async def test_what_is_in_flight(
     await quiet(hooks)
 
     assert len(receiver.hits) == 1
-    assert len(sandbox.parts.dispatcher) == 0
+    assert len(sandbox.runtime.dispatcher) == 0
     assert await hooks.deliveries() == []
     assert await hooks.advance("4d") == []
     assert len(receiver.hits) == 1
@@ -117,7 +117,7 @@ async def test_what_waits_for_a_reply(
     """A webhook that was to follow a held reply does not come after the end."""
     await hooks.to(receiver.url)
     paying = asyncio.create_task(paid(hooks.api, card_number=SLOW))
-    await until(hooks.api, lambda: len(sandbox.parts.sleepers) == 1)
+    await until(hooks.api, lambda: len(sandbox.runtime.delayed_replies) == 1)
     await end(hooks)
     if end is not reset_webhooks or paying.done():
         with pytest.raises(ClientConnectionError):
@@ -150,7 +150,7 @@ async def test_a_reply_that_waits_for_its_webhook(  # noqa: PLR0913 - and what t
     gate.set()
     await quiet(hooks)
 
-    assert len(sandbox.parts.sleepers) == 0
+    assert len(sandbox.runtime.delayed_replies) == 0
     assert await hooks.deliveries() == []
 
 
@@ -210,7 +210,7 @@ async def test_another_world_goes_on(
     await receiver.arrived(2)
     await drop(hooks)
     gate.set()
-    await until(api, lambda: len(sandbox.parts.dispatcher) == 0)
+    await until(api, lambda: len(sandbox.runtime.dispatcher) == 0)
 
     assert [each["status"] for each in await other.deliveries()] == ["delivered"]
 
@@ -283,7 +283,7 @@ async def test_a_world_restored_from_its_own_snapshot(
 
 async def test_the_home_world_of_the_key_is_kept_apart(hooks: Hooks, sandbox: Sandbox) -> None:
     """A dropped world's queue holds nothing back in memory."""
-    world = sandbox.parts.worlds.of(KEY)
+    world = sandbox.runtime.worlds.of(KEY)
     await hooks.to("http://127.0.0.1:9/", retries=["1h"])
     await hooks.pay()
     await drop(hooks)

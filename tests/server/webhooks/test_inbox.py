@@ -141,7 +141,7 @@ async def test_reading_gives_up(hooks: Hooks) -> None:
 async def test_reading_ends_with_the_world(hooks: Hooks, sandbox: Sandbox) -> None:
     """A world that is dropped has nothing more to come."""
     reading = asyncio.create_task(read(hooks, wait="60s"))
-    await until(hooks.api, lambda: len(sandbox.parts.news) == 1)
+    await until(hooks.api, lambda: len(sandbox.runtime.notifier) == 1)
     await hooks.control("delete_world")
     async with asyncio.timeout(PATIENCE):
         assert await reading == []

@@ -130,11 +130,11 @@ def changed(hit: Hit) -> Hit:
 @pytest.fixture
 def skew(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let the sender's wall clock be so many minutes ahead of the receiver's."""
-    wall = sandbox.parts.worlds.laws.wall
+    wall = sandbox.runtime.worlds.laws.wall
 
     def ahead(minutes: int) -> None:
         monkeypatch.setattr(
-            sandbox.parts.dispatcher, "_wall", lambda: Instant(wall() + minutes * MINUTE)
+            sandbox.runtime.dispatcher, "_wall", lambda: Instant(wall() + minutes * MINUTE)
         )
 
     return ahead

@@ -75,16 +75,16 @@ async def test_a_thousand_worlds(
 ) -> None:
     """Each with an endpoint and a secret of its own, side by side; nothing is lost or doubled."""
     worlds = [
-        sandbox.parts.worlds.make(f"sk_test_w{number}", seed=number) for number in range(1_000)
+        sandbox.runtime.worlds.make(f"sk_test_w{number}", seed=number) for number in range(1_000)
     ]
     for number, world in enumerate(worlds):
         webhooks = world.open_webhooks()
         webhooks.put(webhooks.planned(f"{receiver.origin}/{number}"))
         for type_ in ("payment.completed", "refund.created"):
             trigger(world, type_, None)
-        sandbox.parts.dispatcher.release(world)
+        sandbox.runtime.dispatcher.release(world)
     for world in worlds:
-        await sandbox.parts.dispatcher.settle(world)
+        await sandbox.runtime.dispatcher.settle(world)
     told = Counter(hit.target for hit in receiver.hits)
 
     assert told == {f"/{number}": 3 for number in range(1_000)}
@@ -97,7 +97,7 @@ async def test_a_thousand_worlds(
 async def test_what_has_ended_does_not_grow(hooks: Hooks, sandbox: Sandbox) -> None:
     """The log of deliveries is a ring that counts what it has dropped; the pending are all kept."""
     endpoint_id = await hooks.to("inbox:orders")
-    world = sandbox.parts.worlds.of(hooks.key)
+    world = sandbox.runtime.worlds.of(hooks.key)
     for _ in range(1_500):
         world.make_event("payout.paid", {})
     await hooks.advance("0s")

@@ -284,13 +284,13 @@ class TestLive:
         await hooks.to(receiver.url, retries=["10ms", "10ms"])
         await hooks.pay()
         await receiver.arrived(3)
-        outbox = sandbox.parts.worlds.of(KEY).open_webhooks().outbox
+        outbox = sandbox.runtime.worlds.of(KEY).open_webhooks().outbox
         await until(hooks.api, lambda: outbox.pending == 0)
         (delivery,) = await hooks.deliveries()
 
         assert outcome(delivery) == ("delivered", None)
         assert errors(delivery) == ["answered 500", "answered 500", None]
-        assert len(sandbox.parts.pacer) == 0
+        assert len(sandbox.runtime.timers) == 0
 
 
 def real_now() -> datetime:

@@ -182,7 +182,7 @@ async def test_what_goes_wrong_before_the_reply(
 
     await hooks.to("inbox:orders")
     play("do: {before_reply: true}")
-    monkeypatch.setattr(sandbox.parts.dispatcher, "send_first", broken)
+    monkeypatch.setattr(sandbox.runtime.dispatcher, "send_first", broken)
     async with hooks.api.post("/v3/payments", json=documented_create()) as reply:
         assert reply.status == 500
 
@@ -195,7 +195,7 @@ async def test_nothing_comes_first_once_the_server_stops(
     """The reply comes alone; the webhook stays pending."""
     await hooks.to(receiver.url)
     play("do: {before_reply: true}")
-    await sandbox.parts.dispatcher.close()
+    await sandbox.runtime.dispatcher.close()
     await hooks.pay()
     (delivery,) = await hooks.deliveries()
 

@@ -64,11 +64,11 @@ async def test_two_servers_tell_the_same_story(aiohttp_client: AiohttpClient) ->
         for _ in range(2):
             sandbox = assemble(Settings(clock="2030-01-15T10:30:00Z", seed=7))
             api = await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
-            hooks = Hooks(api, Control(api, sandbox.parts.contract), sandbox)
+            hooks = Hooks(api, Control(api, sandbox.contract), sandbox)
             receiver.hits.clear()
             stories.append(await story(hooks, receiver))
             arrivals.append(sent(receiver))
-            await sandbox.parts.dispatcher.close()
+            await sandbox.runtime.dispatcher.close()
 
     assert stories[0] == stories[1]
     assert arrivals[0] == arrivals[1]
@@ -114,7 +114,7 @@ async def test_more_at_one_instant_than_is_remembered(
     """`advance` tells of every attempt, also where there are more than the log keeps."""
     receiver.usual = Answer(status=500)
     await hooks.to(receiver.url, retries=["5s"])
-    world = sandbox.parts.worlds.of(KEY)
+    world = sandbox.runtime.worlds.of(KEY)
     for _ in range(1_100):
         world.make_event("payout.paid", {})
     await hooks.advance("0s")

@@ -116,7 +116,7 @@ async def test_every_attempt_is_signed_anew(
 ) -> None:
     """The id and the bytes stay; the timestamp is that of the attempt, in real time."""
     wall = iter([1_700_000_000_500, 1_700_000_099_999])
-    monkeypatch.setattr(sandbox.parts.dispatcher, "_wall", lambda: next(wall))
+    monkeypatch.setattr(sandbox.runtime.dispatcher, "_wall", lambda: next(wall))
     receiver.script(500)
     await hooks.to(receiver.url)
     await hooks.pay()
@@ -323,4 +323,4 @@ async def test_a_payment_leaves_no_card_in_any_delivery(
     assert number not in everything
     assert cvc not in everything
     assert "1111" in everything
-    assert sandbox.parts.worlds.of(KEY).pending_webhooks == 1
+    assert sandbox.runtime.worlds.of(KEY).pending_webhooks == 1

@@ -21,7 +21,7 @@ FROM_JOURNAL: Final = "from-journal"
 
 def list_scenarios(request: ControlRequest) -> dict[str, object]:
     """The library; a file that is wrong is left out here, and named by `scenarios/check`."""
-    found = (loaded.scenario for loaded in library_of(request.parts.settings))
+    found = (loaded.scenario for loaded in library_of(request.settings))
     items = [_shown(scenario) for scenario in found if scenario is not None]
     return representations.page(items, has_more=False)
 
@@ -37,23 +37,23 @@ def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
 
 def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Let exactly these be active."""
-    scenarios = wanted(library_of(request.parts.settings), _values(request))
+    scenarios = wanted(library_of(request.settings), _values(request))
     activation.put(request.world, scenarios)
-    request.parts.sleepers.wake(request.world)
+    request.runtime.delayed_replies.wake(request.world)
     return list_active_scenarios(request)
 
 
 def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     """Activate one more."""
     activation.activate(request.world, _accepted([_loaded(request)])[0])
-    request.parts.sleepers.wake(request.world)
+    request.runtime.delayed_replies.wake(request.world)
     return list_active_scenarios(request)
 
 
 def remove_active_scenarios(request: ControlRequest) -> None:
     """End one, or all."""
     activation.remove(request.world, request.query.get("name"))
-    request.parts.sleepers.wake(request.world)
+    request.runtime.delayed_replies.wake(request.world)
 
 
 def check_scenario(request: ControlRequest) -> dict[str, object]:
@@ -104,7 +104,7 @@ def _loaded(request: ControlRequest) -> Loaded:
     """The one scenario of a body."""
     if request.text is not None:
         return load(request.text, name=None)
-    return _of(library_of(request.parts.settings), request.body)
+    return _of(library_of(request.settings), request.body)
 
 
 def _of(library: Library, value: object) -> Loaded:

@@ -68,5 +68,5 @@ def rotate_secret(request: ControlRequest) -> dict[str, object]:
 
 
 def _changed(request: ControlRequest, endpoint: Endpoint) -> Endpoint:
-    reach = Reach(request.parts.settings.public_webhooks, request.http.host)
+    reach = Reach(request.settings.public_webhooks, request.http.host)
     return changed(endpoint, request.body, reach)

@@ -19,8 +19,8 @@ def create_world(request: ControlRequest) -> dict[str, object]:
     """Make a world of its own, with a key of its own."""
     wanted = request.body
     limits = wanted.get("rate_limit", {})
-    rate_limit.check(limits, request.parts.settings.rate_limit, "/rate_limit")
-    world = request.parts.worlds.make(
+    rate_limit.check(limits, request.settings.rate_limit, "/rate_limit")
+    world = request.runtime.worlds.make(
         wanted.get("api_key"),
         seed=wanted.get("seed"),
         clock=_clock(wanted.get("clock")),
@@ -38,7 +38,7 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
     from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - it brings the language
     from payments_sandbox.server.control.scenarios import wanted  # noqa: PLC0415 - so does this
 
-    return wanted(library_of(request.parts.settings), values)
+    return wanted(library_of(request.settings), values)
 
 
 def retrieve_world(request: ControlRequest) -> dict[str, object]:
@@ -60,11 +60,11 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
         from payments_sandbox.world.activation import start_again  # noqa: PLC0415 - with scenarios only
 
         start_again(world, parts)
-    request.parts.sleepers.wake(world)
+    request.runtime.delayed_replies.wake(world)
     if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
-        request.parts.dispatcher.forget(world)
+        request.runtime.dispatcher.forget(world)
     if {Part.PAYMENTS, Part.WEBHOOKS, Part.CLOCK} & set(parts):
-        request.parts.walks.stop(world)
+        request.runtime.advancer.stop(world)
     return _summary(request, world)
 
 
@@ -88,7 +88,7 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
 
 def delete_world(request: ControlRequest) -> None:
     """Drop the world; its key starts afresh when it is used again."""
-    request.parts.worlds.drop(request.world)
+    request.runtime.worlds.drop(request.world)
 
 
 def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
@@ -98,7 +98,7 @@ def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
 
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Put a snapshot in the world's place; until it is whole, others and that world are served."""
-    worlds = request.parts.worlds
+    worlds = request.runtime.worlds
     steps = restoring(
         request.body,
         api_key=request.world.birth.api_key,
@@ -107,8 +107,8 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     )
     world = await run_in_slices(steps)
     worlds.put(world)
-    request.parts.pacer.watch(world)
-    request.parts.dispatcher.release(world)
+    request.runtime.timers.set(world)
+    request.runtime.dispatcher.release(world)
     return _summary(request, world)
 
 
@@ -125,7 +125,7 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
     birth, ledger = world.birth, world.ledger
     origin = f"{request.http.scheme}://{request.http.host}"
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
-    gone = request.parts.worlds.farewell(birth.api_key)
+    gone = request.runtime.worlds.farewell(birth.api_key)
     return {
         "api_key": birth.api_key,
         "base_url": f"{origin}/v3",

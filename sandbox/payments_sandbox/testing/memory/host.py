@@ -261,7 +261,7 @@ async def _put_together(settings: Settings) -> "tuple[Sandbox, Connections]":
     from payments_sandbox.server.http_server import connections_of
 
     sandbox = assemble(settings, make_sender=InboxesOnly)
-    return sandbox, connections_of(sandbox.site)
+    return sandbox, connections_of(sandbox.handler)
 
 
 async def _stopped(connections: "Connections", sandbox: "Sandbox") -> None:
@@ -269,4 +269,4 @@ async def _stopped(connections: "Connections", sandbox: "Sandbox") -> None:
 
     end_work(sandbox.parts)
     await connections.close()
-    await sandbox.parts.dispatcher.close()
+    await sandbox.runtime.dispatcher.close()
