@@ -10,7 +10,7 @@ from payments_sandbox.cli.stream import MOST
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.world.journal import KEPT
-from payments_sandbox.world.registry import HOME_KEY
+from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.project.tree import ROOT
 
 SCHEMA = ROOT / "schemas" / "control" / "requests" / "create_webhook_endpoint.json"
@@ -20,8 +20,8 @@ def test_where_a_server_is() -> None:
     """Its address, the prefix of the control API, and the key that every server has."""
     settings = Settings()
     assert f"http://{settings.host}:{settings.port}" == DEFAULT_URL
-    assert (CONTROL, DEFAULT_KEY) == (CONTROL_PATH, HOME_KEY)
-    assert api_key(HOME_KEY) == HOME_KEY
+    assert (CONTROL, DEFAULT_KEY) == (CONTROL_PATH, DEFAULT_API_KEY)
+    assert api_key(DEFAULT_API_KEY) == DEFAULT_API_KEY
 
 
 def test_how_long_a_journal_is() -> None:

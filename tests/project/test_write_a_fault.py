@@ -14,7 +14,7 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules import wire_faults
-from payments_sandbox.server.delayed_replies import Sleepers
+from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.faults.exchange import Exchange, Message
 from payments_sandbox.world.journal import Entry
 from tests.project.blocks import below, read_blocks
@@ -54,7 +54,7 @@ async def test_the_example_is_a_fault(
     async def handler(asked: web.BaseRequest) -> web.StreamResponse:
         entry = Entry(Instant(0), "list_payments", "GET", "/", ())
         real = Message(200, {"X-Real": "1"}, b"{}")
-        exchange = Exchange(asked, real, entry, new_world(), Sleepers(), 60)
+        exchange = Exchange(asked, real, entry, new_world(), DelayedReplies(), 60)
         response: web.StreamResponse = await stall(values.Stall(commit=True, lasts=40), exchange)
         return response
 

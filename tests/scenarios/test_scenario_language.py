@@ -206,7 +206,7 @@ def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls
     for operation, body, payment_id, wait in calls:
         answer = desk.answer(call_of(operation, body, payment_id=payment_id))
         assert_documented(answer, operation, loaded.scenario.rules)
-        list(desk.world.walk(Instant(desk.world.clock.now() + wait)))
+        list(desk.world.advance(Instant(desk.world.clock.now() + wait)))
 
     assert report(desk.world, lambda: iter(())).shown()["rules"]
     twin = desk.twin()

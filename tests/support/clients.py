@@ -10,16 +10,15 @@ from aiohttp.web import BaseRequest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.contract.error_codes import code_of
-from payments_sandbox.server.connection import Connection
-from payments_sandbox.server.factory import Sandbox
-from payments_sandbox.server.http_server import connections_of, end_work
+from payments_sandbox.server.factory import Server
+from payments_sandbox.server.http_server import HttpServer
 from tests.support.bodies import documented_create, documented_refund
 
 Api = TestClient[BaseRequest, None]
 
 
 async def client_of(
-    aiohttp_client: AiohttpClient, sandbox: Sandbox, headers: Mapping[str, str] | None = None
+    aiohttp_client: AiohttpClient, sandbox: Server, headers: Mapping[str, str] | None = None
 ) -> Api:
     """A client of a sandbox, on a socket of its own."""
     client: Api = await aiohttp_client(SandboxServer(sandbox), headers=headers)
@@ -29,31 +28,24 @@ async def client_of(
 class SandboxServer(BaseTestServer):
     """A server of aiohttp's tests with the connections of `payments-sandbox serve`."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Server) -> None:
         super().__init__()
         self._sandbox = sandbox
 
     async def _make_runner(self, **_: object) -> web.ServerRunner:
-        return web.ServerRunner(_Protocols(self._sandbox))
+        return web.ServerRunner(_Server(self._sandbox))
 
 
-class _Protocols(web.Server):
-    """Stands where aiohttp's runner expects a server of its own."""
+class _Server(HttpServer):
+    """The server, whose background work ends with it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Server) -> None:
         super().__init__(sandbox.handler)
-        self._parts, self._ours = sandbox.parts, connections_of(sandbox.handler)
+        self._runtime = sandbox.runtime
 
-    @property
-    def connections(self) -> list[asyncio.Protocol]:  # type: ignore[override]  # as below
-        return [*self._ours.ours, *self._ours.aiohttp.connections]
-
-    def __call__(self) -> Connection:  # type: ignore[override]  # asyncio takes any protocol
-        return self._ours()
-
-    async def shutdown(self, _timeout: float | None = None) -> None:
-        end_work(self._parts)
-        await self._ours.close()
+    def pre_shutdown(self) -> None:
+        self._runtime.stop()
+        super().pre_shutdown()
 
 
 Json = Any

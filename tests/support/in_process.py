@@ -15,7 +15,7 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.card_rules import Rules
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.world.clock import WallClock
-from payments_sandbox.world.config import Birth, Laws, secret_of
+from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
 from payments_sandbox.world.registry import WorldDefaults, Worlds
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
@@ -37,14 +37,16 @@ def card_rules() -> Rules:
     return Rules(rule for card in MAGIC_CARDS for rule in card.rules)
 
 
-def laws(wall: WallClock | None = None) -> Laws:
-    """The laws of a server: the magic cards and the contract as shipped."""
-    return Laws(wall or Wall(), card_rules(), partial(payment_at_rest, contract()))
+def server_context(wall: WallClock | None = None) -> ServerContext:
+    """What a server gives to its worlds: the magic cards and the contract as shipped."""
+    return ServerContext(wall or Wall(), card_rules(), partial(payment_at_rest, contract()))
 
 
-def birth(*, seed: int = 7, frozen_at: Instant | None = NOON, rate_limit: int = 1_000) -> Birth:
+def config(
+    *, seed: int = 7, frozen_at: Instant | None = NOON, rate_limit: int = 1_000
+) -> WorldConfig:
     """What a world of tests is made from."""
-    return Birth(KEY, seed, secret_of(seed), frozen_at, rate_limit, NOON)
+    return WorldConfig(KEY, seed, secret_of(seed), frozen_at, rate_limit, NOON)
 
 
 def new_world(
@@ -55,7 +57,9 @@ def new_world(
     rate_limit: int = 1_000,
 ) -> World:
     """A world by itself, frozen at noon unless told otherwise."""
-    return World(birth(seed=seed, frozen_at=frozen_at, rate_limit=rate_limit), laws(wall))
+    return World(
+        config(seed=seed, frozen_at=frozen_at, rate_limit=rate_limit), server_context(wall)
+    )
 
 
 def new_worlds(
@@ -65,7 +69,10 @@ def new_worlds(
 ) -> Worlds:
     """Worlds by key; what they draw is 0, 1, 2, …."""
     return Worlds(
-        defaults or WorldDefaults(), laws=laws(wall), entropy=count().__next__, on_drop=on_drop
+        defaults or WorldDefaults(),
+        context=server_context(wall),
+        entropy=count().__next__,
+        on_drop=on_drop,
     )
 
 
@@ -118,7 +125,7 @@ class Desk:
 
 def back(kept: Mapping[str, Any], wall: WallClock | None = None) -> World:
     """The world of a snapshot."""
-    return restored(kept, api_key=KEY, made_at=NOON, laws=laws(wall))
+    return restored(kept, api_key=KEY, made_at=NOON, context=server_context(wall))
 
 
 def shown(answer: Answer) -> tuple[int, Any]:

@@ -57,7 +57,7 @@ class Postman:
     def advance(self, until: Instant) -> int:
         """Move the clock, delivering at each due instant; how many attempts that were."""
         count = self.deliver()
-        for _ in self.world.walk(until):
+        for _ in self.world.advance(until):
             count += self.deliver()
         return count
 

@@ -30,7 +30,7 @@ def rate_limit_of(reply: WireReply) -> Mapping[str, bool]:
 
 def _facts(server: Serving) -> tuple[object, ...]:
     worlds = server.sandbox.runtime.worlds
-    ledger = worlds.of(KEY).ledger
+    ledger = worlds.get_or_create(KEY).ledger
     return dict(ledger.payments.counts), ledger.refunds, ledger.events, len(worlds)
 
 

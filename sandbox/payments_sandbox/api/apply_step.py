@@ -14,7 +14,7 @@ from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.contract.operations import Operation
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InternalError, RateLimited, SandboxError
-from payments_sandbox.payments.record_store import packed
+from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules import model, wire_faults
 from payments_sandbox.rules.merge_patch import merged
 from payments_sandbox.rules.selected_step import Verdict
@@ -129,7 +129,7 @@ def _patch(patch: model.Patch, rule: str, setting: Setting, outcome: Outcome) ->
         why = _why_off_contract(setting.contract, response, body)
         outcome.reply = InternalError(f"The patch of the rule {rule} breaks the contract: {why}")
     else:
-        outcome.reply = Reply(outcome.reply.status, packed(body))
+        outcome.reply = Reply(outcome.reply.status, json_bytes(body))
     return outcome
 
 

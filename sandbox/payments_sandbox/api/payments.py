@@ -15,7 +15,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.payments import cards
-from payments_sandbox.payments.ledger import Order, PaymentFilter
+from payments_sandbox.payments.ledger import NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.card_rules import Subject
 from payments_sandbox.world.world import World
@@ -90,7 +90,7 @@ def retrieve_payment(
     """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
     ledger = world.ledger
     number = ledger.number_of(call.payment_id)
-    if world.awaited:
+    if world.pending_reads:
         world.count_read(number)
     return Outcome(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
 
@@ -104,7 +104,7 @@ def list_payments(
     return Outcome(success(contract, _LIST, representations.page(summaries, has_more=has_more)))
 
 
-def _order(world: World, body: CreatePayment) -> Order:
+def _order(world: World, body: CreatePayment) -> NewPayment:
     method = body["payment_method"]
     card = cards.check(
         method["card_number"],
@@ -114,7 +114,7 @@ def _order(world: World, body: CreatePayment) -> Order:
         now=world.clock.now(),
     )
     description, customer_id = body.get("description"), body.get("customer_id")
-    return Order(
+    return NewPayment(
         amount=body["amount"],
         currency=body["currency"],
         card=card if world.script.names(card.fingerprint) else card.forgotten(),
@@ -123,7 +123,7 @@ def _order(world: World, body: CreatePayment) -> Order:
     )
 
 
-def _mask(wanted: CreatePayment, order: Order) -> None:
+def _mask(wanted: CreatePayment, order: NewPayment) -> None:
     """Make of a body that is as documented, and has been read, what the journal may keep."""
     method = wanted["payment_method"]
     method["card_number"] = mask_number(method["card_number"])

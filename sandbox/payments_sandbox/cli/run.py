@@ -17,7 +17,7 @@ from payments_sandbox.cli.argument_types import file_to_write
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
-from payments_sandbox.cli.server_process import Facts, Listening, Server, host
+from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer, host
 
 if TYPE_CHECKING:
     from payments_sandbox.cli.report_text import Reports
@@ -74,7 +74,7 @@ def run(chosen: argparse.Namespace) -> int:
     return host(chosen, say, partial(_run, chosen), level=logging.WARNING)
 
 
-async def _run(chosen: argparse.Namespace, server: Server) -> int:
+async def _run(chosen: argparse.Namespace, server: ListeningServer) -> int:
     from payments_sandbox.cli.child_process import NotStartedError, running
 
     _forget((chosen.report, chosen.junit_xml))
@@ -125,7 +125,7 @@ async def _judged(listening: Listening) -> "Reports":
 
     facts = listening.facts
     url, token = str(facts["sandbox_url"]).removesuffix(CONTROL), facts.get("control_token")
-    used = sorted(world.birth.api_key for world in listening.worlds if world.journal.count)
+    used = sorted(world.config.api_key for world in listening.worlds if world.journal.count)
     keys = used or [str(facts["api_key"])]
     worlds = [Remote(url, key, None if token is None else str(token)) for key in keys]
     reports = await asyncio.gather(*(asyncio.to_thread(judged, world) for world in worlds))

@@ -24,7 +24,7 @@ from payments_sandbox.cli.signals import heed_no_more
 from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
-    from payments_sandbox.server.factory import Sandbox
+    from payments_sandbox.server.factory import Server
     from payments_sandbox.world.registry import Worlds
 
 Facts = dict[str, object]
@@ -39,7 +39,7 @@ class Listening(NamedTuple):
     worlds: "Worlds"
 
 
-Server = AbstractAsyncContextManager[Listening]
+ListeningServer = AbstractAsyncContextManager[Listening]
 """Listens while it is entered."""
 
 
@@ -50,7 +50,7 @@ class CannotServeError(CommandFailedError):
 def host(
     chosen: argparse.Namespace,
     say: Callable[[str], None] | None,
-    occupy: Callable[[Server], Coroutine[Any, Any, int]],
+    occupy: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
     level: int = logging.INFO,
 ) -> int:
@@ -80,7 +80,7 @@ def host(
     return _run(_to_the_end(working))
 
 
-def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbox":
+def _assembled(settings: Settings, assemble: Callable[[], "Server"]) -> "Server":
     """The server, unless its scenarios are refused: then everything that is wrong is printed."""
     if not settings.scenarios:
         return assemble()
@@ -104,7 +104,7 @@ def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbo
 
 @contextlib.asynccontextmanager
 async def _served(
-    chosen: argparse.Namespace, sandbox: "Sandbox", listens: AbstractAsyncContextManager[str]
+    chosen: argparse.Namespace, sandbox: "Server", listens: AbstractAsyncContextManager[str]
 ) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were chosen."""
     settings = sandbox.settings
@@ -161,7 +161,7 @@ def _run(working: Coroutine[Any, Any, int]) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _kept(file: Path | None, sandbox: "Sandbox") -> AsyncIterator[None]:
+async def _kept(file: Path | None, sandbox: "Server") -> AsyncIterator[None]:
     """Take over the state of an earlier server, and keep this one's."""
     if file is None:
         yield
@@ -208,13 +208,13 @@ def _reachable(address: str) -> str:
 
 
 def _facts(settings: Settings, address: str) -> Facts:
-    from payments_sandbox.world.registry import HOME_KEY, HOME_SECRET
+    from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
 
     facts: Facts = {
         "base_url": f"{address}/v3",
         "sandbox_url": f"{address}/_sandbox",
-        "api_key": HOME_KEY,
-        "webhook_secret": HOME_SECRET,
+        "api_key": DEFAULT_API_KEY,
+        "webhook_secret": DEFAULT_WEBHOOK_SECRET,
         "pid": os.getpid(),
         "version": __version__,
     }

@@ -29,8 +29,8 @@ def seeding(
     _check_empty(world)
     yield  # whoever asks first has just imported faker, and its names are drawn next
     now = world.clock.now()
-    ledger = Ledger(world.birth.seed, world.laws.represent)
-    pasts = history(world.birth.seed if seed is None else seed, wanted, now)
+    ledger = Ledger(world.config.seed, world.context.represent)
+    pasts = history(world.config.seed if seed is None else seed, wanted, now)
     for number, past in enumerate(pasts, start=1):
         failure = SETTLED_AS_FAILED if past.status is Status.FAILED else None
         ledger.create(past.order, at=past.at, status=past.status, failure=failure)
@@ -39,9 +39,9 @@ def seeding(
     _check_empty(world)
     if world.clock.now() < now:
         raise InvalidRequest("/: the clock was reset meanwhile, to before the payments; try again.")
-    ledger.past = ledger.events
+    ledger.preexisting_events = ledger.events
     world.ledger = ledger
-    world.told_all()
+    world.mark_published()
 
 
 def _check_empty(world: World) -> None:

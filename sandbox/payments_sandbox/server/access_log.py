@@ -16,7 +16,7 @@ from payments_sandbox.server.log_line import cut, outcome_of, request_line
 from payments_sandbox.world.journal import Entry
 
 _AT_FAULT: Final = {"unknown_host": "Host", "cross_site_request": "Origin"}
-"""The header that a refusal of the door is about; of keys and tokens nothing is repeated."""
+"""The header that a refusal is about; of keys and tokens nothing is repeated."""
 
 
 class RequestLog:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher
-from payments_sandbox.world.timeline_entries import Happening
+from payments_sandbox.world.timeline_entries import TimelineEntry
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
@@ -25,7 +25,7 @@ class Walks:
     def __contains__(self, world: World) -> bool:
         return world in self._lines
 
-    async def walk(self, world: World, target: Callable[[], Instant]) -> list[Happening]:
+    async def walk(self, world: World, target: Callable[[], Instant]) -> list[TimelineEntry]:
         """Move the clock; answers when all that became due has happened, in order.
 
         Args:
@@ -52,18 +52,18 @@ class Walks:
 
     async def _walk(
         self, world: World, line: "_Line", target: Callable[[], Instant]
-    ) -> list[Happening]:
+    ) -> list[TimelineEntry]:
         line.check()
         await self._dispatcher.settle(world)
         line.check()
-        happened: list[Happening] = []
-        for batch in world.walk(target()):
+        happened: list[TimelineEntry] = []
+        for batch in world.advance(target()):
             happened += batch
             happened += await self._attempts(world)
             line.check()
         return happened
 
-    async def _attempts(self, world: World) -> list[Happening]:
+    async def _attempts(self, world: World) -> list[TimelineEntry]:
         """What came of the attempts that are due, in the order their deliveries were made."""
         if world.webhooks is None:
             return []
@@ -104,10 +104,10 @@ class _Line:
 
 def _happenings(
     outbox: "Outbox", ended: "Iterable[tuple[Delivery, Attempt]]"
-) -> Iterator[Happening]:
+) -> Iterator[TimelineEntry]:
     for delivery, attempt in ended:
         error = attempt.outcome.error
-        yield Happening(
+        yield TimelineEntry(
             attempt.request.at,
             "webhook.delivered" if error is None else "webhook.failed",
             delivery.told.payment_id,

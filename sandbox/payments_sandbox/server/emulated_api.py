@@ -3,9 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextvars import Context, ContextVar, copy_context
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -14,15 +13,16 @@ from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.masking import mask_target
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.wire_faults import Hang
 from payments_sandbox.server import cors
+from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.faults.kit import AlreadySent
 from payments_sandbox.server.origin_guard import authorization_of
-from payments_sandbox.server.parts import Parts
-from payments_sandbox.server.plain_request import PlainRequest
-from payments_sandbox.server.request_body import JSON, body_at_hand, read_body
-from payments_sandbox.server.response import EVERY_REPLY, WholeReply, whole_reply
+from payments_sandbox.server.request_body import buffered_body, read_body
+from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
 from payments_sandbox.server.routing import Target, variable_of
+from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -31,73 +31,19 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sandbox.web")
 
-_JSON: Final = JSON.encode()
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
-
-
-_BEGUN: ContextVar["list[Begun] | None"] = ContextVar("begun", default=None)
-
-
-class Begun(NamedTuple):
-    """A call that has happened and is still to be answered.
-
-    Attributes:
-        answer: the answer, or the failure of ours that is to be answered in its place.
-        held: the webhooks that it sets off.
-        started: when it was begun, on the clock of `perf_counter`.
-        alarm: set when the world's waits end before aiohttp has got to this one.
-    """
-
-    world: World
-    answer: Answer | Exception
-    held: Sequence["Delivery"]
-    started: float
-    alarm: asyncio.Event | None = None
-
-
-def begun_before(begun: Begun | None) -> Context:
-    """The context for a connection whose first request, read again, has begun already."""
-    context = copy_context()
-    context.run(_BEGUN.set, None if begun is None else [begun])
-    return context
 
 
 class EmulatedApi:
     """Serves every path below `/v3`, the unknown ones too."""
 
-    def __init__(self, parts: Parts, gateway: Gateway) -> None:
-        self._parts = parts
+    def __init__(
+        self, settings: Settings, runtime: WorldRuntime, gateway: Gateway, log: RequestLog
+    ) -> None:
+        self._settings = settings
+        self._runtime = runtime
         self._gateway = gateway
-        self.settings: Final = parts.settings
-
-    def begin(self, request: PlainRequest, operation: str) -> bytes | Begun | None:
-        """Let a plain request happen.
-
-        Returns:
-            The whole reply. Or what has begun and takes more than a reply, such as a wait. Or None:
-            nothing has happened, and `handle` knows what to do.
-        """
-        started = perf_counter()
-        (lines, headers, _), target = request.headers, request.target
-        content_type = headers.get(b"content-type") if operation in _WITH_BODY else _JSON
-        key = headers.get(b"authorization")
-        if content_type != _JSON or key is None:
-            return None
-        try:
-            world = self._gateway.admit(key.decode())
-        except Exception:  # noqa: BLE001 - a refusal, or a failure that `handle` is going to answer
-            return None
-        call = Call(operation, request.method, target.path, lines, target.query, request.body)
-        call.payment_id = variable_of(target)
-        begun = self._begin(world, call, started)
-        try:
-            reply = _reply_at_once(begun)
-        except Exception:  # noqa: BLE001 - it fails again in `handle`, where a failure is answered
-            reply = None
-        if reply is None:
-            return begun._replace(alarm=self._parts.sleepers.alarm(world))
-        self._follow(begun)
-        return reply
+        self._log = log
 
     async def handle(
         self,
@@ -115,97 +61,72 @@ class EmulatedApi:
             call.payment_id = variable_of(target)
         world = None
         try:
-            if before := _BEGUN.get():
-                world = before[0].world
-                return await self._answer(request, before.pop())
             key = authorization_of(request)
             world = self._gateway.admit(key)
             if operation in _WITH_BODY:
-                body = body_at_hand(request)
+                body = buffered_body(request)
                 if body is None:
-                    body = await read_body(request, patience=self.settings.body_patience)
-                    if world not in self._parts.worlds:
+                    body = await read_body(request, seconds=self._settings.body_patience)
+                    if world not in self._runtime.worlds:
                         world = self._gateway.admit(key)  # it was dropped while the body arrived
                 call.body = body
-            return await self._answer(request, self._begin(world, call, started))
+            return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
             refused = self._gateway.turn_away(error)
-            self._parts.log.refused(request, refused.reply.status, error)
+            self._log.refused(request, refused.reply.status, error)
             return _response(refused)
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
         except Exception:
             if world is None or request.writer.output_size > 0:
-                raise  # the site knows what to do without a world, and after half an answer
+                raise  # the request handler answers without a world, and after half an answer
             _log.exception("unhandled error in %s %s", request.method, mask_target(path))
             return _response(self._gateway.give_up(world))
 
-    def _begin(self, world: World, call: Call, started: float) -> Begun:
-        """Let the call happen; nothing of this awaits."""
-        held: Sequence[Delivery] = ()
-        try:
-            answer = self._gateway.answer(world, call)
-            if world.timeline.next_due is not None:
-                self._parts.pacer.watch(world)
-            if world.webhooks is not None:
-                held = world.webhooks.outbox.take_fresh()
-        except Exception as error:  # noqa: BLE001 - `handle` answers what is no answer, and logs it
-            return Begun(world, error, held, started)
-        return Begun(world, answer, held, started)
-
-    async def _answer(self, request: web.BaseRequest, begun: Begun) -> web.StreamResponse:
-        world, answer, held, _, alarm = begun
-        if alarm is not None:
-            self._parts.sleepers.rest(world, alarm)
-        if isinstance(answer, Exception):
-            raise answer
-        if alarm is not None and alarm.is_set():
-            return _abandoned(answer)
+    async def _answer(
+        self, request: web.BaseRequest, world: World, call: Call, started: float
+    ) -> web.StreamResponse:
+        """Let the call happen, then answer it; up to its webhooks nothing of this awaits."""
+        answer = self._gateway.answer(world, call)
+        held = self._runtime.take_due(world)
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):
                 return _abandoned(answer)
             held = [each for each in held if not each.is_before_reply]
         if isinstance(answer.fault, Hang):
-            self._parts.dispatcher.release(world, held)  # no reply is going to be first
+            self._runtime.send(world, held)  # no reply is going to be first
             held = ()
         try:
             if answer.fault is None and not answer.delay:
                 return _response(answer)
             return await self._deviate(request, world, answer)
         finally:
-            self._follow(begun._replace(held=held))
+            self._finish(world, answer.entry, held, perf_counter() - started)
 
     async def _sent_first(self, world: World, first: "Sequence[Delivery]") -> bool:
         """Send webhooks; False when the world ended before they had."""
-        alarm = self._parts.sleepers.alarm(world)
-        sending = asyncio.ensure_future(self._parts.dispatcher.send_first(world, first))
-        ending = asyncio.ensure_future(alarm.wait())
-        try:
-            await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()  # raises what went wrong
-            return not alarm.is_set()
-        finally:
-            sending.cancel()
-            ending.cancel()
-            self._parts.sleepers.rest(world, alarm)
+        with self._runtime.delayed_replies.wake_event(world) as wake_event:
+            sending = asyncio.ensure_future(self._runtime.send_before_reply(world, first))
+            ending = asyncio.ensure_future(wake_event.wait())
+            try:
+                await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
+                if sending.done():
+                    sending.result()  # raises what went wrong
+                return not wake_event.is_set()
+            finally:
+                sending.cancel()
+                ending.cancel()
 
-    def _follow(self, begun: Begun) -> None:
-        """Let follow what a call sets off, and tell of it."""
-        world, answer, held, started, _ = begun
-        if held:
-            # The reply is written when the caller has returned, and this is done after it.
-            asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
-        if isinstance(answer, Answer):
-            self._finish(world, answer.entry, perf_counter() - started)
-
-    def _finish(self, world: World, entry: Entry | None, seconds: float) -> None:
-        """Tell who listens what became of the call; whoever fails at that changes nothing of it."""
+    def _finish(
+        self, world: World, entry: Entry | None, held: "Sequence[Delivery]", seconds: float
+    ) -> None:
+        """Let follow what a call sets off; whoever fails at that changes nothing of the reply."""
         try:
             if entry is not None:
                 entry.duration_ms = round(seconds * 1_000, 3)
-                self._parts.log.answered(entry)
-            self._parts.news.publish(world)
+            self._runtime.replied(world, held)
+            if entry is not None:
+                self._log.answered(entry)
         except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
             _log.exception("a call was answered, and could not be told of")
 
@@ -222,33 +143,23 @@ class EmulatedApi:
         from payments_sandbox.server.faults.exchange import Exchange, Message  # noqa: PLC0415
 
         headers = {**EVERY_REPLY, **answer.headers}
-        if origins := self.settings.cors:  # too late for the site to add them
+        if origins := self._settings.cors:  # too late for the request handler to add them
             cors.name_origin(request, headers, is_permitted=cors.permits(request, origins))
         real = Message(answer.reply.status, headers, answer.reply.body)
-        most = self.settings.max_wall_delay / 1_000
-        exchange = Exchange(request, real, answer.entry, world, self._parts.sleepers, most)
+        most = self._settings.max_wall_delay / 1_000
+        exchange = Exchange(request, real, answer.entry, world, self._runtime.delayed_replies, most)
         return await inflict(answer.fault, exchange)
 
     async def _hold(self, request: web.BaseRequest, world: World, answer: Answer) -> bool:
         """Hold the reply; False, and journalled as abandoned, when nobody waits for it any more."""
-        seconds = min(answer.delay, self.settings.max_wall_delay) / 1_000
+        seconds = min(answer.delay, self._settings.max_wall_delay) / 1_000
         is_time_up = False
         try:
-            is_time_up = await self._parts.sleepers.sleep(request, world, seconds)
+            is_time_up = await self._runtime.delayed_replies.sleep(request, world, seconds)
         finally:
             if not is_time_up and answer.entry is not None:
                 answer.entry.abandon()
         return is_time_up
-
-
-def _reply_at_once(begun: Begun) -> bytes | None:
-    """The whole reply, unless more has to be done than to send it."""
-    answer = begun.answer
-    if isinstance(answer, Exception) or answer.fault is not None or answer.delay:
-        return None
-    if any(each.is_before_reply for each in begun.held):
-        return None
-    return whole_reply(answer.reply.status, answer.headers, answer.reply.body)
 
 
 def _abandoned(answer: Answer) -> AlreadySent:
@@ -258,8 +169,8 @@ def _abandoned(answer: Answer) -> AlreadySent:
     return AlreadySent()
 
 
-def _response(answer: Answer) -> WholeReply:
-    response = WholeReply(answer.reply.status, answer.headers, answer.reply.body)
+def _response(answer: Answer) -> JsonResponse:
+    response = JsonResponse(answer.reply.status, answer.headers, answer.reply.body)
     if answer.close:
         response.force_close()
     return response

@@ -15,11 +15,11 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.card_rules import Rules
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.access_log import RequestLog
-from payments_sandbox.server.request_handler import Site
+from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
-from payments_sandbox.world.registry import HOME_SECRET, SEEDS, WorldDefaults
+from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET, SEEDS, WorldDefaults
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
@@ -42,7 +42,7 @@ class Server(NamedTuple):
     contract: Contract
     runtime: WorldRuntime
     gateway: Gateway
-    handler: Site
+    handler: RequestHandler
 
 
 def assemble(
@@ -71,7 +71,7 @@ def assemble(
         make_sender=make_sender or partial(_sender, settings),
     )
     gateway = Gateway(runtime.worlds, contract)
-    handler = Site(settings, contract, runtime, gateway, RequestLog(say))
+    handler = RequestHandler(settings, contract, runtime, gateway, RequestLog(say))
     return Server(settings, contract, runtime, gateway, handler)
 
 
@@ -81,7 +81,7 @@ def _context(settings: Settings, contract: Contract) -> ServerContext:
         Rules(rule for card in MAGIC_CARDS for rule in card.rules),
         partial(payment_at_rest, contract),
         settings.webhooks,
-        HOME_SECRET,
+        DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
         _scenarios(settings),
     )

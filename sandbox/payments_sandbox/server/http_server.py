@@ -1,17 +1,20 @@
-"""Owns a listening server: its socket, its background work, and how both end within a second."""
+"""Owns a listening server: its connections, its background work, and how both end in a second."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from payments_sandbox.server.connection import Connections
-from payments_sandbox.server.parts import Parts
-from payments_sandbox.server.request_handler import Site
+from payments_sandbox.server.factory import Server
+from payments_sandbox.server.request_handler import RequestHandler
+from payments_sandbox.world.registry import Worlds
+
+KEEP_ALIVE: Final = 75
+"""Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
 
 SWEEP_EVERY: Final = 60
 """Seconds between two looks for idle worlds."""
@@ -19,55 +22,96 @@ SWEEP_EVERY: Final = 60
 _BACKLOG: Final = 128
 """Connections that may wait to be let in; one that finds no room comes again a second later."""
 
+_SHUTDOWN: Final = 0.4
+"""aiohttp waits at most twice this long for handlers that are still running."""
+
+_HALF_CLOSED: Final = 0.05
+"""Seconds in which a client that has closed its side gets the answer to what it had sent."""
+
+_log: Final = logging.getLogger("sandbox.server")
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "logger": _log,
+    "access_log": None,  # the journal is ours
+    "auto_decompress": False,  # a truncated gzip body would arrive as an empty one
+    "keepalive_timeout": KEEP_ALIVE,
+    "lingering_time": 1,
+}
+
+
+class _Connection(web.RequestHandler):
+    """A connection of aiohttp's that answers a client which has closed its sending side."""
+
+    __slots__ = ()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's protocol returns a bool
+        """Take no more requests, answer what has come, then close.
+
+        A reply that is held for longer, by a delay or a fault, finds the client gone: nothing tells
+        one that has closed its sending side from one that has left.
+
+        Returns:
+            True: the transport stays open for the answer.
+        """
+        self.close()
+        asyncio.get_running_loop().call_later(_HALF_CLOSED, self.force_close)
+        return True
+
+
+class HttpServer(web.Server):
+    """Makes the protocol of each connection; aiohttp reads every request.
+
+    Args:
+        handler: answers each request.
+    """
+
+    def __init__(self, handler: RequestHandler) -> None:
+        super().__init__(handler)
+        _log.addFilter(_ONE_LINE)
+
+    def __call__(self) -> _Connection:
+        """Make the protocol of a new connection."""
+        return _Connection(self, loop=asyncio.get_running_loop(), **_OPTIONS)
+
+    async def close(self) -> None:
+        """End every connection; requests that are being answered have a moment."""
+        self.pre_shutdown()
+        await self.shutdown(_SHUTDOWN)
+
 
 @contextlib.asynccontextmanager
-async def listening(site: Site, parts: Parts) -> AsyncIterator[str]:
+async def listening(server: Server) -> AsyncIterator[str]:
     """Serve until the block ends; gives the address, such as `http://127.0.0.1:8080`.
 
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    settings, connections = parts.settings, connections_of(site)
+    settings, runtime, http_server = server.settings, server.runtime, HttpServer(server.handler)
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(connections, settings.host, settings.port, backlog=_BACKLOG)
-    sweeper = asyncio.create_task(_sweep(parts))
+    listener = await loop.create_server(http_server, settings.host, settings.port, backlog=_BACKLOG)
+    sweeper = asyncio.create_task(_sweep(runtime.worlds))
     try:
-        for world in parts.worlds:  # those that were kept go on where they were
-            parts.pacer.watch(world)
-            parts.dispatcher.release(world)
+        runtime.start()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{listener.sockets[0].getsockname()[1]}"
     finally:
         sweeper.cancel()
-        end_work(parts)
+        runtime.stop()
         listener.close()
-        await asyncio.sleep(0)  # noqa: TID251 - no time: what has come in is begun before we end
-        await connections.close()
-        await parts.dispatcher.close()
-        if pending := sum(world.pending_webhooks for world in parts.worlds):
+        for _ in range(2):  # turns of the loop: in one what has come is read, in the next it begins
+            await asyncio.sleep(0)  # noqa: TID251 - it takes no time
+        await http_server.close()
+        if pending := await runtime.close():
             _log.warning("webhook deliveries that were pending: %d", pending)
 
 
-def connections_of(site: Site) -> Connections:
-    """What makes a protocol for each connection, whatever it comes over."""
-    _log.addFilter(_ONE_LINE)
-    return Connections(site, _log)
-
-
-def end_work(parts: Parts) -> None:
-    """Let nothing begin any more, and nobody wait."""
-    parts.pacer.stop()
-    parts.news.close_all()
-    parts.sleepers.wake_all()
-
-
-async def _sweep(parts: Parts) -> None:
+async def _sweep(worlds: Worlds) -> None:
     never = asyncio.Event()
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SWEEP_EVERY):
                 await never.wait()
-        parts.worlds.sweep()
+        worlds.sweep()
 
 
 class OneLinePerStranger(logging.Filter):
@@ -84,5 +128,4 @@ class OneLinePerStranger(logging.Filter):
 
 
 _NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
-_log: Final = logging.getLogger("sandbox.server")
 _ONE_LINE: Final = OneLinePerStranger()

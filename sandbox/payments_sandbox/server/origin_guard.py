@@ -1,4 +1,4 @@
-"""Owns the door: which Host names are ours, and which requests come from a foreign web page.
+"""Owns the origin guard: which Host names are ours, and what comes from a foreign web page.
 
 "Only localhost" is no boundary, since any page can reach it. A name that a hostile page could own
 is refused (DNS rebinding), and so is a write that a browser says comes from another site.
@@ -59,21 +59,25 @@ def authorization_of(request: web.BaseRequest) -> str | None:
     return found[0] if found else None
 
 
-class HostList:
-    """Remembers the last Host headers it let in; clients send the same one every time."""
+class HostPolicy:
+    """Which Host headers are allowed; remembers some of them, as clients send the same one.
+
+    Args:
+        allowed: names that are allowed beside the local ones.
+    """
 
     def __init__(self, allowed: frozenset[str]) -> None:
         self._allowed = frozenset(name.lower().rstrip(".") for name in allowed)
         self._known: set[str] = set()
 
-    def admits(self, request: web.BaseRequest) -> bool:
+    def allows(self, request: web.BaseRequest) -> bool:
         """Whether the Host header, and an absolute request target's host, are ours."""
         host = request.headers.get("Host", "")
         if request.raw_path.startswith("/"):
-            return self.admits_name(host)
-        return self.admits_name(host) and self.admits_name(request.host)
+            return self.allows_name(host)
+        return self.allows_name(host) and self.allows_name(request.host)
 
-    def admits_name(self, host: str) -> bool:
+    def allows_name(self, host: str) -> bool:
         """Whether a Host header is ours."""
         if host in self._known:
             return True

@@ -13,22 +13,22 @@ JSON = "application/json"
 YAML = "application/yaml"
 
 
-def body_at_hand(request: web.BaseRequest, *, limit: int = LIMIT) -> bytes | SandboxError | None:
-    """What `read_body` would give, if nothing is to be waited for; else None.
+def buffered_body(request: web.BaseRequest, *, limit: int = LIMIT) -> bytes | SandboxError | None:
+    """The body, or the error that it is, if it has arrived; None when it is to be waited for.
 
     Nearly every body comes with its head, and waiting costs more than the reading.
     """
-    return _refused_by_headers(request, limit) or _at_hand(request, limit)
+    return _refused_by_headers(request, limit) or _buffered(request, limit)
 
 
 async def read_body(
-    request: web.BaseRequest, *, patience: float, limit: int = LIMIT
+    request: web.BaseRequest, *, seconds: float, limit: int = LIMIT
 ) -> bytes | SandboxError:
     """The raw body, or the error that reading it ended in; the connection is then to be closed.
 
     Args:
         request: whose body to read.
-        patience: seconds that the body may take to arrive.
+        seconds: that the body may take to arrive.
         limit: bytes that it may have.
 
     Raises:
@@ -36,11 +36,11 @@ async def read_body(
     """
     if (refused := _refused_by_headers(request, limit)) is not None:
         return refused
-    return await read_any_body(request, patience=patience, limit=limit)
+    return await read_any_body(request, seconds=seconds, limit=limit)
 
 
 async def read_any_body(
-    request: web.BaseRequest, *, patience: float, limit: int = LIMIT
+    request: web.BaseRequest, *, seconds: float, limit: int = LIMIT
 ) -> bytes | SandboxError:
     """The raw body whatever its headers say of it, or the error that reading it ended in.
 
@@ -49,7 +49,7 @@ async def read_any_body(
     """
     if _is_too_large(request, limit):
         return RequestTooLarge(limit)
-    if (body := _at_hand(request, limit)) is not None:
+    if (body := _buffered(request, limit)) is not None:
         return body
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -57,17 +57,17 @@ async def read_any_body(
     if limit != LIMIT or request.content_length is None:
         request = request.clone(client_max_size=limit)
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(seconds):
             return await request.read()
     except TimeoutError:
-        return InvalidRequest(f"/: expected the body to arrive within {patience:g} s.")
+        return InvalidRequest(f"/: expected the body to arrive within {seconds:g} s.")
     except web.HTTPRequestEntityTooLarge:  # chunked: there was no length to check up front
         return RequestTooLarge(limit)
     except web.RequestPayloadError:
         return InvalidRequest("/: expected a body that is framed correctly.")
 
 
-def _at_hand(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:
+def _buffered(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:
     """The body, if it has arrived whole, and as it should."""
     if not request.content.is_eof() or request.content.exception() is not None:
         return None

@@ -1,4 +1,4 @@
-"""Owns what every request of a server comes to: the door, then the API that its path belongs to."""
+"""Owns the answer to every request: the origin guard, then the API that its path belongs to."""
 
 import logging
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ from aiohttp import web
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
+from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import (
     Forbidden,
     InternalError,
@@ -16,15 +17,16 @@ from payments_sandbox.core.errors import (
     MethodNotAllowed,
     NotFound,
 )
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.server import cors
+from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.control.api import ControlApi, refusal
-from payments_sandbox.server.emulated_api import Begun, EmulatedApi
+from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.faults.kit import AlreadySent
-from payments_sandbox.server.origin_guard import HostList, is_cross_site
-from payments_sandbox.server.parts import Parts
-from payments_sandbox.server.plain_request import PlainRequest
+from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.routing import Routes, Target, target_of, variable_of
+from payments_sandbox.server.world_runtime import WorldRuntime
 
 _log = logging.getLogger("sandbox.web")
 
@@ -37,18 +39,25 @@ _WHICH_ORIGIN: Final = (
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 
 
-class Site:
-    """Answers every request of one server: plain ones at once, others as a handler of aiohttp's.
+class RequestHandler:
+    """Answers every request of one server, as a handler of aiohttp's low-level server.
 
     The routes are in tables already, so aiohttp's application and router would only be in the way.
     """
 
-    def __init__(self, parts: Parts, gateway: Gateway) -> None:
-        self._log = parts.log
-        self._origins = parts.settings.cors
-        self._hosts = HostList(parts.settings.allow_hosts)
-        self._emulated = EmulatedApi(parts, gateway)
-        self._control = ControlApi(parts, gateway.admit)
+    def __init__(
+        self,
+        settings: Settings,
+        contract: Contract,
+        runtime: WorldRuntime,
+        gateway: Gateway,
+        log: RequestLog,
+    ) -> None:
+        self._log = log
+        self._origins = settings.cors
+        self._hosts = HostPolicy(settings.allow_hosts)
+        self._emulated = EmulatedApi(settings, runtime, gateway, log)
+        self._control = ControlApi(settings, contract, runtime, gateway.admit, log)
         self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
         self._routes = Routes(
             (each.method, CONTROL_PATH + each.path, each) for each in CONTROL_ROUTES
@@ -64,29 +73,16 @@ class Site:
             _log.exception("unhandled error in a %s request", request.method)
             return _failure(request)
 
-    def begin(self, request: PlainRequest) -> bytes | Begun | None:
-        """Let a plain request happen, as `EmulatedApi.begin`; None for what is not that API's."""
-        try:
-            methods = self._operations.find(request.target)
-            operation = methods.get(request.method) if methods else None
-            host = request.headers.by_name.get(b"host", b"").decode()
-            is_let_in = not self._origins and self._hosts.admits_name(host)
-        except Exception:  # noqa: BLE001 - it fails again, where a failure is answered
-            return None
-        if operation is None or not is_let_in:
-            return None
-        return self._emulated.begin(request, operation)
-
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)
         is_emulated = _is_below(BASE_PATH, target)
         is_permitted = is_emulated and cors.permits(request, self._origins)
-        if not self._hosts.admits(request):
+        if not self._hosts.allows(request):
             error = Forbidden("unknown_host", _WHICH_HOST)
-            return self._turn_away(request, error, is_emulated=is_emulated)
+            return self._refuse(request, error, is_emulated=is_emulated)
         if is_cross_site(request) and not is_permitted:
             error = Forbidden("cross_site_request", _WHICH_ORIGIN)
-            return self._turn_away(request, error, is_emulated=is_emulated)
+            return self._refuse(request, error, is_emulated=is_emulated)
         methods = self._operations.find(target) if is_emulated else None
         operation = methods.get(request.method) if methods else None
         if operation is not None:
@@ -117,10 +113,10 @@ class Site:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         return refusal(NotFound("not_found", _suggestion(target)))
 
-    def _turn_away(
+    def _refuse(
         self, request: web.BaseRequest, error: Forbidden, *, is_emulated: bool
     ) -> web.Response:
-        """The door's refusal; the emulated API documents no 403 and no 421: there it is a 400."""
+        """Refuse with 403 or 421; the emulated API documents neither: there it is a 400."""
         response = refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
         self._log.refused(request, response.status, error)
         return response

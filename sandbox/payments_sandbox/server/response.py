@@ -21,7 +21,7 @@ EVERY_REPLY: Final = {"Content-Type": "application/json", **SERVER}
 _REASONS: Final[dict[int, str]] = {status.value: status.phrase for status in HTTPStatus}
 
 
-class WholeReply(web.StreamResponse):
+class JsonResponse(web.StreamResponse):
     """A JSON reply that is all there.
 
     Args:
@@ -67,15 +67,6 @@ class WholeReply(web.StreamResponse):
         return _head(start, self._lines + added, self._whole)
 
 
-def whole_reply(status: int, lines: Mapping[str, str], body: bytes) -> bytes:
-    """What a `WholeReply` sends over HTTP/1.1 on a connection that stays open.
-
-    Raises:
-        ValueError: as there.
-    """
-    return _head(_usual_start(status), _checked(lines), body) + body
-
-
 def _head(start: str, lines: str, body: bytes) -> bytes:
     end = f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
     return f"{start}{lines}{end}".encode()
@@ -103,9 +94,3 @@ def _start(version: HttpVersion, status: int, *, stays_open: bool) -> str:
     if not stays_open and version == HttpVersion11:
         return f"{start}Connection: close\r\n"
     return start
-
-
-@lru_cache(maxsize=64)
-def _usual_start(status: int) -> str:
-    """The same of nearly all replies."""
-    return _start(HttpVersion11, status, stays_open=True)

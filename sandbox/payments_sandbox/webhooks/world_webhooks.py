@@ -15,7 +15,7 @@ from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.events import AnyEvent, Event
 from payments_sandbox.payments.ledger import Ledger
-from payments_sandbox.payments.record_store import packed
+from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.card_rules import Script
 from payments_sandbox.rules.webhook_effects import UNTREATED, Treatment
 from payments_sandbox.webhooks.delivery import (
@@ -267,7 +267,7 @@ def told(event: AnyEvent) -> Told:
     """An event's webhook body, serialised once: these bytes are signed, sent and shown."""
     body = representations.event(event)
     payment_id = event.payment_id if isinstance(event, Event) else _payment_in(event.data)
-    return Told(str(body["id"]), str(body["type"]), payment_id, packed(body))
+    return Told(str(body["id"]), str(body["type"]), payment_id, json_bytes(body))
 
 
 def _payment_in(data: dict[str, object]) -> str | None:

@@ -12,11 +12,10 @@ from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.rules.rule_engine import Play
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import planned
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.timeline import ActOnPayment, Job, ReachMark
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 
-_AGAIN: Final = frozenset({Part.PAYMENTS, Part.RULES, Part.CLOCK})
+_AGAIN: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLOCK})
 
 
 def active(world: World) -> tuple[Scenario, ...]:
@@ -71,9 +70,9 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     start.check(world)
     _forget_gone(world, {each.name for each in scenarios})
     if clock is not None:
-        world.birth = world.birth._replace(frozen_at=clock)
+        world.config = world.config._replace(frozen_at=clock)
         world.start_clock(clock)
-    old = world.script.play or Play((), world.birth.seed)
+    old = world.script.play or Play((), world.config.seed)
     world.script.play = old.changed(scenarios) if scenarios else None
     start.make(world)
     start.open(world)
@@ -106,18 +105,18 @@ def reload(world: World, scenario: Scenario) -> None:
     world.catch_up()
 
 
-def start_again(world: World, parts: Collection[Part]) -> None:
+def start_again(world: World, parts: Collection[ResetScope]) -> None:
     """After a reset: what the scenarios start from is there again, and offsets count from now."""
     scenarios = active(world)
     if not _AGAIN.isdisjoint(parts):
         world.timeline.forget(lambda job: isinstance(job, ReachMark))
         start = planned(scenarios, now=world.clock.now())
-        if Part.PAYMENTS in parts:
+        if ResetScope.PAYMENTS in parts:
             start.make(world)
         _mark(world, scenarios)
-    if Part.WEBHOOKS in parts:
+    if ResetScope.WEBHOOKS in parts:
         planned(scenarios, now=world.clock.now()).open(world)
-    if Part.RATE_LIMIT in parts:
+    if ResetScope.RATE_LIMIT in parts:
         planned(scenarios, now=world.clock.now()).limit(world)
     world.catch_up()
 
@@ -136,7 +135,7 @@ def restore_play(world: World, sources: Iterable[object], counts: Mapping[str, A
         if loaded.scenario is None:
             raise ValueError("a scenario is none")
         found.append(loaded.scenario)
-    world.script.play = Play(found, world.birth.seed)
+    world.script.play = Play(found, world.config.seed)
     world.script.play.restore(**counts)
 
 

@@ -15,7 +15,7 @@ from payments_sandbox.rules.rule_engine import Play
 from payments_sandbox.webhooks.manual_event import data_of
 from payments_sandbox.world.payment_fields import PaymentFacts
 from payments_sandbox.world.timeline import ActOnPayment, ReachMark, Timeline
-from payments_sandbox.world.timeline_entries import Happening, what_is
+from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job
 
 
 class Domain(NamedTuple):
@@ -42,12 +42,12 @@ def react(domain: Domain, play: Play, events: Iterable[int]) -> None:
                 domain.timeline.at(Instant(due), job)
 
 
-def perform(domain: Domain, job: ActOnPayment | ReachMark, due: Instant) -> Happening:
+def perform(domain: Domain, job: ActOnPayment | ReachMark, due: Instant) -> TimelineEntry:
     """Do what a rule has planned, now that it is due."""
     return _reach(domain, job, due) if isinstance(job, ReachMark) else _act(domain, job, due)
 
 
-def _reach(domain: Domain, job: ReachMark, due: Instant) -> Happening:
+def _reach(domain: Domain, job: ReachMark, due: Instant) -> TimelineEntry:
     """Let an `at` rule act, on every payment that it is about, at once."""
     play = domain.script.play
     rule = None if play is None else play.mark(job.rule)
@@ -56,23 +56,23 @@ def _reach(domain: Domain, job: ReachMark, due: Instant) -> Happening:
             domain.timeline.at(due, ActOnPayment(number, rule.action, job.rule))
             if number is None:
                 play.fire(job.rule)
-    return Happening(due, what_is(job), None)
+    return TimelineEntry(due, describe_job(job), None)
 
 
-def _act(domain: Domain, job: ActOnPayment, due: Instant) -> Happening:
+def _act(domain: Domain, job: ActOnPayment, due: Instant) -> TimelineEntry:
     """Do what a rule does; what has become impossible is skipped, and says why."""
     before = domain.ledger.events
-    what = what_is(job)
+    what = describe_job(job)
     payment_id = None if job.payment is None else domain.ledger.payments.id_of(job.payment)
     try:
         _do(domain, job, due)
     except (IllegalMove, RefundRefused, InvalidRequest) as error:
         why = error.details or error.code
         domain.script.skip(job.rule, why)
-        return Happening(due, f"{what} skipped: {why}", payment_id)
+        return TimelineEntry(due, f"{what} skipped: {why}", payment_id)
     made = domain.ledger.events > before
     event_id = domain.ledger.any_event(before).id if made else None
-    return Happening(due, what, payment_id, event_id)
+    return TimelineEntry(due, what, payment_id, event_id)
 
 
 def _concerned(domain: Domain, play: Play, rule: str) -> list[int | None]:

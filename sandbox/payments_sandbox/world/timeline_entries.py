@@ -35,7 +35,7 @@ _WHAT: Final[dict[type[Action], str]] = {
 }
 
 
-class Happening(NamedTuple):
+class TimelineEntry(NamedTuple):
     """What happened, or will, at an instant: an event's type and the payment it is about.
 
     Attributes:
@@ -51,21 +51,25 @@ class Happening(NamedTuple):
     error: str | None = None
 
 
-def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") -> Happening:
+def upcoming_entry(
+    due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None"
+) -> TimelineEntry:
     """What a job of the timeline is going to be."""
     match job:
         case AttemptDelivery(number):
             if outbox is None or (delivery := outbox.get(number)) is None:
                 raise LookupError("a delivery is planned that is not there")
             told, delivery_id = delivery.told, outbox.id_of(number)
-            return Happening(due, "webhook.attempt", told.payment_id, told.event_id, delivery_id)
+            return TimelineEntry(
+                due, "webhook.attempt", told.payment_id, told.event_id, delivery_id
+            )
         case SettlePayment(int(number)) | ActOnPayment(int(number)):
-            return Happening(due, what_is(job), ledger.payments.id_of(number))
+            return TimelineEntry(due, describe_job(job), ledger.payments.id_of(number))
         case _:
-            return Happening(due, what_is(job), None)
+            return TimelineEntry(due, describe_job(job), None)
 
 
-def what_is(job: SettlePayment | ActOnPayment | ReachMark) -> str:
+def describe_job(job: SettlePayment | ActOnPayment | ReachMark) -> str:
     """The event that a job ends in, or what else it does."""
     match job:
         case SettlePayment():

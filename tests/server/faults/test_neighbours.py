@@ -30,7 +30,9 @@ def waits(shop: Shop, wanted: int) -> None:
         if len(shop.server.sandbox.runtime.delayed_replies) == wanted:
             return
         shop.control("GET", "live")
-    raise AssertionError(f"{len(shop.server.sandbox.runtime.delayed_replies)} requests wait, not {wanted}")
+    raise AssertionError(
+        f"{len(shop.server.sandbox.runtime.delayed_replies)} requests wait, not {wanted}"
+    )
 
 
 def test_a_neighbour_is_served_meanwhile(patient: Serving) -> None:

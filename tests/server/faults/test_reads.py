@@ -14,9 +14,9 @@ from payments_sandbox.rules.wire_faults import (
     RespondRaw,
     Truncate,
 )
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from payments_sandbox.world.activation import put
-from payments_sandbox.world.registry import HOME_KEY
+from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.support.bodies import AUTHORIZED
 from tests.support.clients import Api, SandboxServer
 from tests.support.faulty import faulty
@@ -35,8 +35,8 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
     """A server of its own for each fault."""
 
     async def start(fault: Fault) -> Api:
-        sandbox: Sandbox = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
-        put(sandbox.runtime.worlds.of(HOME_KEY), [faulty(fault)])
+        sandbox: Server = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
+        put(sandbox.runtime.worlds.get_or_create(DEFAULT_API_KEY), [faulty(fault)])
         client: Api = await aiohttp_client(SandboxServer(sandbox), headers=AUTHORIZED)
         return client
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from tests.support.clients import Api
 from tests.support.control import Control
 from tests.support.hooks import Hooks
@@ -13,7 +13,7 @@ from tests.support.receiver import Receiver, receiving
 
 
 @pytest.fixture
-async def sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
+async def sandbox(settings: Settings) -> AsyncIterator[Server]:
     """A sandbox that `api` serves; what it sends ends with the test."""
     sandbox = assemble(settings)
     yield sandbox
@@ -29,6 +29,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def hooks(api: Api, control: Control, sandbox: Sandbox) -> Hooks:
+def hooks(api: Api, control: Control, sandbox: Server) -> Hooks:
     """The webhooks of the home world, as their owner sees them."""
     return Hooks(api, control, sandbox)

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.world.activation import put
 from payments_sandbox.world.world import World
 from tests.support.bodies import KEY
@@ -76,7 +76,7 @@ async def quiet(hooks: Hooks) -> None:
 
 @each_end
 async def test_what_is_in_flight(
-    hooks: Hooks, receiver: Receiver, sandbox: Sandbox, gate: asyncio.Event, end: End
+    hooks: Hooks, receiver: Receiver, sandbox: Server, gate: asyncio.Event, end: End
 ) -> None:
     """Requests are cancelled, those that waited for their turn are never sent."""
     receiver.usual = Answer(gate=gate)
@@ -112,7 +112,7 @@ async def test_what_waits_for_its_retry(hooks: Hooks, receiver: Receiver, end: E
 
 @each_end
 async def test_what_waits_for_a_reply(
-    hooks: Hooks, receiver: Receiver, sandbox: Sandbox, end: End
+    hooks: Hooks, receiver: Receiver, sandbox: Server, end: End
 ) -> None:
     """A webhook that was to follow a held reply does not come after the end."""
     await hooks.to(receiver.url)
@@ -133,7 +133,7 @@ async def test_what_waits_for_a_reply(
 async def test_a_reply_that_waits_for_its_webhook(  # noqa: PLR0913 - and what the end is
     hooks: Hooks,
     receiver: Receiver,
-    sandbox: Sandbox,
+    sandbox: Server,
     world: World,
     gate: asyncio.Event,
     end: End,
@@ -199,7 +199,7 @@ async def test_the_next_world_begins_at_once(
 
 
 async def test_another_world_goes_on(
-    hooks: Hooks, receiver: Receiver, api: Api, sandbox: Sandbox, gate: asyncio.Event
+    hooks: Hooks, receiver: Receiver, api: Api, sandbox: Server, gate: asyncio.Event
 ) -> None:
     """Dropping one world leaves what another has in flight."""
     other = Hooks(api, hooks.control, sandbox, key="sk_test_other")
@@ -281,9 +281,9 @@ async def test_a_world_restored_from_its_own_snapshot(
     assert receiver.hits[1].body == receiver.hits[2].body
 
 
-async def test_the_home_world_of_the_key_is_kept_apart(hooks: Hooks, sandbox: Sandbox) -> None:
+async def test_the_home_world_of_the_key_is_kept_apart(hooks: Hooks, sandbox: Server) -> None:
     """A dropped world's queue holds nothing back in memory."""
-    world = sandbox.runtime.worlds.of(KEY)
+    world = sandbox.runtime.worlds.get_or_create(KEY)
     await hooks.to("http://127.0.0.1:9/", retries=["1h"])
     await hooks.pay()
     await drop(hooks)

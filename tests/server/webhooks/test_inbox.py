@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.webhooks.signing import Signing, sign
-from payments_sandbox.world.registry import HOME_SECRET
+from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.support.bodies import AUTHORIZED
 from tests.support.clients import Api, ask, bearer, until
 from tests.support.hooks import Hooks, errors
@@ -86,7 +86,7 @@ async def test_by_its_real_url(hooks: Hooks) -> None:
 async def test_what_others_send(hooks: Hooks, api: Api) -> None:
     """Anything is taken in and answered 200, verified or not, with the reason."""
     sent_at = 1_000
-    good = sign(Signing(), [HOME_SECRET], message="evt_1", sent_at=sent_at, body=BODY)
+    good = sign(Signing(), [DEFAULT_WEBHOOK_SECRET], message="evt_1", sent_at=sent_at, body=BODY)
     for headers, body in ((good, BODY), ({}, BODY), ({}, b"\xff\x00"), ({}, b"")):
         async with api.post(
             "/_sandbox/inbox/mine", data=body, headers=AUTHORIZED | headers
@@ -138,7 +138,7 @@ async def test_reading_gives_up(hooks: Hooks) -> None:
     assert await read(hooks, "others", wait="20ms") == []
 
 
-async def test_reading_ends_with_the_world(hooks: Hooks, sandbox: Sandbox) -> None:
+async def test_reading_ends_with_the_world(hooks: Hooks, sandbox: Server) -> None:
     """A world that is dropped has nothing more to come."""
     reading = asyncio.create_task(read(hooks, wait="60s"))
     await until(hooks.api, lambda: len(sandbox.runtime.notifier) == 1)

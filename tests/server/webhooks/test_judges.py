@@ -13,8 +13,8 @@ import stripe
 import svix.webhooks
 
 from payments_sandbox.core.instants import MINUTE, Instant
-from payments_sandbox.server.factory import Sandbox
-from payments_sandbox.world.registry import HOME_SECRET
+from payments_sandbox.server.factory import Server
+from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.support.hooks import Hooks
 from tests.support.receiver import Hit, Receiver
 
@@ -128,9 +128,9 @@ def changed(hit: Hit) -> Hit:
 
 
 @pytest.fixture
-def skew(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def skew(sandbox: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let the sender's wall clock be so many minutes ahead of the receiver's."""
-    wall = sandbox.runtime.worlds.laws.wall
+    wall = sandbox.runtime.worlds.context.wall
 
     def ahead(minutes: int) -> None:
         monkeypatch.setattr(
@@ -145,8 +145,8 @@ async def test_standard_is_accepted(hooks: Hooks, receiver: Receiver, judge: Jud
     await hooks.to(receiver.url)
     hit = await sent(hooks, receiver)
 
-    assert judge(hit, HOME_SECRET)
-    assert not judge(changed(hit), HOME_SECRET)
+    assert judge(hit, DEFAULT_WEBHOOK_SECRET)
+    assert not judge(changed(hit), DEFAULT_WEBHOOK_SECRET)
     assert not judge(hit, OTHER)
 
 
@@ -158,7 +158,7 @@ async def test_standard_at_another_time(
     found = {}
     for minutes in (-6, -4, 4, 6):
         skew(minutes)
-        found[minutes] = judge(await sent(hooks, receiver), HOME_SECRET)
+        found[minutes] = judge(await sent(hooks, receiver), DEFAULT_WEBHOOK_SECRET)
 
     assert found == {-6: False, -4: True, 4: True, 6: False}
 
@@ -170,7 +170,7 @@ async def test_a_rotated_secret_is_accepted(hooks: Hooks, receiver: Receiver, ju
     hit = await sent(hooks, receiver)
 
     assert judge(hit, OTHER)
-    assert judge(hit, HOME_SECRET)
+    assert judge(hit, DEFAULT_WEBHOOK_SECRET)
 
 
 async def test_a_made_up_event_is_accepted(hooks: Hooks, receiver: Receiver, judge: Judge) -> None:
@@ -180,7 +180,7 @@ async def test_a_made_up_event_is_accepted(hooks: Hooks, receiver: Receiver, jud
     await hooks.control("create_event", {"type": "payout.paid", "data": data})
     await hooks.settled()
 
-    assert judge(receiver.hits[-1], HOME_SECRET)
+    assert judge(receiver.hits[-1], DEFAULT_WEBHOOK_SECRET)
 
 
 async def test_stripe_accepts_timestamped(hooks: Hooks, receiver: Receiver) -> None:
@@ -190,7 +190,7 @@ async def test_stripe_accepts_timestamped(hooks: Hooks, receiver: Receiver) -> N
 
     assert by_stripe(hit, OTHER)
     assert not by_stripe(changed(hit), OTHER)
-    assert not by_stripe(hit, HOME_SECRET)
+    assert not by_stripe(hit, DEFAULT_WEBHOOK_SECRET)
 
 
 async def test_stripe_at_another_time(
@@ -213,4 +213,4 @@ async def test_stripe_accepts_a_rotated_secret(hooks: Hooks, receiver: Receiver)
     hit = await sent(hooks, receiver)
 
     assert by_stripe(hit, OTHER)
-    assert by_stripe(hit, HOME_SECRET)
+    assert by_stripe(hit, DEFAULT_WEBHOOK_SECRET)

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
 from payments_sandbox.world.manual_events import trigger
 from tests.support.bodies import documented_create
@@ -71,7 +71,7 @@ async def test_a_receiver_that_fails_every_third_time(hooks: Hooks, receiver: Re
 
 
 async def test_a_thousand_worlds(
-    api: Api, control: Control, sandbox: Sandbox, receiver: Receiver
+    api: Api, control: Control, sandbox: Server, receiver: Receiver
 ) -> None:
     """Each with an endpoint and a secret of its own, side by side; nothing is lost or doubled."""
     worlds = [
@@ -94,10 +94,10 @@ async def test_a_thousand_worlds(
     assert [each["status"] for each in await hooks.deliveries()] == ["delivered"] * 3
 
 
-async def test_what_has_ended_does_not_grow(hooks: Hooks, sandbox: Sandbox) -> None:
+async def test_what_has_ended_does_not_grow(hooks: Hooks, sandbox: Server) -> None:
     """The log of deliveries is a ring that counts what it has dropped; the pending are all kept."""
     endpoint_id = await hooks.to("inbox:orders")
-    world = sandbox.runtime.worlds.of(hooks.key)
+    world = sandbox.runtime.worlds.get_or_create(hooks.key)
     for _ in range(1_500):
         world.make_event("payout.paid", {})
     await hooks.advance("0s")

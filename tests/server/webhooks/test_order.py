@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
 from tests.support.bodies import KEY, documented_create
 from tests.support.clients import Api, ask
@@ -235,7 +235,7 @@ async def test_a_slow_endpoint_delays_nobody(hooks: Hooks, receiver: Receiver) -
 
 
 async def test_a_crowd_of_slow_endpoints_delays_nobody(
-    api: Api, hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+    api: Api, hooks: Hooks, receiver: Receiver, sandbox: Server
 ) -> None:
     """A hundred worlds whose endpoints do not answer, and one whose does."""
     gate = asyncio.Event()

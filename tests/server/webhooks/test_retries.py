@@ -8,7 +8,7 @@ import pytest
 
 from payments_sandbox.core.instants import DAY, Instant, read_instant, show_instant
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from tests.support.bodies import KEY
 from tests.support.clients import until
@@ -277,14 +277,14 @@ class TestLive:
         return Settings(clock="live", seed=7)
 
     async def test_retries_come_by_themselves(
-        self, hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+        self, hooks: Hooks, receiver: Receiver, sandbox: Server
     ) -> None:
         """Nobody asks, and they come."""
         receiver.script(500, 500)
         await hooks.to(receiver.url, retries=["10ms", "10ms"])
         await hooks.pay()
         await receiver.arrived(3)
-        outbox = sandbox.runtime.worlds.of(KEY).open_webhooks().outbox
+        outbox = sandbox.runtime.worlds.get_or_create(KEY).open_webhooks().outbox
         await until(hooks.api, lambda: outbox.pending == 0)
         (delivery,) = await hooks.deliveries()
 

@@ -7,7 +7,7 @@ import pytest
 
 from payments_sandbox.core.instants import SECOND, Instant, show_instant
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.webhooks.signing import STANDARD
 from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.world.activation import put
@@ -171,7 +171,7 @@ async def test_before_the_reply(hooks: Hooks, receiver: Receiver, play: Play) ->
 async def test_what_goes_wrong_before_the_reply(
     hooks: Hooks,
     play: Play,
-    sandbox: Sandbox,
+    sandbox: Server,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -190,7 +190,7 @@ async def test_what_goes_wrong_before_the_reply(
 
 
 async def test_nothing_comes_first_once_the_server_stops(
-    hooks: Hooks, receiver: Receiver, play: Play, sandbox: Sandbox
+    hooks: Hooks, receiver: Receiver, play: Play, sandbox: Server
 ) -> None:
     """The reply comes alone; the webhook stays pending."""
     await hooks.to(receiver.url)

@@ -4,7 +4,7 @@ from typing import Final
 
 from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_instant
 from payments_sandbox.server.control.control_request import ControlRequest, parse_field
-from payments_sandbox.world.timeline_entries import Happening
+from payments_sandbox.world.timeline_entries import TimelineEntry
 from payments_sandbox.world.world import World
 
 DUE_SHOWN: Final = 100
@@ -67,7 +67,7 @@ def _reachable(world: World, field: str, at: Instant) -> Instant:
     return at
 
 
-def _shown_due(each: Happening) -> dict[str, object]:
+def _shown_due(each: TimelineEntry) -> dict[str, object]:
     shown: dict[str, object] = {
         "at": show_instant(each.at),
         "what": each.what,
@@ -76,6 +76,6 @@ def _shown_due(each: Happening) -> dict[str, object]:
     return shown if each.delivery_id is None else shown | {"delivery_id": each.delivery_id}
 
 
-def _shown_happened(each: Happening) -> dict[str, object]:
+def _shown_happened(each: TimelineEntry) -> dict[str, object]:
     shown = _shown_due(each) | {"event_id": each.event_id}
     return shown if each.delivery_id is None else shown | {"error": each.error}

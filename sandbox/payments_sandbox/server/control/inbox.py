@@ -27,11 +27,11 @@ LONGEST_WAIT: Final = 60 * SECOND
 async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
     """Take in a webhook of any form; the answer is 200 unless the inbox was told otherwise."""
     name, http = _name(request), request.http
-    body = await read_any_body(http, patience=request.settings.body_patience)
+    body = await read_any_body(http, seconds=request.settings.body_patience)
     if isinstance(body, SandboxError):
         raise body
     headers = {key.lower(): value for key, value in mask_headers(http.raw_headers).items()}
-    world, wall = request.world, request.runtime.worlds.laws.wall()
+    world, wall = request.world, request.runtime.worlds.context.wall()
     status = world.open_webhooks().receive(
         name, Received(headers, body), now=world.clock.now(), wall=wall
     )
@@ -72,10 +72,13 @@ def empty_inbox(request: ControlRequest) -> None:
 async def _wait(request: ControlRequest, seconds: float) -> None:
     """Until as many messages are there as are wanted, time is up, or the world is gone."""
     wanted = request.query["count"]
-    with request.runtime.notifier.subscribe(request.world) as reader, contextlib.suppress(TimeoutError):
+    with (
+        request.runtime.notifier.subscribe(request.world) as subscriber,
+        contextlib.suppress(TimeoutError),
+    ):
         async with asyncio.timeout(seconds):
-            while not reader.is_over and len(list(islice(_messages(request), wanted))) < wanted:
-                await reader.wait(seconds)
+            while not subscriber.is_over and len(list(islice(_messages(request), wanted))) < wanted:
+                await subscriber.wait(seconds)
 
 
 def _messages(request: ControlRequest) -> Iterator[Message]:

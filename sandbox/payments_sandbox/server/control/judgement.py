@@ -66,9 +66,12 @@ async def _wait(
         return verified(request.world, partial(deliveries_seen, request.world), expectations)
 
     lines = now()
-    with request.runtime.notifier.subscribe(request.world) as reader, contextlib.suppress(TimeoutError):
+    with (
+        request.runtime.notifier.subscribe(request.world) as subscriber,
+        contextlib.suppress(TimeoutError),
+    ):
         async with asyncio.timeout(patience / SECOND):
-            while not reader.is_over and not all(line.judged.met for line in lines):
-                await reader.wait(patience / SECOND)
+            while not subscriber.is_over and not all(line.judged.met for line in lines):
+                await subscriber.wait(patience / SECOND)
                 lines = now()
     return lines

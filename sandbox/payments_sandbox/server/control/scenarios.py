@@ -14,6 +14,7 @@ from payments_sandbox.scenarios.yaml_reader import Document
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.world import activation
+from payments_sandbox.world.world import ResetScope
 
 FROM_JOURNAL: Final = "from-journal"
 """What a scenario is called that is written without a name."""
@@ -39,21 +40,21 @@ def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Let exactly these be active."""
     scenarios = wanted(library_of(request.settings), _values(request))
     activation.put(request.world, scenarios)
-    request.runtime.delayed_replies.wake(request.world)
+    request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 
 
 def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     """Activate one more."""
     activation.activate(request.world, _accepted([_loaded(request)])[0])
-    request.runtime.delayed_replies.wake(request.world)
+    request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 
 
 def remove_active_scenarios(request: ControlRequest) -> None:
     """End one, or all."""
     activation.remove(request.world, request.query.get("name"))
-    request.runtime.delayed_replies.wake(request.world)
+    request.runtime.reset(request.world, {ResetScope.RULES})
 
 
 def check_scenario(request: ControlRequest) -> dict[str, object]:

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 
 from payments_sandbox.rules.wire_faults import BODILESS
-from payments_sandbox.server.delayed_replies import Sleepers
+from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.faults.kit import AlreadySent
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -37,12 +37,12 @@ class Exchange:
     real: Message
     entry: Entry
     world: World
-    sleepers: Sleepers
+    delayed_replies: DelayedReplies
     most: float
 
     async def wait(self, seconds: float) -> bool:
         """Wait; False when the client left or the world was reset or dropped meanwhile."""
-        return await self.sleepers.sleep(self.request, self.world, seconds)
+        return await self.delayed_replies.sleep(self.request, self.world, seconds)
 
     def put(self, data: bytes) -> AlreadySent:
         """Send bytes as they are, and end the connection with a FIN."""

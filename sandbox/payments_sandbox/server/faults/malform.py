@@ -19,7 +19,7 @@ _PAGE: Final = (
 def malform(fault: Malform, exchange: Exchange) -> web.StreamResponse:
     """Send the real reply, wrong in one way."""
     if fault.how is Malformation.GARBAGE:
-        return exchange.put(garbage(exchange.world.birth.seed, exchange.entry.number))
+        return exchange.put(garbage(exchange.world.config.seed, exchange.entry.number))
     return exchange.send(SPOIL[fault.how](exchange.real))
 
 

@@ -22,8 +22,8 @@ from payments_sandbox.testing.memory.still_loop import StillLoop
 from payments_sandbox.testing.memory.wire import Wire
 
 if TYPE_CHECKING:
-    from payments_sandbox.server.connection import Connections
-    from payments_sandbox.server.factory import Sandbox
+    from payments_sandbox.server.factory import Server
+    from payments_sandbox.server.http_server import HttpServer
     from payments_sandbox.webhooks.delivery import Outcome
 
 NOT_SENT: Final = (
@@ -86,7 +86,7 @@ class Room:
         self.gone: Final[deque[tuple[Wire, bytes]]] = deque()
         self.is_forgotten = False
         try:
-            self.sandbox, self._connections = self.run(_put_together(settings))
+            self.sandbox, self._server = self.run(_put_together(settings))
         except BaseException:
             self._loop.close()
             raise
@@ -111,7 +111,7 @@ class Room:
             return
         with self._lock:
             if not self._loop.is_closed():
-                self._done(_stopped(self._connections, self.sandbox))
+                self._done(_stopped(self._server, self.sandbox))
                 self._loop.close()
                 _OPEN.discard(self)
 
@@ -121,7 +121,7 @@ class Room:
 
     async def plugged_in(self) -> Wire:
         """A new connection."""
-        return Wire(self._loop, self._connections())
+        return Wire(self._loop, self._server())
 
     async def answered(self, wire: Wire, data: bytes, seconds: float | None) -> None:
         """See `Host.answer`."""
@@ -256,17 +256,15 @@ class InboxesOnly:
         """Nothing is open."""
 
 
-async def _put_together(settings: Settings) -> "tuple[Sandbox, Connections]":
+async def _put_together(settings: Settings) -> "tuple[Server, HttpServer]":
     from payments_sandbox.server.factory import assemble
-    from payments_sandbox.server.http_server import connections_of
+    from payments_sandbox.server.http_server import HttpServer
 
     sandbox = assemble(settings, make_sender=InboxesOnly)
-    return sandbox, connections_of(sandbox.handler)
+    return sandbox, HttpServer(sandbox.handler)
 
 
-async def _stopped(connections: "Connections", sandbox: "Sandbox") -> None:
-    from payments_sandbox.server.http_server import end_work
-
-    end_work(sandbox.parts)
-    await connections.close()
-    await sandbox.runtime.dispatcher.close()
+async def _stopped(server: "HttpServer", sandbox: "Server") -> None:
+    sandbox.runtime.stop()
+    await server.close()
+    await sandbox.runtime.close()

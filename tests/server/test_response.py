@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from payments_sandbox.server.response import WholeReply
+from payments_sandbox.server.response import JsonResponse
 from tests.support.serving import serving
 from tests.support.wire import Wire, connected, request
 
@@ -67,4 +67,4 @@ def test_a_head_has_the_length_of_the_body_that_is_not_sent(wire: Wire) -> None:
 def test_a_line_with_a_break_in_it_is_refused(value: str) -> None:
     """It would be read as a header that nobody meant to send."""
     with pytest.raises(ValueError, match="line break"):
-        WholeReply(200, {"X-RateLimit-Limit": value}, b"{}")
+        JsonResponse(200, {"X-RateLimit-Limit": value}, b"{}")

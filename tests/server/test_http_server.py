@@ -1,0 +1,148 @@
+"""Connections of a server: who is answered, what keeps one open, and how they end."""
+
+import asyncio
+import json
+import select
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from urllib.parse import urlsplit
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.http_server import HttpServer, listening
+from tests.support.bodies import KEY, documented_create
+from tests.support.clients import PATIENCE
+from tests.support.wire import request
+
+LIST = request("GET", "/v3/payments")
+PAY = request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
+SLOW = PAY.replace(b"4111111111111111", b"4000009900000129")
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[tuple[Server, int]]:
+    """A sandbox that listens, and its port."""
+    sandbox = assemble(Settings(port=0, max_wall_delay=60_000))
+    async with listening(sandbox) as address:
+        port = urlsplit(address).port
+        assert port is not None
+        yield sandbox, port
+
+
+@contextmanager
+def connections(port: int, count: int = 1) -> Iterator[list[socket.socket]]:
+    """So many connections, which do not block."""
+    with ExitStack() as stack:
+        made = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in made:
+            each.connect(("127.0.0.1", port))
+            each.settimeout(0)
+        yield made
+
+
+async def everything(connection: socket.socket) -> bytes:
+    """What comes until the server closes."""
+    loop, came = asyncio.get_running_loop(), b""
+    async with asyncio.timeout(PATIENCE):
+        while part := await loop.sock_recv(connection, 65_536):
+            came += part
+    return came
+
+
+async def some(connection: socket.socket) -> bytes:
+    """What comes next."""
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.get_running_loop().sock_recv(connection, 65_536)
+
+
+async def test_a_client_that_closes_its_side_is_answered() -> None:
+    """Twenty send a request and close their sending side; each gets its reply, and the end."""
+    async with served() as (_, port):
+        with connections(port, 20) as clients:
+            for each in clients:
+                each.sendall(LIST)
+                each.shutdown(socket.SHUT_WR)
+            heard = [await everything(each) for each in clients]
+
+    assert [raw[:12] for raw in heard] == [b"HTTP/1.1 200"] * len(clients)
+
+
+async def test_a_client_that_closes_its_side_after_a_reply_gets_the_end() -> None:
+    """A connection on which nothing is under way ends when its client has said its last."""
+    async with served() as (_, port):
+        with connections(port) as [client]:
+            client.sendall(LIST)
+            first = await some(client)
+            client.shutdown(socket.SHUT_WR)
+            rest = await everything(client)
+
+    assert (first[:12], rest) == (b"HTTP/1.1 200", b"")
+
+
+async def test_a_held_reply_finds_a_client_that_closed_its_side_gone() -> None:
+    """The payment is made, and the journal says that nobody had the reply."""
+    async with served() as (sandbox, port):
+        with connections(port) as [client]:
+            client.sendall(SLOW)
+            client.shutdown(socket.SHUT_WR)
+            heard = await everything(client)
+        async with asyncio.timeout(PATIENCE):
+            while len(sandbox.runtime.delayed_replies):
+                await turn()
+        [entry] = sandbox.runtime.worlds.get_or_create(KEY).journal.since(0)
+
+    assert heard == b""
+    assert (entry.committed, entry.fault, entry.status) == (True, "abandoned", None)
+
+
+async def test_requests_sent_at_once_are_answered_in_order() -> None:
+    """Pipelined requests on one connection."""
+    async with served() as (_, port):
+        with connections(port) as [client]:
+            client.sendall(PAY + LIST + LIST.replace(b"1.1\r\n", b"1.1\r\nConnection: close\r\n"))
+            heard = await everything(client)
+
+    assert [part[:3] for part in heard.split(b"HTTP/1.1 ")] == [b"", b"201", b"200", b"200"]
+
+
+async def test_a_silent_connection_is_kept_for_75_seconds() -> None:
+    """Shorter ones make the pools of clients reuse closed sockets."""
+    sandbox = assemble(Settings(port=0))
+    assert HttpServer(sandbox.handler)().keepalive_timeout == 75
+
+
+async def test_a_server_that_stops_answers_what_it_has_read() -> None:
+    """What was sent before the stop is answered, and every connection ends."""
+    async with AsyncExitStack() as server:
+        _, port = await server.enter_async_context(served())
+        with connections(port, 3) as clients:
+            for each in clients:
+                each.sendall(LIST)
+                await some(each)
+            for each in clients:
+                each.sendall(PAY)
+            await server.aclose()
+            replies = [await everything(each) for each in clients]
+
+    assert [raw[:12] for raw in replies] == [b"HTTP/1.1 201"] * len(clients)
+
+
+async def turn() -> None:
+    """Let the loop turn once."""
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_result, None)
+    await future
+
+
+async def test_a_rush_of_connections_finds_room() -> None:
+    """All of these are let in before the server has looked at one, and none has to come again."""
+    async with served() as (_, port):
+        with ExitStack() as stack:
+            rush = [stack.enter_context(socket.socket()) for _ in range(128)]
+            for each in rush:
+                each.settimeout(0)
+                each.connect_ex(("127.0.0.1", port))
+            _, let_in, _ = select.select([], rush, [], 0)
+
+    assert len(let_in) == len(rush)
