@@ -17,7 +17,7 @@ from benchmarks.servers import HERE, running
 from benchmarks.traffic import VARIETY
 from payments_sandbox.world.world import World
 
-DRAIN: Final = at_least(0.8)
+DRAIN: Final = at_least(0.6)
 CREATES: Final = at_least(0.97)
 GROWN: Final = at_most(20)
 """Megabytes for 60,000 events: the ledger keeps the events, the outbox a thousand deliveries."""

@@ -7,7 +7,8 @@ import pytest
 
 from payments_sandbox.api.call import Answer
 from payments_sandbox.contract.schemas import load_contract
-from payments_sandbox.rules.wire_faults import Drop, Hang
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create, documented_refund
 from tests.support.clients import envelope, invalid

@@ -10,7 +10,13 @@ from payments_sandbox.api.call import Outcome, Reply
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.errors import InternalError, InvalidRequest, RateLimited, SandboxError
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules import model, wire_faults
+from payments_sandbox.rules import model
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.malform import Malform, Malformation
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.selected_step import Verdict
 from payments_sandbox.world.world import World
 from tests.support.in_process import contract, new_world
@@ -73,35 +79,29 @@ TABLE = {
     "decline after commit": Row(
         model.Respond("lost_card", commit=True), (NORMALLY,), "lost_card", committed=True
     ),
-    "drop": Row(
-        wire_faults.Drop(commit=False, how="close"), (), None, committed=False, is_fault=True
-    ),
+    "drop": Row(Drop(commit=False, how="close"), (), None, committed=False, is_fault=True),
     "drop after commit": Row(
-        wire_faults.Drop(commit=True, how="reset"), (NORMALLY,), DONE, committed=True, is_fault=True
+        Drop(commit=True, how="reset"), (NORMALLY,), DONE, committed=True, is_fault=True
     ),
-    "hang": Row(wire_faults.Hang(commit=False), (), None, committed=False, is_fault=True),
-    "hang after commit": Row(
-        wire_faults.Hang(commit=True), (NORMALLY,), DONE, committed=True, is_fault=True
-    ),
-    "truncate": Row(wire_faults.Truncate(commit=False), (), None, committed=False, is_fault=True),
+    "hang": Row(Hang(commit=False), (), None, committed=False, is_fault=True),
+    "hang after commit": Row(Hang(commit=True), (NORMALLY,), DONE, committed=True, is_fault=True),
+    "truncate": Row(Truncate(commit=False), (), None, committed=False, is_fault=True),
     "malform after commit": Row(
-        wire_faults.Malform(commit=True, how=wire_faults.Malformation.HTML),
+        Malform(commit=True, how=Malformation.HTML),
         (NORMALLY,),
         DONE,
         committed=True,
         is_fault=True,
     ),
-    "raw": Row(wire_faults.RespondRaw(418, {}, ""), (), None, committed=False, is_fault=True),
+    "raw": Row(RespondRaw(418, {}, ""), (), None, committed=False, is_fault=True),
     "raw after commit": Row(
-        wire_faults.RespondRaw(418, {}, "", commit=True),
+        RespondRaw(418, {}, "", commit=True),
         (NORMALLY,),
         DONE,
         committed=True,
         is_fault=True,
     ),
-    "drip": Row(
-        wire_faults.Drip(over=5, chunks=2), (NORMALLY,), DONE, committed=True, is_fault=True
-    ),
+    "drip": Row(Drip(over=5, chunks=2), (NORMALLY,), DONE, committed=True, is_fault=True),
     "exhaust": Row(model.MoveRateLimit(0), (), "rate_limit_exceeded", committed=False),
     "nearly exhaust": Row(model.MoveRateLimit(3), (NORMALLY,), DONE, committed=True),
 }
@@ -122,8 +122,8 @@ def test_a_step_is_carried_out(case: str) -> None:
 REFUSED = InvalidRequest("/amount: is required.")
 HIDING: dict[str, model.Outcome] = {
     "respond": model.Respond("internal_error", commit=True),
-    "drop": wire_faults.Drop(commit=True, how="close"),
-    "raw": wire_faults.RespondRaw(418, {}, "", commit=True),
+    "drop": Drop(commit=True, how="close"),
+    "raw": RespondRaw(418, {}, "", commit=True),
 }
 
 

@@ -7,16 +7,13 @@ import pytest
 
 from payments_sandbox.api.call import Answer
 from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.malform import Malform, Malformation
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.rules.wire_faults import (
-    Drip,
-    Drop,
-    Hang,
-    Malform,
-    Malformation,
-    RespondRaw,
-    Truncate,
-)
 from payments_sandbox.server.journal_json import shown_entry
 from payments_sandbox.world.activation import activate
 from payments_sandbox.world.snapshot import snapshot

@@ -21,9 +21,9 @@ VIOLATIONS: Final = {
     "The ledger and its rules do not log": ("core/stray.py", "import logging"),
     "The control API and the wire faults do not know each other": (
         "server/control/stray.py",
-        "import payments_sandbox.server.faults",
+        "import payments_sandbox.server.fault_player",
     ),
-    "A wire fault waits but reads no clock": ("server/faults/stray.py", "import datetime"),
+    "A wire fault waits but reads no clock": ("rules/faults/stray.py", "import datetime"),
     "What belongs to test suites is not needed without one": (
         "client/sync/stray.py",
         "import requests",

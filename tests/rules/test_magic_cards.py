@@ -9,6 +9,8 @@ from payments_sandbox.core.card_numbers import Brand, brand_of, passes_luhn
 from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
 from payments_sandbox.rules.model import (
     CardRule,
@@ -25,7 +27,6 @@ from payments_sandbox.rules.model import (
     Step,
     Then,
 )
-from payments_sandbox.rules.wire_faults import Drop, Hang
 
 OURS = re.compile("40000099[0-9]{8}")
 PAY = {

@@ -1,12 +1,12 @@
 """The values of wire faults: what a raw reply may say, and what each fault is called."""
 
-from typing import get_args
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from payments_sandbox.rules.wire_faults import NAMES, Drip, Fault, RespondRaw, Truncate
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 
 REFUSED = {
     "interim": ((100, {}, ""), "status: expected 200 to 599"),
@@ -71,9 +71,3 @@ def test_a_header_never_becomes_two(name: str, value: str) -> None:
 def test_any_final_status_will_do(status: int) -> None:
     """With no body, which every status can have."""
     assert RespondRaw(status, {"X-Any": "1"}, "").status == status
-
-
-def test_every_fault_has_its_name() -> None:
-    """The names are those of the scenario language, and no two faults share one."""
-    assert set(NAMES) == set(get_args(Fault))
-    assert len(set(NAMES.values())) == len(NAMES)

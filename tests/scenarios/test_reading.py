@@ -15,6 +15,12 @@ from payments_sandbox.rules.expectations import (
     Retries,
     Webhooks,
 )
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.malform import Malform, Malformation
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
 from payments_sandbox.rules.model import (
     AtRule,
@@ -39,15 +45,6 @@ from payments_sandbox.rules.model import (
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.webhook_effects import BodyFault, Modifiers, Signature, WebhookRule
 from payments_sandbox.rules.webhook_effects import Order as Reorder
-from payments_sandbox.rules.wire_faults import (
-    Drip,
-    Drop,
-    Hang,
-    Malform,
-    Malformation,
-    RespondRaw,
-    Truncate,
-)
 from payments_sandbox.scenarios.loader import load
 
 HEAD = """\

@@ -14,9 +14,9 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.faults.malform import Malformation
 from payments_sandbox.rules.model import Per, Then
 from payments_sandbox.rules.webhook_effects import BodyFault, Order, Signature
-from payments_sandbox.rules.wire_faults import Malformation
 from payments_sandbox.scenarios.parser.steps import OUTCOMES
 from payments_sandbox.scenarios.schema_problems import (
     MOST_PROBLEMS,

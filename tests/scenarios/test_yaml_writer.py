@@ -8,8 +8,13 @@ from hypothesis import strategies as st
 
 from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules import wire_faults
 from payments_sandbox.rules.delays import Uniform
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.malform import Malform, Malformation
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.model import (
     MoveRateLimit,
     Outcome,
@@ -37,17 +42,17 @@ TURNS: Final = st.builds(Settlement, ENDS, MILLISECONDS) | st.builds(
 OUTCOMES: Final[st.SearchStrategy[Outcome]] = st.one_of(
     st.just(Pass()),
     st.builds(Respond, st.sampled_from(sorted(CODES)), FLAGS, st.none() | TEXTS, st.none() | TEXTS),
-    st.builds(wire_faults.RespondRaw, st.integers(400, 599), st.just({"X-A": "b"}), TEXTS, FLAGS),
-    st.builds(wire_faults.Drop, FLAGS, st.sampled_from(["close", "reset"])),
-    st.builds(wire_faults.Hang, FLAGS, st.none() | MILLISECONDS),
+    st.builds(RespondRaw, st.integers(400, 599), st.just({"X-A": "b"}), TEXTS, FLAGS),
+    st.builds(Drop, FLAGS, st.sampled_from(["close", "reset"])),
+    st.builds(Hang, FLAGS, st.none() | MILLISECONDS),
     st.builds(
-        wire_faults.Truncate,
+        Truncate,
         FLAGS,
         st.sampled_from([0.0, 12.5, 40.0, 100.0]),
         st.sampled_from(["body"]),
     ),
-    st.builds(wire_faults.Malform, FLAGS, st.sampled_from(wire_faults.Malformation)),
-    st.builds(wire_faults.Drip, MILLISECONDS, st.integers(1, 99)),
+    st.builds(Malform, FLAGS, st.sampled_from(Malformation)),
+    st.builds(Drip, MILLISECONDS, st.integers(1, 99)),
     st.builds(MoveRateLimit, st.integers(0, 9), st.integers(1, 9), st.none() | MILLISECONDS),
     st.builds(Settle, st.tuples(TURNS) | st.just(())),
     st.builds(Patch, st.just({"a": {"b": None}}), FLAGS),

@@ -2,19 +2,16 @@
 
 from typing import Final
 
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.fault import Fault
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.malform import Malform, Malformation
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.magic_cards import paid_with
 from payments_sandbox.rules.model import CardRule, Per, RequestRule, Step, Then
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.rules.wire_faults import (
-    Drip,
-    Drop,
-    Fault,
-    Hang,
-    Malform,
-    Malformation,
-    RespondRaw,
-    Truncate,
-)
 from tests.support.numbers import of_length
 
 DRIP: Final = Drip(over=900, chunks=30)

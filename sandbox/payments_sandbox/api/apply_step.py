@@ -15,7 +15,8 @@ from payments_sandbox.contract.operations import Operation
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InternalError, RateLimited, SandboxError
 from payments_sandbox.payments.record_store import json_bytes
-from payments_sandbox.rules import model, wire_faults
+from payments_sandbox.rules import model
+from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.merge_patch import merged
 from payments_sandbox.rules.selected_step import Verdict
 from payments_sandbox.world.world import World
@@ -75,21 +76,13 @@ def _outcome(  # noqa: PLR0911 - one an outcome
             return _rate_limit(move, setting.world, perform)
         case model.Patch() as patch:
             return _patch(patch, verdict.rule, setting, perform())
-        case wire_faults.Drip() as drip:
-            return _hidden(drip, perform())
-        case (
-            wire_faults.Drop()
-            | wire_faults.Hang()
-            | wire_faults.Truncate()
-            | wire_faults.Malform()
-            | wire_faults.RespondRaw()
-        ) as fault:
+        case Fault() as fault:
             return _hidden(fault, perform() if fault.commit else Outcome(None, committed=False))
         case _:
             assert_never(verdict.step.outcome)
 
 
-def _hidden(fault: wire_faults.Fault, outcome: Outcome) -> Outcome:
+def _hidden(fault: Fault, outcome: Outcome) -> Outcome:
     """The outcome behind a fault; what was refused stays refused, and nobody sees it."""
     outcome.fault = fault
     outcome.committed = bool(outcome.committed)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.payments.cards import Card
+from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.selected_step import Verdict
-from payments_sandbox.rules.wire_faults import Fault
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 

@@ -30,7 +30,6 @@ from payments_sandbox.core.errors import (
 from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import mask_body, mask_json, mask_target
 from payments_sandbox.payments.record_store import json_bytes
-from payments_sandbox.rules.wire_faults import NAMES
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import World
@@ -214,7 +213,7 @@ def _record(entry: Entry, outcome: Outcome, answer: Answer) -> None:
         entry.rule, entry.step = outcome.verdict.rule, outcome.verdict.position
     entry.committed = outcome.committed
     if outcome.fault is not None:
-        entry.fault = NAMES[type(outcome.fault)]
+        entry.fault = outcome.fault.name
     else:
         entry.status = answer.reply.status
         entry.reply_headers = answer.headers

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from payments_sandbox.core.card_numbers import brand_of
 from payments_sandbox.core.instants import DAY, HOUR, SECOND
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.model import (
     CardRule,
     ChargeBack,
@@ -25,7 +27,6 @@ from payments_sandbox.rules.model import (
     Then,
     When,
 )
-from payments_sandbox.rules.wire_faults import Drop, Hang
 
 
 class MagicCard(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.delays import Delay
-from payments_sandbox.rules.wire_faults import Fault
+from payments_sandbox.rules.faults.fault import Fault
 
 
 class Per(StrEnum):

@@ -6,8 +6,8 @@ from typing import Final, assert_never
 import yaml
 
 from payments_sandbox.core.instants import show_duration
-from payments_sandbox.rules import wire_faults
 from payments_sandbox.rules.delays import Delay
+from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.model import (
     MoveRateLimit,
     Outcome,
@@ -76,36 +76,14 @@ def _outcome(  # noqa: PLR0911 - one an outcome
             return {"settle": [{"to": "pending"}, *map(_turn, turns)]}
         case Patch(patch, off_contract):
             return {"patch": dict(patch)} | ({"off_contract": True} if off_contract else {})
-        case wire_faults.Drip(over, chunks):
-            return {"drip": {"over": show_duration(over), "chunks": chunks}}
-        case wire_faults.RespondRaw(status, headers, body, commit):
-            said = {"status": status, "body": body, "off_contract": True}
-            more = ({"headers": dict(headers)} if headers else {}) | _committed(commit, is_read)
-            return {"respond_raw": said | more}
+        case Fault():
+            return {outcome.name: outcome.source(is_read=is_read)}
         case _:
-            commits: Source = {} if is_read else {"commit": outcome.commit}
-            return {wire_faults.NAMES[type(outcome)]: commits | _hidden(outcome)}
+            assert_never(outcome)
 
 
 def _committed(commit: bool, is_read: bool) -> Source:  # noqa: FBT001 - both are what they say
     return {"commit": True} if commit and not is_read else {}
-
-
-def _hidden(
-    fault: wire_faults.Drop | wire_faults.Hang | wire_faults.Truncate | wire_faults.Malform,
-) -> Source:
-    """A fault that hides what was answered, but for its `commit`."""
-    match fault:
-        case wire_faults.Drop(how=how):
-            return {"how": how}
-        case wire_faults.Hang(lasts=lasts):
-            return {} if lasts is None else {"for": show_duration(lasts)}
-        case wire_faults.Truncate(keep=keep, part=part):
-            return {"keep": f"{keep:g}%", "in": part}
-        case wire_faults.Malform(how=way):
-            return {"as": way.value}
-        case _:
-            assert_never(fault)
 
 
 def _turn(turn: Settlement) -> Source:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +15,10 @@ from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.wire_faults import Hang
+from payments_sandbox.rules.faults.reply import RealReply
 from payments_sandbox.server import cors
 from payments_sandbox.server.access_log import RequestLog
-from payments_sandbox.server.faults.kit import AlreadySent
+from payments_sandbox.server.fault_player import AlreadySent, apply_fault
 from payments_sandbox.server.origin_guard import authorization_of
 from payments_sandbox.server.request_body import buffered_body, read_body
 from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
@@ -93,7 +94,7 @@ class EmulatedApi:
             if not await self._sent_first(world, first):
                 return _abandoned(answer)
             held = [each for each in held if not each.is_before_reply]
-        if isinstance(answer.fault, Hang):
+        if answer.fault is not None and answer.fault.starts_silent:
             self._runtime.send(world, held)  # no reply is going to be first
             held = ()
         try:
@@ -138,17 +139,19 @@ class EmulatedApi:
             return AlreadySent()
         if answer.fault is None or answer.entry is None:
             return _response(answer)
-        # A plain serve comes without faults, and so without what they import.
-        from payments_sandbox.server.faults.dispatch import inflict  # noqa: PLC0415
-        from payments_sandbox.server.faults.exchange import Exchange, Message  # noqa: PLC0415
-
         headers = {**EVERY_REPLY, **answer.headers}
         if origins := self._settings.cors:  # too late for the request handler to add them
             cors.name_origin(request, headers, is_permitted=cors.permits(request, origins))
-        real = Message(answer.reply.status, headers, answer.reply.body)
-        most = self._settings.max_wall_delay / 1_000
-        exchange = Exchange(request, real, answer.entry, world, self._runtime.delayed_replies, most)
-        return await inflict(answer.fault, exchange)
+        real = RealReply(
+            answer.reply.status,
+            headers,
+            answer.reply.body,
+            seed=world.config.seed,
+            request_number=answer.entry.number,
+            max_wait=self._settings.max_wall_delay,
+        )
+        wait = partial(self._runtime.delayed_replies.sleep, request, world)
+        return await apply_fault(answer.fault, request, real, answer.entry, wait)
 
     async def _hold(self, request: web.BaseRequest, world: World, answer: Answer) -> bool:
         """Hold the reply; False, and journalled as abandoned, when nobody waits for it any more."""

@@ -23,7 +23,7 @@ from payments_sandbox.server import cors
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
-from payments_sandbox.server.faults.kit import AlreadySent
+from payments_sandbox.server.fault_player import AlreadySent
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.routing import Routes, Target, target_of, variable_of
 from payments_sandbox.server.world_runtime import WorldRuntime

@@ -1,9 +1,11 @@
 """Owns what a call has met, as the step of a rule: from the rule that answered, or the journal."""
 
-from typing import Final
+from typing import Final, assert_never
 
 from payments_sandbox.contract.error_codes import CODES, documented_for
-from payments_sandbox.rules import wire_faults
+from payments_sandbox.rules.faults import FAULT_NAMED
+from payments_sandbox.rules.faults.fault import Fault, JournalRecord
+from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import (
     MoveRateLimit,
@@ -12,10 +14,12 @@ from payments_sandbox.rules.model import (
     Patch,
     RequestRule,
     Respond,
+    RunOut,
     Settle,
     Step,
 )
 from payments_sandbox.verification.observed_calls import CallSeen
+from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 ABANDONED: Final = "abandoned"
@@ -73,23 +77,25 @@ def _fits(outcome: Outcome, call: CallSeen) -> bool:
     """Whether a step can have led to what the journal shows."""
     fault = call.entry.fault
     if fault == ABANDONED:
-        return not isinstance(outcome, wire_faults.Fault)
+        return not isinstance(outcome, Fault)
     match outcome:
         case Pass() | MoveRateLimit() | Settle() | Patch():
             return fault is None and not _is_refused(call)
         case Respond(error):
             return fault is None and call.code == error
+        case Fault():
+            return fault == outcome.name
+        case RunOut():
+            return False
         case _:
-            return (
-                isinstance(outcome, wire_faults.Fault) and fault == wire_faults.NAMES[type(outcome)]
-            )
+            assert_never(outcome)
 
 
 def _outcome_seen(call: CallSeen, *, is_of_step: bool) -> Outcome:
     """What the journal shows; of a fault it does not keep every part."""
     entry, code = call.entry, call.code
     if entry.fault is not None:
-        return _fault_seen(call, entry.fault)
+        return _fault_seen(entry, entry.fault)
     is_its_own = code in _OF_THE_CALL and (entry.rule is None or is_of_step)
     if not _is_refused(call) or is_its_own or code not in documented_for(entry.operation or ""):
         return Pass()
@@ -97,23 +103,12 @@ def _outcome_seen(call: CallSeen, *, is_of_step: bool) -> Outcome:
     return Respond(code, bool(entry.committed), message)
 
 
-def _fault_seen(call: CallSeen, fault: str) -> Outcome:
-    entry = call.entry
-    commit = bool(entry.committed)
-    match fault:
-        case "drop":
-            return wire_faults.Drop(commit, "close")
-        case "truncate":
-            return wire_faults.Truncate(commit, part="headers" if entry.status is None else "body")
-        case "malform":
-            return wire_faults.Malform(commit, wire_faults.Malformation.INVALID_JSON)
-        case "drip":
-            return wire_faults.Drip(max(1, round(entry.duration_ms or 0)), 20)
-        case "respond_raw" if entry.status is not None:
-            body = entry.reply_body.decode()
-            return wire_faults.RespondRaw(entry.status, {}, body, commit)
-        case _:
-            return wire_faults.Hang(commit)
+def _fault_seen(entry: Entry, fault: str) -> Fault:
+    record = JournalRecord(
+        entry.status, entry.reply_body, bool(entry.committed), entry.duration_ms or 0
+    )
+    kind = Hang if fault == ABANDONED else FAULT_NAMED[fault]  # a client that leaves met silence
+    return kind.from_journal(record)
 
 
 def _is_refused(call: CallSeen) -> bool:

@@ -9,6 +9,7 @@ import orjson
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.masking import mask_headers, mask_number
 from payments_sandbox.payments.payment import Payment
+from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.model import OF_PAYMENT, Condition, When
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -18,6 +19,7 @@ _PAYMENT: Final = 3
 
 _IN_QUERY: Final = frozenset({"customer_id", "status"})
 _SERVER_ERROR: Final = 500
+_ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
 
 
@@ -41,7 +43,7 @@ class CallSeen:
     def is_lost(self) -> bool:
         """Whether its client cannot know what has become of it."""
         entry = self.entry
-        is_hidden = entry.fault is not None and entry.fault != "drip"
+        is_hidden = entry.fault is not None and entry.fault not in _ARRIVING
         return is_hidden or entry.status is None or entry.status >= _SERVER_ERROR
 
     @property

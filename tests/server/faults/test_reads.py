@@ -6,14 +6,11 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.wire_faults import (
-    Drip,
-    Fault,
-    Malform,
-    Malformation,
-    RespondRaw,
-    Truncate,
-)
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.fault import Fault
+from payments_sandbox.rules.faults.malform import Malform, Malformation
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
+from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.server.factory import Server, assemble
 from payments_sandbox.world.activation import put
 from payments_sandbox.world.registry import DEFAULT_API_KEY

@@ -5,9 +5,12 @@ import asyncio
 import pytest
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.fault import Fault
+from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import paid_with
 from payments_sandbox.rules.model import RequestRule, Step, Then
-from payments_sandbox.rules.wire_faults import Drip, Drop, Fault, Hang
 from payments_sandbox.server import delayed_replies
 from payments_sandbox.server.factory import Server, assemble
 from tests.support.clients import Api, until

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.server.webhooks.guard import NotPermittedError, guarded
+from payments_sandbox.server.webhooks.sender import TargetNotPermittedError, guarded_sockets
 from payments_sandbox.webhooks.target_policy import NEVER, is_permitted, problem_of
 
 NETWORKS = st.sampled_from(NEVER)
@@ -56,8 +56,8 @@ def test_the_url_and_the_socket_agree(
     info = (family, socket.SOCK_STREAM, 6, "", (str(address), 80))
     is_taken = problem_of(f"http://{host}:80/", public=False) is None
     try:
-        guarded(public=False)(info).close()
-    except NotPermittedError:
+        guarded_sockets(public=False)(info).close()
+    except TargetNotPermittedError:
         assert not is_taken
     else:
         assert is_taken
@@ -75,8 +75,8 @@ def test_no_text_is_an_accident(text: str) -> None:
 def test_a_scope_changes_nothing(scope: str) -> None:
     """A link-local address with a scope is link-local."""
     info = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"fe80::1{scope}", 80))
-    with pytest.raises(NotPermittedError, match=f"fe80::1{scope} is not a permitted"):
-        guarded(public=True)(info)
+    with pytest.raises(TargetNotPermittedError, match=f"fe80::1{scope} is not a permitted"):
+        guarded_sockets(public=True)(info)
     assert problem_of(f"http://[fe80::1{scope}]/", public=True)
 
 

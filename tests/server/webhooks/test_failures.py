@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from payments_sandbox.server.webhooks.connections import SHOWN
-from payments_sandbox.server.webhooks.sender import HttpSender
+from payments_sandbox.server.webhooks.sender import MAX_BODY, HttpSender
 from payments_sandbox.webhooks.delivery import Outcome
 from tests.support.hooks import Delivery, Hooks, errors
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
@@ -231,10 +230,10 @@ async def test_a_huge_answer_is_cut(hooks: Hooks, receiver: Receiver) -> None:
     await hooks.pay()
     first, second = await hooks.settled()
 
-    assert SHOWN == 20 * 1024
+    assert MAX_BODY == 20 * 1024
     for delivery in (first, second):
         (attempt,) = delivery["attempts"]
-        assert (delivery["status"], attempt["response"]["body"]) == ("delivered", "x" * SHOWN)
+        assert (delivery["status"], attempt["response"]["body"]) == ("delivered", "x" * MAX_BODY)
     assert [hit.connection for hit in receiver.hits] == [0, 1]
 
 
@@ -242,7 +241,7 @@ async def test_an_ordinary_answer_leaves_the_connection_open(
     hooks: Hooks, receiver: Receiver
 ) -> None:
     """One connection serves many deliveries, with answers of up to 20 KB."""
-    receiver.script(Answer(body=b"x" * SHOWN), Answer(body=b""), 204, 500)
+    receiver.script(Answer(body=b"x" * (MAX_BODY - 1)), Answer(body=b""), 204, 404)
     await hooks.to(receiver.url)
     for _ in range(5):
         await hooks.pay()

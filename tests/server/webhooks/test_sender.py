@@ -1,6 +1,8 @@
-"""Holds the sender to its word: whatever a receiver does, it is told and never raised."""
+"""The sender against receivers on real sockets: whatever they do is told and never raised."""
 
 import asyncio
+import contextlib
+import gzip
 import json
 import socket
 import ssl
@@ -12,14 +14,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from payments_sandbox.server.webhooks.connections import SHOWN, UnknownHostError
-from payments_sandbox.server.webhooks.guard import NotPermittedError
-from payments_sandbox.server.webhooks.replies import CutOffError, NotHttpError
-from payments_sandbox.server.webhooks.sender import LONGEST, HttpSender, in_words
+from payments_sandbox.server.webhooks.sender import (
+    MAX_BODY,
+    MAX_ERROR,
+    RECEIVE_BUFFER,
+    HttpSender,
+    describe_failure,
+    guarded_sockets,
+)
 from payments_sandbox.webhooks.delivery import Outcome
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 
 HEADERS = {"Content-Type": "application/json"}
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+CUT_OFF = "the connection was closed before the answer was complete"
 LINES = st.sampled_from(
     [
         b"HTTP/1.1 200 OK\r\n",
@@ -55,148 +64,332 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield receiver
 
 
+@pytest.fixture
+async def sender() -> AsyncIterator[HttpSender]:
+    """A sender to private addresses."""
+    sender = HttpSender(public=False)
+    yield sender
+    await sender.close()
+
+
 async def post(
-    url: str, *, timeout_ms: int = 2_000, headers: Mapping[str, str] = HEADERS
+    sender: HttpSender, url: str, *, timeout_ms: int = 2_000, headers: Mapping[str, str] = HEADERS
 ) -> Outcome:
-    """One post, by a sender of its own."""
+    """Post a small body."""
+    return await sender.post(url, headers=headers, body=b"{}", timeout_ms=timeout_ms)
+
+
+async def post_and_close(url: str, *, timeout_ms: int = 2_000) -> Outcome:
+    """Post with a sender of its own."""
     sender = HttpSender(public=False)
     try:
-        return await sender.post(url, headers=headers, body=b"{}", timeout_ms=timeout_ms)
+        return await post(sender, url, timeout_ms=timeout_ms)
     finally:
         await sender.close()
 
 
-async def answered(*raw: bytes) -> Outcome:
-    """What the sender makes of an answer."""
+async def answered_with(*raw: bytes) -> Outcome:
+    """What the sender makes of these bytes and the end of their connection."""
     async with receiving() as receiver:
         receiver.usual = Answer(raw=b"".join(raw), end=End.CLOSED)
-        return await post(receiver.url)
+        return await post_and_close(receiver.url)
 
 
 def is_told(outcome: Outcome) -> bool:
-    """Whether it is a whole answer, or a reason in one short line; JSON carries either."""
+    """Whether it is an answer, or a reason in one short line; JSON carries either."""
     json.dumps(outcome)
     if outcome.answer is None:
         error = outcome.error or ""
-        return 0 < len(error) <= LONGEST and "\n" not in error
-    return len(outcome.answer.body) <= SHOWN
+        return 0 < len(error) <= MAX_ERROR and "\n" not in error
+    return len(outcome.answer.body) <= MAX_BODY
 
 
 @settings(max_examples=150)
 @given(st.lists(LINES, max_size=8))
 @example([b"HTTP/1.1 200 OK\r\n", b"Content-Length: 5, 6\r\n", b"\r\n"])
-def test_whatever_is_answered(lines: list[bytes]) -> None:
-    """Pieces of HTTP in any order."""
-    assert is_told(asyncio.run(answered(*lines)))
+def test_pieces_of_http_in_any_order_end_in_an_answer_or_in_words(lines: list[bytes]) -> None:
+    """Nothing that a receiver says is an exception."""
+    assert is_told(asyncio.run(answered_with(*lines)))
 
 
 @settings(max_examples=50)
 @given(st.binary(max_size=200))
-def test_whatever_bytes_are_answered(raw: bytes) -> None:
-    """As the whole answer, and as its body."""
-    assert is_told(asyncio.run(answered(raw)))
+def test_any_bytes_as_answer_or_as_body_end_in_an_answer_or_in_words(raw: bytes) -> None:
+    """A body is taken as it is; the same bytes as a whole answer are rarely one."""
+    assert is_told(asyncio.run(answered_with(raw)))
     head = b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n" % len(raw)
-    outcome = asyncio.run(answered(head, raw))
+    outcome = asyncio.run(answered_with(head, raw))
     assert outcome.answer is not None
     assert outcome.error == "answered 500"
 
 
-async def test_what_is_kept_of_what_was_sent() -> None:
-    """The headers as they went out, those of the client among them; body and answer whole."""
-    async with receiving() as receiver:
-        receiver.usual = Answer(status=201, headers={"X-A": "b"}, body=b"made")
-        outcome = await post(receiver.url)
-        (hit,) = receiver.hits
+ANSWERS = {
+    "length": (OK + b"Content-Length: 5\r\n\r\nhello", "hello"),
+    "no body": (b"HTTP/1.1 204 No Content\r\nX: 1\r\n\r\n", ""),
+    "no reason": (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", ""),
+    "bare line ends": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "ok"),
+    "chunks": (CHUNKED + b"3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n", "hello"),
+    "a trailer": (CHUNKED + b"2\r\nok\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n", "ok"),
+    "interim answers": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n"
+        + OK
+        + b"Content-Length: 2\r\n\r\nok",
+        "ok",
+    ),
+    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok"),
+    "until the end": (OK + b"\r\nhello", "hello"),
+    "a coding that is not known": (OK + b"Transfer-Encoding: gzip\r\n\r\nhello", "hello"),
+}
 
-    assert {name.lower(): value for name, value in outcome.headers.items()} == hit.headers
+
+@pytest.mark.parametrize(("raw", "body"), ANSWERS.values(), ids=ANSWERS)
+async def test_every_form_of_an_answer_is_read(raw: bytes, body: str) -> None:
+    """Receivers under test are of every kind."""
+    outcome = await answered_with(raw)
     assert outcome.answer is not None
+    assert (outcome.answer.body, outcome.error) == (body, None)
+
+
+NOT_HTTP = {
+    "a greeting": (b"SSH-2.0-x\r\n", "Expected HTTP/"),
+    "another version": (b"HTTP/2 200\r\n\r\n", "HTTP/2 200"),
+    "a header without a colon": (OK + b"no colon\r\n\r\n", "no colon"),
+    "a header without a name": (OK + b": nameless\r\n\r\n", ": nameless"),
+    "two lengths": (OK + b"Content-Length: 5, 6\r\n\r\n", "Content-Length: 5, 6"),
+    "a chunk without a size": (CHUNKED + b"zz\r\n", "zz"),
+    "a status line without an end": (b"HTTP/1.1 200 " + b"y" * 99_000, "more than 65536 bytes"),
+    "a header without an end": (OK + b"X: " + b"y" * 99_000, "more than 65536 bytes"),
+    "headers without an end": (OK + b"X: y\r\n" * 9_000, "Too many headers"),
+    "a trailer without an end": (CHUNKED + b"0\r\n" + b"X: y\r\n" * 9_000, "Too many headers"),
+}
+
+
+@pytest.mark.parametrize(("raw", "words"), NOT_HTTP.values(), ids=NOT_HTTP)
+async def test_an_answer_that_is_not_http_is_told_as_such(raw: bytes, words: str) -> None:
+    """With what was wrong about it; what has no end is given up soon."""
+    outcome = await answered_with(raw)
+    assert outcome.answer is None
+    assert (outcome.error or "").startswith("the answer is not HTTP: ")
+    assert words in (outcome.error or "")
+
+
+@pytest.mark.parametrize("raw", [raw for raw, _ in list(ANSWERS.values())[:6]], ids=range(6))
+async def test_an_answer_that_is_cut_off_is_told_as_such(raw: bytes) -> None:
+    """In the head, and where the body or its trailer has begun."""
+    for end in (0, 12, len(raw) - 1):
+        assert (await answered_with(raw[:end])).error == CUT_OFF
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"HTTP/1.1 100 Continue\r\n\r\n" * 500, b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" * 500],
+    ids=["100", "103"],
+)
+async def test_interim_answers_without_an_end_fail_at_the_timeout(
+    endless: bytes, receiver: Receiver, sender: HttpSender
+) -> None:
+    """Another webhook gets through meanwhile."""
+
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(endless)
+                await writer.drain()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        talking = post(sender, f"http://127.0.0.1:{port}/", timeout_ms=300)
+        told, other = await asyncio.gather(talking, post(sender, receiver.url, timeout_ms=9_000))
+
+    assert (told.answer, told.error) == (None, "no answer within 0.3 s")
+    assert other.error is None
+
+
+def test_a_socket_holds_no_more_of_an_answer_than_one_turn_of_the_loop_may_parse() -> None:
+    """Linux doubles what is asked for."""
+    made = guarded_sockets(public=False)((2, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
+    with made:
+        held = made.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    assert 0 < held <= 2 * RECEIVE_BUFFER
+
+
+async def test_what_is_told_as_sent_is_what_arrived(receiver: Receiver, sender: HttpSender) -> None:
+    """The headers as they went out, with `Host` and `Content-Length`, and the answer whole."""
+    receiver.usual = Answer(status=201, headers={"X-A": "b"}, body=b"made")
+    outcome = await post(sender, receiver.url)
+    (hit,) = receiver.hits
+
+    assert tuple(f"{name}: {value}" for name, value in outcome.headers.items()) == hit.lines
+    assert [*outcome.headers] == ["Host", "Content-Type", "Content-Length"]
     assert outcome.answer == (201, {"Content-Length": "4", "X-A": "b"}, "made", None)
     assert outcome.error is None
     assert outcome.duration_ms > 0
 
 
-@pytest.mark.parametrize("size", [0, 1, SHOWN - 1, SHOWN, SHOWN + 1, 70_000], ids=str)
+async def test_an_empty_body_has_a_length(receiver: Receiver, sender: HttpSender) -> None:
+    """A fault of a scenario sends one."""
+    await sender.post(receiver.url, headers=HEADERS, body=b"", timeout_ms=2_000)
+    (hit,) = receiver.hits
+
+    assert (hit.headers["content-length"], hit.body) == ("0", b"")
+    assert "transfer-encoding" not in hit.headers
+
+
+async def test_headers_of_an_answer_are_kept_as_text(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    """Folded ones, empty ones, the last of several, and those that are not UTF-8."""
+    lines = (b"X-Folded: a\r\n\t b", b"X-Empty:", b"X-A: 1", b"X-A: 2", b"Retry-After:  \xff ")
+    receiver.usual = Answer(raw=OK + b"\r\n".join([*lines, b"Content-Length: 0", b"", b""]))
+    outcome = await post(sender, receiver.url)
+
+    assert outcome.answer is not None
+    assert outcome.answer.retry_after == "\N{REPLACEMENT CHARACTER}"
+    assert outcome.answer.headers == {
+        "X-Folded": "a\t b",
+        "X-Empty": "",
+        "X-A": "2",
+        "Retry-After": "\N{REPLACEMENT CHARACTER}",
+        "Content-Length": "0",
+    }
+
+
+async def test_a_compressed_answer_is_not_unpacked(receiver: Receiver, sender: HttpSender) -> None:
+    """Nobody has asked for it, and it could be a bomb."""
+    body = gzip.compress(b"x" * 1_000_000)
+    receiver.usual = Answer(headers={"Content-Encoding": "gzip"}, body=body)
+    outcome = await post(sender, receiver.url)
+
+    assert outcome.answer is not None
+    assert outcome.answer.body == body.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("size", [0, 1, MAX_BODY - 1, MAX_BODY, MAX_BODY + 1, 70_000], ids=str)
 @pytest.mark.parametrize("is_chunked", [True, False])
-async def test_the_body_is_cut(receiver: Receiver, size: int, *, is_chunked: bool) -> None:
-    """At 20 KB exactly; a connection whose answer was read whole is used again."""
+async def test_the_body_of_an_answer_is_cut_at_20_kb(
+    receiver: Receiver, sender: HttpSender, size: int, *, is_chunked: bool
+) -> None:
+    """A connection whose answer was read whole is used again."""
     body = b"x" * size
     if is_chunked:
         chunks = b"%x\r\n%b\r\n" % (size, body) if size else b""
-        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        receiver.usual = Answer(raw=head + chunks + b"0\r\n\r\n")
+        receiver.usual = Answer(raw=CHUNKED + chunks + b"0\r\n\r\n")
     else:
         receiver.usual = Answer(body=body)
-    sender = HttpSender(public=False)
     for _ in range(2):
-        outcome = await sender.post(receiver.url, headers=HEADERS, body=b"{}", timeout_ms=2_000)
+        outcome = await post(sender, receiver.url)
         assert outcome.answer is not None
-        assert len(outcome.answer.body) == min(size, SHOWN)
-    await sender.close()
+        assert len(outcome.answer.body) == min(size, MAX_BODY)
 
-    assert size > SHOWN or [hit.connection for hit in receiver.hits] == [0, 0]
-
-
-async def test_certificates_are_read_once(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By the first https url, not by http ones, and not again."""
-    made: list[ssl.SSLContext] = []
-    create = ssl.create_default_context
-
-    def counted() -> ssl.SSLContext:
-        made.append(create())
-        return made[-1]
-
-    monkeypatch.setattr(ssl, "create_default_context", counted)
-    sender = HttpSender(public=False)
-    counts = []
-    for scheme in ("http", "https", "https"):
-        url = receiver.url.replace("http", scheme)
-        await sender.post(url, headers=HEADERS, body=b"{}", timeout_ms=50)
-        counts.append(len(made))
-    await sender.close()
-
-    assert counts == [0, 1, 1]
+    assert size >= MAX_BODY or [hit.connection for hit in receiver.hits] == [0, 0]
 
 
-async def test_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One handshake for all that a connection carries."""
+async def test_one_tls_handshake_serves_all_that_a_connection_carries() -> None:
+    """A certificate is verified with what the sender is given."""
     trusting = ssl.create_default_context(cafile=SELF_SIGNED)
     trusting.check_hostname = False
-    monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(SELF_SIGNED)
-    sender = HttpSender(public=False)
+    sender = HttpSender(public=False, tls=trusting)
     async with receiving(tls=context) as receiver:
-        receiver.usual = Answer(body=b"x" * SHOWN)
-        told = [
-            await sender.post(receiver.url, headers=HEADERS, body=b"{}", timeout_ms=2_000)
-            for _ in range(2)
-        ]
+        receiver.usual = Answer(body=b"x" * 5_000)
+        told = [await post(sender, receiver.url) for _ in range(2)]
         await sender.close()
 
     assert [outcome.error for outcome in told] == [None, None]
     assert [hit.connection for hit in receiver.hits] == [0, 0]
 
 
-async def test_cookies_are_not_kept(receiver: Receiver) -> None:
+async def test_cookies_are_not_kept(receiver: Receiver, sender: HttpSender) -> None:
     """Each post stands for itself."""
     receiver.usual = Answer(headers={"Set-Cookie": "session=1"})
-    sender = HttpSender(public=False)
     for _ in range(2):
-        await sender.post(receiver.url, headers=HEADERS, body=b"{}", timeout_ms=2_000)
-    await sender.close()
+        await post(sender, receiver.url)
 
     assert all("cookie" not in hit.headers for hit in receiver.hits)
 
 
-async def test_the_environments_proxy_is_not_used(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+async def test_a_proxy_of_the_environment_is_not_used(
+    receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A proxy would connect where the guard cannot look."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
-    outcome = await post(receiver.url)
-    assert outcome.error is None
+    assert (await post(sender, receiver.url)).error is None
+
+
+@pytest.mark.parametrize("end", [End.CLOSED, End.RESET])
+async def test_a_kept_connection_that_the_receiver_has_ended_is_not_used(
+    sender: HttpSender, end: End
+) -> None:
+    """Even where the loop has not seen its end yet: it would be an attempt that nobody saw."""
+    async with receiving() as receiver:
+        receiver.usual = Answer(end=end)
+        told = [await post(sender, receiver.url) for _ in range(30)]
+
+    assert {outcome.error for outcome in told} == {None}
+
+
+async def test_a_connection_that_answered_500_is_not_used_again(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    """A crashed receiver often closes it a little later, when the next webhook is on its way."""
+    receiver.script(500, 404, 200)
+    for _ in range(4):
+        await post(sender, receiver.url)
+
+    assert [hit.connection for hit in receiver.hits] == [0, 1, 1, 1]
+
+
+async def test_a_webhook_is_not_sent_twice_when_its_kept_connection_ends(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    """Its receiver may have done the work: whether to try again is the schedule's to say."""
+    receiver.script(200, Answer(raw=b"", end=End.CLOSED))
+    told = [await post(sender, receiver.url) for _ in range(2)]
+
+    assert [outcome.error for outcome in told] == [None, CUT_OFF]
+    assert [hit.connection for hit in receiver.hits] == [0, 0]
+
+
+async def test_one_of_two_kept_connections_may_end(sender: HttpSender) -> None:
+    """The other is used."""
+    gate = asyncio.Event()
+    async with receiving() as receiver:
+        receiver.script(Answer(gate=gate, end=End.CLOSED), Answer(gate=gate))
+        both = asyncio.gather(*(post(sender, receiver.url) for _ in range(2)))
+        await receiver.arrived(2)
+        gate.set()
+        await both
+        third = await post(sender, receiver.url)
+
+    assert third.error is None
+    assert [hit.connection for hit in receiver.hits] == [0, 1, 1]
+
+
+async def test_what_comes_behind_an_answer_is_no_answer_to_the_next_webhook(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    """The next one goes over another connection."""
+    answer = OK + b"Content-Length: 0\r\n\r\n"
+    receiver.script(Answer(raw=answer + answer.replace(b"200", b"500")))
+    told = [await post(sender, receiver.url) for _ in range(2)]
+
+    assert [outcome.error for outcome in told] == [None, None]
+    assert [hit.connection for hit in receiver.hits] == [0, 1]
+
+
+async def test_a_closed_sender_leaves_no_connection(receiver: Receiver) -> None:
+    """Kept or under way."""
+    sender = HttpSender(public=False)
+    receiver.script(200, Answer(gate=asyncio.Event()))
+    await post(sender, receiver.url)
+    under_way = asyncio.create_task(post(sender, receiver.url))
+    await receiver.arrived(2)
+    under_way.cancel()
+    await asyncio.wait([under_way])
+    await sender.close()
+
+    assert under_way.cancelled()
 
 
 @pytest.mark.parametrize(
@@ -208,20 +401,18 @@ async def test_the_environments_proxy_is_not_used(
         (ConnectionResetError(), "the connection was reset"),
         (BrokenPipeError(32, "Broken pipe"), "the connection was reset"),
         (OSError(113, "No route to host"), "cannot connect: No route to host"),
-        (NotPermittedError("8.8.8.8"), "8.8.8.8 is not a permitted webhook target"),
         (TimeoutError(110, "Connection timed out"), "cannot connect: Connection timed out"),
-        (UnknownHostError("shop.invalid"), "the host shop.invalid is not known"),
         (ssl.SSLError("not TLS"), "TLS failed: ('not TLS',)"),
-        (NotHttpError("it starts\nwith x"), "the answer is not HTTP: it starts with x"),
-        (CutOffError(), "the connection was closed before the answer was complete"),
         (OSError("no number"), "OSError: no number"),
         (ValueError("4111111111111111"), "ValueError: ************1111"),
     ],
     ids=str,
 )
-def test_in_words(failure: Exception, words: str) -> None:
-    """As a developer would say it, in one line, without a card number."""
-    assert in_words(failure, 2_000) == words
+def test_a_failure_is_described_in_one_line_without_a_card_number(
+    failure: Exception, words: str
+) -> None:
+    """As a developer would say it."""
+    assert describe_failure(failure, 2_000) == words
 
 
 @pytest.mark.parametrize(
@@ -233,9 +424,11 @@ def test_in_words(failure: Exception, words: str) -> None:
         ('/{x}/"y"?z=[1]|', "/%7Bx%7D/%22y%22?z=%5B1%5D%7C"),
     ],
 )
-async def test_where_it_goes(receiver: Receiver, rest: str, target: str) -> None:
-    """The path as the url has it, quoted where it is not; the port is part of the host."""
-    outcome = await post(receiver.origin + rest)
+async def test_a_path_goes_out_as_the_url_has_it_and_quoted_where_it_is_not(
+    receiver: Receiver, sender: HttpSender, rest: str, target: str
+) -> None:
+    """The port is part of the host."""
+    outcome = await post(sender, receiver.origin + rest)
     (hit,) = receiver.hits
 
     assert outcome.error is None
@@ -252,30 +445,31 @@ async def test_where_it_goes(receiver: Receiver, rest: str, target: str) -> None
         ("http://[::1]:8080/", "[::1]:8080"),
     ],
 )
-async def test_the_host(url: str, host: str) -> None:
-    """Without the port that its scheme has anyway."""
-    assert (await post(url, timeout_ms=50)).headers["Host"] == host
+async def test_the_host_is_without_the_port_of_its_scheme(
+    sender: HttpSender, url: str, host: str
+) -> None:
+    """And in lower case."""
+    assert (await post(sender, url, timeout_ms=50)).headers["Host"] == host
 
 
 @pytest.mark.parametrize("name", ["a" * 64, "nobody.invalid"])
-async def test_a_name_that_leads_nowhere(name: str) -> None:
-    """It may not even be one."""
-    outcome = await post(f"http://{name}/")
-    assert outcome.error == f"the host {name} is not known"
+async def test_a_name_that_leads_nowhere_is_told(sender: HttpSender, name: str) -> None:
+    """It may not even have the form of a name."""
+    assert (await post(sender, f"http://{name}/")).error == f"the host {name} is not known"
 
 
-async def test_a_name_that_is_found_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_that_is_found_too_late_is_a_timeout(
+    sender: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody waits for it any more, and nothing comes of it."""
     let_go, threads = threading.Event(), []
 
-    def late(*_: object, **named: object) -> object:
-        if named.get("flags"):
-            raise socket.gaierror
+    def late(*_: object) -> object:
         threads.append(threading.current_thread())
         return let_go.wait(10)
 
     monkeypatch.setattr(socket, "getaddrinfo", late)
-    outcome = await post("http://late/", timeout_ms=20)
+    outcome = await post(sender, "http://late/", timeout_ms=20)
     let_go.set()
     for thread in threads:
         await asyncio.to_thread(thread.join)
@@ -284,24 +478,26 @@ async def test_a_name_that_is_found_too_late(monkeypatch: pytest.MonkeyPatch) ->
     assert [thread.daemon for thread in threads] == [True]
 
 
-def test_a_name_that_takes_long_to_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It holds nobody up beyond its own timeout: neither other names, nor the end of the loop."""
+def test_a_name_that_takes_long_holds_up_neither_other_names_nor_the_end_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Forty at once are more than asyncio has threads for."""
     let_go, found = threading.Event(), []
-    asked = socket.getaddrinfo
+    system = socket.getaddrinfo
 
-    def slow(host: str, *args: Any, **named: Any) -> Any:  # noqa: ANN401 - the system's
-        if host == "slow" and not named.get("flags"):
+    def slow(host: str, *args: Any) -> Any:  # noqa: ANN401 - the system's
+        if host == "slow":
             let_go.wait(10)
             found.append(host)
             raise socket.gaierror
-        return asked(host, *args, **named)
+        return system(host, *args)
 
     async def posted() -> list[str | None]:
         async with receiving() as receiver:
             quick = receiver.url.replace("127.0.0.1", "localhost")
             patience = {"http://slow/": 20, quick: 2_000}
             urls = ["http://slow/"] * 40 + [quick]
-            posts = [post(url, timeout_ms=patience[url]) for url in urls]
+            posts = [post_and_close(url, timeout_ms=patience[url]) for url in urls]
             return [outcome.error for outcome in await asyncio.gather(*posts)]
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
@@ -314,33 +510,20 @@ def test_a_name_that_takes_long_to_look_up(monkeypatch: pytest.MonkeyPatch) -> N
     ("url", "error"),
     [
         ("ftp://127.0.0.1/", "ValueError: expected an http or https url"),
-        ("http://127.0.0.1:x/", "ValueError: Port could not be cast to integer value as 'x'"),
+        ("http://127.0.0.1:x/", "ValueError: "),
     ],
 )
-async def test_a_url_that_is_none(url: str, error: str) -> None:
+async def test_a_url_that_is_none_is_told(sender: HttpSender, url: str, error: str) -> None:
     """A snapshot may be written by hand."""
-    assert (await post(url)).error == error
+    assert ((await post(sender, url)).error or "").startswith(error)
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X: a\r\nY": "b"}, {"X": "\0"}])
-async def test_a_header_that_is_none(receiver: Receiver, headers: dict[str, str]) -> None:
-    """Nothing is sent."""
-    outcome = await post(receiver.url, headers=headers)
+async def test_a_header_that_would_end_early_is_not_sent(
+    receiver: Receiver, sender: HttpSender, headers: dict[str, str]
+) -> None:
+    """Nothing is."""
+    outcome = await post(sender, receiver.url, headers=headers)
 
-    assert outcome.error == "ValueError: a header would end before its end"
+    assert (outcome.error or "").startswith("ValueError: ")
     assert receiver.hits == []
-
-
-async def test_a_receiver_that_says_more_than_its_answer(receiver: Receiver) -> None:
-    """The rest is no answer to the next post, which goes over another connection."""
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-    receiver.script(Answer(raw=answer + answer.replace(b"200", b"500")))
-    sender = HttpSender(public=False)
-    told = [
-        await sender.post(receiver.url, headers=HEADERS, body=b"{}", timeout_ms=2_000)
-        for _ in range(2)
-    ]
-    await sender.close()
-
-    assert [outcome.error for outcome in told] == [None, None]
-    assert [hit.connection for hit in receiver.hits] == [0, 1]

@@ -9,14 +9,15 @@ from payments_sandbox.contract.schema_errors import Path, render
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.payments.payment import TRANSITIONS, Status
+from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.merge_patch import merged
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.parser.rules import READS
 from payments_sandbox.scenarios.parser.steps import OUTCOMES
 from payments_sandbox.scenarios.parser.values import Plain, items
 
-HIDES_THE_REPLY: Final = ("drop", "hang", "truncate", "malform")
-MAY_COMMIT: Final = (*HIDES_THE_REPLY, "respond", "respond_raw")
+NEEDS_COMMIT: Final = frozenset(fault.name for fault in FAULTS if fault.needs_commit)
+MAY_COMMIT: Final = frozenset({"respond", *(each.name for each in FAULTS if each.may_commit())})
 _WHICH: Final = "true: the operation happened before the fault; false: it never did"
 
 
@@ -40,7 +41,7 @@ def _check_commit(key: str, value: Any, operation: str, path: Path) -> Iterator[
     if key not in MAY_COMMIT:
         return
     if operation not in READS:
-        if key in HIDES_THE_REPLY and "commit" not in value:
+        if key in NEEDS_COMMIT and "commit" not in value:
             yield Problem((*path, KEY), f"'{key}' needs 'commit'", _WHICH)
     elif "commit" in value:
         message = f"commit has no effect on {operation}, which changes nothing"

@@ -1,11 +1,9 @@
 """Owns the reading of `do` in request rules: each step with its outcome, delay and times."""
 
-import json
 from typing import Any, Final
 
-from payments_sandbox.core.instants import read_duration
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules import wire_faults
+from payments_sandbox.rules.faults import FAULT_NAMED, FAULTS
 from payments_sandbox.rules.model import (
     MoveRateLimit,
     Outcome,
@@ -19,13 +17,9 @@ from payments_sandbox.rules.model import (
 from payments_sandbox.scenarios.parser.values import Plain, delay, duration, items
 
 OUTCOMES: Final = (
-    "pass", "respond", "respond_raw", "drop", "hang", "truncate", "malform", "drip", "rate_limit",
-    "settle", "patch",
+    "pass", "respond", *(fault.name for fault in FAULTS), "rate_limit", "settle", "patch",
 )  # fmt: skip
 """The keys of a step of which it has at most one."""
-
-_KEPT: Final = "50%"
-_CHUNKS: Final = 20
 
 
 def step(plain: str | Plain, *, is_read: bool) -> Step:
@@ -40,9 +34,7 @@ def step(plain: str | Plain, *, is_read: bool) -> Step:
     return Step(outcome, delay(plain.get("delay")), plain.get("times", 1))
 
 
-def _outcome(  # noqa: PLR0911 - one an outcome
-    key: str, plain: Plain, *, is_read: bool
-) -> Outcome:
+def _outcome(key: str, plain: Plain, *, is_read: bool) -> Outcome:
     value: Any = plain[key]
     match key:
         case "pass":
@@ -50,12 +42,6 @@ def _outcome(  # noqa: PLR0911 - one an outcome
         case "respond":
             commit = value.get("commit", False)
             return Respond(value["error"], commit, value.get("message"), value.get("details"))
-        case "respond_raw":
-            headers, given = value.get("headers", {}), value.get("body", "")
-            body = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-            return wire_faults.RespondRaw(
-                value["status"], headers, body, value.get("commit", False)
-            )
         case "rate_limit":
             return rate_limit(value)
         case "settle":
@@ -63,22 +49,7 @@ def _outcome(  # noqa: PLR0911 - one an outcome
         case "patch":
             return Patch(value, plain.get("off_contract", False))
         case _:
-            return _fault(key, value, commit=value.get("commit", is_read))
-
-
-def _fault(key: str, plain: Plain, *, commit: bool) -> wire_faults.Fault:
-    match key:
-        case "drop":
-            return wire_faults.Drop(commit, plain.get("how", "close"))
-        case "hang":
-            return wire_faults.Hang(commit, duration(plain, "for"))
-        case "truncate":
-            keep = float(plain.get("keep", _KEPT).removesuffix("%"))
-            return wire_faults.Truncate(commit, keep, plain.get("in", "body"))
-        case "malform":
-            return wire_faults.Malform(commit, wire_faults.Malformation(plain["as"]))
-        case _:
-            return wire_faults.Drip(read_duration(plain["over"]), plain.get("chunks", _CHUNKS))
+            return FAULT_NAMED[key].parse(value, is_read=is_read)
 
 
 def rate_limit(plain: Plain) -> MoveRateLimit:

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.rules.wire_faults import Malformation
-from payments_sandbox.server.faults.exchange import Message
-from payments_sandbox.server.faults.malform import GARBAGE_BYTES, SPOIL, garbage
+from payments_sandbox.rules.faults.malform import GARBAGE_BYTES, SPOIL, Malformation, garbage
+from payments_sandbox.rules.faults.reply import RealReply
 
 bodies = st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.none(), min_size=1)
 
@@ -16,7 +15,7 @@ bodies = st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.none(), m
 @given(bodies)
 def test_json_is_broken_in_its_syntax_or_in_its_bytes(body: dict[str, str | None]) -> None:
     """Neither can be read, however short the reply is."""
-    real = Message(200, {}, json.dumps(body).encode())
+    real = RealReply(200, {}, json.dumps(body).encode())
     with pytest.raises(json.JSONDecodeError):
         json.loads(SPOIL[Malformation.INVALID_JSON](real).body)
     with pytest.raises(UnicodeDecodeError):

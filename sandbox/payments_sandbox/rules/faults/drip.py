@@ -1,0 +1,92 @@
+"""Owns the fault `drip`: the real reply, its body sent in pieces that are evenly spread in time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import ClassVar, Final, Self
+
+from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.rules.faults.fault import Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.reply import Action, KeepOpen, RealReply, Send, WaitUntil
+
+_CHUNKS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Drip(Fault):
+    """The real reply, its body sent in pieces.
+
+    Attributes:
+        over: wall milliseconds from the head to the last piece; capped by --max-wall-delay.
+        chunks: how many pieces, evenly spread; fewer when the body has fewer bytes.
+
+    Raises:
+        ValueError: there are no chunks.
+    """
+
+    name: ClassVar = "drip"
+    reply_arrives: ClassVar = True
+    needs_commit: ClassVar = False
+    SCHEMA: ClassVar[Json] = {
+        "description": "A slow body.",
+        "type": "object",
+        "x-expected": "a mapping such as {over: 4s, chunks: 20}",
+        "required": ["over"],
+        "properties": {
+            "over": {
+                "description": "From the first piece to the last, in wall time.",
+                "$ref": "#/$defs/duration",
+                "x-hint": "over is how long the body takes, a duration",
+            },
+            "chunks": {
+                "description": "In how many pieces.",
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 10_000,
+                "x-expected": "a whole number from 1 to 10000",
+            },
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"over": "900ms", "chunks": 30},)
+
+    over: int
+    chunks: int = _CHUNKS
+    commit: bool = field(default=True, init=False, repr=False)  # its reply arrives
+
+    def __post_init__(self) -> None:
+        if self.chunks < 1:
+            raise ValueError("chunks: expected 1 or more")
+
+    @classmethod
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - every fault's signature
+        """Read `{over, chunks}`."""
+        return cls(read_duration(plain["over"]), plain.get("chunks", _CHUNKS))
+
+    def fields(self) -> dict[str, object]:
+        """Write `{over, chunks}`."""
+        return {"over": show_duration(self.over), "chunks": self.chunks}
+
+    @classmethod
+    def from_journal(cls, record: JournalRecord) -> Self:
+        """Make one that takes as long as the call took."""
+        return cls(max(1, round(record.duration_ms)))
+
+    def plan(self, reply: RealReply) -> Iterator[Action]:
+        """Send the head at once and the last piece when time is up; the connection stays open."""
+        whole = reply.framed()
+        sent = whole.with_header("Connection", reply.connection) if reply.connection else whole
+        lasts = min(self.over, reply.max_wait)
+        pieces = _pieces(whole.body, self.chunks)
+        yield Send(sent.head(), shown=None if pieces else whole)
+        for number, piece in enumerate(pieces, start=1):
+            yield WaitUntil(lasts * number / len(pieces))  # not a gap each: they would add up
+            yield Send(piece, shown=whole if number == len(pieces) else None)
+        yield KeepOpen()
+
+
+def _pieces(body: bytes, wanted: int) -> list[bytes]:
+    """The body in so many pieces, or in its single bytes where it has fewer."""
+    count = min(wanted, len(body))
+    ends = [len(body) * number // count for number in range(count + 1)] if count else []
+    return [body[start:end] for start, end in pairwise(ends)]

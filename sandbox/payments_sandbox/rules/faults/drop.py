@@ -1,0 +1,54 @@
+"""Owns the fault `drop`: not one byte comes back; the connection ends with a FIN or an RST."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Reset
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Fault):
+    """Not one byte comes back: the connection ends with a FIN (`close`) or an RST (`reset`)."""
+
+    name: ClassVar = "drop"
+    reply_arrives: ClassVar = False
+    needs_commit: ClassVar = True
+    SCHEMA: ClassVar[Json] = {
+        "description": "Not one byte comes back.",
+        "type": "object",
+        "x-expected": "a mapping such as {commit: true, how: reset}",
+        "properties": {
+            "commit": COMMIT,
+            "how": {
+                "description": "How the connection ends: a FIN or an RST.",
+                "type": "string",
+                "enum": ["close", "reset"],
+                "x-expected": "close or reset",
+            },
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"how": "close"}, {"how": "reset"})
+
+    commit: bool
+    how: Literal["close", "reset"] = "close"
+
+    @classmethod
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:
+        """Read `{commit, how}`."""
+        return cls(plain.get("commit", is_read), plain.get("how", "close"))
+
+    def fields(self) -> dict[str, object]:
+        """Write `{how}`."""
+        return {"how": self.how}
+
+    @classmethod
+    def from_journal(cls, record: JournalRecord) -> Self:
+        """Make a `close`, as the journal does not tell the two apart."""
+        return cls(record.commit)
+
+    def plan(self, reply: RealReply) -> Iterator[Action]:  # noqa: ARG002 - every fault's signature
+        """End the connection at once."""
+        yield Reset() if self.how == "reset" else Close()

@@ -1,0 +1,106 @@
+"""Owns what all wire faults have in common: the parts that each of them has to bring."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final, NamedTuple, Self
+
+from payments_sandbox.rules.faults.reply import Action, RealReply
+
+Json = Mapping[str, Any]
+"""A mapping of JSON."""
+
+COMMIT: Final[Json] = {
+    "description": (
+        "Whether the operation happens before the fault: it decides whether a retry charges twice."
+    ),
+    "type": "boolean",
+    "x-expected": "true or false",
+    "x-hint": "true: the operation happened before the fault; false: it never did",
+}
+"""The schema of `commit`, for the properties of a fault that has one."""
+
+
+class JournalRecord(NamedTuple):
+    """What the journal keeps of a call that met a fault.
+
+    Attributes:
+        status: of the reply that went out; None where it was no reply.
+        body: of that reply.
+        commit: whether the operation happened.
+        duration_ms: wall milliseconds from the request to the end of the reply.
+    """
+
+    status: int | None
+    body: bytes
+    commit: bool
+    duration_ms: float
+
+
+class Fault(ABC):
+    """What a client meets on its socket in place of a good reply; the values are frozen.
+
+    Attributes:
+        commit: whether the operation happens; True on reads, which change nothing.
+        name: the key of a step in scenarios, the journal's `fault`, and the name of its module.
+        SCHEMA: the JSON Schema of its mapping in a scenario; `make generate` writes it into the
+            scenario schema, and the lint reads it.
+        EXAMPLES: mappings as a scenario has them, `commit` left out. The page of wire faults says
+            of each what clients make of it, and the tests of the family run it.
+        reply_arrives: whether the client gets the real reply after all, only later.
+        needs_commit: whether a scenario has to say `commit` where the operation changes something.
+        starts_silent: whether the client waits before it gets a byte or the end of the connection.
+            What the call sets off does not wait for that.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    SCHEMA: ClassVar[Json]
+    EXAMPLES: ClassVar[tuple[Json, ...]]
+    reply_arrives: ClassVar[bool]
+    needs_commit: ClassVar[bool]
+    starts_silent: ClassVar[bool] = False
+
+    commit: bool
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:
+        """Read the mapping of a scenario.
+
+        Args:
+            plain: valid by `SCHEMA`.
+            is_read: whether the rule is about an operation that changes nothing.
+
+        Raises:
+            ValueError: the values do not go together; the text names the key and what would do.
+        """
+
+    @abstractmethod
+    def fields(self) -> dict[str, object]:
+        """The mapping that `parse` reads, without `commit`."""
+
+    @classmethod
+    @abstractmethod
+    def from_journal(cls, record: JournalRecord) -> "Fault":
+        """Make the fault that a call has met, as far as the journal knows it."""
+
+    @abstractmethod
+    def plan(self, reply: RealReply) -> Iterator[Action]:
+        """Yield what the client meets in place of the reply, step by step.
+
+        It reads no clock and draws nothing: what varies comes from `reply`.
+        """
+
+    @classmethod
+    def may_commit(cls) -> bool:
+        """Whether a scenario can say `commit`."""
+        return "commit" in cls.SCHEMA["properties"]
+
+    def source(self, *, is_read: bool) -> dict[str, object]:
+        """The mapping as a scenario has it; `parse` makes the fault of it again."""
+        if is_read or not self.may_commit():
+            return self.fields()
+        if self.needs_commit:
+            return {"commit": self.commit, **self.fields()}
+        return {**self.fields(), "commit": True} if self.commit else self.fields()

@@ -1,0 +1,61 @@
+"""Owns the fault `hang`: the request is accepted, then silence, then a FIN without a byte."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.reply import Action, Close, RealReply, WaitUntil
+
+
+@dataclass(frozen=True, slots=True)
+class Hang(Fault):
+    """Accepted, then silence until the client leaves, time is up, or the wall-delay cap ends it.
+
+    Attributes:
+        lasts: wall milliseconds of silence; None is as long as the cap allows.
+    """
+
+    name: ClassVar = "hang"
+    reply_arrives: ClassVar = False
+    needs_commit: ClassVar = True
+    starts_silent: ClassVar = True
+    SCHEMA: ClassVar[Json] = {
+        "description": "Accepted, then silence.",
+        "type": "object",
+        "x-expected": "a mapping such as {commit: true}",
+        "properties": {
+            "commit": COMMIT,
+            "for": {
+                "description": "How long, in wall time; until the cap unless told otherwise.",
+                "$ref": "#/$defs/duration",
+            },
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar[tuple[Json, ...]] = ({}, {"for": "100ms"})
+
+    commit: bool
+    lasts: int | None = None
+
+    @classmethod
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:
+        """Read `{commit, for}`."""
+        lasts = read_duration(plain["for"]) if "for" in plain else None
+        return cls(plain.get("commit", is_read), lasts)
+
+    def fields(self) -> dict[str, object]:
+        """Write `{for}`."""
+        return {} if self.lasts is None else {"for": show_duration(self.lasts)}
+
+    @classmethod
+    def from_journal(cls, record: JournalRecord) -> Self:
+        """Make one as long as the cap allows: the client may have left before the end of it."""
+        return cls(record.commit)
+
+    def plan(self, reply: RealReply) -> Iterator[Action]:
+        """Say nothing until time is up."""
+        lasts = reply.max_wait if self.lasts is None else self.lasts
+        yield WaitUntil(min(lasts, reply.max_wait))
+        yield Close()

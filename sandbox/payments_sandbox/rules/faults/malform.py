@@ -1,0 +1,147 @@
+"""Owns the fault `malform`: a reply comes, and no client should take it for a good one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import shake_256
+from typing import ClassVar, Final, Self
+
+from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Send, send_last
+
+GARBAGE_BYTES: Final = 64
+_PAGE: Final = (
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+    b"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+
+
+class Malformation(StrEnum):
+    """The ways in which a reply can be wrong that no client should take for a good one."""
+
+    INVALID_JSON = "invalid_json"
+    HTML = "html"
+    EMPTY = "empty"
+    WRONG_CONTENT_TYPE = "wrong_content_type"
+    WRONG_LENGTH = "wrong_length"
+    BAD_CHUNK = "bad_chunk"
+    GARBAGE = "garbage"
+    BAD_UTF8 = "bad_utf8"
+    BAD_GZIP = "bad_gzip"
+
+
+_WAYS: Final = [str(each) for each in Malformation]
+
+
+@dataclass(frozen=True, slots=True)
+class Malform(Fault):
+    """The reply comes, and is wrong in one of the ways of `Malformation`."""
+
+    name: ClassVar = "malform"
+    reply_arrives: ClassVar = False
+    needs_commit: ClassVar = True
+    SCHEMA: ClassVar[Json] = {
+        "description": "A reply that no client should take for a good one.",
+        "type": "object",
+        "x-expected": "a mapping such as {commit: true, as: html}",
+        "required": ["as"],
+        "properties": {
+            "commit": COMMIT,
+            "as": {
+                "description": "In which way it is wrong.",
+                "type": "string",
+                "enum": _WAYS,
+                "x-expected": "a way to be wrong",
+                "x-hint": f"as is one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}",
+            },
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar[tuple[Json, ...]] = tuple({"as": way} for way in _WAYS)
+
+    commit: bool
+    how: Malformation
+
+    @classmethod
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:
+        """Read `{commit, as}`."""
+        return cls(plain.get("commit", is_read), Malformation(plain["as"]))
+
+    def fields(self) -> dict[str, object]:
+        """Write `{as}`."""
+        return {"as": self.how.value}
+
+    @classmethod
+    def from_journal(cls, record: JournalRecord) -> Self:
+        """Make an `invalid_json`, as the journal does not tell the ways apart."""
+        return cls(record.commit, Malformation.INVALID_JSON)
+
+    def plan(self, reply: RealReply) -> Iterator[Action]:
+        """Send the real reply, wrong in one way."""
+        if self.how is Malformation.GARBAGE:
+            yield Send(garbage(reply.seed, reply.request_number))
+            yield Close()
+        else:
+            yield from send_last(SPOIL[self.how](reply))
+
+
+def invalid_json(real: RealReply) -> RealReply:
+    """The JSON lacks its last brace; Content-Length is right."""
+    return real._replace(body=real.body[:-1])
+
+
+def html(real: RealReply) -> RealReply:
+    """A proxy's page with status 502 in place of the reply."""
+    page = real.with_header("Content-Type", "text/html; charset=utf-8")
+    return page._replace(status=502, body=_PAGE)
+
+
+def empty(real: RealReply) -> RealReply:
+    """The real status and headers, and no body: Content-Length is 0."""
+    return real._replace(body=b"")
+
+
+def wrong_content_type(real: RealReply) -> RealReply:
+    """The real body, called text/plain."""
+    return real.with_header("Content-Type", "text/plain; charset=utf-8")
+
+
+def wrong_length(real: RealReply) -> RealReply:
+    """Content-Length says half of what is sent."""
+    return real.with_header("Content-Length", str(len(real.body) // 2))
+
+
+def bad_chunk(real: RealReply) -> RealReply:
+    """A chunked reply whose first chunk has the size ZZ."""
+    chunked = real.with_header("Transfer-Encoding", "chunked")
+    return chunked._replace(body=b"ZZ\r\n" + real.body + b"\r\n0\r\n\r\n")
+
+
+def bad_utf8(real: RealReply) -> RealReply:
+    """The last text of the JSON ends in a byte that UTF-8 does not have."""
+    start, quote, rest = real.body.rpartition(b'"')
+    return real._replace(body=start + b"\xff" + quote + rest)
+
+
+def bad_gzip(real: RealReply) -> RealReply:
+    """Content-Encoding says gzip, and the body is as plain as ever."""
+    return real.with_header("Content-Encoding", "gzip")
+
+
+def garbage(seed: int, number: int) -> bytes:
+    """Bytes that are no HTTP, drawn from the world's seed and the number of the request."""
+    drawn = shake_256(f"garbage\0{seed}\0{number}".encode()).digest(GARBAGE_BYTES)
+    return bytes([drawn[0] | 0x80]) + drawn[1:] + b"\r\n\r\n"
+
+
+SPOIL: Final[dict[Malformation, Callable[[RealReply], RealReply]]] = {
+    Malformation.INVALID_JSON: invalid_json,
+    Malformation.HTML: html,
+    Malformation.EMPTY: empty,
+    Malformation.WRONG_CONTENT_TYPE: wrong_content_type,
+    Malformation.WRONG_LENGTH: wrong_length,
+    Malformation.BAD_CHUNK: bad_chunk,
+    Malformation.BAD_UTF8: bad_utf8,
+    Malformation.BAD_GZIP: bad_gzip,
+}
+"""What makes a reply wrong; `garbage` is no reply at all."""

@@ -1,0 +1,107 @@
+"""Owns the reply that a fault spoils, and the steps of a plan: what is sent, and how it ends."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+BODILESS: Final = frozenset({204, 304})
+"""Statuses without a body: what followed their head would be read as the next reply."""
+
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
+class RealReply(NamedTuple):
+    """The reply that the client would have had, and what a fault may use to spoil it.
+
+    Attributes:
+        headers: all header lines but Content-Length, Date and Connection.
+        body: as bytes; also where the request is a HEAD.
+        version: the HTTP version of the request, such as `1.1`.
+        is_head: the request is a HEAD, so no body is sent.
+        connection: the `Connection` header of a reply after which the connection may stay open;
+            empty where there is none.
+        date: the value of the `Date` header.
+        seed: the world's seed; whatever a fault draws comes from it and from `request_number`.
+        request_number: the position of the request in the world's journal.
+        max_wait: wall milliseconds that a fault may last (`--max-wall-delay`).
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    version: str = "1.1"
+    is_head: bool = False
+    connection: str = ""
+    date: str = ""
+    seed: int = 0
+    request_number: int = 0
+    max_wait: int = 0
+
+    def with_header(self, name: str, value: str) -> "RealReply":
+        """The reply with one header line added or replaced."""
+        return self._replace(headers={**self.headers, name: value})
+
+    def framed(self) -> "RealReply":
+        """The reply with its Content-Length, unless it is framed, and as much body as is sent."""
+        headers = {**self.headers}
+        is_framed = not {"content-length", "transfer-encoding"}.isdisjoint(_lower(headers))
+        if not is_framed and self.status not in BODILESS:
+            headers["Content-Length"] = str(len(self.body))
+        return self._replace(headers=headers, body=b"" if self.is_head else self.body)
+
+    def head(self) -> bytes:
+        """The status line and the header lines, up to the empty line that ends them."""
+        lines = [f"HTTP/{self.version} {self.status} {_PHRASES.get(self.status, '')}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        if "date" not in _lower(self.headers):
+            lines.append(f"Date: {self.date}")
+        return "\r\n".join([*lines, "", ""]).encode()
+
+
+class Send(NamedTuple):
+    """Send bytes.
+
+    Attributes:
+        shown: what the journal shows as the response from now on; None leaves it as it is.
+    """
+
+    data: bytes
+    shown: RealReply | None = None
+
+
+class WaitUntil(NamedTuple):
+    """Wait until so many wall milliseconds have passed since the plan began.
+
+    The plan ends here, and the connection with it, when the client leaves or the world is reset.
+    """
+
+    milliseconds: float
+
+
+class Reset(NamedTuple):
+    """End the connection with an RST; the plan is over."""
+
+
+class Close(NamedTuple):
+    """End the connection with a FIN; the plan is over."""
+
+
+class KeepOpen(NamedTuple):
+    """Leave the connection open for the next request, if the client wants it so."""
+
+
+Action = Send | WaitUntil | Reset | Close | KeepOpen
+"""One step of a plan; the last one is `Reset`, `Close` or `KeepOpen`."""
+
+
+def send_last(reply: RealReply) -> Iterator[Action]:
+    """Send a whole reply, which says that it is the connection's last, and close."""
+    if "connection" not in _lower(reply.headers):
+        reply = reply.with_header("Connection", "close")
+    whole = reply.framed()
+    yield Send(whole.head() + whole.body, shown=whole)
+    yield Close()
+
+
+def _lower(headers: Mapping[str, str]) -> set[str]:
+    return {name.lower() for name in headers}

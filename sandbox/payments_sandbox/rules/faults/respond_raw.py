@@ -1,0 +1,157 @@
+"""Owns the fault `respond_raw`: any status, headers and body, the one door out of the contract."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
+
+from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.reply import BODILESS, Action, RealReply, send_last
+
+LOWEST_STATUS: Final = 200
+"""Below it are interim replies, after which a client goes on waiting."""
+
+HIGHEST_STATUS: Final = 599
+
+_HEADER_NAME: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_HEADER_VALUE: Final = r"[^\x00-\x08\x0a-\x1f\x7f]*"
+
+
+@dataclass(frozen=True, slots=True)
+class RespondRaw(Fault):
+    """Any status, headers and body: the one door out of the contract.
+
+    Headers that are not given are those of the real reply, and Content-Length is the body's.
+
+    Raises:
+        ValueError: no HTTP reply can say this; the text names the part and what would do.
+    """
+
+    name: ClassVar = "respond_raw"
+    reply_arrives: ClassVar = False
+    needs_commit: ClassVar = False
+    SCHEMA: ClassVar[Json] = {
+        "description": "Any reply: the only door out of the contract.",
+        "type": "object",
+        "x-expected": "a mapping such as {status: 502, body: oops, off_contract: true}",
+        "required": ["status", "off_contract"],
+        "properties": {
+            "status": {
+                "description": "The HTTP status.",
+                "type": "integer",
+                "minimum": LOWEST_STATUS,
+                "maximum": HIGHEST_STATUS,
+                "x-expected": "a whole number from 200 to 599",
+                "x-hint": "status is the HTTP status of the reply, 200 to 599",
+            },
+            "headers": {
+                "description": "Its headers, beside or in place of those of the real reply.",
+                "type": "object",
+                "maxProperties": 50,
+                "x-expected": "a mapping of headers to text",
+                "propertyNames": {
+                    "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$",
+                    "x-expected": "a header's name",
+                },
+                "additionalProperties": {
+                    "description": "One header.",
+                    "type": "string",
+                    "maxLength": 2000,
+                    "pattern": f"^{_HEADER_VALUE}$",
+                    "x-expected": "text in one line, without control characters",
+                },
+            },
+            "body": {
+                "description": "Its body: text as it is, or a mapping or a list as JSON.",
+                "type": ["string", "object", "array"],
+                "minLength": 0,
+                "maxLength": 100_000,
+                "maxProperties": 1000,
+                "maxItems": 1000,
+                "additionalProperties": True,
+                "x-expected": "text, or a mapping or a list to be sent as JSON",
+            },
+            "off_contract": {
+                "description": "Says that this is not what the documentation promises.",
+                "type": "boolean",
+                "const": True,
+                "x-expected": "true, or leave it out",
+                "x-hint": "off_contract: true says that this leaves the documented contract",
+            },
+            "commit": {
+                **COMMIT,
+                "description": (
+                    "Whether the operation happens all the same; false unless told otherwise."
+                ),
+            },
+        },
+        "if": {"properties": {"status": {"enum": sorted(BODILESS)}}},
+        "then": {
+            "properties": {
+                "body": {
+                    "type": "string",
+                    "maxLength": 0,
+                    "x-expected": "no body, as a 204 or a 304 has none",
+                }
+            }
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar[tuple[Json, ...]] = (
+        {"status": 503, "headers": {"Retry-After": "7"}, "body": "busy", "off_contract": True},
+    )
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    commit: bool = False
+
+    def __post_init__(self) -> None:
+        if not LOWEST_STATUS <= self.status <= HIGHEST_STATUS:
+            raise ValueError(f"status: expected {LOWEST_STATUS} to {HIGHEST_STATUS}")
+        if self.body and self.status in BODILESS:
+            raise ValueError(f"body: expected none, as a {self.status} has no body")
+        if not _is_text(self.body):
+            raise ValueError("body: expected text that UTF-8 can write")
+        for name, value in self.headers.items():
+            if not re.fullmatch(_HEADER_NAME, name):
+                raise ValueError(
+                    f"headers: expected a name of letters, digits and '-', not {name!r}"
+                )
+            if not re.fullmatch(_HEADER_VALUE, value) or not _is_text(value):
+                raise ValueError(f"headers: expected {name} in one line without control characters")
+
+    @classmethod
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - every fault's signature
+        """Read `{status, headers, body, commit}`; a body that is no text is written as JSON."""
+        given = plain.get("body", "")
+        body = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        return cls(plain["status"], plain.get("headers", {}), body, plain.get("commit", False))
+
+    def fields(self) -> dict[str, object]:
+        """Write `{status, body, off_contract, headers}`."""
+        said = {"status": self.status, "body": self.body, "off_contract": True}
+        return said | ({"headers": dict(self.headers)} if self.headers else {})
+
+    @classmethod
+    def from_journal(cls, record: JournalRecord) -> Fault:
+        """Make one of the status and body that went out; silence where nothing did."""
+        if record.status is None:
+            return Hang(record.commit)
+        return cls(record.status, {}, record.body.decode(), record.commit)
+
+    def plan(self, reply: RealReply) -> Iterator[Action]:
+        """Send what it says; headers that it does not name are those of the real reply."""
+        named = {name.lower() for name in self.headers}
+        kept = {name: value for name, value in reply.headers.items() if name.lower() not in named}
+        said = reply._replace(
+            status=self.status, headers={**kept, **self.headers}, body=self.body.encode()
+        )
+        yield from send_last(said)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be sent: JSON and YAML can write half a surrogate pair."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -1,0 +1,89 @@
+"""Owns the fault `truncate`: the reply breaks off, in its body or in its head, with a FIN."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal, Self
+
+from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Send
+
+_WHOLE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate(Fault):
+    """The reply ends early: its head promises more than is sent, or the head itself breaks off.
+
+    Attributes:
+        keep: percent of the body, or of the head, that is sent; rounded down to whole bytes, and
+            at least one byte is missing.
+        part: where the reply breaks off.
+
+    Raises:
+        ValueError: `keep` is no percentage.
+    """
+
+    name: ClassVar = "truncate"
+    reply_arrives: ClassVar = False
+    needs_commit: ClassVar = True
+    SCHEMA: ClassVar[Json] = {
+        "description": "The reply promises more than it sends.",
+        "type": "object",
+        "x-expected": "a mapping such as {commit: true, keep: 40%}",
+        "properties": {
+            "commit": COMMIT,
+            "keep": {
+                "description": "How much is sent; at least one byte is missing.",
+                "type": "string",
+                "maxLength": 8,
+                "pattern": r"^(?:100|[0-9]{1,2}(?:\.[0-9]{1,2})?)%$",
+                "x-expected": "a percentage",
+                "x-hint": "a percentage is 40% or 12.5%",
+            },
+            "in": {
+                "description": "Where it breaks off.",
+                "type": "string",
+                "enum": ["body", "headers"],
+                "x-expected": "body or headers",
+            },
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"keep": "40%"}, {"in": "headers"})
+
+    commit: bool
+    keep: float = 50.0
+    part: Literal["body", "headers"] = "body"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.keep <= _WHOLE:
+            raise ValueError("keep: expected 0% to 100%")
+
+    @classmethod
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:
+        """Read `{commit, keep, in}`."""
+        keep = float(plain.get("keep", "50%").removesuffix("%"))
+        return cls(plain.get("commit", is_read), keep, plain.get("in", "body"))
+
+    def fields(self) -> dict[str, object]:
+        """Write `{keep, in}`."""
+        return {"keep": f"{self.keep:g}%", "in": self.part}
+
+    @classmethod
+    def from_journal(cls, record: JournalRecord) -> Self:
+        """Make one that keeps half, of the head where no whole head went out."""
+        return cls(record.commit, part="headers" if record.status is None else "body")
+
+    def plan(self, reply: RealReply) -> Iterator[Action]:
+        """Send the first part of the real reply, whose head promises all of it."""
+        whole = reply.framed()
+        if self.part == "headers":
+            yield Send(self._first(whole.head()))
+        else:
+            sent = whole._replace(body=self._first(whole.body))
+            yield Send(sent.head() + sent.body, shown=sent)
+        yield Close()
+
+    def _first(self, data: bytes) -> bytes:
+        """So much of it, rounded down; at least a byte is missing, where there is one."""
+        return data[: max(0, min(int(len(data) * self.keep / _WHOLE), len(data) - 1))]

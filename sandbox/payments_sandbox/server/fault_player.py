@@ -1,0 +1,112 @@
+"""Owns how the plan of a wire fault is played on a connection; it names no fault."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Final, assert_never
+
+from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp.helpers import rfc822_formatted_time
+
+from payments_sandbox.rules.faults.fault import Fault
+from payments_sandbox.rules.faults.reply import Close, KeepOpen, RealReply, Reset, Send, WaitUntil
+from payments_sandbox.world.journal import Entry
+
+LINGER_ZERO: Final = struct.pack("ii", 1, 0)
+"""Tells a socket to end with an RST in place of a FIN."""
+
+
+class AlreadySent(web.StreamResponse):
+    """Stands for what was written already: aiohttp adds no byte.
+
+    Args:
+        stays_open: whether the connection can be used again; else aiohttp closes it.
+    """
+
+    def __init__(self, *, stays_open: bool = False) -> None:
+        super().__init__()
+        self._stays_open = stays_open
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection can be used again."""
+        return self._stays_open
+
+    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - aiohttp's
+        """Send nothing; aiohttp takes the error for a client that has left, and logs nothing."""
+        if not self._stays_open:
+            raise ConnectionResetError("a fault ended this exchange")
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send nothing."""
+
+
+async def apply_fault(
+    fault: Fault,
+    request: web.BaseRequest,
+    reply: RealReply,
+    entry: Entry,
+    wait: Callable[[float], Awaitable[bool]],
+) -> AlreadySent:
+    """Play the plan of a fault on the connection of a request.
+
+    Args:
+        fault: what the client meets.
+        request: read to its end; else the kernel would make an RST of every FIN.
+        reply: the reply that the client would have had; what depends on the request is added.
+        entry: the journal's, which shows what went out.
+        wait: waits so many seconds; False when the client has left or the world was reset.
+
+    Returns:
+        What aiohttp shall take for the response.
+
+    Raises:
+        RuntimeError: the plan of the fault has no end.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    try:
+        for action in fault.plan(_for_request(reply, request)):
+            match action:
+                case Send(data, shown):
+                    await request.writer.write(data)
+                    if shown is not None:
+                        entry.replied(shown.status, shown.headers, shown.body)
+                case WaitUntil(milliseconds):
+                    if not await wait(started + milliseconds / 1_000 - loop.time()):
+                        return AlreadySent()
+                case Reset():
+                    _reset(request)
+                    return AlreadySent()
+                case Close():
+                    return AlreadySent()
+                case KeepOpen():
+                    return AlreadySent(stays_open=request.keep_alive)
+                case _:
+                    assert_never(action)
+    except ConnectionResetError:
+        return AlreadySent()  # the client left between two looks
+    raise RuntimeError(f"the plan of {fault.name} does not end in Reset, Close or KeepOpen")
+
+
+def _for_request(reply: RealReply, request: web.BaseRequest) -> RealReply:
+    version = request.version
+    connection = ""
+    if request.keep_alive and version == HttpVersion10:
+        connection = "keep-alive"
+    elif not request.keep_alive and version == HttpVersion11:
+        connection = "close"
+    return reply._replace(
+        version=f"{version.major}.{version.minor}",
+        is_head=request.method == "HEAD",
+        connection=connection,
+        date=rfc822_formatted_time(),
+    )
+
+
+def _reset(request: web.BaseRequest) -> None:
+    if (transport := request.transport) is not None:
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        transport.abort()

@@ -1,1 +1,0 @@
-"""Wire faults: one module each, and the kit they share."""
