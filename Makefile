@@ -5,7 +5,7 @@ CODE := sandbox tests benchmarks tools examples
 PACKAGE := sandbox/payments_sandbox
 CORE := $(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAGE)/verification/*,$(PACKAGE)/webhooks/*,$(PACKAGE)/world/*,$(PACKAGE)/server/webhooks/*
 
-.PHONY: setup check fix docs client test serve bench lint types layers cover
+.PHONY: setup check fix docs generate test serve bench lint types layers cover
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -17,8 +17,8 @@ fix:  ## what a machine can put right
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-client:  ## the modules of payments_sandbox/client that are made of others; see tools/
-	$(BIN)/python -m tools.client
+generate:  ## what is made from the routes and the schemas; see tools/
+	$(BIN)/python -m tools.generate
 
 docs:  ## the pages that are made from the code
 	$(BIN)/python -m tests.project.scenarios_page

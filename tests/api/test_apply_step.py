@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import orjson
 import pytest
 
-from payments_sandbox.api.apply_step import NORMALLY, Manner, Setting, carry_out
+from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
 from payments_sandbox.api.call import Outcome, Reply
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.errors import InternalError, InvalidRequest, RateLimited, SandboxError
@@ -17,7 +17,7 @@ from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
-from payments_sandbox.rules.selected_step import Verdict
+from payments_sandbox.rules.rule_engine import SelectedStep
 from payments_sandbox.world.world import World
 from tests.support.in_process import contract, new_world
 from tests.support.wall import NOON
@@ -30,23 +30,23 @@ class Performed:
     """An operation that notes how it was performed, and what comes of it."""
 
     def __init__(self, outcome: Outcome | None = None) -> None:
-        self.manners: list[Manner] = []
+        self.options: list[PaymentOptions] = []
         self._outcome = outcome or Outcome(DONE, committed=True)
 
-    def __call__(self, manner: Manner = NORMALLY) -> Outcome:
+    def __call__(self, options: PaymentOptions = DEFAULT) -> Outcome:
         """Perform it."""
-        self.manners.append(manner)
+        self.options.append(options)
         return self._outcome
 
 
-def carried_out(
+def applied(
     step: model.Step, performed: Performed, world: World | None = None, *, delay: int = 0
 ) -> Outcome:
     """What a step of a scenario's rule comes to."""
-    verdict = Verdict("rule", 1, step, delay, "scene")
-    setting = Setting(world or new_world(), contract(), BY_NAME["create_payment"])
-    outcome = carry_out(verdict, setting, performed)
-    assert outcome.verdict is verdict
+    selected = SelectedStep("rule", 1, step, delay, "scene")
+    context = StepContext(world or new_world(), contract(), BY_NAME["create_payment"])
+    outcome = apply_step(selected, context, performed)
+    assert outcome.selected is selected
     return outcome
 
 
@@ -55,40 +55,43 @@ class Row:
     """What an outcome comes to; `reply` is the reply, an error's code, or None."""
 
     what: model.Outcome
-    manners: tuple[Manner, ...]
+    options: tuple[PaymentOptions, ...]
     reply: Reply | str | None
     committed: bool
     is_fault: bool = False
 
 
 TABLE = {
-    "pass": Row(model.Pass(), (NORMALLY,), DONE, committed=True),
+    "pass": Row(model.Pass(), (DEFAULT,), DONE, committed=True),
     "settle": Row(
-        model.Settle(TURNS), (Manner(turns=TURNS, rule="scene/rule"),), DONE, committed=True
+        model.Settle(TURNS), (PaymentOptions(turns=TURNS, rule="scene/rule"),), DONE, committed=True
     ),
     "settle never": Row(
-        model.Settle(()), (Manner(turns=(), rule="scene/rule"),), DONE, committed=True
+        model.Settle(()), (PaymentOptions(turns=(), rule="scene/rule"),), DONE, committed=True
     ),
     "decline": Row(
-        model.Respond("lost_card"), (Manner(failure="lost_card"),), "lost_card", committed=False
+        model.Respond("lost_card"),
+        (PaymentOptions(decline_code="lost_card"),),
+        "lost_card",
+        committed=False,
     ),
     "error": Row(model.Respond("internal_error"), (), "internal_error", committed=False),
     "error after commit": Row(
-        model.Respond("internal_error", commit=True), (NORMALLY,), "internal_error", committed=True
+        model.Respond("internal_error", commit=True), (DEFAULT,), "internal_error", committed=True
     ),
     "decline after commit": Row(
-        model.Respond("lost_card", commit=True), (NORMALLY,), "lost_card", committed=True
+        model.Respond("lost_card", commit=True), (DEFAULT,), "lost_card", committed=True
     ),
     "drop": Row(Drop(commit=False, how="close"), (), None, committed=False, is_fault=True),
     "drop after commit": Row(
-        Drop(commit=True, how="reset"), (NORMALLY,), DONE, committed=True, is_fault=True
+        Drop(commit=True, how="reset"), (DEFAULT,), DONE, committed=True, is_fault=True
     ),
     "hang": Row(Hang(commit=False), (), None, committed=False, is_fault=True),
-    "hang after commit": Row(Hang(commit=True), (NORMALLY,), DONE, committed=True, is_fault=True),
+    "hang after commit": Row(Hang(commit=True), (DEFAULT,), DONE, committed=True, is_fault=True),
     "truncate": Row(Truncate(commit=False), (), None, committed=False, is_fault=True),
     "malform after commit": Row(
         Malform(commit=True, how=Malformation.HTML),
-        (NORMALLY,),
+        (DEFAULT,),
         DONE,
         committed=True,
         is_fault=True,
@@ -96,14 +99,14 @@ TABLE = {
     "raw": Row(RespondRaw(418, {}, ""), (), None, committed=False, is_fault=True),
     "raw after commit": Row(
         RespondRaw(418, {}, "", commit=True),
-        (NORMALLY,),
+        (DEFAULT,),
         DONE,
         committed=True,
         is_fault=True,
     ),
-    "drip": Row(Drip(over=5, chunks=2), (NORMALLY,), DONE, committed=True, is_fault=True),
+    "drip": Row(Drip(over=5, chunks=2), (DEFAULT,), DONE, committed=True, is_fault=True),
     "exhaust": Row(model.MoveRateLimit(0), (), "rate_limit_exceeded", committed=False),
-    "nearly exhaust": Row(model.MoveRateLimit(3), (NORMALLY,), DONE, committed=True),
+    "nearly exhaust": Row(model.MoveRateLimit(3), (DEFAULT,), DONE, committed=True),
 }
 
 
@@ -111,11 +114,11 @@ TABLE = {
 def test_a_step_is_carried_out(case: str) -> None:
     """How the operation is performed, what is answered, and whether it happened."""
     row, performed = TABLE[case], Performed()
-    outcome = carried_out(model.Step(row.what), performed)
+    outcome = applied(model.Step(row.what), performed)
     reply = outcome.reply.code if isinstance(outcome.reply, SandboxError) else outcome.reply
     fault = row.what if row.is_fault else None
 
-    assert tuple(performed.manners) == row.manners
+    assert tuple(performed.options) == row.options
     assert (reply, outcome.committed, outcome.fault) == (row.reply, row.committed, fault)
 
 
@@ -130,7 +133,7 @@ HIDING: dict[str, model.Outcome] = {
 @pytest.mark.parametrize("case", HIDING)
 def test_what_is_refused_stays_refused_behind_a_fault(case: str) -> None:
     """With `commit: true` too: nothing happened, and the client does not learn it."""
-    outcome = carried_out(model.Step(HIDING[case]), Performed(Outcome(REFUSED, committed=False)))
+    outcome = applied(model.Step(HIDING[case]), Performed(Outcome(REFUSED, committed=False)))
 
     assert outcome.committed is False
 
@@ -138,7 +141,7 @@ def test_what_is_refused_stays_refused_behind_a_fault(case: str) -> None:
 def test_an_error_says_what_the_rule_says() -> None:
     """In place of the code's own sentence."""
     respond = model.Respond("internal_error", message="Oops", details="Try again.")
-    outcome = carried_out(model.Step(respond), Performed())
+    outcome = applied(model.Step(respond), Performed())
 
     assert isinstance(outcome.reply, SandboxError)
     assert (outcome.reply.message, outcome.reply.details) == ("Oops", "Try again.")
@@ -148,7 +151,7 @@ def test_a_delay_is_added_to_what_the_card_does() -> None:
     """The slow card is slower still."""
     slow = Performed(Outcome(DONE, committed=True, delay=3_000))
 
-    assert carried_out(model.Step(delay=200), slow, delay=200).delay == 3_200
+    assert applied(model.Step(delay=200), slow, delay=200).delay == 3_200
 
 
 @pytest.mark.parametrize(("remaining", "left"), [(0, 0), (1, 0), (3, 2)])
@@ -157,7 +160,7 @@ def test_the_real_limiter_is_moved(remaining: int, left: int) -> None:
     world = new_world()
     world.limiter.turn(NOON)
     step = model.Step(model.MoveRateLimit(remaining))
-    outcome = carried_out(step, Performed(), world)
+    outcome = applied(step, Performed(), world)
 
     assert isinstance(outcome.reply, RateLimited) == (remaining == 0)
     assert (world.limiter.remaining, world.limiter.limit) == (left, 1_000)
@@ -170,7 +173,7 @@ def test_a_limit_of_its_own_window_counts_this_call() -> None:
     left = []
     for _ in range(2):
         world.limiter.take(NOON)
-        assert carried_out(step, Performed(), world).reply is DONE
+        assert applied(step, Performed(), world).reply is DONE
         left.append(world.limiter.remaining)
 
     assert (left, world.limiter.take(NOON)) == ([1, 0], False)
@@ -180,7 +183,7 @@ def test_a_limit_of_its_own_window_counts_this_call() -> None:
 def test_a_used_up_window_is_not_called_an_hour() -> None:
     """The details name what has been used up."""
     step = model.Step(model.MoveRateLimit(limit=0, window=60_000))
-    outcome = carried_out(step, Performed())
+    outcome = applied(step, Performed())
 
     assert isinstance(outcome.reply, RateLimited)
     assert outcome.reply.details == "A rule used up this window's requests."
@@ -195,7 +198,7 @@ PAID = {
 def patched(patch: model.Patch) -> tuple[int, object]:
     """The status and body of a create reply that is patched."""
     performed = Performed(Outcome(Reply(201, orjson.dumps(PAID)), committed=True))
-    outcome = carried_out(model.Step(patch), performed)
+    outcome = applied(model.Step(patch), performed)
     assert outcome.committed is True
     if isinstance(outcome.reply, SandboxError):
         return 500, outcome.reply.details
@@ -228,14 +231,14 @@ def test_a_refusal_is_not_patched() -> None:
     refused = Outcome(REFUSED, committed=False)
     patch = model.Patch({"status": "failed"})
 
-    assert carried_out(model.Step(patch), Performed(refused)).reply is REFUSED
+    assert applied(model.Step(patch), Performed(refused)).reply is REFUSED
 
 
 def test_a_rule_that_has_run_out_fails() -> None:
     """Nothing is performed, and the reply says which rule it was."""
     performed = Performed()
-    outcome = carried_out(model.Step(model.RunOut()), performed)
+    outcome = applied(model.Step(model.StepsExhausted()), performed)
 
     assert isinstance(outcome.reply, InternalError)
     assert outcome.reply.details == "The rule rule has no step left (then: fail)."
-    assert (outcome.committed, performed.manners) == (False, [])
+    assert (outcome.committed, performed.options) == (False, [])

@@ -129,8 +129,7 @@ def test_the_real_rate_limit_comes_first() -> None:
 
     assert shown(answered(desk))[0] == 429
     assert entry_of(desk)["considered"] == []
-    assert desk.world.script.play is not None
-    assert desk.world.script.play.cast.all[0].matched == 0
+    assert desk.world.rules.rule_set.all[0].matched == 0
 
 
 def test_a_path_that_is_no_operation_meets_no_rule() -> None:
@@ -329,10 +328,12 @@ def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
     desk.world.fail(1, "lost_card")
     desk.answer(call_of("retrieve_payment", payment_id=paid))
     list(desk.world.advance(Instant(desk.world.clock.now() + HOUR)))
-    assert desk.world.script.play is not None
-    [cue] = desk.world.script.play.cast.all
+    [active_rule] = desk.world.rules.rule_set.all
 
-    assert (cue.skipped, cue.why_skipped) == (2, "You cannot complete a payment that is failed.")
+    assert (active_rule.skipped, active_rule.why_skipped) == (
+        2,
+        "You cannot complete a payment that is failed.",
+    )
 
 
 def test_a_patched_reply() -> None:

@@ -79,9 +79,18 @@ NOT_READY: Final = {
         reply("503 No", {"ready": False, "problems": ["a.yaml is broken.", "b.yaml too."]}),
         "a.yaml is broken.; b.yaml too",
     ),
+    "not ready, and no reason": (
+        reply("503 No", {"ready": False, "problems": []}),
+        "status 503, and no reason",
+    ),
+    "another object": (reply("200 OK", {"healthy": True}), f"{NOT_OURS} (status 200)"),
+    "our envelope": (
+        reply("500 No", {"error": {"code": "internal_error", "message": "It failed"}}),
+        "status 500, It failed",
+    ),
     "ready with a bad status": (
         reply("500 No", {"ready": True, "problems": []}),
-        "status 500, and no reason",
+        f"{NOT_OURS} (status 500)",
     ),
     "another server": (reply("404 No", "<html>"), f"{NOT_OURS} (status 404)"),
     "another JSON": (reply("200 OK", [1]), f"{NOT_OURS} (status 200)"),

@@ -2,8 +2,13 @@
 
 import pytest
 
-from payments_sandbox.cli.listen import Delivery, delivery_line, is_wanted
-from payments_sandbox.cli.logs import Entry, entry_line
+from payments_sandbox.cli.listen import delivery_line, is_wanted
+from payments_sandbox.cli.logs import entry_line
+from payments_sandbox.client.models import (
+    DeliveryModel,
+    DeliveryStatusLiteral,
+    JournalEntryModel,
+)
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.log_line import outcome_of, request_line
 from payments_sandbox.webhooks.endpoint import Endpoint
@@ -14,10 +19,15 @@ FILTERS = ["*", "payment.*", "payment.failed", "refund.*", "chargeback.created"]
 
 
 def delivery(
-    *, status: str, answer: int | None, error: str | None, next_at: str | None = None
-) -> Delivery:
+    *,
+    status: DeliveryStatusLiteral,
+    answer: int | None,
+    error: str | None,
+    next_at: str | None = None,
+) -> DeliveryModel:
     """One attempt."""
     return {
+        "id": "dlv_1",
         "event_id": "evt_1",
         "endpoint_id": "we_1",
         "type": "payment.failed",
@@ -25,7 +35,11 @@ def delivery(
         "attempts": [
             {
                 "at": "2030-01-15T10:30:00Z",
-                "response": None if answer is None else {"status": answer},
+                "sent_at": "2030-01-15T10:30:00Z",
+                "request": {"headers": {}, "body": ""},
+                "response": None
+                if answer is None
+                else {"status": answer, "headers": {}, "body": ""},
                 "error": error,
                 "duration_ms": 3.14159,
             }
@@ -57,7 +71,7 @@ def delivery(
         ),
     ],
 )
-def test_a_delivery(shown: Delivery, rest: str) -> None:
+def test_a_delivery(shown: DeliveryModel, rest: str) -> None:
     """When, what, where to, what came back and what is next; nothing that a terminal obeys."""
     assert delivery_line(shown, "http://r/") == (
         f"2030-01-15T10:30:00Z  payment.failed  evt_1  http://r/  {rest}"
@@ -85,13 +99,23 @@ def test_a_filter_means_the_same_as_an_endpoints(event: str, wanted: str) -> Non
 )
 def test_the_card_of_an_entry(body: object, card: str | None) -> None:
     """The digits that the journal has, if there was a card."""
-    entry: Entry = {
+    entry: JournalEntryModel = {
+        "id": "req_1",
+        "at": "2030-01-15T10:30:00Z",
         "operation": "create_payment",
         "method": "POST",
         "path": "/v3/payments",
-        "request": {"body": body},
-        "response": {"status": 400, "body": {"error": {"code": "invalid_request"}}},
+        "request": {"headers": {}, "body": body},
+        "response": {
+            "status": 400,
+            "headers": {},
+            "body": {"error": {"code": "invalid_request"}},
+        },
         "fault": None,
+        "rule": None,
+        "step": None,
+        "committed": None,
+        "considered": [],
         "duration_ms": 0.04,
     }
     parts = ["create_payment", "400", "invalid_request", card, "0.0 ms"]

@@ -9,7 +9,9 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.cli.remote import Remote, UnreachableError
+from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.remote_options import failures_told
+from payments_sandbox.testing import SandboxClient
 from tests.support.command import Served, options_of, run, served, variable
 from tests.support.remote_world import RemoteWorld, new_world
 from tests.support.wire import exchange, request
@@ -170,8 +172,9 @@ def test_a_server_that_says_nothing() -> None:
     """Is given up after a while; half a minute, unless a caller has less patience."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(UnreachableError) as caught:
-            Remote(url, "sk_test_sandbox", None).ask("GET", "/world", patience=0.05)
+        client = SandboxClient(url, timeout=0.05)
+        with pytest.raises(CommandFailedError) as caught, failures_told(url):
+            client.live()
 
     assert str(caught.value) == f"{url} does not answer"
 

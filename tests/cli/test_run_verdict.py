@@ -15,7 +15,7 @@ from tests.support.command import run, variable
 from tests.support.judged import CAREFUL, CLEAN, NAIVE, ONCE, SOON, playing
 from tests.support.remote_world import masked
 
-SCHEMA: Final = ROOT / "tests" / "unit" / "cli" / "junit.xsd"
+SCHEMA: Final = ROOT / "tests" / "cli" / "junit.xsd"
 FAILED: Final = """\
 failed: 1 of 1 expectation not met; 1 rule fired; 2 audit findings
 

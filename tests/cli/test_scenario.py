@@ -15,7 +15,7 @@ from tests.support.command import run, served
 from tests.support.remote_world import RemoteWorld, new_world
 
 PAGE: Final = ROOT / "docs" / "cli.md"
-FOLDER: Final = ROOT / "tests" / "e2e" / "scenarios"
+FOLDER: Final = ROOT / "tests" / "cli" / "scenarios"
 LIBRARY: Final = sorted(file.stem for file in (ROOT / "scenarios").glob("*.yaml"))
 OUTAGE: Final = """\
 scenario: outage

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from payments_sandbox.cli.follow import JOURNAL_SIZE
 from payments_sandbox.cli.listen import event_filter
-from payments_sandbox.cli.remote import CONTROL, DEFAULT_KEY, DEFAULT_URL, api_key
-from payments_sandbox.cli.stream import MOST
+from payments_sandbox.cli.remote_options import DEFAULT_KEY, DEFAULT_URL, api_key
+from payments_sandbox.client import messages
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.world.journal import KEPT
@@ -20,13 +21,13 @@ def test_where_a_server_is() -> None:
     """Its address, the prefix of the control API, and the key that every server has."""
     settings = Settings()
     assert f"http://{settings.host}:{settings.port}" == DEFAULT_URL
-    assert (CONTROL, DEFAULT_KEY) == (CONTROL_PATH, DEFAULT_API_KEY)
+    assert (messages.CONTROL_PATH, DEFAULT_KEY) == (CONTROL_PATH, DEFAULT_API_KEY)
     assert api_key(DEFAULT_API_KEY) == DEFAULT_API_KEY
 
 
 def test_how_long_a_journal_is() -> None:
     """So that `logs` can ask for all of it."""
-    assert MOST == KEPT
+    assert JOURNAL_SIZE == KEPT
 
 
 def test_which_events_can_be_wanted() -> None:

@@ -25,14 +25,13 @@ SCHEMAS: Final = schema_files()
 OPEN: Final = {
     "control/objects/snapshot",
     "control/objects/event",  # one that was sent by hand says what it likes
-    "control/responses/events",
     "control/requests/create_event",
     "control/objects/scenario",  # the lint judges what is in it, with better words
     "control/requests/create_world",
     "control/requests/put_scenarios",
     "control/responses/written_scenario",
     "control/requests/verify",
-    "control/responses/active_scenarios",
+    "control/objects/active_scenario",
     "control/responses/report",
     "control/responses/verified",
 }

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import HOUR, Instant
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT, RateLimiter
-from payments_sandbox.rules.model import MoveRateLimit
 from tests.support.wall import NOON
 
 DOCUMENTED_RESET = 1_642_262_400
@@ -108,7 +107,7 @@ def test_a_window_of_another_length() -> None:
     """It turns by itself, and a reset brings the hour back."""
     limiter = RateLimiter(1_000)
     limiter.set_window(1_500, NOON)
-    limiter.move(MoveRateLimit(limit=1), NOON)
+    limiter.move(NOON, limit=1)
     taken = [limiter.take(Instant(NOON + after)) for after in (0, 1_499, 1_500)]
     said = limiter.window, limiter.reset_at
     limiter.reset()
@@ -123,7 +122,7 @@ def test_the_same_window_again_changes_nothing() -> None:
     """A rule says it at each of its calls."""
     limiter = RateLimiter(1_000)
     for _ in range(2):
-        limiter.move(MoveRateLimit(limit=5, window=60_000), NOON)
+        limiter.move(NOON, limit=5, window=60_000)
         limiter.take(NOON)
 
     assert limiter.remaining == 3

@@ -34,6 +34,6 @@ def test_examples_follow_their_schemas(block: Block) -> None:
     """What the page shows to be sent or answered is what the schemas say."""
     route = TITLES[block.heading]
     line = PAGE.read_text(encoding="utf-8").splitlines()[block.line - 1]
-    schema = route.request if line.endswith(" request") else route.response
+    schema = route.request if line.endswith(" request") else route.response_schema
     assert schema is not None
     assert load_contract().problems(schema, json.loads(block.code)) == []

@@ -25,7 +25,7 @@ VIOLATIONS: Final = {
     ),
     "A wire fault waits but reads no clock": ("rules/faults/stray.py", "import datetime"),
     "What belongs to test suites is not needed without one": (
-        "client/sync/stray.py",
+        "client/stray.py",
         "import requests",
     ),
     "No cycles": (

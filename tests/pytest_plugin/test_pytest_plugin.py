@@ -373,6 +373,6 @@ def test_a_suite_that_ignores_it_pays_little() -> None:
     assert done.stdout.split() == [
         "payments_sandbox",
         "payments_sandbox.pytest_plugin",
-        "payments_sandbox.pytest_plugin.options",
         "payments_sandbox.pytest_plugin.marks",
+        "payments_sandbox.pytest_plugin.options",
     ]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from payments_sandbox.rules.conditions import compiled, equals_one_of, why_not
+from payments_sandbox.rules.conditions import compile_condition, equals_one_of, why_not
 from payments_sandbox.rules.model import Condition
 
 MET: list[tuple[Condition, list[object], list[object]]] = [
@@ -36,7 +36,7 @@ MET: list[tuple[Condition, list[object], list[object]]] = [
 @pytest.mark.parametrize(("condition", "good", "bad"), MET, ids=str)
 def test_a_condition_is_met(condition: Condition, good: list[object], bad: list[object]) -> None:
     """By what it says, in the type that it says it, and by nothing else."""
-    test = compiled(condition)
+    test = compile_condition(condition)
 
     assert [value for value in good if not test(value)] == []
     assert [value for value in bad if test(value)] == []

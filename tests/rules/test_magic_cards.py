@@ -228,3 +228,17 @@ def test_a_rule_is_named_after_its_card(card: MagicCard) -> None:
         [],
         [(f"card:{card.name}", card.number)],
     )
+
+
+@pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
+def test_a_card_answers_with_errors_that_its_operation_documents(card: MagicCard) -> None:
+    """A decline of a refund would make it and say that it failed."""
+    answers = [
+        (rule.operation, step.outcome.error)
+        for rule in card.rules
+        if isinstance(rule, RequestRule)
+        for step in rule.steps
+        if isinstance(step.outcome, Respond)
+    ]
+
+    assert [pair for pair in answers if pair[0] not in CODES[pair[1]].operations] == []

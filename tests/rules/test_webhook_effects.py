@@ -3,29 +3,37 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.rules.webhook_effects import UNTREATED, BodyFault, Order, Signature, Treatment
-from tests.support.scenes import Known, Stage, rules_of
+from payments_sandbox.rules.webhook_effects import (
+    NO_EFFECTS,
+    BodyFault,
+    DeliveryOrder,
+    Signature,
+    WebhookEffects,
+)
+from tests.support.scenes import EngineFixture, GivenFields, rules_of
 
 COMPLETED = "payment.completed"
 
 
 def treated(
-    stage: Stage, event: str = COMPLETED, *, attempt: int = 1, **facts: object
-) -> Treatment:
+    engine: EngineFixture, event: str = COMPLETED, *, attempt: int = 1, **facts: object
+) -> WebhookEffects:
     """What is done to an attempt of a delivery that is queued now."""
-    return stage.play.treatment(stage.play.treating(event, Known(facts)), attempt)
+    return engine.rules.effects(
+        engine.rules.select_webhook_rules(event, GivenFields(facts)), attempt
+    )
 
 
 def test_a_delivery_that_no_rule_is_about() -> None:
     """It is as it would be without."""
-    stage = Stage(rules_of("- {webhook: refund.*, do: drop}"))
+    engine = EngineFixture(rules_of("- {webhook: refund.*, do: drop}"))
 
-    assert treated(stage) == UNTREATED
+    assert treated(engine) == NO_EFFECTS
 
 
 def test_a_family_of_events() -> None:
     """Or all of them."""
-    stage = Stage(
+    engine = EngineFixture(
         rules_of("""
             - {name: one, webhook: payment.completed, do: drop}
             - {name: family, webhook: payment.*, do: drop}
@@ -33,9 +41,9 @@ def test_a_family_of_events() -> None:
             """)
     )
 
-    assert treated(stage).rules == ("one", "family", "all")
-    assert treated(stage, "payment.failed").rules == ("family", "all")
-    assert treated(stage, "refund.created").rules == ("all",)
+    assert treated(engine).rules == ("one", "family", "all")
+    assert treated(engine, "payment.failed").rules == ("family", "all")
+    assert treated(engine, "refund.created").rules == ("all",)
 
 
 EVERYTHING = """
@@ -67,14 +75,14 @@ EVERYTHING = """
 
 def test_all_that_match_combine() -> None:
     """Delays add up, the most copies count, the later of two that contradict wins."""
-    assert treated(Stage(rules_of(EVERYTHING))) == Treatment(
+    assert treated(EngineFixture(rules_of(EVERYTHING))) == WebhookEffects(
         rules=("first", "second"),
         delay=15_000,
         drop=True,
         copies=3,
         gap=1_000,
         window=1_000,
-        order=Order.SHUFFLE,
+        order=DeliveryOrder.SHUFFLE,
         before_reply=True,
         signature=Signature.MISSING,
         timestamp=60_000,
@@ -86,35 +94,39 @@ def test_all_that_match_combine() -> None:
 
 def test_what_a_later_rule_does_not_say_stays() -> None:
     """An earlier rule's window, signature and shift."""
-    stage = Stage(
+    engine = EngineFixture(
         rules_of(EVERYTHING.replace("- name: second", "- name: x\n  chance: 0.000001"), seed=7)
     )
-    alone = treated(stage)
-    both = treated(Stage(rules_of(EVERYTHING + "- {name: third, webhook: '*', do: before_reply}")))
+    alone = treated(engine)
+    both = treated(
+        EngineFixture(rules_of(EVERYTHING + "- {name: third, webhook: '*', do: before_reply}"))
+    )
 
-    assert (alone.window, alone.order, alone.timestamp) == (10_000, Order.REVERSE, -600_000)
-    assert both == treated(Stage(rules_of(EVERYTHING)))._replace(rules=("first", "second", "third"))
+    assert (alone.window, alone.order, alone.timestamp) == (10_000, DeliveryOrder.REVERSE, -600_000)
+    assert both == treated(EngineFixture(rules_of(EVERYTHING)))._replace(
+        rules=("first", "second", "third")
+    )
 
 
 def test_an_attempt_of_its_own() -> None:
     """Only the first is forged."""
-    stage = Stage(
+    engine = EngineFixture(
         rules_of("""
             - {webhook: payment.*, when: {attempt: 1}, do: {signature: missing}}
             - {webhook: payment.*, when: {attempt: {gte: 2}}, do: {delay: 1s}}
             """)
     )
-    applied = stage.play.treating(COMPLETED, Known({}))
-    attempts = [stage.play.treatment(applied, attempt) for attempt in (1, 2)]
+    applied = engine.rules.select_webhook_rules(COMPLETED, GivenFields({}))
+    attempts = [engine.rules.effects(applied, attempt) for attempt in (1, 2)]
 
     assert [(each.signature, each.delay) for each in attempts] == [("missing", 0), (None, 1_000)]
 
 
 def test_a_delivery_is_counted_when_it_is_queued() -> None:
     """However often its attempts are asked about; `call: 2` is the second delivery."""
-    stage = Stage(rules_of("- {webhook: payment.*, when: {call: 2, amount: 5}, do: drop}"))
+    engine = EngineFixture(rules_of("- {webhook: payment.*, when: {call: 2, amount: 5}, do: drop}"))
     said = [
-        [treated(stage, attempt=attempt, amount=amount).drop for attempt in (1,)]
+        [treated(engine, attempt=attempt, amount=amount).drop for attempt in (1,)]
         for amount in (5, 1, 5, 5)
     ]
 
@@ -124,27 +136,31 @@ def test_a_delivery_is_counted_when_it_is_queued() -> None:
 @given(st.integers(1, 5))
 def test_a_drawn_delay_stays_the_delays_of_its_delivery(attempt: int) -> None:
     """It is drawn from what was counted when the delivery was queued."""
-    stage = Stage(rules_of("- {webhook: payment.*, do: {delay: {uniform: [1s, 9s]}}}", seed=7))
-    first, second = (stage.play.treating(COMPLETED, Known({})) for _ in range(2))
-    delays = [stage.play.treatment(each, attempt).delay for each in (first, second)]
+    engine = EngineFixture(
+        rules_of("- {webhook: payment.*, do: {delay: {uniform: [1s, 9s]}}}", seed=7)
+    )
+    first, second = (
+        engine.rules.select_webhook_rules(COMPLETED, GivenFields({})) for _ in range(2)
+    )
+    delays = [engine.rules.effects(each, attempt).delay for each in (first, second)]
 
-    assert delays == [stage.play.treatment(each, 1).delay for each in (first, second)]
+    assert delays == [engine.rules.effects(each, 1).delay for each in (first, second)]
     assert delays[0] != delays[1]
 
 
 def test_a_chance_is_drawn_once_for_a_delivery() -> None:
     """Half of them are dropped, and stay so."""
-    stage = Stage(rules_of("- {webhook: payment.*, chance: 0.5, do: drop}", seed=7))
-    said = [treated(stage).drop for _ in range(100)]
+    engine = EngineFixture(rules_of("- {webhook: payment.*, chance: 0.5, do: drop}", seed=7))
+    said = [treated(engine).drop for _ in range(100)]
 
     assert 35 < sum(said) < 65
-    [cue] = stage.play.cast.all
-    assert (cue.matched, cue.fired) == (100, sum(said))
+    [active_rule] = engine.rules.rule_set.all
+    assert (active_rule.matched, active_rule.fired) == (100, sum(said))
 
 
 def test_rules_that_are_gone_do_nothing_any_more() -> None:
     """A delivery may outlive the scenario that it was queued in."""
-    stage = Stage(rules_of("- {webhook: payment.*, do: drop}"))
-    applied = stage.play.treating(COMPLETED, Known({}))
+    engine = EngineFixture(rules_of("- {webhook: payment.*, do: drop}"))
+    applied = engine.rules.select_webhook_rules(COMPLETED, GivenFields({}))
 
-    assert Stage().play.treatment(applied, 1) == UNTREATED
+    assert EngineFixture().rules.effects(applied, 1) == NO_EFFECTS

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.scenarios.rates import rates_of
-from tests.support.scenes import Stage, rules_of
+from tests.support.scenes import EngineFixture, rules_of
 
 FAILS = "do: [{respond: {error: internal_error}}], then: cycle"
 
@@ -58,8 +58,8 @@ def test_calls_are_answered_at_these_rates(chances: list[float]) -> None:
     )
     scenario = rules_of(rules, seed=7)
     [rates] = rates_of(scenario)
-    stage = Stage(scenario)
-    answers = [stage.answer() for _ in range(2_000)]
+    engine = EngineFixture(scenario)
+    answers = [engine.answer() for _ in range(2_000)]
     for name, rate in rates.rules:
         assert abs(answers.count((name, 1)) / 2_000 - rate) < 0.05
     assert rates.together is not None

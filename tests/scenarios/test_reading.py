@@ -30,11 +30,11 @@ from payments_sandbox.rules.model import (
     Emit,
     EventRule,
     Fail,
-    GiveBack,
     MoveRateLimit,
     Pass,
     Patch,
     Per,
+    RefundPayment,
     RequestRule,
     Respond,
     Settle,
@@ -43,8 +43,13 @@ from payments_sandbox.rules.model import (
     Then,
 )
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.rules.webhook_effects import BodyFault, Modifiers, Signature, WebhookRule
-from payments_sandbox.rules.webhook_effects import Order as Reorder
+from payments_sandbox.rules.webhook_effects import (
+    BodyFault,
+    DeliveryOrder,
+    Signature,
+    WebhookEffects,
+    WebhookRule,
+)
 from payments_sandbox.scenarios.loader import load
 
 HEAD = """\
@@ -246,30 +251,30 @@ def test_the_other_rules() -> None:
             ChargeBack("fraudulent", 5),
         ),
         EventRule("rule-4", "payment.*", (), 0, Emit("payment.failed", {"a": 1})),
-        EventRule("rule-5", "payment.completed", (), 0, GiveBack(5, "late")),
+        EventRule("rule-5", "payment.completed", (), 0, RefundPayment(5, "late")),
         AtRule("rule-6", 3 * DAY, pending, Complete()),
         AtRule("rule-7", 3 * DAY, pending, Complete(), Per.CARD, 0.5),
         AtRule("rule-8", 3 * DAY, pending, Fail("lost_card")),
         AtRule("rule-9", 0, (), MoveRateLimit(remaining=0)),
-        WebhookRule("rule-10", "*", (), Modifiers(drop=True), Per.PAYMENT),
+        WebhookRule("rule-10", "*", (), WebhookEffects(drop=True), Per.PAYMENT),
         WebhookRule(
             "rule-11",
             "refund.created",
             (Condition("attempt", "gt", 1),),
-            Modifiers(
-                delay=Uniform(1_000, 2_000),
+            WebhookEffects(
                 drop=True,
                 copies=2,
                 gap=1_000,
                 window=10_000,
-                order=Reorder.SHUFFLE,
+                order=DeliveryOrder.SHUFFLE,
                 before_reply=True,
                 signature=Signature.GARBLED,
                 timestamp=-10 * MINUTE,
                 malform=BodyFault.EMPTY,
-                patch={"type": "x"},
+                patches=({"type": "x"},),
                 unknown_type=True,
             ),
+            delay=Uniform(1_000, 2_000),
         ),
     )
 

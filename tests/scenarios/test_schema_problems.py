@@ -16,7 +16,7 @@ from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.faults.malform import Malformation
 from payments_sandbox.rules.model import Per, Then
-from payments_sandbox.rules.webhook_effects import BodyFault, Order, Signature
+from payments_sandbox.rules.webhook_effects import BodyFault, DeliveryOrder, Signature
 from payments_sandbox.scenarios.parser.steps import OUTCOMES
 from payments_sandbox.scenarios.schema_problems import (
     MOST_PROBLEMS,
@@ -118,7 +118,7 @@ def test_words_are_those_of_the_tables() -> None:
     modifiers = DEFS["modifier_mapping"]["properties"]
     assert modifiers["signature"]["enum"] == list(Signature)
     assert modifiers["malform"]["enum"] == list(BodyFault)
-    assert modifiers["reorder"]["properties"]["order"]["enum"] == list(Order)
+    assert modifiers["reorder"]["properties"]["order"]["enum"] == list(DeliveryOrder)
     outcomes = DEFS["step_mapping"]["properties"].keys() - {"off_contract", "delay", "times"}
     assert outcomes == set(OUTCOMES)
 

@@ -21,10 +21,10 @@ from payments_sandbox.rules.model import (
     Pass,
     Patch,
     Respond,
-    RunOut,
     Settle,
     Settlement,
     Step,
+    StepsExhausted,
 )
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.parser.steps import step
@@ -77,7 +77,7 @@ def test_a_read_has_no_commit(written: Step) -> None:
 
 def test_what_no_file_can_say() -> None:
     """A rule that ran out is the error that it gave; a delay to be drawn is left out."""
-    ran_out, drawn = Step(RunOut()), Step(delay=Uniform(1, 2))
+    ran_out, drawn = Step(StepsExhausted()), Step(delay=Uniform(1, 2))
     assert step_source(ran_out, is_read=False) == {"respond": {"error": "internal_error"}}
     assert step_source(drawn, is_read=False) == "pass"
 

@@ -233,7 +233,7 @@ async def test_an_unknown_field(
 @pytest.mark.parametrize("route", named(list(CONTROL_ROUTES)))
 async def test_an_unknown_parameter(api: Api, route: ControlRoute) -> None:
     """Refused by every route; the lists say which they know."""
-    known = KNOWN.get(route.query or "", "there are none.")
+    known = KNOWN.get(route.query_schema, "there are none.")
     body = (BODIES | OPEN_BODIES).get(route.name)
     refusal = await ask(api, route.method, f"{path_of(route)}?verbose=1", 400, json=body)
     assert refusal == invalid(f"/verbose: is not a documented parameter; {known}")

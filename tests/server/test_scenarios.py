@@ -475,6 +475,6 @@ def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
         sandbox.runtime.worlds.get_or_create(key) for key in ("sk_test_sandbox", "sk_test_new")
     ]
 
-    assert [world.script.play and world.script.play.scenarios for world in worlds] == [(scene,)] * 2
+    assert [world.rules.scenarios for world in worlds] == [(scene,)] * 2
     with pytest.raises(InvalidRequest, match="comes twice"):
         assemble(Settings(scenarios=("scene", file), scenario_dirs=(tmp_path,)))

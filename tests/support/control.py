@@ -76,7 +76,7 @@ class Control:
         is_success = status in (route.success, *route.also)
         has_problems = isinstance(body, dict) and "problems" in body
         refused = REFUSED if has_problems else "responses/error"
-        schema = route.response if is_success else refused
+        schema = route.response_schema if is_success else refused
         assert schema is None or self._contract.accepts(schema, body), (
             f"{schema}: {self._contract.explain(schema or '', body)}"
         )

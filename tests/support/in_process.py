@@ -12,8 +12,6 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.rules.card_rules import Rules
-from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
 from payments_sandbox.world.registry import WorldDefaults, Worlds
@@ -31,15 +29,9 @@ def contract() -> Contract:
     return load_contract()
 
 
-@cache
-def card_rules() -> Rules:
-    """The rules of the magic cards."""
-    return Rules(rule for card in MAGIC_CARDS for rule in card.rules)
-
-
 def server_context(wall: WallClock | None = None) -> ServerContext:
-    """What a server gives to its worlds: the magic cards and the contract as shipped."""
-    return ServerContext(wall or Wall(), card_rules(), partial(payment_at_rest, contract()))
+    """What a server gives to its worlds: the contract as shipped."""
+    return ServerContext(wall or Wall(), partial(payment_at_rest, contract()))
 
 
 def config(

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from textwrap import dedent, indent
 
-from payments_sandbox.rules.rule_engine import Play, Ruling
+from payments_sandbox.rules.rule_engine import Decision, RuleEngine, SelectedStep
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.rules.selected_step import Verdict
 from payments_sandbox.scenarios.loader import load
 
 
@@ -23,45 +22,45 @@ def rules_of(text: str, *, name: str = "scene", seed: int | None = None) -> Scen
     return scenario_of(f"rules:\n{indent(dedent(text), '  ')}", name=name, seed=seed)
 
 
-class Known:
-    """Facts that are what a test says."""
+class GivenFields:
+    """Fields that are what a test says."""
 
-    def __init__(self, facts: Mapping[str, object]) -> None:
-        self._facts = facts
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
 
-    def look(self, field: str) -> object:
+    def get(self, name: str, /) -> object:
         """The value of a field."""
-        return self._facts.get(field)
+        return self._values.get(name)
 
 
-class Stage:
-    """A play, asked about calls."""
+class EngineFixture:
+    """A rule engine without a world, asked about calls."""
 
     def __init__(self, *scenarios: Scenario, seed: int = 7) -> None:
-        self.play = Play(scenarios, seed)
+        self.rules = RuleEngine(seed)
+        self.rules.set_scenarios(scenarios)
 
-    def ruling(self, operation: str = "create_payment", **facts: object) -> Ruling:
-        """What the rules say to a call."""
-        return self.play.judge(operation, Known(facts))
+    def decide(self, operation: str = "create_payment", **values: object) -> Decision:
+        """What the rules decide about a call."""
+        return self.rules.decide(operation, GivenFields(values))
 
-    def answer(self, operation: str = "create_payment", **facts: object) -> tuple[str, int] | None:
+    def answer(self, operation: str = "create_payment", **values: object) -> tuple[str, int] | None:
         """The rule that answers a call, and its step."""
-        verdict = self.verdict(operation, **facts)
-        return None if verdict is None else (verdict.rule, verdict.position)
+        selected = self.selected(operation, **values)
+        return None if selected is None else (selected.rule, selected.position)
 
-    def verdict(self, operation: str = "create_payment", **facts: object) -> Verdict | None:
-        """The verdict on a call."""
-        verdict, _ = self.ruling(operation, **facts)
-        return verdict
+    def selected(self, operation: str = "create_payment", **values: object) -> SelectedStep | None:
+        """The step that answers a call."""
+        return self.decide(operation, **values).selected
 
-    def why_not(self, operation: str = "create_payment", **facts: object) -> list[str]:
+    def why_not(self, operation: str = "create_payment", **values: object) -> list[str]:
         """Why each of the other rules did not answer, as the journal says it."""
-        _, considered = self.ruling(operation, **facts)
-        return [f"{rule}: {why}" for _, rule, why in considered]
+        explanations = self.decide(operation, **values).explanations
+        return [f"{rule}: {why}" for _, rule, why in explanations]
 
-    def twin(self) -> "Stage":
-        """A stage that goes on where this one is."""
-        found = Stage(*self.play.scenarios)
-        counts = {key: value for key, value in self.play.snapshot().items() if key != "scenarios"}
-        found.play.restore(**counts)  # type: ignore[arg-type]  # JSON
+    def twin(self) -> "EngineFixture":
+        """An engine that goes on where this one is."""
+        found = EngineFixture()
+        kept = self.rules.snapshot() | {"scenarios": self.rules.scenarios}
+        found.rules.restore(**kept)  # type: ignore[arg-type]  # JSON
         return found

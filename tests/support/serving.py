@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.card_rules import Rules
-from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.rules.magic_cards import CARD_RULES
 from payments_sandbox.rules.model import CardRule
+from payments_sandbox.rules.rule_engine import index_card_rules
 from payments_sandbox.server.factory import Server, assemble
 from payments_sandbox.server.http_server import listening
 from payments_sandbox.world.registry import DEFAULT_API_KEY
@@ -31,8 +31,7 @@ class Serving:
 def ruled(sandbox: Server, rules: Iterable[CardRule]) -> Server:
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
     worlds = sandbox.runtime.worlds
-    cards = (rule for card in MAGIC_CARDS for rule in card.rules)
-    worlds.context = worlds.context._replace(rules=Rules([*cards, *rules]))
+    worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
     worlds.drop(worlds.get_or_create(DEFAULT_API_KEY))  # it starts again at once
     return sandbox
 

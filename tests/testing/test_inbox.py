@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from payments_sandbox.testing import NotArrived, Sandbox
+from payments_sandbox.testing import Sandbox, WebhookNotReceived
 from tests.support.shopping import DECLINED, PENDING, pay
 
 
@@ -53,7 +53,7 @@ def test_a_receiver_answers_as_it_is_told(world: Sandbox) -> None:
 def told(world: Sandbox, name: str, **wanted: object) -> str:
     """What a wait that comes to nothing says."""
     inbox = world.inbox(name, events=() if name == "quiet" else ["payment.*"])
-    with pytest.raises(NotArrived) as caught:
+    with pytest.raises(WebhookNotReceived) as caught:
         inbox.wait(within="20ms", **wanted)  # type: ignore[arg-type]  # by name
     return str(caught.value)
 

@@ -79,7 +79,7 @@ def test_a_taken_port_is_the_callers_error() -> None:
     ],
 )
 def test_an_unknown_option(options: Options, problem: str) -> None:
-    """Refused before anything starts, with the one that was meant."""
+    """ControlApiError before anything starts, with the one that was meant."""
     with pytest.raises(TypeError) as caught:
         running_sandbox(**options)
     assert str(caught.value).startswith(problem)
@@ -89,7 +89,7 @@ def test_an_unknown_option(options: Options, problem: str) -> None:
     "options", [{"clock": "tomorrow"}, {"max_wall_delay": "soon"}, {"scenario_dirs": ["nowhere"]}]
 )
 def test_a_value_that_makes_no_sense(options: Options) -> None:
-    """Refused before anything starts, with what would have worked."""
+    """ControlApiError before anything starts, with what would have worked."""
     with pytest.raises(ValueError, match="expected"):
         running_sandbox(**options)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from payments_sandbox.testing import Refused, RunningSandbox, Sandbox, Unmet
+from payments_sandbox.testing import ControlApiError, ExpectationFailed, RunningSandbox, Sandbox
 from payments_sandbox.testing.scenario_files import (
     UnknownScenario,
     check_name,
@@ -73,14 +73,14 @@ def test_what_is_expected_is_verified(world: Sandbox) -> None:
     world.expect(TWICE)
     world.expect({"audit": "clean"}, {"payments": {"status": "completed"}, "count": 1})
     pay(world)
-    with pytest.raises(Unmet) as caught:
+    with pytest.raises(ExpectationFailed) as caught:
         world.verify()
     assert [each["expect"] for each in caught.value.unmet] == [TWICE]
     text = str(caught.value)
     assert text.startswith('not met:\n{"request": "create_payment", "count": 2}: ')
     assert text.count("\n") == 1
 
-    with pytest.raises(Unmet, match="create_refund"):
+    with pytest.raises(ExpectationFailed, match="create_refund"):
         world.verify({"request": "create_refund", "count": 1}, within="10ms")
     world.verify({"request": "create_payment", "count": 1})
 
@@ -92,7 +92,7 @@ def test_an_audit_is_read(world: Sandbox) -> None:
 
 def test_a_scenario_that_is_wrong(world: Sandbox) -> None:
     """Nothing is activated, and each problem is told with its place: a pointer, for it is JSON."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ControlApiError) as caught:
         world.use({"scenario": "wrong", "rules": [{"request": "pay", "do": ["pass"]}], "expct": []})
     refused = caught.value
     assert refused.code == "invalid_scenario"
@@ -104,7 +104,7 @@ def test_a_scenario_that_is_wrong(world: Sandbox) -> None:
 
 def test_a_scenario_that_is_not_there(world: Sandbox) -> None:
     """The server knows no such name; there is no such file."""
-    with pytest.raises(Refused, match="there is no scenario 'lost-parcel'"):
+    with pytest.raises(ControlApiError, match="there is no scenario 'lost-parcel'"):
         world.use("lost-parcel")
     with pytest.raises(UnknownScenario, match=r"there is no file nowhere\.yaml"):
         world.use("nowhere.yaml")
@@ -148,7 +148,7 @@ def test_a_problem_is_told_with_what_is_known_of_its_place(world: Sandbox) -> No
         b"scenario: x\nexpect: [{audit: clean}]\n---\n",
     )
     for wrong in wrongs:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ControlApiError) as caught:
             world.control.add_active_scenario(wrong)
         told.append(str(caught.value).splitlines()[2])
 

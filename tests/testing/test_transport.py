@@ -17,9 +17,9 @@ import trio
 
 from payments_sandbox.testing import (
     AsyncSandboxTransport,
+    ControlApiError,
     MemorySandbox,
     Options,
-    Refused,
     RunningSandbox,
     SandboxTransport,
     running_sandbox,
@@ -297,7 +297,7 @@ def test_news_of_a_sandbox_without_a_socket(memory: MemorySandbox) -> None:
     with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
         client.post(URL, json=documented_create())
     assert [message.kind for message in world.control.stream(last=1)] == ["request"]
-    with pytest.raises(Refused, match="invalid_api_key"):
+    with pytest.raises(ControlApiError, match="invalid_api_key"):
         next(memory.client().stream())
 
 

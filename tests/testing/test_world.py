@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from payments_sandbox.testing import Refused, RunningSandbox, Sandbox
+from payments_sandbox.testing import ControlApiError, RunningSandbox, Sandbox
 from tests.support.shopping import DECLINED, PENDING, pay
 
 START = datetime(2030, 1, 15, 9, tzinfo=UTC)
@@ -127,7 +127,7 @@ def test_a_request_is_explained(world: Sandbox) -> None:
 
 def test_a_refusal_says_all(world: Sandbox) -> None:
     """The call, the status, the code, and what would have worked."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ControlApiError) as caught:
         world.clock.advance(to="2029-01-01")
     refused = caught.value
     assert (refused.status, refused.code) == (400, "invalid_request")

@@ -23,10 +23,9 @@ def judged(history: History, **expect: object) -> Judged:
     expectations, problems = load_expectations([expect])
     assert problems == []
     deliveries = lambda: iter(history.sent)  # noqa: E731 - as the rim has it
-    play = history.world.script.play
-    cues = () if play is None else play.cast.all
+    active_rules = history.world.rules.rule_set.all
     findings = audit(history.world, deliveries)
-    evidence = Evidence(history.world, deliveries, cues, findings)
+    evidence = Evidence(history.world, deliveries, active_rules, findings)
     return judge(expectations[0].what, evidence)
 
 

@@ -79,7 +79,7 @@ def test_scenarios_come_and_go() -> None:
     said.append(names(world))
 
     assert said == [[], ["a", "b"], ["b"], ["b", "a"], []]
-    assert world.script.play is None
+    assert world.rules.scenarios == ()
 
 
 def test_a_scenario_is_active_once() -> None:
@@ -347,11 +347,10 @@ def test_a_snapshot_of_another_scenario_is_refused() -> None:
     world = new_world()
     put(world, [FAILS])
     kept = json.loads(json.dumps(snapshot(world)))
-    play = kept["rules"]["play"]
     changes: list[dict[str, object]] = [{"scenarios": [{"scenario": "x"}]}, {"tallies": []}]
     for change in changes:
         with pytest.raises(InvalidRequest, match="/rules: expected this part"):
-            back(kept | {"rules": kept["rules"] | {"play": play | change}})
+            back(kept | {"rules": kept["rules"] | change})
 
 
 def test_generated_payments() -> None:
@@ -443,7 +442,7 @@ def test_where_nothing_is_active_nothing_is_edited() -> None:
     """The world stays without rules."""
     world = new_world()
     reload(world, rules_of("- {at: 1h, do: {rate_limit: {remaining: 0}}}"))
-    assert (world.script.play, world.upcoming(5)) == (None, [])
+    assert (world.rules.scenarios, list(world.upcoming(5))) == ((), [])
 
 
 def test_a_card_that_the_lint_would_refuse() -> None:

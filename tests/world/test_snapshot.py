@@ -100,7 +100,7 @@ def test_a_snapshot_follows_its_schema(kept: dict[str, Any]) -> None:
             f"/rate_limit: {GIVEN}.",
         ),
         (
-            {"rules": {"counters": {"card:declined\0": None}, "play": None}},
+            {"rules": {"scenarios": [], "counters": {"a": None}, "tallies": [], "used_up": []}},
             f"/rules: {GIVEN}.",
         ),
         ({"pending_reads": {"99": [1, None, ""]}}, f"/pending_reads: {GIVEN}."),
@@ -176,7 +176,7 @@ def test_a_card_number_in_a_reply_or_a_rule_is_masked(kept: dict[str, Any]) -> N
 
     (first, *_) = world.journal.since(0)
     assert first.reply_body.decode() == f'{{"id":"pay_{VISA}","description":"{MASKED}"}}'
-    assert again["rules"] == {"counters": {f"card:x\0{MASKED}": 1}, "play": None}
+    assert again["rules"]["counters"] == {f"card:x\0{MASKED}": 1}  # type: ignore[index]  # JSON
 
 
 def test_a_snapshot_is_taken_over_in_slices() -> None:

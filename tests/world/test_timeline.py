@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.rules.model import ChargeBack, Complete, Emit, Fail, GiveBack, MoveRateLimit
+from payments_sandbox.rules.model import (
+    ChargeBack,
+    Complete,
+    Emit,
+    Fail,
+    MoveRateLimit,
+    RefundPayment,
+)
 from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
@@ -24,8 +31,8 @@ JOBS: list[Job] = [
     ActOnPayment(2, ChargeBack("fraudulent", 5), "s/r"),
     ActOnPayment(2, Complete(), "s/r"),
     ActOnPayment(2, Fail("lost_card"), "s/r"),
-    ActOnPayment(2, GiveBack(), "s/r"),
-    ActOnPayment(2, GiveBack(5, "late"), "s/r"),
+    ActOnPayment(2, RefundPayment(), "s/r"),
+    ActOnPayment(2, RefundPayment(5, "late"), "s/r"),
     ActOnPayment(2, Emit("payment.failed"), "s/r"),
     ActOnPayment(None, Emit("payment.failed", {"a": 1}), "s/r"),
     ActOnPayment(None, MoveRateLimit(remaining=0), "s/r"),

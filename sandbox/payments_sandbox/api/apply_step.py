@@ -18,26 +18,26 @@ from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules import model
 from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.merge_patch import merged
-from payments_sandbox.rules.selected_step import Verdict
+from payments_sandbox.rules.rule_engine import SelectedStep
 from payments_sandbox.world.world import World
 
 
-class Manner(NamedTuple):
+class PaymentOptions(NamedTuple):
     """How an operation is performed: failed with a code, or pending with its later turns.
 
     Attributes:
         rule: whose turns they are, for the report.
     """
 
-    failure: str | None = None
+    decline_code: str | None = None
     turns: tuple[model.Settlement, ...] | None = None
     rule: str = ""
 
 
-NORMALLY: Final = Manner()
+DEFAULT: Final = PaymentOptions()
 
 
-class Setting(NamedTuple):
+class StepContext(NamedTuple):
     """Where a step is carried out."""
 
     world: World
@@ -48,38 +48,38 @@ class Setting(NamedTuple):
 class Perform(Protocol):
     """Performs the operation and gives what it came to."""
 
-    def __call__(self, manner: Manner = NORMALLY) -> Outcome:
+    def __call__(self, options: PaymentOptions = DEFAULT) -> Outcome:
         """Perform it now."""
 
 
-def carry_out(verdict: Verdict, setting: Setting, perform: Perform) -> Outcome:
-    """Perform the operation as the verdict's step says."""
-    outcome = _outcome(verdict, setting, perform)
-    outcome.verdict = verdict
-    outcome.delay += verdict.delay
+def apply_step(selected: SelectedStep, context: StepContext, perform: Perform) -> Outcome:
+    """Perform the operation as the selected step says."""
+    outcome = _outcome(selected, context, perform)
+    outcome.selected = selected
+    outcome.delay += selected.delay
     return outcome
 
 
 def _outcome(  # noqa: PLR0911 - one an outcome
-    verdict: Verdict, setting: Setting, perform: Perform
+    selected: SelectedStep, context: StepContext, perform: Perform
 ) -> Outcome:
-    match verdict.step.outcome:
+    match selected.step.outcome:
         case model.Pass():
             return perform()
-        case model.RunOut():
-            return Outcome(_run_out(verdict), committed=False)
+        case model.StepsExhausted():
+            return Outcome(_run_out(selected), committed=False)
         case model.Settle(turns):
-            return perform(Manner(turns=turns, rule=verdict.known_as))
+            return perform(PaymentOptions(turns=turns, rule=selected.known_as))
         case model.Respond() as respond:
             return _respond(respond, perform)
         case model.MoveRateLimit() as move:
-            return _rate_limit(move, setting.world, perform)
+            return _rate_limit(move, context.world, perform)
         case model.Patch() as patch:
-            return _patch(patch, verdict.rule, setting, perform())
+            return _patch(patch, selected.rule, context, perform())
         case Fault() as fault:
             return _hidden(fault, perform() if fault.commit else Outcome(None, committed=False))
         case _:
-            assert_never(verdict.step.outcome)
+            assert_never(selected.step.outcome)
 
 
 def _hidden(fault: Fault, outcome: Outcome) -> Outcome:
@@ -97,7 +97,7 @@ def _respond(respond: model.Respond, perform: Perform) -> Outcome:
         done = perform()
         committed, card = bool(done.committed), done.card
     elif CODES[respond.error].is_decline:
-        card = perform(Manner(failure=respond.error)).card
+        card = perform(PaymentOptions(decline_code=respond.error)).card
     return Outcome(error, card=card, committed=committed)
 
 
@@ -105,21 +105,21 @@ def _rate_limit(move: model.MoveRateLimit, world: World, perform: Perform) -> Ou
     """The call counts against what now remains."""
     now = world.clock.now()
     world.limiter.give_back()
-    world.limiter.move(move, now)
+    world.limiter.move(now, **move._asdict())
     if not world.limiter.take(now):
         used_up = f"A rule used up this {world.limiter.window}'s requests."
         return Outcome(RateLimited(used_up), committed=False)
     return perform()
 
 
-def _patch(patch: model.Patch, rule: str, setting: Setting, outcome: Outcome) -> Outcome:
+def _patch(patch: model.Patch, rule: str, context: StepContext, outcome: Outcome) -> Outcome:
     """The reply of a success, patched; the lint sees what breaks the contract, but not always."""
     if not isinstance(outcome.reply, Reply):
         return outcome
     body = merged(orjson.loads(outcome.reply.body), patch.patch)
-    response = setting.operation.response
-    if not patch.off_contract and not setting.contract.accepts(response, body):
-        why = _why_off_contract(setting.contract, response, body)
+    response = context.operation.response
+    if not patch.off_contract and not context.contract.accepts(response, body):
+        why = _why_off_contract(context.contract, response, body)
         outcome.reply = InternalError(f"The patch of the rule {rule} breaks the contract: {why}")
     else:
         outcome.reply = Reply(outcome.reply.status, json_bytes(body))
@@ -130,5 +130,5 @@ def _why_off_contract(contract: Contract, response: str, body: object) -> str:
     return f"{contract.explain(response, body)} Add off_contract: true to do it anyway."
 
 
-def _run_out(verdict: Verdict) -> InternalError:
-    return InternalError(f"The rule {verdict.rule} has no step left (then: fail).")
+def _run_out(selected: SelectedStep) -> InternalError:
+    return InternalError(f"The rule {selected.rule} has no step left (then: fail).")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.rules.faults.fault import Fault
-from payments_sandbox.rules.selected_step import Verdict
+from payments_sandbox.rules.rule_engine import SelectedStep
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -54,7 +54,7 @@ class Outcome:
     Attributes:
         reply: its reply, or the error it ended in; None when it was neither performed nor answered.
         card: the card it was about, once known to be one.
-        verdict: the rule and step that answered, if one did.
+        selected: the rule and step that answered, if one did.
         committed: whether the operation happened; None where nothing could.
         fault: what the rim does to the connection in place of sending the reply.
         delay: wall milliseconds to hold the reply.
@@ -62,7 +62,7 @@ class Outcome:
 
     reply: Reply | SandboxError | None
     card: Card | None = None
-    verdict: Verdict | None = None
+    selected: SelectedStep | None = None
     committed: bool | None = None
     fault: Fault | None = None
     delay: int = 0

@@ -5,14 +5,13 @@ happens wholly or not at all.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from payments_sandbox.api import payments, refunds
-from payments_sandbox.api.apply_step import NORMALLY, Manner, Setting, carry_out
+from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
 from payments_sandbox.api.call import Answer, Call, Outcome, Reply
-from payments_sandbox.api.call_fields import CallFacts
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
@@ -30,16 +29,17 @@ from payments_sandbox.core.errors import (
 from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import mask_body, mask_json, mask_target
 from payments_sandbox.payments.record_store import json_bytes
+from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.selected_step import Verdict
+    from payments_sandbox.rules.rule_engine import SelectedStep
 
 _log = logging.getLogger("sandbox.api")
 
-Handler = Callable[[World, Contract, Call, object, Manner], Outcome]
+Handler = Callable[[World, Contract, Call, object, PaymentOptions], Outcome]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "create_payment": payments.create_payment,
@@ -103,9 +103,9 @@ class Gateway:
         answer = Answer(reply, headers, outcome.delay, outcome.fault, world=world, entry=entry)
         answer.close = isinstance(call.body, SandboxError)
         world.journal.add(entry)
-        if (verdict := outcome.verdict) is not None and verdict.scenario is not None:
-            headers["Sandbox-Rule"] = verdict.rule
-            headers["Sandbox-Step"] = str(verdict.position)
+        if (selected := outcome.selected) is not None and selected.scenario is not None:
+            headers["Sandbox-Rule"] = selected.rule
+            headers["Sandbox-Step"] = str(selected.position)
             headers["Sandbox-Request-Id"] = world.journal.id_of(entry)
         _record(entry, outcome, answer)
         return answer
@@ -133,30 +133,30 @@ class Gateway:
             limiter = world.limiter
             reset = show_instant(Instant(limiter.reset_at * 1_000))
             raise RateLimited(f"The {limiter.window} turns at {reset}, by the world's clock.")
-        if world.script.play is not None and call.operation is not None:
-            facts = CallFacts(world, call, body)
-            verdict, entry.considered = world.script.play.judge(call.operation, facts)
-            if verdict is not None:
-                return self._by_rule(verdict, world, call, body)
+        if world.rules.scenarios and call.operation is not None:
+            fields = CallFields(_parts(world, call, body), world.rules.number_of)
+            selected, entry.considered = world.rules.decide(call.operation, fields)
+            if selected is not None:
+                return self._by_rule(selected, world, call, body)
         return self._operate(world, call, body)
 
-    def _by_rule(self, verdict: "Verdict", world: World, call: Call, body: object) -> Outcome:
+    def _by_rule(self, selected: "SelectedStep", world: World, call: Call, body: object) -> Outcome:
         """What a rule of an active scenario wants."""
         operation = BY_NAME[call.operation or ""]
 
-        def perform(manner: Manner = NORMALLY) -> Outcome:
+        def perform(options: PaymentOptions = DEFAULT) -> Outcome:
             try:
-                return self._operate(world, call, body, manner)
+                return self._operate(world, call, body, options)
             except SandboxError as error:
                 return Outcome(error, committed=False)
 
-        outcome = carry_out(verdict, Setting(world, self._contract, operation), perform)
+        outcome = apply_step(selected, StepContext(world, self._contract, operation), perform)
         if operation.name in _READS:
             outcome.committed = None
         return outcome
 
     def _operate(
-        self, world: World, call: Call, body: object, manner: Manner = NORMALLY
+        self, world: World, call: Call, body: object, options: PaymentOptions = DEFAULT
     ) -> Outcome:
         if isinstance(body, SandboxError):
             raise body
@@ -165,7 +165,7 @@ class Gateway:
         if call.query and BY_NAME[call.operation].query is None:
             pairs = parse_qsl(call.query, keep_blank_values=True)
             self._contract.read_query("queries/none", pairs)
-        return HANDLERS[call.operation](world, self._contract, call, body, manner)
+        return HANDLERS[call.operation](world, self._contract, call, body, options)
 
     def _body(self, call: Call, entry: Entry) -> object:
         """The body's JSON value, or the error that it is."""
@@ -178,6 +178,27 @@ class Gateway:
         except strict_json.BadJson as error:
             entry.body = mask_body(call.body)
             return InvalidRequest(f"/: expected JSON; {error}.")
+
+
+def _parts(world: World, call: Call, body: object) -> CallParts:
+    """What of a call rules look at, whatever of its body parses."""
+    return CallParts(
+        operation=call.operation,
+        body=body if isinstance(body, dict) else {},
+        query=call.query,
+        headers=lambda: _joined(call.headers),
+        payment_id=call.payment_id,
+        find_payment=world.ledger.payments.find,
+    )
+
+
+def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in lower case; lines of one name are joined."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _headers(world: World) -> dict[str, str]:
@@ -209,8 +230,8 @@ def _is_documented(path: str) -> bool:
 def _record(entry: Entry, outcome: Outcome, answer: Answer) -> None:
     if outcome.card is not None:
         entry.card = f"{outcome.card.brand.value} {outcome.card.last4}"
-    if outcome.verdict is not None:
-        entry.rule, entry.step = outcome.verdict.rule, outcome.verdict.position
+    if outcome.selected is not None:
+        entry.rule, entry.step = outcome.selected.rule, outcome.selected.position
     entry.committed = outcome.committed
     if outcome.fault is not None:
         entry.fault = outcome.fault.name

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from payments_sandbox.api.apply_step import NORMALLY, Manner, Setting, carry_out
+from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
 from payments_sandbox.api.call import Call, Outcome, Reply
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
@@ -17,7 +17,6 @@ from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.payments import cards
 from payments_sandbox.payments.ledger import NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.card_rules import Subject
 from payments_sandbox.world.world import World
 
 _CREATE: Final = BY_NAME["create_payment"]
@@ -55,7 +54,7 @@ class ListPayments(TypedDict):
 
 
 def create_payment(
-    world: World, contract: Contract, call: Call, body: object, manner: Manner
+    world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> Outcome:
     """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
     wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
@@ -66,26 +65,25 @@ def create_payment(
         _mask(wanted, order)
         call.shown = wanted
 
-    def perform(manner: Manner = NORMALLY) -> Outcome:
+    def perform(options: PaymentOptions = DEFAULT) -> Outcome:
         payment = world.create_payment(
-            order, failure=manner.failure, turns=manner.turns, rule=manner.rule
+            order, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
         reply = success(contract, _CREATE, representations.created_payment(payment))
         return Outcome(reply, card=order.card, committed=True)
 
-    if manner is not NORMALLY:
-        return perform(manner)
-    subject = Subject(order.card.fingerprint, order.customer_id, None)
-    verdict = world.script.verdict("create_payment", subject)
-    if verdict is None:
+    if options is not DEFAULT:
+        return perform(options)
+    selected = world.rules.decide_by_card("create_payment", order)
+    if selected is None:
         return perform()
-    outcome = carry_out(verdict, Setting(world, contract, _CREATE), perform)
+    outcome = apply_step(selected, StepContext(world, contract, _CREATE), perform)
     outcome.card = order.card
     return outcome
 
 
 def retrieve_payment(
-    world: World, contract: Contract, call: Call, body: object, manner: Manner
+    world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> Outcome:
     """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
     ledger = world.ledger
@@ -96,7 +94,7 @@ def retrieve_payment(
 
 
 def list_payments(
-    world: World, contract: Contract, call: Call, body: object, manner: Manner
+    world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> Outcome:
     """LIST PAYMENTS."""
     items, has_more = world.ledger.page(_filter(contract, call.query))
@@ -117,7 +115,7 @@ def _order(world: World, body: CreatePayment) -> NewPayment:
     return NewPayment(
         amount=body["amount"],
         currency=body["currency"],
-        card=card if world.script.names(card.fingerprint) else card.forgotten(),
+        card=card if world.rules.names_card(card.fingerprint) else card.forgotten(),
         description=None if description is None else mask_text(description),
         customer_id=None if customer_id is None else mask_text(customer_id),
     )

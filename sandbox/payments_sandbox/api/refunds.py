@@ -2,7 +2,7 @@
 
 from typing import Final, TypedDict, cast
 
-from payments_sandbox.api.apply_step import NORMALLY, Manner, Setting, carry_out
+from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
 from payments_sandbox.api.call import Call, Outcome
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
@@ -10,7 +10,6 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments import payment as payments
-from payments_sandbox.rules.card_rules import Subject
 from payments_sandbox.world.world import World
 
 _CREATE: Final = BY_NAME["create_refund"]
@@ -25,7 +24,7 @@ class CreateRefund(TypedDict, total=False):
 
 
 def create_refund(
-    world: World, contract: Contract, call: Call, body: object, manner: Manner
+    world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> Outcome:
     """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
     number = world.ledger.number_of(call.payment_id)
@@ -40,16 +39,15 @@ def create_refund(
     amount = wanted.get("amount")
     payments.refund(payment, amount)
 
-    def perform(manner: Manner = NORMALLY) -> Outcome:
+    def perform(options: PaymentOptions = DEFAULT) -> Outcome:
         refund = world.create_refund(number, amount, reason=reason, description=description)
         reply = success(contract, _CREATE, representations.refund(refund))
         return Outcome(reply, card=payment.card, committed=True)
 
-    subject = Subject(payment.card.fingerprint, payment.customer_id, payment.id)
-    verdict = world.script.verdict("create_refund", subject)
-    if verdict is None:
+    selected = world.rules.decide_by_card("create_refund", payment)
+    if selected is None:
         return perform()
-    outcome = carry_out(verdict, Setting(world, contract, _CREATE), perform)
+    outcome = apply_step(selected, StepContext(world, contract, _CREATE), perform)
     outcome.card = payment.card
     return outcome
 

@@ -1,14 +1,20 @@
 """Owns `payments-sandbox advance`: a world's clock is moved, and what happened is printed."""
 
 import argparse
-import json
 import sys
-from typing import Final, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Final, Literal
 
 from payments_sandbox.cli.argument_types import text_that
 from payments_sandbox.cli.options import Commands, Options, refuse
-from payments_sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
+from payments_sandbox.cli.remote_options import (
+    add_remote_command,
+    add_remote_options,
+    control_client,
+)
 from payments_sandbox.core.instants import read_duration, read_instant
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.models import HappenedJobModel
 
 TEXT: Final = """\
 Move the clock of a world. All that falls due on the way happens, webhooks and their
@@ -21,24 +27,6 @@ examples:
       to what is due next, whenever that is"""
 
 _ONE_OF: Final = "expected one of DURATION, --to ISO and --next"
-
-
-class Happened(TypedDict):
-    """One thing that happened, as the control API tells it."""
-
-    at: str
-    what: str
-    payment_id: str | None
-    event_id: str | None
-    delivery_id: NotRequired[str]
-    error: NotRequired[str | None]
-
-
-class Advanced(TypedDict):
-    """What the control API answers."""
-
-    now: str
-    happened: list[Happened]
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -69,20 +57,18 @@ def _add_options(options: Options) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Advance, and print a line for each thing that happened."""
-    wishes = {"by": chosen.by, "to": chosen.to, "next": chosen.next or None}
-    wanted = {name: wish for name, wish in wishes.items() if wish is not None}
-    if len(wanted) != 1:
+    if sum((chosen.by is not None, chosen.to is not None, chosen.next)) != 1:
         refuse(chosen, "DURATION", _ONE_OF)
-    body = json.dumps(wanted).encode()
     # A receiver may take its time, and there may be many: the server answers when all is done.
-    said = remote_of(chosen).ask("POST", "/clock/advance", body, patience=None)
-    advanced = cast("Advanced", said)
+    with control_client(chosen, timeout=None) as client:
+        next_due: Literal[True] | None = True if chosen.next else None
+        advanced = client.advance_clock(by=chosen.by, to=chosen.to, next=next_due)
     lines = [happened_line(each) for each in advanced["happened"]]
     sys.stdout.write("\n".join([*lines, f"now {advanced['now']}\n"]))
     return 0
 
 
-def happened_line(happened: Happened) -> str:
+def happened_line(happened: "HappenedJobModel") -> str:
     """One line: when, what, and the ids it is about; why, where it failed."""
     parts = (
         happened["at"],

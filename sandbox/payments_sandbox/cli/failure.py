@@ -9,8 +9,6 @@ MISTAKEN: Final = 2
 class CommandFailedError(Exception):
     """A command cannot do what it was rightly asked for.
 
-    RemoteError             the server refuses, or is none of ours
-      UnreachableError      it is not there, or went away
     CannotServeError        there will be no server
     UnwritableError         a file cannot be written
 

@@ -1,32 +1,28 @@
 """Owns the webhook endpoint that is there for as long as `listen --forward-to` runs."""
 
-import json
+import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final, TypedDict, cast
+from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.remote import Remote, RemoteError
+from payments_sandbox.cli.remote_options import control_client
 from payments_sandbox.cli.signals import undisturbed
 
-PATH: Final = "/webhook_endpoints"
+if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.models import WebhookEndpointEventLiteral, WebhookEndpointModel
 
-PATIENCE: Final = 5
+MOST: Final = 1_000
+"""Endpoints of a page."""
+
+TIMEOUT: Final = 5.0
 """Seconds that a server has to say which endpoints there are, to make one, and to take it back."""
 
 
-class Endpoint(TypedDict):
-    """A webhook endpoint, as far as it concerns us."""
-
-    id: str
-    url: str
-    secret: str
-
-
-def endpoints_of(remote: Remote) -> dict[str, str]:
+def endpoint_urls(client: "SandboxClient") -> dict[str, str]:
     """The url of each endpoint of the world, by id."""
-    page = remote.ask("GET", f"{PATH}?limit=1000", patience=PATIENCE)
-    return {each["id"]: each["url"] for each in cast("list[Endpoint]", page["data"])}
+    return {each["id"]: each["url"] for each in client.list_webhook_endpoints(limit=MOST)["data"]}
 
 
 class Forwarding:
@@ -35,73 +31,87 @@ class Forwarding:
     A world that is reset and a server that is restarted have forgotten it.
 
     Args:
-        remote: whose endpoint.
+        client: of its world.
         url: where to.
         filters: which events.
+
+    Attributes:
+        endpoint: the endpoint as it was made, or None until it was.
     """
 
-    def __init__(self, remote: Remote, url: str, filters: list[str]) -> None:
-        self._remote = remote
+    def __init__(
+        self, client: "SandboxClient", url: str, filters: "Sequence[WebhookEndpointEventLiteral]"
+    ) -> None:
+        self._client = client
         self._url = url
-        self._wanted: dict[str, object] = {"url": url, "events": filters}
-        self._is_late = False
-        self.endpoint: Endpoint | None = None
+        self._filters = filters
+        self._has_missed = False
+        self.endpoint: WebhookEndpointModel | None = None
 
     def ensure(self) -> bool:
         """Make the endpoint unless it is there; returns whether it was made.
 
         Raises:
-            RemoteError: the server is not there, or refuses.
+            ControlError: the server is not there, or refuses.
         """
-        there = endpoints_of(self._remote)
-        if self._is_among(there):
+        urls = endpoint_urls(self._client)
+        if self._is_among(urls):
             return False
-        if self._url in there.values():
+        if self._url in urls.values():
             sys.stderr.write(
                 f"payments-sandbox: {self._url} is an endpoint already: each event comes twice.\n"
             )
-        body = json.dumps(self._wanted).encode()
+        # The receiver has the secret by now, so that another endpoint gets the same.
+        secret = None if self.endpoint is None else self.endpoint["secret"]
         with undisturbed():
-            made = self._remote.ask("POST", PATH, body, patience=PATIENCE)
-            self.endpoint = cast("Endpoint", made)
-        self._wanted["secret"] = self.endpoint["secret"]  # the receiver has it by now
+            self.endpoint = self._client.create_webhook_endpoint(
+                self._url, events=self._filters, secret=secret
+            )
         return True
 
-    def happened(self, event_id: str) -> None:
+    def send_missed(self, event_id: str) -> None:
         """Send an event that happened while the endpoint was not there.
 
         Raises:
-            RemoteError: the server is not there, or refuses.
+            ControlError: the server is not there, or refuses.
         """
-        self._is_late = self.ensure() or self._is_late
-        if self.endpoint is None or not self._is_late:
+        from payments_sandbox.client.errors import ControlError
+
+        self._has_missed = self.ensure() or self._has_missed
+        if self.endpoint is None or not self._has_missed:
             return
         endpoint_id = self.endpoint["id"]
-        query = f"limit=1&event_id={event_id}&endpoint_id={endpoint_id}"
-        if self._remote.ask("GET", f"/deliveries?{query}")["data"]:
-            self._is_late = False
+        sent = self._client.list_deliveries(limit=1, event_id=event_id, endpoint_id=endpoint_id)
+        if sent["data"]:
+            self._has_missed = False
         else:
-            body = json.dumps({"endpoint_id": endpoint_id}).encode()
-            with suppress(RemoteError):  # the event may be gone again
-                self._remote.ask("POST", f"/events/{event_id}/resend", body)
+            with suppress(ControlError):  # the event may be gone again
+                self._client.resend_event(event_id, endpoint_id=endpoint_id)
 
     def end(self) -> None:
         """Delete the endpoint; a server that has gone has forgotten it anyway."""
-        with suppress(RemoteError):
-            if self.endpoint and self._is_among(endpoints_of(self._remote)):
-                self._remote.ask("DELETE", f"{PATH}/{self.endpoint['id']}", patience=PATIENCE)
+        from payments_sandbox.client.errors import ControlError
 
-    def _is_among(self, there: dict[str, str]) -> bool:
+        with suppress(ControlError):
+            if self.endpoint and self._is_among(endpoint_urls(self._client)):
+                self._client.delete_webhook_endpoint(self.endpoint["id"])
+
+    def _is_among(self, urls: dict[str, str]) -> bool:
         """Whether ours is there; after a reset its id may be somebody else's."""
-        return self.endpoint is not None and there.get(self.endpoint["id"]) == self._url
+        return self.endpoint is not None and urls.get(self.endpoint["id"]) == self._url
 
 
 @contextmanager
-def forwarding(remote: Remote, url: str | None, filters: list[str]) -> Iterator[Forwarding | None]:
-    """Forward for as long as the block runs; None without a url."""
-    made = None if url is None else Forwarding(remote, url, filters)
-    try:
-        yield made
-    finally:
-        if made is not None:
+def forwarding(
+    chosen: argparse.Namespace, filters: "Sequence[WebhookEndpointEventLiteral]"
+) -> Iterator[Forwarding | None]:
+    """Forward for as long as the block runs; None without `--forward-to`."""
+    if chosen.forward_to is None:
+        yield None
+        return
+    with control_client(chosen, timeout=TIMEOUT) as client:
+        made = Forwarding(client, chosen.forward_to, filters)
+        try:
+            yield made
+        finally:
             made.end()

@@ -1,17 +1,18 @@
 """Owns `payments-sandbox healthcheck`: asks a running server whether it is ready."""
 
 import argparse
-import json
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.argument_types import server_url
 from payments_sandbox.cli.options import Commands, add_command
 
-PATIENCE: Final = 2
+if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+    from payments_sandbox.client.errors import Unreachable
+
+TIMEOUT: Final = 2
 """Seconds that the server may take to answer."""
 
-OK: Final = 200
 _NOT_OURS: Final = "what answers there is no payments-sandbox"
 
 
@@ -47,33 +48,33 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _problem(url: str) -> str | None:
     """What keeps the server from being ready, or None."""
-    from http.client import HTTPException
-    from urllib.error import HTTPError, URLError
-    from urllib.request import ProxyHandler, build_opener
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.errors import ControlApiError, Unreachable
 
-    opener = build_opener(ProxyHandler({}))  # a proxy would answer for a server that is not there
     try:
-        with opener.open(f"{url}/_sandbox/ready", timeout=PATIENCE) as reply:
-            return _problem_in(reply.status, reply.read())
-    except HTTPError as error:
-        with error:
-            return _problem_in(error.code, error.read())
-    except HTTPException:
-        return f"{_NOT_OURS} (no HTTP)"
-    except OSError as error:
-        cause = error.reason if isinstance(error, URLError) else error
-        if isinstance(cause, TimeoutError):
-            return f"no answer within {PATIENCE} s"
-        return str(getattr(cause, "strerror", None) or cause)
+        with SandboxClient(url, timeout=TIMEOUT) as client:
+            state = client.ready()
+            is_ready, problems = state["ready"], "; ".join(map(str, state["problems"]))
+    except ControlApiError as error:
+        return f"status {error.status}, {error.message}"
+    except Unreachable as error:
+        return _no_answer(error)
+    except (LookupError, TypeError):
+        return f"{_NOT_OURS} (status 200)"
+    return None if is_ready else problems.rstrip(".") or "status 503, and no reason"
 
 
-def _problem_in(status: int, body: bytes) -> str | None:
-    """What a reply says is wrong; a server of somebody else's is not ours to call ready."""
-    try:
-        said = json.loads(body)
-        is_ready, problems = said["ready"] is True, "; ".join(map(str, said["problems"]))
-    except (ValueError, LookupError, TypeError):
-        return f"{_NOT_OURS} (status {status})"
-    if is_ready and status == OK:
-        return None
-    return problems.rstrip(".") or f"status {status}, and no reason"
+def _no_answer(error: "Unreachable") -> str:
+    from payments_sandbox.client.errors import UnreachableCause
+
+    match error.cause:
+        case UnreachableCause.TIMEOUT:
+            return f"no answer within {TIMEOUT} s"
+        case UnreachableCause.NO_CONNECTION:
+            return error.reason
+        case UnreachableCause.NOT_HTTP:
+            return f"{_NOT_OURS} (no HTTP)"
+        case UnreachableCause.NOT_A_SANDBOX:
+            return f"{_NOT_OURS} ({error.reason})"
+        case _:
+            assert_never(error.cause)

@@ -5,22 +5,24 @@ import json
 import sys
 import time
 from contextlib import suppress
-from typing import Final, TypedDict
+from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from payments_sandbox.cli.argument_types import webhook_url
-from payments_sandbox.cli.forwarding import Forwarding, endpoints_of, forwarding
+from payments_sandbox.cli.follow import SILENCE, follow
+from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
 from payments_sandbox.cli.options import Commands, Options
-from payments_sandbox.cli.remote import (
-    Remote,
-    RemoteError,
-    UnreachableError,
+from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
-    remote_of,
+    control_client,
 )
 from payments_sandbox.cli.signals import until_stopped
-from payments_sandbox.cli.stream import follow
 from payments_sandbox.server.log_line import plain
+
+if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.event_stream import StreamMessage
+    from payments_sandbox.client.models import DeliveryModel
 
 TEXT: Final = """\
 Print every webhook of a world as it is attempted: when, which event, where to, what came
@@ -36,32 +38,6 @@ examples:
 
 FRESH_FOR: Final = 1
 """Seconds for which it is not asked again where endpoints lead."""
-
-
-class Response(TypedDict):
-    """What a receiver answered."""
-
-    status: int
-
-
-class Attempt(TypedDict):
-    """One attempt of a delivery."""
-
-    at: str
-    response: Response | None
-    error: str | None
-    duration_ms: float
-
-
-class Delivery(TypedDict):
-    """A delivery with one attempt, as the stream tells it."""
-
-    event_id: str
-    endpoint_id: str
-    type: str
-    status: str
-    attempts: list[Attempt]
-    next_attempt_at: str | None
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -111,22 +87,16 @@ def _filters() -> list[str]:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print until it is told to stop; an endpoint that was made for it is deleted then."""
-    remote = remote_of(chosen)
     filters = list(dict.fromkeys(chosen.events)) or ["*"]
-    with until_stopped(), forwarding(remote, chosen.forward_to, filters) as forward:
-        printer = _Printer(remote, forward, as_json=chosen.json)
-        for message in follow(remote, on_connected=printer.begin):
-            if message.kind == "request":
-                continue
-            told = json.loads(message.data)
-            if not is_wanted(told["type"], filters):
-                continue
-            if message.kind == "delivery":
-                printer.print(told)
-            elif forward is not None:
-                with suppress(UnreachableError):  # it is made again when the server is back
-                    forward.happened(told["id"])
-                printer.announce()
+    with (
+        until_stopped(),
+        control_client(chosen, timeout=SILENCE) as client,
+        forwarding(chosen, filters) as forward,
+    ):
+        printer = _Printer(client, forward, as_json=chosen.json)
+        for message in follow(client, on_connected=printer.begin):
+            if message.kind != "request" and is_wanted(message.value["type"], filters):
+                printer.print(message)
     return 0
 
 
@@ -139,8 +109,10 @@ def is_wanted(event: str, filters: list[str]) -> bool:
 class _Printer:
     """Prints what is going on, and where each delivery goes."""
 
-    def __init__(self, remote: Remote, forward: Forwarding | None, *, as_json: bool) -> None:
-        self._remote = remote
+    def __init__(
+        self, client: "SandboxClient", forward: Forwarding | None, *, as_json: bool
+    ) -> None:
+        self._client = client
         self._forward = forward
         self._as_json = as_json
         self._urls: dict[str, str] = {}
@@ -161,17 +133,27 @@ class _Printer:
             return
         self._announced = endpoint_id
         if self._as_json:
-            facts = {"listening": True, "url": self._remote.url, "api_key": self._remote.api_key}
+            facts = {"listening": True, "url": self._client.url, "api_key": self._client.api_key}
             _say(json.dumps(facts | {"endpoint": endpoint}))
             return
-        _say(f"Listening to the webhooks of {self._remote.api_key} at {self._remote.url}.")
+        _say(f"Listening to the webhooks of {self._client.api_key} at {self._client.url}.")
         if endpoint is not None:
             _say(f"  forwarded to    {endpoint['url']}  ({endpoint['id']})")
             _say(f"  webhook secret  {endpoint['secret']}")
         _say("  Ctrl-C stops it.")
 
-    def print(self, delivery: Delivery) -> None:
-        """Print one delivery with its attempt."""
+    def print(self, message: "StreamMessage") -> None:
+        """Print a delivery with its attempt; an event may still have to be forwarded."""
+        from payments_sandbox.client.errors import Unreachable
+
+        if message.kind == "delivery":
+            self._print_delivery(cast("DeliveryModel", message.value))
+        elif self._forward is not None:
+            with suppress(Unreachable):  # it is made again when the server is back
+                self._forward.send_missed(message.value["id"])
+            self.announce()
+
+    def _print_delivery(self, delivery: "DeliveryModel") -> None:
         if self._as_json:
             _say(json.dumps(delivery))
         else:
@@ -179,14 +161,16 @@ class _Printer:
 
     def _url_of(self, endpoint_id: str) -> str:
         """Where an endpoint leads, which can change; its id when it is gone."""
+        from payments_sandbox.client.errors import ControlError
+
         if endpoint_id not in self._urls or time.monotonic() - self._asked_at > FRESH_FOR:
-            with suppress(RemoteError):  # what is known of it will do
-                self._urls |= endpoints_of(self._remote)
+            with suppress(ControlError):  # what is known of it will do
+                self._urls |= endpoint_urls(self._client)
             self._asked_at = time.monotonic()
         return self._urls.get(endpoint_id, endpoint_id)
 
 
-def delivery_line(delivery: Delivery, url: str) -> str:
+def delivery_line(delivery: "DeliveryModel", url: str) -> str:
     """One line: when, type, event, where to, status or error, milliseconds, and what is next."""
     attempt = delivery["attempts"][-1]
     response, error = attempt["response"], attempt["error"]
@@ -203,7 +187,7 @@ def delivery_line(delivery: Delivery, url: str) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _next(delivery: Delivery) -> str:
+def _next(delivery: "DeliveryModel") -> str:
     """What becomes of the delivery; nothing is said of one that has arrived."""
     match delivery["status"]:
         case "delivered":
@@ -213,8 +197,10 @@ def _next(delivery: Delivery) -> str:
             return "again now" if at is None else f"again at {at}"
         case "failed":
             return "given up"
-        case _:
+        case "disabled":
             return "the endpoint is disabled, or gone"
+        case _:
+            assert_never(delivery["status"])
 
 
 def _say(line: str) -> None:

@@ -3,14 +3,21 @@
 import argparse
 import json
 import sys
-from typing import Final, TypedDict, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.argument_types import whole_number
+from payments_sandbox.cli.follow import JOURNAL_SIZE, SILENCE, follow
 from payments_sandbox.cli.options import Commands
-from payments_sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
+from payments_sandbox.cli.remote_options import (
+    add_remote_command,
+    add_remote_options,
+    control_client,
+)
 from payments_sandbox.cli.signals import until_stopped
-from payments_sandbox.cli.stream import MOST, follow
 from payments_sandbox.server.log_line import outcome_of, request_line
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.models import JournalEntryModel
 
 TEXT: Final = """\
 Print the requests to /v3 that a world has seen, oldest first: a line each, as `serve`
@@ -27,31 +34,6 @@ LAST: Final = 20
 _LAST_DIGITS: Final = 4
 
 
-class Request(TypedDict):
-    """What was sent."""
-
-    body: object
-
-
-class Response(TypedDict):
-    """What was answered."""
-
-    status: int
-    body: dict[str, object]
-
-
-class Entry(TypedDict):
-    """One request of the journal, as far as a line tells of it."""
-
-    operation: str | None
-    method: str
-    path: str
-    request: Request
-    response: Response | None
-    fault: str | None
-    duration_ms: float | None
-
-
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser, options = add_remote_command(
@@ -64,9 +46,9 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     options.flag("--follow", "go on with what comes; a server that goes is waited for")
     options.value(
         "--limit",
-        f"how many of the past to print, up to {MOST} (default: {LAST})",
+        f"how many of the past to print, up to {JOURNAL_SIZE} (default: {LAST})",
         default=LAST,
-        read=whole_number(0, MOST),
+        read=whole_number(0, JOURNAL_SIZE),
         metavar="N",
         short="-n",
     )
@@ -77,27 +59,25 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print what there is; with `--follow`, what comes too."""
-    remote = remote_of(chosen)
-    if not chosen.follow:
-        if chosen.limit:
-            page = remote.ask("GET", f"/requests?limit={chosen.limit}")
-            for entry in reversed(cast("list[dict[str, object]]", page["data"])):
-                _print(entry, as_json=chosen.json)
-        return 0
-    with until_stopped():
-        for message in follow(remote, last=chosen.limit):
-            if message.kind == "request":
-                _print(json.loads(message.data), as_json=chosen.json)
-                sys.stdout.flush()
+    if chosen.follow:
+        with until_stopped(), control_client(chosen, timeout=SILENCE) as client:
+            for message in follow(client, last=chosen.limit):
+                if message.kind == "request":
+                    _print(cast("JournalEntryModel", message.value), as_json=chosen.json)
+                    sys.stdout.flush()
+    elif chosen.limit:
+        with control_client(chosen) as client:
+            page = client.list_requests(limit=chosen.limit)
+        for entry in reversed(page["data"]):
+            _print(entry, as_json=chosen.json)
     return 0
 
 
-def _print(entry: dict[str, object], *, as_json: bool) -> None:
-    line = json.dumps(entry) if as_json else entry_line(cast("Entry", entry))
-    sys.stdout.write(line + "\n")
+def _print(entry: "JournalEntryModel", *, as_json: bool) -> None:
+    sys.stdout.write((json.dumps(entry) if as_json else entry_line(entry)) + "\n")
 
 
-def entry_line(entry: Entry) -> str:
+def entry_line(entry: "JournalEntryModel") -> str:
     """The line that `serve` prints of a request; of the card, only what the journal keeps."""
     response = entry["response"]
     return request_line(

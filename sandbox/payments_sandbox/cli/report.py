@@ -8,7 +8,11 @@ from typing import Final
 from payments_sandbox.cli.argument_types import file_to_write
 from payments_sandbox.cli.failure import FAILED
 from payments_sandbox.cli.options import Commands
-from payments_sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
+from payments_sandbox.cli.remote_options import (
+    add_remote_command,
+    add_remote_options,
+    control_client,
+)
 
 TEXT: Final = """\
 Judge a world: which expectations of its scenarios are met, which rules have fired, and
@@ -43,9 +47,9 @@ def run(chosen: argparse.Namespace) -> int:
     from payments_sandbox.cli.report_text import in_text
     from payments_sandbox.cli.run_verdict import judged, names_of, write_down
 
-    world = remote_of(chosen)
-    report = judged(world)
-    reports = dict(zip(names_of([world.api_key]), [report], strict=True))
+    with control_client(chosen, timeout=None) as client:
+        report = judged(client)
+    reports = dict(zip(names_of([str(client.api_key)]), [report], strict=True))
     sys.stdout.write(json.dumps(report, indent=2) + "\n" if chosen.json else in_text(reports))
     sys.stdout.flush()
     write_down(reports, text=None, junit=chosen.junit_xml)

@@ -120,15 +120,18 @@ async def _verdict(
 
 async def _judged(listening: Listening) -> "Reports":
     """The reports of the worlds that were used; where none was, that of the key which was given."""
-    from payments_sandbox.cli.remote import CONTROL, Remote
+    from payments_sandbox.cli.remote_options import failures_told
     from payments_sandbox.cli.run_verdict import judged, names_of
+    from payments_sandbox.client.client import SandboxClient
 
     facts = listening.facts
-    url, token = str(facts["sandbox_url"]).removesuffix(CONTROL), facts.get("control_token")
+    url, token = str(facts["sandbox_url"]), facts.get("control_token")
     used = sorted(world.config.api_key for world in listening.worlds if world.journal.count)
     keys = used or [str(facts["api_key"])]
-    worlds = [Remote(url, key, None if token is None else str(token)) for key in keys]
-    reports = await asyncio.gather(*(asyncio.to_thread(judged, world) for world in worlds))
+    given = None if token is None else str(token)
+    clients = [SandboxClient(url, key, token=given, timeout=None) for key in keys]
+    with failures_told(clients[0].url):
+        reports = await asyncio.gather(*(asyncio.to_thread(judged, each) for each in clients))
     return dict(zip(names_of(keys), reports, strict=True))
 
 

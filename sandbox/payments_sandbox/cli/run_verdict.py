@@ -2,25 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.junit import in_junit
 from payments_sandbox.cli.output_files import write_whole
-from payments_sandbox.cli.remote import DEFAULT_KEY, Remote
+from payments_sandbox.cli.remote_options import DEFAULT_KEY
 from payments_sandbox.cli.report_text import Report, Reports, in_text
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.client import SandboxClient
 
 _SHOWN: Final = 12
 """Characters of a key that are shown: enough to know a world by, and no more of a secret."""
 
 
-def judged(world: Remote) -> Report:
+def judged(client: "SandboxClient") -> Report:
     """The report of a world, after all that its expectations say may be waited for.
 
     Raises:
-        RemoteError: the server refuses, or nobody answers.
+        ControlError: the server refuses, or no sandbox answers.
     """
-    world.ask("POST", "/verify", b"{}", patience=None)
-    return cast("Report", world.ask("GET", "/report"))
+    client.verify()
+    return cast("Report", client.retrieve_report())
 
 
 def names_of(keys: Sequence[str]) -> list[str]:

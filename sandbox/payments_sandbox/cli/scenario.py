@@ -1,7 +1,6 @@
 """Owns `payments-sandbox scenario`: the library, the lint, and scenarios made of the journal."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from payments_sandbox.cli.argument_types import folder, scenario_name
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, Options, add_command
-from payments_sandbox.cli.remote import add_remote_options, remote_of
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 
 if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
     from payments_sandbox.scenarios.diagnostics import Problem
@@ -232,7 +231,7 @@ def _escaped(text: str, more: str = "") -> str:
 
 def from_journal(chosen: argparse.Namespace) -> int:
     """What a running server writes."""
-    body = json.dumps({"requests": chosen.requests, "name": chosen.name}).encode()
-    written = remote_of(chosen).ask("POST", "/scenarios/from_journal", body)
-    sys.stdout.write(str(written["yaml"]))
+    with control_client(chosen) as client:
+        written = client.write_scenario(chosen.requests, name=chosen.name)
+    sys.stdout.write(written["yaml"])
     return 0

@@ -1,13 +1,16 @@
 """Owns `payments-sandbox seed`: a world of a running server gets payments of the past."""
 
 import argparse
-import json
 import sys
-from typing import Final, TypedDict, cast
+from typing import Final, cast
 
 from payments_sandbox.cli.argument_types import text_that, whole_number
 from payments_sandbox.cli.options import Commands, Options
-from payments_sandbox.cli.remote import add_remote_command, add_remote_options, remote_of
+from payments_sandbox.cli.remote_options import (
+    add_remote_command,
+    add_remote_options,
+    control_client,
+)
 from payments_sandbox.core.instants import read_duration
 
 TEXT: Final = """\
@@ -19,12 +22,6 @@ examples:
   payments-sandbox seed --payments 1000000 --seed 7"""
 
 PAYMENTS: Final = 500
-
-
-class Seeded(TypedDict):
-    """What of the control API's answer is printed."""
-
-    payments: dict[str, int]
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -71,10 +68,12 @@ def _add_options(options: Options) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Fill the world, however long it takes, and say with what."""
-    wishes = {name: getattr(chosen, name) for name in ("payments", "customers", "over", "seed")}
-    body = json.dumps({name: wish for name, wish in wishes.items() if wish is not None}).encode()
-    said = cast("Seeded", remote_of(chosen).ask("POST", "/world/seed", body, patience=None))
-    counts = {status: count for status, count in said["payments"].items() if count}
+    with control_client(chosen, timeout=None) as client:
+        world = client.seed_world(
+            chosen.payments, customers=chosen.customers, over=chosen.over, seed=chosen.seed
+        )
+    payments = cast("dict[str, int]", world["payments"])
+    counts = {status: count for status, count in payments.items() if count}
     told = ", ".join(f"{count} {status}" for status, count in counts.items())
     sys.stdout.write(f"{sum(counts.values())} payments: {told}\n")
     return 0

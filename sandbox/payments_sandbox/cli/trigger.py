@@ -5,10 +5,13 @@ import json
 import sys
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from payments_sandbox.cli.options import Commands, refuse
-from payments_sandbox.cli.remote import Remote, add_remote_command, add_remote_options, remote_of
+from payments_sandbox.cli.remote_options import (
+    add_remote_command,
+    add_remote_options,
+    control_client,
+)
 
 TEXT: Final = """\
 Send an event to the webhook endpoints of a world, signed as any other, and print it.
@@ -21,6 +24,10 @@ examples:
   payments-sandbox trigger payout.paid --data @payout.json"""
 
 _EXPECTED: Final = "expected a JSON object, @FILE with one, or - to read one from stdin"
+_NOBODY: Final = (
+    "payments-sandbox: nobody is told: no webhook endpoint of this world wants it;"
+    " payments-sandbox listen --forward-to URL makes one.\n"
+)
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -52,34 +59,31 @@ def run(chosen: argparse.Namespace) -> int:
     """Send it, and print it as webhooks carry it."""
     if chosen.payment is not None and chosen.data is not None:
         refuse(chosen, "--data", "expected --payment or --data, not both")
-    wanted = {"type": chosen.event}
-    if chosen.payment is not None:
-        wanted["payment_id"] = chosen.payment
-    body = json.dumps(wanted).encode()
-    if chosen.data is not None:
-        # As it was written: the server is to see every digit of it.
-        body = body.removesuffix(b"}") + b', "data": ' + _data(chosen) + b"}"
-    remote = remote_of(chosen)
-    event = remote.ask("POST", "/events", body)
-    sys.stdout.write(json.dumps(event, indent=2) + "\n")
-    _say_where_to(remote, str(event["id"]))
+    data = None if chosen.data is None else _data(chosen)
+    with control_client(chosen) as client:
+        event = client.create_event(chosen.event, payment_id=chosen.payment, data=data)
+        sys.stdout.write(json.dumps(event, indent=2) + "\n")
+        # An event that goes nowhere would look like a webhook that does not arrive.
+        if not client.list_deliveries(event_id=event["id"], limit=1)["data"]:
+            sys.stderr.write(_NOBODY)
     return 0
 
 
-def _data(chosen: argparse.Namespace) -> bytes:
+def _data(chosen: argparse.Namespace) -> dict[str, object]:
     """The JSON object of `--data`, read strictly: a doubled key is a mistake."""
     from payments_sandbox.core import strict_json
 
     try:
         raw = _bytes(chosen.data)
-        value = strict_json.read(raw)
+        strict_json.read(raw)
     except OSError as error:
         refuse(chosen, "--data", f"{_EXPECTED}; {error.filename}: {error.strerror}")
     except strict_json.BadJson as error:
         refuse(chosen, "--data", f"{_EXPECTED}; {error}")
+    value = json.loads(raw)  # with floats for fractions, as they are sent
     if not isinstance(value, dict):
         refuse(chosen, "--data", _EXPECTED)
-    return raw
+    return value
 
 
 def _bytes(text: str) -> bytes:
@@ -88,12 +92,3 @@ def _bytes(text: str) -> bytes:
     if text.startswith("@"):
         return Path(text.removeprefix("@")).read_bytes()
     return text.encode("utf-8", "surrogateescape")
-
-
-def _say_where_to(remote: Remote, event_id: str) -> None:
-    """An event that goes nowhere would look like a webhook that does not arrive."""
-    if not remote.ask("GET", f"/deliveries?limit=1&event_id={quote(event_id)}")["data"]:
-        sys.stderr.write(
-            "payments-sandbox: nobody is told: no webhook endpoint of this world wants it;"
-            " payments-sandbox listen --forward-to URL makes one.\n"
-        )

@@ -1,1 +1,5 @@
-"""The client of the control API: a method for each route, sync and async."""
+"""The client of the control API: a typed method for each route, blocking and for asyncio.
+
+`client.py`, `async_client.py` and `models.py` are generated from the routes and the schemas by
+`make generate`; how requests are carried is written by hand. Imports only `contract` and `core`.
+"""

@@ -1,55 +1,91 @@
-"""Owns what the testing tools raise.
+"""Owns what the client and the testing tools raise.
 
     ControlError
-    ├── Refused        the control API answered with an error
-    └── Unreachable    nothing answers at the address, or what does is no sandbox
+    ├── ControlApiError       the control API answered with an error
+    └── Unreachable           there is no answer of a sandbox
     AssertionError
-    ├── NotArrived     an inbox did not get what a test waited for
-    └── Unmet          an expectation does not hold
+    ├── WebhookNotReceived    an inbox did not get what a test waited for
+    └── ExpectationFailed     an expectation is not met
 
-The latter two are what a test asserts, so that a runner counts them as failures.
+The latter two are what a test asserts, so that a test runner counts them as failures.
 """
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 
 class ControlError(Exception):
-    """A call of the control API that came to nothing."""
+    """A call of the control API that failed."""
 
 
-class Refused(ControlError):
+class ControlApiError(ControlError):
     """The control API answered with an error, and changed nothing.
+
+    Args:
+        request: the request, as the text should name it.
+        status: the HTTP status.
+        envelope: the JSON body.
 
     Attributes:
         status: the HTTP status.
-        code, message, details: of the envelope; `details` is None where there is nothing to say.
+        code: the error code of the envelope.
+        message: its message.
+        details: what would have worked, or None.
         problems: for `invalid_scenario`, all that is wrong, each with its line and column.
     """
 
-    def __init__(self, question: str, status: int, envelope: Mapping[str, Any]) -> None:
+    def __init__(self, request: str, status: int, envelope: Mapping[str, Any]) -> None:
         error = envelope.get("error", {})
         self.status = status
         self.code = str(error.get("code", "unknown"))
         self.message = str(error.get("message", "The answer has no error envelope."))
         self.details: str | None = error.get("details")
         self.problems: Sequence[Mapping[str, Any]] = tuple(envelope.get("problems", ()))
-        lines = [f"{question}: {status} {self.code}: {self.message}"]
+        lines = [f"{request}: {status} {self.code}: {self.message}"]
         lines += [self.details] if self.details else []
-        lines += [_line(each) for each in self.problems]
+        lines += [_problem_line(each) for each in self.problems]
         super().__init__("\n  ".join(lines))
 
 
+class UnreachableCause(StrEnum):
+    """Why there is no answer of a sandbox."""
+
+    NO_CONNECTION = "no_connection"
+    TIMEOUT = "timeout"
+    NOT_HTTP = "not_http"
+    NOT_A_SANDBOX = "not_a_sandbox"
+
+
 class Unreachable(ControlError):
-    """Nothing answers at the address, or what does is no sandbox."""
+    """Nothing answers at the address, or what does is not a sandbox.
+
+    Args:
+        text: the sentence to show.
+        cause: which of the ways to fail it was.
+        reason: the same in a few words, such as the system's text for the error.
+
+    Attributes:
+        cause: which of the ways to fail it was.
+        reason: the same in a few words.
+    """
+
+    def __init__(self, text: str, cause: UnreachableCause, reason: str) -> None:
+        super().__init__(text)
+        self.cause = cause
+        self.reason = reason
 
 
-class NotArrived(AssertionError):
+class WebhookNotReceived(AssertionError):
     """An inbox did not get what a test waited for; the text says what it did get."""
 
 
-class Unmet(AssertionError):
-    """Expectations that do not hold; the text has each with what was seen instead.
+class ExpectationFailed(AssertionError):
+    """Expectations that are not met; the text has each with what was observed instead.
+
+    Args:
+        text: the text to show.
+        unmet: the expectations, as the report has them.
 
     Attributes:
         unmet: the expectations, as the report has them.
@@ -60,8 +96,8 @@ class Unmet(AssertionError):
         self.unmet = tuple(unmet)
 
 
-def _line(problem: Mapping[str, Any]) -> str:
-    """Where, as far as that is known, what, and what would have worked."""
+def _problem_line(problem: Mapping[str, Any]) -> str:
+    """Where the problem is, as far as that is known, what it is, and what would have worked."""
     line, path = problem.get("line"), problem.get("path")
     place = None if line is None else f"{line}:{problem.get('column')}"
     hint = f" ({problem['hint']})" if problem.get("hint") else ""

@@ -133,7 +133,7 @@ def _operation(
 
 def _parameters(route: ControlRoute, parts: Parts) -> list[dict[str, object]]:
     in_path = parts.path_parameters(route.path, PATH_VARIABLES, "decided")
-    in_query = parts.query_parameters(route.query) if route.query else ()
+    in_query = parts.query_parameters(route.query_schema)
     return [*in_path, *in_query]
 
 
@@ -163,8 +163,8 @@ def _envelope(codes: Collection[str]) -> str:
 
 
 def _content(route: ControlRoute, parts: Parts) -> dict[str, object]:
-    if route.response:
-        return {"content": parts.body(route.response)}
+    if route.response_schema:
+        return {"content": parts.body(route.response_schema)}
     if route.success == HTTPStatus.NO_CONTENT:
         return {}
     kind = "object" if route.media_type == JSON else "string"

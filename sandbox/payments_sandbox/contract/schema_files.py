@@ -23,6 +23,10 @@ SUFFIX: Final = ".json"
 APART: Final = ".schema.json"
 """The ending of a schema that is for editors, and no part of what is sent or answered."""
 
+OBJECTS: Final = "control/objects/"
+PAGES: Final = "control/pages/"
+"""Schemas without a file: `control/pages/event` is a page of `control/objects/event`."""
+
 
 def schema_files() -> Mapping[str, Schema]:
     """Every schema as its file has it, by name, in the order of the names.
@@ -42,10 +46,7 @@ class _Files(Mapping[str, Schema]):
 
     def __getitem__(self, name: str) -> Schema:
         if name not in self._read:
-            file = self._folder.joinpath(name + SUFFIX)
-            if not file.is_file():
-                raise KeyError(name)
-            self._read[name] = json.loads(file.read_text(encoding="utf-8"))
+            self._read[name] = self._page(name) if name.startswith(PAGES) else self._file(name)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -53,6 +54,52 @@ class _Files(Mapping[str, Schema]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def _file(self, name: str) -> Schema:
+        file = self._folder.joinpath(name + SUFFIX)
+        if not file.is_file():
+            raise KeyError(name)
+        schema: Schema = json.loads(file.read_text(encoding="utf-8"))
+        return schema
+
+    def _page(self, name: str) -> Schema:
+        item = name.removeprefix(PAGES)
+        return _page_of(f"../objects/{item}{SUFFIX}", self._file(f"{OBJECTS}{item}"))
+
+
+def _page_of(reference: str, item: Schema) -> Schema:
+    """The schema of one page of a list.
+
+    Args:
+        reference: leads to the schema of an item, from the folder of the pages.
+        item: that schema.
+    """
+    data: Schema = {
+        "description": "The items of this page.",
+        "type": "array",
+        "maxItems": 1000,
+        "items": {"$ref": reference, "x-provenance": "decided"},
+    }
+    has_more: Schema = {"description": "Whether more items follow this page.", "type": "boolean"}
+    next_cursor: Schema = {
+        "description": "What to send as starting_after for the next page; null on the last one.",
+        "type": ["string", "null"],
+        "maxLength": 255,
+    }
+    fields = {"data": data, "has_more": has_more, "next_cursor": next_cursor}
+    return {
+        "title": f"{item['title']} page",
+        "description": f"One page of a list; its items are of the schema {item['title']}.",
+        "x-source": "control API",
+        "x-provenance": "decided",
+        "type": "object",
+        "required": list(fields),
+        "properties": {name: {"x-provenance": "decided"} | each for name, each in fields.items()},
+        "additionalProperties": False,
+        "examples": [
+            {"data": [item["examples"][0]], "has_more": False, "next_cursor": None},
+        ],
+    }
 
 
 def _names(folder: "Traversable", prefix: str) -> Iterator[str]:

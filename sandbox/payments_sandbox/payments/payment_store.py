@@ -69,6 +69,15 @@ class PaymentStore:
             return number
         return self._named.get(payment_id)
 
+    def find(self, payment_id: str) -> Payment | None:
+        """The payment of an id, or None where this world has none."""
+        number = self.number_of(payment_id)
+        return None if number is None else self.get(number)
+
+    def fingerprint_of(self, number: int) -> int:
+        """The fingerprint of a payment's card, 0 where no rule names it."""
+        return self._fingerprint[number]
+
     def id_of(self, number: int) -> PaymentId:
         """The id of a payment, by number."""
         return self._names.get(number) or PaymentId(self._ids.nth(number))

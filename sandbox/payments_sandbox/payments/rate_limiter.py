@@ -8,7 +8,6 @@ Source: section "RATE LIMITING". The documented reset, 1642262400, is on the hou
 from typing import Final
 
 from payments_sandbox.core.instants import HOUR, SECOND, Instant
-from payments_sandbox.rules.model import MoveRateLimit
 
 DOCUMENTED_LIMIT: Final = 1_000
 
@@ -63,12 +62,26 @@ class RateLimiter:
         if window != self._window:
             self._window, self._hour, self._used = window, now // window, 0
 
-    def move(self, what: MoveRateLimit, now: Instant) -> None:
-        """Move it as a rule says."""
-        if what.window is not None:
-            self.set_window(what.window, now)
+    def move(
+        self,
+        now: Instant,
+        *,
+        remaining: int | None = None,
+        limit: int | None = None,
+        window: int | None = None,
+    ) -> None:
+        """Move it as a rule says; what is None stays as it is.
+
+        Args:
+            now: on the world's clock.
+            remaining: what remains of this window.
+            limit: how many requests a window has, for good.
+            window: its length in virtual milliseconds, for good.
+        """
+        if window is not None:
+            self.set_window(window, now)
         self.turn(now)
-        self.set(limit=what.limit, remaining=what.remaining)
+        self.set(limit=limit, remaining=remaining)
 
     def set(self, *, limit: int | None, remaining: int | None) -> None:
         """Change the limit for good, and what remains of this hour; what was used stays used."""

@@ -191,12 +191,12 @@ def _world_seed(seed: int, test: str, number: int) -> int:
 
 
 def _judge(world: "Sandbox") -> None:
-    from payments_sandbox.testing import Unmet
+    from payments_sandbox.testing import ExpectationFailed
 
     told = None
     try:
         world.judge()
-    except Unmet as unmet:
+    except ExpectationFailed as unmet:
         told = f"{world.api_key}: {unmet}"
     if told is not None:  # not within the handler, or the report tells of both
         pytest.fail(told, pytrace=False)

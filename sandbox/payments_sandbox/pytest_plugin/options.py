@@ -100,10 +100,10 @@ def _url(config: pytest.Config) -> str | None:
     url = config.getoption("--sandbox-url") or os.environ.get(f"{ENVIRONMENT}URL")
     if not url:
         return None
-    from payments_sandbox.client.exchange import address_of
+    from payments_sandbox.client.messages import parse_address
 
     try:
-        return address_of(url)
+        return parse_address(url)
     except ValueError as error:
         raise pytest.UsageError(f"--sandbox-url: {error}") from None
 

@@ -1,17 +1,18 @@
-"""Owns what conditions mean: whether a value meets one, and in words why it does not."""
+"""Owns what conditions mean: whether a value matches one, and in words why it does not."""
 
 import re
 from collections.abc import Callable
 from decimal import Decimal
 from operator import ge, gt, le, lt
-from typing import Any, Final, Protocol, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from payments_sandbox.core.masking import mask_number, mask_text
+from payments_sandbox.rules.fields import HEADER, QUERY, Fields
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.rules.model import Condition
+from payments_sandbox.rules.model import Condition, When
 
-Test = Callable[[object], bool]
-"""Whether a value meets a condition; None stands for a value that is not there."""
+Predicate = Callable[[object], bool]
+"""Whether a value matches a condition; None stands for a value that is not there."""
 
 LONGEST_SHOWN: Final = 60
 SECRETS: Final = frozenset({"header.authorization", "header.cookie", "header.sandbox-token"})
@@ -22,19 +23,17 @@ _NUMBER: Final = re.compile("-?[0-9]{1,18}")
 _NAMES: Final = {card.number: card.name for card in MAGIC_CARDS}
 
 
-class Facts(Protocol):
-    """What conditions look at: a call, an event, a payment."""
-
-    def look(self, field: str) -> object:
-        """The value of a field; None when there is none."""
-
-
-def compiled(condition: Condition) -> Test:
+def compile_condition(condition: Condition) -> Predicate:
     """The condition as a function of the value, made once."""
     field, operator, operand = condition
-    if field.startswith(("header.", "query.")):
+    if field.startswith((HEADER, QUERY)):
         return _compiled_loosely(operator, operand)
     return _compiled(operator, operand)
+
+
+def matches(when: When, fields: Fields) -> bool:
+    """Whether all conditions hold; for one look, as each is compiled for it."""
+    return all(compile_condition(each)(fields.get(each.field)) for each in when)
 
 
 def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
@@ -46,7 +45,7 @@ def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
             found = (value,)
         case _:
             return None
-    if condition.field.startswith(("header.", "query.")):
+    if condition.field.startswith((HEADER, QUERY)):
         return tuple(str(value) for value in found)
     return found
 
@@ -80,7 +79,7 @@ def _shown(field: str, value: object) -> str:
     return mask_text(text)[:LONGEST_SHOWN]
 
 
-def _compiled(operator: str, operand: object) -> Test:  # noqa: PLR0911 - one an operator
+def _compiled(operator: str, operand: object) -> Predicate:  # noqa: PLR0911 - one an operator
     match operator, operand:
         case "eq", _:
             return lambda value: value == operand and value is not True
@@ -101,7 +100,7 @@ def _compiled(operator: str, operand: object) -> Test:  # noqa: PLR0911 - one an
             return lambda value: is_number(value) and order(value, operand)
 
 
-def _compiled_text(operator: str, part: str) -> Test:
+def _compiled_text(operator: str, part: str) -> Predicate:
     match operator:
         case "prefix":
             return lambda value: isinstance(value, str) and value.startswith(part)
@@ -111,7 +110,7 @@ def _compiled_text(operator: str, part: str) -> Test:
             return lambda value: isinstance(value, str) and part in value
 
 
-def _compiled_loosely(operator: str, operand: object) -> Test:
+def _compiled_loosely(operator: str, operand: object) -> Predicate:
     """Headers and parameters are text, and may be compared as the number that they write."""
     match operator, operand:
         case (("gt" | "gte" | "lt" | "lte"), _):

@@ -1,6 +1,7 @@
-"""Owns delays: fixed ones, and distributions of them that a draw picks from."""
+"""Owns chance and delays: draws that nothing but their arguments moves, and what they pick."""
 
 import math
+from hashlib import blake2b
 from typing import Final, NamedTuple, assert_never
 
 Milliseconds = int
@@ -37,7 +38,23 @@ Distribution = Uniform | Normal | Lognormal
 Delay = Milliseconds | Distribution
 
 
-def drawn(delay: Distribution, u: float) -> Milliseconds:
+def draw(seed: int, rule: str, key: str, call: int) -> float:
+    """Draw a number in [0, 1), a function of its arguments alone.
+
+    A hash of what it is for, and not a generator, so that no interleaving of clients moves it.
+
+    Args:
+        seed: the scenario's, or the world's.
+        rule: the rule's name within its scenario, and what is drawn for it.
+        key: whose call it is, by the rule's `per`.
+        call: which call of that key, counted from 1.
+    """
+    text = f"{seed}\0{rule}\0{key}\0{call}".encode()
+    # 53 bits are what a float can hold; with 64 the largest would round up to 1.
+    return (int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 11) / 2**53
+
+
+def sample_delay(delay: Distribution, u: float) -> Milliseconds:
     """The delay of a draw `u` in [0, 1): equal draws give equal delays."""
     match delay:
         case Uniform(low, high):

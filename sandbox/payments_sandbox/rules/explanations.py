@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple, assert_never
 
-from payments_sandbox.rules.active_rule import Cue
-from payments_sandbox.rules.conditions import compiled, why_not
+from payments_sandbox.rules.active_rule import ActiveRule, RuleSet
+from payments_sandbox.rules.conditions import compile_condition, why_not
 from payments_sandbox.rules.model import Condition, RequestRule
-from payments_sandbox.rules.rule_set import Cast
 
 MOST: Final = 100
 """Rules that one request explains."""
@@ -37,61 +36,67 @@ class UsedUp(NamedTuple):
     answers: int
 
 
-Miss = WrongCall | LostDraw | UsedUp
+NoMatch = WrongCall | LostDraw | UsedUp
 
 
-class Considered:
+class RuleExplanations:
     """The rules that did not answer one call; iterates over (scenario, rule, why not).
 
     Args:
-        cast: all rules.
+        rule_set: all rules.
         operation: of the call.
         kept: the values of the fields that rules of the operation look at.
-        missed: what became of rules whose conditions held.
+        not_matched: what became of rules whose conditions held.
         answered: which rule did.
     """
 
-    __slots__ = ("_answered", "_cast", "_kept", "_missed", "_operation")
+    __slots__ = ("_answered", "_kept", "_not_matched", "_operation", "_rule_set")
 
     def __init__(
         self,
-        cast: Cast,
+        rule_set: RuleSet,
         operation: str,
         kept: Sequence[object],
-        missed: Mapping[int, Miss],
+        not_matched: Mapping[int, NoMatch],
         answered: int | None,
     ) -> None:
-        self._cast = cast
+        self._rule_set = rule_set
         self._operation = operation
         self._kept = kept
-        self._missed = missed
+        self._not_matched = not_matched
         self._answered = answered
 
     def __iter__(self) -> Iterator[tuple[str, str, str]]:
         return islice(self._explained(), MOST)
 
     def _explained(self) -> Iterator[tuple[str, str, str]]:
-        kept = dict(zip(self._cast.fields[self._operation], self._kept, strict=True))
-        for position, cue in enumerate(self._cast.requests):
+        kept = dict(zip(self._rule_set.fields[self._operation], self._kept, strict=True))
+        for position, active_rule in enumerate(self._rule_set.requests):
             if position != self._answered:
-                yield cue.scenario, cue.rule.name, self._why_not(position, cue, kept)
+                yield (
+                    active_rule.scenario or "",
+                    active_rule.rule.name,
+                    self._why_not(position, active_rule, kept),
+                )
 
-    def _why_not(self, position: int, cue: Cue[RequestRule], kept: Mapping[str, object]) -> str:
-        if cue.rule.operation not in ("*", self._operation):
-            return f"it is about {cue.rule.operation}"
-        if (miss := self._missed.get(position)) is not None:
-            return _worded(miss)
-        for condition in cue.rule.when:
+    def _why_not(
+        self, position: int, active_rule: ActiveRule[RequestRule], kept: Mapping[str, object]
+    ) -> str:
+        if active_rule.rule.operation not in ("*", self._operation):
+            return f"it is about {active_rule.rule.operation}"
+        if (no_match := self._not_matched.get(position)) is not None:
+            return _worded(no_match)
+        for condition in active_rule.rule.when:
             value = kept.get(condition.field)
-            if condition.field != "call" and not compiled(condition)(value):
+            if condition.field != "call" and not compile_condition(condition)(value):
                 return why_not(condition, value)
         if self._answered is not None and self._answered < position:
-            return f"'{self._cast.requests[self._answered].rule.name}' answered before it"
+            return f"'{self._rule_set.requests[self._answered].rule.name}' answered before it"
         return "a value that is masked here does not fit"
 
 
-def _worded(miss: Miss) -> str:
-    match miss:
+def _worded(no_match: NoMatch) -> str:
+    match no_match:
         case WrongCall(condition, call):
             return why_not(condition, call)
         case LostDraw(draw, chance):
@@ -99,7 +104,7 @@ def _worded(miss: Miss) -> str:
         case UsedUp(answers):
             return f"its steps are used up after {answers} answer{'s' if answers > 1 else ''}"
         case _:
-            assert_never(miss)
+            assert_never(no_match)
 
 
 def _short(draw: float, chance: float) -> str:

@@ -233,3 +233,6 @@ MAGIC_CARDS: Final[tuple[MagicCard, ...]] = (
         "The payment completes at once; the reply takes 3 s of wall time.",
     ),
 )
+
+CARD_RULES: Final[tuple[CardRule, ...]] = tuple(rule for card in MAGIC_CARDS for rule in card.rules)
+"""The built-in rule set: below the rules of scenarios, decided by the same engine."""

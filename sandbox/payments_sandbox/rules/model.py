@@ -6,7 +6,7 @@ call; an event rule acts some virtual time after a fact. The magic cards are wri
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.delays import Delay
@@ -35,7 +35,7 @@ class Pass(NamedTuple):
     """Behave normally."""
 
 
-class RunOut(NamedTuple):
+class StepsExhausted(NamedTuple):
     """What `then: fail` answers: 500, nothing performed, and a report that fails."""
 
 
@@ -94,7 +94,7 @@ class Patch(NamedTuple):
     off_contract: bool = False
 
 
-Outcome = Pass | RunOut | Respond | Fault | MoveRateLimit | Settle | Patch
+Outcome = Pass | StepsExhausted | Respond | Fault | MoveRateLimit | Settle | Patch
 
 
 class Step(NamedTuple):
@@ -109,10 +109,6 @@ class Step(NamedTuple):
     outcome: Outcome = Pass()
     delay: Delay = 0
     times: int = 1
-
-
-OF_PAYMENT: Final = frozenset({"amount", "currency", "customer_id", "description", "status"})
-"""The fields that conditions look at in a payment, by their names there."""
 
 
 class Condition(NamedTuple):
@@ -167,7 +163,7 @@ class Fail(NamedTuple):
     error: str
 
 
-class GiveBack(NamedTuple):
+class RefundPayment(NamedTuple):
     """A refund of an amount, or of what is left, as if somebody had used a dashboard."""
 
     amount: int | None = None
@@ -181,7 +177,7 @@ class Emit(NamedTuple):
     data: Mapping[str, object] | None = None
 
 
-Action = ChargeBack | Complete | Fail | GiveBack | Emit | MoveRateLimit
+Action = ChargeBack | Complete | Fail | RefundPayment | Emit | MoveRateLimit
 """What an event rule or an `at` rule does."""
 
 

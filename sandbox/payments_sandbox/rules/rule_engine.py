@@ -1,233 +1,458 @@
-"""Owns the active scenarios of one world: which rule answers, reacts or treats, and its counts.
+"""Owns which rule answers a call, acts on an event or changes a delivery, and all counts of rules.
 
-All rules of all scenarios stand in one row, in the order of activation and then of the file. A call
-is counted by every rule whose conditions it meets, whichever answers; only the answer uses up a
-step.
+How it works:
+
+1. The rules of all active scenarios stand in one row, in the order of activation and then of the
+   file. Below them stand the rules of the magic cards: a built-in rule set, decided by the same
+   code, and asked only about calls whose card it names.
+2. A scenario decides before a call is validated, a magic card after the card (of a refund: the
+   ledger) has been checked. So a scenario's step goes around whatever the card would have done.
+3. Of the request rules the first that answers wins. One that is used up (`then: pass`), or whose
+   draw misses its chance, lets the next one try. Of all other rules each that applies acts.
+4. Whichever rule answers, every rule whose conditions hold counts the call, by its `per` key; only
+   the answer uses up a step. What no decision depends on is not counted.
+5. A draw is a hash of seed, rule, key and number of the call. Nothing else enters a decision, so
+   equal calls of one client get equal answers however clients interleave.
+6. A rule counted for the whole world that has served its last step for good is taken out of the
+   row: it is not looked at again and its tally stands still, but it is still explained.
+7. `RuleExplanations` keep what the words need, masked, and are worded only when somebody asks.
+   Report, journal explanations and headers speak of scenarios only, never of a card's rule.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from itertools import accumulate
+from typing import Any, Final, NamedTuple, assert_never
 
+from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.masking import mask_number, mask_text
-from payments_sandbox.rules.active_rule import ATTEMPT, Cue
-from payments_sandbox.rules.conditions import LONGEST_SHOWN, Facts, compiled
-from payments_sandbox.rules.counters import Counters
-from payments_sandbox.rules.explanations import Considered, LostDraw, Miss, UsedUp, WrongCall
-from payments_sandbox.rules.model import Action, AtRule, Per, RequestRule, RunOut, Step, Then
-from payments_sandbox.rules.rule_set import Cast
+from payments_sandbox.payments.cards import fingerprint
+from payments_sandbox.payments.events import Event
+from payments_sandbox.payments.payment import Payment
+from payments_sandbox.rules.active_rule import (
+    ActiveRule,
+    Counters,
+    RuleSet,
+    cards_named,
+    rules_of,
+)
+from payments_sandbox.rules.conditions import LONGEST_SHOWN, compile_condition
+from payments_sandbox.rules.explanations import (
+    LostDraw,
+    NoMatch,
+    RuleExplanations,
+    UsedUp,
+    WrongCall,
+)
+from payments_sandbox.rules.fields import ATTEMPT, Fields, PaymentFields, PaymentLike
+from payments_sandbox.rules.magic_cards import CARD_RULES
+from payments_sandbox.rules.model import (
+    Action,
+    AtRule,
+    CardRule,
+    Per,
+    RequestRule,
+    Step,
+    StepsExhausted,
+    Then,
+)
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.rules.selected_step import Verdict, step_at
-from payments_sandbox.rules.webhook_effects import Treatment, WebhookRule, combined
+from payments_sandbox.rules.webhook_effects import WebhookEffects, WebhookRule, combine_effects
 
-RUN_OUT: Final = Step(RunOut())
-
-Applied = tuple[str, str, int]
-"""A webhook rule that applies to a delivery, by its name, with the key and number of its call."""
+STEPS_EXHAUSTED: Final = Step(StepsExhausted())
 
 
-Ruling = tuple[Verdict | None, Considered]
-"""What the rules say to a call: who answers it, if anybody, and why the others do not."""
+class SelectedStep(NamedTuple):
+    """The step that answers a call.
+
+    Attributes:
+        rule: its rule's name.
+        position: its place among the rule's steps, counted from 1.
+        delay: wall milliseconds that the reply is held, as sampled.
+        scenario: the scenario's name; None for the rule of a magic card.
+    """
+
+    rule: str
+    position: int
+    step: Step
+    delay: int = 0
+    scenario: str | None = None
+
+    @property
+    def known_as(self) -> str:
+        """The rule's name, within its scenario where it has one."""
+        return self.rule if self.scenario is None else f"{self.scenario}/{self.rule}"
+
+
+class Decision(NamedTuple):
+    """What the rules of scenarios decide about a call: who answers it, and why not the others."""
+
+    selected: SelectedStep | None
+    explanations: RuleExplanations
+
+
+class AppliedRule(NamedTuple):
+    """A webhook rule that applies to a delivery, with the key and the number of its call."""
+
+    name: str
+    key: str
+    call: int
 
 
 class Reaction(NamedTuple):
-    """An action that an event has set off, and how many virtual milliseconds after the event."""
+    """An action that an event has set off, so many virtual milliseconds after the event."""
 
     rule: str
     after: int
     action: Action
 
 
-class Play:
-    """The active scenarios, in the order of activation.
+class CardRules(NamedTuple):
+    """The rules of magic cards: each has one condition, on the number of its card.
 
-    Args:
-        scenarios: no two of one name.
-        seed: what those draw from that have no seed of their own.
-        counters: of an earlier play that this one goes on with.
+    Attributes:
+        numbers: of the cards, by fingerprint.
     """
 
-    def __init__(
-        self, scenarios: Iterable[Scenario], seed: int, counters: Counters | None = None
-    ) -> None:
-        self.scenarios: tuple[Scenario, ...] = tuple(scenarios)
-        self.cast = Cast(self.scenarios, seed)
+    rules: tuple[CardRule, ...]
+    numbers: Mapping[int, str]
+
+
+def index_card_rules(rules: Iterable[CardRule]) -> CardRules:
+    """Make rules of magic cards ready to be found by the card, once for all worlds."""
+    found = tuple(rules)
+    numbers = [str(condition.operand) for rule in found for condition in rule.when]
+    return CardRules(found, {fingerprint(number): number for number in numbers})
+
+
+MAGIC_CARD_RULES: Final = index_card_rules(CARD_RULES)
+
+
+class RuleEngine:
+    """The rules of one world: those of its active scenarios, and those of the magic cards.
+
+    Args:
+        seed: what those scenarios draw from that have no seed of their own.
+        card_rules: of the magic cards.
+
+    Attributes:
+        scenarios: the active ones, in the order of activation.
+        rule_set: their rules.
+    """
+
+    __slots__ = (
+        "_by_name", "_card_rule_set", "_card_rules", "_counters", "_named", "_numbers", "_requests",
+        "_seed", "_used_up", "_webhooks", "rule_set", "scenarios",
+    )  # fmt: skip
+
+    def __init__(self, seed: int, card_rules: CardRules = MAGIC_CARD_RULES) -> None:
         self._seed = seed
-        self._counters = counters or Counters()
-        self._spent: Mapping[int, UsedUp] = {}
-        self._by_name = {cue.name: cue for cue in self.cast.all}
-        self._marks = {cue.name: cue for cue in self.cast.marks}
-        self._webhooks = {cue.name: cue for cue in self.cast.webhooks}
+        self._card_rules = card_rules
+        self._card_rule_set: RuleSet | None = None
+        self._counters = Counters()
+        self._load(())
+
+    def _load(self, scenarios: Sequence[Scenario]) -> None:
+        self.scenarios = tuple(scenarios)
+        self.rule_set = RuleSet(rules_of(self.scenarios, self._seed))
+        self._by_name = {rule.name: rule for rule in self.rule_set.all}
+        self._webhooks = {rule.name: rule for rule in self.rule_set.webhooks}
+        self._numbers = cards_named(self.scenarios)
+        self._named = self._numbers.keys() | self._card_rules.numbers.keys()
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        self._used_up: Mapping[int, UsedUp] = {}
+        self._requests = {name: self.rule_set.of_operation(name) for name in BY_NAME}
 
     # Calls
 
-    def judge(self, operation: str, facts: Facts) -> Ruling:
-        """Who answers a call of an operation; every rule that it meets counts it."""
-        missed: Mapping[int, Miss] = self._spent
-        verdict, answered = None, None
-        for position in self.cast.index[operation].candidates(facts):
-            cue = self.cast.requests[position]
-            if (verdict is not None and not cue.counts) or not cue.meets(facts):
-                continue
-            key = cue.key(facts)
-            call = cue.next_call(self._counters, key)
-            if verdict is not None:
-                continue
-            outcome = self._answer(cue, key, call)
-            if isinstance(outcome, Verdict):
-                verdict, answered = outcome, position
-                self._retire(position, cue)
-            else:
-                missed = {**missed, position: outcome}
-        kept = [_kept(field, facts.look(field)) for field in self.cast.fields[operation]]
-        return verdict, Considered(self.cast, operation, kept, missed, answered)
+    def decide(self, operation: str, fields: Fields) -> Decision:
+        """Decide which scenario's rule answers a call; every rule that it concerns counts it."""
+        values = {name: fields.get(name) for name in self.rule_set.fields[operation]}
+        found = _Search(self._counters, self._used_up)
+        found.search(self._requests[operation], values, fields)
+        if found.answered is not None:
+            self._retire(found.answered)
+        kept = tuple(_kept(name, value) for name, value in values.items())
+        return Decision(
+            found.selected,
+            RuleExplanations(self.rule_set, operation, kept, found.not_matched, found.answered),
+        )
 
-    def _answer(self, cue: Cue[RequestRule], key: str, call: int) -> Verdict | Miss:
-        if (condition := cue.wrong_call(call)) is not None:
-            return WrongCall(condition, call)
-        cue.matched += 1
-        if (lost := cue.lost_draw(key, call)) is not None:
-            return LostDraw(lost, cue.rule.chance)
-        rule, counter = cue.rule, f"{cue.name}\0answer\0{key}"
-        answered = 0 if rule.answers_alike else self._counters.of(counter)
-        if (position := step_at(rule, answered)) is None:
-            return UsedUp(answered)
-        if not rule.answers_alike:
-            self._counters.bump(counter)
-        cue.fired += 1
-        is_out = position > len(rule.steps)
-        cue.failed += is_out
-        step = RUN_OUT if is_out else rule.steps[position - 1]
-        return Verdict(rule.name, position, step, cue.delay(step.delay, key, call), cue.scenario)
+    def decide_by_card(self, operation: str, payment: PaymentLike) -> SelectedStep | None:
+        """Decide which step of a magic card answers a call, counted.
 
-    def _retire(self, position: int, cue: Cue[RequestRule]) -> None:
+        Args:
+            operation: that the call is about.
+            payment: that is to be made, or to be refunded.
+        """
+        if payment.card.fingerprint not in self._card_rules.numbers:
+            return None
+        found = _Search(self._counters, {})
+        fields = PaymentFields(payment, self._card_rules.numbers.get)
+        found.search(self._built_in.of_operation(operation), fields, fields)
+        return found.selected
+
+    @property
+    def _built_in(self) -> RuleSet:
+        """The rules of the magic cards, made ready when the first such card is used."""
+        if self._card_rule_set is None:
+            rules = ((None, rule, self._seed) for rule in self._card_rules.rules)
+            self._card_rule_set = RuleSet(rules)
+        return self._card_rule_set
+
+    def _retire(self, position: int) -> None:
         """Look at a rule no more that has served its last step for good."""
-        rule = cue.rule
-        if rule.per is Per.WORLD and rule.then is Then.PASS and not cue.counts:
-            answers = self._counters.of(f"{cue.name}\0answer\0")
+        active = self.rule_set.requests[position]
+        rule = active.rule
+        if rule.per is Per.WORLD and rule.then is Then.PASS and not active.counts:
+            answers = self._counters.get(_answers_of(active, ""))
             if answers == sum(step.times for step in rule.steps):
-                self._spend(position, answers)
+                self._take_out(position, answers)
 
-    def _spend(self, position: int, answers: int) -> None:
-        self._spent = {**self._spent, position: UsedUp(answers)}  # calls before this keep theirs
-        for index in self.cast.index.values():
-            index.drop(position)
+    def _take_out(self, position: int, answers: int) -> None:
+        self._used_up = {**self._used_up, position: UsedUp(answers)}  # earlier calls keep theirs
+        for operation, rules in self._requests.items():
+            self._requests[operation] = [pair for pair in rules if pair[0] != position]
 
     # Events, payments, deliveries
 
-    def reactions(self, event: str, facts: Facts) -> Iterator[Reaction]:
-        """What an event sets off."""
-        for cue in self.cast.events:
-            is_about = fits(cue.rule.event, event)
-            if is_about and cue.applies(facts, self._counters) is not None:
-                yield Reaction(cue.name, cue.rule.after, cue.rule.action)
+    def may_react(self, card: int) -> bool:
+        """Whether some rule may act on an event of a payment with the card of this fingerprint."""
+        return bool(self.rule_set.events) or card in self._card_rules.numbers
 
-    def mark(self, name: str) -> AtRule | None:
+    def reactions(self, event: Event, payment: Payment) -> Iterator[Reaction]:
+        """Count an event of a payment; gives what it sets off, a magic card's action first."""
+        if payment.card.fingerprint in self._card_rules.numbers:
+            fields = PaymentFields(payment, self._card_rules.numbers.get, event)
+            yield from self._reactions(self._built_in, event, fields)
+        fields = PaymentFields(payment, self.number_of, event)
+        yield from self._reactions(self.rule_set, event, fields)
+
+    def _reactions(self, rules: RuleSet, event: Event, fields: Fields) -> Iterator[Reaction]:
+        for each in rules.events:
+            is_about = event_matches(each.rule.event, event.type)
+            if is_about and each.count_and_draw(fields, self._counters) is not None:
+                yield Reaction(each.name, each.rule.after, each.rule.action)
+
+    def timed_rule(self, name: str) -> AtRule | None:
         """The `at` rule of a name; None when its scenario is not active any more."""
-        cue = self._marks.get(name)
-        return None if cue is None else cue.rule
+        return next((each.rule for each in self.rule_set.timed if each.name == name), None)
 
-    def acts_on(self, name: str, facts: Facts) -> bool:
-        """Whether the `at` rule of a name acts on a payment, counted and drawn."""
-        return self._marks[name].applies(facts, self._counters) is not None
+    def count_and_draw(self, name: str, fields: Fields) -> bool:
+        """Decide whether the rule of a name acts on a payment, and count it."""
+        return self._by_name[name].count_and_draw(fields, self._counters) is not None
 
-    def fire(self, name: str) -> None:
-        """Note that the `at` rule of a name acts on the world, not on a payment."""
-        self._marks[name].fire()
+    def count_firing(self, name: str) -> None:
+        """Count that the rule of a name acts on the world, not on a payment."""
+        self._by_name[name].count_firing()
 
-    def treating(self, event: str, facts: Facts) -> tuple[Applied, ...]:
-        """The webhook rules that apply to a delivery, counted and drawn: ask once, and keep it."""
+    def select_webhook_rules(self, event: str, fields: Fields) -> tuple[AppliedRule, ...]:
+        """Select the webhook rules that apply to a delivery: counted, so ask once and keep it."""
         return tuple(
-            (cue.name, *call)
-            for cue in self.cast.webhooks
-            if fits(cue.rule.webhook, event)
-            and (call := cue.applies(facts, self._counters)) is not None
+            AppliedRule(each.name, *call)
+            for each in self.rule_set.webhooks
+            if event_matches(each.rule.webhook, event)
+            and (call := each.count_and_draw(fields, self._counters)) is not None
         )
 
-    def treatment(self, applied: Iterable[Applied], attempt: int) -> Treatment:
+    def effects(self, applied: Iterable[AppliedRule], attempt: int) -> WebhookEffects:
         """What the rules that apply to a delivery do to one of its attempts, counted from 1."""
-        parts = []
-        for name, key, call in applied:
-            cue = self._webhooks.get(name)
-            if cue is not None and _is_attempt(cue.rule, attempt):
-                parts.append((cue.rule, cue.delay(cue.rule.modifiers.delay, key, call)))
-        return combined(parts)
+        return combine_effects(
+            (active.rule, active.delay(active.rule.delay, key, call))
+            for name, key, call in applied
+            if (active := self._webhooks.get(name)) is not None
+            and _is_attempt(active.rule, attempt)
+        )
 
     # Cards and the report
 
-    def names(self, card: int) -> bool:
+    def names_card(self, card: int) -> bool:
         """Whether some rule names the card of this fingerprint."""
-        return card in self.cast.numbers
+        return card in self._named
 
     def number_of(self, card: int) -> str | None:
-        """The number of the card of this fingerprint, when some rule names it."""
-        return self.cast.numbers.get(card)
+        """The number of the card of this fingerprint, where an active scenario names it."""
+        return self._numbers.get(card)
 
-    def skip(self, rule: str, why: str) -> None:
-        """Note that a move of a rule had become illegal when it was due."""
-        if (cue := self._by_name.get(rule)) is not None:
-            cue.skip(why)
+    def count_skip(self, rule: str, why: str) -> None:
+        """Count an action of the rule of a name that had become illegal when it was due."""
+        if (active := self._by_name.get(rule)) is not None:
+            active.count_skip(why)
 
     # Life
 
-    def changed(self, scenarios: Sequence[Scenario]) -> "Play":
-        """A play of these scenarios, in which those that stay go on where they are."""
+    def set_scenarios(self, scenarios: Sequence[Scenario]) -> None:
+        """Let exactly these be active; those that were already go on where they are.
+
+        Args:
+            scenarios: in the order in which they apply, no two of one name.
+        """
+        before, used_up = self._by_name, self._names_used_up()
         staying = {each.name for each in self.scenarios if each in scenarios}
         for each in self.scenarios:
             if each.name not in staying:
                 self._counters.forget(f"{each.name}/")
-        found = Play(scenarios, self._seed, self._counters)
-        for cue in found.cast.all:
-            if cue.scenario in staying:
-                cue.restore(*self._by_name[cue.name].tally())
-        spent = {self.cast.requests[position].name: each for position, each in self._spent.items()}
-        for position, request in enumerate(found.cast.requests):
-            if request.scenario in staying and request.name in spent:
-                found._spend(position, spent[request.name].answers)
-        return found
+        self._load(scenarios)
+        for rule in self.rule_set.all:
+            if rule.scenario in staying:
+                rule.restore(*before[rule.name].tally())
+        for position, request in enumerate(self.rule_set.requests):
+            if request.scenario in staying and request.name in used_up:
+                self._take_out(position, used_up[request.name])
+
+    def _names_used_up(self) -> dict[str, int]:
+        requests = self.rule_set.requests
+        return {requests[position].name: each.answers for position, each in self._used_up.items()}
 
     def reset(self) -> None:
-        """Start every rule again."""
+        """Start every rule again, those of magic cards too."""
         self._counters.clear()
-        self._spent = {}
-        self.cast.find()
-        for cue in self.cast.all:
-            cue.start()
+        self._look_at_all()
+        for rule in self.rule_set.all:
+            rule.reset()
 
     def snapshot(self) -> dict[str, object]:
-        """The scenarios as they were written, every counter and every tally."""
+        """The active scenarios as they were written, every counter and every tally."""
         return {
             "scenarios": [scenario.source for scenario in self.scenarios],
             "counters": self._counters.snapshot(),
-            "tallies": [cue.tally() for cue in self.cast.all],
-            "spent": [[position, each.answers] for position, each in self._spent.items()],
+            "tallies": [rule.tally() for rule in self.rule_set.all],
+            "used_up": [[position, each.answers] for position, each in self._used_up.items()],
         }
 
     def restore(
-        self, counters: Mapping[str, int], tallies: Sequence[Any], spent: Sequence[Any]
+        self,
+        scenarios: Sequence[Scenario],
+        counters: Mapping[str, int],
+        tallies: Sequence[Any],
+        used_up: Sequence[Any],
     ) -> None:
-        """Take over the counters and tallies of a snapshot of the same scenarios.
+        """Take over a snapshot.
+
+        Args:
+            scenarios: the active ones, read again from what they were written as.
+            counters: how often each thing has been counted, by its name.
+            tallies: of each rule, in their order.
+            used_up: pairs of the position of a request rule and the number of its answers.
 
         Raises:
-            ValueError, TypeError: they are of others.
+            ValueError, TypeError: they are of other scenarios.
         """
-        self._counters.restore({mask_text(key): count for key, count in counters.items()})
-        for cue, tally in zip(self.cast.all, tallies, strict=True):
-            cue.restore(*tally)
-        for position, answers in spent:
-            if not 0 <= position < len(self.cast.requests):
-                raise ValueError("a rule that is used up is none")
-            self._spend(position, int(answers))
+        self._load(scenarios)
+        self._counters.restore(counters)
+        for rule, tally in zip(self.rule_set.all, tallies, strict=True):
+            rule.restore(*tally)
+        for position, answers in used_up:
+            if not 0 <= position < len(self.rule_set.requests):
+                raise ValueError("not the position of a request rule")
+            self._take_out(position, int(answers))
 
 
-def fits(wanted: str, event: str) -> bool:
-    """Whether an event is the wanted one, or of the wanted family."""
+class _Search:
+    """The search for the step that answers one call.
+
+    Attributes:
+        selected: the step; None where no rule answers.
+        answered: the position of its rule.
+        not_matched: what became of the rules whose conditions held and that did not answer.
+    """
+
+    __slots__ = ("_counters", "answered", "not_matched", "selected")
+
+    def __init__(self, counters: Counters, used_up: Mapping[int, UsedUp]) -> None:
+        self._counters = counters
+        self.selected: SelectedStep | None = None
+        self.answered: int | None = None
+        self.not_matched: Mapping[int, NoMatch] = used_up
+
+    def search(
+        self,
+        rules: Iterable[tuple[int, ActiveRule[RequestRule]]],
+        values: Fields,
+        fields: Fields,
+    ) -> None:
+        """Ask the rules in their order.
+
+        Args:
+            rules: those about the call's operation, with their positions.
+            values: of all fields that the rules look at, so that each is read once.
+            fields: of the call.
+        """
+        for position, active in rules:
+            if (self.selected is None or active.counts) and active.matches(values):
+                key = active.key(fields)
+                call = active.count_call(self._counters, key)
+                if self.selected is None:
+                    self._answer(position, active, key, call)
+
+    def _answer(self, position: int, active: ActiveRule[RequestRule], key: str, call: int) -> None:
+        outcome = self._step_of(active, key, call)
+        if isinstance(outcome, SelectedStep):
+            self.selected, self.answered = outcome, position
+        else:
+            self.not_matched = {**self.not_matched, position: outcome}
+
+    def _step_of(
+        self, active: ActiveRule[RequestRule], key: str, call: int
+    ) -> SelectedStep | NoMatch:
+        if (condition := active.wrong_call(call)) is not None:
+            return WrongCall(condition, call)
+        active.matched += 1
+        if (missed := active.chance_missed(key, call)) is not None:
+            return LostDraw(missed, active.rule.chance)
+        rule, counter = active.rule, _answers_of(active, key)
+        answered = 0 if rule.answers_alike else self._counters.get(counter)
+        if (position := step_at(rule, answered)) is None:
+            return UsedUp(answered)
+        if not rule.answers_alike:
+            self._counters.count(counter)
+        active.fired += 1
+        is_exhausted = position > len(rule.steps)
+        active.failed += is_exhausted
+        step = STEPS_EXHAUSTED if is_exhausted else rule.steps[position - 1]
+        delay = active.delay(step.delay, key, call)
+        return SelectedStep(rule.name, position, step, delay, active.scenario)
+
+
+def step_at(rule: RequestRule, answered: int) -> int | None:
+    """The position of the step after so many answers, by `times` and `then`.
+
+    Returns:
+        Counted from 1; one beyond the last when `then: fail` is due, None when the rule is used up.
+    """
+    served = list(accumulate(step.times for step in rule.steps))
+    total = served[-1]
+    if answered >= total:
+        match rule.then:
+            case Then.PASS:
+                return None
+            case Then.FAIL:
+                return len(rule.steps) + 1
+            case Then.REPEAT_LAST:
+                return len(rule.steps)
+            case Then.CYCLE:
+                answered %= total
+            case _:
+                assert_never(rule.then)
+    return bisect_right(served, answered) + 1
+
+
+def event_matches(wanted: str, event: str) -> bool:
+    """Whether an event is the wanted one, or of the wanted family such as `payment.*`."""
     return wanted in ("*", event) or (
         wanted.endswith(".*") and event.startswith(wanted.removesuffix("*"))
     )
 
 
+def _answers_of(active: ActiveRule[RequestRule], key: str) -> str:
+    """The name of the counter of a rule's answers to the calls of a key."""
+    return f"{active.name}\0answer\0{key}"
+
+
 def _is_attempt(rule: WebhookRule, attempt: int) -> bool:
-    return all(compiled(each)(attempt) for each in rule.when if each.field == ATTEMPT)
+    return all(compile_condition(each)(attempt) for each in rule.when if each.field == ATTEMPT)
 
 
 def _kept(field: str, value: object) -> object:

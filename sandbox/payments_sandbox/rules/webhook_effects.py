@@ -8,7 +8,7 @@ from payments_sandbox.rules.delays import Delay
 from payments_sandbox.rules.model import Per, When
 
 
-class Order(StrEnum):
+class DeliveryOrder(StrEnum):
     """In which order deliveries that were held go out."""
 
     REVERSE = "reverse"
@@ -33,40 +33,13 @@ class BodyFault(StrEnum):
     EMPTY = "empty"
 
 
-class Modifiers(NamedTuple):
-    """What one webhook rule does; the meaning of each is that of `Treatment`."""
-
-    delay: Delay = 0
-    drop: bool = False
-    copies: int = 1
-    gap: int = 0
-    window: int | None = None
-    order: Order = Order.REVERSE
-    before_reply: bool = False
-    signature: Signature | None = None
-    timestamp: int = 0
-    malform: BodyFault | None = None
-    patch: Mapping[str, object] | None = None
-    unknown_type: bool = False
-
-
-class WebhookRule(NamedTuple):
-    """Changes the deliveries of an event, or of a family of events such as `payment.*`."""
-
-    name: str
-    webhook: str
-    when: When
-    modifiers: Modifiers
-    per: Per = Per.WORLD
-    chance: float = 1.0
-
-
-class Treatment(NamedTuple):
-    """What happens to one attempt of one delivery.
+class WebhookEffects(NamedTuple):
+    """What a webhook rule does to a delivery, or several rules together to one attempt of it.
 
     Attributes:
         rules: the names of the rules that contributed, in their order.
-        delay: virtual milliseconds that it is sent later.
+        delay: virtual milliseconds that it is sent later; of a rule 0, whose own `delay` may be a
+            distribution.
         drop: it is not sent at all.
         copies: the number of deliveries in all, with the same event id.
         gap: virtual milliseconds between two copies.
@@ -85,7 +58,7 @@ class Treatment(NamedTuple):
     copies: int = 1
     gap: int = 0
     window: int | None = None
-    order: Order = Order.REVERSE
+    order: DeliveryOrder = DeliveryOrder.REVERSE
     before_reply: bool = False
     signature: Signature | None = None
     timestamp: int = 0
@@ -94,16 +67,32 @@ class Treatment(NamedTuple):
     unknown_type: bool = False
 
 
-UNTREATED: Final = Treatment()
+NO_EFFECTS: Final = WebhookEffects()
 
 
-def combined(parts: Iterable[tuple[WebhookRule, int]]) -> Treatment:
-    """All rules together, each with its delay as drawn; where two contradict, the later wins."""
-    found = UNTREATED
+class WebhookRule(NamedTuple):
+    """Changes the deliveries of an event, or of a family of events such as `payment.*`."""
+
+    name: str
+    webhook: str
+    when: When
+    effects: WebhookEffects
+    per: Per = Per.WORLD
+    chance: float = 1.0
+    delay: Delay = 0
+
+
+def combine_effects(parts: Iterable[tuple[WebhookRule, int]]) -> WebhookEffects:
+    """Merge what several rules do; where two contradict each other, the later one wins.
+
+    Args:
+        parts: rules in the order of their scenarios, each with its delay as sampled, in ms.
+    """
+    found = NO_EFFECTS
     for rule, delay in parts:
-        more = rule.modifiers
+        more = rule.effects
         is_later_window = more.window is not None
-        found = Treatment(
+        found = WebhookEffects(
             rules=(*found.rules, rule.name),
             delay=found.delay + delay,
             drop=found.drop or more.drop,
@@ -115,7 +104,7 @@ def combined(parts: Iterable[tuple[WebhookRule, int]]) -> Treatment:
             signature=more.signature or found.signature,
             timestamp=more.timestamp or found.timestamp,
             malform=more.malform or found.malform,
-            patches=found.patches if more.patch is None else (*found.patches, more.patch),
+            patches=found.patches + more.patches,
             unknown_type=found.unknown_type or more.unknown_type,
         )
     return found

@@ -132,7 +132,7 @@ def _card(world: World, number: str) -> Card:
     brand, mark = brand_of(number), fingerprint(number)
     if brand is None:
         raise ValueError("the lint has let a card pass that is none")
-    return Card(brand, number[-4:], mark if world.script.names(mark) else 0)
+    return Card(brand, number[-4:], mark if world.rules.names_card(mark) else 0)
 
 
 def _generated(

@@ -143,9 +143,9 @@ class _Likeness(NamedTuple):
 def _likeness(call: CallSeen) -> _Likeness:
     operation = call.entry.operation or ""
     fields = _FIELDS[operation]
-    if call.payment_id is not None and call.look("status") is None:
+    if call.payment_id is not None and call.get("status") is None:
         fields = ("payment_id", *fields)  # of no payment that is known, and so of any world
-    looked_at = ((field, call.look(field)) for field in fields)
+    looked_at = ((field, call.get(field)) for field in fields)
     return _Likeness(
         operation,
         tuple(

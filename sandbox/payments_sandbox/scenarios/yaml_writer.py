@@ -14,10 +14,10 @@ from payments_sandbox.rules.model import (
     Pass,
     Patch,
     Respond,
-    RunOut,
     Settle,
     Settlement,
     Step,
+    StepsExhausted,
 )
 
 Source = dict[str, object]
@@ -64,7 +64,7 @@ def _outcome(  # noqa: PLR0911 - one an outcome
     match outcome:
         case Pass():
             return {}
-        case RunOut():
+        case StepsExhausted():
             return {"respond": {"error": "internal_error"}}
         case Respond(error, commit, message, details):
             said = _given({"error": error, "message": message, "details": details})

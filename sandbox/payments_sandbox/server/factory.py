@@ -12,8 +12,6 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.card_rules import Rules
-from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Sender
@@ -78,7 +76,6 @@ def assemble(
 def _context(settings: Settings, contract: Contract) -> ServerContext:
     return ServerContext(
         _wall,
-        Rules(rule for card in MAGIC_CARDS for rule in card.rules),
         partial(payment_at_rest, contract),
         settings.webhooks,
         DEFAULT_WEBHOOK_SECRET,

@@ -25,8 +25,8 @@ _BACKLOG: Final = 128
 _SHUTDOWN: Final = 0.4
 """aiohttp waits at most twice this long for handlers that are still running."""
 
-_HALF_CLOSED: Final = 0.05
-"""Seconds in which a client that has closed its side gets the answer to what it had sent."""
+_TURNS_TO_ANSWER: Final = 4
+"""Turns of the loop from the arrival of a request to its reply, where that waits for nothing."""
 
 _log: Final = logging.getLogger("sandbox.server")
 
@@ -45,17 +45,23 @@ class _Connection(web.RequestHandler):
     __slots__ = ()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's protocol returns a bool
-        """Take no more requests, answer what has come, then close.
+        """Take no more requests, answer at once what has come, then close.
 
-        A reply that is held for longer, by a delay or a fault, finds the client gone: nothing tells
-        one that has closed its sending side from one that has left.
+        A reply that waits for something finds the client gone: nothing tells one that has closed
+        its sending side from one that has left.
 
         Returns:
             True: the transport stays open for the answer.
         """
         self.close()
-        asyncio.get_running_loop().call_later(_HALF_CLOSED, self.force_close)
+        self._end_in(_TURNS_TO_ANSWER)
         return True
+
+    def _end_in(self, turns: int) -> None:
+        if turns > 0:
+            asyncio.get_running_loop().call_soon(self._end_in, turns - 1)
+        else:
+            self.force_close()
 
 
 class HttpServer(web.Server):

@@ -4,11 +4,18 @@ Importing this imports neither aiohttp nor httpx: a server that is started needs
 `SandboxTransport` and `AsyncSandboxTransport`, which are here as well, the latter.
 """
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.client.aio.client import AsyncSandboxClient
-from payments_sandbox.client.errors import ControlError, NotArrived, Refused, Unmet, Unreachable
-from payments_sandbox.client.sync.client import SandboxClient
+from payments_sandbox.client.async_client import AsyncSandboxClient
+from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.errors import (
+    ControlApiError,
+    ControlError,
+    ExpectationFailed,
+    Unreachable,
+    WebhookNotReceived,
+)
 from payments_sandbox.testing.inbox import Inbox
 from payments_sandbox.testing.memory.server import MemorySandbox
 from payments_sandbox.testing.options import Options
@@ -24,25 +31,37 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncSandboxClient",
+    "ControlApiError",
     "ControlError",
+    "ExpectationFailed",
     "Inbox",
     "MakeSandbox",
     "MemorySandbox",
-    "NotArrived",
     "Options",
-    "Refused",
     "RunningSandbox",
     "Sandbox",
     "SandboxClient",
     "Server",
-    "Unmet",
     "Unreachable",
+    "WebhookNotReceived",
     "running_sandbox",
 ]
 
 
+_RENAMED: Final = {
+    "NotArrived": WebhookNotReceived,
+    "Refused": ControlApiError,
+    "Unmet": ExpectationFailed,
+}
+"""Exceptions by the names that they had until 0.2; they go with the release after it."""
+
+
 def __getattr__(name: str) -> object:
-    """The transports, once they are asked for: they are for those who have httpx."""
+    """Import the transports once they are asked for, and find what has been renamed."""
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        warnings.warn(f"{name} is now {new.__name__}", DeprecationWarning, stacklevel=2)
+        return new
     if name not in ("AsyncSandboxTransport", "SandboxTransport"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from payments_sandbox.client.models.objects import DueJob, HappenedJob
-from payments_sandbox.client.sync.client import SandboxClient
+from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.models import DueJobModel, HappenedJobModel
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
         return self._control.retrieve_clock()["mode"] == "frozen"
 
     @property
-    def due(self) -> list[DueJob]:
+    def due(self) -> list[DueJobModel]:
         """What is going to happen, soonest first."""
         return self._control.retrieve_clock()["due"]
 
@@ -37,7 +37,7 @@ class Clock:
 
     def advance(
         self, by: str | timedelta | None = None, *, to: str | datetime | None = None
-    ) -> list[HappenedJob]:
+    ) -> list[HappenedJobModel]:
         """Move on, by a duration such as `3d` or to an instant.
 
         Returns:
@@ -45,7 +45,7 @@ class Clock:
         """
         return self._control.advance_clock(by=_duration(by), to=_instant(to))["happened"]
 
-    def next(self) -> list[HappenedJob]:
+    def next(self) -> list[HappenedJobModel]:
         """Move on to what is due next, whatever it is."""
         return self._control.advance_clock(next=True)["happened"]
 

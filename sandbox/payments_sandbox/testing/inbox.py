@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from payments_sandbox.client.errors import NotArrived
-from payments_sandbox.client.models.responses import InboxItem
-from payments_sandbox.client.sync.client import SandboxClient
+from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.errors import WebhookNotReceived
+from payments_sandbox.client.models import InboxMessageModel
 
 MOST: Final = 1_000
 """Messages that an inbox keeps."""
@@ -26,13 +26,13 @@ class Inbox:
         self.url = f"inbox:{name}"
 
     @property
-    def messages(self) -> list[InboxItem]:
+    def messages(self) -> list[InboxMessageModel]:
         """What has arrived, oldest first."""
         return self._control.read_inbox(self.name, limit=MOST)["data"]
 
     def wait(
         self, type: str | None = None, *, count: int = 1, within: str = "2s"
-    ) -> list[InboxItem]:
+    ) -> list[InboxMessageModel]:
         """What has arrived, as soon as enough of it is there; of one type, or of all.
 
         Args:
@@ -41,11 +41,11 @@ class Inbox:
             within: how long to wait, in wall time; at most `60s`.
 
         Raises:
-            NotArrived: they did not come; the text says what did.
+            WebhookNotReceived: they did not come; the text says what did.
         """
         page = self._control.read_inbox(self.name, limit=MOST, type=type, wait=within, count=count)
         if len(page["data"]) < count:
-            raise NotArrived(self._what_is_missing(len(page["data"]), type, count, within))
+            raise WebhookNotReceived(self._what_is_missing(len(page["data"]), type, count, within))
         return page["data"]
 
     def respond(self, *statuses: int) -> None:
@@ -84,7 +84,7 @@ class Inbox:
         ]
 
 
-def _counted(messages: Sequence[InboxItem]) -> str:
+def _counted(messages: Sequence[InboxMessageModel]) -> str:
     """What there is of each type, and how much of it is not signed as it should be."""
     types = Counter(_type_of(each) for each in messages)
     forged = sum(not each["verified"] for each in messages)
@@ -92,6 +92,6 @@ def _counted(messages: Sequence[InboxItem]) -> str:
     return f"{said} ({forged} not verified)" if forged else said
 
 
-def _type_of(message: InboxItem) -> str:
+def _type_of(message: InboxMessageModel) -> str:
     body = message["body"]
     return str(body.get("type", "no type")) if isinstance(body, dict) else "no JSON object"

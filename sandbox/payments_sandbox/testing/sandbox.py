@@ -5,24 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar
 
-from payments_sandbox.client.aio.client import AsyncSandboxClient
-from payments_sandbox.client.errors import Unmet
-from payments_sandbox.client.models.objects import (
-    Delivery,
-    Event,
-    JournalEntry,
+from payments_sandbox.client.async_client import AsyncSandboxClient
+from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.errors import ExpectationFailed
+from payments_sandbox.client.models import (
+    AuditModel,
+    DeliveryModel,
+    EventModel,
+    JournalEntryModel,
     Page,
-    WebhookEndpoint,
+    PaymentModel,
+    ReportExpectationModel,
+    ReportModel,
+    ResetWorldOnlyLiteral,
+    WebhookEndpointEventLiteral,
+    WebhookEndpointModel,
+    WorldModel,
 )
-from payments_sandbox.client.models.responses import (
-    AuditResponse,
-    ControlledPaymentResponse,
-    ReportResponse,
-    VerifiedExpectation,
-    WorldResponse,
-)
-from payments_sandbox.client.sync.client import SandboxClient
-from payments_sandbox.client.sync.scenarios import Written
 from payments_sandbox.testing.clock import Clock, RateLimit
 from payments_sandbox.testing.inbox import Inbox
 from payments_sandbox.testing.scenario_files import find_scenario
@@ -71,9 +70,7 @@ class Sandbox:
         is_scripted: whether it was given a scenario or an expectation.
     """
 
-    def __init__(
-        self, server: Clients, made: WorldResponse, *, folders: Sequence[Path] = ()
-    ) -> None:
+    def __init__(self, server: Clients, made: WorldModel, *, folders: Sequence[Path] = ()) -> None:
         self.base_url = made["base_url"]
         self.sandbox_url = made["sandbox_url"]
         self.api_key = made["api_key"]
@@ -93,31 +90,33 @@ class Sandbox:
         return {"Authorization": f"Bearer {self.api_key}"}
 
     @property
-    def payments(self) -> list[ControlledPaymentResponse]:
+    def payments(self) -> list[PaymentModel]:
         """Every payment in full; asking counts against no limit."""
         return _all(self.control.list_payments)
 
     @property
-    def requests(self) -> list[JournalEntry]:
+    def requests(self) -> list[JournalEntryModel]:
         """The requests that the journal keeps, each with what answered it; cards are masked."""
         return _all(self.control.list_requests)
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[EventModel]:
         """Every event, as the body of its webhook."""
         return _all(self.control.list_events)
 
     @property
-    def deliveries(self) -> list[Delivery]:
+    def deliveries(self) -> list[DeliveryModel]:
         """Events on their way to endpoints, each with all its attempts."""
         return _all(self.control.list_deliveries)
 
     @property
-    def webhooks(self) -> list[WebhookEndpoint]:
+    def webhooks(self) -> list[WebhookEndpointModel]:
         """The webhook endpoints."""
         return _all(self.control.list_webhook_endpoints)
 
-    def inbox(self, name: str = "test", *, events: Sequence[str] = ("*",)) -> Inbox:
+    def inbox(
+        self, name: str = "test", *, events: Sequence[WebhookEndpointEventLiteral] = ("*",)
+    ) -> Inbox:
         """A built-in receiver that gets these events from now on.
 
         An endpoint is made for it unless one sends there already; without `events` none is made.
@@ -132,8 +131,8 @@ class Sandbox:
 
         Raises:
             UnknownScenario: there is no such file.
-            Refused: there is no such name, or one is not as the language wants it; `problems`
-                says where.
+            ControlApiError: there is no such name, or one is not as the language wants it;
+                `problems` says where.
         """
         for scenario in scenarios:
             self.is_scripted = True
@@ -143,7 +142,7 @@ class Sandbox:
         """Let these be true when the test is over, or at the next `verify`.
 
         Raises:
-            Refused: one is not as the language wants it; `problems` says where.
+            ControlApiError: one is not as the language wants it; `problems` says where.
         """
         self._expected += 1
         self.use({"scenario": f"expected-{self._expected}", "expect": expectations})
@@ -156,7 +155,7 @@ class Sandbox:
             within: how long to wait for them to hold, in wall time.
 
         Raises:
-            Unmet: some do not hold; the text says which, and what was seen instead.
+            ExpectationFailed: some do not hold; the text says which, and what was seen instead.
         """
         hold(self.control.verify(expect=expectations or None, within=within)["expectations"])
 
@@ -164,7 +163,8 @@ class Sandbox:
         """Judge all that scenarios expect, and their rules, as the end of a test does.
 
         Raises:
-            Unmet: an expectation does not hold within its time, or a rule has run out of steps.
+            ExpectationFailed: an expectation does not hold within its time, or a rule has run out
+                of steps.
         """
         self.verify()
         report = self.report()
@@ -172,13 +172,13 @@ class Sandbox:
             rules = [
                 f"{each['rule']}: {each['why_not']}" for each in report["rules"] if each["why_not"]
             ]
-            raise Unmet("\n".join(["a rule has failed:", *rules]), ())
+            raise ExpectationFailed("\n".join(["a rule has failed:", *rules]), ())
 
-    def report(self) -> ReportResponse:
+    def report(self) -> ReportModel:
         """Which expectations are met, which rules fired and why others did not, and the audit."""
         return self.control.retrieve_report()
 
-    def audit(self) -> AuditResponse:
+    def audit(self) -> AuditModel:
         """What a real ledger would not forgive: `clean`, or its `findings`."""
         return self.control.retrieve_audit()
 
@@ -190,7 +190,7 @@ class Sandbox:
         """Put a snapshot in the world's place."""
         self.control.restore_snapshot(snapshot)
 
-    def reset(self, *only: str) -> None:
+    def reset(self, *only: ResetWorldOnlyLiteral) -> None:
         """Put the world, or some parts of it such as `payments`, back to how it was made."""
         self.control.reset_world(only=only or None)
 
@@ -213,7 +213,9 @@ class Sandbox:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _found(self, scenario: str | Path | Mapping[str, object]) -> Written | bytes:
+    def _found(
+        self, scenario: str | Path | Mapping[str, object]
+    ) -> str | Mapping[str, object] | bytes:
         if isinstance(scenario, str):
             scenario = find_scenario(scenario, self._folders)
         return scenario.read_bytes() if isinstance(scenario, Path) else scenario
@@ -222,14 +224,14 @@ class Sandbox:
         return f"<Sandbox {self.api_key} at {self.base_url}, seed {self.seed}>"
 
 
-def hold(expectations: Iterable[VerifiedExpectation]) -> None:
-    """Raise Unmet unless all are met."""
+def hold(expectations: Iterable[ReportExpectationModel]) -> None:
+    """Raise ExpectationFailed unless all are met."""
     if unmet := [each for each in expectations if not each["met"]]:
         lines = [f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
-        raise Unmet("\n".join(["not met:", *lines]), unmet)
+        raise ExpectationFailed("\n".join(["not met:", *lines]), unmet)
 
 
-def explained(entry: JournalEntry) -> str:
+def explained(entry: JournalEntryModel) -> str:
     """A request in a line: what came of it, and which rule's doing that was."""
     response = entry["response"]
     what = f"fault {entry['fault']}"

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from payments_sandbox.client.aio.client import AsyncSandboxClient
-from payments_sandbox.client.sync.client import SandboxClient
+from payments_sandbox.client.async_client import AsyncSandboxClient
+from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.models import SetRateLimitModel
 from payments_sandbox.testing.sandbox import Sandbox
 
 
@@ -60,7 +61,7 @@ class Server:
             rate_limit: requests in an hour of its clock.
             folders: where the team's scenarios are.
         """
-        limit = None if rate_limit is None else {"limit": rate_limit}
+        limit: SetRateLimitModel | None = None if rate_limit is None else {"limit": rate_limit}
         with self.client() as anybody:
             made = anybody.create_world(seed=seed, clock=clock, rate_limit=limit)
         return Sandbox(self, made, folders=folders)

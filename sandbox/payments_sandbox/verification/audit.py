@@ -200,7 +200,7 @@ def _leaks(calls: Calls) -> Iterator[Finding]:
 def _ignored_pages(calls: Calls) -> Iterator[Finding]:
     """Lists that were left in the middle."""
     lists = [call for call in calls if call.entry.operation == "list_payments"]
-    asked = {call.query.get("starting_after") for call in lists}
+    asked = {call.fields.query.get("starting_after") for call in lists}
     left = [
         call
         for call in lists
@@ -281,9 +281,9 @@ def _is_refund(call: CallSeen, payment_id: str | None) -> bool:
 
 
 def _order_of(call: CallSeen) -> str:
-    customer = call.look("customer_id")
+    customer = call.get("customer_id")
     whose = "" if customer is None else f" for {customer}"
-    return f"The payment of {call.look('amount')} {call.look('currency')}{whose}"
+    return f"The payment of {call.get('amount')} {call.get('currency')}{whose}"
 
 
 def _ids(calls: Iterable[CallSeen]) -> tuple[str, ...]:

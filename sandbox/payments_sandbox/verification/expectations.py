@@ -7,7 +7,8 @@ from typing import Final, NamedTuple, assert_never
 
 from payments_sandbox.core.instants import show_duration
 from payments_sandbox.payments.events import Event, EventType
-from payments_sandbox.rules.conditions import Facts, compiled
+from payments_sandbox.rules.active_rule import AnyActiveRule
+from payments_sandbox.rules.conditions import matches
 from payments_sandbox.rules.expectations import (
     AllFired,
     AuditClean,
@@ -20,13 +21,11 @@ from payments_sandbox.rules.expectations import (
     Webhooks,
     What,
 )
-from payments_sandbox.rules.model import When
-from payments_sandbox.rules.rule_engine import fits
-from payments_sandbox.rules.rule_set import AnyCue
+from payments_sandbox.rules.fields import PaymentFields
+from payments_sandbox.rules.rule_engine import event_matches
 from payments_sandbox.verification.audit import Finding
 from payments_sandbox.verification.observed_calls import CallSeen, calls_seen, in_journal
 from payments_sandbox.verification.observed_deliveries import AttemptSeen, Deliveries, DeliverySeen
-from payments_sandbox.world.payment_fields import PaymentFacts
 from payments_sandbox.world.world import World
 
 SHOWN: Final = 10
@@ -47,13 +46,13 @@ class Evidence(NamedTuple):
     """What expectations are held against.
 
     Attributes:
-        cues: the rules of whose firing `rules: all_fired` speaks.
+        active_rules: the rules of whose firing `rules: all_fired` speaks.
         findings: what the audit has found.
     """
 
     world: World
     deliveries: Deliveries
-    cues: Sequence[AnyCue]
+    active_rules: Sequence[AnyActiveRule]
     findings: Sequence[Finding]
 
 
@@ -80,13 +79,9 @@ def judge(what: What, evidence: Evidence) -> Judged:  # noqa: PLR0911 - one a ki
             assert_never(what)
 
 
-def _meets(when: When, facts: Facts) -> bool:
-    return all(compiled(each)(facts.look(each.field)) for each in when)
-
-
 def _requests(what: Requests, evidence: Evidence) -> Judged:
     when = in_journal(what.when)
-    found = [call.id for call in _calls(evidence, what.operation) if _meets(when, call)]
+    found = [call.id for call in _calls(evidence, what.operation) if matches(when, call.fields)]
     return Judged(what.count.admits(len(found)), f"expected {what.count}, {_saw(found)}")
 
 
@@ -135,9 +130,9 @@ def _order(operations: Sequence[str], evidence: Evidence) -> Judged:
 
 
 def _payments(what: Payments, evidence: Evidence) -> Judged:
-    payments, play = evidence.world.ledger.payments, evidence.world.script.play
+    payments, known = evidence.world.ledger.payments, evidence.world.rules.number_of
     every = (payments.get(number) for number in range(len(payments)))
-    found = [each for each in every if _meets(what.when, PaymentFacts(each, play))]
+    found = [each for each in every if matches(what.when, PaymentFields(each, known))]
     total = sum(each.amount for each in found)
     return _counted(what.count, what.total, [each.id for each in found], total)
 
@@ -150,7 +145,7 @@ def _refunds(what: Refunds, evidence: Evidence) -> Judged:
         if not isinstance(event, Event) or event.type is not EventType.REFUND_CREATED:
             continue
         payment = world.ledger.payments.get(world.ledger.number_of(event.payment_id))
-        if _meets(what.when, PaymentFacts(payment, world.script.play, event)):
+        if matches(what.when, PaymentFields(payment, world.rules.number_of, event)):
             found.append(event)
     ids = [each.reversal.id for each in found if each.reversal is not None]
     return _counted(what.count, what.total, ids, sum(each.amount for each in found))
@@ -165,7 +160,7 @@ def _counted(count: Count | None, total: Count | None, ids: Sequence[str], amoun
 
 
 def _webhooks(what: Webhooks, evidence: Evidence) -> Judged:
-    sent = [each for each in evidence.deliveries() if fits(what.event, each.type)]
+    sent = [each for each in evidence.deliveries() if event_matches(what.event, each.type)]
     if what.count is not None and not what.count.admits(len(sent)):
         return Judged(met=False, observed=f"expected {what.count} deliveries, {_saw_sent(sent)}")
     is_of_each = what.acknowledged is not None or what.attempts is not None or what.forged_refused
@@ -199,8 +194,8 @@ def _audit(evidence: Evidence) -> Judged:
 
 
 def _fired(evidence: Evidence) -> Judged:
-    idle = [cue.rule.name for cue in evidence.cues if not cue.fired]
-    if not evidence.cues:
+    idle = [active_rule.rule.name for active_rule in evidence.active_rules if not active_rule.fired]
+    if not evidence.active_rules:
         return Judged(met=False, observed="saw no rules")
     return Judged(not idle, f"never fired: {', '.join(idle[:SHOWN])}" if idle else "each has fired")
 

@@ -14,9 +14,9 @@ from payments_sandbox.rules.model import (
     Patch,
     RequestRule,
     Respond,
-    RunOut,
     Settle,
     Step,
+    StepsExhausted,
 )
 from payments_sandbox.verification.observed_calls import CallSeen
 from payments_sandbox.world.journal import Entry
@@ -24,7 +24,7 @@ from payments_sandbox.world.world import World
 
 ABANDONED: Final = "abandoned"
 
-RAN_OUT: Final = Step(Respond("internal_error"))
+STEPS_EXHAUSTED: Final = Step(Respond("internal_error"))
 """What `then: fail` answers, for a rule that has no other steps."""
 
 _REFUSED: Final = 400
@@ -51,7 +51,7 @@ def _answered_by(world: World, call: CallSeen) -> Step | None:
     rule = _rule_of(world, call)
     if rule is None or position is None or position > len(rule.steps) + 1:
         return None
-    return rule.steps[position - 1] if position <= len(rule.steps) else RAN_OUT
+    return rule.steps[position - 1] if position <= len(rule.steps) else STEPS_EXHAUSTED
 
 
 def _rule_of(world: World, call: CallSeen) -> RequestRule | None:
@@ -59,9 +59,9 @@ def _rule_of(world: World, call: CallSeen) -> RequestRule | None:
     others = {(scenario, rule) for scenario, rule, _ in call.entry.considered}
     of_cards = [rule for card in MAGIC_CARDS for rule in card.rules]
     of_scenarios = [
-        cue.rule
-        for cue in (world.script.play.cast.requests if world.script.play is not None else ())
-        if (cue.scenario, cue.rule.name) not in others
+        active_rule.rule
+        for active_rule in world.rules.rule_set.requests
+        if (active_rule.scenario, active_rule.rule.name) not in others
     ]
     for rule in (*of_scenarios, *of_cards):
         if (
@@ -85,7 +85,7 @@ def _fits(outcome: Outcome, call: CallSeen) -> bool:
             return fault is None and call.code == error
         case Fault():
             return fault == outcome.name
-        case RunOut():
+        case StepsExhausted():
             return False
         case _:
             assert_never(outcome)

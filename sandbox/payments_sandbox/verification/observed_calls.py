@@ -1,36 +1,33 @@
 """Owns calls as the judges see them: entries of the journal, and what they were about."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Final
-from urllib.parse import parse_qsl
 
 import orjson
 
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.masking import mask_headers, mask_number
-from payments_sandbox.payments.payment import Payment
 from payments_sandbox.rules.faults import FAULTS
-from payments_sandbox.rules.model import OF_PAYMENT, Condition, When
+from payments_sandbox.rules.fields import CallFields, CallParts
+from payments_sandbox.rules.model import Condition, When
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""
 
-_IN_QUERY: Final = frozenset({"customer_id", "status"})
 _SERVER_ERROR: Final = 500
 _ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
 
 
 class CallSeen:
-    """One call of the journal; `look` sees what rules see, card numbers masked.
+    """One call of the journal; `fields` are what rules look at, card numbers masked.
 
     Attributes:
         id: its `req_…` id.
     """
-
-    __slots__ = ("_body", "_world", "entry", "id")
 
     def __init__(self, world: World, entry: Entry) -> None:
         self._world = world
@@ -65,12 +62,6 @@ class CallSeen:
         return (self.target, str(self.entry.body))
 
     @property
-    def query(self) -> dict[str, str]:
-        """The query's parameters; of several the first."""
-        pairs = parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
-        return dict(reversed(pairs))
-
-    @property
     def reply(self) -> dict[str, object]:
         """The JSON object that was answered, where no fault took its place."""
         body: dict[str, object] = orjson.loads(self.entry.reply_body)
@@ -98,54 +89,32 @@ class CallSeen:
         segments = self.target.partition("?")[0].split("/")
         return segments[_PAYMENT] if len(segments) > _PAYMENT else None
 
-    def look(self, field: str) -> object:
+    @cached_property
+    def fields(self) -> CallFields:
+        """What rules look at in it, as the journal has it: card numbers and credentials masked."""
+        entry = self.entry
+        brand = (entry.card or "").partition(" ")[0]
+        parts = CallParts(
+            operation=entry.operation,
+            body=self._body,
+            query=self.target.partition("?")[2],
+            headers=self._headers,
+            payment_id=self.payment_id or "",
+            find_payment=self._world.ledger.payments.find,
+            brand=brand if brand in set(Brand) else None,
+        )
+        return CallFields(parts, self._known_card)
+
+    def get(self, field: str) -> object:
         """The value of a field; None when there is none."""
-        if field.startswith("header."):
-            headers = {
-                name.lower(): text for name, text in mask_headers(self.entry.headers).items()
-            }
-            return headers.get(field.removeprefix("header."))
-        if field.startswith("query."):
-            return self.query.get(field.removeprefix("query."))
-        match field:
-            case "card":
-                return self._card()
-            case "brand":
-                return self._brand()
-            case "payment_id":
-                return self.payment_id
-            case _:
-                return self._plain(field)
+        return self.fields.get(field)
 
-    def _plain(self, field: str) -> object:
-        if field in self._body:
-            return self._body[field]
-        if self.entry.operation == "list_payments":
-            return self.query.get(field) if field in _IN_QUERY else None
-        payment = self._payment() if field in OF_PAYMENT else None
-        value: object = None if payment is None else getattr(payment, field)
-        return value
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): text for name, text in mask_headers(self.entry.headers).items()}
 
-    def _card(self) -> str | None:
-        method = self._body.get("payment_method")
-        number = method.get("card_number") if isinstance(method, dict) else None
-        if isinstance(number, str):
-            return number
-        play, payment = self._world.script.play, self._payment()
-        known = play.number_of(payment.card.fingerprint) if play and payment else None
-        return None if known is None else mask_number(known)
-
-    def _brand(self) -> str | None:
-        shown = (self.entry.card or "").partition(" ")[0]
-        if shown in set(Brand):
-            return shown
-        payment = self._payment()
-        return None if payment is None else str(payment.card.brand)
-
-    def _payment(self) -> Payment | None:
-        payments = self._world.ledger.payments
-        number = None if self.payment_id is None else payments.number_of(self.payment_id)
-        return None if number is None else payments.get(number)
+    def _known_card(self, card: int) -> str | None:
+        number = self._world.rules.number_of(card)
+        return None if number is None else mask_number(number)
 
 
 def calls_seen(world: World) -> Iterator[CallSeen]:

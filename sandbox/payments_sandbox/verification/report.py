@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
-from payments_sandbox.rules.rule_set import AnyCue
 from payments_sandbox.verification.audit import Finding, audit, shown_audit
 from payments_sandbox.verification.expectations import Evidence, Judged, judge
 from payments_sandbox.verification.observed_deliveries import Deliveries
@@ -54,14 +54,16 @@ class Report(NamedTuple):
 def report(world: World, deliveries: Deliveries) -> Report:
     """How the active scenarios stand now."""
     findings = tuple(audit(world, deliveries))
-    cues = _cues(world)
+    active_rules = _cues(world)
     lines: list[Line] = []
     for scenario in active(world):
-        own = [cue for cue in cues if cue.scenario == scenario.name]
+        own = [active_rule for active_rule in active_rules if active_rule.scenario == scenario.name]
         evidence = Evidence(world, deliveries, own, findings)
         lines += _judged(scenario.expectations, evidence)
-    rules = tuple(_shown(world, cue) for cue in cues)
-    return Report(tuple(lines), rules, findings, any(cue.failed for cue in cues))
+    rules = tuple(_shown(world, active_rule) for active_rule in active_rules)
+    return Report(
+        tuple(lines), rules, findings, any(active_rule.failed for active_rule in active_rules)
+    )
 
 
 def verified(
@@ -72,54 +74,54 @@ def verified(
     return tuple(_judged(expectations, Evidence(world, deliveries, _cues(world), findings)))
 
 
-def _cues(world: World) -> Sequence[AnyCue]:
-    return () if world.script.play is None else world.script.play.cast.all
+def _cues(world: World) -> Sequence[AnyActiveRule]:
+    return world.rules.rule_set.all
 
 
 def _judged(expectations: Iterable[Expectation], evidence: Evidence) -> list[Line]:
     return [Line(each, judge(each.what, evidence)) for each in expectations]
 
 
-def _shown(world: World, cue: AnyCue) -> dict[str, object]:
+def _shown(world: World, active_rule: AnyActiveRule) -> dict[str, object]:
     return {
-        "scenario": cue.scenario,
-        "rule": cue.rule.name,
-        "matched": cue.matched,
-        "fired": cue.fired,
-        "why_not": _why_not(world, cue),
+        "scenario": active_rule.scenario,
+        "rule": active_rule.rule.name,
+        "matched": active_rule.matched,
+        "fired": active_rule.fired,
+        "why_not": _why_not(world, active_rule),
     }
 
 
-def _why_not(world: World, cue: AnyCue) -> str | None:
+def _why_not(world: World, active_rule: AnyActiveRule) -> str | None:
     """Why a rule has not fired, or what went wrong when it had; None when all is well."""
-    if cue.failed:
-        return f"ran out of steps {_times(cue.failed)} (then: fail)"
-    if cue.skipped:
-        return f"skipped {_times(cue.skipped)}: {cue.why_skipped}"
-    if cue.fired:
+    if active_rule.failed:
+        return f"ran out of steps {_times(active_rule.failed)} (then: fail)"
+    if active_rule.skipped:
+        return f"skipped {_times(active_rule.skipped)}: {active_rule.why_skipped}"
+    if active_rule.fired:
         return None
-    if cue.matched:
-        return f"met {_times(cue.matched)}, and lost each draw"
-    return _why_unmet(world, cue)
+    if active_rule.matched:
+        return f"met {_times(active_rule.matched)}, and lost each draw"
+    return _why_unmet(world, active_rule)
 
 
-def _why_unmet(world: World, cue: AnyCue) -> str:
-    match cue.rule:
+def _why_unmet(world: World, active_rule: AnyActiveRule) -> str:
+    match active_rule.rule:
         case RequestRule():
-            return _why_unanswered(world, cue)
+            return _why_unanswered(world, active_rule)
         case EventRule(event=event):
             return f"no {event} met its conditions"
         case AtRule():
             return "its time has not come, or no payment met its conditions"
         case _:
-            return f"no delivery of {cue.rule.webhook} met its conditions"
+            return f"no delivery of {active_rule.rule.webhook} met its conditions"
 
 
-def _why_unanswered(world: World, cue: AnyCue) -> str:
+def _why_unanswered(world: World, active_rule: AnyActiveRule) -> str:
     """What kept the rule from answering the last call of its operation."""
     for entry in world.journal.before(None):
         for scenario, rule, why in entry.considered:
-            is_its = scenario == cue.scenario and rule == cue.rule.name
+            is_its = scenario == active_rule.scenario and rule == active_rule.rule.name
             if is_its and not why.startswith("it is about"):
                 return f"at {world.journal.id_of(entry)}, {why}"
     return "no such call was made"

@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.rules.chance import draw
-from payments_sandbox.rules.rule_engine import Applied
-from payments_sandbox.rules.webhook_effects import Order
+from payments_sandbox.rules.delays import draw
+from payments_sandbox.rules.rule_engine import AppliedRule
+from payments_sandbox.rules.webhook_effects import DeliveryOrder
 
 GONE: Final = 410
 """The answer that disables an endpoint."""
@@ -127,8 +127,8 @@ class Delivery:
         self.status = DeliveryStatus.PENDING
         self.attempts: list[Attempt] = []
         self.next_at: Instant | None = None
-        self.applied: tuple[Applied, ...] = ()
-        self.order: Order | None = None
+        self.applied: tuple[AppliedRule, ...] = ()
+        self.order: DeliveryOrder | None = None
         self.is_before_reply = False
 
     @property
@@ -141,7 +141,7 @@ def arranged(deliveries: Iterable[Delivery], seed: int) -> Iterator[Delivery]:
     """The deliveries as they go out: those that were held come last, in the order they are to."""
 
     def place(delivery: Delivery) -> float:
-        if delivery.order is Order.REVERSE:
+        if delivery.order is DeliveryOrder.REVERSE:
             return -delivery.number
         return draw(seed, "shuffle", delivery.told.event_id, delivery.number)
 

@@ -8,7 +8,7 @@ import orjson
 from payments_sandbox import __version__
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.rules.merge_patch import merged
-from payments_sandbox.rules.webhook_effects import UNTREATED, BodyFault, Signature, Treatment
+from payments_sandbox.rules.webhook_effects import NO_EFFECTS, BodyFault, Signature, WebhookEffects
 from payments_sandbox.webhooks.delivery import Request, Told
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.signing import SIGNATURE_HEADER, Scheme, sign
@@ -24,7 +24,7 @@ _FORGED: Final = frozenset({Signature.WRONG_SECRET, Signature.MISSING, Signature
 def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     told: Told,
     endpoint: Endpoint,
-    treatment: Treatment = UNTREATED,
+    effects: WebhookEffects = NO_EFFECTS,
     *,
     now: Instant,
     sent_at: Instant,
@@ -35,38 +35,38 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     Args:
         told: the event.
         endpoint: where to.
-        treatment: what rules do to this attempt.
+        effects: what rules do to this attempt.
         now: on the world's clock: which secrets are valid.
         sent_at: the real time, which the signature carries.
         wrong_secret: what a forger signs with; asked for when one does.
     """
-    body = _patched(told.body, treatment)
-    sent = _spoiled(body, treatment.malform)
+    body = _patched(told.body, effects)
+    sent = _spoiled(body, effects.malform)
     # What is cut on its way was signed when it was whole; all else is signed as it is sent.
-    signed = body if treatment.malform is BodyFault.TRUNCATED else sent
+    signed = body if effects.malform is BodyFault.TRUNCATED else sent
     signature = sign(
         endpoint.signing,
-        _secrets(endpoint, treatment.signature, now, wrong_secret),
+        _secrets(endpoint, effects.signature, now, wrong_secret),
         message=told.event_id,
-        sent_at=(sent_at + treatment.timestamp) // SECOND,
+        sent_at=(sent_at + effects.timestamp) // SECOND,
         body=signed,
     )
-    is_text = treatment.malform is BodyFault.WRONG_CONTENT_TYPE
+    is_text = effects.malform is BodyFault.WRONG_CONTENT_TYPE
     headers = {
         "Content-Type": "text/plain" if is_text else "application/json",
         "User-Agent": USER_AGENT,
         **{_named_alike(name): value for name, value in endpoint.headers},
-        **_damaged(signature, endpoint, treatment.signature),
+        **_damaged(signature, endpoint, effects.signature),
     }
-    is_stale = abs(treatment.timestamp) > TOLERANCE * SECOND
+    is_stale = abs(effects.timestamp) > TOLERANCE * SECOND
     return Request(
         now,
         sent_at,
         headers,
         sent,
-        is_forged=treatment.signature in _FORGED or signed != sent,
+        is_forged=effects.signature in _FORGED or signed != sent,
         is_stale=is_stale and endpoint.signing.scheme is not Scheme.HMAC,
-        dropped_by=", ".join(treatment.rules) if treatment.drop else None,
+        dropped_by=", ".join(effects.rules) if effects.drop else None,
     )
 
 
@@ -75,14 +75,14 @@ def _named_alike(name: str) -> str:
     return "User-Agent" if name.lower() == "user-agent" else name
 
 
-def _patched(body: bytes, treatment: Treatment) -> bytes:
-    if not treatment.patches and not treatment.unknown_type:
+def _patched(body: bytes, effects: WebhookEffects) -> bytes:
+    if not effects.patches and not effects.unknown_type:
         return body
     value = orjson.loads(body)  # an object: we have written it
-    if treatment.unknown_type:
+    if effects.unknown_type:
         family = str(value["type"]).partition(".")[0]
         value["type"] = f"{family}.{UNKNOWN}"
-    return orjson.dumps(_merged(value, treatment.patches))
+    return orjson.dumps(_merged(value, effects.patches))
 
 
 def _merged(value: object, patches: Iterable[Mapping[str, object]]) -> object:

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.rules.webhook_effects import Order
+from payments_sandbox.rules.rule_engine import AppliedRule
+from payments_sandbox.rules.webhook_effects import DeliveryOrder
 from payments_sandbox.webhooks.delivery import (
     Answer,
     Attempt,
@@ -122,7 +123,7 @@ def _delivery(delivery: Delivery) -> list[object]:
         delivery.is_resend,
         delivery.status,
         delivery.next_at,
-        delivery.applied,
+        [list(each) for each in delivery.applied],
         delivery.order,
         [_attempt(each, told.body) for each in delivery.attempts],
     ]
@@ -135,8 +136,10 @@ def _delivery_of(row: list[Any]) -> Delivery:
     delivery = Delivery(int(number), told, str(endpoint_id), is_resend=bool(is_resend))
     delivery.status = DeliveryStatus(status)
     delivery.next_at = None if next_at is None else _instant(next_at)
-    delivery.applied = tuple((str(rule), mask_text(key), int(call)) for rule, key, call in applied)
-    delivery.order = None if order is None else Order(order)
+    delivery.applied = tuple(
+        AppliedRule(str(rule), mask_text(key), int(call)) for rule, key, call in applied
+    )
+    delivery.order = None if order is None else DeliveryOrder(order)
     delivery.attempts = [_attempt_of(each, told.body) for each in tried]
     return delivery
 

@@ -16,8 +16,9 @@ from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.events import AnyEvent, Event
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.record_store import json_bytes
-from payments_sandbox.rules.card_rules import Script
-from payments_sandbox.rules.webhook_effects import UNTREATED, Treatment
+from payments_sandbox.rules.fields import PaymentFields
+from payments_sandbox.rules.rule_engine import RuleEngine
+from payments_sandbox.rules.webhook_effects import NO_EFFECTS, WebhookEffects
 from payments_sandbox.webhooks.delivery import (
     Answer,
     Attempt,
@@ -34,7 +35,6 @@ from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.payload import request_for
 from payments_sandbox.webhooks.signing import STANDARD, Signing, check_secret
 from payments_sandbox.webhooks.verification import Received, why_refused
-from payments_sandbox.world.payment_fields import PaymentFacts
 from payments_sandbox.world.timeline import AttemptDelivery, Timeline
 
 _PAYMENT_ID: Final = re.compile(r"pay_[A-Za-z0-9]{1,60}")
@@ -47,16 +47,16 @@ class Webhooks:
         seed: what ids and rotated secrets are made of.
         secret: what endpoints sign with unless they are given their own.
         timeline: where the attempts that are to come are planned.
-        script: whose webhook rules treat them.
+        rules: those about webhooks change deliveries.
     """
 
-    __slots__ = ("_script", "_secret", "_seed", "_timeline", "inboxes", "outbox")
+    __slots__ = ("_rules", "_secret", "_seed", "_timeline", "inboxes", "outbox")
 
-    def __init__(self, seed: int, secret: str, timeline: Timeline, script: Script) -> None:
+    def __init__(self, seed: int, secret: str, timeline: Timeline, rules: RuleEngine) -> None:
         self._seed = seed
         self._secret = secret
         self._timeline = timeline
-        self._script = script
+        self._rules = rules
         self.outbox = Outbox(seed)
         self.inboxes = Inboxes()
 
@@ -122,27 +122,27 @@ class Webhooks:
             event: what has happened, or was made by hand; rules treat it if it names a payment.
             ledger: where its payment is.
         """
-        play, news = self._script.play, told(event)
+        rules, news = self._rules, told(event)
         number = None if news.payment_id is None else ledger.payments.number_of(news.payment_id)
-        if play is None or not play.cast.webhooks or number is None:
+        if not rules.rule_set.webhooks or number is None:
             self.outbox.queue(news)
             return
         change = event if isinstance(event, Event) else None
-        facts = PaymentFacts(ledger.payments.get(number), play, change)
+        fields = PaymentFields(ledger.payments.get(number), rules.number_of, change)
         for delivery in self.outbox.make(news):
-            delivery.applied = play.treating(event.type, facts)
+            delivery.applied = rules.select_webhook_rules(event.type, fields)
             self._plan(delivery, event.created)
 
     def _plan(self, delivery: Delivery, at: Instant) -> None:
         """Plan a delivery's first attempt, and its copies, as the rules have it."""
-        treatment = self._treatment(delivery)
-        for nth in range(treatment.copies):
+        effects = self._effects(delivery)
+        for nth in range(effects.copies):
             each = self.outbox.copy(delivery) if nth else delivery
-            each.is_before_reply = treatment.before_reply
-            due = Instant(at + treatment.delay + nth * treatment.gap)
-            if treatment.window is not None:
-                each.order = treatment.order
-                due = self.outbox.window_end(each.endpoint_id, due, treatment.window)
+            each.is_before_reply = effects.before_reply
+            due = Instant(at + effects.delay + nth * effects.gap)
+            if effects.window is not None:
+                each.order = effects.order
+                due = self.outbox.window_end(each.endpoint_id, due, effects.window)
             if due > at:
                 self._postpone(each, due)
             else:
@@ -152,12 +152,11 @@ class Webhooks:
         delivery.next_at = due
         self._timeline.at(due, AttemptDelivery(delivery.number))
 
-    def _treatment(self, delivery: Delivery) -> Treatment:
+    def _effects(self, delivery: Delivery) -> WebhookEffects:
         """What the rules do to the next attempt of a delivery."""
-        play = self._script.play
-        if play is None or not delivery.applied:
-            return UNTREATED
-        return play.treatment(delivery.applied, len(delivery.attempts) + 1)
+        if not delivery.applied:
+            return NO_EFFECTS
+        return self._rules.effects(delivery.applied, len(delivery.attempts) + 1)
 
     def lost(self, request: Request) -> Outcome:
         """What comes of an attempt that a rule lets never arrive."""
@@ -189,7 +188,7 @@ class Webhooks:
         failed_at = now if now - request.at >= SECOND else request.at
         due = self.outbox.record(delivery, Attempt(request, outcome), failed_at)
         if due is not None:
-            self._postpone(delivery, Instant(due + self._treatment(delivery).delay))
+            self._postpone(delivery, Instant(due + self._effects(delivery).delay))
         elif delivery.status is DeliveryStatus.DISABLED:
             self._forget_ended()
 
@@ -218,7 +217,7 @@ class Webhooks:
         return request_for(
             delivery.told,
             endpoint,
-            self._treatment(delivery),
+            self._effects(delivery),
             now=now,
             sent_at=sent_at,
             wrong_secret=lambda: _secret_of(self._seed, endpoint.number, -1),

@@ -4,12 +4,11 @@ What a scenario starts from (`given`, `clock`) is looked at before anything is c
 clock is set, the state is made, and the `at` rules are put on the timeline.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
-from payments_sandbox.rules.rule_engine import Play
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import planned
 from payments_sandbox.world.timeline import ActOnPayment, Job, ReachMark
@@ -20,7 +19,7 @@ _AGAIN: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLO
 
 def active(world: World) -> tuple[Scenario, ...]:
     """The active scenarios, in the order of activation."""
-    return () if world.script.play is None else world.script.play.scenarios
+    return world.rules.scenarios
 
 
 def activate(world: World, scenario: Scenario) -> None:
@@ -72,8 +71,7 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
     if clock is not None:
         world.config = world.config._replace(frozen_at=clock)
         world.start_clock(clock)
-    old = world.script.play or Play((), world.config.seed)
-    world.script.play = old.changed(scenarios) if scenarios else None
+    world.rules.set_scenarios(scenarios)
     start.make(world)
     start.open(world)
     _mark(world, coming)
@@ -96,11 +94,9 @@ def reload(world: World, scenario: Scenario) -> None:
 
     But for `clock` and `given`: they are what a world starts from, and this one has started.
     """
-    if (play := world.script.play) is None:
-        return
-    scenarios = [scenario if each.name == scenario.name else each for each in play.scenarios]
+    scenarios = [scenario if each.name == scenario.name else each for each in active(world)]
     _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
-    world.script.play = play.changed(scenarios)
+    world.rules.set_scenarios(scenarios)
     _mark(world, [scenario])
     world.catch_up()
 
@@ -121,8 +117,8 @@ def start_again(world: World, parts: Collection[ResetScope]) -> None:
     world.catch_up()
 
 
-def restore_play(world: World, sources: Iterable[object], counts: Mapping[str, Any]) -> None:
-    """Take over the active scenarios of a snapshot.
+def restore_rules(world: World, scenarios: Iterable[object], **counts: Any) -> None:  # noqa: ANN401 - JSON
+    """Take over the active scenarios of a snapshot, with the counts of their rules.
 
     Raises:
         ValueError, TypeError: one of them is none, or the counts are of others.
@@ -130,13 +126,12 @@ def restore_play(world: World, sources: Iterable[object], counts: Mapping[str, A
     from payments_sandbox.scenarios.loader import load_value  # noqa: PLC0415 - it brings YAML and the lint
 
     found: list[Scenario] = []
-    for source in sources:
+    for source in scenarios:
         loaded = load_value(source)
         if loaded.scenario is None:
             raise ValueError("a scenario is none")
         found.append(loaded.scenario)
-    world.script.play = Play(found, world.config.seed)
-    world.script.play.restore(**counts)
+    world.rules.restore(found, **counts)
 
 
 def _check_names(scenarios: Sequence[Scenario]) -> None:
@@ -180,6 +175,6 @@ def _forget_gone(world: World, names: set[str]) -> None:
 def _mark(world: World, scenarios: Iterable[Scenario]) -> None:
     """Put the `at` rules of these scenarios on the timeline, from now."""
     now, names = world.clock.now(), {each.name for each in scenarios}
-    for cue in world.script.play.cast.marks if world.script.play is not None else ():
-        if cue.scenario in names and (due := now + cue.rule.at) <= LAST:
-            world.timeline.at(Instant(due), ReachMark(cue.name))
+    for active_rule in world.rules.rule_set.timed:
+        if active_rule.scenario in names and (due := now + active_rule.rule.at) <= LAST:
+            world.timeline.at(Instant(due), ReachMark(active_rule.name))

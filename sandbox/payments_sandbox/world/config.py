@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.payment_store import Represent
-from payments_sandbox.rules.card_rules import Rules
+from payments_sandbox.rules.rule_engine import MAGIC_CARD_RULES, CardRules
 from payments_sandbox.world.clock import WallClock
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class WorldConfig(NamedTuple):
 
 
 class ServerContext(NamedTuple):
-    """What holds in every world of a server: its real time, its cards' rules, its contract.
+    """What holds in every world of a server: its real time, its contract, its cards' rules.
 
     Attributes:
         scenarios: what is active in every world from its start.
@@ -34,12 +34,12 @@ class ServerContext(NamedTuple):
     """
 
     wall: WallClock
-    rules: Rules
     represent: Represent
     webhooks: tuple[str, ...] = ()
     webhook_secret: str = ""
     public_webhooks: bool = False
     scenarios: "tuple[Scenario, ...]" = ()
+    card_rules: CardRules = MAGIC_CARD_RULES
 
 
 def secret_of(seed: int) -> str:

@@ -32,8 +32,8 @@ def snapshot(world: World) -> dict[str, object]:
         "clock": world.clock.snapshot(),
         "timeline": world.timeline.snapshot(),
         "rate_limit": world.limiter.snapshot(),
-        "rules": world.script.snapshot(),
-        "pending_reads": world.pending_reads.snapshot(),
+        "rules": world.rules.snapshot(),
+        "awaited": world.pending_reads.snapshot(),
         "ledger": world.ledger.snapshot(),
         "journal": world.journal.snapshot(),
         "webhooks": _webhooks(world),
@@ -132,12 +132,12 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 
 
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
-    world.script.restore(kept)
-    if (play := kept["play"]) is not None:
-        from payments_sandbox.world.activation import restore_play  # noqa: PLC0415 - most worlds have none
+    if kept["scenarios"]:
+        from payments_sandbox.world.activation import restore_rules  # noqa: PLC0415 - most worlds have none
 
-        counts = {key: play[key] for key in ("counters", "tallies", "spent")}
-        restore_play(world, play["scenarios"], counts)
+        restore_rules(world, **kept)
+    else:
+        world.rules.restore((), **{key: kept[key] for key in kept if key != "scenarios"})
 
 
 def _is_possible(world: World, job: Job) -> bool:

@@ -13,8 +13,8 @@ from payments_sandbox.rules.model import (
     Complete,
     Emit,
     Fail,
-    GiveBack,
     MoveRateLimit,
+    RefundPayment,
 )
 
 
@@ -53,7 +53,7 @@ _NAMES: Final[dict[type[Action], str]] = {
     ChargeBack: "charge_back",
     Complete: "complete",
     Fail: "fail",
-    GiveBack: "give_back",
+    RefundPayment: "give_back",
     Emit: "emit",
     MoveRateLimit: "move_rate_limit",
 }
@@ -156,7 +156,7 @@ def _action(name: str, facts: list[object]) -> Action:
         case "fail", [str(error)]:
             return Fail(mask_text(error))
         case "give_back", [None | int() as amount, None | str() as reason]:
-            return GiveBack(amount, reason and mask_text(reason))
+            return RefundPayment(amount, reason and mask_text(reason))
         case "emit", [str(type_), None | dict() as data] if data is not None or type_ in tuple(
             EventType
         ):

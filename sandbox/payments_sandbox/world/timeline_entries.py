@@ -11,8 +11,8 @@ from payments_sandbox.rules.model import (
     Complete,
     Emit,
     Fail,
-    GiveBack,
     MoveRateLimit,
+    RefundPayment,
 )
 from payments_sandbox.world.timeline import (
     ActOnPayment,
@@ -30,7 +30,7 @@ _WHAT: Final[dict[type[Action], str]] = {
     Complete: EventType.PAYMENT_COMPLETED.value,
     Fail: EventType.PAYMENT_FAILED.value,
     ChargeBack: EventType.CHARGEBACK_CREATED.value,
-    GiveBack: EventType.REFUND_CREATED.value,
+    RefundPayment: EventType.REFUND_CREATED.value,
     MoveRateLimit: "rate_limit",
 }
 

@@ -5,13 +5,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.core.errors import IllegalMove
-from payments_sandbox.core.instants import LAST, SECOND, Instant
-from payments_sandbox.payments.events import Chargeback, EventType, MadeEvent, Refund
+from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.rate_limiter import RateLimiter
-from payments_sandbox.rules.card_rules import Script
 from payments_sandbox.rules.model import Settlement
+from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.world.clock import Clock
 from payments_sandbox.world.config import ServerContext, WorldConfig
 from payments_sandbox.world.journal import Journal
@@ -49,7 +49,7 @@ class World:
 
     __slots__ = (
         "_published", "clock", "config", "context", "journal", "ledger", "limiter", "pending_reads",
-        "script", "timeline", "used_at", "webhooks",
+        "rules", "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, config: WorldConfig, context: ServerContext) -> None:
@@ -61,7 +61,7 @@ class World:
         self.ledger = Ledger(config.seed, context.represent)
         self.limiter = RateLimiter(config.rate_limit)
         self.journal = Journal(config.seed)
-        self.script = Script(context.rules)
+        self.rules = RuleEngine(config.seed, context.card_rules)
         self.used_at = config.made_at
         self.pending_reads = PendingReads()
         self.webhooks: Webhooks | None = None
@@ -117,7 +117,7 @@ class World:
             from payments_sandbox.webhooks.world_webhooks import Webhooks  # noqa: PLC0415 - most worlds have none
 
             config = self.config
-            self.webhooks = Webhooks(config.seed, config.webhook_secret, self.timeline, self.script)
+            self.webhooks = Webhooks(config.seed, config.webhook_secret, self.timeline, self.rules)
         return self.webhooks
 
     @property
@@ -153,9 +153,7 @@ class World:
                 self.pending_reads.add(turn.reads, job)
             elif (due := payment.created + (turn.after or 0)) <= LAST:
                 self.timeline.at(Instant(due), job)
-        if status is Status.COMPLETED:
-            self._react(EventType.PAYMENT_COMPLETED, number, payment, now)
-        self._publish()
+        self._publish(number)
         return payment
 
     def create_refund(
@@ -169,7 +167,7 @@ class World:
         """Give money back, or raise RefundRefused."""
         now = self.catch_up()
         refund = self.ledger.refund(number, amount, at=now, reason=reason, description=description)
-        self._publish()
+        self._publish(number)
         return refund
 
     def count_read(self, number: int) -> None:
@@ -179,20 +177,20 @@ class World:
 
     def complete(self, number: int) -> Payment:
         """Settle a pending payment by hand, or raise IllegalMove."""
-        payment = self._complete(number, self.catch_up())
-        self._publish()
+        payment = self.ledger.complete(number, at=self.catch_up())
+        self._publish(number)
         return payment
 
     def fail(self, number: int, code: str) -> Payment:
         """Fail a pending payment by hand, or raise IllegalMove."""
         payment = self.ledger.fail(number, code, at=self.catch_up())
-        self._publish()
+        self._publish(number)
         return payment
 
     def charge_back(self, number: int, amount: int | None, reason: str) -> Chargeback:
         """Take money back by hand, or raise IllegalMove."""
         chargeback = self.ledger.charge_back(number, amount, reason, at=self.catch_up())
-        self._publish()
+        self._publish(number)
         return chargeback
 
     def reset(self, parts: Iterable[ResetScope]) -> None:
@@ -204,7 +202,7 @@ class World:
                 case ResetScope.JOURNAL:
                     self.journal.clear()
                 case ResetScope.RULES:
-                    self.script.reset()
+                    self.rules.reset()
                 case ResetScope.CLOCK:
                     self.start_clock(self.config.frozen_at)
                 case ResetScope.RATE_LIMIT:
@@ -250,41 +248,46 @@ class World:
     def _act(self, due: Instant, job: ActOnPayment | ReachMark) -> TimelineEntry:
         from payments_sandbox.world import rule_actions  # noqa: PLC0415 - most worlds have no such rules
 
-        domain = rule_actions.Domain(self.ledger, self.timeline, self.limiter, self.script)
-        entry = rule_actions.perform(domain, job, due)
-        self._publish(by_rule=True)
+        context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.rules)
+        entry = rule_actions.perform(context, job, due)
+        self._publish()
         return entry
 
     def _settle(self, due: Instant, job: SettlePayment) -> TimelineEntry:
         payment_id, what = self.ledger.payments.id_of(job.payment), describe_job(job)
         try:
             if job.failure is None:
-                self._complete(job.payment, due)
+                self.ledger.complete(job.payment, at=due)
             else:
                 self.ledger.fail(job.payment, job.failure, at=due)
         except IllegalMove as error:
-            self.script.skip(job.rule, error.details or "")
+            self.rules.count_skip(job.rule, error.details or "")
             return TimelineEntry(due, f"{what} skipped: {error.details}", payment_id)
         event = self.ledger.event(self.ledger.events - 1)
-        self._publish()
+        self._publish(job.payment)
         return TimelineEntry(due, what, payment_id, event.id)
 
     def mark_published(self) -> None:
         """A restored world's events have been told before."""
         self._published = self.ledger.events
 
-    def _publish(self, *, by_rule: bool = False) -> None:
+    def _publish(self, payment: int | None = None) -> None:
         """Queue the deliveries of what has happened since the last time, for the rim to send.
 
-        Rules react to it too, but not to what a rule has made happen.
+        Args:
+            payment: whose events these are, for rules to react to; None where a rule has made them
+                happen, or somebody by hand.
         """
         events = self.ledger.events
-        play = self.script.play
-        if play is not None and play.cast.events and not by_rule:
+        if payment is not None and self.rules.may_react(
+            self.ledger.payments.fingerprint_of(payment)
+        ):
             from payments_sandbox.world import rule_actions  # noqa: PLC0415 - as above
 
-            domain = rule_actions.Domain(self.ledger, self.timeline, self.limiter, self.script)
-            rule_actions.react(domain, play, range(self._published, events))
+            context = rule_actions.ActionContext(
+                self.ledger, self.timeline, self.limiter, self.rules
+            )
+            rule_actions.react(context, range(self._published, events))
         if self.webhooks is not None:
             for event in map(self.ledger.any_event, range(self._published, events)):
                 self.webhooks.tell(event, self.ledger)
@@ -295,13 +298,3 @@ class World:
         for url in self.context.webhooks:
             webhooks = self.open_webhooks()
             webhooks.put(webhooks.planned(url, secret=self.context.webhook_secret))
-
-    def _complete(self, number: int, at: Instant) -> Payment:
-        payment = self.ledger.complete(number, at=at)
-        self._react(EventType.PAYMENT_COMPLETED, number, payment, at)
-        return payment
-
-    def _react(self, type_: EventType, number: int, payment: Payment, at: Instant) -> None:
-        if (rule := self.script.reaction(type_, payment.card.fingerprint)) is not None:
-            job = ActOnPayment(number, rule.action, rule.name)
-            self.timeline.at(Instant(at - at % SECOND + rule.after), job)  # as clients are shown it

@@ -31,7 +31,7 @@ def play(world: World) -> Callable[..., None]:
     return start
 
 
-Play = Callable[..., None]
+RuleEngine = Callable[..., None]
 
 
 def rule(wish: str, *, name: str = "scene") -> Scenario:
@@ -51,7 +51,9 @@ async def secret_of(hooks: Hooks) -> str:
     return str(page["data"][0]["secret"])
 
 
-async def test_a_delay_is_on_the_worlds_clock(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_a_delay_is_on_the_worlds_clock(
+    hooks: Hooks, receiver: Receiver, play: RuleEngine
+) -> None:
     """Nothing is sent before its time, and then at once."""
     await hooks.to(receiver.url)
     play("do: {delay: 10m}")
@@ -64,7 +66,9 @@ async def test_a_delay_is_on_the_worlds_clock(hooks: Hooks, receiver: Receiver, 
     assert len(receiver.hits) == 1
 
 
-async def test_a_delay_of_the_second_attempt(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_a_delay_of_the_second_attempt(
+    hooks: Hooks, receiver: Receiver, play: RuleEngine
+) -> None:
     """The rule holds for the attempt that it names; the schedule comes first."""
     receiver.script(500, 200)
     await hooks.to(receiver.url)
@@ -76,7 +80,9 @@ async def test_a_delay_of_the_second_attempt(hooks: Hooks, receiver: Receiver, p
     assert instants(delivery) == [NOON, "2030-01-15T10:31:05Z"]
 
 
-async def test_what_is_dropped_never_arrives(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_what_is_dropped_never_arrives(
+    hooks: Hooks, receiver: Receiver, play: RuleEngine
+) -> None:
     """The sender sees silence, says which rule it was, and tries again."""
     await hooks.to(receiver.url)
     play("when: {attempt: 1}, do: {drop: true}")
@@ -89,7 +95,7 @@ async def test_what_is_dropped_never_arrives(hooks: Hooks, receiver: Receiver, p
 
 
 async def test_whoever_drops_all_attempts_loses_the_event(
-    hooks: Hooks, receiver: Receiver, play: Play
+    hooks: Hooks, receiver: Receiver, play: RuleEngine
 ) -> None:
     """After ten of them it is given up."""
     await hooks.to(receiver.url)
@@ -101,7 +107,7 @@ async def test_whoever_drops_all_attempts_loses_the_event(
     assert (delivery["status"], len(delivery["attempts"]), receiver.hits) == ("failed", 10, [])
 
 
-async def test_copies_have_one_id(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_copies_have_one_id(hooks: Hooks, receiver: Receiver, play: RuleEngine) -> None:
     """Three deliveries in all, a minute apart, of the same bytes."""
     await hooks.to(receiver.url)
     play("do: {duplicate: {copies: 3, gap: 1m}}")
@@ -120,7 +126,7 @@ async def test_copies_have_one_id(hooks: Hooks, receiver: Receiver, play: Play) 
 
 @pytest.mark.parametrize("order", ["reverse", "shuffle"])
 async def test_what_is_held_goes_out_in_another_order(
-    hooks: Hooks, receiver: Receiver, play: Play, order: str
+    hooks: Hooks, receiver: Receiver, play: RuleEngine, order: str
 ) -> None:
     """One by one, when the window closes that the first of them has opened."""
     await hooks.to(receiver.url)
@@ -142,7 +148,7 @@ async def test_what_is_held_goes_out_in_another_order(
 
 
 async def test_a_shuffle_is_the_same_every_time(
-    hooks: Hooks, receiver: Receiver, play: Play, control: Control
+    hooks: Hooks, receiver: Receiver, play: RuleEngine, control: Control
 ) -> None:
     """Drawn from the world's seed and the event."""
     play("do: {reorder: {window: 10m, order: shuffle}}")
@@ -159,7 +165,7 @@ async def test_a_shuffle_is_the_same_every_time(
     assert orders[0] == orders[1] != list(range(9))
 
 
-async def test_before_the_reply(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_before_the_reply(hooks: Hooks, receiver: Receiver, play: RuleEngine) -> None:
     """The webhook has arrived and is answered when the client gets its payment."""
     await hooks.to(receiver.url)
     play("do: {before_reply: true}")
@@ -170,7 +176,7 @@ async def test_before_the_reply(hooks: Hooks, receiver: Receiver, play: Play) ->
 
 async def test_what_goes_wrong_before_the_reply(
     hooks: Hooks,
-    play: Play,
+    play: RuleEngine,
     sandbox: Server,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -190,7 +196,7 @@ async def test_what_goes_wrong_before_the_reply(
 
 
 async def test_nothing_comes_first_once_the_server_stops(
-    hooks: Hooks, receiver: Receiver, play: Play, sandbox: Server
+    hooks: Hooks, receiver: Receiver, play: RuleEngine, sandbox: Server
 ) -> None:
     """The reply comes alone; the webhook stays pending."""
     await hooks.to(receiver.url)
@@ -215,7 +221,7 @@ async def test_nothing_comes_first_once_the_server_stops(
     ],
 )
 async def test_a_signature_that_is_wrong(
-    hooks: Hooks, receiver: Receiver, play: Play, kind: str, reason: str | None
+    hooks: Hooks, receiver: Receiver, play: RuleEngine, kind: str, reason: str | None
 ) -> None:
     """As a careful receiver sees it; without a rotation there is no other secret to sign with."""
     await hooks.to(receiver.url)
@@ -227,7 +233,7 @@ async def test_a_signature_that_is_wrong(
     assert verdict(request, await secret_of(hooks)) == reason
 
 
-async def test_the_previous_secret(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_the_previous_secret(hooks: Hooks, receiver: Receiver, play: RuleEngine) -> None:
     """After a rotation, only who still has the old secret accepts it."""
     endpoint_id = await hooks.to(receiver.url)
     old = await secret_of(hooks)
@@ -241,7 +247,7 @@ async def test_the_previous_secret(hooks: Hooks, receiver: Receiver, play: Play)
     assert verdict(request, await secret_of(hooks)) is not None
 
 
-async def test_a_timestamp_that_is_off(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_a_timestamp_that_is_off(hooks: Hooks, receiver: Receiver, play: RuleEngine) -> None:
     """Correctly signed, and ten minutes old."""
     await hooks.to(receiver.url)
     play("do: {timestamp: -10m}")
@@ -267,7 +273,7 @@ async def test_a_timestamp_that_is_off(hooks: Hooks, receiver: Receiver, play: P
 async def test_a_body_that_is_wrong(  # noqa: PLR0913 - a row of the table
     hooks: Hooks,
     receiver: Receiver,
-    play: Play,
+    play: RuleEngine,
     kind: str,
     content_type: str,
     is_signed: bool,  # noqa: FBT001 - a column of the table
@@ -286,7 +292,7 @@ async def test_a_body_that_is_wrong(  # noqa: PLR0913 - a row of the table
 
 
 async def test_a_patch_and_a_type_that_nobody_knows(
-    hooks: Hooks, receiver: Receiver, play: Play
+    hooks: Hooks, receiver: Receiver, play: RuleEngine
 ) -> None:
     """Rules combine; the body is signed as it is sent."""
     await hooks.to(receiver.url)
@@ -306,7 +312,7 @@ async def test_a_patch_and_a_type_that_nobody_knows(
     assert verdict(request, await secret_of(hooks)) is None
 
 
-async def test_a_patch_alone(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_a_patch_alone(hooks: Hooks, receiver: Receiver, play: RuleEngine) -> None:
     """The type stays, and so does what the patch does not name."""
     await hooks.to(receiver.url)
     play("do: {patch: {data: {amount: 1}}}")
@@ -320,7 +326,9 @@ async def test_a_patch_alone(hooks: Hooks, receiver: Receiver, play: Play) -> No
     )
 
 
-async def test_only_what_the_rule_is_about(hooks: Hooks, receiver: Receiver, play: Play) -> None:
+async def test_only_what_the_rule_is_about(
+    hooks: Hooks, receiver: Receiver, play: RuleEngine
+) -> None:
     """By the payment and by the event; a hand-made event is nobody's."""
     await hooks.to(receiver.url)
     play("when: {amount: {gte: 5000}}, do: {drop: true}")
@@ -334,7 +342,7 @@ async def test_only_what_the_rule_is_about(hooks: Hooks, receiver: Receiver, pla
 
 
 async def test_treated_deliveries_outlive_a_snapshot(
-    hooks: Hooks, receiver: Receiver, play: Play, control: Control
+    hooks: Hooks, receiver: Receiver, play: RuleEngine, control: Control
 ) -> None:
     """What is held is still held, and treated as it would have been."""
     await hooks.to(receiver.url)
@@ -377,7 +385,7 @@ def show(second: int) -> str:
 
 
 async def test_an_event_by_hand_that_names_a_payment(
-    hooks: Hooks, receiver: Receiver, play: Play
+    hooks: Hooks, receiver: Receiver, play: RuleEngine
 ) -> None:
     """Is treated as the payment's own; one that names none meets no rule about payments."""
     await hooks.to(receiver.url)

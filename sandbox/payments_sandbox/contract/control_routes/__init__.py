@@ -1,1 +1,4 @@
-"""The control API's routes, a module a chapter."""
+"""The control API's routes, as rows: a module for each noun, of the name it has everywhere.
+
+`server/control` has the handlers in modules of the same names.
+"""

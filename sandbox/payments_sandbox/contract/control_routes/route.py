@@ -1,10 +1,18 @@
-"""Owns what a route of the control API is."""
+"""Owns the row that describes one route of the control API."""
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
+
+NO_QUERY = "control/queries/none"
+PAGE_QUERY = "control/queries/page"
 
 
-class ControlRoute(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRoute:
     """One route of the control API.
+
+    The server, the OpenAPI document, the client and the tables of the documentation are made from
+    these rows; the handler is the function of the route's name in `server/control`.
 
     Attributes:
         name: the route's name everywhere, its OpenAPI `operationId` among others.
@@ -15,8 +23,12 @@ class ControlRoute(NamedTuple):
         success: the HTTP status of a success.
         also: further statuses that are answered with the same body.
         request: name of the body's schema, or None when there is no body.
-        query: name of the query's schema, or None when no parameter is known.
+        query: name of the query's schema; None for that of a page where `page_of` is given, else
+            for the one without parameters.
         response: name of the success body's schema, or None when it has none.
+        page_of: what the response is a page of: a schema in `control/objects`, such as `event`.
+        body_name: the client's parameter that is the whole body; None where each field is one.
+        raw_body: whether the body may be any bytes, with the sender's own headers.
         media_type: what a success is sent as.
         needs_key: whether an API key names the world that the route is about.
         needs_token: whether a server that has a control token asks for it.
@@ -35,8 +47,23 @@ class ControlRoute(NamedTuple):
     request: str | None = None
     query: str | None = None
     response: str | None = None
+    page_of: str | None = None
+    body_name: str | None = None
+    raw_body: bool = False
     media_type: str = "application/json"
     needs_key: bool = True
     needs_token: bool = True
     takes_yaml: bool = False
     refusals: tuple[str, ...] = ()
+
+    @property
+    def query_schema(self) -> str:
+        """The name of the query's schema."""
+        if self.query is not None:
+            return self.query
+        return NO_QUERY if self.page_of is None else PAGE_QUERY
+
+    @property
+    def response_schema(self) -> str | None:
+        """The name of the success body's schema; None when there is no body."""
+        return self.response if self.page_of is None else f"control/pages/{self.page_of}"

@@ -1,4 +1,4 @@
-"""Owns the routes about scenarios, and about what has become of them."""
+"""Owns the routes about scenarios."""
 
 from typing import Final
 
@@ -12,7 +12,8 @@ SCENARIOS: Final = (
         tag="Scenarios",
         summary="List the scenarios of the library",
         description="Those that are shipped, and those of --scenario-dir; always whole.",
-        response="control/responses/scenarios",
+        query="control/queries/none",
+        page_of="scenario_summary",
         needs_key=False,
     ),
     ControlRoute(
@@ -22,7 +23,8 @@ SCENARIOS: Final = (
         tag="Scenarios",
         summary="List the world's scenarios",
         description="In the order in which they apply; always whole.",
-        response="control/responses/active_scenarios",
+        query="control/queries/none",
+        page_of="active_scenario",
     ),
     ControlRoute(
         name="put_active_scenarios",
@@ -32,7 +34,9 @@ SCENARIOS: Final = (
         summary="Let exactly these scenarios be active",
         description="Those that stay go on where they are. One that is wrong changes nothing.",
         request="control/requests/put_scenarios",
-        response="control/responses/active_scenarios",
+        body_name="scenarios",
+        query="control/queries/none",
+        page_of="active_scenario",
         takes_yaml=True,
         refusals=("invalid_scenario",),
     ),
@@ -44,7 +48,9 @@ SCENARIOS: Final = (
         summary="Activate one more scenario",
         description="By its name, or with all of it. One that is wrong changes nothing.",
         request="control/objects/scenario",
-        response="control/responses/active_scenarios",
+        body_name="scenario",
+        query="control/queries/none",
+        page_of="active_scenario",
         takes_yaml=True,
         refusals=("invalid_scenario",),
     ),
@@ -66,6 +72,7 @@ SCENARIOS: Final = (
         summary="Say what is wrong with a scenario",
         description="Every problem at once; a warning is no refusal. Nothing is activated.",
         request="control/objects/scenario",
+        body_name="scenario",
         response="control/responses/problems",
         takes_yaml=True,
         refusals=("invalid_scenario",),
@@ -79,34 +86,5 @@ SCENARIOS: Final = (
         description="As JSON and as the text of a file. Nothing is activated.",
         request="control/requests/write_scenario",
         response="control/responses/written_scenario",
-    ),
-    ControlRoute(
-        name="retrieve_report",
-        method="GET",
-        path="/report",
-        tag="Scenarios",
-        summary="How the active scenarios stand",
-        description="Expectations met or not, rules fired or why not, and the audit.",
-        response="control/responses/report",
-    ),
-    ControlRoute(
-        name="verify",
-        method="POST",
-        path="/verify",
-        tag="Scenarios",
-        summary="Judge expectations, and wait until they are met",
-        description="Answers as soon as all are met, or when time is up.",
-        request="control/requests/verify",
-        response="control/responses/verified",
-        refusals=("invalid_scenario",),
-    ),
-    ControlRoute(
-        name="retrieve_audit",
-        method="GET",
-        path="/audit",
-        tag="Scenarios",
-        summary="What a real ledger would not forgive",
-        description="Found in the journal and the deliveries; each with the requests behind it.",
-        response="control/responses/audit",
     ),
 )

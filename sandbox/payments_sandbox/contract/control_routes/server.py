@@ -1,4 +1,4 @@
-"""Owns the routes about the server itself."""
+"""Owns the routes about the server itself: its health and its documents."""
 
 from typing import Final
 
@@ -44,16 +44,6 @@ SERVER: Final = (
         tag="Server",
         summary="The OpenAPI document of the control API",
         description="OpenAPI 3.1: this document.",
-        needs_key=False,
-    ),
-    ControlRoute(
-        name="list_cards",
-        method="GET",
-        path="/cards",
-        tag="Server",
-        summary="List the magic cards",
-        description="Always comes whole, in one page.",
-        response="control/responses/cards",
         needs_key=False,
     ),
 )

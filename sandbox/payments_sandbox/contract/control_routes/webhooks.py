@@ -1,4 +1,4 @@
-"""Owns the routes about webhooks: endpoints, deliveries and built-in receivers."""
+"""Owns the routes about webhook endpoints."""
 
 from typing import Final
 
@@ -12,8 +12,7 @@ WEBHOOKS: Final = (
         tag="Webhooks",
         summary="List the webhook endpoints",
         description="Newest first.",
-        query="control/queries/page",
-        response="control/responses/webhook_endpoints",
+        page_of="webhook_endpoint",
     ),
     ControlRoute(
         name="create_webhook_endpoint",
@@ -63,63 +62,5 @@ WEBHOOKS: Final = (
         description="The old one stays valid for a virtual day.",
         request="control/requests/rotate_secret",
         response="control/objects/webhook_endpoint",
-    ),
-    ControlRoute(
-        name="list_deliveries",
-        method="GET",
-        path="/deliveries",
-        tag="Webhooks",
-        summary="List the deliveries",
-        description="Newest first, each with all its attempts.",
-        query="control/queries/deliveries",
-        response="control/responses/deliveries",
-    ),
-    ControlRoute(
-        name="retrieve_delivery",
-        method="GET",
-        path="/deliveries/{delivery_id}",
-        tag="Webhooks",
-        summary="One delivery",
-        description="The same as in the list.",
-        response="control/objects/delivery",
-    ),
-    ControlRoute(
-        name="receive_webhook",
-        method="POST",
-        path="/inbox/{name}",
-        tag="Webhooks",
-        summary="Post a webhook to a built-in receiver",
-        description="Takes any body; answers as the inbox was told, 200 unless it was.",
-        response="control/responses/received",
-        refusals=("request_too_large",),
-    ),
-    ControlRoute(
-        name="read_inbox",
-        method="GET",
-        path="/inbox/{name}",
-        tag="Webhooks",
-        summary="What a built-in receiver has got",
-        description="Oldest first; waits for it if asked to.",
-        query="control/queries/inbox",
-        response="control/responses/inbox",
-    ),
-    ControlRoute(
-        name="script_inbox",
-        method="PUT",
-        path="/inbox/{name}",
-        tag="Webhooks",
-        summary="Tell a built-in receiver what to answer",
-        description="The next messages get these statuses, one each; later ones get 200.",
-        request="control/requests/script_inbox",
-        response="control/responses/inbox_script",
-    ),
-    ControlRoute(
-        name="empty_inbox",
-        method="DELETE",
-        path="/inbox/{name}",
-        tag="Webhooks",
-        summary="Empty a built-in receiver",
-        description="Forgets what has arrived, and what it was told to answer.",
-        success=204,
     ),
 )

@@ -7,7 +7,7 @@ from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import TRANSITIONS, Move, Status
-from payments_sandbox.rules.conditions import compiled
+from payments_sandbox.rules.conditions import compile_condition
 from payments_sandbox.rules.model import (
     Action,
     AtRule,
@@ -16,8 +16,8 @@ from payments_sandbox.rules.model import (
     Emit,
     EventRule,
     Fail,
-    GiveBack,
     MoveRateLimit,
+    RefundPayment,
     RequestRule,
     Then,
     When,
@@ -46,7 +46,7 @@ STATUSES_AFTER: Final = {
 _MOVES: Final[dict[type, Move]] = {
     Complete: Move.COMPLETE,
     Fail: Move.FAIL,
-    GiveBack: Move.REFUND,
+    RefundPayment: Move.REFUND,
     ChargeBack: Move.CHARGE_BACK,
 }
 _LOOKED_AT: Final = 10_000
@@ -153,7 +153,7 @@ def _most_calls(when: When) -> int | None:
     known = [bound for bound in bounds if bound is not None]
     if not known:
         return None
-    tests = [compiled(each) for each in conditions]
+    tests = [compile_condition(each) for each in conditions]
     return sum(all(test(call) for test in tests) for call in range(1, min(*known, _LOOKED_AT) + 1))
 
 
@@ -199,12 +199,12 @@ def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
 
 
 def _name_of(action: Action) -> str:
-    names = {ChargeBack: "chargeback", GiveBack: "refund", MoveRateLimit: "rate_limit"}
+    names = {ChargeBack: "chargeback", RefundPayment: "refund", MoveRateLimit: "rate_limit"}
     return names.get(type(action), type(action).__name__.lower())
 
 
 def _statuses(rule: EventRule | AtRule) -> set[Status]:
     """What the payments that the rule applies to can be."""
     found = STATUSES_AFTER[rule.event] if isinstance(rule, EventRule) else set(Status)
-    tests = [compiled(each) for each in rule.when if each.field == "status"]
+    tests = [compile_condition(each) for each in rule.when if each.field == "status"]
     return {status for status in found if all(test(status) for test in tests)}

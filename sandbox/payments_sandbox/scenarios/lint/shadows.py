@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final, NamedTuple
 
-from payments_sandbox.rules.conditions import Test, compiled, equals_one_of
+from payments_sandbox.rules.conditions import Predicate, compile_condition, equals_one_of
 from payments_sandbox.rules.model import Condition, RequestRule, Then
 
 _LOWER: Final = frozenset({"gt", "gte"})
@@ -16,7 +16,7 @@ class _Endless(NamedTuple):
     """A rule that never stops answering, its conditions made ready."""
 
     rule: RequestRule
-    tests: tuple[tuple[Condition, Test], ...]
+    tests: tuple[tuple[Condition, Predicate], ...]
 
 
 class _Given(NamedTuple):
@@ -56,7 +56,7 @@ class Shadows:
         is_of_calls = any(condition.field == "call" for condition in rule.when)
         if rule.then is Then.PASS or rule.chance < 1 or is_of_calls:
             return
-        endless = _Endless(rule, tuple((each, compiled(each)) for each in rule.when))
+        endless = _Endless(rule, tuple((each, compile_condition(each)) for each in rule.when))
         for condition in rule.when:
             if values := equals_one_of(condition):
                 for value in values:
@@ -106,7 +106,7 @@ def _span(rule: RequestRule, field: str) -> _Span:
     return _Span(max(lower, default=-inf), min(upper, default=inf))
 
 
-def _is_implied(wanted: Condition, test: Test, given: dict[str, list[_Given]]) -> bool:
+def _is_implied(wanted: Condition, test: Predicate, given: dict[str, list[_Given]]) -> bool:
     """Whether each call that meets the later rule's conditions meets this one too."""
     return any(
         each.condition == wanted

@@ -5,35 +5,16 @@ suggest. A rule that none of them meets can never fire, and says why.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
 from typing import Final
 
 from payments_sandbox.core.card_numbers import brand_of
-from payments_sandbox.rules.conditions import compiled
+from payments_sandbox.rules.conditions import compile_condition
+from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
 
-PAYMENT: Final = frozenset(
-    {"card", "brand", "amount", "currency", "customer_id", "payment_id", "description", "status"}
-)
-FIELDS: Final[Mapping[str, frozenset[str]]] = {
-    "create_payment": PAYMENT - {"payment_id", "status"} | {"call"},
-    "retrieve_payment": PAYMENT | {"call"},
-    "list_payments": frozenset({"customer_id", "status", "call"}),
-    "create_refund": PAYMENT | {"reason", "call"},
-    "*": PAYMENT | {"reason", "call"},
-    "event": PAYMENT | {"reason", "call"},
-    "webhook": PAYMENT | {"reason", "call", "attempt"},
-    "at": PAYMENT | {"call"},
-    "payments": PAYMENT,
-    "refunds": PAYMENT | {"reason"},
-}
-"""What there is to look at, by operation or kind of rule."""
-
-OPERATIONS: Final = frozenset(
-    {"create_payment", "retrieve_payment", "list_payments", "create_refund", "*"}
-)
 _NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
 _STATUSES: Final = ("pending", "completed", "failed")
 
@@ -49,7 +30,7 @@ def obstacle(trigger: str, when: When) -> tuple[str, str] | None:
     for condition in when:
         by_field[condition.field].append(condition)
     for field, conditions in by_field.items():
-        if not _has(trigger, field):
+        if not has_field(trigger, field):
             if not _meets(None, conditions):
                 return field, f"{_whose(trigger)} has no {field}"
         elif not any(_meets(value, conditions) for value in _suggested(field, conditions)):
@@ -59,18 +40,12 @@ def obstacle(trigger: str, when: When) -> tuple[str, str] | None:
     return None
 
 
-def _has(trigger: str, field: str) -> bool:
-    if field.startswith(("header.", "query.")):
-        return trigger in OPERATIONS
-    return field in FIELDS[trigger]
-
-
 def _whose(trigger: str) -> str:
     return {"event": "an event", "webhook": "a delivery", "at": "a payment"}.get(trigger, trigger)
 
 
 def _meets(value: object, conditions: list[Condition]) -> bool:
-    return all(compiled(each)(value) for each in conditions)
+    return all(compile_condition(each)(value) for each in conditions)
 
 
 def _fit(cards: list[Condition], brands: list[Condition]) -> bool:

@@ -1,6 +1,6 @@
 """Owns the reading of `rules`: each by its trigger, with what it does."""
 
-from typing import Any, Final
+from typing import Final
 
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.rules.model import (
@@ -11,17 +11,17 @@ from payments_sandbox.rules.model import (
     Emit,
     EventRule,
     Fail,
-    GiveBack,
     Per,
+    RefundPayment,
     RequestRule,
     Then,
 )
 from payments_sandbox.rules.scenario import Rule
 from payments_sandbox.rules.webhook_effects import (
     BodyFault,
-    Modifiers,
-    Order,
+    DeliveryOrder,
     Signature,
+    WebhookEffects,
     WebhookRule,
 )
 from payments_sandbox.scenarios.parser.matchers import when
@@ -48,7 +48,9 @@ def rule(plain: Plain, position: int) -> Rule:
     if "at" in plain:
         due = read_duration(plain["at"])
         return AtRule(name, due, conditions, action(plain["do"]), per, chance)
-    return WebhookRule(name, plain["webhook"], conditions, modifiers(plain["do"]), per, chance)
+    given = {plain["do"]: True} if isinstance(plain["do"], str) else plain["do"]
+    effects, wait = _webhook_effects(given), delay(given.get("delay"))
+    return WebhookRule(name, plain["webhook"], conditions, effects, per, chance, wait)
 
 
 def name_of(plain: Plain, position: int) -> str:
@@ -69,29 +71,27 @@ def action(plain: str | Plain) -> Action:  # noqa: PLR0911 - one an action
         case "fail":
             return Fail(value["error"])
         case "refund":
-            return GiveBack(value.get("amount"), value.get("reason"))
+            return RefundPayment(value.get("amount"), value.get("reason"))
         case "emit":
             return Emit(value["type"], value.get("data"))
         case _:
             return rate_limit(value)
 
 
-def modifiers(plain: str | Plain) -> Modifiers:
-    """What a webhook rule does to deliveries."""
-    given: dict[str, Any] = {plain: True} if isinstance(plain, str) else dict(plain)
+def _webhook_effects(given: Plain) -> WebhookEffects:
+    """What a webhook rule does to deliveries, but for its delay."""
     duplicate, reorder = given.get("duplicate", {}), given.get("reorder", {})
     signature, malform = given.get("signature"), given.get("malform")
-    return Modifiers(
-        delay=delay(given.get("delay")),
+    return WebhookEffects(
         drop=given.get("drop", False),
         copies=duplicate.get("copies", 1),
         gap=duration(duplicate, "gap") or 0,
         window=duration(reorder, "window"),
-        order=Order(reorder.get("order", Order.REVERSE)),
+        order=DeliveryOrder(reorder.get("order", DeliveryOrder.REVERSE)),
         before_reply=given.get("before_reply", False),
         signature=None if signature is None else Signature(signature),
         timestamp=shift(given["timestamp"]) if "timestamp" in given else 0,
         malform=None if malform is None else BodyFault(malform),
-        patch=given.get("patch"),
+        patches=(given["patch"],) if "patch" in given else (),
         unknown_type=given.get("unknown_type", False),
     )

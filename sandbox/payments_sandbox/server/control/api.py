@@ -246,7 +246,7 @@ class ControlApi:
 
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True)
-        return self._contract.read_query(route.query or "control/queries/none", pairs)
+        return self._contract.read_query(route.query_schema, pairs)
 
 
 async def _read_json(raw: bytes, depth: int) -> object:

@@ -56,7 +56,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
             " clock would be, and time never goes back."
         )
     world.reset(scopes)
-    if world.script.play is not None:
+    if world.rules.scenarios:
         from payments_sandbox.world.activation import start_again  # noqa: PLC0415 - with scenarios only
 
         start_again(world, scopes)

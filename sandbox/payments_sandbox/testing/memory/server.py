@@ -4,9 +4,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Final, Self, Unpack
 
-from payments_sandbox.client.aio.client import AsyncSandboxClient
-from payments_sandbox.client.exchange import OK, Answer, Question, headers_of, read
-from payments_sandbox.client.sync.client import SandboxClient
+from payments_sandbox.client.async_client import AsyncSandboxClient
+from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.messages import (
+    OK,
+    HttpRequest,
+    HttpResponse,
+    common_headers,
+    read_response,
+)
 from payments_sandbox.testing.memory.host import Host
 from payments_sandbox.testing.options import Options, settings_of
 from payments_sandbox.testing.server import Server
@@ -39,11 +45,13 @@ class MemorySandbox(Server):
 
     def client(self, api_key: str | None = None) -> SandboxClient:
         """A client of the control API, for the world of a key."""
-        return SandboxClient(self.url, api_key, line=self._line(api_key))
+        return SandboxClient(self.url, api_key, transport=self._transport(api_key))
 
     def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
         """The same with `await`; nothing is waited for."""
-        return AsyncSandboxClient(self.url, api_key, line=AsyncMemoryLine(self._line(api_key)))
+        return AsyncSandboxClient(
+            self.url, api_key, transport=AsyncMemoryTransport(self._transport(api_key))
+        )
 
     def close(self) -> None:
         """End it; every connection ends."""
@@ -58,12 +66,12 @@ class MemorySandbox(Server):
     def __repr__(self) -> str:
         return "<MemorySandbox>"
 
-    def _line(self, api_key: str | None) -> "MemoryLine":
-        return MemoryLine(self.host, headers_of(api_key, self.token))
+    def _transport(self, api_key: str | None) -> "MemoryTransport":
+        return MemoryTransport(self.host, common_headers(api_key, self.token))
 
 
-class MemoryLine:
-    """The line of a client to a sandbox in memory."""
+class MemoryTransport:
+    """The transport of a client to a sandbox in memory."""
 
     def __init__(self, host: Host, headers: dict[str, str]) -> None:
         from payments_sandbox.testing.memory.backend import pool_of
@@ -72,30 +80,30 @@ class MemoryLine:
         self._headers = headers
         self._pool = pool_of(host)
 
-    def ask(self, asked: Question) -> Answer:
+    def send(self, request: HttpRequest) -> HttpResponse:
         """The answer; there always is one."""
         response = self._pool.request(
-            asked.method,
-            URL + asked.target,
-            headers=self._all_headers(asked),
-            content=asked.body,
+            request.method,
+            URL + request.target,
+            headers=self._all_headers(request),
+            content=request.body,
         )
-        return Answer(response.status, response.content)
+        return HttpResponse(response.status, response.content)
 
-    def lines(self, asked: Question) -> Iterator[str]:
+    def stream(self, request: HttpRequest) -> Iterator[str]:
         """The lines of an answer up to now: while a client reads, nothing new happens."""
         from httpcore import ReadTimeout
 
         from payments_sandbox.testing.memory.backend import pool_of
 
-        headers, url = self._all_headers(asked), URL + asked.target
+        headers, url = self._all_headers(request), URL + request.target
         silence = {"timeout": {"read": SILENCE}}
         with (
             pool_of(self._host) as pool,  # one that is left half read is nobody else's
-            pool.stream(asked.method, url, headers=headers, extensions=silence) as response,
+            pool.stream(request.method, url, headers=headers, extensions=silence) as response,
         ):
             if response.status != OK:
-                read(object, asked, Answer(response.status, response.read()))
+                read_response(object, request, HttpResponse(response.status, response.read()))
             rest = b""
             with suppress(ReadTimeout):
                 for part in response.iter_stream():
@@ -106,25 +114,25 @@ class MemoryLine:
         """Hang up."""
         self._pool.close()
 
-    def _all_headers(self, asked: Question) -> list[tuple[str, str]]:
-        return [*self._headers.items(), *asked.headers.items()]
+    def _all_headers(self, request: HttpRequest) -> list[tuple[str, str]]:
+        return [*self._headers.items(), *request.headers.items()]
 
 
-class AsyncMemoryLine:
+class AsyncMemoryTransport:
     """The same for the asynchronous client."""
 
-    def __init__(self, line: MemoryLine) -> None:
-        self._line = line
+    def __init__(self, transport: MemoryTransport) -> None:
+        self._transport = transport
 
-    async def ask(self, asked: Question) -> Answer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         """The answer."""
-        return self._line.ask(asked)
+        return self._transport.send(request)
 
-    async def lines(self, asked: Question) -> AsyncIterator[str]:
+    async def stream(self, request: HttpRequest) -> AsyncIterator[str]:
         """The lines of an answer that goes on."""
-        for line in self._line.lines(asked):
+        for line in self._transport.stream(request):
             yield line
 
     async def close(self) -> None:
         """Hang up."""
-        self._line.close()
+        self._transport.close()

@@ -1,0 +1,95 @@
+"""Owns how commands follow a world's event stream, and come back to it when the server was away."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.event_stream import StreamMessage
+
+SILENCE: Final = 60.0
+"""Seconds after which a stream counts as lost; the server sends something every 15."""
+
+RETRY_AFTER: Final = 0.3
+"""Seconds between two tries to come back to a server."""
+
+JOURNAL_SIZE: Final = 1_000
+"""Requests that a journal keeps."""
+
+
+def follow(
+    client: "SandboxClient", *, last: int = 0, on_connected: Callable[[], None] | None = None
+) -> "Iterator[StreamMessage]":
+    """Yield a world's messages as they come, without an end; a server that went is waited for.
+
+    Args:
+        client: whose stream; its timeout should be `SILENCE`.
+        last: how many requests of the journal to begin with.
+        on_connected: called whenever the stream has begun, before anything of it is given.
+
+    Raises:
+        ControlError: the server is not there in the first place, or refuses.
+    """
+    from payments_sandbox.client.errors import Unreachable, UnreachableCause
+
+    stream, pause = _ResumedStream(client, last, on_connected), threading.Event()
+    while True:
+        try:
+            yield from stream.messages()
+        except Unreachable as error:
+            if not stream.was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:
+                raise
+            stream.lose()
+        pause.wait(RETRY_AFTER)
+
+
+class _ResumedStream:
+    """A stream that goes on where it was left.
+
+    Attributes:
+        was_connected: whether it has ever begun.
+    """
+
+    def __init__(
+        self, client: "SandboxClient", last: int, on_connected: Callable[[], None] | None
+    ) -> None:
+        self._client = client
+        self._last = last
+        self._on_connected = on_connected
+        self._world: object = None
+        self._message_id: str | None = None
+        self._is_lost = False
+        self.was_connected = False
+
+    def messages(self) -> "Iterator[StreamMessage]":
+        """Yield what follows the last message; all that the journal has of another world."""
+        found = self._client.retrieve_world()
+        world = found["created_at"], found["seed"]
+        if self._world not in (None, world):
+            self._message_id, self._last = None, JOURNAL_SIZE
+        self._world = world
+        for message in self._client.stream(
+            last=self._last, last_event_id=self._message_id, on_connected=self._connect
+        ):
+            self._message_id = message.id
+            yield message
+
+    def lose(self) -> None:
+        """Say that the server is gone, once."""
+        if not self._is_lost:
+            _say(f"the server at {self._client.url} is gone; waiting for it")
+        self._is_lost = True
+
+    def _connect(self) -> None:
+        if self._is_lost:
+            _say(f"the server at {self._client.url} is back")
+        self.was_connected, self._is_lost = True, False
+        if self._on_connected is not None:
+            self._on_connected()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"payments-sandbox: {text}.\n")
+    sys.stderr.flush()

@@ -1,0 +1,155 @@
+"""Owns what commands that ask a running server share: its options, its client, its refusals."""
+
+import argparse
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, assert_never
+
+from payments_sandbox.cli.argument_types import header_value, server_url
+from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.options import Commands, Options, add_command, refuse
+
+if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.errors import ControlApiError, Unreachable
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+DEFAULT_KEY: Final = "sk_test_sandbox"
+TIMEOUT: Final = 30.0
+"""Seconds of silence after which a server counts as gone."""
+
+_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
+_EXPECTED_KEY: Final = "expected a key of the sandbox, such as sk_test_sandbox"
+_FALLBACK: Final = "PAYMENTS_API_KEY"
+_HINTS: Final = {
+    "invalid_api_key": "--api-key names another",
+    "invalid_token": "--control-token says what the server printed when it started",
+}
+
+
+def add_remote_command(
+    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
+) -> tuple[argparse.ArgumentParser, Options]:
+    """Add a command that asks a running server.
+
+    Args:
+        commands: where to.
+        name: the command.
+        usage: what may follow its name.
+        does: one line, for the list of commands.
+        text: what `--help` says first.
+    """
+    return add_command(
+        commands,
+        name,
+        usage=f"{name} {usage}",
+        does=does,
+        text=text,
+        epilog="Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY.",
+    )
+
+
+def add_remote_options(options: Options) -> None:
+    """Add the options that say which server and whose world."""
+    options.value(
+        "--url",
+        f"where the server is (default: {DEFAULT_URL})",
+        default=DEFAULT_URL,
+        read=server_url,
+        metavar="URL",
+    )
+    options.value(
+        "--api-key",
+        f"whose world (default: what {_FALLBACK} says, else {DEFAULT_KEY})",
+        read=api_key,
+        metavar="KEY",
+    )
+    options.value(
+        "--control-token",
+        "what the header Sandbox-Token must say, where the server demands one",
+        read=header_value,
+        metavar="TOKEN",
+    )
+
+
+def api_key(text: str) -> str:
+    """Read a key of the sandbox; any other is perhaps a real one, and is sent nowhere."""
+    if not _KEY.fullmatch(text):
+        raise argparse.ArgumentTypeError(_EXPECTED_KEY)
+    return text
+
+
+@contextmanager
+def control_client(
+    chosen: argparse.Namespace, *, timeout: float | None = TIMEOUT
+) -> "Iterator[SandboxClient]":
+    """Give a client of the world that the options name; what it raises ends the command.
+
+    Args:
+        chosen: has the options of `add_remote_options`.
+        timeout: seconds of silence after which the server counts as gone; None waits for ever.
+
+    Raises:
+        CommandFailedError: the server refuses, or no sandbox answers.
+    """
+    from payments_sandbox.client.client import SandboxClient
+
+    key = chosen.api_key or os.environ.get(_FALLBACK) or DEFAULT_KEY
+    if not _KEY.fullmatch(key):
+        refuse(chosen, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
+    client = SandboxClient(chosen.url, key, token=chosen.control_token, timeout=timeout)
+    with client, failures_told(client.url):
+        yield client
+
+
+@contextmanager
+def failures_told(url: str) -> Iterator[None]:
+    """Raise what a client raises as the failure of the command.
+
+    Args:
+        url: of the server that the client asks.
+
+    Raises:
+        CommandFailedError: the server refuses, or no sandbox answers.
+    """
+    from payments_sandbox.client.errors import ControlApiError, Unreachable
+
+    try:
+        yield
+    except ControlApiError as error:
+        raise CommandFailedError(_refusal(error, url)) from None
+    except Unreachable as error:
+        raise CommandFailedError(_no_answer(error, url)) from None
+
+
+def _refusal(error: "ControlApiError", url: str) -> str:
+    text = f"{url} refuses: {error.message} ({error.code})"
+    if error.details:
+        text += f": {error.details.rstrip('.')}"
+    hint = _HINTS.get(error.code)
+    return f"{text}; {hint}" if hint else text
+
+
+def _no_answer(error: "Unreachable", url: str) -> str:
+    from payments_sandbox.client.errors import UnreachableCause
+
+    match error.cause:
+        case UnreachableCause.TIMEOUT:
+            return f"{url} does not answer"
+        case UnreachableCause.NO_CONNECTION:
+            return (
+                f"no sandbox answers at {url}: {error.reason};"
+                " payments-sandbox serve starts one, and --url names another"
+            )
+        case UnreachableCause.NOT_HTTP:
+            return _not_a_sandbox(url, "its answer is not HTTP, or not all of it")
+        case UnreachableCause.NOT_A_SANDBOX:
+            return _not_a_sandbox(url, error.reason)
+        case _:
+            assert_never(error.cause)
+
+
+def _not_a_sandbox(url: str, reason: str) -> str:
+    return f"what answers at {url} is no payments-sandbox ({reason}); --url names another"

@@ -1,0 +1,140 @@
+"""Owns the blocking transport: connections that are kept, each lent to one thread at a time.
+
+`http.client` is imported with the first request: a test suite that makes none pays nothing.
+"""
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from payments_sandbox.client.messages import (
+    OK,
+    TIMEOUT,
+    HttpRequest,
+    HttpResponse,
+    connection_failure,
+    read_response,
+)
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
+
+
+class Transport(Protocol):
+    """Carries requests to a server."""
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request; returns the response, whatever its status.
+
+        Raises:
+            Unreachable: there is no response.
+        """
+
+    def stream(self, request: HttpRequest) -> Iterator[str]:
+        """Yield the lines of a response that goes on, without their ends.
+
+        Raises:
+            ControlError: there is no response, or it is an error.
+        """
+
+    def close(self) -> None:
+        """Close what is kept open."""
+
+
+class HttpTransport:
+    """A transport over sockets.
+
+    Args:
+        address: such as `http://127.0.0.1:8080`.
+        headers: what every request carries.
+        timeout: seconds of silence after which a request fails; None waits for ever.
+    """
+
+    def __init__(
+        self, address: str, headers: dict[str, str], *, timeout: float | None = TIMEOUT
+    ) -> None:
+        self._address = address
+        self._headers = headers
+        self._timeout = timeout
+        self._idle: list[HTTPConnection] = []
+        self._finalizer = weakref.finalize(self, _close_all, self._idle)
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request on a kept connection, or on a new one."""
+        connection, opened = self._send(request)
+        with self._failures_described(request, connection):
+            response = HttpResponse(opened.status, opened.read())
+        if opened.will_close:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return response
+
+    def stream(self, request: HttpRequest) -> Iterator[str]:
+        """Yield the lines as they come, until the response ends or the caller has enough."""
+        connection, response = self._send(request)
+        try:
+            if response.status != OK:
+                read_response(object, request, HttpResponse(response.status, response.read()))
+            while True:
+                with self._failures_described(request, connection):
+                    line = response.readline()
+                if not line:
+                    return
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+        finally:
+            response.close()
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connections that are idle; the next request opens one again."""
+        _close_all(self._idle)
+
+    def _send(self, request: HttpRequest) -> "tuple[HTTPConnection, HTTPResponse]":
+        """Send a request; returns the connection, and the head of the response on it."""
+        with suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                # The server may have closed it meanwhile; then there is another.
+                with (
+                    self._failures_described(request, connection),
+                    suppress(ConnectionError),
+                ):
+                    return connection, self._send_on(connection, request)
+                connection.close()
+        connection = self._connection()
+        with self._failures_described(request, connection):
+            return connection, self._send_on(connection, request)
+
+    def _send_on(self, connection: "HTTPConnection", request: HttpRequest) -> "HTTPResponse":
+        headers = {**self._headers, **request.headers}
+        connection.request(request.method, request.target, request.body, headers)
+        return connection.getresponse()
+
+    def _connection(self) -> "HTTPConnection":
+        from http.client import HTTPConnection, HTTPSConnection
+
+        parts = urlsplit(self._address)
+        make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        return make(parts.hostname or "", parts.port, timeout=self._timeout)
+
+    @contextmanager
+    def _failures_described(
+        self, request: HttpRequest, connection: "HTTPConnection"
+    ) -> Iterator[None]:
+        from http.client import HTTPException
+
+        try:
+            yield
+        except (OSError, UnicodeError, HTTPException) as error:
+            connection.close()
+            is_http = isinstance(error, OSError | UnicodeError)
+            raise connection_failure(request, self._address, error, is_http=is_http) from error
+
+
+def _close_all(connections: "list[HTTPConnection]") -> None:
+    with suppress(IndexError):
+        while True:
+            connections.pop().close()

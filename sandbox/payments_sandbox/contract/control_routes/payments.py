@@ -1,0 +1,50 @@
+"""Owns the routes about payments, shown in full and moved by hand."""
+
+from typing import Final
+
+from payments_sandbox.contract.control_routes.route import ControlRoute
+
+PAYMENTS: Final = (
+    ControlRoute(
+        name="list_payments",
+        method="GET",
+        path="/payments",
+        tag="Payments",
+        summary="List the payments in full",
+        description="Newest first, with all that became of them; asking leaves no trace.",
+        page_of="payment",
+    ),
+    ControlRoute(
+        name="complete_payment",
+        method="POST",
+        path="/payments/{payment_id}/complete",
+        tag="Payments",
+        summary="Complete a pending payment",
+        description="Its event follows as if it had completed by itself.",
+        request="control/requests/complete_payment",
+        response="control/objects/payment",
+        refusals=("illegal_move",),
+    ),
+    ControlRoute(
+        name="fail_payment",
+        method="POST",
+        path="/payments/{payment_id}/fail",
+        tag="Payments",
+        summary="Fail a pending payment",
+        description="Its event follows as if it had failed by itself.",
+        request="control/requests/fail_payment",
+        response="control/objects/payment",
+        refusals=("illegal_move",),
+    ),
+    ControlRoute(
+        name="charge_back_payment",
+        method="POST",
+        path="/payments/{payment_id}/chargeback",
+        tag="Payments",
+        summary="Charge a completed payment back",
+        description="Takes what is left unless told less.",
+        request="control/requests/charge_back_payment",
+        response="control/responses/chargeback",
+        refusals=("illegal_move",),
+    ),
+)

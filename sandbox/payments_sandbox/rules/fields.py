@@ -1,0 +1,252 @@
+"""Owns the fields that rules look at: one table of names, and their values by subject.
+
+A subject is a call (as it comes in, or as the journal has kept it), a payment, or an event about
+one. Conditions, the lint and the documentation read `FIELDS`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.core.card_numbers import brand_of
+from payments_sandbox.payments.cards import Card
+from payments_sandbox.payments.events import Event
+from payments_sandbox.payments.payment import Payment
+
+CALL: Final = "call"
+"""The number of a call among those of its key, counted from 1."""
+
+ATTEMPT: Final = "attempt"
+"""The number of an attempt of a delivery, counted from 1."""
+
+HEADER: Final = "header."
+QUERY: Final = "query."
+
+KnownCard = Callable[[int], str | None]
+"""Gives the number of the card of a fingerprint, if some rule names that card."""
+
+
+class Fields(Protocol):
+    """The values that conditions look at."""
+
+    def get(self, name: str, /) -> object:
+        """Look a field up.
+
+        Returns:
+            Its value, or None where there is none.
+        """
+
+
+class FieldSource(NamedTuple):
+    """Where the value of a field comes from.
+
+    Attributes:
+        subjects: what has the field: an operation, `*` for any operation, `event`, `webhook` or
+            `at` for the rules of these triggers, `payments` or `refunds` for expectations.
+        in_body: whether the body of a call may say it; that comes before the payment's.
+        in_query: whether the query of LIST PAYMENTS may say it.
+        attribute: the payment's attribute, or None.
+    """
+
+    name: str
+    subjects: frozenset[str]
+    in_body: bool = False
+    in_query: bool = False
+    attribute: str | None = None
+
+
+_RULES_OF_PAYMENTS: Final = frozenset({"event", "webhook", "at"})
+_OPERATIONS: Final = frozenset({*BY_NAME, "*"})
+_OF_PAYMENT: Final = (_OPERATIONS - {"list_payments"}) | _RULES_OF_PAYMENTS | {"payments"}
+
+FIELDS: Final = (
+    FieldSource("card", _OF_PAYMENT),
+    FieldSource("brand", _OF_PAYMENT),
+    FieldSource("amount", _OF_PAYMENT | {"refunds"}, in_body=True, attribute="amount"),
+    FieldSource("currency", _OF_PAYMENT | {"refunds"}, in_body=True, attribute="currency"),
+    FieldSource(
+        "customer_id",
+        _OF_PAYMENT | {"list_payments", "refunds"},
+        in_body=True,
+        in_query=True,
+        attribute="customer_id",
+    ),
+    FieldSource("payment_id", _OF_PAYMENT - {"create_payment"} | {"refunds"}, attribute="id"),
+    FieldSource("description", _OF_PAYMENT, in_body=True, attribute="description"),
+    FieldSource(
+        "reason", frozenset({"create_refund", "*", "event", "webhook", "refunds"}), in_body=True
+    ),
+    FieldSource(
+        "status",
+        _OF_PAYMENT - {"create_payment"} | {"list_payments"},
+        in_query=True,
+        attribute="status",
+    ),
+    FieldSource(CALL, _OPERATIONS | _RULES_OF_PAYMENTS),
+    FieldSource(ATTEMPT, frozenset({"webhook"})),
+)
+
+_SOURCES: Final = {source.name: source for source in FIELDS}
+
+
+def has_field(subject: str, name: str) -> bool:
+    """Tell whether a subject of this kind can have a value of the field.
+
+    Args:
+        subject: one of `FieldSource.subjects`.
+        name: of the field, as in `when`; header names in lower case.
+    """
+    if name.startswith((HEADER, QUERY)):
+        return subject in _OPERATIONS
+    return subject in _SOURCES[name].subjects
+
+
+class CallParts(NamedTuple):
+    """What of a call its fields are read from.
+
+    Attributes:
+        body: the object that its JSON is; empty where it is none.
+        query: the raw query string.
+        headers: gives the headers by their names in lower case.
+        payment_id: of the payment that the path names; empty where it names none.
+        find_payment: gives the payment of an id.
+        brand: of the card, where it has been found out; else it follows from the number.
+    """
+
+    operation: str | None
+    body: Mapping[str, object]
+    query: str
+    headers: Callable[[], Mapping[str, str]]
+    payment_id: str
+    find_payment: Callable[[str], Payment | None]
+    brand: str | None = None
+
+
+class CallFields:
+    """The fields of a call: what its body or query says, else what the addressed payment is."""
+
+    def __init__(self, parts: CallParts, known_card: KnownCard) -> None:
+        self._parts = parts
+        self._known_card = known_card
+        operation = BY_NAME.get(parts.operation or "")
+        self._has_query = operation is not None and operation.query is not None
+
+    def get(self, name: str, /) -> object:
+        """Look a field up.
+
+        Args:
+            name: as in `when`; header names in lower case.
+
+        Returns:
+            Its value, or None where there is none.
+        """
+        source = _SOURCES.get(name)
+        if source is None:
+            return self._header_or_parameter(name)
+        if source.in_body and name in self._parts.body:
+            return self._parts.body[name]
+        match name:
+            case "card":
+                return self._number
+            case "brand":
+                return self._brand()
+            case "payment_id":
+                return self._parts.payment_id or None
+            case _:
+                return self._of_query_or_payment(source)
+
+    def _header_or_parameter(self, name: str) -> object:
+        if name.startswith(HEADER):
+            return self._headers.get(name.removeprefix(HEADER))
+        return self.query.get(name.removeprefix(QUERY))
+
+    def _of_query_or_payment(self, source: FieldSource) -> object:
+        if self._has_query and source.in_query:
+            return self.query.get(source.name)
+        if source.attribute is None or self.payment is None:
+            return None
+        value: object = getattr(self.payment, source.attribute)
+        return value
+
+    def _brand(self) -> str | None:
+        if self._parts.brand is not None:
+            return self._parts.brand
+        number = self._number
+        if number is None or not number.isdecimal():  # masked, or no card number
+            return None if self.payment is None else str(self.payment.card.brand)
+        brand = brand_of(number)
+        return None if brand is None else str(brand)
+
+    @cached_property
+    def _number(self) -> str | None:
+        method = self._parts.body.get("payment_method")
+        number = method.get("card_number") if isinstance(method, dict) else None
+        if isinstance(number, str | int) and not isinstance(number, bool):
+            return str(number)
+        return None if self.payment is None else self._known_card(self.payment.card.fingerprint)
+
+    @cached_property
+    def payment(self) -> Payment | None:
+        """The payment that the path names, if the world has it."""
+        payment_id = self._parts.payment_id
+        return self._parts.find_payment(payment_id) if payment_id else None
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The parameters of the query; of several with one name the first."""
+        pairs = parse_qsl(self._parts.query, keep_blank_values=True)
+        return dict(reversed(pairs))
+
+    @cached_property
+    def _headers(self) -> Mapping[str, str]:
+        return self._parts.headers()
+
+
+class PaymentLike(Protocol):
+    """A payment, or one that is being made and has no id and no status yet."""
+
+    @property
+    def card(self) -> Card:
+        """What is kept of its card."""
+
+
+class PaymentFields:
+    """The fields of a payment; of an event about it, the event's amount and reason come first."""
+
+    __slots__ = ("_event", "_known_card", "_payment")
+
+    def __init__(
+        self, payment: PaymentLike, known_card: KnownCard, event: Event | None = None
+    ) -> None:
+        self._payment = payment
+        self._known_card = known_card
+        self._event = event
+
+    def get(self, name: str, /) -> object:
+        """Look a field up.
+
+        Args:
+            name: as in `when`.
+
+        Returns:
+            Its value, or None where there is none.
+        """
+        match name:
+            case "card":
+                return self._known_card(self._payment.card.fingerprint)
+            case "brand":
+                return str(self._payment.card.brand)
+            case "amount" if self._event is not None:
+                return self._event.amount
+            case "reason":
+                return self._reason()
+            case _:
+                source = _SOURCES.get(name)
+                attribute = None if source is None else source.attribute
+                return None if attribute is None else getattr(self._payment, attribute, None)
+
+    def _reason(self) -> str | None:
+        reversal = None if self._event is None else self._event.reversal
+        return None if reversal is None else reversal.reason

@@ -1,0 +1,171 @@
+"""The client has a method for each route, which asks it and gives what it answers."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from payments_sandbox.client.messages import HttpRequest, HttpResponse
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.schemas import load_contract
+from payments_sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
+from tests.support.shopping import DECLINED, PENDING, pay
+
+VARIABLE: Final = re.compile(r"\{(\w+)\}")
+NOT_ROUTES: Final = {"close"}
+SCENARIO: Final = {"scenario": "paid-once", "expect": [{"request": "create_payment", "count": 1}]}
+
+EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "create_world": {"seed": 7, "clock": "live", "rate_limit": {"limit": 5, "remaining": 2}},
+    "reset_world": {"only": ["journal"]},
+    "seed_world": {"customers": 3, "over": "3d", "seed": 7},
+    "freeze_clock": {"at": "2030-01-15T09:30:00Z"},
+    "advance_clock": {"by": "3d"},
+    "set_rate_limit": {"limit": 10, "remaining": 5},
+    "fail_payment": {"code": "lost_card"},
+    "charge_back_payment": {"reason": "fraudulent", "amount": 1},
+    "create_webhook_endpoint": {
+        "url": "inbox:other",
+        "events": ["refund.*"],
+        "description": "Orders",
+        "enabled": True,
+        "signature": {"scheme": "hmac", "header": "X-Signature"},
+        "secret": "eight-or-more",
+        "headers": {"X-Tenant": "7"},
+        "retries": ["1s"],
+        "timeout": "500ms",
+    },
+    "update_webhook_endpoint": {"enabled": False},
+    "rotate_secret": {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    "list_deliveries": {"status": "pending"},
+    "receive_webhook": {"body": b"{}", "headers": {"Content-Type": "application/json"}},
+    "read_inbox": {"wait": "10ms", "count": 1, "type": "payment.completed"},
+    "script_inbox": {"respond": [500]},
+    "create_event": {"type": "payout.paid", "data": {"payout_id": "po_1"}},
+    "put_active_scenarios": {"scenarios": [SCENARIO]},
+    "add_active_scenario": {"scenario": SCENARIO},
+    "check_scenario": {"scenario": SCENARIO},
+    "verify": {"expect": SCENARIO["expect"], "within": "10ms"},
+}
+"""What each method is given besides ids, and so what its schemas accept."""
+
+NEEDED: Final[dict[str, dict[str, Any]]] = {
+    "restore_snapshot": {"snapshot": {}},
+    "seed_world": {"payments": 20},
+    "write_scenario": {"requests": ["req_7k2m9q"]},
+}
+"""What else a method cannot do without."""
+
+METHODS: Final = {
+    name: method
+    for name, method in inspect.getmembers(SandboxClient, inspect.isfunction)
+    if not name.startswith("_") and name not in NOT_ROUTES
+}
+
+
+def named(routes: Iterator[ControlRoute]) -> list[object]:
+    """Routes as parameters."""
+    return [pytest.param(route, id=route.name) for route in routes]
+
+
+class RecordingTransport:
+    """Answers nothing, and remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[HttpRequest] = []
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Nothing."""
+        self.sent.append(request)
+        return HttpResponse(204, b"")
+
+    def stream(self, request: HttpRequest) -> Iterator[str]:
+        """Nothing."""
+        self.sent.append(request)
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_every_route_has_its_method_in_both_clients() -> None:
+    """The client and the table of routes are one, asynchronous or not."""
+    routes = {route.name for route in CONTROL_ROUTES}
+    assert set(METHODS) == routes
+    waiting = {name for name in dir(AsyncSandboxClient) if not name.startswith("_")} - NOT_ROUTES
+    assert waiting == routes
+
+
+@pytest.mark.parametrize("route", named(iter(CONTROL_ROUTES)))
+def test_a_method_asks_its_route_with_ids_encoded_into_the_path(route: ControlRoute) -> None:
+    """The method and the path are the table's, and ids are encoded into it."""
+    transport = RecordingTransport()
+    ids: dict[str, Any] = dict.fromkeys(VARIABLE.findall(route.path), "a/ü")
+    needed = ids | NEEDED.get(route.name, {})
+    told = _call(SandboxClient("http://127.0.0.1:8080", transport=transport), route.name, needed)
+    if route.name == "stream":
+        assert list(told) == []  # it asks when it is read
+
+    [request] = transport.sent
+    path = CONTROL_PATH + route.path.format(**dict.fromkeys(ids, "a%2F%C3%BC"))
+    assert (request.method, request.target.partition("?")[0]) == (route.method, path)
+
+
+@pytest.mark.parametrize(
+    "route", named(each for each in CONTROL_ROUTES if each.name not in ("stream", "delete_world"))
+)
+def test_a_method_gives_what_the_server_answers(route: ControlRoute, world: Sandbox) -> None:
+    """Asked with every field that its schema knows, a server answers what its schema says."""
+    told = _call(world.control, route.name, _needed(world, route))
+
+    if route.name == "receive_webhook":
+        assert told == 200
+    elif route.response_schema is None:
+        assert told is None or "openapi" in told
+    else:
+        assert load_contract().problems(route.response_schema, told) == []
+
+
+@pytest.mark.parametrize(
+    "route", named(each for each in CONTROL_ROUTES if each.name not in ("stream", "delete_world"))
+)
+async def test_a_method_of_the_async_client_gives_the_same(
+    route: ControlRoute, world: Sandbox
+) -> None:
+    """The client that the other one is made of does the same."""
+    ids = _needed(world, route)
+    async with world.async_client() as control:
+        told = await _call(control, route.name, ids)
+    assert (told is None) == (route.success == 204)
+
+
+def _call(client: object, name: str, needed: dict[str, Any]) -> Any:  # noqa: ANN401 - any route's
+    return getattr(client, name)(**needed, **EXAMPLES.get(name, {}))
+
+
+def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
+    """Ids that fit the route's path, of things that are made for it, or a snapshot."""
+    if route.name == "restore_snapshot":
+        return {"snapshot": world.snapshot()}
+    if route.name == "seed_world":
+        return NEEDED[route.name]
+    if route.name == "write_scenario":
+        pay(world, 400, card_number=DECLINED)
+        return {"requests": [world.requests[-1]["id"]]}
+    inbox = world.inbox("orders")
+    card = "4111111111111111" if route.name == "charge_back_payment" else PENDING
+    payment_id = pay(world, card_number=card)["id"]
+    pay(world)
+    inbox.wait()
+    known = {
+        "payment_id": payment_id,
+        "request_id": world.requests[0]["id"],
+        "event_id": world.events[0]["id"],
+        "endpoint_id": world.webhooks[0]["id"],
+        "delivery_id": world.deliveries[0]["id"],
+        "name": "orders",
+    }
+    return {name: known[name] for name in VARIABLE.findall(route.path)}

@@ -1,0 +1,119 @@
+"""Requests as they are written, and responses as they are read."""
+
+import json
+
+import pytest
+
+from payments_sandbox.client.errors import ControlApiError, Unreachable, UnreachableCause
+from payments_sandbox.client.messages import (
+    HttpRequest,
+    HttpResponse,
+    common_headers,
+    connection_failure,
+    control_request,
+    path_segment,
+    read_response,
+)
+
+REQUEST = HttpRequest("GET", "/_sandbox/world")
+
+
+def test_parameters_and_fields_that_are_none_are_left_out() -> None:
+    """Of an object whose fields all are, an empty one is sent."""
+    request = control_request("POST", "/x", query={"a": 1, "b": None}, fields={"c": 2, "d": None})
+    assert (request.target, request.body) == ("/_sandbox/x?a=1", b'{"c": 2}')
+    assert control_request("POST", "/x", fields={"c": None}).body == b"{}"
+
+
+def test_a_whole_body_is_sent_as_it_is() -> None:
+    """A null in it means one."""
+    request = control_request("PUT", "/x", body={"a": None})
+    assert json.loads(request.body or b"") == {"a": None}
+    assert request.headers == {"Content-Type": "application/json"}
+
+
+def test_bytes_are_sent_as_yaml() -> None:
+    """They are what a file has."""
+    request = control_request("PUT", "/x", body=b"scenario: down")
+    assert (request.body, request.headers["Content-Type"]) == (
+        b"scenario: down",
+        "application/yaml",
+    )
+
+
+def test_a_request_without_a_body_has_no_content_type() -> None:
+    """There is nothing to describe."""
+    assert control_request("GET", "/x") == HttpRequest("GET", "/_sandbox/x")
+
+
+def test_an_id_cannot_leave_its_part_of_the_path() -> None:
+    """Slashes are encoded, too."""
+    assert path_segment("../a b") == "..%2Fa%20b"
+
+
+@pytest.mark.parametrize(
+    ("key", "token", "headers"),
+    [
+        (None, None, {}),
+        ("sk_test_a", None, {"Authorization": "Bearer sk_test_a"}),
+        (None, "t", {"Sandbox-Token": "t"}),
+    ],
+)
+def test_key_and_token_are_headers(
+    key: str | None, token: str | None, headers: dict[str, str]
+) -> None:
+    """Each where it is given."""
+    assert common_headers(key, token) == headers
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "value"),
+    [(200, b'{"a": 1}', {"a": 1}), (204, b"", None), (503, b'{"ready": false}', {"ready": False})],
+)
+def test_a_success_is_its_json(status: int, body: bytes, value: object) -> None:
+    """Not being ready is an answer of `ready`, too."""
+    assert read_response(object, REQUEST, HttpResponse(status, body)) == value
+
+
+def test_a_refusal_is_raised_with_all_its_problems() -> None:
+    """The text has each with its place and its hint."""
+    body = {
+        "error": {"code": "invalid_scenario", "message": "No.", "details": "9:14: what"},
+        "problems": [
+            {"line": 9, "column": 14, "path": "/rules/0", "message": "is wrong", "hint": "try x"},
+            {"line": None, "column": None, "path": "/name", "message": "is missing", "hint": None},
+        ],
+    }
+    with pytest.raises(ControlApiError) as caught:
+        read_response(object, REQUEST, HttpResponse(400, json.dumps(body).encode()))
+    assert str(caught.value).splitlines() == [
+        "GET /_sandbox/world: 400 invalid_scenario: No.",
+        "  9:14: what",
+        "  9:14: /rules/0: is wrong (try x)",
+        "  /name: is missing",
+    ]
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"detail": "Not Found"}'])
+def test_an_error_without_our_envelope_is_of_another_server(body: bytes) -> None:
+    """Whatever else its body is."""
+    with pytest.raises(Unreachable, match=r"no payments-sandbox \(status 404\)") as caught:
+        read_response(object, REQUEST, HttpResponse(404, body))
+    assert caught.value.cause is UnreachableCause.NOT_A_SANDBOX
+
+
+@pytest.mark.parametrize(
+    ("error", "is_http", "cause", "reason"),
+    [
+        (TimeoutError("x"), True, UnreachableCause.TIMEOUT, "timed out"),
+        (OSError(111, "Refused"), True, UnreachableCause.NO_CONNECTION, "Refused"),
+        (ValueError(), False, UnreachableCause.NOT_HTTP, "ValueError"),
+    ],
+)
+def test_a_failed_connection_is_told_by_its_cause(
+    error: Exception, *, is_http: bool, cause: UnreachableCause, reason: str
+) -> None:
+    """With the system's words where there are any."""
+    found = connection_failure(REQUEST, "http://127.0.0.1:1", error, is_http=is_http)
+    assert (found.cause, found.reason) == (cause, reason)
+    assert str(found) == f"GET /_sandbox/world: no answer from http://127.0.0.1:1: {reason}."

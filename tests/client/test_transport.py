@@ -1,0 +1,173 @@
+"""The transports: kept connections, servers that come and go, and what is not a sandbox."""
+
+import asyncio
+import gc
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from payments_sandbox.client.transport import HttpTransport
+from payments_sandbox.testing import (
+    AsyncSandboxClient,
+    ControlApiError,
+    RunningSandbox,
+    SandboxClient,
+    Unreachable,
+    running_sandbox,
+)
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """A server of somebody else's."""
+
+    def do_GET(self) -> None:
+        """A page, or nothing at all."""
+        if self.path.endswith("/live"):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>It works!</html>")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """Its address."""
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def kept(client: SandboxClient) -> int:
+    """How many connections a client keeps."""
+    transport = client._transport  # noqa: SLF001 - there is no other way to see it
+    assert isinstance(transport, HttpTransport)
+    return len(transport._idle)  # noqa: SLF001 - as above
+
+
+def test_one_call_after_the_other_needs_one_connection(server: RunningSandbox) -> None:
+    """One call after the other needs one; closing gives it up, and the next call opens one."""
+    with server.client() as client:
+        for _ in range(3):
+            client.live()
+            assert kept(client) == 1
+        client.close()
+        assert kept(client) == 0
+        assert client.live()["live"] is True
+
+
+def test_threads_that_share_a_client_have_a_connection_each(server: RunningSandbox) -> None:
+    """Each call has a connection to itself."""
+    with server.client() as client, ThreadPoolExecutor(8) as threads:
+        worlds = list(threads.map(lambda _: client.create_world(), range(64)))
+        assert len({world["api_key"] for world in worlds}) == 64
+        assert 1 <= kept(client) <= 8
+
+
+def test_a_kept_connection_that_went_stale_is_replaced() -> None:
+    """A connection that went stale is replaced."""
+    with running_sandbox() as server, server.client() as client:
+        client.live()
+        port = int(server.url.rpartition(":")[2])
+        server.stop()
+        with running_sandbox(port=port):
+            assert client.live()["live"] is True
+        server.stop = lambda: None  # type: ignore[method-assign]  # it has stopped already
+
+
+@contextmanager
+def answering_once(then: bytes) -> Iterator[str]:
+    """A server that answers the first call, and says this to the next on the same connection."""
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"live":true}'
+    over = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            for said in (answer, then):
+                connection.recv(65_536)
+                connection.sendall(said)
+            over.wait(20)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        done = threads.submit(serve)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        over.set()
+        done.result()
+
+
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n"], ids=["nothing", "nonsense"])
+def test_a_kept_connection_that_fails_is_closed_and_described_as_a_new_one_is(said: bytes) -> None:
+    """It is told as that of a new one would be, and the connection is closed."""
+    with answering_once(said) as address, SandboxClient(address, timeout=0.05) as client:
+        assert client.live()["live"] is True
+        with pytest.raises(Unreachable, match="no answer from"):
+            client.live()
+        assert kept(client) == 0
+
+
+def test_a_client_that_is_forgotten_closes_its_connections(server: RunningSandbox) -> None:
+    """No warning of a socket that was left open."""
+    client = server.client()
+    client.live()
+    del client
+    gc.collect()
+
+
+@pytest.mark.parametrize("port", [1, 9])
+def test_a_call_that_nobody_answers_names_the_address_and_the_reason(port: int) -> None:
+    """The address and the reason are told, by either client."""
+    url = f"http://127.0.0.1:{port}"
+    expected = f"GET /_sandbox/live: no answer from {url}: "
+    with SandboxClient(url) as client, pytest.raises(Unreachable, match=expected):
+        client.live()
+
+    async def ask() -> None:
+        async with AsyncSandboxClient(url) as other:
+            await other.live()
+
+    with pytest.raises(Unreachable, match=expected):
+        asyncio.run(ask())
+
+
+def test_a_server_that_is_not_a_sandbox_is_unreachable(stranger: str) -> None:
+    """A page where JSON should be, or a connection that ends."""
+    with SandboxClient(stranger) as client:
+        with pytest.raises(Unreachable, match=r"is no payments-sandbox \(status 200\)"):
+            client.live()
+        with pytest.raises(Unreachable, match=f"GET /_sandbox/ready: no answer from {stranger}"):
+            client.ready()
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "http://", "/_sandbox"])
+def test_a_url_that_is_no_address_is_refused_at_once(url: str) -> None:
+    """ControlApiError when the client is made."""
+    with pytest.raises(ValueError, match="expected an address such as"):
+        SandboxClient(url)
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/v3", "/_sandbox"])
+def test_the_address_of_either_api_leads_to_the_server(server: RunningSandbox, tail: str) -> None:
+    """That of either API, with a scheme or without."""
+    with SandboxClient(server.url.removeprefix("http://") + tail) as client:
+        assert client.url == server.url
+        assert client.live()["live"] is True
+
+
+def test_a_call_without_its_key_is_refused_by_the_server(server: RunningSandbox) -> None:
+    """The server says so."""
+    with (
+        SandboxClient(server.url) as client,
+        pytest.raises(ControlApiError, match="invalid_api_key"),
+    ):
+        client.retrieve_world()
+    assert repr(client) == f"<SandboxClient of no world at {server.url}>"

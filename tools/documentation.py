@@ -1,0 +1,55 @@
+"""Owns the generated tables of the documentation: they stand between two comments of a page."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.schema_files import schema_files
+from tools.client_parameters import parameters_of
+from tools.client_types import TypeWriter
+
+
+def pages(root: Path) -> dict[str, str]:
+    """Make the text of each page that has a generated table, by its path below the root."""
+    made = {}
+    for page, (mark, table) in TABLES.items():
+        text = (root / page).read_text(encoding="utf-8")
+        made[page] = _replaced(text, mark, table())
+    return made
+
+
+def _replaced(text: str, mark: str, table: str) -> str:
+    begin, end = f"<!-- generated: {mark} -->", "<!-- end of generated -->"
+    pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+    replaced, count = pattern.subn(lambda _: f"{begin}\n{table}\n{end}", text)
+    if count != 1:
+        raise ValueError(f"expected the comments {begin} and {end} once")
+    return replaced
+
+
+def _methods() -> str:
+    """A row for each method of the client, with its parameters."""
+    types = TypeWriter(schema_files())
+    rows = ["| method | route, below `/_sandbox` |", "|---|---|"]
+    for route in CONTROL_ROUTES:
+        parameters = parameters_of(route, types)
+        names = [each.name for each in parameters if each.is_required]
+        optional = [each.name for each in parameters if not each.is_required]
+        names += ["*", *optional] if optional else []
+        rows.append(f"| `{route.name}({', '.join(names)})` | `{route.method} {route.path}` |")
+    return "\n".join(rows)
+
+
+def _routes() -> str:
+    """A row for each route, with what it does."""
+    rows = ["| route, below `/_sandbox` | what it does |", "|---|---|"]
+    rows += [f"| `{each.method} {each.path}` | {each.summary} |" for each in CONTROL_ROUTES]
+    return "\n".join(rows)
+
+
+TABLES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
+    "docs/testing.md": ("methods of the client", _methods),
+    "docs/control-api.md": ("routes of the control API", _routes),
+}

@@ -1,0 +1,46 @@
+"""Owns `make generate`: it writes what is made from the routes and the schemas.
+
+A test holds every generated text against what would be written now.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from tools import client_methods, client_models, documentation
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+def generated() -> dict[str, str]:
+    """Make the text of every generated file, by its path below the root."""
+    modules = {**client_models.modules(), **client_methods.modules()}
+    code = {path: _formatted(path, text) for path, text in modules.items()}
+    return {**code, **documentation.pages(ROOT)}
+
+
+def _formatted(path: str, text: str) -> str:
+    """Sort the imports, drop those that nothing needs, and format."""
+    name = f"--stdin-filename={path}"
+    for command in (("check", "--fix-only", "--quiet", "--select=I,F401"), ("format", "--quiet")):
+        done = subprocess.run(  # noqa: S603 - our own formatter
+            [sys.executable, "-m", "ruff", *command, name, "-"],
+            cwd=ROOT,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        text = done.stdout
+    return text
+
+
+def main() -> None:
+    """Write them all."""
+    for path, text in generated().items():
+        (ROOT / path).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
