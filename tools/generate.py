@@ -1,4 +1,4 @@
-"""Owns `make generate`: it writes what is made from the routes and the schemas.
+"""Owns `make generate`: it writes what is made from the routes, the schemas and the wire faults.
 
 A test holds every generated text against what would be written now.
 """
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tools import client_methods, client_models, documentation
+from tools import client_methods, client_models, documentation, faults
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -17,7 +17,7 @@ def generated() -> dict[str, str]:
     """Make the text of every generated file, by its path below the root."""
     modules = {**client_models.modules(), **client_methods.modules()}
     code = {path: _formatted(path, text) for path, text in modules.items()}
-    return {**code, **documentation.pages(ROOT)}
+    return {**code, **documentation.pages(ROOT), **faults.texts(ROOT)}
 
 
 def _formatted(path: str, text: str) -> str:

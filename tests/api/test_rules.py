@@ -14,8 +14,8 @@ from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.scenarios.activation import activate
 from payments_sandbox.server.journal_json import shown_entry
-from payments_sandbox.world.activation import activate
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create, documented_refund
 from tests.support.clients import envelope

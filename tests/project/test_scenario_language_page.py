@@ -9,8 +9,8 @@ import pytest
 
 from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.world.activation import put
 from tests.project.blocks import Block, blocks
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
@@ -64,7 +64,7 @@ def test_an_example_can_be_run(block: Block) -> None:
 
     assert loaded.problems == ()
     assert loaded.scenario is not None
-    put(new_world(), [loaded.scenario])
+    set_active(new_world(), [loaded.scenario])
 
 
 def test_the_errors_are_those_of_the_contract() -> None:

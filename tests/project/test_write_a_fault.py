@@ -9,10 +9,14 @@ from payments_sandbox.rules.faults.fault import Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, RealReply, Send, WaitUntil
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
+from tests.support.fault_plans import PARTS
 
 PAGE: Final = ROOT / "docs" / "how-to" / "write-a-fault.md"
 NAMED: Final = re.compile(r"`((?:sandbox|tests|docs)/[\w/.-]+)`")
-NEW_FILE: Final = "sandbox/payments_sandbox/rules/faults/stall.py"
+NEW_FILES: Final = {
+    "sandbox/payments_sandbox/rules/faults/stall.py",
+    "tests/rules/faults/test_stall.py",
+}
 
 
 def written(folder: Path) -> type[Fault]:
@@ -47,12 +51,17 @@ def test_the_example_is_written_as_it_is_read(tmp_path: Path) -> None:
     assert stall.parse(fault.source(is_read=False), is_read=False) == fault
 
 
+def test_the_example_brings_all_parts_of_a_fault(tmp_path: Path) -> None:
+    """Those that the family asks of each member."""
+    assert [part for part in PARTS if part not in vars(written(tmp_path))] == []
+
+
 def test_the_page_names_what_there_is() -> None:
     """Every file and folder that it sends a reader to."""
     names = NAMED.findall(PAGE.read_text(encoding="utf-8"))
 
     assert len(names) > 5
-    assert [name for name in names if not (ROOT / name).exists() and name != NEW_FILE] == []
+    assert [name for name in names if not (ROOT / name).exists() and name not in NEW_FILES] == []
 
 
 def test_the_page_is_one_page() -> None:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.scenarios.journal_export import retold
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.scenarios.journal_export import scenario_from_journal
 from payments_sandbox.scenarios.loader import load, load_value
 from payments_sandbox.scenarios.yaml_writer import text_of
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
@@ -24,12 +24,12 @@ from tests.support.scenes import rules_of
 NUMBER_OF: Final = {card.name: card.number for card in MAGIC_CARDS}
 
 
-class Till:
+class JournalFixture:
     """A world with scenarios, and calls to it by what differs."""
 
     def __init__(self, *scenarios: Scenario, rate_limit: int = 1_000) -> None:
         self.world: World = new_world(rate_limit=rate_limit)
-        put(self.world, scenarios)
+        set_active(self.world, scenarios)
         self._desk = Desk(self.world)
 
     def call(self, operation: str, body: object = None, **options: str) -> str:
@@ -55,23 +55,25 @@ class Till:
 
     def when(self, request_id: str) -> object:
         """The matchers of the one rule that tells of a call."""
-        rules: Any = retold(self.world, [request_id], "seen")["rules"]
+        rules: Any = scenario_from_journal(self.world, [request_id], "seen")["rules"]
         [rule] = rules
         return rule["when"]
 
     def told(self, *ids: str) -> str:
         """The rules of the scenario that tells of these calls, as YAML."""
-        source = retold(self.world, ids, "seen")
+        source = scenario_from_journal(self.world, ids, "seen")
         assert load_value(source, name="seen").problems == ()
         return text_of({"rules": source["rules"]})
 
 
-def test_a_reply_that_was_lost() -> None:
+def test_a_lost_reply_is_written_as_a_fault_with_commit() -> None:
     """The whole file: what it is about, which calls, what they met, and that they happened."""
-    till = Till(rules_of("- {request: create_payment, do: [{drop: {commit: true, how: reset}}]}"))
-    lost, retried = till.pay(), till.pay()
+    fixture = JournalFixture(
+        rules_of("- {request: create_payment, do: [{drop: {commit: true, how: reset}}]}")
+    )
+    lost, retried = fixture.pay(), fixture.pay()
 
-    assert text_of(retold(till.world, [retried, lost], "seen")) == dedent(
+    assert text_of(scenario_from_journal(fixture.world, [retried, lost], "seen")) == dedent(
         f"""\
         scenario: seen
         about: What the journal has of {lost}, {retried}.
@@ -88,7 +90,7 @@ def test_a_reply_that_was_lost() -> None:
 
 def test_calls_that_look_alike_are_steps_of_one_rule() -> None:
     """In their order; what went well has its place before what did not, and equals are counted."""
-    till = Till(
+    fixture = JournalFixture(
         rules_of(
             """\
             - request: create_payment
@@ -97,8 +99,8 @@ def test_calls_that_look_alike_are_steps_of_one_rule() -> None:
             """
         )
     )
-    ids = [till.pay() for _ in range(8)]
-    assert till.told(*ids) == dedent(
+    ids = [fixture.pay() for _ in range(8)]
+    assert fixture.told(*ids) == dedent(
         """\
         rules:
           - name: create_payment-1
@@ -115,19 +117,19 @@ def test_calls_that_look_alike_are_steps_of_one_rule() -> None:
     )
 
 
-def test_no_more_matchers_than_set_a_call_apart() -> None:
+def test_a_rule_has_no_more_matchers_than_set_its_calls_apart() -> None:
     """From the other calls of the journal; what others have and it has not comes last."""
-    till = Till(
+    fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}], then: cycle}")
     )
     alone, large, other, nobodys = (
-        till.pay("cust_bob"),
-        till.pay(amount=9_900),
-        till.pay(amount=2_500, description="Order 8"),
-        till.pay(None, amount=9_900),
+        fixture.pay("cust_bob"),
+        fixture.pay(amount=9_900),
+        fixture.pay(amount=2_500, description="Order 8"),
+        fixture.pay(None, amount=9_900),
     )
-    till.pay(amount=2_500)
-    assert [till.when(each) for each in (alone, large, other, nobodys)] == [
+    fixture.pay(amount=2_500)
+    assert [fixture.when(each) for each in (alone, large, other, nobodys)] == [
         {"customer_id": "cust_bob"},
         {"customer_id": "cust_ada", "amount": 9900},
         {"customer_id": "cust_ada", "amount": 2500, "description": "Order 8"},
@@ -148,36 +150,42 @@ LONG: Final = "x" * 501
     ],
     ids=["masked", "long", "number", "list"],
 )
-def test_what_no_matcher_can_say_is_left_out(changes: dict[str, object]) -> None:
+def test_a_value_that_no_matcher_can_have_is_left_out(changes: dict[str, object]) -> None:
     """Such as what is masked in the journal; the rest has to do."""
-    till = Till(rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}"))
-    assert till.when(till.pay(**changes)) == {"amount": 2500}  # type: ignore[arg-type]  # fields of a create
+    fixture = JournalFixture(
+        rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}")
+    )
+    assert fixture.when(fixture.pay(**changes)) == {"amount": 2500}  # type: ignore[arg-type]  # fields of a create
 
 
-def test_what_no_matcher_can_say_is_not_what_others_have() -> None:
+def test_a_value_that_no_matcher_can_have_is_none_of_the_others_values() -> None:
     """A masked customer is none of those that are known, and there at all."""
-    till = Till(rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}"))
-    masked = till.pay("4242424242424242")
+    fixture = JournalFixture(
+        rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}")
+    )
+    masked = fixture.pay("4242424242424242")
     for customer in ("cust_ada", "cust_bob", None):
-        till.pay(customer)
-    assert till.when(masked) == {
+        fixture.pay(customer)
+    assert fixture.when(masked) == {
         "amount": 2500,
         "customer_id": {"exists": True, "not_in": ["cust_ada", "cust_bob"]},
     }
 
 
 @pytest.mark.parametrize("amount", [True, 2.5, "12", -1, 10**9])
-def test_an_amount_that_is_none(amount: object) -> None:
+def test_an_amount_that_is_no_number_is_left_out(amount: object) -> None:
     """It is no matcher either."""
-    till = Till(rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}"))
-    assert till.when(till.pay(None, amount=amount, currency="US$D")) == {
+    fixture = JournalFixture(
+        rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}")
+    )
+    assert fixture.when(fixture.pay(None, amount=amount, currency="US$D")) == {
         "description": "Payment for order #12345"
     }
 
 
-def test_payments_are_known_by_what_they_look_like() -> None:
+def test_payments_are_matched_by_their_fields_and_not_by_their_ids() -> None:
     """Their ids are others in another world; one that is in no world keeps its own."""
-    till = Till(
+    fixture = JournalFixture(
         rules_of(
             """\
             - request: create_refund
@@ -186,16 +194,16 @@ def test_payments_are_known_by_what_they_look_like() -> None:
             """
         )
     )
-    till.pay("cust_bob")
-    till.pay("cust_ada", amount=9_900)
-    first, second = (till.payment(number) for number in (0, 1))
+    fixture.pay("cust_bob")
+    fixture.pay("cust_ada", amount=9_900)
+    first, second = (fixture.payment(number) for number in (0, 1))
     ids = [
-        till.call("create_refund", {"amount": 100, "reason": "late"}, payment_id=first),
-        till.call("create_refund", {}, payment_id=second),
-        till.call("retrieve_payment", payment_id=first),
-        till.call("retrieve_payment", payment_id="pay_nope"),
+        fixture.call("create_refund", {"amount": 100, "reason": "late"}, payment_id=first),
+        fixture.call("create_refund", {}, payment_id=second),
+        fixture.call("retrieve_payment", payment_id=first),
+        fixture.call("retrieve_payment", payment_id="pay_nope"),
     ]
-    assert till.told(*ids) == dedent(
+    assert fixture.told(*ids) == dedent(
         """\
         rules:
           - name: create_refund-1
@@ -222,15 +230,17 @@ def test_payments_are_known_by_what_they_look_like() -> None:
     )
 
 
-def test_lists_are_known_by_their_filters() -> None:
+def test_list_calls_are_matched_by_their_filters() -> None:
     """Not by the page."""
-    till = Till(rules_of("- {request: list_payments, do: [{delay: 50ms}], then: cycle}"))
+    fixture = JournalFixture(
+        rules_of("- {request: list_payments, do: [{delay: 50ms}], then: cycle}")
+    )
     ids = [
-        till.call("list_payments", query="status=failed&limit=1"),
-        till.call("list_payments", query="limit=2"),
+        fixture.call("list_payments", query="status=failed&limit=1"),
+        fixture.call("list_payments", query="limit=2"),
     ]
-    assert till.told(*ids).count("when:") == 2
-    assert till.when(ids[1]) == {"status": {"exists": False}}
+    assert fixture.told(*ids).count("when:") == 2
+    assert fixture.when(ids[1]) == {"status": {"exists": False}}
 
 
 @pytest.mark.parametrize(
@@ -244,28 +254,30 @@ def test_lists_are_known_by_their_filters() -> None:
         ("slow", "{delay: 3s}"),
     ],
 )
-def test_magic_cards_are_retold(card: str, step: str) -> None:
+def test_answers_of_magic_cards_are_written_as_steps(card: str, step: str) -> None:
     """So that any card meets the same."""
-    till = Till()
-    assert f"\n      - {step}\n" in till.told(till.pay(card_number=NUMBER_OF[card]))
+    fixture = JournalFixture()
+    assert f"\n      - {step}\n" in fixture.told(fixture.pay(card_number=NUMBER_OF[card]))
 
 
-def test_a_card_that_is_pending() -> None:
+def test_a_payment_that_a_card_made_pending_is_written_as_settle() -> None:
     """It settles as the card's did."""
-    till = Till()
-    shown = till.told(till.pay(card_number=NUMBER_OF["pending_then_failed"]))
+    fixture = JournalFixture()
+    shown = fixture.told(fixture.pay(card_number=NUMBER_OF["pending_then_failed"]))
     assert shown.endswith(
         "      - settle:\n          - {to: pending}\n          - {to: failed, after: 1h}\n"
     )
 
 
-def test_errors_without_a_rule() -> None:
+def test_errors_that_no_rule_made_are_written_as_respond() -> None:
     """Those that depend on the state are told, the call's own happen anyway."""
-    till = Till(rules_of("- {request: create_payment, do: [pass, pass, pass], then: fail}"))
-    natural, declined, paid = till.pay(amount="x"), till.pay(cvc="1"), till.pay()
-    missing = till.call("retrieve_payment", payment_id="pay_nope")
-    ran_out = till.pay()
-    assert till.told(natural, declined, paid, missing, ran_out) == dedent(
+    fixture = JournalFixture(
+        rules_of("- {request: create_payment, do: [pass, pass, pass], then: fail}")
+    )
+    natural, declined, paid = fixture.pay(amount="x"), fixture.pay(cvc="1"), fixture.pay()
+    missing = fixture.call("retrieve_payment", payment_id="pay_nope")
+    ran_out = fixture.pay()
+    assert fixture.told(natural, declined, paid, missing, ran_out) == dedent(
         """\
         rules:
           - name: create_payment-1
@@ -283,13 +295,13 @@ def test_errors_without_a_rule() -> None:
     )
 
 
-def test_the_rate_limit() -> None:
+def test_refusals_of_the_rate_limit_are_written_as_rate_limit() -> None:
     """Exhausted where nobody came through afterwards, once; else only said."""
-    till = Till(rate_limit=1)
-    ids = [till.pay("cust_a"), till.pay("cust_b")]
-    till.world.limiter.set(limit=None, remaining=1)
-    ids += [till.pay("cust_c"), till.pay("cust_d"), till.pay("cust_e")]
-    assert till.told(*ids) == dedent(
+    fixture = JournalFixture(rate_limit=1)
+    ids = [fixture.pay("cust_a"), fixture.pay("cust_b")]
+    fixture.world.limiter.set(limit=None, remaining=1)
+    ids += [fixture.pay("cust_c"), fixture.pay("cust_d"), fixture.pay("cust_e")]
+    assert fixture.told(*ids) == dedent(
         """\
         rules:
           - name: create_payment-1
@@ -322,23 +334,26 @@ GONE: Final = [
 
 
 @pytest.mark.parametrize(("step", "told"), GONE, ids=[step for step, _ in GONE])
-def test_a_rule_that_is_gone(step: str, told: str) -> None:
+def test_a_step_of_a_rule_that_is_gone_is_written_as_the_journal_shows_it(
+    step: str, told: str
+) -> None:
     """What the journal does not keep is as it usually is."""
-    till = Till(rules_of(f"- {{request: create_payment, do: [{{{step}}}]}}"))
-    met = till.pay()
-    put(till.world, [])
-    assert f"\n      - {told}\n" in till.told(met)
+    fixture = JournalFixture(rules_of(f"- {{request: create_payment, do: [{{{step}}}]}}"))
+    met = fixture.pay()
+    set_active(fixture.world, [])
+    assert f"\n      - {told}\n" in fixture.told(met)
 
 
-def test_a_raw_reply_whose_rule_is_gone() -> None:
+def test_a_raw_reply_of_a_rule_that_is_gone_is_written_as_respond_raw() -> None:
     """Its status and body are in the journal once they are sent."""
     raw = "respond_raw: {status: 502, body: oops, off_contract: true, commit: true}"
-    till = Till(rules_of(f"- {{request: create_payment, do: [{{{raw}}}]}}"))
-    met = till.pay()
-    till.entry(met).replied(502, {}, b"oops")
-    put(till.world, [])
-    assert "respond_raw: {status: 502, body: oops, off_contract: true, commit: true}" in till.told(
-        met
+    fixture = JournalFixture(rules_of(f"- {{request: create_payment, do: [{{{raw}}}]}}"))
+    met = fixture.pay()
+    fixture.entry(met).replied(502, {}, b"oops")
+    set_active(fixture.world, [])
+    assert (
+        "respond_raw: {status: 502, body: oops, off_contract: true, commit: true}"
+        in fixture.told(met)
     )
 
 
@@ -353,32 +368,34 @@ def test_a_rule_of_the_same_name_is_not_taken_for_it() -> None:
     second = rules_of(
         "- {name: a, request: create_payment, do: [{hang: {commit: true}}]}", name="two"
     )
-    till = Till(first, second)
-    met = till.pay()
-    assert "hang: {commit: true}" in till.told(met)
+    fixture = JournalFixture(first, second)
+    met = fixture.pay()
+    assert "hang: {commit: true}" in fixture.told(met)
 
     third = rules_of("- {name: a, request: create_payment, do: [{respond: {error: lost_card}}]}")
-    put(till.world, [third])
-    assert "hang: {commit: true}" in till.told(met)
-    till.entry(met).step = 9
-    assert "hang: {commit: true}" in till.told(met)
+    set_active(fixture.world, [third])
+    assert "hang: {commit: true}" in fixture.told(met)
+    fixture.entry(met).step = 9
+    assert "hang: {commit: true}" in fixture.told(met)
 
 
-def test_a_reply_that_nobody_waited_for() -> None:
+def test_a_reply_that_the_client_did_not_wait_for_is_written_as_a_delay() -> None:
     """The step that held it; a client that waits as long meets the same."""
-    till = Till(rules_of("- {request: create_payment, do: [{delay: 4s}, {drop: {commit: true}}]}"))
-    held, dropped = till.pay(), till.pay()
+    fixture = JournalFixture(
+        rules_of("- {request: create_payment, do: [{delay: 4s}, {drop: {commit: true}}]}")
+    )
+    held, dropped = fixture.pay(), fixture.pay()
     for each in (held, dropped):
-        till.entry(each).abandon()
-    assert "- {delay: 4s}" in till.told(held)
-    assert "- hang: {commit: true}" in till.told(dropped)
+        fixture.entry(each).abandon()
+    assert "- {delay: 4s}" in fixture.told(held)
+    assert "- hang: {commit: true}" in fixture.told(dropped)
 
 
 def test_a_drawn_delay_is_as_long_as_it_was() -> None:
-    """A retelling draws nothing."""
+    """The written scenario draws nothing."""
     rule = "- {request: create_payment, do: [{delay: {uniform: [1ms, 9ms]}}]}"
-    till = Till(rules_of(rule, seed=7))
-    assert "- {delay: 250ms}" in till.told(till.pay())
+    fixture = JournalFixture(rules_of(rule, seed=7))
+    assert "- {delay: 250ms}" in fixture.told(fixture.pay())
 
 
 @pytest.mark.parametrize(
@@ -396,27 +413,27 @@ def test_a_drawn_delay_is_as_long_as_it_was() -> None:
     ],
     ids=["unknown", "no operation", "nothing"],
 )
-def test_what_cannot_be_retold(ids: list[str], details: str) -> None:
+def test_requests_that_make_no_scenario_are_refused(ids: list[str], details: str) -> None:
     """It says which of the requests, and what would have worked."""
-    till = Till()
-    known = {"paid": till.pay(), "natural": till.pay(amount=0)}
+    fixture = JournalFixture()
+    known = {"paid": fixture.pay(), "natural": fixture.pay(amount=0)}
     nowhere = call_of("list_payments")
     nowhere.operation = None
-    answer = Desk(till.world).answer(nowhere)
+    answer = Desk(fixture.world).answer(nowhere)
     assert answer.entry is not None
-    known["elsewhere"] = till.world.journal.id_of(answer.entry)
+    known["elsewhere"] = fixture.world.journal.id_of(answer.entry)
     with pytest.raises(InvalidRequest) as caught:
-        retold(till.world, [known.get(each, each) for each in ids], "seen")
+        scenario_from_journal(fixture.world, [known.get(each, each) for each in ids], "seen")
     assert caught.value.details == details
 
 
 def test_many_requests_are_not_all_named() -> None:
     """`about` stays a sentence."""
-    till = Till(
+    fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}], then: cycle}")
     )
-    ids = [till.pay() for _ in range(7)]
-    assert retold(till.world, ids, "seen")["about"] == (
+    ids = [fixture.pay() for _ in range(7)]
+    assert scenario_from_journal(fixture.world, ids, "seen")["about"] == (
         f"What the journal has of {', '.join(ids[:5])} and 2 more."
     )
 
@@ -438,39 +455,39 @@ CALLS: Final = st.tuples(
 )
 
 
-def make(till: Till, call: tuple[str, str | None, object, str, str]) -> str:
+def make(fixture: JournalFixture, call: tuple[str, str | None, object, str, str]) -> str:
     """Make a call; lists take the last word for a status."""
     operation, customer, amount, card, word = call
     if operation == "list_payments":
         whose = "" if customer is None else f"&customer_id={customer}"
-        return till.call(operation, query=f"status={word}{whose}")
-    return till.pay(customer, amount=amount, card_number=NUMBER_OF[card], currency=word)
+        return fixture.call(operation, query=f"status={word}{whose}")
+    return fixture.pay(customer, amount=amount, card_number=NUMBER_OF[card], currency=word)
 
 
-def met(till: Till, ids: Sequence[str]) -> list[tuple[object, ...]]:
+def met(fixture: JournalFixture, ids: Sequence[str]) -> list[tuple[object, ...]]:
     """What calls have met."""
-    entries = [till.entry(each) for each in ids]
+    entries = [fixture.entry(each) for each in ids]
     return [(entry.status, entry.fault, bool(entry.committed)) for entry in entries]
 
 
 @given(st.data())
-def test_it_happens_again(data: st.DataObject) -> None:
+def test_the_written_scenario_makes_it_happen_again(data: st.DataObject) -> None:
     """What is written has no problems, and in a fresh world the same calls meet the same."""
     steps = data.draw(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=5))
     then = data.draw(st.sampled_from(["pass", "cycle", "repeat_last"]))
     rule = f"- {{request: '*', do: [{', '.join(steps)}], then: {then}}}"
-    till = Till(rules_of(rule.replace("{patch: {status: failed}}", "pass")))
+    fixture = JournalFixture(rules_of(rule.replace("{patch: {status: failed}}", "pass")))
     calls = data.draw(st.lists(CALLS, min_size=1, max_size=8))
-    ids = [make(till, call) for call in calls]
+    ids = [make(fixture, call) for call in calls]
     picked = sorted(data.draw(st.sets(st.integers(0, len(calls) - 1), min_size=1)))
     try:
-        source = retold(till.world, [ids[each] for each in picked], "seen")
+        source = scenario_from_journal(fixture.world, [ids[each] for each in picked], "seen")
     except InvalidRequest:
-        again = Till()
+        again = JournalFixture()
     else:
         loaded = load(text_of(source), name="seen")
         assert (loaded.problems, loaded.scenario is not None) == ((), True)
         assert loaded.scenario is not None
-        again = Till(loaded.scenario)
+        again = JournalFixture(loaded.scenario)
     repeated = [make(again, calls[each]) for each in picked]
-    assert met(again, repeated) == met(till, [ids[each] for each in picked])
+    assert met(again, repeated) == met(fixture, [ids[each] for each in picked])

@@ -9,11 +9,11 @@ from payments_sandbox.scenarios.library import (
     Library,
     UnknownScenario,
     WrongScenarios,
-    drafts_of,
-    files_of,
+    initial_files,
     library_of,
+    scenario_paths,
 )
-from payments_sandbox.scenarios.scenario_file import drafted, summary_of
+from payments_sandbox.scenarios.scenario_file import count_problems, read_scenario_file
 
 TEXT = "scenario: {name}\nabout: {about}\nexpect: [{{audit: clean}}]\n"
 
@@ -35,12 +35,12 @@ def folders(tmp_path: Path) -> list[Path]:
     return found
 
 
-def test_names_are_those_of_the_files(folders: list[Path]) -> None:
+def test_a_scenario_is_named_after_its_file(folders: list[Path]) -> None:
     """In their order, of every folder."""
     assert Library([], folders).names() == ["both", "one", "two", "wrong"]
 
 
-def test_an_earlier_folder_wins(folders: list[Path]) -> None:
+def test_of_two_folders_with_one_name_the_earlier_wins(folders: list[Path]) -> None:
     """So that a team can have a version of its own, before what is shipped."""
     scenario = Library([], folders).load("both").scenario
 
@@ -58,14 +58,14 @@ def test_files_are_read_when_they_are_asked_for(folders: list[Path]) -> None:
     assert library.load("one").scenario is None
 
 
-def test_a_file_in_another_encoding(tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_refused_at_its_place(tmp_path: Path) -> None:
     """Its first wrong byte has a place; nothing of it is guessed at."""
     file = tmp_path / "cafe.yaml"
     file.write_bytes("scenario: cafe\nabout: Grüße, é\n".encode().replace(b"\xc3\xa9", b"\xe9"))
-    draft = drafted(file)
+    read = read_scenario_file(file)
 
-    assert draft.loaded.scenario is None
-    (told,) = draft.lint
+    assert read.loaded.scenario is None
+    (told,) = read.lint
     assert told.splitlines() == [
         f"{file}:2:15: this is not UTF-8; save the file in UTF-8",
         "    about: Grüße, \ufffd",
@@ -73,7 +73,7 @@ def test_a_file_in_another_encoding(tmp_path: Path) -> None:
     ]
 
 
-def test_every_scenario_in_turn(folders: list[Path]) -> None:
+def test_a_library_is_read_scenario_by_scenario(folders: list[Path]) -> None:
     """The good and the bad."""
     found = [loaded.scenario for loaded in Library([], folders)]
 
@@ -88,7 +88,9 @@ def test_every_scenario_in_turn(folders: list[Path]) -> None:
         ("../one", "there is no scenario '../one'; did you mean 'one'?"),
     ],
 )
-def test_an_unknown_name(folders: list[Path], name: str, message: str) -> None:
+def test_an_unknown_name_is_refused_with_the_nearest(
+    folders: list[Path], name: str, message: str
+) -> None:
     """It says which was meant, or what there is; no path leads out of a folder."""
     with pytest.raises(UnknownScenario) as caught:
         Library([], folders).load(name)
@@ -96,7 +98,7 @@ def test_an_unknown_name(folders: list[Path], name: str, message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_an_empty_library() -> None:
+def test_an_empty_library_says_that_it_has_none() -> None:
     """It says so."""
     with pytest.raises(UnknownScenario, match="there are none"):
         Library([], []).load("x")
@@ -106,10 +108,10 @@ def test_a_file_wins_over_folders(folders: list[Path], tmp_path: Path) -> None:
     """What is given by itself was meant."""
     file = tmp_path / "both.yaml"
     file.write_text(TEXT.format(name="both", about="given"), encoding="utf-8")
-    assert Library([file], folders).draft("both").file == str(file)
+    assert Library([file], folders).read("both").path == str(file)
 
 
-def test_a_folder_that_has_gone_has_nothing(folders: list[Path], tmp_path: Path) -> None:
+def test_a_folder_that_has_gone_has_no_scenarios(folders: list[Path], tmp_path: Path) -> None:
     """It may come back; files are looked for whenever a name is."""
     assert Library([], [tmp_path / "gone", folders[0]]).names() == ["both", "one"]
 
@@ -118,27 +120,27 @@ def test_settings_name_the_library(folders: list[Path]) -> None:
     """Files that a server is given are known by their names, as what is shipped is."""
     file = folders[0] / "one.yml"
     settings = Settings(scenarios=(file, "both"), scenario_dirs=(folders[1],))
-    assert files_of(settings) == [file]
+    assert scenario_paths(settings) == [file]
     assert {"one", "two", "lost-reply"} < set(library_of(settings).names())
-    assert [draft.file for draft in drafts_of(settings)] == [
+    assert [file.path for file in initial_files(settings)] == [
         str(each) for each in (file, folders[1] / "both.yaml")
     ]
 
 
-def test_wrong_ones_are_said_together(tmp_path: Path) -> None:
+def test_problems_of_several_files_are_told_together(tmp_path: Path) -> None:
     """Every problem of every file, and not a word about a good one."""
     files = [tmp_path / f"{name}.yaml" for name in ("good", "bad", "worse")]
     for file, text in zip(files, ("expect: [{audit: clean}]", "", "rules: []"), strict=True):
         file.write_text(f"scenario: {file.stem}\n{text}", encoding="utf-8")
     with pytest.raises(WrongScenarios) as caught:
-        drafts_of(Settings(scenarios=tuple(files)))
+        initial_files(Settings(scenarios=tuple(files)))
     assert [line.partition(":")[0] for line in str(caught.value).splitlines()[::3]] == [
         str(file) for file in files[1:]
     ]
     assert caught.value.summary == "2 problems in 2 files"
 
 
-def test_what_is_said_of_files(tmp_path: Path) -> None:
+def test_problems_and_warnings_are_counted(tmp_path: Path) -> None:
     """Problems and warnings are counted apart, and one is not many."""
     warned = "scenario: w\nrules: [{request: list_payments, do: [{hang: {commit: true}}]}]\n"
     texts = {
@@ -147,14 +149,14 @@ def test_what_is_said_of_files(tmp_path: Path) -> None:
         "odd": "scenario: odd\nexpect: 1",
         "bytes": "\xff",
     }
-    drafts = {}
+    files = {}
     for name, text in texts.items():
         (tmp_path / f"{name}.yaml").write_bytes(text.encode("latin-1"))
-        drafts[name] = drafted(tmp_path / f"{name}.yaml")
-    assert [summary_of([draft]) for draft in drafts.values()] == [
+        files[name] = read_scenario_file(tmp_path / f"{name}.yaml")
+    assert [count_problems([file]) for file in files.values()] == [
         "no problems and 1 warning in 1 file",
         "no problems in 1 file",
         "1 problem in 1 file",
         "1 problem in 1 file",
     ]
-    assert summary_of(list(drafts.values())) == "2 problems and 1 warning in 4 files"
+    assert count_problems(list(files.values())) == "2 problems and 1 warning in 4 files"

@@ -44,13 +44,13 @@ FAILS = "do: [{respond: {error: internal_error}}], then: cycle"
     ],
     ids=["without", "event", "one", "two", "everywhere", "conditions"],
 )
-def test_rates_are_told(rules: str, told: list[str]) -> None:
+def test_rates_of_rules_with_a_chance_are_told(rules: str, told: list[str]) -> None:
     """Operations of the same rates together, a sum where the rules meet the same calls."""
     assert [str(each) for each in rates_of(rules_of(rules, seed=7))] == told
 
 
 @given(st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.9]), min_size=2, max_size=4))
-def test_calls_are_answered_at_these_rates(chances: list[float]) -> None:
+def test_calls_are_answered_at_the_rates_that_are_told(chances: list[float]) -> None:
     """Two thousand calls come near to what is told."""
     rules = "".join(
         f"- {{name: r{n}, request: create_payment, chance: {chance}, {FAILS}}}\n"

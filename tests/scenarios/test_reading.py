@@ -147,7 +147,7 @@ def read() -> Scenario:
     return loaded.scenario
 
 
-def test_the_head() -> None:
+def test_the_head_of_a_scenario_is_read() -> None:
     """Name, words, seed and clock."""
     scenario = read()
 
@@ -161,7 +161,7 @@ def test_the_head() -> None:
     assert scenario.source["about"] == "One of each."
 
 
-def test_what_is_given() -> None:
+def test_given_state_is_read() -> None:
     """Payments, endpoints, rate limit."""
     assert read().given == Given(
         payments=(
@@ -178,7 +178,7 @@ def test_what_is_given() -> None:
     )  # fmt: skip
 
 
-def test_generated_payments_have_customers_and_a_month() -> None:
+def test_generated_payments_have_ten_per_customer_and_a_month_by_default() -> None:
     """Unless told otherwise."""
     loaded = load("scenario: x\ngiven: {generate: {payments: 50}}", name="x").scenario
 
@@ -186,7 +186,7 @@ def test_generated_payments_have_customers_and_a_month() -> None:
     assert loaded.given == Given(generate=Generated(50, 5, 30 * DAY))
 
 
-def test_request_rules() -> None:
+def test_request_rules_are_read() -> None:
     """Matchers, counters, each outcome, each delay."""
     writes, reads, *_ = read().rules
 
@@ -238,7 +238,7 @@ def test_request_rules() -> None:
     )
 
 
-def test_the_other_rules() -> None:
+def test_event_timed_and_webhook_rules_are_read() -> None:
     """Events, marks and webhooks."""
     pending = (Condition("status", "eq", "pending"),)
 
@@ -279,7 +279,7 @@ def test_the_other_rules() -> None:
     )
 
 
-def test_expectations() -> None:
+def test_expectations_are_read() -> None:
     """Each kind, with what it was written as."""
     scenario = read()
     ada = (Condition("customer_id", "eq", "cust_ada"),)
@@ -302,7 +302,7 @@ def test_expectations() -> None:
     assert scenario.expectations[-1] == Expectation(AllFired(), {"rules": "all_fired"})
 
 
-def test_a_count_in_words() -> None:
+def test_a_count_is_shown_in_words() -> None:
     """As the report shows it."""
     counts = [Count(1, 1), Count(1), Count(most=3), Count(1, 3)]
 

@@ -12,10 +12,10 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import DAY, Instant
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Patch
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.scenarios.schema_problems import accepts
+from payments_sandbox.scenarios.schema_errors import accepts
 from payments_sandbox.verification.report import report
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, call_of, contract, new_world
@@ -202,7 +202,7 @@ def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls
     if loaded.scenario is None:
         return
     desk = Desk(new_world())
-    put(desk.world, [loaded.scenario])
+    set_active(desk.world, [loaded.scenario])
     for operation, body, payment_id, wait in calls:
         answer = desk.answer(call_of(operation, body, payment_id=payment_id))
         assert_documented(answer, operation, loaded.scenario.rules)

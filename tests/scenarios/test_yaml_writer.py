@@ -67,7 +67,7 @@ def test_a_step_that_is_read_again_is_the_same(written: Step) -> None:
 
 
 @given(STEPS)
-def test_a_read_has_no_commit(written: Step) -> None:
+def test_a_step_of_a_read_is_written_without_commit(written: Step) -> None:
     """It has no effect there, and the lint would warn."""
     source = step_source(written, is_read=True)
     parts = [] if isinstance(source, str) else list(source.values())
@@ -75,7 +75,7 @@ def test_a_read_has_no_commit(written: Step) -> None:
     assert step_source(step(source, is_read=True), is_read=True) == source
 
 
-def test_what_no_file_can_say() -> None:
+def test_exhausted_steps_are_written_as_an_internal_error() -> None:
     """A rule that ran out is the error that it gave; a delay to be drawn is left out."""
     ran_out, drawn = Step(StepsExhausted()), Step(delay=Uniform(1, 2))
     assert step_source(ran_out, is_read=False) == {"respond": {"error": "internal_error"}}
@@ -83,7 +83,7 @@ def test_what_no_file_can_say() -> None:
 
 
 @given(TEXTS, TEXTS)
-def test_text_is_read_as_it_was(customer: str, details: str) -> None:
+def test_written_text_is_read_as_the_same_scenario(customer: str, details: str) -> None:
     """Whatever YAML would take it for."""
     respond = {"error": "internal_error", "details": details}
     rule = {"request": "*", "when": {"customer_id": customer}, "do": [{"respond": respond}]}
@@ -93,7 +93,7 @@ def test_text_is_read_as_it_was(customer: str, details: str) -> None:
 
 
 @pytest.mark.parametrize("is_short", [True, False])
-def test_the_text_is_one_that_people_write(*, is_short: bool) -> None:
+def test_the_written_text_is_laid_out_as_people_write_it(*, is_short: bool) -> None:
     """Lists below their key, the innermost parts on one line, the same part twice in full."""
     step = {"respond": {"error": "internal_error"}}
     steps = [step] if is_short else [step, "pass", step]

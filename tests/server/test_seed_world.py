@@ -7,7 +7,7 @@ import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.initial_state import Generated
-from payments_sandbox.scenarios.seeding import seeding
+from payments_sandbox.scenarios.seeding import fill_world
 from payments_sandbox.server.factory import Server
 from payments_sandbox.world.world import World
 from tests.support.clients import Api, ask, bearer, invalid, paid
@@ -129,7 +129,7 @@ async def test_nobody_is_told(api: Api, control: Control, world: World) -> None:
 
 def test_what_happens_meanwhile_wins(sandbox: Server, world: World) -> None:
     """A payment that is made while the world is filled stays, and nothing else comes."""
-    steps = seeding(world, Generated(1_000, 10, 86_400_000))
+    steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)
     next(steps)
     world.make_event("payout.paid", {})
@@ -145,7 +145,7 @@ def test_what_happens_meanwhile_wins(sandbox: Server, world: World) -> None:
 def test_a_clock_that_is_reset_meanwhile(world: World) -> None:
     """Payments later than its now would never do."""
     list(world.advance(world.clock.now() + 1_000))  # type: ignore[arg-type]  # an Instant is a number
-    steps = seeding(world, Generated(1_000, 10, 86_400_000))
+    steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)
     next(steps)
     world.start_clock(world.config.frozen_at)

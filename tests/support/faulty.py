@@ -1,66 +1,59 @@
-"""Owns one case of every wire fault, and the card or scenario that brings it about."""
+"""Owns one case of every example of a wire fault, and the card or scenario that brings it about."""
 
 from typing import Final
 
-from payments_sandbox.rules.faults.drip import Drip
-from payments_sandbox.rules.faults.drop import Drop
-from payments_sandbox.rules.faults.fault import Fault
-from payments_sandbox.rules.faults.hang import Hang
-from payments_sandbox.rules.faults.malform import Malform, Malformation
-from payments_sandbox.rules.faults.respond_raw import RespondRaw
-from payments_sandbox.rules.faults.truncate import Truncate
+from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.faults.fault import Example, Fault
+from payments_sandbox.rules.faults.reply import RealReply, WaitUntil
 from payments_sandbox.rules.magic_cards import paid_with
 from payments_sandbox.rules.model import CardRule, Per, RequestRule, Step, Then
 from payments_sandbox.rules.scenario import Scenario
 from tests.support.numbers import of_length
-
-DRIP: Final = Drip(over=900, chunks=30)
-"""Longer than `IMPATIENCE` in all, each gap far shorter."""
+from tools.faults import spelling
 
 IMPATIENCE: Final = 0.6
-"""Seconds that clients wait where a fault lets them wait."""
+"""Seconds that clients wait where a fault lasts longer."""
+
+CASES: Final[dict[str, tuple[type[Fault], Example]]] = {
+    spelling(fault, example): (fault, example) for fault in FAULTS for example in fault.EXAMPLES
+}
+"""Every example by how scenarios spell it, without `commit`."""
+
+SPELLINGS: Final = tuple(CASES)
 
 
-def spelt(*, commit: bool) -> dict[str, Fault]:
-    """Every fault as scenarios spell it, without `commit`."""
-    malformed: dict[str, Fault] = {
-        f"malform: {{as: {how}}}": Malform(commit, how) for how in Malformation
-    }
-    return {
-        "drop: {how: close}": Drop(commit, "close"),
-        "drop: {how: reset}": Drop(commit, "reset"),
-        "hang: {}": Hang(commit),
-        "truncate: {keep: 40%}": Truncate(commit, 40),
-        "truncate: {in: headers}": Truncate(commit, part="headers"),
-        **malformed,
-        "drip: {over: 900ms, chunks: 30}": DRIP,
-        "respond_raw: {status: 503}": RespondRaw(
-            503, {"Content-Type": "text/plain", "Retry-After": "7"}, "busy", commit
-        ),
-    }
+def fault_of(spelled: str, *, commit: bool = True) -> Fault:
+    """The fault that a spelling is."""
+    fault, example = CASES[spelled]
+    plain = {**example.plain, "commit": commit} if fault.may_commit() else example.plain
+    return fault.parse(plain, is_read=False)
 
 
-SPELLINGS: Final = tuple(spelt(commit=True))
+def lasts(fault: Fault) -> float:
+    """Wall seconds that a fault takes where the server allows a minute."""
+    reply = RealReply(201, {}, b'{"id":"pay_1"}', max_wait=60_000)
+    waits = [each.milliseconds for each in fault.plan(reply) if isinstance(each, WaitUntil)]
+    return max(waits, default=0) / 1_000
 
 
-def card_of(spelling: str, *, commit: bool = True) -> str:
+def card_of(spelled: str, *, commit: bool = True) -> str:
     """The card that meets this fault."""
-    return of_length(f"40000098{int(commit)}{SPELLINGS.index(spelling):02}", 16)
+    return of_length(f"40000098{int(commit)}{SPELLINGS.index(spelled):02}", 16)
 
 
 def faulty_cards() -> tuple[CardRule, ...]:
     """The rules of those cards."""
     return tuple(
         RequestRule(
-            f"card:{spelling}",
+            f"card:{spelled}",
             "create_payment",
-            paid_with(card_of(spelling, commit=commit)),
-            (Step(fault),),
+            paid_with(card_of(spelled, commit=commit)),
+            (Step(fault_of(spelled, commit=commit)),),
             Per.CUSTOMER,
             Then.REPEAT_LAST,
         )
         for commit in (True, False)
-        for spelling, fault in spelt(commit=commit).items()
+        for spelled in SPELLINGS
     )
 
 

@@ -2,9 +2,9 @@
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.verification.audit import Finding, audit
 from payments_sandbox.verification.observed_deliveries import AttemptSeen, DeliverySeen
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
@@ -20,7 +20,7 @@ class History:
         self.world: World = new_world(self.wall, frozen_at=NOON if frozen else None)
         self.desk = Desk(self.world)
         self.sent: list[DeliverySeen] = []
-        put(self.world, scenarios)
+        set_active(self.world, scenarios)
         assert (self.world.clock.mode is Mode.FROZEN) == frozen
 
     def wait(self, milliseconds: int) -> None:

@@ -12,6 +12,8 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
 from payments_sandbox.world.registry import WorldDefaults, Worlds
@@ -30,8 +32,8 @@ def contract() -> Contract:
 
 
 def server_context(wall: WallClock | None = None) -> ServerContext:
-    """What a server gives to its worlds: the contract as shipped."""
-    return ServerContext(wall or Wall(), partial(payment_at_rest, contract()))
+    """The laws of a server: the contract as shipped."""
+    return ServerContext(wall or Wall(), partial(payment_at_rest, contract()), read_scenario)
 
 
 def config(
@@ -65,6 +67,7 @@ def new_worlds(
         context=server_context(wall),
         entropy=count().__next__,
         on_drop=on_drop,
+        activate=set_active,
     )
 
 

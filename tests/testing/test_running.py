@@ -132,7 +132,6 @@ def test_importing_it_costs_little() -> None:
         "httpx",
         "requests",
         "http.client",
-        "jsonschema",
         "yaml",
         "payments_sandbox.server",
     }

@@ -6,8 +6,8 @@ from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
 from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Complete, Emit
-from payments_sandbox.world.activation import put
-from payments_sandbox.world.timeline import ActOnPayment, ReachMark
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, new_world
 from tests.support.scenes import rules_of
@@ -19,7 +19,7 @@ CARD = {card.name: card.number for card in MAGIC_CARDS}
 def desk_of(text: str, *, seed: int | None = None) -> Desk:
     """A world in which these rules are active."""
     desk = Desk(new_world())
-    put(desk.world, [rules_of(text, seed=seed)])
+    set_active(desk.world, [rules_of(text, seed=seed)])
     return desk
 
 
@@ -293,7 +293,7 @@ def test_what_no_clock_reaches_is_not_planned() -> None:
 def test_jobs_of_rules_that_are_gone_do_nothing() -> None:
     """A snapshot may hold a mark whose scenario it does not."""
     desk = Desk(new_world())
-    desk.world.timeline.at(NOON, ReachMark("gone/mark"))
+    desk.world.timeline.at(NOON, RunTimedRule("gone/mark"))
     desk.world.timeline.at(NOON, ActOnPayment(None, Emit("payment.failed"), "gone/emit"))
     desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))
 

@@ -19,7 +19,7 @@ from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
     Job,
-    ReachMark,
+    RunTimedRule,
     SettlePayment,
     Timeline,
 )
@@ -37,7 +37,7 @@ JOBS: list[Job] = [
     ActOnPayment(None, Emit("payment.failed", {"a": 1}), "s/r"),
     ActOnPayment(None, MoveRateLimit(remaining=0), "s/r"),
     ActOnPayment(None, MoveRateLimit(limit=5, window=60), "s/r"),
-    ReachMark("s/r"),
+    RunTimedRule("s/r"),
     AttemptDelivery(3),
 ]
 DUE = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(JOBS)), max_size=30)

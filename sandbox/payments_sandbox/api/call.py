@@ -1,6 +1,6 @@
 """Owns what goes into the emulated API and what comes out: calls, outcomes, replies, answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,6 +38,39 @@ class Call:
     payment_id: str = field(default="", repr=False)
     shown: object = field(default=None, repr=False)
     leaked: bool = False
+
+
+class RateLimitHeaders(Mapping[str, str]):
+    """The documented rate-limit headers, kept as three numbers until somebody reads them.
+
+    Args:
+        limit: requests of a window.
+        remaining: what is left of them.
+        reset_at: when the window turns, in epoch seconds of the world's clock.
+    """
+
+    __slots__ = ("limit", "remaining", "reset_at")
+
+    def __init__(self, limit: int, remaining: int, reset_at: int) -> None:
+        self.limit = limit
+        self.remaining = remaining
+        self.reset_at = reset_at
+
+    def __getitem__(self, name: str) -> str:
+        return self._as_dict()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._as_dict())
+
+    def __len__(self) -> int:
+        return len(self._as_dict())
+
+    def _as_dict(self) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(self.reset_at),
+        }
 
 
 class Reply(NamedTuple):

@@ -13,7 +13,7 @@ from payments_sandbox.cli.remote_options import add_remote_options, control_clie
 if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
     from payments_sandbox.scenarios.diagnostics import Problem
     from payments_sandbox.scenarios.library import Library
-    from payments_sandbox.scenarios.scenario_file import Draft
+    from payments_sandbox.scenarios.scenario_file import ScenarioFile
 
 TEXT: Final = """\
 Work on scenarios: what goes wrong, and what must be true afterwards.
@@ -148,20 +148,20 @@ def _add_folders(options: Options) -> None:
 def list_scenarios(chosen: argparse.Namespace) -> int:
     """A line for each: its name, its tags and what it is about, in a sentence."""
     library = _library(chosen)
-    drafts = {name: library.draft(name) for name in library.names()}
-    rows = [(name, *_row(draft)) for name, draft in drafts.items()]
+    files = {name: library.read(name) for name in library.names()}
+    rows = [(name, *_row(file)) for name, file in files.items()]
     names, tags = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
     for name, tag, sentence in rows:
         sys.stdout.write(f"{name:<{names}}  {tag:<{tags}}  {sentence}".rstrip() + "\n")
     return 0
 
 
-def _row(draft: "Draft") -> tuple[str, str]:
-    from payments_sandbox.scenarios.scenario_file import summary_of
+def _row(file: "ScenarioFile") -> tuple[str, str]:
+    from payments_sandbox.scenarios.scenario_file import count_problems
 
-    scenario = draft.loaded.scenario
+    scenario = file.loaded.scenario
     if scenario is None:
-        return "", f"{summary_of([draft])}: payments-sandbox scenario check {draft.file}"
+        return "", f"{count_problems([file])}: payments-sandbox scenario check {file.path}"
     sentence, stop, _ = scenario.about.partition(". ")
     return ", ".join(scenario.tags), sentence + stop.rstrip()
 
@@ -171,10 +171,10 @@ def show(chosen: argparse.Namespace) -> int:
     from payments_sandbox.scenarios.library import UnknownScenario
 
     try:
-        draft = _library(chosen).draft(chosen.name)
+        file = _library(chosen).read(chosen.name)
     except UnknownScenario as error:
         raise CommandFailedError(str(error), MISTAKEN) from None
-    sys.stdout.write(draft.text if draft.text.endswith("\n") else f"{draft.text}\n")
+    sys.stdout.write(file.text if file.text.endswith("\n") else f"{file.text}\n")
     return 0
 
 
@@ -188,30 +188,32 @@ def _library(chosen: argparse.Namespace) -> "Library":
 def check(chosen: argparse.Namespace) -> int:
     """All problems of all files; 2 when there is one that is more than a warning."""
     from payments_sandbox.scenarios.rates import rates_of
-    from payments_sandbox.scenarios.scenario_file import summary_of
+    from payments_sandbox.scenarios.scenario_file import count_problems
 
-    drafts = [_draft(file) for file in chosen.files]
+    files = [_read(path) for path in chosen.files]
     lines: list[str] = []
-    for draft in drafts:
+    for file in files:
         if chosen.github:
-            lines += (_annotation(problem, draft.file) for problem in draft.loaded.problems)
+            lines += (_annotation(problem, file.path) for problem in file.loaded.problems)
         else:
-            lines += draft.lint
-        if draft.loaded.scenario is not None:
-            lines += (f"{draft.file}: {rates}" for rates in rates_of(draft.loaded.scenario))
-    sys.stdout.write("\n".join([*lines, f"{summary_of(drafts)}\n"]))
-    return 0 if all(draft.loaded.scenario is not None for draft in drafts) else MISTAKEN
+            lines += file.lint
+        if file.loaded.scenario is not None:
+            lines += (f"{file.path}: {rates}" for rates in rates_of(file.loaded.scenario))
+    sys.stdout.write("\n".join([*lines, f"{count_problems(files)}\n"]))
+    return 0 if all(file.loaded.scenario is not None for file in files) else MISTAKEN
 
 
-def _draft(file: Path) -> "Draft":
+def _read(path: Path) -> "ScenarioFile":
     from payments_sandbox.scenarios.diagnostics import Problem
     from payments_sandbox.scenarios.loader import Loaded
-    from payments_sandbox.scenarios.scenario_file import Draft, drafted
+    from payments_sandbox.scenarios.scenario_file import ScenarioFile, read_scenario_file
 
     try:
-        return drafted(file)
+        return read_scenario_file(path)
     except OSError as error:
-        return Draft(str(file), "", Loaded(None, (Problem((), f"no file: {error.strerror}"),)))
+        return ScenarioFile(
+            str(path), "", Loaded(None, (Problem((), f"no file: {error.strerror}"),))
+        )
 
 
 def _annotation(problem: "Problem", file: str) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from watchfiles import awatch
 
-from payments_sandbox.scenarios.library import files_of
+from payments_sandbox.scenarios.library import scenario_paths
 from payments_sandbox.scenarios.scenario_file import name_of
-from payments_sandbox.server.scenario_reload import Reloads
+from payments_sandbox.server.scenario_reload import ScenarioReloader
 
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import Server
@@ -27,10 +27,10 @@ async def watching(sandbox: "Server") -> AsyncIterator[None]:
     """Watch until the block ends."""
     settings = sandbox.settings
     # Folders, for many editors put a new file in the place of the old one.
-    folders = {*settings.scenario_dirs, *(file.parent for file in files_of(settings))}
-    reloads = Reloads(settings, sandbox.runtime)
+    folders = {*settings.scenario_dirs, *(file.parent for file in scenario_paths(settings))}
+    reloader = ScenarioReloader(settings, sandbox.runtime)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change
-    task = asyncio.create_task(_watch(folders, reloads))
+    task = asyncio.create_task(_watch(folders, reloader))
     try:
         yield
     finally:
@@ -39,10 +39,10 @@ async def watching(sandbox: "Server") -> AsyncIterator[None]:
             await task
 
 
-async def _watch(folders: Iterable[Path], reloads: Reloads) -> None:
+async def _watch(folders: Iterable[Path], reloader: ScenarioReloader) -> None:
     try:
         async for changes in awatch(*folders, watch_filter=None, step=QUIET, recursive=False):
             names = (name_of(Path(path).name) for _, path in changes)
-            reloads.look({name for name in names if name is not None})
+            reloader.reload({name for name in names if name is not None})
     except (OSError, RuntimeError):  # of the file system: the server goes on without
         _log.exception("--watch has ended: scenarios are not reloaded any more")

@@ -1,68 +1,167 @@
-"""Owns the words for what is wrong with a value: a pointer and a sentence, never the value itself.
+"""Owns the words for what a schema refuses, in bodies of requests and in files of scenarios.
 
-The value may hold a card number, so a sentence is made of the schema's own words (`x-expected`) and
-of the path. Names of fields come from the client as well: they are cut, and long runs of digits
-in them are masked.
+A validator's refusals become three kinds: a key that is not known, a key that is missing, a value
+that is wrong. Two sets of sentences are made of them. A body's never quote the value, which may
+hold a card number: they name the field by its JSON pointer. A file's stand beside the line that
+they are about, so they quote a word of it and say in a hint what would have worked.
+
+The words come from the schema: `x-expected` finishes "expected …", `x-hint` says what would have
+worked, `x-keys` are the keys of which a mapping has one, `x-kind` is what a mapping is called, and
+`x-also` are keys that it has beside its properties.
 """
 
-import functools
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, assert_never, cast
+
+import jsonschema_rs
 
 from payments_sandbox.contract.schema_files import Schema
 from payments_sandbox.core.suggestions import nearest
 
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
-    from jsonschema.protocols import Validator
-
-MOST_PROBLEMS: Final = 20
+MOST_IN_A_BODY: Final = 20
+MOST_IN_A_FILE: Final = 200
 LONGEST_NAME: Final = 64
 LONG_NUMBER: Final = re.compile(r"\d(?:[ ._-]?\d){5,}")
 
 UNEXPLAINED: Final = "/: does not follow the documentation."
-"""The details of a refusal that the explaining validator cannot name: our bug."""
+"""The details of a refusal of which the validator names no reason: our bug."""
 
 Path = tuple[str | int, ...]
+"""Keys and positions that lead to a value, `("rules", 0, "do")`."""
+
+Kind = jsonschema_rs.ValidationErrorKind
 
 
-class Problem(NamedTuple):
-    """One thing that is wrong.
+class SchemaError(NamedTuple):
+    """One thing that is wrong, in words.
 
     Attributes:
-        pointer: the JSON pointer of the field, "" for the whole body.
-        message: the rest of the sentence, with its full stop.
+        path: of the value, or of a key that is missing or not known.
+        message: what is wrong; of a body a whole sentence, of a file without its full stop.
+        hint: what would have worked, where the message does not say it; of a file only.
+        is_about_key: whether the key is wrong, and not its value.
     """
 
-    pointer: str
-    message: str
-
-
-class _Finding(NamedTuple):
     path: Path
     message: str
+    hint: str | None = None
+    is_about_key: bool = False
 
 
-def find_problems(schema: Schema, value: object, *, noun: str = "field") -> list[Problem]:
-    """What is wrong with the value, in the order of the documentation; at most 20 problems.
+class UnknownKey(NamedTuple):
+    """A mapping has a key that its schema does not name."""
+
+    path: Path
+    name: str
+    part: Schema
+
+
+class MissingKey(NamedTuple):
+    """A mapping, the value, lacks a key that its schema requires."""
+
+    path: Path
+    name: str
+    part: Schema
+    value: object
+
+
+class WrongValue(NamedTuple):
+    """A value is not what its schema expects; `kind` is the keyword that refused it."""
+
+    path: Path
+    kind: object
+    part: Schema
+    value: object
+
+
+Refusal = UnknownKey | MissingKey | WrongValue
+
+
+class CompiledSchema:
+    """A closed schema and its validator, which decides, and explains what it has refused.
 
     Args:
-        schema: an inlined schema.
-        value: what a strict reader has read.
-        noun: what a key of the value is called.
+        schema: without references that lead out of it.
+
+    Attributes:
+        is_valid: whether a value follows the schema; raises ValueError for half a surrogate pair.
     """
-    errors = strict()(schema).iter_errors(cast("Any", value))
-    findings = _distinct(finding for error in errors for finding in _findings(error, noun))
-    first = sorted(islice(findings, MOST_PROBLEMS), key=lambda found: _rank(schema, found.path))
-    problems = (Problem(pointer(found.path), found.message) for found in first)
-    return list(dict.fromkeys(problems))
+
+    __slots__ = ("_schema", "_validator", "is_valid")
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._validator = jsonschema_rs.Draft202012Validator(schema)
+        self.is_valid = self._validator.is_valid
+
+    def body_errors(self, value: object, *, noun: str = "field") -> list[SchemaError]:
+        """Explain what is wrong with a body, a query or a header.
+
+        Args:
+            value: what a strict reader has read.
+            noun: what a key of the value is called.
+
+        Returns:
+            At most 20 errors, in the order of the documentation; none for a good value.
+        """
+        found = (_body_error(each, noun) for each in self.refusals(value))
+        first = list(islice(dict.fromkeys(found), MOST_IN_A_BODY))
+        return sorted(first, key=lambda error: _rank(self._schema, error.path))
+
+    def file_errors(self, value: object) -> Iterator[SchemaError]:
+        """Explain what is wrong with a part of a scenario, in no order; at most 200 errors."""
+        for refusal in islice(self.refusals(value), MOST_IN_A_FILE):
+            yield from self._file_error(refusal)
+
+    def refusals(self, value: object) -> Iterator[Refusal]:
+        """All that the schema refuses in a value; nothing for a good one."""
+        for error in self._validator.iter_errors(_encodable(value)):
+            path, kind, part = tuple(error.instance_path), error.kind, self._part(error.schema_path)
+            match kind:
+                case Kind.AdditionalProperties():
+                    yield from (UnknownKey(path, name, part) for name in kind.unexpected)
+                case Kind.Required():
+                    yield MissingKey(path, kind.property, part, error.instance)
+                case _:
+                    yield WrongValue(path, kind, part, error.instance)
+
+    def _part(self, schema_path: list[str | int]) -> Schema:
+        """The part of the schema that holds the keyword at the end of a path."""
+        found: Any = self._schema
+        for step in schema_path[: -1 if "propertyNames" not in schema_path else -2]:
+            found = found[step]
+        return cast("Schema", found)
+
+    def _resolved(self, part: Schema) -> Schema:
+        """The part with what it refers to; what stands beside a reference wins."""
+        reference = part.get("$ref")
+        if reference is None:
+            return part
+        return self._resolved(self._schema["$defs"][reference.rpartition("/")[2]]) | part
+
+    def _file_error(self, refusal: Refusal) -> Iterator[SchemaError]:
+        """The refusal in words; nothing for a missing key that is misspelt, which is said."""
+        match refusal:
+            case UnknownKey(path, name, part):
+                yield _unknown_in_file(path, name, part)
+            case MissingKey(path, name, part, value):
+                properties: Schema = part.get("properties", {})
+                unknown = [key for key in cast("Schema", value) if key not in properties]
+                if not any(nearest(key, properties) == name for key in unknown):
+                    whose = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
+                    hint = self._resolved(properties.get(name, {})).get("x-hint")
+                    yield SchemaError(path, f"{whose} needs '{name}'", hint, is_about_key=True)
+            case WrongValue(path, kind, part, value):
+                yield _wrong_in_file(path, kind, self._resolved(part), value)
+            case _:
+                assert_never(refusal)
 
 
-def render(problems: Iterable[Problem]) -> str:
-    """The problems as the `details` of an error, which start with the first one's pointer."""
-    texts = [f"{problem.pointer or '/'}: {problem.message}" for problem in problems]
+def render(errors: Iterable[SchemaError]) -> str:
+    """The errors as the `details` of a refusal, which start with the first one's pointer."""
+    texts = [f"{pointer(error.path) or '/'}: {error.message}" for error in errors]
     if not texts:
         return UNEXPLAINED
     *others, last = texts
@@ -81,70 +180,38 @@ def presentable(name: str) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in masked[:LONGEST_NAME])
 
 
-@functools.cache
-def strict() -> "type[Validator]":
-    """The validator of jsonschema with two keywords mended; imported when first needed.
-
-    As it is, the `$` of a pattern matches before a newline too, and digits of every script are
-    digits; and `uniqueItems` compares each item with each, even of a list that is too long anyway.
-    """
-    from jsonschema import Draft202012Validator, ValidationError, validators
-
-    def pattern(
-        _: "Validator", value: str, instance: object, __: Schema
-    ) -> "Iterator[ValidationError]":
-        if isinstance(instance, str) and not ecma(value).search(instance):
-            yield ValidationError("does not match")
-
-    def unique_items(
-        validator: "Validator", value: object, instance: object, schema: Schema
-    ) -> "Iterator[ValidationError]":
-        if isinstance(instance, list) and len(instance) <= schema["maxItems"]:
-            yield from unique(validator, value, instance, schema) or ()
-
-    unique = Draft202012Validator.VALIDATORS["uniqueItems"]
-    mended: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]  # jsonschema has no types there
-        Draft202012Validator, {"pattern": pattern, "uniqueItems": unique_items}
-    )
-    return mended
-
-
-@functools.cache
-def ecma(pattern: str) -> re.Pattern[str]:
-    """The pattern as ECMA 262 means it: `$` is the end, and a digit is one of ten."""
-    return re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), re.ASCII)
-
-
-def _distinct(findings: Iterable[_Finding]) -> Iterator[_Finding]:
-    """Each once: there is an error for every missing key, and each names all that are missing."""
-    seen: set[_Finding] = set()
-    for finding in findings:
-        if finding not in seen:
-            seen.add(finding)
-            yield finding
-
-
-def _findings(error: "ValidationError", noun: str) -> Iterator[_Finding]:
-    """The error in our words; a list of missing or unknown keys becomes one finding each."""
-    path, schema = tuple(error.absolute_path), cast("Schema", error.schema)
-    properties: Schema = schema.get("properties", {})
-    match error.validator, error.instance:
-        case "required", dict(given):
-            for name in (name for name in schema["required"] if name not in given):
-                yield _Finding((*path, name), f"is required{_expectation(properties, name)}.")
-        case "additionalProperties", dict(given):
-            for name in (name for name in given if name not in properties):
-                yield _Finding((*path, name), _unknown(name, list(properties), noun))
+def _encodable(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """The value with half surrogate pairs replaced, which the validator cannot read."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {_encodable(key): _encodable(item) for key, item in value.items()}
+        case list():
+            return [_encodable(item) for item in value]
         case _:
-            yield _Finding(path, f"expected {schema.get('x-expected', 'what is documented')}.")
+            return value
 
 
-def _expectation(properties: Schema, name: str) -> str:
-    expected = properties.get(name, {}).get("x-expected")
-    return f": expected {expected}" if expected else ""
+# Bodies
 
 
-def _unknown(name: str, known: list[str], noun: str) -> str:
+def _body_error(refusal: Refusal, noun: str) -> SchemaError:
+    match refusal:
+        case UnknownKey(path, name, part):
+            known = list(part.get("properties", {}))
+            return SchemaError((*path, name), _undocumented(name, known, noun), is_about_key=True)
+        case MissingKey(path, name, part):
+            expected = part.get("properties", {}).get(name, {}).get("x-expected")
+            what = f": expected {expected}" if expected else ""
+            return SchemaError((*path, name), f"is required{what}.", is_about_key=True)
+        case WrongValue(path, _, part):
+            return SchemaError(path, f"expected {part.get('x-expected', 'what is documented')}.")
+        case _:
+            assert_never(refusal)
+
+
+def _undocumented(name: str, known: list[str], noun: str) -> str:
     start = f"is not a documented {noun}"
     if close := nearest(presentable(name).casefold(), known):
         return f"{start}; did you mean '{close}'?"
@@ -164,3 +231,55 @@ def _rank(schema: Schema, path: Path) -> list[tuple[int, str]]:
             ranks.append((place, step))
             schema = known.get(step, {})
     return ranks
+
+
+# Files
+
+
+def _unknown_in_file(path: Path, name: str, part: Schema) -> SchemaError:
+    keys = list(part.get("properties") or part["x-keys"])
+    message = f"unknown key '{presentable(name)}'"
+    if close := nearest(name, keys):
+        return SchemaError((*path, name), message, f"did you mean '{close}'?", is_about_key=True)
+    *others, last = keys + part.get("x-also", [])
+    known = f"{', '.join(others)} and {last}" if others else last
+    start = f"{part['x-kind']} has" if "x-kind" in part else "known here are"
+    return SchemaError((*path, name), message, f"{start} {known}", is_about_key=True)
+
+
+def _wrong_in_file(path: Path, kind: object, part: Schema, value: object) -> SchemaError:
+    expected, hint = part.get("x-expected", ""), part.get("x-hint")
+    match kind:
+        case Kind.Not():
+            return _none_of_its_keys(path, part, value)
+        case Kind.PropertyNames():
+            message, hint = f"expected {part['propertyNames']['x-expected']} as each key", None
+        case Kind.Enum() | Kind.Constant() if isinstance(value, str):
+            message, hint = _unknown_word(value, part)
+        case Kind.Pattern() if isinstance(value, str):
+            message = f"'{presentable(value)}' is not {expected}"
+        case Kind.MaxLength() | Kind.MaxItems() | Kind.MaxProperties() if kind.limit:
+            message = f"expected {expected}, at most {kind.limit} long"
+        case Kind.AnyOf() | Kind.OneOfNotValid() | Kind.OneOfMultipleValid():
+            message, hint = str(hint), None
+        case Kind.MinLength() | Kind.MinItems() | Kind.MinProperties():
+            message = f"expected {expected} that is not empty"
+        case _:
+            message = f"expected {expected}"
+    return SchemaError(path, message, hint)
+
+
+def _none_of_its_keys(path: Path, part: Schema, value: object) -> SchemaError:
+    """A mapping that has none of the keys which say what it is; perhaps one is misspelt."""
+    for name in value if isinstance(value, dict) else ():
+        if nearest(name, part["x-keys"]):
+            return _unknown_in_file(path, name, part)
+    return SchemaError(path, f"expected {part['x-expected']}", part["x-hint"])
+
+
+def _unknown_word(word: str, part: Schema) -> tuple[str, str | None]:
+    known = [str(each) for each in part.get("enum", [part.get("const")])]
+    message = f"'{presentable(word)}' is not known"
+    if close := nearest(word, known):
+        return message, f"did you mean '{close}'?"
+    return message, part.get("x-hint") or f"known are {', '.join(known)}"

@@ -37,6 +37,12 @@ _ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
 _PIECES: Final = re.compile(r"[^/?&;,#]+")
 """What stands between the separators of paths, queries and headers: a word or `name=value`."""
 
+_MAY_BE_HIDDEN: Final = re.compile(
+    "|".join("[_ +-]*".join(key) for key in ("number", "pan", "cvc", "cvv", "csc", "securitycode")),
+    re.IGNORECASE,
+)
+"""Found in every text that has a key of `_HIDDEN_KEYS`, and in few others: it is quick to look."""
+
 
 def mask_number(number: str) -> str:
     """Every digit but the last four as `*`; all of them where it cannot be a card's number."""
@@ -114,7 +120,8 @@ def mask_target(text: str) -> str:
 
     It is as it came unless there is something to hide; what is hidden is shown decoded.
     """
-    shown = _PIECES.sub(_masked_piece, text) if "=" in text or "%" in text else text
+    may_hide = "%" in text or ("=" in text and _MAY_BE_HIDDEN.search(text) is not None)
+    shown = _PIECES.sub(_masked_piece, text) if may_hide else text
     plain = unquote_plus(shown) if "%" in shown or "+" in shown else shown
     # Decoding can bring more to light: a whole address as a value, a number in groups.
     decoded = mask_text(_PIECES.sub(_masked_piece, plain) if plain is not shown else plain)

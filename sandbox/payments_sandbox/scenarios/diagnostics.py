@@ -36,8 +36,8 @@ class Problem(NamedTuple):
         message = f"warning: {self.message}" if self.is_warning else self.message
         return f"{message}; {self.hint}" if self.hint else message
 
-    def shown(self) -> dict[str, object]:
-        """As the control API lists it."""
+    def as_json(self) -> dict[str, object]:
+        """The problem as the control API lists it: line, column, path, message and hint."""
         line, column = self.place or (None, None)
         message = f"warning: {self.message}" if self.is_warning else self.message
         return {
@@ -49,8 +49,8 @@ class Problem(NamedTuple):
         }
 
 
-def located(problems: Iterable[Problem], places: dict[Path, Place]) -> list[Problem]:
-    """The problems with their places, in the order of the text; of one place the first only."""
+def locate(problems: Iterable[Problem], places: dict[Path, Place]) -> list[Problem]:
+    """Give the problems their places, in the order of the text; keep the first of each place."""
     found: dict[tuple[Place | None, Path], Problem] = {}
     for problem in problems:
         place = problem.place or _place(problem.path, places)
@@ -72,7 +72,7 @@ def _rank(problem: Problem) -> tuple[Place, list[tuple[int, str]]]:
 
 
 def render(problem: Problem, file: str, text: str) -> str:
-    """`file:line:column: message; hint`, then the line and a caret below the place."""
+    """Write `file:line:column: message; hint`, then the line and a caret below the place."""
     if problem.place is None:
         return f"{file}: {problem.sentence}"
     line, column = problem.place

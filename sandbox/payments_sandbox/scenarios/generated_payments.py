@@ -38,8 +38,8 @@ class _Tables(NamedTuple):
     phrases: Sequence[str]
 
 
-def history(seed: int, wanted: Generated, now: Instant) -> Iterator[HistoricalPayment]:
-    """The payments, oldest first."""
+def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[HistoricalPayment]:
+    """Draw the payments, oldest first; equal arguments give equal payments."""
     tables = _tables(seed, wanted.customers)
     start = max(EPOCH, now - wanted.over)
     stretch = now - start
@@ -66,8 +66,8 @@ def _tables(seed: int, customers: int) -> _Tables:
     fake.seed_instance(seed)
     phrases = [fake.catch_phrase().lower() for _ in range(_TABLE)]
     rows = min(_TABLE, customers)
-    first = [_plain(fake.first_name()) for _ in range(rows)]
-    last = [_plain(fake.last_name()) for _ in range(rows)]
+    first = [_letters(fake.first_name()) for _ in range(rows)]
+    last = [_letters(fake.last_name()) for _ in range(rows)]
     return _Tables([_customer(number, first, last) for number in range(customers)], phrases)
 
 
@@ -77,5 +77,5 @@ def _customer(number: int, first: Sequence[str], last: Sequence[str]) -> str:
     return f"cust_{first[place]}_{last[(place + turn) % len(last)]}_{number + 1}"
 
 
-def _plain(name: str) -> str:
+def _letters(name: str) -> str:
     return re.sub("[^a-z]", "", name.lower())

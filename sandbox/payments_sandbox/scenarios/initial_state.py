@@ -21,8 +21,8 @@ from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 _FAILURE: Final = {Status.FAILED: SETTLED_AS_FAILED}
 
 
-class Start(NamedTuple):
-    """What scenarios start from, looked at and not made yet."""
+class StartState(NamedTuple):
+    """What scenarios start from, read and not made yet."""
 
     now: Instant
     payments: list[tuple[Instant, GivenPayment]]
@@ -30,7 +30,7 @@ class Start(NamedTuple):
     limits: tuple[Given, ...]
     endpoints: tuple[Mapping[str, object], ...] = ()
 
-    def check(self, world: World) -> None:
+    def check_endpoints(self, world: World) -> None:
         """Look at the webhook endpoints before anything is made.
 
         Raises:
@@ -42,10 +42,10 @@ class Start(NamedTuple):
             )
             changed(endpoint, body, Reach(world.context.public_webhooks))
 
-    def make(self, world: World) -> None:
-        """Make it, in the order of time, silently: nobody is told of what is long past."""
-        by_hand = (_past(world, at, each) for at, each in self.payments)
-        streams = [_generated(world, seed, each, self.now) for seed, each in self.generated]
+    def make_payments(self, world: World) -> None:
+        """Make the payments in the order of time, without webhooks, and set the rate limit."""
+        by_hand = (_historical(world, at, each) for at, each in self.payments)
+        streams = [_generate(world, seed, each, self.now) for seed, each in self.generated]
         ledger = world.ledger
         for past in merge(by_hand, *streams, key=lambda past: past.at):
             if past.id is not None:
@@ -54,24 +54,24 @@ class Start(NamedTuple):
             ledger.create(past.order, at=past.at, status=past.status, failure=failure)
         ledger.preexisting_events = ledger.events
         world.mark_published()
-        self.limit(world)
+        self.set_rate_limit(world)
 
-    def open(self, world: World) -> None:
+    def open_endpoints(self, world: World) -> None:
         """Make the webhook endpoints."""
         for body in self.endpoints:
             webhooks = world.open_webhooks()
             endpoint = webhooks.planned(str(body["url"]))
             webhooks.put(changed(endpoint, body, Reach(world.context.public_webhooks)))
 
-    def limit(self, world: World) -> None:
+    def set_rate_limit(self, world: World) -> None:
         """Set the rate limit."""
         for each in self.limits:
             world.limiter.turn(world.clock.now())
             world.limiter.set(limit=each.limit, remaining=each.remaining)
 
 
-def planned(scenarios: Iterable[Scenario], *, now: Instant) -> Start:
-    """What these scenarios start from, at an instant.
+def plan_start(scenarios: Iterable[Scenario], *, now: Instant) -> StartState:
+    """Read what these scenarios start from, at an instant.
 
     Raises:
         InvalidRequest: a payment was made later than that, or two have one id.
@@ -82,7 +82,7 @@ def planned(scenarios: Iterable[Scenario], *, now: Instant) -> Start:
     ]
     _check_ids(payment.id for _, payment in payments)
     payments.sort(key=lambda each: each[0])
-    return Start(
+    return StartState(
         now=now,
         payments=payments,
         generated=tuple((each.seed, state.generate) for each, state in given if state.generate),
@@ -115,7 +115,7 @@ def _created(payment: GivenPayment, now: Instant) -> Instant:
     return created
 
 
-def _past(world: World, at: Instant, payment: GivenPayment) -> HistoricalPayment:
+def _historical(world: World, at: Instant, payment: GivenPayment) -> HistoricalPayment:
     order = NewPayment(
         amount=payment.amount,
         currency=payment.currency,
@@ -131,13 +131,13 @@ def _past(world: World, at: Instant, payment: GivenPayment) -> HistoricalPayment
 def _card(world: World, number: str) -> Card:
     brand, mark = brand_of(number), fingerprint(number)
     if brand is None:
-        raise ValueError("the lint has let a card pass that is none")
+        raise ValueError("not a valid card number")
     return Card(brand, number[-4:], mark if world.rules.names_card(mark) else 0)
 
 
-def _generated(
+def _generate(
     world: World, seed: int | None, wanted: Generated, now: Instant
 ) -> Iterator[HistoricalPayment]:
-    from payments_sandbox.scenarios.generated_payments import history  # noqa: PLC0415 - it brings faker
+    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - it brings faker
 
-    return history(world.config.seed if seed is None else seed, wanted, now)
+    return generate_history(world.config.seed if seed is None else seed, wanted, now)

@@ -1,4 +1,4 @@
-"""Owns the retelling: the scenario that makes happen again what requests of a world have met.
+"""Owns the export of the journal: a scenario that makes happen again what requests have met.
 
 Calls that look alike, such as the attempts of one payment, become one rule with a step for each.
 What answered a call is written as the step of the rule that did, as long as that is known, and else
@@ -32,7 +32,7 @@ _FIELDS: Final = {
 Of a payment it is what it looks like, and not its id, which is another in another world.
 """
 
-_UNSAYABLE: Final = object()
+_UNWRITABLE: Final = object()
 _LISTED: Final = 5
 _LISTABLE: Final = 100
 """Values that a matcher can list."""
@@ -42,8 +42,8 @@ _AMOUNT_MOST: Final = 999_999_999
 _WORDS: Final = {"currency": re.compile("[A-Z]{3}"), "status": re.compile("|".join(Status))}
 
 
-def retold(world: World, ids: Sequence[str], name: str) -> Source:
-    """The scenario, in plain values.
+def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source:
+    """Write the scenario that makes happen again what these requests have met.
 
     Args:
         world: whose journal it is.
@@ -52,6 +52,9 @@ def retold(world: World, ids: Sequence[str], name: str) -> Source:
 
     Raises:
         InvalidRequest: an id is unknown or of no operation, or every call went as it always would.
+
+    Returns:
+        The scenario in plain values, as YAML and JSON have them.
     """
     chosen = _chosen(world, ids)
     steps = dict(zip((call.id for call in chosen), _steps(world, chosen), strict=True))
@@ -117,39 +120,39 @@ def _groups(
     world: World, chosen: Sequence[CallSeen]
 ) -> Iterator[tuple[str, Source, list[CallSeen]]]:
     """The calls that look alike, with the operation and the matchers that only they meet."""
-    groups: dict[_Likeness, list[CallSeen]] = {}
+    groups: dict[_CallKey, list[CallSeen]] = {}
     for call in chosen:
-        groups.setdefault(_likeness(call), []).append(call)
-    everything = dict.fromkeys(map(_likeness, calls_seen(world)))
-    for likeness, calls in groups.items():
+        groups.setdefault(_key_of(call), []).append(call)
+    everything = dict.fromkeys(map(_key_of, calls_seen(world)))
+    for key, calls in groups.items():
         others = [
             dict(other.fields)
             for other in everything
-            if other.operation == likeness.operation and other != likeness
+            if other.operation == key.operation and other != key
         ]
-        yield likeness.operation, _matchers(dict(likeness.fields), others), calls
+        yield key.operation, _matchers(dict(key.fields), others), calls
 
 
-class _Likeness(NamedTuple):
+class _CallKey(NamedTuple):
     """What can be said of a call: the value of each field, None where there is none.
 
-    A value that no matcher can have, such as one with a masked number in it, is `_UNSAYABLE`.
+    A value that no matcher can have, such as one with a masked number in it, is `_UNWRITABLE`.
     """
 
     operation: str
     fields: tuple[tuple[str, object], ...]
 
 
-def _likeness(call: CallSeen) -> _Likeness:
+def _key_of(call: CallSeen) -> _CallKey:
     operation = call.entry.operation or ""
     fields = _FIELDS[operation]
     if call.payment_id is not None and call.get("status") is None:
         fields = ("payment_id", *fields)  # of no payment that is known, and so of any world
     looked_at = ((field, call.get(field)) for field in fields)
-    return _Likeness(
+    return _CallKey(
         operation,
         tuple(
-            (field, value if _can_be_written(field, value) else _UNSAYABLE)
+            (field, value if _can_be_written(field, value) else _UNWRITABLE)
             for field, value in looked_at
         ),
     )
@@ -182,16 +185,16 @@ def _matchers(fields: Source, others: Sequence[Source]) -> Source:
 
 
 def _rank(field: tuple[str, object]) -> int:
-    return (field[1] is None) + 2 * (field[1] is _UNSAYABLE)
+    return (field[1] is None) + 2 * (field[1] is _UNWRITABLE)
 
 
 def _matcher(value: object, others: Iterable[object]) -> object:
     """What sets a value apart from those of others."""
     if value is None:
         return {"exists": False}
-    if value is not _UNSAYABLE:
+    if value is not _UNWRITABLE:
         return value
-    known = {each: None for each in others if each is not None and each is not _UNSAYABLE}
+    known = {each: None for each in others if each is not None and each is not _UNWRITABLE}
     return {"exists": True} | ({"not_in": list(known)[:_LISTABLE]} if known else {})
 
 

@@ -9,7 +9,12 @@ from payments_sandbox.core.resources import root
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.scenarios.loader import Loaded
-from payments_sandbox.scenarios.scenario_file import Draft, drafted, name_of, summary_of
+from payments_sandbox.scenarios.scenario_file import (
+    ScenarioFile,
+    count_problems,
+    name_of,
+    read_scenario_file,
+)
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -26,9 +31,9 @@ class WrongScenarios(ValueError):
         summary: how many problems they have, in how many files.
     """
 
-    def __init__(self, wrong: Sequence[Draft]) -> None:
-        super().__init__("\n".join(line for draft in wrong for line in draft.lint))
-        self.summary = summary_of(wrong)
+    def __init__(self, wrong: Sequence[ScenarioFile]) -> None:
+        super().__init__("\n".join(line for file in wrong for line in file.lint))
+        self.summary = count_problems(wrong)
 
 
 class Library:
@@ -47,7 +52,7 @@ class Library:
         """What there is, in the order of the names."""
         return sorted(self._found())
 
-    def draft(self, name: str) -> Draft:
+    def read(self, name: str) -> ScenarioFile:
         """The file of a name, read.
 
         Raises:
@@ -57,11 +62,11 @@ class Library:
         found = self._found()
         if name not in found:
             raise UnknownScenario(_meant(name, sorted(found)))
-        return drafted(found[name])
+        return read_scenario_file(found[name])
 
     def load(self, name: str) -> Loaded:
-        """The scenario of a name, or what is wrong with it; raises as `draft` does."""
-        return self.draft(name).loaded
+        """The scenario of a name, or what is wrong with it; raises as `read` does."""
+        return self.read(name).loaded
 
     def __iter__(self) -> Iterator[Loaded]:
         return (self.load(name) for name in self.names())
@@ -80,15 +85,15 @@ class Library:
 
 def library_of(settings: Settings) -> Library:
     """What a server knows by name: the files it was given, the folders, and what is shipped."""
-    return Library(files_of(settings), [*settings.scenario_dirs, root("scenarios")])
+    return Library(scenario_paths(settings), [*settings.scenario_dirs, root("scenarios")])
 
 
-def files_of(settings: Settings) -> list[Path]:
+def scenario_paths(settings: Settings) -> list[Path]:
     """The files among the scenarios that are active from the start."""
     return [wanted for wanted in settings.scenarios if isinstance(wanted, Path)]
 
 
-def drafts_of(settings: Settings) -> list[Draft]:
+def initial_files(settings: Settings) -> list[ScenarioFile]:
     """What is active from the start, in its order; none has more than warnings.
 
     Raises:
@@ -97,13 +102,13 @@ def drafts_of(settings: Settings) -> list[Draft]:
         OSError: a file cannot be read.
     """
     library = library_of(settings)
-    drafts = [
-        drafted(wanted) if isinstance(wanted, Path) else library.draft(wanted)
+    files = [
+        read_scenario_file(wanted) if isinstance(wanted, Path) else library.read(wanted)
         for wanted in settings.scenarios
     ]
-    if wrong := [draft for draft in drafts if draft.loaded.scenario is None]:
+    if wrong := [file for file in files if file.loaded.scenario is None]:
         raise WrongScenarios(wrong)
-    return drafts
+    return files
 
 
 def _meant(name: str, known: Sequence[str]) -> str:

@@ -13,24 +13,26 @@ if TYPE_CHECKING:
 _FILE: Final = re.compile(r"(?P<name>.+)\.(?:yaml|yml|json)", re.DOTALL)
 
 
-class Draft(NamedTuple):
+class ScenarioFile(NamedTuple):
     """A file that was read, with what is wrong with it.
 
     Attributes:
-        file: as its problems name it.
+        path: as its problems name it.
+        text: what it says.
+        loaded: what has become of that.
     """
 
-    file: str
+    path: str
     text: str
     loaded: Loaded
 
     @property
     def lint(self) -> list[str]:
         """Each of its problems, with the line and a caret."""
-        return [render(problem, self.file, self.text) for problem in self.loaded.problems]
+        return [render(problem, self.path, self.text) for problem in self.loaded.problems]
 
 
-def drafted(file: "Traversable") -> Draft:
+def read_scenario_file(file: "Traversable") -> ScenarioFile:
     """Read a file: its name has to be the scenario's.
 
     Raises:
@@ -41,8 +43,8 @@ def drafted(file: "Traversable") -> Draft:
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        return Draft(str(file), text, Loaded(None, (_no_utf8(raw[: error.start]),)))
-    return Draft(str(file), text, load(text, name=name_of(file.name) or file.name))
+        return ScenarioFile(str(file), text, Loaded(None, (_no_utf8(raw[: error.start]),)))
+    return ScenarioFile(str(file), text, load(text, name=name_of(file.name) or file.name))
 
 
 def _no_utf8(before: bytes) -> Problem:
@@ -57,14 +59,14 @@ def name_of(file: str) -> str | None:
     return None if found is None else found["name"]
 
 
-def summary_of(drafts: Sequence[Draft]) -> str:
+def count_problems(files: Sequence[ScenarioFile]) -> str:
     """How many problems there are: `2 problems and 1 warning in 3 files`."""
-    problems: list[Problem] = [each for draft in drafts for each in draft.loaded.problems]
+    problems: list[Problem] = [each for file in files for each in file.loaded.problems]
     warnings = sum(each.is_warning for each in problems)
     counts = [_counted(len(problems) - warnings, "problem")]
     if warnings:
         counts.append(_counted(warnings, "warning"))
-    return f"{' and '.join(counts)} in {_counted(len(drafts), 'file')}"
+    return f"{' and '.join(counts)} in {_counted(len(files), 'file')}"
 
 
 def _counted(number: int, noun: str) -> str:

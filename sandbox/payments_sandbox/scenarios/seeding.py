@@ -1,4 +1,4 @@
-"""Owns the filling of a world with payments of the past, in slices, wholly or not at all."""
+"""Owns the filling of a world with payments of the payment, in slices, wholly or not at all."""
 
 from collections.abc import Generator
 
@@ -6,11 +6,11 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.ledger import SLICE, Ledger
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.initial_state import Generated
-from payments_sandbox.scenarios.generated_payments import history
+from payments_sandbox.scenarios.generated_payments import generate_history
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 
 
-def seeding(
+def fill_world(
     world: World, wanted: Generated, seed: int | None = None
 ) -> Generator[None, None, None]:
     """Fill a world, with a breath after each slice; until it is full, it stays as it is.
@@ -30,10 +30,10 @@ def seeding(
     yield  # whoever asks first has just imported faker, and its names are drawn next
     now = world.clock.now()
     ledger = Ledger(world.config.seed, world.context.represent)
-    pasts = history(world.config.seed if seed is None else seed, wanted, now)
-    for number, past in enumerate(pasts, start=1):
-        failure = SETTLED_AS_FAILED if past.status is Status.FAILED else None
-        ledger.create(past.order, at=past.at, status=past.status, failure=failure)
+    payments = generate_history(world.config.seed if seed is None else seed, wanted, now)
+    for number, payment in enumerate(payments, start=1):
+        failure = SETTLED_AS_FAILED if payment.status is Status.FAILED else None
+        ledger.create(payment.order, at=payment.at, status=payment.status, failure=failure)
         if number % SLICE == 0:
             yield
     _check_empty(world)

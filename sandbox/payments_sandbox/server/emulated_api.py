@@ -19,10 +19,10 @@ from payments_sandbox.rules.faults.reply import RealReply
 from payments_sandbox.server import cors
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.fault_player import AlreadySent, apply_fault
-from payments_sandbox.server.origin_guard import authorization_of
 from payments_sandbox.server.request_body import buffered_body, read_body
+from payments_sandbox.server.request_headers import RequestHeaders
 from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
-from payments_sandbox.server.routing import Target, variable_of
+from payments_sandbox.server.routing import Target
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -49,6 +49,7 @@ class EmulatedApi:
     async def handle(
         self,
         request: web.BaseRequest,
+        headers: RequestHeaders,
         target: Target,
         operation: str | None,
         *,
@@ -57,15 +58,15 @@ class EmulatedApi:
         """Answer one request in the envelope, whatever goes wrong."""
         started = perf_counter()
         path, query = target.path, target.query
-        call = Call(operation, request.method, path, request.raw_headers, query, allow=allow)
+        call = Call(operation, request.method, path, headers.lines, query, allow=allow)
         if operation is not None:
-            call.payment_id = variable_of(target)
+            call.payment_id = target.parameter
         world = None
         try:
-            key = authorization_of(request)
+            key = headers.authorization
             world = self._gateway.admit(key)
             if operation in _WITH_BODY:
-                body = buffered_body(request)
+                body = buffered_body(request, headers)
                 if body is None:
                     body = await read_body(request, seconds=self._settings.body_patience)
                     if world not in self._runtime.worlds:

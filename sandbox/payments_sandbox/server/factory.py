@@ -18,8 +18,11 @@ from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET, SEEDS, WorldDefaults
+from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from payments_sandbox.rules.scenario import Scenario
 
 _log = logging.getLogger("sandbox")
@@ -57,7 +60,7 @@ def assemble(
         make_sender: makes what sends webhooks in place of a client of the network.
 
     Raises:
-        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.drafts_of`.
+        UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
@@ -66,6 +69,7 @@ def assemble(
         _defaults(settings),
         _context(settings, contract),
         entropy=_entropy,
+        activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
     )
     gateway = Gateway(runtime.worlds, contract)
@@ -77,6 +81,7 @@ def _context(settings: Settings, contract: Contract) -> ServerContext:
     return ServerContext(
         _wall,
         partial(payment_at_rest, contract),
+        _read_scenario,
         settings.webhooks,
         DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
@@ -87,12 +92,24 @@ def _context(settings: Settings, contract: Contract) -> ServerContext:
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     if not settings.scenarios:
         return ()
-    from payments_sandbox.scenarios.library import drafts_of  # noqa: PLC0415 - it brings YAML and the lint
+    from payments_sandbox.scenarios.library import initial_files  # noqa: PLC0415 - it brings YAML and the lint
 
-    drafts = drafts_of(settings)
-    for warning in (line for draft in drafts for line in draft.lint):
+    files = initial_files(settings)
+    for warning in (line for file in files for line in file.lint):
         _log.warning(warning)
-    return tuple(each.loaded.scenario for each in drafts if each.loaded.scenario is not None)
+    return tuple(each.loaded.scenario for each in files if each.loaded.scenario is not None)
+
+
+def _activate(world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool) -> None:
+    from payments_sandbox.scenarios.activation import set_active  # noqa: PLC0415 - most servers have none
+
+    set_active(world, scenarios, is_clock_given=is_clock_given)
+
+
+def _read_scenario(source: object) -> "Scenario":
+    from payments_sandbox.scenarios.loader import read_scenario  # noqa: PLC0415 - it brings YAML and the lint
+
+    return read_scenario(source)
 
 
 def _sender(settings: Settings) -> Sender:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from payments_sandbox.core.errors import InvalidApiKey
+from payments_sandbox.server.request_headers import RequestHeaders
 
 DOCUMENTED_HOST: Final = "api.payments.example.com"
 _LOCAL_NAMES: Final = frozenset({"localhost", "host.docker.internal", DOCUMENTED_HOST})
@@ -36,27 +36,9 @@ def is_our_host(host: str, allowed: frozenset[str] = frozenset()) -> bool:
         return local or (name != "" and not name.isdigit() and "." not in name and ":" not in name)
 
 
-def is_cross_site(request: web.BaseRequest) -> bool:
+def is_cross_site(request: web.BaseRequest, headers: RequestHeaders) -> bool:
     """Whether a browser says that this write comes from a page of another origin."""
-    if request.method in _SAFE_METHODS:
-        return False
-    if site := request.headers.get("Sec-Fetch-Site"):
-        return site not in ("same-origin", "none")
-    origin = request.headers.get("Origin")
-    # Not `urlsplit`: an Origin is scheme and host, and what is neither may be no URL at all.
-    return origin is not None and origin.partition("://")[2] != request.headers.get("Host")
-
-
-def authorization_of(request: web.BaseRequest) -> str | None:
-    """The `Authorization` header, or None.
-
-    Raises:
-        InvalidApiKey: there are several; which of them is meant is not ours to guess.
-    """
-    found = request.headers.getall("Authorization", ())
-    if len(found) > 1:
-        raise InvalidApiKey("Send one Authorization header.")
-    return found[0] if found else None
+    return headers.is_from_another_site and request.method not in _SAFE_METHODS
 
 
 class HostPolicy:
@@ -70,17 +52,13 @@ class HostPolicy:
         self._allowed = frozenset(name.lower().rstrip(".") for name in allowed)
         self._known: set[str] = set()
 
-    def allows(self, request: web.BaseRequest) -> bool:
+    def allows(self, request: web.BaseRequest, host: str) -> bool:
         """Whether the Host header, and an absolute request target's host, are ours."""
-        host = request.headers.get("Host", "")
         if request.raw_path.startswith("/"):
-            return self.allows_name(host)
-        return self.allows_name(host) and self.allows_name(request.host)
+            return host in self._known or self._allows(host)
+        return self._allows(host) and self._allows(request.host)
 
-    def allows_name(self, host: str) -> bool:
-        """Whether a Host header is ours."""
-        if host in self._known:
-            return True
+    def _allows(self, host: str) -> bool:
         if not is_our_host(host, self._allowed):
             return False
         if len(self._known) < 64:  # noqa: PLR2004 - enough for any honest client

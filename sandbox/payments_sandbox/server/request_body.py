@@ -5,20 +5,22 @@ import asyncio
 from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest, RequestTooLarge, SandboxError
+from payments_sandbox.server.request_headers import RequestHeaders, read_headers
 
 LIMIT = 64 * 1024
 """Bytes of a request body that are read."""
 
-JSON = "application/json"
 YAML = "application/yaml"
 
 
-def buffered_body(request: web.BaseRequest, *, limit: int = LIMIT) -> bytes | SandboxError | None:
+def buffered_body(
+    request: web.BaseRequest, headers: RequestHeaders, *, limit: int = LIMIT
+) -> bytes | SandboxError | None:
     """The body, or the error that it is, if it has arrived; None when it is to be waited for.
 
     Nearly every body comes with its head, and waiting costs more than the reading.
     """
-    return _refused_by_headers(request, limit) or _buffered(request, limit)
+    return _refused_by_headers(headers, limit) or _buffered(request, limit)
 
 
 async def read_body(
@@ -34,7 +36,7 @@ async def read_body(
     Raises:
         ConnectionResetError: the client left.
     """
-    if (refused := _refused_by_headers(request, limit)) is not None:
+    if (refused := _refused_by_headers(read_headers(request), limit)) is not None:
         return refused
     return await read_any_body(request, seconds=seconds, limit=limit)
 
@@ -47,7 +49,7 @@ async def read_any_body(
     Raises:
         ConnectionResetError: the client left.
     """
-    if _is_too_large(request, limit):
+    if (request.content_length or 0) > limit:
         return RequestTooLarge(limit)
     if (body := _buffered(request, limit)) is not None:
         return body
@@ -75,20 +77,11 @@ def _buffered(request: web.BaseRequest, limit: int) -> bytes | SandboxError | No
     return body if len(body) <= limit else RequestTooLarge(limit)
 
 
-def _is_too_large(request: web.BaseRequest, limit: int) -> bool:
-    """Whether the body says itself that it has more than `limit` bytes."""
-    return (request.content_length or 0) > limit
-
-
-def _refused_by_headers(request: web.BaseRequest, limit: int) -> SandboxError | None:
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+def _refused_by_headers(headers: RequestHeaders, limit: int) -> SandboxError | None:
+    if headers.is_encoded:
         return InvalidRequest("/: expected a body without Content-Encoding.")
-    if _is_too_large(request, limit):
+    if headers.length > limit:
         return RequestTooLarge(limit)
-    if request.headers.get("Content-Type") == JSON:
-        return None
-    if request.content_type != JSON:
-        return InvalidRequest(f"/: expected a body with Content-Type: {JSON}.")
-    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
-        return InvalidRequest("/: expected a body in UTF-8.")
+    if headers.wrong_type is not None:
+        return InvalidRequest(f"/: {headers.wrong_type}")
     return None

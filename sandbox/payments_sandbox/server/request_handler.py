@@ -25,7 +25,8 @@ from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.fault_player import AlreadySent
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
-from payments_sandbox.server.routing import Routes, Target, target_of, variable_of
+from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
+from payments_sandbox.server.routing import Routes, Target, target_of
 from payments_sandbox.server.world_runtime import WorldRuntime
 
 _log = logging.getLogger("sandbox.web")
@@ -55,6 +56,7 @@ class RequestHandler:
     ) -> None:
         self._log = log
         self._origins = settings.cors
+        self._headers = HeaderReader()
         self._hosts = HostPolicy(settings.allow_hosts)
         self._emulated = EmulatedApi(settings, runtime, gateway, log)
         self._control = ControlApi(settings, contract, runtime, gateway.admit, log)
@@ -75,40 +77,53 @@ class RequestHandler:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)
-        is_emulated = _is_below(BASE_PATH, target)
-        is_permitted = is_emulated and cors.permits(request, self._origins)
-        if not self._hosts.allows(request):
-            error = Forbidden("unknown_host", _WHICH_HOST)
+        headers = self._headers.read(request)
+        is_emulated = target.is_below(BASE_PATH)
+        if (error := self._refusal(request, headers, is_emulated=is_emulated)) is not None:
             return self._refuse(request, error, is_emulated=is_emulated)
-        if is_cross_site(request) and not is_permitted:
-            error = Forbidden("cross_site_request", _WHICH_ORIGIN)
-            return self._refuse(request, error, is_emulated=is_emulated)
-        methods = self._operations.find(target) if is_emulated else None
+        if not is_emulated:
+            return await self._answer_control(request, target)
+        methods = self._operations.find(target)
         operation = methods.get(request.method) if methods else None
         if operation is not None:
-            response = await self._emulated.handle(request, target, operation)
-        elif is_emulated:
-            response = await self._answer_undocumented(request, target, _listed(methods))
+            response = await self._emulated.handle(request, headers, target, operation)
         else:
-            response = await self._answer_control(request, target)
-        if is_emulated and self._origins:
+            response = await self._answer_undocumented(request, headers, target, _listed(methods))
+        if self._origins:
+            is_permitted = cors.permits(request, self._origins)
             cors.name_origin(request, response.headers, is_permitted=is_permitted)
         return response
 
+    def _refusal(
+        self, request: web.BaseRequest, headers: RequestHeaders, *, is_emulated: bool
+    ) -> Forbidden | None:
+        """Why the origin guard refuses a request, if it does."""
+        if not self._hosts.allows(request, headers.host):
+            return Forbidden("unknown_host", _WHICH_HOST)
+        if is_cross_site(request, headers) and not (
+            is_emulated and cors.permits(request, self._origins)
+        ):
+            return Forbidden("cross_site_request", _WHICH_ORIGIN)
+        return None
+
     async def _answer_undocumented(
-        self, request: web.BaseRequest, target: Target, allow: str | None
+        self,
+        request: web.BaseRequest,
+        headers: RequestHeaders,
+        target: Target,
+        allow: str | None,
     ) -> web.StreamResponse:
         """Answer a path or method of `/v3` that is no operation."""
         if request.method == "OPTIONS" and cors.permits(request, self._origins):
             return cors.preflight(allow)
-        response = await self._emulated.handle(request, target, None, allow=allow)
+        response = await self._emulated.handle(request, headers, target, None, allow=allow)
         return _with_allow(response, allow)
 
     async def _answer_control(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         methods = self._routes.find(target)
         route = methods.get(request.method) if methods else None
         if route is not None:
-            return await self._control.handle(request, route, target.query, variable_of(target))
+            return await self._control.handle(request, route, target.query, target.parameter)
         if (allow := _listed(methods)) is not None:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         return refusal(NotFound("not_found", _suggestion(target)))
@@ -146,7 +161,3 @@ def _suggestion(target: Target) -> str:
 
 def _listed(methods: Iterable[str] | None) -> str | None:
     return ",".join(sorted(methods)) if methods else None
-
-
-def _is_below(base: str, target: Target) -> bool:
-    return len(target.segments) > 1 and target.segments[1] == base[1:]

@@ -1,27 +1,42 @@
 """Owns how a request finds its route: both APIs' tables, looked up by path and method.
 
-Every path of the two APIs has its variable, if any, as the third segment, as in
+Every path of the two APIs has its parameter, if any, as the third segment, as in
 `/v3/payments/{payment_id}/refunds`. That makes each look-up one or two steps in a dict.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from aiohttp import web
 
-_VARIABLE: Final = 3
-"""Where a path split at its slashes has the variable; before the first slash there is nothing."""
+_PARAMETER: Final = 3
+"""Where a path split at its slashes has the parameter; before the first slash there is nothing."""
 
 T = TypeVar("T")
 
 
 class Target(NamedTuple):
-    """What a request asks for: path and query as they came, and the path's segments, decoded."""
+    """What a request asks for.
+
+    Attributes:
+        path, query: as they came.
+        decoded: the path with its escapes decoded, but for an escaped slash.
+    """
 
     path: str
     query: str
-    segments: list[str]
+    decoded: str
+
+    @property
+    def parameter(self) -> str:
+        """The parameter in the path; empty where it has none."""
+        segments = self.decoded.split("/", _PARAMETER + 1)
+        return segments[_PARAMETER] if len(segments) > _PARAMETER else ""
+
+    def is_below(self, base: str) -> bool:
+        """Whether the path is a base such as `/v3`, or below it."""
+        return self.decoded.startswith(base) and self.decoded[len(base) :][:1] in {"", "/"}
 
 
 def target_of(request: web.BaseRequest) -> Target:
@@ -32,38 +47,31 @@ def target_of(request: web.BaseRequest) -> Target:
     if not raw.isascii():
         raw = raw.encode(errors="surrogateescape").decode(errors="replace")
     path, _, query = raw.partition("?")
-    segments = path.split("/")
-    if "%" in path:
-        segments = [unquote(segment).replace("/", "%2F") for segment in segments]
-    return Target(path, query, segments)
+    return Target(path, query, _decoded(path) if "%" in path else path)
 
 
 class Routes(Generic[T]):
-    """One API's routes by path template and method."""
+    """One API's routes by path and method."""
 
     def __init__(self, table: Iterable[tuple[str, str, T]]) -> None:
         self._paths: dict[str, dict[str, T]] = {}
         for method, template, route in table:
-            segments = [_blank(segment) for segment in template.split("/")]
+            segments = ["{}" if each.startswith("{") else each for each in template.split("/")]
             methods = self._paths.setdefault("/".join(segments), {})
             methods[method] = route
             if method == "GET":
                 methods["HEAD"] = route
 
-    def find(self, target: Target) -> dict[str, T] | None:
+    def find(self, target: Target) -> Mapping[str, T] | None:
         """The routes of the target's path by method, or None for an unknown path."""
-        segments = target.segments
-        found = self._paths.get("/".join(segments))
-        if found is None and len(segments) > _VARIABLE and segments[_VARIABLE]:
-            blanked = [*segments[:_VARIABLE], "{}", *segments[_VARIABLE + 1 :]]
-            found = self._paths.get("/".join(blanked))
+        found = self._paths.get(target.decoded)
+        if found is None:
+            segments = target.decoded.split("/", _PARAMETER + 1)
+            if len(segments) > _PARAMETER and segments[_PARAMETER]:
+                segments[_PARAMETER] = "{}"
+                found = self._paths.get("/".join(segments))
         return found
 
 
-def variable_of(target: Target) -> str:
-    """The variable part of the path; empty where it has none."""
-    return target.segments[_VARIABLE] if len(target.segments) > _VARIABLE else ""
-
-
-def _blank(segment: str) -> str:
-    return "{}" if segment.startswith("{") else segment
+def _decoded(path: str) -> str:
+    return "/".join([unquote(segment).replace("/", "%2F") for segment in path.split("/")])

@@ -7,10 +7,10 @@ from typing import Final
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.scenarios.library import Library, UnknownScenario, files_of
-from payments_sandbox.scenarios.scenario_file import Draft, summary_of
+from payments_sandbox.scenarios.activation import check_together, reload
+from payments_sandbox.scenarios.library import Library, UnknownScenario, scenario_paths
+from payments_sandbox.scenarios.scenario_file import ScenarioFile, count_problems
 from payments_sandbox.server.world_runtime import WorldRuntime
-from payments_sandbox.world.activation import active, check_together, reload
 from payments_sandbox.world.registry import DEFAULT_API_KEY
 from payments_sandbox.world.world import ResetScope, World
 
@@ -19,21 +19,21 @@ _log: Final = logging.getLogger("sandbox.scenarios")
 _STAYS: Final = "it stays as it was"
 
 
-class Reloads:
+class ScenarioReloader:
     """The scenarios of the users' files, as they were when last they were good."""
 
     def __init__(self, settings: Settings, runtime: WorldRuntime) -> None:
         self._runtime = runtime
-        self._library = Library(files_of(settings), settings.scenario_dirs)
+        self._library = Library(scenario_paths(settings), settings.scenario_dirs)
         self._texts: dict[str, str] = {}
         self._good: dict[str, Scenario] = {}
         for name in self._library.names():
-            draft = self._library.draft(name)
-            self._texts[name] = draft.text
-            if draft.loaded.scenario is not None:
-                self._good[name] = draft.loaded.scenario
+            file = self._library.read(name)
+            self._texts[name] = file.text
+            if file.loaded.scenario is not None:
+                self._good[name] = file.loaded.scenario
 
-    def look(self, names: Iterable[str]) -> None:
+    def reload(self, names: Iterable[str]) -> None:
         """Read the files of these names again.
 
         A good one takes the place of what it was in every world that has that, and in worlds to
@@ -41,22 +41,22 @@ class Reloads:
         """
         for name in sorted(names):
             try:
-                self._take(name, self._library.draft(name))
+                self._take(name, self._library.read(name))
             except (UnknownScenario, OSError):
                 if name in self._good:
                     _log.warning("the file of %s cannot be read: %s", name, _STAYS)
 
-    def _take(self, name: str, draft: Draft) -> None:
-        if draft.text == self._texts.get(name):
+    def _take(self, name: str, file: ScenarioFile) -> None:
+        if file.text == self._texts.get(name):
             return
-        self._texts[name] = draft.text
-        for problem in draft.lint:
+        self._texts[name] = file.text
+        for problem in file.lint:
             _log.warning(problem)
-        if draft.loaded.scenario is None:
-            _log.warning("%s has %s: %s", name, summary_of([draft]), _STAYS)
+        if file.loaded.scenario is None:
+            _log.warning("%s has %s: %s", name, count_problems([file]), _STAYS)
             return
         try:
-            self._replace(name, self._good.get(name), draft.loaded.scenario)
+            self._replace(name, self._good.get(name), file.loaded.scenario)
         except InvalidRequest as error:
             problem = str(error.details).removeprefix("/: ").rstrip(".")
             _log.warning("%s: %s; %s", name, problem, _STAYS)
@@ -74,7 +74,7 @@ class Reloads:
         self._good[name] = now
         if before in (None, now):
             return
-        found = [world for world in worlds if before in active(world)]
+        found = [world for world in worlds if before in world.rules.scenarios]
         for world in found:
             self._reload(world, now)
         _log.info("%s is reloaded in %d world%s", name, len(found), "" if len(found) == 1 else "s")

@@ -23,7 +23,7 @@ from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import ServerContext
-from payments_sandbox.world.registry import WorldDefaults, Worlds
+from payments_sandbox.world.registry import Activate, WorldDefaults, Worlds
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
@@ -42,6 +42,7 @@ class WorldRuntime:
         defaults: what worlds are like unless they are asked for otherwise.
         context: what holds in every world.
         entropy: gives a seed for each world that is given none.
+        activate: makes scenarios the active ones of a world.
         make_sender: makes what sends webhooks, when the first is to be sent.
 
     Attributes:
@@ -59,6 +60,7 @@ class WorldRuntime:
         context: ServerContext,
         *,
         entropy: Callable[[], int],
+        activate: Activate,
         make_sender: Callable[[], Sender],
     ) -> None:
         self.notifier = ChangeNotifier()
@@ -66,7 +68,9 @@ class WorldRuntime:
         self.timers = LiveTimers(self.changed)
         self.dispatcher = Dispatcher(make_sender, context.wall, self._attempted)
         self.advancer = Walks(self.dispatcher)
-        self.worlds = Worlds(defaults, context=context, entropy=entropy, on_drop=self.dropped)
+        self.worlds = Worlds(
+            defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
+        )
 
     def start(self) -> None:
         """Let worlds that were kept go on where they were: the event loop runs."""

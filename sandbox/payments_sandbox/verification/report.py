@@ -9,7 +9,6 @@ from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
 from payments_sandbox.verification.audit import Finding, audit, shown_audit
 from payments_sandbox.verification.expectations import Evidence, Judged, judge
 from payments_sandbox.verification.observed_deliveries import Deliveries
-from payments_sandbox.world.activation import active
 from payments_sandbox.world.world import World
 
 
@@ -56,7 +55,7 @@ def report(world: World, deliveries: Deliveries) -> Report:
     findings = tuple(audit(world, deliveries))
     active_rules = _cues(world)
     lines: list[Line] = []
-    for scenario in active(world):
+    for scenario in world.rules.scenarios:
         own = [active_rule for active_rule in active_rules if active_rule.scenario == scenario.name]
         evidence = Evidence(world, deliveries, own, findings)
         lines += _judged(scenario.expectations, evidence)

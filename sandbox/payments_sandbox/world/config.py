@@ -10,6 +10,8 @@ from payments_sandbox.rules.rule_engine import MAGIC_CARD_RULES, CardRules
 from payments_sandbox.world.clock import WallClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from payments_sandbox.rules.scenario import Scenario
 
 
@@ -28,6 +30,7 @@ class ServerContext(NamedTuple):
     """What holds in every world of a server: its real time, its contract, its cards' rules.
 
     Attributes:
+        read_scenario: reads a scenario as a snapshot has it, or raises ValueError.
         scenarios: what is active in every world from its start.
         webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
         public_webhooks: whether webhooks may leave for the public internet.
@@ -35,6 +38,7 @@ class ServerContext(NamedTuple):
 
     wall: WallClock
     represent: Represent
+    read_scenario: "Callable[[object], Scenario]"
     webhooks: tuple[str, ...] = ()
     webhook_secret: str = ""
     public_webhooks: bool = False

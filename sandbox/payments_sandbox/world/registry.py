@@ -4,7 +4,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
 from payments_sandbox.core.ids import IdSequence
@@ -48,6 +48,15 @@ class WorldDefaults(NamedTuple):
     most: int = 10_000
 
 
+class Activate(Protocol):
+    """Makes exactly these scenarios the active ones of a world; raises InvalidRequest."""
+
+    def __call__(
+        self, world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool
+    ) -> None:
+        """Activate them, those of an earlier time ended."""
+
+
 class Worlds:
     """Worlds by key, least recently used first."""
 
@@ -58,12 +67,14 @@ class Worlds:
         context: ServerContext,
         entropy: Callable[[], int],
         on_drop: Callable[[World, str], None],
+        activate: Activate,
     ) -> None:
         self._defaults = defaults
         self.context = context
         self._wall = context.wall
         self._entropy = entropy
         self._on_drop = on_drop
+        self._activate = activate
         self._keys = IdSequence("sk_test_", entropy() if defaults.seed is None else defaults.seed)
         self._made = 0
         self._worlds: OrderedDict[str, World] = OrderedDict()
@@ -116,12 +127,11 @@ class Worlds:
             frozen_at = None if isinstance(clock, str) else clock
         secret = DEFAULT_WEBHOOK_SECRET if key == DEFAULT_API_KEY else secret_of(seed)
         limit = self._defaults.rate_limit if rate_limit is None else rate_limit
-        config = WorldConfig(key, seed, secret, frozen_at, limit, self._wall())
-        world = World(config, self.context)
+        birth = WorldConfig(key, seed, secret, frozen_at, limit, self._wall())
+        world = World(birth, self.context)
         if scenarios or self.context.scenarios:
-            from payments_sandbox.world.activation import put  # noqa: PLC0415 - most servers have none
-
-            put(world, [*self.context.scenarios, *scenarios], is_clock_given=clock is not None)
+            together = [*self.context.scenarios, *scenarios]
+            self._activate(world, together, is_clock_given=clock is not None)
         self._worlds[key] = world
         return world
 

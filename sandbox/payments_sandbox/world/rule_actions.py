@@ -20,7 +20,7 @@ from payments_sandbox.rules.model import (
 )
 from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.webhooks.manual_event import data_of
-from payments_sandbox.world.timeline import ActOnPayment, ReachMark, Timeline
+from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule, Timeline
 from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job
 
 
@@ -47,12 +47,14 @@ def react(context: ActionContext, events: Iterable[int]) -> None:
                 context.timeline.at(Instant(due), job)
 
 
-def perform(context: ActionContext, job: ActOnPayment | ReachMark, due: Instant) -> TimelineEntry:
+def perform(
+    context: ActionContext, job: ActOnPayment | RunTimedRule, due: Instant
+) -> TimelineEntry:
     """Do what a rule has planned, now that it is due."""
-    return _reach(context, job, due) if isinstance(job, ReachMark) else _act(context, job, due)
+    return _reach(context, job, due) if isinstance(job, RunTimedRule) else _act(context, job, due)
 
 
-def _reach(context: ActionContext, job: ReachMark, due: Instant) -> TimelineEntry:
+def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> TimelineEntry:
     """Let an `at` rule act, on every payment that it is about, at once."""
     rule = context.rules.timed_rule(job.rule)
     if rule is not None:

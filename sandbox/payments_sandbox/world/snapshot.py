@@ -132,12 +132,8 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 
 
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
-    if kept["scenarios"]:
-        from payments_sandbox.world.activation import restore_rules  # noqa: PLC0415 - most worlds have none
-
-        restore_rules(world, **kept)
-    else:
-        world.rules.restore((), **{key: kept[key] for key in kept if key != "scenarios"})
+    scenarios = [world.context.read_scenario(source) for source in kept["scenarios"]]
+    world.rules.restore(scenarios, **{key: kept[key] for key in kept if key != "scenarios"})
 
 
 def _is_possible(world: World, job: Job) -> bool:

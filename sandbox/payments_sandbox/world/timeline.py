@@ -34,8 +34,8 @@ class ActOnPayment(NamedTuple):
     rule: str
 
 
-class ReachMark(NamedTuple):
-    """An `at` rule is due."""
+class RunTimedRule(NamedTuple):
+    """An `at` rule is due: it acts on every payment that it is about."""
 
     rule: str
 
@@ -46,7 +46,7 @@ class AttemptDelivery(NamedTuple):
     delivery: int
 
 
-Job = SettlePayment | ActOnPayment | ReachMark | AttemptDelivery
+Job = SettlePayment | ActOnPayment | RunTimedRule | AttemptDelivery
 
 
 _NAMES: Final[dict[type[Action], str]] = {
@@ -125,8 +125,8 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
             return [due, ticket, "settle", payment, failure, rule]
         case ActOnPayment(payment, action, rule):
             return [due, ticket, "act", payment, [_NAMES[type(action)], *action], rule]
-        case ReachMark(rule):
-            return [due, ticket, "mark", rule]
+        case RunTimedRule(rule):
+            return [due, ticket, "timed_rule", rule]
         case AttemptDelivery(delivery):
             return [due, ticket, "attempt", delivery]
         case _:
@@ -140,8 +140,8 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             return Instant(due), ticket, job
         case [int(due), int(ticket), "act", None | int() as about, [str(name), *facts], str(rule)]:
             return Instant(due), ticket, ActOnPayment(about, _action(name, facts), mask_text(rule))
-        case [int(due), int(ticket), "mark", str(rule)]:
-            return Instant(due), ticket, ReachMark(mask_text(rule))
+        case [int(due), int(ticket), "timed_rule", str(rule)]:
+            return Instant(due), ticket, RunTimedRule(mask_text(rule))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")

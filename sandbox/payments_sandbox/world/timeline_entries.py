@@ -18,7 +18,7 @@ from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
     Job,
-    ReachMark,
+    RunTimedRule,
     SettlePayment,
 )
 
@@ -69,7 +69,7 @@ def upcoming_entry(
             return TimelineEntry(due, describe_job(job), None)
 
 
-def describe_job(job: SettlePayment | ActOnPayment | ReachMark) -> str:
+def describe_job(job: SettlePayment | ActOnPayment | RunTimedRule) -> str:
     """The event that a job ends in, or what else it does."""
     match job:
         case SettlePayment():
@@ -79,7 +79,7 @@ def describe_job(job: SettlePayment | ActOnPayment | ReachMark) -> str:
             return type_
         case ActOnPayment():
             return _WHAT[type(job.action)]
-        case ReachMark(rule):
+        case RunTimedRule(rule):
             return f"rule {rule}"
         case _:
             assert_never(job)

@@ -20,7 +20,7 @@ from payments_sandbox.world.timeline import (
     AttemptDelivery,
     Job,
     PendingReads,
-    ReachMark,
+    RunTimedRule,
     SettlePayment,
     Timeline,
 )
@@ -240,12 +240,12 @@ class World:
                 return None
             case SettlePayment():
                 return self._settle(due, job)
-            case ActOnPayment() | ReachMark():
+            case ActOnPayment() | RunTimedRule():
                 return self._act(due, job)
             case _:
                 assert_never(job)
 
-    def _act(self, due: Instant, job: ActOnPayment | ReachMark) -> TimelineEntry:
+    def _act(self, due: Instant, job: ActOnPayment | RunTimedRule) -> TimelineEntry:
         from payments_sandbox.world import rule_actions  # noqa: PLC0415 - most worlds have no such rules
 
         context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.rules)

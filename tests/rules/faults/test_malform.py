@@ -1,13 +1,21 @@
 """Malformed replies as values: each is wrong in its one way, whatever it is made from."""
 
 import json
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.rules.faults.malform import GARBAGE_BYTES, SPOIL, Malformation, garbage
-from payments_sandbox.rules.faults.reply import RealReply
+from payments_sandbox.rules.faults.malform import (
+    GARBAGE_BYTES,
+    SPOIL,
+    Malform,
+    Malformation,
+    garbage,
+)
+from payments_sandbox.rules.faults.reply import Close, RealReply, Send
+from tests.support.fault_plans import BODY, REAL, body_sent, lines_sent
 
 bodies = st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.none(), min_size=1)
 
@@ -35,3 +43,47 @@ def test_garbage_is_a_function_of_seed_and_request(seed: int, number: int) -> No
 def test_every_way_but_garbage_is_in_the_table() -> None:
     """Garbage is no reply at all."""
     assert {*SPOIL} == {*Malformation} - {Malformation.GARBAGE}
+
+
+EXPECTED: Final[dict[Malformation, tuple[bytes, dict[str, str], int]]] = {
+    Malformation.INVALID_JSON: (BODY[:-1], {"Content-Length": "34"}, 201),
+    Malformation.EMPTY: (b"", {"Content-Length": "0"}, 201),
+    Malformation.WRONG_CONTENT_TYPE: (BODY, {"Content-Type": "text/plain; charset=utf-8"}, 201),
+    Malformation.WRONG_LENGTH: (BODY, {"Content-Length": "17"}, 201),
+    Malformation.BAD_CHUNK: (
+        b"ZZ\r\n" + BODY + b"\r\n0\r\n\r\n",
+        {"Transfer-Encoding": "chunked"},
+        201,
+    ),
+    Malformation.BAD_UTF8: (BODY[:-2] + b'\xff"}', {"Content-Length": "36"}, 201),
+    Malformation.BAD_GZIP: (BODY, {"Content-Encoding": "gzip", "Content-Length": "35"}, 201),
+}
+
+
+@pytest.mark.parametrize("way", EXPECTED)
+def test_a_reply_is_wrong_in_one_way_only(way: Malformation) -> None:
+    """All else is the real reply, said to be the last of its connection."""
+    body, changed, status = EXPECTED[way]
+    fault = Malform(commit=True, how=way)
+    first, *lines = lines_sent(fault)
+    headers = {**REAL.headers, "Connection": "close", "Date": "now", **changed}
+    assert first == f"HTTP/1.1 {status} Created"
+    if way is not Malformation.BAD_CHUNK:
+        headers.setdefault("Content-Length", "35")
+    assert dict(line.split(": ", 1) for line in lines) == headers
+    assert body_sent(fault) == body
+    assert [*fault.plan(REAL)][-1] == Close()
+
+
+def test_a_page_of_a_proxy_takes_the_place_of_the_reply() -> None:
+    """With its status and type."""
+    first, *lines = lines_sent(Malform(commit=True, how=Malformation.HTML))
+    assert first == "HTTP/1.1 502 Bad Gateway"
+    assert "Content-Type: text/html; charset=utf-8" in lines
+    assert body_sent(Malform(commit=True, how=Malformation.HTML)).startswith(b"<html>")
+
+
+def test_garbage_is_no_reply_and_the_journal_shows_none() -> None:
+    """It ends with the connection."""
+    drawn = Send(garbage(0, 0))
+    assert [*Malform(commit=True, how=Malformation.GARBAGE).plan(REAL)] == [drawn, Close()]

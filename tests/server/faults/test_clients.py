@@ -8,14 +8,13 @@ import pytest
 from payments_sandbox.core.settings import Settings
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
-from tests.support.faulty import IMPATIENCE, SPELLINGS, card_of, faulty_cards
+from tests.support.faulty import IMPATIENCE, SPELLINGS, card_of, fault_of, faulty_cards, lasts
 from tests.support.four_clients import CLIENTS, told
 from tests.support.serving import Serving, serving
 from tests.support.shop import PATIENCE, Shop
 
 PAGE: Final = ROOT / "docs" / "wire-faults.md"
 TABLE: Final = rows_below("What clients make of it", PAGE.read_text(encoding="utf-8"))
-WAITING: Final = ("hang", "drip")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def test_a_client_is_told_what_the_page_says(
 ) -> None:
     """The payment is made behind its back; the next one is answered; the log is calm."""
     step = row["step"].strip("`")
-    patience = IMPATIENCE if step.startswith(WAITING) else PATIENCE
+    patience = IMPATIENCE if lasts(fault_of(step)) > IMPATIENCE else PATIENCE
     with Shop(server) as shop:
         was_told = told(CLIENTS[client], shop, card_of(step), patience)
         assert was_told == row[client].strip("`*")

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server.factory import Server
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.world import World
 from tests.support.bodies import KEY
 from tests.support.clients import Api, ask, bearer, paid, until
@@ -141,7 +141,7 @@ async def test_a_reply_that_waits_for_its_webhook(  # noqa: PLR0913 - and what t
     """The call ends without a reply, the webhook is cancelled, and neither leaves a trace."""
     receiver.usual = Answer(gate=gate)
     await hooks.to(receiver.url)
-    put(world, [rules_of("- {name: first, webhook: '*', do: {before_reply: true}}")])
+    set_active(world, [rules_of("- {name: first, webhook: '*', do: {before_reply: true}}")])
     paying = asyncio.create_task(paid(hooks.api))
     await receiver.arrived(1)
     await end(hooks)

@@ -7,10 +7,10 @@ import pytest
 
 from payments_sandbox.core.instants import SECOND, Instant, show_instant
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server.factory import Server
 from payments_sandbox.webhooks.signing import STANDARD
 from payments_sandbox.webhooks.verification import Received, why_refused
-from payments_sandbox.world.activation import put
 from payments_sandbox.world.world import World
 from tests.support.bodies import KEY, documented_create
 from tests.support.control import Control
@@ -26,7 +26,7 @@ def play(world: World) -> Callable[..., None]:
     """Activates rules of webhooks, written as what they do."""
 
     def start(*wishes: str) -> None:
-        put(world, [rule(wish, name=f"s{nth}") for nth, wish in enumerate(wishes)])
+        set_active(world, [rule(wish, name=f"s{nth}") for nth, wish in enumerate(wishes)])
 
     return start
 
@@ -366,7 +366,7 @@ async def test_endpoints_that_are_given(
         - {{url: inbox:orders, events: [payment.*]}}
         - {{url: "{receiver.url}"}}
     """
-    put(world, [scenario_of(given)])
+    set_active(world, [scenario_of(given)])
     await hooks.pay()
     await hooks.settled()
     await control("reset_world", {"only": ["webhooks"]})

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import ClassVar, Final, Self
 
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.faults.fault import Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord, Json
 from payments_sandbox.rules.faults.reply import Action, KeepOpen, RealReply, Send, WaitUntil
 
 _CHUNKS: Final = 20
@@ -48,7 +48,20 @@ class Drip(Fault):
         },
         "additionalProperties": False,
     }
-    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"over": "900ms", "chunks": 30},)
+    EXAMPLES: ClassVar = (
+        Example(
+            {"over": "900ms", "chunks": 30},
+            requests="**completed**",
+            httpx="**completed**",
+            aiohttp="TimeoutError",
+            urllib="**completed**",
+        ),
+    )
+    ROW: ClassVar = "the real reply, its body `over` so long in so many `chunks`"
+    SECTION: ClassVar = """
+`drip: {over: 4s, chunks: 20}`. The head comes at once, the last piece when `over` has passed. It
+has no `commit`: the reply does arrive. A body of fewer bytes than `chunks` comes byte by byte.
+"""
 
     over: int
     chunks: int = _CHUNKS

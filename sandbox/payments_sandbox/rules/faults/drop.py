@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
-from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
 from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Reset
 
 
@@ -30,7 +30,26 @@ class Drop(Fault):
         },
         "additionalProperties": False,
     }
-    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"how": "close"}, {"how": "reset"})
+    EXAMPLES: ClassVar = (
+        Example(
+            {"how": "close"},
+            requests="ConnectionError",
+            httpx="RemoteProtocolError",
+            aiohttp="ServerDisconnectedError",
+            urllib="RemoteDisconnected",
+        ),
+        Example(
+            {"how": "reset"},
+            requests="ConnectionError",
+            httpx="ReadError",
+            aiohttp="ClientOSError",
+            urllib="ConnectionResetError",
+        ),
+    )
+    ROW: ClassVar = "not one byte: `how: close` ends the connection, `reset` breaks it"
+    SECTION: ClassVar = """
+`drop: {commit: true, how: reset}`. `how` is `close` (a FIN) or `reset` (an RST).
+"""
 
     commit: bool
     how: Literal["close", "reset"] = "close"

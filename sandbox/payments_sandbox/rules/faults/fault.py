@@ -36,6 +36,24 @@ class JournalRecord(NamedTuple):
     duration_ms: float
 
 
+class Example(NamedTuple):
+    """A fault as a scenario spells it, and what four clients make of it.
+
+    Each client pays on a fresh connection with `commit: true`, looks at the status, and reads the
+    JSON: its exception, a bad `status`, or the payment's. Two asterisks on either side mark what
+    misleads. A test runs all four.
+
+    Attributes:
+        plain: the mapping without `commit`.
+    """
+
+    plain: Json
+    requests: str
+    httpx: str
+    aiohttp: str
+    urllib: str
+
+
 class Fault(ABC):
     """What a client meets on its socket in place of a good reply; the values are frozen.
 
@@ -44,8 +62,9 @@ class Fault(ABC):
         name: the key of a step in scenarios, the journal's `fault`, and the name of its module.
         SCHEMA: the JSON Schema of its mapping in a scenario; `make generate` writes it into the
             scenario schema, and the lint reads it.
-        EXAMPLES: mappings as a scenario has them, `commit` left out. The page of wire faults says
-            of each what clients make of it, and the tests of the family run it.
+        EXAMPLES: at least one; the tests of the family run each of them.
+        ROW: what it does, for the table of steps in docs/scenario-language.md.
+        SECTION: what there is to know about it, for docs/wire-faults.md.
         reply_arrives: whether the client gets the real reply after all, only later.
         needs_commit: whether a scenario has to say `commit` where the operation changes something.
         starts_silent: whether the client waits before it gets a byte or the end of the connection.
@@ -56,7 +75,9 @@ class Fault(ABC):
 
     name: ClassVar[str]
     SCHEMA: ClassVar[Json]
-    EXAMPLES: ClassVar[tuple[Json, ...]]
+    EXAMPLES: ClassVar[tuple[Example, ...]]
+    ROW: ClassVar[str]
+    SECTION: ClassVar[str]
     reply_arrives: ClassVar[bool]
     needs_commit: ClassVar[bool]
     starts_silent: ClassVar[bool] = False

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
 from payments_sandbox.rules.faults.reply import Action, Close, RealReply, WaitUntil
 
 
@@ -34,7 +34,26 @@ class Hang(Fault):
         },
         "additionalProperties": False,
     }
-    EXAMPLES: ClassVar[tuple[Json, ...]] = ({}, {"for": "100ms"})
+    EXAMPLES: ClassVar = (
+        Example(
+            {},
+            requests="ReadTimeout",
+            httpx="ReadTimeout",
+            aiohttp="TimeoutError",
+            urllib="TimeoutError",
+        ),
+        Example(
+            {"for": "100ms"},
+            requests="ConnectionError",
+            httpx="RemoteProtocolError",
+            aiohttp="ServerDisconnectedError",
+            urllib="RemoteDisconnected",
+        ),
+    )
+    ROW: ClassVar = "silence `for` so long, and then the end"
+    SECTION: ClassVar = """
+`hang: {commit: true, for: 2s}`. Without `for` it lasts as long as `--max-wall-delay` allows.
+"""
 
     commit: bool
     lasts: int | None = None

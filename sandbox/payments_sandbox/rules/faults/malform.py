@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import shake_256
 from typing import ClassVar, Final, Self
 
-from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
 from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Send, send_last
 
 GARBAGE_BYTES: Final = 64
@@ -28,61 +28,6 @@ class Malformation(StrEnum):
     GARBAGE = "garbage"
     BAD_UTF8 = "bad_utf8"
     BAD_GZIP = "bad_gzip"
-
-
-_WAYS: Final = [str(each) for each in Malformation]
-
-
-@dataclass(frozen=True, slots=True)
-class Malform(Fault):
-    """The reply comes, and is wrong in one of the ways of `Malformation`."""
-
-    name: ClassVar = "malform"
-    reply_arrives: ClassVar = False
-    needs_commit: ClassVar = True
-    SCHEMA: ClassVar[Json] = {
-        "description": "A reply that no client should take for a good one.",
-        "type": "object",
-        "x-expected": "a mapping such as {commit: true, as: html}",
-        "required": ["as"],
-        "properties": {
-            "commit": COMMIT,
-            "as": {
-                "description": "In which way it is wrong.",
-                "type": "string",
-                "enum": _WAYS,
-                "x-expected": "a way to be wrong",
-                "x-hint": f"as is one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}",
-            },
-        },
-        "additionalProperties": False,
-    }
-    EXAMPLES: ClassVar[tuple[Json, ...]] = tuple({"as": way} for way in _WAYS)
-
-    commit: bool
-    how: Malformation
-
-    @classmethod
-    def parse(cls, plain: Json, *, is_read: bool) -> Self:
-        """Read `{commit, as}`."""
-        return cls(plain.get("commit", is_read), Malformation(plain["as"]))
-
-    def fields(self) -> dict[str, object]:
-        """Write `{as}`."""
-        return {"as": self.how.value}
-
-    @classmethod
-    def from_journal(cls, record: JournalRecord) -> Self:
-        """Make an `invalid_json`, as the journal does not tell the ways apart."""
-        return cls(record.commit, Malformation.INVALID_JSON)
-
-    def plan(self, reply: RealReply) -> Iterator[Action]:
-        """Send the real reply, wrong in one way."""
-        if self.how is Malformation.GARBAGE:
-            yield Send(garbage(reply.seed, reply.request_number))
-            yield Close()
-        else:
-            yield from send_last(SPOIL[self.how](reply))
 
 
 def invalid_json(real: RealReply) -> RealReply:
@@ -145,3 +90,119 @@ SPOIL: Final[dict[Malformation, Callable[[RealReply], RealReply]]] = {
     Malformation.BAD_GZIP: bad_gzip,
 }
 """What makes a reply wrong; `garbage` is no reply at all."""
+
+
+def _spoiler(way: Malformation) -> Callable[..., object]:
+    return garbage if way is Malformation.GARBAGE else SPOIL[way]
+
+
+_WAYS: Final = [str(each) for each in Malformation]
+
+_JSON_ERRORS: Final = ("JSONDecodeError",) * 4
+
+
+@dataclass(frozen=True, slots=True)
+class Malform(Fault):
+    """The reply comes, and is wrong in one of the ways of `Malformation`."""
+
+    name: ClassVar = "malform"
+    reply_arrives: ClassVar = False
+    needs_commit: ClassVar = True
+    SCHEMA: ClassVar[Json] = {
+        "description": "A reply that no client should take for a good one.",
+        "type": "object",
+        "x-expected": "a mapping such as {commit: true, as: html}",
+        "required": ["as"],
+        "properties": {
+            "commit": COMMIT,
+            "as": {
+                "description": "In which way it is wrong.",
+                "type": "string",
+                "enum": _WAYS,
+                "x-expected": "a way to be wrong",
+                "x-hint": f"as is one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}",
+            },
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar = tuple(
+        Example({"as": way.value}, *said)
+        for way, said in {
+            Malformation.INVALID_JSON: _JSON_ERRORS,
+            Malformation.HTML: ("status 502", "status 502", "status 502", "HTTPError"),
+            Malformation.EMPTY: (
+                "JSONDecodeError",
+                "JSONDecodeError",
+                "**None**",
+                "JSONDecodeError",
+            ),
+            Malformation.WRONG_CONTENT_TYPE: (
+                "completed",
+                "completed",
+                "ContentTypeError",
+                "completed",
+            ),
+            Malformation.WRONG_LENGTH: (
+                "JSONDecodeError",
+                "JSONDecodeError",
+                "ClientResponseError",
+                "JSONDecodeError",
+            ),
+            Malformation.BAD_CHUNK: (
+                "ChunkedEncodingError",
+                "RemoteProtocolError",
+                "ClientResponseError",
+                "IncompleteRead",
+            ),
+            Malformation.GARBAGE: (
+                "ConnectionError",
+                "RemoteProtocolError",
+                "ClientResponseError",
+                "BadStatusLine",
+            ),
+            Malformation.BAD_UTF8: (
+                "**completed**",
+                "UnicodeDecodeError",
+                "UnicodeDecodeError",
+                "UnicodeDecodeError",
+            ),
+            Malformation.BAD_GZIP: (
+                "ContentDecodingError",
+                "DecodingError",
+                "ClientPayloadError",
+                "**completed**",
+            ),
+        }.items()
+    )
+    ROW: ClassVar = "a reply that no client should take for a good one, `as` one of those below"
+    SECTION: ClassVar = """
+`malform: {commit: true, as: html}`.
+
+| `as` | what comes |
+|---|---|
+""" + "".join(f"| `{way}` | {_spoiler(way).__doc__} |\n" for way in Malformation)
+
+    commit: bool
+    how: Malformation
+
+    @classmethod
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:
+        """Read `{commit, as}`."""
+        return cls(plain.get("commit", is_read), Malformation(plain["as"]))
+
+    def fields(self) -> dict[str, object]:
+        """Write `{as}`."""
+        return {"as": self.how.value}
+
+    @classmethod
+    def from_journal(cls, record: JournalRecord) -> Self:
+        """Make an `invalid_json`, as the journal does not tell the ways apart."""
+        return cls(record.commit, Malformation.INVALID_JSON)
+
+    def plan(self, reply: RealReply) -> Iterator[Action]:
+        """Send the real reply, wrong in one way."""
+        if self.how is Malformation.GARBAGE:
+            yield Send(garbage(reply.seed, reply.request_number))
+            yield Close()
+        else:
+            yield from send_last(SPOIL[self.how](reply))

@@ -1,6 +1,7 @@
 """Owns the reply that a fault spoils, and the steps of a plan: what is sent, and how it ends."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -58,7 +59,8 @@ class RealReply(NamedTuple):
         return "\r\n".join([*lines, "", ""]).encode()
 
 
-class Send(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Send:
     """Send bytes.
 
     Attributes:
@@ -69,7 +71,8 @@ class Send(NamedTuple):
     shown: RealReply | None = None
 
 
-class WaitUntil(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
     """Wait until so many wall milliseconds have passed since the plan began.
 
     The plan ends here, and the connection with it, when the client leaves or the world is reset.
@@ -78,15 +81,18 @@ class WaitUntil(NamedTuple):
     milliseconds: float
 
 
-class Reset(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reset:
     """End the connection with an RST; the plan is over."""
 
 
-class Close(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Close:
     """End the connection with a FIN; the plan is over."""
 
 
-class KeepOpen(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KeepOpen:
     """Leave the connection open for the next request, if the client wants it so."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.reply import BODILESS, Action, RealReply, send_last
 
@@ -99,9 +99,25 @@ class RespondRaw(Fault):
         },
         "additionalProperties": False,
     }
-    EXAMPLES: ClassVar[tuple[Json, ...]] = (
-        {"status": 503, "headers": {"Retry-After": "7"}, "body": "busy", "off_contract": True},
+    EXAMPLES: ClassVar = (
+        Example(
+            {"status": 503, "body": "busy", "off_contract": True},
+            requests="status 503",
+            httpx="status 503",
+            aiohttp="status 503",
+            urllib="HTTPError",
+        ),
     )
+    ROW: ClassVar = (
+        "any `status`, `headers` and `body`; `off_contract: true` says that no documentation has it"
+    )
+    SECTION: ClassVar = """
+`respond_raw: {status: 503, headers: {Retry-After: "7"}, body: busy, off_contract: true}`. `commit`
+is false unless it says otherwise. A header that is not given is the real reply's, and
+Content-Length is the body's. A `body` that is a mapping or a list is sent as JSON. Statuses go from
+200 to 599; 204 and 304 have no body. A header with a line break or another control character is
+refused before anything is activated.
+"""
 
     status: int
     headers: Mapping[str, str]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, Self
 
-from payments_sandbox.rules.faults.fault import COMMIT, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
 from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Send
 
 _WHOLE: Final = 100
@@ -49,7 +49,30 @@ class Truncate(Fault):
         },
         "additionalProperties": False,
     }
-    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"keep": "40%"}, {"in": "headers"})
+    EXAMPLES: ClassVar = (
+        Example(
+            {"keep": "40%"},
+            requests="ChunkedEncodingError",
+            httpx="RemoteProtocolError",
+            aiohttp="ClientPayloadError",
+            urllib="IncompleteRead",
+        ),
+        Example(
+            {"in": "headers"},
+            requests="**JSONDecodeError**",
+            httpx="RemoteProtocolError",
+            aiohttp="ServerDisconnectedError",
+            urllib="**JSONDecodeError**",
+        ),
+    )
+    ROW: ClassVar = (
+        "a reply that breaks off: `keep: 40%` of what it promises, `in` its `body` or its `headers`"
+    )
+    SECTION: ClassVar = """
+`truncate: {commit: true, keep: 40%, in: body}`. `keep` is rounded down to whole bytes, and at least
+one byte is missing. In the `body`, the head promises all of it; in the `headers`, it is the head
+that breaks off.
+"""
 
     commit: bool
     keep: float = 50.0

@@ -27,7 +27,7 @@ from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint.cards import check_matcher
 from payments_sandbox.scenarios.lint.shadows import Shadows
 from payments_sandbox.scenarios.lint.steps import check_delay, check_step, is_drawn
-from payments_sandbox.scenarios.lint.unmatchable import obstacle
+from payments_sandbox.scenarios.lint.unmatchable import why_unmatchable
 from payments_sandbox.scenarios.parser.rules import TRIGGERS
 from payments_sandbox.scenarios.parser.values import Plain, items
 
@@ -113,7 +113,7 @@ def _check_reach(plain: Plain, rule: Rule, path: Path) -> Iterator[Problem]:
     """Whether anything at all meets the rule's conditions."""
     trigger = next(key for key in TRIGGERS if key in plain)
     kind = str(plain["request"]) if trigger == "request" else trigger
-    if (found := obstacle(kind, rule.when)) is not None:
+    if (found := why_unmatchable(kind, rule.when)) is not None:
         field, reason = found
         key = next((each for each in plain["when"] if each.lower() == field), field)
         yield Problem((*path, "when", key, KEY), f"this rule cannot fire: {reason}")
@@ -171,7 +171,7 @@ def _bound(operator: str, operand: object) -> int | None:
 
 
 def _check_shadow(rule: RequestRule, shadows: Shadows, path: Path) -> Iterator[Problem]:
-    if (shadow := shadows.over(rule)) is not None:
+    if (shadow := shadows.find(rule)) is not None:
         message = f"this rule never answers: '{shadow.name}' answers each of its calls before it"
         yield Problem(path, message, f"put it above '{shadow.name}', or let that one pass")
 

@@ -19,7 +19,7 @@ _NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
 _STATUSES: Final = ("pending", "completed", "failed")
 
 
-def obstacle(trigger: str, when: When) -> tuple[str, str] | None:
+def why_unmatchable(trigger: str, when: When) -> tuple[str, str] | None:
     """The field and the reason why nothing meets the conditions; None when something does.
 
     Args:

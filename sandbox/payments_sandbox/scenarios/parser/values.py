@@ -46,7 +46,7 @@ def _distribution(plain: Plain) -> Distribution:
 
 
 def items(plain: Plain, key: str) -> Iterator[tuple[int, Any]]:
-    """The items of a list by their positions, without the gaps of a salvaged one."""
+    """The items of a list by their positions, without the gaps that `drop_invalid_parts` leaves."""
     for position, item in enumerate(plain.get(key, ())):
         if item is not None:
             yield position, item

@@ -41,8 +41,8 @@ from payments_sandbox.server.control import (
     worlds,
 )
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.origin_guard import authorization_of
-from payments_sandbox.server.request_body import JSON, LIMIT, YAML, read_any_body, read_body
+from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
+from payments_sandbox.server.request_headers import JSON, read_headers
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.world import World
@@ -202,7 +202,7 @@ class ControlApi:
             raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
 
     def _world(self, request: web.BaseRequest) -> World:
-        world = self._admit(authorization_of(request))
+        world = self._admit(read_headers(request).authorization)
         world.catch_up()
         return world
 

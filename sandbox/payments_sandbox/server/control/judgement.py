@@ -11,11 +11,10 @@ from payments_sandbox.core.instants import MINUTE, SECOND, read_duration, show_d
 from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.control.scenarios import refuse
+from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.verification.audit import audit, shown_audit
 from payments_sandbox.verification.observed_deliveries import deliveries_seen
 from payments_sandbox.verification.report import Line, report, verified
-from payments_sandbox.world.activation import active
 
 LONGEST_WAIT: Final = 5 * MINUTE
 """Wall milliseconds that a verification may wait."""
@@ -43,9 +42,11 @@ async def verify(request: ControlRequest) -> dict[str, object]:
 
 def _expectations(request: ControlRequest) -> Sequence[Expectation]:
     if "expect" not in request.body:
-        return [each for scenario in active(request.world) for each in scenario.expectations]
+        return [
+            each for scenario in request.world.rules.scenarios for each in scenario.expectations
+        ]
     expectations, problems = load_expectations(request.body["expect"])
-    refuse(problems)
+    refuse_problems(problems)
     return expectations
 
 

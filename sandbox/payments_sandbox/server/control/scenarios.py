@@ -6,14 +6,14 @@ from typing import Any, Final
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, InvalidScenario
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.scenarios import activation
 from payments_sandbox.scenarios.diagnostics import Problem
-from payments_sandbox.scenarios.journal_export import retold
+from payments_sandbox.scenarios.journal_export import scenario_from_journal
 from payments_sandbox.scenarios.library import Library, UnknownScenario, library_of
 from payments_sandbox.scenarios.loader import Loaded, load, load_value
 from payments_sandbox.scenarios.yaml_reader import Document
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.world import activation
 from payments_sandbox.world.world import ResetScope
 
 FROM_JOURNAL: Final = "from-journal"
@@ -23,30 +23,30 @@ FROM_JOURNAL: Final = "from-journal"
 def list_scenarios(request: ControlRequest) -> dict[str, object]:
     """The library; a file that is wrong is left out here, and named by `scenarios/check`."""
     found = (loaded.scenario for loaded in library_of(request.settings))
-    items = [_shown(scenario) for scenario in found if scenario is not None]
+    items = [_summary(scenario) for scenario in found if scenario is not None]
     return representations.page(items, has_more=False)
 
 
 def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """What is active, in the order in which it applies."""
     items = [
-        _shown(scenario) | {"scenario": dict(scenario.source)}
-        for scenario in activation.active(request.world)
+        _summary(scenario) | {"scenario": dict(scenario.source)}
+        for scenario in request.world.rules.scenarios
     ]
     return representations.page(items, has_more=False)
 
 
 def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Let exactly these be active."""
-    scenarios = wanted(library_of(request.settings), _values(request))
-    activation.put(request.world, scenarios)
+    scenarios = resolve_scenarios(library_of(request.settings), _values(request))
+    activation.set_active(request.world, scenarios)
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 
 
 def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     """Activate one more."""
-    activation.activate(request.world, _accepted([_loaded(request)])[0])
+    activation.activate(request.world, _accepted([_load_body(request)])[0])
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 
@@ -59,29 +59,29 @@ def remove_active_scenarios(request: ControlRequest) -> None:
 
 def check_scenario(request: ControlRequest) -> dict[str, object]:
     """Say what is wrong with one; warnings alone are no refusal."""
-    loaded = _loaded(request)
+    loaded = _load_body(request)
     _accepted([loaded])
-    return {"problems": [problem.shown() for problem in loaded.problems]}
+    return {"problems": [problem.as_json() for problem in loaded.problems]}
 
 
 def write_scenario(request: ControlRequest) -> dict[str, object]:
     """A scenario that makes happen again what requests have met."""
     name = request.body.get("name", FROM_JOURNAL)
-    scenario = retold(request.world, request.body["requests"], name)
+    scenario = scenario_from_journal(request.world, request.body["requests"], name)
     return {"scenario": scenario, "yaml": text_of(scenario)}
 
 
-def wanted(library: Library, values: Iterable[object]) -> list[Scenario]:
-    """The scenarios of names and JSON objects.
+def resolve_scenarios(library: Library, values: Iterable[object]) -> list[Scenario]:
+    """Find scenarios by their names in the library, and read those that are JSON objects.
 
     Raises:
         InvalidRequest: the library has none of a name.
         InvalidScenario: one or more have problems; all of them are listed.
     """
-    return _accepted([_of(library, value) for value in values])
+    return _accepted([_load(library, value) for value in values])
 
 
-def refuse(problems: Sequence[Problem]) -> None:
+def refuse_problems(problems: Sequence[Problem]) -> None:
     """Refuse what has problems.
 
     Raises:
@@ -93,22 +93,24 @@ def refuse(problems: Sequence[Problem]) -> None:
         where = "" if first.place is None else f"{first.place[0]}:{first.place[1]}: "
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         details = f"{where}{first.sentence}"[:900] + more
-        raise InvalidScenario(details, [problem.shown() for problem in problems])
+        raise InvalidScenario(details, [problem.as_json() for problem in problems])
 
 
 def _accepted(loaded: Sequence[Loaded]) -> list[Scenario]:
-    refuse([problem for each in loaded if each.scenario is None for problem in each.problems])
+    refuse_problems(
+        [problem for each in loaded if each.scenario is None for problem in each.problems]
+    )
     return [each.scenario for each in loaded if each.scenario is not None]
 
 
-def _loaded(request: ControlRequest) -> Loaded:
+def _load_body(request: ControlRequest) -> Loaded:
     """The one scenario of a body."""
     if request.text is not None:
         return load(request.text, name=None)
-    return _of(library_of(request.settings), request.body)
+    return _load(library_of(request.settings), request.body)
 
 
-def _of(library: Library, value: object) -> Loaded:
+def _load(library: Library, value: object) -> Loaded:
     if not isinstance(value, str):
         return load_value(value)
     try:
@@ -122,9 +124,9 @@ def _values(request: ControlRequest) -> list[Any]:
     if request.text is None:
         return list(request.body)
     document = Document(request.text)
-    refuse(document.problems)
+    refuse_problems(document.problems)
     return document.data if isinstance(document.data, list) else [document.data]
 
 
-def _shown(scenario: Scenario) -> dict[str, object]:
+def _summary(scenario: Scenario) -> dict[str, object]:
     return {"name": scenario.name, "about": scenario.about, "tags": list(scenario.tags)}

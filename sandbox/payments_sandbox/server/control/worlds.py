@@ -35,9 +35,9 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
     if not values:
         return ()
     from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - it brings the language
-    from payments_sandbox.server.control.scenarios import wanted  # noqa: PLC0415 - so does this
+    from payments_sandbox.server.control.scenarios import resolve_scenarios  # noqa: PLC0415 - so does this
 
-    return wanted(library_of(request.settings), values)
+    return resolve_scenarios(library_of(request.settings), values)
 
 
 def retrieve_world(request: ControlRequest) -> dict[str, object]:
@@ -57,7 +57,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
         )
     world.reset(scopes)
     if world.rules.scenarios:
-        from payments_sandbox.world.activation import start_again  # noqa: PLC0415 - with scenarios only
+        from payments_sandbox.scenarios.activation import start_again  # noqa: PLC0415 - with scenarios only
 
         start_again(world, scopes)
     request.runtime.reset(world, scopes)
@@ -67,7 +67,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
     from payments_sandbox.scenarios.parser.given import generated  # noqa: PLC0415 - few fill a world
-    from payments_sandbox.scenarios.seeding import seeding  # noqa: PLC0415 - it brings faker
+    from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - it brings faker
 
     world = request.world
     try:
@@ -78,7 +78,7 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
         raise InvalidRequest(
             f"/customers: expected at most as many as payments, {wanted.payments}."
         )
-    await run_in_slices(seeding(world, wanted, request.body.get("seed")))
+    await run_in_slices(fill_world(world, wanted, request.body.get("seed")))
     return _summary(request, world)
 
 

@@ -10,7 +10,7 @@ from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.initial_state import Given, GivenPayment
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.world.activation import activate, active, put, reload, remove, start_again
+from payments_sandbox.scenarios.activation import activate, reload, remove, set_active, start_again
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import ResetScope, World
@@ -44,7 +44,7 @@ GIVEN = scenario_of(
 
 def names(world: World) -> list[str]:
     """The active scenarios."""
-    return [each.name for each in active(world)]
+    return [each.name for each in world.rules.scenarios]
 
 
 def payments(world: World) -> list[tuple[str, int, Status, int]]:
@@ -59,12 +59,12 @@ def refused(world: World, *scenarios: Scenario) -> str | None:
     """Why a world does not take these scenarios; nothing of it has changed."""
     before = json.dumps(snapshot(world))
     with pytest.raises(InvalidRequest) as caught:
-        put(world, scenarios)
+        set_active(world, scenarios)
     assert json.dumps(snapshot(world)) == before
     return caught.value.details
 
 
-def test_scenarios_come_and_go() -> None:
+def test_scenarios_are_activated_and_removed() -> None:
     """One by one, all, or exactly these."""
     world = new_world()
     said = [names(world)]
@@ -73,7 +73,7 @@ def test_scenarios_come_and_go() -> None:
     said.append(names(world))
     remove(world, "a")
     said.append(names(world))
-    put(world, [PASSES, FAILS])
+    set_active(world, [PASSES, FAILS])
     said.append(names(world))
     remove(world, None)
     said.append(names(world))
@@ -82,7 +82,7 @@ def test_scenarios_come_and_go() -> None:
     assert world.rules.scenarios == ()
 
 
-def test_a_scenario_is_active_once() -> None:
+def test_a_scenario_that_is_active_is_not_activated_again() -> None:
     """And the refusal says how to end it."""
     world = new_world()
     activate(world, FAILS)
@@ -95,7 +95,7 @@ def test_a_scenario_is_active_once() -> None:
     assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' comes twice."
 
 
-def test_only_what_is_active_can_be_removed() -> None:
+def test_a_scenario_that_is_not_active_cannot_be_removed() -> None:
     """The refusal names what is."""
     world = new_world()
     activate(world, FAILS)
@@ -105,10 +105,10 @@ def test_only_what_is_active_can_be_removed() -> None:
     assert caught.value.details == "/name: expected an active scenario; active are: a."
 
 
-def test_a_clock_of_a_scenario() -> None:
+def test_a_scenarios_clock_freezes_the_world() -> None:
     """The world stands still there, and does so again after a reset."""
     world = new_world(Wall(), frozen_at=None)
-    put(world, [CLOCK])
+    set_active(world, [CLOCK])
     started = (show_instant(world.clock.now()), world.clock.mode)
     world.clock.reach(Instant(world.clock.now() + DAY))
     world.reset([ResetScope.CLOCK])
@@ -118,15 +118,15 @@ def test_a_clock_of_a_scenario() -> None:
     assert (show_instant(world.clock.now()), world.clock.mode) == started
 
 
-def test_a_clock_that_was_given_wins() -> None:
+def test_a_clock_given_with_the_world_wins_over_a_scenarios() -> None:
     """The world keeps its own."""
     world = new_world()
-    put(world, [CLOCK], is_clock_given=True)
+    set_active(world, [CLOCK], is_clock_given=True)
 
     assert (world.clock.now(), names(world)) == (NOON, ["clock"])
 
 
-def test_two_clocks_are_refused() -> None:
+def test_scenarios_with_two_clocks_are_refused() -> None:
     """Nobody could say which is meant."""
     other = scenario_of("clock: 2032-01-15\nexpect: [{audit: clean}]", name="other")
 
@@ -134,11 +134,13 @@ def test_two_clocks_are_refused() -> None:
         "/: expected one clock; the scenarios start at 2031-01-15T09:00:00Z and"
         " 2032-01-15T00:00:00Z."
     )
-    put(new_world(), [CLOCK, CLOCK._replace(name="same")])
+    set_active(new_world(), [CLOCK, CLOCK._replace(name="same")])
 
 
 @pytest.mark.parametrize(("scenario", "what"), [(CLOCK, "clock"), (GIVEN, "given")])
-def test_a_start_needs_an_unused_world(scenario: Scenario, what: str) -> None:
+def test_a_scenario_with_a_clock_or_given_state_needs_an_unused_world(
+    scenario: Scenario, what: str
+) -> None:
     """Once something has happened, or been asked, it is refused."""
     asked, paid = Desk(new_world()), Desk(new_world())
     asked.ask("list_payments")
@@ -150,13 +152,13 @@ def test_a_start_needs_an_unused_world(scenario: Scenario, what: str) -> None:
             f"/: expected a world that is not used yet, because '{scenario.name}' has {what};"
             " POST /_sandbox/worlds makes one, and takes scenarios."
         )
-    put(asked.world, [PASSES])
+    set_active(asked.world, [PASSES])
 
 
-def test_given_payments_are_there() -> None:
+def test_given_payments_exist_after_the_activation() -> None:
     """In the order of time, with the events of their day, and found by the ids they were given."""
     world = new_world()
-    put(world, [GIVEN])
+    set_active(world, [GIVEN])
     ledger = world.ledger
     events = [ledger.event(number) for number in range(ledger.events)]
 
@@ -183,7 +185,7 @@ def test_a_payment_with_a_given_id_is_like_any_other() -> None:
     """Retrieved, listed, refunded, and its own generated id is nobody's."""
     desk = Desk(new_world())
     generated = desk.world.ledger.payments.id_of(1)
-    put(desk.world, [GIVEN])
+    set_active(desk.world, [GIVEN])
     desk.world.limiter.reset()
     retrieved = desk.ask("retrieve_payment", payment_id="pay_old")
     refund = desk.ask("create_refund", {"amount": 200}, payment_id="pay_old")
@@ -197,10 +199,10 @@ def test_a_payment_with_a_given_id_is_like_any_other() -> None:
     assert desk.ask("retrieve_payment", payment_id=generated)[0] == 404
 
 
-def test_a_given_rate_limit_holds() -> None:
+def test_a_given_rate_limit_limits_calls() -> None:
     """At once, and again after a reset."""
     world = new_world()
-    put(world, [GIVEN])
+    set_active(world, [GIVEN])
     said = [(world.limiter.limit, world.limiter.remaining)]
     world.limiter.take(NOON)
     world.reset([ResetScope.RATE_LIMIT])
@@ -210,7 +212,7 @@ def test_a_given_rate_limit_holds() -> None:
     assert said == [(50, 3), (50, 3)]
 
 
-def test_a_payment_of_the_future_is_refused() -> None:
+def test_a_given_payment_of_the_future_is_refused() -> None:
     """By the clock that the world would have."""
     future = scenario_of(
         "given: {payments: [{amount: 5, currency: EUR, created: 2030-06-01}]}", name="future"
@@ -219,29 +221,29 @@ def test_a_payment_of_the_future_is_refused() -> None:
     assert refused(new_world(), future) == (
         "/: expected payments of the past; one is created at 2030-06-01, after the world's now."
     )
-    put(new_world(), [CLOCK, future])
+    set_active(new_world(), [CLOCK, future])
 
 
-def test_two_scenarios_with_one_payment_are_refused() -> None:
+def test_two_scenarios_that_give_one_payment_id_are_refused() -> None:
     """Each is good by itself."""
     assert refused(new_world(), GIVEN, GIVEN._replace(name="again")) == (
         "/: expected each payment once; 'pay_old' comes twice."
     )
 
 
-def test_a_payment_is_not_older_than_time() -> None:
+def test_a_given_payment_is_not_older_than_the_first_instant() -> None:
     """It is made at its beginning at the latest."""
     old = scenario_of("given: {payments: [{amount: 5, currency: EUR, created: -40000d}]}")
     world = new_world()
-    put(world, [old])
+    set_active(world, [old])
 
     assert world.ledger.payments.get(0).created == 0
 
 
-def test_marks_count_from_the_activation() -> None:
+def test_timed_rules_count_from_the_activation() -> None:
     """And are forgotten with their scenario."""
     world = new_world()
-    put(world, [GIVEN])
+    set_active(world, [GIVEN])
     due = [(each.at - NOON, each.what) for each in world.upcoming(10)]
     remove(world, "given")
 
@@ -249,10 +251,10 @@ def test_marks_count_from_the_activation() -> None:
     assert world.upcoming(10) == []
 
 
-def test_a_mark_that_no_clock_reaches_is_left_out() -> None:
+def test_a_timed_rule_that_no_clock_reaches_is_left_out() -> None:
     """Time ends in the year 2999."""
     world = new_world()
-    put(world, [rules_of("- {at: 999999999d, do: {rate_limit: {remaining: 0}}}")])
+    set_active(world, [rules_of("- {at: 999999999d, do: {rate_limit: {remaining: 0}}}")])
 
     assert world.upcoming(10) == []
 
@@ -260,7 +262,7 @@ def test_a_mark_that_no_clock_reaches_is_left_out() -> None:
 def test_what_rules_have_planned_ends_with_their_scenario() -> None:
     """What a step has promised a payment does not."""
     desk = Desk(new_world())
-    put(
+    set_active(
         desk.world,
         [
             rules_of("""
@@ -279,18 +281,18 @@ def test_what_rules_have_planned_ends_with_their_scenario() -> None:
     assert [each.what for each in desk.world.upcoming(10)] == ["payment.completed"]
 
 
-def test_a_mark_of_now_happens_at_once() -> None:
+def test_a_timed_rule_of_now_acts_at_once() -> None:
     """Activating it is enough."""
     world = new_world()
-    put(world, [rules_of("- {at: 0s, do: {rate_limit: {remaining: 0}}}")])
+    set_active(world, [rules_of("- {at: 0s, do: {rate_limit: {remaining: 0}}}")])
 
     assert world.limiter.remaining == 0
 
 
-def test_reset_starts_scenarios_again() -> None:
+def test_a_reset_starts_scenarios_again() -> None:
     """Given payments are there again, marks count from now, steps from the first."""
     desk = Desk(new_world())
-    put(desk.world, [GIVEN, FAILS])
+    set_active(desk.world, [GIVEN, FAILS])
     fresh = snapshot(desk.world)
     desk.ask("create_payment", documented_create())
     desk.ask("create_payment", documented_create())
@@ -302,10 +304,10 @@ def test_reset_starts_scenarios_again() -> None:
     assert [each.at - NOON for each in desk.world.upcoming(10)] == [3 * DAY]
 
 
-def test_reset_of_the_journal_alone_changes_no_scenario() -> None:
+def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
     """Marks and payments stay."""
     world = new_world()
-    put(world, [GIVEN])
+    set_active(world, [GIVEN])
     before = snapshot(world)
     world.reset([ResetScope.JOURNAL])
     start_again(world, [ResetScope.JOURNAL])
@@ -316,7 +318,7 @@ def test_reset_of_the_journal_alone_changes_no_scenario() -> None:
 def test_a_snapshot_carries_the_active_scenarios() -> None:
     """Rules, counters, marks, given ids; the restored world goes on where this one is."""
     desk = Desk(new_world())
-    put(desk.world, [GIVEN, rules_of(
+    set_active(desk.world, [GIVEN, rules_of(
         """
         - {request: create_payment, chance: 0.5, per: customer, do: [pass, {drop: {commit: true}}],
            then: cycle}
@@ -345,7 +347,7 @@ def test_a_snapshot_carries_the_active_scenarios() -> None:
 def test_a_snapshot_of_another_scenario_is_refused() -> None:
     """One that the lint would refuse, or whose counts are of others."""
     world = new_world()
-    put(world, [FAILS])
+    set_active(world, [FAILS])
     kept = json.loads(json.dumps(snapshot(world)))
     changes: list[dict[str, object]] = [{"scenarios": [{"scenario": "x"}]}, {"tallies": []}]
     for change in changes:
@@ -353,12 +355,12 @@ def test_a_snapshot_of_another_scenario_is_refused() -> None:
             back(kept | {"rules": kept["rules"] | change})
 
 
-def test_generated_payments() -> None:
+def test_generated_payments_are_spread_over_customers_and_time() -> None:
     """So many, of so many customers, over so long, the same for every run of a seed."""
     scene = scenario_of("given: {generate: {payments: 300, customers: 12, over: 30d}}", seed=7)
     worlds = [new_world(seed=1), new_world(seed=2)]
     for world in worlds:
-        put(world, [scene])
+        set_active(world, [scene])
     ledger = worlds[0].ledger
     found = [ledger.payments.get(number) for number in range(300)]
 
@@ -379,7 +381,7 @@ def test_generated_payments_differ_by_the_seed_of_the_world() -> None:
     said = []
     for seed in (1, 2):
         world = new_world(seed=seed)
-        put(world, [scene])
+        set_active(world, [scene])
         said.append([world.ledger.payments.get(number).description for number in range(3)])
 
     assert said[0] != said[1]
@@ -388,7 +390,7 @@ def test_generated_payments_differ_by_the_seed_of_the_world() -> None:
 def test_many_customers_have_names_of_their_own() -> None:
     """More than there are first names."""
     world = new_world()
-    put(world, [scenario_of("given: {generate: {payments: 900, customers: 600}}", seed=7)])
+    set_active(world, [scenario_of("given: {generate: {payments: 900, customers: 600}}", seed=7)])
     customers = {world.ledger.payments.get(number).customer_id for number in range(900)}
 
     assert len(customers) > 400
@@ -398,7 +400,7 @@ def test_many_customers_have_names_of_their_own() -> None:
 def test_given_payments_set_off_nothing() -> None:
     """What is long past is told to nobody, and no rule reacts to it."""
     world = new_world()
-    put(
+    set_active(
         world,
         [
             GIVEN,
@@ -427,26 +429,26 @@ def test_an_edited_scenario_takes_its_own_place() -> None:
         for at in ("1h", "2h")
     )
     world = new_world()
-    put(world, [first, before, last])
+    set_active(world, [first, before, last])
     desk = Desk(world)
     statuses = [desk.ask("list_payments")[0] for _ in range(2)]
     reload(world, after)
     statuses += [desk.ask("list_payments")[0] for _ in range(3)]
 
     assert statuses == [500, 429, 429, 500, 200]
-    assert active(world) == (first, after, last)
+    assert world.rules.scenarios == (first, after, last)
     assert [each.at - world.clock.now() for each in world.upcoming(5)] == [7_200_000]
 
 
-def test_where_nothing_is_active_nothing_is_edited() -> None:
+def test_an_edited_scenario_that_is_not_active_changes_nothing() -> None:
     """The world stays without rules."""
     world = new_world()
     reload(world, rules_of("- {at: 1h, do: {rate_limit: {remaining: 0}}}"))
     assert (world.rules.scenarios, list(world.upcoming(5))) == ((), [])
 
 
-def test_a_card_that_the_lint_would_refuse() -> None:
+def test_a_given_card_number_that_is_none_is_an_error() -> None:
     """Whoever makes such values by hand is told."""
     scene = Scenario("x", {}, given=Given((GivenPayment(5, "EUR", card="1"),)))
-    with pytest.raises(ValueError, match="a card pass that is none"):
-        put(new_world(), [scene])
+    with pytest.raises(ValueError, match="not a valid card number"):
+        set_active(new_world(), [scene])

@@ -12,8 +12,7 @@ from aiohttp import ServerDisconnectedError
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import Server
-from payments_sandbox.server.scenario_reload import Reloads
-from payments_sandbox.world.activation import active
+from payments_sandbox.server.scenario_reload import ScenarioReloader
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, ask, bearer, until
@@ -53,14 +52,14 @@ def settings(file: Path) -> Settings:
 @pytest.fixture
 def edit(sandbox: Server, file: Path) -> Edit:
     """Writes the file, or takes it away, and has it read again."""
-    reloads = Reloads(sandbox.settings, sandbox.runtime)
+    reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
 
     def edit(text: str | None) -> None:
         if text is None:
             file.unlink()
         else:
             file.write_text(text, encoding="utf-8")
-        reloads.look(["down"])
+        reloader.reload(["down"])
 
     return edit
 
@@ -106,7 +105,7 @@ async def test_a_scenario_that_was_sent_is_another(
     await control("put_active_scenarios", [sent])
     edit(LATER)
 
-    assert [each.source for each in active(world)] == [sent]
+    assert [each.source for each in world.rules.scenarios] == [sent]
 
 
 async def test_requests_that_hang_are_let_go(api: Api, sandbox: Server, edit: Edit) -> None:
@@ -180,8 +179,8 @@ def test_a_file_that_comes_later(sandbox: Server, file: Path, logged: Logged) ->
     worlds = sandbox.runtime.worlds
     text = file.read_text(encoding="utf-8")
     file.write_text("scenario: down", encoding="utf-8")
-    reloads = Reloads(sandbox.settings, sandbox.runtime)
+    reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
     for each in (text, LATER):
         file.write_text(each, encoding="utf-8")
-        reloads.look(["down", "stranger"])
+        reloader.reload(["down", "stranger"])
     assert (logged(), len(worlds)) == (["down is reloaded in 1 world"], 1)

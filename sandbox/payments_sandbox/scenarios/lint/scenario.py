@@ -9,7 +9,7 @@ from payments_sandbox.core.instants import Instant, read_duration, read_instant
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint.cards import check_card, check_matcher
 from payments_sandbox.scenarios.lint.rules import check_rules
-from payments_sandbox.scenarios.lint.unmatchable import obstacle
+from payments_sandbox.scenarios.lint.unmatchable import why_unmatchable
 from payments_sandbox.scenarios.parser.matchers import when
 from payments_sandbox.scenarios.parser.rules import rule
 from payments_sandbox.scenarios.parser.values import Plain, items
@@ -70,7 +70,7 @@ def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[
         if key in matchers:
             yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
     wanted = tuple(each for each in when(matchers) if each.field not in ("call", "attempt"))
-    if subject is not None and (found := obstacle(subject, wanted)) is not None:
+    if subject is not None and (found := why_unmatchable(subject, wanted)) is not None:
         field, reason = found
         key = next((each for each in matchers if each.lower() == field), field)
         yield Problem((*place, key, KEY), f"nothing can meet this: {reason}")

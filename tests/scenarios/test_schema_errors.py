@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from payments_sandbox.contract.error_codes import CODES, documented_for
 from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schema_errors import MOST_IN_A_FILE
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Status
@@ -18,12 +19,11 @@ from payments_sandbox.rules.faults.malform import Malformation
 from payments_sandbox.rules.model import Per, Then
 from payments_sandbox.rules.webhook_effects import BodyFault, DeliveryOrder, Signature
 from payments_sandbox.scenarios.parser.steps import OUTCOMES
-from payments_sandbox.scenarios.schema_problems import (
-    MOST_PROBLEMS,
+from payments_sandbox.scenarios.schema_errors import (
     accepts,
-    salvaged,
+    drop_invalid_parts,
     schema,
-    shape_problems,
+    schema_problems,
 )
 
 SCHEMA: Final = schema()
@@ -46,7 +46,7 @@ def parts(part: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:  
             yield from parts(value, f"{place}/{position}")
 
 
-def test_it_is_json_schema_2020_12() -> None:
+def test_the_schema_is_self_contained_json_schema_2020_12() -> None:
     """Self-contained, so that editors can read it."""
     Draft202012Validator.check_schema(SCHEMA)
 
@@ -66,7 +66,7 @@ def _references(part: Any) -> Iterator[str]:  # noqa: ANN401 - JSON Schema
             yield from _references(value)
 
 
-def test_its_example_follows_it() -> None:
+def test_the_schemas_example_follows_it() -> None:
     """For both validators."""
     for example in SCHEMA["examples"]:
         assert accepts(example)
@@ -89,7 +89,7 @@ def test_everything_is_bounded_closed_and_says_what_was_expected() -> None:
         assert "x-expected" in part or place.endswith("/propertyNames"), place
 
 
-def test_everything_is_described() -> None:
+def test_every_part_of_the_schema_is_described() -> None:
     """Editors show it."""
     for place, part in parts(SCHEMA):
         if not any(f"/{word}" in place for word in LOGIC):
@@ -105,7 +105,7 @@ def enum_of(*path: str) -> list[str]:
     return words
 
 
-def test_words_are_those_of_the_tables() -> None:
+def test_enumerations_are_those_of_the_tables() -> None:
     """A word that is added to the code is added to the schema, and the other way round."""
     assert enum_of("request_rule", "properties", "request") == [*BY_NAME, "*"]
     assert enum_of("expect_retries", "properties", "retries") == [*BY_NAME]
@@ -123,7 +123,7 @@ def test_words_are_those_of_the_tables() -> None:
     assert outcomes == set(OUTCOMES)
 
 
-def test_errors_are_those_of_the_operations() -> None:
+def test_errors_of_the_schema_are_those_of_the_operations() -> None:
     """And declines those of payments."""
     documented = {name for operation in BY_NAME for name in documented_for(operation)}
     fail = DEFS["action_mapping"]["properties"]["fail"]["properties"]["error"]["enum"]
@@ -132,11 +132,11 @@ def test_errors_are_those_of_the_operations() -> None:
     assert fail == [name for name, code in CODES.items() if code.is_decline]
 
 
-def test_so_many_problems_are_enough() -> None:
+def test_at_most_200_problems_are_told() -> None:
     """Nobody reads more."""
-    rules = [{"request": "x", "do": ["pass"]}] * (2 * MOST_PROBLEMS)
+    rules = [{"request": "x", "do": ["pass"]}] * (2 * MOST_IN_A_FILE)
 
-    assert len(list(shape_problems({"scenario": "x", "rules": rules}))) == MOST_PROBLEMS
+    assert len(list(schema_problems({"scenario": "x", "rules": rules}))) == MOST_IN_A_FILE
 
 
 SALVAGED = {
@@ -169,12 +169,12 @@ SALVAGED = {
 
 
 @pytest.mark.parametrize("case", SALVAGED)
-def test_what_is_left_of_a_wrong_shape(case: str) -> None:
+def test_parts_of_a_wrong_shape_are_dropped_and_the_rest_stays(case: str) -> None:
     """The rest of it, at the places where it was."""
     value, left = SALVAGED[case]
     before = json.dumps(value)
 
-    assert salvaged(value) == left
+    assert drop_invalid_parts(value) == left
     assert json.dumps(value) == before
 
 
@@ -191,12 +191,12 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
-def test_whatever_is_wrong_something_good_is_left(value: dict[str, Any]) -> None:
+def test_whatever_is_dropped_the_rest_has_the_right_shape(value: dict[str, Any]) -> None:
     """It always ends, and what is left is of the right shape but for the gaps."""
-    left = salvaged(value)
+    left = drop_invalid_parts(value)
 
     assert accepts(_dense(left))
-    assert bool(list(shape_problems(value))) is not accepts(value)
+    assert bool(list(schema_problems(value))) is not accepts(value)
 
 
 def _dense(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -1,12 +1,11 @@
-"""The values of wire faults: what a raw reply may say, and what each fault is called."""
+"""The fault `respond_raw`: what a raw reply may say, and what goes out."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
-from payments_sandbox.rules.faults.truncate import Truncate
+from tests.support.fault_plans import REAL, body_sent, lines_sent
 
 REFUSED = {
     "interim": ((100, {}, ""), "status: expected 200 to 599"),
@@ -39,19 +38,6 @@ def test_what_no_reply_can_say_is_refused(
     assert str(refused.value) == message
 
 
-@pytest.mark.parametrize("keep", [-0.1, 100.1, float("nan")])
-def test_a_reply_is_kept_in_percent(keep: float) -> None:
-    """From nothing to all of it."""
-    with pytest.raises(ValueError, match=r"^keep: expected 0% to 100%$"):
-        Truncate(commit=True, keep=keep)
-
-
-def test_a_drip_has_a_piece() -> None:
-    """Without one the body would never come."""
-    with pytest.raises(ValueError, match=r"^chunks: expected 1 or more$"):
-        Drip(over=1_000, chunks=0)
-
-
 @given(st.text(max_size=20), st.text(max_size=20))
 @example("X", "tab\tand é")
 @example("X\n", "")
@@ -71,3 +57,33 @@ def test_a_header_never_becomes_two(name: str, value: str) -> None:
 def test_any_final_status_will_do(status: int) -> None:
     """With no body, which every status can have."""
     assert RespondRaw(status, {"X-Any": "1"}, "").status == status
+
+
+def test_a_header_of_its_own_takes_the_place_of_the_real_one_in_any_spelling() -> None:
+    """All others are the real reply's; the length is the body's."""
+    fault = RespondRaw(503, {"content-type": "text/plain", "Retry-After": "7"}, "é")
+    assert lines_sent(fault) == [
+        "HTTP/1.1 503 Service Unavailable",
+        "X-Real: 1",
+        "content-type: text/plain",
+        "Retry-After: 7",
+        "Connection: close",
+        "Content-Length: 2",
+        "Date: now",
+    ]
+    assert body_sent(fault) == "é".encode()
+
+
+def test_a_status_without_a_body_has_no_length() -> None:
+    """And one that has no name goes without it; what the reply says of its end stays."""
+    assert "Content-Length: 0" not in lines_sent(RespondRaw(204, {}, ""))
+    named = lines_sent(RespondRaw(299, {"Date": "never", "Connection": "x"}, ""))
+    assert named[0] == "HTTP/1.1 299 "
+    assert "Date: now" not in lines_sent(RespondRaw(299, {"Date": "never"}, "", commit=True))
+
+
+def test_a_mapping_is_sent_as_json() -> None:
+    """With its letters as they are."""
+    plain = {"status": 200, "body": {"a": "é"}, "off_contract": True}
+    assert RespondRaw.parse(plain, is_read=False) == RespondRaw(200, {}, '{"a": "é"}')
+    assert REAL.headers == {"Content-Type": "application/json", "X-Real": "1"}

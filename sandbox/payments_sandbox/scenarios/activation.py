@@ -5,21 +5,16 @@ clock is set, the state is made, and the `at` rules are put on the timeline.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.scenarios.initial_state import planned
-from payments_sandbox.world.timeline import ActOnPayment, Job, ReachMark
+from payments_sandbox.scenarios.initial_state import plan_start
+from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
 from payments_sandbox.world.world import ResetScope, World
 
 _AGAIN: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLOCK})
-
-
-def active(world: World) -> tuple[Scenario, ...]:
-    """The active scenarios, in the order of activation."""
-    return world.rules.scenarios
 
 
 def activate(world: World, scenario: Scenario) -> None:
@@ -28,12 +23,12 @@ def activate(world: World, scenario: Scenario) -> None:
     Raises:
         InvalidRequest: one of its name is active, or it needs a world that is not used yet.
     """
-    if any(each.name == scenario.name for each in active(world)):
+    if any(each.name == scenario.name for each in world.rules.scenarios):
         raise InvalidRequest(
             f"/: '{scenario.name}' is active already; DELETE scenarios/active?name={scenario.name}"
             " ends it."
         )
-    put(world, [*active(world), scenario])
+    set_active(world, [*world.rules.scenarios, scenario])
 
 
 def remove(world: World, name: str | None) -> None:
@@ -42,14 +37,16 @@ def remove(world: World, name: str | None) -> None:
     Raises:
         InvalidRequest: none of this name is active.
     """
-    left = [each for each in active(world) if name not in (None, each.name)]
-    if name is not None and len(left) == len(active(world)):
+    left = [each for each in world.rules.scenarios if name not in (None, each.name)]
+    if name is not None and len(left) == len(world.rules.scenarios):
         known = ", ".join(each.name for each in left) or "none"
         raise InvalidRequest(f"/name: expected an active scenario; active are: {known}.")
-    put(world, left)
+    set_active(world, left)
 
 
-def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False) -> None:
+def set_active(
+    world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False
+) -> None:
     """Let exactly these be active; those that were already go on where they are.
 
     Args:
@@ -61,20 +58,20 @@ def put(world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = F
         InvalidRequest: two have one name, or one needs a world that is not used yet.
     """
     _check_names(scenarios)
-    staying = [each for each in active(world) if each in scenarios]
+    staying = [each for each in world.rules.scenarios if each in scenarios]
     coming = [each for each in scenarios if each not in staying]
     clock = None if is_clock_given else _clock_of(coming)
     _check_unused(world, coming, clock)
-    start = planned(coming, now=world.clock.now() if clock is None else clock)
-    start.check(world)
+    start = plan_start(coming, now=world.clock.now() if clock is None else clock)
+    start.check_endpoints(world)
     _forget_gone(world, {each.name for each in scenarios})
     if clock is not None:
         world.config = world.config._replace(frozen_at=clock)
         world.start_clock(clock)
     world.rules.set_scenarios(scenarios)
-    start.make(world)
-    start.open(world)
-    _mark(world, coming)
+    start.make_payments(world)
+    start.open_endpoints(world)
+    _plan_timed_rules(world, coming)
     world.catch_up()
 
 
@@ -86,7 +83,7 @@ def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
     """
     _check_names(scenarios)
     clock = _clock_of(scenarios)
-    planned(scenarios, now=world.clock.now() if clock is None else clock).check(world)
+    plan_start(scenarios, now=world.clock.now() if clock is None else clock).check_endpoints(world)
 
 
 def reload(world: World, scenario: Scenario) -> None:
@@ -94,44 +91,27 @@ def reload(world: World, scenario: Scenario) -> None:
 
     But for `clock` and `given`: they are what a world starts from, and this one has started.
     """
-    scenarios = [scenario if each.name == scenario.name else each for each in active(world)]
+    scenarios = [scenario if each.name == scenario.name else each for each in world.rules.scenarios]
     _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
     world.rules.set_scenarios(scenarios)
-    _mark(world, [scenario])
+    _plan_timed_rules(world, [scenario])
     world.catch_up()
 
 
 def start_again(world: World, parts: Collection[ResetScope]) -> None:
     """After a reset: what the scenarios start from is there again, and offsets count from now."""
-    scenarios = active(world)
+    scenarios = world.rules.scenarios
     if not _AGAIN.isdisjoint(parts):
-        world.timeline.forget(lambda job: isinstance(job, ReachMark))
-        start = planned(scenarios, now=world.clock.now())
+        world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
+        start = plan_start(scenarios, now=world.clock.now())
         if ResetScope.PAYMENTS in parts:
-            start.make(world)
-        _mark(world, scenarios)
+            start.make_payments(world)
+        _plan_timed_rules(world, scenarios)
     if ResetScope.WEBHOOKS in parts:
-        planned(scenarios, now=world.clock.now()).open(world)
+        plan_start(scenarios, now=world.clock.now()).open_endpoints(world)
     if ResetScope.RATE_LIMIT in parts:
-        planned(scenarios, now=world.clock.now()).limit(world)
+        plan_start(scenarios, now=world.clock.now()).set_rate_limit(world)
     world.catch_up()
-
-
-def restore_rules(world: World, scenarios: Iterable[object], **counts: Any) -> None:  # noqa: ANN401 - JSON
-    """Take over the active scenarios of a snapshot, with the counts of their rules.
-
-    Raises:
-        ValueError, TypeError: one of them is none, or the counts are of others.
-    """
-    from payments_sandbox.scenarios.loader import load_value  # noqa: PLC0415 - it brings YAML and the lint
-
-    found: list[Scenario] = []
-    for source in scenarios:
-        loaded = load_value(source)
-        if loaded.scenario is None:
-            raise ValueError("a scenario is none")
-        found.append(loaded.scenario)
-    world.rules.restore(found, **counts)
 
 
 def _check_names(scenarios: Sequence[Scenario]) -> None:
@@ -160,11 +140,11 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
 
 
 def _forget_gone(world: World, names: set[str]) -> None:
-    """What rules of scenarios that end have planned does not happen."""
-    gone = {each.name for each in active(world)} - names
+    """Drop what rules of scenarios that end have planned."""
+    gone = {each.name for each in world.rules.scenarios} - names
 
     def is_gone(job: Job) -> bool:
-        if not isinstance(job, ReachMark | ActOnPayment):
+        if not isinstance(job, RunTimedRule | ActOnPayment):
             return False
         return job.rule.partition("/")[0] in gone
 
@@ -172,9 +152,9 @@ def _forget_gone(world: World, names: set[str]) -> None:
         world.timeline.forget(is_gone)
 
 
-def _mark(world: World, scenarios: Iterable[Scenario]) -> None:
+def _plan_timed_rules(world: World, scenarios: Iterable[Scenario]) -> None:
     """Put the `at` rules of these scenarios on the timeline, from now."""
     now, names = world.clock.now(), {each.name for each in scenarios}
     for active_rule in world.rules.rule_set.timed:
         if active_rule.scenario in names and (due := now + active_rule.rule.at) <= LAST:
-            world.timeline.at(Instant(due), ReachMark(active_rule.name))
+            world.timeline.at(Instant(due), RunTimedRule(active_rule.name))

@@ -1,0 +1,103 @@
+"""Owns what the schema of scenarios says of one, and what is left of one of a wrong shape."""
+
+import functools
+import json
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+from payments_sandbox.contract.schema_errors import (
+    CompiledSchema,
+    MissingKey,
+    Path,
+    Refusal,
+    UnknownKey,
+    WrongValue,
+)
+from payments_sandbox.contract.schema_files import Schema
+from payments_sandbox.core.resources import root
+from payments_sandbox.scenarios.diagnostics import KEY, Problem
+
+FILE: Final = "scenario.schema.json"
+
+
+@functools.cache
+def schema() -> Schema:
+    """The scenario schema, as editors get it."""
+    text = root("schemas").joinpath(FILE).read_text(encoding="utf-8")
+    return cast("Schema", json.loads(text))
+
+
+@functools.cache
+def _compiled(part: str | None) -> CompiledSchema:
+    """The whole schema, or one of its definitions, with its validator."""
+    wanted = schema()
+    if part is not None:
+        wanted = {"$ref": f"#/$defs/{part}", "$defs": wanted["$defs"]}
+    return CompiledSchema(wanted)
+
+
+def accepts(value: object, part: str | None = None) -> bool:
+    """Whether the value has the shape of a scenario, or of one of the schema's definitions."""
+    return _compiled(part).is_valid(value)
+
+
+def schema_problems(value: object, part: str | None = None) -> Iterator[Problem]:
+    """What the schema says is wrong, in words; without places, in no order."""
+    for error in _compiled(part).file_errors(value):
+        path = (*error.path, KEY) if error.is_about_key else error.path
+        yield Problem(path, error.message, error.hint)
+
+
+def drop_invalid_parts(value: object) -> dict[str, object]:
+    """Take off the parts of a scenario that have a wrong shape, so that more can be said.
+
+    A pass takes off all that is wrong, which may leave something around it wrong, until the whole
+    is good.
+
+    Returns:
+        What is left. Lists keep their length, so that paths stay true: in place of what was taken
+        off is None.
+    """
+    left: dict[str, Any] = json.loads(json.dumps(value)) if isinstance(value, dict) else {}
+    while wrong := list(_compiled(None).refusals(_without_gaps(left))):
+        for refusal, place in [(each, _find(left, each.path)) for each in wrong]:
+            _take_off(left, refusal, *place)
+    return left
+
+
+def _without_gaps(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _without_gaps(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_gaps(item) for item in value if item is not None]
+    return value
+
+
+def _take_off(
+    whole: dict[str, Any],
+    refusal: Refusal,
+    parent: Any,  # noqa: ANN401 - JSON, as all of these
+    key: Any,  # noqa: ANN401 - as above
+    found: Any,  # noqa: ANN401 - as above
+) -> None:
+    match refusal:
+        case UnknownKey(name=name):
+            found.pop(name, None)
+        case MissingKey() | WrongValue() if parent is None:
+            whole.setdefault("scenario", "unnamed")
+            whole.setdefault("expect", [{"audit": "clean"}])
+        case MissingKey() | WrongValue() if isinstance(parent, list):
+            parent[key] = None
+        case MissingKey() | WrongValue():
+            parent.pop(key, None)
+
+
+def _find(value: Any, path: Path) -> tuple[Any, Any, Any]:  # noqa: ANN401 - JSON
+    """What holds the value of a path, under which key, and the value; gaps are not counted."""
+    parent, key = None, None
+    for step in path:
+        parent, key = value, step
+        if isinstance(parent, list):
+            key = [n for n, item in enumerate(parent) if item is not None][cast("int", step)]
+        value = parent[key]
+    return parent, key, value

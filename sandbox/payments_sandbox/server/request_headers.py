@@ -1,0 +1,116 @@
+"""Owns what the server reads of a request's header lines: once, for lines that come again.
+
+Clients send the same lines with nearly every request. What they say is kept by the lines
+themselves, and the journal of every world shares one copy of them.
+"""
+
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from payments_sandbox.core.errors import InvalidApiKey
+from payments_sandbox.core.masking import mask_text
+
+JSON: Final = "application/json"
+
+_KNOWN_AT_MOST: Final = 256
+_LONGEST_KNOWN: Final = 2_048
+"""Bytes of header lines that are kept."""
+
+_USUAL: Final = frozenset({
+    b"accept", b"accept-encoding", b"accept-language", b"authorization", b"connection",
+    b"content-length", b"content-type", b"host", b"sec-fetch-mode", b"user-agent",
+})  # fmt: skip
+"""Headers that come with every request; others may carry a secret, or differ each time."""
+
+_UTF_8: Final = frozenset({"utf-8", "utf8"})
+
+
+class RequestHeaders(NamedTuple):
+    """What the header lines of a request say.
+
+    Attributes:
+        lines: every line as it came, in order.
+        host: the Host; empty where there is none.
+        authorizations: the values of every `Authorization` line.
+        is_from_another_site: a browser says that a page of another origin has made the request.
+        length: the bytes that the body has, as the request says; 0 where it does not.
+        is_encoded: the body is compressed, or encoded in another way.
+        wrong_type: what Content-Type should have said, where it is not JSON in UTF-8.
+    """
+
+    lines: tuple[tuple[bytes, bytes], ...]
+    host: str
+    authorizations: tuple[str, ...]
+    is_from_another_site: bool
+    length: int
+    is_encoded: bool
+    wrong_type: str | None
+
+    @property
+    def authorization(self) -> str | None:
+        """The `Authorization` header, or None.
+
+        Raises:
+            InvalidApiKey: there are several; which of them is meant is not ours to guess.
+        """
+        if len(self.authorizations) > 1:
+            raise InvalidApiKey("Send one Authorization header.")
+        return self.authorizations[0] if self.authorizations else None
+
+
+class HeaderReader:
+    """Reads header lines, and remembers what usual ones say."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[bytes, bytes], ...], RequestHeaders] = {}
+
+    def read(self, request: web.BaseRequest) -> RequestHeaders:
+        """Read the header lines of a request."""
+        lines = request.raw_headers
+        found = self._known.get(lines)
+        if found is None:
+            found = read_headers(request)
+            if _are_usual(lines):
+                if len(self._known) >= _KNOWN_AT_MOST:
+                    self._known.clear()
+                self._known[lines] = found
+        return found
+
+
+def read_headers(request: web.BaseRequest) -> RequestHeaders:
+    """Read the header lines of a request, however unusual."""
+    headers = request.headers
+    return RequestHeaders(
+        lines=request.raw_headers,
+        host=headers.get("Host", ""),
+        authorizations=tuple(headers.getall("Authorization", ())),
+        is_from_another_site=_is_from_another_site(request),
+        length=request.content_length or 0,
+        is_encoded=headers.get("Content-Encoding", "identity").lower() != "identity",
+        wrong_type=_wrong_type(request),
+    )
+
+
+def _wrong_type(request: web.BaseRequest) -> str | None:
+    if request.content_type != JSON:
+        return f"expected a body with Content-Type: {JSON}."
+    if (request.charset or "utf-8").lower() not in _UTF_8:
+        return "expected a body in UTF-8."
+    return None
+
+
+def _is_from_another_site(request: web.BaseRequest) -> bool:
+    if site := request.headers.get("Sec-Fetch-Site"):
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    # Not `urlsplit`: an Origin is scheme and host, and what is neither may be no URL at all.
+    return origin is not None and origin.partition("://")[2] != request.headers.get("Host")
+
+
+def _are_usual(lines: tuple[tuple[bytes, bytes], ...]) -> bool:
+    """Whether lines may be kept: few, short, and without a card number."""
+    if not _USUAL.issuperset([name.lower() for name, _ in lines]):
+        return False
+    text = b"\n".join([value for _, value in lines]).decode("latin-1")
+    return len(text) <= _LONGEST_KNOWN and mask_text(text) == text

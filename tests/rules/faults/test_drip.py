@@ -1,0 +1,47 @@
+"""The fault `drip`: how the body is spread over time."""
+
+import pytest
+
+from payments_sandbox.rules.faults.drip import Drip
+from payments_sandbox.rules.faults.reply import KeepOpen, Send, WaitUntil
+from tests.support.fault_plans import BODY, HEAD, REAL, body_sent, lines_sent
+
+
+def test_the_head_comes_at_once_and_the_last_piece_when_time_is_up() -> None:
+    """The journal shows the reply once all of it has gone out."""
+    whole = REAL.framed()
+    assert list(Drip(over=1_000, chunks=2).plan(REAL)) == [
+        Send(HEAD),
+        WaitUntil(500),
+        Send(BODY[:17]),
+        WaitUntil(1_000),
+        Send(BODY[17:], shown=whole),
+        KeepOpen(),
+    ]
+
+
+def test_a_short_body_comes_byte_by_byte_and_an_empty_one_at_once() -> None:
+    """There are no empty pieces."""
+    fault = Drip(over=1_000, chunks=1_000)
+    assert body_sent(fault) == BODY
+    assert len([*fault.plan(REAL)]) == 2 + 2 * len(BODY)
+    empty = REAL._replace(is_head=True)
+    assert [*fault.plan(empty)] == [Send(HEAD, shown=empty.framed()), KeepOpen()]
+
+
+def test_the_cap_shortens_a_drip() -> None:
+    """All of its gaps alike."""
+    waits = [each for each in Drip(over=90_000, chunks=2).plan(REAL) if isinstance(each, WaitUntil)]
+    assert waits == [WaitUntil(30_000), WaitUntil(60_000)]
+
+
+def test_the_reply_says_what_becomes_of_the_connection() -> None:
+    """As the real one does; the journal shows the reply without that."""
+    reply = REAL._replace(connection="close")
+    assert "Connection: close" in lines_sent(Drip(over=1, chunks=1), reply)
+
+
+def test_a_drip_has_a_piece() -> None:
+    """Without one the body would never come."""
+    with pytest.raises(ValueError, match=r"^chunks: expected 1 or more$"):
+        Drip(over=1_000, chunks=0)

@@ -1,0 +1,36 @@
+"""The fault `truncate`: what of the reply is sent."""
+
+import pytest
+
+from payments_sandbox.rules.faults.reply import Close
+from payments_sandbox.rules.faults.truncate import Truncate
+from tests.support.fault_plans import BODY, HEAD, REAL, sent
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"), [(0, 0), (40, 14), (50, 17), (99.9, len(BODY) - 1), (100, len(BODY) - 1)]
+)
+def test_at_least_one_byte_of_the_body_is_missing(keep: float, kept: int) -> None:
+    """Rounded down to whole bytes, behind a head that promises all of them."""
+    fault = Truncate(commit=True, keep=keep)
+    assert sent(fault) == HEAD + BODY[:kept]
+    assert [*fault.plan(REAL)][-1] == Close()
+
+
+def test_an_empty_body_cannot_lose_a_byte() -> None:
+    """The head says that there is none."""
+    reply = REAL._replace(body=b"")
+    assert sent(Truncate(commit=True), reply).endswith(b"Content-Length: 0\r\nDate: now\r\n\r\n")
+
+
+def test_a_head_breaks_off_before_the_line_that_ends_it() -> None:
+    """Even where all of it is to be kept."""
+    assert sent(Truncate(commit=True, part="headers")) == HEAD[: len(HEAD) // 2]
+    assert sent(Truncate(commit=True, keep=100, part="headers")) == HEAD[:-1]
+
+
+@pytest.mark.parametrize("keep", [-0.1, 100.1, float("nan")])
+def test_what_is_no_percentage_is_refused(keep: float) -> None:
+    """From nothing to all of it."""
+    with pytest.raises(ValueError, match=r"^keep: expected 0% to 100%$"):
+        Truncate(commit=True, keep=keep)

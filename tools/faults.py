@@ -1,0 +1,104 @@
+"""Owns what is made from the wire faults: their part of the scenario schema, and of two pages."""
+
+import json
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.faults.fault import Example, Fault
+
+SCHEMA: Final = "schemas/scenario.schema.json"
+PAGE: Final = "docs/wire-faults.md"
+LANGUAGE: Final = "docs/scenario-language.md"
+CLIENTS: Final = ("requests", "httpx", "aiohttp", "urllib")
+
+_WIDTH: Final = 1_000
+
+
+def texts(root: Path) -> dict[str, str]:
+    """Make the text of every file that says something of the faults, by its path below the root."""
+    parts = {
+        "faults": "\n".join(_table()),
+        "sections": "\n\n".join(f"### {each.name}\n\n{each.SECTION.strip()}" for each in FAULTS),
+        "clients": "\n".join(_clients()),
+    }
+    page, language = ((root / path).read_text(encoding="utf-8") for path in (PAGE, LANGUAGE))
+    for name, text in parts.items():
+        page = _replaced(page, name, text)
+    rows = "".join(f"| `{each.name}` | {each.ROW} |\n" for each in FAULTS)
+    return {
+        SCHEMA: _schema((root / SCHEMA).read_text(encoding="utf-8")),
+        PAGE: page,
+        LANGUAGE: _rows_replaced(language, rows),
+    }
+
+
+def spelling(fault: type[Fault], example: Example) -> str:
+    """An example as a step of a scenario has it, without `commit`."""
+    mapping = yaml.safe_dump(
+        dict(example.plain), default_flow_style=True, sort_keys=False, width=_WIDTH
+    )
+    return f"{fault.name}: {mapping.strip()}"
+
+
+def _schema(text: str) -> str:
+    schema: dict[str, Any] = json.loads(text)
+    definitions = schema["$defs"]
+    outcomes = definitions["step_mapping"]["properties"]
+    for fault in FAULTS:
+        definitions[fault.name] = fault.SCHEMA
+        outcomes.setdefault(fault.name, {"$ref": f"#/$defs/{fault.name}"})
+    schema["$defs"] = dict(sorted(definitions.items()))
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _table() -> Iterator[str]:
+    yield "| fault | what the client meets |"
+    yield "|---|---|"
+    for fault in FAULTS:
+        yield f"| [`{fault.name}`](#{fault.name}) | {_summary(fault)} |"
+
+
+def _summary(fault: type[Fault]) -> str:
+    """What the first sentence of a fault's module says of it.
+
+    Raises:
+        ValueError: the module opens with a sentence of another form.
+    """
+    text = import_module(fault.__module__).__doc__ or ""
+    if (found := re.match(rf"Owns the fault `{fault.name}`: (.+)\.$", text, re.MULTILINE)) is None:
+        raise ValueError(f"{fault.__module__}: expected 'Owns the fault `{fault.name}`: ….'")
+    return found[1]
+
+
+def _clients() -> Iterator[str]:
+    yield f"| step | {' | '.join(CLIENTS)} |"
+    yield f"|---|{'---|' * len(CLIENTS)}"
+    for fault in FAULTS:
+        for example in fault.EXAMPLES:
+            said = " | ".join(str(getattr(example, client)) for client in CLIENTS)
+            yield f"| `{spelling(fault, example)}` | {said} |"
+
+
+def _replaced(page: str, name: str, text: str) -> str:
+    """The page with another text between the comments that mark what is made."""
+    start, end = f"<!-- make generate: {name} -->\n", "\n<!-- end -->"
+    before, mark, rest = page.partition(start)
+    _, end_mark, after = rest.partition(end)
+    if not (mark and end_mark):
+        raise ValueError(f"{PAGE}: expected the lines {start.strip()} and {end.strip()}")
+    return f"{before}{mark}\n{text}\n{end_mark}{after}"
+
+
+def _rows_replaced(page: str, rows: str) -> str:
+    """The page with the rows of the faults in its table of steps, which end with the `patch`."""
+    names = "|".join(each.name for each in FAULTS)
+    found = re.compile(rf"(?:^\| `(?:{names})` \|.*\n){{2,}}", re.MULTILINE).search(page)
+    if found is None:
+        raise ValueError(f"{LANGUAGE}: expected a table with a row for each fault")
+    return page[: found.start()] + rows + page[found.end() :]
