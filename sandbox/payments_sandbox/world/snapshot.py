@@ -33,7 +33,7 @@ def snapshot(world: World) -> dict[str, object]:
         "timeline": world.timeline.snapshot(),
         "rate_limit": world.limiter.snapshot(),
         "rules": world.rules.snapshot(),
-        "awaited": world.pending_reads.snapshot(),
+        "pending_reads": world.pending_reads.snapshot(),
         "ledger": world.ledger.snapshot(),
         "journal": world.journal.snapshot(),
         "webhooks": _webhooks(world),
