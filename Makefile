@@ -17,7 +17,7 @@ fix:  ## what a machine can put right
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-generate:  ## what is made from the routes, the schemas and the wire faults; see tools/
+generate:  ## what is made from the families, the routes and the schemas; see tools/
 	$(BIN)/python -m tools.generate
 
 docs:  ## the pages that are made from the code

@@ -1,21 +1,21 @@
 """Owns the generated tables of the documentation: they stand between two comments of a page."""
 
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.schema_files import schema_files
+from tools import verification_families
 from tools.client_parameters import parameters_of
 from tools.client_types import TypeWriter
 
 
-def pages(root: Path) -> dict[str, str]:
+def pages(known: Mapping[str, str]) -> dict[str, str]:
     """Make the text of each page that has a generated table, by its path below the root."""
-    made = {}
-    for page, (mark, table) in TABLES.items():
-        text = (root / page).read_text(encoding="utf-8")
+    made: dict[str, str] = {}
+    for page, mark, table in TABLES:
+        text = made.get(page) or known[page]
         made[page] = _replaced(text, mark, table())
     return made
 
@@ -49,7 +49,10 @@ def _routes() -> str:
     return "\n".join(rows)
 
 
-TABLES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
-    "docs/testing.md": ("methods of the client", _methods),
-    "docs/control-api.md": ("routes of the control API", _routes),
-}
+TABLES: Final[tuple[tuple[str, str, Callable[[], str]], ...]] = (
+    ("docs/testing.md", "methods of the client", _methods),
+    ("docs/control-api.md", "routes of the control API", _routes),
+    ("docs/control-api.md", "findings", verification_families.findings_table),
+    ("docs/scenario-language.md", "expectations", verification_families.expectations_table),
+)
+"""Each page, the mark of a generated part of it, and what makes that part."""

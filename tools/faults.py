@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -20,19 +19,19 @@ CLIENTS: Final = ("requests", "httpx", "aiohttp", "urllib")
 _WIDTH: Final = 1_000
 
 
-def texts(root: Path) -> dict[str, str]:
+def texts(known: Mapping[str, str]) -> dict[str, str]:
     """Make the text of every file that says something of the faults, by its path below the root."""
     parts = {
         "faults": "\n".join(_table()),
         "sections": "\n\n".join(f"### {each.name}\n\n{each.SECTION.strip()}" for each in FAULTS),
         "clients": "\n".join(_clients()),
     }
-    page, language = ((root / path).read_text(encoding="utf-8") for path in (PAGE, LANGUAGE))
+    page, language = known[PAGE], known[LANGUAGE]
     for name, text in parts.items():
         page = _replaced(page, name, text)
     rows = "".join(f"| `{each.name}` | {each.ROW} |\n" for each in FAULTS)
     return {
-        SCHEMA: _schema((root / SCHEMA).read_text(encoding="utf-8")),
+        SCHEMA: _schema(known[SCHEMA]),
         PAGE: page,
         LANGUAGE: _rows_replaced(language, rows),
     }

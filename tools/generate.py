@@ -1,4 +1,4 @@
-"""Owns `make generate`: it writes what is made from the routes, the schemas and the wire faults.
+"""Owns `make generate`: it writes what is made from the families, the routes and the schemas.
 
 A test holds every generated text against what would be written now.
 """
@@ -8,16 +8,27 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tools import client_methods, client_models, documentation, faults
+from tools import client_methods, client_models, documentation, faults, verification_families
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+class Texts(dict[str, str]):
+    """The texts that were made so far, by path; one that was not is read from its file."""
+
+    def __missing__(self, path: str) -> str:
+        return (ROOT / path).read_text(encoding="utf-8")
 
 
 def generated() -> dict[str, str]:
     """Make the text of every generated file, by its path below the root."""
     modules = {**client_models.modules(), **client_methods.modules()}
     code = {path: _formatted(path, text) for path, text in modules.items()}
-    return {**code, **documentation.pages(ROOT), **faults.texts(ROOT)}
+    texts = Texts()
+    texts.update(faults.texts(texts))
+    texts.update(verification_families.schemas(texts))
+    texts.update(documentation.pages(texts))
+    return {**texts, **code}
 
 
 def _formatted(path: str, text: str) -> str:
@@ -37,7 +48,9 @@ def _formatted(path: str, text: str) -> str:
 
 
 def main() -> None:
-    """Write them all."""
+    """Write them all; the schemas first, since the client and its pages are made of them."""
+    for path, text in verification_families.schemas(Texts()).items():
+        (ROOT / path).write_text(text, encoding="utf-8")
     for path, text in generated().items():
         (ROOT / path).write_text(text, encoding="utf-8")
 

@@ -28,7 +28,7 @@ NAIVE: Final[Mapping[str, Misses]] = {
             "{retries: create_refund, max: 0}",
             CLEAN,
         ),
-        CHARGED_TWICE,
+        ("possible_double_charge", "possible_double_refund", "blind_retry"),
     ),
     "chargeback-wave": Misses(
         (

@@ -13,7 +13,7 @@ from payments_sandbox.rules.faults.reply import Close, KeepOpen, Reset, Send, Wa
 from payments_sandbox.rules.model import RequestRule
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.verification.observed_calls import CallSeen
+from payments_sandbox.verification.observed import ObservedCall
 from payments_sandbox.world.journal import Entry
 from tests.project.tree import PACKAGE, ROOT
 from tests.support.fault_plans import PARTS, REAL, sent
@@ -145,7 +145,7 @@ def test_the_audit_believes_whether_the_reply_arrives(fault: type[Fault]) -> Non
     entry.fault = fault.name
     entry.replied(201, {}, b"{}")
 
-    assert CallSeen(new_world(), entry).is_lost is not fault.reply_arrives
+    assert ObservedCall(new_world(), entry).outcome_unknown is not fault.reply_arrives
 
 
 def _scenario(operation: str, step: object) -> str:

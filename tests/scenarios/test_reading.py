@@ -1,20 +1,8 @@
 """Holds a scenario that has one of everything to the values that it is read as."""
 
-from payments_sandbox.core.instants import DAY, HOUR, MINUTE, SECOND, read_instant
+from payments_sandbox.core.instants import DAY, HOUR, MINUTE, read_instant
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.delays import Lognormal, Normal, Uniform
-from payments_sandbox.rules.expectations import (
-    AllFired,
-    AuditClean,
-    Count,
-    Expectation,
-    Order,
-    Payments,
-    Refunds,
-    Requests,
-    Retries,
-    Webhooks,
-)
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.hang import Hang
@@ -277,34 +265,3 @@ def test_event_timed_and_webhook_rules_are_read() -> None:
             delay=Uniform(1_000, 2_000),
         ),
     )
-
-
-def test_expectations_are_read() -> None:
-    """Each kind, with what it was written as."""
-    scenario = read()
-    ada = (Condition("customer_id", "eq", "cust_ada"),)
-    completed = (Condition("status", "eq", "completed"),)
-
-    assert [each.what for each in scenario.expectations] == [
-        Requests("create_payment", ada, Count(2, 4)),
-        Requests("list_payments", (), Count(1)),
-        Retries("create_payment", 3, SECOND, 1.5, same_body=True),
-        Retries("create_refund", same_body=True),
-        Order(("create_payment", "list_payments", "create_payment")),
-        Payments(completed, Count(1, 1), Count(most=5)),
-        Refunds((Condition("payment_id", "eq", "pay_old"),), total=Count(1200, 1200)),
-        Webhooks("payment.completed", acknowledged=True, attempts=Count(most=3)),
-        Webhooks("payment.*", count=Count(2, 2), forged_refused=True),
-        AuditClean(),
-        AllFired(),
-    ]
-    assert [each.within for each in scenario.expectations[:2]] == [3 * SECOND, 0]
-    assert scenario.expectations[-1] == Expectation(AllFired(), {"rules": "all_fired"})
-
-
-def test_a_count_is_shown_in_words() -> None:
-    """As the report shows it."""
-    counts = [Count(1, 1), Count(1), Count(most=3), Count(1, 3)]
-
-    assert [str(count) for count in counts] == ["1", "at least 1", "at most 3", "1 to 3"]
-    assert [count.admits(2) for count in counts] == [False, True, True, True]

@@ -15,6 +15,7 @@ from payments_sandbox.rules.model import Patch
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.schema_errors import accepts
+from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import report
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create
@@ -208,7 +209,7 @@ def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls
         assert_documented(answer, operation, loaded.scenario.rules)
         list(desk.world.advance(Instant(desk.world.clock.now() + wait)))
 
-    assert report(desk.world, lambda: iter(())).shown()["rules"]
+    assert report(observe(desk.world)).as_json()["rules"]
     twin = desk.twin()
     assert snapshot(twin.world) == snapshot(desk.world)
     assert desk.world.clock.now() >= NOON

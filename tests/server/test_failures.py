@@ -30,7 +30,7 @@ AFTER_THE_KEY = {
 }
 ANYWHERE = {
     "the origin guard": ("payments_sandbox.server.origin_guard.HostPolicy.allows", broken),
-    "the key": ("payments_sandbox.world.registry.Worlds.of", broken),
+    "the key": ("payments_sandbox.world.registry.Worlds.get_or_create", broken),
     "the target": ("payments_sandbox.server.request_handler.target_of", broken),
     "the routes": ("payments_sandbox.server.routing.Routes.find", broken),
 }

@@ -3,8 +3,17 @@
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.verification.audit import Finding, audit
-from payments_sandbox.verification.observed_deliveries import AttemptSeen, DeliverySeen
+from payments_sandbox.scenarios.loader import load_expectations
+from payments_sandbox.verification.audit import audit
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from payments_sandbox.verification.findings.finding import Finding
+from payments_sandbox.verification.observed import (
+    Observed,
+    ObservedAttempt,
+    ObservedDelivery,
+    observe,
+)
+from payments_sandbox.verification.report import verify
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
@@ -19,7 +28,7 @@ class History:
         self.wall = Wall()
         self.world: World = new_world(self.wall, frozen_at=NOON if frozen else None)
         self.desk = Desk(self.world)
-        self.sent: list[DeliverySeen] = []
+        self.sent: list[ObservedDelivery] = []
         set_active(self.world, scenarios)
         assert (self.world.clock.mode is Mode.FROZEN) == frozen
 
@@ -62,18 +71,33 @@ class History:
     ) -> str:
         """Receive a delivery now, and answer its attempts so; its id."""
         at = Instant(self.wall.at)
-        attempts = tuple(AttemptSeen(at, status, is_forged, is_stale) for status in statuses)
+        attempts = tuple(ObservedAttempt(at, status, is_forged, is_stale) for status in statuses)
         is_delivered = any(each.is_accepted for each in attempts)
-        found = DeliverySeen(
+        found = ObservedDelivery(
             f"dlv_{len(self.sent)}", event_id, event, payment_id, "we_1", is_delivered, attempts
         )
         self.sent.append(found)
         return found.id
 
+    def observed(self) -> Observed:
+        """The calls of the world, and the deliveries that were received."""
+        return observe(self.world)._replace(deliveries=tuple(self.sent))
+
+    def result_of(self, **expect: object) -> ExpectationResult:
+        """How one expectation stands."""
+        expectations, problems = load_expectations([expect])
+        assert problems == []
+        [line] = verify(self.observed(), expectations)
+        return line.result
+
+    def meets(self, **expect: object) -> bool:
+        """Whether one expectation is met."""
+        return self.result_of(**expect).met
+
     def findings(self) -> list[Finding]:
         """What the audit finds."""
-        return audit(self.world, lambda: iter(self.sent))
+        return list(audit(self.observed()))
 
     def found(self) -> list[tuple[str, tuple[str, ...]]]:
         """Kinds and ids of what it finds."""
-        return [(each.kind.value, each.requests) for each in self.findings()]
+        return [(each.kind.name, each.requests) for each in self.findings()]

@@ -5,10 +5,10 @@ import pytest
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.core.instants import HOUR, Instant
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.verification.observed_deliveries import (
-    AttemptSeen,
-    DeliverySeen,
-    deliveries_seen,
+from payments_sandbox.verification.observed import (
+    ObservedAttempt,
+    ObservedDelivery,
+    observe,
 )
 from payments_sandbox.verification.report import report
 from payments_sandbox.webhooks.delivery import Answer, Attempt, Outcome, Request
@@ -22,7 +22,7 @@ CARD = {card.name: card.number for card in MAGIC_CARDS}
 
 def shown(history: History) -> dict[str, object]:
     """The report, held against its schema."""
-    found = report(history.world, lambda: iter(history.sent)).shown()
+    found = report(history.observed()).as_json()
     assert load_contract().problems("control/responses/report", found) == []
     return found
 
@@ -166,8 +166,8 @@ def test_a_move_that_was_skipped_is_told() -> None:
     }
 
 
-def test_deliveries_of_a_world() -> None:
-    """Each with its attempts; what somebody has sent again by hand is left out."""
+def test_deliveries_of_a_world_have_their_attempts_and_those_sent_again_count() -> None:
+    """A delivery that somebody has sent again by hand is one more delivery of the event."""
     history = History()
     webhooks = history.world.open_webhooks()
     webhooks.put(webhooks.planned("http://127.0.0.1:1/"))
@@ -181,18 +181,26 @@ def test_deliveries_of_a_world() -> None:
     endpoint: Endpoint = next(iter(outbox.endpoints.values()))
     outbox.resend(delivery.told, [endpoint])
 
-    assert list(deliveries_seen(history.world)) == [
-        DeliverySeen(
+    assert list(observe(history.world).deliveries) == [
+        ObservedDelivery(
             id=outbox.id_of(0),
             event_id=history.world.ledger.event(0).id,
             type="payment.completed",
             payment_id=history.payment(),
             endpoint_id=endpoint.id,
             is_delivered=False,
-            attempts=(AttemptSeen(NOON, 500), AttemptSeen(NOON, None)),
-        )
+            attempts=(ObservedAttempt(NOON, 500), ObservedAttempt(NOON, None)),
+        ),
+        ObservedDelivery(
+            id=outbox.id_of(1),
+            event_id=history.world.ledger.event(0).id,
+            type="payment.completed",
+            payment_id=history.payment(),
+            endpoint_id=endpoint.id,
+            is_delivered=False,
+        ),
     ]
-    assert list(deliveries_seen(History().world)) == []
+    assert observe(History().world).deliveries == ()
 
 
 @pytest.mark.parametrize(
@@ -200,4 +208,4 @@ def test_deliveries_of_a_world() -> None:
 )
 def test_a_2xx_accepts(status: int | None, accepted: bool) -> None:  # noqa: FBT001 - a table
     """And nothing else."""
-    assert AttemptSeen(NOON, status).is_accepted is accepted
+    assert ObservedAttempt(NOON, status).is_accepted is accepted

@@ -112,6 +112,9 @@ def test_a_snapshot_is_the_same_journal() -> None:
         "duration_ms": 1.5,
         "wall": NOON,
         "leaked": True,
+        "error_code": None,
+        "error_details": None,
+        "payment_status": None,
         "considered": [["scene", "rule", "amount 1 is not 2"]],
     }
     assert other.snapshot() == kept

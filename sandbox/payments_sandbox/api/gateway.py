@@ -98,10 +98,15 @@ class Gateway:
             world.catch_up()  # rules may have made something due at once
         reply = outcome.reply
         if not isinstance(reply, Reply):
-            reply = refusal(self._contract, reply or InternalError())
+            error = reply or InternalError()
+            if outcome.fault is None:
+                entry.error_code, entry.error_details = error.code, error.details
+            reply = refusal(self._contract, error)
         headers = _headers(world) if reply.status != _UNAUTHORIZED else {}
         answer = Answer(reply, headers, outcome.delay, outcome.fault, world=world, entry=entry)
         answer.close = isinstance(call.body, SandboxError)
+        if call.payment_id:
+            entry.payment_status = world.ledger.payments.status_of(call.payment_id)
         world.journal.add(entry)
         if (selected := outcome.selected) is not None and selected.scenario is not None:
             headers["Sandbox-Rule"] = selected.rule

@@ -178,6 +178,7 @@ CurrencyLiteral = Literal[
 
 AuditFindingKindLiteral = Literal[
     "possible_double_charge",
+    "possible_double_refund",
     "blind_retry",
     "ignored_rate_limit",
     "card_number_leak",

@@ -69,6 +69,11 @@ class PaymentStore:
             return number
         return self._named.get(payment_id)
 
+    def status_of(self, payment_id: str) -> Status | None:
+        """The status of a payment of this world, or None where there is no such payment."""
+        number = self.number_of(payment_id)
+        return None if number is None else STATUSES[self._status[number]]
+
     def find(self, payment_id: str) -> Payment | None:
         """The payment of an id, or None where this world has none."""
         number = self.number_of(payment_id)

@@ -11,7 +11,6 @@ from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.conditions import Predicate, compile_condition
 from payments_sandbox.rules.delays import Delay, draw, sample_delay
-from payments_sandbox.rules.expectations import Payments
 from payments_sandbox.rules.fields import ATTEMPT, CALL, Fields
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule
 from payments_sandbox.rules.scenario import Rule, Scenario
@@ -252,11 +251,10 @@ def rules_of(scenarios: Sequence[Scenario], seed: int) -> Iterator[tuple[str | N
 def cards_named(scenarios: Sequence[Scenario]) -> dict[int, str]:
     """The card numbers that rules or expectations of scenarios name, by fingerprint."""
     rules = (rule.when for scenario in scenarios for rule in scenario.rules)
-    expected = (each.what for scenario in scenarios for each in scenario.expectations)
-    payments = (each.when for each in expected if isinstance(each, Payments))
+    expected = (each.conditions for scenario in scenarios for each in scenario.expectations)
     return {
         fingerprint(number): number
-        for when in chain(rules, payments)
+        for when in chain(rules, expected)
         for condition in when
         for number in _numbers(condition)
     }

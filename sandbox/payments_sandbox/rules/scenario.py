@@ -1,15 +1,30 @@
 """Owns the scenario as a value: what one file, or one JSON object, says."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.rules.initial_state import Given
-from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
+from payments_sandbox.rules.model import AtRule, EventRule, RequestRule, When
 from payments_sandbox.rules.webhook_effects import WebhookRule
 
 Rule = RequestRule | EventRule | AtRule | WebhookRule
+
+
+class Expectation(Protocol):
+    """What must be true afterwards; `payments_sandbox.verification` knows what it checks."""
+
+    @property
+    def source(self) -> Mapping[str, object]:
+        """As it was written."""
+
+    @property
+    def within(self) -> int:
+        """Wall milliseconds that may be waited for it."""
+
+    @property
+    def conditions(self) -> When:
+        """What the calls, payments or refunds that it counts have to be."""
 
 
 class Scenario(NamedTuple):

@@ -15,8 +15,8 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import MoveRateLimit, Respond, Step
 from payments_sandbox.scenarios.parser.rules import READS
 from payments_sandbox.scenarios.yaml_writer import Source, step_source
-from payments_sandbox.verification.journal_steps import step_seen
-from payments_sandbox.verification.observed_calls import CallSeen, calls_seen
+from payments_sandbox.verification.journal_steps import journal_step
+from payments_sandbox.verification.observed import ObservedCall, observed_calls
 from payments_sandbox.world.world import World
 
 LIMITED: Final = 429
@@ -72,9 +72,9 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
     return {"scenario": name, "about": about, "tags": ["from-journal"], "rules": rules}
 
 
-def _chosen(world: World, ids: Sequence[str]) -> list[CallSeen]:
+def _chosen(world: World, ids: Sequence[str]) -> list[ObservedCall]:
     """The calls of these ids, in the order of their arrival."""
-    found: dict[int, CallSeen] = {}
+    found: dict[int, ObservedCall] = {}
     for position, each in enumerate(ids):
         entry = world.journal.find(each)
         if entry is None:
@@ -85,11 +85,11 @@ def _chosen(world: World, ids: Sequence[str]) -> list[CallSeen]:
             raise InvalidRequest(
                 f"/requests/{position}: expected a request of a documented operation."
             )
-        found[entry.number] = CallSeen(world, entry)
+        found[entry.number] = ObservedCall(world, entry)
     return [found[number] for number in sorted(found)]
 
 
-def _steps(world: World, chosen: Sequence[CallSeen]) -> Iterator[Step]:
+def _steps(world: World, chosen: Sequence[ObservedCall]) -> Iterator[Step]:
     """What each call met, in their order.
 
     The limiter is really exhausted where nobody gets through afterwards; a 429 before a call that
@@ -99,7 +99,7 @@ def _steps(world: World, chosen: Sequence[CallSeen]) -> Iterator[Step]:
     last = through[-1] if through else -1
     for place, call in enumerate(chosen):
         if call.entry.status != LIMITED:
-            yield step_seen(world, call)
+            yield journal_step(world, call)
         elif place <= last:
             yield Step(Respond("rate_limit_exceeded"))
         elif place == last + 1:
@@ -117,13 +117,13 @@ def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
 
 
 def _groups(
-    world: World, chosen: Sequence[CallSeen]
-) -> Iterator[tuple[str, Source, list[CallSeen]]]:
+    world: World, chosen: Sequence[ObservedCall]
+) -> Iterator[tuple[str, Source, list[ObservedCall]]]:
     """The calls that look alike, with the operation and the matchers that only they meet."""
-    groups: dict[_CallKey, list[CallSeen]] = {}
+    groups: dict[_CallKey, list[ObservedCall]] = {}
     for call in chosen:
         groups.setdefault(_key_of(call), []).append(call)
-    everything = dict.fromkeys(map(_key_of, calls_seen(world)))
+    everything = dict.fromkeys(map(_key_of, observed_calls(world)))
     for key, calls in groups.items():
         others = [
             dict(other.fields)
@@ -143,7 +143,7 @@ class _CallKey(NamedTuple):
     fields: tuple[tuple[str, object], ...]
 
 
-def _key_of(call: CallSeen) -> _CallKey:
+def _key_of(call: ObservedCall) -> _CallKey:
     operation = call.entry.operation or ""
     fields = _FIELDS[operation]
     if call.payment_id is not None and call.get("status") is None:

@@ -21,14 +21,14 @@ from typing import Any, Final, NamedTuple, cast
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core import strict_json
-from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.diagnostics import Place, Problem, locate
 from payments_sandbox.scenarios.lint.scenario import check_expectation, check_scenario
-from payments_sandbox.scenarios.parser.expectations import expectation
 from payments_sandbox.scenarios.parser.scenario import scenario
 from payments_sandbox.scenarios.schema_errors import accepts, drop_invalid_parts, schema_problems
 from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document
+from payments_sandbox.verification.expectations import parse_expectation
+from payments_sandbox.verification.expectations.expectation import Expectation
 
 _AT: Final = re.compile(r" at line (\d+), column (\d+)$")
 
@@ -93,7 +93,7 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
         ) or (wrong := list(check_expectation(value, path, has_rules=True))):
             problems += wrong
         else:
-            found.append(expectation(value))
+            found.append(parse_expectation(value))
     return found, locate(problems, {})
 
 

@@ -18,7 +18,7 @@ from payments_sandbox.rules.model import (
     Step,
     StepsExhausted,
 )
-from payments_sandbox.verification.observed_calls import CallSeen
+from payments_sandbox.verification.observed import ObservedCall
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -34,7 +34,7 @@ _OF_THE_CALL: Final = frozenset(
 """Errors that a call brings upon itself in any world."""
 
 
-def step_seen(world: World, call: CallSeen) -> Step:
+def journal_step(world: World, call: ObservedCall) -> Step:
     """What the call met, as a step that meets one call so; a delay as it was drawn."""
     step = _answered_by(world, call)
     if step is None or not _fits(step.outcome, call):
@@ -45,7 +45,7 @@ def step_seen(world: World, call: CallSeen) -> Step:
     return Step(outcome, round(call.entry.duration_ms or 0))
 
 
-def _answered_by(world: World, call: CallSeen) -> Step | None:
+def _answered_by(world: World, call: ObservedCall) -> Step | None:
     """The step that answered; None where there was none, or its rule is not active any more."""
     position = call.entry.step
     rule = _rule_of(world, call)
@@ -54,7 +54,7 @@ def _answered_by(world: World, call: CallSeen) -> Step | None:
     return rule.steps[position - 1] if position <= len(rule.steps) else STEPS_EXHAUSTED
 
 
-def _rule_of(world: World, call: CallSeen) -> RequestRule | None:
+def _rule_of(world: World, call: ObservedCall) -> RequestRule | None:
     name, operation = call.entry.rule, call.entry.operation
     others = {(scenario, rule) for scenario, rule, _ in call.entry.considered}
     of_cards = [rule for card in MAGIC_CARDS for rule in card.rules]
@@ -73,7 +73,7 @@ def _rule_of(world: World, call: CallSeen) -> RequestRule | None:
     return None
 
 
-def _fits(outcome: Outcome, call: CallSeen) -> bool:
+def _fits(outcome: Outcome, call: ObservedCall) -> bool:
     """Whether a step can have led to what the journal shows."""
     fault = call.entry.fault
     if fault == ABANDONED:
@@ -91,7 +91,7 @@ def _fits(outcome: Outcome, call: CallSeen) -> bool:
             assert_never(outcome)
 
 
-def _outcome_seen(call: CallSeen, *, is_of_step: bool) -> Outcome:
+def _outcome_seen(call: ObservedCall, *, is_of_step: bool) -> Outcome:
     """What the journal shows; of a fault it does not keep every part."""
     entry, code = call.entry, call.code
     if entry.fault is not None:
@@ -111,5 +111,5 @@ def _fault_seen(entry: Entry, fault: str) -> Fault:
     return kind.from_journal(record)
 
 
-def _is_refused(call: CallSeen) -> bool:
+def _is_refused(call: ObservedCall) -> bool:
     return (call.entry.status or 0) >= _REFUSED

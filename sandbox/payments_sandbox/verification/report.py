@@ -1,36 +1,49 @@
 """Owns the report: which expectations are met, which rules have fired, what the audit finds."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, assert_never, cast
 
 from payments_sandbox.rules.active_rule import AnyActiveRule
-from payments_sandbox.rules.expectations import Expectation
 from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
-from payments_sandbox.verification.audit import Finding, audit, shown_audit
-from payments_sandbox.verification.expectations import Evidence, Judged, judge
-from payments_sandbox.verification.observed_deliveries import Deliveries
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.webhook_effects import WebhookRule
+from payments_sandbox.verification.audit import audit, audit_as_json
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    Expectation,
+    ExpectationResult,
+)
+from payments_sandbox.verification.findings.finding import Finding
+from payments_sandbox.verification.observed import Observed
 from payments_sandbox.world.world import World
 
 
-class Line(NamedTuple):
-    """One expectation and its judgement."""
+class ReportLine(NamedTuple):
+    """One expectation and how it turned out."""
 
     expectation: Expectation
-    judged: Judged
+    result: ExpectationResult
 
-    def shown(self) -> dict[str, object]:
-        """As the control API lists it."""
+    def as_json(self) -> dict[str, object]:
+        """The line as the control API lists it."""
         return {
             "expect": dict(self.expectation.source),
-            "met": self.judged.met,
-            "observed": self.judged.observed,
+            "met": self.result.met,
+            "observed": self.result.observed,
         }
 
 
 class Report(NamedTuple):
-    """What has become of the active scenarios."""
+    """What has become of the active scenarios.
 
-    lines: tuple[Line, ...]
+    Attributes:
+        lines: the expectations, in the order of activation and then of the file.
+        rules: the rules as the control API shows them.
+        findings: what the audit finds.
+        has_failed: a rule with `then: fail` has run out of steps.
+    """
+
+    lines: tuple[ReportLine, ...]
     rules: tuple[dict[str, object], ...]
     findings: tuple[Finding, ...]
     has_failed: bool
@@ -38,50 +51,52 @@ class Report(NamedTuple):
     @property
     def passed(self) -> bool:
         """Whether every expectation is met and no rule has run out of steps."""
-        return not self.has_failed and all(line.judged.met for line in self.lines)
+        return not self.has_failed and all(line.result.met for line in self.lines)
 
-    def shown(self) -> dict[str, object]:
-        """As the control API shows it."""
+    def as_json(self) -> dict[str, object]:
+        """The report as the control API shows it."""
         return {
             "passed": self.passed,
-            "expectations": [line.shown() for line in self.lines],
+            "expectations": [line.as_json() for line in self.lines],
             "rules": list(self.rules),
-            "audit": shown_audit(self.findings),
+            "audit": audit_as_json(self.findings),
         }
 
 
-def report(world: World, deliveries: Deliveries) -> Report:
+def report(observed: Observed) -> Report:
     """How the active scenarios stand now."""
-    findings = tuple(audit(world, deliveries))
-    active_rules = _cues(world)
-    lines: list[Line] = []
+    world = observed.world
+    findings = audit(observed)
+    rules = _active_rules(world)
+    lines: list[ReportLine] = []
     for scenario in world.rules.scenarios:
-        own = [active_rule for active_rule in active_rules if active_rule.scenario == scenario.name]
-        evidence = Evidence(world, deliveries, own, findings)
-        lines += _judged(scenario.expectations, evidence)
-    rules = tuple(_shown(world, active_rule) for active_rule in active_rules)
-    return Report(
-        tuple(lines), rules, findings, any(active_rule.failed for active_rule in active_rules)
-    )
+        own = [rule for rule in rules if rule.scenario == scenario.name]
+        context = EvaluationContext(observed, own, findings)
+        lines += _evaluate(expectations_of(scenario), context)
+    shown = tuple(_rule_as_json(world, rule) for rule in rules)
+    return Report(tuple(lines), shown, findings, any(rule.failed for rule in rules))
 
 
-def verified(
-    world: World, deliveries: Deliveries, expectations: Iterable[Expectation]
-) -> tuple[Line, ...]:
+def verify(observed: Observed, expectations: Iterable[Expectation]) -> tuple[ReportLine, ...]:
     """How expectations stand now; `rules: all_fired` speaks of every active rule."""
-    findings = tuple(audit(world, deliveries))
-    return tuple(_judged(expectations, Evidence(world, deliveries, _cues(world), findings)))
+    context = EvaluationContext(observed, _active_rules(observed.world), audit(observed))
+    return tuple(_evaluate(expectations, context))
 
 
-def _cues(world: World) -> Sequence[AnyActiveRule]:
+def expectations_of(scenario: Scenario) -> tuple[Expectation, ...]:
+    """The expectations of a scenario, which carries them without knowing what they check."""
+    return cast("tuple[Expectation, ...]", scenario.expectations)
+
+
+def _active_rules(world: World) -> Sequence[AnyActiveRule]:
     return world.rules.rule_set.all
 
 
-def _judged(expectations: Iterable[Expectation], evidence: Evidence) -> list[Line]:
-    return [Line(each, judge(each.what, evidence)) for each in expectations]
+def _evaluate(expectations: Iterable[Expectation], context: EvaluationContext) -> list[ReportLine]:
+    return [ReportLine(each, each.check.evaluate(context)) for each in expectations]
 
 
-def _shown(world: World, active_rule: AnyActiveRule) -> dict[str, object]:
+def _rule_as_json(world: World, active_rule: AnyActiveRule) -> dict[str, object]:
     return {
         "scenario": active_rule.scenario,
         "rule": active_rule.rule.name,
@@ -112,8 +127,10 @@ def _why_unmet(world: World, active_rule: AnyActiveRule) -> str:
             return f"no {event} met its conditions"
         case AtRule():
             return "its time has not come, or no payment met its conditions"
+        case WebhookRule(webhook=event):
+            return f"no delivery of {event} met its conditions"
         case _:
-            return f"no delivery of {active_rule.rule.webhook} met its conditions"
+            assert_never(active_rule.rule)
 
 
 def _why_unanswered(world: World, active_rule: AnyActiveRule) -> str:

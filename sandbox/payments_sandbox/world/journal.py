@@ -30,13 +30,33 @@ class Entry:
 
     `body` is the masked JSON value, or masked text when it was not JSON. `wall` is the real time of
     its arrival, `leaked` says that a card number stood where text belongs. `considered` are the
-    rules that did not answer it.
+    rules that did not answer it. `error_code` and `error_details` are those of an error that was
+    answered, `payment_status` is that of the payment in its path, once the call was performed.
     """
 
     __slots__ = (
-        "at", "body", "card", "committed", "considered", "duration_ms", "fault", "headers",
-        "leaked", "method", "number", "operation", "path", "reply_body", "reply_headers", "rule",
-        "status", "step", "wall",
+        "at",
+        "body",
+        "card",
+        "committed",
+        "considered",
+        "duration_ms",
+        "error_code",
+        "error_details",
+        "fault",
+        "headers",
+        "leaked",
+        "method",
+        "number",
+        "operation",
+        "path",
+        "payment_status",
+        "reply_body",
+        "reply_headers",
+        "rule",
+        "status",
+        "step",
+        "wall",
     )  # fmt: skip
 
     def __init__(
@@ -59,12 +79,16 @@ class Entry:
         self.step: int | None = None
         self.committed: bool | None = None
         self.leaked = False
+        self.error_code: str | None = None
+        self.error_details: str | None = None
+        self.payment_status: str | None = None
         self.considered: Iterable[WhyNot] = ()
         self.duration_ms: float | None = None
 
     def abandon(self) -> None:
         """The reply was held, and the client left or the world ended before it was sent."""
         self.status, self.reply_headers, self.reply_body = None, {}, b""
+        self.error_code = self.error_details = None
         self.fault = "abandoned"
 
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -149,7 +173,8 @@ _KEPT_AS_IT_IS: Final[dict[str, object]] = {
     "number": int, "at": int, "operation": str | None, "method": str, "path": str, "body": object,
     "card": str | None, "status": int | None, "fault": str | None, "rule": str | None,
     "step": int | None, "committed": bool | None, "duration_ms": Decimal | float | int | None,
-    "wall": int, "leaked": bool,
+    "wall": int, "leaked": bool, "error_code": str | None, "error_details": str | None,
+    "payment_status": str | None,
 }  # fmt: skip
 
 

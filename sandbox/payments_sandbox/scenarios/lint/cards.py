@@ -6,8 +6,8 @@ from typing import Final
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.rules.matchers import CARD_NUMBERS
 from payments_sandbox.scenarios.diagnostics import Problem
-from payments_sandbox.scenarios.parser.matchers import CARD_NUMBERS
 from payments_sandbox.scenarios.parser.values import Plain
 
 _PARTS: Final = frozenset({"prefix", "suffix", "contains"})

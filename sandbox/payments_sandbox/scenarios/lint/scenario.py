@@ -6,13 +6,14 @@ from typing import Any
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import Instant, read_duration, read_instant
+from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint.cards import check_card, check_matcher
 from payments_sandbox.scenarios.lint.rules import check_rules
 from payments_sandbox.scenarios.lint.unmatchable import why_unmatchable
-from payments_sandbox.scenarios.parser.matchers import when
 from payments_sandbox.scenarios.parser.rules import rule
 from payments_sandbox.scenarios.parser.values import Plain, items
+from payments_sandbox.verification.expectations import kind_of
 
 
 def check_scenario(plain: Plain, name: str | None, contract: Contract) -> Iterator[Problem]:
@@ -56,32 +57,35 @@ def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Pro
 
 def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[Problem]:
     """An expectation can be met."""
-    for key in ("count", "total", "attempts"):
-        wanted = plain.get(key)
-        if isinstance(wanted, dict) and wanted.get("min", 0) > wanted.get(
-            "max", wanted.get("min", 0)
-        ):
+    kind = kind_of(plain)
+    for key, wanted in plain.items():
+        if isinstance(wanted, dict) and _is_empty_range(wanted):
             yield Problem((*path, key), "min is larger than max")
-    if "rules" in plain and not has_rules:
+    if kind.needs_rules and not has_rules:
         yield Problem(path, "there are no rules that could fire", "leave it out")
-    matchers, place, subject = _matchers(plain, path)
+    if kind.matchers is not None:
+        subject = kind.parse(plain).subject
+        yield from _check_matchers(plain.get(kind.matchers, {}), subject, (*path, kind.matchers))
+
+
+def _is_empty_range(wanted: dict[str, Any]) -> bool:
+    least, most = wanted.get("min"), wanted.get("max")
+    return isinstance(least, int) and isinstance(most, int) and least > most
+
+
+def _check_matchers(
+    matchers: dict[str, Any], subject: str | None, place: Path
+) -> Iterator[Problem]:
+    """What an expectation counts can exist."""
     yield from check_matcher(matchers, place)
     for key in ("call", "attempt"):
         if key in matchers:
             yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
-    wanted = tuple(each for each in when(matchers) if each.field not in ("call", "attempt"))
+    wanted = tuple(each for each in parse_when(matchers) if each.field not in ("call", "attempt"))
     if subject is not None and (found := why_unmatchable(subject, wanted)) is not None:
         field, reason = found
         key = next((each for each in matchers if each.lower() == field), field)
         yield Problem((*place, key, KEY), f"nothing can meet this: {reason}")
-
-
-def _matchers(plain: Plain, path: Path) -> tuple[dict[str, Any], Path, str | None]:
-    """The matchers of an expectation, where they are, and what they are about."""
-    for key in ("payments", "refunds"):
-        if key in plain:
-            return plain[key], (*path, key), key
-    return plain.get("when", {}), (*path, "when"), plain.get("request")
 
 
 def _check_created(text: str | None, clock: Instant | None, path: Path) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from typing import Final
 from payments_sandbox.core.instants import DAY
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
-from payments_sandbox.scenarios.parser.matchers import CARD_NUMBERS
+from payments_sandbox.rules.matchers import CARD_NUMBERS
 from payments_sandbox.scenarios.parser.values import Plain, duration, items
 
 _CUSTOMERS: Final = 10

@@ -3,6 +3,7 @@
 from typing import Final
 
 from payments_sandbox.core.instants import read_duration
+from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.rules.model import (
     Action,
     AtRule,
@@ -24,7 +25,6 @@ from payments_sandbox.rules.webhook_effects import (
     WebhookEffects,
     WebhookRule,
 )
-from payments_sandbox.scenarios.parser.matchers import when
 from payments_sandbox.scenarios.parser.steps import rate_limit, step
 from payments_sandbox.scenarios.parser.values import Plain, delay, duration, items, shift
 
@@ -35,7 +35,7 @@ TRIGGERS: Final = ("request", "event", "webhook", "at")
 def rule(plain: Plain, position: int) -> Rule:
     """One rule; without a name it is called after its position, counted from 0."""
     name = name_of(plain, position)
-    conditions = when(plain.get("when"))
+    conditions = parse_when(plain.get("when"))
     per, chance = Per(plain.get("per", Per.WORLD)), plain.get("chance", 1.0)
     if "request" in plain:
         is_read = plain["request"] in READS

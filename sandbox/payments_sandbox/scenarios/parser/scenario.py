@@ -2,8 +2,9 @@
 
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.scenarios.parser import expectations, given, rules
+from payments_sandbox.scenarios.parser import given, rules
 from payments_sandbox.scenarios.parser.values import Plain, items
+from payments_sandbox.verification.expectations import parse_expectation
 
 
 def scenario(plain: Plain) -> Scenario:
@@ -18,5 +19,5 @@ def scenario(plain: Plain) -> Scenario:
         clock=None if clock is None else read_instant(clock),
         given=given.given(plain["given"]) if "given" in plain else None,
         rules=tuple(rules.rule(each, n) for n, each in items(plain, "rules")),
-        expectations=tuple(expectations.expectation(each) for _, each in items(plain, "expect")),
+        expectations=tuple(parse_expectation(each) for _, each in items(plain, "expect")),
     )

@@ -65,7 +65,7 @@ _SCENARIOS: Final = (
     "list_scenarios", "list_active_scenarios", "put_active_scenarios", "add_active_scenario",
     "remove_active_scenarios", "check_scenario", "write_scenario",
 )  # fmt: skip
-_JUDGEMENT: Final = ("retrieve_report", "verify", "retrieve_audit")
+_REPORT: Final = ("retrieve_report", "verify")
 
 
 def _later(module: str, name: str) -> Route:
@@ -124,7 +124,11 @@ HANDLERS: Final[dict[str, Route]] = {
     )
 } | {
     name: _later(module, name)
-    for module, names in (("scenarios", _SCENARIOS), ("judgement", _JUDGEMENT))
+    for module, names in (
+        ("scenarios", _SCENARIOS),
+        ("report", _REPORT),
+        ("audit", ("retrieve_audit",)),
+    )
     for name in names
 }
 

@@ -1,10 +1,10 @@
-"""Owns the reading of `when`: matchers become conditions."""
+"""Owns the matchers of `when`: reading them into conditions."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
-from payments_sandbox.scenarios.parser.values import Plain
 
 CARD_NUMBERS: Final = {card.name: card.number for card in MAGIC_CARDS}
 """The magic cards' numbers by name."""
@@ -12,7 +12,7 @@ CARD_NUMBERS: Final = {card.name: card.number for card in MAGIC_CARDS}
 _TEXT_OF_CARD: Final = frozenset({"prefix", "suffix", "contains"})
 
 
-def when(plain: Plain | None) -> When:
+def parse_when(plain: Mapping[str, object] | None) -> When:
     """The conditions of a mapping of matchers, in its order; header names in lower case."""
     found: list[Condition] = []
     for key, value in (plain or {}).items():

@@ -1,0 +1,45 @@
+"""What a scenario's `expect` may say: one file and one row below for each kind of expectation."""
+
+from typing import Final
+
+from payments_sandbox.core.instants import read_duration
+from payments_sandbox.verification.expectations.audit import AUDIT
+from payments_sandbox.verification.expectations.expectation import (
+    Expectation,
+    ExpectationKind,
+    Plain,
+)
+from payments_sandbox.verification.expectations.order import ORDER
+from payments_sandbox.verification.expectations.payments import PAYMENTS
+from payments_sandbox.verification.expectations.refunds import REFUNDS
+from payments_sandbox.verification.expectations.request import REQUEST
+from payments_sandbox.verification.expectations.retries import RETRIES
+from payments_sandbox.verification.expectations.rules import RULES
+from payments_sandbox.verification.expectations.webhook import WEBHOOK
+
+EXPECTATION_KINDS: Final[tuple[ExpectationKind, ...]] = (
+    REQUEST, RETRIES, ORDER, PAYMENTS, REFUNDS, WEBHOOK, AUDIT, RULES,
+)  # fmt: skip
+"""Every kind, in the order in which a mapping is asked for their keys."""
+
+
+def kind_of(plain: Plain) -> ExpectationKind:
+    """The kind of an expectation, by the first of the keys that it has.
+
+    Raises:
+        KeyError: it has none of them.
+    """
+    for kind in EXPECTATION_KINDS:
+        if kind.key in plain:
+            return kind
+    known = ", ".join(kind.key for kind in EXPECTATION_KINDS)
+    raise KeyError(f"an expectation has one of {known}; this has {', '.join(plain) or 'nothing'}")
+
+
+def parse_expectation(plain: Plain) -> Expectation:
+    """The expectation that a mapping of the right shape writes.
+
+    Raises:
+        KeyError: it is of no kind.
+    """
+    return Expectation(kind_of(plain).parse(plain), plain, read_duration(plain.get("within", "0s")))

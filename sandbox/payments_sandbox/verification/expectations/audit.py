@@ -1,0 +1,49 @@
+"""Owns the expectation `audit`: the audit finds nothing."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from payments_sandbox.rules.model import When
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    ExpectationKind,
+    ExpectationResult,
+    Plain,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditIsClean:
+    """The audit finds nothing."""
+
+    subject: ClassVar[None] = None
+    conditions: ClassVar[When] = ()
+
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
+        """Name the kinds of what was found."""
+        kinds = dict.fromkeys(each.kind.name for each in context.findings)
+        observed = f"found {', '.join(kinds)}" if kinds else "found nothing"
+        return ExpectationResult(not kinds, observed)
+
+
+def _parse(_: Plain) -> AuditIsClean:
+    return AuditIsClean()
+
+
+AUDIT: Final = ExpectationKind(
+    key="audit",
+    docs="it is `clean`: nothing is found that a real ledger would not forgive",
+    schema={
+        "description": "The audit.",
+        "properties": {
+            "audit": {
+                "description": "It finds nothing.",
+                "type": "string",
+                "enum": ["clean"],
+                "x-expected": "clean",
+            },
+        },
+    },
+    examples=({"audit": "clean"},),
+    parse=_parse,
+)

@@ -1,0 +1,70 @@
+"""Owns how expectations count: an exact number or bounds, and the words for what was seen."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
+
+MAX_IDS_SHOWN: Final = 10
+"""Ids that one result names; the journal has the rest."""
+
+
+class Count(NamedTuple):
+    """How many there may be; None leaves that end open."""
+
+    least: int | None = None
+    most: int | None = None
+
+    def admits(self, count: int) -> bool:
+        """Whether so many may be."""
+        return (self.least or 0) <= count and (self.most is None or count <= self.most)
+
+    def __str__(self) -> str:
+        if self.least == self.most:
+            return f"{self.least}"
+        if self.most is None:
+            return f"at least {self.least}"
+        return f"at most {self.most}" if self.least is None else f"{self.least} to {self.most}"
+
+
+def parse_count(value: object) -> Count | None:
+    """The count of a whole number or of `{min, max}`; None where none is written."""
+    match value:
+        case None:
+            return None
+        case int():
+            return Count(value, value)
+        case _:
+            bounds = dict[str, int](value)  # type: ignore[call-overload]  # the schema has seen to it
+            return Count(bounds.get("min"), bounds.get("max"))
+
+
+def count_and_total(
+    count: Count | None, total: Count | None, ids: Sequence[str], amount: int
+) -> ExpectationResult:
+    """Hold a number of records, and the sum of their amounts, against what may be.
+
+    Args:
+        count: how many there may be; None for any number.
+        total: what they may add up to, in minor units; None for any sum.
+        ids: the records that were found.
+        amount: what they add up to, in minor units.
+    """
+    met = (count is None or count.admits(len(ids))) and (total is None or total.admits(amount))
+    wanted = [] if count is None else [str(count)]
+    wanted += [] if total is None else [f"a total of {total}"]
+    observed = f"expected {' and '.join(wanted)}, {saw(ids)}"
+    return ExpectationResult(
+        met, observed if total is None else f"{observed}; their total is {amount}"
+    )
+
+
+def saw(ids: Sequence[str]) -> str:
+    """How many there were, and which."""
+    return f"saw {len(ids)}: {listed(ids)}" if ids else "saw none"
+
+
+def listed(ids: Iterable[str]) -> str:
+    """The first ids, with an ellipsis for those left out."""
+    found = list(ids)
+    return ", ".join(found[:MAX_IDS_SHOWN]) + (", …" if len(found) > MAX_IDS_SHOWN else "")

@@ -1,0 +1,94 @@
+"""Owns what every expectation has: its kind's entry, what it checks, and how it turned out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from payments_sandbox.rules.active_rule import AnyActiveRule
+from payments_sandbox.rules.model import When
+from payments_sandbox.verification.findings.finding import Finding
+from payments_sandbox.verification.observed import Observed
+
+Plain = Mapping[str, Any]
+"""An expectation as it is written, of the shape that its kind's schema promises."""
+
+
+class ExpectationResult(NamedTuple):
+    """Whether an expectation is met, and in words what was seen."""
+
+    met: bool
+    observed: str
+
+
+class EvaluationContext(NamedTuple):
+    """What expectations are held against.
+
+    Attributes:
+        observed: the calls and deliveries, and the world they were of.
+        rules: the active rules of whose firing `rules: all_fired` speaks.
+        findings: what the audit has found.
+    """
+
+    observed: Observed
+    rules: Sequence[AnyActiveRule]
+    findings: Sequence[Finding]
+
+
+class Check(Protocol):
+    """What one expectation says must be true; each kind has a value of its own."""
+
+    @property
+    def subject(self) -> str | None:
+        """What its conditions are about: an operation or a kind; None where it has none."""
+
+    @property
+    def conditions(self) -> When:
+        """What the calls, payments or refunds that it counts have to be."""
+
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
+        """Hold it against what was seen."""
+
+
+class ExpectationKind(NamedTuple):
+    """All that is known about one kind of expectation.
+
+    Attributes:
+        key: the word of the scenario language that says which kind it is.
+        docs: when it is met, as docs/scenario-language.md has it in its table.
+        schema: its part of the scenario's JSON Schema; `within` is added to each.
+        examples: expectations of this kind, as they are written.
+        parse: makes the value of one that the schema has accepted.
+        matchers: the key under which its matchers stand; None where it has none.
+        fields: the fields of its subject that matchers look at; empty where the subject is an
+            operation, whose fields are known.
+        needs_rules: whether it can be met only in a scenario with rules.
+    """
+
+    key: str
+    docs: str
+    schema: Mapping[str, Any]
+    examples: tuple[Plain, ...]
+    parse: Callable[[Plain], Check]
+    matchers: str | None = None
+    fields: tuple[str, ...] = ()
+    needs_rules: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One thing that must be true.
+
+    Attributes:
+        check: what it says.
+        source: as it was written.
+        within: wall milliseconds that may be waited for it.
+    """
+
+    check: Check
+    source: Mapping[str, object]
+    within: int = 0
+
+    @property
+    def conditions(self) -> When:
+        """What the calls, payments or refunds that it counts have to be."""
+        return self.check.conditions

@@ -1,0 +1,69 @@
+"""Owns the expectation `order`: calls in an order, with others between them."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from payments_sandbox.rules.model import When
+from payments_sandbox.verification.expectations.counting import MAX_IDS_SHOWN
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    ExpectationKind,
+    ExpectationResult,
+    Plain,
+)
+
+_MAX_SHOWN: Final = 2 * MAX_IDS_SHOWN
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """Calls of these operations in this order, with others between them."""
+
+    operations: tuple[str, ...]
+    subject: ClassVar[None] = None
+    conditions: ClassVar[When] = ()
+
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
+        """Look for the operations as a subsequence of all calls."""
+        seen = [str(call.entry.operation) for call in context.observed.calls]
+        left = iter(seen)
+        met = bool(seen) and all(operation in left for operation in self.operations)
+        shown = ", ".join(seen[:_MAX_SHOWN]) or "nothing"
+        return ExpectationResult(met, f"saw {shown}{', …' if len(seen) > _MAX_SHOWN else ''}")
+
+
+def _parse(plain: Plain) -> CallOrder:
+    # The lint reads what is left of a bad list, too, in which None stands for what was wrong.
+    return CallOrder(tuple(each for each in plain["order"] if each is not None))
+
+
+ORDER: Final = ExpectationKind(
+    key="order",
+    docs="such calls were made in this order, whatever else between them",
+    schema={
+        "description": "Calls in this order, others between them.",
+        "properties": {
+            "order": {
+                "description": "The operations.",
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 100,
+                "items": {
+                    "description": "An operation.",
+                    "type": "string",
+                    "enum": [
+                        "create_payment",
+                        "retrieve_payment",
+                        "list_payments",
+                        "create_refund",
+                    ],
+                    "x-expected": "an operation",
+                },
+                "x-expected": "a list of operations",
+            },
+        },
+        "x-kind": "an expectation of an order",
+    },
+    examples=({"order": ["create_payment", "list_payments", "create_payment"]},),
+    parse=_parse,
+)

@@ -1,0 +1,75 @@
+"""Owns the expectation `payments`: how many payments there are, and what they add up to."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from payments_sandbox.rules.conditions import matches
+from payments_sandbox.rules.fields import PaymentFields
+from payments_sandbox.rules.matchers import parse_when
+from payments_sandbox.rules.model import When
+from payments_sandbox.verification.expectations.counting import Count, count_and_total, parse_count
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    ExpectationKind,
+    ExpectationResult,
+    Plain,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentCount:
+    """So many payments that meet the conditions, and so much money in them (minor units)."""
+
+    conditions: When
+    count: Count | None = None
+    total: Count | None = None
+    subject: ClassVar[str] = "payments"
+
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
+        """Count the payments as they are now."""
+        world = context.observed.world
+        payments, known = world.ledger.payments, world.rules.number_of
+        every = (payments.get(number) for number in range(len(payments)))
+        found = [each for each in every if matches(self.conditions, PaymentFields(each, known))]
+        total = sum(each.amount for each in found)
+        return count_and_total(self.count, self.total, [each.id for each in found], total)
+
+
+def _parse(plain: Plain) -> PaymentCount:
+    count, total = parse_count(plain.get("count")), parse_count(plain.get("total"))
+    return PaymentCount(parse_when(plain["payments"]), count, total)
+
+
+PAYMENTS: Final = ExpectationKind(
+    key="payments",
+    docs="there are `count` such payments, or they add up to `total`",
+    schema={
+        "description": "Payments that there are.",
+        "x-hint": "payments has count or total",
+        "properties": {
+            "payments": {
+                "description": "Which.",
+                "x-expected": "a mapping of matchers such as {status: completed}",
+            },
+            "count": {"description": "How many.", "$ref": "#/$defs/count"},
+            "total": {
+                "description": "The sum of their amounts, in minor units.",
+                "$ref": "#/$defs/count",
+            },
+        },
+        "anyOf": [{"required": ["count"]}, {"required": ["total"]}],
+    },
+    examples=({"payments": {"status": "completed", "customer_id": "cust_ada"}, "count": 1},),
+    parse=_parse,
+    matchers="payments",
+    fields=(
+        "card",
+        "brand",
+        "amount",
+        "currency",
+        "customer_id",
+        "payment_id",
+        "description",
+        "status",
+    ),
+)

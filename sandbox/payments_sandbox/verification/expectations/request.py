@@ -1,0 +1,85 @@
+"""Owns the expectation `request`: how often calls of an operation were made."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from payments_sandbox.rules.conditions import matches
+from payments_sandbox.rules.matchers import parse_when
+from payments_sandbox.rules.model import When
+from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    ExpectationKind,
+    ExpectationResult,
+    Plain,
+)
+from payments_sandbox.verification.observed import in_journal
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCount:
+    """So many calls of an operation, or of all (`*`), that meet the conditions."""
+
+    operation: str
+    conditions: When
+    count: Count
+
+    @property
+    def subject(self) -> str:
+        """The operation."""
+        return self.operation
+
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
+        """Count the calls."""
+        conditions = in_journal(self.conditions)
+        found = [
+            call.id
+            for call in context.observed.calls
+            if self.operation in ("*", call.entry.operation) and matches(conditions, call.fields)
+        ]
+        return ExpectationResult(
+            self.count.admits(len(found)), f"expected {self.count}, {saw(found)}"
+        )
+
+
+def _parse(plain: Plain) -> RequestCount:
+    count = parse_count(plain.get("count")) or Count(1)
+    return RequestCount(plain["request"], parse_when(plain.get("when")), count)
+
+
+REQUEST: Final = ExpectationKind(
+    key="request",
+    docs="there were `count` such calls; one at least, unless told otherwise",
+    schema={
+        "description": "How often calls were made.",
+        "properties": {
+            "request": {
+                "description": 'The operation, or "*" for all of them.',
+                "type": "string",
+                "enum": [
+                    "create_payment",
+                    "retrieve_payment",
+                    "list_payments",
+                    "create_refund",
+                    "*",
+                ],
+                "x-expected": "an operation",
+            },
+            "when": {"$ref": "#/$defs/when"},
+            "count": {
+                "description": "How many; at least one unless told otherwise.",
+                "$ref": "#/$defs/count",
+            },
+        },
+        "x-kind": "an expectation of requests",
+    },
+    examples=(
+        {
+            "request": "create_payment",
+            "when": {"customer_id": "cust_ada"},
+            "count": {"min": 2, "max": 4},
+        },
+    ),
+    parse=_parse,
+    matchers="when",
+)

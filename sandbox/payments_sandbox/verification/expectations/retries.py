@@ -1,0 +1,167 @@
+"""Owns the expectation `retries`: how calls of an operation were repeated."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar, Final
+
+from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.rules.model import When
+from payments_sandbox.verification.expectations.counting import listed
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    ExpectationKind,
+    ExpectationResult,
+    Plain,
+)
+from payments_sandbox.verification.observed import ObservedCall
+
+GROWTH_TOLERANCE: Final = 0.9
+"""The part of a growth that a gap must reach: clients sleep about as long as they say."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicyCheck:
+    """How a call was repeated.
+
+    Attributes:
+        operation: of which calls.
+        most: retries, the first call not counted.
+        least_gap: milliseconds between two.
+        growth: each gap is so many times the one before.
+        same_body: the body does not change.
+    """
+
+    operation: str
+    most: int | None = None
+    least_gap: int = 0
+    growth: float = 0.0
+    same_body: bool = False
+    subject: ClassVar[None] = None
+    conditions: ClassVar[When] = ()
+
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
+        """Look at the repetitions of each call."""
+        groups = _repetitions(context.observed.calls, self.operation)
+        if not groups:
+            return ExpectationResult(met=False, observed=f"saw no {self.operation}")
+        for calls in groups:
+            if (wrong := self._what_is_wrong(calls)) is not None:
+                ids = listed(call.id for call in calls)
+                return ExpectationResult(met=False, observed=f"{wrong}: {ids}")
+        most = max(len(calls) - 1 for calls in groups)
+        return ExpectationResult(met=True, observed=f"saw at most {most} retries of one call")
+
+    def _what_is_wrong(self, calls: Sequence[ObservedCall]) -> str | None:
+        """What is wrong with the repetitions of one call, in words."""
+        if self.most is not None and len(calls) - 1 > self.most:
+            return f"expected at most {self.most} retries, saw {len(calls) - 1}"
+        gaps = [_gap(before, after) for before, after in pairwise(calls)]
+        if short := [gap for gap in gaps if gap < self.least_gap]:
+            least = show_duration(self.least_gap)
+            return f"expected {least} between two calls, saw {show_duration(short[0])}"
+        for before, after in pairwise(gaps):
+            if after < before * self.growth * GROWTH_TOLERANCE:
+                shown = f"{show_duration(before)} and then {show_duration(after)}"
+                return f"expected gaps that grow by {self.growth:g}, saw {shown}"
+        if self.same_body and any(call.entry.body != calls[0].entry.body for call in calls):
+            return "expected the same body each time, saw it change"
+        return None
+
+
+def _repetitions(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
+    """The calls of an operation, those together that repeat one another."""
+    groups: dict[tuple[str, ...], list[ObservedCall]] = defaultdict(list)
+    for call in calls:
+        if call.entry.operation == operation:
+            groups[call.retry_key].append(call)
+    return list(groups.values())
+
+
+def _gap(before: ObservedCall, after: ObservedCall) -> int:
+    """Milliseconds between two calls, on the clock that has moved further.
+
+    A client that sleeps on the world's clock has waited as well as one that sleeps in real time.
+    """
+    return max(after.entry.wall - before.entry.wall, after.entry.at - before.entry.at)
+
+
+def _parse(plain: Plain) -> RetryPolicyCheck:
+    spacing = plain.get("spacing", {})
+    return RetryPolicyCheck(
+        plain["retries"],
+        plain.get("max"),
+        read_duration(spacing.get("min", "0s")),
+        spacing.get("growth", 0.0),
+        bool(plain.get("same")),
+    )
+
+
+RETRIES: Final = ExpectationKind(
+    key="retries",
+    docs=(
+        "no call was repeated more than `max` times; its repetitions were `spacing` apart: `min`"
+        " at least, each gap `growth` times the one before, on the wall's clock or on the"
+        " world's, whichever has moved further; and had the `same` body"
+    ),
+    schema={
+        "description": "How a call was repeated.",
+        "x-hint": "retries has max, spacing or same",
+        "properties": {
+            "retries": {
+                "description": "The operation.",
+                "type": "string",
+                "enum": ["create_payment", "retrieve_payment", "list_payments", "create_refund"],
+                "x-expected": "an operation",
+            },
+            "max": {
+                "description": "At most so many, the first not counted.",
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 1000000,
+                "x-expected": "a whole number from 0 to 1000000",
+            },
+            "spacing": {
+                "description": "How far they are apart, in wall time or the world's.",
+                "type": "object",
+                "x-expected": "a mapping such as {min: 1s, growth: 1.5}",
+                "properties": {
+                    "min": {"description": "At least so far.", "$ref": "#/$defs/duration"},
+                    "growth": {
+                        "description": "Each gap so many times the one before.",
+                        "type": "number",
+                        "minimum": 1,
+                        "maximum": 100,
+                        "x-expected": "a number of 1 or more",
+                    },
+                },
+                "minProperties": 1,
+                "additionalProperties": False,
+            },
+            "same": {
+                "description": "What does not change from one to the next.",
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 1,
+                "items": {
+                    "description": "A part.",
+                    "type": "string",
+                    "enum": ["body"],
+                    "x-expected": "a part of the request",
+                },
+                "x-expected": "a list such as [body]",
+            },
+        },
+        "anyOf": [{"required": ["max"]}, {"required": ["spacing"]}, {"required": ["same"]}],
+    },
+    examples=(
+        {
+            "retries": "create_payment",
+            "max": 3,
+            "spacing": {"min": "1s", "growth": 1.5},
+            "same": ["body"],
+        },
+    ),
+    parse=_parse,
+)

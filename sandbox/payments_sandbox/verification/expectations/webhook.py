@@ -1,0 +1,149 @@
+"""Owns the expectation `webhook`: how deliveries of an event were received, forged ones too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from payments_sandbox.rules.model import When
+from payments_sandbox.rules.rule_engine import event_matches
+from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    ExpectationKind,
+    ExpectationResult,
+    Plain,
+)
+from payments_sandbox.verification.observed import ObservedAttempt, ObservedDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookCheck:
+    """How deliveries of an event, or of a family such as `payment.*`, were received.
+
+    Attributes:
+        event: the event, or the family.
+        acknowledged: whether each was answered with a 2xx in the end; None says nothing of it.
+        attempts: how many attempts each took.
+        count: how many deliveries there were.
+        forged_refused: some were forged, and each of those was refused.
+    """
+
+    event: str
+    acknowledged: bool | None = None
+    attempts: Count | None = None
+    count: Count | None = None
+    forged_refused: bool = False
+    subject: ClassVar[None] = None
+    conditions: ClassVar[When] = ()
+
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
+        """Look at each delivery of the event."""
+        sent = [
+            each for each in context.observed.deliveries if event_matches(self.event, each.type)
+        ]
+        if self.count is not None and not self.count.admits(len(sent)):
+            observed = f"expected {self.count} deliveries, {_saw_sent(sent)}"
+            return ExpectationResult(met=False, observed=observed)
+        if not sent and self._speaks_of_each:
+            return ExpectationResult(met=False, observed="saw no delivery")
+        for each in sent:
+            if (wrong := self._what_is_wrong(each)) is not None:
+                return ExpectationResult(met=False, observed=f"{wrong}: {each.id}")
+        if self.forged_refused and not any(_forged(each) for each in sent):
+            return ExpectationResult(met=False, observed="saw no forged delivery")
+        return ExpectationResult(met=True, observed=_saw_sent(sent))
+
+    @property
+    def _speaks_of_each(self) -> bool:
+        """Whether it says something of every delivery, and so needs one."""
+        return self.acknowledged is not None or self.attempts is not None or self.forged_refused
+
+    def _what_is_wrong(self, sent: ObservedDelivery) -> str | None:
+        if self.acknowledged is not None and sent.is_delivered is not self.acknowledged:
+            return f"expected {'an' if self.acknowledged else 'no'} acknowledgement"
+        if self.attempts is not None and not self.attempts.admits(len(sent.attempts)):
+            return f"expected {self.attempts} attempts, saw {len(sent.attempts)}"
+        if self.forged_refused and any(each.is_accepted for each in _forged(sent)):
+            return "expected forged deliveries to be refused, saw one answered with a 2xx"
+        return None
+
+
+def _forged(sent: ObservedDelivery) -> list[ObservedAttempt]:
+    return [each for each in sent.attempts if each.is_forged]
+
+
+def _saw_sent(sent: Sequence[ObservedDelivery]) -> str:
+    return saw([each.id for each in sent])
+
+
+def _parse(plain: Plain) -> WebhookCheck:
+    return WebhookCheck(
+        plain["webhook"],
+        plain.get("acknowledged"),
+        parse_count(plain.get("attempts")),
+        parse_count(plain.get("count")),
+        "forged" in plain,
+    )
+
+
+WEBHOOK: Final = ExpectationKind(
+    key="webhook",
+    docs=(
+        "there were `count` deliveries; each was `acknowledged` with a 2xx, after so many"
+        " `attempts`; and those that were `forged` were `refused`"
+    ),
+    schema={
+        "description": "How deliveries were received.",
+        "x-hint": "webhook has acknowledged, attempts, count or forged",
+        "properties": {
+            "webhook": {
+                "description": "The event, or a family of them.",
+                "type": "string",
+                "enum": [
+                    "payment.completed",
+                    "payment.failed",
+                    "refund.created",
+                    "chargeback.created",
+                    "payment.*",
+                    "refund.*",
+                    "chargeback.*",
+                    "*",
+                ],
+                "x-expected": "an event",
+            },
+            "acknowledged": {
+                "description": "Whether each was answered with a 2xx in the end.",
+                "type": "boolean",
+                "x-expected": "true or false",
+            },
+            "attempts": {
+                "description": "How many attempts each took.",
+                "$ref": "#/$defs/count",
+            },
+            "count": {"description": "How many deliveries.", "$ref": "#/$defs/count"},
+            "forged": {
+                "description": "What became of the forged ones.",
+                "type": "string",
+                "enum": ["refused"],
+                "x-expected": "refused",
+            },
+        },
+        "anyOf": [
+            {"required": ["acknowledged"]},
+            {"required": ["attempts"]},
+            {"required": ["count"]},
+            {"required": ["forged"]},
+        ],
+    },
+    examples=(
+        {
+            "webhook": "payment.completed",
+            "acknowledged": True,
+            "attempts": {"max": 3},
+            "within": "30s",
+        },
+        {"webhook": "*", "count": {"min": 1}},
+        {"webhook": "payment.completed", "forged": "refused"},
+    ),
+    parse=_parse,
+)

@@ -1,0 +1,24 @@
+"""Owns the finding `forged_delivery_accepted`: a wrong signature that a receiver has believed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from payments_sandbox.verification.findings.accepted_deliveries import accepted
+from payments_sandbox.verification.findings.finding import FindingKind, Occurrence
+from payments_sandbox.verification.observed import Observed
+
+
+def _find(observed: Observed) -> Iterator[Occurrence]:
+    return accepted(observed, "forged", lambda attempt: attempt.is_forged)
+
+
+FORGED_DELIVERY_ACCEPTED: Final = FindingKind(
+    name="forged_delivery_accepted",
+    advice=(
+        "Verify the signature of the raw body before anything else, and answer 4xx when it is"
+        " missing or wrong."
+    ),
+    finds="an attempt whose signature was wrong, garbled or missing was answered with a 2xx",
+    spares="a forged attempt that was refused, though a later honest one was taken",
+    find=_find,
+)

@@ -1,0 +1,57 @@
+"""Owns the finding `polling_too_fast`: a pending payment read again and again without a pause."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from payments_sandbox.core.instants import SECOND
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
+from payments_sandbox.verification.observed import Observed, ObservedCall
+
+_MIN_READS: Final = 3
+"""So many reads of the same payment in a row are polling."""
+
+_MAX_PATH_SHOWN: Final = 100
+
+
+def _find(observed: Observed) -> Iterator[Occurrence]:
+    reads: dict[str, list[ObservedCall]] = defaultdict(list)
+    for call in observed.calls:
+        if call.entry.operation == "retrieve_payment":
+            reads[call.target].append(call)
+    for target, same in reads.items():
+        hasty = [call for before, call in pairwise(same) if _is_hasty(before, call)]
+        if len(hasty) >= _MIN_READS - 1:
+            message = (
+                f"{target[:_MAX_PATH_SHOWN]} was read {len(hasty) + 1} times with less than a"
+                " second between."
+            )
+            yield Occurrence(message, (same[0].id, *ids_of(hasty)))
+
+
+def _is_hasty(before: ObservedCall, call: ObservedCall) -> bool:
+    """Whether it is pending as in the answer before, less than a second old on both clocks."""
+    statuses = {before.entry.payment_status, call.entry.payment_status}
+    if before.outcome_unknown or statuses != {Status.PENDING}:
+        return False
+    on_the_wall = call.entry.wall - before.entry.wall
+    in_the_world = call.entry.at - before.entry.at
+    return max(on_the_wall, in_the_world) < SECOND
+
+
+POLLING_TOO_FAST: Final = FindingKind(
+    name="polling_too_fast",
+    advice="Ask at most once a second, or let a webhook tell you.",
+    finds=(
+        "a pending payment was read three times or more, each time less than a second after the"
+        " answer before, in real time and on the world's clock"
+    ),
+    spares=(
+        "reads of a payment that has settled, such as one after each webhook, and the read that"
+        " sees it settled; lists; a read after one that failed; reads with a second between on"
+        " either clock"
+    ),
+    find=_find,
+)

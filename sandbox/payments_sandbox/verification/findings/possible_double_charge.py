@@ -1,0 +1,34 @@
+"""Owns the finding `possible_double_charge`: a payment made again after its reply was lost."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
+from payments_sandbox.verification.findings.repetitions import alike, performed_again
+from payments_sandbox.verification.observed import Observed, payment_in_words
+
+
+def _find(observed: Observed) -> Iterator[Occurrence]:
+    for group in alike(observed.calls, "create_payment"):
+        for chain in performed_again(group):
+            message = f"{payment_in_words(chain[0])} may have been charged {len(chain)} times."
+            yield Occurrence(message, ids_of(chain))
+
+
+POSSIBLE_DOUBLE_CHARGE: Final = FindingKind(
+    name="possible_double_charge",
+    advice=(
+        "Before a payment is made again, list the customer's payments of that time, and look for"
+        " one of the same amount."
+    ),
+    finds=(
+        "a payment was made although an equal one (customer, amount, currency, description) had"
+        " been made within ten minutes of the world's clock before it, and the reply to that one"
+        " was lost, hidden by a fault, or a 5xx"
+    ),
+    spares=(
+        "two equal payments whose replies both came: a customer may buy twice; a repetition after"
+        " a refusal (4xx), or of a call that made no payment"
+    ),
+    find=_find,
+)

@@ -1,0 +1,60 @@
+"""Owns what findings about repeated writes share: which calls repeat one another, and why."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+from payments_sandbox.core.instants import MINUTE
+from payments_sandbox.verification.observed import ObservedCall
+
+REPEATED_WITHIN: Final = 10 * MINUTE
+"""Virtual milliseconds within which an equal write is taken for the same one sent again."""
+
+
+def alike(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
+    """The calls of an operation, in groups of those that look like one."""
+    groups: dict[tuple[str, ...], list[ObservedCall]] = defaultdict(list)
+    for call in calls:
+        if call.entry.operation == operation:
+            groups[call.retry_key].append(call)
+    return list(groups.values())
+
+
+def performed_again(group: Iterable[ObservedCall]) -> Iterator[list[ObservedCall]]:
+    """The chains of equal writes that were performed, each after the reply before it was lost."""
+    chain: list[ObservedCall] = []
+    for call in (call for call in group if call.entry.committed):
+        if chain and not _repeats(chain[-1], call):
+            if len(chain) > 1:
+                yield chain
+            chain = []
+        chain.append(call)
+    if len(chain) > 1:
+        yield chain
+
+
+def sent_again_unseen(
+    group: Sequence[ObservedCall], calls: Sequence[ObservedCall], reads: frozenset[str]
+) -> list[ObservedCall]:
+    """The equal writes that were sent again with no successful read since the lost reply.
+
+    Args:
+        group: the equal writes.
+        calls: all calls of the world, in their order.
+        reads: the operations that show whether the write has happened.
+    """
+    places = {call.id: place for place, call in enumerate(calls)}
+    return [
+        call
+        for before, call in pairwise(group)
+        if before.outcome_unknown
+        and not any(
+            each.entry.operation in reads and each.is_success
+            for each in calls[places[before.id] : places[call.id]]
+        )
+    ]
+
+
+def _repeats(before: ObservedCall, call: ObservedCall) -> bool:
+    return before.outcome_unknown and call.entry.at - before.entry.at <= REPEATED_WITHIN

@@ -1,0 +1,26 @@
+"""Owns the finding `stale_delivery_accepted`: an old timestamp that a receiver has believed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from payments_sandbox.verification.findings.accepted_deliveries import accepted
+from payments_sandbox.verification.findings.finding import FindingKind, Occurrence
+from payments_sandbox.verification.observed import Observed
+
+
+def _find(observed: Observed) -> Iterator[Occurrence]:
+    return accepted(observed, "stale", lambda attempt: attempt.is_stale)
+
+
+STALE_DELIVERY_ACCEPTED: Final = FindingKind(
+    name="stale_delivery_accepted",
+    advice=(
+        "Refuse deliveries whose signed timestamp is more than five minutes off, or they can be"
+        " replayed."
+    ),
+    finds=(
+        "an attempt whose signed timestamp was more than five minutes off was answered with a 2xx"
+    ),
+    spares="a retry, which is signed anew; a delivery that came late in the world's time",
+    find=_find,
+)

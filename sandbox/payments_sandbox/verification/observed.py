@@ -1,0 +1,236 @@
+"""Owns what was observed of a client: its calls in the journal, and the deliveries it received."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import orjson
+
+from payments_sandbox.core.card_numbers import Brand, brand_of
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.masking import mask_headers, mask_number
+from payments_sandbox.payments.payment import Payment
+from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.fields import CallFields, CallParts
+from payments_sandbox.rules.model import Condition, When
+from payments_sandbox.webhooks.delivery import SUCCESS, Attempt, DeliveryStatus
+from payments_sandbox.world.journal import Entry
+from payments_sandbox.world.world import World
+
+_PAYMENT: Final = 3
+"""Which segment of a documented path is the payment's id."""
+
+_SERVER_ERROR: Final = 500
+_ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
+_SUCCESS: Final = range(200, 300)
+
+
+class ObservedCall:
+    """One call of the journal; `fields` are what rules look at, card numbers masked.
+
+    Attributes:
+        id: its `req_…` id.
+        body: the JSON object that was sent, masked; empty where it was none.
+    """
+
+    def __init__(self, world: World, entry: Entry) -> None:
+        self._world = world
+        self.entry = entry
+        self.id = world.journal.id_of(entry)
+        body = entry.body
+        self.body: Mapping[str, object] = body if isinstance(body, dict) else {}
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether its client cannot know what has become of it."""
+        entry = self.entry
+        is_hidden = entry.fault is not None and entry.fault not in _ARRIVING
+        return is_hidden or entry.status is None or entry.status >= _SERVER_ERROR
+
+    @property
+    def is_success(self) -> bool:
+        """Whether its client was told that all is well."""
+        return not self.outcome_unknown and self.entry.status in _SUCCESS
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return self.entry.path
+
+    @property
+    def retry_key(self) -> tuple[str, ...]:
+        """What makes a later call a repetition of this one."""
+        if self.entry.operation == "create_payment":
+            keys = ("customer_id", "amount", "currency", "description")
+            return tuple(repr(self.body.get(key)) for key in keys)
+        return (self.target, str(self.entry.body))
+
+    @property
+    def reply(self) -> dict[str, object]:
+        """The JSON object that was answered, where no fault took its place."""
+        body: dict[str, object] = orjson.loads(self.entry.reply_body)
+        return body
+
+    @property
+    def code(self) -> str:
+        """The code of the error that was answered; empty where it was none."""
+        return self.entry.error_code or ""
+
+    @property
+    def message(self) -> str:
+        """The sentence of the error that was answered."""
+        error = self.reply.get("error") if self.entry.error_code is not None else None
+        return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+    @property
+    def payment_id(self) -> str | None:
+        """The payment that its path names."""
+        segments = self.target.partition("?")[0].split("/")
+        return segments[_PAYMENT] if len(segments) > _PAYMENT else None
+
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that its path names, as it is now; None where there is no such payment."""
+        return self._world.ledger.payments.find(self.payment_id or "")
+
+    @cached_property
+    def fields(self) -> CallFields:
+        """What rules look at in it, as the journal has it: card numbers and credentials masked."""
+        entry = self.entry
+        brand = (entry.card or "").partition(" ")[0]
+        parts = CallParts(
+            operation=entry.operation,
+            body=self.body,
+            query=self.target.partition("?")[2],
+            headers=self._headers,
+            payment_id=self.payment_id or "",
+            find_payment=self._world.ledger.payments.find,
+            brand=brand if brand in set(Brand) else None,
+        )
+        return CallFields(parts, self._known_card)
+
+    def get(self, field: str) -> object:
+        """The value of a field; None when there is none."""
+        return self.fields.get(field)
+
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): text for name, text in mask_headers(self.entry.headers).items()}
+
+    def _known_card(self, card: int) -> str | None:
+        number = self._world.rules.number_of(card)
+        return None if number is None else mask_number(number)
+
+
+def observed_calls(world: World) -> Iterator[ObservedCall]:
+    """The calls of documented operations that the journal still has, oldest first."""
+    for entry in world.journal.since(0):
+        if entry.operation is not None:
+            yield ObservedCall(world, entry)
+
+
+def payment_in_words(call: ObservedCall) -> str:
+    """The payment that a call asks for: `The payment of 2500 USD for cust_ada`."""
+    customer = call.get("customer_id")
+    whose = "" if customer is None else f" for {customer}"
+    return f"The payment of {call.get('amount')} {call.get('currency')}{whose}"
+
+
+def refund_in_words(call: ObservedCall) -> str:
+    """The refund that a call asks for: `The refund of 500 of pay_xyz789`."""
+    amount = call.body.get("amount", "what is left")
+    return f"The refund of {amount} of {call.payment_id}"
+
+
+def in_journal(when: When) -> When:
+    """Conditions as the journal can meet them: it has card numbers masked."""
+    return tuple(_masked(each) if each.field == "card" else each for each in when)
+
+
+def _masked(condition: Condition) -> Condition:
+    operand = condition.operand
+    if isinstance(operand, tuple):
+        return condition._replace(operand=tuple(_mask(each) for each in operand))
+    return condition._replace(operand=_mask(operand))
+
+
+def _mask(operand: object) -> str | bool:
+    text = str(operand)
+    if isinstance(operand, bool):
+        return operand
+    return mask_number(text) if brand_of(text) is not None else text
+
+
+class ObservedAttempt(NamedTuple):
+    """One attempt.
+
+    Attributes:
+        sent_at: the real time.
+        status: the receiver's answer; None when there was none.
+        is_forged: its signature was not the endpoint's.
+        is_stale: its signed timestamp was off by more than receivers allow.
+    """
+
+    sent_at: Instant
+    status: int | None
+    is_forged: bool = False
+    is_stale: bool = False
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the receiver has taken it."""
+        return self.status is not None and self.status in SUCCESS
+
+
+class ObservedDelivery(NamedTuple):
+    """One event on its way to one endpoint, once; a copy is another one."""
+
+    id: str
+    event_id: str
+    type: str
+    payment_id: str | None
+    endpoint_id: str
+    is_delivered: bool
+    attempts: tuple[ObservedAttempt, ...] = ()
+
+
+def observed_deliveries(world: World) -> Iterator[ObservedDelivery]:
+    """The deliveries of a world that are remembered, oldest first, those sent again included."""
+    if world.webhooks is None:
+        return
+    outbox = world.webhooks.outbox
+    for delivery in outbox.oldest_first():
+        yield ObservedDelivery(
+            id=outbox.id_of(delivery.number),
+            event_id=delivery.told.event_id,
+            type=delivery.told.type,
+            payment_id=delivery.told.payment_id,
+            endpoint_id=delivery.endpoint_id,
+            is_delivered=delivery.status is DeliveryStatus.DELIVERED,
+            attempts=tuple(map(_observed_attempt, delivery.attempts)),
+        )
+
+
+def _observed_attempt(attempt: Attempt) -> ObservedAttempt:
+    answer = attempt.outcome.answer
+    request = attempt.request
+    status = None if answer is None else answer.status
+    return ObservedAttempt(request.sent_at, status, request.is_forged, request.is_stale)
+
+
+class Observed(NamedTuple):
+    """What a client did in one world, as far as it is remembered.
+
+    Attributes:
+        world: where it happened; its ledger says what came of it.
+        calls: the calls of documented operations, oldest first.
+        deliveries: what its webhook endpoints were sent, oldest first.
+    """
+
+    world: World
+    calls: tuple[ObservedCall, ...]
+    deliveries: tuple[ObservedDelivery, ...]
+
+
+def observe(world: World) -> Observed:
+    """Look at a world as it is now."""
+    return Observed(world, tuple(observed_calls(world)), tuple(observed_deliveries(world)))

@@ -1,0 +1,15 @@
+"""`audit` is clean or names what was found."""
+
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from tests.support.history import History
+
+
+def test_an_audit_that_is_not_clean_names_each_kind_once() -> None:
+    """By kind, each once."""
+    history = History()
+    for _ in range(2):
+        history.pay(description="4111111111111111")
+
+    assert history.result_of(audit="clean") == ExpectationResult(
+        met=False, observed="found card_number_leak"
+    )

@@ -1,0 +1,38 @@
+"""`payments` counts payments and adds them up."""
+
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from tests.support.history import History
+from tests.support.scenes import scenario_of
+
+CARD = {card.name: card.number for card in MAGIC_CARDS}
+
+
+def test_payments_are_counted_and_added_up_as_they_are_now() -> None:
+    """As they are now."""
+    history = History()
+    history.pay(customer_id="ann")
+    history.pay(customer_id="ann", card_number=CARD["declined"])
+    history.pay(customer_id="ben", amount=5)
+    completed = {"status": "completed"}
+
+    assert history.result_of(payments=completed, count=2, total=2505) == ExpectationResult(
+        met=True,
+        observed=(
+            f"expected 2 and a total of 2505, saw 2: {history.payment()}, {history.payment(2)};"
+            " their total is 2505"
+        ),
+    )
+    assert history.meets(payments={"customer_id": "ann", "brand": "visa"}, count=2)
+    assert history.meets(payments={"card": "declined"}, count=0)  # known again with a play only
+    assert not history.meets(payments=completed, total={"max": 5})
+    assert not history.meets(payments=completed, count=3, total=2505)
+
+
+def test_a_card_that_an_expectation_names_is_known_again() -> None:
+    """Where the expectation is of an active scenario."""
+    history = History(scenario_of("expect: [{payments: {card: visa_2}, count: 1}]"))
+    history.pay(card_number=CARD["visa_2"])
+    history.pay(card_number=CARD["visa"])
+
+    assert history.meets(payments={"card": "visa_2"}, count=1)

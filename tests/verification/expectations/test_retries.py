@@ -1,0 +1,74 @@
+"""`retries` speaks of the repetitions of a call: how many, how far apart, how alike."""
+
+import pytest
+
+from payments_sandbox.core.instants import SECOND
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from tests.support.history import History
+
+
+def test_more_repetitions_than_allowed_are_named() -> None:
+    """Calls that are alike, the first not counted; others do not matter."""
+    history = History()
+    for _ in range(3):
+        history.pay()
+        history.wait(SECOND)
+    history.pay(amount=5)
+
+    assert history.result_of(retries="create_payment", max=2) == ExpectationResult(
+        met=True, observed="saw at most 2 retries of one call"
+    )
+    wrong = history.result_of(retries="create_payment", max=1)
+    assert (wrong.met, wrong.observed.partition(":")[0]) == (
+        False,
+        "expected at most 1 retries, saw 2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("gaps", "spacing", "observed"),
+    [
+        ([1_000, 1_500], {"min": "1s", "growth": 1.5}, None),
+        ([1_000, 1_400], {"growth": 1.5}, None),
+        ([1_000, 999], {"min": "1s"}, "expected 1s between two calls, saw 999ms"),
+        ([0, 5_000], {"min": "1s"}, "expected 1s between two calls, saw 0ms"),
+        ([1_000, 1_000], {"growth": 1.5}, "expected gaps that grow by 1.5, saw 1s and then 1s"),
+    ],
+)
+def test_repetitions_keep_their_distance_in_wall_time(
+    gaps: list[int], spacing: dict[str, object], observed: str | None
+) -> None:
+    """In wall time, also where the world's clock stands still."""
+    history = History(frozen=True)
+    history.pay()
+    for gap in gaps:
+        history.wait(gap)
+        history.pay()
+    found = history.result_of(retries="create_payment", spacing=spacing)
+
+    assert found.met is (observed is None)
+    assert observed is None or found.observed.startswith(f"{observed}: req_")
+
+
+def test_repetitions_have_the_same_body_where_that_is_expected() -> None:
+    """What is not part of what makes them alike may have changed."""
+    same, changed = History(), History()
+    for history, month in ((same, 12), (changed, 11)):
+        history.pay()
+        history.pay(exp_month=month)
+
+    assert same.meets(retries="create_payment", same=["body"])
+    assert changed.result_of(retries="create_payment", same=["body"]).observed.startswith(
+        "expected the same body each time, saw it change: "
+    )
+
+
+def test_refunds_repeat_one_another_when_path_and_body_are_equal() -> None:
+    """Alike by path, query and body."""
+    history = History()
+    history.pay()
+    for amount in (5, 5, 6):
+        history.call("create_refund", {"amount": amount}, payment_id=history.payment())
+
+    assert history.meets(retries="create_refund", max=1)
+    assert not history.meets(retries="create_refund", max=0)

@@ -1,0 +1,23 @@
+"""`rules: all_fired` names the rules that have not."""
+
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from tests.support.history import History
+from tests.support.scenes import rules_of
+
+
+def test_rules_that_have_not_fired_are_named() -> None:
+    """All of them."""
+    history = History(
+        rules_of("""
+            - {name: one, request: create_payment, do: [pass]}
+            - {name: two, request: create_refund, do: [pass]}
+            """)
+    )
+    history.pay()
+    idle = history.result_of(rules="all_fired")
+    history.call("create_refund", {}, payment_id=history.payment())
+
+    assert idle == ExpectationResult(met=False, observed="never fired: two")
+    assert history.result_of(rules="all_fired") == ExpectationResult(
+        met=True, observed="each has fired"
+    )

@@ -1,0 +1,46 @@
+"""`webhook` speaks of deliveries: how many, how often tried, acknowledged, forged."""
+
+from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from tests.support.history import History
+
+
+def test_deliveries_are_acknowledged_in_so_many_attempts() -> None:
+    """In the end, in so many attempts, so many of them."""
+    history = History()
+    history.receive(500, 200)
+    refused = history.receive(None, event="refund.created")
+
+    assert history.meets(webhook="payment.*", acknowledged=True, attempts=2, count=1)
+    assert history.result_of(webhook="*", acknowledged=True) == ExpectationResult(
+        met=False, observed=f"expected an acknowledgement: {refused}"
+    )
+    assert history.meets(webhook="refund.*", acknowledged=False)
+    assert history.result_of(webhook="payment.*", acknowledged=False) == ExpectationResult(
+        met=False, observed="expected no acknowledgement: dlv_0"
+    )
+    assert history.result_of(webhook="payment.*", attempts={"max": 1}) == ExpectationResult(
+        met=False, observed="expected at most 1 attempts, saw 2: dlv_0"
+    )
+    assert history.result_of(webhook="*", count=2) == ExpectationResult(
+        met=True, observed="saw 2: dlv_0, dlv_1"
+    )
+    assert not history.meets(webhook="*", count={"max": 1})
+
+
+def test_forged_deliveries_are_refused_and_there_has_to_be_one() -> None:
+    """Each of them; where there is none, nothing is shown."""
+    honest, careful, careless = History(), History(), History()
+    honest.receive(200)
+    for history, status in ((careful, 401), (careless, 200)):
+        history.receive(200)
+        history.receive(status, is_forged=True)
+    expect = {"webhook": "payment.completed", "forged": "refused"}
+
+    assert honest.result_of(**expect) == ExpectationResult(
+        met=False, observed="saw no forged delivery"
+    )
+    assert careful.meets(**expect)
+    assert careless.result_of(**expect) == ExpectationResult(
+        met=False,
+        observed="expected forged deliveries to be refused, saw one answered with a 2xx: dlv_1",
+    )

@@ -1,0 +1,69 @@
+"""A delivery that was acted upon each time that it came."""
+
+from payments_sandbox.core.instants import SECOND
+from tests.support.history import History
+
+
+def test_a_refund_after_each_delivery_is_found() -> None:
+    """A refund after each."""
+    history = History()
+    history.pay()
+    paid = history.payment()
+    first = history.receive(200, payment_id=paid)
+    history.wait(SECOND)
+    one = history.call("create_refund", {"amount": 5}, payment_id=paid)
+    history.wait(SECOND)
+    second = history.receive(200, payment_id=paid)
+    history.wait(SECOND)
+    other = history.call("create_refund", {"amount": 5}, payment_id=paid)
+
+    assert history.found() == [("duplicate_handled_twice", (first, one, second, other))]
+
+
+def test_three_times_is_one_finding_that_counts_them() -> None:
+    """One finding an event, which counts them."""
+    history = History()
+    history.pay()
+    paid = history.payment()
+    ids = []
+    for _ in range(3):
+        ids.append(history.receive(200, payment_id=paid))
+        ids.append(history.call("create_refund", {"amount": 5}, payment_id=paid))
+        history.wait(SECOND)
+
+    assert history.found() == [("duplicate_handled_twice", tuple(ids))]
+    assert (
+        history.findings()[0].message == "evt_1 was handled 3 times: a refund was made each time."
+    )
+
+
+def test_deliveries_that_tell_of_refunds_are_no_finding() -> None:
+    """A refund before them and one after them are what they are about."""
+    history = History()
+    history.pay()
+    paid = history.payment()
+    for _ in range(3):
+        history.receive(200, event="refund.created", payment_id=paid)
+        history.call("create_refund", {"amount": 5}, payment_id=paid)
+        history.wait(SECOND)
+
+    assert history.found() == []
+
+
+def test_a_delivery_that_is_handled_once_is_no_finding() -> None:
+    """The second refund is of another payment, or refused, or the delivery was."""
+    history = History()
+    history.pay()
+    history.pay(amount=5)
+    paid = history.payment()
+    history.receive(200, payment_id=paid)
+    history.call("create_refund", {"amount": 5}, payment_id=paid)
+    history.wait(SECOND)
+    history.receive(500, payment_id=paid)
+    history.receive(200, payment_id=paid)
+    history.receive(200, event_id="evt_2", payment_id=paid)
+    history.wait(SECOND)
+    history.call("create_refund", {"amount": 5}, payment_id=history.payment(1))
+    history.call("create_refund", {"amount": 9_999_999}, payment_id=paid)
+
+    assert history.found() == []

@@ -1,0 +1,137 @@
+"""Every kind of expectation brings all that the language, the lint and the docs need of it.
+
+Where one of these fails for a new kind, the failing test's docstring says what is missing.
+"""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments_sandbox.scenarios.loader import load_expectations
+from payments_sandbox.verification.expectations import EXPECTATION_KINDS, kind_of
+from payments_sandbox.verification.expectations.expectation import (
+    ExpectationKind,
+    ExpectationResult,
+)
+from tests.project.tree import PACKAGE, ROOT
+from tests.support.history import History
+from tests.support.scenes import rules_of
+
+FOLDER = PACKAGE / "verification" / "expectations"
+SHARED = {"__init__", "counting", "expectation"}
+each_kind = pytest.mark.parametrize("kind", EXPECTATION_KINDS, ids=lambda kind: kind.key)
+
+
+def test_every_module_of_the_folder_has_its_row() -> None:
+    """Add the kind to EXPECTATION_KINDS in verification/expectations/__init__.py."""
+    modules = {path.stem for path in FOLDER.glob("*.py")} - SHARED
+
+    assert modules == {kind.key for kind in EXPECTATION_KINDS}
+
+
+@each_kind
+def test_a_kind_has_its_tests(kind: ExpectationKind) -> None:
+    """Write tests/verification/expectations/test_KEY.py: one history that meets it, one not."""
+    assert (ROOT / "tests/verification/expectations" / f"test_{kind.key}.py").is_file()
+
+
+@each_kind
+def test_the_schema_accepts_each_example(kind: ExpectationKind) -> None:
+    """`make generate` writes the schema; the lint finds nothing either."""
+    assert kind.examples
+    for example in kind.examples:
+        expectations, problems = load_expectations([example])
+        assert problems == []
+        assert [each.source for each in expectations] == [example]
+        assert kind_of(example) is kind
+
+
+@each_kind
+def test_a_value_is_read_again_from_its_source(kind: ExpectationKind) -> None:
+    """Scenarios are kept as they were written; equal sources make equal values."""
+    for example in kind.examples:
+        assert kind.parse(example) == kind.parse(dict(example))
+
+
+@each_kind
+def test_an_example_can_be_evaluated_in_any_world(kind: ExpectationKind) -> None:
+    """Without traffic, without rules and with both, it says in words what was seen."""
+    used = History(rules_of("- {request: create_payment, do: [pass]}"))
+    used.pay(customer_id="cust_ada")
+    used.receive(200)
+    for example in kind.examples:
+        for history in (History(), used):
+            assert history.result_of(**example).observed
+
+
+@each_kind
+def test_the_fields_of_a_kind_are_matchers_of_its_subject(kind: ExpectationKind) -> None:
+    """`fields` and `matchers` go together, and each field is one of `when`."""
+    assert not kind.fields or kind.matchers is not None
+    for field in kind.fields:
+        for example in kind.examples:
+            matchers = {field: {"exists": True}}
+            _, problems = load_expectations([{**example, str(kind.matchers): matchers}])
+            assert problems == [], field
+
+
+def test_what_is_of_no_kind_is_refused_with_the_known_keys() -> None:
+    """There is no kind that takes what the others do not want."""
+    with pytest.raises(KeyError, match=r"one of request, retries, .*; this has chargebacks"):
+        kind_of({"chargebacks": {}})
+
+
+WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
+    ({"request": "create_payment"}, False, "expected at least 1, saw none"),
+    ({"request": "*", "count": 0}, True, "expected 0, saw none"),
+    ({"request": "create_payment", "count": {"max": 3}}, True, "expected at most 3, saw none"),
+    ({"retries": "create_payment", "max": 3}, False, "saw no create_payment"),
+    ({"retries": "create_payment", "same": ["body"]}, False, "saw no create_payment"),
+    ({"order": ["create_payment"]}, False, "saw nothing"),
+    ({"payments": {}, "count": 0}, True, "expected 0, saw none"),
+    ({"payments": {"status": "completed"}, "count": 1}, False, "expected 1, saw none"),
+    ({"refunds": {}, "total": 0}, True, "expected a total of 0, saw none; their total is 0"),
+    ({"refunds": {}, "total": 5}, False, "expected a total of 5, saw none; their total is 0"),
+    ({"webhook": "payment.*", "acknowledged": True}, False, "saw no delivery"),
+    ({"webhook": "payment.*", "attempts": {"max": 3}}, False, "saw no delivery"),
+    ({"webhook": "payment.*", "forged": "refused"}, False, "saw no delivery"),
+    ({"webhook": "payment.*", "count": 0}, True, "saw none"),
+    ({"webhook": "payment.*", "count": 1}, False, "expected 1 deliveries, saw none"),
+    ({"audit": "clean"}, True, "found nothing"),
+    ({"rules": "all_fired"}, False, "saw no rules"),
+]
+
+
+@pytest.mark.parametrize(("expect", "is_met", "observed"), WITHOUT_TRAFFIC, ids=str)
+def test_what_can_be_said_of_nothing_is_said(
+    expect: dict[str, Any], *, is_met: bool, observed: str
+) -> None:
+    """What can be said of nothing is said, and nothing crashes."""
+    assert History().result_of(**expect) == ExpectationResult(is_met, observed)
+
+
+OPERATIONS = ["create_payment", "retrieve_payment", "list_payments", "create_refund"]
+COUNTS = st.integers(0, 3) | st.builds(lambda least, more: {"min": least, "max": least + more},
+                                       st.integers(0, 2), st.integers(0, 2))  # fmt: skip
+
+
+@given(
+    st.one_of(
+        st.fixed_dictionaries({"request": st.sampled_from([*OPERATIONS, "*"]), "count": COUNTS}),
+        st.fixed_dictionaries({"retries": st.sampled_from(OPERATIONS), "max": st.integers(0, 3)}),
+        st.fixed_dictionaries({"order": st.lists(st.sampled_from(OPERATIONS), min_size=1)}),
+        st.fixed_dictionaries({"payments": st.just({}), "count": COUNTS, "total": COUNTS}),
+        st.fixed_dictionaries({"refunds": st.just({}), "count": COUNTS}),
+        st.fixed_dictionaries({"webhook": st.just("*"), "count": COUNTS}),
+    ),
+    st.lists(st.sampled_from(OPERATIONS), max_size=5),
+)
+def test_no_expectation_fails_to_be_evaluated(expect: dict[str, Any], calls: list[str]) -> None:
+    """Whatever was called, or nothing."""
+    history = History()
+    for operation in calls:
+        history.call(operation, {}, payment_id="pay_unknown")
+
+    assert history.result_of(**expect).observed
