@@ -17,7 +17,7 @@ import aiohttp
 from benchmarks.machine import resident_bytes
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import Server, assemble
-from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from payments_sandbox.world.world import World
 
 BODY: Final = (
@@ -44,7 +44,7 @@ class Ours:
         self._sandbox: Server = assemble(Settings(port=0, clock="2030-01-15T10:30:00Z"))
         self._world: World = self._sandbox.runtime.worlds.make()
         webhooks = self._world.open_webhooks()
-        webhooks.put(webhooks.planned(url))
+        webhooks.put(webhooks.new_endpoint(url))
 
     def prepare(self, events: int) -> None:
         """Let so many events happen; nothing is sent yet."""
@@ -74,7 +74,7 @@ class Bare:
     async def drain(self, events: int) -> None:
         """Post as many."""
         left = iter(range(events))
-        await asyncio.gather(*(self._post(left) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(self._post(left) for _ in range(MAX_PER_ENDPOINT)))
 
     async def _post(self, left: Iterator[int]) -> None:
         for _ in left:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
-from payments_sandbox.api.call import Outcome, Reply
+from payments_sandbox.api.call import CallResult, Reply
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.errors import InternalError, InvalidRequest, RateLimited, SandboxError
 from payments_sandbox.payments.payment import Status
@@ -29,11 +29,11 @@ TURNS = (model.Settlement(Status.COMPLETED, 5),)
 class Performed:
     """An operation that notes how it was performed, and what comes of it."""
 
-    def __init__(self, outcome: Outcome | None = None) -> None:
+    def __init__(self, outcome: CallResult | None = None) -> None:
         self.options: list[PaymentOptions] = []
-        self._outcome = outcome or Outcome(DONE, committed=True)
+        self._outcome = outcome or CallResult(DONE, committed=True)
 
-    def __call__(self, options: PaymentOptions = DEFAULT) -> Outcome:
+    def __call__(self, options: PaymentOptions = DEFAULT) -> CallResult:
         """Perform it."""
         self.options.append(options)
         return self._outcome
@@ -41,7 +41,7 @@ class Performed:
 
 def applied(
     step: model.Step, performed: Performed, world: World | None = None, *, delay: int = 0
-) -> Outcome:
+) -> CallResult:
     """What a step of a scenario's rule comes to."""
     selected = SelectedStep("rule", 1, step, delay, "scene")
     context = StepContext(world or new_world(), contract(), BY_NAME["create_payment"])
@@ -133,7 +133,7 @@ HIDING: dict[str, model.Outcome] = {
 @pytest.mark.parametrize("case", HIDING)
 def test_what_is_refused_stays_refused_behind_a_fault(case: str) -> None:
     """With `commit: true` too: nothing happened, and the client does not learn it."""
-    outcome = applied(model.Step(HIDING[case]), Performed(Outcome(REFUSED, committed=False)))
+    outcome = applied(model.Step(HIDING[case]), Performed(CallResult(REFUSED, committed=False)))
 
     assert outcome.committed is False
 
@@ -149,7 +149,7 @@ def test_an_error_says_what_the_rule_says() -> None:
 
 def test_a_delay_is_added_to_what_the_card_does() -> None:
     """The slow card is slower still."""
-    slow = Performed(Outcome(DONE, committed=True, delay=3_000))
+    slow = Performed(CallResult(DONE, committed=True, delay=3_000))
 
     assert applied(model.Step(delay=200), slow, delay=200).delay == 3_200
 
@@ -197,7 +197,7 @@ PAID = {
 
 def patched(patch: model.Patch) -> tuple[int, object]:
     """The status and body of a create reply that is patched."""
-    performed = Performed(Outcome(Reply(201, orjson.dumps(PAID)), committed=True))
+    performed = Performed(CallResult(Reply(201, orjson.dumps(PAID)), committed=True))
     outcome = applied(model.Step(patch), performed)
     assert outcome.committed is True
     if isinstance(outcome.reply, SandboxError):
@@ -228,7 +228,7 @@ def test_a_patch_that_leaves_the_contract_says_so_or_fails() -> None:
 
 def test_a_refusal_is_not_patched() -> None:
     """There is no normal reply."""
-    refused = Outcome(REFUSED, committed=False)
+    refused = CallResult(REFUSED, committed=False)
     patch = model.Patch({"status": "failed"})
 
     assert applied(model.Step(patch), Performed(refused)).reply is REFUSED

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from payments_sandbox.api.call import Answer, Call, Outcome
+from payments_sandbox.api.call import Answer, Call, CallResult
 from payments_sandbox.api.gateway import HANDLERS, Gateway
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, RequestTooLarge
@@ -225,7 +225,7 @@ def test_an_unexpected_failure_is_a_documented_500(
 ) -> None:
     """With its traceback in the log, and the request in the journal."""
 
-    def fail(*_: object) -> Outcome:
+    def fail(*_: object) -> CallResult:
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setitem(HANDLERS, "list_payments", fail)
@@ -245,10 +245,10 @@ def test_a_reply_that_breaks_the_contract_is_not_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The client gets a documented 500; the log says which key was wrong."""
-    monkeypatch.setattr(representations, "page", lambda *_, **__: {"data": [], "total": 0})
+    monkeypatch.setattr(representations, "created_payment", lambda _: {"id": "pay_1"})
 
-    assert desk.ask("list_payments") == (500, FAILED)
-    assert "ContractBrokenError: responses/list_payments: /has_more: is required" in caplog.text
+    assert desk.ask("create_payment", GOOD) == (500, FAILED)
+    assert "ContractBrokenError: responses/create_payment: /status: is required" in caplog.text
 
 
 def test_a_failure_while_a_payment_is_made_makes_none(

@@ -1,15 +1,19 @@
 """Holds each representation to the keys and values of the documented example."""
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from payments_sandbox.contract import representations
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest, SandboxError
 from payments_sandbox.core.ids import ChargebackId, EventId, PaymentId, RefundId
-from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.core.instants import LAST, SECOND, Instant, read_instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
 from payments_sandbox.payments.payment import Payment, Status
+from payments_sandbox.payments.record_store import json_bytes
 from tests.support.in_process import contract
 
 AT = read_instant("2025-01-15T10:30:00Z")
@@ -70,9 +74,46 @@ def test_created_payment() -> None:
     ]
 
 
-def test_payment_summary() -> None:
-    """LIST PAYMENTS: five keys of what is retrieved."""
-    assert list(representations.payment_summary(SHOWN).items()) == list(SUMMARY.items())
+def test_an_empty_page_of_payments_has_no_cursor() -> None:
+    """LIST PAYMENTS where nothing matches."""
+    page = orjson.loads(representations.payments_page([], has_more=False))
+    assert page == {"data": [], "has_more": False, "next_cursor": None}
+
+
+payments = st.builds(
+    PAYMENT._replace,
+    amount=st.integers(1, 99_999_999),
+    card=st.builds(Card, st.sampled_from(Brand), st.just("1111"), st.just(0)),
+    created=st.integers(0, LAST).map(lambda at: Instant(at - at % SECOND)),
+    status=st.sampled_from(Status),
+    description=st.none() | st.text() | st.just(',"payment_method":,"created_at":"'),
+    customer_id=st.none() | st.text() | st.just('"id":"pay_1",'),
+)
+
+
+@given(st.lists(payments, min_size=1, max_size=3), st.booleans())
+def test_a_page_of_payments_is_cut_out_of_what_retrieve_shows(
+    shown: list[Payment],
+    has_more: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """Each item has five keys of RETRIEVE PAYMENT as they are, whatever clients have written."""
+    retrieved = [representations.payment(each) for each in shown]
+    page = representations.payments_page(
+        [json_bytes(each) for each in retrieved], has_more=has_more
+    )
+    summaries = [{key: each[key] for key in SUMMARY} for each in retrieved]
+
+    assert page == json_bytes(representations.page(summaries, has_more=has_more))
+    assert contract().accepts("responses/list_payments", orjson.loads(page))
+
+
+def test_an_item_of_a_page_is_documented_as_a_part_of_what_retrieve_shows() -> None:
+    """So a page needs no check where each payment had one: it is valid by construction."""
+    whole = contract().schema("responses/retrieve_payment")["properties"]
+    item = contract().schema("responses/list_payments")["properties"]["data"]["items"]
+
+    assert {key: whole[key] for key in SUMMARY} == item["properties"]
+    assert set(item["required"]) == set(SUMMARY)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import parse_qsl
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -19,7 +20,7 @@ from payments_sandbox.contract.schema_files import (
     target,
     without_undocumented,
 )
-from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.contract.schemas import Contract, read_pairs
 from tests.contract.reference_validator import reference_validator
 
 SCHEMAS: Final = schema_files()
@@ -244,3 +245,24 @@ def test_undocumented_keys_are_dropped_at_every_depth() -> None:
         "many": [{}, 7],
         "other": {"x": 1},
     }
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "a=1",
+        "a=1&b=2",
+        "a&b=",
+        "=1",
+        "&&a=1&",
+        "a=1=2",
+        "a=1&a=2",
+        "a%20b=c+d",
+        "a+b=%31",
+        "ä=ö",
+    ],
+)
+def test_a_query_is_read_as_the_standard_library_reads_it(query: str) -> None:
+    """The quick way, where nothing is escaped, leaves out and changes nothing."""
+    assert read_pairs(query) == parse_qsl(query, keep_blank_values=True)

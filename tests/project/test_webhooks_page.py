@@ -7,7 +7,7 @@ from typing import Final
 
 from payments_sandbox.core.instants import show_duration
 from payments_sandbox.payments.events import EventType
-from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from payments_sandbox.server.webhooks.sender import MAX_BODY
 from payments_sandbox.webhooks.endpoint import TIMEOUT
 from payments_sandbox.webhooks.retry_policy import DELAYS
@@ -74,7 +74,7 @@ def test_every_scheme_and_event_has_its_row() -> None:
 
 def test_the_numbers_are_the_codes() -> None:
     """In the words of the page."""
-    eight = {8: "eight"}[AT_ONCE]
+    eight = {8: "eight"}[MAX_PER_ENDPOINT]
     for words in (
         DEFAULT_WEBHOOK_SECRET,
         f"`HEADER` is `{DEFAULT_HEADER}` unless",

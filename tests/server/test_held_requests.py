@@ -11,7 +11,7 @@ from payments_sandbox.server.factory import Server
 from tests.support.clients import PATIENCE, Api, ask, listed, paid, until
 from tests.support.control import Control
 
-SLOW, TIMEOUT, TIMEOUT_AFTER = "4000009900000129", "4000009900000087", "4000009900000095"
+SLOW_MS, TIMEOUT, TIMEOUT_AFTER = "4000009900000129", "4000009900000087", "4000009900000095"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def ended(task: "asyncio.Task[object]") -> bool:
 
 async def test_a_slow_payment_exists_at_once(api: Api, sandbox: Server) -> None:
     """Only the reply is held back: the payment can be listed while its create still waits."""
-    task = await held(api, sandbox, SLOW)
+    task = await held(api, sandbox, SLOW_MS)
     (payment_id,) = await listed(api)
     assert not task.done()
     payment = await ask(api, "GET", f"/v3/payments/{payment_id}")
@@ -47,7 +47,7 @@ async def test_a_slow_payment_exists_at_once(api: Api, sandbox: Server) -> None:
     assert await ended(task)
 
 
-@pytest.mark.parametrize("card", [SLOW, TIMEOUT, TIMEOUT_AFTER])
+@pytest.mark.parametrize("card", [SLOW_MS, TIMEOUT, TIMEOUT_AFTER])
 @pytest.mark.parametrize("route", ["reset_world", "delete_world", "restore_snapshot"])
 async def test_the_end_of_a_world_ends_its_waits(
     api: Api, control: Control, sandbox: Server, route: str, card: str
@@ -73,7 +73,7 @@ async def test_another_worlds_reset_ends_nothing(
     assert await ended(task)
 
 
-@pytest.mark.parametrize("card", [SLOW, TIMEOUT, TIMEOUT_AFTER])
+@pytest.mark.parametrize("card", [SLOW_MS, TIMEOUT, TIMEOUT_AFTER])
 async def test_a_client_that_leaves(api: Api, sandbox: Server, card: str) -> None:
     """Its request stops waiting; what it had done stays done."""
     task = await held(api, sandbox, card)
@@ -97,7 +97,7 @@ async def test_a_reply_that_was_never_sent_is_not_in_the_journal(
     api: Api, control: Control, sandbox: Server
 ) -> None:
     """A slow payment whose client left has committed, and was answered with nothing."""
-    task = await held(api, sandbox, SLOW)
+    task = await held(api, sandbox, SLOW_MS)
     task.cancel()
     await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
     (entry,) = (await control("list_requests"))["data"]

@@ -3,7 +3,13 @@
 from collections import deque
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.webhooks.delivery import Answer, Delivery, Outcome, Request, verdict_on
+from payments_sandbox.webhooks.delivery import (
+    AttemptResult,
+    Delivery,
+    ReceiverResponse,
+    WebhookRequest,
+    why_failed,
+)
 from payments_sandbox.world.world import World
 from tests.support.wall import NOON
 
@@ -21,33 +27,30 @@ class Postman:
         self.webhooks = world.open_webhooks()
         self._script = deque(script)
 
-    def take(self) -> list[Delivery]:
-        """What is due, taken out of its lanes, in the order of the lanes."""
-        outbox = self.webhooks.outbox
-        outbox.enqueue(outbox.take_fresh())
-        taken = []
-        for endpoint_id in outbox.lanes():
-            while (delivery := outbox.take(endpoint_id)) is not None:
-                taken.append(delivery)
-        return taken
+    def pop(self) -> list[Delivery]:
+        """What is due, endpoint by endpoint."""
+        by_endpoint: dict[str, list[Delivery]] = {}
+        for delivery in self.webhooks.outbox.pop():
+            by_endpoint.setdefault(delivery.endpoint_id, []).append(delivery)
+        return [each for deliveries in by_endpoint.values() for each in deliveries]
 
     def attempt(self, delivery: Delivery, status: int | None) -> None:
         """Let a delivery be answered so."""
         now = self.world.clock.now()
         endpoint = self.webhooks.outbox.endpoints.get(delivery.endpoint_id)
         if endpoint is None:
-            endpoint = self.webhooks.planned("http://localhost/")
+            endpoint = self.webhooks.new_endpoint("http://localhost/")
         request = self.webhooks.request(delivery, endpoint, now=now, sent_at=NOON)
         if endpoint.inbox is not None:
-            outcome = self.webhooks.post_to_inbox(endpoint.inbox, request)
+            result = self.webhooks.deliver_to_inbox(endpoint.inbox, request)
         else:
-            outcome = self.outcome(request, status)
-        self.webhooks.attempted(delivery, request, outcome, now)
+            result = self.result(request, status)
+        self.webhooks.record(delivery, request, result, now)
 
     def deliver(self) -> int:
         """Attempt all that is due now, until nothing is; how many attempts that were."""
         count = 0
-        while due := self.take():
+        while due := self.pop():
             for delivery in due:
                 self.attempt(delivery, self._script.popleft() if self._script else 200)
                 count += 1
@@ -61,9 +64,9 @@ class Postman:
             count += self.deliver()
         return count
 
-    def outcome(self, request: Request, status: int | None) -> Outcome:
+    def result(self, request: WebhookRequest, status: int | None) -> AttemptResult:
         """What comes of a request that is answered so."""
         if status is None:
-            return Outcome(request.headers, None, "the connection was refused", 0.5)
-        answer = Answer(status, {"X-From": "script"}, "scripted")
-        return Outcome(request.headers, answer, verdict_on(answer), 0.5)
+            return AttemptResult(request.headers, None, "the connection was refused", 0.5)
+        response = ReceiverResponse(status, {"X-From": "script"}, "scripted")
+        return AttemptResult(request.headers, response, why_failed(response), 0.5)

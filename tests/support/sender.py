@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from payments_sandbox.webhooks.delivery import Answer, Outcome, verdict_on
+from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
 
 
 @dataclass(slots=True)
@@ -13,15 +13,15 @@ class Post:
 
     url: str
     body: bytes
-    outcome: asyncio.Future[Outcome] = field(
+    result: asyncio.Future[AttemptResult] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     def answer(self, status: int | None = 200, *, duration_ms: float = 1.0) -> None:
         """End it; None is silence."""
-        answer = None if status is None else Answer(status, {}, "")
-        error = "no answer" if answer is None else verdict_on(answer)
-        self.outcome.set_result(Outcome({}, answer, error, duration_ms))
+        response = None if status is None else ReceiverResponse(status, {}, "")
+        error = "no answer" if response is None else why_failed(response)
+        self.result.set_result(AttemptResult({}, response, error, duration_ms))
 
 
 class HeldSender:
@@ -39,14 +39,14 @@ class HeldSender:
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
-    ) -> Outcome:
+    ) -> AttemptResult:
         """Wait for the test's answer."""
         del headers, timeout_ms
         post = Post(url, body)
         self.posts.append(post)
         self.count += 1
         try:
-            return await post.outcome
+            return await post.result
         finally:
             self.posts.remove(post)
 

@@ -11,7 +11,12 @@ from payments_sandbox.verification.observed import (
     observe,
 )
 from payments_sandbox.verification.report import report
-from payments_sandbox.webhooks.delivery import Answer, Attempt, Outcome, Request
+from payments_sandbox.webhooks.delivery import (
+    AttemptResult,
+    DeliveryAttempt,
+    ReceiverResponse,
+    WebhookRequest,
+)
 from payments_sandbox.webhooks.endpoint import Endpoint
 from tests.support.history import History
 from tests.support.scenes import rules_of, scenario_of
@@ -170,16 +175,17 @@ def test_deliveries_of_a_world_have_their_attempts_and_those_sent_again_count() 
     """A delivery that somebody has sent again by hand is one more delivery of the event."""
     history = History()
     webhooks = history.world.open_webhooks()
-    webhooks.put(webhooks.planned("http://127.0.0.1:1/"))
+    webhooks.put(webhooks.new_endpoint("http://127.0.0.1:1/"))
     history.pay()
     outbox = webhooks.outbox
-    [delivery] = outbox.take_fresh()
-    request = Request(NOON, NOON, {}, b"")
+    [delivery] = outbox.pop()
+    request = WebhookRequest(NOON, NOON, {}, b"")
     for status in (500, None):
-        answer = None if status is None else Answer(status, {}, "")
-        outbox.record(delivery, Attempt(request, Outcome({}, answer, "failed", 1.0)), NOON)
+        response = None if status is None else ReceiverResponse(status, {}, "")
+        result = AttemptResult({}, response, "failed", 1.0)
+        outbox.record(delivery, DeliveryAttempt(request, result), NOON)
     endpoint: Endpoint = next(iter(outbox.endpoints.values()))
-    outbox.resend(delivery.told, [endpoint])
+    outbox.resend(delivery.message, [endpoint])
 
     assert list(observe(history.world).deliveries) == [
         ObservedDelivery(

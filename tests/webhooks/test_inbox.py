@@ -38,14 +38,14 @@ def signed(secret: str, signing: Signing | None = None, body: bytes = BODY) -> d
 
 def reasons(webhooks: Webhooks, name: str) -> list[str | None]:
     """Why each message is not verified."""
-    return [each.reason for each in webhooks.inboxes.of(name).since(0, None)]
+    return [each.reason for each in webhooks.inboxes.get_or_create(name).since(0, None)]
 
 
 def test_it_keeps_what_arrived(webhooks: Webhooks) -> None:
     """Oldest first, by number and type; a type is that of a JSON object with one."""
     for body in (BODY, b'{"type":"refund.created"}', b"[1]", b'{"type":1}', b"no json", b"\xff"):
         assert receive(webhooks, "orders", {"X-From": "test"}, body) == 200
-    inbox = webhooks.inboxes.of("orders")
+    inbox = webhooks.inboxes.get_or_create("orders")
     kept = list(inbox.since(0, None))
 
     assert [each.number for each in kept] == list(range(6))
@@ -59,8 +59,8 @@ def test_it_keeps_what_arrived(webhooks: Webhooks) -> None:
 def test_no_card_number_is_kept(webhooks: Webhooks) -> None:
     """Whoever sends one; the signature is held against what was sent."""
     body = b'{"type":"x","card":"4111111111111111"}'
-    receive(webhooks, "orders", signed(webhooks.planned("x").secret, body=body), body)
-    (message,) = webhooks.inboxes.of("orders").since(0, None)
+    receive(webhooks, "orders", signed(webhooks.new_endpoint("x").secret, body=body), body)
+    (message,) = webhooks.inboxes.get_or_create("orders").since(0, None)
 
     assert b"4111111111111111" not in message.body
     assert message.reason is None
@@ -68,7 +68,7 @@ def test_no_card_number_is_kept(webhooks: Webhooks) -> None:
 
 def test_it_answers_as_it_is_told(webhooks: Webhooks) -> None:
     """One status a message, then 200 again; a new script takes the old one's place."""
-    inbox = webhooks.inboxes.of("orders")
+    inbox = webhooks.inboxes.get_or_create("orders")
     inbox.script([500, 503, 404])
     assert receive(webhooks, "orders", {}) == 500
     inbox.script([302, 204])
@@ -81,7 +81,7 @@ def test_messages_are_a_ring(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(inbox_module, "KEPT", 3)
     for _ in range(5):
         receive(webhooks, "orders", {})
-    inbox = webhooks.inboxes.of("orders")
+    inbox = webhooks.inboxes.get_or_create("orders")
 
     assert ([each.number for each in inbox.since(0, None)], inbox.count) == ([2, 3, 4], 5)
 
@@ -90,17 +90,17 @@ def test_there_are_so_many_inboxes() -> None:
     """Naming one makes it; removing one makes room."""
     inboxes = Inboxes()
     for number in range(MOST_INBOXES):
-        inboxes.of(f"n{number}")
-    assert inboxes.of("n0") is inboxes.find("n0")
+        inboxes.get_or_create(f"n{number}")
+    assert inboxes.get_or_create("n0") is inboxes.find("n0")
     with pytest.raises(InvalidRequest) as caught:
-        inboxes.of("one-more")
+        inboxes.get_or_create("one-more")
     assert (
         caught.value.details == "/name: expected one of the 100 inboxes that are there; DELETE one."
     )
     assert inboxes.find("one-more") is None
     inboxes.remove("n0")
     inboxes.remove("n0")
-    inboxes.of("one-more")
+    inboxes.get_or_create("one-more")
     assert len(inboxes.items()) == MOST_INBOXES
 
 
@@ -109,33 +109,33 @@ def test_a_delivery_to_one_inbox_too_many() -> None:
     world = new_world()
     postman = Postman(world)
     webhooks = postman.webhooks
-    webhooks.put(webhooks.planned("inbox:one-more"))
+    webhooks.put(webhooks.new_endpoint("inbox:one-more"))
     for number in range(MOST_INBOXES):
-        webhooks.inboxes.of(f"n{number}")
+        webhooks.inboxes.get_or_create(f"n{number}")
     world.make_event("payout.paid", {})
     postman.deliver()
     (delivery,) = webhooks.outbox.oldest_first()
 
-    assert [each.outcome.error for each in delivery.attempts] == ["answered 400"]
-    assert delivery.attempts[0].outcome.answer is not None
-    assert "DELETE one" in delivery.attempts[0].outcome.answer.body
+    assert [each.result.error for each in delivery.attempts] == ["answered 400"]
+    assert delivery.attempts[0].result.response is not None
+    assert "DELETE one" in delivery.attempts[0].result.response.body
     assert delivery.next_at == NOON + 5_000
 
 
 def test_who_may_have_signed(webhooks: Webhooks) -> None:
     """Without endpoints, the world's secret; with some, theirs too, unless one has this inbox."""
-    world_secret = webhooks.planned("x").secret
+    world_secret = webhooks.new_endpoint("x").secret
     receive(webhooks, "orders", signed(world_secret))
     receive(webhooks, "orders", signed(OTHER))
     assert reasons(webhooks, "orders") == [
         None,
         "no signature matches: another secret, or the body was changed",
     ]
-    webhooks.put(webhooks.planned("http://localhost/", secret=OTHER))
+    webhooks.put(webhooks.new_endpoint("http://localhost/", secret=OTHER))
     receive(webhooks, "others", signed(OTHER))
     receive(webhooks, "others", signed(world_secret))
     assert reasons(webhooks, "others") == [None, None]
-    webhooks.put(webhooks.planned("inbox:own", secret=OTHER))
+    webhooks.put(webhooks.new_endpoint("inbox:own", secret=OTHER))
     receive(webhooks, "own", signed(OTHER))
     receive(webhooks, "own", signed(world_secret))
     assert reasons(webhooks, "own") == [
@@ -147,7 +147,7 @@ def test_who_may_have_signed(webhooks: Webhooks) -> None:
 def test_the_scheme_is_the_endpoints(webhooks: Webhooks) -> None:
     """Its reason is the one that is given."""
     signing = Signing(Scheme.HMAC, "X-Signature")
-    webhooks.put(replace(webhooks.planned("inbox:own", secret=OTHER), signing=signing))
+    webhooks.put(replace(webhooks.new_endpoint("inbox:own", secret=OTHER), signing=signing))
     receive(webhooks, "own", signed(OTHER, signing))
     receive(webhooks, "own", signed(OTHER))
 

@@ -1,4 +1,4 @@
-"""Holds the outbox to its promise: nothing is lost, nothing is sent twice, memory is bounded."""
+"""The outbox: nothing is lost, nothing is sent twice, memory is bounded."""
 
 from collections import Counter
 from dataclasses import replace
@@ -10,15 +10,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from payments_sandbox.core.instants import SECOND, Instant
+from payments_sandbox.rules.webhook_effects import DeliveryOrder
 from payments_sandbox.webhooks import outbox as outbox_module
-from payments_sandbox.webhooks.delivery import Delivery, DeliveryStatus, Told
+from payments_sandbox.webhooks.delivery import (
+    Delivery,
+    DeliveryStatus,
+    EventMessage,
+    in_sending_order,
+)
 from payments_sandbox.webhooks.endpoint import Endpoint
-from payments_sandbox.webhooks.outbox import Outbox
+from payments_sandbox.webhooks.world_webhooks import Webhooks
 from payments_sandbox.world.timeline import AttemptDelivery
 from tests.support.in_process import new_world
 from tests.support.postman import Postman
+from tests.support.wall import NOON
 
-EVENT = Told("evt_1", "payment.completed", "pay_1", b'{"id":"evt_1"}')
+MESSAGE = EventMessage("evt_1", "payment.completed", "pay_1", b'{"id":"evt_1"}')
 KEPT = 6
 RETRIES = (1 * SECOND, 60 * SECOND)
 
@@ -54,26 +61,26 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(is_enabled=st.booleans())
     def add_endpoint(self, *, is_enabled: bool) -> None:
         """Another receiver."""
-        planned = self.webhooks.planned("http://localhost/")
+        planned = self.webhooks.new_endpoint("http://localhost/")
         self.webhooks.put(replace(planned, enabled=is_enabled, delays=RETRIES))
 
     @rule(type_=st.sampled_from(["payment.completed", "payout.paid"]))
-    def tell(self, type_: str) -> None:
+    def schedule(self, type_: str) -> None:
         """Something happens."""
         before = self.outbox.count
-        self.outbox.queue(EVENT._replace(type=type_))
+        self.outbox.schedule(MESSAGE._replace(type=type_), self.world.clock.now())
         self._notice(before)
 
     @precondition(lambda self: self.outbox.endpoints)
     @rule(place=st.integers(0, 9))
     def resend(self, place: int) -> None:
         """Somebody asks for it once more."""
-        self.made += self.outbox.resend(EVENT, [self._endpoint(place)])
+        self.made += self.outbox.resend(MESSAGE, [self._endpoint(place)])
 
     @rule()
-    def take(self) -> None:
-        """The rim takes all that may be attempted."""
-        for delivery in self.postman.take():
+    def pop(self) -> None:
+        """The dispatcher pops all that is due."""
+        for delivery in self.postman.pop():
             assert delivery not in self.in_hand
             self.in_hand.append(delivery)
             self.begun[delivery.number] += 1
@@ -89,7 +96,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(0, 90))
     def time_passes(self, seconds: int) -> None:
-        """What is due by then becomes fresh."""
+        """What is planned until then becomes due."""
         for _ in self.world.advance(Instant(self.world.clock.now() + seconds * SECOND)):
             pass
 
@@ -121,16 +128,14 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def each_pending_delivery_is_in_one_place(self) -> None:
-        """In somebody's hand, in a lane, fresh, or on the timeline: never in two, never in none."""
+        """In somebody's hand, in the queue, or on the timeline: never in two, never in none."""
         outbox = self.outbox
         places = Counter(each.number for each in self.in_hand)
-        places += Counter(each.number for each in outbox._fresh)  # noqa: SLF001 - to look at it leaves it there
-        for lane in outbox._lanes.values():  # noqa: SLF001 - as above
-            places += Counter(each.number for each in lane)
-        places += Counter(self._due())
+        places += Counter(each.number for each in outbox._due)  # noqa: SLF001 - `pop` would empty it
+        places += Counter(self._planned())
         pending = {each.number for each in outbox.oldest_first() if each.is_pending}
         assert all(places[number] == 1 for number in pending)
-        assert set(self._due()) <= pending
+        assert set(self._planned()) <= pending
         assert outbox.pending == len(pending)
 
     @invariant()
@@ -162,7 +167,7 @@ class OutboxMachine(RuleBasedStateMachine):
             if isinstance(job, AttemptDelivery)
         }
 
-    def _due(self) -> list[int]:
+    def _planned(self) -> list[int]:
         jobs = (job for _, job in self.world.timeline.upcoming(10**6))
         return [job.delivery for job in jobs if isinstance(job, AttemptDelivery)]
 
@@ -178,18 +183,18 @@ TestOutboxMachine.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 @pytest.fixture
-def outbox() -> Outbox:
-    """An outbox with one endpoint."""
-    outbox = Outbox(7)
-    number, endpoint_id = outbox.next_endpoint()
-    outbox.put(Endpoint(number=number, id=endpoint_id, url="http://localhost/", secret="x"))
-    return outbox
+def webhooks() -> Webhooks:
+    """The webhooks of a world with one endpoint."""
+    webhooks = new_world().open_webhooks()
+    webhooks.put(webhooks.new_endpoint("http://localhost/"))
+    return webhooks
 
 
-def test_deliveries_are_found_by_id_and_listed(outbox: Outbox) -> None:
-    """Newest first, from below a number on."""
+def test_deliveries_are_found_by_id_and_listed_newest_first(webhooks: Webhooks) -> None:
+    """All, or from below a number on."""
+    outbox = webhooks.outbox
     for _ in range(3):
-        outbox.queue(EVENT)
+        outbox.schedule(MESSAGE, NOON)
 
     assert [each.number for each in outbox.newest_first()] == [2, 1, 0]
     assert [each.number for each in outbox.newest_first(below=2)] == [1, 0]
@@ -198,34 +203,64 @@ def test_deliveries_are_found_by_id_and_listed(outbox: Outbox) -> None:
     assert not outbox.is_pending(3)
 
 
-def test_a_lane_without_deliveries(outbox: Outbox) -> None:
-    """There is nothing to take, and nothing waits."""
-    assert (outbox.take("we_none"), outbox.waiting("we_none"), outbox.lanes()) == (None, 0, [])
+def test_what_is_due_is_popped_once_in_the_order_of_its_events(webhooks: Webhooks) -> None:
+    """Then nothing is left."""
+    outbox = webhooks.outbox
+    for _ in range(3):
+        outbox.schedule(MESSAGE, NOON)
+
+    assert [each.number for each in outbox.pop()] == [0, 1, 2]
+    assert outbox.pop() == []
 
 
-def test_what_ended_while_it_waited_is_not_taken(outbox: Outbox) -> None:
-    """A lane passes over it."""
-    (endpoint,) = outbox.endpoints.values()
-    outbox.queue(EVENT)
-    outbox.queue(EVENT)
-    first, second = outbox.take_fresh()
-    outbox.enqueue([first, second])
-    first.status = DeliveryStatus.DISABLED
+def test_a_delivery_whose_endpoint_was_disabled_is_not_popped(webhooks: Webhooks) -> None:
+    """Nor is one that is made afterwards: both stand in the log."""
+    (endpoint,) = webhooks.outbox.endpoints.values()
+    webhooks.outbox.schedule(MESSAGE, NOON)
+    webhooks.put(replace(endpoint, enabled=False))
+    webhooks.outbox.schedule(MESSAGE, NOON)
 
-    assert outbox.waiting(endpoint.id) == 2
-    assert outbox.take(endpoint.id) is second
-    assert outbox.take(endpoint.id) is None
+    assert webhooks.outbox.pop() == []
+    assert [each.status for each in webhooks.outbox.oldest_first()] == [DeliveryStatus.DISABLED] * 2
 
 
-def test_the_log_of_attempts_is_a_ring() -> None:
+def test_held_deliveries_are_popped_last_and_in_the_order_of_their_rule(
+    webhooks: Webhooks,
+) -> None:
+    """A shuffled order is the same for the same seed."""
+    outbox = webhooks.outbox
+    for _ in range(6):
+        outbox.schedule(MESSAGE, NOON)
+    for number, order in enumerate(
+        [DeliveryOrder.REVERSE, None, DeliveryOrder.REVERSE, None, DeliveryOrder.REVERSE, None]
+    ):
+        delivery = outbox.get(number)
+        assert delivery is not None
+        delivery.order = order
+    popped = outbox.pop()
+    shuffled = [replace_order(each, DeliveryOrder.SHUFFLE) for each in popped]
+
+    assert [each.number for each in popped] == [1, 3, 5, 4, 2, 0]
+    drawn = [each.number for each in in_sending_order(shuffled, 7)]
+    assert drawn == [each.number for each in in_sending_order(reversed(shuffled), 7)]
+    assert sorted(drawn) == [0, 1, 2, 3, 4, 5]
+
+
+def replace_order(delivery: Delivery, order: DeliveryOrder) -> Delivery:
+    """The delivery, held to go out in another order."""
+    delivery.order = order
+    return delivery
+
+
+def test_the_log_of_attempts_keeps_the_last_ones() -> None:
     """A reader that has fallen behind gets what is still there."""
     postman = Postman(new_world())
     webhooks = postman.webhooks
-    webhooks.put(webhooks.planned("http://localhost/"))
+    webhooks.put(webhooks.new_endpoint("http://localhost/"))
     with mock.patch.object(outbox_module, "KEPT", 3):
         webhooks.forget_deliveries()
         for _ in range(5):
-            webhooks.outbox.queue(EVENT)
+            webhooks.outbox.schedule(MESSAGE, NOON)
         postman.deliver()
     outbox = webhooks.outbox
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from payments_sandbox.core.instants import DAY, HOUR, MINUTE, SECOND, Instant, read_instant
 from payments_sandbox.webhooks.retry_policy import (
     DELAYS,
-    LONGEST_ASKED,
-    asked_to_wait,
+    MAX_RETRY_AFTER,
     next_attempt,
+    retry_after_ms,
 )
 
 NOW = read_instant("2030-01-15T12:00:00Z")
@@ -48,7 +48,7 @@ def test_the_schedule() -> None:
     assert sum(DELAYS) == 75 * HOUR + 35 * MINUTE + 5 * SECOND
 
 
-@given(delays, st.none() | st.integers(0, LONGEST_ASKED))
+@given(delays, st.none() | st.integers(0, MAX_RETRY_AFTER))
 def test_every_delay_has_its_turn(schedule: list[int], asked: int | None) -> None:
     """The later of schedule and wish after each attempt, and nothing after the last."""
     at = NOW
@@ -62,20 +62,20 @@ def test_every_delay_has_its_turn(schedule: list[int], asked: int | None) -> Non
 @given(st.integers(100, 599), st.text(max_size=40))
 def test_whatever_a_receiver_asks_for(status: int, text: str) -> None:
     """It is nothing, or between now and a day."""
-    asked = asked_to_wait(status, text, NOW)
+    asked = retry_after_ms(status, text, NOW)
     assert asked is None or (status in (429, 503) and 0 <= asked <= DAY)
 
 
 @given(st.integers(0, 10**9 - 1))
 def test_seconds(seconds: int) -> None:
     """A day at most."""
-    assert asked_to_wait(429, f" {seconds} ", NOW) == min(seconds * SECOND, DAY)
+    assert retry_after_ms(429, f" {seconds} ", NOW) == min(seconds * SECOND, DAY)
 
 
 @given(st.timedeltas(timedelta(days=-9_000), timedelta(days=9_000)))
 def test_a_date(ahead: timedelta) -> None:
     """Counts from the real time of the attempt, in whole seconds."""
-    asked = asked_to_wait(503, format_datetime(NOON + ahead, usegmt=True), NOW)
+    asked = retry_after_ms(503, format_datetime(NOON + ahead, usegmt=True), NOW)
     wanted = int(ahead.total_seconds() // 1) * SECOND
     assert asked == min(max(wanted, 0), DAY)
 
@@ -103,10 +103,10 @@ def test_a_date(ahead: timedelta) -> None:
 @pytest.mark.usefixtures("far_west")
 def test_how_it_may_be_written(text: str | None, asked: int | None) -> None:
     """Seconds or a date of HTTP, which is UTC; whatever else is there says nothing."""
-    assert asked_to_wait(429, text, NOW) == asked
+    assert retry_after_ms(429, text, NOW) == asked
 
 
 @pytest.mark.parametrize("status", [200, 301, 410, 500, 502, 504])
 def test_who_may_ask(status: int) -> None:
     """Only 429 and 503."""
-    assert asked_to_wait(status, "60", NOW) is None
+    assert retry_after_ms(status, "60", NOW) is None

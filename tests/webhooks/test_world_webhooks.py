@@ -9,7 +9,7 @@ from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import NotFound
 from payments_sandbox.core.instants import DAY, SECOND, Instant
 from payments_sandbox.webhooks.delivery import DeliveryStatus
-from payments_sandbox.webhooks.world_webhooks import told
+from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, config, new_world, server_context
@@ -35,7 +35,7 @@ def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
         ("inbox:orders", "orders", SECRET),
     ]
     webhooks.remove(made[0])
-    webhooks.put(webhooks.planned("http://localhost:2/"))
+    webhooks.put(webhooks.new_endpoint("http://localhost:2/"))
     world.reset([ResetScope.WEBHOOKS])
     assert list(world.open_webhooks().outbox.endpoints.values()) == made
 
@@ -60,7 +60,7 @@ def test_events_of_before_an_endpoint_are_not_told(world: World) -> None:
     late = new_world()
     Desk(late).ask("create_payment", documented_create())
     webhooks = late.open_webhooks()
-    webhooks.put(webhooks.planned("http://localhost/"))
+    webhooks.put(webhooks.new_endpoint("http://localhost/"))
     assert late.pending_webhooks == 0
     Desk(late).ask("create_payment", documented_create())
     assert late.pending_webhooks == 1
@@ -70,12 +70,12 @@ def test_what_is_told_is_the_events_body(world: World) -> None:
     """Its bytes are made once, and are those of the documented JSON."""
     Desk(world).ask("create_payment", documented_create())
     event = world.ledger.any_event(0)
-    what = told(event)
+    message = event_message(event)
 
-    assert orjson.loads(what.body) == representations.event(event)
-    assert (what.event_id, what.type) == (event.id, "payment.completed")
-    assert what.payment_id == world.ledger.payments.id_of(0)
-    assert told(world.make_event("payout.paid", {})).payment_id is None
+    assert orjson.loads(message.body) == representations.event(event)
+    assert (message.event_id, message.type) == (event.id, "payment.completed")
+    assert message.payment_id == world.ledger.payments.id_of(0)
+    assert event_message(world.make_event("payout.paid", {})).payment_id is None
 
 
 def test_a_slow_answer_counts_from_when_it_came() -> None:
@@ -83,11 +83,11 @@ def test_a_slow_answer_counts_from_when_it_came() -> None:
     wall = Wall()
     world = new_world(wall, frozen_at=None)
     postman = Postman(world)
-    postman.webhooks.put(postman.webhooks.planned("http://localhost/"))
+    postman.webhooks.put(postman.webhooks.new_endpoint("http://localhost/"))
     due = []
     for took in (0, SECOND - 1, SECOND, 9 * SECOND):
         world.make_event("payout.paid", {})
-        (delivery,) = postman.take()
+        (delivery,) = postman.pop()
         began = world.clock.now()
         request = postman.webhooks.request(
             delivery,
@@ -96,9 +96,7 @@ def test_a_slow_answer_counts_from_when_it_came() -> None:
             sent_at=NOON,
         )
         wall.move(took)
-        postman.webhooks.attempted(
-            delivery, request, postman.outcome(request, 500), world.clock.now()
-        )
+        postman.webhooks.record(delivery, request, postman.result(request, 500), world.clock.now())
         due.append((delivery.next_at or 0) - began)
 
     assert due == [5 * SECOND, 5 * SECOND, 6 * SECOND, 14 * SECOND]
@@ -131,9 +129,9 @@ def test_a_secret_is_rotated(world: World) -> None:
     """Each time to another one, the same in every world of the seed; the last one is remembered."""
     webhooks = world.open_webhooks()
     first, second = webhooks.outbox.endpoints.values()
-    once = webhooks.rotate(first, None, NOON)
-    twice = webhooks.rotate(once, None, Instant(NOON + 1))
-    other = webhooks.rotate(second, None, NOON)
+    once = webhooks.rotate_secret(first, None, NOON)
+    twice = webhooks.rotate_secret(once, None, Instant(NOON + 1))
+    other = webhooks.rotate_secret(second, None, NOON)
 
     assert len({SECRET, once.secret, twice.secret, other.secret}) == 4
     assert (twice.previous, twice.previous_until) == (once.secret, NOON + 1 + DAY)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol, assert_never
 
 import orjson
 
-from payments_sandbox.api.call import Outcome, Reply
+from payments_sandbox.api.call import CallResult, Reply
 from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.contract.operations import Operation
 from payments_sandbox.contract.schemas import Contract
@@ -48,11 +48,11 @@ class StepContext(NamedTuple):
 class Perform(Protocol):
     """Performs the operation and gives what it came to."""
 
-    def __call__(self, options: PaymentOptions = DEFAULT) -> Outcome:
+    def __call__(self, options: PaymentOptions = DEFAULT) -> CallResult:
         """Perform it now."""
 
 
-def apply_step(selected: SelectedStep, context: StepContext, perform: Perform) -> Outcome:
+def apply_step(selected: SelectedStep, context: StepContext, perform: Perform) -> CallResult:
     """Perform the operation as the selected step says."""
     outcome = _outcome(selected, context, perform)
     outcome.selected = selected
@@ -62,12 +62,12 @@ def apply_step(selected: SelectedStep, context: StepContext, perform: Perform) -
 
 def _outcome(  # noqa: PLR0911 - one an outcome
     selected: SelectedStep, context: StepContext, perform: Perform
-) -> Outcome:
+) -> CallResult:
     match selected.step.outcome:
         case model.Pass():
             return perform()
         case model.StepsExhausted():
-            return Outcome(_run_out(selected), committed=False)
+            return CallResult(_run_out(selected), committed=False)
         case model.Settle(turns):
             return perform(PaymentOptions(turns=turns, rule=selected.known_as))
         case model.Respond() as respond:
@@ -77,19 +77,19 @@ def _outcome(  # noqa: PLR0911 - one an outcome
         case model.Patch() as patch:
             return _patch(patch, selected.rule, context, perform())
         case Fault() as fault:
-            return _hidden(fault, perform() if fault.commit else Outcome(None, committed=False))
+            return _hidden(fault, perform() if fault.commit else CallResult(None, committed=False))
         case _:
             assert_never(selected.step.outcome)
 
 
-def _hidden(fault: Fault, outcome: Outcome) -> Outcome:
+def _hidden(fault: Fault, outcome: CallResult) -> CallResult:
     """The outcome behind a fault; what was refused stays refused, and nobody sees it."""
     outcome.fault = fault
     outcome.committed = bool(outcome.committed)
     return outcome
 
 
-def _respond(respond: model.Respond, perform: Perform) -> Outcome:
+def _respond(respond: model.Respond, perform: Perform) -> CallResult:
     """The error; a decline that does not commit keeps the attempt as a failed payment."""
     error = SandboxError(respond.error, respond.details, message=respond.message)
     committed, card = False, None
@@ -98,21 +98,21 @@ def _respond(respond: model.Respond, perform: Perform) -> Outcome:
         committed, card = bool(done.committed), done.card
     elif CODES[respond.error].is_decline:
         card = perform(PaymentOptions(decline_code=respond.error)).card
-    return Outcome(error, card=card, committed=committed)
+    return CallResult(error, card=card, committed=committed)
 
 
-def _rate_limit(move: model.MoveRateLimit, world: World, perform: Perform) -> Outcome:
+def _rate_limit(move: model.MoveRateLimit, world: World, perform: Perform) -> CallResult:
     """The call counts against what now remains."""
     now = world.clock.now()
     world.limiter.give_back()
     world.limiter.move(now, **move._asdict())
     if not world.limiter.take(now):
         used_up = f"A rule used up this {world.limiter.window}'s requests."
-        return Outcome(RateLimited(used_up), committed=False)
+        return CallResult(RateLimited(used_up), committed=False)
     return perform()
 
 
-def _patch(patch: model.Patch, rule: str, context: StepContext, outcome: Outcome) -> Outcome:
+def _patch(patch: model.Patch, rule: str, context: StepContext, outcome: CallResult) -> CallResult:
     """The reply of a success, patched; the lint sees what breaks the contract, but not always."""
     if not isinstance(outcome.reply, Reply):
         return outcome

@@ -1,4 +1,4 @@
-"""Owns what goes into the emulated API and what comes out: calls, outcomes, replies, answers."""
+"""Owns what goes into the emulated API and what comes out: calls, results, replies, answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ class Call:
         body: the raw body, or the error that reading it ended in.
         allow: for a documented path with another method, the methods that would do.
         payment_id: the path's payment, where it has one.
+        payment: the number of that payment, from an operation that has looked it up.
         shown: the body as the journal may keep it, from an operation that knows; else the journal
             masks whatever came.
         leaked: a card number stood in a text field.
@@ -36,6 +37,7 @@ class Call:
     body: bytes | SandboxError = field(default=b"", repr=False)
     allow: str | None = None
     payment_id: str = field(default="", repr=False)
+    payment: int | None = None
     shown: object = field(default=None, repr=False)
     leaked: bool = False
 
@@ -81,7 +83,7 @@ class Reply(NamedTuple):
 
 
 @dataclass(slots=True)
-class Outcome:
+class CallResult:
     """What an operation came to.
 
     Attributes:

@@ -1,21 +1,29 @@
-"""Owns the way of a call through the emulated API: key, limit, shape, operation, journal.
+"""Owns the way of a call through the emulated API, and the one order of its checks.
 
-Whatever goes wrong in an operation becomes the documented envelope. Nothing here awaits, so a call
-happens wholly or not at all.
+1. The API key: 401 (`Gateway.admit`).
+2. The rate limit counts the call; over the limit: 429.
+3. The rules of active scenarios: the first that applies answers, whatever follows here.
+4. The body's size, type, encoding and JSON: 413, 400.
+5. Path and method: 404, 405.
+6. A query where none is documented: 400.
+7. The operation's own checks, in `payments.py` and `refunds.py`: the payment exists (404), the
+   schema (400), the card (400), the card's rule, the ledger (400).
+
+Whatever goes wrong becomes the documented envelope. Nothing here awaits, so a call happens wholly
+or not at all.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
 
 from payments_sandbox.api import payments, refunds
 from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
-from payments_sandbox.api.call import Answer, Call, Outcome, Reply
+from payments_sandbox.api.call import Answer, Call, CallResult, RateLimitHeaders, Reply
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
-from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import (
     InternalError,
@@ -39,7 +47,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sandbox.api")
 
-Handler = Callable[[World, Contract, Call, object, PaymentOptions], Outcome]
+Handler = Callable[[World, Contract, Call, object, PaymentOptions], CallResult]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "create_payment": payments.create_payment,
@@ -93,67 +101,67 @@ class Gateway:
         path = f"{call.path}?{call.query}" if call.query else call.path
         entry = Entry(now, call.operation, call.method, mask_target(path), call.headers)
         entry.wall = world.wall()
-        outcome = self._outcome(world, call, entry, now)
+        result = self._result(world, call, entry, now)
         if world.timeline.next_due is not None:
             world.catch_up()  # rules may have made something due at once
-        reply = outcome.reply
+        reply = result.reply
         if not isinstance(reply, Reply):
             error = reply or InternalError()
-            if outcome.fault is None:
+            if result.fault is None:
                 entry.error_code, entry.error_details = error.code, error.details
             reply = refusal(self._contract, error)
-        headers = _headers(world) if reply.status != _UNAUTHORIZED else {}
-        answer = Answer(reply, headers, outcome.delay, outcome.fault, world=world, entry=entry)
-        answer.close = isinstance(call.body, SandboxError)
-        if call.payment_id:
+        headers: Mapping[str, str] = _headers(world) if reply.status != _UNAUTHORIZED else {}
+        if call.payment is not None:
+            entry.payment_status = world.ledger.payments.status(call.payment)
+        elif call.payment_id:
             entry.payment_status = world.ledger.payments.status_of(call.payment_id)
         world.journal.add(entry)
-        if (selected := outcome.selected) is not None and selected.scenario is not None:
-            headers["Sandbox-Rule"] = selected.rule
-            headers["Sandbox-Step"] = str(selected.position)
-            headers["Sandbox-Request-Id"] = world.journal.id_of(entry)
-        _record(entry, outcome, answer)
-        return answer
+        if (selected := result.selected) is not None and selected.scenario is not None:
+            headers = {
+                **headers,
+                "Sandbox-Rule": selected.rule,
+                "Sandbox-Step": str(selected.position),
+                "Sandbox-Request-Id": world.journal.id_of(entry),
+            }
+        _record(entry, result, reply, headers)
+        close = isinstance(call.body, SandboxError)
+        return Answer(reply, headers, result.delay, result.fault, close, world, entry)
 
-    def _outcome(self, world: World, call: Call, entry: Entry, now: Instant) -> Outcome:
+    def _result(self, world: World, call: Call, entry: Entry, now: Instant) -> CallResult:
+        """Put a call through the checks, and perform it where it passes them."""
+        body: object = None
         try:
-            allowed = world.limiter.take(now)
+            is_allowed = world.limiter.take(now)
             body = self._body(call, entry)
-            try:
-                return self._perform(world, call, body, entry, allowed=allowed)
-            finally:
-                if body is not None and not isinstance(body, SandboxError):
-                    entry.body = mask_json(body) if call.shown is None else call.shown
-                entry.leaked = call.leaked
+            if not is_allowed:
+                return CallResult(_rate_limited(world))
+            if world.rules.scenarios and call.operation is not None:
+                fields = CallFields(_parts(world, call, body), world.rules.number_of)
+                selected, entry.considered = world.rules.decide(call.operation, fields)
+                if selected is not None:
+                    return self._by_rule(selected, world, call, body)
+            return self._operate(world, call, body)
         except SandboxError as error:
-            return Outcome(error)
+            return CallResult(error)
         except Exception:  # noqa: BLE001 - a bug of ours is a documented 500, with its traceback
             _log.exception("unhandled error in %s %s", call.method, entry.path)
-            return Outcome(InternalError(_FAILED))
+            return CallResult(InternalError(_FAILED))
+        finally:
+            if body is not None and not isinstance(body, SandboxError):
+                entry.body = mask_json(body) if call.shown is None else call.shown
+            entry.leaked = call.leaked
 
-    def _perform(
-        self, world: World, call: Call, body: object, entry: Entry, *, allowed: bool
-    ) -> Outcome:
-        if not allowed:
-            limiter = world.limiter
-            reset = show_instant(Instant(limiter.reset_at * 1_000))
-            raise RateLimited(f"The {limiter.window} turns at {reset}, by the world's clock.")
-        if world.rules.scenarios and call.operation is not None:
-            fields = CallFields(_parts(world, call, body), world.rules.number_of)
-            selected, entry.considered = world.rules.decide(call.operation, fields)
-            if selected is not None:
-                return self._by_rule(selected, world, call, body)
-        return self._operate(world, call, body)
-
-    def _by_rule(self, selected: "SelectedStep", world: World, call: Call, body: object) -> Outcome:
+    def _by_rule(
+        self, selected: "SelectedStep", world: World, call: Call, body: object
+    ) -> CallResult:
         """What a rule of an active scenario wants."""
         operation = BY_NAME[call.operation or ""]
 
-        def perform(options: PaymentOptions = DEFAULT) -> Outcome:
+        def perform(options: PaymentOptions = DEFAULT) -> CallResult:
             try:
                 return self._operate(world, call, body, options)
             except SandboxError as error:
-                return Outcome(error, committed=False)
+                return CallResult(error, committed=False)
 
         outcome = apply_step(selected, StepContext(world, self._contract, operation), perform)
         if operation.name in _READS:
@@ -162,14 +170,13 @@ class Gateway:
 
     def _operate(
         self, world: World, call: Call, body: object, options: PaymentOptions = DEFAULT
-    ) -> Outcome:
+    ) -> CallResult:
         if isinstance(body, SandboxError):
             raise body
         if call.operation is None:
             raise _no_such_route(call)
         if call.query and BY_NAME[call.operation].query is None:
-            pairs = parse_qsl(call.query, keep_blank_values=True)
-            self._contract.read_query("queries/none", pairs)
+            self._contract.read_query("queries/none", read_pairs(call.query))
         return HANDLERS[call.operation](world, self._contract, call, body, options)
 
     def _body(self, call: Call, entry: Entry) -> object:
@@ -206,13 +213,15 @@ def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def _headers(world: World) -> dict[str, str]:
+def _headers(world: World) -> RateLimitHeaders:
     limiter = world.limiter
-    return {
-        "X-RateLimit-Limit": str(limiter.limit),
-        "X-RateLimit-Remaining": str(limiter.remaining),
-        "X-RateLimit-Reset": str(limiter.reset_at),
-    }
+    return RateLimitHeaders(limiter.limit, limiter.remaining, limiter.reset_at)
+
+
+def _rate_limited(world: World) -> RateLimited:
+    limiter = world.limiter
+    reset = show_instant(Instant(limiter.reset_at * 1_000))
+    return RateLimited(f"The {limiter.window} turns at {reset}, by the world's clock.")
 
 
 def _no_such_route(call: Call) -> SandboxError:
@@ -232,15 +241,13 @@ def _is_documented(path: str) -> bool:
     return "/".join(wanted) in {BASE_PATH + each.path for each in BY_NAME.values()}
 
 
-def _record(entry: Entry, outcome: Outcome, answer: Answer) -> None:
-    if outcome.card is not None:
-        entry.card = f"{outcome.card.brand.value} {outcome.card.last4}"
-    if outcome.selected is not None:
-        entry.rule, entry.step = outcome.selected.rule, outcome.selected.position
-    entry.committed = outcome.committed
-    if outcome.fault is not None:
-        entry.fault = outcome.fault.name
+def _record(entry: Entry, result: CallResult, reply: Reply, headers: Mapping[str, str]) -> None:
+    if result.card is not None:
+        entry.card = f"{result.card.brand.value} {result.card.last4}"
+    if result.selected is not None:
+        entry.rule, entry.step = result.selected.rule, result.selected.position
+    entry.committed = result.committed
+    if result.fault is not None:
+        entry.fault = result.fault.name
     else:
-        entry.status = answer.reply.status
-        entry.reply_headers = answer.headers
-        entry.reply_body = answer.reply.body
+        entry.status, entry.reply_headers, entry.reply_body = reply.status, headers, reply.body

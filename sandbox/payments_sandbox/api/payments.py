@@ -1,16 +1,13 @@
 """Owns the payment operations: read the call, ask the world, show the result."""
 
 from typing import Final, NotRequired, TypedDict, cast
-from urllib.parse import parse_qsl
-
-import orjson
 
 from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
-from payments_sandbox.api.call import Call, Outcome, Reply
+from payments_sandbox.api.call import Call, CallResult, Reply
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.masking import mask_number, mask_text
@@ -55,7 +52,7 @@ class ListPayments(TypedDict):
 
 def create_payment(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
-) -> Outcome:
+) -> CallResult:
     """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
     wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
     order = _order(world, wanted)
@@ -65,12 +62,12 @@ def create_payment(
         _mask(wanted, order)
         call.shown = wanted
 
-    def perform(options: PaymentOptions = DEFAULT) -> Outcome:
+    def perform(options: PaymentOptions = DEFAULT) -> CallResult:
         payment = world.create_payment(
             order, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
         reply = success(contract, _CREATE, representations.created_payment(payment))
-        return Outcome(reply, card=order.card, committed=True)
+        return CallResult(reply, card=order.card, committed=True)
 
     if options is not DEFAULT:
         return perform(options)
@@ -84,22 +81,23 @@ def create_payment(
 
 def retrieve_payment(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
-) -> Outcome:
+) -> CallResult:
     """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
     ledger = world.ledger
-    number = ledger.number_of(call.payment_id)
+    number = call.payment = ledger.number_of(call.payment_id)
     if world.pending_reads:
         world.count_read(number)
-    return Outcome(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
+    return CallResult(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
 
 
 def list_payments(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
-) -> Outcome:
+) -> CallResult:
     """LIST PAYMENTS."""
-    items, has_more = world.ledger.page(_filter(contract, call.query))
-    summaries = [representations.payment_summary(orjson.loads(item)) for item in items]
-    return Outcome(success(contract, _LIST, representations.page(summaries, has_more=has_more)))
+    stored, has_more = world.ledger.page(_filter(contract, call.query))
+    return CallResult(
+        Reply(_LIST.success, representations.payments_page(stored, has_more=has_more))
+    )
 
 
 def _order(world: World, body: CreatePayment) -> NewPayment:
@@ -133,8 +131,8 @@ def _mask(wanted: CreatePayment, order: NewPayment) -> None:
 
 
 def _filter(contract: Contract, query: str) -> PaymentFilter:
-    pairs = parse_qsl(query, keep_blank_values=True)
-    wanted = cast("ListPayments", contract.read_query("queries/list_payments", pairs))
+    read = contract.read_query("queries/list_payments", read_pairs(query))
+    wanted = cast("ListPayments", read)
     status, customer_id = wanted.get("status"), wanted.get("customer_id")
     return PaymentFilter(
         limit=wanted["limit"],

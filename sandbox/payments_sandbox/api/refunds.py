@@ -3,7 +3,7 @@
 from typing import Final, TypedDict, cast
 
 from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
-from payments_sandbox.api.call import Call, Outcome
+from payments_sandbox.api.call import Call, CallResult
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BY_NAME
@@ -25,9 +25,9 @@ class CreateRefund(TypedDict, total=False):
 
 def create_refund(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
-) -> Outcome:
+) -> CallResult:
     """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
-    number = world.ledger.number_of(call.payment_id)
+    number = call.payment = world.ledger.number_of(call.payment_id)
     wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
     texts = wanted.get("reason"), wanted.get("description")
     _mask(wanted)
@@ -39,10 +39,10 @@ def create_refund(
     amount = wanted.get("amount")
     payments.refund(payment, amount)
 
-    def perform(options: PaymentOptions = DEFAULT) -> Outcome:
+    def perform(options: PaymentOptions = DEFAULT) -> CallResult:
         refund = world.create_refund(number, amount, reason=reason, description=description)
         reply = success(contract, _CREATE, representations.refund(refund))
-        return Outcome(reply, card=payment.card, committed=True)
+        return CallResult(reply, card=payment.card, committed=True)
 
     selected = world.rules.decide_by_card("create_refund", payment)
     if selected is None:

@@ -110,9 +110,9 @@ def server_url(text: str) -> str:
 
 def webhook_url(text: str) -> str:
     """Reads where webhooks go; whether the internet is open is another option's to say."""
-    from payments_sandbox.webhooks.target_policy import problem_of  # few name one
+    from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
 
-    if problem := problem_of(text, public=True):
+    if problem := why_blocked(text, public=True):
         raise argparse.ArgumentTypeError(problem)
     return text
 

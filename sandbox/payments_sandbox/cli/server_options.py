@@ -202,10 +202,10 @@ def settings_of(chosen: argparse.Namespace) -> Settings:
 
 def _check_webhooks(chosen: argparse.Namespace) -> None:
     if chosen.webhook:
-        from payments_sandbox.webhooks.target_policy import problem_of  # few name one
+        from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
 
         for url in chosen.webhook:
-            if problem := problem_of(url, public=chosen.webhook_targets == "public"):
+            if problem := why_blocked(url, public=chosen.webhook_targets == "public"):
                 chosen.options.refuse("--webhook", problem)
 
 

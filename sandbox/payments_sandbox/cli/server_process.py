@@ -76,6 +76,7 @@ def host(
     sandbox = _assembled(settings, partial(assemble, settings, say))
     working = occupy(_served(chosen, sandbox, listening(sandbox)))
     gc.freeze()
+    gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
     return _run(_to_the_end(working))
 

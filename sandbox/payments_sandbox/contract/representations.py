@@ -9,7 +9,9 @@ from payments_sandbox.core.instants import show_instant
 from payments_sandbox.payments.events import AnyEvent, Chargeback, Event, MadeEvent, Refund
 from payments_sandbox.payments.payment import Payment
 
-_SUMMARY: Final = ("id", "status", "amount", "currency", "created_at")
+_AFTER_SUMMARY: Final = b',"payment_method":'
+_CREATED: Final = b',"created_at":"'
+_CREATED_LENGTH: Final = len(b',"created_at":"2022-01-15T10:30:00Z"')
 
 
 def created_payment(payment: Payment) -> dict[str, object]:
@@ -42,13 +44,36 @@ def payment(payment: Payment) -> dict[str, object]:
     }
 
 
-def payment_summary(shown: dict[str, object]) -> dict[str, object]:
-    """One item of LIST PAYMENTS: five keys of what RETRIEVE PAYMENT shows."""
-    return {key: shown[key] for key in _SUMMARY}
+def payments_page(stored: Sequence[bytes], *, has_more: bool) -> bytes:
+    """A list as LIST PAYMENTS shows it, as JSON; the cursor is the id of the last item.
+
+    Args:
+        stored: what RETRIEVE PAYMENT shows of each, in the JSON that the ledger keeps.
+        has_more: whether other payments follow these.
+    """
+    cursor = b'"%b"' % _id_in(stored[-1]) if has_more else b"null"
+    more = b"true" if has_more else b"false"
+    data = b",".join(map(_summary, stored))
+    return b'{"data":[%b],"has_more":%b,"next_cursor":%b}' % (data, more, cursor)
+
+
+def _summary(stored: bytes) -> bytes:
+    """One item of LIST PAYMENTS: five keys of what RETRIEVE PAYMENT shows, cut out of it.
+
+    No text of a client's stands before them, so the first place where a key is found is its own.
+    """
+    end = stored.index(_AFTER_SUMMARY)
+    start = stored.index(_CREATED, end)
+    return stored[:end] + stored[start : start + _CREATED_LENGTH] + b"}"
+
+
+def _id_in(stored: bytes) -> bytes:
+    start = len(b'{"id":"')
+    return stored[start : stored.index(b'"', start)]
 
 
 def page(items: Sequence[Mapping[str, object]], *, has_more: bool) -> dict[str, object]:
-    """A list as LIST PAYMENTS shows it; the cursor is the id of the last item."""
+    """A list of the control API; the cursor is the id of the last item."""
     return {
         "data": items,
         "has_more": has_more,

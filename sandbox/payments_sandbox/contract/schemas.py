@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
+from urllib.parse import parse_qsl
 
 from payments_sandbox.contract.schema_errors import CompiledSchema, SchemaError, render
 from payments_sandbox.contract.schema_files import (
@@ -35,6 +36,7 @@ class Contract:
         self.schemas: Final = schemas
         self.lenient: Final = lenient
         self._inlined: dict[str, Schema] = {}
+        self._known_defaults: dict[str, dict[str, object]] = {}
         self._compiled: dict[str, CompiledSchema] = {}
 
     def schema(self, name: str) -> Schema:
@@ -96,14 +98,29 @@ class Contract:
         if self.lenient and _is_emulated(name):
             pairs = [pair for pair in pairs if pair[0] in properties]
         values = {key: _typed(properties.get(key, {}), text) for key, text in reversed(pairs)}
-        twice = _given_twice(pairs)
+        twice = _given_twice(pairs) if len(values) < len(pairs) else []
         if twice or not self.accepts(name, values):
             raise InvalidRequest(render([*twice, *self.problems(name, values)]))
-        return _defaults(properties) | values
+        return self._defaults(name) | values
+
+    def _defaults(self, name: str) -> dict[str, object]:
+        if name not in self._known_defaults:
+            properties = self.schema(name)["properties"].items()
+            defaults = {key: each["default"] for key, each in properties if "default" in each}
+            self._known_defaults[name] = defaults
+        return self._known_defaults[name]
 
     def _compile(self, name: str) -> CompiledSchema:
         self._compiled[name] = CompiledSchema(self.schema(name))
         return self._compiled[name]
+
+
+def read_pairs(query: str) -> list[tuple[str, str]]:
+    """Read the decoded parameters of a query string, in the order sent; none is left out."""
+    if "%" in query or "+" in query:
+        return parse_qsl(query, keep_blank_values=True)
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    return [(name, value) for name, _, value in pairs]
 
 
 def load_contract(*, lenient: bool = False) -> Contract:
@@ -134,7 +151,3 @@ def _given_twice(pairs: Sequence[tuple[str, str]]) -> list[SchemaError]:
     counts = Counter(key for key, _ in pairs)
     repeated = (key for key, count in counts.items() if count > 1)
     return [SchemaError((key,), "is given twice.") for key in repeated]
-
-
-def _defaults(properties: Schema) -> dict[str, object]:
-    return {key: value["default"] for key, value in properties.items() if "default" in value}

@@ -74,6 +74,10 @@ class PaymentStore:
         number = self.number_of(payment_id)
         return None if number is None else STATUSES[self._status[number]]
 
+    def status(self, number: int) -> Status:
+        """The status of the payment of a number."""
+        return STATUSES[self._status[number]]
+
     def find(self, payment_id: str) -> Payment | None:
         """The payment of an id, or None where this world has none."""
         number = self.number_of(payment_id)

@@ -15,7 +15,8 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.webhooks.endpoint import Endpoint
-from payments_sandbox.webhooks.endpoint_settings import Reach, changed
+from payments_sandbox.webhooks.endpoint_settings import apply_settings
+from payments_sandbox.webhooks.target_policy import TargetPolicy
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 
 _FAILURE: Final = {Status.FAILED: SETTLED_AS_FAILED}
@@ -40,7 +41,7 @@ class StartState(NamedTuple):
             endpoint = Endpoint(
                 number=0, id="", url=str(body["url"]), secret=world.config.webhook_secret
             )
-            changed(endpoint, body, Reach(world.context.public_webhooks))
+            apply_settings(endpoint, body, TargetPolicy(world.context.public_webhooks))
 
     def make_payments(self, world: World) -> None:
         """Make the payments in the order of time, without webhooks, and set the rate limit."""
@@ -60,8 +61,10 @@ class StartState(NamedTuple):
         """Make the webhook endpoints."""
         for body in self.endpoints:
             webhooks = world.open_webhooks()
-            endpoint = webhooks.planned(str(body["url"]))
-            webhooks.put(changed(endpoint, body, Reach(world.context.public_webhooks)))
+            endpoint = webhooks.new_endpoint(str(body["url"]))
+            webhooks.put(
+                apply_settings(endpoint, body, TargetPolicy(world.context.public_webhooks))
+            )
 
     def set_rate_limit(self, world: World) -> None:
         """Set the rate limit."""

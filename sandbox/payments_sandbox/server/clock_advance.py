@@ -1,86 +1,79 @@
-"""Owns moving a world's clock: due instant by due instant, webhooks ending before time goes on."""
+"""Owns moving a world's clock: due instant by due instant, webhooks ending before time goes on.
+
+How a clock is moved:
+
+1. One caller at a time moves the clock of a world; others wait for their turn.
+2. First, what is in flight ends. Only then is the target asked for, since it may depend on that.
+3. The world goes to the next instant at which something is due, and does it. The webhooks that are
+   due there are really sent, and have ended before the clock goes on: when the second attempt is
+   due depends on the answer to the first.
+4. So on until nothing is due before the target, where the clock then stands.
+5. A world that is reset, restored or dropped meanwhile is moved no further, and all that wait for
+   it are told.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.server.webhooks.dispatcher import Dispatcher
+from payments_sandbox.server.webhooks.dispatcher import Dispatcher, MadeAttempt
 from payments_sandbox.world.timeline_entries import TimelineEntry
 from payments_sandbox.world.world import World
 
-if TYPE_CHECKING:  # a server without webhooks does without their modules
-    from payments_sandbox.webhooks.delivery import Attempt, Delivery
-    from payments_sandbox.webhooks.outbox import Outbox
 
-
-class Walks:
-    """One walk at a time for each world."""
+class ClockAdvancer:
+    """Moves the clocks of worlds, each for one caller at a time."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._lines: dict[World, _Line] = {}
+        self._turns: dict[World, _Turns] = {}
 
     def __contains__(self, world: World) -> bool:
-        return world in self._lines
+        return world in self._turns
 
-    async def walk(self, world: World, target: Callable[[], Instant]) -> list[TimelineEntry]:
-        """Move the clock; answers when all that became due has happened, in order.
+    async def advance(self, world: World, target: Callable[[], Instant]) -> list[TimelineEntry]:
+        """Move the clock; return all that became due and has happened, in order.
 
         Args:
             world: whose clock.
             target: where to; asked once what is in flight has ended, and may refuse.
 
         Raises:
-            InvalidRequest: the walk was stopped.
+            InvalidRequest: the world was reset, restored or dropped meanwhile.
         """
-        line = self._lines.setdefault(world, _Line())
-        line.waiting += 1
+        turns = self._turns.setdefault(world, _Turns())
+        turns.waiting += 1
         try:
-            async with line.lock:
-                return await self._walk(world, line, target)
+            async with turns.lock:
+                return await self._advance(world, turns, target)
         finally:
-            line.waiting -= 1
-            if not line.waiting and self._lines.get(world) is line:
-                del self._lines[world]
+            turns.waiting -= 1
+            if not turns.waiting and self._turns.get(world) is turns:
+                del self._turns[world]
 
     def stop(self, world: World) -> None:
         """Let nobody move the clock any further: the world is gone, or begins anew."""
-        if (line := self._lines.pop(world, None)) is not None:
-            line.is_over = True
+        if (turns := self._turns.pop(world, None)) is not None:
+            turns.is_over = True
 
-    async def _walk(
-        self, world: World, line: "_Line", target: Callable[[], Instant]
+    async def _advance(
+        self, world: World, turns: "_Turns", target: Callable[[], Instant]
     ) -> list[TimelineEntry]:
-        line.check()
+        turns.check()
         await self._dispatcher.settle(world)
-        line.check()
+        turns.check()
         happened: list[TimelineEntry] = []
         for batch in world.advance(target()):
             happened += batch
-            happened += await self._attempts(world)
-            line.check()
+            made = await self._dispatcher.settle(world)
+            turns.check()
+            made.sort(key=lambda each: each.delivery.number)
+            happened += [_timeline_entry(world, each) for each in made]
         return happened
 
-    async def _attempts(self, world: World) -> list[TimelineEntry]:
-        """What came of the attempts that are due, in the order their deliveries were made."""
-        if world.webhooks is None:
-            return []
-        outbox = world.webhooks.outbox
-        due, logged = outbox.take_fresh(), outbox.attempted
-        before = [len(delivery.attempts) for delivery in due]
-        self._dispatcher.release(world, due)
-        await self._dispatcher.settle(world)
-        # The log has those that somebody else's call let happen, but it keeps only the last ones.
-        ended = outbox.attempts_since(logged)
-        for delivery, count in zip(due, before, strict=True):
-            ended += [(delivery, attempt) for attempt in delivery.attempts[count:]]
-        once = {id(attempt): (delivery, attempt) for delivery, attempt in ended}
-        return list(_happenings(outbox, sorted(once.values(), key=lambda each: each[0].number)))
 
-
-class _Line:
+class _Turns:
     """Those who want to move one world's clock: one does, the others wait."""
 
     __slots__ = ("is_over", "lock", "waiting")
@@ -102,16 +95,13 @@ class _Line:
             )
 
 
-def _happenings(
-    outbox: "Outbox", ended: "Iterable[tuple[Delivery, Attempt]]"
-) -> Iterator[TimelineEntry]:
-    for delivery, attempt in ended:
-        error = attempt.outcome.error
-        yield TimelineEntry(
-            attempt.request.at,
-            "webhook.delivered" if error is None else "webhook.failed",
-            delivery.told.payment_id,
-            delivery.told.event_id,
-            outbox.id_of(delivery.number),
-            error,
-        )
+def _timeline_entry(world: World, made: MadeAttempt) -> TimelineEntry:
+    delivery, (request, result) = made
+    return TimelineEntry(
+        request.at,
+        "webhook.delivered" if result.error is None else "webhook.failed",
+        delivery.message.payment_id,
+        delivery.message.event_id,
+        world.open_webhooks().outbox.id_of(delivery.number),
+        result.error,
+    )

@@ -89,9 +89,9 @@ def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
         seen = seen._replace(requests=entry.number + 1)
         yield _message("request", seen, shown_entry(world.journal, entry))
     if world.webhooks is not None:
-        from payments_sandbox.server.delivery_json import shown_attempts  # noqa: PLC0415 - most have none
+        from payments_sandbox.server.webhook_json import attempts_json  # noqa: PLC0415 - most have none
 
-        for body in shown_attempts(world.webhooks.outbox, seen.attempts, upto.attempts):
+        for body in attempts_json(world.webhooks.outbox, seen.attempts, upto.attempts):
             seen = seen._replace(attempts=seen.attempts + 1)
             yield _message("delivery", seen, body)
 

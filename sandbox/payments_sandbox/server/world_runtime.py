@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
-from payments_sandbox.server.clock_advance import Walks
+from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
@@ -51,7 +51,7 @@ class WorldRuntime:
         delayed_replies: who waits for a reply.
         timers: what falls due in live worlds.
         dispatcher: sends webhooks.
-        advancer: moves clocks.
+        clock_advancer: moves clocks.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class WorldRuntime:
         self.delayed_replies = DelayedReplies()
         self.timers = LiveTimers(self.changed)
         self.dispatcher = Dispatcher(make_sender, context.wall, self._attempted)
-        self.advancer = Walks(self.dispatcher)
+        self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
@@ -91,7 +91,7 @@ class WorldRuntime:
         if not _DELIVERIES.isdisjoint(scopes):
             self.dispatcher.forget(world)
         if not (_DELIVERIES | {ResetScope.CLOCK}).isdisjoint(scopes):
-            self.advancer.stop(world)
+            self.clock_advancer.stop(world)
         self.changed(world)
 
     def dropped(self, world: World, reason: str) -> None:
@@ -104,7 +104,7 @@ class WorldRuntime:
         self.delayed_replies.wake(world)
         self.notifier.close(world)
         self.timers.cancel(world)
-        self.advancer.stop(world)
+        self.clock_advancer.stop(world)
         self.dispatcher.forget(world)
         _log.info("world %s… is gone: %s", world.config.api_key[:12], reason)
 
@@ -116,7 +116,7 @@ class WorldRuntime:
         """
         if world.timeline.next_due is not None:
             self.timers.set(world)
-        return () if world.webhooks is None else world.webhooks.outbox.take_fresh()
+        return () if world.webhooks is None else world.webhooks.outbox.pop()
 
     async def send_before_reply(self, world: World, deliveries: "Sequence[Delivery]") -> None:
         """Attempt the deliveries that a rule wants before the reply, and wait for their ends."""
@@ -151,7 +151,7 @@ class WorldRuntime:
     def _attempted(self, world: World) -> None:
         """Let follow what follows an attempt: its retry may be due."""
         self.notifier.notify(world)
-        if world in self.advancer:
+        if world in self.clock_advancer:
             return  # whoever moves the clock lets happen what falls due, and tells of it
         if world.clock.mode is Mode.FROZEN:
             world.catch_up()  # a retry without delay is due now

@@ -13,7 +13,7 @@ from payments_sandbox.payments.payment import Payment
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.model import Condition, When
-from payments_sandbox.webhooks.delivery import SUCCESS, Attempt, DeliveryStatus
+from payments_sandbox.webhooks.delivery import SUCCESS, DeliveryAttempt, DeliveryStatus
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -201,19 +201,19 @@ def observed_deliveries(world: World) -> Iterator[ObservedDelivery]:
     for delivery in outbox.oldest_first():
         yield ObservedDelivery(
             id=outbox.id_of(delivery.number),
-            event_id=delivery.told.event_id,
-            type=delivery.told.type,
-            payment_id=delivery.told.payment_id,
+            event_id=delivery.message.event_id,
+            type=delivery.message.type,
+            payment_id=delivery.message.payment_id,
             endpoint_id=delivery.endpoint_id,
             is_delivered=delivery.status is DeliveryStatus.DELIVERED,
             attempts=tuple(map(_observed_attempt, delivery.attempts)),
         )
 
 
-def _observed_attempt(attempt: Attempt) -> ObservedAttempt:
-    answer = attempt.outcome.answer
+def _observed_attempt(attempt: DeliveryAttempt) -> ObservedAttempt:
+    response = attempt.result.response
     request = attempt.request
-    status = None if answer is None else answer.status
+    status = None if response is None else response.status
     return ObservedAttempt(request.sent_at, status, request.is_forged, request.is_stale)
 
 

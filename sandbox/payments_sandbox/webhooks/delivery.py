@@ -1,6 +1,6 @@
 """Owns deliveries: one event on its way to one endpoint, its attempts, and what came of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -10,7 +10,7 @@ from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
 
 GONE: Final = 410
-"""The answer that disables an endpoint."""
+"""The status that disables an endpoint."""
 
 SUCCESS: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
@@ -25,43 +25,23 @@ class DeliveryStatus(StrEnum):
     DISABLED = "disabled"
 
 
-class Answer(NamedTuple):
-    """What a receiver said: the body is cut, and `retry_after` is its header."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
-    retry_after: str | None = None
-
-
-class Outcome(NamedTuple):
-    """What came of a request to a receiver.
+class EventMessage(NamedTuple):
+    """What receivers are sent of an event.
 
     Attributes:
-        headers: what was really sent.
-        answer: None when there was none.
-        error: why it counts as failed, in words; None for a success.
-        duration_ms: in wall time.
+        event_id: `evt_…`, the same on every attempt.
+        type: such as `payment.completed`.
+        payment_id: the payment that the event is about, if it is about one.
+        body: the bytes of its JSON, serialised once.
     """
 
-    headers: Mapping[str, str]
-    answer: Answer | None
-    error: str | None
-    duration_ms: float
+    event_id: str
+    type: str
+    payment_id: str | None
+    body: bytes
 
 
-def verdict_on(answer: Answer) -> str | None:
-    """Why an answer counts as failed, in words; None when it does not."""
-    if answer.status in SUCCESS:
-        return None
-    if answer.status in _REDIRECTS:
-        names = {name.lower(): value for name, value in answer.headers.items()}
-        where = names.get("location", "nowhere")[:200]
-        return f"answered {answer.status}, a redirect to {where}, which is not followed"
-    return f"answered {answer.status}"
-
-
-class Request(NamedTuple):
+class WebhookRequest(NamedTuple):
     """What a receiver is sent.
 
     Attributes:
@@ -81,28 +61,58 @@ class Request(NamedTuple):
     dropped_by: str | None = None
 
 
-class Attempt(NamedTuple):
-    """One attempt of a delivery."""
+class ReceiverResponse(NamedTuple):
+    """What a receiver answered: the body is cut, and `retry_after` is its header."""
 
-    request: Request
-    outcome: Outcome
+    status: int
+    headers: dict[str, str]
+    body: str
+    retry_after: str | None = None
 
 
-class Told(NamedTuple):
-    """What receivers are told: an event's id and type, its payment if any, and the body's bytes."""
+class AttemptResult(NamedTuple):
+    """What came of a request to a receiver.
 
-    event_id: str
-    type: str
-    payment_id: str | None
-    body: bytes
+    Attributes:
+        headers: what was really sent.
+        response: None when there was none.
+        error: why it counts as failed, in words; None for a success.
+        duration_ms: in wall time.
+    """
+
+    headers: Mapping[str, str]
+    response: ReceiverResponse | None
+    error: str | None
+    duration_ms: float
+
+
+class DeliveryAttempt(NamedTuple):
+    """One attempt of a delivery: what was sent, and what came of it."""
+
+    request: WebhookRequest
+    result: AttemptResult
+
+
+def why_failed(response: ReceiverResponse) -> str | None:
+    """Say in words why a response counts as failed; None for a success."""
+    if response.status in SUCCESS:
+        return None
+    if response.status in _REDIRECTS:
+        names = {name.lower(): value for name, value in response.headers.items()}
+        where = names.get("location", "nowhere")[:200]
+        return f"answered {response.status}, a redirect to {where}, which is not followed"
+    return f"answered {response.status}"
 
 
 class Delivery:
     """One event on its way to one endpoint.
 
     Attributes:
-        applied: the webhook rules that treat it.
-        order: how it goes out among those that are held with it; None when it is not held.
+        number: counted from 0 in the world; the id `dlv_…` is made of it.
+        is_resend: somebody asked for it by hand, so it is attempted once.
+        next_at: when the next attempt is due, while that is in the future.
+        applied: the webhook rules that apply to it.
+        order: how it goes out among those that a rule holds with it; None when none does.
         is_before_reply: it is attempted before the API call that caused it is answered.
     """
 
@@ -112,20 +122,22 @@ class Delivery:
         "endpoint_id",
         "is_before_reply",
         "is_resend",
+        "message",
         "next_at",
         "number",
         "order",
         "status",
-        "told",
     )
 
-    def __init__(self, number: int, told: Told, endpoint_id: str, *, is_resend: bool) -> None:
+    def __init__(
+        self, number: int, message: EventMessage, endpoint_id: str, *, is_resend: bool = False
+    ) -> None:
         self.number = number
-        self.told = told
+        self.message = message
         self.endpoint_id = endpoint_id
         self.is_resend = is_resend
         self.status = DeliveryStatus.PENDING
-        self.attempts: list[Attempt] = []
+        self.attempts: list[DeliveryAttempt] = []
         self.next_at: Instant | None = None
         self.applied: tuple[AppliedRule, ...] = ()
         self.order: DeliveryOrder | None = None
@@ -137,18 +149,14 @@ class Delivery:
         return self.status is DeliveryStatus.PENDING
 
 
-def arranged(deliveries: Iterable[Delivery], seed: int) -> Iterator[Delivery]:
-    """The deliveries as they go out: those that were held come last, in the order they are to."""
+def in_sending_order(deliveries: Iterable[Delivery], seed: int) -> list[Delivery]:
+    """Sort deliveries as they go out: those that a rule held come last, in the order it wants."""
 
-    def place(delivery: Delivery) -> float:
-        if delivery.order is DeliveryOrder.REVERSE:
-            return -delivery.number
-        return draw(seed, "shuffle", delivery.told.event_id, delivery.number)
-
-    held = []
-    for delivery in deliveries:
+    def place(delivery: Delivery) -> tuple[bool, float]:
         if delivery.order is None:
-            yield delivery
-        else:
-            held.append(delivery)
-    yield from sorted(held, key=place)
+            return False, 0  # sorting is stable: they keep the order that they are in
+        if delivery.order is DeliveryOrder.REVERSE:
+            return True, -delivery.number
+        return True, draw(seed, "shuffle", delivery.message.event_id, delivery.number)
+
+    return sorted(deliveries, key=place)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
@@ -20,9 +20,9 @@ from payments_sandbox.webhooks.signing import (
     Signing,
     check_secret,
 )
-from payments_sandbox.webhooks.target_policy import problem_of
+from payments_sandbox.webhooks.target_policy import TargetPolicy, why_blocked
 
-LONGEST_DELAY: Final = 365 * DAY
+MAX_RETRY_DELAY: Final = 365 * DAY
 """Virtual milliseconds between two attempts, at most."""
 
 TIMEOUTS: Final = range(10, 30 * SECOND + 1)
@@ -35,20 +35,13 @@ _OURS: Final = frozenset(
 )
 
 
-class Reach(NamedTuple):
-    """Where endpoints may be.
+def apply_settings(endpoint: Endpoint, body: Mapping[str, Any], policy: TargetPolicy) -> Endpoint:
+    """Return the endpoint with what a body says of it, checked as a whole.
 
-    Attributes:
-        public: whether webhooks may leave for the public internet.
-        host: the Host of the sandbox itself, which is no receiver but for its inboxes.
-    """
-
-    public: bool
-    host: str | None = None
-
-
-def changed(endpoint: Endpoint, body: Mapping[str, Any], reach: Reach) -> Endpoint:
-    """The endpoint with what a body says, which follows its schema; it is checked as a whole.
+    Args:
+        endpoint: as it is.
+        body: what is to change; it follows the schema of webhook endpoints.
+        policy: where the url may lead.
 
     Raises:
         InvalidRequest: naming the field.
@@ -64,20 +57,20 @@ def changed(endpoint: Endpoint, body: Mapping[str, Any], reach: Reach) -> Endpoi
         headers=tuple(body["headers"].items()) if "headers" in body else endpoint.headers,
     )
     if "url" in body:
-        endpoint = replace(endpoint, inbox=_inbox(endpoint.url, reach))
+        endpoint = replace(endpoint, inbox=_inbox(endpoint.url, policy))
     if "retries" in body:
         endpoint = replace(endpoint, delays=_delays(body["retries"]))
     if "timeout" in body:
         endpoint = replace(endpoint, timeout=_timeout(body["timeout"]))
     _check_headers(endpoint)
-    if problem := _problem_of_secret(endpoint.secret, endpoint.signing):
+    if problem := _why_secret_refused(endpoint.secret, endpoint.signing):
         raise InvalidRequest(f"/secret: {problem}.")
-    if endpoint.previous and _problem_of_secret(endpoint.previous, endpoint.signing):
-        endpoint = replace(endpoint, previous=None)  # it is none of the scheme that is signed now
+    if endpoint.previous and _why_secret_refused(endpoint.previous, endpoint.signing):
+        endpoint = replace(endpoint, previous=None)  # not of the scheme that signs now
     return endpoint
 
 
-def _problem_of_secret(secret: str, signing: Signing) -> str | None:
+def _why_secret_refused(secret: str, signing: Signing) -> str | None:
     try:
         check_secret(secret, signing.scheme)
     except ValueError as error:
@@ -104,14 +97,14 @@ def _signing(wanted: dict[str, Any]) -> Signing:
     )
 
 
-def _inbox(url: str, reach: Reach) -> str | None:
+def _inbox(url: str, policy: TargetPolicy) -> str | None:
     """The built-in receiver that a url means, by its short or by its real name."""
-    if problem := problem_of(url, public=reach.public):
+    if problem := why_blocked(url, public=policy.public):
         raise InvalidRequest(f"/url: {problem}.")
     if url.startswith(INBOX):
         return url.removeprefix(INBOX)
     parts = urlsplit(url)
-    if parts.netloc != reach.host:
+    if parts.netloc != policy.sandbox_host:
         return None
     name = parts.path.removeprefix(f"{CONTROL_PATH}/inbox/")
     if not INBOX_NAME.fullmatch(name):
@@ -139,8 +132,8 @@ def _delays(wanted: list[str]) -> tuple[int, ...]:
             delays.append(delay := read_duration(text))
         except ValueError as error:
             raise InvalidRequest(f"/retries/{place}: {error}.") from None
-        if delay > LONGEST_DELAY:
-            longest = show_duration(LONGEST_DELAY)
+        if delay > MAX_RETRY_DELAY:
+            longest = show_duration(MAX_RETRY_DELAY)
             raise InvalidRequest(f"/retries/{place}: expected a duration of at most {longest}.")
     return tuple(delays)
 

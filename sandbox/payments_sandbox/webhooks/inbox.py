@@ -16,7 +16,7 @@ ANSWER: Final = 200
 """What an inbox answers unless it is told otherwise, verified or not."""
 
 
-class Message(NamedTuple):
+class InboxMessage(NamedTuple):
     """A webhook that arrived.
 
     Attributes:
@@ -39,17 +39,17 @@ class Inbox:
     __slots__ = ("_answers", "_messages", "count")
 
     def __init__(self) -> None:
-        self._messages: deque[Message] = deque(maxlen=KEPT)
+        self._messages: deque[InboxMessage] = deque(maxlen=KEPT)
         self._answers: deque[int] = deque()
         self.count = 0
 
-    def receive(self, message: Message) -> int:
+    def receive(self, message: InboxMessage) -> int:
         """Keep a message; returns the status to answer with."""
         self._messages.append(message)
         self.count += 1
         return self._answers.popleft() if self._answers else ANSWER
 
-    def since(self, number: int, type_: str | None) -> Iterator[Message]:
+    def since(self, number: int, type_: str | None) -> Iterator[InboxMessage]:
         """The messages that are kept from a number on, of one type or of all, oldest first."""
         return (
             each
@@ -66,7 +66,7 @@ class Inbox:
         """The statuses that the next messages will be answered with."""
         return list(self._answers)
 
-    def restore(self, count: int, messages: Sequence[Message]) -> None:
+    def restore(self, count: int, messages: Sequence[InboxMessage]) -> None:
         """Take over the messages of a snapshot."""
         self._messages = deque(messages, maxlen=KEPT)
         self.count = count
@@ -80,8 +80,8 @@ class Inboxes:
     def __init__(self) -> None:
         self._inboxes: dict[str, Inbox] = {}
 
-    def of(self, name: str) -> Inbox:
-        """The inbox of a name.
+    def get_or_create(self, name: str) -> Inbox:
+        """Return the inbox of a name, made if nobody has named it before.
 
         Raises:
             InvalidRequest: the world has as many as it may have.

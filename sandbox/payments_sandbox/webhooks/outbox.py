@@ -1,72 +1,107 @@
 """Owns what a world sends: its webhook endpoints, and one delivery for each event and endpoint.
 
-Nothing is sent here. A delivery that is to be attempted waits in its endpoint's lane until the rim
-takes it; the rim says what came of it, and the outbox decides what is next.
+How a delivery goes, from event to end:
+
+1. `schedule` makes a delivery for each endpoint that wants an event. It is due at once, or a rule
+   delays it: then the world's timeline calls `make_due` at its instant. A disabled endpoint gets a
+   delivery that has ended.
+2. What is due waits in one queue. `pop` empties it, for whoever sends: the dispatcher, or an API
+   call, which lets its own leave after its reply. From then on that is who holds the delivery.
+3. `record` keeps what came of an attempt: delivered, or due again later (see `retry_policy`), or
+   ended. It is the only way on for a delivery that was popped.
+4. `resend` makes a delivery of an old event that is due at once and attempted once.
+5. A pending delivery is at exactly one place: on the timeline, in the queue, or with who popped it.
+   It is never dropped. Of those that have ended the last `KEPT` are remembered.
+6. Disabling or removing an endpoint ends its deliveries wherever they are: they keep their place
+   and are passed over. An attempt that is under way meanwhile is recorded and changes nothing.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.rules.rule_engine import AppliedRule
+from payments_sandbox.rules.webhook_effects import WebhookEffects
 from payments_sandbox.webhooks.delivery import (
     GONE,
-    Attempt,
     Delivery,
+    DeliveryAttempt,
     DeliveryStatus,
-    Told,
-    arranged,
+    EventMessage,
+    in_sending_order,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
-from payments_sandbox.webhooks.retry_policy import asked_to_wait, next_attempt
+from payments_sandbox.webhooks.retry_policy import next_attempt, retry_after_ms
 
 KEPT: Final = 1_000
-"""Finished deliveries a world remembers; a pending one is never dropped."""
+"""Ended deliveries, and attempts, that a world remembers; a pending delivery is never dropped."""
+
+
+class AttemptSchedule(Protocol):
+    """Where attempts that are due later are planned: the timeline of the world."""
+
+    def plan_attempt(self, due: Instant, delivery: int) -> None:
+        """Call `Outbox.make_due` with the number of the delivery when that instant comes."""
+
+    def forget_attempts(self, is_pending: Callable[[int], bool]) -> None:
+        """Forget the attempts of all deliveries but those that are pending, by their number."""
 
 
 class Outbox:
     """The endpoints and deliveries of one world.
 
+    Args:
+        seed: what ids are made of.
+        schedule: where later attempts are planned.
+        effects: what the rules do to the next attempt of a delivery.
+
     Attributes:
         endpoints: by id, in the order they were made.
+        count: how many deliveries there have been.
         attempted: how many attempts there have been.
-        dropped: how many finished deliveries are forgotten.
-        windows: until when deliveries are held for an endpoint, by its id.
+        dropped: how many deliveries that have ended are forgotten.
+        windows: until when a rule holds the deliveries to an endpoint, by its id.
     """
 
     __slots__ = (
-        "_deliveries", "_endpoint_ids", "_finished", "_fresh", "_ids", "_lanes", "_log", "_made",
-        "_ordered", "_seed", "attempted", "count", "dropped", "endpoints", "windows",
+        "_deliveries", "_due", "_effects", "_endpoint_ids", "_finished", "_ids", "_log", "_made",
+        "_schedule", "_seed", "attempted", "count", "dropped", "endpoints", "windows",
     )  # fmt: skip
 
-    def __init__(self, seed: int) -> None:
+    def __init__(
+        self, seed: int, schedule: AttemptSchedule, effects: Callable[[Delivery], WebhookEffects]
+    ) -> None:
+        self._seed = seed
+        self._schedule = schedule
+        self._effects = effects
         self._endpoint_ids = IdSequence("we_", seed)
         self._ids = IdSequence("dlv_", seed)
-        self._seed = seed
         self._made = 0
         self.endpoints: dict[str, Endpoint] = {}
-        self._deliveries: dict[int, Delivery] = {}
-        self.forget_deliveries()
+        self._clear()
 
     def forget_deliveries(self) -> None:
         """Forget every delivery and attempt; ids start again, endpoints stay."""
         for delivery in self._deliveries.values():
-            delivery.status = DeliveryStatus.DISABLED  # whoever still holds it does not send it
-        self._deliveries = {}
+            delivery.status = DeliveryStatus.DISABLED  # whoever popped it does not send it
+        self._clear()
+        self._forget_attempts()
+
+    def _clear(self) -> None:
+        self._deliveries: dict[int, Delivery] = {}
         self._finished: deque[int] = deque()
-        self._lanes: dict[str, deque[Delivery]] = {}
-        self._ordered: Counter[str] = Counter()
-        self._fresh: list[Delivery] = []
+        self._due: list[Delivery] = []
         self.windows: dict[str, Instant] = {}
-        self._log: deque[tuple[Delivery, Attempt]] = deque(maxlen=KEPT)
+        self._log: deque[tuple[Delivery, DeliveryAttempt]] = deque(maxlen=KEPT)
         self.count = self.attempted = self.dropped = 0
 
     # Endpoints
 
     def next_endpoint(self) -> tuple[int, str]:
-        """The number and the id of the endpoint that `put` will be given next."""
+        """Return the number and the id of the endpoint that is made next."""
         return self._made, self._endpoint_ids.nth(self._made)
 
     def put(self, endpoint: Endpoint) -> None:
@@ -74,177 +109,180 @@ class Outbox:
         self._made = max(self._made, endpoint.number + 1)
         self.endpoints[endpoint.id] = endpoint
         if not endpoint.enabled:
-            self._end(endpoint.id)
+            self._end_deliveries(endpoint.id)
 
     def remove(self, endpoint_id: str) -> None:
         """Forget an endpoint; its deliveries end."""
         del self.endpoints[endpoint_id]
-        self._end(endpoint_id)
+        self._end_deliveries(endpoint_id)
 
-    def _end(self, endpoint_id: str) -> None:
-        self._drop_lane(endpoint_id)
+    def _end_deliveries(self, endpoint_id: str) -> None:
         for delivery in list(self._deliveries.values()):
             if delivery.endpoint_id == endpoint_id and delivery.is_pending:
                 self._finish(delivery, DeliveryStatus.DISABLED)
+        self._forget_attempts()
 
-    # Deliveries
+    # The four verbs
 
-    def queue(self, told: Told) -> None:
-        """Make the deliveries of an event, to be attempted as soon as may be."""
-        for delivery in self.make(told):
-            self.ready(delivery)
-
-    def make(self, told: Told) -> list[Delivery]:
-        """Make a delivery for each endpoint that wants the event; a disabled one only logs it.
-
-        Returns:
-            those that are to be attempted, for the caller to say when: `ready` or `postpone`.
-        """
-        made = []
-        for endpoint in self.endpoints.values():
-            if endpoint.wants(told.type):
-                delivery = self._new(told, endpoint.id, is_resend=False)
-                if endpoint.enabled:
-                    made.append(delivery)
-                else:
-                    self._finish(delivery, DeliveryStatus.DISABLED)
-        return made
-
-    def copy(self, delivery: Delivery) -> Delivery:
-        """The same event to the same endpoint once more, treated alike."""
-        copy = self._new(delivery.told, delivery.endpoint_id, is_resend=False)
-        copy.applied = delivery.applied
-        return copy
-
-    def resend(self, told: Told, endpoints: Iterable[Endpoint]) -> list[Delivery]:
-        """One more attempt to each endpoint, whatever came of earlier ones; it is not retried."""
-        made = [self._new(told, endpoint.id, is_resend=True) for endpoint in endpoints]
-        for delivery in made:
-            self.ready(delivery)
-        return made
-
-    def ready(self, delivery: Delivery) -> None:
-        """A delivery may be attempted."""
-        delivery.next_at = None
-        self._fresh.append(delivery)
-
-    def window_end(self, endpoint_id: str, at: Instant, window: int) -> Instant:
-        """When the deliveries that are held for an endpoint go out; the first opens the window."""
-        end = self.windows.get(endpoint_id, at)
-        if at >= end:
-            end = self.windows[endpoint_id] = Instant(at + window)
-        return end
-
-    def retry(self, number: int) -> None:
-        """A delivery's next attempt is due."""
-        self.ready(self._deliveries[number])
-
-    def take_fresh(self) -> list[Delivery]:
-        """What has become due since the last time, for its caller to `enqueue`."""
-        fresh, self._fresh = self._fresh, []
-        return fresh
-
-    def enqueue(self, deliveries: Iterable[Delivery]) -> None:
-        """Put deliveries into their endpoints' lanes: they may be attempted now."""
-        for delivery in arranged(deliveries, self._seed):
-            if delivery.is_pending:
-                self._lanes.setdefault(delivery.endpoint_id, deque()).append(delivery)
-                self._ordered[delivery.endpoint_id] += delivery.order is not None
-
-    def lanes(self) -> list[str]:
-        """The endpoints that something waits for."""
-        return [endpoint_id for endpoint_id, lane in self._lanes.items() if lane]
-
-    def queued(self) -> list[Delivery]:
-        """What waits in all lanes, lane by lane."""
-        return [each for lane in self._lanes.values() for each in lane]
-
-    def waiting(self, endpoint_id: str) -> int:
-        """How many deliveries wait in an endpoint's lane."""
-        return len(self._lanes.get(endpoint_id, ()))
-
-    def is_ordered(self, endpoint_id: str) -> bool:
-        """Whether what waits in a lane is to arrive one by one."""
-        return self._ordered[endpoint_id] > 0
-
-    def take(self, endpoint_id: str) -> Delivery | None:
-        """The next delivery of a lane that is still to be attempted, taken out; None at its end."""
-        lane = self._lanes.get(endpoint_id)
-        while lane:
-            delivery = lane.popleft()
-            self._ordered[endpoint_id] -= delivery.order is not None
-            if delivery.is_pending:
-                return delivery
-        self._drop_lane(endpoint_id)
-        return None
-
-    def _drop_lane(self, endpoint_id: str) -> None:
-        self._lanes.pop(endpoint_id, None)
-        self._ordered.pop(endpoint_id, None)
-
-    def record(self, delivery: Delivery, attempt: Attempt, now: Instant) -> Instant | None:
-        """Keep what came of an attempt; returns when the next is due, or None.
+    def schedule(
+        self,
+        message: EventMessage,
+        at: Instant,
+        select_rules: Callable[[], tuple[AppliedRule, ...]] = tuple,
+    ) -> None:
+        """Make the deliveries of an event, due when the rules have it.
 
         Args:
-            delivery: whose attempt it was; one that was ended meanwhile stays ended.
+            message: what the receivers are sent.
+            at: when it happened, on the world's clock.
+            select_rules: asked once for each delivery which rules apply to it.
+        """
+        wanted = [each for each in self.endpoints.values() if each.wants(message.type)]
+        made = [(self._new(message, endpoint.id), endpoint) for endpoint in wanted]
+        for delivery, endpoint in made:
+            if not endpoint.enabled:
+                self._finish(delivery, DeliveryStatus.DISABLED)
+            elif applied := select_rules():
+                delivery.applied = applied
+                self._schedule_copies(delivery, at)
+            else:
+                self._due.append(delivery)
+
+    def pop(self) -> list[Delivery]:
+        """Take out all deliveries that are due, in the order they are to be sent."""
+        due, self._due = self._due, []
+        return in_sending_order((each for each in due if each.is_pending), self._seed)
+
+    def record(self, delivery: Delivery, attempt: DeliveryAttempt, failed_at: Instant) -> None:
+        """Keep what came of an attempt, and plan the next one if there is to be one.
+
+        Args:
+            delivery: whose attempt it was; one that has ended meanwhile stays as it is.
             attempt: the attempt.
-            now: the virtual instant that the schedule counts from.
+            failed_at: the instant that the schedule counts from if it failed.
         """
         delivery.attempts.append(attempt)
         delivery.order = None
         self._log.append((delivery, attempt))
         self.attempted += 1
         if not delivery.is_pending:
-            return None
-        endpoint = self.endpoints[delivery.endpoint_id]
-        answer = attempt.outcome.answer
-        if attempt.outcome.error is None:
+            return
+        response = attempt.result.response
+        if attempt.result.error is None:
             self._finish(delivery, DeliveryStatus.DELIVERED)
-        elif answer is not None and answer.status == GONE:
+        elif response is not None and response.status == GONE:
             self._finish(delivery, DeliveryStatus.DISABLED)
-            self.put(replace(endpoint, enabled=False))
+            self.put(replace(self.endpoints[delivery.endpoint_id], enabled=False))
+        elif delivery.is_resend or (due := self._next_attempt(delivery, failed_at)) is None:
+            self._finish(delivery, DeliveryStatus.FAILED)
         else:
-            delivery.next_at = None if delivery.is_resend else _next(endpoint, delivery, now)
-            if delivery.next_at is None:
-                self._finish(delivery, DeliveryStatus.FAILED)
-        return delivery.next_at
+            self._plan(delivery, Instant(due + self._effects(delivery).delay))
+
+    def resend(self, message: EventMessage, endpoints: Iterable[Endpoint]) -> list[Delivery]:
+        """Make one more delivery to each endpoint, whatever came of others; it is tried once."""
+        made = [self._new(message, endpoint.id, is_resend=True) for endpoint in endpoints]
+        self._due += made
+        return made
+
+    def make_due(self, number: int) -> None:
+        """Let a delivery be attempted now: the instant that it was planned for has come."""
+        delivery = self._deliveries[number]
+        delivery.next_at = None
+        self._due.append(delivery)
+
+    def _schedule_copies(self, delivery: Delivery, at: Instant) -> None:
+        """Plan a delivery's first attempt, and its copies, as the rules have it."""
+        effects = self._effects(delivery)
+        for nth in range(effects.copies):
+            each = self._copy(delivery) if nth else delivery
+            each.is_before_reply = effects.before_reply
+            due = Instant(at + effects.delay + nth * effects.gap)
+            if effects.window is not None:
+                each.order = effects.order
+                due = self._window_end(each.endpoint_id, due, effects.window)
+            if due > at:
+                self._plan(each, due)
+            else:
+                self._due.append(each)
+
+    def _window_end(self, endpoint_id: str, at: Instant, window: int) -> Instant:
+        """Return when a rule lets held deliveries go; the first of them opens the window."""
+        end = self.windows.get(endpoint_id, at)
+        if at >= end:
+            end = self.windows[endpoint_id] = Instant(at + window)
+        return end
+
+    def _next_attempt(self, delivery: Delivery, failed_at: Instant) -> Instant | None:
+        asked, last = None, delivery.attempts[-1]
+        if (response := last.result.response) is not None:
+            asked = retry_after_ms(response.status, response.retry_after, last.request.sent_at)
+        delays = self.endpoints[delivery.endpoint_id].delays
+        return next_attempt(failed_at, len(delivery.attempts), delays, asked)
+
+    def _plan(self, delivery: Delivery, due: Instant) -> None:
+        delivery.next_at = due
+        self._schedule.plan_attempt(due, delivery.number)
+
+    def _forget_attempts(self) -> None:
+        self._schedule.forget_attempts(self.is_pending)
+
+    def _new(self, message: EventMessage, endpoint_id: str, *, is_resend: bool = False) -> Delivery:
+        delivery = Delivery(self.count, message, endpoint_id, is_resend=is_resend)
+        self.count += 1
+        self._deliveries[delivery.number] = delivery
+        return delivery
+
+    def _copy(self, delivery: Delivery) -> Delivery:
+        copy = self._new(delivery.message, delivery.endpoint_id)
+        copy.applied = delivery.applied
+        return copy
+
+    def _finish(self, delivery: Delivery, status: DeliveryStatus) -> None:
+        delivery.status = status
+        delivery.next_at = None
+        self._finished.append(delivery.number)
+        if len(self._finished) > KEPT:
+            del self._deliveries[self._finished.popleft()]
+            self.dropped += 1
+
+    # What is remembered
 
     def find(self, delivery_id: str) -> Delivery | None:
-        """The delivery of an id, or None when it never was or has been dropped."""
+        """Return the delivery of an id, or None when there is none or it has been dropped."""
         number = self._ids.number_of(delivery_id)
         return None if number is None else self.get(number)
+
+    def get(self, number: int) -> Delivery | None:
+        """Return the delivery of a number, or None when it has been dropped or forgotten."""
+        return self._deliveries.get(number)
 
     def is_pending(self, number: int) -> bool:
         """Whether a delivery is there and has attempts to come."""
         found = self.get(number)
         return found is not None and found.is_pending
 
-    def get(self, number: int) -> Delivery | None:
-        """The delivery of a number, or None when it has been dropped or forgotten."""
-        return self._deliveries.get(number)
-
     def newest_first(self, below: int | None = None) -> Iterator[Delivery]:
-        """The deliveries that are kept, below a number or all."""
+        """Yield the deliveries that are kept, below a number or all."""
         for number in reversed(self._deliveries):
             if below is None or number < below:
                 yield self._deliveries[number]
 
     def oldest_first(self) -> Iterator[Delivery]:
-        """The deliveries that are kept."""
+        """Return the deliveries that are kept."""
         return iter(self._deliveries.values())
 
-    def attempts_since(self, number: int) -> list[tuple[Delivery, Attempt]]:
-        """The attempts that are kept from a number on, in the order they ended."""
+    def attempts_since(self, number: int) -> list[tuple[Delivery, DeliveryAttempt]]:
+        """Return the attempts that are kept from a number on, in the order they ended."""
         first = self.attempted - len(self._log)
         return [self._log[n - first] for n in range(max(first, number), self.attempted)]
 
     def id_of(self, number: int) -> str:
-        """The `dlv_…` id of a number."""
+        """Return the `dlv_…` id of a number."""
         return self._ids.nth(number)
 
     @property
     def finished(self) -> list[int]:
-        """The finished deliveries that are kept, by number, in the order they ended."""
+        """The deliveries that have ended and are kept, by number, in the order they ended."""
         return list(self._finished)
 
     @property
@@ -254,6 +292,7 @@ class Outbox:
 
     def restore(  # noqa: PLR0913 - each counter by its name
         self,
+        endpoints: Iterable[Endpoint],
         deliveries: Iterable[Delivery],
         *,
         finished: Iterable[int],
@@ -263,11 +302,12 @@ class Outbox:
         attempted: int,
         windows: dict[str, Instant],
     ) -> None:
-        """Take over the deliveries and counters of a snapshot; endpoints come by `put`.
+        """Take over a snapshot; the timeline has the attempts that are planned.
 
         Raises:
             ValueError: they contradict each other.
         """
+        self.endpoints = {each.id: each for each in endpoints}
         self._deliveries = {each.number: each for each in deliveries}
         self._finished = deque(finished)
         self._made, self.count = made, count
@@ -283,25 +323,4 @@ class Outbox:
             raise ValueError("a delivery is of no endpoint, or was never made")
         if any(each.number >= made for each in self.endpoints.values()):
             raise ValueError("an endpoint was never made")
-        self._fresh = [each for each in pending if each.next_at is None]
-
-    def _new(self, told: Told, endpoint_id: str, *, is_resend: bool) -> Delivery:
-        delivery = Delivery(self.count, told, endpoint_id, is_resend=is_resend)
-        self.count += 1
-        self._deliveries[delivery.number] = delivery
-        return delivery
-
-    def _finish(self, delivery: Delivery, status: DeliveryStatus) -> None:
-        delivery.status = status
-        delivery.next_at = None
-        self._finished.append(delivery.number)
-        if len(self._finished) > KEPT:
-            del self._deliveries[self._finished.popleft()]
-            self.dropped += 1
-
-
-def _next(endpoint: Endpoint, delivery: Delivery, now: Instant) -> Instant | None:
-    asked, last = None, delivery.attempts[-1]
-    if (answer := last.outcome.answer) is not None:
-        asked = asked_to_wait(answer.status, answer.retry_after, last.request.sent_at)
-    return next_attempt(now, len(delivery.attempts), endpoint.delays, asked)
+        self._due = [each for each in pending if each.next_at is None]

@@ -9,7 +9,7 @@ from payments_sandbox import __version__
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.rules.merge_patch import merged
 from payments_sandbox.rules.webhook_effects import NO_EFFECTS, BodyFault, Signature, WebhookEffects
-from payments_sandbox.webhooks.delivery import Request, Told
+from payments_sandbox.webhooks.delivery import EventMessage, WebhookRequest
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.signing import SIGNATURE_HEADER, Scheme, sign
 from payments_sandbox.webhooks.verification import TOLERANCE
@@ -22,32 +22,32 @@ _FORGED: Final = frozenset({Signature.WRONG_SECRET, Signature.MISSING, Signature
 
 
 def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
-    told: Told,
+    message: EventMessage,
     endpoint: Endpoint,
     effects: WebhookEffects = NO_EFFECTS,
     *,
     now: Instant,
     sent_at: Instant,
     wrong_secret: Callable[[], str],
-) -> Request:
+) -> WebhookRequest:
     """What an attempt sends.
 
     Args:
-        told: the event.
+        message: the event.
         endpoint: where to.
         effects: what rules do to this attempt.
         now: on the world's clock: which secrets are valid.
         sent_at: the real time, which the signature carries.
         wrong_secret: what a forger signs with; asked for when one does.
     """
-    body = _patched(told.body, effects)
+    body = _patched(message.body, effects)
     sent = _spoiled(body, effects.malform)
     # What is cut on its way was signed when it was whole; all else is signed as it is sent.
     signed = body if effects.malform is BodyFault.TRUNCATED else sent
     signature = sign(
         endpoint.signing,
         _secrets(endpoint, effects.signature, now, wrong_secret),
-        message=told.event_id,
+        message=message.event_id,
         sent_at=(sent_at + effects.timestamp) // SECOND,
         body=signed,
     )
@@ -59,7 +59,7 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
         **_damaged(signature, endpoint, effects.signature),
     }
     is_stale = abs(effects.timestamp) > TOLERANCE * SECOND
-    return Request(
+    return WebhookRequest(
         now,
         sent_at,
         headers,

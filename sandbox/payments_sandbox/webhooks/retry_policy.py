@@ -20,10 +20,10 @@ DELAYS: Final = (
 )
 """Virtual milliseconds from a failed attempt to the next; after the last one it is given up."""
 
-LONGEST_ASKED: Final = DAY
-"""The longest `Retry-After` that is honoured."""
+MAX_RETRY_AFTER: Final = DAY
+"""Milliseconds of the longest `Retry-After` that is honoured."""
 
-ASKING: Final = frozenset({429, 503})
+RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
 """The statuses whose `Retry-After` is looked at."""
 
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
@@ -45,7 +45,7 @@ def next_attempt(
     return Instant(failed_at + max(delays[attempts - 1], asked or 0))
 
 
-def asked_to_wait(status: int, retry_after: str | None, sent_at: Instant) -> int | None:
+def retry_after_ms(status: int, retry_after: str | None, sent_at: Instant) -> int | None:
     """Milliseconds that a `Retry-After` asks for, as seconds or as a date; None when it does not.
 
     Args:
@@ -53,11 +53,11 @@ def asked_to_wait(status: int, retry_after: str | None, sent_at: Instant) -> int
         retry_after: the header, or None.
         sent_at: the real time of the attempt, which a date is held against.
     """
-    if status not in ASKING or retry_after is None:
+    if status not in RETRY_AFTER_STATUSES or retry_after is None:
         return None
     text = retry_after.strip()
     if _SECONDS.fullmatch(text):
-        return min(int(text) * SECOND, LONGEST_ASKED)
+        return min(int(text) * SECOND, MAX_RETRY_AFTER)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few receivers send a date
 
     try:
@@ -65,4 +65,4 @@ def asked_to_wait(status: int, retry_after: str | None, sent_at: Instant) -> int
         until = int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * SECOND)
     except (ValueError, OverflowError):
         return None
-    return min(max(until - sent_at, 0), LONGEST_ASKED)
+    return min(max(until - sent_at, 0), MAX_RETRY_AFTER)

@@ -6,14 +6,14 @@ Link-local and metadata addresses are never a receiver.
 """
 
 import ipaddress
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-NEVER: Final = tuple(
+BLOCKED_NETWORKS: Final = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8",
@@ -33,18 +33,32 @@ NEVER: Final = tuple(
         "ff00::/8",
     )
 )
-LONGEST: Final = 2_000
+MAX_URL: Final = 2_000
 """Characters that a url may have."""
+
+
+class TargetPolicy(NamedTuple):
+    """Where endpoints may be.
+
+    Attributes:
+        public: whether webhooks may leave for the public internet.
+        sandbox_host: the Host of the sandbox itself, which is no receiver but for its inboxes.
+    """
+
+    public: bool
+    sandbox_host: str | None = None
 
 
 def is_permitted(address: Address, *, public: bool) -> bool:
     """Whether a webhook may go to this address; an IPv4 address inside an IPv6 one counts."""
     real = getattr(address, "ipv4_mapped", None) or address
-    return not any(real in network for network in NEVER) and (public or not real.is_global)
+    return not any(real in network for network in BLOCKED_NETWORKS) and (
+        public or not real.is_global
+    )
 
 
-def problem_of(url: str, *, public: bool) -> str | None:
-    """Why a url is refused by what it says itself, with what would have worked; None when not."""
+def why_blocked(url: str, *, public: bool) -> str | None:
+    """Say what would have worked where a url is refused by its text; None where it is not."""
     if url.startswith(INBOX):
         good = INBOX_NAME.fullmatch(url.removeprefix(INBOX))
         return None if good else "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
@@ -53,16 +67,16 @@ def problem_of(url: str, *, public: bool) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
-    if parts.scheme not in ("http", "https") or not host or len(url) > LONGEST:
+    if parts.scheme not in ("http", "https") or not host or len(url) > MAX_URL:
         return "expected an http or https url, or inbox:NAME for a built-in receiver"
     if "@" in parts.netloc:
         return "expected a url without user and password; send them as a header"
     if not url.isascii() or not url.isprintable() or " " in url:
         return "expected a url in ASCII, without blanks"
-    return _problem_of_address(host, public=public)
+    return _why_address_blocked(host, public=public)
 
 
-def _problem_of_address(host: str, *, public: bool) -> str | None:
+def _why_address_blocked(host: str, *, public: bool) -> str | None:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

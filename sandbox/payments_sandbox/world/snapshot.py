@@ -118,17 +118,17 @@ def _secret(kept: str) -> str:
 def _webhooks(world: World) -> dict[str, object] | None:
     if world.webhooks is None:
         return None
-    from payments_sandbox.webhooks import webhooks_snapshot as webhooks_at_rest  # noqa: PLC0415 - most worlds have none
+    from payments_sandbox.webhooks import snapshot as webhooks_snapshot  # noqa: PLC0415 - most worlds have none
 
-    return webhooks_at_rest.snapshot(world.webhooks)
+    return webhooks_snapshot.snapshot(world.webhooks)
 
 
 def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
     world.webhooks = None  # without the endpoints that every world is made with
     if kept is not None:
-        from payments_sandbox.webhooks import webhooks_snapshot as webhooks_at_rest  # noqa: PLC0415 - as above
+        from payments_sandbox.webhooks import snapshot as webhooks_snapshot  # noqa: PLC0415 - as above
 
-        webhooks_at_rest.restore(world.open_webhooks(), kept)
+        webhooks_snapshot.restore(world.open_webhooks(), kept)
 
 
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:

@@ -96,6 +96,14 @@ class Timeline:
         self._due = [item for item in self._due if not is_meant(item[2])]
         heapq.heapify(self._due)
 
+    def plan_attempt(self, due: Instant, delivery: int) -> None:
+        """Remember that a delivery is to be attempted."""
+        self.at(due, AttemptDelivery(delivery))
+
+    def forget_attempts(self, is_pending: Callable[[int], bool]) -> None:
+        """Take off the attempts of deliveries that are not pending any more, by their number."""
+        self.forget(lambda job: isinstance(job, AttemptDelivery) and not is_pending(job.delivery))
+
     def clear(self) -> None:
         """Forget every job; tickets start again."""
         self._due.clear()

@@ -59,10 +59,9 @@ def upcoming_entry(
         case AttemptDelivery(number):
             if outbox is None or (delivery := outbox.get(number)) is None:
                 raise LookupError("a delivery is planned that is not there")
-            told, delivery_id = delivery.told, outbox.id_of(number)
-            return TimelineEntry(
-                due, "webhook.attempt", told.payment_id, told.event_id, delivery_id
-            )
+            message, delivery_id = delivery.message, outbox.id_of(number)
+            about = message.payment_id, message.event_id
+            return TimelineEntry(due, "webhook.attempt", *about, delivery_id)
         case SettlePayment(int(number)) | ActOnPayment(int(number)):
             return TimelineEntry(due, describe_job(job), ledger.payments.id_of(number))
         case _:

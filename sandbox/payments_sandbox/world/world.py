@@ -236,7 +236,7 @@ class World:
     def _perform(self, due: Instant, job: Job) -> TimelineEntry | None:
         match job:
             case AttemptDelivery(delivery):
-                self.open_webhooks().outbox.retry(delivery)
+                self.open_webhooks().outbox.make_due(delivery)
                 return None
             case SettlePayment():
                 return self._settle(due, job)
@@ -290,11 +290,11 @@ class World:
             rule_actions.react(context, range(self._published, events))
         if self.webhooks is not None:
             for event in map(self.ledger.any_event, range(self._published, events)):
-                self.webhooks.tell(event, self.ledger)
+                self.webhooks.publish(event, self.ledger)
         self._published = events
 
     def _make_endpoints(self) -> None:
         """Every world has these endpoints."""
         for url in self.context.webhooks:
             webhooks = self.open_webhooks()
-            webhooks.put(webhooks.planned(url, secret=self.context.webhook_secret))
+            webhooks.put(webhooks.new_endpoint(url, secret=self.context.webhook_secret))

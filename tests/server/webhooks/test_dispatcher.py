@@ -8,10 +8,10 @@ import pytest
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.webhooks import dispatcher as dispatcher_module
 from payments_sandbox.server.webhooks.dispatcher import (
-    AT_ONCE,
-    FOLLOWED,
-    IN_A_ROOM,
-    SLOW,
+    MAX_FOLLOW_UPS,
+    MAX_IN_FLIGHT,
+    MAX_PER_ENDPOINT,
+    SLOW_MS,
     Dispatcher,
 )
 from payments_sandbox.webhooks.delivery import DeliveryStatus
@@ -57,7 +57,7 @@ def world_with(*urls: str) -> World:
     world = new_world()
     webhooks = world.open_webhooks()
     for url in urls:
-        webhooks.put(webhooks.planned(url))
+        webhooks.put(webhooks.new_endpoint(url))
     return world
 
 
@@ -92,11 +92,11 @@ async def test_one_until_it_answers_then_eight(office: Office) -> None:
     await office.send(world_with("http://a/"), 20)
     assert len(office.sender.posts) == 1
     await office.sender.answer_all()
-    assert len(office.sender.posts) == AT_ONCE
+    assert len(office.sender.posts) == MAX_PER_ENDPOINT
     await office.sender.answer_all()
-    assert len(office.sender.posts) == AT_ONCE
+    assert len(office.sender.posts) == MAX_PER_ENDPOINT
     await office.sender.answer_all()
-    assert len(office.sender.posts) == 20 - 1 - 2 * AT_ONCE
+    assert len(office.sender.posts) == 20 - 1 - 2 * MAX_PER_ENDPOINT
 
 
 async def test_silence_makes_it_one_again(office: Office) -> None:
@@ -108,7 +108,7 @@ async def test_silence_makes_it_one_again(office: Office) -> None:
     await office.sender.answer_all(None)
     assert len(office.sender.posts) == 1
     await office.sender.answer_all(500)
-    assert len(office.sender.posts) == AT_ONCE
+    assert len(office.sender.posts) == MAX_PER_ENDPOINT
 
 
 async def test_each_endpoint_has_a_lane(office: Office) -> None:
@@ -126,12 +126,12 @@ async def test_each_endpoint_has_a_lane(office: Office) -> None:
 
 async def test_a_room_for_the_slow(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many slow ones there are, the quick ones have room."""
-    monkeypatch.setattr(dispatcher_module, "IN_A_ROOM", 4)
+    monkeypatch.setattr(dispatcher_module, "MAX_IN_FLIGHT", 4)
     office = Office()
     slow = [world_with(f"http://slow{n}/") for n in range(8)]
     for world in slow:
         await office.send(world)
-        await office.sender.answer_all(duration_ms=SLOW)
+        await office.sender.answer_all(duration_ms=SLOW_MS)
     for world in slow:
         await office.send(world, 2)
     assert len(office.sender.posts) == 4
@@ -139,7 +139,7 @@ async def test_a_room_for_the_slow(office: Office, monkeypatch: pytest.MonkeyPat
     await office.send(quick)
     assert [post.url for post in office.sender.posts if "quick" in post.url] == ["http://quick/"]
     while office.sender.posts:
-        await office.sender.answer_all(duration_ms=SLOW)
+        await office.sender.answer_all(duration_ms=SLOW_MS)
 
     assert office.sender.count == 8 + 16 + 1
     assert all(world.pending_webhooks == 0 for world in [*slow, quick])
@@ -149,7 +149,7 @@ async def test_what_ended_while_it_waited_for_room(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is not sent: its endpoint was disabled meanwhile."""
-    monkeypatch.setattr(dispatcher_module, "IN_A_ROOM", 1)
+    monkeypatch.setattr(dispatcher_module, "MAX_IN_FLIGHT", 1)
     office = Office()
     first, second = world_with("http://a/"), world_with("http://b/")
     await office.send(first)
@@ -186,7 +186,7 @@ async def test_settle_follows_what_webhooks_lead_to(office: Office) -> None:
     world = world_with("http://a/")
     await office.send(world)
     settling = asyncio.create_task(office.dispatcher.settle(world))
-    for _ in range(FOLLOWED):
+    for _ in range(MAX_FOLLOW_UPS):
         await office.sender.turn()
         assert not settling.done()
         trigger(world, EventType.PAYMENT_COMPLETED, None)
@@ -246,14 +246,14 @@ async def test_what_is_held_goes_when_it_is_released(office: Office) -> None:
     """A caller that took it sends it after something else, together with what came meanwhile."""
     world = world_with("http://a/")
     trigger(world, EventType.PAYMENT_COMPLETED, None)
-    held = world.open_webhooks().outbox.take_fresh()
+    held = world.open_webhooks().outbox.pop()
     await office.send(world)
     (post,) = office.sender.posts
-    assert held[0].told.body != post.body
+    assert held[0].message.body != post.body
     office.dispatcher.release(world, held)
     await office.sender.answer_all()
 
-    assert [post.body for post in office.sender.posts] == [held[0].told.body]
+    assert [post.body for post in office.sender.posts] == [held[0].message.body]
 
 
 @pytest.mark.parametrize("end", ["forget", "close"])
@@ -279,7 +279,7 @@ async def test_an_inbox_is_delivered_to_without_a_sender(office: Office) -> None
     world = world_with("inbox:orders")
     await office.send(world, 5)
     await office.dispatcher.settle(world)
-    inbox = world.open_webhooks().inboxes.of("orders")
+    inbox = world.open_webhooks().inboxes.get_or_create("orders")
 
     assert [each.reason for each in inbox.since(0, None)] == [None] * 5
     assert (office.made, world.pending_webhooks) == (0, 0)
@@ -287,14 +287,14 @@ async def test_an_inbox_is_delivered_to_without_a_sender(office: Office) -> None
 
 def test_both_rooms_together_leave_files_for_clients() -> None:
     """Most systems give a process a thousand."""
-    assert 2 * IN_A_ROOM <= 256
+    assert 2 * MAX_IN_FLIGHT <= 256
 
 
 async def test_what_is_sent_first_ends_with_its_world(office: Office) -> None:
     """What comes of it is not for the world that begins anew, and changes nothing of its plans."""
     world = world_with("http://a/")
     trigger(world, EventType.PAYMENT_COMPLETED, None)
-    first = world.open_webhooks().outbox.take_fresh()
+    first = world.open_webhooks().outbox.pop()
     sending = asyncio.create_task(office.dispatcher.send_first(world, first))
     await office.sender.turn()
     old, *_ = office.sender.posts

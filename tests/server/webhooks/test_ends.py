@@ -18,7 +18,7 @@ from tests.support.scenes import rules_of
 from tests.support.wire import PATIENCE
 
 PENDING = "4000009900000012"
-SLOW = "4000009900000129"
+SLOW_MS = "4000009900000129"
 
 End = Callable[[Hooks], Awaitable[object]]
 
@@ -116,7 +116,7 @@ async def test_what_waits_for_a_reply(
 ) -> None:
     """A webhook that was to follow a held reply does not come after the end."""
     await hooks.to(receiver.url)
-    paying = asyncio.create_task(paid(hooks.api, card_number=SLOW))
+    paying = asyncio.create_task(paid(hooks.api, card_number=SLOW_MS))
     await until(hooks.api, lambda: len(sandbox.runtime.delayed_replies) == 1)
     await end(hooks)
     if end is not reset_webhooks or paying.done():

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from payments_sandbox.server.webhooks.sender import MAX_BODY, HttpSender
-from payments_sandbox.webhooks.delivery import Outcome
+from payments_sandbox.webhooks.delivery import AttemptResult
 from tests.support.hooks import Delivery, Hooks, errors
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 
@@ -99,7 +99,7 @@ async def test_ten_seconds_unless_told_otherwise(
 
     async def spied(
         sender: HttpSender, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
-    ) -> Outcome:
+    ) -> AttemptResult:
         given.append(timeout_ms)
         return await post(sender, url, headers=headers, body=body, timeout_ms=timeout_ms)
 

@@ -7,7 +7,7 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import Server
-from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from payments_sandbox.world.manual_events import trigger
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, bearer
@@ -51,8 +51,8 @@ async def test_a_thousand_events_to_one_endpoint(hooks: Hooks, receiver: Receive
     assert len(deliveries) == 1_000
     assert {each["status"] for each in deliveries} == {"delivered"}
     assert once_each(receiver) == {each["id"] for each in events["data"]}
-    assert receiver.most <= AT_ONCE
-    assert len({hit.connection for hit in receiver.hits}) <= AT_ONCE
+    assert receiver.most <= MAX_PER_ENDPOINT
+    assert len({hit.connection for hit in receiver.hits}) <= MAX_PER_ENDPOINT
 
 
 async def test_a_receiver_that_fails_every_third_time(hooks: Hooks, receiver: Receiver) -> None:
@@ -79,7 +79,7 @@ async def test_a_thousand_worlds(
     ]
     for number, world in enumerate(worlds):
         webhooks = world.open_webhooks()
-        webhooks.put(webhooks.planned(f"{receiver.origin}/{number}"))
+        webhooks.put(webhooks.new_endpoint(f"{receiver.origin}/{number}"))
         for type_ in ("payment.completed", "refund.created"):
             trigger(world, type_, None)
         sandbox.runtime.dispatcher.release(world)

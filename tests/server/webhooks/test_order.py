@@ -11,14 +11,14 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import Server
-from payments_sandbox.server.webhooks.dispatcher import AT_ONCE
+from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from tests.support.bodies import KEY, documented_create
 from tests.support.clients import Api, ask
 from tests.support.hooks import Hooks, errors, instants
 from tests.support.receiver import Answer, Receiver, receiving
 
 PENDING = "4000009900000012"
-SLOW = "4000009900000129"
+SLOW_MS = "4000009900000129"
 
 
 class Till:
@@ -57,12 +57,12 @@ def settings() -> Settings:
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=100)
 
 
-@pytest.mark.parametrize("card_number", ["4111111111111111", SLOW, "4000000000000002"])
+@pytest.mark.parametrize("card_number", ["4111111111111111", SLOW_MS, "4000000000000002"])
 async def test_the_reply_comes_first(hooks: Hooks, receiver: Receiver, card_number: str) -> None:
     """Whatever the card: when the webhook arrives, its client has been answered."""
     await hooks.to(receiver.url)
     seen: list[bool] = []
-    times = 2 if card_number == SLOW else 20
+    times = 2 if card_number == SLOW_MS else 20
     with Till(hooks.api) as till:
         receiver.on_hit = lambda _: seen.append(till.has_its_reply())
         for count in range(1, times + 1):
@@ -225,12 +225,12 @@ async def test_a_slow_endpoint_delays_nobody(hooks: Hooks, receiver: Receiver) -
         for _ in range(100):
             await hooks.pay()
         await receiver.arrived(100)
-        await slow.arrived(1 + AT_ONCE)
+        await slow.arrived(1 + MAX_PER_ENDPOINT)
 
-        assert len(slow.hits) == 1 + AT_ONCE
+        assert len(slow.hits) == 1 + MAX_PER_ENDPOINT
         gate.set()
         await slow.arrived(101)
-        assert slow.most == AT_ONCE
+        assert slow.most == MAX_PER_ENDPOINT
     assert sorted(receiver.bodies) == sorted(slow.bodies[1:])
 
 
@@ -269,7 +269,7 @@ async def test_one_at_a_time_until_it_answers(hooks: Hooks, receiver: Receiver) 
     gate.set()
     await receiver.arrived(20)
 
-    assert receiver.most == AT_ONCE
+    assert receiver.most == MAX_PER_ENDPOINT
 
 
 async def test_in_order_one_by_one(hooks: Hooks, receiver: Receiver) -> None:

@@ -22,7 +22,7 @@ from payments_sandbox.server.webhooks.sender import (
     describe_failure,
     guarded_sockets,
 )
-from payments_sandbox.webhooks.delivery import Outcome
+from payments_sandbox.webhooks.delivery import AttemptResult
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 
 HEADERS = {"Content-Type": "application/json"}
@@ -74,12 +74,12 @@ async def sender() -> AsyncIterator[HttpSender]:
 
 async def post(
     sender: HttpSender, url: str, *, timeout_ms: int = 2_000, headers: Mapping[str, str] = HEADERS
-) -> Outcome:
+) -> AttemptResult:
     """Post a small body."""
     return await sender.post(url, headers=headers, body=b"{}", timeout_ms=timeout_ms)
 
 
-async def post_and_close(url: str, *, timeout_ms: int = 2_000) -> Outcome:
+async def post_and_close(url: str, *, timeout_ms: int = 2_000) -> AttemptResult:
     """Post with a sender of its own."""
     sender = HttpSender(public=False)
     try:
@@ -88,20 +88,20 @@ async def post_and_close(url: str, *, timeout_ms: int = 2_000) -> Outcome:
         await sender.close()
 
 
-async def answered_with(*raw: bytes) -> Outcome:
+async def answered_with(*raw: bytes) -> AttemptResult:
     """What the sender makes of these bytes and the end of their connection."""
     async with receiving() as receiver:
         receiver.usual = Answer(raw=b"".join(raw), end=End.CLOSED)
         return await post_and_close(receiver.url)
 
 
-def is_told(outcome: Outcome) -> bool:
+def is_told(result: AttemptResult) -> bool:
     """Whether it is an answer, or a reason in one short line; JSON carries either."""
-    json.dumps(outcome)
-    if outcome.answer is None:
-        error = outcome.error or ""
+    json.dumps(result)
+    if result.response is None:
+        error = result.error or ""
         return 0 < len(error) <= MAX_ERROR and "\n" not in error
-    return len(outcome.answer.body) <= MAX_BODY
+    return len(result.response.body) <= MAX_BODY
 
 
 @settings(max_examples=150)
@@ -118,9 +118,9 @@ def test_any_bytes_as_answer_or_as_body_end_in_an_answer_or_in_words(raw: bytes)
     """A body is taken as it is; the same bytes as a whole answer are rarely one."""
     assert is_told(asyncio.run(answered_with(raw)))
     head = b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n" % len(raw)
-    outcome = asyncio.run(answered_with(head, raw))
-    assert outcome.answer is not None
-    assert outcome.error == "answered 500"
+    result = asyncio.run(answered_with(head, raw))
+    assert result.response is not None
+    assert result.error == "answered 500"
 
 
 ANSWERS = {
@@ -145,9 +145,9 @@ ANSWERS = {
 @pytest.mark.parametrize(("raw", "body"), ANSWERS.values(), ids=ANSWERS)
 async def test_every_form_of_an_answer_is_read(raw: bytes, body: str) -> None:
     """Receivers under test are of every kind."""
-    outcome = await answered_with(raw)
-    assert outcome.answer is not None
-    assert (outcome.answer.body, outcome.error) == (body, None)
+    result = await answered_with(raw)
+    assert result.response is not None
+    assert (result.response.body, result.error) == (body, None)
 
 
 NOT_HTTP = {
@@ -167,10 +167,10 @@ NOT_HTTP = {
 @pytest.mark.parametrize(("raw", "words"), NOT_HTTP.values(), ids=NOT_HTTP)
 async def test_an_answer_that_is_not_http_is_told_as_such(raw: bytes, words: str) -> None:
     """With what was wrong about it; what has no end is given up soon."""
-    outcome = await answered_with(raw)
-    assert outcome.answer is None
-    assert (outcome.error or "").startswith("the answer is not HTTP: ")
-    assert words in (outcome.error or "")
+    result = await answered_with(raw)
+    assert result.response is None
+    assert (result.error or "").startswith("the answer is not HTTP: ")
+    assert words in (result.error or "")
 
 
 @pytest.mark.parametrize("raw", [raw for raw, _ in list(ANSWERS.values())[:6]], ids=range(6))
@@ -201,7 +201,7 @@ async def test_interim_answers_without_an_end_fail_at_the_timeout(
         talking = post(sender, f"http://127.0.0.1:{port}/", timeout_ms=300)
         told, other = await asyncio.gather(talking, post(sender, receiver.url, timeout_ms=9_000))
 
-    assert (told.answer, told.error) == (None, "no answer within 0.3 s")
+    assert (told.response, told.error) == (None, "no answer within 0.3 s")
     assert other.error is None
 
 
@@ -216,14 +216,14 @@ def test_a_socket_holds_no_more_of_an_answer_than_one_turn_of_the_loop_may_parse
 async def test_what_is_told_as_sent_is_what_arrived(receiver: Receiver, sender: HttpSender) -> None:
     """The headers as they went out, with `Host` and `Content-Length`, and the answer whole."""
     receiver.usual = Answer(status=201, headers={"X-A": "b"}, body=b"made")
-    outcome = await post(sender, receiver.url)
+    result = await post(sender, receiver.url)
     (hit,) = receiver.hits
 
-    assert tuple(f"{name}: {value}" for name, value in outcome.headers.items()) == hit.lines
-    assert [*outcome.headers] == ["Host", "Content-Type", "Content-Length"]
-    assert outcome.answer == (201, {"Content-Length": "4", "X-A": "b"}, "made", None)
-    assert outcome.error is None
-    assert outcome.duration_ms > 0
+    assert tuple(f"{name}: {value}" for name, value in result.headers.items()) == hit.lines
+    assert [*result.headers] == ["Host", "Content-Type", "Content-Length"]
+    assert result.response == (201, {"Content-Length": "4", "X-A": "b"}, "made", None)
+    assert result.error is None
+    assert result.duration_ms > 0
 
 
 async def test_an_empty_body_has_a_length(receiver: Receiver, sender: HttpSender) -> None:
@@ -241,11 +241,11 @@ async def test_headers_of_an_answer_are_kept_as_text(
     """Folded ones, empty ones, the last of several, and those that are not UTF-8."""
     lines = (b"X-Folded: a\r\n\t b", b"X-Empty:", b"X-A: 1", b"X-A: 2", b"Retry-After:  \xff ")
     receiver.usual = Answer(raw=OK + b"\r\n".join([*lines, b"Content-Length: 0", b"", b""]))
-    outcome = await post(sender, receiver.url)
+    result = await post(sender, receiver.url)
 
-    assert outcome.answer is not None
-    assert outcome.answer.retry_after == "\N{REPLACEMENT CHARACTER}"
-    assert outcome.answer.headers == {
+    assert result.response is not None
+    assert result.response.retry_after == "\N{REPLACEMENT CHARACTER}"
+    assert result.response.headers == {
         "X-Folded": "a\t b",
         "X-Empty": "",
         "X-A": "2",
@@ -258,10 +258,10 @@ async def test_a_compressed_answer_is_not_unpacked(receiver: Receiver, sender: H
     """Nobody has asked for it, and it could be a bomb."""
     body = gzip.compress(b"x" * 1_000_000)
     receiver.usual = Answer(headers={"Content-Encoding": "gzip"}, body=body)
-    outcome = await post(sender, receiver.url)
+    result = await post(sender, receiver.url)
 
-    assert outcome.answer is not None
-    assert outcome.answer.body == body.decode("utf-8", "replace")
+    assert result.response is not None
+    assert result.response.body == body.decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize("size", [0, 1, MAX_BODY - 1, MAX_BODY, MAX_BODY + 1, 70_000], ids=str)
@@ -277,9 +277,9 @@ async def test_the_body_of_an_answer_is_cut_at_20_kb(
     else:
         receiver.usual = Answer(body=body)
     for _ in range(2):
-        outcome = await post(sender, receiver.url)
-        assert outcome.answer is not None
-        assert len(outcome.answer.body) == min(size, MAX_BODY)
+        result = await post(sender, receiver.url)
+        assert result.response is not None
+        assert len(result.response.body) == min(size, MAX_BODY)
 
     assert size >= MAX_BODY or [hit.connection for hit in receiver.hits] == [0, 0]
 
@@ -296,7 +296,7 @@ async def test_one_tls_handshake_serves_all_that_a_connection_carries() -> None:
         told = [await post(sender, receiver.url) for _ in range(2)]
         await sender.close()
 
-    assert [outcome.error for outcome in told] == [None, None]
+    assert [result.error for result in told] == [None, None]
     assert [hit.connection for hit in receiver.hits] == [0, 0]
 
 
@@ -326,7 +326,7 @@ async def test_a_kept_connection_that_the_receiver_has_ended_is_not_used(
         receiver.usual = Answer(end=end)
         told = [await post(sender, receiver.url) for _ in range(30)]
 
-    assert {outcome.error for outcome in told} == {None}
+    assert {result.error for result in told} == {None}
 
 
 async def test_a_connection_that_answered_500_is_not_used_again(
@@ -347,7 +347,7 @@ async def test_a_webhook_is_not_sent_twice_when_its_kept_connection_ends(
     receiver.script(200, Answer(raw=b"", end=End.CLOSED))
     told = [await post(sender, receiver.url) for _ in range(2)]
 
-    assert [outcome.error for outcome in told] == [None, CUT_OFF]
+    assert [result.error for result in told] == [None, CUT_OFF]
     assert [hit.connection for hit in receiver.hits] == [0, 0]
 
 
@@ -374,7 +374,7 @@ async def test_what_comes_behind_an_answer_is_no_answer_to_the_next_webhook(
     receiver.script(Answer(raw=answer + answer.replace(b"200", b"500")))
     told = [await post(sender, receiver.url) for _ in range(2)]
 
-    assert [outcome.error for outcome in told] == [None, None]
+    assert [result.error for result in told] == [None, None]
     assert [hit.connection for hit in receiver.hits] == [0, 1]
 
 
@@ -428,10 +428,10 @@ async def test_a_path_goes_out_as_the_url_has_it_and_quoted_where_it_is_not(
     receiver: Receiver, sender: HttpSender, rest: str, target: str
 ) -> None:
     """The port is part of the host."""
-    outcome = await post(sender, receiver.origin + rest)
+    result = await post(sender, receiver.origin + rest)
     (hit,) = receiver.hits
 
-    assert outcome.error is None
+    assert result.error is None
     assert hit.target == target
     assert hit.headers["host"] == receiver.origin.removeprefix("http://")
 
@@ -469,12 +469,12 @@ async def test_a_name_that_is_found_too_late_is_a_timeout(
         return let_go.wait(10)
 
     monkeypatch.setattr(socket, "getaddrinfo", late)
-    outcome = await post(sender, "http://late/", timeout_ms=20)
+    result = await post(sender, "http://late/", timeout_ms=20)
     let_go.set()
     for thread in threads:
         await asyncio.to_thread(thread.join)
 
-    assert outcome.error == "no answer within 0.02 s"
+    assert result.error == "no answer within 0.02 s"
     assert [thread.daemon for thread in threads] == [True]
 
 
@@ -498,7 +498,7 @@ def test_a_name_that_takes_long_holds_up_neither_other_names_nor_the_end_of_the_
             patience = {"http://slow/": 20, quick: 2_000}
             urls = ["http://slow/"] * 40 + [quick]
             posts = [post_and_close(url, timeout_ms=patience[url]) for url in urls]
-            return [outcome.error for outcome in await asyncio.gather(*posts)]
+            return [result.error for result in await asyncio.gather(*posts)]
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     *slow_ones, quick = asyncio.run(posted())
@@ -523,7 +523,7 @@ async def test_a_header_that_would_end_early_is_not_sent(
     receiver: Receiver, sender: HttpSender, headers: dict[str, str]
 ) -> None:
     """Nothing is."""
-    outcome = await post(sender, receiver.url, headers=headers)
+    result = await post(sender, receiver.url, headers=headers)
 
-    assert (outcome.error or "").startswith("ValueError: ")
+    assert (result.error or "").startswith("ValueError: ")
     assert receiver.hits == []

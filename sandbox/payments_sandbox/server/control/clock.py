@@ -21,7 +21,7 @@ async def freeze_clock(request: ControlRequest) -> dict[str, object]:
     world = request.world
     if (text := request.body.get("at")) is not None:
         at = _reachable(world, "at", parse_field(read_instant, "at", text))
-        await request.runtime.advancer.walk(world, lambda: _reachable(world, "at", at))
+        await request.runtime.clock_advancer.advance(world, lambda: _reachable(world, "at", at))
     world.clock.freeze()
     return shown(world)
 
@@ -36,7 +36,9 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
     """Move on; answers when all that became due has happened, webhooks too, in order."""
     world = request.world
     _target(world, request.body)  # what cannot be reached is refused before anything is waited for
-    happened = await request.runtime.advancer.walk(world, lambda: _target(world, request.body))
+    happened = await request.runtime.clock_advancer.advance(
+        world, lambda: _target(world, request.body)
+    )
     return {
         "now": show_instant(world.clock.now()),
         "happened": [_shown_happened(each) for each in happened],

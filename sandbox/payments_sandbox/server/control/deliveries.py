@@ -6,7 +6,7 @@ from itertools import islice
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.delivery_json import shown_delivery
+from payments_sandbox.server.webhook_json import delivery_json
 from payments_sandbox.webhooks.delivery import Delivery
 
 
@@ -24,7 +24,7 @@ def list_deliveries(request: ControlRequest) -> dict[str, object]:
             raise _no_such_start()
         below = delivery.number
     found = list(islice(_wanted(request, outbox.newest_first(below)), limit + 1))
-    shown = [shown_delivery(outbox, each) for each in found[:limit]]
+    shown = [delivery_json(outbox, each) for each in found[:limit]]
     return representations.page(shown, has_more=len(found) > limit)
 
 
@@ -33,7 +33,7 @@ def retrieve_delivery(request: ControlRequest) -> dict[str, object]:
     if (webhooks := request.world.webhooks) is not None:
         delivery = webhooks.outbox.find(request.path_parameter)
         if delivery is not None:
-            return shown_delivery(webhooks.outbox, delivery)
+            return delivery_json(webhooks.outbox, delivery)
     raise NotFound("not_found", "No such delivery, or it has been dropped.")
 
 
@@ -43,7 +43,7 @@ def _wanted(request: ControlRequest, deliveries: Iterator[Delivery]) -> Iterator
     return (
         each
         for each in deliveries
-        if event_id in (None, each.told.event_id)
+        if event_id in (None, each.message.event_id)
         and endpoint_id in (None, each.endpoint_id)
         and status in (None, each.status.value)
     )

@@ -4,8 +4,8 @@ from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.masking import mask_object
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.delivery_json import shown_delivery
-from payments_sandbox.webhooks.world_webhooks import told
+from payments_sandbox.server.webhook_json import delivery_json
+from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.manual_events import trigger
 
 
@@ -39,12 +39,12 @@ def resend_event(request: ControlRequest) -> dict[str, object]:
     if number is None:
         raise NotFound("not_found", "This world has no event of this id.")
     webhooks = world.open_webhooks()
-    event = told(world.ledger.any_event(number))
+    message = event_message(world.ledger.any_event(number))
     if (endpoint_id := request.body.get("endpoint_id")) is None:
         endpoints = webhooks.outbox.endpoints.values()
-        takers = [each for each in endpoints if each.enabled and each.wants(event.type)]
+        takers = [each for each in endpoints if each.enabled and each.wants(message.type)]
     else:
         takers = [webhooks.endpoint(endpoint_id)]
-    made = webhooks.outbox.resend(event, takers)
-    shown = [shown_delivery(webhooks.outbox, each) for each in made]
+    made = webhooks.outbox.resend(message, takers)
+    shown = [delivery_json(webhooks.outbox, each) for each in made]
     return representations.page(shown, has_more=False)

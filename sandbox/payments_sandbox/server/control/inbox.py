@@ -13,11 +13,11 @@ from payments_sandbox.core.errors import InvalidRequest, SandboxError
 from payments_sandbox.core.instants import SECOND, read_duration
 from payments_sandbox.core.masking import mask_headers
 from payments_sandbox.server.control.control_request import ControlRequest, parse_field
-from payments_sandbox.server.delivery_json import shown_message
 from payments_sandbox.server.request_body import read_any_body
 from payments_sandbox.server.response import EVERY_REPLY
+from payments_sandbox.server.webhook_json import inbox_message_json
 from payments_sandbox.webhooks.endpoint import INBOX_NAME
-from payments_sandbox.webhooks.inbox import ANSWER, Message
+from payments_sandbox.webhooks.inbox import ANSWER, InboxMessage
 from payments_sandbox.webhooks.verification import Received
 
 LONGEST_WAIT: Final = 60 * SECOND
@@ -50,7 +50,7 @@ async def read_inbox(request: ControlRequest) -> dict[str, object]:
     found = list(islice(_messages(request), limit + 1))
     has_more = len(found) > limit
     return {
-        "data": [shown_message(each) for each in found[:limit]],
+        "data": [inbox_message_json(each) for each in found[:limit]],
         "has_more": has_more,
         "next_cursor": str(found[limit - 1].number) if has_more else None,
     }
@@ -59,7 +59,7 @@ async def read_inbox(request: ControlRequest) -> dict[str, object]:
 def script_inbox(request: ControlRequest) -> dict[str, object]:
     """Answer the next messages with these statuses, one each; later ones get 200."""
     name = _name(request)
-    inbox = request.world.open_webhooks().inboxes.of(name)
+    inbox = request.world.open_webhooks().inboxes.get_or_create(name)
     inbox.script(request.body["respond"])
     return {"name": name, "respond": inbox.answers}
 
@@ -81,7 +81,7 @@ async def _wait(request: ControlRequest, seconds: float) -> None:
                 await subscriber.wait(seconds)
 
 
-def _messages(request: ControlRequest) -> Iterator[Message]:
+def _messages(request: ControlRequest) -> Iterator[InboxMessage]:
     start = request.query.get("starting_after")
     first = 0 if start is None else int(start) + 1
     name, webhooks = _name(request), request.world.webhooks

@@ -5,11 +5,12 @@ from typing import Final
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.delivery_json import shown_endpoint
+from payments_sandbox.server.webhook_json import endpoint_json
 from payments_sandbox.webhooks.endpoint import Endpoint
-from payments_sandbox.webhooks.endpoint_settings import Reach, changed
+from payments_sandbox.webhooks.endpoint_settings import apply_settings
+from payments_sandbox.webhooks.target_policy import TargetPolicy
 
-MOST: Final = 100
+MAX_ENDPOINTS: Final = 100
 """Endpoints that a world may have."""
 
 
@@ -23,31 +24,33 @@ def list_webhook_endpoints(request: ControlRequest) -> dict[str, object]:
             raise InvalidRequest("/starting_after: expected the id of a webhook endpoint.")
         found = found[ids.index(start) + 1 :]
     limit = request.query["limit"]
-    items = [shown_endpoint(each) for each in found[:limit]]
+    items = [endpoint_json(each) for each in found[:limit]]
     return representations.page(items, has_more=len(found) > limit)
 
 
 def create_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
     """Make an endpoint; what is refused leaves none."""
     webhooks = request.world.open_webhooks()
-    if len(webhooks.outbox.endpoints) >= MOST:
-        raise InvalidRequest(f"/: expected at most {MOST} webhook endpoints; DELETE one first.")
-    endpoint = _changed(request, webhooks.planned(request.body["url"]))
+    if len(webhooks.outbox.endpoints) >= MAX_ENDPOINTS:
+        raise InvalidRequest(
+            f"/: expected at most {MAX_ENDPOINTS} webhook endpoints; DELETE one first."
+        )
+    endpoint = _apply_settings(request, webhooks.new_endpoint(request.body["url"]))
     webhooks.put(endpoint)
-    return shown_endpoint(endpoint)
+    return endpoint_json(endpoint)
 
 
 def retrieve_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
     """One endpoint."""
-    return shown_endpoint(request.world.open_webhooks().endpoint(request.path_parameter))
+    return endpoint_json(request.world.open_webhooks().endpoint(request.path_parameter))
 
 
 def update_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
     """Change what is given and keep the rest."""
     webhooks = request.world.open_webhooks()
-    endpoint = _changed(request, webhooks.endpoint(request.path_parameter))
+    endpoint = _apply_settings(request, webhooks.endpoint(request.path_parameter))
     webhooks.put(endpoint)
-    return shown_endpoint(endpoint)
+    return endpoint_json(endpoint)
 
 
 def delete_webhook_endpoint(request: ControlRequest) -> None:
@@ -61,12 +64,12 @@ def rotate_secret(request: ControlRequest) -> dict[str, object]:
     webhooks, world = request.world.open_webhooks(), request.world
     endpoint = webhooks.endpoint(request.path_parameter)
     try:
-        rotated = webhooks.rotate(endpoint, request.body.get("secret"), world.clock.now())
+        rotated = webhooks.rotate_secret(endpoint, request.body.get("secret"), world.clock.now())
     except ValueError as error:
         raise InvalidRequest(f"/secret: {error}.") from None
-    return shown_endpoint(rotated)
+    return endpoint_json(rotated)
 
 
-def _changed(request: ControlRequest, endpoint: Endpoint) -> Endpoint:
-    reach = Reach(request.settings.public_webhooks, request.http.host)
-    return changed(endpoint, request.body, reach)
+def _apply_settings(request: ControlRequest, endpoint: Endpoint) -> Endpoint:
+    policy = TargetPolicy(request.settings.public_webhooks, request.http.host)
+    return apply_settings(endpoint, request.body, policy)

@@ -1,34 +1,52 @@
 """Owns the sending of what worlds have in their outboxes: who goes next, and how many at once.
 
-Each endpoint has a lane of its own. Its deliveries leave in order, up to `AT_ONCE` at a time; one
-that has not answered yet, or did not the last time, gets one at a time until it does. Slow lanes
-share a room of their own, so that however many there are, they delay nobody who is quick.
+How a delivery leaves:
+
+1. `release` pops what is due in a world's outbox and puts it into queues, one for each endpoint.
+   What an API call has popped itself is released when its reply has been written.
+2. A queue has workers: up to `MAX_PER_ENDPOINT`, each with one attempt in flight. An endpoint that
+   has not answered yet, or did not the last time, gets one worker until it answers; so does one
+   whose deliveries are to arrive in an order.
+3. Attempts to slow and silent endpoints share one limit of `MAX_IN_FLIGHT`, all others another.
+   However many slow ones there are, they delay nobody who is quick.
+4. A worker makes the request, waits for what comes of it, records that in the outbox, and takes
+   the next delivery; deliveries that have ended meanwhile are passed over.
+5. `settle` releases, and waits until all that is queued or in flight then has been attempted once
+   more. What receivers set off by their own calls is followed, `MAX_FOLLOW_UPS` steps deep: who
+   never stops sending would hold it up for ever. It returns the attempts that ended meanwhile.
+6. A world that is forgotten has its workers cancelled. Nothing of an attempt is recorded then.
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
-    from payments_sandbox.webhooks.delivery import Delivery, Outcome, Request
+    from payments_sandbox.webhooks.delivery import (
+        AttemptResult,
+        Delivery,
+        DeliveryAttempt,
+        WebhookRequest,
+    )
     from payments_sandbox.webhooks.endpoint import Endpoint
     from payments_sandbox.webhooks.world_webhooks import Webhooks
 
-AT_ONCE: Final = 8
+MAX_PER_ENDPOINT: Final = 8
 """Attempts that are in flight to one endpoint."""
 
-IN_A_ROOM: Final = 128
-"""Attempts that are in flight from one server, to quick endpoints, and again to slow ones."""
+MAX_IN_FLIGHT: Final = 128
+"""Attempts in flight from one server to quick endpoints, and as many again to slow ones."""
 
-SLOW: Final = 1_000
+SLOW_MS: Final = 1_000
 """Wall milliseconds from which on an endpoint is slow; one that does not answer is, too."""
 
-FOLLOWED: Final = 4
-"""So many times `settle` waits for what its webhooks have led to: a receiver may answer one by a
-call that sends another. Who never stops sending, or other clients, would hold it up for ever."""
+MAX_FOLLOW_UPS: Final = 4
+"""How often `settle` waits for what the webhooks that it waited for have led to."""
 
 
 class Sender(Protocol):
@@ -36,28 +54,27 @@ class Sender(Protocol):
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
-    ) -> "Outcome":
-        """What came back, or why nothing did; never raises for what a receiver does."""
+    ) -> "AttemptResult":
+        """Return what came back, or why nothing did; never raise for what a receiver does."""
 
     async def close(self) -> None:
         """Close every connection."""
 
 
-class _Underway(NamedTuple):
-    """A delivery that is waited for, and its attempts so far; to hold itself would keep it all."""
+class MadeAttempt(NamedTuple):
+    """An attempt that has ended, and whose it was."""
 
-    endpoint_id: str
-    number: int
-    attempts: int
+    delivery: "Delivery"
+    attempt: "DeliveryAttempt"
 
 
 class Dispatcher:
-    """Sends deliveries, with a few workers for each lane that has something in it.
+    """Sends deliveries, with a few workers for each endpoint that something waits for.
 
     Args:
         make_sender: called once, when something is to be sent over the network.
         wall: the real time.
-        on_attempt: told of each world that an attempt has ended in.
+        on_attempt: called with each world in which an attempt has ended.
     """
 
     def __init__(
@@ -71,153 +88,177 @@ class Dispatcher:
         self._wall = wall
         self._on_attempt = on_attempt
         self._is_closed = False
-        self._lanes: dict[World, dict[str, _Lane]] = {}
-        self._ends: dict[World, asyncio.Future[None]] = {}
-        self._quick, self._slow = asyncio.Semaphore(IN_A_ROOM), asyncio.Semaphore(IN_A_ROOM)
+        self._queues: dict[World, dict[str, _EndpointQueue]] = {}
+        self._settling: list[_Settling] = []
+        self._quick, self._slow = asyncio.Semaphore(MAX_IN_FLIGHT), asyncio.Semaphore(MAX_IN_FLIGHT)
 
     def __len__(self) -> int:
-        return sum(len(lane.workers) for lanes in self._lanes.values() for lane in lanes.values())
+        return sum(
+            len(each.workers) for queues in self._queues.values() for each in queues.values()
+        )
 
-    def release(self, world: World, held: "Iterable[Delivery]" = ()) -> None:
-        """Send what has become due in a world, once the caller has done its part.
+    def release(self, world: World, popped: "Iterable[Delivery]" = ()) -> None:
+        """Send what has become due in a world.
 
         Args:
             world: whose outbox.
-            held: what the caller took from it, to be sent after something else.
+            popped: what the caller has popped from it earlier, which goes first.
         """
-        if (webhooks := world.webhooks) is not None and not self._is_closed:
-            webhooks.outbox.enqueue(held)
-            webhooks.outbox.enqueue(webhooks.outbox.take_fresh())
-            for endpoint_id in webhooks.outbox.lanes():
-                self._man(world, webhooks, endpoint_id)
+        if (webhooks := world.webhooks) is None or self._is_closed:
+            return
+        queues = self._queues.setdefault(world, {})
+        for delivery in chain(popped, webhooks.outbox.pop()):
+            if (queue := queues.get(delivery.endpoint_id)) is None:
+                queue = queues[delivery.endpoint_id] = _EndpointQueue()
+            queue.append(delivery)
+        for queue in queues.values():
+            if queue.waiting:
+                self._start_workers(world, webhooks, queue)
 
     async def send_first(self, world: World, deliveries: "Iterable[Delivery]") -> None:
         """Attempt these now, whatever else waits, and return when they have ended."""
         if (webhooks := world.webhooks) is not None and not self._is_closed:
-            attempts = (self._attempt(world, webhooks, each) for each in deliveries)
-            await asyncio.gather(*attempts)
+            await asyncio.gather(*(self._attempt(world, webhooks, each) for each in deliveries))
             self._on_attempt(world)
 
-    async def settle(self, world: World) -> None:
-        """Send what is due in a world, and wait until it has ended, and what it has led to."""
-        for _ in range(FOLLOWED):
-            self.release(world)
-            if not (waiting := self._underway(world)):
-                return
-            await self._ended(world, waiting)
+    async def settle(self, world: World) -> list[MadeAttempt]:
+        """Send what is due in a world, and wait until it has ended, and what it has led to.
+
+        Returns:
+            the attempts that have ended meanwhile in this world, in the order they did.
+        """
+        settling = _Settling(world)
+        self._settling.append(settling)
+        try:
+            for _ in range(MAX_FOLLOW_UPS):
+                self.release(world)
+                if not (waiting := self._under_way(world)):
+                    break
+                await self._until_attempted(settling, waiting)
+        finally:
+            self._settling.remove(settling)
+        return settling.attempts
 
     def forget(self, world: World) -> None:
         """Cancel what is in flight and forget what waits: the world is gone, or begins anew."""
         for task in self._running(world):
             task.cancel()
-        self._lanes.pop(world, None)
-        self._ends.pop(world, None)
+        self._queues.pop(world, None)
+        self._wake_settling(world)
         if world.webhooks is not None:
             world.webhooks.forget_deliveries()
 
     async def close(self) -> None:
         """Cancel everything; nothing is sent after it."""
         self._is_closed = True
-        running = [task for world in self._lanes for task in self._running(world)]
+        running = [task for world in self._queues for task in self._running(world)]
         for task in running:
             task.cancel()
         if running:
             await asyncio.wait(running)
+        self._queues.clear()
+        for settling in self._settling:
+            settling.woken.set()
         if self._sender is not None:
             await self._sender.close()
 
     def _running(self, world: World) -> Iterator[asyncio.Task[None]]:
-        for lane in self._lanes.get(world, {}).values():
-            yield from lane.workers
+        for queue in self._queues.get(world, {}).values():
+            yield from queue.workers
 
-    def _underway(self, world: World) -> list[_Underway]:
-        """What is in flight or waits, in about the order it will end."""
-        lanes = self._lanes.get(world, {})
-        found = [each for lane in lanes.values() for each in lane.in_flight.values()]
-        if world.webhooks is not None:
-            found += world.webhooks.outbox.queued()
-        return [_Underway(each.endpoint_id, each.number, len(each.attempts)) for each in found]
+    # Settling
 
-    def _has_ended(self, world: World, each: _Underway) -> bool:
-        lane = self._lanes.get(world, {}).get(each.endpoint_id)
-        found = None if lane is None else lane.in_flight.get(each.number)
-        if found is None:
-            found = None if world.webhooks is None else world.webhooks.outbox.get(each.number)
-            if found is None or not found.is_pending:
-                return True
-        return len(found.attempts) > each.attempts
+    def _under_way(self, world: World) -> "list[tuple[Delivery, int]]":
+        """What is in flight or waits, each with its attempts so far, in about the order it ends."""
+        queues = list(self._queues.get(world, {}).values())
+        in_flight = [each for queue in queues for each in queue.in_flight]
+        waiting = [each for queue in queues for each in queue.waiting]
+        return [(each, len(each.attempts)) for each in in_flight + waiting]
 
-    def _tell_of_end(self, world: World) -> None:
-        if (end := self._ends.pop(world, None)) is not None:
-            end.set_result(None)
-
-    async def _ended(self, world: World, waiting: list[_Underway]) -> None:
+    async def _until_attempted(
+        self, settling: "_Settling", waiting: "list[tuple[Delivery, int]]"
+    ) -> None:
         """Wait until each has been attempted once more, or never will be."""
-        while running := list(self._running(world)):
-            while waiting and self._has_ended(world, waiting[-1]):
+        while any(queue.busy for queue in self._queues.get(settling.world, {}).values()):
+            while waiting and self._has_ended(settling.world, *waiting[-1]):
                 waiting.pop()
             if not waiting:
                 return
-            end = self._ends.setdefault(world, asyncio.get_running_loop().create_future())
-            await asyncio.wait([*running, end], return_when=asyncio.FIRST_COMPLETED)
+            settling.woken.clear()
+            await settling.woken.wait()
 
-    def _man(self, world: World, webhooks: "Webhooks", endpoint_id: str) -> None:
-        """Give a lane as many workers as it can use."""
-        lane = self._lanes.setdefault(world, {}).setdefault(endpoint_id, _Lane())
-        is_single = lane.is_silent or webhooks.outbox.is_ordered(endpoint_id)
-        room = (1 if is_single else AT_ONCE) - lane.busy
-        for _ in range(min(room, webhooks.outbox.waiting(endpoint_id))):
-            lane.busy += 1
-            task = asyncio.create_task(self._work(world, webhooks, endpoint_id, lane))
-            lane.workers.add(task)
-            task.add_done_callback(lane.workers.discard)
+    def _has_ended(self, world: World, delivery: "Delivery", attempts: int) -> bool:
+        """Whether a delivery has more than so many attempts, or will have no more."""
+        if len(delivery.attempts) > attempts:
+            return True
+        queue = self._queues.get(world, {}).get(delivery.endpoint_id)
+        return not delivery.is_pending and (queue is None or delivery not in queue.in_flight)
 
-    async def _work(
-        self, world: World, webhooks: "Webhooks", endpoint_id: str, lane: "_Lane"
-    ) -> None:
-        """Attempt one delivery of the lane after another, until none waits."""
+    def _wake_settling(self, world: World) -> None:
+        for settling in self._settling:
+            if settling.world is world:
+                settling.woken.set()
+
+    # Working
+
+    def _start_workers(self, world: World, webhooks: "Webhooks", queue: "_EndpointQueue") -> None:
+        """Give a queue as many workers as it can use."""
+        room = (1 if queue.is_single else MAX_PER_ENDPOINT) - queue.busy
+        for _ in range(min(room, len(queue.waiting))):
+            queue.busy += 1
+            task = asyncio.create_task(self._work(world, webhooks, queue))
+            queue.workers.add(task)
+            task.add_done_callback(queue.workers.discard)
+
+    async def _work(self, world: World, webhooks: "Webhooks", queue: "_EndpointQueue") -> None:
+        """Attempt one delivery of the queue after another, until none waits."""
         try:
-            while not lane.is_crowded and (delivery := webhooks.outbox.take(endpoint_id)):
-                lane.in_flight[delivery.number] = delivery
+            while not queue.is_crowded and (delivery := queue.pop()) is not None:
+                queue.in_flight.add(delivery)
                 try:
-                    async with self._slow if lane.is_slow else self._quick:
-                        outcome = await self._attempt(world, webhooks, delivery)
+                    async with self._slow if queue.is_slow else self._quick:
+                        attempt = await self._attempt(world, webhooks, delivery)
                 finally:
-                    del lane.in_flight[delivery.number]
-                self._tell_of_end(world)
-                if outcome is None:
+                    queue.in_flight.discard(delivery)
+                self._wake_settling(world)
+                if attempt is None:
                     continue
-                was_silent = lane.is_silent
-                lane.notice(outcome)
-                if was_silent and not lane.is_silent:
-                    self._man(world, webhooks, endpoint_id)
+                was_silent = queue.is_silent
+                queue.notice(attempt.result)
+                if was_silent and not queue.is_silent:
+                    self._start_workers(world, webhooks, queue)
                 self._on_attempt(world)
         finally:
-            lane.busy -= 1  # at once: of several that find it crowded, the last one stays
+            queue.busy -= 1  # at once: of several that find it crowded, the last one stays
+            self._wake_settling(world)
 
     async def _attempt(
         self, world: World, webhooks: "Webhooks", delivery: "Delivery"
-    ) -> "Outcome | None":
-        """What came of it; None when it has ended while it waited for room, or was forgotten."""
+    ) -> "DeliveryAttempt | None":
+        """Make an attempt; None when the delivery has ended meanwhile, or was forgotten."""
         if not delivery.is_pending:
             return None
         endpoint = webhooks.outbox.endpoints[delivery.endpoint_id]
         now, wall = world.clock.now(), self._wall()
         request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
-        if request.dropped_by is not None:
-            await _Turn()
-            outcome = webhooks.lost(request)
-        elif endpoint.inbox is None:
-            outcome = await self._post(endpoint, request)
-        else:
-            await _Turn()  # as a socket would, so that a long lane holds nobody up
-            outcome = webhooks.post_to_inbox(endpoint.inbox, request)
+        result = await self._send(webhooks, endpoint, request)
         if webhooks.outbox.get(delivery.number) is not delivery:
             return None
-        webhooks.attempted(delivery, request, outcome, world.clock.now())
-        return outcome
+        attempt = webhooks.record(delivery, request, result, world.clock.now())
+        for settling in self._settling:
+            if settling.world is world:
+                settling.attempts.append(MadeAttempt(delivery, attempt))
+        return attempt
 
-    async def _post(self, endpoint: "Endpoint", request: "Request") -> "Outcome":
+    async def _send(
+        self, webhooks: "Webhooks", endpoint: "Endpoint", request: "WebhookRequest"
+    ) -> "AttemptResult":
+        if request.dropped_by is not None:
+            await _let_others_run()
+            return webhooks.drop(request)
+        if endpoint.inbox is not None:
+            await _let_others_run()
+            return webhooks.deliver_to_inbox(endpoint.inbox, request)
         if self._sender is None:
             self._sender = self._make_sender()
         return await self._sender.post(
@@ -225,31 +266,69 @@ class Dispatcher:
         )
 
 
-class _Lane:
-    """The workers of one endpoint, how many are at work, and how it took the last attempt."""
+async def _let_others_run() -> None:
+    """Wait as long as a socket would at least, so that a long queue holds nobody up."""
+    await asyncio.sleep(0)  # noqa: TID251 - no time passes
 
-    __slots__ = ("busy", "in_flight", "is_silent", "is_slow", "workers")
+
+class _Settling:
+    """Somebody who waits for the webhooks of a world, and the attempts that ended meanwhile."""
+
+    __slots__ = ("attempts", "woken", "world")
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.attempts: list[MadeAttempt] = []
+        self.woken = asyncio.Event()
+
+
+class _EndpointQueue:
+    """The deliveries that wait for one endpoint, and how it took the last attempt.
+
+    Attributes:
+        waiting: those that are to be sent, in order.
+        in_flight: those that a worker holds.
+        busy: how many workers are at work; a task ends a little later.
+        is_silent: it has not answered yet, or did not the last time.
+        is_slow: it is silent, or took long the last time.
+    """
+
+    __slots__ = ("_ordered", "busy", "in_flight", "is_silent", "is_slow", "waiting", "workers")
 
     def __init__(self) -> None:
+        self.waiting: deque[Delivery] = deque()
+        self.in_flight: set[Delivery] = set()
         self.workers: set[asyncio.Task[None]] = set()
-        self.in_flight: dict[int, Delivery] = {}
         self.busy = 0
         self.is_silent = True
         self.is_slow = False
+        self._ordered = 0
 
-    def notice(self, outcome: "Outcome") -> None:
+    def append(self, delivery: "Delivery") -> None:
+        """Let a delivery wait, behind all others."""
+        self.waiting.append(delivery)
+        self._ordered += delivery.order is not None
+
+    def pop(self) -> "Delivery | None":
+        """Take out the next delivery that is still to be attempted; None when there is none."""
+        while self.waiting:
+            delivery = self.waiting.popleft()
+            self._ordered -= delivery.order is not None
+            if delivery.is_pending:
+                return delivery
+        return None
+
+    def notice(self, result: "AttemptResult") -> None:
         """Remember how the endpoint took an attempt."""
-        self.is_silent = outcome.answer is None
-        self.is_slow = self.is_silent or outcome.duration_ms >= SLOW
+        self.is_silent = result.response is None
+        self.is_slow = self.is_silent or result.duration_ms >= SLOW_MS
+
+    @property
+    def is_single(self) -> bool:
+        """Whether its deliveries go one at a time."""
+        return self.is_silent or self._ordered > 0
 
     @property
     def is_crowded(self) -> bool:
         """Whether a worker is one too many."""
         return self.is_silent and self.busy > 1
-
-
-class _Turn:
-    """Lets everybody else have a turn of the loop."""
-
-    def __await__(self) -> Generator[None]:
-        yield

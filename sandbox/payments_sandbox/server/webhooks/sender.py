@@ -20,7 +20,7 @@ from yarl import URL
 
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.webhooks.delivery import Answer, Outcome, verdict_on
+from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
 from payments_sandbox.webhooks.target_policy import is_permitted
 
 MAX_BODY: Final = 20 * 1024
@@ -57,7 +57,7 @@ class HttpSender:
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
-    ) -> Outcome:
+    ) -> AttemptResult:
         """Post once; what the receiver or the network does wrong is returned, not raised.
 
         Args:
@@ -67,23 +67,25 @@ class HttpSender:
             timeout_ms: wall milliseconds for all of it: the name, the connection, the answer.
         """
         started = perf_counter()
-        sent, answer = headers, None
+        sent, response = headers, None
         try:
             target, host = _target(url)
             sent = {"Host": host, **headers, "Content-Length": str(len(body))}
             async with asyncio.timeout(timeout_ms / SECOND):
-                answer = await self._exchange(target, sent, body)
-            error = verdict_on(answer)
+                response = await self._exchange(target, sent, body)
+            error = why_failed(response)
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             error = describe_failure(failure, timeout_ms)
-        return Outcome(sent, answer, error, round((perf_counter() - started) * 1_000, 3))
+        return AttemptResult(sent, response, error, round((perf_counter() - started) * 1_000, 3))
 
     async def close(self) -> None:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
 
-    async def _exchange(self, url: URL, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _exchange(
+        self, url: URL, headers: Mapping[str, str], body: bytes
+    ) -> ReceiverResponse:
         if self._session is None:
             self._session = self._open_session()
         # A kept connection may have been closed by the receiver just now. In two turns the loop
@@ -99,7 +101,7 @@ class HttpSender:
             if response.status >= 500 or not response.content.at_eof():  # noqa: PLR2004
                 response.discard_connection()
             response.release()
-        return _answer(response, start)
+        return _receiver_response(response, start)
 
 
 class _Response(aiohttp.ClientResponse):
@@ -145,10 +147,10 @@ async def _read_start(content: aiohttp.StreamReader) -> bytes:
     return b"".join(pieces)
 
 
-def _answer(response: aiohttp.ClientResponse, start: bytes) -> Answer:
+def _receiver_response(response: aiohttp.ClientResponse, start: bytes) -> ReceiverResponse:
     pairs = [(_text(name), mask_text(_text(value))) for name, value in response.raw_headers]
     asked = next((value for name, value in pairs if name.lower() == "retry-after"), None)
-    return Answer(response.status, dict(pairs), mask_text(_text(start)), asked)
+    return ReceiverResponse(response.status, dict(pairs), mask_text(_text(start)), asked)
 
 
 def _text(data: bytes) -> str:

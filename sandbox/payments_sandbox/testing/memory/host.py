@@ -24,7 +24,7 @@ from payments_sandbox.testing.memory.wire import Wire
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import Server
     from payments_sandbox.server.http_server import HttpServer
-    from payments_sandbox.webhooks.delivery import Outcome
+    from payments_sandbox.webhooks.delivery import AttemptResult
 
 NOT_SENT: Final = (
     "a sandbox without a socket sends to inbox:NAME only; running_sandbox() sends anywhere"
@@ -246,11 +246,11 @@ class InboxesOnly:
         headers: Mapping[str, str],
         body: bytes,  # noqa: ARG002 - the port's
         timeout_ms: int,  # noqa: ARG002 - the port's
-    ) -> "Outcome":
+    ) -> "AttemptResult":
         """Say why nothing was sent."""
-        from payments_sandbox.webhooks.delivery import Outcome
+        from payments_sandbox.webhooks.delivery import AttemptResult
 
-        return Outcome(headers, None, NOT_SENT, 0.0)
+        return AttemptResult(headers, None, NOT_SENT, 0.0)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -7,9 +7,14 @@ from typing import Final
 import orjson
 
 from payments_sandbox.core.instants import Instant, show_duration, show_instant
-from payments_sandbox.webhooks.delivery import Answer, Attempt, Delivery, DeliveryStatus
+from payments_sandbox.webhooks.delivery import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    ReceiverResponse,
+)
 from payments_sandbox.webhooks.endpoint import TIMEOUT, Endpoint
-from payments_sandbox.webhooks.inbox import Message
+from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
@@ -17,7 +22,7 @@ from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 _HIDDEN: Final = frozenset({"authorization", "cookie", "sandbox-token"})
 
 
-def shown_endpoint(endpoint: Endpoint) -> dict[str, object]:
+def endpoint_json(endpoint: Endpoint) -> dict[str, object]:
     """An endpoint; its schedule and timeout show only where they are unusual."""
     shown: dict[str, object] = {
         "id": endpoint.id,
@@ -26,7 +31,7 @@ def shown_endpoint(endpoint: Endpoint) -> dict[str, object]:
         "description": endpoint.description,
         "enabled": endpoint.enabled,
         "secret": endpoint.secret,
-        "signature": _shown_signing(endpoint.signing),
+        "signature": _signing_json(endpoint.signing),
         "headers": dict(endpoint.headers),
     }
     if endpoint.delays != DELAYS:
@@ -36,7 +41,7 @@ def shown_endpoint(endpoint: Endpoint) -> dict[str, object]:
     return shown
 
 
-def _shown_signing(signing: Signing) -> dict[str, object]:
+def _signing_json(signing: Signing) -> dict[str, object]:
     shown: dict[str, object] = {"scheme": signing.scheme.value}
     if signing.scheme is not Scheme.STANDARD:
         shown["header"] = signing.header
@@ -45,13 +50,13 @@ def _shown_signing(signing: Signing) -> dict[str, object]:
     return shown
 
 
-def shown_delivery(outbox: Outbox, delivery: Delivery) -> dict[str, object]:
+def delivery_json(outbox: Outbox, delivery: Delivery) -> dict[str, object]:
     """A delivery with all its attempts."""
     status, next_at = delivery.status, delivery.next_at
     return _shown(outbox, delivery, delivery.attempts, status, next_at)
 
 
-def shown_attempts(outbox: Outbox, since: int, upto: int) -> Iterator[dict[str, object]]:
+def attempts_json(outbox: Outbox, since: int, upto: int) -> Iterator[dict[str, object]]:
     """The deliveries of the attempts that ended from a number on, each with that attempt alone.
 
     Each is shown as that attempt left it, although it may have been tried again since.
@@ -63,7 +68,7 @@ def shown_attempts(outbox: Outbox, since: int, upto: int) -> Iterator[dict[str, 
         yield _shown(outbox, delivery, [attempt], status, next_at)
 
 
-def _after(attempt: Attempt, delivery: Delivery) -> Attempt | None:
+def _after(attempt: DeliveryAttempt, delivery: Delivery) -> DeliveryAttempt | None:
     """The attempt of a delivery that followed another, if one did."""
     for each, later in pairwise(delivery.attempts):
         if each is attempt:
@@ -74,45 +79,45 @@ def _after(attempt: Attempt, delivery: Delivery) -> Attempt | None:
 def _shown(
     outbox: Outbox,
     delivery: Delivery,
-    attempts: list[Attempt],
+    attempts: list[DeliveryAttempt],
     status: DeliveryStatus,
     next_at: Instant | None,
 ) -> dict[str, object]:
     return {
         "id": outbox.id_of(delivery.number),
-        "event_id": delivery.told.event_id,
+        "event_id": delivery.message.event_id,
         "endpoint_id": delivery.endpoint_id,
-        "type": delivery.told.type,
+        "type": delivery.message.type,
         "status": status.value,
-        "attempts": [_shown_attempt(each) for each in attempts],
+        "attempts": [_attempt_json(each) for each in attempts],
         "next_attempt_at": None if next_at is None else show_instant(next_at),
     }
 
 
-def _shown_attempt(attempt: Attempt) -> dict[str, object]:
-    request, outcome = attempt
+def _attempt_json(attempt: DeliveryAttempt) -> dict[str, object]:
+    request, result = attempt
     return {
         "at": show_instant(request.at),
         "sent_at": show_instant(request.sent_at),
         "request": {
-            "headers": _without_credentials(outcome.headers),
+            "headers": _without_credentials(result.headers),
             "body": request.body.decode("utf-8", "replace"),
         },
-        "response": None if outcome.answer is None else _shown_answer(outcome.answer),
-        "error": outcome.error,
-        "duration_ms": outcome.duration_ms,
+        "response": None if result.response is None else _response_json(result.response),
+        "error": result.error,
+        "duration_ms": result.duration_ms,
     }
 
 
-def _shown_answer(answer: Answer) -> dict[str, object]:
-    return {"status": answer.status, "headers": answer.headers, "body": answer.body}
+def _response_json(response: ReceiverResponse) -> dict[str, object]:
+    return {"status": response.status, "headers": response.headers, "body": response.body}
 
 
 def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: "…" if name.lower() in _HIDDEN else value for name, value in headers.items()}
 
 
-def shown_message(message: Message) -> dict[str, object]:
+def inbox_message_json(message: InboxMessage) -> dict[str, object]:
     """A message of an inbox: `body` is its JSON value, or the text that is none."""
     raw = message.body.decode("utf-8", "replace")
     return {

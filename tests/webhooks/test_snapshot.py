@@ -9,16 +9,16 @@ import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
-from payments_sandbox.server.delivery_json import (
-    shown_attempts,
-    shown_delivery,
-    shown_endpoint,
-    shown_message,
+from payments_sandbox.server.webhook_json import (
+    attempts_json,
+    delivery_json,
+    endpoint_json,
+    inbox_message_json,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.verification import Received
-from payments_sandbox.webhooks.world_webhooks import told
+from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
@@ -36,11 +36,11 @@ def busy(world: World) -> World:
     webhooks = world.open_webhooks()
     hmac = Signing(Scheme.HMAC, "X-Signature", "sha256=", Encoding.BASE64)
     first = _endpoint(world, "http://localhost:1/")
-    first = webhooks.rotate(first, OTHER, world.clock.now())
+    first = webhooks.rotate_secret(first, OTHER, world.clock.now())
     _endpoint(world, "inbox:orders", events=("payment.*",), description="ours")
     _endpoint(world, "http://localhost:2/", signing=hmac, headers=(("X-Tenant", "7"),), timeout=50)
     off = _endpoint(world, "http://localhost:3/", delays=(SECOND, HOUR))
-    webhooks.inboxes.of("orders").script([500, 204])
+    webhooks.inboxes.get_or_create("orders").script([500, 204])
     webhooks.receive("mine", Received({"x": "1"}, b"\xff{"), now=world.clock.now(), wall=NOON)
     postman = Postman(world, 200, 500, None, 429, 302)
     desk = Desk(world)
@@ -50,15 +50,15 @@ def busy(world: World) -> World:
     webhooks.put(replace(off, enabled=False))
     world.make_event("payout.paid", {"payout_id": "po_1", "deep": [{"é": None}]})
     desk.ask("create_payment", documented_create(card_number="4000009900000012"))
-    webhooks.outbox.resend(told(world.ledger.any_event(0)), [first])
-    for delivery in postman.take()[:1]:
+    webhooks.outbox.resend(event_message(world.ledger.any_event(0)), [first])
+    for delivery in postman.pop()[:1]:
         postman.attempt(delivery, 500)  # the others are in hand still
     return world
 
 
 def _endpoint(world: World, url: str, **settings: Any) -> Endpoint:  # noqa: ANN401 - JSON
     webhooks = world.open_webhooks()
-    endpoint: Endpoint = replace(webhooks.planned(url), **settings)
+    endpoint: Endpoint = replace(webhooks.new_endpoint(url), **settings)
     webhooks.put(endpoint)
     return endpoint
 
@@ -77,11 +77,11 @@ def shown(world: World) -> Iterator[Any]:
     """Endpoints, deliveries, attempts, messages and what is due, as clients see them."""
     webhooks = world.open_webhooks()
     outbox = webhooks.outbox
-    yield [shown_endpoint(each) for each in outbox.endpoints.values()]
-    yield [shown_delivery(outbox, each) for each in outbox.newest_first()]
-    yield list(shown_attempts(outbox, 0, outbox.attempted))
+    yield [endpoint_json(each) for each in outbox.endpoints.values()]
+    yield [delivery_json(outbox, each) for each in outbox.newest_first()]
+    yield list(attempts_json(outbox, 0, outbox.attempted))
     for name, inbox in webhooks.inboxes.items():
-        yield name, inbox.answers, [shown_message(each) for each in inbox.since(0, None)]
+        yield name, inbox.answers, [inbox_message_json(each) for each in inbox.since(0, None)]
     yield world.upcoming(100)
 
 
@@ -134,7 +134,7 @@ def test_what_is_in_hand_is_attempted_again(kept: dict[str, Any]) -> None:
     pending = [each.number for each in outbox.oldest_first() if each.is_pending]
     planned = [each.number for each in outbox.oldest_first() if each.next_at is not None]
 
-    assert [each.number for each in outbox.take_fresh()] == sorted(set(pending) - set(planned))
+    assert [each.number for each in outbox.pop()] == sorted(set(pending) - set(planned))
     assert planned
     assert len(pending) > len(planned)
 

@@ -7,16 +7,16 @@ from payments_sandbox.core.masking import mask_text
 from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
 from payments_sandbox.webhooks.delivery import (
-    Answer,
-    Attempt,
+    AttemptResult,
     Delivery,
+    DeliveryAttempt,
     DeliveryStatus,
-    Outcome,
-    Request,
-    Told,
+    EventMessage,
+    ReceiverResponse,
+    WebhookRequest,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
-from payments_sandbox.webhooks.inbox import Message
+from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing, check_secret
 from payments_sandbox.webhooks.world_webhooks import Webhooks
@@ -50,9 +50,8 @@ def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
     Raises:
         ValueError, KeyError, TypeError, AttributeError: it is not one.
     """
-    for row in kept["endpoints"]:
-        webhooks.outbox.put(_endpoint_of(row))
     webhooks.outbox.restore(
+        [_endpoint_of(row) for row in kept["endpoints"]],
         [_delivery_of(row) for row in kept["deliveries"]],
         finished=[int(number) for number in kept["finished"]],
         made=int(kept["made"]),
@@ -62,7 +61,7 @@ def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
         windows={str(each): _instant(end) for each, end in kept["windows"].items()},
     )
     for name, count, answers, messages in kept["inboxes"]:
-        inbox = webhooks.inboxes.of(str(name))
+        inbox = webhooks.inboxes.get_or_create(str(name))
         inbox.restore(int(count), [_message_of(row) for row in messages])
         inbox.script([int(answer) for answer in answers])
 
@@ -115,77 +114,76 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
 
 
 def _delivery(delivery: Delivery) -> list[object]:
-    told = delivery.told
+    message = delivery.message
     return [
         delivery.number,
-        [told.event_id, told.type, told.payment_id, told.body.decode()],
+        [message.event_id, message.type, message.payment_id, message.body.decode()],
         delivery.endpoint_id,
         delivery.is_resend,
         delivery.status,
         delivery.next_at,
         [list(each) for each in delivery.applied],
         delivery.order,
-        [_attempt(each, told.body) for each in delivery.attempts],
+        [_attempt(each, message.body) for each in delivery.attempts],
     ]
 
 
 def _delivery_of(row: list[Any]) -> Delivery:
     number, (event_id, type_, payment_id, body), endpoint_id, is_resend, status, *rest = row
     next_at, applied, order, tried = rest
-    told = Told(str(event_id), str(type_), _text(payment_id), mask_text(body).encode())
-    delivery = Delivery(int(number), told, str(endpoint_id), is_resend=bool(is_resend))
+    message = EventMessage(str(event_id), str(type_), _text(payment_id), mask_text(body).encode())
+    delivery = Delivery(int(number), message, str(endpoint_id), is_resend=bool(is_resend))
     delivery.status = DeliveryStatus(status)
     delivery.next_at = None if next_at is None else _instant(next_at)
     delivery.applied = tuple(
         AppliedRule(str(rule), mask_text(key), int(call)) for rule, key, call in applied
     )
     delivery.order = None if order is None else DeliveryOrder(order)
-    delivery.attempts = [_attempt_of(each, told.body) for each in tried]
+    delivery.attempts = [_attempt_of(each, message.body) for each in tried]
     return delivery
 
 
-def _attempt(attempt: Attempt, told: bytes) -> list[object]:
-    request, outcome = attempt
+def _attempt(attempt: DeliveryAttempt, body: bytes) -> list[object]:
+    request, result = attempt
     return [
         request.at,
         request.sent_at,
         request.headers,
-        None if request.body == told else request.body.decode(_TEXT),
+        None if request.body == body else request.body.decode(_TEXT),
         request.is_forged,
         request.is_stale,
         request.dropped_by,
-        dict(outcome.headers),
-        None if outcome.answer is None else list(outcome.answer),
-        outcome.error,
-        outcome.duration_ms,
+        dict(result.headers),
+        None if result.response is None else list(result.response),
+        result.error,
+        result.duration_ms,
     ]
 
 
-def _attempt_of(row: list[Any], told: bytes) -> Attempt:
+def _attempt_of(row: list[Any], event_body: bytes) -> DeliveryAttempt:
     at, sent_at, headers, body, is_forged, is_stale, dropped_by, *rest = row
-    sent, answer, error, duration_ms = rest
-    request = Request(
+    sent, response, error, duration_ms = rest
+    request = WebhookRequest(
         _instant(at),
         _instant(sent_at),
         _headers(headers),
-        told if body is None else mask_text(body).encode(_TEXT),
+        event_body if body is None else mask_text(body).encode(_TEXT),
         is_forged=bool(is_forged),
         is_stale=bool(is_stale),
         dropped_by=_text(dropped_by),
     )
-    return Attempt(
-        request, Outcome(_headers(sent), _answer(answer), _text(error), float(duration_ms))
-    )
+    result = AttemptResult(_headers(sent), _response(response), _text(error), float(duration_ms))
+    return DeliveryAttempt(request, result)
 
 
-def _answer(row: list[Any] | None) -> Answer | None:
+def _response(row: list[Any] | None) -> ReceiverResponse | None:
     if row is None:
         return None
     status, headers, body, retry_after = row
-    return Answer(int(status), _headers(headers), mask_text(body), _text(retry_after))
+    return ReceiverResponse(int(status), _headers(headers), mask_text(body), _text(retry_after))
 
 
-def _message(message: Message) -> list[object]:
+def _message(message: InboxMessage) -> list[object]:
     return [
         message.number,
         message.received_at,
@@ -196,10 +194,10 @@ def _message(message: Message) -> list[object]:
     ]
 
 
-def _message_of(row: list[Any]) -> Message:
+def _message_of(row: list[Any]) -> InboxMessage:
     number, received_at, headers, body, reason, type_ = row
     kept = _headers(headers), mask_text(body).encode(_TEXT)
-    return Message(int(number), _instant(received_at), *kept, _text(reason), _text(type_))
+    return InboxMessage(int(number), _instant(received_at), *kept, _text(reason), _text(type_))
 
 
 def _headers(kept: dict[str, Any]) -> dict[str, str]:
@@ -208,11 +206,11 @@ def _headers(kept: dict[str, Any]) -> dict[str, str]:
 
 def _text(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise ValueError("a text is none")
+        raise ValueError("expected a text or null")
     return value
 
 
 def _instant(value: object) -> Instant:
     if not isinstance(value, int) or not 0 <= value <= LAST * 2:
-        raise ValueError("an instant is none that a clock reaches")
+        raise ValueError("expected an instant that a clock can reach")
     return Instant(value)
