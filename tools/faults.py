@@ -1,4 +1,4 @@
-"""Owns what is made from the wire faults: their part of the scenario schema, and of two pages."""
+"""Owns what is made from outcomes and actions: the scenario schema's part, the faults' pages."""
 
 import json
 import re
@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import yaml
 
+from payments_sandbox.rules.actions import ACTIONS
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example, Fault
+from payments_sandbox.rules.outcomes import OUTCOMES
 
 SCHEMA: Final = "schemas/scenario.schema.json"
 PAGE: Final = "docs/wire-faults.md"
@@ -49,9 +51,16 @@ def _schema(text: str) -> str:
     schema: dict[str, Any] = json.loads(text)
     definitions = schema["$defs"]
     outcomes = definitions["step_mapping"]["properties"]
-    for fault in FAULTS:
-        definitions[fault.name] = fault.SCHEMA
-        outcomes.setdefault(fault.name, {"$ref": f"#/$defs/{fault.name}"})
+    for outcome in OUTCOMES:
+        if outcome.SCHEMA["type"] == "boolean":  # a word, and no part of its own
+            outcomes[outcome.name] = outcome.SCHEMA
+        else:
+            definitions[outcome.name] = outcome.SCHEMA
+            outcomes.setdefault(outcome.name, {"$ref": f"#/$defs/{outcome.name}"})
+    actions = definitions["action_mapping"]["properties"]
+    for action in ACTIONS:
+        is_outcome = action.name in definitions
+        actions[action.name] = {"$ref": f"#/$defs/{action.name}"} if is_outcome else action.SCHEMA
     schema["$defs"] = dict(sorted(definitions.items()))
     return json.dumps(schema, indent=2) + "\n"
 

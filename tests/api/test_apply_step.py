@@ -5,25 +5,34 @@ from dataclasses import dataclass
 import orjson
 import pytest
 
-from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
+from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import CallResult, Reply
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.errors import InternalError, InvalidRequest, RateLimited, SandboxError
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules import model
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
-from payments_sandbox.rules.rule_engine import SelectedStep
+from payments_sandbox.rules.model import Step
+from payments_sandbox.rules.outcomes import (
+    MoveRateLimit,
+    Pass,
+    Patch,
+    Respond,
+    Settle,
+    StepsExhausted,
+)
+from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, PaymentOptions, Settlement
+from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.world import World
 from tests.support.in_process import contract, new_world
 from tests.support.wall import NOON
 
 DONE = Reply(201, b"{}")
-TURNS = (model.Settlement(Status.COMPLETED, 5),)
+TURNS = (Settlement(Status.COMPLETED, 5),)
 
 
 class Performed:
@@ -40,7 +49,7 @@ class Performed:
 
 
 def applied(
-    step: model.Step, performed: Performed, world: World | None = None, *, delay: int = 0
+    step: Step, performed: Performed, world: World | None = None, *, delay: int = 0
 ) -> CallResult:
     """What a step of a scenario's rule comes to."""
     selected = SelectedStep("rule", 1, step, delay, "scene")
@@ -54,7 +63,7 @@ def applied(
 class Row:
     """What an outcome comes to; `reply` is the reply, an error's code, or None."""
 
-    what: model.Outcome
+    what: Outcome
     options: tuple[PaymentOptions, ...]
     reply: Reply | str | None
     committed: bool
@@ -62,25 +71,25 @@ class Row:
 
 
 TABLE = {
-    "pass": Row(model.Pass(), (DEFAULT,), DONE, committed=True),
+    "pass": Row(Pass(), (DEFAULT,), DONE, committed=True),
     "settle": Row(
-        model.Settle(TURNS), (PaymentOptions(turns=TURNS, rule="scene/rule"),), DONE, committed=True
+        Settle(TURNS), (PaymentOptions(turns=TURNS, rule="scene/rule"),), DONE, committed=True
     ),
     "settle never": Row(
-        model.Settle(()), (PaymentOptions(turns=(), rule="scene/rule"),), DONE, committed=True
+        Settle(()), (PaymentOptions(turns=(), rule="scene/rule"),), DONE, committed=True
     ),
     "decline": Row(
-        model.Respond("lost_card"),
+        Respond("lost_card"),
         (PaymentOptions(decline_code="lost_card"),),
         "lost_card",
         committed=False,
     ),
-    "error": Row(model.Respond("internal_error"), (), "internal_error", committed=False),
+    "error": Row(Respond("internal_error"), (), "internal_error", committed=False),
     "error after commit": Row(
-        model.Respond("internal_error", commit=True), (DEFAULT,), "internal_error", committed=True
+        Respond("internal_error", commit=True), (DEFAULT,), "internal_error", committed=True
     ),
     "decline after commit": Row(
-        model.Respond("lost_card", commit=True), (DEFAULT,), "lost_card", committed=True
+        Respond("lost_card", commit=True), (DEFAULT,), "lost_card", committed=True
     ),
     "drop": Row(Drop(commit=False, how="close"), (), None, committed=False, is_fault=True),
     "drop after commit": Row(
@@ -105,8 +114,8 @@ TABLE = {
         is_fault=True,
     ),
     "drip": Row(Drip(over=5, chunks=2), (DEFAULT,), DONE, committed=True, is_fault=True),
-    "exhaust": Row(model.MoveRateLimit(0), (), "rate_limit_exceeded", committed=False),
-    "nearly exhaust": Row(model.MoveRateLimit(3), (DEFAULT,), DONE, committed=True),
+    "exhaust": Row(MoveRateLimit(0), (), "rate_limit_exceeded", committed=False),
+    "nearly exhaust": Row(MoveRateLimit(3), (DEFAULT,), DONE, committed=True),
 }
 
 
@@ -114,7 +123,7 @@ TABLE = {
 def test_a_step_is_carried_out(case: str) -> None:
     """How the operation is performed, what is answered, and whether it happened."""
     row, performed = TABLE[case], Performed()
-    outcome = applied(model.Step(row.what), performed)
+    outcome = applied(Step(row.what), performed)
     reply = outcome.reply.code if isinstance(outcome.reply, SandboxError) else outcome.reply
     fault = row.what if row.is_fault else None
 
@@ -123,8 +132,8 @@ def test_a_step_is_carried_out(case: str) -> None:
 
 
 REFUSED = InvalidRequest("/amount: is required.")
-HIDING: dict[str, model.Outcome] = {
-    "respond": model.Respond("internal_error", commit=True),
+HIDING: dict[str, Outcome] = {
+    "respond": Respond("internal_error", commit=True),
     "drop": Drop(commit=True, how="close"),
     "raw": RespondRaw(418, {}, "", commit=True),
 }
@@ -133,15 +142,15 @@ HIDING: dict[str, model.Outcome] = {
 @pytest.mark.parametrize("case", HIDING)
 def test_what_is_refused_stays_refused_behind_a_fault(case: str) -> None:
     """With `commit: true` too: nothing happened, and the client does not learn it."""
-    outcome = applied(model.Step(HIDING[case]), Performed(CallResult(REFUSED, committed=False)))
+    outcome = applied(Step(HIDING[case]), Performed(CallResult(REFUSED, committed=False)))
 
     assert outcome.committed is False
 
 
 def test_an_error_says_what_the_rule_says() -> None:
     """In place of the code's own sentence."""
-    respond = model.Respond("internal_error", message="Oops", details="Try again.")
-    outcome = applied(model.Step(respond), Performed())
+    respond = Respond("internal_error", message="Oops", details="Try again.")
+    outcome = applied(Step(respond), Performed())
 
     assert isinstance(outcome.reply, SandboxError)
     assert (outcome.reply.message, outcome.reply.details) == ("Oops", "Try again.")
@@ -151,7 +160,7 @@ def test_a_delay_is_added_to_what_the_card_does() -> None:
     """The slow card is slower still."""
     slow = Performed(CallResult(DONE, committed=True, delay=3_000))
 
-    assert applied(model.Step(delay=200), slow, delay=200).delay == 3_200
+    assert applied(Step(delay=200), slow, delay=200).delay == 3_200
 
 
 @pytest.mark.parametrize(("remaining", "left"), [(0, 0), (1, 0), (3, 2)])
@@ -159,7 +168,7 @@ def test_the_real_limiter_is_moved(remaining: int, left: int) -> None:
     """The call counts against what now remains, and later calls do too."""
     world = new_world()
     world.limiter.turn(NOON)
-    step = model.Step(model.MoveRateLimit(remaining))
+    step = Step(MoveRateLimit(remaining))
     outcome = applied(step, Performed(), world)
 
     assert isinstance(outcome.reply, RateLimited) == (remaining == 0)
@@ -169,7 +178,7 @@ def test_the_real_limiter_is_moved(remaining: int, left: int) -> None:
 def test_a_limit_of_its_own_window_counts_this_call() -> None:
     """Once, however often the rule says the same."""
     world = new_world()
-    step = model.Step(model.MoveRateLimit(limit=2, window=60_000))
+    step = Step(MoveRateLimit(limit=2, window=60_000))
     left = []
     for _ in range(2):
         world.limiter.take(NOON)
@@ -182,7 +191,7 @@ def test_a_limit_of_its_own_window_counts_this_call() -> None:
 
 def test_a_used_up_window_is_not_called_an_hour() -> None:
     """The details name what has been used up."""
-    step = model.Step(model.MoveRateLimit(limit=0, window=60_000))
+    step = Step(MoveRateLimit(limit=0, window=60_000))
     outcome = applied(step, Performed())
 
     assert isinstance(outcome.reply, RateLimited)
@@ -195,10 +204,10 @@ PAID = {
 }  # fmt: skip
 
 
-def patched(patch: model.Patch) -> tuple[int, object]:
+def patched(patch: Patch) -> tuple[int, object]:
     """The status and body of a create reply that is patched."""
     performed = Performed(CallResult(Reply(201, orjson.dumps(PAID)), committed=True))
-    outcome = applied(model.Step(patch), performed)
+    outcome = applied(Step(patch), performed)
     assert outcome.committed is True
     if isinstance(outcome.reply, SandboxError):
         return 500, outcome.reply.details
@@ -208,15 +217,15 @@ def patched(patch: model.Patch) -> tuple[int, object]:
 
 def test_a_reply_is_patched() -> None:
     """As RFC 7396 has it, and within the contract."""
-    assert patched(model.Patch({"status": "pending"})) == (201, PAID | {"status": "pending"})
+    assert patched(Patch({"status": "pending"})) == (201, PAID | {"status": "pending"})
 
 
 def test_a_patch_that_leaves_the_contract_says_so_or_fails() -> None:
     """It is never sent by mistake."""
     del (unpaid := dict(PAID))["amount"]
 
-    assert patched(model.Patch({"amount": None}, off_contract=True)) == (201, unpaid)
-    assert patched(model.Patch({"amount": None})) == (
+    assert patched(Patch({"amount": None}, off_contract=True)) == (201, unpaid)
+    assert patched(Patch({"amount": None})) == (
         500,
         (
             "The patch of the rule rule breaks the contract: /amount: is required: expected an"
@@ -229,15 +238,15 @@ def test_a_patch_that_leaves_the_contract_says_so_or_fails() -> None:
 def test_a_refusal_is_not_patched() -> None:
     """There is no normal reply."""
     refused = CallResult(REFUSED, committed=False)
-    patch = model.Patch({"status": "failed"})
+    patch = Patch({"status": "failed"})
 
-    assert applied(model.Step(patch), Performed(refused)).reply is REFUSED
+    assert applied(Step(patch), Performed(refused)).reply is REFUSED
 
 
 def test_a_rule_that_has_run_out_fails() -> None:
     """Nothing is performed, and the reply says which rule it was."""
     performed = Performed()
-    outcome = applied(model.Step(model.StepsExhausted()), performed)
+    outcome = applied(Step(StepsExhausted()), performed)
 
     assert isinstance(outcome.reply, InternalError)
     assert outcome.reply.details == "The rule rule has no step left (then: fail)."

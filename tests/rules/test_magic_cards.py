@@ -9,24 +9,13 @@ from payments_sandbox.core.card_numbers import Brand, brand_of, passes_luhn
 from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.actions import ChargeBack
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
-from payments_sandbox.rules.model import (
-    CardRule,
-    ChargeBack,
-    EventRule,
-    MoveRateLimit,
-    Outcome,
-    Pass,
-    Per,
-    RequestRule,
-    Respond,
-    Settle,
-    Settlement,
-    Step,
-    Then,
-)
+from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, Step, Then
+from payments_sandbox.rules.outcomes import MoveRateLimit, Pass, Respond, Settle
+from payments_sandbox.rules.step_outcome import Outcome, Settlement
 
 OURS = re.compile("40000099[0-9]{8}")
 PAY = {

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.payments.cards import fingerprint
-from payments_sandbox.rules.model import Pass, Respond, Settle, Step, StepsExhausted
-from payments_sandbox.rules.rule_engine import SelectedStep
+from payments_sandbox.rules.model import Step
+from payments_sandbox.rules.outcomes import Pass, Respond, Settle, StepsExhausted
+from payments_sandbox.rules.step_search import SelectedStep
 from tests.support.scenes import EngineFixture, GivenFields, rules_of
 
 FAILS = "respond: {error: internal_error}"

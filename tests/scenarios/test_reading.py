@@ -2,6 +2,7 @@
 
 from payments_sandbox.core.instants import DAY, HOUR, MINUTE, read_instant
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.actions import ChargeBack, Complete, Emit, Fail, RefundPayment
 from payments_sandbox.rules.delays import Lognormal, Normal, Uniform
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.drop import Drop
@@ -10,27 +11,10 @@ from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
-from payments_sandbox.rules.model import (
-    AtRule,
-    ChargeBack,
-    Complete,
-    Condition,
-    Emit,
-    EventRule,
-    Fail,
-    MoveRateLimit,
-    Pass,
-    Patch,
-    Per,
-    RefundPayment,
-    RequestRule,
-    Respond,
-    Settle,
-    Settlement,
-    Step,
-    Then,
-)
+from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule, Step, Then
+from payments_sandbox.rules.outcomes import MoveRateLimit, Pass, Patch, Respond, Settle
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.rules.webhook_effects import (
     BodyFault,
     DeliveryOrder,

@@ -11,7 +11,7 @@ from payments_sandbox.contract.error_codes import CODES, documented_for
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import DAY, Instant
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.rules.model import Patch
+from payments_sandbox.rules.outcomes import Patch
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.schema_errors import accepts

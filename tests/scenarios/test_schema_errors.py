@@ -18,7 +18,7 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.faults.malform import Malformation
 from payments_sandbox.rules.model import Per, Then
 from payments_sandbox.rules.webhook_effects import BodyFault, DeliveryOrder, Signature
-from payments_sandbox.scenarios.parser.steps import OUTCOMES
+from payments_sandbox.scenarios.parser.steps import OUTCOME_KEYS
 from payments_sandbox.scenarios.schema_errors import (
     accepts,
     drop_invalid_parts,
@@ -120,7 +120,7 @@ def test_enumerations_are_those_of_the_tables() -> None:
     assert modifiers["malform"]["enum"] == list(BodyFault)
     assert modifiers["reorder"]["properties"]["order"]["enum"] == list(DeliveryOrder)
     outcomes = DEFS["step_mapping"]["properties"].keys() - {"off_contract", "delay", "times"}
-    assert outcomes == set(OUTCOMES)
+    assert outcomes == set(OUTCOME_KEYS)
 
 
 def test_errors_of_the_schema_are_those_of_the_operations() -> None:

@@ -15,17 +15,16 @@ from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
-from payments_sandbox.rules.model import (
+from payments_sandbox.rules.model import Step
+from payments_sandbox.rules.outcomes import (
     MoveRateLimit,
-    Outcome,
     Pass,
     Patch,
     Respond,
     Settle,
-    Settlement,
-    Step,
     StepsExhausted,
 )
+from payments_sandbox.rules.step_outcome import Outcome, Settlement
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.parser.steps import step
 from payments_sandbox.scenarios.yaml_writer import step_source, text_of

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from textwrap import dedent, indent
 
-from payments_sandbox.rules.rule_engine import Decision, RuleEngine, SelectedStep
+from payments_sandbox.rules.rule_engine import Decision, RuleEngine
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.loader import load
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
+import json
 import math
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any, Final
@@ -18,20 +19,20 @@ import trio
 from payments_sandbox.testing import (
     AsyncSandboxTransport,
     ControlApiError,
+    ExpectationFailed,
     MemorySandbox,
     Options,
     RunningSandbox,
+    Sandbox,
     SandboxTransport,
     running_sandbox,
 )
-from payments_sandbox.testing.memory.host import Room
-from payments_sandbox.testing.memory.wire import Wire
+from payments_sandbox.testing.direct_server import run_now
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
 from tests.support.bodies import AUTHORIZED, documented_create, documented_refund
 from tests.support.faulty import IMPATIENCE, SPELLINGS, card_of, faulty_cards
 from tests.support.serving import ruled
-from tests.support.wire import exchange, request
 
 PAGE: Final = (ROOT / "docs" / "wire-faults.md").read_text(encoding="utf-8")
 SAID: Final = {
@@ -151,37 +152,6 @@ def test_every_byte_is_the_same(memory: MemorySandbox) -> None:
         ]
 
 
-RAW: Final = [
-    request("GET", "/v3/payments", {"Connection": "close"}),
-    request("GET", "/v3/payments", {"Authorization": "Bearer a\r\nAuthorization: Bearer b"}),
-    b"GET /v3/payments HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n",
-    b"nonsense\r\n\r\n",
-    b"GET /v3/payments HTTP/1.1\r\n\r\n",
-    b"GET /v3/payments HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 9_000 + b"\r\n\r\n",
-    request("POST", "/v3/payments", {"Transfer-Encoding": "chunked", "Content-Length": None}, b"z"),
-    request("POST", "/v3/payments", {"Content-Length": "-1"}, b"{}"),
-    request("POST", "/v3/payments", {"Content-Length": "99999999"}, b"{}"),
-    request("OPTIONS", "*", {"Host": "127.0.0.1"}),
-]
-
-
-@pytest.mark.parametrize("sent", RAW)
-def test_what_is_no_request_is_refused_alike(
-    served: RunningSandbox, memory: MemorySandbox, sent: bytes
-) -> None:
-    """The wire takes any bytes, and the server behind it is the same."""
-    expected = exchange(served.url, sent)
-    connection = memory.host.connect()
-    connection.write(sent)
-    came = connection.read(65_536)
-    connection.close()
-    head, _, body = came.partition(b"\r\n\r\n")
-    assert int(came.split()[1]) == expected.status
-    assert body == expected.body
-    names = [line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n")[1:]]
-    assert sorted(names) == sorted(expected.headers)
-
-
 def told(client: httpx.Client, card: str, patience: float) -> str:
     """What httpx makes of a payment: its exception, a bad status, or the payment's."""
     try:
@@ -196,7 +166,7 @@ def told(client: httpx.Client, card: str, patience: float) -> str:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_fault_is_what_it_is_on_a_socket(memory: MemorySandbox, spelling: str) -> None:
     """The exception that the page names; the payment is made, and the next one is answered."""
-    ruled(memory.host.sandbox, faulty_cards())
+    ruled(memory.server.sandbox, faulty_cards())
     started = perf_counter()
     with httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client:
         assert told(client, card_of(spelling), IMPATIENCE) == SAID[spelling]
@@ -264,7 +234,7 @@ async def test_both_kinds_share_a_sandbox(memory: MemorySandbox) -> None:
 
 
 def test_webhooks_reach_inboxes_before_the_call_returns(memory: MemorySandbox) -> None:
-    """Verified, and tried again when the clock is moved; nobody else is sent anything."""
+    """Verified, and tried again when the clock is moved; who is not plugged in is sent nothing."""
     world = memory.new_world(clock="2030-01-15")
     inbox = world.inbox()
     inbox.respond(500)
@@ -275,7 +245,7 @@ def test_webhooks_reach_inboxes_before_the_call_returns(memory: MemorySandbox) -
     world.clock.advance("1m")
     assert len(inbox.messages) == 2
     errors = {each["attempts"][0]["error"] for each in world.deliveries}
-    assert "a sandbox without a socket sends to inbox:NAME only;" in str(errors)
+    assert "a sandbox without a socket sends to inbox:NAME and to the receivers" in str(errors)
 
 
 def test_threads_share_a_client(memory: MemorySandbox) -> None:
@@ -336,64 +306,6 @@ async def test_nothing_is_left() -> None:
         assert set(threading.enumerate()) <= before
     gc.collect()
     assert set(threading.enumerate()) <= before
-
-
-FORGETFUL: Final = """
-import asyncio, gc, threading
-import httpx
-from payments_sandbox.testing import AsyncSandboxTransport, MemorySandbox
-from payments_sandbox.testing.memory.still_loop import StillLoop
-
-first, second, third = (MemorySandbox() for _ in range(3))
-start, quiet = threading.Thread.start, StillLoop.quiet
-
-
-def tidy_up_and_start(thread):
-    gc.collect()
-    start(thread)
-
-
-async def tidy_up_and_wait(loop):
-    gc.collect()
-    await quiet(loop)
-
-
-def fixture(server):
-    with server:
-        yield server
-
-
-async def look(transport):
-    client = httpx.AsyncClient(transport=transport)
-    print((await client.get("http://127.0.0.1/v3/payments")).status_code)
-
-
-async def forget(server, other):
-    await look(AsyncSandboxTransport())
-    world = server.new_world()
-    with_trace = httpx.AsyncClient(transport=AsyncSandboxTransport(server), headers=world.headers)
-    await with_trace.get("http://127.0.0.1/v3/payments")
-    lost = [world.control.stream(last=1), fixture(other)]
-    lost += [[next(each) for each in lost], lost]
-    del lost
-    threading.Thread.start = tidy_up_and_start
-    await look(AsyncSandboxTransport(server))
-    threading.Thread.start = start
-
-
-gc.disable()
-asyncio.run(forget(first, MemorySandbox()))
-asyncio.run(forget(second, second))
-StillLoop.quiet = tidy_up_and_wait
-tidy_up_and_start = start
-asyncio.run(forget(third, third))
-"""
-"""A suite that closes nothing; what it has forgotten is found in the middle of its next call."""
-
-
-def test_what_is_forgotten_holds_nobody_up() -> None:
-    """The collector may find it while locks are held; so it ends later, and without a word."""
-    assert strictly(FORGETFUL) == (0, "401\n" * 6, "")
 
 
 def test_what_is_open_at_the_exit() -> None:
@@ -471,39 +383,6 @@ async def test_endless_patience(memory: MemorySandbox) -> None:
         assert (await client.get(URL, headers=AUTHORIZED)).status_code == 200
 
 
-class Busy(bytearray):
-    """What came, of which more comes whenever a part is looked at."""
-
-    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - as of a bytearray
-        part = super().__getitem__(key)
-        self.extend(b"more")
-        return part
-
-
-async def test_what_comes_while_somebody_reads() -> None:
-    """Other threads make calls meanwhile; nothing of it is lost."""
-    wire = Wire(asyncio.get_running_loop(), asyncio.Protocol())
-    wire.came = Busy(b"some")
-    assert (wire.take(100), bytes(wire.came)) == (b"some", b"more")
-
-
-def rooms() -> int:
-    """How many sandboxes in memory there are, somebody's or not."""
-    gc.collect()
-    return sum(type(each) is Room for each in gc.get_objects())
-
-
-def test_what_is_forgotten_is_not_kept() -> None:
-    """It goes when the next one is made."""
-    MemorySandbox().close()
-    before = rooms()
-    for _ in range(3):
-        pay_and_forget()
-    assert rooms() > before
-    MemorySandbox().close()
-    assert rooms() <= before
-
-
 def test_a_sandbox_that_is_closed_answers_nobody(memory: MemorySandbox) -> None:
     """Neither does it twice."""
     memory.close()
@@ -544,3 +423,159 @@ def test_httpx_is_only_needed_for_the_transports(wanted: str, ends_in: str) -> N
     """Without it they say so; whatever else is asked for is there, or is not."""
     assert without_httpx(wanted).startswith(ends_in)
     assert bool(without_httpx(wanted)) == bool(ends_in)
+
+
+def test_a_wait_for_what_has_not_happened_is_over_at_once(memory: MemorySandbox) -> None:
+    """Nobody else acts while somebody waits; what holds already is seen."""
+    world = memory.new_world()
+    started = perf_counter()
+    with pytest.raises(ExpectationFailed):
+        world.verify({"payments": {}, "count": 1}, within="1m")
+    assert world.control.read_inbox("test", wait="60s") == {
+        "data": [],
+        "has_more": False,
+        "next_cursor": None,
+    }
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        client.post(URL, json=documented_create())
+    world.verify({"payments": {}, "count": 1}, within="1m")
+    assert perf_counter() - started < 30
+
+
+def test_a_large_snapshot_is_put_back(memory: MemorySandbox) -> None:
+    """Though it is read in the call."""
+    world = memory.new_world()
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        for _ in range(150):
+            client.post(URL, json=documented_create())
+    snapshot = world.snapshot()
+    world.reset()
+    world.restore(snapshot)
+    assert len(world.payments) == 150
+
+
+def test_a_fault_may_come_after_a_delay(memory: MemorySandbox) -> None:
+    """The client's patience is for both; between two bytes it begins anew."""
+    world = memory.new_world()
+    drip = {"drip": {"over": "4s", "chunks": 2}, "delay": "1s"}
+    world.use({"scenario": "late", "rules": [{"request": "list_payments", "do": [drip] * 2}]})
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        assert client.get(URL, timeout=2.1).json()["data"] == []
+        with client.stream("GET", URL, timeout=1.9) as reply, pytest.raises(httpx.ReadTimeout):
+            reply.read()
+        assert reply.status_code == 200
+    whole, late = world.requests
+    assert (late["response"], late["fault"]) == (None, "drip")
+    assert (whole["response"] is not None, whole["duration_ms"]) == (True, 5_000)
+
+
+WEBHOOKS: Final = "https://shop.example/webhooks"
+
+
+def pay(transport: SandboxTransport, *, world: Sandbox) -> None:
+    """Make a payment whose webhooks go to the shop."""
+    world.control.create_webhook_endpoint(WEBHOOKS)
+    with httpx.Client(transport=transport, headers=world.headers) as client:
+        assert client.post(URL, json=documented_create()).status_code == 201
+
+
+def attempt_of(world: Sandbox) -> dict[str, Any]:
+    """The first attempt of the one delivery."""
+    [delivery] = world.deliveries
+    return dict(delivery["attempts"][0])
+
+
+def test_a_wsgi_app_receives_webhooks_and_may_call_back() -> None:
+    """Within the call that caused them, by the url that it was plugged in for."""
+    seen: list[tuple[str, object]] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:  # noqa: ANN401 - WSGI's
+        body = json.loads(environ["wsgi.input"].read())
+        with httpx.Client(transport=transport, headers=world.headers) as client:
+            found = client.get(f"{URL}/{body['data']['payment_id']}").json()["status"]
+        seen.append((environ["PATH_INFO"], found))
+        start_response("204 No Content", [])
+        return [b""]
+
+    transport = SandboxTransport(receivers={"https://shop.example": httpx.WSGITransport(app)})
+    world = transport.server.new_world()
+    pay(transport, world=world)
+    assert seen == [("/webhooks", "completed")]
+    assert attempt_of(world)["response"]["status"] == 204
+
+
+async def asgi_app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
+    """Take a webhook, after a look at the loop that it runs in."""
+    await asyncio.get_running_loop().run_in_executor(None, str)
+    message = await receive()
+    assert json.loads(message["body"])["type"] == "payment.completed"
+    assert scope["path"] == "/webhooks"
+    headers = [(b"retry-after", b"7")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": b"later"})
+
+
+def test_an_asgi_app_receives_webhooks() -> None:
+    """In a loop of its own; what it answers is in the log of the delivery."""
+    transport = SandboxTransport(receivers={WEBHOOKS: httpx.ASGITransport(asgi_app)})
+    world = transport.server.new_world(clock="2030-01-15T10:30:00Z")
+    pay(transport, world=world)
+    response = attempt_of(world)["response"]
+    assert (response["status"], response["body"]) == (503, "later")
+
+
+async def test_an_asgi_app_receives_webhooks_of_a_client_in_a_loop() -> None:
+    """Though this thread has a loop already."""
+    server = MemorySandbox(receivers={WEBHOOKS: httpx.ASGITransport(asgi_app)})
+    world = server.new_world()
+    world.control.create_webhook_endpoint(WEBHOOKS)
+    transport = AsyncSandboxTransport(server)
+    async with httpx.AsyncClient(transport=transport, headers=world.headers) as client:
+        assert (await client.post(URL, json=documented_create())).status_code == 201
+    assert attempt_of(world)["response"]["status"] == 503
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi", "asgi in a loop"])
+async def test_a_receiver_that_raises_is_an_attempt_that_failed(kind: str) -> None:
+    """The call that caused it is answered all the same."""
+
+    async def broken(*_asgi: Any) -> None:  # noqa: ANN401 - ASGI's
+        raise LookupError(kind)
+
+    def wsgi(*_wsgi: Any) -> list[bytes]:  # noqa: ANN401 - WSGI's
+        raise LookupError(kind)
+
+    app = httpx.WSGITransport(wsgi) if kind == "wsgi" else httpx.ASGITransport(broken)
+    transport = SandboxTransport(receivers={WEBHOOKS: app})
+    world = transport.server.new_world()
+    if kind == "asgi in a loop":
+        pay(transport, world=world)
+    else:
+        await asyncio.to_thread(pay, transport, world=world)
+    assert attempt_of(world)["error"] == f"LookupError: {kind}"
+
+
+def test_the_longest_beginning_of_a_url_answers() -> None:
+    """Whatever the order in which they were given."""
+    receivers = {
+        "https://shop.example": httpx.MockTransport(lambda _: httpx.Response(500)),
+        WEBHOOKS: httpx.MockTransport(lambda _: httpx.Response(200)),
+    }
+    transport = SandboxTransport(receivers=receivers)
+    world = transport.server.new_world()
+    pay(transport, world=world)
+    assert attempt_of(world)["error"] is None
+
+
+def test_what_waits_for_an_event_loop_is_refused_in_words() -> None:
+    """It would never go on."""
+
+    class Forever:
+        def __await__(self) -> Generator[str]:
+            yield "a future"
+
+    async def wait() -> None:
+        await Forever()
+
+    with pytest.raises(RuntimeError, match=r"and this does: a future$"):
+        run_now(wait())

@@ -3,9 +3,9 @@
 import pytest
 
 from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
+from payments_sandbox.rules.actions import Complete, Emit
 from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.rules.model import Complete, Emit
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule
 from tests.support.bodies import documented_create

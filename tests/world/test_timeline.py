@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.rules.model import (
-    ChargeBack,
-    Complete,
-    Emit,
-    Fail,
-    MoveRateLimit,
-    RefundPayment,
-)
+from payments_sandbox.rules.actions import ChargeBack, Complete, Emit, Fail, RefundPayment
+from payments_sandbox.rules.outcomes import MoveRateLimit
 from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
@@ -95,7 +89,7 @@ def test_a_snapshot_shows_each_job() -> None:
         "ticket": 3,
         "due": [
             [1, 1, "settle", 1, "card_declined", "late/settles"],
-            [2, 2, "act", 2, ["charge_back", "fraudulent", None], "card:x"],
+            [2, 2, "act", 2, {"chargeback": {"reason": "fraudulent"}}, "card:x"],
             [3, 0, "settle", 0, None, ""],
         ],
     }
@@ -126,17 +120,17 @@ def test_an_unknown_job_is_refused(item: list[object]) -> None:
 @pytest.mark.parametrize(
     "action",
     [
-        ["dance"],
-        ["charge_back", None, None],
-        ["complete", 1],
-        ["emit", "x", 1],
-        ["emit", "x", None],
+        {},
+        {"dance": {}},
+        {"chargeback": {"amount": 1}},
+        {"complete": True, "fail": {"error": "lost_card"}},
+        {"emit": 1},
     ],
     ids=str,
 )
-def test_an_unknown_action_is_refused(action: list[object]) -> None:
+def test_an_unknown_action_is_refused(action: dict[str, object]) -> None:
     """A job is only as good as what it does."""
-    with pytest.raises(ValueError, match=r"^an action of the timeline is not known$"):
+    with pytest.raises(ValueError, match=r"^not an action of a rule$"):
         Timeline().restore(1, [[1, 0, "act", 0, action, ""]])
 
 

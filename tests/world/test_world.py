@@ -10,7 +10,7 @@ from payments_sandbox.payments.cards import check
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.model import Settlement
+from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.world.config import secret_of
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.timeline import AttemptDelivery

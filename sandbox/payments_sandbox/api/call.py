@@ -7,7 +7,7 @@ from typing import NamedTuple
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.rules.faults.fault import Fault
-from payments_sandbox.rules.rule_engine import SelectedStep
+from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 

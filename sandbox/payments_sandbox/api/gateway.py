@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.api import payments, refunds
-from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
+from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import Answer, Call, CallResult, RateLimitHeaders, Reply
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
@@ -38,12 +38,13 @@ from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import mask_body, mask_json, mask_target
 from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.fields import CallFields, CallParts
+from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.rule_engine import SelectedStep
+    from payments_sandbox.rules.step_search import SelectedStep
 
 _log = logging.getLogger("sandbox.api")
 
@@ -163,10 +164,10 @@ class Gateway:
             except SandboxError as error:
                 return CallResult(error, committed=False)
 
-        outcome = apply_step(selected, StepContext(world, self._contract, operation), perform)
+        result = apply_step(selected, StepContext(world, self._contract, operation), perform)
         if operation.name in _READS:
-            outcome.committed = None
-        return outcome
+            result.committed = None
+        return result
 
     def _operate(
         self, world: World, call: Call, body: object, options: PaymentOptions = DEFAULT

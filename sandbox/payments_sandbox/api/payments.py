@@ -2,7 +2,7 @@
 
 from typing import Final, NotRequired, TypedDict, cast
 
-from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
+from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import Call, CallResult, Reply
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
@@ -14,6 +14,7 @@ from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.payments import cards
 from payments_sandbox.payments.ledger import NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.world import World
 
 _CREATE: Final = BY_NAME["create_payment"]
@@ -74,9 +75,9 @@ def create_payment(
     selected = world.rules.decide_by_card("create_payment", order)
     if selected is None:
         return perform()
-    outcome = apply_step(selected, StepContext(world, contract, _CREATE), perform)
-    outcome.card = order.card
-    return outcome
+    result = apply_step(selected, StepContext(world, contract, _CREATE), perform)
+    result.card = order.card
+    return result
 
 
 def retrieve_payment(

@@ -2,7 +2,7 @@
 
 from typing import Final, TypedDict, cast
 
-from payments_sandbox.api.apply_step import DEFAULT, PaymentOptions, StepContext, apply_step
+from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import Call, CallResult
 from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
@@ -10,6 +10,7 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments import payment as payments
+from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.world import World
 
 _CREATE: Final = BY_NAME["create_refund"]
@@ -47,9 +48,9 @@ def create_refund(
     selected = world.rules.decide_by_card("create_refund", payment)
     if selected is None:
         return perform()
-    outcome = apply_step(selected, StepContext(world, contract, _CREATE), perform)
-    outcome.card = payment.card
-    return outcome
+    result = apply_step(selected, StepContext(world, contract, _CREATE), perform)
+    result.card = payment.card
+    return result
 
 
 def _mask(wanted: CreateRefund) -> None:

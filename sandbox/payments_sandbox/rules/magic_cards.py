@@ -9,24 +9,21 @@ from typing import Final, NamedTuple
 from payments_sandbox.core.card_numbers import brand_of
 from payments_sandbox.core.instants import DAY, HOUR, SECOND
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.actions import ChargeBack
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.model import (
     CardRule,
-    ChargeBack,
     Condition,
     EventRule,
-    MoveRateLimit,
-    Outcome,
     Per,
     RequestRule,
-    Respond,
-    Settle,
-    Settlement,
     Step,
     Then,
     When,
 )
+from payments_sandbox.rules.outcomes import MoveRateLimit, Respond, Settle
+from payments_sandbox.rules.step_outcome import Outcome, Settlement
 
 
 class MagicCard(NamedTuple):

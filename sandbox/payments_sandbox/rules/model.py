@@ -4,13 +4,13 @@ A rule says where a working API deviates. A request rule answers calls with step
 call; an event rule acts some virtual time after a fact. The magic cards are written in it.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.action import Action
 from payments_sandbox.rules.delays import Delay
-from payments_sandbox.rules.faults.fault import Fault
+from payments_sandbox.rules.outcomes import Pass
+from payments_sandbox.rules.step_outcome import Outcome
 
 
 class Per(StrEnum):
@@ -29,72 +29,6 @@ class Then(StrEnum):
     REPEAT_LAST = "repeat_last"
     CYCLE = "cycle"
     FAIL = "fail"
-
-
-class Pass(NamedTuple):
-    """Behave normally."""
-
-
-class StepsExhausted(NamedTuple):
-    """What `then: fail` answers: 500, nothing performed, and a report that fails."""
-
-
-class Respond(NamedTuple):
-    """Answer with an error documented for the operation.
-
-    Attributes:
-        error: the code; status and message come from `payments_sandbox.contract.error_codes`.
-        commit: whether the operation happens first. Without it a decline of `create_payment`
-            still keeps the attempt as a failed payment: that is what a decline is.
-        message, details: in place of the code's own.
-    """
-
-    error: str
-    commit: bool = False
-    message: str | None = None
-    details: str | None = None
-
-
-class MoveRateLimit(NamedTuple):
-    """Move the real limiter before the call counts; with nothing remaining the call is a 429.
-
-    Attributes:
-        remaining: what remains of this window.
-        limit, window: how many requests a window of so many virtual milliseconds has, for good.
-    """
-
-    remaining: int | None = None
-    limit: int | None = None
-    window: int | None = None
-
-
-class Settlement(NamedTuple):
-    """The later status of a pending payment.
-
-    Attributes:
-        after: virtual milliseconds from its creation; None where reads decide.
-        reads: at which `retrieve_payment` of it.
-    """
-
-    to: Literal[Status.COMPLETED, Status.FAILED]
-    after: int | None = None
-    reads: int | None = None
-
-
-class Settle(NamedTuple):
-    """The payment starts as pending and takes these turns; with none it stays pending."""
-
-    turns: tuple[Settlement, ...]
-
-
-class Patch(NamedTuple):
-    """The normal reply with a merge patch (RFC 7396)."""
-
-    patch: Mapping[str, object]
-    off_contract: bool = False
-
-
-Outcome = Pass | StepsExhausted | Respond | Fault | MoveRateLimit | Settle | Patch
 
 
 class Step(NamedTuple):
@@ -144,41 +78,6 @@ class RequestRule(NamedTuple):
     def answers_alike(self) -> bool:
         """Whether every call gets the same step, so that nothing has to be counted."""
         return len(self.steps) == 1 and self.then in (Then.REPEAT_LAST, Then.CYCLE)
-
-
-class ChargeBack(NamedTuple):
-    """The card's issuer takes an amount back, or what is left."""
-
-    reason: str
-    amount: int | None = None
-
-
-class Complete(NamedTuple):
-    """A pending payment completes."""
-
-
-class Fail(NamedTuple):
-    """A pending payment fails with a decline."""
-
-    error: str
-
-
-class RefundPayment(NamedTuple):
-    """A refund of an amount, or of what is left, as if somebody had used a dashboard."""
-
-    amount: int | None = None
-    reason: str | None = None
-
-
-class Emit(NamedTuple):
-    """An event though nothing changed; without data it tells of the payment."""
-
-    type: str
-    data: Mapping[str, object] | None = None
-
-
-Action = ChargeBack | Complete | Fail | RefundPayment | Emit | MoveRateLimit
-"""What an event rule or an `at` rule does."""
 
 
 class EventRule(NamedTuple):

@@ -19,18 +19,16 @@ How it works:
    Report, journal explanations and headers speak of scenarios only, never of a card's rule.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Any, Final, NamedTuple
 
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.payment import Payment
+from payments_sandbox.rules.action import Action
 from payments_sandbox.rules.active_rule import (
-    ActiveRule,
     Counters,
     RuleSet,
     cards_named,
@@ -38,50 +36,15 @@ from payments_sandbox.rules.active_rule import (
 )
 from payments_sandbox.rules.conditions import LONGEST_SHOWN, compile_condition
 from payments_sandbox.rules.explanations import (
-    LostDraw,
-    NoMatch,
     RuleExplanations,
     UsedUp,
-    WrongCall,
 )
 from payments_sandbox.rules.fields import ATTEMPT, Fields, PaymentFields, PaymentLike
 from payments_sandbox.rules.magic_cards import CARD_RULES
-from payments_sandbox.rules.model import (
-    Action,
-    AtRule,
-    CardRule,
-    Per,
-    RequestRule,
-    Step,
-    StepsExhausted,
-    Then,
-)
+from payments_sandbox.rules.model import AtRule, CardRule, Per, Then
 from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.step_search import SelectedStep, StepSearch, answers_counter
 from payments_sandbox.rules.webhook_effects import WebhookEffects, WebhookRule, combine_effects
-
-STEPS_EXHAUSTED: Final = Step(StepsExhausted())
-
-
-class SelectedStep(NamedTuple):
-    """The step that answers a call.
-
-    Attributes:
-        rule: its rule's name.
-        position: its place among the rule's steps, counted from 1.
-        delay: wall milliseconds that the reply is held, as sampled.
-        scenario: the scenario's name; None for the rule of a magic card.
-    """
-
-    rule: str
-    position: int
-    step: Step
-    delay: int = 0
-    scenario: str | None = None
-
-    @property
-    def known_as(self) -> str:
-        """The rule's name, within its scenario where it has one."""
-        return self.rule if self.scenario is None else f"{self.scenario}/{self.rule}"
 
 
 class Decision(NamedTuple):
@@ -170,7 +133,7 @@ class RuleEngine:
     def decide(self, operation: str, fields: Fields) -> Decision:
         """Decide which scenario's rule answers a call; every rule that it concerns counts it."""
         values = {name: fields.get(name) for name in self.rule_set.fields[operation]}
-        found = _Search(self._counters, self._used_up)
+        found = StepSearch(self._counters, self._used_up)
         found.search(self._requests[operation], values, fields)
         if found.answered is not None:
             self._retire(found.answered)
@@ -189,7 +152,7 @@ class RuleEngine:
         """
         if payment.card.fingerprint not in self._card_rules.numbers:
             return None
-        found = _Search(self._counters, {})
+        found = StepSearch(self._counters, {})
         fields = PaymentFields(payment, self._card_rules.numbers.get)
         found.search(self._built_in.of_operation(operation), fields, fields)
         return found.selected
@@ -207,7 +170,7 @@ class RuleEngine:
         active = self.rule_set.requests[position]
         rule = active.rule
         if rule.per is Per.WORLD and rule.then is Then.PASS and not active.counts:
-            answers = self._counters.get(_answers_of(active, ""))
+            answers = self._counters.get(answers_counter(active, ""))
             if answers == sum(step.times for step in rule.steps):
                 self._take_out(position, answers)
 
@@ -350,105 +313,11 @@ class RuleEngine:
             self._take_out(position, int(answers))
 
 
-class _Search:
-    """The search for the step that answers one call.
-
-    Attributes:
-        selected: the step; None where no rule answers.
-        answered: the position of its rule.
-        not_matched: what became of the rules whose conditions held and that did not answer.
-    """
-
-    __slots__ = ("_counters", "answered", "not_matched", "selected")
-
-    def __init__(self, counters: Counters, used_up: Mapping[int, UsedUp]) -> None:
-        self._counters = counters
-        self.selected: SelectedStep | None = None
-        self.answered: int | None = None
-        self.not_matched: Mapping[int, NoMatch] = used_up
-
-    def search(
-        self,
-        rules: Iterable[tuple[int, ActiveRule[RequestRule]]],
-        values: Fields,
-        fields: Fields,
-    ) -> None:
-        """Ask the rules in their order.
-
-        Args:
-            rules: those about the call's operation, with their positions.
-            values: of all fields that the rules look at, so that each is read once.
-            fields: of the call.
-        """
-        for position, active in rules:
-            if (self.selected is None or active.counts) and active.matches(values):
-                key = active.key(fields)
-                call = active.count_call(self._counters, key)
-                if self.selected is None:
-                    self._answer(position, active, key, call)
-
-    def _answer(self, position: int, active: ActiveRule[RequestRule], key: str, call: int) -> None:
-        outcome = self._step_of(active, key, call)
-        if isinstance(outcome, SelectedStep):
-            self.selected, self.answered = outcome, position
-        else:
-            self.not_matched = {**self.not_matched, position: outcome}
-
-    def _step_of(
-        self, active: ActiveRule[RequestRule], key: str, call: int
-    ) -> SelectedStep | NoMatch:
-        if (condition := active.wrong_call(call)) is not None:
-            return WrongCall(condition, call)
-        active.matched += 1
-        if (missed := active.chance_missed(key, call)) is not None:
-            return LostDraw(missed, active.rule.chance)
-        rule, counter = active.rule, _answers_of(active, key)
-        answered = 0 if rule.answers_alike else self._counters.get(counter)
-        if (position := step_at(rule, answered)) is None:
-            return UsedUp(answered)
-        if not rule.answers_alike:
-            self._counters.count(counter)
-        active.fired += 1
-        is_exhausted = position > len(rule.steps)
-        active.failed += is_exhausted
-        step = STEPS_EXHAUSTED if is_exhausted else rule.steps[position - 1]
-        delay = active.delay(step.delay, key, call)
-        return SelectedStep(rule.name, position, step, delay, active.scenario)
-
-
-def step_at(rule: RequestRule, answered: int) -> int | None:
-    """The position of the step after so many answers, by `times` and `then`.
-
-    Returns:
-        Counted from 1; one beyond the last when `then: fail` is due, None when the rule is used up.
-    """
-    served = list(accumulate(step.times for step in rule.steps))
-    total = served[-1]
-    if answered >= total:
-        match rule.then:
-            case Then.PASS:
-                return None
-            case Then.FAIL:
-                return len(rule.steps) + 1
-            case Then.REPEAT_LAST:
-                return len(rule.steps)
-            case Then.CYCLE:
-                answered %= total
-            case _:
-                assert_never(rule.then)
-    return bisect_right(served, answered) + 1
-
-
 def event_matches(wanted: str, event: str) -> bool:
     """Whether an event is the wanted one, or of the wanted family such as `payment.*`."""
     return wanted in ("*", event) or (
         wanted.endswith(".*") and event.startswith(wanted.removesuffix("*"))
     )
-
-
-def _answers_of(active: ActiveRule[RequestRule], key: str) -> str:
-    """The name of the counter of a rule's answers to the calls of a key."""
-    return f"{active.name}\0answer\0{key}"
 
 
 def _is_attempt(rule: WebhookRule, attempt: int) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from payments_sandbox.world.world import World
 
@@ -55,6 +55,13 @@ class ChangeNotifier:
             left.discard(subscriber)
             if not left:
                 self._subscribers.pop(world, None)
+
+    async def wait_until(self, world: World, holds: Callable[[], bool], seconds: float) -> None:
+        """Wait until something holds in a world, so many wall seconds passed, or it is gone."""
+        with self.subscribe(world) as subscriber, contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not subscriber.is_over and not holds():
+                    await subscriber.wait(seconds)
 
     def notify(self, world: World) -> None:
         """Notify the subscribers of a world."""

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.api.responses import payment_at_rest
@@ -13,9 +13,11 @@ from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.access_log import RequestLog
+from payments_sandbox.server.control.api import ControlApi
+from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Sender
-from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.server.world_runtime import RuntimeClasses, WorldRuntime
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET, SEEDS, WorldDefaults
 from payments_sandbox.world.world import World
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
 _log = logging.getLogger("sandbox")
+
+
+class ServerClasses(NamedTuple):
+    """The classes of the parts that wait; a server without an event loop has others."""
+
+    emulated_api: type[EmulatedApi] = EmulatedApi
+    control_api: type[ControlApi] = ControlApi
+    runtime: RuntimeClasses = RuntimeClasses()
+
+
+WAITING: Final = ServerClasses()
+"""The parts of a server that listens."""
 
 
 class Server(NamedTuple):
@@ -51,6 +65,7 @@ def assemble(
     say: Callable[[str], None] | None = None,
     *,
     make_sender: Callable[[], Sender] | None = None,
+    classes: ServerClasses = WAITING,
 ) -> Server:
     """Put a server together.
 
@@ -58,6 +73,7 @@ def assemble(
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
+        classes: of the parts that wait.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
@@ -71,9 +87,12 @@ def assemble(
         entropy=_entropy,
         activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
+        classes=classes.runtime,
     )
-    gateway = Gateway(runtime.worlds, contract)
-    handler = RequestHandler(settings, contract, runtime, gateway, RequestLog(say))
+    gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
+    emulated = classes.emulated_api(settings, runtime, gateway, log)
+    control = classes.control_api(settings, contract, runtime, gateway.admit, log)
+    handler = RequestHandler(settings, emulated, control, log)
     return Server(settings, contract, runtime, gateway, handler)
 
 

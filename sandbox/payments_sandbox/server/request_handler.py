@@ -6,10 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
-from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
-from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import (
     Forbidden,
     InternalError,
@@ -27,7 +25,6 @@ from payments_sandbox.server.fault_player import AlreadySent
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
 from payments_sandbox.server.routing import Routes, Target, target_of
-from payments_sandbox.server.world_runtime import WorldRuntime
 
 _log = logging.getLogger("sandbox.web")
 
@@ -47,19 +44,14 @@ class RequestHandler:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        contract: Contract,
-        runtime: WorldRuntime,
-        gateway: Gateway,
-        log: RequestLog,
+        self, settings: Settings, emulated: EmulatedApi, control: ControlApi, log: RequestLog
     ) -> None:
         self._log = log
         self._origins = settings.cors
         self._headers = HeaderReader()
         self._hosts = HostPolicy(settings.allow_hosts)
-        self._emulated = EmulatedApi(settings, runtime, gateway, log)
-        self._control = ControlApi(settings, contract, runtime, gateway.admit, log)
+        self._emulated = emulated
+        self._control = control
         self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
         self._routes = Routes(
             (each.method, CONTROL_PATH + each.path, each) for each in CONTROL_ROUTES

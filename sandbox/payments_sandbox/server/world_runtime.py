@@ -14,7 +14,7 @@ Who changes a world says so with one call, and everything else is done here:
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
@@ -35,6 +35,14 @@ _DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
 """What of a reset takes the deliveries with it."""
 
 
+class RuntimeClasses(NamedTuple):
+    """The classes of what waits for clocks and sockets; a server without a loop has others."""
+
+    dispatcher: type[Dispatcher] = Dispatcher
+    notifier: type[ChangeNotifier] = ChangeNotifier
+    timers: type[LiveTimers] = LiveTimers
+
+
 class WorldRuntime:
     """The worlds of one server, and what runs for them.
 
@@ -44,6 +52,7 @@ class WorldRuntime:
         entropy: gives a seed for each world that is given none.
         activate: makes scenarios the active ones of a world.
         make_sender: makes what sends webhooks, when the first is to be sent.
+        classes: of what waits.
 
     Attributes:
         worlds: the worlds by their keys.
@@ -54,7 +63,7 @@ class WorldRuntime:
         clock_advancer: moves clocks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         defaults: WorldDefaults,
         context: ServerContext,
@@ -62,11 +71,12 @@ class WorldRuntime:
         entropy: Callable[[], int],
         activate: Activate,
         make_sender: Callable[[], Sender],
+        classes: RuntimeClasses,
     ) -> None:
-        self.notifier = ChangeNotifier()
+        self.notifier = classes.notifier()
         self.delayed_replies = DelayedReplies()
-        self.timers = LiveTimers(self.changed)
-        self.dispatcher = Dispatcher(make_sender, context.wall, self._attempted)
+        self.timers = classes.timers(self.changed)
+        self.dispatcher = classes.dispatcher(make_sender, context.wall, self._attempted)
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate

@@ -17,7 +17,7 @@ from payments_sandbox.client.errors import (
     WebhookNotReceived,
 )
 from payments_sandbox.testing.inbox import Inbox
-from payments_sandbox.testing.memory.server import MemorySandbox
+from payments_sandbox.testing.memory_sandbox import MemorySandbox
 from payments_sandbox.testing.options import Options
 from payments_sandbox.testing.running_server import RunningSandbox, running_sandbox
 from payments_sandbox.testing.sandbox import Sandbox

@@ -1,23 +1,18 @@
 """Owns what a call has met, as the step of a rule: from the rule that answered, or the journal."""
 
-from typing import Final, assert_never
+from typing import Final
 
 from payments_sandbox.contract.error_codes import CODES, documented_for
 from payments_sandbox.rules.faults import FAULT_NAMED
 from payments_sandbox.rules.faults.fault import Fault, JournalRecord
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.rules.model import (
-    MoveRateLimit,
-    Outcome,
+from payments_sandbox.rules.model import RequestRule, Step
+from payments_sandbox.rules.outcomes import (
     Pass,
-    Patch,
-    RequestRule,
     Respond,
-    Settle,
-    Step,
-    StepsExhausted,
 )
+from payments_sandbox.rules.step_outcome import Outcome
 from payments_sandbox.verification.observed import ObservedCall
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -39,7 +34,7 @@ def journal_step(world: World, call: ObservedCall) -> Step:
     step = _answered_by(world, call)
     if step is None or not _fits(step.outcome, call):
         return Step(_outcome_seen(call, is_of_step=step is not None))
-    outcome = Pass() if isinstance(step.outcome, MoveRateLimit) else step.outcome
+    outcome = step.outcome if step.outcome.is_replayed else Pass()
     if isinstance(step.delay, int):
         return Step(outcome, step.delay)
     return Step(outcome, round(call.entry.duration_ms or 0))
@@ -78,17 +73,9 @@ def _fits(outcome: Outcome, call: ObservedCall) -> bool:
     fault = call.entry.fault
     if fault == ABANDONED:
         return not isinstance(outcome, Fault)
-    match outcome:
-        case Pass() | MoveRateLimit() | Settle() | Patch():
-            return fault is None and not _is_refused(call)
-        case Respond(error):
-            return fault is None and call.code == error
-        case Fault():
-            return fault == outcome.name
-        case StepsExhausted():
-            return False
-        case _:
-            assert_never(outcome)
+    if fault is not None:
+        return isinstance(outcome, Fault) and outcome.name == fault
+    return outcome.may_have_answered(call.code if _is_refused(call) else None)
 
 
 def _outcome_seen(call: ObservedCall, *, is_of_step: bool) -> Outcome:

@@ -1,23 +1,15 @@
 """Owns what rules do to the domain: what events set off, and their actions when they are due."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, RefundRefused
 from payments_sandbox.core.instants import LAST, SECOND, Instant
-from payments_sandbox.core.masking import mask_text
-from payments_sandbox.payments.events import Event, EventType
+from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.rate_limiter import RateLimiter
+from payments_sandbox.rules.action import ActionTarget
 from payments_sandbox.rules.fields import PaymentFields
-from payments_sandbox.rules.model import (
-    ChargeBack,
-    Complete,
-    Emit,
-    Fail,
-    MoveRateLimit,
-    RefundPayment,
-)
 from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.webhooks.manual_event import data_of
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule, Timeline
@@ -67,17 +59,18 @@ def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> TimelineE
 
 def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEntry:
     """Do what a rule does; what has become impossible is skipped, and says why."""
-    before = context.ledger.events
+    ledger = context.ledger
+    before = ledger.events
     what = describe_job(job)
-    payment_id = None if job.payment is None else context.ledger.payments.id_of(job.payment)
+    payment_id = None if job.payment is None else ledger.payments.id_of(job.payment)
     try:
-        _do(context, job, due)
+        job.action.act(ActionTarget(ledger, context.limiter, job.payment, due, data_of))
     except (IllegalMove, RefundRefused, InvalidRequest) as error:
         why = error.details or error.code
         context.rules.count_skip(job.rule, why)
         return TimelineEntry(due, f"{what} skipped: {why}", payment_id)
-    made = context.ledger.events > before
-    event_id = context.ledger.any_event(before).id if made else None
+    made = ledger.events > before
+    event_id = ledger.any_event(before).id if made else None
     return TimelineEntry(due, what, payment_id, event_id)
 
 
@@ -86,36 +79,3 @@ def _concerned(context: ActionContext, rule: str) -> list[int | None]:
     payments, rules = context.ledger.payments, context.rules
     fields = (PaymentFields(payments.get(n), rules.number_of) for n in range(len(payments)))
     return [number for number, each in enumerate(fields) if rules.count_and_draw(rule, each)]
-
-
-def _do(context: ActionContext, job: ActOnPayment, due: Instant) -> None:
-    match job.action:
-        case MoveRateLimit() as move:
-            context.limiter.move(due, **move._asdict())
-        case Emit(type_, data):
-            _emit(context, type_, data, job.payment, due)
-        case _ if job.payment is None:
-            raise IllegalMove("It is about no payment.")
-        case Complete():
-            context.ledger.complete(job.payment, at=due)
-        case Fail(error):
-            context.ledger.fail(job.payment, error, at=due)
-        case RefundPayment(amount, reason):
-            text = None if reason is None else mask_text(reason)
-            context.ledger.refund(job.payment, amount, at=due, reason=text)
-        case ChargeBack(reason, amount):
-            context.ledger.charge_back(job.payment, amount, mask_text(reason), at=due)
-        case _:
-            assert_never(job.action)
-
-
-def _emit(
-    context: ActionContext, type_: str, data: object, payment: int | None, due: Instant
-) -> None:
-    if isinstance(data, dict):
-        told = data
-    elif payment is None:
-        raise IllegalMove("It has nothing to tell of.")
-    else:
-        told = data_of(context.ledger, EventType(type_), payment)
-    context.ledger.make_event(type_, told, at=due)

@@ -2,20 +2,12 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.core.masking import mask_text
-from payments_sandbox.payments.events import EventType
-from payments_sandbox.rules.model import (
-    Action,
-    ChargeBack,
-    Complete,
-    Emit,
-    Fail,
-    MoveRateLimit,
-    RefundPayment,
-)
+from payments_sandbox.core.masking import mask_object, mask_text
+from payments_sandbox.rules.action import Action
+from payments_sandbox.rules.actions import restore_action
 
 
 class SettlePayment(NamedTuple):
@@ -47,16 +39,6 @@ class AttemptDelivery(NamedTuple):
 
 
 Job = SettlePayment | ActOnPayment | RunTimedRule | AttemptDelivery
-
-
-_NAMES: Final[dict[type[Action], str]] = {
-    ChargeBack: "charge_back",
-    Complete: "complete",
-    Fail: "fail",
-    RefundPayment: "give_back",
-    Emit: "emit",
-    MoveRateLimit: "move_rate_limit",
-}
 
 
 class Timeline:
@@ -132,7 +114,7 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
         case SettlePayment(payment, failure, rule):
             return [due, ticket, "settle", payment, failure, rule]
         case ActOnPayment(payment, action, rule):
-            return [due, ticket, "act", payment, [_NAMES[type(action)], *action], rule]
+            return [due, ticket, "act", payment, action.source(), rule]
         case RunTimedRule(rule):
             return [due, ticket, "timed_rule", rule]
         case AttemptDelivery(delivery):
@@ -146,36 +128,17 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
         case [int(due), int(ticket), "settle", int(payment), None | str() as failure, str(rule)]:
             job = SettlePayment(payment, failure and mask_text(failure), mask_text(rule))
             return Instant(due), ticket, job
-        case [int(due), int(ticket), "act", None | int() as about, [str(name), *facts], str(rule)]:
-            return Instant(due), ticket, ActOnPayment(about, _action(name, facts), mask_text(rule))
+        case [int(due), int(ticket), "act", None | int() as about, dict(source), str(rule)]:
+            return (
+                Instant(due),
+                ticket,
+                ActOnPayment(about, restore_action(mask_object(source)), mask_text(rule)),
+            )
         case [int(due), int(ticket), "timed_rule", str(rule)]:
             return Instant(due), ticket, RunTimedRule(mask_text(rule))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")
-
-
-def _action(name: str, facts: list[object]) -> Action:
-    match name, facts:
-        case "charge_back", [str(reason), None | int() as amount]:
-            return ChargeBack(mask_text(reason), amount)
-        case "complete", []:
-            return Complete()
-        case "fail", [str(error)]:
-            return Fail(mask_text(error))
-        case "give_back", [None | int() as amount, None | str() as reason]:
-            return RefundPayment(amount, reason and mask_text(reason))
-        case "emit", [str(type_), None | dict() as data] if data is not None or type_ in tuple(
-            EventType
-        ):
-            return Emit(mask_text(type_), data)
-        case "move_rate_limit", [
-            None | int() as remaining,
-            None | int() as limit,
-            None | int() as window,
-        ]:
-            return MoveRateLimit(remaining, limit, window)
-    raise ValueError("an action of the timeline is not known")
 
 
 class PendingReads:

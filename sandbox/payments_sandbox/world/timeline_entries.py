@@ -1,19 +1,10 @@
 """Owns what is said of a job of the timeline: when, what, and about which payment or delivery."""
 
-from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.ledger import Ledger
-from payments_sandbox.rules.model import (
-    Action,
-    ChargeBack,
-    Complete,
-    Emit,
-    Fail,
-    MoveRateLimit,
-    RefundPayment,
-)
 from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
@@ -24,15 +15,6 @@ from payments_sandbox.world.timeline import (
 
 if TYPE_CHECKING:
     from payments_sandbox.webhooks.outbox import Outbox
-
-
-_WHAT: Final[dict[type[Action], str]] = {
-    Complete: EventType.PAYMENT_COMPLETED.value,
-    Fail: EventType.PAYMENT_FAILED.value,
-    ChargeBack: EventType.CHARGEBACK_CREATED.value,
-    RefundPayment: EventType.REFUND_CREATED.value,
-    MoveRateLimit: "rate_limit",
-}
 
 
 class TimelineEntry(NamedTuple):
@@ -74,10 +56,8 @@ def describe_job(job: SettlePayment | ActOnPayment | RunTimedRule) -> str:
         case SettlePayment():
             failed = EventType.PAYMENT_FAILED
             return EventType.PAYMENT_COMPLETED.value if job.failure is None else failed.value
-        case ActOnPayment(action=Emit(type_)):
-            return type_
-        case ActOnPayment():
-            return _WHAT[type(job.action)]
+        case ActOnPayment(action=action):
+            return action.describes
         case RunTimedRule(rule):
             return f"rule {rule}"
         case _:

@@ -10,8 +10,8 @@ from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.rate_limiter import RateLimiter
-from payments_sandbox.rules.model import Settlement
 from payments_sandbox.rules.rule_engine import RuleEngine
+from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.world.clock import Clock
 from payments_sandbox.world.config import ServerContext, WorldConfig
 from payments_sandbox.world.journal import Journal

@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import ClassVar, Final, Self
 
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Action, KeepOpen, RealReply, Send, WaitUntil
+from payments_sandbox.rules.step_outcome import Json
 
 _CHUNKS: Final = 20
 

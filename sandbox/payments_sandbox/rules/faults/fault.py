@@ -1,23 +1,11 @@
 """Owns what all wire faults have in common: the parts that each of them has to bring."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple, Self
 
 from payments_sandbox.rules.faults.reply import Action, RealReply
-
-Json = Mapping[str, Any]
-"""A mapping of JSON."""
-
-COMMIT: Final[Json] = {
-    "description": (
-        "Whether the operation happens before the fault: it decides whether a retry charges twice."
-    ),
-    "type": "boolean",
-    "x-expected": "true or false",
-    "x-hint": "true: the operation happened before the fault; false: it never did",
-}
-"""The schema of `commit`, for the properties of a fault that has one."""
+from payments_sandbox.rules.step_outcome import DEFAULT, Json, Outcome, StepPlan
 
 
 class JournalRecord(NamedTuple):
@@ -54,7 +42,7 @@ class Example(NamedTuple):
     urllib: str
 
 
-class Fault(ABC):
+class Fault(Outcome):
     """What a client meets on its socket in place of a good reply; the values are frozen.
 
     Attributes:
@@ -113,11 +101,6 @@ class Fault(ABC):
         It reads no clock and draws nothing: what varies comes from `reply`.
         """
 
-    @classmethod
-    def may_commit(cls) -> bool:
-        """Whether a scenario can say `commit`."""
-        return "commit" in cls.SCHEMA["properties"]
-
     def source(self, *, is_read: bool) -> dict[str, object]:
         """The mapping as a scenario has it; `parse` makes the fault of it again."""
         if is_read or not self.may_commit():
@@ -125,3 +108,20 @@ class Fault(ABC):
         if self.needs_commit:
             return {"commit": self.commit, **self.fields()}
         return {**self.fields(), "commit": True} if self.commit else self.fields()
+
+    @classmethod
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
+        """Read the mapping of the fault's key."""
+        return cls.parse(step[cls.name], is_read=is_read)
+
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
+        """Write the fault's key and mapping."""
+        return {self.name: self.source(is_read=is_read)}
+
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+        """Perform the operation if the fault commits; the reply is hidden or spoilt later."""
+        return StepPlan(DEFAULT if self.commit else None)
+
+    def may_have_answered(self, error: str | None) -> bool:  # noqa: ARG002 - one signature
+        """Never, as a call that met a fault has it in its journal entry."""
+        return False

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Action, Close, RealReply, WaitUntil
+from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from enum import StrEnum
 from hashlib import shake_256
 from typing import ClassVar, Final, Self
 
-from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Send, send_last
+from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 GARBAGE_BYTES: Final = 64
 _PAGE: Final = (

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.reply import BODILESS, Action, RealReply, send_last
+from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 LOWEST_STATUS: Final = 200
 """Below it are interim replies, after which a client goes on waiting."""

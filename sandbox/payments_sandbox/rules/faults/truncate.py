@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, Self
 
-from payments_sandbox.rules.faults.fault import COMMIT, Example, Fault, JournalRecord, Json
+from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Send
+from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 _WHOLE: Final = 100
 

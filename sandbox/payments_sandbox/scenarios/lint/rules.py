@@ -5,23 +5,9 @@ from typing import Final
 
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
-from payments_sandbox.payments.events import EventType
-from payments_sandbox.payments.payment import TRANSITIONS, Move, Status
+from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition
-from payments_sandbox.rules.model import (
-    Action,
-    AtRule,
-    ChargeBack,
-    Complete,
-    Emit,
-    EventRule,
-    Fail,
-    MoveRateLimit,
-    RefundPayment,
-    RequestRule,
-    Then,
-    When,
-)
+from payments_sandbox.rules.model import AtRule, EventRule, RequestRule, Then, When
 from payments_sandbox.rules.scenario import Rule
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint.cards import check_matcher
@@ -43,12 +29,6 @@ STATUSES_AFTER: Final = {
 }
 """What a payment can be when one of its events has happened."""
 
-_MOVES: Final[dict[type, Move]] = {
-    Complete: Move.COMPLETE,
-    Fail: Move.FAIL,
-    RefundPayment: Move.REFUND,
-    ChargeBack: Move.CHARGE_BACK,
-}
 _LOOKED_AT: Final = 10_000
 """Calls that are tried for how many a rule lets through; no rule has as many steps."""
 
@@ -177,30 +157,19 @@ def _check_shadow(rule: RequestRule, shadows: Shadows, path: Path) -> Iterator[P
 
 
 def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
-    what, place = _name_of(rule.action), (*path, "do")
-    match rule.action:
-        case Emit(type_, None) if type_ not in tuple(EventType):
-            message = f"'{type_}' is not documented, so no payment says what it tells"
-            known = ", ".join(EventType)
-            yield Problem((*place, "emit", "type"), message, f"add data, or use one of {known}")
+    action, place = rule.action, (*path, "do")
+    if (found := action.problem()) is not None:
+        yield Problem((*place, *found.path), found.message, found.hint)
     if isinstance(rule, AtRule) and not rule.when:
-        if type(rule.action) in _MOVES:
-            message = f"'{what}' is about payments, and nothing says which"
-            yield Problem(place, message, "add when, such as {status: completed}")
-        elif isinstance(rule.action, Emit) and rule.action.data is None:
-            yield Problem(place, "'emit' has nothing to tell of", "add data, or when for payments")
+        if (found := action.problem_without_payment()) is not None:
+            yield Problem((*place, *found.path), found.message, found.hint)
         return
-    if (move := _MOVES.get(type(rule.action))) is None:
+    if (move := action.payment_move) is None:
         return
     if not any(move in TRANSITIONS[status] for status in _statuses(rule)):
-        message = f"'{what}' is impossible here: you cannot {move} such a payment"
+        message = f"'{action.name}' is impossible here: you cannot {move} such a payment"
         known = " or ".join(status for status in Status if move in TRANSITIONS[status])
         yield Problem(place, message, f"it would have to be {known}")
-
-
-def _name_of(action: Action) -> str:
-    names = {ChargeBack: "chargeback", RefundPayment: "refund", MoveRateLimit: "rate_limit"}
-    return names.get(type(action), type(action).__name__.lower())
 
 
 def _statuses(rule: EventRule | AtRule) -> set[Status]:

@@ -9,21 +9,21 @@ from payments_sandbox.contract.schema_errors import Path, render
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.payments.payment import TRANSITIONS, Status
-from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.merge_patch import merged
+from payments_sandbox.rules.outcomes import OUTCOMES
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.parser.rules import READS
-from payments_sandbox.scenarios.parser.steps import OUTCOMES
+from payments_sandbox.scenarios.parser.steps import OUTCOME_KEYS
 from payments_sandbox.scenarios.parser.values import Plain, items
 
-NEEDS_COMMIT: Final = frozenset(fault.name for fault in FAULTS if fault.needs_commit)
-MAY_COMMIT: Final = frozenset({"respond", *(each.name for each in FAULTS if each.may_commit())})
+NEEDS_COMMIT: Final = frozenset(each.name for each in OUTCOMES if each.needs_commit)
+MAY_COMMIT: Final = frozenset(each.name for each in OUTCOMES if each.may_commit())
 _WHICH: Final = "true: the operation happened before the fault; false: it never did"
 
 
 def check_step(plain: Plain, operation: str, path: Path, contract: Contract) -> Iterator[Problem]:
     """All that can be wrong with a step that has the shape of one."""
-    given = [key for key in OUTCOMES if key in plain]
+    given = [key for key in OUTCOME_KEYS if key in plain]
     if len(given) > 1:
         message = f"two outcomes in one step: {' and '.join(given)}"
         yield Problem((*path, given[1], KEY), message, "make each a step of its own")

@@ -3,20 +3,10 @@
 from typing import Final
 
 from payments_sandbox.core.instants import read_duration
+from payments_sandbox.rules.action import Action
+from payments_sandbox.rules.actions import parse_action
 from payments_sandbox.rules.matchers import parse_when
-from payments_sandbox.rules.model import (
-    Action,
-    AtRule,
-    ChargeBack,
-    Complete,
-    Emit,
-    EventRule,
-    Fail,
-    Per,
-    RefundPayment,
-    RequestRule,
-    Then,
-)
+from payments_sandbox.rules.model import AtRule, EventRule, Per, RequestRule, Then
 from payments_sandbox.rules.scenario import Rule
 from payments_sandbox.rules.webhook_effects import (
     BodyFault,
@@ -25,7 +15,7 @@ from payments_sandbox.rules.webhook_effects import (
     WebhookEffects,
     WebhookRule,
 )
-from payments_sandbox.scenarios.parser.steps import rate_limit, step
+from payments_sandbox.scenarios.parser.steps import step
 from payments_sandbox.scenarios.parser.values import Plain, delay, duration, items, shift
 
 READS: Final = frozenset({"retrieve_payment", "list_payments"})
@@ -58,24 +48,9 @@ def name_of(plain: Plain, position: int) -> str:
     return str(plain.get("name", f"rule-{position + 1}"))
 
 
-def action(plain: str | Plain) -> Action:  # noqa: PLR0911 - one an action
-    """What an event rule or an `at` rule does."""
-    if isinstance(plain, str):
-        return Complete()
-    [(key, value)] = plain.items()
-    match key:
-        case "chargeback":
-            return ChargeBack(value["reason"], value.get("amount"))
-        case "complete":
-            return Complete()
-        case "fail":
-            return Fail(value["error"])
-        case "refund":
-            return RefundPayment(value.get("amount"), value.get("reason"))
-        case "emit":
-            return Emit(value["type"], value.get("data"))
-        case _:
-            return rate_limit(value)
+def action(plain: str | Plain) -> Action:
+    """What an event rule or an `at` rule does; a word alone is a mapping of it to true."""
+    return parse_action({plain: True} if isinstance(plain, str) else plain)
 
 
 def _webhook_effects(given: Plain) -> WebhookEffects:

@@ -239,9 +239,15 @@ class ControlApi:
         if isinstance(raw, SandboxError):
             raise raw
         try:
-            return self._checked(route, await _read_json(raw, depth) if raw else {})
+            return self._checked(route, await self._read_json(raw, depth) if raw else {})
         except strict_json.BadJson as error:
             raise InvalidRequest(f"/: expected JSON; {error}.") from None
+
+    async def _read_json(self, raw: bytes, depth: int) -> object:
+        """Read a body; a large one beside the loop, which serves others meanwhile."""
+        if len(raw) <= LIMIT:
+            return strict_json.read(raw, deepest=depth)
+        return await asyncio.to_thread(strict_json.read, raw, deepest=depth)
 
     def _checked(self, route: ControlRoute, body: object) -> dict[str, Any]:
         if route.request is None:
@@ -251,13 +257,6 @@ class ControlApi:
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True)
         return self._contract.read_query(route.query_schema, pairs)
-
-
-async def _read_json(raw: bytes, depth: int) -> object:
-    """The value of a body; a large one is read beside the loop, which serves others meanwhile."""
-    if len(raw) <= LIMIT:
-        return strict_json.read(raw, deepest=depth)
-    return await asyncio.to_thread(strict_json.read, raw, deepest=depth)
 
 
 def refusal(error: SandboxError) -> web.Response:

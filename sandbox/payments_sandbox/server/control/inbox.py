@@ -1,7 +1,5 @@
 """Owns the routes of the built-in receivers: what arrives, what they have, what they answer."""
 
-import asyncio
-import contextlib
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
@@ -71,14 +69,12 @@ def empty_inbox(request: ControlRequest) -> None:
 
 async def _wait(request: ControlRequest, seconds: float) -> None:
     """Until as many messages are there as are wanted, time is up, or the world is gone."""
-    wanted = request.query["count"]
-    with (
-        request.runtime.notifier.subscribe(request.world) as subscriber,
-        contextlib.suppress(TimeoutError),
-    ):
-        async with asyncio.timeout(seconds):
-            while not subscriber.is_over and len(list(islice(_messages(request), wanted))) < wanted:
-                await subscriber.wait(seconds)
+    wanted: int = request.query["count"]
+
+    def is_there() -> bool:
+        return len(list(islice(_messages(request), wanted))) >= wanted
+
+    await request.runtime.notifier.wait_until(request.world, is_there, seconds)
 
 
 def _messages(request: ControlRequest) -> Iterator[InboxMessage]:

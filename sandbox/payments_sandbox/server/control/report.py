@@ -1,7 +1,5 @@
 """Owns the routes of the report: how scenarios stand, and expectations that are waited for."""
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -60,12 +58,12 @@ async def _wait(
         return verify_now(observe(request.world), expectations)
 
     lines = now()
-    with (
-        request.runtime.notifier.subscribe(request.world) as reader,
-        contextlib.suppress(TimeoutError),
-    ):
-        async with asyncio.timeout(wait_ms / SECOND):
-            while not reader.is_over and not all(line.result.met for line in lines):
-                await reader.wait(wait_ms / SECOND)
-                lines = now()
+
+    def are_met() -> bool:
+        nonlocal lines
+        lines = now()
+        return all(line.result.met for line in lines)
+
+    if not all(line.result.met for line in lines):
+        await request.runtime.notifier.wait_until(request.world, are_met, wait_ms / SECOND)
     return lines

@@ -19,7 +19,7 @@ How a delivery leaves:
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -206,9 +206,12 @@ class Dispatcher:
         room = (1 if queue.is_single else MAX_PER_ENDPOINT) - queue.busy
         for _ in range(min(room, len(queue.waiting))):
             queue.busy += 1
-            task = asyncio.create_task(self._work(world, webhooks, queue))
-            queue.workers.add(task)
-            task.add_done_callback(queue.workers.discard)
+            self._start(queue, self._work(world, webhooks, queue))
+
+    def _start(self, queue: "_EndpointQueue", work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        queue.workers.add(task)
+        task.add_done_callback(queue.workers.discard)
 
     async def _work(self, world: World, webhooks: "Webhooks", queue: "_EndpointQueue") -> None:
         """Attempt one delivery of the queue after another, until none waits."""

@@ -1,0 +1,318 @@
+"""Owns the actions of event and `at` rules: one entry each, with all about it.
+
+A new action is a class here and its place in `ACTIONS`; tests/rules/test_actions.py holds every
+entry to what it promises.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Self
+
+from payments_sandbox.contract.error_codes import CODES
+from payments_sandbox.core.errors import IllegalMove
+from payments_sandbox.core.masking import mask_text
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.payments.payment import Move
+from payments_sandbox.rules.action import Action, ActionTarget
+from payments_sandbox.rules.outcomes import MoveRateLimit
+from payments_sandbox.rules.step_outcome import EntryProblem, Json
+
+_AMOUNT: Final[Json] = {
+    "description": "How much; what is left unless told less.",
+    "type": "integer",
+    "minimum": 1,
+    "maximum": 99_999_999,
+    "x-expected": "a whole number from 1 to 99999999",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeBack(Action):
+    """The card's issuer takes an amount (minor units) back, or what is left."""
+
+    name: ClassVar = "chargeback"
+    payment_move: ClassVar = Move.CHARGE_BACK
+    SCHEMA: ClassVar[Json] = {
+        "description": "The issuer takes money back.",
+        "type": "object",
+        "x-expected": "a mapping such as {reason: fraudulent}",
+        "required": ["reason"],
+        "properties": {
+            "reason": {
+                "description": "Why.",
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 255,
+                "x-expected": "text",
+                "x-hint": "a reason is text such as fraudulent",
+            },
+            "amount": _AMOUNT,
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar = ({"reason": "fraudulent"}, {"reason": "fraudulent", "amount": 500})
+
+    reason: str
+    amount: int | None = None
+
+    @classmethod
+    def parse(cls, value: Json) -> Self:
+        """Read `{reason, amount}`."""
+        return cls(value["reason"], value.get("amount"))
+
+    def value(self) -> dict[str, object]:
+        """Write `{reason, amount}`."""
+        return _given({"reason": self.reason, "amount": self.amount})
+
+    def act(self, target: ActionTarget) -> None:
+        """Charge the payment back."""
+        reason = mask_text(self.reason)
+        target.ledger.charge_back(target.payment, self.amount, reason, at=target.at)
+
+    @property
+    def describes(self) -> str:
+        """The event's type."""
+        return EventType.CHARGEBACK_CREATED.value
+
+
+@dataclass(frozen=True, slots=True)
+class Complete(Action):
+    """A pending payment completes."""
+
+    name: ClassVar = "complete"
+    payment_move: ClassVar = Move.COMPLETE
+    SCHEMA: ClassVar[Json] = {
+        "description": "A pending payment completes.",
+        "type": "boolean",
+        "const": True,
+        "x-expected": "true, or leave it out",
+    }
+    EXAMPLES: ClassVar = (True,)
+
+    @classmethod
+    def parse(cls, value: object) -> Self:  # noqa: ARG003 - it is true
+        """Read `true`."""
+        return cls()
+
+    def value(self) -> bool:
+        """Write `true`."""
+        return True
+
+    def act(self, target: ActionTarget) -> None:
+        """Complete the payment."""
+        target.ledger.complete(target.payment, at=target.at)
+
+    @property
+    def describes(self) -> str:
+        """The event's type."""
+        return EventType.PAYMENT_COMPLETED.value
+
+
+@dataclass(frozen=True, slots=True)
+class Fail(Action):
+    """A pending payment fails with a decline."""
+
+    name: ClassVar = "fail"
+    payment_move: ClassVar = Move.FAIL
+    SCHEMA: ClassVar[Json] = {
+        "description": "A pending payment fails.",
+        "type": "object",
+        "x-expected": "a mapping such as {error: card_declined}",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "description": "Which decline.",
+                "type": "string",
+                "enum": [code for code, each in CODES.items() if each.is_decline],
+                "x-expected": "a decline",
+                "x-hint": "error is a decline such as card_declined",
+            }
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar = ({"error": "card_declined"},)
+
+    error: str
+
+    @classmethod
+    def parse(cls, value: Json) -> Self:
+        """Read `{error}`."""
+        return cls(value["error"])
+
+    def value(self) -> dict[str, object]:
+        """Write `{error}`."""
+        return {"error": self.error}
+
+    def act(self, target: ActionTarget) -> None:
+        """Fail the payment."""
+        target.ledger.fail(target.payment, self.error, at=target.at)
+
+    @property
+    def describes(self) -> str:
+        """The event's type."""
+        return EventType.PAYMENT_FAILED.value
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPayment(Action):
+    """A refund of an amount (minor units), or of what is left, as if made in a dashboard."""
+
+    name: ClassVar = "refund"
+    payment_move: ClassVar = Move.REFUND
+    SCHEMA: ClassVar[Json] = {
+        "description": "Money is given back, as if somebody had used a dashboard.",
+        "type": "object",
+        "x-expected": "a mapping such as {amount: 500}, or {} for what is left",
+        "properties": {
+            "amount": _AMOUNT,
+            "reason": {
+                "description": "Why.",
+                "type": "string",
+                "minLength": 0,
+                "maxLength": 255,
+                "x-expected": "text",
+            },
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar = ({}, {"amount": 500, "reason": "late"})
+
+    amount: int | None = None
+    reason: str | None = None
+
+    @classmethod
+    def parse(cls, value: Json) -> Self:
+        """Read `{amount, reason}`."""
+        return cls(value.get("amount"), value.get("reason"))
+
+    def value(self) -> dict[str, object]:
+        """Write `{amount, reason}`."""
+        return _given({"amount": self.amount, "reason": self.reason})
+
+    def act(self, target: ActionTarget) -> None:
+        """Refund the payment."""
+        reason = None if self.reason is None else mask_text(self.reason)
+        target.ledger.refund(target.payment, self.amount, at=target.at, reason=reason)
+
+    @property
+    def describes(self) -> str:
+        """The event's type."""
+        return EventType.REFUND_CREATED.value
+
+
+@dataclass(frozen=True, slots=True)
+class Emit(Action):
+    """An event though nothing changed; without data it tells of the payment."""
+
+    name: ClassVar = "emit"
+    SCHEMA: ClassVar[Json] = {
+        "description": "An event, though nothing changed.",
+        "type": "object",
+        "x-expected": "a mapping such as {type: payment.completed}",
+        "required": ["type"],
+        "properties": {
+            "type": {
+                "description": "Its type; without data one of the four documented ones.",
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 64,
+                "pattern": "^[a-z0-9_.]+$",
+                "x-expected": "an event's type such as payment.completed",
+            },
+            "data": {
+                "description": "What it tells; the payment's facts unless told otherwise.",
+                "type": "object",
+                "maxProperties": 100,
+                "x-expected": "a mapping",
+            },
+        },
+        "additionalProperties": False,
+    }
+    EXAMPLES: ClassVar = ({"type": "payment.completed"}, {"type": "made.up", "data": {"a": 1}})
+
+    type: str
+    data: Mapping[str, object] | None = None
+
+    @classmethod
+    def parse(cls, value: Json) -> Self:
+        """Read `{type, data}`."""
+        return cls(value["type"], value.get("data"))
+
+    def value(self) -> dict[str, object]:
+        """Write `{type, data}`."""
+        return _given({"type": self.type, "data": self.data})
+
+    def act(self, target: ActionTarget) -> None:
+        """Make the event."""
+        if self.data is not None:
+            data = dict(self.data)
+        elif target.number is None:
+            raise IllegalMove("It has nothing to tell of.")
+        else:
+            data = target.event_data(target.ledger, EventType(self.type), target.number)
+        target.ledger.make_event(self.type, data, at=target.at)
+
+    @property
+    def describes(self) -> str:
+        """The event's type."""
+        return self.type
+
+    def problem(self) -> EntryProblem | None:
+        """Without data the event has to be a documented one."""
+        if self.data is not None or self.type in tuple(EventType):
+            return None
+        message = f"'{self.type}' is not documented, so no payment says what it tells"
+        hint = f"add data, or use one of {', '.join(EventType)}"
+        return EntryProblem((self.name, "type"), message, hint)
+
+    def problem_without_payment(self) -> EntryProblem | None:
+        """Without data the event tells of a payment."""
+        if self.data is not None:
+            return None
+        hint = "add data, or when for payments"
+        return EntryProblem((), f"'{self.name}' has nothing to tell of", hint)
+
+
+ACTIONS: Final[tuple[type[Action], ...]] = (
+    ChargeBack, Complete, Fail, RefundPayment, Emit, MoveRateLimit,
+)  # fmt: skip
+"""Every action that a rule can have, in the order of the documentation."""
+
+_ACTION_NAMED: Final = {action.name: action for action in ACTIONS}
+_TYPES: Final[dict[str, type]] = {"string": str, "integer": int, "object": dict, "boolean": bool}
+
+
+def parse_action(source: Json) -> Action:
+    """Read an action as a scenario has it: a mapping of its one key, valid by the schema."""
+    [(name, value)] = source.items()
+    return _ACTION_NAMED[name].parse(value)
+
+
+def restore_action(source: Json) -> Action:
+    """Read an action of a snapshot, which may say anything.
+
+    Raises:
+        ValueError: it is no action, or its values are not those of one.
+    """
+    try:
+        action = parse_action(source)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError("not an action of a rule") from error
+    if not _has_types(source[action.name], action.SCHEMA) or action.problem() is not None:
+        raise ValueError("not an action of a rule")
+    return action
+
+
+def _has_types(value: Any, schema: Json) -> bool:  # noqa: ANN401 - as JSON has it
+    """Whether a value and its parts are of the types of a schema."""
+    if "$ref" in schema:  # a duration, which has been read
+        return True
+    kind: type = type(value)
+    if kind is not _TYPES[schema["type"]]:
+        return False
+    parts: Json = schema.get("properties", {})
+    return all(_has_types(value[key], part) for key, part in parts.items() if key in value)
+
+
+def _given(said: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in said.items() if value is not None}

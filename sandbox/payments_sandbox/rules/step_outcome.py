@@ -1,0 +1,163 @@
+"""Owns what all outcomes of a step have in common, and the plan that each makes for a call.
+
+An outcome performs nothing: it says in a `StepPlan` what is to happen, and `api/apply_step.py`
+carries plans out without knowing any outcome by name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
+
+from payments_sandbox.core.errors import SandboxError
+from payments_sandbox.payments.payment import Status
+
+Json = Mapping[str, Any]
+"""A mapping of JSON."""
+
+COMMIT: Final[Json] = {
+    "description": (
+        "Whether the operation happens before the fault: it decides whether a retry charges twice."
+    ),
+    "type": "boolean",
+    "x-expected": "true or false",
+    "x-hint": "true: the operation happened before the fault; false: it never did",
+}
+"""The schema of `commit`, for the properties of an outcome that has one."""
+
+
+class Settlement(NamedTuple):
+    """The later status of a pending payment.
+
+    Attributes:
+        after: virtual milliseconds from its creation; None where reads decide.
+        reads: at which `retrieve_payment` of it.
+    """
+
+    to: Literal[Status.COMPLETED, Status.FAILED]
+    after: int | None = None
+    reads: int | None = None
+
+
+class PaymentOptions(NamedTuple):
+    """How a step has an operation performed.
+
+    Attributes:
+        decline_code: what the payment fails with.
+        turns: what the payment, then pending, becomes later.
+        rule: whose turns they are, for the report.
+    """
+
+    decline_code: str | None = None
+    turns: tuple[Settlement, ...] | None = None
+    rule: str = ""
+
+
+DEFAULT: Final = PaymentOptions()
+"""The operation happens as it would without a rule."""
+
+
+class LimitMove(NamedTuple):
+    """How the rate limit is moved; what is None stays as it is.
+
+    Attributes:
+        remaining: what remains of this window.
+        limit, window: how many requests a window of so many virtual milliseconds has, for good.
+    """
+
+    remaining: int | None = None
+    limit: int | None = None
+    window: int | None = None
+
+
+class EntryProblem(NamedTuple):
+    """What the lint says of a value whose shape is right.
+
+    Attributes:
+        path: from the mapping that has the entry's key to the place.
+        message: what is wrong.
+        hint: what would have worked.
+        is_key: whether it is the key that is wrong, not its value.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+    hint: str | None = None
+    is_key: bool = False
+
+
+class StepPlan(NamedTuple):
+    """What a step makes of a call.
+
+    Attributes:
+        options: how the operation is performed; None where it is not.
+        answer: the error that is answered in place of the operation's own reply.
+        limit: how the rate limit is moved before the call counts against it.
+        patch: a merge patch (RFC 7396) on the reply of a success.
+        off_contract: whether the patched reply may break the contract.
+    """
+
+    options: PaymentOptions | None = DEFAULT
+    answer: SandboxError | None = None
+    limit: LimitMove | None = None
+    patch: Json | None = None
+    off_contract: bool = False
+
+
+class Outcome(ABC):
+    """What a step of a request rule makes of a call; the values are frozen.
+
+    Attributes:
+        name: the key of a step in scenarios.
+        SCHEMA: the JSON Schema of the key's value; `make generate` writes it into the scenario
+            schema, and the lint reads it.
+        EXAMPLES: values of the key as a scenario has them, `commit` left out.
+        needs_commit: whether a scenario has to say `commit` where the operation changes something.
+        is_replayed: whether a scenario made of the journal repeats it.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    SCHEMA: ClassVar[Json]
+    EXAMPLES: ClassVar[tuple[Any, ...]]
+    needs_commit: ClassVar[bool] = False
+    is_replayed: ClassVar[bool] = True
+
+    @classmethod
+    @abstractmethod
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
+        """Read a step that has the outcome's key.
+
+        Args:
+            step: the whole mapping, valid by the scenario schema.
+            is_read: whether the rule is about an operation that changes nothing.
+
+        Raises:
+            ValueError: the values do not go together; the text names the key and what would do.
+        """
+
+    @abstractmethod
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
+        """The keys of a step that `parse_step` makes the outcome of again."""
+
+    @abstractmethod
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
+        """Say what is to happen to a call.
+
+        Args:
+            rule: the name of the step's rule, for error texts.
+            known_as: the same within its scenario, for the report.
+        """
+
+    @abstractmethod
+    def may_have_answered(self, error: str | None) -> bool:
+        """Whether a reply in the journal, no fault in its place, can have come of the outcome.
+
+        Args:
+            error: the code that was answered; None where it was a success.
+        """
+
+    @classmethod
+    def may_commit(cls) -> bool:
+        """Whether a scenario can say `commit`."""
+        return "commit" in cls.SCHEMA.get("properties", ())

@@ -1,0 +1,135 @@
+"""Owns a sandbox without a socket, as its users know it: its worlds, and clients of them."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Self, Unpack
+
+from payments_sandbox.client.async_client import AsyncSandboxClient
+from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.messages import (
+    OK,
+    HttpRequest,
+    HttpResponse,
+    common_headers,
+    read_response,
+)
+from payments_sandbox.testing.options import Options, settings_of
+from payments_sandbox.testing.server import Server
+
+if TYPE_CHECKING:
+    from payments_sandbox.testing.direct_server import DirectServer
+    from payments_sandbox.testing.plugged_receivers import Receiver
+
+URL: Final = "http://sandbox"
+"""What it calls itself; any name that is local will do."""
+
+
+class MemorySandbox(Server):
+    """A sandbox without a socket and a thread, for `SandboxTransport` and `AsyncSandboxTransport`.
+
+    It works only while a client calls it. Webhooks are delivered before the call that caused them
+    returns: to inboxes, and to the receivers that are plugged in.
+
+    Args:
+        receivers: who answers webhooks, by the beginning of their urls: a transport of httpx, such
+            as `httpx.WSGITransport(app)` or `httpx.ASGITransport(app)`.
+        **options: the settings of `payments-sandbox serve`; host and port mean nothing here.
+
+    Raises:
+        TypeError, ValueError: an option that does not exist, or a value that makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        receivers: "Mapping[str, Receiver] | None" = None,
+        **options: Unpack[Options],
+    ) -> None:
+        from payments_sandbox.testing.direct_server import DirectServer
+        from payments_sandbox.testing.plugged_receivers import PluggedReceivers
+
+        settings = settings_of(options)
+        super().__init__(URL, settings.control_token)
+        plugged = dict(receivers or {})
+        self.server = DirectServer(settings, lambda unlocked: PluggedReceivers(plugged, unlocked))
+
+    def client(self, api_key: str | None = None) -> SandboxClient:
+        """A client of the control API, for the world of a key."""
+        return SandboxClient(self.url, api_key, transport=self._transport(api_key))
+
+    def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
+        """The same with `await`; nothing is waited for."""
+        transport = AsyncMemoryTransport(self._transport(api_key))
+        return AsyncSandboxClient(self.url, api_key, transport=transport)
+
+    def close(self) -> None:
+        """End it: nobody is answered any more."""
+        self.server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "<MemorySandbox>"
+
+    def _transport(self, api_key: str | None) -> "MemoryTransport":
+        return MemoryTransport(self.server, common_headers(api_key, self.token))
+
+
+class MemoryTransport:
+    """The transport of a client of the control API.
+
+    Args:
+        server: who answers.
+        headers: what every request carries.
+    """
+
+    def __init__(self, server: "DirectServer", headers: dict[str, str]) -> None:
+        self._server = server
+        self._headers = {"Host": "sandbox", **headers}
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """The response; there always is one."""
+        from payments_sandbox.testing.direct_server import DirectRequest
+        from payments_sandbox.testing.reply_reader import ReplyReader
+
+        headers = {**self._headers, **request.headers}
+        if request.body is not None:
+            headers["Content-Length"] = str(len(request.body))
+        lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+        exchange = self._server.exchange(
+            DirectRequest(request.method, request.target, lines, request.body or b"")
+        )
+        reader = ReplyReader(exchange, request.method)
+        return HttpResponse(reader.head().status_code, b"".join(reader.body()))
+
+    def stream(self, request: HttpRequest) -> Iterator[str]:
+        """The lines of a response up to now: while a client reads, nothing new happens."""
+        response = self.send(request)
+        if response.status != OK:
+            read_response(object, request, response)
+        yield from response.body.decode().splitlines()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class AsyncMemoryTransport:
+    """The same for the asynchronous client."""
+
+    def __init__(self, transport: MemoryTransport) -> None:
+        self._transport = transport
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """The response."""
+        return self._transport.send(request)
+
+    async def stream(self, request: HttpRequest) -> AsyncIterator[str]:
+        """The lines of a response up to now."""
+        for line in self._transport.stream(request):
+            yield line
+
+    async def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,149 @@
+"""Holds every action of event and `at` rules to what its entry promises."""
+
+from typing import Any
+
+import pytest
+
+from payments_sandbox.core.errors import IllegalMove
+from payments_sandbox.core.instants import MINUTE, Instant
+from payments_sandbox.rules.action import Action, ActionTarget
+from payments_sandbox.rules.actions import ACTIONS, Complete, Emit, parse_action, restore_action
+from payments_sandbox.rules.outcomes import MoveRateLimit
+from payments_sandbox.scenarios.loader import load_value
+from payments_sandbox.webhooks.manual_event import data_of
+from payments_sandbox.world.timeline import ActOnPayment, Timeline
+from tests.support.bodies import documented_create
+from tests.support.in_process import Desk, new_world
+from tests.support.wall import NOON
+
+CASES = [(kind, value) for kind in ACTIONS for value in kind.EXAMPLES]
+PENDING = "4000009900000038"
+
+
+def named(value: object) -> str:
+    """A case by the action's name."""
+    return value.name if isinstance(value, type) and issubclass(value, Action) else str(value)
+
+
+def target_of(desk: Desk, number: int | None = 0) -> ActionTarget:
+    """A payment of a world, at noon."""
+    return ActionTarget(desk.world.ledger, desk.world.limiter, number, NOON, data_of)
+
+
+@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+def test_an_example_is_taken_by_schema_and_lint(kind: type[Action], value: object) -> None:
+    rule = {"at": "1h", "when": {"amount": 5}, "do": {kind.name: value}}
+    loaded = load_value({"scenario": "s", "rules": [rule]})
+
+    assert [each.message for each in loaded.problems] == []
+
+
+@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+def test_what_is_written_is_read_as_the_same_action(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
+    action = kind.parse(value)
+
+    assert parse_action(action.source()) == action
+
+
+@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+def test_an_action_outlives_a_snapshot_of_the_timeline(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
+    timeline, twin = Timeline(), Timeline()
+    job = ActOnPayment(0, kind.parse(value), "s/r")
+    timeline.at(Instant(5), job)
+    twin.restore(**timeline.snapshot())  # type: ignore[arg-type]  # JSON
+
+    assert twin.pop() == (Instant(5), job)
+
+
+@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+def test_an_action_makes_the_event_that_it_describes(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
+    card = PENDING if kind.name in ("complete", "fail") else "4111111111111111"
+    desk = Desk(new_world())
+    desk.ask("create_payment", documented_create(card_number=card))
+    before = desk.world.ledger.events
+    action = kind.parse(value)
+    action.act(target_of(desk))
+    made = [desk.world.ledger.any_event(n).type for n in range(before, desk.world.ledger.events)]
+
+    assert [str(each) for each in made] == [action.describes] * (kind is not MoveRateLimit)
+
+
+def test_names_are_told_apart_and_every_entry_has_an_example() -> None:
+    assert len({kind.name for kind in ACTIONS}) == len(ACTIONS)
+    assert [kind.name for kind in ACTIONS if not kind.EXAMPLES] == []
+
+
+@pytest.mark.parametrize("kind", [each for each in ACTIONS if each.payment_move], ids=named)
+def test_an_action_on_a_payment_is_refused_without_one(kind: type[Action]) -> None:
+    with pytest.raises(IllegalMove, match="about no payment"):
+        kind.parse(kind.EXAMPLES[0]).act(target_of(Desk(new_world()), None))
+
+
+def test_an_event_without_data_is_refused_without_a_payment() -> None:
+    with pytest.raises(IllegalMove, match="nothing to tell of"):
+        Emit("payment.completed").act(target_of(Desk(new_world()), None))
+
+
+def test_a_limit_is_moved_at_once_and_for_good() -> None:
+    desk = Desk(new_world())
+    MoveRateLimit(limit=5, window=MINUTE).act(target_of(desk, None))
+
+    assert (desk.world.limiter.limit, desk.world.limiter.window) == (5, "window")
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (Emit("made.up"), "'made.up' is not documented, so no payment says what it tells"),
+        (Emit("made.up", {}), None),
+        (Emit("payment.failed"), None),
+        (Complete(), None),
+    ],
+    ids=str,
+)
+def test_an_event_without_data_has_to_be_documented(action: Action, message: str | None) -> None:
+    found = action.problem()
+
+    assert (found and found.message) == message
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (Emit("payment.failed"), "'emit' has nothing to tell of"),
+        (Emit("payment.failed", {}), None),
+        (Complete(), "'complete' is about payments, and nothing says which"),
+        (MoveRateLimit(0), None),
+    ],
+    ids=str,
+)
+def test_an_action_says_why_it_needs_a_payment(action: Action, message: str | None) -> None:
+    found = action.problem_without_payment()
+
+    assert (found and found.message) == message
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {},
+        {"dance": {}},
+        {"fail": {}},
+        {"fail": {"error": 5}},
+        {"complete": 1},
+        {"emit": 5},
+        {"emit": {"type": "made.up"}},
+        {"emit": {"type": "made.up", "data": []}},
+        {"rate_limit": {"limit": "5"}},
+        {"refund": {}, "emit": {}},
+    ],
+    ids=str,
+)
+def test_an_action_of_a_snapshot_that_is_none_is_refused(source: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not an action of a rule"):
+        restore_action(source)
+
+
+@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+def test_an_action_of_a_snapshot_is_read(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
+    assert restore_action({kind.name: value}) == kind.parse(value)

@@ -1,0 +1,174 @@
+"""Holds every outcome of a step to what its entry promises, and each to its own plan."""
+
+from typing import Any
+
+import pytest
+
+from payments_sandbox.core.instants import HOUR, MINUTE
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.faults.fault import Example
+from payments_sandbox.rules.outcomes import (
+    OUTCOMES,
+    MoveRateLimit,
+    Pass,
+    Patch,
+    Respond,
+    Settle,
+    StepsExhausted,
+)
+from payments_sandbox.rules.step_outcome import (
+    DEFAULT,
+    LimitMove,
+    Outcome,
+    PaymentOptions,
+    Settlement,
+    StepPlan,
+)
+from payments_sandbox.scenarios.loader import load_value
+
+Case = tuple[type[Outcome], Any]
+CASES: list[Case] = [
+    (kind, example.plain if isinstance(example, Example) else example)
+    for kind in OUTCOMES
+    for example in kind.EXAMPLES
+]
+
+
+def step_of(kind: type[Outcome], value: Any) -> dict[str, Any]:  # noqa: ANN401 - as JSON has it
+    """A step with the outcome, which says `commit` where it has to."""
+    if kind.needs_commit:
+        value = {**value, "commit": True}
+    return {kind.name: value}
+
+
+def named(value: object) -> str:
+    """A case by the outcome's name."""
+    return value.name if isinstance(value, type) and issubclass(value, Outcome) else str(value)
+
+
+def problems(step: dict[str, Any], operation: str = "create_payment") -> list[str]:
+    """What the lint says of a scenario with this step."""
+    rule = {"request": operation, "do": [step]}
+    loaded = load_value({"scenario": "s", "rules": [rule]})
+    return [each.message for each in loaded.problems]
+
+
+@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+def test_an_example_is_taken_by_schema_and_lint(kind: type[Outcome], value: object) -> None:
+    assert problems(step_of(kind, value)) == []
+
+
+@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+def test_what_is_written_is_read_as_the_same_outcome(kind: type[Outcome], value: object) -> None:
+    outcome = kind.parse_step(step_of(kind, value), is_read=False)
+    source = outcome.step_source(is_read=False)
+
+    assert Pass() if not source else kind.parse_step(source, is_read=False) == outcome
+
+
+@pytest.mark.parametrize("kind", [each for each in OUTCOMES if each.needs_commit], ids=named)
+def test_an_outcome_that_needs_commit_is_refused_without_it(kind: type[Outcome]) -> None:
+    example = kind.EXAMPLES[0]
+
+    assert problems({kind.name: dict(example.plain)}) == [f"'{kind.name}' needs 'commit'"]
+
+
+@pytest.mark.parametrize("kind", [each for each in OUTCOMES if each.needs_commit], ids=named)
+def test_an_outcome_that_does_not_commit_performs_nothing(kind: type[Outcome]) -> None:
+    value = {**kind.EXAMPLES[0].plain, "commit": False}
+    plan = kind.parse_step({kind.name: value}, is_read=False).step_plan("r", "s/r")
+
+    assert plan.options is None
+
+
+def test_names_are_told_apart_and_every_entry_has_an_example() -> None:
+    assert len({kind.name for kind in OUTCOMES}) == len(OUTCOMES)
+    assert [kind.name for kind in OUTCOMES if not kind.EXAMPLES] == []
+
+
+TURN = Settlement(Status.COMPLETED, HOUR)
+PLANS: list[tuple[Outcome, StepPlan]] = [
+    (Pass(), StepPlan()),
+    (Settle((TURN,)), StepPlan(PaymentOptions(turns=(TURN,), rule="s/r"))),
+    (MoveRateLimit(0), StepPlan(limit=LimitMove(remaining=0))),
+    (Patch({"a": 1}, off_contract=True), StepPlan(patch={"a": 1}, off_contract=True)),
+]
+
+
+@pytest.mark.parametrize(("outcome", "plan"), PLANS, ids=str)
+def test_an_outcome_makes_its_plan(outcome: Outcome, plan: StepPlan) -> None:
+    assert outcome.step_plan("r", "s/r") == plan
+
+
+@pytest.mark.parametrize(
+    ("respond", "options"),
+    [
+        (Respond("lost_card"), PaymentOptions(decline_code="lost_card")),
+        (Respond("lost_card", commit=True), DEFAULT),
+        (Respond("internal_error"), None),
+        (Respond("internal_error", commit=True), DEFAULT),
+    ],
+    ids=str,
+)
+def test_an_error_is_answered_whatever_happens_before(
+    respond: Respond, options: PaymentOptions | None
+) -> None:
+    plan = respond.step_plan("r", "s/r")
+
+    assert plan.options == options
+    assert plan.answer is not None
+    assert plan.answer.code == respond.error
+
+
+def test_a_rule_without_steps_left_answers_500_and_performs_nothing() -> None:
+    plan = StepsExhausted().step_plan("r", "s/r")
+
+    assert plan.options is None
+    assert plan.answer is not None
+    assert plan.answer.details == "The rule r has no step left (then: fail)."
+    assert StepsExhausted().step_source(is_read=False) == {"respond": {"error": "internal_error"}}
+    assert StepsExhausted.parse_step({}, is_read=False) == StepsExhausted()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answers"),
+    [
+        (Pass(), {None}),
+        (Settle(()), {None}),
+        (MoveRateLimit(1), {None}),
+        (Patch({}), {None}),
+        (Respond("lost_card"), {"lost_card"}),
+        (StepsExhausted(), set()),
+    ],
+    ids=str,
+)
+def test_an_outcome_knows_which_replies_can_have_come_of_it(
+    outcome: Outcome, answers: set[str | None]
+) -> None:
+    found = {
+        each for each in (None, "lost_card", "internal_error") if outcome.may_have_answered(each)
+    }
+
+    assert found == answers
+
+
+def test_turns_count_from_the_entry_before_when_read_and_when_written() -> None:
+    entries = [
+        {"to": "pending"},
+        None,  # an entry that the lint has taken out
+        {"to": "completed", "after": "1h"},
+        {"to": "failed", "after": "1m"},
+    ]
+    settle = Settle.parse_step({"settle": entries}, is_read=False)
+
+    assert [turn.after for turn in settle.turns] == [HOUR, HOUR + MINUTE]
+    assert settle.step_source(is_read=False)["settle"] == [entries[0], *entries[2:]]
+
+
+def test_commit_is_written_only_where_it_has_an_effect() -> None:
+    respond = Respond("internal_error", commit=True)
+
+    assert respond.step_source(is_read=False) == {
+        "respond": {"error": "internal_error", "commit": True}
+    }
+    assert respond.step_source(is_read=True) == {"respond": {"error": "internal_error"}}
