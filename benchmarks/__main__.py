@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import platform
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from benchmarks.clients import measure_clients
 from benchmarks.cold_start import measure_cold_start
 from benchmarks.core import measure_core
 from benchmarks.fixture import measure_fixture
@@ -29,6 +31,7 @@ Section = Callable[[Plan, Cores, Client], Sequence[Table]]
 
 SECTIONS: Final[dict[str, Section]] = {
     "load": measure_throughput,
+    "clients": lambda plan, cores, client: [measure_clients(plan, cores, client)],
     "rules": lambda plan, cores, client: [measure_rules(plan, cores, client)],
     "core": lambda plan, _, __: [measure_core(plan)],
     "start": lambda plan, cores, _: measure_cold_start(plan, cores),
@@ -107,6 +110,8 @@ def _facts(client: str, cores: Cores) -> dict[str, str]:
         "uvloop": version("uvloop") if len(loops()) > 1 else "not installed",
         "machine": f"{platform.system()} {platform.machine()}, {cores}",
         "load": "wrk" if client == "wrk" else "our own client",
+        "machine's own load": f"{os.getloadavg()[1]:.1f} processes on {os.cpu_count()} cores,"
+        " five minutes before the run",
     }
 
 

@@ -48,8 +48,12 @@ def find_cores() -> Cores:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """What a process has computed so far, in steps of a clock tick; None without /proc."""
-    try:
+    """What a process has computed so far, in all its threads; None without /proc."""
+    with contextlib.suppress(FileNotFoundError, IndexError):
+        threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+        if nanoseconds := [int(each.read_text(encoding="utf-8").split()[0]) for each in threads]:
+            return sum(nanoseconds) / 1e9
+    try:  # in steps of a clock tick, where the scheduler keeps no account
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except FileNotFoundError:
         return None

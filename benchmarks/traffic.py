@@ -59,11 +59,6 @@ def refund(payment_id: str) -> bytes:
     return raw("POST", f"/v3/payments/{payment_id}/refunds", REFUND_BODY)
 
 
-def unusual(request: bytes) -> bytes:
-    """The same with an empty header line, which leaves the connection to aiohttp."""
-    return request.replace(b"\r\n", b"\r\nX-Empty:\r\n", 1)
-
-
 def raw(
     method: str, path: str, body: bytes = b"", *, content_type: str = "application/json"
 ) -> bytes:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import MINUTE, Instant
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.actions import ACTIONS, Complete, Emit, parse_action, restore_action
 from payments_sandbox.rules.outcomes import MoveRateLimit
 from payments_sandbox.scenarios.loader import load_value
-from payments_sandbox.webhooks.manual_event import data_of
 from payments_sandbox.world.timeline import ActOnPayment, Timeline
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, new_world
@@ -27,7 +27,7 @@ def named(value: object) -> str:
 
 def target_of(desk: Desk, number: int | None = 0) -> ActionTarget:
     """A payment of a world, at noon."""
-    return ActionTarget(desk.world.ledger, desk.world.limiter, number, NOON, data_of)
+    return ActionTarget(desk.world.ledger, desk.world.limiter, number, NOON, payment_event_data)
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)

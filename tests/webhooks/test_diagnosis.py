@@ -1,14 +1,18 @@
 """Holds the diagnosis of webhooks to what puzzles people: how it is signed, and what was signed."""
 
 import hmac
-from base64 import b64encode
 from codecs import BOM_UTF8
 from typing import Final
 
 import pytest
 
 from payments_sandbox.webhooks.signing import STANDARD, Encoding, Scheme, Signing, key_of, sign
-from payments_sandbox.webhooks.verification import Received, guessed, in_words, why_refused
+from payments_sandbox.webhooks.verification import (
+    Received,
+    describe_signing,
+    guess_signing,
+    why_refused,
+)
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 BODY: Final = b'{"id": "evt_1",\n "amount": 2500}'
@@ -17,7 +21,6 @@ TIMESTAMPED: Final = Signing(Scheme.TIMESTAMPED, "x-signature")
 HEX: Final = Signing(Scheme.HMAC, "x-signature", "sha256=")
 BASE64: Final = Signing(Scheme.HMAC, "x-signature", "", Encoding.BASE64)
 SCHEMES: Final = [STANDARD, TIMESTAMPED, HEX, BASE64]
-NO_MATCH: Final = "no signature matches: another secret, or the body was changed"
 each_scheme = pytest.mark.parametrize("signing", SCHEMES, ids=["standard", "t", "hex", "base64"])
 
 
@@ -31,23 +34,18 @@ def verdict(signing: Signing, headers: dict[str, str], body: bytes = BODY) -> st
     return why_refused(signing, [SECRET], Received(headers, body), now=NOW)
 
 
-def mac_of(key: bytes, signed: bytes) -> bytes:
-    """The digest."""
-    return hmac.digest(key, signed, "sha256")
-
-
 @each_scheme
 def test_what_we_sign_is_recognised(signing: Signing) -> None:
     """By the headers alone, whatever else is there."""
     others = {"content-type": "application/json", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e"}
-    assert guessed(others | signed(signing)) == signing
-    assert guessed(others) is None
+    assert guess_signing(others | signed(signing)) == signing
+    assert guess_signing(others) is None
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 def test_one_header_of_standard_will_do(name: str) -> None:
     """The other two are then missed by their names."""
-    assert guessed({name: "1"}) == STANDARD
+    assert guess_signing({name: "1"}) == STANDARD
 
 
 @pytest.mark.parametrize(
@@ -62,32 +60,32 @@ def test_one_header_of_standard_will_do(name: str) -> None:
 )
 def test_prefix_and_encoding_of_a_digest(value: str, prefix: str, encoding: Encoding) -> None:
     """Read off the digest of 32 bytes at the end."""
-    assert guessed({"x": value}) == Signing(Scheme.HMAC, "x", prefix, encoding)
+    assert guess_signing({"x": value}) == Signing(Scheme.HMAC, "x", prefix, encoding)
 
 
 def test_a_timestamp_and_a_version_are_timestamped() -> None:
     """Whatever is in them: what is wrong with them is said later."""
     for value in ("t=1,v1=00", "v0=zz, t=soon", "a=1,t=,v2="):
-        assert guessed({"x": value}) == Signing(Scheme.TIMESTAMPED, "x")
+        assert guess_signing({"x": value}) == Signing(Scheme.TIMESTAMPED, "x")
 
 
 @pytest.mark.parametrize("value", ["", "1", "0f" * 31, f"a{'0f' * 32}", "A" * 44, "t=1", "v1=00"])
 def test_what_is_no_signature(value: str) -> None:
     """Too short, too long, or a part of one."""
-    assert guessed({"x": value}) is None
+    assert guess_signing({"x": value}) is None
 
 
 @pytest.mark.parametrize("name", ["x-signature", "payments-sign", "x-hmac"])
 def test_a_header_that_is_called_a_signature_is_one(name: str) -> None:
     """Before others that look alike, such as a digest of the content."""
     digest = f"SHA-256={'A' * 43}="
-    found = guessed({"digest": digest, "etag": "0f" * 32, name: "a1" * 32, "x-other": digest})
+    found = guess_signing({"digest": digest, "etag": "0f" * 32, name: "a1" * 32, "x-other": digest})
     assert found == Signing(Scheme.HMAC, name)
 
 
-def test_a_scheme_in_words() -> None:
+def test_a_scheme_describe_signing() -> None:
     """With its header, and how a signature is written there."""
-    assert [in_words(each) for each in SCHEMES] == [
+    assert [describe_signing(each) for each in SCHEMES] == [
         "standard (webhook-signature: v1,BASE64)",
         "timestamped (x-signature: t=SECONDS,v1=HEX)",
         "hmac (x-signature: sha256=HEX)",
@@ -102,7 +100,7 @@ def test_a_message_of_another_scheme(signing: Signing, sender: Signing) -> None:
     agreed = signing._replace(header="X-Agreed") if signing.header else STANDARD
     name = agreed.header or "webhook-id"
     is_same = agreed is STANDARD is sender
-    looks = "" if is_same else f", and the message looks like {in_words(sender)}"
+    looks = "" if is_same else f", and the message looks like {describe_signing(sender)}"
     headers = {key: value for key, value in signed(sender).items() if key != "webhook-id"}
     assert verdict(agreed, headers) == f"the header {name} is missing{looks}"
 
@@ -121,7 +119,7 @@ def test_a_message_of_another_scheme(signing: Signing, sender: Signing) -> None:
 )
 def test_a_header_of_another_scheme(signing: Signing, sender: Signing, reason: str) -> None:
     """What it is not, and what it looks like."""
-    expected = f"{reason}; it looks like {in_words(sender)}"
+    expected = f"{reason}; it looks like {describe_signing(sender)}"
     assert verdict(signing, signed(sender)) == expected
 
 
@@ -152,63 +150,8 @@ def test_a_body_that_an_editor_saved(signing: Signing, arrived: bytes, mistake: 
     assert said == f"the body was changed after signing: {mistake}"
 
 
-@pytest.mark.parametrize(
-    ("signing", "content", "mistake"),
-    [
-        (
-            STANDARD,
-            BODY,
-            "the body alone was signed; the scheme standard signs ID.TIMESTAMP.BODY",
-        ),
-        (
-            STANDARD,
-            b"%d.%b" % (NOW, BODY),
-            "TIMESTAMP.BODY was signed; the scheme standard signs ID.TIMESTAMP.BODY",
-        ),
-        (
-            TIMESTAMPED,
-            BODY,
-            "the body alone was signed; the scheme timestamped signs TIMESTAMP.BODY",
-        ),
-        (STANDARD, b"evt_1.%b" % BODY, NO_MATCH),
-        (HEX, b"%d.%b" % (NOW, BODY), NO_MATCH),
-    ],
-)
-def test_other_content_was_signed(signing: Signing, content: bytes, mistake: str) -> None:
-    """With the right secret: the line says what, and what the scheme signs."""
-    mac = mac_of(key_of(SECRET, signing.scheme), content)
-    headers = {
-        Scheme.STANDARD: signed(signing) | {"webhook-signature": f"v1,{b64encode(mac).decode()}"},
-        Scheme.TIMESTAMPED: {"x-signature": f"t={NOW},v1={mac.hex()}"},
-        Scheme.HMAC: {"x-signature": f"sha256={mac.hex()}"},
-    }[signing.scheme]
-    assert verdict(signing, headers) == mistake
-
-
-def test_a_secret_with_a_line_end() -> None:
-    """As `echo` gives it to whoever signs."""
-    mac = mac_of(f"{SECRET}\n".encode(), BODY)
-    assert verdict(HEX, {"x-signature": f"sha256={mac.hex()}"}) == (
-        "it is signed with the secret and a line end behind it"
-    )
-
-
-@pytest.mark.parametrize(("algorithm", "size"), [("sha1", 20), ("sha512", 64)])
-def test_another_digest(algorithm: str, size: int) -> None:
-    """Is told by its size, and so is one that was cut."""
-    mac = hmac.digest(SECRET.encode(), BODY, algorithm)
-    said = f"the signature has {size} bytes, and one of HMAC-SHA256 has 32"
-    assert verdict(HEX, {"x-signature": f"sha256={mac.hex()}"}) == said
-    cut = mac_of(SECRET.encode(), BODY).hex()[:-2]
-    assert verdict(HEX, {"x-signature": f"sha256={cut}"}) == (
-        "the signature has 31 bytes, and one of HMAC-SHA256 has 32"
-    )
-
-
 def test_hex_where_base64_belongs() -> None:
-    """Hex is base64 too, of other bytes: the size gives it away."""
-    mac = mac_of(key_of(SECRET, Scheme.STANDARD), b"evt_1.%d.%b" % (NOW, BODY))
+    """Hex is base64 too, of other bytes, so it has to be looked for."""
+    mac = hmac.digest(key_of(SECRET, Scheme.STANDARD), b"evt_1.%d.%b" % (NOW, BODY), "sha256")
     headers = signed(STANDARD) | {"webhook-signature": f"v1,{mac.hex()}"}
-    assert verdict(STANDARD, headers) == (
-        "the signature has 48 bytes, and one of HMAC-SHA256 has 32"
-    )
+    assert verdict(STANDARD, headers) == "webhook-signature is hexadecimal; expected base64"

@@ -134,7 +134,7 @@ def now(text: str) -> str:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print `good`, or why not."""
-    from payments_sandbox.webhooks.verification import Received, in_words, why_refused
+    from payments_sandbox.webhooks.verification import Received, describe_signing, why_refused
 
     secrets, received = _secrets(chosen), Received(_headers(chosen), _body(chosen))
     signing = _signing(chosen, received.headers)
@@ -146,7 +146,7 @@ def run(chosen: argparse.Namespace) -> int:
         )
         return 1
     if chosen.scheme is None:
-        sys.stderr.write(f"payments-sandbox: by its headers this is {in_words(signing)}.\n")
+        sys.stderr.write(f"payments-sandbox: by its headers this is {describe_signing(signing)}.\n")
     try:
         reason = why_refused(signing, secrets, received, now=_seconds(chosen))
     except ValueError as error:
@@ -195,10 +195,10 @@ def _signing(chosen: argparse.Namespace, headers: Mapping[str, str]) -> "Signing
         Scheme,
         Signing,
     )
-    from payments_sandbox.webhooks.verification import guessed
+    from payments_sandbox.webhooks.verification import guess_signing
 
     name = None if chosen.header_name is None else chosen.header_name.lower()
-    seen = guessed(headers if name is None else {name: headers.get(name, "")})
+    seen = guess_signing(headers if name is None else {name: headers.get(name, "")})
     scheme = chosen.scheme or (seen and seen.scheme)
     if scheme is None:
         return None

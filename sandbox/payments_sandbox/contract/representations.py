@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
 from payments_sandbox.contract.error_codes import code_of
-from payments_sandbox.core.errors import SandboxError
+from payments_sandbox.core.errors import InvalidRequest, SandboxError
 from payments_sandbox.core.instants import show_instant
-from payments_sandbox.payments.events import AnyEvent, Chargeback, Event, MadeEvent, Refund
+from payments_sandbox.payments.events import (
+    AnyEvent,
+    Chargeback,
+    Event,
+    EventType,
+    MadeEvent,
+    Refund,
+)
+from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.payment import Payment
 
 _AFTER_SUMMARY: Final = b',"payment_method":'
@@ -140,3 +148,19 @@ def error(error: SandboxError) -> dict[str, object]:
     if error.details:
         envelope["details"] = error.details
     return {"error": envelope}
+
+
+def payment_event_data(ledger: Ledger, type_: EventType, number: int) -> dict[str, object]:
+    """Return the `data` of an event of a type about a payment.
+
+    Raises:
+        InvalidRequest: nothing of it has happened to the payment.
+    """
+    payment = ledger.payments.get(number)
+    if type_ not in (EventType.REFUND_CREATED, EventType.CHARGEBACK_CREATED):
+        return {"payment_id": payment.id, "amount": payment.amount, "currency": payment.currency}
+    event = ledger.last_event(type_, number)
+    if event is None:
+        what = type_.partition(".")[0]
+        raise InvalidRequest(f"/payment_id: expected a payment with a {what}; this one has none.")
+    return event_data(event)

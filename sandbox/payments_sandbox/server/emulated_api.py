@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sandbox.web")
 
+_OF_A_PAYMENT: Final = frozenset(each.name for each in OPERATIONS if "{" in each.path)
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
 
 
@@ -59,7 +60,7 @@ class EmulatedApi:
         started = perf_counter()
         path, query = target.path, target.query
         call = Call(operation, request.method, path, headers.lines, query, allow=allow)
-        if operation is not None:
+        if operation in _OF_A_PAYMENT:
             call.payment_id = target.parameter
         world = None
         try:
@@ -125,7 +126,7 @@ class EmulatedApi:
         """Let follow what a call sets off; whoever fails at that changes nothing of the reply."""
         try:
             if entry is not None:
-                entry.duration_ms = round(seconds * 1_000, 3)
+                entry.duration_ms = seconds * 1_000
             self._runtime.replied(world, held)
             if entry is not None:
                 self._log.answered(entry)

@@ -22,7 +22,7 @@ def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
         "step": entry.step,
         "committed": entry.committed,
         "considered": [{"rule": rule, "why_not": why} for _, rule, why in entry.considered],
-        "duration_ms": entry.duration_ms,
+        "duration_ms": None if entry.duration_ms is None else round(entry.duration_ms, 3),
     }
 
 

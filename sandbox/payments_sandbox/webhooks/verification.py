@@ -28,15 +28,7 @@ _TIMESTAMP: Final = re.compile(r"[0-9]{1,15}")
 _MILLISECONDS: Final = 10**11
 """A timestamp above this many seconds is one in milliseconds."""
 
-_MAC_SIZE: Final = 32
-_SMALLEST_MAC: Final = 16
-"""Bytes from which it may be somebody's digest: another one, or one that was cut."""
-
-_CONTENT: Final = {
-    Scheme.STANDARD: "ID.TIMESTAMP.BODY",
-    Scheme.TIMESTAMPED: "TIMESTAMP.BODY",
-    Scheme.HMAC: "the body",
-}
+_HEX_DIGEST: Final = re.compile("[0-9A-Fa-f]{64}")
 _DIGEST: Final = re.compile(
     r"(?P<prefix>(?:[ -~]{0,31}[^A-Za-z0-9+/])?)(?:(?P<hex>[0-9A-Fa-f]{64})|[A-Za-z0-9+/]{43}=)"
 )
@@ -57,8 +49,8 @@ class _Claim(NamedTuple):
     signatures: Sequence[bytes]
 
 
-def guessed(headers: Mapping[str, str]) -> Signing | None:
-    """How a message seems to be signed, by its headers alone; None when none looks like it.
+def guess_signing(headers: Mapping[str, str]) -> Signing | None:
+    """Guess from a message's headers how it is signed; None when none looks like a signature.
 
     Args:
         headers: of the message, their names in lower case.
@@ -75,8 +67,8 @@ def guessed(headers: Mapping[str, str]) -> Signing | None:
     return None
 
 
-def in_words(signing: Signing) -> str:
-    """Scheme and header, such as `hmac (X-Signature: sha256=HEX)`."""
+def describe_signing(signing: Signing) -> str:
+    """Name scheme and header, such as `hmac (X-Signature: sha256=HEX)`."""
     match signing.scheme:
         case Scheme.STANDARD:
             return f"standard ({SIGNATURE_HEADER}: v1,BASE64)"
@@ -91,7 +83,7 @@ def in_words(signing: Signing) -> str:
 def why_refused(
     signing: Signing, secrets: Sequence[str], received: Received, *, now: int | None
 ) -> str | None:
-    """Why a careful receiver refuses the message; None when it is good.
+    """Say why a careful receiver refuses a message; None when it is good.
 
     Args:
         signing: scheme and header.
@@ -100,7 +92,7 @@ def why_refused(
         now: epoch seconds of the receiver's clock; None accepts any timestamp.
 
     Raises:
-        ValueError: a secret is none of the scheme.
+        ValueError: a secret is not one of the scheme.
     """
     keys = [key_of(secret, signing.scheme) for secret in secrets]
     claim = _claim(signing, received)
@@ -142,8 +134,10 @@ def _standard(received: Received) -> _Claim | str:
     if not found:
         return f"{SIGNATURE_HEADER} has no signature of version v1, written v1,BASE64"
     signatures = [_decoded(value) for value in found]
-    if None in signatures:
-        return f"{SIGNATURE_HEADER} is not base64"
+    is_hex = all(map(_HEX_DIGEST.fullmatch, found))  # which is base64 too, of other bytes
+    if is_hex or None in signatures:
+        mistake = "hexadecimal; expected base64" if is_hex else "not base64"
+        return f"{SIGNATURE_HEADER} is {mistake}"
     signed = b"%b.%b.%b" % (message.encode(), written.encode(), received.body)
     return _Claim(int(written), signed, [mac for mac in signatures if mac is not None])
 
@@ -187,18 +181,18 @@ def _plain(signing: Signing, received: Received) -> _Claim | str:
 
 def _missing(name: str, received: Received) -> str:
     """That a header is missing; and which one looks like a signature, if another does."""
-    other = guessed(received.headers)
+    other = guess_signing(received.headers)
     if other is None or (name in STANDARD_HEADERS and other is STANDARD):
         return f"the header {name} is missing"
-    return f"the header {name} is missing, and the message looks like {in_words(other)}"
+    return f"the header {name} is missing, and the message looks like {describe_signing(other)}"
 
 
 def _instead(signing: Signing, value: str) -> str:
     """What the signature's header looks like that is not as the scheme has it."""
-    other = guessed({signing.header: value})
+    other = guess_signing({signing.header: value})
     if other is None or other.scheme is signing.scheme is Scheme.TIMESTAMPED:
         return ""
-    return f"; it looks like {in_words(other)}"
+    return f"; it looks like {describe_signing(other)}"
 
 
 def _is_timed(value: str) -> bool:
@@ -245,14 +239,6 @@ def _diagnosis(
         changed = claim._replace(signed=head + body)
         if any(_is_made_with(key, changed) for key in keys):
             return f"the body was changed after signing: {mistake}"
-    for signed, mistake in _other_contents(head, received.body):
-        changed = claim._replace(signed=signed)
-        if any(_is_made_with(key, changed) for key in keys):
-            content = _CONTENT[signing.scheme]
-            return f"{mistake} was signed; the scheme {signing.scheme} signs {content}"
-    if all(len(mac) >= _SMALLEST_MAC and len(mac) != _MAC_SIZE for mac in claim.signatures):
-        size = len(claim.signatures[0])
-        return f"the signature has {size} bytes, and one of HMAC-SHA256 has {_MAC_SIZE}"
     return "no signature matches: another secret, or the body was changed"
 
 
@@ -261,20 +247,10 @@ def _misread_keys(signing: Signing, secret: str) -> Iterator[tuple[bytes, str]]:
         yield secret.encode(), "the whole secret as text; the key is the base64 after whsec_"
         yield secret.removeprefix(PREFIX).encode(), "the secret's base64, which is to be decoded"
         return
-    yield f"{secret}\n".encode(), "the secret and a line end behind it"
     if secret.startswith(PREFIX):
         yield secret.removeprefix(PREFIX).encode(), "the secret without whsec_, which belongs to it"
         if (key := _decoded(secret.removeprefix(PREFIX))) is not None:
             yield key, "the decoded secret; this scheme takes the secret as it is"
-
-
-def _other_contents(head: bytes, body: bytes) -> Iterator[tuple[bytes, str]]:
-    """What else than the scheme says may have been signed; `head` stands before the body."""
-    if not head:
-        return
-    yield body, "the body alone"
-    _, _, timestamp = head.removesuffix(b".").rpartition(b".")
-    yield b"%b.%b" % (timestamp, body), "TIMESTAMP.BODY"
 
 
 def _rewritten(body: bytes) -> Iterator[tuple[bytes, str]]:

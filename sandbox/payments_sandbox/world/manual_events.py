@@ -2,12 +2,12 @@
 
 from typing import Final
 
+from payments_sandbox.contract import representations
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import AnyEvent, EventType
 from payments_sandbox.payments.ledger import NewPayment
-from payments_sandbox.webhooks.manual_event import data_of
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 
 _ORDER: Final = NewPayment(
@@ -35,9 +35,9 @@ def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
         ) from None
     if payment_id is None:
         return _made_for(world, documented)
-    return world.make_event(
-        type_, data_of(world.ledger, documented, world.ledger.number_of(payment_id))
-    )
+    number = world.ledger.number_of(payment_id)
+    data = representations.payment_event_data(world.ledger, documented, number)
+    return world.make_event(type_, data)
 
 
 def _made_for(world: World, type_: EventType) -> AnyEvent:

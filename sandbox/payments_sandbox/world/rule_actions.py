@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, RefundRefused
 from payments_sandbox.core.instants import LAST, SECOND, Instant
 from payments_sandbox.payments.events import Event
@@ -11,7 +12,6 @@ from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.rules.action import ActionTarget
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.rule_engine import RuleEngine
-from payments_sandbox.webhooks.manual_event import data_of
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule, Timeline
 from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job
 
@@ -64,7 +64,7 @@ def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEnt
     what = describe_job(job)
     payment_id = None if job.payment is None else ledger.payments.id_of(job.payment)
     try:
-        job.action.act(ActionTarget(ledger, context.limiter, job.payment, due, data_of))
+        job.action.act(ActionTarget(ledger, context.limiter, job.payment, due, payment_event_data))
     except (IllegalMove, RefundRefused, InvalidRequest) as error:
         why = error.details or error.code
         context.rules.count_skip(job.rule, why)

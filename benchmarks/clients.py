@@ -1,0 +1,94 @@
+"""Owns the section on the clients that people use: what each does against ours and against bare."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from shutil import which
+from statistics import median
+from typing import Final, NamedTuple
+
+from benchmarks.load import Client, Load
+from benchmarks.machine import Cores, cpu_seconds
+from benchmarks.plan import Plan
+from benchmarks.report import Row, Table, Target, at_least, number
+from benchmarks.servers import HERE, Loop, Server
+from benchmarks.throughput import both
+from benchmarks.traffic import create_body
+
+
+class Case(NamedTuple):
+    """A client with so many calls under way.
+
+    Attributes:
+        name: of the client, as `real_client.py` knows it, or `fetch`.
+        at_once: calls that are under way.
+        target: what it is to do against ours, of what it does against bare.
+    """
+
+    name: str
+    at_once: int
+    target: Target | None = None
+
+
+CASES: Final = (
+    Case("httpx", 1, at_least(0.90)),
+    Case("httpx", 16),
+    Case("requests", 1, at_least(0.90)),
+    Case("aiohttp", 1),
+    Case("aiohttp", 16, at_least(0.60)),
+    Case("fetch", 1),
+    Case("fetch", 16, at_least(0.60)),
+)
+
+
+def measure_clients(plan: Plan, cores: Cores, _: Client) -> Table:
+    """Creates by each client, against ours and bare in turns."""
+    rows: list[Row] = []
+    with both(Loop.ASYNCIO, cores) as (ours, bare, _requests):
+        for case in CASES:
+            if case.name != "fetch" or which("node"):
+                rows += _rows(case, plan, ours, bare)
+    notes = [] if which("node") else ["Node is not installed, so its fetch was not measured."]
+    return Table("Creates by the clients that people use, ours to bare, on asyncio", rows, notes)
+
+
+def _rows(case: Case, plan: Plan, ours: Server, bare: Server) -> list[Row]:
+    turns = [
+        (_drive(case, ours, plan.seconds), _drive(case, bare, plan.seconds))
+        for _ in range(plan.rounds)
+    ]
+    name = f"{case.name}, {case.at_once} at once"
+    rates = [(each.rate, other.rate) for each, other in turns]
+    costs = [(_cost(each), _cost(other)) for each, other in turns]
+    return [
+        _ratio(f"{name}, requests/s", rates, "/s", case.target),
+        *([_ratio(f"{name}, CPU s/request", costs, " µs")] if all(map(all, costs)) else []),
+    ]
+
+
+def _ratio(
+    figure: str, turns: Sequence[tuple[float, float]], unit: str, target: Target | None = None
+) -> Row:
+    detail = " ÷ ".join(f"{number(median(each))}{unit}" for each in zip(*turns, strict=True))
+    return Row(figure, [ours / bare for ours, bare in turns], "×", target, detail)
+
+
+def _cost(load: Load) -> float:
+    """Microseconds that the server has computed for a request; 0 where that is not known."""
+    return (load.cpu or 0) / load.requests * 1e6
+
+
+def _drive(case: Case, server: Server, seconds: int) -> Load:
+    before = cpu_seconds(server.pid)
+    told = json.loads(subprocess.check_output(_command(case, server, seconds), cwd=HERE.parent))
+    after = cpu_seconds(server.pid)
+    cpu = None if before is None or after is None else after - before
+    return Load(told["requests"], told["seconds"], 0, cpu)
+
+
+def _command(case: Case, server: Server, seconds: int) -> list[str]:
+    asked = [str(server.port), str(seconds), str(case.at_once)]
+    if case.name == "fetch":
+        return ["node", str(HERE / "fetch.mjs"), *asked, create_body("buyer_000").decode()]
+    return [sys.executable, "-m", "benchmarks.real_client", case.name, *asked]
