@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 import xmlschema
 
-from payments_sandbox.cli.junit import in_junit
-from payments_sandbox.cli.report_text import Report
+from payments_sandbox.cli.junit import as_junit
+from payments_sandbox.client.models import ReportModel
 from tests.support.reports import BAD, EMPTY, WELL, alone
 
 SCHEMA: Final = Path(__file__).with_name("junit.xsd")
@@ -39,9 +39,9 @@ rules:
 """
 
 
-def outcomes(report: Report) -> list[list[str | None]]:
+def outcomes(report: ReportModel) -> list[list[str | None]]:
     """The cases: the name of each, and the outcome and message of those that are not well."""
-    root = ET.fromstring(in_junit(alone(report)))  # noqa: S314 - it is our own
+    root = ET.fromstring(as_junit(alone(report)))  # noqa: S314 - it is our own
     return [
         [case.get("name"), *(part for each in case for part in (each.tag, each.get("message")))]
         for case in root.iter("testcase")
@@ -60,12 +60,12 @@ def test_a_report_is_one_suite() -> None:
             "why_not": "no such call was made",
         }
     )
-    assert in_junit(alone(report)) == WHOLE
+    assert as_junit(alone(report)) == WHOLE
 
 
 def test_each_world_has_a_suite() -> None:
     """With its own counts."""
-    root = ET.fromstring(in_junit({"1.": WELL, "2.": BAD}))  # noqa: S314 - it is our own
+    root = ET.fromstring(as_junit({"1.": WELL, "2.": BAD}))  # noqa: S314 - it is our own
     assert [(suite.get("name"), suite.get("failures")) for suite in root] == [
         ("payments-sandbox: 1.", "0"),
         ("payments-sandbox: 2.", "3"),
@@ -95,21 +95,21 @@ def test_a_move_that_was_skipped_fails_no_report_that_has_passed() -> None:
 
 
 @pytest.mark.parametrize("report", [BAD, EMPTY, WELL], ids=["bad", "empty", "well"])
-def test_the_file_is_what_servers_read(report: Report) -> None:
+def test_the_file_is_what_servers_read(report: ReportModel) -> None:
     """By the schema of the usual form, whatever characters users have written."""
-    xmlschema.XMLSchema(SCHEMA).validate(in_junit(alone(report)))
+    xmlschema.XMLSchema(SCHEMA).validate(as_junit(alone(report)))
 
 
 def test_what_xml_cannot_hold_is_written_out() -> None:
     """A control character or half a surrogate pair makes a file that no server reads."""
-    root = ET.fromstring(in_junit(alone(BAD)))  # noqa: S314 - it is our own
+    root = ET.fromstring(as_junit(alone(BAD)))  # noqa: S314 - it is our own
     assert "2500 USD were taken twice for 'a\\x00b\\ud800'." in str(root.findtext(".//system-out"))
 
 
 def test_the_schema_refuses_what_servers_do_not_read() -> None:
     """Without a name, or with two outcomes: the check above can fail."""
     schema = xmlschema.XMLSchema(SCHEMA)
-    good = in_junit(alone(WELL))
+    good = as_junit(alone(WELL))
     for old, new in ((' name="{pay', ' title="{pay'), ('tests="1"', 'tests="one"')):
         assert old in good
         assert not schema.is_valid(good.replace(old, new))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from payments_sandbox.cli.junit import in_junit
-from payments_sandbox.cli.report_text import in_text
+from payments_sandbox.cli.junit import as_junit
+from payments_sandbox.cli.report_text import as_text
 from tests.support.command import Served, run, served, variable
 from tests.support.judged import CLEAN, ONCE, SCENARIO, SOON
 from tests.support.remote_world import RemoteWorld, example, masked, new_world
@@ -36,7 +36,7 @@ def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
 
     assert (done.returncode, done.stderr, console) == (1, "", "$ payments-sandbox report")
     assert masked(done.stdout).splitlines() == shown
-    assert done.stdout == in_text({"": world.control("GET", "/report")})
+    assert done.stdout == as_text({"": world.control("GET", "/report")})
 
 
 def test_what_is_met(server: Served) -> None:
@@ -70,7 +70,7 @@ def test_as_junit_xml(world: RemoteWorld, tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout, done.stderr) == (1, printed, "")
     name = f"{world.key[:12]}…"
-    assert file.read_text() == in_junit({name: world.control("GET", "/report")})
+    assert file.read_text() == as_junit({name: world.control("GET", "/report")})
 
 
 def test_the_options_in_the_environment(world: RemoteWorld, tmp_path: Path) -> None:

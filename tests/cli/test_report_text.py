@@ -6,7 +6,8 @@ from typing import Final
 import pytest
 import yaml
 
-from payments_sandbox.cli.report_text import Report, flow, in_one_line, in_short, in_text
+from payments_sandbox.cli.report_text import as_one_line, as_short_text, as_text, flow
+from payments_sandbox.client.models import ReportModel
 from tests.support.reports import BAD, EMPTY, WELL, alone
 
 WHOLE: Final = """\
@@ -38,17 +39,17 @@ audit:
 
 def test_a_report_is_shown_whole() -> None:
     """The outcome in a line, then each part with what was seen."""
-    assert in_text(alone(BAD)) == WHOLE
+    assert as_text(alone(BAD)) == WHOLE
 
 
 def test_a_report_that_is_well_is_short() -> None:
     """One line says it."""
-    assert in_one_line(alone(WELL)) == "passed: 1 expectation met; 1 rule fired; the audit is clean"
+    assert as_one_line(alone(WELL)) == "passed: 1 expectation met; 1 rule fired; the audit is clean"
 
 
 def test_a_report_of_nothing() -> None:
     """Without scenarios there is the audit alone."""
-    assert in_text(alone(EMPTY)) == "passed: the audit is clean\n"
+    assert as_text(alone(EMPTY)) == "passed: the audit is clean\n"
 
 
 def test_a_rule_that_went_wrong_is_counted() -> None:
@@ -56,7 +57,7 @@ def test_a_rule_that_went_wrong_is_counted() -> None:
     report = copy.deepcopy(WELL)
     report["passed"] = False
     report["rules"][0]["why_not"] = "ran out of steps twice (then: fail)"
-    assert in_one_line(alone(report)) == (
+    assert as_one_line(alone(report)) == (
         "failed: 1 expectation met; 1 rule fired; 1 rule went wrong; the audit is clean"
     )
 
@@ -82,13 +83,13 @@ rules:
 def test_several_worlds_have_a_part_each() -> None:
     """Below the outcome of all."""
     reports = {"1. sk_test_1a2b…": WELL, "2. sk_test_3c4d…": BAD, "3. sk_test_5e6f…": WELL}
-    text = in_text(reports)
+    text = as_text(reports)
     first, second, third = text.partition(WHOLE)
 
     assert first == SEVERAL
     assert second == WHOLE
     assert third.startswith("\n3. sk_test_5e6f…\npassed: ")
-    assert in_short(reports) == f"{SEVERAL.splitlines()[0]}\n\n2. sk_test_3c4d…\n{WHOLE}"
+    assert as_short_text(reports) == f"{SEVERAL.splitlines()[0]}\n\n2. sk_test_3c4d…\n{WHOLE}"
 
 
 @pytest.mark.parametrize(
@@ -105,9 +106,9 @@ def test_several_worlds_have_a_part_each() -> None:
     ],
     ids=["nothing", "nothing in two", "well", "well in three", "bad"],
 )
-def test_what_is_well_is_said_in_short(reports: list[Report], said: str) -> None:
+def test_what_is_well_is_said_in_short(reports: list[ReportModel], said: str) -> None:
     """Nothing, a line, or all there is to say."""
-    assert in_short({f"{n}.": report for n, report in enumerate(reports)}) == said
+    assert as_short_text({f"{n}.": report for n, report in enumerate(reports)}) == said
 
 
 @pytest.mark.parametrize(

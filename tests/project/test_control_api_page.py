@@ -1,4 +1,4 @@
-"""docs/control-api.md has every route, and its examples follow the schemas."""
+"""docs/control-api.md speaks of routes that there are, and its examples follow the schemas."""
 
 import json
 
@@ -15,11 +15,12 @@ TITLES = {f"{route.method} {CONTROL_PATH}{route.path}": route for route in CONTR
 EXAMPLES = [block for block in read_blocks(PAGE) if block.language == "json"]
 
 
-def test_every_route_has_its_heading_and_no_heading_lies() -> None:
-    """A route that is not on the page, or a heading without its route, fails the build."""
+def test_every_heading_is_of_a_route() -> None:
+    """The generated table has them all; a section is for what a row cannot say."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     headings = [line.removeprefix("### ") for line in lines if line.startswith("### ")]
-    assert sorted(headings) == sorted(TITLES)
+    assert [each for each in headings if each not in TITLES] == []
+    assert len(set(headings)) == len(headings)
 
 
 def test_the_table_of_codes_is_the_code() -> None:

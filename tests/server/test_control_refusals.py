@@ -13,7 +13,7 @@ from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.control.api import HANDLERS
+from payments_sandbox.server.control import api as control_api
 from tests.support.bodies import documented_create
 from tests.support.control import path_of
 from tests.support.serving import Serving, serving
@@ -129,7 +129,7 @@ def test_what_is_answered_is_documented(
 ) -> None:
     """The code where the document has it, below its status; where it has it not, something else."""
     if code == "internal_error":
-        monkeypatch.setitem(HANDLERS, route.name, broken)
+        monkeypatch.setattr(control_api, "handler_of", lambda _: broken)
     reply = provoked(server, route, code)
     known = documented(route)
     answered = code_in(reply)

@@ -4,7 +4,6 @@ import pytest
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
-from payments_sandbox.server.control.api import HANDLERS
 from tests.support.clients import Api, Json, ask, envelope, invalid, paid
 from tests.support.control import Control, path_of
 
@@ -164,11 +163,6 @@ IDS = {
     "delivery_id": a_delivery,
     "name": an_inbox,
 }
-
-
-def test_every_route_has_a_handler_of_its_name() -> None:
-    """The table of routes and the table of handlers are one."""
-    assert sorted(HANDLERS) == sorted(route.name for route in CONTROL_ROUTES)
 
 
 @pytest.mark.parametrize("route", named(ORDINARY))

@@ -4,7 +4,7 @@ import pytest
 
 from payments_sandbox.api.gateway import HANDLERS
 from payments_sandbox.contract.error_codes import CODES
-from payments_sandbox.server.control.api import HANDLERS as CONTROL_HANDLERS
+from payments_sandbox.server.control import api as control_api
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, Json, ask, envelope, paid
 from tests.support.control import Control
@@ -198,7 +198,7 @@ async def test_a_bug_of_ours_in_the_control_api(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setitem(CONTROL_HANDLERS, "retrieve_clock", broken)
+    monkeypatch.setattr(control_api, "handler_of", lambda _: broken)
     details = "The sandbox itself failed; its log has the traceback."
     refusal = await control("retrieve_clock", status=500)
     assert refusal == envelope("internal_error", details)

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from payments_sandbox.cli.report_text import Report, Reports
+from payments_sandbox.cli.report_text import Reports
+from payments_sandbox.client.models import ReportModel
 
-WELL: Final[Report] = {
+WELL: Final[ReportModel] = {
     "passed": True,
     "expectations": [
         {
@@ -19,14 +20,14 @@ WELL: Final[Report] = {
     "audit": {"clean": True, "findings": []},
 }
 
-EMPTY: Final[Report] = {
+EMPTY: Final[ReportModel] = {
     "passed": True,
     "expectations": [],
     "rules": [],
     "audit": {"clean": True, "findings": []},
 }
 
-BAD: Final[Report] = {
+BAD: Final[ReportModel] = {
     "passed": False,
     "expectations": [
         {
@@ -72,6 +73,6 @@ BAD: Final[Report] = {
 }
 
 
-def alone(report: Report) -> Reports:
+def alone(report: ReportModel) -> Reports:
     """The report of the only world there is."""
     return {"sk_test_sandbox": report}

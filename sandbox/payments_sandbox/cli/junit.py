@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.report_text import Report, Reports, RuleSeen, flow, in_text
+from payments_sandbox.cli.report_text import Reports, as_text, flow
+from payments_sandbox.client.models import ReportModel, ReportRuleModel
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -14,7 +15,7 @@ SUITE: Final = "payments-sandbox"
 _NOT_IN_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def in_junit(reports: Reports) -> str:
+def as_junit(reports: Reports) -> str:
     """A suite for each world: a case an expectation, and one a rule that has something to explain.
 
     A rule that never fired is a case that was skipped. What went wrong with one that did fire is a
@@ -29,7 +30,7 @@ def in_junit(reports: Reports) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}\n'
 
 
-def _suite(name: str, report: Report) -> "Element":
+def _suite(name: str, report: ReportModel) -> "Element":
     from xml.etree.ElementTree import Element
 
     suite = Element("testsuite", name=f"{SUITE}: {name}")
@@ -38,11 +39,11 @@ def _suite(name: str, report: Report) -> "Element":
     for count, kind in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
         suite.set(count, str(sum(1 for _ in suite.iter(kind))))
     suite.set("errors", "0")
-    _add(suite, "system-out").text = _clean(in_text({name: report}))
+    _add(suite, "system-out").text = _clean(as_text({name: report}))
     return suite
 
 
-def _expectations(report: Report) -> Iterator["Element"]:
+def _expectations(report: ReportModel) -> Iterator["Element"]:
     for each in report["expectations"]:
         case = _case("expectations", flow(each["expect"]))
         if not each["met"]:
@@ -50,7 +51,7 @@ def _expectations(report: Report) -> Iterator["Element"]:
         yield case
 
 
-def _rules(report: Report) -> Iterator["Element"]:
+def _rules(report: ReportModel) -> Iterator["Element"]:
     for rule in report["rules"]:
         if rule["why_not"] is not None:
             case = _case("rules", f"{rule['scenario']}: {rule['rule']}")
@@ -58,7 +59,7 @@ def _rules(report: Report) -> Iterator["Element"]:
             yield case
 
 
-def _outcome(rule: RuleSeen, *, has_passed: bool) -> str:
+def _outcome(rule: ReportRuleModel, *, has_passed: bool) -> str:
     return "failure" if rule["fired"] and not has_passed else "skipped"
 
 

@@ -44,13 +44,13 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the report, after all that may be waited for; 1 when it has failed."""
-    from payments_sandbox.cli.report_text import in_text
-    from payments_sandbox.cli.run_verdict import judged, names_of, write_down
+    from payments_sandbox.cli.report_text import as_text
+    from payments_sandbox.cli.run_verdict import final_report, world_names, write_reports
 
     with control_client(chosen, timeout=None) as client:
-        report = judged(client)
-    reports = dict(zip(names_of([str(client.api_key)]), [report], strict=True))
-    sys.stdout.write(json.dumps(report, indent=2) + "\n" if chosen.json else in_text(reports))
+        report = final_report(client)
+    reports = dict(zip(world_names([str(client.api_key)]), [report], strict=True))
+    sys.stdout.write(json.dumps(report, indent=2) + "\n" if chosen.json else as_text(reports))
     sys.stdout.flush()
-    write_down(reports, text=None, junit=chosen.junit_xml)
+    write_reports(reports, text=None, junit=chosen.junit_xml)
     return 0 if report["passed"] else FAILED

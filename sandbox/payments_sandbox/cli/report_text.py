@@ -4,7 +4,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
-from typing import Final, TypedDict
+from typing import Final
+
+from payments_sandbox.client.models import (
+    AuditFindingModel,
+    ReportExpectationModel,
+    ReportModel,
+    ReportRuleModel,
+)
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*|[0-9]+(ms|[smhd])")
 _NOT_TEXT: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
@@ -14,54 +21,11 @@ _WIDTH: Final = 88
 """Columns of a finding's text."""
 
 
-class Expected(TypedDict):
-    """One expectation; `observed` says in words what was seen."""
-
-    expect: dict[str, object]
-    met: bool
-    observed: str
-
-
-class RuleSeen(TypedDict):
-    """One rule; `why_not` says why it has not fired, or what went wrong when it had."""
-
-    scenario: str
-    rule: str
-    matched: int
-    fired: int
-    why_not: str | None
-
-
-class Finding(TypedDict):
-    """One thing that the audit finds, with the ids of the requests or deliveries behind it."""
-
-    kind: str
-    message: str
-    advice: str
-    requests: list[str]
-
-
-class Audit(TypedDict):
-    """What a real ledger would not forgive."""
-
-    clean: bool
-    findings: list[Finding]
-
-
-class Report(TypedDict):
-    """What the control API answers to `GET report`."""
-
-    passed: bool
-    expectations: list[Expected]
-    rules: list[RuleSeen]
-    audit: Audit
-
-
-Reports = Mapping[str, Report]
+Reports = Mapping[str, ReportModel]
 """The reports of one or more worlds, by the name that a reader knows each by."""
 
 
-def in_one_line(reports: Reports) -> str:
+def as_one_line(reports: Reports) -> str:
     """The outcome of all, with what there is of each part."""
     expectations = [each for report in reports.values() for each in report["expectations"]]
     rules = [rule for report in reports.values() for rule in report["rules"]]
@@ -78,20 +42,20 @@ def in_one_line(reports: Reports) -> str:
     return f"{'passed' if has_passed else 'failed'}: {'; '.join(part for part in parts if part)}"
 
 
-def in_text(reports: Reports) -> str:
+def as_text(reports: Reports) -> str:
     """All of it, the outcome first; each part is left out where there is nothing to say."""
-    return f"{in_one_line(reports)}\n{_worlds(reports, are_named=len(reports) > 1)}"
+    return f"{as_one_line(reports)}\n{_worlds(reports, are_named=len(reports) > 1)}"
 
 
-def in_short(reports: Reports) -> str:
+def as_short_text(reports: Reports) -> str:
     """What there is to say at the end: nothing, a line when all is well, or what is not besides."""
     unwell = {name: report for name, report in reports.items() if not _is_well(report)}
     if not unwell and not any(each["expectations"] or each["rules"] for each in reports.values()):
         return ""
-    return f"{in_one_line(reports)}\n{_worlds(unwell, are_named=len(reports) > 1)}"
+    return f"{as_one_line(reports)}\n{_worlds(unwell, are_named=len(reports) > 1)}"
 
 
-def _is_well(report: Report) -> bool:
+def _is_well(report: ReportModel) -> bool:
     """Whether all has gone as it was meant to."""
     is_as_meant = all(rule["why_not"] is None for rule in report["rules"])
     return report["passed"] and report["audit"]["clean"] and is_as_meant
@@ -128,7 +92,7 @@ def _worlds(reports: Reports, *, are_named: bool) -> str:
     lines: list[str] = []
     for name, report in reports.items():
         if are_named:
-            lines += ["", name, in_one_line({name: report})]
+            lines += ["", name, as_one_line({name: report})]
         lines += _section("expectations", list(_expectations(report["expectations"])))
         lines += _section("rules", list(_rules(report["rules"])))
         lines += _section("audit", list(_findings(report["audit"]["findings"])))
@@ -139,20 +103,20 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
     return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
 
 
-def _expectations(expectations: Sequence[Expected]) -> Iterator[str]:
+def _expectations(expectations: Sequence[ReportExpectationModel]) -> Iterator[str]:
     for each in expectations:
         yield f"{'met    ' if each['met'] else 'NOT MET'}  {flow(each['expect'])}"
         yield f"         {each['observed']}"
 
 
-def _rules(rules: Sequence[RuleSeen]) -> Iterator[str]:
+def _rules(rules: Sequence[ReportRuleModel]) -> Iterator[str]:
     for rule in rules:
         yield f"{_times(rule)}  {rule['scenario']}: {rule['rule']}"
         if rule["why_not"] is not None:
             yield f"         {rule['why_not']}"
 
 
-def _times(rule: RuleSeen) -> str:
+def _times(rule: ReportRuleModel) -> str:
     """How often it fired, and of how many chances where it let some go."""
     match rule["fired"]:
         case 0:
@@ -163,7 +127,7 @@ def _times(rule: RuleSeen) -> str:
             return f"fired {fired}× of {rule['matched']}"
 
 
-def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+def _findings(findings: Sequence[AuditFindingModel]) -> Iterator[str]:
     for each in findings:
         yield each["kind"]
         for text in (each["message"], each["advice"], ", ".join(each["requests"])):

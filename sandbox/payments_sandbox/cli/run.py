@@ -121,7 +121,7 @@ async def _verdict(
 async def _judged(listening: Listening) -> "Reports":
     """The reports of the worlds that were used; where none was, that of the key which was given."""
     from payments_sandbox.cli.remote_options import failures_told
-    from payments_sandbox.cli.run_verdict import judged, names_of
+    from payments_sandbox.cli.run_verdict import final_report, world_names
     from payments_sandbox.client.client import SandboxClient
 
     facts = listening.facts
@@ -131,17 +131,17 @@ async def _judged(listening: Listening) -> "Reports":
     given = None if token is None else str(token)
     clients = [SandboxClient(url, key, token=given, timeout=None) for key in keys]
     with failures_told(clients[0].url):
-        reports = await asyncio.gather(*(asyncio.to_thread(judged, each) for each in clients))
-    return dict(zip(names_of(keys), reports, strict=True))
+        reports = await asyncio.gather(*(asyncio.to_thread(final_report, each) for each in clients))
+    return dict(zip(world_names(keys), reports, strict=True))
 
 
 def _publish(chosen: argparse.Namespace, reports: "Reports") -> int:
-    from payments_sandbox.cli.report_text import in_short
-    from payments_sandbox.cli.run_verdict import write_down
+    from payments_sandbox.cli.report_text import as_short_text
+    from payments_sandbox.cli.run_verdict import write_reports
 
-    if said := in_short(reports):
+    if said := as_short_text(reports):
         _say(f"payments-sandbox: {said.rstrip()}")
-    write_down(reports, text=chosen.report, junit=chosen.junit_xml)
+    write_reports(reports, text=chosen.report, junit=chosen.junit_xml)
     return 0 if all(report["passed"] for report in reports.values()) else FAILED
 
 

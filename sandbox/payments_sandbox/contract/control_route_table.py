@@ -7,6 +7,7 @@ a line in this table.
 from collections.abc import Mapping
 from typing import Final
 
+from payments_sandbox.contract.control_routes.audit import AUDIT
 from payments_sandbox.contract.control_routes.cards import CARDS
 from payments_sandbox.contract.control_routes.clock import CLOCK
 from payments_sandbox.contract.control_routes.deliveries import DELIVERIES
@@ -15,10 +16,10 @@ from payments_sandbox.contract.control_routes.inbox import INBOX
 from payments_sandbox.contract.control_routes.journal import JOURNAL
 from payments_sandbox.contract.control_routes.payments import PAYMENTS
 from payments_sandbox.contract.control_routes.rate_limit import RATE_LIMIT
+from payments_sandbox.contract.control_routes.report import REPORT
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.control_routes.scenarios import SCENARIOS
 from payments_sandbox.contract.control_routes.server import SERVER
-from payments_sandbox.contract.control_routes.verification import VERIFICATION
 from payments_sandbox.contract.control_routes.webhooks import WEBHOOKS
 from payments_sandbox.contract.control_routes.worlds import WORLDS
 
@@ -33,7 +34,8 @@ ROUTES_BY_NOUN: Final[Mapping[str, tuple[ControlRoute, ...]]] = {
     "rate_limit": RATE_LIMIT,
     "payments": PAYMENTS,
     "scenarios": SCENARIOS,
-    "verification": VERIFICATION,
+    "report": REPORT,
+    "audit": AUDIT,
     "webhooks": WEBHOOKS,
     "deliveries": DELIVERIES,
     "inbox": INBOX,

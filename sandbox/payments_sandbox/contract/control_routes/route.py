@@ -1,10 +1,15 @@
 """Owns the row that describes one route of the control API."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-NO_QUERY = "control/queries/none"
-PAGE_QUERY = "control/queries/page"
+from payments_sandbox.core.strict_json import MAX_DEPTH
+
+NO_QUERY: Final = "control/queries/none"
+PAGE_QUERY: Final = "control/queries/page"
+
+SCENARIO_BYTES: Final = 1024 * 1024
+"""What a body with scenarios may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,8 @@ class ControlRoute:
         page_of: what the response is a page of: a schema in `control/objects`, such as `event`.
         body_name: the client's parameter that is the whole body; None where each field is one.
         raw_body: whether the body may be any bytes, with the sender's own headers.
+        body_limit: bytes that the body may have; None for as many as one of the emulated API.
+        body_depth: how deep the body may be nested.
         media_type: what a success is sent as.
         needs_key: whether an API key names the world that the route is about.
         needs_token: whether a server that has a control token asks for it.
@@ -50,6 +57,8 @@ class ControlRoute:
     page_of: str | None = None
     body_name: str | None = None
     raw_body: bool = False
+    body_limit: int | None = None
+    body_depth: int = MAX_DEPTH
     media_type: str = "application/json"
     needs_key: bool = True
     needs_token: bool = True

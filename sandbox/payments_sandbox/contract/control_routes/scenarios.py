@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.control_routes.route import SCENARIO_BYTES, ControlRoute
 
 SCENARIOS: Final = (
     ControlRoute(
@@ -38,6 +38,7 @@ SCENARIOS: Final = (
         query="control/queries/none",
         page_of="active_scenario",
         takes_yaml=True,
+        body_limit=SCENARIO_BYTES,
         refusals=("invalid_scenario",),
     ),
     ControlRoute(
@@ -52,6 +53,7 @@ SCENARIOS: Final = (
         query="control/queries/none",
         page_of="active_scenario",
         takes_yaml=True,
+        body_limit=SCENARIO_BYTES,
         refusals=("invalid_scenario",),
     ),
     ControlRoute(
@@ -75,6 +77,7 @@ SCENARIOS: Final = (
         body_name="scenario",
         response="control/responses/problems",
         takes_yaml=True,
+        body_limit=SCENARIO_BYTES,
         refusals=("invalid_scenario",),
     ),
     ControlRoute(

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.control_routes.route import SCENARIO_BYTES, ControlRoute
+from payments_sandbox.core.strict_json import MAX_DEPTH
 
 WORLDS: Final = (
     ControlRoute(
@@ -14,6 +15,7 @@ WORLDS: Final = (
         description="A given clock instant starts the world frozen there.",
         success=201,
         request="control/requests/create_world",
+        body_limit=SCENARIO_BYTES,
         refusals=("invalid_scenario",),
         response="control/responses/world",
         needs_key=False,
@@ -74,6 +76,8 @@ WORLDS: Final = (
         description="The restored world continues exactly where the snapshot was taken.",
         request="control/objects/snapshot",
         body_name="snapshot",
+        body_limit=512 * 1024 * 1024,
+        body_depth=MAX_DEPTH + 8,  # its journal holds bodies that are as deep as any
         response="control/responses/world",
     ),
 )

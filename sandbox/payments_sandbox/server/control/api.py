@@ -4,9 +4,8 @@ import asyncio
 import hmac
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from importlib import import_module
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
@@ -28,19 +27,8 @@ from payments_sandbox.core.errors import (
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.access_log import RequestLog
-from payments_sandbox.server.control import (
-    clock,
-    deliveries,
-    events,
-    inbox,
-    journal,
-    payments,
-    rate_limit,
-    server,
-    webhooks,
-    worlds,
-)
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.handlers import handler_of
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.request_headers import JSON, read_headers
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
@@ -48,89 +36,6 @@ from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.world import World
 
 _log = logging.getLogger("sandbox.control")
-
-SNAPSHOT_LIMIT: Final = 512 * 1024 * 1024
-"""Bytes that a snapshot may have."""
-
-SNAPSHOT_DEPTH: Final = strict_json.MAX_DEPTH + 8
-"""How deep a snapshot may be nested: its journal holds bodies that are as deep as any."""
-
-Result = dict[str, object] | web.StreamResponse | None
-Route = Callable[[ControlRequest], Result | Awaitable[Result]]
-
-SCENARIO_LIMIT: Final = 1024 * 1024
-"""Bytes that scenarios may have."""
-
-_SCENARIOS: Final = (
-    "list_scenarios", "list_active_scenarios", "put_active_scenarios", "add_active_scenario",
-    "remove_active_scenarios", "check_scenario", "write_scenario",
-)  # fmt: skip
-_REPORT: Final = ("retrieve_report", "verify")
-
-
-def _later(module: str, name: str) -> Route:
-    """A handler that is imported when it is first needed: it brings the scenario language."""
-
-    def handle(request: ControlRequest) -> Result | Awaitable[Result]:
-        found: Route = getattr(import_module(f"payments_sandbox.server.control.{module}"), name)
-        return found(request)
-
-    return handle
-
-
-HANDLERS: Final[dict[str, Route]] = {
-    handler.__name__: handler
-    for handler in (
-        server.live,
-        server.ready,
-        server.retrieve_openapi,
-        server.retrieve_control_openapi,
-        server.list_cards,
-        worlds.create_world,
-        worlds.retrieve_world,
-        worlds.delete_world,
-        worlds.reset_world,
-        worlds.seed_world,
-        worlds.retrieve_snapshot,
-        worlds.restore_snapshot,
-        clock.retrieve_clock,
-        clock.freeze_clock,
-        clock.advance_clock,
-        clock.resume_clock,
-        rate_limit.retrieve_rate_limit,
-        rate_limit.set_rate_limit,
-        payments.list_payments,
-        payments.complete_payment,
-        payments.fail_payment,
-        payments.charge_back_payment,
-        webhooks.list_webhook_endpoints,
-        webhooks.create_webhook_endpoint,
-        webhooks.retrieve_webhook_endpoint,
-        webhooks.update_webhook_endpoint,
-        webhooks.delete_webhook_endpoint,
-        webhooks.rotate_secret,
-        events.list_events,
-        events.create_event,
-        events.resend_event,
-        deliveries.list_deliveries,
-        deliveries.retrieve_delivery,
-        inbox.receive_webhook,
-        inbox.read_inbox,
-        inbox.script_inbox,
-        inbox.empty_inbox,
-        journal.list_requests,
-        journal.retrieve_request,
-        journal.stream,
-    )
-} | {
-    name: _later(module, name)
-    for module, names in (
-        ("scenarios", _SCENARIOS),
-        ("report", _REPORT),
-        ("audit", ("retrieve_audit",)),
-    )
-    for name in names
-}
 
 
 class ControlApi:
@@ -192,7 +97,7 @@ class ControlApi:
             path_parameter=path_parameter,
             text=text,
         )
-        result = HANDLERS[route.name](asked)
+        result = handler_of(route.name)(asked)
         if inspect.isawaitable(result):
             result = await result
         if world is not None:
@@ -218,7 +123,7 @@ class ControlApi:
         if request.content_type != YAML:
             raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
         patience = self._settings.body_patience
-        raw = await read_any_body(request, seconds=patience, limit=SCENARIO_LIMIT)
+        raw = await read_any_body(request, seconds=patience, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:
@@ -229,17 +134,12 @@ class ControlApi:
     async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
         if route.request is None or not request.can_read_body:
             return self._checked(route, {})
-        limit, depth = LIMIT, strict_json.MAX_DEPTH
-        if route.name == "restore_snapshot":
-            limit, depth = SNAPSHOT_LIMIT, SNAPSHOT_DEPTH
-        elif "invalid_scenario" in route.refusals:
-            limit = SCENARIO_LIMIT
         patience = self._settings.body_patience
-        raw = await read_body(request, seconds=patience, limit=limit)
+        raw = await read_body(request, seconds=patience, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:
-            return self._checked(route, await self._read_json(raw, depth) if raw else {})
+            return self._checked(route, await self._read_json(raw, route.body_depth) if raw else {})
         except strict_json.BadJson as error:
             raise InvalidRequest(f"/: expected JSON; {error}.") from None
 

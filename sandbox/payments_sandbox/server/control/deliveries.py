@@ -1,31 +1,35 @@
 """Owns the routes of deliveries: each attempt of each webhook, with what was sent and answered."""
 
 from collections.abc import Iterator
-from itertools import islice
+from functools import partial
+from typing import Final
 
-from payments_sandbox.contract import representations
-from payments_sandbox.core.errors import InvalidRequest, NotFound
+from payments_sandbox.core.errors import NotFound
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.page import Listing, empty_listing, page
 from payments_sandbox.server.webhook_json import delivery_json
 from payments_sandbox.webhooks.delivery import Delivery
+
+KEPT: Final = "a delivery that is kept"
 
 
 def list_deliveries(request: ControlRequest) -> dict[str, object]:
     """The deliveries, newest first: all, or of an event, to an endpoint, of a status."""
-    limit, start = request.query["limit"], request.query.get("starting_after")
-    if request.world.webhooks is None:
-        if start is not None:
-            raise _no_such_start()
-        return representations.page([], has_more=False)
-    outbox = request.world.webhooks.outbox
-    below = None
-    if start is not None:
-        if (delivery := outbox.find(start)) is None:
-            raise _no_such_start()
-        below = delivery.number
-    found = list(islice(_wanted(request, outbox.newest_first(below)), limit + 1))
-    shown = [delivery_json(outbox, each) for each in found[:limit]]
-    return representations.page(shown, has_more=len(found) > limit)
+    if (webhooks := request.world.webhooks) is None:
+        return page(request, empty_listing(KEPT))
+    outbox = webhooks.outbox
+
+    def position_of(delivery_id: str) -> int | None:
+        delivery = outbox.find(delivery_id)
+        return None if delivery is None else delivery.number
+
+    listing = Listing(
+        noun=KEPT,
+        position_of=position_of,
+        items_after=lambda number: _wanted(request, outbox.newest_first(number)),
+        show=partial(delivery_json, outbox),
+    )
+    return page(request, listing)
 
 
 def retrieve_delivery(request: ControlRequest) -> dict[str, object]:
@@ -47,7 +51,3 @@ def _wanted(request: ControlRequest, deliveries: Iterator[Delivery]) -> Iterator
         and endpoint_id in (None, each.endpoint_id)
         and status in (None, each.status.value)
     )
-
-
-def _no_such_start() -> InvalidRequest:
-    return InvalidRequest("/starting_after: expected the id of a delivery that is kept.")

@@ -1,9 +1,13 @@
 """Owns the routes of events: list them, make one by hand, send one again."""
 
+from collections.abc import Iterator
+
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.masking import mask_object
+from payments_sandbox.payments.events import AnyEvent
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.webhook_json import delivery_json
 from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.manual_events import trigger
@@ -12,13 +16,18 @@ from payments_sandbox.world.manual_events import trigger
 def list_events(request: ControlRequest) -> dict[str, object]:
     """Events as webhook bodies, newest first."""
     ledger = request.world.ledger
-    start, limit = request.query.get("starting_after"), request.query["limit"]
-    below = ledger.events if start is None else ledger.event_number(start)
-    if below is None:
-        raise InvalidRequest("/starting_after: expected the id of an event.")
-    numbers = range(below - 1, max(below - limit, 0) - 1, -1)
-    items = [representations.event(ledger.any_event(number)) for number in numbers]
-    return representations.page(items, has_more=below > limit)
+
+    def older_than(number: int | None) -> Iterator[AnyEvent]:
+        newest = ledger.events if number is None else number
+        return (ledger.any_event(each) for each in range(newest - 1, -1, -1))
+
+    listing = Listing(
+        noun="an event",
+        position_of=ledger.event_number,
+        items_after=older_than,
+        show=representations.event,
+    )
+    return page(request, listing)
 
 
 def create_event(request: ControlRequest) -> dict[str, object]:

@@ -11,6 +11,7 @@ from payments_sandbox.core.errors import InvalidRequest, SandboxError
 from payments_sandbox.core.instants import SECOND, read_duration
 from payments_sandbox.core.masking import mask_headers
 from payments_sandbox.server.control.control_request import ControlRequest, parse_field
+from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.request_body import read_any_body
 from payments_sandbox.server.response import EVERY_REPLY
 from payments_sandbox.server.webhook_json import inbox_message_json
@@ -42,16 +43,16 @@ async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
 
 async def read_inbox(request: ControlRequest) -> dict[str, object]:
     """What has arrived, oldest first; waits for it if asked to."""
-    limit = request.query["limit"]
     if "wait" in request.query:
         await _wait(request, _duration(request.query["wait"]) / SECOND)
-    found = list(islice(_messages(request), limit + 1))
-    has_more = len(found) > limit
-    return {
-        "data": [inbox_message_json(each) for each in found[:limit]],
-        "has_more": has_more,
-        "next_cursor": str(found[limit - 1].number) if has_more else None,
-    }
+    listing = Listing(
+        noun="a message",
+        position_of=int,
+        items_after=lambda _: _messages(request),
+        show=inbox_message_json,
+        cursor_of=lambda message: str(message.number),
+    )
+    return page(request, listing)
 
 
 def script_inbox(request: ControlRequest) -> dict[str, object]:

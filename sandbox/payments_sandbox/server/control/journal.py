@@ -1,12 +1,12 @@
 """Owns the routes of what the world has seen: its requests, and the stream of all there is."""
 
-from itertools import islice
+from functools import partial
 
 from aiohttp import web
 
-from payments_sandbox.contract import representations
-from payments_sandbox.core.errors import InvalidRequest, NotFound
+from payments_sandbox.core.errors import NotFound
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.event_stream import serve_stream
 from payments_sandbox.server.journal_json import shown_entry
 
@@ -14,15 +14,18 @@ from payments_sandbox.server.journal_json import shown_entry
 def list_requests(request: ControlRequest) -> dict[str, object]:
     """The journal, newest first."""
     journal = request.world.journal
-    start, limit = request.query.get("starting_after"), request.query["limit"]
-    below = None
-    if start is not None:
-        if (after := journal.find(start)) is None:
-            raise InvalidRequest("/starting_after: expected the id of a request in the journal.")
-        below = after.number
-    found = list(islice(journal.before(below), limit + 1))
-    items = [shown_entry(journal, entry) for entry in found[:limit]]
-    return representations.page(items, has_more=len(found) > limit)
+
+    def position_of(request_id: str) -> int | None:
+        entry = journal.find(request_id)
+        return None if entry is None else entry.number
+
+    listing = Listing(
+        noun="a request in the journal",
+        position_of=position_of,
+        items_after=journal.before,
+        show=partial(shown_entry, journal),
+    )
+    return page(request, listing)
 
 
 def retrieve_request(request: ControlRequest) -> dict[str, object]:

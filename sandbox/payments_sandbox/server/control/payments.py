@@ -1,12 +1,13 @@
 """Owns the routes that show payments in full and move them by hand."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from payments_sandbox.contract import representations
-from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.payment import Payment
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.world.world import SETTLED_AS_FAILED
 
 CHARGEBACK_REASON: Final = "fraudulent"
@@ -16,23 +17,30 @@ CHARGEBACK_REASON: Final = "fraudulent"
 def list_payments(request: ControlRequest) -> dict[str, object]:
     """Payments with what has become of them, newest first."""
     payments = request.world.ledger.payments
-    start, limit = request.query.get("starting_after"), request.query["limit"]
-    below = len(payments) if start is None else payments.number_of(start)
-    if below is None:
-        raise InvalidRequest("/starting_after: expected the id of a payment.")
-    numbers = range(below - 1, max(below - limit, 0) - 1, -1)
-    items = [_shown(payments.get(number)) for number in numbers]
-    return representations.page(items, has_more=below > limit)
+
+    def older_than(number: int | None) -> Iterator[Payment]:
+        newest = len(payments) if number is None else number
+        return (payments.get(each) for each in range(newest - 1, -1, -1))
+
+    listing = Listing(
+        noun="a payment",
+        position_of=payments.number_of,
+        items_after=older_than,
+        show=_payment_json,
+    )
+    return page(request, listing)
 
 
 def complete_payment(request: ControlRequest) -> dict[str, object]:
     """Settle a pending payment."""
-    return _shown(request.world.complete(_number(request)))
+    return _payment_json(request.world.complete(_number(request)))
 
 
 def fail_payment(request: ControlRequest) -> dict[str, object]:
     """Fail a pending payment."""
-    return _shown(request.world.fail(_number(request), request.body.get("code", SETTLED_AS_FAILED)))
+    return _payment_json(
+        request.world.fail(_number(request), request.body.get("code", SETTLED_AS_FAILED))
+    )
 
 
 def charge_back_payment(request: ControlRequest) -> dict[str, object]:
@@ -47,7 +55,7 @@ def _number(request: ControlRequest) -> int:
     return request.world.ledger.number_of(request.path_parameter)
 
 
-def _shown(payment: Payment) -> dict[str, object]:
+def _payment_json(payment: Payment) -> dict[str, object]:
     return representations.payment(payment) | {
         "refunded": payment.refunded,
         "charged_back": payment.charged_back,

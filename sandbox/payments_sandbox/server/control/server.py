@@ -1,8 +1,6 @@
-"""Owns the routes about the server itself: its health, its cards, its two documents."""
+"""Owns the routes about the server itself: its health, its two documents."""
 
 from payments_sandbox import __version__
-from payments_sandbox.contract import representations
-from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.control.control_request import ControlRequest
 
 
@@ -14,11 +12,6 @@ def live(_: ControlRequest) -> dict[str, object]:
 def ready(_: ControlRequest) -> dict[str, object]:
     """The schemas are loaded: a server that could not load them does not listen."""
     return {"ready": True, "version": __version__, "problems": []}
-
-
-def list_cards(_: ControlRequest) -> dict[str, object]:
-    """Every magic card."""
-    return representations.page([card.shown() for card in MAGIC_CARDS], has_more=False)
 
 
 def retrieve_openapi(request: ControlRequest) -> dict[str, object]:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.webhook_json import endpoint_json
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
@@ -17,15 +17,15 @@ MAX_ENDPOINTS: Final = 100
 def list_webhook_endpoints(request: ControlRequest) -> dict[str, object]:
     """The endpoints, newest first."""
     webhooks = request.world.webhooks
-    found = [] if webhooks is None else list(reversed(webhooks.outbox.endpoints.values()))
-    if (start := request.query.get("starting_after")) is not None:
-        ids = [each.id for each in found]
-        if start not in ids:
-            raise InvalidRequest("/starting_after: expected the id of a webhook endpoint.")
-        found = found[ids.index(start) + 1 :]
-    limit = request.query["limit"]
-    items = [endpoint_json(each) for each in found[:limit]]
-    return representations.page(items, has_more=len(found) > limit)
+    endpoints = [] if webhooks is None else list(reversed(webhooks.outbox.endpoints.values()))
+    positions = {each.id: position for position, each in enumerate(endpoints)}
+    listing = Listing(
+        noun="a webhook endpoint",
+        position_of=positions.get,
+        items_after=lambda position: endpoints[0 if position is None else position + 1 :],
+        show=endpoint_json,
+    )
+    return page(request, listing)
 
 
 def create_webhook_endpoint(request: ControlRequest) -> dict[str, object]:

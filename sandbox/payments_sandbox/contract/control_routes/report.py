@@ -1,10 +1,10 @@
-"""Owns the routes about what has become of the active scenarios."""
+"""Owns the routes about how the active scenarios stand."""
 
 from typing import Final
 
-from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.control_routes.route import SCENARIO_BYTES, ControlRoute
 
-VERIFICATION: Final = (
+REPORT: Final = (
     ControlRoute(
         name="retrieve_report",
         method="GET",
@@ -23,15 +23,7 @@ VERIFICATION: Final = (
         description="Answers as soon as all are met, or when time is up.",
         request="control/requests/verify",
         response="control/responses/verified",
+        body_limit=SCENARIO_BYTES,
         refusals=("invalid_scenario",),
-    ),
-    ControlRoute(
-        name="retrieve_audit",
-        method="GET",
-        path="/audit",
-        tag="Scenarios",
-        summary="What a real ledger would not forgive",
-        description="Found in the journal and the deliveries; each with the requests behind it.",
-        response="control/responses/audit",
     ),
 )

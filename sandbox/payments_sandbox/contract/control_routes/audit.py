@@ -1,0 +1,17 @@
+"""Owns the routes about what a real ledger would not forgive."""
+
+from typing import Final
+
+from payments_sandbox.contract.control_routes.route import ControlRoute
+
+AUDIT: Final = (
+    ControlRoute(
+        name="retrieve_audit",
+        method="GET",
+        path="/audit",
+        tag="Scenarios",
+        summary="What a real ledger would not forgive",
+        description="Found in the journal and the deliveries; each with the requests behind it.",
+        response="control/responses/audit",
+    ),
+)

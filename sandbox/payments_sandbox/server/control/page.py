@@ -1,0 +1,57 @@
+"""Owns how a control route answers with one page of a list."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.server.control.control_request import ControlRequest
+
+T = TypeVar("T")
+
+
+class Listing(NamedTuple, Generic[T]):
+    """A list that a route shows in pages.
+
+    Attributes:
+        noun: what an item is, such as `an event`, for the text of a refusal.
+        position_of: the position of the item with a cursor, or None where there is no such item.
+        items_after: yields the items behind a position in the order of the list; None means all.
+        show: the JSON of an item.
+        cursor_of: what leads to the page behind an item; None for the `id` in its JSON.
+    """
+
+    noun: str
+    position_of: Callable[[str], int | None]
+    items_after: Callable[[int | None], Iterable[T]]
+    show: Callable[[T], dict[str, object]]
+    cursor_of: Callable[[T], str] | None = None
+
+
+def empty_listing(noun: str) -> Listing[dict[str, object]]:
+    """Make the listing of no items, which refuses every cursor; `noun` is what they would be."""
+    return Listing(
+        noun=noun,
+        position_of=lambda _: None,
+        items_after=lambda _: (),
+        show=lambda each: each,
+    )
+
+
+def page(request: ControlRequest, listing: Listing[T]) -> dict[str, object]:
+    """Answer with the items that `limit` and `starting_after` ask for.
+
+    Raises:
+        InvalidRequest: `starting_after` leads to no item.
+    """
+    position, start = None, request.query.get("starting_after")
+    if start is not None and (position := listing.position_of(start)) is None:
+        raise InvalidRequest(f"/starting_after: expected the id of {listing.noun}.")
+    limit: int = request.query["limit"]
+    found = list(islice(listing.items_after(position), limit + 1))
+    data = [listing.show(each) for each in found[:limit]]
+    next_cursor: object = None
+    if len(found) > limit:
+        last = found[limit - 1]
+        next_cursor = data[-1]["id"] if listing.cursor_of is None else listing.cursor_of(last)
+    return {"data": data, "has_more": len(found) > limit, "next_cursor": next_cursor}

@@ -1,0 +1,67 @@
+"""Each row of the control routes has its handler and its schemas, and nothing else has."""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from payments_sandbox.contract.control_route_table import CONTROL_ROUTES, ROUTES_BY_NOUN
+from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.schema_files import schema_files
+from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.handlers import handler_of
+
+each_route = pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)
+
+
+@each_route
+def test_every_route_has_a_handler_of_its_name(route: ControlRoute) -> None:
+    """Where it has none, the error says in which module to write it."""
+    (parameter,) = inspect.signature(handler_of(route.name)).parameters.values()
+    assert parameter.annotation is ControlRequest
+
+
+@pytest.mark.parametrize("noun", ROUTES_BY_NOUN)
+def test_every_public_handler_has_a_row(noun: str) -> None:
+    """A handler without one is never called: add a row to `contract/control_routes`."""
+    module = import_module(f"payments_sandbox.server.control.{noun}")
+    handlers = {
+        name
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and [each.annotation for each in inspect.signature(function).parameters.values()]
+        == [ControlRequest]
+    }
+    assert handlers == {route.name for route in ROUTES_BY_NOUN[noun]}
+
+
+def test_every_module_of_rows_is_in_the_table() -> None:
+    """A module of `contract/control_routes` that is not there serves nothing."""
+    routes = import_module("payments_sandbox.contract.control_routes")
+    (folder,) = routes.__path__
+    found = {path.stem for path in Path(folder).glob("*.py")} - {"__init__", "route"}
+    assert found == set(ROUTES_BY_NOUN)
+
+
+@each_route
+def test_every_schema_of_a_row_is_there(route: ControlRoute) -> None:
+    """That of a page is made of its object in `schemas/control/objects`."""
+    names = (route.request, route.query_schema, route.response_schema)
+    assert [name for name in names if name is not None and name not in schema_files()] == []
+
+
+def test_a_name_without_a_row_has_no_handler() -> None:
+    """There is no default."""
+    with pytest.raises(LookupError):
+        handler_of("list_nothing")
+
+
+def test_a_row_without_a_handler_says_where_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the module of its noun."""
+    cards = import_module("payments_sandbox.server.control.cards")
+    monkeypatch.delattr(cards, "list_cards")
+    handler_of.cache_clear()
+    with pytest.raises(LookupError, match=r"list_cards\(request\) in server/control/cards\.py"):
+        handler_of("list_cards")

@@ -1,0 +1,67 @@
+"""One page of a list, by `limit` and `starting_after`."""
+
+from typing import Any
+
+import pytest
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.page import Listing, page
+
+LETTERS = "abcde"
+
+
+def shown(letter: str) -> dict[str, object]:
+    """The JSON of an item."""
+    return {"id": letter}
+
+
+def after(position: int | None) -> str:
+    """The letters behind a position."""
+    return LETTERS[0 if position is None else position + 1 :]
+
+
+LISTING = Listing(
+    noun="a letter",
+    position_of=lambda letter: LETTERS.find(letter) if letter in LETTERS else None,
+    items_after=after,
+    show=shown,
+)
+
+
+def asked(**query: object) -> ControlRequest:
+    """A request with a query; a page needs nothing else of it."""
+    nothing: Any = None
+    return ControlRequest(parts=nothing, http=nothing, body={}, query=query)
+
+
+def test_the_first_page_leads_to_the_next_by_its_last_id() -> None:
+    """There are more."""
+    found = page(asked(limit=2), LISTING)
+    assert found == {"data": [{"id": "a"}, {"id": "b"}], "has_more": True, "next_cursor": "b"}
+
+
+@pytest.mark.parametrize(("start", "letters"), [("c", "de"), ("d", "e"), ("e", "")])
+def test_the_last_page_has_no_cursor(start: str, letters: str) -> None:
+    """Even where it is full, or empty."""
+    found = page(asked(limit=2, starting_after=start), LISTING)
+    assert found == {"data": [*map(shown, letters)], "has_more": False, "next_cursor": None}
+
+
+def test_a_cursor_that_is_no_items_is_refused_by_the_noun() -> None:
+    """So that the reader knows what was expected."""
+    with pytest.raises(InvalidRequest) as caught:
+        page(asked(limit=2, starting_after="z"), LISTING)
+    assert caught.value.details == "/starting_after: expected the id of a letter."
+
+
+def test_a_list_may_have_cursors_of_its_own() -> None:
+    """Where its items have no id."""
+    listing = Listing(
+        noun="a letter",
+        position_of=int,
+        items_after=after,
+        show=shown,
+        cursor_of=lambda letter: str(LETTERS.index(letter)),
+    )
+    assert page(asked(limit=2, starting_after="0"), listing)["next_cursor"] == "2"
