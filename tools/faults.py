@@ -1,19 +1,15 @@
-"""Owns what is made from outcomes and actions: the scenario schema's part, the faults' pages."""
+"""Owns what is made from the wire faults: their parts of two pages."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
-from payments_sandbox.rules.actions import ACTIONS
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example, Fault
-from payments_sandbox.rules.outcomes import OUTCOMES
 
-SCHEMA: Final = "schemas/scenario.schema.json"
 PAGE: Final = "docs/wire-faults.md"
 LANGUAGE: Final = "docs/scenario-language.md"
 CLIENTS: Final = ("requests", "httpx", "aiohttp", "urllib")
@@ -33,7 +29,6 @@ def texts(known: Mapping[str, str]) -> dict[str, str]:
         page = _replaced(page, name, text)
     rows = "".join(f"| `{each.name}` | {each.ROW} |\n" for each in FAULTS)
     return {
-        SCHEMA: _schema(known[SCHEMA]),
         PAGE: page,
         LANGUAGE: _rows_replaced(language, rows),
     }
@@ -45,24 +40,6 @@ def spelling(fault: type[Fault], example: Example) -> str:
         dict(example.plain), default_flow_style=True, sort_keys=False, width=_WIDTH
     )
     return f"{fault.name}: {mapping.strip()}"
-
-
-def _schema(text: str) -> str:
-    schema: dict[str, Any] = json.loads(text)
-    definitions = schema["$defs"]
-    outcomes = definitions["step_mapping"]["properties"]
-    for outcome in OUTCOMES:
-        if outcome.SCHEMA["type"] == "boolean":  # a word, and no part of its own
-            outcomes[outcome.name] = outcome.SCHEMA
-        else:
-            definitions[outcome.name] = outcome.SCHEMA
-            outcomes.setdefault(outcome.name, {"$ref": f"#/$defs/{outcome.name}"})
-    actions = definitions["action_mapping"]["properties"]
-    for action in ACTIONS:
-        is_outcome = action.name in definitions
-        actions[action.name] = {"$ref": f"#/$defs/{action.name}"} if is_outcome else action.SCHEMA
-    schema["$defs"] = dict(sorted(definitions.items()))
-    return json.dumps(schema, indent=2) + "\n"
 
 
 def _table() -> Iterator[str]:

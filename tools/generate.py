@@ -8,7 +8,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tools import client_methods, client_models, documentation, faults, verification_families
+from tools import (
+    client_methods,
+    client_models,
+    documentation,
+    faults,
+    scenario_schema,
+    verification_families,
+)
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -25,6 +32,7 @@ def generated() -> dict[str, str]:
     modules = {**client_models.modules(), **client_methods.modules()}
     code = {path: _formatted(path, text) for path, text in modules.items()}
     texts = Texts()
+    texts.update(scenario_schema.texts(texts))
     texts.update(faults.texts(texts))
     texts.update(verification_families.schemas(texts))
     texts.update(documentation.pages(texts))

@@ -22,9 +22,9 @@ from payments_sandbox.rules.outcomes import (
     Pass,
     Patch,
     Respond,
-    Settle,
     StepsExhausted,
 )
+from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, PaymentOptions, Settlement
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.world import World

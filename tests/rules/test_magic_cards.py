@@ -14,7 +14,8 @@ from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
 from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, Step, Then
-from payments_sandbox.rules.outcomes import MoveRateLimit, Pass, Respond, Settle
+from payments_sandbox.rules.outcomes import MoveRateLimit, Pass, Respond
+from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Outcome, Settlement
 
 OURS = re.compile("40000099[0-9]{8}")

@@ -13,9 +13,9 @@ from payments_sandbox.rules.outcomes import (
     Pass,
     Patch,
     Respond,
-    Settle,
     StepsExhausted,
 )
+from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import (
     DEFAULT,
     LimitMove,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.model import Step
-from payments_sandbox.rules.outcomes import Pass, Respond, Settle, StepsExhausted
+from payments_sandbox.rules.outcomes import Pass, Respond, StepsExhausted
+from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_search import SelectedStep
 from tests.support.scenes import EngineFixture, GivenFields, rules_of
 

@@ -21,9 +21,9 @@ from payments_sandbox.rules.outcomes import (
     Pass,
     Patch,
     Respond,
-    Settle,
     StepsExhausted,
 )
+from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Outcome, Settlement
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.parser.steps import step

@@ -22,7 +22,8 @@ from payments_sandbox.rules.model import (
     Then,
     When,
 )
-from payments_sandbox.rules.outcomes import MoveRateLimit, Respond, Settle
+from payments_sandbox.rules.outcomes import MoveRateLimit, Respond
+from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Outcome, Settlement
 
 

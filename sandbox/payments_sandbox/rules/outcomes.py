@@ -4,23 +4,27 @@ A new outcome is a class here (a wire fault: a module of `faults/`) and its plac
 tests/rules/test_outcomes.py holds every entry to what it promises.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
-from payments_sandbox.contract.error_codes import CODES
+from payments_sandbox.contract.error_codes import CODES, documented_for
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schema_errors import render
+from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InternalError, SandboxError
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.merge_patch import merged
+from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import (
     COMMIT,
+    EntryProblem,
     Json,
     LimitMove,
     Outcome,
     PaymentOptions,
-    Settlement,
     StepPlan,
 )
 
@@ -174,6 +178,25 @@ class Respond(Outcome):
         is_decline = CODES[self.error].is_decline
         return StepPlan(PaymentOptions(decline_code=self.error) if is_decline else None, error)
 
+    @classmethod
+    def problems(
+        cls,
+        step: Json,
+        operation: str,
+        contract: Contract,  # noqa: ARG003 - one signature
+    ) -> Iterator[EntryProblem]:
+        """Find an error that the operation does not document."""
+        operations = list(BY_NAME) if operation == "*" else [operation]
+        known = [name for name in CODES if all(name in documented_for(each) for each in operations)]
+        error = step[cls.name]["error"]
+        if error not in known:
+            whose = "every operation" if operation == "*" else operation
+            message, hint = (
+                f"'{error}' is no error of {whose}",
+                f"documented are {', '.join(known)}",
+            )
+            yield EntryProblem((cls.name, "error"), message, hint)
+
     def may_have_answered(self, error: str | None) -> bool:
         """Whether the code is the same."""
         return error == self.error
@@ -259,61 +282,6 @@ class MoveRateLimit(Outcome, Action):
 
 
 @dataclass(frozen=True, slots=True)
-class Settle(Outcome):
-    """The payment starts as pending and takes these turns; with none it stays pending."""
-
-    name: ClassVar = "settle"
-    SCHEMA: ClassVar[Json] = {
-        "description": "This payment's future; the first entry is pending.",
-        "type": "array",
-        "minItems": 1,
-        "maxItems": 10,
-        "items": {"$ref": "#/$defs/turn"},
-        "x-expected": "a list such as [{to: pending}, {to: completed, after: 2h}]",
-    }
-    EXAMPLES: ClassVar = (
-        [{"to": "pending"}],
-        [{"to": "pending"}, {"to": "completed", "after": "2h"}],
-        [{"to": "pending"}, {"to": "failed", "after_reads": 3}],
-    )
-
-    turns: tuple[Settlement, ...]
-
-    @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
-        """Read `settle`: each `after` counts from the entry before."""
-        found: list[Settlement] = []
-        since = 0
-        for turn in step[cls.name]:
-            # None stands for an entry that the lint has taken out.
-            if turn is not None and (to := Status(turn["to"])) is not Status.PENDING:
-                since += read_duration(turn.get("after", "0s"))
-                reads = turn.get("after_reads")
-                found.append(Settlement(to, since if reads is None else None, reads))
-        return cls(tuple(found))
-
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
-        """Write `pending` and the turns; each `after` counts from the entry before."""
-        entries: list[dict[str, object]] = [{"to": Status.PENDING.value}]
-        since = 0
-        for turn in self.turns:
-            wait: dict[str, object] = {"after_reads": turn.reads}
-            if turn.after is not None:
-                wait = {"after": show_duration(turn.after - since)}
-                since = turn.after
-            entries.append({"to": turn.to.value} | wait)
-        return {self.name: entries}
-
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
-        """Make the payment pending."""
-        return StepPlan(PaymentOptions(turns=self.turns, rule=known_as))
-
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success."""
-        return error is None
-
-
-@dataclass(frozen=True, slots=True)
 class Patch(Outcome):
     """The normal reply with a merge patch (RFC 7396)."""
 
@@ -325,6 +293,14 @@ class Patch(Outcome):
         "maxProperties": 100,
         "x-expected": "a mapping that is merged into the reply",
     }
+    BESIDE: ClassVar[Json] = {
+        "off_contract": {
+            "description": "Lets a patch leave the documented contract.",
+            "type": "boolean",
+            "const": True,
+            "x-expected": "true, or leave it out",
+        }
+    }
     EXAMPLES: ClassVar = ({"status": "pending"},)
 
     patch: Mapping[str, object]
@@ -334,6 +310,19 @@ class Patch(Outcome):
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
         """Read `patch` and `off_contract` beside it."""
         return cls(step[cls.name], step.get("off_contract", False))
+
+    @classmethod
+    def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
+        """Find a patched reply that breaks the contract, and does not say so."""
+        if "off_contract" in step:
+            return
+        for name in BY_NAME if operation == "*" else (operation,):
+            response = BY_NAME[name].response
+            [example, *_] = contract.schemas[response]["examples"]
+            if errors := contract.problems(response, merged(example, step[cls.name])):
+                message = f"the patched reply of {name} breaks the contract: {render(errors)[:-1]}"
+                hint = "add off_contract: true to do it anyway"
+                yield EntryProblem((cls.name,), message, hint, is_key=True)
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
         """Write the patch, and `off_contract` where it is true."""

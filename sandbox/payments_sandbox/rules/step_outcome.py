@@ -5,9 +5,10 @@ carries plans out without knowing any outcome by name.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
 
+from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.payments.payment import Status
 
@@ -110,6 +111,7 @@ class Outcome(ABC):
         name: the key of a step in scenarios.
         SCHEMA: the JSON Schema of the key's value; `make generate` writes it into the scenario
             schema, and the lint reads it.
+        BESIDE: schemas of the keys of a step that go with this outcome only, by key.
         EXAMPLES: values of the key as a scenario has them, `commit` left out.
         needs_commit: whether a scenario has to say `commit` where the operation changes something.
         is_replayed: whether a scenario made of the journal repeats it.
@@ -120,6 +122,7 @@ class Outcome(ABC):
     name: ClassVar[str]
     SCHEMA: ClassVar[Json]
     EXAMPLES: ClassVar[tuple[Any, ...]]
+    BESIDE: ClassVar[Json] = {}
     needs_commit: ClassVar[bool] = False
     is_replayed: ClassVar[bool] = True
 
@@ -156,6 +159,22 @@ class Outcome(ABC):
         Args:
             error: the code that was answered; None where it was a success.
         """
+
+    @classmethod
+    def problems(
+        cls,
+        step: Json,  # noqa: ARG003 - one signature
+        operation: str,  # noqa: ARG003 - as above
+        contract: Contract,  # noqa: ARG003 - as above
+    ) -> Iterator[EntryProblem]:
+        """Find what no schema sees in a step that has the outcome's key.
+
+        Args:
+            step: the whole mapping; lists in it may have gaps, which are None.
+            operation: that the rule is about, or `*` for any.
+            contract: what replies are held against.
+        """
+        yield from ()
 
     @classmethod
     def may_commit(cls) -> bool:

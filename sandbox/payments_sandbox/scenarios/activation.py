@@ -1,7 +1,7 @@
 """Owns the activation of scenarios in a world: wholly or not at all.
 
-What a scenario starts from (`given`, `clock`) is looked at before anything is changed; then the
-clock is set, the state is made, and the `at` rules are put on the timeline.
+What a scenario starts from (`given`, `clock`) is checked before anything is changed; then the clock
+is set, the state is made, and the `at` rules are put on the timeline.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -18,7 +18,7 @@ _AGAIN: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLO
 
 
 def activate(world: World, scenario: Scenario) -> None:
-    """Add one.
+    """Make one more scenario active, behind those that are.
 
     Raises:
         InvalidRequest: one of its name is active, or it needs a world that is not used yet.
@@ -32,7 +32,11 @@ def activate(world: World, scenario: Scenario) -> None:
 
 
 def remove(world: World, name: str | None) -> None:
-    """End one by its name, or all.
+    """End an active scenario.
+
+    Args:
+        world: where.
+        name: of the scenario; None ends all.
 
     Raises:
         InvalidRequest: none of this name is active.
@@ -47,7 +51,7 @@ def remove(world: World, name: str | None) -> None:
 def set_active(
     world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False
 ) -> None:
-    """Let exactly these be active; those that were already go on where they are.
+    """Make exactly these scenarios active; those that are already go on where they are.
 
     Args:
         world: where.
@@ -76,7 +80,7 @@ def set_active(
 
 
 def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
-    """See that a new world could start with these; this one stays as it is.
+    """Check that a new world could start with these scenarios; this one stays as it is.
 
     Raises:
         InvalidRequest: they do not go together, or one starts from what may not be.
@@ -87,9 +91,10 @@ def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
 
 
 def reload(world: World, scenario: Scenario) -> None:
-    """Let an edited scenario take the place of the active one of its name, and start it again.
+    """Put an edited scenario in the place of the active one of its name, and start its rules again.
 
-    But for `clock` and `given`: they are what a world starts from, and this one has started.
+    Its `clock` and `given` change nothing: they are what a world starts from, and this one has
+    started.
     """
     scenarios = [scenario if each.name == scenario.name else each for each in world.rules.scenarios]
     _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
@@ -99,7 +104,14 @@ def reload(world: World, scenario: Scenario) -> None:
 
 
 def start_again(world: World, parts: Collection[ResetScope]) -> None:
-    """After a reset: what the scenarios start from is there again, and offsets count from now."""
+    """Start the active scenarios again after a reset.
+
+    What they start from is made again, as far as it was reset, and offsets count from now.
+
+    Args:
+        world: that was reset.
+        parts: of it that were.
+    """
     scenarios = world.rules.scenarios
     if not _AGAIN.isdisjoint(parts):
         world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
@@ -153,7 +165,7 @@ def _forget_gone(world: World, names: set[str]) -> None:
 
 
 def _plan_timed_rules(world: World, scenarios: Iterable[Scenario]) -> None:
-    """Put the `at` rules of these scenarios on the timeline, from now."""
+    """Put the `at` rules of these scenarios on the timeline; their offsets count from now."""
     now, names = world.clock.now(), {each.name for each in scenarios}
     for active_rule in world.rules.rule_set.timed:
         if active_rule.scenario in names and (due := now + active_rule.rule.at) <= LAST:

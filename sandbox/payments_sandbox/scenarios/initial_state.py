@@ -32,10 +32,10 @@ class StartState(NamedTuple):
     endpoints: tuple[Mapping[str, object], ...] = ()
 
     def check_endpoints(self, world: World) -> None:
-        """Look at the webhook endpoints before anything is made.
+        """Check the webhook endpoints before anything is made.
 
         Raises:
-            InvalidRequest: one of them may not be there.
+            InvalidRequest: the settings or the address of one are not allowed.
         """
         for body in self.endpoints:
             endpoint = Endpoint(

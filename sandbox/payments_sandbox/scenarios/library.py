@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class UnknownScenario(LookupError):
-    """There is no scenario of this name; the text, a sentence, says which was meant or there is."""
+    """No scenario has this name; the text names the nearest, or all that there are."""
 
 
 class WrongScenarios(ValueError):
@@ -37,7 +37,7 @@ class WrongScenarios(ValueError):
 
 
 class Library:
-    """The scenarios of some files and folders, read when they are asked for: they may change.
+    """The scenarios of files and folders, read each time they are asked for, as they may change.
 
     Args:
         files: for one scenario each.
@@ -49,11 +49,11 @@ class Library:
         self._folders = tuple(folders)
 
     def names(self) -> list[str]:
-        """What there is, in the order of the names."""
+        """The names of all scenarios, sorted."""
         return sorted(self._found())
 
     def read(self, name: str) -> ScenarioFile:
-        """The file of a name, read.
+        """Read the file of a name.
 
         Raises:
             UnknownScenario: there is none.
@@ -84,17 +84,20 @@ class Library:
 
 
 def library_of(settings: Settings) -> Library:
-    """What a server knows by name: the files it was given, the folders, and what is shipped."""
+    """The scenarios that a server knows by name: its files, its folders, and the shipped ones."""
     return Library(scenario_paths(settings), [*settings.scenario_dirs, root("scenarios")])
 
 
 def scenario_paths(settings: Settings) -> list[Path]:
-    """The files among the scenarios that are active from the start."""
+    """The files among the scenarios that settings make active from the start."""
     return [wanted for wanted in settings.scenarios if isinstance(wanted, Path)]
 
 
 def initial_files(settings: Settings) -> list[ScenarioFile]:
-    """What is active from the start, in its order; none has more than warnings.
+    """Read the scenarios that settings make active from the start, in their order.
+
+    Returns:
+        Files without problems; some may have warnings.
 
     Raises:
         UnknownScenario: there is none of a name.

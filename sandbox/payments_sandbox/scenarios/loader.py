@@ -34,7 +34,7 @@ _AT: Final = re.compile(r" at line (\d+), column (\d+)$")
 
 
 class Loaded(NamedTuple):
-    """What became of a text.
+    """The result of reading a text.
 
     Attributes:
         scenario: None when something is wrong; warnings alone do not refuse it.
@@ -63,7 +63,7 @@ def load(text: str, *, name: str | None) -> Loaded:
 
 
 def load_value(value: object, *, name: str | None = None) -> Loaded:
-    """Read a scenario that has come as a JSON value, and so without places."""
+    """Read a scenario that is a JSON value; its problems have paths and no places."""
     return _check(_plain(value), {}, [], name)
 
 
@@ -80,7 +80,14 @@ def read_scenario(source: object) -> Scenario:
 
 
 def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list[Problem]]:
-    """Read expectations that have come by themselves, and what is wrong with them."""
+    """Read expectations without a scenario.
+
+    Args:
+        values: as JSON has them.
+
+    Returns:
+        The good ones, and what is wrong with the others.
+    """
     found: list[Expectation] = []
     problems: list[Problem] = []
     for position, value in enumerate(map(_plain, values)):
@@ -104,7 +111,7 @@ def _load_json(text: str, name: str | None) -> Loaded:
 
 
 def _load_flow(text: str, name: str | None, error: strict_json.BadJson) -> Loaded:
-    """A mapping in braces that is no JSON may be YAML; else it is said what is wrong as JSON."""
+    """Read a text in braces that is not JSON as YAML, or else say what is wrong with it as JSON."""
     document = Document(text)
     if document.is_readable:
         return _check(document.data, document.places, document.problems, name)
@@ -135,7 +142,7 @@ def _contract() -> Contract:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """The value with its fractions as floats; one too large for that is as good as text."""
+    """The value with its fractions as floats; one that no float holds becomes text."""
     match value:
         case dict():
             return {key: _plain(item) for key, item in value.items()}

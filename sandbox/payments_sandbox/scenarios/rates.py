@@ -1,4 +1,4 @@
-"""Owns the rates at which rules with a chance really answer: they stand behind one another."""
+"""Owns the rates at which rules with a chance answer, each after those before it."""
 
 from collections.abc import Iterator, Sequence
 from math import prod

@@ -1,4 +1,4 @@
-"""Owns files of scenarios: what they are called, and what has become of one that was read."""
+"""Owns files of scenarios: their names, and the result of reading one."""
 
 import re
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ _FILE: Final = re.compile(r"(?P<name>.+)\.(?:yaml|yml|json)", re.DOTALL)
 
 
 class ScenarioFile(NamedTuple):
-    """A file that was read, with what is wrong with it.
+    """A file that was read, and the result.
 
     Attributes:
         path: as its problems name it.
         text: what it says.
-        loaded: what has become of that.
+        loaded: the scenario, or what is wrong.
     """
 
     path: str
@@ -28,12 +28,12 @@ class ScenarioFile(NamedTuple):
 
     @property
     def lint(self) -> list[str]:
-        """Each of its problems, with the line and a caret."""
+        """Its problems and warnings, each with its line and a caret."""
         return [render(problem, self.path, self.text) for problem in self.loaded.problems]
 
 
 def read_scenario_file(file: "Traversable") -> ScenarioFile:
-    """Read a file: its name has to be the scenario's.
+    """Read a file, whose name has to be that of its scenario.
 
     Raises:
         OSError: it cannot be read.
@@ -54,13 +54,13 @@ def _no_utf8(before: bytes) -> Problem:
 
 
 def name_of(file: str) -> str | None:
-    """What the scenario of a file is called; None when it is no file of a scenario."""
+    """The name of the scenario in a file of this name; None where it is not a scenario's file."""
     found = _FILE.fullmatch(file)
     return None if found is None else found["name"]
 
 
 def count_problems(files: Sequence[ScenarioFile]) -> str:
-    """How many problems there are: `2 problems and 1 warning in 3 files`."""
+    """Say how many problems there are: `2 problems and 1 warning in 3 files`."""
     problems: list[Problem] = [each for file in files for each in file.loaded.problems]
     warnings = sum(each.is_warning for each in problems)
     counts = [_counted(len(problems) - warnings, "problem")]

@@ -1,4 +1,4 @@
-"""Owns the reading of a scenario's text: plain values, where each starts, and what is no YAML.
+"""Owns the reading of a scenario's YAML: plain values, where each starts, and what is wrong.
 
 What is read is the core of YAML 1.2 without its surprises: no anchors, tags or merge keys, no key
 twice, at most sixteen levels. The parser's events are read, not its nodes: libyaml's composer
@@ -50,7 +50,7 @@ class _Mark(Protocol):
 
 
 class _Unreadable(Exception):
-    """Nothing behind this place can be read."""
+    """The text cannot be read from this place on."""
 
     def __init__(self, mark: "_Mark | None", message: str, hint: str | None = None) -> None:
         super().__init__(message)

@@ -12,7 +12,7 @@ from payments_sandbox.rules.scenario import Rule
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint.cards import check_matcher
 from payments_sandbox.scenarios.lint.shadows import Shadows
-from payments_sandbox.scenarios.lint.steps import check_delay, check_step, is_drawn
+from payments_sandbox.scenarios.lint.steps import check_delay, check_step, is_drawn, problem_at
 from payments_sandbox.scenarios.lint.unmatchable import why_unmatchable
 from payments_sandbox.scenarios.parser.rules import TRIGGERS
 from payments_sandbox.scenarios.parser.values import Plain, items
@@ -159,10 +159,10 @@ def _check_shadow(rule: RequestRule, shadows: Shadows, path: Path) -> Iterator[P
 def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
     action, place = rule.action, (*path, "do")
     if (found := action.problem()) is not None:
-        yield Problem((*place, *found.path), found.message, found.hint)
+        yield problem_at(place, found)
     if isinstance(rule, AtRule) and not rule.when:
         if (found := action.problem_without_payment()) is not None:
-            yield Problem((*place, *found.path), found.message, found.hint)
+            yield problem_at(place, found)
         return
     if (move := action.payment_move) is None:
         return

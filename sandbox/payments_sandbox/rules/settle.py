@@ -1,0 +1,110 @@
+"""Owns the outcome `settle`: the payment is pending, and becomes something else later."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.payments.payment import TRANSITIONS, Status
+from payments_sandbox.rules.step_outcome import (
+    EntryProblem,
+    Json,
+    Outcome,
+    PaymentOptions,
+    Settlement,
+    StepPlan,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Outcome):
+    """The payment starts as pending and takes these turns; with none it stays pending."""
+
+    name: ClassVar = "settle"
+    SCHEMA: ClassVar[Json] = {
+        "description": "This payment's future; the first entry is pending.",
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 10,
+        "items": {"$ref": "#/$defs/turn"},
+        "x-expected": "a list such as [{to: pending}, {to: completed, after: 2h}]",
+    }
+    EXAMPLES: ClassVar = (
+        [{"to": "pending"}],
+        [{"to": "pending"}, {"to": "completed", "after": "2h"}],
+        [{"to": "pending"}, {"to": "failed", "after_reads": 3}],
+    )
+
+    turns: tuple[Settlement, ...]
+
+    @classmethod
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
+        """Read `settle`: each `after` counts from the entry before."""
+        found: list[Settlement] = []
+        since = 0
+        for turn in step[cls.name]:
+            # None stands for an entry that the lint has taken out.
+            if turn is not None and (to := Status(turn["to"])) is not Status.PENDING:
+                since += read_duration(turn.get("after", "0s"))
+                reads = turn.get("after_reads")
+                found.append(Settlement(to, since if reads is None else None, reads))
+        return cls(tuple(found))
+
+    @classmethod
+    def problems(
+        cls,
+        step: Json,
+        operation: str,
+        contract: Contract,  # noqa: ARG003 - one signature
+    ) -> Iterator[EntryProblem]:
+        """Find turns that no payment takes, and an operation that makes no payment."""
+        if operation != "create_payment":
+            message = f"'{cls.name}' is about a payment that is being made"
+            hint = "use it with request: create_payment"
+            yield EntryProblem((cls.name,), message, hint, is_key=True)
+        before: Status | None = None
+        for position, turn in enumerate(step[cls.name]):
+            if turn is not None:
+                place = (cls.name, position)
+                yield from _turn_problems(before, turn, place)
+                before = Status(turn["to"])
+
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
+        """Write `pending` and the turns; each `after` counts from the entry before."""
+        entries: list[dict[str, object]] = [{"to": Status.PENDING.value}]
+        since = 0
+        for turn in self.turns:
+            wait: dict[str, object] = {"after_reads": turn.reads}
+            if turn.after is not None:
+                wait = {"after": show_duration(turn.after - since)}
+                since = turn.after
+            entries.append({"to": turn.to.value} | wait)
+        return {self.name: entries}
+
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+        """Make the payment pending."""
+        return StepPlan(PaymentOptions(turns=self.turns, rule=known_as))
+
+    def may_have_answered(self, error: str | None) -> bool:
+        """Whether the reply is a success."""
+        return error is None
+
+
+def _turn_problems(
+    before: Status | None, turn: Json, place: tuple[str | int, ...]
+) -> Iterator[EntryProblem]:
+    """What is wrong with a turn of `settle` behind another status; None where it is the first."""
+    to = Status(turn["to"])
+    waits = [key for key in ("after", "after_reads") if key in turn]
+    if before is None:
+        if to is not Status.PENDING or waits:
+            message, hint = "the first entry is {to: pending}", "add it before this one"
+            yield EntryProblem(place, message, hint)
+    elif to not in TRANSITIONS[before].values() or to is before:
+        message = f"a payment that is {before} does not become {to}"
+        hint = "a payment settles once: completed or failed"
+        yield EntryProblem((*place, "to"), message, hint)
+    elif len(waits) != 1:
+        message = "an entry has after or after_reads, and not both"
+        yield EntryProblem(place, message, "such as {to: completed, after: 2h}")

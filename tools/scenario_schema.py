@@ -1,0 +1,104 @@
+"""Owns what is made of the scenario schema: outcomes, actions and enumerations.
+
+`tools/verification_families.py` adds the expectations; the rest of the file is written by hand.
+Definitions that nothing refers to any more are left out.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.core.card_numbers import Brand
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.actions import ACTIONS
+from payments_sandbox.rules.model import Per, Then
+from payments_sandbox.rules.outcomes import OUTCOMES
+from payments_sandbox.rules.webhook_effects import BodyFault, DeliveryOrder, Signature
+
+Json = dict[str, Any]
+
+FILE: Final = "schemas/scenario.schema.json"
+_BESIDE_OUTCOMES: Final = ("delay", "times")
+_EVENTS: Final = [
+    *EventType,
+    *dict.fromkeys(f"{each.partition('.')[0]}.*" for each in EventType),
+    "*",
+]
+_OPERATIONS: Final = [*BY_NAME, "*"]
+_MODIFIERS: Final = "modifier_mapping/properties"
+
+ENUMERATIONS: Final[Mapping[str, Sequence[str]]] = {
+    "request_rule/properties/request": _OPERATIONS,
+    "event_rule/properties/event": _EVENTS,
+    "webhook_rule/properties/webhook": _EVENTS,
+    "brand_value": list(Brand),
+    "status_value": list(Status),
+    "request_rule/properties/then": list(Then),
+    **{f"{kind}_rule/properties/per": list(Per) for kind in ("request", "event", "webhook", "at")},
+    f"{_MODIFIERS}/signature": list(Signature),
+    f"{_MODIFIERS}/malform": list(BodyFault),
+    f"{_MODIFIERS}/reorder/properties/order": list(DeliveryOrder),
+}
+"""The words of the language that a table has, by the place of their part below `$defs`."""
+
+
+def texts(known: Mapping[str, str]) -> dict[str, str]:
+    """Make the text of the schema, by its path below the root, of the text that it has."""
+    schema: Json = json.loads(known[FILE])
+    definitions = schema["$defs"]
+    _write_outcomes(definitions)
+    _write_actions(definitions)
+    for place, words in ENUMERATIONS.items():
+        _part(definitions, place)["enum"] = [str(word) for word in words]
+    used = _definitions_in_use(schema)
+    schema["$defs"] = {name: definitions[name] for name in sorted(used)}
+    return {FILE: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
+
+
+def _write_outcomes(definitions: Json) -> None:
+    mapping = definitions["step_mapping"]
+    definitions.update((outcome.name, outcome.SCHEMA) for outcome in OUTCOMES)
+    properties: Json = {each.name: {"$ref": f"#/$defs/{each.name}"} for each in OUTCOMES}
+    for outcome in OUTCOMES:
+        properties.update(outcome.BESIDE)
+    kept = {key: mapping["properties"][key] for key in _BESIDE_OUTCOMES}
+    mapping["properties"] = properties | kept
+
+
+def _write_actions(definitions: Json) -> None:
+    mapping, names = definitions["action_mapping"], [action.name for action in ACTIONS]
+    shared = {outcome.name for outcome in OUTCOMES}
+    mapping["properties"] = {
+        action.name: {"$ref": f"#/$defs/{action.name}"} if action.name in shared else action.SCHEMA
+        for action in ACTIONS
+    }
+    mapping["x-hint"] = f"an action is one of {', '.join(names[:-1])} and {names[-1]}"
+    words = [action.name for action in ACTIONS if action.SCHEMA["type"] == "boolean"]
+    definitions["action"]["then"]["enum"] = words
+
+
+def _part(definitions: Json, place: str) -> Json:
+    part = definitions
+    for key in place.split("/"):
+        part = part[key]
+    return part
+
+
+def _definitions_in_use(schema: Json) -> set[str]:
+    """The names of the definitions that something refers to, from the root on."""
+    found: set[str] = set()
+    left: list[object] = [value for key, value in schema.items() if key != "$defs"]
+    while left:
+        match left.pop():
+            case {"$ref": str(reference), **rest}:
+                name = reference.rpartition("/")[2]
+                left += rest.values()
+                left += [] if name in found else [schema["$defs"][name]]
+                found.add(name)
+            case dict(mapping):
+                left += mapping.values()
+            case list(items):
+                left += items
+    return found
