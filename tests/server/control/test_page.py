@@ -33,7 +33,8 @@ def asked(**query: object) -> ControlRequest:
     """A request with a query; a page needs nothing else of it."""
     nothing: Any = None
     return ControlRequest(
-        settings=nothing, contract=nothing, runtime=nothing, http=nothing, body={}, query=query)
+        settings=nothing, contract=nothing, runtime=nothing, http=nothing, body={}, query=query
+    )
 
 
 def test_the_first_page_leads_to_the_next_by_its_last_id() -> None:
