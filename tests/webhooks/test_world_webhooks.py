@@ -12,7 +12,7 @@ from payments_sandbox.webhooks.delivery import DeliveryStatus
 from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, new_world, server_context
+from tests.support.in_process import Desk, config, new_world, server_context
 from tests.support.wall import NOON, Wall
 from tests.support.webhooks import FakeDispatcher
 

@@ -30,16 +30,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger("sandbox")
 
 
-class ServerClasses(NamedTuple):
-    """The classes of the parts that wait; a server without an event loop has others."""
+class PartTypes(NamedTuple):
+    """The classes of those parts of a server that wait for clocks, sockets and other clients."""
 
     emulated_api: type[EmulatedApi] = EmulatedApi
     control_api: type[ControlApi] = ControlApi
     runtime: RuntimeClasses = RuntimeClasses()
 
 
-WAITING: Final = ServerClasses()
-"""The parts of a server that listens."""
+WAITING_PARTS: Final = PartTypes()
 
 
 class Server(NamedTuple):
@@ -65,21 +64,48 @@ def assemble(
     say: Callable[[str], None] | None = None,
     *,
     make_sender: Callable[[], Sender] | None = None,
-    classes: ServerClasses = WAITING,
-) -> Server:
+    part_types: PartTypes = WAITING_PARTS,
+) -> Sandbox:
     """Put a server together.
 
     Args:
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
-        classes: of the parts that wait.
+        part_types: what stands in for the parts that wait, where nothing runs an event loop.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
+    sleepers, news = Sleepers(), part_types.news()
+
+    def on_time(world: World) -> None:
+        news.publish(world)
+        dispatcher.release(world)
+
+    def on_attempt(world: World) -> None:
+        news.publish(world)
+        if world in clock_advancer:
+            return  # whoever advances it lets happen what falls due, and tells of it
+        if world.clock.mode is Mode.FROZEN:
+            world.catch_up()  # a retry without delay is due now
+            dispatcher.release(world)
+        pacer.watch(world)
+
+    pacer = part_types.pacer(on_time)
+    dispatcher = part_types.dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
+    clock_advancer = ClockAdvancer(dispatcher)
+
+    def let_go(world: World, reason: str) -> None:
+        sleepers.wake(world)
+        news.close(world)
+        pacer.forget(world)
+        clock_advancer.stop(world)
+        dispatcher.forget(world)
+        _log.info("world %s… is gone: %s", world.config.api_key[:12], reason)
+
     contract = load_contract(lenient=settings.lenient)
     runtime = WorldRuntime(
         _defaults(settings),
@@ -89,11 +115,13 @@ def assemble(
         make_sender=make_sender or partial(_sender, settings),
         classes=classes.runtime,
     )
-    gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
-    emulated = classes.emulated_api(settings, runtime, gateway, log)
-    control = classes.control_api(settings, contract, runtime, gateway.admit, log)
-    handler = RequestHandler(settings, emulated, control, log)
-    return Server(settings, contract, runtime, gateway, handler)
+    gateway = Gateway(worlds, contract)
+    log = RequestLog(say)
+    parts = Parts(
+        settings, worlds, contract, sleepers, news, pacer, dispatcher, clock_advancer, log
+    )
+    apis = part_types.emulated_api(parts, gateway), part_types.control_api(parts, gateway.admit)
+    return Sandbox(RequestHandler(parts, *apis), parts, gateway)
 
 
 def _context(settings: Settings, contract: Contract) -> ServerContext:

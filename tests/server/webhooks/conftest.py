@@ -29,6 +29,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def webhooks(api: Api, control: Control, sandbox: Sandbox) -> WebhookApi:
+def webhooks(api: Api, control: Control, sandbox: Server) -> WebhookApi:
     """The webhooks of the home world, as their owner sees them."""
     return WebhookApi(api, control, sandbox)

@@ -200,7 +200,7 @@ async def test_what_goes_wrong_before_the_reply_is_answered_500(
 
 
 async def test_nothing_comes_first_once_the_server_stops(
-    webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, sandbox: Sandbox
+    webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, sandbox: Server
 ) -> None:
     """The reply comes alone; the webhook stays pending."""
     await webhooks.create_endpoint(receiver.url)
