@@ -17,7 +17,7 @@ from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Sender
-from payments_sandbox.server.world_runtime import RuntimeClasses, WorldRuntime
+from payments_sandbox.server.world_runtime import RuntimePartTypes, WorldRuntime
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET, SEEDS, WorldDefaults
 from payments_sandbox.world.world import World
@@ -35,10 +35,11 @@ class PartTypes(NamedTuple):
 
     emulated_api: type[EmulatedApi] = EmulatedApi
     control_api: type[ControlApi] = ControlApi
-    runtime: RuntimeClasses = RuntimeClasses()
+    runtime: RuntimePartTypes = RuntimePartTypes()
 
 
 WAITING_PARTS: Final = PartTypes()
+"""The parts of a server that listens."""
 
 
 class Server(NamedTuple):
@@ -65,7 +66,7 @@ def assemble(
     *,
     make_sender: Callable[[], Sender] | None = None,
     part_types: PartTypes = WAITING_PARTS,
-) -> Sandbox:
+) -> Server:
     """Put a server together.
 
     Args:
@@ -79,33 +80,6 @@ def assemble(
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
-    sleepers, news = Sleepers(), part_types.news()
-
-    def on_time(world: World) -> None:
-        news.publish(world)
-        dispatcher.release(world)
-
-    def on_attempt(world: World) -> None:
-        news.publish(world)
-        if world in clock_advancer:
-            return  # whoever advances it lets happen what falls due, and tells of it
-        if world.clock.mode is Mode.FROZEN:
-            world.catch_up()  # a retry without delay is due now
-            dispatcher.release(world)
-        pacer.watch(world)
-
-    pacer = part_types.pacer(on_time)
-    dispatcher = part_types.dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
-    clock_advancer = ClockAdvancer(dispatcher)
-
-    def let_go(world: World, reason: str) -> None:
-        sleepers.wake(world)
-        news.close(world)
-        pacer.forget(world)
-        clock_advancer.stop(world)
-        dispatcher.forget(world)
-        _log.info("world %s… is gone: %s", world.config.api_key[:12], reason)
-
     contract = load_contract(lenient=settings.lenient)
     runtime = WorldRuntime(
         _defaults(settings),
@@ -113,15 +87,13 @@ def assemble(
         entropy=_entropy,
         activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
-        classes=classes.runtime,
+        part_types=part_types.runtime,
     )
-    gateway = Gateway(worlds, contract)
-    log = RequestLog(say)
-    parts = Parts(
-        settings, worlds, contract, sleepers, news, pacer, dispatcher, clock_advancer, log
-    )
-    apis = part_types.emulated_api(parts, gateway), part_types.control_api(parts, gateway.admit)
-    return Sandbox(RequestHandler(parts, *apis), parts, gateway)
+    gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
+    emulated = part_types.emulated_api(settings, runtime, gateway, log)
+    control = part_types.control_api(settings, contract, runtime, gateway.admit, log)
+    handler = RequestHandler(settings, emulated, control, log)
+    return Server(settings, contract, runtime, gateway, handler)
 
 
 def _context(settings: Settings, contract: Contract) -> ServerContext:

@@ -35,7 +35,7 @@ _DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
 """What of a reset takes the deliveries with it."""
 
 
-class RuntimeClasses(NamedTuple):
+class RuntimePartTypes(NamedTuple):
     """The classes of what waits for clocks and sockets; a server without a loop has others."""
 
     dispatcher: type[Dispatcher] = Dispatcher
@@ -52,7 +52,7 @@ class WorldRuntime:
         entropy: gives a seed for each world that is given none.
         activate: makes scenarios the active ones of a world.
         make_sender: makes what sends webhooks, when the first is to be sent.
-        classes: of what waits.
+        part_types: the classes of what waits.
 
     Attributes:
         worlds: the worlds by their keys.
@@ -71,12 +71,12 @@ class WorldRuntime:
         entropy: Callable[[], int],
         activate: Activate,
         make_sender: Callable[[], Sender],
-        classes: RuntimeClasses,
+        part_types: RuntimePartTypes,
     ) -> None:
-        self.notifier = classes.notifier()
+        self.notifier = part_types.notifier()
         self.delayed_replies = DelayedReplies()
-        self.timers = classes.timers(self.changed)
-        self.dispatcher = classes.dispatcher(make_sender, context.wall, self._attempted)
+        self.timers = part_types.timers(self.changed)
+        self.dispatcher = part_types.dispatcher(make_sender, context.wall, self._attempted)
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate

@@ -40,8 +40,10 @@ from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.factory import PartTypes, assemble
+from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
+from payments_sandbox.server.world_runtime import RuntimePartTypes
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -227,7 +229,9 @@ class NoTimers(LiveTimers):
         """Do nothing."""
 
 
-DIRECT_PARTS: Final = PartTypes(DirectApi, DirectControl, DirectDispatcher, StillNews, StillPacer)
+DIRECT_PARTS: Final = PartTypes(
+    DirectApi, DirectControl, RuntimePartTypes(DirectDispatcher, DirectNotifier, NoTimers)
+)
 
 
 def play(
