@@ -14,7 +14,7 @@ from tests.support.serving import serving
 from tests.support.wire import exchange, request
 
 TOKEN = "t\u00f6ken-0123456789"
-REFUSAL = envelope("invalid_token", "Send 'Sandbox-Token: \u2026' as the server was told.")
+REFUSAL = envelope("invalid_token", "Send 'Server-Token: \u2026' as the server was told.")
 OPEN = {"live", "ready"}
 
 WRONG = {
@@ -35,29 +35,31 @@ def settings() -> Settings:
 @pytest.mark.parametrize(
     "route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES if each.name not in OPEN]
 )
-async def test_every_route_demands_it(api: Api, route: ControlRoute) -> None:
+async def test_every_route_but_health_demands_the_token(api: Api, route: ControlRoute) -> None:
     """Without it 401, whatever the key; with it the request is looked at."""
     path = path_of(route)
     assert await ask(api, route.method, path, 401) == REFUSAL
-    async with api.request(route.method, path, headers={"Sandbox-Token": TOKEN}) as reply:
+    async with api.request(route.method, path, headers={"Server-Token": TOKEN}) as reply:
         assert reply.status != 401
 
 
 @pytest.mark.parametrize("given", WRONG.values(), ids=WRONG.keys())
-async def test_a_wrong_token(api: Api, caplog: pytest.LogCaptureFixture, given: str) -> None:
+async def test_a_wrong_token_is_refused(
+    api: Api, caplog: pytest.LogCaptureFixture, given: str
+) -> None:
     """Refused in the same words, whatever its bytes are."""
-    headers = {"Sandbox-Token": given}
+    headers = {"Server-Token": given}
     assert await ask(api, "GET", "/_sandbox/world", 401, headers=headers) == REFUSAL
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("given", ["\udcff", "t\udcf6ken-0123456789"], ids=["one byte", "Latin-1"])
-def test_a_token_of_other_bytes(
+def test_a_token_of_other_bytes_is_refused(
     settings: Settings, caplog: pytest.LogCaptureFixture, given: str
 ) -> None:
     """A header that is no UTF-8 is a wrong token, and nothing is logged."""
     with serving(replace(settings, port=0)) as server:
-        header = {"Sandbox-Token": given}
+        header = {"Server-Token": given}
         reply = exchange(server.address, request("GET", "/_sandbox/world", header))
     assert (reply.status, reply.json, caplog.records) == (401, REFUSAL, [])
 
@@ -65,7 +67,7 @@ def test_a_token_of_other_bytes(
 def test_the_token_itself_in_other_bytes(settings: Settings) -> None:
     """A token beyond ASCII is sent as UTF-8."""
     with serving(replace(settings, port=0)) as server:
-        header = {"Sandbox-Token": TOKEN}
+        header = {"Server-Token": TOKEN}
         reply = exchange(server.address, request("GET", "/_sandbox/world", header))
     assert reply.status == 200
 
@@ -76,7 +78,7 @@ async def test_the_token_is_asked_for_before_the_key(api: Api) -> None:
     assert refusal == REFUSAL
 
 
-async def test_nothing_happens_without_it(api: Api, sandbox: Server) -> None:
+async def test_nothing_happens_without_the_token(api: Api, sandbox: Server) -> None:
     """A refused write has written nothing."""
     await paid(api)
     await ask(api, "POST", "/_sandbox/worlds", 401, json={})
@@ -87,7 +89,7 @@ async def test_nothing_happens_without_it(api: Api, sandbox: Server) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OPEN))
-async def test_health_is_open(api: Api, name: str) -> None:
+async def test_health_needs_no_token(api: Api, name: str) -> None:
     """A container's probe has no token."""
     assert (await ask(api, "GET", f"/_sandbox/{name}"))[name] is True
 
