@@ -10,8 +10,6 @@ from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.rate_limiter import RateLimiter
-from payments_sandbox.rules.rule_engine import RuleEngine
-from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.world.clock import Clock
 from payments_sandbox.world.config import ServerContext, WorldConfig
 from payments_sandbox.world.journal import Journal
@@ -27,6 +25,8 @@ from payments_sandbox.world.timeline import (
 from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job, upcoming_entry
 
 if TYPE_CHECKING:
+    from payments_sandbox.rules.rule_engine import RuleEngine
+    from payments_sandbox.rules.step_outcome import Settlement
     from payments_sandbox.webhooks.world_webhooks import Webhooks
 
 SETTLED_AS_FAILED: Final = "card_declined"
@@ -48,8 +48,8 @@ class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_published", "clock", "config", "context", "journal", "ledger", "limiter", "pending_reads",
-        "rules", "timeline", "used_at", "webhooks",
+        "_published", "_rules", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter",
+        "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, config: WorldConfig, context: ServerContext) -> None:
@@ -58,17 +58,26 @@ class World:
         self._published = 0
         self.clock = Clock(context.wall, frozen_at=config.frozen_at)
         self.timeline = Timeline()
-        self.ledger = Ledger(config.seed, context.represent)
-        self.limiter = RateLimiter(config.rate_limit)
-        self.journal = Journal(config.seed)
-        self.rules = RuleEngine(config.seed, context.card_rules)
-        self.used_at = config.made_at
-        self.pending_reads = PendingReads()
+        self.ledger = Ledger(birth.seed, laws.represent)
+        self.limiter = RateLimiter(birth.rate_limit)
+        self.journal = Journal(birth.seed)
+        self._rules: RuleEngine | None = None
+        self.used_at = birth.made_at
+        self.awaited = PendingReads()
         self.webhooks: Webhooks | None = None
         self._make_endpoints()
 
     def __repr__(self) -> str:
         return f"<World with {len(self.ledger.payments)} payments>"
+
+    @property
+    def rules(self) -> "RuleEngine":
+        """The rules of scenarios and magic cards, made when the first call asks for them."""
+        if self._rules is None:
+            from payments_sandbox.rules.rule_engine import RuleEngine  # noqa: PLC0415 - no start waits for it
+
+            self._rules = RuleEngine(self.config.seed, self.context.card_rules)
+        return self._rules
 
     # Time
 
@@ -138,7 +147,7 @@ class World:
         order: NewPayment,
         *,
         failure: str | None = None,
-        turns: Iterable[Settlement] | None = None,
+        turns: "Iterable[Settlement] | None" = None,
         rule: str = "",
     ) -> Payment:
         """Make a payment: completed, failed with a code, or pending with a rule's later turns."""
