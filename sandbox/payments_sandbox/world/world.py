@@ -48,8 +48,8 @@ class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_published", "_rules", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter",
-        "timeline", "used_at", "webhooks",
+        "_published", "_rules", "clock", "config", "context", "journal", "ledger", "limiter",
+        "pending_reads", "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, config: WorldConfig, context: ServerContext) -> None:
@@ -58,12 +58,12 @@ class World:
         self._published = 0
         self.clock = Clock(context.wall, frozen_at=config.frozen_at)
         self.timeline = Timeline()
-        self.ledger = Ledger(birth.seed, laws.represent)
-        self.limiter = RateLimiter(birth.rate_limit)
-        self.journal = Journal(birth.seed)
+        self.ledger = Ledger(config.seed, context.represent)
+        self.limiter = RateLimiter(config.rate_limit)
+        self.journal = Journal(config.seed)
         self._rules: RuleEngine | None = None
-        self.used_at = birth.made_at
-        self.awaited = PendingReads()
+        self.used_at = config.made_at
+        self.pending_reads = PendingReads()
         self.webhooks: Webhooks | None = None
         self._make_endpoints()
 
