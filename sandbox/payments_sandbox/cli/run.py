@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
-from payments_sandbox.cli.server_process import Facts, Listening, host
+from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer, host
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:

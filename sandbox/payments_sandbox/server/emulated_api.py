@@ -69,7 +69,7 @@ class EmulatedApi:
             if operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
-                    body = await read_body(request, seconds=self._settings.body_patience)
+                    body = await read_body(request, seconds=self._settings.body_timeout)
                     if world not in self._runtime.worlds:
                         world = self._gateway.admit(key)  # it was dropped while the body arrived
                 call.body = body

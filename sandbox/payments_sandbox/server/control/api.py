@@ -122,7 +122,7 @@ class ControlApi:
             return None
         if request.content_type != YAML:
             raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
-        timeout = self._parts.settings.body_timeout
+        timeout = self._settings.body_timeout
         raw = await read_any_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
@@ -134,7 +134,7 @@ class ControlApi:
     async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
         if route.request is None or not request.can_read_body:
             return self._checked(route, {})
-        timeout = self._parts.settings.body_timeout
+        timeout = self._settings.body_timeout
         raw = await read_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
