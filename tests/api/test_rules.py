@@ -425,7 +425,7 @@ def test_what_is_due_at_once_happens_at_once() -> None:
     reply = shown(answered(desk))[1]
 
     assert reply["status"] == "completed"
-    assert desk.world.ledger.payments.get(0).left == 0
+    assert desk.world.ledger.payments.get(0).refundable == 0
 
 
 def test_no_card_number_is_kept_anywhere() -> None:

@@ -146,8 +146,8 @@ async def test_a_large_snapshot(api: Api, control: Control) -> None:
             f"{FORMAT}; /version: is required: expected an integer, as the snapshot was written.",
         ),
         (
-            {"format": "payments-sandbox/world", "version": 2},
-            "/version: expected a snapshot of format payments-sandbox/world, version 1.",
+            {"format": "payments-sandbox/world", "version": 1},
+            "/version: expected a snapshot of format payments-sandbox/world, version 2.",
         ),
         (
             {"format": "other", "version": 1},

@@ -55,7 +55,7 @@ def test_an_event_rule_acts_after_a_while() -> None:
 
     assert happened(desk, 45 * DAY - 1) == []
     assert happened(desk, 45 * DAY) == [(45 * DAY, "chargeback.created")]
-    assert desk.world.ledger.payments.get(0).left == 0
+    assert desk.world.ledger.payments.get(0).refundable == 0
 
 
 ACTIONS = {

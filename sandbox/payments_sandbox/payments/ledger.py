@@ -135,21 +135,21 @@ class Ledger:
         description: str | None = None,
     ) -> Refund:
         """Give money back, or raise RefundRefused."""
-        payment, taken = payments.refund(self.payments.get(number), amount)
+        payment, amount_taken = payments.refund(self.payments.get(number), amount)
         self.payments.put(number, payment)
         created = _whole_second(at)
-        nth = self._refunds.add(number, taken, created, reason, description)
+        nth = self._refunds.add(number, amount_taken, created, reason, description)
         self._events.add(EventType.REFUND_CREATED, number, at, nth)
         refund_id = RefundId(self._refunds.id_of(nth))
-        return Refund(refund_id, payment.id, taken, created, reason, description)
+        return Refund(refund_id, payment.id, amount_taken, created, reason, description)
 
     def charge_back(
         self, number: int, amount: int | None, reason: str, *, at: Instant
     ) -> Chargeback:
         """Take money back, or raise IllegalMove."""
-        payment, taken = payments.charge_back(self.payments.get(number), amount)
+        payment, amount_taken = payments.charge_back(self.payments.get(number), amount)
         self.payments.put(number, payment)
-        nth = self._chargebacks.add(number, taken, _whole_second(at), reason, None)
+        nth = self._chargebacks.add(number, amount_taken, _whole_second(at), reason, None)
         self._events.add(EventType.CHARGEBACK_CREATED, number, at, nth)
         return self._chargeback(nth)
 

@@ -12,7 +12,7 @@ from payments_sandbox.world.timeline import ActOnPayment, AttemptDelivery, Job, 
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/world"
-VERSION: Final = 1
+VERSION: Final = 2
 
 _AS_GIVEN: Final = "this part as GET world/snapshot gave it"
 _MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, AttributeError)
