@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from payments_sandbox.rules.conditions import compile_condition, equals_one_of, why_not
+from payments_sandbox.rules.conditions import compile_condition, equals_one_of, matches, why_not
 from payments_sandbox.rules.model import Condition
+from tests.support.scenes import GivenFields
 
 MET: list[tuple[Condition, list[object], list[object]]] = [
     (Condition("amount", "eq", 5), [5, Decimal(5)], [6, "5", None, [5]]),
@@ -85,3 +86,14 @@ def test_conditions_that_only_some_values_meet(
 def test_why_a_condition_is_not_met(condition: Condition, value: object, words: str) -> None:
     """In its own words, without a card number or a credential."""
     assert why_not(condition, value) == words
+
+
+def test_conditions_hold_together_or_not_at_all() -> None:
+    both = (Condition("amount", "gte", 5), Condition("currency", "eq", "EUR"))
+    calls: list[dict[str, object]] = [
+        {"amount": 5, "currency": "EUR"},
+        {"amount": 5},
+        {"currency": "EUR"},
+    ]
+
+    assert [matches(both, GivenFields(each)) for each in calls] == [True, False, False]

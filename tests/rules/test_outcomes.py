@@ -6,6 +6,7 @@ import pytest
 
 from payments_sandbox.core.instants import HOUR, MINUTE
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example
 from payments_sandbox.rules.outcomes import (
     OUTCOMES,
@@ -139,6 +140,7 @@ def test_a_rule_without_steps_left_answers_500_and_performs_nothing() -> None:
         (Patch({}), {None}),
         (Respond("lost_card"), {"lost_card"}),
         (StepsExhausted(), set()),
+        (FAULTS[0].parse(FAULTS[0].EXAMPLES[0].plain, is_read=True), set()),
     ],
     ids=str,
 )

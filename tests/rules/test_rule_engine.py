@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import Pass, Respond, StepsExhausted
+from payments_sandbox.rules.rule_engine import MATCHES_KEPT
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_search import SelectedStep
 from tests.support.scenes import EngineFixture, GivenFields, rules_of
@@ -581,3 +582,29 @@ def test_a_draw_is_shown_as_exactly_as_it_has_to_be() -> None:
     said = [engine.why_not() for _ in range(40)]
 
     assert all(float(each[0].split()[2]) >= 0.1234 for each in said if each)
+
+
+def test_equal_values_of_other_types_are_other_values() -> None:
+    """1, 1.0 and true are equal to Python; a condition may take one and not another."""
+    engine = EngineFixture(
+        rules_of("""
+            - {request: create_payment, when: {amount: 1}, do: [pass], then: repeat_last}
+            """)
+    )
+    values: list[object] = [1, True, 1, [1], "1", True]
+
+    assert [engine.answer(amount=each) is not None for each in values] == [
+        True, False, True, False, False, False,
+    ]  # fmt: skip
+
+
+def test_calls_of_more_values_than_are_kept_are_answered_all_the_same() -> None:
+    engine = EngineFixture(
+        rules_of("""
+            - {request: create_payment, when: {amount: {gte: 5}}, do: [pass], then: repeat_last}
+            """)
+    )
+    said = [engine.answer(amount=amount) is not None for amount in range(MATCHES_KEPT + 10)]
+
+    assert said == [amount >= 5 for amount in range(MATCHES_KEPT + 10)]
+    assert engine.answer(amount=7) is not None

@@ -35,7 +35,7 @@ def verdict(signing: Signing, headers: dict[str, str], body: bytes = BODY) -> st
 
 
 @each_scheme
-def test_what_we_sign_is_recognised(signing: Signing) -> None:
+def test_how_we_sign_is_recognised_by_the_headers_alone(signing: Signing) -> None:
     """By the headers alone, whatever else is there."""
     others = {"content-type": "application/json", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e"}
     assert guess_signing(others | signed(signing)) == signing
@@ -43,7 +43,7 @@ def test_what_we_sign_is_recognised(signing: Signing) -> None:
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_one_header_of_standard_will_do(name: str) -> None:
+def test_one_header_of_standard_is_enough_to_recognise_it(name: str) -> None:
     """The other two are then missed by their names."""
     assert guess_signing({name: "1"}) == STANDARD
 
@@ -58,32 +58,34 @@ def test_one_header_of_standard_will_do(name: str) -> None:
         (f"  {'a' * 43}=  ", "", Encoding.BASE64),
     ],
 )
-def test_prefix_and_encoding_of_a_digest(value: str, prefix: str, encoding: Encoding) -> None:
+def test_prefix_and_encoding_are_read_off_a_digest_of_32_bytes(
+    value: str, prefix: str, encoding: Encoding
+) -> None:
     """Read off the digest of 32 bytes at the end."""
     assert guess_signing({"x": value}) == Signing(Scheme.HMAC, "x", prefix, encoding)
 
 
-def test_a_timestamp_and_a_version_are_timestamped() -> None:
+def test_a_timestamp_and_a_version_are_recognised_as_timestamped() -> None:
     """Whatever is in them: what is wrong with them is said later."""
     for value in ("t=1,v1=00", "v0=zz, t=soon", "a=1,t=,v2="):
         assert guess_signing({"x": value}) == Signing(Scheme.TIMESTAMPED, "x")
 
 
 @pytest.mark.parametrize("value", ["", "1", "0f" * 31, f"a{'0f' * 32}", "A" * 44, "t=1", "v1=00"])
-def test_what_is_no_signature(value: str) -> None:
+def test_what_is_too_short_or_too_long_is_not_recognised(value: str) -> None:
     """Too short, too long, or a part of one."""
     assert guess_signing({"x": value}) is None
 
 
 @pytest.mark.parametrize("name", ["x-signature", "payments-sign", "x-hmac"])
-def test_a_header_that_is_called_a_signature_is_one(name: str) -> None:
+def test_a_header_named_signature_is_preferred_to_others_that_look_alike(name: str) -> None:
     """Before others that look alike, such as a digest of the content."""
     digest = f"SHA-256={'A' * 43}="
     found = guess_signing({"digest": digest, "etag": "0f" * 32, name: "a1" * 32, "x-other": digest})
     assert found == Signing(Scheme.HMAC, name)
 
 
-def test_a_scheme_describe_signing() -> None:
+def test_a_scheme_is_described_with_its_header() -> None:
     """With its header, and how a signature is written there."""
     assert [describe_signing(each) for each in SCHEMES] == [
         "standard (webhook-signature: v1,BASE64)",
@@ -95,7 +97,9 @@ def test_a_scheme_describe_signing() -> None:
 
 @pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED, HEX])
 @pytest.mark.parametrize("sender", SCHEMES)
-def test_a_message_of_another_scheme(signing: Signing, sender: Signing) -> None:
+def test_a_message_of_another_scheme_is_told_to_look_like_that(
+    signing: Signing, sender: Signing
+) -> None:
     """The missing header is named, and the scheme that the message seems to have."""
     agreed = signing._replace(header="X-Agreed") if signing.header else STANDARD
     name = agreed.header or "webhook-id"
@@ -117,20 +121,22 @@ def test_a_message_of_another_scheme(signing: Signing, sender: Signing) -> None:
         (BASE64, HEX, "x-signature is not base64"),
     ],
 )
-def test_a_header_of_another_scheme(signing: Signing, sender: Signing, reason: str) -> None:
+def test_a_header_of_another_scheme_is_told_to_look_like_that(
+    signing: Signing, sender: Signing, reason: str
+) -> None:
     """What it is not, and what it looks like."""
     expected = f"{reason}; it looks like {describe_signing(sender)}"
     assert verdict(signing, signed(sender)) == expected
 
 
-def test_a_header_of_no_scheme() -> None:
+def test_a_header_of_no_scheme_is_told_what_it_lacks() -> None:
     """There is nothing to say but what it is not."""
     assert verdict(TIMESTAMPED, {"x-signature": "t=1;v1=00"}) == "x-signature has no t=SECONDS"
     twice = {"x-signature": "t=1,t=2,v1=00"}
     assert verdict(TIMESTAMPED, twice) == "x-signature has no t=SECONDS"
 
 
-def test_milliseconds_where_seconds_belong() -> None:
+def test_milliseconds_where_seconds_belong_are_told() -> None:
     """The commonest mistake of clocks."""
     headers = sign(TIMESTAMPED, [SECRET], message="", sent_at=NOW * 1_000, body=BODY)
     assert verdict(TIMESTAMPED, headers) == "t of x-signature is in milliseconds; it is seconds"
@@ -144,13 +150,15 @@ def test_milliseconds_where_seconds_belong() -> None:
     ],
 )
 @each_scheme
-def test_a_body_that_an_editor_saved(signing: Signing, arrived: bytes, mistake: str) -> None:
+def test_a_byte_order_mark_or_crlf_in_the_body_is_named(
+    signing: Signing, arrived: bytes, mistake: str
+) -> None:
     """What cannot be seen in it is named."""
     said = verdict(signing, signed(signing), arrived)
     assert said == f"the body was changed after signing: {mistake}"
 
 
-def test_hex_where_base64_belongs() -> None:
+def test_hex_where_base64_belongs_is_named() -> None:
     """Hex is base64 too, of other bytes, so it has to be looked for."""
     mac = hmac.digest(key_of(SECRET, Scheme.STANDARD), b"evt_1.%d.%b" % (NOW, BODY), "sha256")
     headers = signed(STANDARD) | {"webhook-signature": f"v1,{mac.hex()}"}

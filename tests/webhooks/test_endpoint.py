@@ -26,12 +26,14 @@ def endpoint(*events: str) -> Endpoint:
         ((), "payment.completed", False),
     ],
 )
-def test_the_filter(filters: tuple[str, ...], event: str, *, is_wanted: bool) -> None:
+def test_a_filter_lets_exact_names_families_or_everything_through(
+    filters: tuple[str, ...], event: str, *, is_wanted: bool
+) -> None:
     """All, a family, or a name."""
     assert endpoint(*filters).wants(event) is is_wanted
 
 
-def test_secrets_that_are_valid() -> None:
+def test_the_old_secret_is_valid_beside_the_new_one_for_a_day() -> None:
     """The new one, and until a day after the rotation the old one behind it."""
     rotated = Endpoint(
         number=0,

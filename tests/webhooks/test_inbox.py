@@ -11,8 +11,8 @@ from payments_sandbox.webhooks.signing import Scheme, Signing, sign
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.webhooks.world_webhooks import Webhooks
 from tests.support.in_process import new_world
-from tests.support.postman import Postman
 from tests.support.wall import NOON
+from tests.support.webhooks import FakeDispatcher
 
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 BODY = b'{"id":"evt_1","type":"payment.completed"}'
@@ -41,7 +41,7 @@ def reasons(webhooks: Webhooks, name: str) -> list[str | None]:
     return [each.reason for each in webhooks.inboxes.get_or_create(name).since(0, None)]
 
 
-def test_it_keeps_what_arrived(webhooks: Webhooks) -> None:
+def test_an_inbox_keeps_what_arrived_and_whether_it_verifies(webhooks: Webhooks) -> None:
     """Oldest first, by number and type; a type is that of a JSON object with one."""
     for body in (BODY, b'{"type":"refund.created"}', b"[1]", b'{"type":1}', b"no json", b"\xff"):
         assert receive(webhooks, "orders", {"X-From": "test"}, body) == 200
@@ -56,7 +56,7 @@ def test_it_keeps_what_arrived(webhooks: Webhooks) -> None:
     assert kept[-1].body == "\ufffd".encode()
 
 
-def test_no_card_number_is_kept(webhooks: Webhooks) -> None:
+def test_an_inbox_keeps_no_card_number(webhooks: Webhooks) -> None:
     """Whoever sends one; the signature is held against what was sent."""
     body = b'{"type":"x","card":"4111111111111111"}'
     receive(webhooks, "orders", signed(webhooks.new_endpoint("x").secret, body=body), body)
@@ -66,7 +66,7 @@ def test_no_card_number_is_kept(webhooks: Webhooks) -> None:
     assert message.reason is None
 
 
-def test_it_answers_as_it_is_told(webhooks: Webhooks) -> None:
+def test_an_inbox_answers_as_it_is_scripted(webhooks: Webhooks) -> None:
     """One status a message, then 200 again; a new script takes the old one's place."""
     inbox = webhooks.inboxes.get_or_create("orders")
     inbox.script([500, 503, 404])
@@ -76,7 +76,9 @@ def test_it_answers_as_it_is_told(webhooks: Webhooks) -> None:
     assert [receive(webhooks, "orders", {}) for _ in range(3)] == [302, 204, 200]
 
 
-def test_messages_are_a_ring(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_inbox_keeps_the_last_thousand_messages(
+    webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Old ones make room; numbers go on."""
     monkeypatch.setattr(inbox_module, "KEPT", 3)
     for _ in range(5):
@@ -86,7 +88,7 @@ def test_messages_are_a_ring(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
     assert ([each.number for each in inbox.since(0, None)], inbox.count) == ([2, 3, 4], 5)
 
 
-def test_there_are_so_many_inboxes() -> None:
+def test_a_world_has_a_limited_number_of_inboxes() -> None:
     """Naming one makes it; removing one makes room."""
     inboxes = Inboxes()
     for number in range(MOST_INBOXES):
@@ -104,16 +106,16 @@ def test_there_are_so_many_inboxes() -> None:
     assert len(inboxes.items()) == MOST_INBOXES
 
 
-def test_a_delivery_to_one_inbox_too_many() -> None:
+def test_a_delivery_to_one_inbox_too_many_is_answered_400() -> None:
     """It fails, as it would over a socket, and is tried again; nothing is lost."""
     world = new_world()
-    postman = Postman(world)
-    webhooks = postman.webhooks
+    dispatcher = FakeDispatcher(world)
+    webhooks = dispatcher.webhooks
     webhooks.put(webhooks.new_endpoint("inbox:one-more"))
     for number in range(MOST_INBOXES):
         webhooks.inboxes.get_or_create(f"n{number}")
     world.make_event("payout.paid", {})
-    postman.deliver()
+    dispatcher.deliver()
     (delivery,) = webhooks.outbox.oldest_first()
 
     assert [each.result.error for each in delivery.attempts] == ["answered 400"]
@@ -122,7 +124,9 @@ def test_a_delivery_to_one_inbox_too_many() -> None:
     assert delivery.next_at == NOON + 5_000
 
 
-def test_who_may_have_signed(webhooks: Webhooks) -> None:
+def test_an_inbox_takes_the_secrets_of_its_own_endpoints_or_those_of_all(
+    webhooks: Webhooks,
+) -> None:
     """Without endpoints, the world's secret; with some, theirs too, unless one has this inbox."""
     world_secret = webhooks.new_endpoint("x").secret
     receive(webhooks, "orders", signed(world_secret))
@@ -144,7 +148,7 @@ def test_who_may_have_signed(webhooks: Webhooks) -> None:
     ]
 
 
-def test_the_scheme_is_the_endpoints(webhooks: Webhooks) -> None:
+def test_an_inbox_verifies_by_the_scheme_of_its_endpoint(webhooks: Webhooks) -> None:
     """Its reason is the one that is given."""
     signing = Signing(Scheme.HMAC, "X-Signature")
     webhooks.put(replace(webhooks.new_endpoint("inbox:own", secret=OTHER), signing=signing))

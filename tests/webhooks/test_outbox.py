@@ -22,8 +22,8 @@ from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.world_webhooks import Webhooks
 from payments_sandbox.world.timeline import AttemptDelivery
 from tests.support.in_process import new_world
-from tests.support.postman import Postman
 from tests.support.wall import NOON
+from tests.support.webhooks import FakeDispatcher
 
 MESSAGE = EventMessage("evt_1", "payment.completed", "pay_1", b'{"id":"evt_1"}')
 KEPT = 6
@@ -38,7 +38,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self._patch = mock.patch.object(outbox_module, "KEPT", KEPT)
         self._patch.start()
         self.world = new_world()
-        self.postman = Postman(self.world)
+        self.dispatcher = FakeDispatcher(self.world)
         self.webhooks = self.world.open_webhooks()
         self.outbox = self.webhooks.outbox
         self.in_hand: list[Delivery] = []
@@ -80,7 +80,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule()
     def pop(self) -> None:
         """The dispatcher pops all that is due."""
-        for delivery in self.postman.pop():
+        for delivery in self.dispatcher.pop():
             assert delivery not in self.in_hand
             self.in_hand.append(delivery)
             self.begun[delivery.number] += 1
@@ -91,7 +91,7 @@ class OutboxMachine(RuleBasedStateMachine):
         """One attempt ends."""
         delivery = self.in_hand.pop(place % len(self.in_hand))
         before = len(delivery.attempts)
-        self.postman.attempt(delivery, status)
+        self.dispatcher.attempt(delivery, status)
         assert len(delivery.attempts) == before + 1
 
     @rule(seconds=st.integers(0, 90))
@@ -254,14 +254,14 @@ def replace_order(delivery: Delivery, order: DeliveryOrder) -> Delivery:
 
 def test_the_log_of_attempts_keeps_the_last_ones() -> None:
     """A reader that has fallen behind gets what is still there."""
-    postman = Postman(new_world())
-    webhooks = postman.webhooks
+    dispatcher = FakeDispatcher(new_world())
+    webhooks = dispatcher.webhooks
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
     with mock.patch.object(outbox_module, "KEPT", 3):
         webhooks.forget_deliveries()
         for _ in range(5):
             webhooks.outbox.schedule(MESSAGE, NOON)
-        postman.deliver()
+        dispatcher.deliver()
     outbox = webhooks.outbox
 
     assert outbox.attempted == 5

@@ -32,7 +32,7 @@ def far_west(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def test_the_schedule() -> None:
+def test_the_schedule_is_the_documented_one() -> None:
     """Nine delays, ten attempts, in a little more than three days."""
     assert DELAYS == (
         5 * SECOND,
@@ -49,7 +49,9 @@ def test_the_schedule() -> None:
 
 
 @given(delays, st.none() | st.integers(0, MAX_RETRY_AFTER))
-def test_every_delay_has_its_turn(schedule: list[int], asked: int | None) -> None:
+def test_each_failed_attempt_takes_the_next_delay_until_none_is_left(
+    schedule: list[int], asked: int | None
+) -> None:
     """The later of schedule and wish after each attempt, and nothing after the last."""
     at = NOW
     for attempts, delay in enumerate(schedule, start=1):
@@ -60,20 +62,20 @@ def test_every_delay_has_its_turn(schedule: list[int], asked: int | None) -> Non
 
 
 @given(st.integers(100, 599), st.text(max_size=40))
-def test_whatever_a_receiver_asks_for(status: int, text: str) -> None:
+def test_the_later_of_schedule_and_retry_after_counts(status: int, text: str) -> None:
     """It is nothing, or between now and a day."""
     asked = retry_after_ms(status, text, NOW)
     assert asked is None or (status in (429, 503) and 0 <= asked <= DAY)
 
 
 @given(st.integers(0, 10**9 - 1))
-def test_seconds(seconds: int) -> None:
+def test_retry_after_in_seconds_is_read_and_capped_at_a_day(seconds: int) -> None:
     """A day at most."""
     assert retry_after_ms(429, f" {seconds} ", NOW) == min(seconds * SECOND, DAY)
 
 
 @given(st.timedeltas(timedelta(days=-9_000), timedelta(days=9_000)))
-def test_a_date(ahead: timedelta) -> None:
+def test_retry_after_as_a_date_counts_from_the_real_time_of_the_attempt(ahead: timedelta) -> None:
     """Counts from the real time of the attempt, in whole seconds."""
     asked = retry_after_ms(503, format_datetime(NOON + ahead, usegmt=True), NOW)
     wanted = int(ahead.total_seconds() // 1) * SECOND
@@ -101,12 +103,14 @@ def test_a_date(ahead: timedelta) -> None:
     ],
 )
 @pytest.mark.usefixtures("far_west")
-def test_how_it_may_be_written(text: str | None, asked: int | None) -> None:
+def test_retry_after_that_is_neither_seconds_nor_a_date_is_ignored(
+    text: str | None, asked: int | None
+) -> None:
     """Seconds or a date of HTTP, which is UTC; whatever else is there says nothing."""
     assert retry_after_ms(429, text, NOW) == asked
 
 
 @pytest.mark.parametrize("status", [200, 301, 410, 500, 502, 504])
-def test_who_may_ask(status: int) -> None:
+def test_only_429_and_503_may_ask_to_wait(status: int) -> None:
     """Only 429 and 503."""
     assert retry_after_ms(status, "60", NOW) is None

@@ -37,7 +37,7 @@ def received(headers: dict[str, str], body: bytes) -> Received:
     return Received({name.lower(): value for name, value in headers.items()}, body)
 
 
-def test_the_public_vector() -> None:
+def test_the_public_test_vector_is_reproduced() -> None:
     """Standard Webhooks publishes a secret, a message and its signature."""
     headers = sign(
         STANDARD,
@@ -54,7 +54,7 @@ def test_the_public_vector() -> None:
 
 
 @given(each_signing, SECRETS, MESSAGES, st.integers(0, 10**11), st.binary(max_size=300))
-def test_what_is_signed_is_accepted(
+def test_what_is_signed_verifies(
     signing: Signing, secret: str, message: str, sent_at: int, body: bytes
 ) -> None:
     """In every scheme, for every body, at the time it says."""
@@ -64,7 +64,9 @@ def test_what_is_signed_is_accepted(
 
 
 @given(each_signing, SECRETS, SECRETS, st.binary(max_size=50))
-def test_another_secret_is_refused(signing: Signing, secret: str, other: str, body: bytes) -> None:
+def test_a_signature_of_another_secret_is_refused(
+    signing: Signing, secret: str, other: str, body: bytes
+) -> None:
     """Unless it is the same; a receiver with several takes any of them."""
     headers = sign(signing, [secret], message="evt_1", sent_at=9, body=body)
     arrived = received(headers, body)
@@ -73,7 +75,7 @@ def test_another_secret_is_refused(signing: Signing, secret: str, other: str, bo
 
 
 @given(each_signing, SECRETS, st.binary(min_size=1, max_size=99), st.data())
-def test_one_changed_byte_is_refused(
+def test_a_body_with_one_changed_byte_is_refused(
     signing: Signing, secret: str, body: bytes, data: st.DataObject
 ) -> None:
     """Wherever it is, and whatever it becomes."""
@@ -85,7 +87,7 @@ def test_one_changed_byte_is_refused(
 
 
 @given(SECRETS, st.sampled_from(["webhook-id", "webhook-timestamp"]))
-def test_the_head_is_signed_too(secret: str, name: str) -> None:
+def test_id_and_timestamp_are_signed_too(secret: str, name: str) -> None:
     """Another id, or another timestamp, is another message."""
     headers = sign(STANDARD, [secret], message="evt_1", sent_at=1_000, body=b"{}")
     arrived = received(headers | {name: "1001"}, b"{}")
@@ -95,7 +97,7 @@ def test_the_head_is_signed_too(secret: str, name: str) -> None:
 
 
 @given(st.sampled_from([STANDARD, TIMESTAMPED]), SECRETS, SECRETS)
-def test_two_secrets_are_two_signatures(signing: Signing, new: str, old: str) -> None:
+def test_two_valid_secrets_make_two_signatures(signing: Signing, new: str, old: str) -> None:
     """Receivers of either accept it, and the new one stands first."""
     headers = sign(signing, [new, old], message="evt_1", sent_at=9, body=b"{}")
     alone = sign(signing, [new], message="evt_1", sent_at=9, body=b"{}")
@@ -106,14 +108,14 @@ def test_two_secrets_are_two_signatures(signing: Signing, new: str, old: str) ->
 
 
 @pytest.mark.parametrize("size", [KEY_SIZES.start, KEY_SIZES.stop - 1])
-def test_keys_have_24_to_64_bytes(size: int) -> None:
+def test_a_standard_secret_holds_24_to_64_bytes(size: int) -> None:
     """The key of `standard` is the decoded base64."""
     secret = f"whsec_{b64encode(b'k' * size).decode()}"
     assert key_of(secret, Scheme.STANDARD) == b"k" * size
 
 
 @pytest.mark.parametrize("scheme", [Scheme.TIMESTAMPED, Scheme.HMAC])
-def test_other_keys_are_the_secret_as_it_is(scheme: Scheme) -> None:
+def test_the_other_schemes_sign_with_the_secret_as_it_is(scheme: Scheme) -> None:
     """`whsec_` belongs to it."""
     assert key_of(VECTOR, scheme) == VECTOR.encode()
 
@@ -129,7 +131,7 @@ def test_other_keys_are_the_secret_as_it_is(scheme: Scheme) -> None:
         ("whsec_MfKQ9", "this base64 is not padded to a multiple of four"),
     ],
 )
-def test_a_secret_that_verifiers_would_misread(secret: str, problem: str) -> None:
+def test_a_secret_that_verifiers_would_misread_is_refused(secret: str, problem: str) -> None:
     """It is refused before anything is signed with it, and not repeated."""
     with pytest.raises(ValueError, match=problem) as refused:
         check_secret(secret, Scheme.STANDARD)
@@ -139,7 +141,7 @@ def test_a_secret_that_verifiers_would_misread(secret: str, problem: str) -> Non
 
 
 @pytest.mark.parametrize("secret", ["short", "has a blank", "grüße-grüße", "x" * 256, "line\nend!"])
-def test_a_plain_secret_is_printable(secret: str) -> None:
+def test_a_secret_of_the_other_schemes_is_printable(secret: str) -> None:
     """8 to 255 characters that every language has in common."""
     with pytest.raises(ValueError, match="expected 8 to 255 printable ASCII characters"):
         check_secret(secret, Scheme.HMAC)

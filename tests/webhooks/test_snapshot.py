@@ -24,8 +24,8 @@ from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, back, contract, new_world
 from tests.support.mutants import Path, changed, mutants
-from tests.support.postman import Postman
 from tests.support.wall import NOON, Wall
+from tests.support.webhooks import FakeDispatcher
 
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DISAGREE = "/webhooks: expected this part as GET world/snapshot gave it."
@@ -42,17 +42,17 @@ def busy(world: World) -> World:
     off = _endpoint(world, "http://localhost:3/", delays=(SECOND, HOUR))
     webhooks.inboxes.get_or_create("orders").script([500, 204])
     webhooks.receive("mine", Received({"x": "1"}, b"\xff{"), now=world.clock.now(), wall=NOON)
-    postman = Postman(world, 200, 500, None, 429, 302)
+    dispatcher = FakeDispatcher(world, 200, 500, None, 429, 302)
     desk = Desk(world)
     for amount in (1, 2, 3):
         desk.ask("create_payment", documented_create(amount=amount))
-    postman.deliver()
+    dispatcher.deliver()
     webhooks.put(replace(off, enabled=False))
     world.make_event("payout.paid", {"payout_id": "po_1", "deep": [{"é": None}]})
     desk.ask("create_payment", documented_create(card_number="4000009900000012"))
     webhooks.outbox.resend(event_message(world.ledger.any_event(0)), [first])
-    for delivery in postman.pop()[:1]:
-        postman.attempt(delivery, 500)  # the others are in hand still
+    for delivery in dispatcher.pop()[:1]:
+        dispatcher.attempt(delivery, 500)  # the others are in hand still
     return world
 
 
@@ -65,11 +65,11 @@ def _endpoint(world: World, url: str, **settings: Any) -> Endpoint:  # noqa: ANN
 
 def continued(world: World) -> list[Any]:
     """What a world does from here on, and all that it shows of it."""
-    postman = Postman(world, 500, 200, None, 410)
+    dispatcher = FakeDispatcher(world, 500, 200, None, 410)
     said: list[Any] = [Desk(world).ask("create_payment", documented_create(amount=77))]
-    said.append(postman.advance(Instant(world.clock.now() + 5 * DAY)))
+    said.append(dispatcher.advance(Instant(world.clock.now() + 5 * DAY)))
     world.make_event("payout.paid", {"payout_id": "po_2"})
-    said.append(postman.deliver())
+    said.append(dispatcher.deliver())
     return [*said, *shown(world), json.loads(json.dumps(snapshot(world)))]
 
 
@@ -107,10 +107,10 @@ def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> 
     assert continued(twin) == continued(world)
 
 
-def test_all_of_it_follows_its_schemas(kept: dict[str, Any]) -> None:
+def test_all_of_a_restored_world_follows_its_schemas(kept: dict[str, Any]) -> None:
     """What a restored world shows is what the control API documents."""
     world = back(kept)
-    attempted = Postman(world).deliver()
+    attempted = FakeDispatcher(world).deliver()
     endpoints, deliveries, attempts, *_ = shown(world)
     assert len(attempts) == attempted > 0
     assert (len(endpoints), len(deliveries)) == (4, 16)
@@ -120,7 +120,7 @@ def test_all_of_it_follows_its_schemas(kept: dict[str, Any]) -> None:
             assert contract().accepts(schema, body), contract().explain(schema, body)
 
 
-def test_a_snapshot_changes_nothing() -> None:
+def test_making_a_snapshot_changes_nothing() -> None:
     """What is in hand is still in hand, and what is fresh still fresh."""
     world, other = busy(new_world()), busy(new_world())
     snapshot(world)
@@ -128,7 +128,7 @@ def test_a_snapshot_changes_nothing() -> None:
     assert continued(world) == continued(other)
 
 
-def test_what_is_in_hand_is_attempted_again(kept: dict[str, Any]) -> None:
+def test_a_delivery_that_was_in_flight_is_attempted_again(kept: dict[str, Any]) -> None:
     """Nothing is lost when a server is stopped in the middle."""
     outbox = back(kept).open_webhooks().outbox
     pending = [each.number for each in outbox.oldest_first() if each.is_pending]
@@ -139,7 +139,7 @@ def test_what_is_in_hand_is_attempted_again(kept: dict[str, Any]) -> None:
     assert len(pending) > len(planned)
 
 
-def test_no_told_event_is_told_again(kept: dict[str, Any]) -> None:
+def test_an_event_that_was_published_is_not_published_again(kept: dict[str, Any]) -> None:
     """Restoring makes no delivery; the next event makes its own, with the next id."""
     world = back(kept)
     outbox = world.open_webhooks().outbox
@@ -148,7 +148,7 @@ def test_no_told_event_is_told_again(kept: dict[str, Any]) -> None:
     assert outbox.count == kept["webhooks"]["count"] + 4
 
 
-def test_a_world_without_webhooks_stays_without() -> None:
+def test_a_world_without_webhooks_is_restored_without_any() -> None:
     """There is nothing to keep."""
     taken = snapshot(new_world())
     assert taken["webhooks"] is None
@@ -188,7 +188,7 @@ def test_parts_that_disagree_are_refused(kept: dict[str, Any], path: Path, value
     assert caught.value.details == DISAGREE
 
 
-def test_an_attempt_that_is_due_belongs_to_a_delivery(kept: dict[str, Any]) -> None:
+def test_a_planned_attempt_without_a_delivery_is_refused(kept: dict[str, Any]) -> None:
     """The timeline and the outbox tell the same; without webhooks there is no attempt."""
     attempts = [job for job in kept["timeline"]["due"] if job[2] == "attempt"]
     others = [job for job in kept["timeline"]["due"] if job[2] != "attempt"]
@@ -208,7 +208,7 @@ def test_an_attempt_that_is_due_belongs_to_a_delivery(kept: dict[str, Any]) -> N
         )
 
 
-def test_whatever_is_accepted_works(kept: dict[str, Any]) -> None:
+def test_a_tampered_snapshot_is_refused_or_works(kept: dict[str, Any]) -> None:
     """Each value changed in many ways: refused in words, or webhooks that run."""
     refused = 0
     for bad in mutants(kept, "webhooks"):
@@ -222,7 +222,7 @@ def test_whatever_is_accepted_works(kept: dict[str, Any]) -> None:
     assert refused > 0
 
 
-def test_without_a_part(kept: dict[str, Any]) -> None:
+def test_a_snapshot_without_webhooks_names_what_is_missing(kept: dict[str, Any]) -> None:
     """A snapshot of before there were webhooks names what is missing."""
     before = {name: part for name, part in kept.items() if name != "webhooks"}
     with pytest.raises(InvalidRequest) as caught:

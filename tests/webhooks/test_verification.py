@@ -42,7 +42,7 @@ def verdict(
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_header_is_missing(name: str, value: str | None) -> None:
+def test_a_missing_header_of_standard_is_named(name: str, value: str | None) -> None:
     """Each of the three is needed, and named."""
     headers = signed(STANDARD)
     headers = {key: found for key, found in headers.items() if key != name}
@@ -52,7 +52,7 @@ def test_a_header_is_missing(name: str, value: str | None) -> None:
 
 
 @pytest.mark.parametrize("signing", [TIMESTAMPED, HEX, BASE64])
-def test_the_signature_header_is_missing(signing: Signing) -> None:
+def test_a_missing_signature_header_is_named(signing: Signing) -> None:
     """By the name that was agreed."""
     assert verdict(signing, {}) == f"the header {signing.header} is missing"
 
@@ -66,7 +66,7 @@ def test_the_signature_header_is_missing(signing: Signing) -> None:
         ("1614265330000", "webhook-timestamp is in milliseconds; it is seconds"),
     ],
 )
-def test_a_timestamp_that_is_none(value: str, reason: str) -> None:
+def test_a_malformed_timestamp_is_refused(value: str, reason: str) -> None:
     """Milliseconds are the commonest mistake."""
     assert verdict(STANDARD, signed(STANDARD) | {"webhook-timestamp": value}) == reason
 
@@ -81,7 +81,7 @@ def test_a_timestamp_that_is_none(value: str, reason: str) -> None:
         ("v1,AAAA", NO_MATCH),
     ],
 )
-def test_a_signature_that_is_none(value: str, reason: str) -> None:
+def test_a_malformed_signature_is_refused(value: str, reason: str) -> None:
     """The form is judged before the digest."""
     assert verdict(STANDARD, signed(STANDARD) | {"webhook-signature": value}) == reason
 
@@ -105,12 +105,12 @@ def test_signatures_of_other_versions_are_passed_over() -> None:
         (f"t={NOW},v1=00", NO_MATCH),
     ],
 )
-def test_a_timestamped_header_that_is_none(value: str, reason: str) -> None:
+def test_a_malformed_timestamped_header_is_refused(value: str, reason: str) -> None:
     """Its parts are found by name."""
     assert verdict(TIMESTAMPED, {"stripe-signature": value}) == reason
 
 
-def test_a_timestamped_header_with_more() -> None:
+def test_unknown_parts_of_a_timestamped_header_are_passed_over() -> None:
     """Blanks, unknown parts and other signatures do no harm."""
     value = signed(TIMESTAMPED)["stripe-signature"].replace(",", " , v0=zz, v1=00, ")
     assert verdict(TIMESTAMPED, {"stripe-signature": value}) is None
@@ -126,7 +126,7 @@ def test_a_timestamped_header_with_more() -> None:
         (BASE64, "AAAA", NO_MATCH),
     ],
 )
-def test_a_digest_that_is_none(signing: Signing, value: str, reason: str) -> None:
+def test_a_malformed_digest_is_refused(signing: Signing, value: str, reason: str) -> None:
     """Prefix first, then the encoding, then the digest."""
     assert verdict(signing, {signing.header.lower(): value}, secret=PLAIN) == reason
 
@@ -142,17 +142,19 @@ def test_a_digest_that_is_none(signing: Signing, value: str, reason: str) -> Non
     ],
 )
 @pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED])
-def test_the_tolerance(signing: Signing, now: int | None, reason: str | None) -> None:
+def test_a_timestamp_may_be_five_minutes_off_in_both_directions(
+    signing: Signing, now: int | None, reason: str | None
+) -> None:
     """Five minutes in both directions; without a clock any timestamp will do."""
     assert verdict(signing, signed(signing), now=now) == reason
 
 
-def test_a_digest_has_no_age() -> None:
+def test_a_bare_digest_is_accepted_at_any_time() -> None:
     """There is no timestamp in `hmac`, which is what is wrong with it."""
     assert verdict(HEX, signed(HEX, PLAIN), secret=PLAIN, now=10**11) is None
 
 
-def test_an_old_forgery_is_a_forgery() -> None:
+def test_an_old_message_that_is_forged_is_called_forged() -> None:
     """The signature is judged first: the age of what nobody signed says nothing."""
     headers = signed(STANDARD) | {"webhook-timestamp": "1"}
     assert verdict(STANDARD, headers) == NO_MATCH
@@ -165,14 +167,14 @@ def test_an_old_forgery_is_a_forgery() -> None:
         (SECRET.removeprefix("whsec_"), "the secret's base64, which is to be decoded"),
     ],
 )
-def test_a_sender_that_does_not_decode(key: str, mistake: str) -> None:
+def test_a_key_that_was_not_decoded_is_told(key: str, mistake: str) -> None:
     """Two ways to misread a standard secret, each called by its name."""
     wrong = f"whsec_{b64encode(key.encode()).decode()}"
     assert verdict(STANDARD, signed(STANDARD, wrong)) == f"it is signed with {mistake}"
 
 
 @pytest.mark.parametrize("signing", [TIMESTAMPED, HEX])
-def test_a_sender_that_takes_the_prefix_off(signing: Signing) -> None:
+def test_a_key_without_its_prefix_is_told(signing: Signing) -> None:
     """The same prefix means nothing here."""
     headers = signed(signing, SECRET.removeprefix("whsec_"))
     assert verdict(signing, headers) == (
@@ -180,7 +182,7 @@ def test_a_sender_that_takes_the_prefix_off(signing: Signing) -> None:
     )
 
 
-def test_a_sender_that_decodes() -> None:
+def test_a_key_that_was_decoded_needlessly_is_told() -> None:
     """Where the secret is to be taken as it is."""
     text = "thirty-two printable characters!"
     secret = f"whsec_{b64encode(text.replace(' ', '-').encode()).decode()}"
@@ -191,7 +193,7 @@ def test_a_sender_that_decodes() -> None:
 
 
 @pytest.mark.parametrize("secret", [PLAIN, "whsec_not*base64"])
-def test_a_secret_that_can_be_misread_in_no_way(secret: str) -> None:
+def test_a_secret_that_cannot_be_misread_is_just_another_one(secret: str) -> None:
     """There is nothing to suspect but the secret itself."""
     assert verdict(HEX, signed(HEX, "another-secret"), secret=secret) == NO_MATCH
 
@@ -207,7 +209,7 @@ def test_a_secret_that_can_be_misread_in_no_way(secret: str) -> None:
     ],
 )
 @pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED, HEX])
-def test_a_body_that_was_parsed_and_written_again(
+def test_a_body_that_was_parsed_and_written_again_is_told(
     signing: Signing, arrived: bytes, reason: str
 ) -> None:
     """The commonest mistake of receivers: equal JSON in other bytes."""
@@ -217,7 +219,7 @@ def test_a_body_that_was_parsed_and_written_again(
     )
 
 
-def test_a_body_that_lost_its_line_end() -> None:
+def test_a_body_that_lost_its_line_end_is_told() -> None:
     """As shells do it."""
     headers = signed(STANDARD, body=BODY + b"\n")
     assert verdict(STANDARD, headers) == (
@@ -226,13 +228,13 @@ def test_a_body_that_lost_its_line_end() -> None:
 
 
 @pytest.mark.parametrize("body", [b"not json", b"\xff\xfe", b"[" * 100_000])
-def test_a_body_that_is_no_json(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused_in_words(body: bytes) -> None:
     """It is refused, not stumbled over."""
     assert verdict(STANDARD, signed(STANDARD), body=body) == NO_MATCH
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=60), st.binary(max_size=40))
-def test_nothing_that_arrives_is_an_accident(
+def test_whatever_arrives_is_accepted_or_refused_in_words(
     message: str, stamp: str, signature: str, body: bytes
 ) -> None:
     """Whatever a stranger sends is refused with a reason."""
@@ -248,7 +250,7 @@ def test_nothing_that_arrives_is_an_accident(
         assert verdict(signing, headers, body=body)
 
 
-def test_a_secret_of_another_scheme() -> None:
+def test_a_secret_of_another_scheme_raises() -> None:
     """Is a mistake of whoever asks."""
     with pytest.raises(ValueError, match="expected whsec_"):
         verdict(STANDARD, signed(STANDARD), secret=PLAIN)

@@ -14,8 +14,8 @@ from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, birth, laws, new_world
-from tests.support.postman import Postman
 from tests.support.wall import NOON, Wall
+from tests.support.webhooks import FakeDispatcher
 
 SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 
@@ -43,9 +43,9 @@ def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
 
 def test_a_reset_of_the_payments_keeps_the_endpoints(world: World) -> None:
     """But no delivery, and none that is to come."""
-    postman = Postman(world, 500)
+    dispatcher = FakeDispatcher(world, 500)
     Desk(world).ask("create_payment", documented_create())
-    postman.deliver()
+    dispatcher.deliver()
     assert len(world.upcoming(9)) == 1
     world.reset([Part.PAYMENTS])
 
@@ -55,7 +55,7 @@ def test_a_reset_of_the_payments_keeps_the_endpoints(world: World) -> None:
     assert world.pending_webhooks == 2
 
 
-def test_events_of_before_an_endpoint_are_not_told(world: World) -> None:
+def test_an_endpoint_gets_no_events_of_before_it_was_made(world: World) -> None:
     """An endpoint learns of what happens from then on."""
     world.reset([Part.WEBHOOKS])
     late = new_world()
@@ -67,7 +67,7 @@ def test_events_of_before_an_endpoint_are_not_told(world: World) -> None:
     assert late.pending_webhooks == 1
 
 
-def test_what_is_told_is_the_events_body(world: World) -> None:
+def test_a_message_has_the_body_of_its_event(world: World) -> None:
     """Its bytes are made once, and are those of the documented JSON."""
     Desk(world).ask("create_payment", documented_create())
     event = world.ledger.any_event(0)
@@ -83,27 +83,29 @@ def test_a_slow_answer_counts_from_when_it_came() -> None:
     """On a clock that runs; within the second it counts as at once."""
     wall = Wall()
     world = new_world(wall, frozen_at=None)
-    postman = Postman(world)
-    postman.webhooks.put(postman.webhooks.new_endpoint("http://localhost/"))
+    dispatcher = FakeDispatcher(world)
+    dispatcher.webhooks.put(dispatcher.webhooks.new_endpoint("http://localhost/"))
     due = []
     for took in (0, SECOND - 1, SECOND, 9 * SECOND):
         world.make_event("payout.paid", {})
-        (delivery,) = postman.pop()
+        (delivery,) = dispatcher.pop()
         began = world.clock.now()
-        request = postman.webhooks.request(
+        request = dispatcher.webhooks.request(
             delivery,
-            next(iter(postman.webhooks.outbox.endpoints.values())),
+            next(iter(dispatcher.webhooks.outbox.endpoints.values())),
             now=began,
             sent_at=NOON,
         )
         wall.move(took)
-        postman.webhooks.record(delivery, request, postman.result(request, 500), world.clock.now())
+        dispatcher.webhooks.record(
+            delivery, request, dispatcher.result(request, 500), world.clock.now()
+        )
         due.append((delivery.next_at or 0) - began)
 
     assert due == [5 * SECOND, 5 * SECOND, 6 * SECOND, 14 * SECOND]
 
 
-def test_an_unknown_endpoint(world: World) -> None:
+def test_an_unknown_endpoint_is_not_found(world: World) -> None:
     """Is not found."""
     with pytest.raises(NotFound):
         world.open_webhooks().endpoint("we_none")
@@ -114,19 +116,19 @@ def test_an_endpoint_that_is_removed_leaves_nothing_due(world: World) -> None:
     webhooks = world.open_webhooks()
     first, second = webhooks.outbox.endpoints.values()
     webhooks.put(replace(second, inbox=None))
-    postman = Postman(world, 500, 500)
+    dispatcher = FakeDispatcher(world, 500, 500)
     world.make_event("payout.paid", {})
-    postman.deliver()
+    dispatcher.deliver()
     assert len(world.upcoming(9)) == 2
     webhooks.remove(first)
 
     assert [each.delivery_id for each in world.upcoming(9)] == [webhooks.outbox.id_of(1)]
     statuses = [each.status for each in webhooks.outbox.oldest_first()]
     assert statuses == [DeliveryStatus.DISABLED, DeliveryStatus.PENDING]
-    assert postman.advance(Instant(NOON + 5 * DAY)) == 1
+    assert dispatcher.advance(Instant(NOON + 5 * DAY)) == 1
 
 
-def test_a_secret_is_rotated(world: World) -> None:
+def test_rotating_gives_another_secret_each_time_and_keeps_the_last(world: World) -> None:
     """Each time to another one, the same in every world of the seed; the last one is remembered."""
     webhooks = world.open_webhooks()
     first, second = webhooks.outbox.endpoints.values()

@@ -40,7 +40,7 @@ def triggered(world: World, type_: str, payment_id: str | None = None) -> dict[s
 
 
 @pytest.mark.parametrize("type_", list(EventType))
-def test_it_happens_to_a_payment_that_is_made_for_it(type_: EventType) -> None:
+def test_an_event_without_a_payment_really_happens_to_a_new_one(type_: EventType) -> None:
     """The client can retrieve what the event names; the body is the documented one."""
     world = new_world()
     body = triggered(world, type_)
@@ -55,7 +55,7 @@ def test_it_happens_to_a_payment_that_is_made_for_it(type_: EventType) -> None:
 
 
 @pytest.mark.parametrize("type_", ["payment.completed", "payment.failed"])
-def test_it_tells_of_a_payment(world: World, type_: str) -> None:
+def test_an_event_can_tell_of_a_payment(world: World, type_: str) -> None:
     """Nothing happens to the payment; only the event is new."""
     before = world.ledger.payments.get(0)
     body = triggered(world, type_, payment_of(world))
@@ -70,7 +70,7 @@ def test_it_tells_of_a_payment(world: World, type_: str) -> None:
     assert isinstance(world.ledger.any_event(1), MadeEvent)
 
 
-def test_it_tells_of_the_last_refund(world: World) -> None:
+def test_an_event_of_a_refund_tells_of_the_last_one(world: World) -> None:
     """Of several, the last one of that payment."""
     trigger(world, "refund.created", None)
     for amount in (100, 200):
@@ -86,7 +86,7 @@ def test_it_tells_of_the_last_refund(world: World) -> None:
     }
 
 
-def test_it_tells_of_the_last_chargeback(world: World) -> None:
+def test_an_event_of_a_chargeback_tells_of_the_last_one(world: World) -> None:
     """With its reason."""
     world.charge_back(0, 300, "product_not_received")
     body = triggered(world, "chargeback.created", payment_of(world))
@@ -122,7 +122,7 @@ def test_what_never_happened_is_refused(world: World, type_: str, details: str) 
     assert world.ledger.events == 1
 
 
-def test_an_unknown_payment(world: World) -> None:
+def test_an_unknown_payment_is_not_found(world: World) -> None:
     """Is not found, whatever the type."""
     with pytest.raises(NotFound):
         trigger(world, "payment.completed", "pay_0000000000000000")

@@ -101,11 +101,7 @@ class ActiveRule(Generic[RuleT]):
 
     def matches(self, fields: Fields) -> bool:
         """Whether all conditions hold, those on the call and the attempt left aside."""
-        # A loop, as it is the inner one of every call: `all` with a generator takes twice as long.
-        for field, test in self._tests:  # noqa: SIM110
-            if not test(fields.get(field)):
-                return False
-        return True
+        return all(test(fields.get(field)) for field, test in self._tests)
 
     def key(self, fields: Fields) -> str:
         """What the call is counted by; a card is hashed, and calls of nobody have one key."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from operator import ge, gt, le, lt
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.rules.fields import HEADER, QUERY, Fields
@@ -19,16 +19,46 @@ SECRETS: Final = frozenset({"header.authorization", "header.cookie", "header.san
 
 _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 _NUMBERS: Final = frozenset({int, float, Decimal})
+"""The types of numbers that a reader of JSON makes; true and false are none."""
+
+_PREDICATES: Final[dict[str, Callable[[Any], Predicate]]] = {
+    "eq": lambda operand: lambda value: value == operand and value is not True,
+    "ne": lambda operand: lambda value: value != operand,
+    "in": lambda operand: lambda value: value in operand and value is not True,
+    "not_in": lambda operand: lambda value: value not in operand,
+    # Each written out: every rule of an operation is asked at every call.
+    "gt": lambda operand: lambda value: type(value) in _NUMBERS and value > operand,
+    "gte": lambda operand: lambda value: type(value) in _NUMBERS and value >= operand,
+    "lt": lambda operand: lambda value: type(value) in _NUMBERS and value < operand,
+    "lte": lambda operand: lambda value: type(value) in _NUMBERS and value <= operand,
+    "prefix": lambda operand: lambda value: isinstance(value, str) and value.startswith(operand),
+    "suffix": lambda operand: lambda value: isinstance(value, str) and value.endswith(operand),
+    "contains": lambda operand: lambda value: isinstance(value, str) and operand in value,
+    "exists": lambda operand: lambda value: (value is not None) is operand,
+    "every": lambda operand: lambda value: isinstance(value, int) and value % operand == 0,
+}
+"""The test of a value, by operator and made of the operand."""
+
 _NUMBER: Final = re.compile("-?[0-9]{1,18}")
 _NAMES: Final = {card.number: card.name for card in MAGIC_CARDS}
 
 
 def compile_condition(condition: Condition) -> Predicate:
-    """The condition as a function of the value, made once."""
+    """Make a condition a function of the value, once for all calls."""
     field, operator, operand = condition
-    if field.startswith((HEADER, QUERY)):
-        return _compiled_loosely(operator, operand)
-    return _compiled(operator, operand)
+    if not field.startswith((HEADER, QUERY)) or operator == "exists":
+        return _PREDICATES[operator](operand)
+    # Headers and parameters are text, and may be compared as the number that they write.
+    if operator in _ORDERS:
+        order = _ORDERS[operator]
+        return lambda value: (
+            isinstance(value, str)
+            and _NUMBER.fullmatch(value) is not None
+            and order(int(value), operand)
+        )
+    if isinstance(operand, tuple):
+        return _PREDICATES[operator](tuple(map(str, operand)))
+    return _PREDICATES[operator](str(operand))
 
 
 def matches(when: When, fields: Fields) -> bool:
@@ -77,57 +107,3 @@ def _shown(field: str, value: object) -> str:
     if field == "card":
         return _NAMES.get(text) or mask_number(text)
     return mask_text(text)[:LONGEST_SHOWN]
-
-
-def _compiled(operator: str, operand: object) -> Predicate:  # noqa: PLR0911 - one an operator
-    match operator, operand:
-        case "eq", _:
-            return lambda value: value == operand and value is not True
-        case "ne", _:
-            return lambda value: value != operand
-        case "in", tuple(values):
-            return lambda value: value in values and value is not True
-        case "not_in", tuple(values):
-            return lambda value: value not in values
-        case "exists", _:
-            return lambda value: (value is not None) is operand
-        case "every", int(step):
-            return lambda value: isinstance(value, int) and value % step == 0
-        case (("prefix" | "suffix" | "contains"), str(part)):
-            return _compiled_text(operator, part)
-        case _:
-            order = _ORDERS[operator]
-            return lambda value: is_number(value) and order(value, operand)
-
-
-def _compiled_text(operator: str, part: str) -> Predicate:
-    match operator:
-        case "prefix":
-            return lambda value: isinstance(value, str) and value.startswith(part)
-        case "suffix":
-            return lambda value: isinstance(value, str) and value.endswith(part)
-        case _:
-            return lambda value: isinstance(value, str) and part in value
-
-
-def _compiled_loosely(operator: str, operand: object) -> Predicate:
-    """Headers and parameters are text, and may be compared as the number that they write."""
-    match operator, operand:
-        case (("gt" | "gte" | "lt" | "lte"), _):
-            order = _ORDERS[operator]
-            return lambda value: (
-                isinstance(value, str)
-                and _NUMBER.fullmatch(value) is not None
-                and order(int(value), operand)
-            )
-        case _, tuple(values):
-            return _compiled(operator, tuple(str(each) for each in values))
-        case "exists", _:
-            return _compiled(operator, operand)
-        case _:
-            return _compiled(operator, str(operand))
-
-
-def is_number(value: object) -> TypeGuard[int | Decimal | float]:
-    """Whether a value of JSON is a number; true and false are none."""
-    return type(value) in _NUMBERS  # a reader of JSON makes no subclasses

@@ -11,6 +11,9 @@ from payments_sandbox.rules.fields import Fields
 from payments_sandbox.rules.model import RequestRule, Step, Then
 from payments_sandbox.rules.outcomes import StepsExhausted
 
+PlacedRule = tuple[int, ActiveRule[RequestRule]]
+"""A request rule with its position among all of them."""
+
 STEPS_EXHAUSTED: Final = Step(StepsExhausted())
 
 
@@ -53,21 +56,15 @@ class StepSearch:
         self.answered: int | None = None
         self.not_matched: Mapping[int, NoMatch] = used_up
 
-    def search(
-        self,
-        rules: Iterable[tuple[int, ActiveRule[RequestRule]]],
-        values: Fields,
-        fields: Fields,
-    ) -> None:
-        """Ask the rules in their order.
+    def search(self, rules: Iterable[PlacedRule], fields: Fields) -> None:
+        """Ask rules in their order.
 
         Args:
-            rules: those about the call's operation, with their positions.
-            values: of all fields that the rules look at, so that each is read once.
+            rules: those whose conditions hold, but for the ones on the number of the call.
             fields: of the call.
         """
         for position, active in rules:
-            if (self.selected is None or active.counts) and active.matches(values):
+            if self.selected is None or active.counts:
                 key = active.key(fields)
                 call = active.count_call(self._counters, key)
                 if self.selected is None:

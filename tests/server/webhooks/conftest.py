@@ -8,8 +8,8 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import Sandbox, assemble
 from tests.support.clients import Api
 from tests.support.control import Control
-from tests.support.hooks import Hooks
 from tests.support.receiver import Receiver, receiving
+from tests.support.webhooks import WebhookApi
 
 
 @pytest.fixture
@@ -29,6 +29,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def hooks(api: Api, control: Control, sandbox: Sandbox) -> Hooks:
+def webhooks(api: Api, control: Control, sandbox: Sandbox) -> WebhookApi:
     """The webhooks of the home world, as their owner sees them."""
-    return Hooks(api, control, sandbox)
+    return WebhookApi(api, control, sandbox)

@@ -4,20 +4,22 @@ import pytest
 
 from tests.support.bodies import documented_refund
 from tests.support.clients import ask
-from tests.support.hooks import Hooks, errors
 from tests.support.matching import EVENT_ID
 from tests.support.receiver import Receiver
+from tests.support.webhooks import WebhookApi, errors
 
 GONE = "This world has no event of this id."
 
 
-async def test_resend(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_resend_sends_the_same_id_and_bytes_once_more(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """The same id and the same bytes, whatever came of it before; a delivery of its own."""
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    first = await hooks.only()
-    page = await hooks.control("resend_event", event_id=first["event_id"])
-    again, resent = await hooks.settled()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    first = await webhooks.only_delivery()
+    page = await webhooks.control("resend_event", event_id=first["event_id"])
+    again, resent = await webhooks.settle()
 
     assert page["data"] == [resent | {"status": "pending", "attempts": []}]
     assert again == first
@@ -27,57 +29,63 @@ async def test_resend(hooks: Hooks, receiver: Receiver) -> None:
     assert receiver.hits[0].body == receiver.hits[1].body
 
 
-async def test_a_resend_is_not_retried(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_resend_is_not_retried(webhooks: WebhookApi, receiver: Receiver) -> None:
     """And the schedule of the first delivery is its own."""
     receiver.script(500, 500)
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    (first,) = await hooks.settled()
-    await hooks.control("resend_event", event_id=first["event_id"])
-    await hooks.advance("4d")
-    first, resent = await hooks.deliveries()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    (first,) = await webhooks.settle()
+    await webhooks.control("resend_event", event_id=first["event_id"])
+    await webhooks.advance("4d")
+    first, resent = await webhooks.deliveries()
 
     assert (first["status"], errors(first)) == ("delivered", ["answered 500", None])
     assert (resent["status"], errors(resent)) == ("failed", ["answered 500"])
 
 
-async def test_resend_to_one_endpoint(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_resend_can_go_to_one_endpoint(webhooks: WebhookApi, receiver: Receiver) -> None:
     """That one alone, although it is disabled, or would not want the event."""
-    await hooks.to(f"{receiver.origin}/all")
-    chosen = await hooks.to(f"{receiver.origin}/one", events=["refund.*"], enabled=False)
-    await hooks.pay()
-    (delivery,) = await hooks.settled()
-    await hooks.control("resend_event", {"endpoint_id": chosen}, event_id=delivery["event_id"])
-    _, resent = await hooks.settled()
+    await webhooks.create_endpoint(f"{receiver.origin}/all")
+    chosen = await webhooks.create_endpoint(
+        f"{receiver.origin}/one", events=["refund.*"], enabled=False
+    )
+    await webhooks.pay()
+    (delivery,) = await webhooks.settle()
+    await webhooks.control("resend_event", {"endpoint_id": chosen}, event_id=delivery["event_id"])
+    _, resent = await webhooks.settle()
 
     assert [hit.target for hit in receiver.hits] == ["/all", "/one"]
     assert (resent["endpoint_id"], resent["status"]) == (chosen, "delivered")
 
 
-async def test_resend_goes_to_whoever_wants_it(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_resend_goes_to_every_endpoint_that_wants_the_event(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Enabled endpoints whose filter lets it through, those made later among them."""
-    await hooks.pay()
-    event = (await hooks.control("list_events"))["data"][0]
-    await hooks.to(f"{receiver.origin}/later")
-    await hooks.to(f"{receiver.origin}/off", enabled=False)
-    await hooks.to(f"{receiver.origin}/other", events=["refund.*"])
-    page = await hooks.control("resend_event", event_id=event["id"])
-    await hooks.settled()
+    await webhooks.pay()
+    event = (await webhooks.control("list_events"))["data"][0]
+    await webhooks.create_endpoint(f"{receiver.origin}/later")
+    await webhooks.create_endpoint(f"{receiver.origin}/off", enabled=False)
+    await webhooks.create_endpoint(f"{receiver.origin}/other", events=["refund.*"])
+    page = await webhooks.control("resend_event", event_id=event["id"])
+    await webhooks.settle()
 
     assert len(page["data"]) == 1
     assert [(hit.target, hit.json) for hit in receiver.hits] == [("/later", event)]
 
 
-async def test_nothing_to_resend(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_resend_of_what_is_not_there_is_refused(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """An unknown event, or endpoint, is 404; without an endpoint there is nobody to tell."""
-    refused = await hooks.control("resend_event", status=404, event_id="evt_none")
+    refused = await webhooks.control("resend_event", status=404, event_id="evt_none")
     assert refused["error"]["details"] == GONE
-    await hooks.pay()
-    event = (await hooks.control("list_events"))["data"][0]
-    page = await hooks.control("resend_event", event_id=event["id"])
+    await webhooks.pay()
+    event = (await webhooks.control("list_events"))["data"][0]
+    page = await webhooks.control("resend_event", event_id=event["id"])
     assert page == {"data": [], "has_more": False, "next_cursor": None}
     body = {"endpoint_id": "we_none"}
-    refused = await hooks.control("resend_event", body, status=404, event_id=event["id"])
+    refused = await webhooks.control("resend_event", body, status=404, event_id=event["id"])
     assert refused["error"]["details"] == "This world has no webhook endpoint of this id."
     assert receiver.hits == []
 
@@ -91,27 +99,31 @@ async def test_nothing_to_resend(hooks: Hooks, receiver: Receiver) -> None:
         ("chargeback.created", ["payment.completed"]),
     ],
 )
-async def test_trigger(hooks: Hooks, receiver: Receiver, type_: str, first: list[str]) -> None:
+async def test_a_triggered_event_has_real_objects_behind_it(
+    webhooks: WebhookApi, receiver: Receiver, type_: str, first: list[str]
+) -> None:
     """A payment is made for it: what the webhook names can be retrieved, and all of it is told."""
-    await hooks.to(receiver.url)
-    made = await hooks.control("create_event", {"type": type_})
-    await hooks.settled()
-    payment = await ask(hooks.api, "GET", f"/v3/payments/{made['data']['payment_id']}")
+    await webhooks.create_endpoint(receiver.url)
+    made = await webhooks.control("create_event", {"type": type_})
+    await webhooks.settle()
+    payment = await ask(webhooks.api, "GET", f"/v3/payments/{made['data']['payment_id']}")
 
     assert [hit.json["type"] for hit in receiver.hits] == [*first, type_]
     assert receiver.hits[-1].json == made
     assert payment["status"] == ("failed" if type_ == "payment.failed" else "completed")
 
 
-async def test_trigger_for_a_payment(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_triggered_event_can_be_about_a_payment(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Its body tells of that payment."""
-    payment_id = await hooks.pay(amount=777)
+    payment_id = await webhooks.pay(amount=777)
     path = f"/v3/payments/{payment_id}/refunds"
-    refund = await ask(hooks.api, "POST", path, 201, json=documented_refund(amount=100))
-    await hooks.to(receiver.url)
+    refund = await ask(webhooks.api, "POST", path, 201, json=documented_refund(amount=100))
+    await webhooks.create_endpoint(receiver.url)
     body = {"type": "refund.created", "payment_id": payment_id}
-    await hooks.control("create_event", body)
-    await hooks.settled()
+    await webhooks.control("create_event", body)
+    await webhooks.settle()
     (hit,) = receiver.hits
 
     assert hit.json["data"] == {
@@ -123,27 +135,27 @@ async def test_trigger_for_a_payment(hooks: Hooks, receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("named", ["pay_1", "pay-1", "pay_" + "1" * 61, 1, None])
-async def test_what_happened_names_the_payment(
-    hooks: Hooks, receiver: Receiver, named: object
+async def test_what_a_clock_move_says_of_an_event_names_its_payment(
+    webhooks: WebhookApi, receiver: Receiver, named: object
 ) -> None:
     """As far as the data of an event by hand have the id of one."""
     receiver.script(500)
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
     body = {"type": "payment.completed", "data": {"payment_id": named}}
-    await hooks.control("create_event", body)
-    (happened,) = await hooks.advance("5s")
+    await webhooks.control("create_event", body)
+    (happened,) = await webhooks.advance("5s")
 
     assert happened["what"] == "webhook.delivered"
     assert happened["payment_id"] == ("pay_1" if named == "pay_1" else None)
 
 
-async def test_any_data(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_event_can_be_sent_with_any_data(webhooks: WebhookApi, receiver: Receiver) -> None:
     """Of any type, to whoever wants all; a card number in it is masked before it is kept."""
-    await hooks.to(f"{receiver.origin}/all")
-    await hooks.to(f"{receiver.origin}/payments", events=["payment.*"])
+    await webhooks.create_endpoint(f"{receiver.origin}/all")
+    await webhooks.create_endpoint(f"{receiver.origin}/payments", events=["payment.*"])
     data = {"payout_id": "po_1", "card": "4111111111111111", "nested": [{"4111111111111111": 1}]}
-    made = await hooks.control("create_event", {"type": "payout.paid", "data": data})
-    await hooks.settled()
+    made = await webhooks.control("create_event", {"type": "payout.paid", "data": data})
+    await webhooks.settle()
     (hit,) = receiver.hits
 
     assert hit.json == made
@@ -181,25 +193,33 @@ async def test_any_data(hooks: Hooks, receiver: Receiver) -> None:
         ),
     ],
 )  # fmt: skip
-async def test_events_that_are_refused(
-    hooks: Hooks, receiver: Receiver, body: dict[str, object], status: int, details: str | None
+async def test_an_event_that_makes_no_sense_is_refused(
+    webhooks: WebhookApi,
+    receiver: Receiver,
+    body: dict[str, object],
+    status: int,
+    details: str | None,
 ) -> None:
     """Nothing has happened, and nobody is told."""
-    await hooks.to(receiver.url)
-    refused = await hooks.control("create_event", body, status=status)
+    await webhooks.create_endpoint(receiver.url)
+    refused = await webhooks.control("create_event", body, status=status)
 
     assert refused["error"].get("details") == details
-    assert (await hooks.control("list_events"))["data"] == []
-    assert await hooks.settled() == []
+    assert (await webhooks.control("list_events"))["data"] == []
+    assert await webhooks.settle() == []
 
 
-async def test_a_filter(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_endpoint_gets_only_the_events_of_its_filter(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Each endpoint gets what it wants, and nothing is logged that nobody wanted."""
-    await hooks.to(f"{receiver.origin}/refunds", events=["refund.created"])
-    await hooks.to(f"{receiver.origin}/failures", events=["payment.failed", "chargeback.*"])
+    await webhooks.create_endpoint(f"{receiver.origin}/refunds", events=["refund.created"])
+    await webhooks.create_endpoint(
+        f"{receiver.origin}/failures", events=["payment.failed", "chargeback.*"]
+    )
     for type_ in ("payment.completed", "payment.failed", "refund.created", "chargeback.created"):
-        await hooks.control("create_event", {"type": type_})
-    await hooks.settled()
+        await webhooks.control("create_event", {"type": type_})
+    await webhooks.settle()
     told = sorted((hit.target, hit.json["type"]) for hit in receiver.hits)
 
     assert told == [
@@ -207,14 +227,16 @@ async def test_a_filter(hooks: Hooks, receiver: Receiver) -> None:
         ("/failures", "payment.failed"),
         ("/refunds", "refund.created"),
     ]
-    assert len(await hooks.deliveries()) == 3
+    assert len(await webhooks.deliveries()) == 3
 
 
-async def test_what_a_disabled_endpoint_logs(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_disabled_endpoint_logs_its_events_and_gets_them_by_resend(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Each event it would have been told of, without an attempt; it can be resent later."""
-    endpoint_id = await hooks.to(receiver.url, enabled=False)
-    await hooks.pay()
-    delivery = await hooks.only()
+    endpoint_id = await webhooks.create_endpoint(receiver.url, enabled=False)
+    await webhooks.pay()
+    delivery = await webhooks.only_delivery()
 
     assert delivery == {
         "id": delivery["id"],
@@ -225,28 +247,30 @@ async def test_what_a_disabled_endpoint_logs(hooks: Hooks, receiver: Receiver) -
         "attempts": [],
         "next_attempt_at": None,
     }
-    await hooks.change(endpoint_id, enabled=True)
-    await hooks.control("resend_event", event_id=delivery["event_id"])
-    assert [each["status"] for each in await hooks.settled()] == ["disabled", "delivered"]
+    await webhooks.update_endpoint(endpoint_id, enabled=True)
+    await webhooks.control("resend_event", event_id=delivery["event_id"])
+    assert [each["status"] for each in await webhooks.settle()] == ["disabled", "delivered"]
 
 
-async def test_deliveries_are_chosen(hooks: Hooks, receiver: Receiver) -> None:
+async def test_deliveries_are_listed_by_event_endpoint_and_status(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """By event, endpoint and status; in pages, newest first."""
-    good = await hooks.to(receiver.url)
-    await hooks.to("http://127.0.0.1:9/", enabled=False)
+    good = await webhooks.create_endpoint(receiver.url)
+    await webhooks.create_endpoint("http://127.0.0.1:9/", enabled=False)
     for _ in range(3):
-        await hooks.pay()
-    everything = await hooks.settled()
-    by_endpoint = await hooks.deliveries(endpoint_id=good)
-    by_event = await hooks.deliveries(event_id=by_endpoint[1]["event_id"])
-    by_status = await hooks.deliveries(status="disabled")
+        await webhooks.pay()
+    everything = await webhooks.settle()
+    by_endpoint = await webhooks.deliveries(endpoint_id=good)
+    by_event = await webhooks.deliveries(event_id=by_endpoint[1]["event_id"])
+    by_status = await webhooks.deliveries(status="disabled")
 
     assert len(everything) == 6
     assert [each["endpoint_id"] for each in by_endpoint] == [good] * 3
     assert [each["event_id"] for each in by_event] == [by_endpoint[1]["event_id"]] * 2
     assert by_status == [each for each in everything if each["status"] == "disabled"]
-    first = await hooks.control("list_deliveries", query={"limit": "4"})
-    rest = await hooks.control(
+    first = await webhooks.control("list_deliveries", query={"limit": "4"})
+    rest = await webhooks.control(
         "list_deliveries", query={"limit": "4", "starting_after": first["next_cursor"]}
     )
     assert (first["has_more"], rest["has_more"], rest["next_cursor"]) == (True, False, None)
@@ -254,17 +278,17 @@ async def test_deliveries_are_chosen(hooks: Hooks, receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("with_webhooks", [False, True])
-async def test_a_cursor_that_is_none(
-    hooks: Hooks, receiver: Receiver, *, with_webhooks: bool
+async def test_an_unknown_cursor_is_refused(
+    webhooks: WebhookApi, receiver: Receiver, *, with_webhooks: bool
 ) -> None:
     """400, with or without any delivery; an unknown delivery is 404."""
     if with_webhooks:
-        await hooks.to(receiver.url)
+        await webhooks.create_endpoint(receiver.url)
     query = {"starting_after": "dlv_none"}
-    refused = await hooks.control("list_deliveries", status=400, query=query)
+    refused = await webhooks.control("list_deliveries", status=400, query=query)
     assert refused["error"]["details"] == (
         "/starting_after: expected the id of a delivery that is kept."
     )
-    refused = await hooks.control("retrieve_delivery", status=404, delivery_id="dlv_none")
+    refused = await webhooks.control("retrieve_delivery", status=404, delivery_id="dlv_none")
     assert refused["error"]["details"] == "No such delivery, or it has been dropped."
-    assert await hooks.deliveries() == []
+    assert await webhooks.deliveries() == []

@@ -21,7 +21,9 @@ def forbidden(draw: st.DrawFn) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 @given(forbidden())
-def test_never(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+def test_a_blocked_network_is_refused_in_every_spelling(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
     """Whatever the targets are; as an IPv6 address that carries it, and as a url, too."""
     for public in (False, True):
         assert not is_permitted(address, public=public)
@@ -33,7 +35,7 @@ def test_never(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
 
 
 @given(st.ip_addresses())
-def test_public_is_more_than_private(
+def test_public_targets_include_private_ones(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
     """What is permitted without the option is permitted with it; the rest is the internet."""
@@ -46,7 +48,7 @@ def test_public_is_more_than_private(
 
 
 @given(st.ip_addresses())
-def test_the_url_and_the_socket_agree(
+def test_a_literal_address_is_refused_at_registration_as_it_is_when_connected_to(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
     """A literal is refused at registration exactly where it would be refused when dialled."""
@@ -64,7 +66,7 @@ def test_the_url_and_the_socket_agree(
 
 
 @given(st.text(max_size=60))
-def test_no_text_is_an_accident(text: str) -> None:
+def test_any_text_as_a_url_is_taken_or_refused_in_words(text: str) -> None:
     """Whatever is sent as a url is taken or refused in words."""
     for url in (text, f"http://{text}/", f"https://localhost/{text}", f"inbox:{text}"):
         problem = why_blocked(url, public=False)
@@ -72,7 +74,7 @@ def test_no_text_is_an_accident(text: str) -> None:
 
 
 @pytest.mark.parametrize("scope", ["%eth0", "%25eth0", "%1"])
-def test_a_scope_changes_nothing(scope: str) -> None:
+def test_a_link_local_address_with_a_scope_is_refused(scope: str) -> None:
     """A link-local address with a scope is link-local."""
     info = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"fe80::1{scope}", 80))
     with pytest.raises(TargetNotPermittedError, match=f"fe80::1{scope} is not a permitted"):
@@ -80,7 +82,7 @@ def test_a_scope_changes_nothing(scope: str) -> None:
     assert why_blocked(f"http://[fe80::1{scope}]/", public=True)
 
 
-def test_the_longest_url() -> None:
+def test_a_url_has_at_most_2000_characters() -> None:
     """2,000 characters."""
     url = "http://localhost/" + "x" * 1_983
     assert why_blocked(url, public=False) is None

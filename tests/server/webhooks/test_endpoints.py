@@ -5,15 +5,15 @@ import json
 import pytest
 
 from tests.support.control import Control
-from tests.support.hooks import Hooks
 from tests.support.matching import Matching
 from tests.support.receiver import Receiver
+from tests.support.webhooks import WebhookApi
 
 SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 ENDPOINT_ID = Matching("we_[0-9a-f]{16}")
 
 
-async def test_an_endpoint_in_full(hooks: Hooks) -> None:
+async def test_an_endpoint_is_shown_in_full(webhooks: WebhookApi) -> None:
     """Every setting comes back; what is usual is not shown."""
     wanted = {
         "url": "http://localhost:3000/webhooks",
@@ -26,8 +26,8 @@ async def test_an_endpoint_in_full(hooks: Hooks) -> None:
         "retries": ["1s", "90m", "24h"],
         "timeout": "500ms",
     }
-    made = await hooks.control("create_webhook_endpoint", wanted)
-    plain = await hooks.control("create_webhook_endpoint", {"url": "inbox:orders"})
+    made = await webhooks.control("create_webhook_endpoint", wanted)
+    plain = await webhooks.control("create_webhook_endpoint", {"url": "inbox:orders"})
 
     assert made == wanted | {"id": ENDPOINT_ID, "retries": ["1s", "90m", "1d"]}
     assert plain == {
@@ -40,73 +40,83 @@ async def test_an_endpoint_in_full(hooks: Hooks) -> None:
         "signature": {"scheme": "standard"},
         "headers": {},
     }
-    listed = await hooks.control("list_webhook_endpoints")
+    listed = await webhooks.control("list_webhook_endpoints")
     assert listed["data"] == [plain, made]
 
 
-async def test_a_change_keeps_the_rest(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_change_of_an_endpoint_keeps_the_rest(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """What is not named stays as it is; an empty description is none."""
-    endpoint_id = await hooks.to("inbox:orders", description="x", timeout="1s", retries=["1s"])
-    before = await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
-    moved = await hooks.change(endpoint_id, url=receiver.url, description="")
-    await hooks.pay()
-    await hooks.settled()
+    endpoint_id = await webhooks.create_endpoint(
+        "inbox:orders", description="x", timeout="1s", retries=["1s"]
+    )
+    before = await webhooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
+    moved = await webhooks.update_endpoint(endpoint_id, url=receiver.url, description="")
+    await webhooks.pay()
+    await webhooks.settle()
 
     assert moved == before | {"url": receiver.url, "description": None}
     assert len(receiver.hits) == 1
-    assert await hooks.change(endpoint_id) == moved
+    assert await webhooks.update_endpoint(endpoint_id) == moved
 
 
-async def test_a_card_number_in_a_description_is_masked(hooks: Hooks, control: Control) -> None:
+async def test_a_card_number_in_a_description_is_masked(
+    webhooks: WebhookApi, control: Control
+) -> None:
     """No number is kept anywhere, nor comes back by a snapshot that was changed by hand."""
-    endpoint_id = await hooks.to("inbox:orders", description="of 4111 1111 1111 1111")
-    made = await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
+    endpoint_id = await webhooks.create_endpoint(
+        "inbox:orders", description="of 4111 1111 1111 1111"
+    )
+    made = await webhooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
     kept = json.dumps(await control("retrieve_snapshot"))
     by_hand = kept.replace("**** **** **** 1111", "4111 1111 1111 1111")
     assert by_hand != kept
     await control("restore_snapshot", json.loads(by_hand))
 
     assert made["description"] == "of **** **** **** 1111"
-    assert await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id) == made
+    assert await webhooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id) == made
 
 
-async def test_a_change_counts_from_the_next_attempt(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_change_counts_from_the_next_attempt(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """A delivery that waits for its retry goes to the new url."""
     receiver.script(500)
-    endpoint_id = await hooks.to(f"{receiver.origin}/old")
-    await hooks.pay()
-    await hooks.settled()
-    await hooks.change(endpoint_id, url=f"{receiver.origin}/new")
-    await hooks.advance("5s")
+    endpoint_id = await webhooks.create_endpoint(f"{receiver.origin}/old")
+    await webhooks.pay()
+    await webhooks.settle()
+    await webhooks.update_endpoint(endpoint_id, url=f"{receiver.origin}/new")
+    await webhooks.advance("5s")
     assert [hit.target for hit in receiver.hits] == ["/old", "/new"]
 
 
-async def test_pages(hooks: Hooks) -> None:
+async def test_endpoints_are_listed_in_pages(webhooks: WebhookApi) -> None:
     """Newest first; a cursor is the id of an endpoint."""
-    made = [await hooks.to(f"inbox:n{number}") for number in range(5)]
-    first = await hooks.control("list_webhook_endpoints", query={"limit": "3"})
+    made = [await webhooks.create_endpoint(f"inbox:n{number}") for number in range(5)]
+    first = await webhooks.control("list_webhook_endpoints", query={"limit": "3"})
     query = {"limit": "3", "starting_after": first["next_cursor"]}
-    rest = await hooks.control("list_webhook_endpoints", query=query)
+    rest = await webhooks.control("list_webhook_endpoints", query=query)
     found = [each["id"] for each in first["data"] + rest["data"]]
 
     assert (first["has_more"], rest["has_more"], rest["next_cursor"]) == (True, False, None)
     assert found == made[::-1]
     query = {"starting_after": "we_none"}
-    refused = await hooks.control("list_webhook_endpoints", status=400, query=query)
+    refused = await webhooks.control("list_webhook_endpoints", status=400, query=query)
     assert refused["error"]["details"] == (
         "/starting_after: expected the id of a webhook endpoint."
     )
 
 
-async def test_there_are_so_many(hooks: Hooks) -> None:
+async def test_a_world_has_at_most_a_hundred_endpoints(webhooks: WebhookApi) -> None:
     """A hundred in a world; one that goes makes room."""
-    made = [await hooks.to("inbox:orders") for _ in range(100)]
-    refused = await hooks.control("create_webhook_endpoint", {"url": "inbox:x"}, status=400)
+    made = [await webhooks.create_endpoint("inbox:orders") for _ in range(100)]
+    refused = await webhooks.control("create_webhook_endpoint", {"url": "inbox:x"}, status=400)
     assert refused["error"]["details"] == (
         "/: expected at most 100 webhook endpoints; DELETE one first."
     )
-    await hooks.control("delete_webhook_endpoint", endpoint_id=made[0])
-    again = await hooks.to("inbox:x")
+    await webhooks.control("delete_webhook_endpoint", endpoint_id=made[0])
+    again = await webhooks.create_endpoint("inbox:x")
     assert again not in made
 
 
@@ -119,14 +129,14 @@ async def test_there_are_so_many(hooks: Hooks) -> None:
         "rotate_secret",
     ],
 )
-async def test_an_unknown_endpoint(hooks: Hooks, route: str) -> None:
+async def test_an_unknown_endpoint_is_404(webhooks: WebhookApi, route: str) -> None:
     """404, one that was deleted and one of another world among them."""
-    endpoint_id = await hooks.to("inbox:orders")
-    await hooks.control("delete_webhook_endpoint", endpoint_id=endpoint_id)
+    endpoint_id = await webhooks.create_endpoint("inbox:orders")
+    await webhooks.control("delete_webhook_endpoint", endpoint_id=endpoint_id)
     body = {"url": "inbox:orders"}
-    await hooks.control("create_webhook_endpoint", body, key="sk_test_one_more")
-    mine = await hooks.to("inbox:orders")
+    await webhooks.control("create_webhook_endpoint", body, key="sk_test_one_more")
+    mine = await webhooks.create_endpoint("inbox:orders")
     wanted: object = {} if route == "update_webhook_endpoint" else None
     for key, which in ((None, endpoint_id), (None, "we_none"), ("sk_test_other", mine)):
-        refused = await hooks.control(route, wanted, status=404, key=key, endpoint_id=which)
+        refused = await webhooks.control(route, wanted, status=404, key=key, endpoint_id=which)
         assert refused["error"]["details"] == "This world has no webhook endpoint of this id."

@@ -9,15 +9,15 @@ import pytest
 
 from payments_sandbox.server.webhooks.sender import MAX_BODY, HttpSender
 from payments_sandbox.webhooks.delivery import AttemptResult
-from tests.support.hooks import Delivery, Hooks, errors
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
+from tests.support.webhooks import DeliveryJson, WebhookApi, errors
 
 
-async def failed(hooks: Hooks, url: str, **settings: object) -> Delivery:
+async def failed(webhooks: WebhookApi, url: str, **settings: object) -> DeliveryJson:
     """The delivery of one event to an endpoint, after its first attempt."""
-    await hooks.to(url, **settings)
-    await hooks.pay()
-    delivery = await hooks.only()
+    await webhooks.create_endpoint(url, **settings)
+    await webhooks.pay()
+    delivery = await webhooks.only_delivery()
     assert delivery["status"] == "pending"
     assert delivery["next_attempt_at"] == "2030-01-15T10:30:05Z"
     return delivery
@@ -32,66 +32,76 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed(hooks: Hooks, receiver: Receiver, status: int) -> None:
+async def test_a_redirect_is_not_followed(
+    webhooks: WebhookApi, receiver: Receiver, status: int
+) -> None:
     """It is a failure, with the place it would have led to."""
     receiver.script(Answer(status=status, headers={"Location": f"{receiver.origin}/elsewhere"}))
-    delivery = await failed(hooks, receiver.url)
+    delivery = await failed(webhooks, receiver.url)
 
     told = f"answered {status}, a redirect to {receiver.origin}/elsewhere, which is not followed"
     assert errors(delivery) == [told]
     assert [hit.target for hit in receiver.hits] == ["/webhooks"]
 
 
-async def test_a_redirect_to_a_metadata_address(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_redirect_to_a_metadata_address_is_shown_and_not_followed(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """The oldest trick: nobody goes there."""
     target = "http://169.254.169.254/latest/meta-data/"
     receiver.script(Answer(status=302, headers={"Location": target}))
-    delivery = await failed(hooks, receiver.url)
+    delivery = await failed(webhooks, receiver.url)
 
     assert errors(delivery) == [f"answered 302, a redirect to {target}, which is not followed"]
     assert delivery["attempts"][0]["response"]["status"] == 302
 
 
-async def test_a_redirect_that_names_no_place(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_redirect_without_a_location_is_told_as_such(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """There is no place to show."""
     receiver.script(304)
-    delivery = await failed(hooks, receiver.url)
+    delivery = await failed(webhooks, receiver.url)
 
     assert errors(delivery) == ["answered 304, a redirect to nowhere, which is not followed"]
 
 
-async def test_no_answer_in_time(hooks: Hooks, receiver: Receiver) -> None:
+async def test_no_answer_within_the_timeout_is_a_failure(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """The endpoint's timeout is wall time."""
     receiver.script(Answer(gate=asyncio.Event()))
-    delivery = await failed(hooks, receiver.url, timeout="50ms")
+    delivery = await failed(webhooks, receiver.url, timeout="50ms")
 
     assert errors(delivery) == ["no answer within 0.05 s"]
     assert delivery["attempts"][0]["response"] is None
     assert 50 <= delivery["attempts"][0]["duration_ms"] < 5_000
 
 
-async def test_an_answer_that_never_ends(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_answer_that_never_ends_is_a_failure(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Its head came in time, but the body counts, too."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot all"
     receiver.script(Answer(raw=head))
-    delivery = await failed(hooks, receiver.url, timeout="50ms")
+    delivery = await failed(webhooks, receiver.url, timeout="50ms")
 
     assert errors(delivery) == ["no answer within 0.05 s"]
 
 
-async def test_a_slow_answer_is_an_answer(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_slow_answer_is_an_answer(webhooks: WebhookApi, receiver: Receiver) -> None:
     """A receiver may take its time, as long as it is within the endpoint's."""
     receiver.script(Answer(after=0.5))
-    await hooks.to(receiver.url, timeout="2s")
-    await hooks.pay()
-    delivery = await hooks.only()
+    await webhooks.create_endpoint(receiver.url, timeout="2s")
+    await webhooks.pay()
+    delivery = await webhooks.only_delivery()
 
     assert (delivery["status"], errors(delivery)) == ("delivered", [None])
     assert delivery["attempts"][0]["duration_ms"] >= 490
 
 
-async def test_ten_seconds_unless_told_otherwise(
-    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+async def test_a_receiver_has_ten_seconds_unless_told_otherwise(
+    webhooks: WebhookApi, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So an answer after nine seconds is in time; the sender is given exactly that."""
     given: list[int] = []
@@ -104,32 +114,34 @@ async def test_ten_seconds_unless_told_otherwise(
         return await post(sender, url, headers=headers, body=body, timeout_ms=timeout_ms)
 
     monkeypatch.setattr(HttpSender, "post", spied)
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    await hooks.only()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    await webhooks.only_delivery()
 
     assert given == [10_000]
 
 
-async def test_connection_refused(hooks: Hooks, free_port: int) -> None:
+async def test_a_refused_connection_is_told(webhooks: WebhookApi, free_port: int) -> None:
     """Nobody listens there, by address or by name."""
-    delivery = await failed(hooks, f"http://127.0.0.1:{free_port}/")
+    delivery = await failed(webhooks, f"http://127.0.0.1:{free_port}/")
 
     assert errors(delivery) == ["the connection was refused"]
     sent = delivery["attempts"][0]["request"]["headers"]
     assert sent["webhook-id"] == delivery["event_id"]
 
 
-async def test_connection_refused_by_name(hooks: Hooks, free_port: int) -> None:
+async def test_a_refused_connection_by_name_is_told_in_the_same_words(
+    webhooks: WebhookApi, free_port: int
+) -> None:
     """A name that leads to several addresses is refused in the same words."""
-    delivery = await failed(hooks, f"http://localhost:{free_port}/")
+    delivery = await failed(webhooks, f"http://localhost:{free_port}/")
 
     assert errors(delivery) == ["the connection was refused"]
 
 
-async def test_an_unknown_host(hooks: Hooks) -> None:
+async def test_an_unknown_host_is_named(webhooks: WebhookApi) -> None:
     """The name is told."""
-    delivery = await failed(hooks, "http://nobody.invalid/webhooks")
+    delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
 
     assert errors(delivery) == ["the host nobody.invalid is not known"]
 
@@ -156,16 +168,16 @@ async def test_an_unknown_host(hooks: Hooks) -> None:
     ],
     ids=["reset", "closed", "half a body", "half a head"],
 )
-async def test_the_connection_ends_too_early(
-    hooks: Hooks, receiver: Receiver, answer: Answer, error: str
+async def test_a_connection_that_ends_before_the_answer_is_told(
+    webhooks: WebhookApi, receiver: Receiver, answer: Answer, error: str
 ) -> None:
     """Before the answer, or in the middle of it; the attempt is tried again all the same."""
     receiver.script(answer)
-    delivery = await failed(hooks, receiver.url)
+    delivery = await failed(webhooks, receiver.url)
 
     assert errors(delivery) == [error]
     assert delivery["attempts"][0]["response"] is None
-    await hooks.advance("5s")
+    await webhooks.advance("5s")
     assert len(receiver.hits) == 2
 
 
@@ -177,10 +189,12 @@ async def test_the_connection_ends_too_early(
         b"HTTP/1.1 4111111111111111 No\r\n\r\n",
     ],
 )
-async def test_an_answer_that_is_not_http(hooks: Hooks, receiver: Receiver, raw: bytes) -> None:
+async def test_an_answer_that_is_not_http_is_told_in_one_line(
+    webhooks: WebhookApi, receiver: Receiver, raw: bytes
+) -> None:
     """It is told in one line, and what was said instead is not believed to be harmless."""
     receiver.script(Answer(raw=raw, end=End.CLOSED))
-    delivery = await failed(hooks, receiver.url)
+    delivery = await failed(webhooks, receiver.url)
     (error,) = errors(delivery)
 
     assert error is not None
@@ -190,12 +204,12 @@ async def test_an_answer_that_is_not_http(hooks: Hooks, receiver: Receiver, raw:
     assert len(error) < 300
 
 
-async def test_a_certificate_that_nobody_knows(hooks: Hooks) -> None:
+async def test_a_certificate_that_nobody_knows_is_refused(webhooks: WebhookApi) -> None:
     """TLS is verified: a self-signed receiver is told so, and gets no request."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(SELF_SIGNED)
     async with receiving(tls=context) as receiver:
-        delivery = await failed(hooks, receiver.url)
+        delivery = await failed(webhooks, receiver.url)
 
     (error,) = errors(delivery)
     assert error is not None
@@ -205,7 +219,7 @@ async def test_a_certificate_that_nobody_knows(hooks: Hooks) -> None:
     assert receiver.hits == []
 
 
-async def test_https_to_a_receiver_that_speaks_http(hooks: Hooks) -> None:
+async def test_https_to_a_receiver_that_speaks_http_is_told(webhooks: WebhookApi) -> None:
     """The commonest mistake with a url."""
 
     def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,21 +228,21 @@ async def test_https_to_a_receiver_that_speaks_http(hooks: Hooks) -> None:
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        delivery = await failed(hooks, f"https://127.0.0.1:{port}/")
+        delivery = await failed(webhooks, f"https://127.0.0.1:{port}/")
 
     (error,) = errors(delivery)
     assert error is not None
     assert error.startswith("TLS failed: ")
 
 
-async def test_a_huge_answer_is_cut(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_huge_answer_is_cut_at_20_kb(webhooks: WebhookApi, receiver: Receiver) -> None:
     """Of 5 MB, 20 KB are read and kept; the connection is not used again."""
     receiver.usual = Answer(body=b"x" * 5_000_000)
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    await hooks.settled()
-    await hooks.pay()
-    first, second = await hooks.settled()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    await webhooks.settle()
+    await webhooks.pay()
+    first, second = await webhooks.settle()
 
     assert MAX_BODY == 20 * 1024
     for delivery in (first, second):
@@ -238,46 +252,50 @@ async def test_a_huge_answer_is_cut(hooks: Hooks, receiver: Receiver) -> None:
 
 
 async def test_an_ordinary_answer_leaves_the_connection_open(
-    hooks: Hooks, receiver: Receiver
+    webhooks: WebhookApi, receiver: Receiver
 ) -> None:
     """One connection serves many deliveries, with answers of up to 20 KB."""
     receiver.script(Answer(body=b"x" * (MAX_BODY - 1)), Answer(body=b""), 204, 404)
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
     for _ in range(5):
-        await hooks.pay()
-        await hooks.settled()
+        await webhooks.pay()
+        await webhooks.settle()
 
     assert [hit.connection for hit in receiver.hits] == [0] * 5
 
 
-async def test_a_receiver_that_closes_idle_connections(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_receiver_that_closes_its_connections_costs_no_attempt(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """The next delivery opens another: a connection that has gone is no failed attempt."""
     receiver.usual = Answer(end=End.CLOSED)
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
     for _ in range(5):
-        await hooks.pay()
-        await hooks.settled()
-    deliveries = await hooks.deliveries()
+        await webhooks.pay()
+        await webhooks.settle()
+    deliveries = await webhooks.deliveries()
 
     assert [errors(each) for each in deliveries] == [[None]] * 5
 
 
-async def test_an_answer_that_is_no_text(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_answer_that_is_not_text_is_shown_as_far_as_it_can_be(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """It is shown as far as it can be."""
     receiver.script(Answer(body=b"\xff\x00ok", headers={"Content-Type": "image/png"}))
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    delivery = await hooks.only()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    delivery = await webhooks.only_delivery()
 
     assert delivery["attempts"][0]["response"]["body"] == "�\x00ok"
 
 
-async def test_interim_answers_are_passed_over(hooks: Hooks, receiver: Receiver) -> None:
+async def test_interim_answers_are_passed_over(webhooks: WebhookApi, receiver: Receiver) -> None:
     """A 103 before the 200 is none of our business."""
     raw = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     receiver.script(Answer(raw=raw))
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    delivery = await hooks.only()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    delivery = await webhooks.only_delivery()
 
     assert (delivery["status"], delivery["attempts"][0]["response"]["status"]) == ("delivered", 200)

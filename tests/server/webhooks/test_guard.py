@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from tests.support.hooks import Hooks, errors
 from tests.support.receiver import Receiver
+from tests.support.webhooks import WebhookApi, errors
 
 METADATA = "expected no link-local, multicast or metadata address"
 PUBLIC = "expected a private address; --webhook-targets public permits others"
@@ -68,25 +68,27 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("url", "problem"), REFUSED)
-async def test_a_url_that_says_so_by_itself(hooks: Hooks, url: str, problem: str) -> None:
+async def test_a_url_that_may_not_be_is_refused_with_what_would_have_worked(
+    webhooks: WebhookApi, url: str, problem: str
+) -> None:
     """400, and there is no endpoint; neither by a change of one."""
-    refused = await hooks.control("create_webhook_endpoint", {"url": url}, status=400)
-    assert (await hooks.control("list_webhook_endpoints"))["data"] == []
-    endpoint_id = await hooks.to("inbox:good")
-    change = await hooks.control(
+    refused = await webhooks.control("create_webhook_endpoint", {"url": url}, status=400)
+    assert (await webhooks.control("list_webhook_endpoints"))["data"] == []
+    endpoint_id = await webhooks.create_endpoint("inbox:good")
+    change = await webhooks.control(
         "update_webhook_endpoint", {"url": url}, status=400, endpoint_id=endpoint_id
     )
 
     assert refused["error"]["details"] == change["error"]["details"] == f"/url: {problem}."
-    (kept,) = (await hooks.control("list_webhook_endpoints"))["data"]
+    (kept,) = (await webhooks.control("list_webhook_endpoints"))["data"]
     assert kept["url"] == "inbox:good"
 
 
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world/reset", "/", "/_sandbox/inbox/"])
-async def test_the_sandbox_is_no_receiver(hooks: Hooks, path: str) -> None:
+async def test_the_sandbox_itself_is_refused_as_a_receiver(webhooks: WebhookApi, path: str) -> None:
     """Its own address is refused, but for an inbox."""
-    url = f"http://{hooks.api.host}:{hooks.api.port}{path}"
-    refused = await hooks.control("create_webhook_endpoint", {"url": url}, status=400)
+    url = f"http://{webhooks.api.host}:{webhooks.api.port}{path}"
+    refused = await webhooks.control("create_webhook_endpoint", {"url": url}, status=400)
 
     assert refused["error"]["details"] == f"/url: {OURS}."
 
@@ -105,18 +107,22 @@ async def test_the_sandbox_is_no_receiver(hooks: Hooks, path: str) -> None:
         "inbox:orders",
     ],
 )
-async def test_where_receivers_under_test_live(hooks: Hooks, url: str) -> None:
+async def test_loopback_private_networks_and_names_are_taken(
+    webhooks: WebhookApi, url: str
+) -> None:
     """Loopback, private networks and names are taken."""
-    await hooks.to(url)
+    await webhooks.create_endpoint(url)
 
 
 @pytest.mark.parametrize("url", ["http://0x7f000001:{}/", "http://localhost:{}/"])
-async def test_another_way_to_write_loopback(hooks: Hooks, receiver: Receiver, url: str) -> None:
+async def test_loopback_in_another_spelling_is_delivered_to(
+    webhooks: WebhookApi, receiver: Receiver, url: str
+) -> None:
     """What is dialled counts, and that is permitted."""
     port = int(receiver.origin.rpartition(":")[2])
-    await hooks.to(url.format(port))
-    await hooks.pay()
-    assert (await hooks.only())["status"] == "delivered"
+    await webhooks.create_endpoint(url.format(port))
+    await webhooks.pay()
+    assert (await webhooks.only_delivery())["status"] == "delivered"
 
 
 @pytest.mark.parametrize(
@@ -126,20 +132,22 @@ async def test_another_way_to_write_loopback(hooks: Hooks, receiver: Receiver, u
         ("http://0x08080808/", "8.8.8.8"),
     ],
 )
-async def test_another_way_to_write_what_is_not_permitted(
-    hooks: Hooks, url: str, address: str
+async def test_a_blocked_address_in_another_spelling_is_refused_when_connecting(
+    webhooks: WebhookApi, url: str, address: str
 ) -> None:
     """A text that is no address until it is resolved gets no further."""
-    await hooks.to(url)
-    await hooks.pay()
-    assert errors(await hooks.only()) == [f"{address} is not a permitted webhook target"]
+    await webhooks.create_endpoint(url)
+    await webhooks.pay()
+    assert errors(await webhooks.only_delivery()) == [
+        f"{address} is not a permitted webhook target"
+    ]
 
 
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "8.8.8.8", "64:ff9b::a9fe:a9fe", "::ffff:169.254.169.254"]
 )
-async def test_a_name_that_leads_there(
-    hooks: Hooks, address: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_name_that_leads_to_a_blocked_address_is_refused_when_connecting(
+    webhooks: WebhookApi, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connected address is judged, so a rebound name gains nothing."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -152,11 +160,11 @@ async def test_a_name_that_leads_there(
             return [(family, socket.SOCK_STREAM, 6, "", target)]
         return asked(host, *args, **named)
 
-    await hooks.to("http://rebound.example/")
+    await webhooks.create_endpoint("http://rebound.example/")
     with monkeypatch.context() as patched:
         patched.setattr(socket, "getaddrinfo", resolved)
-        await hooks.pay()
-        delivery = await hooks.only()
+        await webhooks.pay()
+        delivery = await webhooks.only_delivery()
 
     assert errors(delivery) == [f"{address} is not a permitted webhook target"]
 
@@ -169,20 +177,24 @@ class TestPublic:
         """Webhooks may leave."""
         return Settings(clock="2030-01-15T10:30:00Z", seed=7, public_webhooks=True)
 
-    async def test_a_public_address(self, hooks: Hooks) -> None:
+    async def test_a_public_address_is_taken(self, webhooks: WebhookApi) -> None:
         """Taken."""
-        await hooks.to("https://8.8.8.8/")
+        await webhooks.create_endpoint("https://8.8.8.8/")
 
     @pytest.mark.parametrize(("url", "problem"), [row for row in REFUSED if row[1] != PUBLIC])
-    async def test_everything_else_stays_refused(
-        self, hooks: Hooks, url: str, problem: str
+    async def test_everything_else_is_refused_in_the_same_words(
+        self, webhooks: WebhookApi, url: str, problem: str
     ) -> None:
         """With the same words."""
-        refused = await hooks.control("create_webhook_endpoint", {"url": url}, status=400)
+        refused = await webhooks.control("create_webhook_endpoint", {"url": url}, status=400)
         assert refused["error"]["details"] == f"/url: {problem}."
 
-    async def test_metadata_in_disguise(self, hooks: Hooks) -> None:
+    async def test_a_metadata_address_in_another_spelling_is_refused_when_connecting(
+        self, webhooks: WebhookApi
+    ) -> None:
         """Not even when it is dialled."""
-        await hooks.to("http://0xa9fea9fe/")
-        await hooks.pay()
-        assert errors(await hooks.only()) == ["169.254.169.254 is not a permitted webhook target"]
+        await webhooks.create_endpoint("http://0xa9fea9fe/")
+        await webhooks.pay()
+        assert errors(await webhooks.only_delivery()) == [
+            "169.254.169.254 is not a permitted webhook target"
+        ]

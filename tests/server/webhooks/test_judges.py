@@ -15,8 +15,8 @@ import svix.webhooks
 from payments_sandbox.core.instants import MINUTE, Instant
 from payments_sandbox.server.factory import Sandbox
 from payments_sandbox.world.registry import HOME_SECRET
-from tests.support.hooks import Hooks
 from tests.support.receiver import Hit, Receiver
+from tests.support.webhooks import WebhookApi
 
 OTHER: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NPM_PACKAGE: Final = "standardwebhooks@1.0.0"
@@ -113,10 +113,10 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     return {"standardwebhooks": by_standardwebhooks, "svix": by_svix}[request.param]
 
 
-async def sent(hooks: Hooks, receiver: Receiver) -> Hit:
+async def sent(webhooks: WebhookApi, receiver: Receiver) -> Hit:
     """What one more payment has put on the wire."""
-    await hooks.pay()
-    await hooks.settled()
+    await webhooks.pay()
+    await webhooks.settle()
     return receiver.hits[-1]
 
 
@@ -140,77 +140,87 @@ def skew(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], N
     return ahead
 
 
-async def test_standard_is_accepted(hooks: Hooks, receiver: Receiver, judge: Judge) -> None:
+async def test_verifiers_of_standard_webhooks_accept_ours(
+    webhooks: WebhookApi, receiver: Receiver, judge: Judge
+) -> None:
     """As sent; not after one byte has changed, and not with another secret."""
-    await hooks.to(receiver.url)
-    hit = await sent(hooks, receiver)
+    await webhooks.create_endpoint(receiver.url)
+    hit = await sent(webhooks, receiver)
 
     assert judge(hit, HOME_SECRET)
     assert not judge(changed(hit), HOME_SECRET)
     assert not judge(hit, OTHER)
 
 
-async def test_standard_at_another_time(
-    hooks: Hooks, receiver: Receiver, judge: Judge, skew: Callable[[int], None]
+async def test_verifiers_of_standard_webhooks_refuse_another_time(
+    webhooks: WebhookApi, receiver: Receiver, judge: Judge, skew: Callable[[int], None]
 ) -> None:
     """The timestamp is real, so five minutes are tolerated in both directions, and no more."""
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
     found = {}
     for minutes in (-6, -4, 4, 6):
         skew(minutes)
-        found[minutes] = judge(await sent(hooks, receiver), HOME_SECRET)
+        found[minutes] = judge(await sent(webhooks, receiver), HOME_SECRET)
 
     assert found == {-6: False, -4: True, 4: True, 6: False}
 
 
-async def test_a_rotated_secret_is_accepted(hooks: Hooks, receiver: Receiver, judge: Judge) -> None:
+async def test_verifiers_accept_both_secrets_of_a_rotation(
+    webhooks: WebhookApi, receiver: Receiver, judge: Judge
+) -> None:
     """By receivers that have the new one, and by those that have the old one still."""
-    endpoint_id = await hooks.to(receiver.url)
-    await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
-    hit = await sent(hooks, receiver)
+    endpoint_id = await webhooks.create_endpoint(receiver.url)
+    await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    hit = await sent(webhooks, receiver)
 
     assert judge(hit, OTHER)
     assert judge(hit, HOME_SECRET)
 
 
-async def test_a_made_up_event_is_accepted(hooks: Hooks, receiver: Receiver, judge: Judge) -> None:
+async def test_verifiers_accept_an_event_by_hand(
+    webhooks: WebhookApi, receiver: Receiver, judge: Judge
+) -> None:
     """Events by hand are signed like all others, whatever is in them."""
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
     data = {"text": "grüße 🎉 \u2028", "nested": {"deep": [1, 2.5, None, True]}}
-    await hooks.control("create_event", {"type": "payout.paid", "data": data})
-    await hooks.settled()
+    await webhooks.control("create_event", {"type": "payout.paid", "data": data})
+    await webhooks.settle()
 
     assert judge(receiver.hits[-1], HOME_SECRET)
 
 
-async def test_stripe_accepts_timestamped(hooks: Hooks, receiver: Receiver) -> None:
+async def test_the_verifier_of_stripe_accepts_timestamped(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """With its own header; not after one byte has changed, and not with another secret."""
-    await hooks.to(receiver.url, secret=OTHER, **STRIPE)
-    hit = await sent(hooks, receiver)
+    await webhooks.create_endpoint(receiver.url, secret=OTHER, **STRIPE)
+    hit = await sent(webhooks, receiver)
 
     assert by_stripe(hit, OTHER)
     assert not by_stripe(changed(hit), OTHER)
     assert not by_stripe(hit, HOME_SECRET)
 
 
-async def test_stripe_at_another_time(
-    hooks: Hooks, receiver: Receiver, skew: Callable[[int], None]
+async def test_the_verifier_of_stripe_refuses_an_old_timestamp(
+    webhooks: WebhookApi, receiver: Receiver, skew: Callable[[int], None]
 ) -> None:
     """Its library takes five minutes of the past, and any timestamp of the future."""
-    await hooks.to(receiver.url, secret=OTHER, **STRIPE)
+    await webhooks.create_endpoint(receiver.url, secret=OTHER, **STRIPE)
     found = {}
     for minutes in (-6, -4, 6):
         skew(minutes)
-        found[minutes] = by_stripe(await sent(hooks, receiver), OTHER)
+        found[minutes] = by_stripe(await sent(webhooks, receiver), OTHER)
 
     assert found == {-6: False, -4: True, 6: True}
 
 
-async def test_stripe_accepts_a_rotated_secret(hooks: Hooks, receiver: Receiver) -> None:
+async def test_the_verifier_of_stripe_accepts_both_secrets_of_a_rotation(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Both signatures stand in one header."""
-    endpoint_id = await hooks.to(receiver.url, **STRIPE)
-    await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
-    hit = await sent(hooks, receiver)
+    endpoint_id = await webhooks.create_endpoint(receiver.url, **STRIPE)
+    await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    hit = await sent(webhooks, receiver)
 
     assert by_stripe(hit, OTHER)
     assert by_stripe(hit, HOME_SECRET)

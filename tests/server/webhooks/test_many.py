@@ -12,8 +12,8 @@ from payments_sandbox.world.manual_events import trigger
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, bearer
 from tests.support.control import Control
-from tests.support.hooks import Hooks
 from tests.support.receiver import Receiver
+from tests.support.webhooks import WebhookApi
 
 
 @pytest.fixture
@@ -36,17 +36,17 @@ def once_each(receiver: Receiver) -> set[str]:
     return set(counts)
 
 
-async def test_a_thousand_events_to_one_endpoint(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_thousand_events_arrive_once_each(webhooks: WebhookApi, receiver: Receiver) -> None:
     """While eight clients pay at once, and another moves the clock."""
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
 
     async def move() -> None:
         for _ in range(20):
-            await hooks.advance("1s")
+            await webhooks.advance("1s")
 
-    await asyncio.gather(*(pay(hooks.api, hooks.key, 125) for _ in range(8)), move())
-    deliveries = await hooks.settled()
-    events = await hooks.control("list_events", query={"limit": "1000"})
+    await asyncio.gather(*(pay(webhooks.api, webhooks.key, 125) for _ in range(8)), move())
+    deliveries = await webhooks.settle()
+    events = await webhooks.control("list_events", query={"limit": "1000"})
 
     assert len(deliveries) == 1_000
     assert {each["status"] for each in deliveries} == {"delivered"}
@@ -55,13 +55,15 @@ async def test_a_thousand_events_to_one_endpoint(hooks: Hooks, receiver: Receive
     assert len({hit.connection for hit in receiver.hits}) <= MAX_PER_ENDPOINT
 
 
-async def test_a_receiver_that_fails_every_third_time(hooks: Hooks, receiver: Receiver) -> None:
+async def test_every_event_arrives_at_a_receiver_that_fails_every_third_time(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Each event is accepted exactly once in the end, and no attempt is made after that."""
     receiver.script(*([200, 200, 500] * 200))
-    await hooks.to(receiver.url)
-    await asyncio.gather(*(pay(hooks.api, hooks.key, 50) for _ in range(8)))
-    await hooks.advance("4d")
-    deliveries = await hooks.deliveries()
+    await webhooks.create_endpoint(receiver.url)
+    await asyncio.gather(*(pay(webhooks.api, webhooks.key, 50) for _ in range(8)))
+    await webhooks.advance("4d")
+    deliveries = await webhooks.deliveries()
     counts = Counter(hit.event_id for hit in receiver.hits)
 
     assert {each["status"] for each in deliveries} == {"delivered"}
@@ -70,7 +72,7 @@ async def test_a_receiver_that_fails_every_third_time(hooks: Hooks, receiver: Re
     assert len(receiver.hits) > 500
 
 
-async def test_a_thousand_worlds(
+async def test_a_thousand_worlds_send_at_once(
     api: Api, control: Control, sandbox: Sandbox, receiver: Receiver
 ) -> None:
     """Each with an endpoint and a secret of its own, side by side; nothing is lost or doubled."""
@@ -90,26 +92,26 @@ async def test_a_thousand_worlds(
     assert told == {f"/{number}": 3 for number in range(1_000)}
     assert len(set(receiver.bodies)) == 3_000
     assert sum(world.pending_webhooks for world in worlds) == 0
-    hooks = Hooks(api, control, sandbox, "sk_test_w77")
-    assert [each["status"] for each in await hooks.deliveries()] == ["delivered"] * 3
+    of_one = WebhookApi(api, control, sandbox, "sk_test_w77")
+    assert [each["status"] for each in await of_one.deliveries()] == ["delivered"] * 3
 
 
-async def test_what_has_ended_does_not_grow(hooks: Hooks, sandbox: Sandbox) -> None:
+async def test_deliveries_that_ended_do_not_add_up(webhooks: WebhookApi, sandbox: Sandbox) -> None:
     """The log of deliveries is a ring that counts what it has dropped; the pending are all kept."""
-    endpoint_id = await hooks.to("inbox:orders")
-    world = sandbox.parts.worlds.of(hooks.key)
+    endpoint_id = await webhooks.create_endpoint("inbox:orders")
+    world = sandbox.parts.worlds.of(webhooks.key)
     for _ in range(1_500):
         world.make_event("payout.paid", {})
-    await hooks.advance("0s")
+    await webhooks.advance("0s")
     outbox = world.open_webhooks().outbox
-    page = await hooks.control("list_deliveries", query={"limit": "1000"})
+    page = await webhooks.control("list_deliveries", query={"limit": "1000"})
 
     assert (len(page["data"]), page["has_more"], outbox.dropped) == (1_000, False, 500)
-    await hooks.control("script_inbox", {"respond": [500] * 1_000}, ids={"name": "orders"})
+    await webhooks.control("script_inbox", {"respond": [500] * 1_000}, ids={"name": "orders"})
     for _ in range(1_000):
         world.make_event("payout.paid", {})
-    await hooks.advance("0s")
+    await webhooks.advance("0s")
     assert world.pending_webhooks == 1_000
     assert len(list(outbox.oldest_first())) == 2_000
-    await hooks.change(endpoint_id, enabled=False)
+    await webhooks.update_endpoint(endpoint_id, enabled=False)
     assert (world.pending_webhooks, len(list(outbox.oldest_first()))) == (0, 1_000)

@@ -14,8 +14,8 @@ from payments_sandbox.server.factory import Sandbox
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from tests.support.bodies import KEY, documented_create
 from tests.support.clients import Api, ask
-from tests.support.hooks import Hooks, errors, instants
 from tests.support.receiver import Answer, Receiver, receiving
+from tests.support.webhooks import WebhookApi, errors, instants
 
 PENDING = "4000009900000012"
 SLOW_MS = "4000009900000129"
@@ -58,12 +58,14 @@ def settings() -> Settings:
 
 
 @pytest.mark.parametrize("card_number", ["4111111111111111", SLOW_MS, "4000000000000002"])
-async def test_the_reply_comes_first(hooks: Hooks, receiver: Receiver, card_number: str) -> None:
+async def test_a_webhook_leaves_after_the_reply_of_its_call(
+    webhooks: WebhookApi, receiver: Receiver, card_number: str
+) -> None:
     """Whatever the card: when the webhook arrives, its client has been answered."""
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
     seen: list[bool] = []
     times = 2 if card_number == SLOW_MS else 20
-    with Till(hooks.api) as till:
+    with Till(webhooks.api) as till:
         receiver.on_hit = lambda _: seen.append(till.has_its_reply())
         for count in range(1, times + 1):
             await till.pay(card_number=card_number)
@@ -81,23 +83,27 @@ class TestHanging:
         """A reply that hangs does so for a minute."""
         return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=60_000)
 
-    async def test_a_reply_that_never_comes(self, hooks: Hooks, receiver: Receiver) -> None:
+    async def test_a_webhook_leaves_at_once_where_no_reply_will_come(
+        self, webhooks: WebhookApi, receiver: Receiver
+    ) -> None:
         """The payment is made, so its webhook goes out."""
-        await hooks.to(receiver.url)
-        with Till(hooks.api) as till:
+        await webhooks.create_endpoint(receiver.url)
+        with Till(webhooks.api) as till:
             await till.pay(card_number="4000009900000095")
             await receiver.arrived(1)
             assert not till.has_its_reply()
 
 
-async def test_time_waits_for_a_slow_receiver(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_moved_clock_waits_for_a_slow_receiver(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """`advance` stops at each due instant until what is due there has ended."""
     receiver.usual = Answer(status=500, after=0.02)
-    await hooks.to(receiver.url, retries=["1m", "1m", "1m"])
-    first = await hooks.pay()
-    await hooks.pay(card_number=PENDING)
-    await hooks.advance("0s")
-    happened = await hooks.advance("2h")
+    await webhooks.create_endpoint(receiver.url, retries=["1m", "1m", "1m"])
+    first = await webhooks.pay()
+    await webhooks.pay(card_number=PENDING)
+    await webhooks.advance("0s")
+    happened = await webhooks.advance("2h")
 
     shown = [(each["at"], each["what"], each["payment_id"] == first) for each in happened]
     assert shown == [
@@ -112,43 +118,47 @@ async def test_time_waits_for_a_slow_receiver(hooks: Hooks, receiver: Receiver) 
     ]
 
 
-async def test_advance_finishes_what_is_in_flight_first(hooks: Hooks, receiver: Receiver) -> None:
+async def test_advance_finishes_what_is_in_flight_first(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """A first attempt that still runs belongs to the instant it began in."""
     receiver.script(Answer(status=500, after=0.1))
-    await hooks.to(receiver.url)
-    await hooks.pay()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
     await receiver.arrived(1)
-    await hooks.advance("5s")
-    (delivery,) = await hooks.deliveries()
+    await webhooks.advance("5s")
+    (delivery,) = await webhooks.deliveries()
 
     assert instants(delivery) == ["2030-01-15T10:30:00Z", "2030-01-15T10:30:05Z"]
     assert errors(delivery) == ["answered 500", None]
 
 
 async def test_two_at_once_move_the_clock_one_after_the_other(
-    hooks: Hooks, receiver: Receiver
+    webhooks: WebhookApi, receiver: Receiver
 ) -> None:
     """Neither overtakes the other, and together they go as far as both were told."""
     receiver.usual = Answer(status=500, after=0.02)
-    await hooks.to(receiver.url, retries=["1h", "1h", "1h"])
-    await hooks.pay()
-    first, second = await asyncio.gather(hooks.advance("90m"), hooks.advance("90m"))
-    (delivery,) = await hooks.deliveries()
+    await webhooks.create_endpoint(receiver.url, retries=["1h", "1h", "1h"])
+    await webhooks.pay()
+    first, second = await asyncio.gather(webhooks.advance("90m"), webhooks.advance("90m"))
+    (delivery,) = await webhooks.deliveries()
 
     assert [each["at"] for each in first] == ["2030-01-15T11:30:00Z"]
     assert [each["at"] for each in second] == ["2030-01-15T12:30:00Z", "2030-01-15T13:30:00Z"]
     assert instants(delivery)[1:] == [each["at"] for each in first + second]
-    assert (await hooks.control("retrieve_clock"))["now"] == "2030-01-15T13:30:00Z"
+    assert (await webhooks.control("retrieve_clock"))["now"] == "2030-01-15T13:30:00Z"
 
 
-async def test_a_freeze_that_was_overtaken_is_refused(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_freeze_that_was_overtaken_is_refused(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """It waits for the move before it, and then it would have to go back."""
     receiver.usual = Answer(after=0.02)
-    await hooks.to(receiver.url)
-    await hooks.pay(card_number=PENDING)
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay(card_number=PENDING)
     at = "2030-01-15T11:45:00Z"
     _, frozen = await asyncio.gather(
-        hooks.advance("90m"), hooks.control("freeze_clock", {"at": at}, status=400)
+        webhooks.advance("90m"), webhooks.control("freeze_clock", {"at": at}, status=400)
     )
 
     assert frozen["error"]["details"] == (
@@ -165,30 +175,34 @@ class TestLive:
         """A live clock."""
         return Settings(clock="live", seed=7)
 
-    async def test_all_that_happens_is_told(self, hooks: Hooks, receiver: Receiver) -> None:
+    async def test_moving_the_clock_tells_all_that_happened_in_order(
+        self, webhooks: WebhookApi, receiver: Receiver
+    ) -> None:
         """Also what falls due in the moment that the attempts before it take."""
         receiver.usual = Answer(status=500, after=0.02)
-        await hooks.to(receiver.url, retries=["1h", "1h"])
+        await webhooks.create_endpoint(receiver.url, retries=["1h", "1h"])
         for _ in range(5):
-            await hooks.pay()
+            await webhooks.pay()
         for _ in range(5):
-            await hooks.pay(card_number=PENDING)
-        await hooks.advance("0s")
-        happened = await hooks.advance("1d")
+            await webhooks.pay(card_number=PENDING)
+        await webhooks.advance("0s")
+        happened = await webhooks.advance("1d")
         told = Counter(each["what"] for each in happened)
 
         assert told == {"webhook.failed": 5 * 2 + 5 * 3, "payment.completed": 5}
         assert [each["at"] for each in happened] == sorted(each["at"] for each in happened)
 
 
-async def test_the_next_in_line(hooks: Hooks, receiver: Receiver) -> None:
+async def test_the_clock_can_go_to_the_very_next_attempt(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """`next` goes to the one attempt that is due next, and tells what came of it."""
     receiver.script(500, 500)
-    await hooks.to(receiver.url)
-    payment_id = await hooks.pay()
-    await hooks.settled()
-    moved = await hooks.control("advance_clock", {"next": True})
-    delivery = await hooks.only()
+    await webhooks.create_endpoint(receiver.url)
+    payment_id = await webhooks.pay()
+    await webhooks.settle()
+    moved = await webhooks.control("advance_clock", {"next": True})
+    delivery = await webhooks.only_delivery()
 
     assert moved == {
         "now": "2030-01-15T10:30:05Z",
@@ -203,7 +217,7 @@ async def test_the_next_in_line(hooks: Hooks, receiver: Receiver) -> None:
             }
         ],
     }
-    assert (await hooks.control("retrieve_clock"))["due"] == [
+    assert (await webhooks.control("retrieve_clock"))["due"] == [
         {
             "at": "2030-01-15T10:35:05Z",
             "what": "webhook.attempt",
@@ -213,17 +227,17 @@ async def test_the_next_in_line(hooks: Hooks, receiver: Receiver) -> None:
     ]
 
 
-async def test_a_slow_endpoint_delays_nobody(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_slow_endpoint_delays_nobody(webhooks: WebhookApi, receiver: Receiver) -> None:
     """Neither the API nor another endpoint of the same world: eight hang, a hundred arrive."""
     gate = asyncio.Event()
     async with receiving() as slow:
-        await hooks.to(slow.url)
-        await hooks.pay()
-        await hooks.settled()  # it has answered: from now on eight at once may go there
+        await webhooks.create_endpoint(slow.url)
+        await webhooks.pay()
+        await webhooks.settle()  # it has answered: from now on eight at once may go there
         slow.usual = Answer(gate=gate)
-        await hooks.to(receiver.url)
+        await webhooks.create_endpoint(receiver.url)
         for _ in range(100):
-            await hooks.pay()
+            await webhooks.pay()
         await receiver.arrived(100)
         await slow.arrived(1 + MAX_PER_ENDPOINT)
 
@@ -235,21 +249,23 @@ async def test_a_slow_endpoint_delays_nobody(hooks: Hooks, receiver: Receiver) -
 
 
 async def test_a_crowd_of_slow_endpoints_delays_nobody(
-    api: Api, hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+    api: Api, webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox
 ) -> None:
     """A hundred worlds whose endpoints do not answer, and one whose does."""
     gate = asyncio.Event()
     async with receiving() as slow:
         slow.usual = Answer(gate=gate)
-        crowd = [Hooks(api, hooks.control, sandbox, key=f"sk_test_slow{n}") for n in range(100)]
+        crowd = [
+            WebhookApi(api, webhooks.control, sandbox, key=f"sk_test_slow{n}") for n in range(100)
+        ]
         for each in crowd:
-            await each.to(slow.url, timeout="10s")
+            await each.create_endpoint(slow.url, timeout="10s")
             for _ in range(3):
                 await each.pay()
         await slow.arrived(100)
-        await hooks.to(receiver.url)
+        await webhooks.create_endpoint(receiver.url)
         for _ in range(20):
-            await hooks.pay()
+            await webhooks.pay()
         await receiver.arrived(20)
 
         assert len(slow.hits) == 100
@@ -257,14 +273,16 @@ async def test_a_crowd_of_slow_endpoints_delays_nobody(
         await slow.arrived(300)
 
 
-async def test_one_at_a_time_until_it_answers(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_endpoint_gets_one_webhook_at_a_time_until_it_answers(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """A new endpoint, and one that did not answer, are not run into by eight at once."""
     gate = asyncio.Event()
     receiver.script(Answer(gate=gate))
     receiver.usual = Answer(after=0.05)
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
     for _ in range(20):
-        await hooks.pay()
+        await webhooks.pay()
     assert len(receiver.hits) == 1
     gate.set()
     await receiver.arrived(20)
@@ -272,23 +290,27 @@ async def test_one_at_a_time_until_it_answers(hooks: Hooks, receiver: Receiver) 
     assert receiver.most == MAX_PER_ENDPOINT
 
 
-async def test_in_order_one_by_one(hooks: Hooks, receiver: Receiver) -> None:
+async def test_webhooks_of_one_endpoint_leave_in_the_order_of_their_events(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """An endpoint's deliveries leave in the order of their events."""
-    await hooks.to(receiver.url)
-    paid = [await hooks.pay() for _ in range(30)]
+    await webhooks.create_endpoint(receiver.url)
+    paid = [await webhooks.pay() for _ in range(30)]
     await receiver.arrived(30)
 
     assert [hit.json["data"]["payment_id"] for hit in receiver.hits] == paid
 
 
-async def test_the_api_answers_while_webhooks_hang(hooks: Hooks, receiver: Receiver) -> None:
+async def test_the_api_answers_while_webhooks_hang(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """The event is told, the payment is there, the webhook is on its way."""
     receiver.usual = Answer(gate=asyncio.Event())
-    await hooks.to(receiver.url)
-    payment_id = await hooks.pay()
+    await webhooks.create_endpoint(receiver.url)
+    payment_id = await webhooks.pay()
     await receiver.arrived(1)
-    shown = await ask(hooks.api, "GET", f"/v3/payments/{payment_id}")
-    (delivery,) = await hooks.deliveries()
+    shown = await ask(webhooks.api, "GET", f"/v3/payments/{payment_id}")
+    (delivery,) = await webhooks.deliveries()
 
     assert shown["status"] == "completed"
     assert (delivery["status"], delivery["attempts"]) == ("pending", [])

@@ -12,8 +12,8 @@ from payments_sandbox.server.factory import Sandbox
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from tests.support.bodies import KEY
 from tests.support.clients import until
-from tests.support.hooks import Hooks, errors, instants
 from tests.support.receiver import Answer, Receiver
+from tests.support.webhooks import WebhookApi, errors, instants
 
 START = "2030-01-15T10:30:00Z"
 DESIGNED = (
@@ -40,13 +40,13 @@ def outcome(delivery: dict[str, Any]) -> tuple[str, str | None]:
     return delivery["status"], delivery["next_attempt_at"]
 
 
-async def test_a_dead_endpoint_is_tried_ten_times(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_dead_endpoint_is_tried_ten_times(webhooks: WebhookApi, receiver: Receiver) -> None:
     """One first attempt and nine retries at the designed instants, then it has failed for good."""
     receiver.usual = Answer(status=500, body=b"oops")
-    await hooks.to(receiver.url)
-    payment_id = await hooks.pay()
-    happened = await hooks.advance("4d")
-    (delivery,) = await hooks.deliveries()
+    await webhooks.create_endpoint(receiver.url)
+    payment_id = await webhooks.pay()
+    happened = await webhooks.advance("4d")
+    (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("failed", None)
     assert tuple(instants(delivery)) == DESIGNED
@@ -64,17 +64,17 @@ async def test_a_dead_endpoint_is_tried_ten_times(hooks: Hooks, receiver: Receiv
     ]
     assert len(set(receiver.bodies)) == 1
     assert len(receiver.hits) == 10
-    await hooks.advance("30d")
+    await webhooks.advance("30d")
     assert len(receiver.hits) == 10
 
 
-async def test_success_ends_it(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_success_ends_the_retries(webhooks: WebhookApi, receiver: Receiver) -> None:
     """500, 500, 200 are three attempts."""
     receiver.script(500, 500)
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    happened = await hooks.advance("4d")
-    (delivery,) = await hooks.deliveries()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    happened = await webhooks.advance("4d")
+    (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("delivered", None)
     assert tuple(instants(delivery)) == DESIGNED[:3]
@@ -82,12 +82,12 @@ async def test_success_ends_it(hooks: Hooks, receiver: Receiver) -> None:
     assert [each["what"] for each in happened] == ["webhook.failed", "webhook.delivered"]
 
 
-async def test_an_attempt_in_full(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_attempt_is_shown_in_full(webhooks: WebhookApi, receiver: Receiver) -> None:
     """What was sent, byte for byte, and what came back."""
     receiver.script(Answer(status=503, headers={"X-Why": "busy"}, body="später".encode()))
-    endpoint_id = await hooks.to(receiver.url, headers={"X-Tenant": "7"})
-    await hooks.pay()
-    delivery = await hooks.only()
+    endpoint_id = await webhooks.create_endpoint(receiver.url, headers={"X-Tenant": "7"})
+    await webhooks.pay()
+    delivery = await webhooks.only_delivery()
     (hit,) = receiver.hits
     (attempt,) = delivery["attempts"]
 
@@ -117,7 +117,7 @@ async def test_an_attempt_in_full(hooks: Hooks, receiver: Receiver) -> None:
     assert hit.headers["x-tenant"] == "7"
     sent_at = read_instant(attempt["sent_at"])
     assert hit.headers["webhook-timestamp"] == str(sent_at // 1_000)
-    assert await hooks.control("retrieve_delivery", delivery_id=delivery["id"]) == delivery
+    assert await webhooks.control("retrieve_delivery", delivery_id=delivery["id"]) == delivery
 
 
 @pytest.mark.parametrize(
@@ -134,15 +134,15 @@ async def test_an_attempt_in_full(hooks: Hooks, receiver: Receiver) -> None:
         (301, "120", DELAYS[0]),
     ],
 )
-async def test_retry_after_in_seconds(
-    hooks: Hooks, receiver: Receiver, status: int, asked: str, wait: int
+async def test_retry_after_in_seconds_is_waited_for(
+    webhooks: WebhookApi, receiver: Receiver, status: int, asked: str, wait: int
 ) -> None:
     """Of 429 and 503: the later of it and the schedule, a day at most."""
     receiver.script(Answer(status=status, headers={"Retry-After": asked}))
-    await hooks.to(receiver.url)
-    await hooks.pay()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
 
-    assert outcome(await hooks.only()) == ("pending", later(wait))
+    assert outcome(await webhooks.only_delivery()) == ("pending", later(wait))
 
 
 @pytest.mark.parametrize(
@@ -153,64 +153,68 @@ async def test_retry_after_in_seconds(
         (timedelta(days=-9), range(DELAYS[0], DELAYS[0] + 1)),
     ],
 )
-async def test_retry_after_as_a_date(
-    hooks: Hooks, receiver: Receiver, ahead: timedelta, waits: range
+async def test_retry_after_as_a_date_is_waited_for(
+    webhooks: WebhookApi, receiver: Receiver, ahead: timedelta, waits: range
 ) -> None:
     """A date is the receiver's, in real time: its distance from now counts on the world's clock."""
     asked = format_datetime(real_now() + ahead, usegmt=True)
     receiver.script(Answer(status=429, headers={"Retry-After": asked}))
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    delivery = await hooks.only()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    delivery = await webhooks.only_delivery()
 
     wait = read_instant(delivery["next_attempt_at"]) - read_instant(START)
     assert wait in waits or wait + 999 in waits
 
 
-async def test_later_retries_keep_to_the_schedule(hooks: Hooks, receiver: Receiver) -> None:
+async def test_later_retries_keep_to_the_schedule(webhooks: WebhookApi, receiver: Receiver) -> None:
     """What was asked once holds once; the schedule goes on from there."""
     receiver.script(Answer(status=429, headers={"Retry-After": "3600"}))
     receiver.usual = Answer(status=500)
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    await hooks.advance("1h")
-    (delivery,) = await hooks.deliveries()
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    await webhooks.advance("1h")
+    (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("pending", later(3_600_000 + DELAYS[1]))
 
 
-async def test_gone_disables_the_endpoint(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_answer_of_410_disables_the_endpoint(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """410 ends this delivery and every other one that was to come, and later events are logged."""
     receiver.script(500, 410)
-    endpoint_id = await hooks.to(receiver.url)
-    await hooks.pay()
-    await hooks.settled()
-    await hooks.pay()
-    first, second = await hooks.settled()
+    endpoint_id = await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    await webhooks.settle()
+    await webhooks.pay()
+    first, second = await webhooks.settle()
 
     assert (outcome(first), errors(first)) == (("disabled", None), ["answered 500"])
     assert (outcome(second), errors(second)) == (("disabled", None), ["answered 410"])
-    endpoint = await hooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
+    endpoint = await webhooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
     assert endpoint["enabled"] is False
 
-    await hooks.pay()
-    assert await hooks.advance("4d") == []
-    *_, third = await hooks.deliveries()
+    await webhooks.pay()
+    assert await webhooks.advance("4d") == []
+    *_, third = await webhooks.deliveries()
     assert (outcome(third), third["attempts"]) == (("disabled", None), [])
     assert len(receiver.hits) == 2
 
 
-async def test_gone_while_others_are_in_flight(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_answer_of_410_ends_other_deliveries_and_keeps_their_attempts(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Their attempts are kept; none of them is tried again, whatever it is answered."""
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    await hooks.settled()  # it has answered, so eight at once may go there
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    await webhooks.settle()  # it has answered, so eight at once may go there
     receiver.script(410)
     receiver.usual = Answer(status=500, after=0.05)
     for _ in range(3):
-        await hooks.pay(card_number="4000009900000012")
-    await hooks.advance("1h")
-    _, *deliveries = await hooks.deliveries()
+        await webhooks.pay(card_number="4000009900000012")
+    await webhooks.advance("1h")
+    _, *deliveries = await webhooks.deliveries()
 
     assert [each["status"] for each in deliveries] == ["disabled"] * 3
     assert [errors(each) for each in deliveries] == [
@@ -221,51 +225,57 @@ async def test_gone_while_others_are_in_flight(hooks: Hooks, receiver: Receiver)
     assert len(receiver.hits) == 4
 
 
-async def test_a_schedule_of_ones_own(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_endpoint_can_have_a_schedule_of_its_own(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """`retries` replaces the delays; when they are used up, it has failed."""
     receiver.usual = Answer(status=500)
-    await hooks.to(receiver.url, retries=["1s", "10m"])
-    await hooks.pay()
-    await hooks.advance("1d")
-    (delivery,) = await hooks.deliveries()
+    await webhooks.create_endpoint(receiver.url, retries=["1s", "10m"])
+    await webhooks.pay()
+    await webhooks.advance("1d")
+    (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("failed", None)
     assert instants(delivery) == [START, later(1_000), later(601_000)]
 
 
-async def test_no_retries(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_empty_schedule_never_retries(webhooks: WebhookApi, receiver: Receiver) -> None:
     """An empty schedule gives up after the first attempt."""
     receiver.usual = Answer(status=500)
-    await hooks.to(receiver.url, retries=[])
-    await hooks.pay()
+    await webhooks.create_endpoint(receiver.url, retries=[])
+    await webhooks.pay()
 
-    assert outcome(await hooks.only()) == ("failed", None)
+    assert outcome(await webhooks.only_delivery()) == ("failed", None)
 
 
-async def test_a_retry_without_delay(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_retry_without_delay_comes_at_once(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """What is due now happens at once, on a clock that stands still, too."""
     receiver.script(500, 500)
-    await hooks.to(receiver.url, retries=["0s", "0s"])
-    await hooks.pay()
+    await webhooks.create_endpoint(receiver.url, retries=["0s", "0s"])
+    await webhooks.pay()
     await receiver.arrived(3)
-    await hooks.in_flight(0)
-    (delivery,) = await hooks.deliveries()
+    await webhooks.wait_for_in_flight(0)
+    (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("delivered", None)
     assert instants(delivery) == [START] * 3
 
 
-async def test_the_longest_delay(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_delay_of_more_than_a_year_is_refused(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """A delay that no calendar holds is refused; the longest one is shown and kept."""
-    error = await hooks.control(
+    error = await webhooks.control(
         "create_webhook_endpoint", {"url": receiver.url, "retries": ["1s", "366d"]}, status=400
     )
     assert error["error"]["details"] == "/retries/1: expected a duration of at most 365d."
     receiver.usual = Answer(status=500)
-    await hooks.to(receiver.url, retries=["365d"])
-    await hooks.pay()
+    await webhooks.create_endpoint(receiver.url, retries=["365d"])
+    await webhooks.pay()
 
-    assert outcome(await hooks.only()) == ("pending", "2031-01-15T10:30:00Z")
+    assert outcome(await webhooks.only_delivery()) == ("pending", "2031-01-15T10:30:00Z")
 
 
 class TestLive:
@@ -276,17 +286,17 @@ class TestLive:
         """A live clock."""
         return Settings(clock="live", seed=7)
 
-    async def test_retries_come_by_themselves(
-        self, hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+    async def test_retries_come_by_themselves_on_a_live_clock(
+        self, webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox
     ) -> None:
         """Nobody asks, and they come."""
         receiver.script(500, 500)
-        await hooks.to(receiver.url, retries=["10ms", "10ms"])
-        await hooks.pay()
+        await webhooks.create_endpoint(receiver.url, retries=["10ms", "10ms"])
+        await webhooks.pay()
         await receiver.arrived(3)
         outbox = sandbox.parts.worlds.of(KEY).open_webhooks().outbox
-        await until(hooks.api, lambda: outbox.pending == 0)
-        (delivery,) = await hooks.deliveries()
+        await until(webhooks.api, lambda: outbox.pending == 0)
+        (delivery,) = await webhooks.deliveries()
 
         assert outcome(delivery) == ("delivered", None)
         assert errors(delivery) == ["answered 500", "answered 500", None]

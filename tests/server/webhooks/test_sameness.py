@@ -10,31 +10,31 @@ from payments_sandbox.server.factory import Sandbox, assemble
 from tests.support.bodies import AUTHORIZED, KEY
 from tests.support.clients import Api, client_of, paid
 from tests.support.control import Control
-from tests.support.hooks import Hooks
 from tests.support.receiver import Answer, Receiver, receiving
+from tests.support.webhooks import WebhookApi
 
 CARDS = ("4111111111111111", "4000000000000002", "4000009900000012", "4000000000000259")
 
 
-async def story(hooks: Hooks, receiver: Receiver) -> list[Any]:
+async def story(webhooks: WebhookApi, receiver: Receiver) -> list[Any]:
     """A bit of everything, one after another; what the control API shows of it."""
     receiver.script(500, 200, 429, 503, 302, 200, 500)
-    endpoint_id = await hooks.to(receiver.url)
-    await hooks.to("inbox:orders", events=["payment.*"])
-    await hooks.to("inbox:all", signature={"scheme": "hmac"}, secret="hush-hush")
+    endpoint_id = await webhooks.create_endpoint(receiver.url)
+    await webhooks.create_endpoint("inbox:orders", events=["payment.*"])
+    await webhooks.create_endpoint("inbox:all", signature={"scheme": "hmac"}, secret="hush-hush")
     ids = []
     for card in CARDS:
         await paid(
-            hooks.api, 400 if card.endswith("0002") else 201, key=hooks.key, card_number=card
+            webhooks.api, 400 if card.endswith("0002") else 201, key=webhooks.key, card_number=card
         )
-        ids.append(await hooks.advance("30s"))
-    await hooks.control("rotate_secret", key=hooks.key, endpoint_id=endpoint_id)
-    made = await hooks.control("create_event", {"type": "refund.created"}, key=hooks.key)
-    await hooks.advance("0s")
-    await hooks.control("resend_event", key=hooks.key, event_id=made["id"])
-    ids.append(await hooks.advance("4d"))
-    events = await hooks.control("list_events", key=hooks.key)
-    return [ids, events, [without_wall_time(each) for each in await hooks.deliveries()]]
+        ids.append(await webhooks.advance("30s"))
+    await webhooks.control("rotate_secret", key=webhooks.key, endpoint_id=endpoint_id)
+    made = await webhooks.control("create_event", {"type": "refund.created"}, key=webhooks.key)
+    await webhooks.advance("0s")
+    await webhooks.control("resend_event", key=webhooks.key, event_id=made["id"])
+    ids.append(await webhooks.advance("4d"))
+    events = await webhooks.control("list_events", key=webhooks.key)
+    return [ids, events, [without_wall_time(each) for each in await webhooks.deliveries()]]
 
 
 def without_wall_time(delivery: dict[str, Any]) -> dict[str, Any]:
@@ -57,16 +57,16 @@ def sent(receiver: Receiver) -> list[tuple[str, bytes]]:
     return [(hit.headers["webhook-id"], hit.body) for hit in receiver.hits]
 
 
-async def test_two_servers_tell_the_same_story(aiohttp_client: AiohttpClient) -> None:
+async def test_two_servers_of_one_seed_send_the_same(aiohttp_client: AiohttpClient) -> None:
     """Ids, instants, order, bodies: all but real time is equal."""
     stories, arrivals = [], []
     async with receiving() as receiver:  # one address for both
         for _ in range(2):
             sandbox = assemble(Settings(clock="2030-01-15T10:30:00Z", seed=7))
             api = await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
-            hooks = Hooks(api, Control(api, sandbox.parts.contract), sandbox)
+            webhooks = WebhookApi(api, Control(api, sandbox.parts.contract), sandbox)
             receiver.hits.clear()
-            stories.append(await story(hooks, receiver))
+            stories.append(await story(webhooks, receiver))
             arrivals.append(sent(receiver))
             await sandbox.parts.dispatcher.close()
 
@@ -75,7 +75,7 @@ async def test_two_servers_tell_the_same_story(aiohttp_client: AiohttpClient) ->
     assert len(arrivals[0]) > 8
 
 
-async def test_eight_worlds_at_once_tell_the_same_story(
+async def test_eight_worlds_of_one_seed_send_the_same_at_once(
     api: Api, control: Control, sandbox: Sandbox
 ) -> None:
     """Each has the seed of the others and clients of its own; nothing of one shows in another."""
@@ -86,7 +86,7 @@ async def test_eight_worlds_at_once_tell_the_same_story(
 
     async def told(key: str) -> tuple[list[Any], list[tuple[str, bytes]]]:
         async with receiving() as receiver:
-            return await story(Hooks(api, control, sandbox, key), receiver), sent(receiver)
+            return await story(WebhookApi(api, control, sandbox, key), receiver), sent(receiver)
 
     stories = await asyncio.gather(*map(told, keys))
 
@@ -94,31 +94,31 @@ async def test_eight_worlds_at_once_tell_the_same_story(
 
 
 async def test_the_order_of_the_log_is_that_of_the_deliveries(
-    hooks: Hooks, receiver: Receiver
+    webhooks: WebhookApi, receiver: Receiver
 ) -> None:
     """What is due at one instant goes out together; `advance` tells of it in the order it began."""
     receiver.usual = Answer(status=500)
-    await hooks.to(receiver.url)
+    await webhooks.create_endpoint(receiver.url)
     for _ in range(12):
-        await hooks.pay()
-    await hooks.advance("0s")
-    happened = await hooks.advance("5s")
-    deliveries = await hooks.deliveries()
+        await webhooks.pay()
+    await webhooks.advance("0s")
+    happened = await webhooks.advance("5s")
+    deliveries = await webhooks.deliveries()
 
     assert [each["delivery_id"] for each in happened] == [each["id"] for each in deliveries]
 
 
-async def test_more_at_one_instant_than_is_remembered(
-    hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+async def test_more_attempts_at_one_instant_than_are_remembered_are_all_told(
+    webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox
 ) -> None:
     """`advance` tells of every attempt, also where there are more than the log keeps."""
     receiver.usual = Answer(status=500)
-    await hooks.to(receiver.url, retries=["5s"])
+    await webhooks.create_endpoint(receiver.url, retries=["5s"])
     world = sandbox.parts.worlds.of(KEY)
     for _ in range(1_100):
         world.make_event("payout.paid", {})
-    await hooks.advance("0s")
-    happened = await hooks.advance("5s")
+    await webhooks.advance("0s")
+    happened = await webhooks.advance("5s")
 
     assert len(happened) == 1_100
     assert len({each["delivery_id"] for each in happened}) == 1_100

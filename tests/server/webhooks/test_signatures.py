@@ -12,8 +12,8 @@ from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.world.registry import HOME_SECRET
 from tests.support.bodies import KEY
 from tests.support.clients import Json
-from tests.support.hooks import Hooks
 from tests.support.receiver import Answer, Hit, Receiver
+from tests.support.webhooks import WebhookApi
 
 EXPECTED = "expected whsec_ and the base64 of 24 to 64 bytes"
 DURATION = "expected a duration such as 300ms, 5s, 10m, 2h or 45d"
@@ -26,17 +26,17 @@ def refusal(hit: Hit, secret: str, signing: Signing | None = None) -> str | None
     return why_refused(signing or Signing(), [secret], received, now=None)
 
 
-async def arrived(hooks: Hooks, receiver: Receiver) -> Hit:
+async def arrived(webhooks: WebhookApi, receiver: Receiver) -> Hit:
     """What one more payment sends."""
-    await hooks.pay()
-    await hooks.settled()
+    await webhooks.pay()
+    await webhooks.settle()
     return receiver.hits[-1]
 
 
-async def test_standard_is_the_default(hooks: Hooks, receiver: Receiver) -> None:
+async def test_standard_is_the_default(webhooks: WebhookApi, receiver: Receiver) -> None:
     """With the world's secret, in the three headers of Standard Webhooks and no other."""
-    await hooks.to(receiver.url)
-    hit = await arrived(hooks, receiver)
+    await webhooks.create_endpoint(receiver.url)
+    hit = await arrived(webhooks, receiver)
     sent_at = hit.headers["webhook-timestamp"]
     signed = f"{hit.event_id}.{sent_at}.".encode() + hit.body
     key = base64.b64decode(HOME_SECRET.removeprefix("whsec_"))
@@ -54,11 +54,13 @@ async def test_standard_is_the_default(hooks: Hooks, receiver: Receiver) -> None
     assert hit.headers["user-agent"].startswith("payments-sandbox/")
 
 
-async def test_timestamped(hooks: Hooks, receiver: Receiver) -> None:
+async def test_timestamped_signs_timestamp_and_body(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """In one header, with the whole secret as key."""
     signature = {"scheme": "timestamped", "header": "Stripe-Signature"}
-    await hooks.to(receiver.url, signature=signature, secret=OTHER)
-    hit = await arrived(hooks, receiver)
+    await webhooks.create_endpoint(receiver.url, signature=signature, secret=OTHER)
+    hit = await arrived(webhooks, receiver)
     stamp, found = hit.headers["stripe-signature"].split(",")
     signed = stamp.removeprefix("t=").encode() + b"." + hit.body
 
@@ -80,10 +82,14 @@ async def test_timestamped(hooks: Hooks, receiver: Receiver) -> None:
         ),
     ],
 )
-async def test_hmac(hooks: Hooks, receiver: Receiver, wanted: Json, signing: Signing) -> None:
+async def test_hmac_signs_the_body_alone(
+    webhooks: WebhookApi, receiver: Receiver, wanted: Json, signing: Signing
+) -> None:
     """The digest of the body alone, in the form that was asked for."""
-    await hooks.to(receiver.url, signature={"scheme": "hmac"} | wanted, secret="hush-hush")
-    hit = await arrived(hooks, receiver)
+    await webhooks.create_endpoint(
+        receiver.url, signature={"scheme": "hmac"} | wanted, secret="hush-hush"
+    )
+    hit = await arrived(webhooks, receiver)
     mac = hmac.digest(b"hush-hush", hit.body, "sha256")
     is_hex = signing.encoding is Encoding.HEX
     digest = mac.hex() if is_hex else base64.b64encode(mac).decode()
@@ -92,16 +98,18 @@ async def test_hmac(hooks: Hooks, receiver: Receiver, wanted: Json, signing: Sig
     assert refusal(hit, "hush-hush", signing) is None
 
 
-async def test_each_endpoint_has_its_own(hooks: Hooks, receiver: Receiver) -> None:
+async def test_each_endpoint_has_a_secret_and_scheme_of_its_own(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """One event, three endpoints, three secrets and schemes, the same bytes."""
     timestamped = Signing(Scheme.TIMESTAMPED, "Payments-Signature")
-    await hooks.to(f"{receiver.origin}/1")
-    await hooks.to(f"{receiver.origin}/2", secret=OTHER)
-    await hooks.to(
+    await webhooks.create_endpoint(f"{receiver.origin}/1")
+    await webhooks.create_endpoint(f"{receiver.origin}/2", secret=OTHER)
+    await webhooks.create_endpoint(
         f"{receiver.origin}/3", secret="of-the-third", signature={"scheme": "timestamped"}
     )
-    await hooks.pay()
-    await hooks.settled()
+    await webhooks.pay()
+    await webhooks.settle()
     by_target = {hit.target: hit for hit in receiver.hits}
 
     assert refusal(by_target["/1"], HOME_SECRET) is None
@@ -112,15 +120,15 @@ async def test_each_endpoint_has_its_own(hooks: Hooks, receiver: Receiver) -> No
 
 
 async def test_every_attempt_is_signed_anew(
-    hooks: Hooks, receiver: Receiver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The id and the bytes stay; the timestamp is that of the attempt, in real time."""
     wall = iter([1_700_000_000_500, 1_700_000_099_999])
     monkeypatch.setattr(sandbox.parts.dispatcher, "_wall", lambda: next(wall))
     receiver.script(500)
-    await hooks.to(receiver.url)
-    await hooks.pay()
-    await hooks.advance("1m")
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay()
+    await webhooks.advance("1m")
     first, second = receiver.hits
 
     stamps = [hit.headers["webhook-timestamp"] for hit in receiver.hits]
@@ -130,15 +138,17 @@ async def test_every_attempt_is_signed_anew(
     assert refusal(second, HOME_SECRET) is None
 
 
-async def test_rotation(hooks: Hooks, receiver: Receiver) -> None:
+async def test_after_a_rotation_both_secrets_sign_for_a_day(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """For a virtual day both secrets verify, the new one first; then only the new one does."""
-    endpoint_id = await hooks.to(receiver.url)
-    rotated = await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
-    both = await arrived(hooks, receiver)
-    await hooks.advance("23h")
-    still = await arrived(hooks, receiver)
-    await hooks.advance("1h")
-    after = await arrived(hooks, receiver)
+    endpoint_id = await webhooks.create_endpoint(receiver.url)
+    rotated = await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    both = await arrived(webhooks, receiver)
+    await webhooks.advance("23h")
+    still = await arrived(webhooks, receiver)
+    await webhooks.advance("1h")
+    after = await arrived(webhooks, receiver)
 
     assert rotated["secret"] == OTHER
     assert [len(hit.headers["webhook-signature"].split()) for hit in receiver.hits] == [2, 2, 1]
@@ -150,67 +160,88 @@ async def test_rotation(hooks: Hooks, receiver: Receiver) -> None:
     assert refusal(alone, OTHER) is None
 
 
-async def test_rotation_makes_a_secret(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_rotation_without_a_secret_makes_one(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """Unless it is given one: each time another, the same with equal seeds."""
-    endpoint_id = await hooks.to(receiver.url)
+    endpoint_id = await webhooks.create_endpoint(receiver.url)
     secrets = [
-        (await hooks.control("rotate_secret", endpoint_id=endpoint_id))["secret"] for _ in range(3)
+        (await webhooks.control("rotate_secret", endpoint_id=endpoint_id))["secret"]
+        for _ in range(3)
     ]
 
     assert len({HOME_SECRET, *secrets}) == 4
     assert secrets[0] == "whsec_cyL0nZNceJp3Fc+5A3qzKhZrKxGX6gqxxi4Ohl66e6M="
-    assert refusal(await arrived(hooks, receiver), secrets[-1]) is None
+    assert refusal(await arrived(webhooks, receiver), secrets[-1]) is None
 
 
-async def test_rotation_where_there_is_room_for_one(hooks: Hooks, receiver: Receiver) -> None:
+async def test_hmac_signs_with_the_new_secret_at_once(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """`hmac` signs with the new secret alone."""
-    endpoint_id = await hooks.to(receiver.url, signature={"scheme": "hmac"}, secret="first-one")
-    await hooks.control("rotate_secret", {"secret": "second-one"}, endpoint_id=endpoint_id)
-    hit = await arrived(hooks, receiver)
+    endpoint_id = await webhooks.create_endpoint(
+        receiver.url, signature={"scheme": "hmac"}, secret="first-one"
+    )
+    await webhooks.control("rotate_secret", {"secret": "second-one"}, endpoint_id=endpoint_id)
+    hit = await arrived(webhooks, receiver)
 
     assert refusal(hit, "second-one", Signing(Scheme.HMAC, "Payments-Signature")) is None
 
 
-async def test_another_scheme_while_two_secrets_are_valid(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_change_of_scheme_forgets_an_old_secret_that_does_not_fit(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """An earlier secret that the new scheme cannot use is valid no more; deliveries go on."""
-    endpoint_id = await hooks.to(receiver.url, signature={"scheme": "hmac"}, secret="not-base64")
-    await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
-    await hooks.change(endpoint_id, signature={"scheme": "standard"})
-    hit = await arrived(hooks, receiver)
+    endpoint_id = await webhooks.create_endpoint(
+        receiver.url, signature={"scheme": "hmac"}, secret="not-base64"
+    )
+    await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    await webhooks.update_endpoint(endpoint_id, signature={"scheme": "standard"})
+    hit = await arrived(webhooks, receiver)
 
     assert refusal(hit, OTHER) is None
     assert len(hit.headers["webhook-signature"].split()) == 1
 
 
-async def test_another_scheme_that_can_use_both_secrets(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_change_of_scheme_keeps_an_old_secret_that_fits(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """They stay valid."""
-    endpoint_id = await hooks.to(receiver.url)
-    await hooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
-    await hooks.change(endpoint_id, signature={"scheme": "timestamped", "header": "X-Signed"})
-    hit = await arrived(hooks, receiver)
+    endpoint_id = await webhooks.create_endpoint(receiver.url)
+    await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
+    await webhooks.update_endpoint(
+        endpoint_id, signature={"scheme": "timestamped", "header": "X-Signed"}
+    )
+    hit = await arrived(webhooks, receiver)
 
     signing = Signing(Scheme.TIMESTAMPED, "X-Signed")
     assert [refusal(hit, secret, signing) for secret in (OTHER, HOME_SECRET)] == [None, None]
 
 
-async def test_headers_of_ones_own(hooks: Hooks, receiver: Receiver) -> None:
+async def test_an_endpoint_can_have_headers_of_its_own(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """They are sent besides; a User-Agent takes the place of ours."""
     headers = {"X-Tenant": "7", "authorization": "Bearer of-the-receiver", "user-agent": "Acme/1"}
-    await hooks.to(receiver.url, headers=headers)
-    hit = await arrived(hooks, receiver)
+    await webhooks.create_endpoint(receiver.url, headers=headers)
+    hit = await arrived(webhooks, receiver)
 
     assert {name: hit.headers[name.lower()] for name in headers} == headers
     assert sum(line.lower().startswith("user-agent:") for line in hit.lines) == 1
 
 
-async def test_a_credential_is_not_shown(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_credential_in_a_header_is_sent_and_not_shown(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """What is sent as Authorization stands in no delivery, and in no stream of them."""
     secret = "s3cret-of-the-receiver"
     receiver.script(500)
-    await hooks.to(receiver.url, headers={"Authorization": f"Bearer {secret}", "Cookie": secret})
-    await hooks.pay()
-    await hooks.advance("5s")
-    (delivery,) = await hooks.deliveries()
+    await webhooks.create_endpoint(
+        receiver.url, headers={"Authorization": f"Bearer {secret}", "Cookie": secret}
+    )
+    await webhooks.pay()
+    await webhooks.advance("5s")
+    (delivery,) = await webhooks.deliveries()
 
     assert [hit.headers["authorization"] for hit in receiver.hits] == [f"Bearer {secret}"] * 2
     shown = [each["request"]["headers"] for each in delivery["attempts"]]
@@ -273,49 +304,53 @@ async def test_a_credential_is_not_shown(hooks: Hooks, receiver: Receiver) -> No
         ({"timeout": "long"}, f"/timeout: {DURATION}."),
     ],
 )  # fmt: skip
-async def test_settings_that_are_refused(
-    hooks: Hooks, receiver: Receiver, wanted: Json, details: str
+async def test_settings_that_make_no_sense_are_refused_by_field(
+    webhooks: WebhookApi, receiver: Receiver, wanted: Json, details: str
 ) -> None:
     """With what would have worked; nothing is made, and nothing changed, and no secret quoted."""
     body = {"url": receiver.url} | wanted
-    refused = await hooks.control("create_webhook_endpoint", body, status=400)
-    endpoint_id = await hooks.to(receiver.url)
-    before = await hooks.control("list_webhook_endpoints")
-    change = await hooks.control(
+    refused = await webhooks.control("create_webhook_endpoint", body, status=400)
+    endpoint_id = await webhooks.create_endpoint(receiver.url)
+    before = await webhooks.control("list_webhook_endpoints")
+    change = await webhooks.control(
         "update_webhook_endpoint", wanted, status=400, endpoint_id=endpoint_id
     )
 
     assert refused["error"]["details"] == change["error"]["details"] == details
-    assert await hooks.control("list_webhook_endpoints") == before
+    assert await webhooks.control("list_webhook_endpoints") == before
     assert len(before["data"]) == 1
 
 
-async def test_a_secret_that_rotation_refuses(hooks: Hooks, receiver: Receiver) -> None:
+async def test_a_rotation_refuses_a_secret_of_another_scheme(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """The endpoint goes on with the one it has."""
-    endpoint_id = await hooks.to(receiver.url)
-    refused = await hooks.control(
+    endpoint_id = await webhooks.create_endpoint(receiver.url)
+    refused = await webhooks.control(
         "rotate_secret", {"secret": "whsec_short"}, status=400, endpoint_id=endpoint_id
     )
 
     assert refused["error"]["details"].startswith("/secret: expected whsec_ and the base64 of")
-    assert refusal(await arrived(hooks, receiver), HOME_SECRET) is None
+    assert refusal(await arrived(webhooks, receiver), HOME_SECRET) is None
 
 
 async def test_a_payment_leaves_no_card_in_any_delivery(
-    hooks: Hooks, receiver: Receiver, sandbox: Sandbox
+    webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox
 ) -> None:
     """Not even where the receiver answers with it, in head or body."""
     number, cvc = "4111111111111111", "8731"
     echo = f"you paid with {number}".encode()
     receiver.usual = Answer(status=302, body=echo, headers={"X-Echo": number, "Location": number})
-    await hooks.to(receiver.url)
-    await hooks.pay(card_number=number, description=f"with {number}", customer_id=number, cvc="873")
-    await hooks.advance("1m")
+    await webhooks.create_endpoint(receiver.url)
+    await webhooks.pay(
+        card_number=number, description=f"with {number}", customer_id=number, cvc="873"
+    )
+    await webhooks.advance("1m")
     everything = str(
         [
-            await hooks.deliveries(),
-            await hooks.control("list_events"),
-            await hooks.control("retrieve_snapshot"),
+            await webhooks.deliveries(),
+            await webhooks.control("list_events"),
+            await webhooks.control("retrieve_snapshot"),
             receiver.hits,
         ]
     )

@@ -3,23 +3,25 @@
 import asyncio
 
 from tests.support.clients import PATIENCE
-from tests.support.hooks import Hooks
 from tests.support.receiver import Receiver
 from tests.support.streams import Reader
+from tests.support.webhooks import WebhookApi
 
 PATH = "/_sandbox/stream"
 
 
-async def test_each_attempt_as_it_ends(hooks: Hooks, receiver: Receiver) -> None:
+async def test_the_stream_tells_each_attempt_as_it_ends(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     """The delivery as it then is, with that attempt alone."""
     receiver.script(500)
-    await hooks.to(receiver.url)
-    async with hooks.api.get(PATH) as reply, asyncio.timeout(PATIENCE):
-        await hooks.pay()
+    await webhooks.create_endpoint(receiver.url)
+    async with webhooks.api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        await webhooks.pay()
         first = await Reader(reply).next("delivery")
-        await hooks.advance("5s")
+        await webhooks.advance("5s")
         second = await Reader(reply).next("delivery")
-    (delivery,) = await hooks.deliveries()
+    (delivery,) = await webhooks.deliveries()
 
     assert first.data == delivery | {
         "status": "pending",
@@ -30,14 +32,14 @@ async def test_each_attempt_as_it_ends(hooks: Hooks, receiver: Receiver) -> None
     assert (first.id, second.id) == ("1-1-1", "1-1-2")
 
 
-async def test_coming_back(hooks: Hooks) -> None:
+async def test_the_stream_goes_on_after_a_reconnect(webhooks: WebhookApi) -> None:
     """A reader gets the attempts that it has missed, once each, in order."""
-    await hooks.to("inbox:orders")
+    await webhooks.create_endpoint("inbox:orders")
     for _ in range(3):
-        await hooks.pay()
-    deliveries = await hooks.settled()
+        await webhooks.pay()
+    deliveries = await webhooks.settle()
     headers = {"Last-Event-ID": "3-3-1"}
-    async with hooks.api.get(PATH, headers=headers) as reply, asyncio.timeout(PATIENCE):
+    async with webhooks.api.get(PATH, headers=headers) as reply, asyncio.timeout(PATIENCE):
         missed = await Reader(reply).take(2)
 
     assert [each.data for each in missed] == deliveries[1:]
