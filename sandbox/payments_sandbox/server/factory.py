@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("sandbox")
 
 
-class Rim(NamedTuple):
-    """The parts of a server that wait for clocks, sockets and other clients."""
+class PartTypes(NamedTuple):
+    """The classes of those parts of a server that wait for clocks, sockets and other clients."""
 
     emulated_api: type[EmulatedApi] = EmulatedApi
     control_api: type[ControlApi] = ControlApi
@@ -45,7 +45,7 @@ class Rim(NamedTuple):
     pacer: type[Pacer] = Pacer
 
 
-WAITING: Final = Rim()
+WAITING_PARTS: Final = PartTypes()
 
 
 class Sandbox(NamedTuple):
@@ -61,7 +61,7 @@ def assemble(
     say: Callable[[str], None] | None = None,
     *,
     make_sender: Callable[[], Sender] | None = None,
-    rim: Rim = WAITING,
+    part_types: PartTypes = WAITING_PARTS,
 ) -> Sandbox:
     """Put a server together.
 
@@ -69,14 +69,14 @@ def assemble(
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
-        rim: what stands in for the parts that wait, where nothing runs an event loop.
+        part_types: what stands in for the parts that wait, where nothing runs an event loop.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
-    sleepers, news = Sleepers(), rim.news()
+    sleepers, news = Sleepers(), part_types.news()
 
     def on_time(world: World) -> None:
         news.publish(world)
@@ -91,8 +91,8 @@ def assemble(
             dispatcher.release(world)
         pacer.watch(world)
 
-    pacer = rim.pacer(on_time)
-    dispatcher = rim.dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
+    pacer = part_types.pacer(on_time)
+    dispatcher = part_types.dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
     clock_advancer = ClockAdvancer(dispatcher)
 
     def let_go(world: World, reason: str) -> None:
@@ -113,7 +113,7 @@ def assemble(
     parts = Parts(
         settings, worlds, contract, sleepers, news, pacer, dispatcher, clock_advancer, log
     )
-    apis = rim.emulated_api(parts, gateway), rim.control_api(parts, gateway.admit)
+    apis = part_types.emulated_api(parts, gateway), part_types.control_api(parts, gateway.admit)
     return Sandbox(RequestHandler(parts, *apis), parts, gateway)
 
 

@@ -2,9 +2,9 @@
 
 1. The request is made by hand and given to the handler that serves sockets, so guards, routes,
    both APIs and every refusal are the same. Its coroutine is run to its end at once by `run_now`.
-2. What would wait is replaced by parts that do not: `DIRECT` lists them. A webhook is attempted
-   when it is released; a wait for something to happen is over at once, for nobody else acts
-   meanwhile; what has fallen due on a live clock happens with the next call.
+2. What would wait is replaced by parts that do not, which `DIRECT_PARTS` lists. A webhook is
+   attempted when it is released; a wait for something to happen is over at once, for nobody else
+   acts meanwhile; what has fallen due on a live clock happens with the next call.
 3. A reply of the emulated API is not sent but described (`DirectReply`): the wall time that it
    takes, and the plan of its fault. `play` says what a client with a read timeout gets of it.
 4. One call is answered after the other. While a receiver handles a webhook, others may call.
@@ -28,9 +28,9 @@ from payments_sandbox.api.call import Answer, Call
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import (
-    Action,
     Close,
     KeepOpen,
+    PlanStep,
     RealReply,
     Reset,
     Send,
@@ -39,7 +39,7 @@ from payments_sandbox.rules.faults.reply import (
 from payments_sandbox.server.change_notifier import News, Reader
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
-from payments_sandbox.server.factory import Rim, assemble
+from payments_sandbox.server.factory import PartTypes, assemble
 from payments_sandbox.server.live_timers import Pacer
 from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
@@ -104,7 +104,7 @@ class DirectServer:
         self._is_closed = False
         self._max_wait = settings.max_wall_delay
         self.sandbox: Final = assemble(
-            settings, make_sender=lambda: make_sender(self._unlocked), rim=DIRECT
+            settings, make_sender=lambda: make_sender(self._unlocked), part_types=DIRECT_PARTS
         )
 
     def exchange(self, asked: DirectRequest) -> Exchange:
@@ -228,7 +228,7 @@ class StillPacer(Pacer):
         """Do nothing."""
 
 
-DIRECT: Final = Rim(DirectApi, DirectControl, DirectDispatcher, StillNews, StillPacer)
+DIRECT_PARTS: Final = PartTypes(DirectApi, DirectControl, DirectDispatcher, StillNews, StillPacer)
 
 
 def play(
@@ -257,7 +257,7 @@ def play(
     return _play_plan(plan, entry, delay, patience)
 
 
-def _play_plan(plan: Iterator[Action], entry: Entry, delay: float, patience: float) -> Exchange:
+def _play_plan(plan: Iterator[PlanStep], entry: Entry, delay: float, patience: float) -> Exchange:
     """What a client gets that bears `patience` of silence; the plan begins after `delay`."""
     chunks: list[bytes] = []
     heard, at = 0.0, delay

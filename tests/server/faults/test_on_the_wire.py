@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.faults.reply import Action, KeepOpen, RealReply, Reset, Send
+from payments_sandbox.rules.faults.reply import KeepOpen, PlanStep, RealReply, Reset, Send
 from tests.support.bodies import documented_create
 from tests.support.faulty import SPELLINGS, card_of, fault_of, faulty_cards
 from tests.support.serving import Serving, serving
@@ -73,7 +73,7 @@ def real_reply(server: Serving) -> RealReply:
     return RealReply(int(first.split()[1]), headers, body, date=date, seed=7, max_wait=100)
 
 
-def plan(server: Serving, step: str, *, connection: str = "") -> list[Action]:
+def plan(server: Serving, step: str, *, connection: str = "") -> list[PlanStep]:
     """What the fault of a step does to that reply."""
     return list(fault_of(step).plan(real_reply(server)._replace(connection=connection)))
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Final, Self
 
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
-from payments_sandbox.rules.faults.reply import Action, KeepOpen, RealReply, Send, WaitUntil
+from payments_sandbox.rules.faults.reply import KeepOpen, PlanStep, RealReply, Send, WaitUntil
 from payments_sandbox.rules.step_outcome import Json
 
 _CHUNKS: Final = 20
@@ -86,7 +86,7 @@ has no `commit`: the reply does arrive. A body of fewer bytes than `chunks` come
         """Make one that takes as long as the call took."""
         return cls(max(1, round(record.duration_ms)))
 
-    def plan(self, reply: RealReply) -> Iterator[Action]:
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:
         """Send the head at once and the last piece when time is up; the connection stays open."""
         whole = reply.framed()
         sent = whole.with_header("Connection", reply.connection) if reply.connection else whole

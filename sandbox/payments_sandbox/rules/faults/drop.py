@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
-from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Reset
+from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Reset
 from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 
@@ -69,6 +69,6 @@ class Drop(Fault):
         """Make a `close`, as the journal does not tell the two apart."""
         return cls(record.commit)
 
-    def plan(self, reply: RealReply) -> Iterator[Action]:  # noqa: ARG002 - every fault's signature
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:  # noqa: ARG002 - every fault's signature
         """End the connection at once."""
         yield Reset() if self.how == "reset" else Close()

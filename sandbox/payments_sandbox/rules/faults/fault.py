@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, Self
 
-from payments_sandbox.rules.faults.reply import Action, RealReply
+from payments_sandbox.rules.faults.reply import PlanStep, RealReply
 from payments_sandbox.rules.step_outcome import DEFAULT, Json, Outcome, StepPlan
 
 
@@ -95,7 +95,7 @@ class Fault(Outcome):
         """Make the fault that a call has met, as far as the journal knows it."""
 
     @abstractmethod
-    def plan(self, reply: RealReply) -> Iterator[Action]:
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:
         """Yield what the client meets in place of the reply, step by step.
 
         It reads no clock and draws nothing: what varies comes from `reply`.

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
-from payments_sandbox.rules.faults.reply import Action, Close, RealReply, WaitUntil
+from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, WaitUntil
 from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 
@@ -74,7 +74,7 @@ class Hang(Fault):
         """Make one as long as the cap allows: the client may have left before the end of it."""
         return cls(record.commit)
 
-    def plan(self, reply: RealReply) -> Iterator[Action]:
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:
         """Say nothing until time is up."""
         lasts = reply.max_wait if self.lasts is None else self.lasts
         yield WaitUntil(min(lasts, reply.max_wait))

@@ -7,7 +7,7 @@ from hashlib import shake_256
 from typing import ClassVar, Final, Self
 
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
-from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Send, send_last
+from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Send, send_last
 from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 GARBAGE_BYTES: Final = 64
@@ -200,7 +200,7 @@ class Malform(Fault):
         """Make an `invalid_json`, as the journal does not tell the ways apart."""
         return cls(record.commit, Malformation.INVALID_JSON)
 
-    def plan(self, reply: RealReply) -> Iterator[Action]:
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:
         """Send the real reply, wrong in one way."""
         if self.how is Malformation.GARBAGE:
             yield Send(garbage(reply.seed, reply.request_number))

@@ -96,11 +96,11 @@ class KeepOpen:
     """Leave the connection open for the next request, if the client wants it so."""
 
 
-Action = Send | WaitUntil | Reset | Close | KeepOpen
+PlanStep = Send | WaitUntil | Reset | Close | KeepOpen
 """One step of a plan; the last one is `Reset`, `Close` or `KeepOpen`."""
 
 
-def send_last(reply: RealReply) -> Iterator[Action]:
+def send_last(reply: RealReply) -> Iterator[PlanStep]:
     """Send a whole reply, which says that it is the connection's last, and close."""
     if "connection" not in _lower(reply.headers):
         reply = reply.with_header("Connection", "close")

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self
 
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.hang import Hang
-from payments_sandbox.rules.faults.reply import BODILESS, Action, RealReply, send_last
+from payments_sandbox.rules.faults.reply import BODILESS, PlanStep, RealReply, send_last
 from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 LOWEST_STATUS: Final = 200
@@ -159,7 +159,7 @@ refused before anything is activated.
             return Hang(record.commit)
         return cls(record.status, {}, record.body.decode(), record.commit)
 
-    def plan(self, reply: RealReply) -> Iterator[Action]:
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:
         """Send what it says; headers that it does not name are those of the real reply."""
         named = {name.lower() for name in self.headers}
         kept = {name: value for name, value in reply.headers.items() if name.lower() not in named}

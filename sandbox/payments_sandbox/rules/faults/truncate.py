@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, Self
 
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
-from payments_sandbox.rules.faults.reply import Action, Close, RealReply, Send
+from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Send
 from payments_sandbox.rules.step_outcome import COMMIT, Json
 
 _WHOLE: Final = 100
@@ -98,7 +98,7 @@ that breaks off.
         """Make one that keeps half, of the head where no whole head went out."""
         return cls(record.commit, part="headers" if record.status is None else "body")
 
-    def plan(self, reply: RealReply) -> Iterator[Action]:
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:
         """Send the first part of the real reply, whose head promises all of it."""
         whole = reply.framed()
         if self.part == "headers":

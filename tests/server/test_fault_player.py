@@ -1,0 +1,54 @@
+"""The player of faults on sockets: what ends a plan early, and a plan that has no end."""
+
+from collections.abc import Iterator
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.rules.faults.drop import Drop
+from payments_sandbox.rules.faults.fault import Fault
+from payments_sandbox.rules.faults.hang import Hang
+from payments_sandbox.rules.faults.reply import PlanStep, RealReply
+from payments_sandbox.rules.faults.truncate import Truncate
+from payments_sandbox.server.fault_player import AlreadySent, apply_fault
+from payments_sandbox.world.journal import Entry
+from tests.support.fault_plans import REAL
+
+
+class Endless(Drop):
+    """A fault whose author has forgotten how it ends."""
+
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:  # noqa: ARG002 - every fault's signature
+        """Yield no step at all."""
+        yield from ()
+
+
+async def applied(
+    fault: Fault, *, write: AsyncMock | None = None, stays: bool = True
+) -> AlreadySent:
+    """What comes of a fault for a client that stays, or leaves while it waits."""
+    writer = Mock(write=write or AsyncMock())
+    request = make_mocked_request("GET", "/v3/payments", writer=writer)
+    entry = Entry(Instant(0), "list_payments", "GET", "/v3/payments", ())
+    response = await apply_fault(fault, request, REAL, entry, AsyncMock(return_value=stays))
+    assert entry.status is None
+    return response
+
+
+async def test_a_plan_without_an_end_is_refused_in_words() -> None:
+    """Where it is played, so that its author hears of it."""
+    with pytest.raises(RuntimeError, match="the plan of drop does not end in Reset, Close or"):
+        await applied(Endless(commit=True))
+
+
+async def test_a_client_that_leaves_while_it_waits_ends_the_plan() -> None:
+    """The connection is not used again."""
+    assert not (await applied(Hang(commit=True), stays=False)).keep_alive
+
+
+async def test_a_client_that_is_gone_when_bytes_are_sent_ends_the_plan() -> None:
+    """The journal does not show as sent what nobody got."""
+    gone = AsyncMock(side_effect=ConnectionResetError)
+    assert not (await applied(Truncate(commit=True), write=gone)).keep_alive
