@@ -1,17 +1,23 @@
 """Each row of the control routes has its handler and its schemas, and nothing else has."""
 
 import inspect
+import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES, ROUTES_BY_NOUN
+from payments_sandbox.contract.control_route_table import (
+    CONTROL_PATH,
+    CONTROL_ROUTES,
+    ROUTES_BY_NOUN,
+)
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.handlers import handler_of
 
+TESTS = Path(__file__).parents[1]
 each_route = pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)
 
 
@@ -42,7 +48,7 @@ def test_every_module_of_rows_is_in_the_table() -> None:
     routes = import_module("payments_sandbox.contract.control_routes")
     (folder,) = routes.__path__
     found = {path.stem for path in Path(folder).glob("*.py")} - {"__init__", "route"}
-    assert found == set(ROUTES_BY_NOUN)
+    assert found == set(ROUTES_BY_NOUN), "Add the rows to ROUTES_BY_NOUN in control_route_table.py."
 
 
 @each_route
@@ -50,6 +56,20 @@ def test_every_schema_of_a_row_is_there(route: ControlRoute) -> None:
     """That of a page is made of its object in `schemas/control/objects`."""
     names = (route.request, route.query_schema, route.response_schema)
     assert [name for name in names if name is not None and name not in schema_files()] == []
+
+
+def test_every_route_is_asked_by_a_test_of_its_own() -> None:
+    """What all routes have in common is tested for all of them; what one does, by its name."""
+    tests = [each for each in TESTS.rglob("test_*.py") if each != Path(__file__)]
+    text = "\n".join(each.read_text(encoding="utf-8") for each in tests)
+    untested = [route.name for route in CONTROL_ROUTES if not re.search(_asked(route), text)]
+    assert untested == [], "Write a test of what the route does in tests/server/control."
+
+
+def _asked(route: ControlRoute) -> str:
+    """A pattern of the route's name, or of its path, as a test writes it."""
+    path = re.sub(r"\{\w+\}", "[^/?]+", CONTROL_PATH + route.path)
+    return f'"{route.name}"|{path}["?]'
 
 
 def test_a_name_without_a_row_has_no_handler() -> None:

@@ -6,6 +6,7 @@ A module is imported with the first request to one of its routes: some bring the
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Final
 
 from aiohttp import web
@@ -32,8 +33,9 @@ def handler_of(route_name: str) -> Handler:
         LookupError: no row has the name, or its noun's module has no function of it.
     """
     noun = _NOUNS[route_name]
-    module = import_module(f"{__package__}.{noun}")
-    handler: Handler | None = vars(module).get(route_name)
+    module_name = f"{__package__}.{noun}"
+    found = vars(import_module(module_name)) if find_spec(module_name) else {}
+    handler: Handler | None = found.get(route_name)
     if handler is None:
         raise LookupError(f"write the handler {route_name}(request) in server/control/{noun}.py")
     return handler

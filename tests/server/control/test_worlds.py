@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
 }
 
 
-async def test_a_world_as_asked_for(api: Api, control: Control) -> None:
+async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
     """Key, seed, clock and limit are as given; the reply says where its APIs are."""
     wanted = {
         "api_key": "sk_test_checkout",
@@ -83,7 +83,7 @@ async def test_a_world_as_asked_for(api: Api, control: Control) -> None:
     assert await control("retrieve_world", key="sk_test_checkout") == made
 
 
-async def test_a_world_without_wishes(control: Control) -> None:
+async def test_a_world_is_made_without_any_wish(control: Control) -> None:
     """A key is made up, and the server's own settings hold; each world has its own secret."""
     first, second = await control("create_world", {}), await control("create_world")
     assert (first["api_key"], first["clock"], first["rate_limit"]) == (
@@ -95,14 +95,16 @@ async def test_a_world_without_wishes(control: Control) -> None:
     assert first["webhook_secret"] != second["webhook_secret"]
 
 
-async def test_a_live_world_on_a_frozen_server(control: Control) -> None:
+async def test_a_live_world_can_be_made_on_a_frozen_server(control: Control) -> None:
     """The clock of one world can run although the others stand still."""
     made = await control("create_world", {"clock": "live"})
     assert made["clock"] == {"now": WHOLE_SECOND, "mode": "live", "due": []}
 
 
 @pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())
-async def test_a_refused_wish(control: Control, sandbox: Sandbox, body: Json, details: str) -> None:
+async def test_a_world_that_cannot_be_is_refused(
+    control: Control, sandbox: Sandbox, body: Json, details: str
+) -> None:
     """The details name the field and what would have worked; no world is made."""
     assert await control("create_world", body, status=400) == invalid(details)
     assert len(sandbox.parts.worlds) == 1
@@ -119,7 +121,7 @@ async def test_equal_seeds_give_equal_bytes(api: Api, control: Control) -> None:
     assert bodies[0] == bodies[1]
 
 
-async def test_the_servers_seed_decides(aiohttp_client: AiohttpClient) -> None:
+async def test_the_servers_seed_decides_where_none_is_given(aiohttp_client: AiohttpClient) -> None:
     """Two servers of one seed have equal worlds for equal keys, and made-up keys in equal order."""
     settings = Settings(clock="2030-01-15T10:30:00Z", seed=42)
     found = []
@@ -137,7 +139,7 @@ async def test_the_home_worlds_secret_is_a_constant(control: Control) -> None:
     assert (before, (await control("retrieve_world"))["webhook_secret"]) == (HOME_SECRET,) * 2
 
 
-async def test_the_world_in_numbers(api: Api, control: Control) -> None:
+async def test_a_world_is_shown_in_numbers(api: Api, control: Control) -> None:
     """The summary counts what there is."""
     payment_id = (await paid(api))["id"]
     await refunded(api, payment_id)
@@ -232,7 +234,7 @@ class Upload:
     ("method", "path", "status"),
     [("POST", "/v3/payments", 201), ("PUT", "/_sandbox/world/snapshot", 200)],
 )
-async def test_a_world_dropped_during_an_upload(  # noqa: PLR0913 - the columns of the table
+async def test_a_world_dropped_during_an_upload_starts_afresh(  # noqa: PLR0913 - the columns of the table
     api: Api, control: Control, sandbox: Sandbox, method: str, path: str, status: int
 ) -> None:
     """What arrives after the drop is done in the world that the key names by then."""

@@ -40,7 +40,7 @@ async def test_a_reset_world_starts_again(api: Api, control: Control) -> None:
         ("rate_limit", {"rate_limit"}),
     ],
 )
-async def test_a_reset_of_one_part(
+async def test_a_reset_of_one_part_keeps_the_others(
     api: Api, control: Control, part: str, changed: set[str]
 ) -> None:
     """Only that part is as it was made; what was due goes with the payments."""
@@ -52,7 +52,7 @@ async def test_a_reset_of_one_part(
     assert reset == {**used, **{name: fresh[name] for name in changed}}
 
 
-async def test_a_reset_of_the_rules(api: Api, control: Control) -> None:
+async def test_a_reset_of_the_rules_counts_anew(api: Api, control: Control) -> None:
     """Counters of cards start again; payments stay."""
     await paid(api, 500, card_number=FAILS_TWICE)
     await control("reset_world", {"only": ["rules"]})
@@ -112,7 +112,9 @@ async def test_the_clock_is_reset_alone_when_nothing_is_later(api: Api, control:
     ],
     ids=["nothing", "a typo"],
 )
-async def test_a_refused_reset(api: Api, control: Control, only: list[str], details: str) -> None:
+async def test_a_reset_of_what_is_unknown_is_refused(
+    api: Api, control: Control, only: list[str], details: str
+) -> None:
     """Nothing is reset."""
     payment_id = (await paid(api))["id"]
     assert await control("reset_world", {"only": only}, status=400) == invalid(details)

@@ -124,7 +124,7 @@ def broken(_: object) -> NoReturn:
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES])
-def test_what_is_answered_is_documented(
+def test_each_route_answers_the_codes_that_are_documented(
     server: Serving, monkeypatch: pytest.MonkeyPatch, route: ControlRoute, code: str
 ) -> None:
     """The code where the document has it, below its status; where it has it not, something else."""

@@ -34,7 +34,7 @@ async def test_looking_does_not_count(api: Api, control: Control) -> None:
     ],
     ids=str,
 )
-async def test_set(
+async def test_the_limit_and_what_remains_are_set(
     api: Api, control: Control, wanted: dict[str, int], expected: dict[str, int]
 ) -> None:
     """A new limit keeps what was used as used; `remaining` is set as it is."""
@@ -58,7 +58,9 @@ async def test_set(
     ],
     ids=str,
 )
-async def test_refused(control: Control, wanted: Json, details: str) -> None:
+async def test_a_rate_limit_that_cannot_be_is_refused(
+    control: Control, wanted: Json, details: str
+) -> None:
     """The details name the field and what would have worked; nothing is set."""
     assert await control("set_rate_limit", wanted, status=400) == invalid(details)
     assert await control("retrieve_rate_limit") == shown(1000, 1000)
@@ -72,7 +74,7 @@ async def test_the_limit_holds_for_good_and_the_rest_for_the_hour(control: Contr
     assert await control("retrieve_rate_limit") == expected
 
 
-async def test_a_world_made_with_less(api: Api, control: Control) -> None:
+async def test_a_world_is_made_with_a_lower_limit(api: Api, control: Control) -> None:
     """`POST worlds` sets both at once, for that world alone."""
     wanted = {"api_key": "sk_test_a", "rate_limit": {"limit": 2, "remaining": 1}}
     await control("create_world", wanted)

@@ -50,7 +50,7 @@ def due(at: str, what: str, payment_id: str) -> dict[str, str]:
     return {"at": at, "what": what, "payment_id": payment_id}
 
 
-async def test_a_frozen_clock(api: Api, control: Control) -> None:
+async def test_a_frozen_clock_stands_still(api: Api, control: Control) -> None:
     """It stands where it was told to, and so does what is created."""
     clock = {"now": "2030-01-15T10:30:00Z", "mode": "frozen", "due": []}
     assert await control("retrieve_clock") == clock
@@ -71,7 +71,7 @@ async def test_what_waits_is_listed_soonest_first(api: Api, control: Control) ->
     ]
 
 
-async def test_advance_by(api: Api, control: Control) -> None:
+async def test_a_clock_is_advanced_by_a_duration(api: Api, control: Control) -> None:
     """What became due has happened, in order, each at its own instant and with its event."""
     first = (await paid(api, card_number=THEN_COMPLETED))["id"]
     second = (await paid(api, card_number=CHARGED_BACK))["id"]
@@ -99,7 +99,7 @@ async def test_what_has_not_come_due_waits(api: Api, control: Control) -> None:
     assert len(await listed(api, status="completed")) == 1
 
 
-async def test_advance_to(api: Api, control: Control) -> None:
+async def test_a_clock_is_advanced_to_an_instant(api: Api, control: Control) -> None:
     """An instant with any offset; what lies behind it waits."""
     payment_id = (await paid(api, card_number=THEN_COMPLETED))["id"]
     await paid(api, card_number=CHARGED_BACK)
@@ -110,7 +110,7 @@ async def test_advance_to(api: Api, control: Control) -> None:
     )
 
 
-async def test_advance_to_next(api: Api, control: Control) -> None:
+async def test_a_clock_is_advanced_to_what_is_due_next(api: Api, control: Control) -> None:
     """One instant after the other, all that is due at it together; then nothing moves."""
     for card in (THEN_COMPLETED, CHARGED_BACK, THEN_FAILED):
         await paid(api, card_number=card)
@@ -122,7 +122,7 @@ async def test_advance_to_next(api: Api, control: Control) -> None:
     ]
 
 
-async def test_advance_to_what_the_clock_says_is_due(api: Api, control: Control) -> None:
+async def test_the_instant_of_what_is_due_can_be_advanced_to(api: Api, control: Control) -> None:
     """The instants that the clock shows are the ones that `to` reaches, fractions and all."""
     await control("advance_clock", {"by": "700ms"})
     await paid(api, card_number=THEN_COMPLETED)
@@ -131,14 +131,14 @@ async def test_advance_to_what_the_clock_says_is_due(api: Api, control: Control)
     assert [each["what"] for each in advanced["happened"]] == ["payment.completed"]
 
 
-async def test_advance_to_what_the_clock_says_is_now(control: Control) -> None:
+async def test_the_instant_that_is_now_can_be_advanced_to(control: Control) -> None:
     """The shown now is not before now, so going there is no way back."""
     advanced = await control("advance_clock", {"by": "700ms"})
     await control("advance_clock", {"to": advanced["now"]})
     await control("freeze_clock", {"at": advanced["now"]})
 
 
-async def test_freeze_at_a_later_instant(api: Api, control: Control) -> None:
+async def test_a_clock_is_frozen_at_a_later_instant(api: Api, control: Control) -> None:
     """What falls due on the way happens."""
     payment_id = (await paid(api, card_number=THEN_COMPLETED))["id"]
     clock = await control("freeze_clock", {"at": "2030-01-16"})
@@ -147,7 +147,7 @@ async def test_freeze_at_a_later_instant(api: Api, control: Control) -> None:
 
 
 @pytest.mark.parametrize(("route", "body", "details"), REFUSED)
-async def test_a_refused_move(
+async def test_a_move_of_the_clock_that_cannot_be_is_refused(
     api: Api, control: Control, route: str, body: Json, details: str
 ) -> None:
     """The details name the field and what would have worked; the clock stays."""

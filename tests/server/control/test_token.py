@@ -35,7 +35,7 @@ def settings() -> Settings:
 @pytest.mark.parametrize(
     "route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES if each.name not in OPEN]
 )
-async def test_every_route_demands_it(api: Api, route: ControlRoute) -> None:
+async def test_every_route_but_health_demands_the_token(api: Api, route: ControlRoute) -> None:
     """Without it 401, whatever the key; with it the request is looked at."""
     path = path_of(route)
     assert await ask(api, route.method, path, 401) == REFUSAL
@@ -44,7 +44,9 @@ async def test_every_route_demands_it(api: Api, route: ControlRoute) -> None:
 
 
 @pytest.mark.parametrize("given", WRONG.values(), ids=WRONG.keys())
-async def test_a_wrong_token(api: Api, caplog: pytest.LogCaptureFixture, given: str) -> None:
+async def test_a_wrong_token_is_refused(
+    api: Api, caplog: pytest.LogCaptureFixture, given: str
+) -> None:
     """Refused in the same words, whatever its bytes are."""
     headers = {"Sandbox-Token": given}
     assert await ask(api, "GET", "/_sandbox/world", 401, headers=headers) == REFUSAL
@@ -52,7 +54,7 @@ async def test_a_wrong_token(api: Api, caplog: pytest.LogCaptureFixture, given: 
 
 
 @pytest.mark.parametrize("given", ["\udcff", "t\udcf6ken-0123456789"], ids=["one byte", "Latin-1"])
-def test_a_token_of_other_bytes(
+def test_a_token_of_other_bytes_is_refused(
     settings: Settings, caplog: pytest.LogCaptureFixture, given: str
 ) -> None:
     """A header that is no UTF-8 is a wrong token, and nothing is logged."""
@@ -76,7 +78,7 @@ async def test_the_token_is_asked_for_before_the_key(api: Api) -> None:
     assert refusal == REFUSAL
 
 
-async def test_nothing_happens_without_it(api: Api, sandbox: Sandbox) -> None:
+async def test_nothing_happens_without_the_token(api: Api, sandbox: Sandbox) -> None:
     """A refused write has written nothing."""
     await paid(api)
     await ask(api, "POST", "/_sandbox/worlds", 401, json={})
@@ -87,7 +89,7 @@ async def test_nothing_happens_without_it(api: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OPEN))
-async def test_health_is_open(api: Api, name: str) -> None:
+async def test_health_needs_no_token(api: Api, name: str) -> None:
     """A container's probe has no token."""
     assert (await ask(api, "GET", f"/_sandbox/{name}"))[name] is True
 

@@ -166,7 +166,9 @@ IDS = {
 
 
 @pytest.mark.parametrize("route", named(ORDINARY))
-async def test_every_route_answers(api: Api, control: Control, route: ControlRoute) -> None:
+async def test_every_route_answers_in_the_shape_of_its_schema(
+    api: Api, control: Control, route: ControlRoute
+) -> None:
     """A good request gets the route's success, in the shape of its schema."""
     ids = await variables(api, control, route)
     snapshot = await control("retrieve_snapshot")
@@ -197,7 +199,7 @@ async def test_a_key_names_the_world(api: Api, route: ControlRoute) -> None:
 
 
 @pytest.mark.parametrize("route", named([route for route in ORDINARY if not route.needs_key]))
-async def test_no_key_is_needed(api: Api, route: ControlRoute) -> None:
+async def test_routes_about_the_server_need_no_key(api: Api, route: ControlRoute) -> None:
     """Routes about the server itself do not ask for one."""
     headers = {"Authorization": ""}
     await ask(api, route.method, path_of(route), route.success, headers=headers)
@@ -210,7 +212,7 @@ def test_every_body_has_a_typo_here() -> None:
 
 
 @pytest.mark.parametrize(("name", "typo", "hint"), TYPOS)
-async def test_an_unknown_field(
+async def test_an_unknown_field_is_refused_with_the_one_that_was_meant(
     api: Api, control: Control, name: str, typo: str, hint: str
 ) -> None:
     """Refused, with the field that was meant; nothing is changed."""
@@ -225,7 +227,9 @@ async def test_an_unknown_field(
 
 
 @pytest.mark.parametrize("route", named(list(CONTROL_ROUTES)))
-async def test_an_unknown_parameter(api: Api, route: ControlRoute) -> None:
+async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
+    api: Api, route: ControlRoute
+) -> None:
     """Refused by every route; the lists say which they know."""
     known = KNOWN.get(route.query_schema, "there are none.")
     body = (BODIES | OPEN_BODIES).get(route.name)
@@ -243,7 +247,7 @@ async def test_an_unknown_parameter(api: Api, route: ControlRoute) -> None:
         ("{}", "text/plain", "/: expected a body with Content-Type: application/json"),
     ],
 )
-async def test_a_body_that_is_no_object(
+async def test_a_body_that_is_no_object_is_refused(
     api: Api, route: ControlRoute, body: str, content_type: str, details: str
 ) -> None:
     """Read as strictly as the emulated API reads."""
@@ -266,7 +270,9 @@ async def test_a_body_that_is_no_object(
         ("OPTIONS", "/_sandbox/clock", "GET,HEAD"),
     ],
 )
-async def test_a_wrong_method(api: Api, method: str, path: str, allow: str) -> None:
+async def test_a_wrong_method_is_refused_with_those_that_are_allowed(
+    api: Api, method: str, path: str, allow: str
+) -> None:
     """405 with `Allow`: nothing that changes a world answers GET."""
     async with api.request(method, path) as reply:
         found = reply.status, reply.headers["Allow"], await reply.json()
@@ -284,13 +290,17 @@ async def test_a_wrong_method(api: Api, method: str, path: str, allow: str) -> N
         ("/_sandbox/clock/advnace", "Did you mean /_sandbox/clock/advance?"),
     ],
 )
-async def test_an_unknown_path(api: Api, path: str, details: str) -> None:
+async def test_an_unknown_path_is_refused_with_the_nearest(
+    api: Api, path: str, details: str
+) -> None:
     """404 in the same envelope, with the nearest path when there is one."""
     assert await ask(api, "GET", path, 404) == envelope("not_found", details)
 
 
 @pytest.mark.parametrize("route", named([each for each in ORDINARY if each.method == "GET"]))
-async def test_head(api: Api, control: Control, route: ControlRoute) -> None:
+async def test_head_answers_as_get_without_the_body(
+    api: Api, control: Control, route: ControlRoute
+) -> None:
     """HEAD answers as GET does, without the body but with its length."""
     ids = await variables(api, control, route)
     path = CONTROL_PATH + route.path.format(**ids)

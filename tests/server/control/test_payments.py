@@ -51,7 +51,7 @@ def settled(payment_id: str, status: str, failure: str | None) -> dict[str, Json
     }
 
 
-async def test_complete(api: Api, control: Control) -> None:
+async def test_a_pending_payment_is_completed_by_hand(api: Api, control: Control) -> None:
     """The payment is completed, now, and its event says so."""
     payment_id = await a_payment(api, "pending")
     await control("advance_clock", {"by": "1h"})
@@ -67,7 +67,7 @@ async def test_complete(api: Api, control: Control) -> None:
     ]
 
 
-async def test_fail(api: Api, control: Control) -> None:
+async def test_a_pending_payment_is_failed_by_hand(api: Api, control: Control) -> None:
     """The payment is failed, as declined unless told otherwise, and its event says so."""
     payment_id = await a_payment(api, "pending")
     failed = await control("fail_payment", payment_id=payment_id)
@@ -76,7 +76,9 @@ async def test_fail(api: Api, control: Control) -> None:
 
 
 @pytest.mark.parametrize("code", DECLINES)
-async def test_fail_with_each_code(api: Api, control: Control, code: str) -> None:
+async def test_each_code_of_a_decline_can_fail_a_payment(
+    api: Api, control: Control, code: str
+) -> None:
     """Any of the decline codes; the control API shows it, the emulated one has no field for it."""
     payment_id = await a_payment(api, "pending")
     failed = await control("fail_payment", {"code": code}, payment_id=payment_id)
@@ -84,7 +86,7 @@ async def test_fail_with_each_code(api: Api, control: Control, code: str) -> Non
     assert failed == {**kept, "refunded": 0, "charged_back": 0, "failure_code": code}
 
 
-async def test_a_code_that_is_no_decline(api: Api, control: Control) -> None:
+async def test_a_code_that_is_no_decline_is_refused(api: Api, control: Control) -> None:
     """The details list the codes; the payment stays pending."""
     payment_id = await a_payment(api, "pending")
     body = {"code": "internal_error"}
@@ -93,7 +95,7 @@ async def test_a_code_that_is_no_decline(api: Api, control: Control) -> None:
     assert (await ask(api, "GET", f"/v3/payments/{payment_id}"))["status"] == "pending"
 
 
-async def test_charge_back(api: Api, control: Control) -> None:
+async def test_a_completed_payment_is_charged_back(api: Api, control: Control) -> None:
     """Everything, as fraudulent, unless told otherwise; payment and event tell the same."""
     payment_id = await a_payment(api, "completed")
     await control("advance_clock", {"by": "45d"})
@@ -119,7 +121,7 @@ async def test_charge_back(api: Api, control: Control) -> None:
     }
 
 
-async def test_charge_back_in_parts(api: Api, control: Control) -> None:
+async def test_a_payment_is_charged_back_in_parts(api: Api, control: Control) -> None:
     """Refunds and chargebacks together never take more than the payment."""
     payment_id = await a_payment(api, "completed")
     await refunded(api, payment_id)
@@ -144,7 +146,9 @@ async def test_a_card_number_in_the_reason_is_masked(api: Api, control: Control)
 
 
 @pytest.mark.parametrize(("move", "status"), ILLEGAL)
-async def test_an_illegal_move(api: Api, control: Control, move: str, status: str) -> None:
+async def test_an_illegal_move_is_refused(
+    api: Api, control: Control, move: str, status: str
+) -> None:
     """Refused in words, and nothing is changed."""
     payment_id = await a_payment(api, status)
     before = await control("retrieve_world")
@@ -155,7 +159,7 @@ async def test_an_illegal_move(api: Api, control: Control, move: str, status: st
 
 
 @pytest.mark.parametrize("move", MOVES)
-async def test_an_unknown_payment(api: Api, control: Control, move: str) -> None:
+async def test_an_unknown_payment_is_not_found(api: Api, control: Control, move: str) -> None:
     """404, and the same for another key's payment."""
     foreign = (await paid(api, key="sk_test_other", card_number=PENDING))["id"]
     for payment_id in ("pay_xyz789", foreign):
@@ -164,7 +168,7 @@ async def test_an_unknown_payment(api: Api, control: Control, move: str) -> None
 
 
 @pytest.mark.parametrize("amount", [0, -1, 2501.5, "1"])
-async def test_a_wrong_amount(api: Api, control: Control, amount: Json) -> None:
+async def test_a_wrong_amount_is_refused(api: Api, control: Control, amount: Json) -> None:
     """An amount is a positive whole number here too."""
     payment_id = await a_payment(api, "completed")
     body = {"amount": amount}
@@ -183,7 +187,7 @@ async def test_moves_by_hand_are_not_in_the_journal(api: Api, control: Control) 
     assert await control("list_requests") == before
 
 
-async def test_list(api: Api, control: Control) -> None:
+async def test_payments_are_listed_in_full_and_newest_first(api: Api, control: Control) -> None:
     """Payments in full, newest first, page by page; asking counts and leaves nothing."""
     ids = [await a_payment(api, status) for status in ("pending", "failed", "completed")]
     await refunded(api, ids[2], amount=1000)
@@ -208,7 +212,9 @@ async def test_list(api: Api, control: Control) -> None:
     assert await control("retrieve_world") == before
 
 
-async def test_list_of_nothing_and_after_nothing(control: Control) -> None:
+async def test_a_list_of_nothing_is_empty_and_an_unknown_cursor_is_refused(
+    control: Control,
+) -> None:
     """A world without payments has an empty page; a cursor must be a payment's id."""
     empty = {"data": [], "has_more": False, "next_cursor": None}
     assert await control("list_payments") == empty

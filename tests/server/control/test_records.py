@@ -40,7 +40,7 @@ async def last_request(control: Control) -> dict[str, Json]:
     return dict(entry)
 
 
-async def test_nothing_has_happened(control: Control) -> None:
+async def test_a_new_world_has_no_records(control: Control) -> None:
     """A new world has neither events nor requests."""
     empty = {"data": [], "has_more": False, "next_cursor": None}
     assert await control("list_events") == await control("list_requests") == empty
@@ -75,7 +75,7 @@ async def test_events_are_webhook_bodies(api: Api, control: Control) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7])
 @pytest.mark.parametrize("name", ["list_events", "list_requests"])
-async def test_pages(api: Api, control: Control, name: str, limit: int) -> None:
+async def test_records_come_in_pages(api: Api, control: Control, name: str, limit: int) -> None:
     """Every page but the last is full, none is empty, nothing is missing or twice."""
     for _ in range(6):
         await paid(api)
@@ -108,14 +108,14 @@ async def test_pages(api: Api, control: Control, name: str, limit: int) -> None:
         ),
     ],
 )
-async def test_a_refused_page(
+async def test_a_page_that_cannot_be_is_refused(
     control: Control, name: str, query: dict[str, str], details: str
 ) -> None:
     """The details name the parameter and what would have worked."""
     assert await control(name, query=query, status=400) == invalid(details)
 
 
-async def test_a_request_in_full(api: Api, control: Control) -> None:
+async def test_a_request_is_shown_in_full(api: Api, control: Control) -> None:
     """Everything that was sent and answered; key, card and code are masked."""
     created = await paid(api)
     entry = await last_request(control)
@@ -152,7 +152,7 @@ async def test_a_request_in_full(api: Api, control: Control) -> None:
     assert duration > 0
 
 
-async def test_a_request_by_its_id(api: Api, control: Control) -> None:
+async def test_a_request_is_found_by_its_id(api: Api, control: Control) -> None:
     """The same as in the list."""
     await paid(api)
     entry = await last_request(control)
@@ -169,7 +169,7 @@ async def test_a_request_by_its_id(api: Api, control: Control) -> None:
         ("4000009900000053", {"fault": None, "committed": True, "step": 1}),
     ],
 )
-async def test_a_request_that_a_card_answered(
+async def test_a_request_names_the_card_that_answered_it(
     api: Api, control: Control, card: str, expected: Mapping[str, Json]
 ) -> None:
     """The entry names rule and step, the fault instead of a reply, and whether it happened."""
@@ -213,7 +213,9 @@ async def test_every_call_is_kept(  # noqa: PLR0913 - the columns of the table
         (b"", ""),
     ],
 )
-async def test_a_body_that_is_no_json(api: Api, control: Control, raw: bytes, kept: str) -> None:
+async def test_a_body_that_is_no_json_is_shown_as_text(
+    api: Api, control: Control, raw: bytes, kept: str
+) -> None:
     """Kept as text, without any run of digits."""
     headers = {"Content-Type": "application/json"}
     await ask(api, "POST", PATH, 400, data=raw, headers=headers)
@@ -232,7 +234,7 @@ async def test_a_body_that_is_no_json(api: Api, control: Control, raw: bytes, ke
         f"/v3/{NUMBER}?{NUMBER}={NUMBER}",
     ],
 )
-async def test_no_card_number_in_a_path(api: Api, control: Control, path: str) -> None:
+async def test_no_card_number_is_shown_in_a_path(api: Api, control: Control, path: str) -> None:
     """Wherever a client puts a card number, neither journal nor snapshot shows it."""
     async with api.get(URL(path, encoded=True)):
         pass
@@ -241,13 +243,13 @@ async def test_no_card_number_in_a_path(api: Api, control: Control, path: str) -
 
 
 @pytest.mark.parametrize("where", ["X-Card", "User-Agent", "Cookie"])
-async def test_no_card_number_in_a_header(api: Api, control: Control, where: str) -> None:
+async def test_no_card_number_is_shown_in_a_header(api: Api, control: Control, where: str) -> None:
     """Headers are masked as bodies are."""
     await ask(api, "GET", PATH, headers={where: f"paid with {NUMBER}"})
     assert NUMBER not in str(await last_request(control))
 
 
-async def test_no_card_number_in_unknown_fields(api: Api, control: Control) -> None:
+async def test_no_card_number_is_shown_in_unknown_fields(api: Api, control: Control) -> None:
     """Numbers and codes are masked whatever the field is called, and however they are written."""
     body = documented_create(pan=NUMBER, note=[f"old: {NUMBER}"], cvc2=123, n=int(NUMBER))
     body[NUMBER] = 1
@@ -257,7 +259,7 @@ async def test_no_card_number_in_unknown_fields(api: Api, control: Control) -> N
     assert entry["request"]["body"]["cvc2"] == "***"
 
 
-async def test_an_unknown_request(api: Api, control: Control) -> None:
+async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> None:
     """404, and the same for another key's request."""
     await paid(api, key="sk_test_other")
     (foreign,) = (await control("list_requests", key="sk_test_other"))["data"]
