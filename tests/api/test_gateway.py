@@ -245,10 +245,11 @@ def test_a_reply_that_breaks_the_contract_is_not_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The client gets a documented 500; the log says which key was wrong."""
-    monkeypatch.setattr(representations, "created_payment", lambda _: {"id": "pay_1"})
+    _, payment = desk.ask("create_payment", GOOD)
+    monkeypatch.setattr(representations, "refund", lambda _: {"id": "ref_1"})
 
-    assert desk.ask("create_payment", GOOD) == (500, FAILED)
-    assert "ContractBrokenError: responses/create_payment: /status: is required" in caplog.text
+    assert desk.ask("create_refund", {}, payment_id=payment["id"]) == (500, FAILED)
+    assert "ContractBrokenError: responses/create_refund: /payment_id: is required" in caplog.text
 
 
 def test_a_failure_while_a_payment_is_made_makes_none(

@@ -114,6 +114,18 @@ def test_an_item_of_a_page_is_documented_as_a_part_of_what_retrieve_shows() -> N
     assert set(item["required"]) == set(SUMMARY)
 
 
+@given(payments)
+def test_a_created_payment_is_a_part_of_what_retrieve_shows(made: Payment) -> None:
+    """In its values and in its schema, so it needs no check where that had one."""
+    created, retrieved = representations.created_payment(made), representations.payment(made)
+    documented = contract().schema("responses/create_payment")
+    whole = contract().schema("responses/retrieve_payment")["properties"]
+
+    assert created == {key: retrieved[key] for key in created}
+    assert documented["properties"] == {key: whole[key] for key in created}
+    assert set(documented["required"]) == set(created)
+
+
 @pytest.mark.parametrize(
     ("items", "has_more", "cursor"),
     [([], False, None), ([SUMMARY], False, None), ([SUMMARY], True, "pay_xyz789")],

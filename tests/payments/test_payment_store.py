@@ -236,3 +236,14 @@ def test_latest_is_when_the_last_one_was_made() -> None:
     """The first instant of all where there is none."""
     assert empty().latest == 0
     assert filled([Row(3, None, Status.PENDING), Row(5, None, Status.PENDING)]).latest == 5_000
+
+
+def test_a_payment_that_was_read_is_read_anew_once_it_has_changed() -> None:
+    """What was read last is kept, and never longer than it holds."""
+    store = filled([Row(0, None, Status.COMPLETED), Row(0, None, Status.COMPLETED)])
+    first = store.get(0)
+    assert store.get(0) is first
+
+    store.put(0, first._replace(refunded=5))
+    assert store.get(1).id == store.id_of(1)
+    assert store.get(0) == first._replace(refunded=5)

@@ -401,6 +401,18 @@ async def test_a_verification_waits_until_all_are_met(api: Api, control: Control
         assert (await waiting)["passed"] is True
 
 
+async def test_a_verification_does_not_wait_for_what_cannot_come_true(
+    api: Api, control: Control
+) -> None:
+    """Two payments never become one."""
+    for _ in range(2):
+        await paid(api)
+    body = {"expect": [{"request": "create_payment", "count": 1}], "within": "30s"}
+
+    async with asyncio.timeout(5):
+        assert (await control("verify", body))["passed"] is False
+
+
 async def test_a_verification_waits_as_long_as_its_expectations_say(control: Control) -> None:
     """Unless told otherwise; then it says what was seen."""
     body = {"expect": [{"request": "create_payment", "within": "20ms"}]}

@@ -208,6 +208,7 @@ def test_a_planned_attempt_without_a_delivery_is_refused(kept: dict[str, Any]) -
         )
 
 
+@pytest.mark.timeout(300)  # thousands of worlds are restored and sent for
 def test_a_tampered_snapshot_is_refused_or_works(kept: dict[str, Any]) -> None:
     """Each value changed in many ways: refused in words, or webhooks that run."""
     refused = 0

@@ -4,7 +4,6 @@ from typing import Final, NotRequired, TypedDict, cast
 
 from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import Call, CallResult, Reply
-from payments_sandbox.api.responses import success
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schemas import Contract, read_pairs
@@ -14,6 +13,7 @@ from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.payments import cards
 from payments_sandbox.payments.ledger import Order, PaymentFilter
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.payments.record_store import packed
 from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.world import World
 
@@ -67,7 +67,8 @@ def create_payment(
         payment = world.create_payment(
             order, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
-        reply = success(contract, _CREATE, representations.created_payment(payment))
+        # No check of its own: it is a part of what retrieve shows, which was checked to be stored.
+        reply = Reply(_CREATE.success, packed(representations.created_payment(payment)))
         return CallResult(reply, card=order.card, committed=True)
 
     if options is not DEFAULT:

@@ -31,8 +31,8 @@ class PaymentStore:
 
     __slots__ = (
         "_amount", "_charged_back", "_codes_of", "_created", "_customers", "_failures",
-        "_fingerprint", "_ids", "_named", "_names", "_refunded", "_represent", "_shown", "_status",
-        "counts",
+        "_fingerprint", "_ids", "_last_read", "_named", "_names", "_refunded", "_represent",
+        "_shown", "_status", "counts",
     )  # fmt: skip
 
     def __init__(self, ids: IdSequence, represent: Represent) -> None:
@@ -48,6 +48,7 @@ class PaymentStore:
         self._codes_of: dict[str, bytearray] = {}
         self._names: dict[int, PaymentId] = {}
         self._named: dict[str, int] = {}
+        self._last_read: tuple[int, Payment] | None = None
         self.counts = dict.fromkeys(STATUSES, 0)
 
     def __len__(self) -> int:
@@ -119,7 +120,14 @@ class PaymentStore:
         return self._shown[number]
 
     def get(self, number: int) -> Payment:
-        """The payment of a number."""
+        """The payment of a number; a call that reads one reads it again when it changes it."""
+        if self._last_read is not None and self._last_read[0] == number:
+            return self._last_read[1]
+        payment = self._read(number)
+        self._last_read = number, payment
+        return payment
+
+    def _read(self, number: int) -> Payment:
         shown: dict[str, Any] = orjson.loads(self._shown[number])
         method = shown["payment_method"]
         return Payment(
@@ -138,6 +146,7 @@ class PaymentStore:
 
     def put(self, number: int, payment: Payment) -> None:
         """Keep what a payment has become; amount, customer and date never change."""
+        self._last_read = None
         before = STATUSES[self._status[number]]
         if payment.status is not before:
             self._shown[number] = self._represent(payment)

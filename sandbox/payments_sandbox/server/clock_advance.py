@@ -9,7 +9,7 @@ How a clock is moved:
    due depends on the answer to the first.
 4. So on until nothing is due before the target, where the clock then stands.
 5. A world that is reset, restored or dropped meanwhile is moved no further, and all that wait for
-   it are told.
+   it are refused.
 """
 
 import asyncio

@@ -118,7 +118,7 @@ def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def inbox_message_json(message: InboxMessage) -> dict[str, object]:
-    """A message of an inbox: `body` is its JSON value, or the text that is none."""
+    """A message of an inbox: `body` is its JSON value, or its text where it is not JSON."""
     raw = message.body.decode("utf-8", "replace")
     return {
         "headers": message.headers,

@@ -13,7 +13,7 @@ KEPT: Final = 1_000
 MOST_INBOXES: Final = 100
 """Inboxes that a world may have."""
 ANSWER: Final = 200
-"""What an inbox answers unless it is told otherwise, verified or not."""
+"""Status that an inbox answers with unless it is scripted, verified or not."""
 
 
 class InboxMessage(NamedTuple):

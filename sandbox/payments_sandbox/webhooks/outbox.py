@@ -248,7 +248,7 @@ class Outbox:
     # What is remembered
 
     def find(self, delivery_id: str) -> Delivery | None:
-        """Return the delivery of an id, or None when there is none or it has been dropped."""
+        """Return the delivery of an id, or None when it is not known or has been dropped."""
         number = self._ids.number_of(delivery_id)
         return None if number is None else self.get(number)
 

@@ -29,7 +29,7 @@ class Encoding(StrEnum):
 
 
 DEFAULT_HEADER: Final = "Payments-Signature"
-"""Where `timestamped` and `hmac` put the signature unless they are told."""
+"""Where `timestamped` and `hmac` put the signature by default."""
 
 ID_HEADER: Final = "webhook-id"
 TIMESTAMP_HEADER: Final = "webhook-timestamp"
@@ -87,7 +87,7 @@ def key_of(secret: str, scheme: Scheme) -> bytes:
     """The bytes to sign with: `standard` decodes what follows `whsec_`, the others take it whole.
 
     Raises:
-        ValueError: the secret is none of the scheme.
+        ValueError: the secret is not one of the scheme.
     """
     check_secret(secret, scheme)
     if scheme is Scheme.STANDARD:

@@ -125,7 +125,7 @@ class Webhooks:
     def _rule_selector(
         self, event: AnyEvent, message: EventMessage, ledger: Ledger
     ) -> Callable[[], tuple[AppliedRule, ...]]:
-        """Return what tells, once a delivery, which rules apply to it."""
+        """Return a function that selects, once for each delivery, the rules that apply to it."""
         rules, payment_id = self._rules, message.payment_id
         number = None if payment_id is None else ledger.payments.number_of(payment_id)
         if not rules.rule_set.webhooks or number is None:

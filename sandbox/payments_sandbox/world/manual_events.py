@@ -23,7 +23,7 @@ def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
     """Send an event about a payment, or about one that is made for it.
 
     Raises:
-        InvalidRequest: the type is none that a payment has, or nothing of it has happened to it.
+        InvalidRequest: payments have no events of this type, or nothing of it has happened to it.
         NotFound: the world has no such payment.
     """
     try:
@@ -41,7 +41,7 @@ def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
 
 
 def _made_for(world: World, type_: EventType) -> AnyEvent:
-    """Let what the event tells of really happen: the event follows by itself."""
+    """Make a payment and let it happen what the event is about; the event follows by itself."""
     failure = SETTLED_AS_FAILED if type_ is EventType.PAYMENT_FAILED else None
     payment = world.create_payment(_ORDER, failure=failure)
     number = world.ledger.number_of(payment.id)

@@ -11,5 +11,5 @@ def test_an_audit_that_is_not_clean_names_each_kind_once() -> None:
         history.pay(description="4111111111111111")
 
     assert history.result_of(audit="clean") == ExpectationResult(
-        met=False, observed="found card_number_leak"
+        met=False, observed="found card_number_leak", is_final=True
     )

@@ -16,10 +16,10 @@ def test_deliveries_are_acknowledged_in_so_many_attempts() -> None:
     )
     assert history.meets(webhook="refund.*", acknowledged=False)
     assert history.result_of(webhook="payment.*", acknowledged=False) == ExpectationResult(
-        met=False, observed="expected no acknowledgement: dlv_0"
+        met=False, observed="expected no acknowledgement: dlv_0", is_final=True
     )
     assert history.result_of(webhook="payment.*", attempts={"max": 1}) == ExpectationResult(
-        met=False, observed="expected at most 1 attempts, saw 2: dlv_0"
+        met=False, observed="expected at most 1 attempts, saw 2: dlv_0", is_final=True
     )
     assert history.result_of(webhook="*", count=2) == ExpectationResult(
         met=True, observed="saw 2: dlv_0, dlv_1"
@@ -43,4 +43,5 @@ def test_forged_deliveries_are_refused_and_there_has_to_be_one() -> None:
     assert careless.result_of(**expect) == ExpectationResult(
         met=False,
         observed="expected forged deliveries to be refused, saw one answered with a 2xx: dlv_1",
+        is_final=True,
     )

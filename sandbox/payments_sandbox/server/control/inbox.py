@@ -24,7 +24,7 @@ LONGEST_WAIT: Final = 60 * SECOND
 
 
 async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
-    """Take in a webhook of any form; the answer is 200 unless the inbox was told otherwise."""
+    """Take in a webhook of any form; the answer is 200 unless the inbox is scripted."""
     name, http = _name(request), request.http
     body = await read_any_body(http, seconds=request.parts.settings.body_patience)
     if isinstance(body, SandboxError):

@@ -59,11 +59,16 @@ async def _wait(
 
     lines = now()
 
-    def are_met() -> bool:
+    def are_settled() -> bool:
         nonlocal lines
         lines = now()
-        return all(line.result.met for line in lines)
+        return _are_settled(lines)
 
-    if not all(line.result.met for line in lines):
-        await request.parts.news.wait_until(request.world, are_met, wait_ms / SECOND)
+    if not _are_settled(lines):
+        await request.parts.news.wait_until(request.world, are_settled, wait_ms / SECOND)
     return lines
+
+
+def _are_settled(lines: Sequence[ReportLine]) -> bool:
+    """Whether nothing that may still happen is worth waiting for."""
+    return all(line.result.met or line.result.is_final for line in lines)

@@ -313,7 +313,7 @@ class _EndpointQueue:
         self._ordered += delivery.order is not None
 
     def pop(self) -> "Delivery | None":
-        """Take out the next delivery that is still to be attempted; None when there is none."""
+        """Take out the next delivery that is still to be attempted, or None."""
         while self.waiting:
             delivery = self.waiting.popleft()
             self._ordered -= delivery.order is not None

@@ -23,7 +23,8 @@ class AuditIsClean:
         """Name the kinds of what was found."""
         kinds = dict.fromkeys(each.kind.name for each in context.findings)
         observed = f"found {', '.join(kinds)}" if kinds else "found nothing"
-        return ExpectationResult(not kinds, observed)
+        is_final = any(not each.kind.may_clear for each in context.findings)
+        return ExpectationResult(not kinds, observed, is_final=is_final)
 
 
 def _parse(_: Plain) -> AuditIsClean:

@@ -19,6 +19,10 @@ class Count(NamedTuple):
         """Whether so many may be."""
         return (self.least or 0) <= count and (self.most is None or count <= self.most)
 
+    def is_exceeded_by(self, count: int) -> bool:
+        """Whether there are too many already."""
+        return self.most is not None and count > self.most
+
     def __str__(self) -> str:
         if self.least == self.most:
             return f"{self.least}"

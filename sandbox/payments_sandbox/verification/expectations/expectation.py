@@ -14,10 +14,17 @@ Plain = Mapping[str, Any]
 
 
 class ExpectationResult(NamedTuple):
-    """Whether an expectation is met, and in words what was seen."""
+    """How an expectation stands.
+
+    Attributes:
+        met: whether it is met.
+        observed: in words what was seen.
+        is_final: it is not met, and nothing that may still happen can change that.
+    """
 
     met: bool
     observed: str
+    is_final: bool = False
 
 
 class EvaluationContext(NamedTuple):

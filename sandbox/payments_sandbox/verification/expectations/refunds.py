@@ -38,7 +38,12 @@ class RefundCount:
             if matches(self.conditions, PaymentFields(payment, world.rules.number_of, event)):
                 found.append(event)
         ids = [each.reversal.id for each in found if each.reversal is not None]
-        return count_and_total(self.count, self.total, ids, sum(each.amount for each in found))
+        amount = sum(each.amount for each in found)
+        result = count_and_total(self.count, self.total, ids, amount)
+        is_too_much = (self.count is not None and self.count.is_exceeded_by(len(ids))) or (
+            self.total is not None and self.total.is_exceeded_by(amount)
+        )
+        return result._replace(is_final=is_too_much)  # refunds are never taken back
 
 
 def _parse(plain: Plain) -> RefundCount:

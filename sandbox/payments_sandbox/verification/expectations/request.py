@@ -38,7 +38,9 @@ class RequestCount:
             if self.operation in ("*", call.entry.operation) and matches(conditions, call.fields)
         ]
         return ExpectationResult(
-            self.count.admits(len(found)), f"expected {self.count}, {saw(found)}"
+            self.count.admits(len(found)),
+            f"expected {self.count}, {saw(found)}",
+            is_final=self.count.is_exceeded_by(len(found)),
         )
 
 

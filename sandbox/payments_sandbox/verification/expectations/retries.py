@@ -49,7 +49,7 @@ class RetryPolicyCheck:
         for calls in groups:
             if (wrong := self._what_is_wrong(calls)) is not None:
                 ids = listed(call.id for call in calls)
-                return ExpectationResult(met=False, observed=f"{wrong}: {ids}")
+                return ExpectationResult(met=False, observed=f"{wrong}: {ids}", is_final=True)
         most = max(len(calls) - 1 for calls in groups)
         return ExpectationResult(met=True, observed=f"saw at most {most} retries of one call")
 

@@ -43,12 +43,16 @@ class WebhookCheck:
         ]
         if self.count is not None and not self.count.admits(len(sent)):
             observed = f"expected {self.count} deliveries, {_saw_sent(sent)}"
-            return ExpectationResult(met=False, observed=observed)
+            is_final = self.count.is_exceeded_by(len(sent))
+            return ExpectationResult(met=False, observed=observed, is_final=is_final)
         if not sent and self._speaks_of_each:
             return ExpectationResult(met=False, observed="saw no delivery")
         for each in sent:
             if (wrong := self._what_is_wrong(each)) is not None:
-                return ExpectationResult(met=False, observed=f"{wrong}: {each.id}")
+                is_final = self._is_beyond_mending(each)
+                return ExpectationResult(
+                    met=False, observed=f"{wrong}: {each.id}", is_final=is_final
+                )
         if self.forged_refused and not any(_forged(each) for each in sent):
             return ExpectationResult(met=False, observed="saw no forged delivery")
         return ExpectationResult(met=True, observed=_saw_sent(sent))
@@ -57,6 +61,13 @@ class WebhookCheck:
     def _speaks_of_each(self) -> bool:
         """Whether it says something of every delivery, and so needs one."""
         return self.acknowledged is not None or self.attempts is not None or self.forged_refused
+
+    def _is_beyond_mending(self, sent: ObservedDelivery) -> bool:
+        """Whether no further attempt can put a delivery right."""
+        attempts = self.attempts is not None and self.attempts.is_exceeded_by(len(sent.attempts))
+        acknowledged = self.acknowledged is False and sent.is_delivered
+        forged = self.forged_refused and any(each.is_accepted for each in _forged(sent))
+        return attempts or acknowledged or forged
 
     def _what_is_wrong(self, sent: ObservedDelivery) -> str | None:
         if self.acknowledged is not None and sent.is_delivered is not self.acknowledged:

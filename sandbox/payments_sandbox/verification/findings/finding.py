@@ -27,6 +27,7 @@ class FindingKind(NamedTuple):
         finds: what exactly is found, as docs/control-api.md has it in its table.
         spares: what looks like it and is not found, for the same table.
         find: looks for it.
+        may_clear: whether what its client does later can make it go away.
     """
 
     name: str
@@ -34,6 +35,7 @@ class FindingKind(NamedTuple):
     finds: str
     spares: str
     find: Callable[[Observed], Iterable[Occurrence]]
+    may_clear: bool = False
 
 
 class Finding(NamedTuple):

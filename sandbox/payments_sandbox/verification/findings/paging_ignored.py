@@ -36,4 +36,5 @@ PAGING_IGNORED: Final = FindingKind(
         " to its end, whoever asked for the next page"
     ),
     find=_find,
+    may_clear=True,  # somebody may yet ask for the next page
 )

@@ -1,0 +1,72 @@
+"""An expectation that cannot come true any more is lost; any other may be waited for."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.history import History
+
+
+def busy() -> History:
+    """Two equal payments, two refunds, two deliveries: one taken at last, one refused."""
+    history = History()
+    for _ in range(2):
+        history.pay()
+        history.call("create_refund", {"amount": 5}, payment_id=history.payment())
+    history.receive(500, 200)
+    history.receive(500)
+    return history
+
+
+LOST: list[dict[str, Any]] = [
+    {"request": "create_payment", "count": 1},
+    {"request": "*", "count": 0},
+    {"retries": "create_payment", "max": 0},
+    {"retries": "create_payment", "spacing": {"min": "1s"}},
+    {"refunds": {}, "count": 1},
+    {"refunds": {}, "total": {"max": 9}},
+    {"webhook": "payment.*", "count": 1},
+    {"webhook": "payment.*", "acknowledged": False},
+    {"webhook": "payment.*", "attempts": 1},
+]
+OPEN: list[dict[str, Any]] = [
+    {"request": "create_payment", "count": 3},
+    {"retries": "list_payments", "max": 0},
+    {"order": ["create_payment", "list_payments"]},
+    {"payments": {"status": "pending"}, "count": 1},
+    {"payments": {"status": "completed"}, "count": 1},
+    {"refunds": {}, "count": 3},
+    {"refunds": {}, "total": 11},
+    {"webhook": "payment.*", "count": 3},
+    {"webhook": "payment.*", "acknowledged": True},
+    {"webhook": "payment.*", "attempts": 2},
+    {"webhook": "payment.*", "forged": "refused"},
+    {"rules": "all_fired"},
+]
+
+
+@pytest.mark.parametrize("expect", LOST, ids=str)
+def test_what_is_too_much_already_is_lost(expect: dict[str, Any]) -> None:
+    """Calls, refunds and attempts are never taken back."""
+    result = busy().result_of(**expect)
+
+    assert (result.met, result.is_final) == (False, True)
+
+
+@pytest.mark.parametrize("expect", OPEN, ids=str)
+def test_what_may_still_happen_is_open(expect: dict[str, Any]) -> None:
+    """Payments may change their status, and deliveries be tried again."""
+    result = busy().result_of(**expect)
+
+    assert (result.met, result.is_final) == (False, False)
+
+
+def test_a_finding_that_may_go_away_leaves_the_audit_open() -> None:
+    """Somebody may yet ask for the next page; a number that has leaked has leaked."""
+    unread, leaked = History(), History()
+    for amount in range(1, 12):
+        unread.pay(amount=amount)
+    unread.look()
+    leaked.pay(description="4111111111111111")
+
+    assert [each.result_of(audit="clean").is_final for each in (unread, leaked)] == [False, True]
