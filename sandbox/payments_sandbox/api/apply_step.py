@@ -5,7 +5,7 @@ scenario's step goes around whatever would have happened without it, a magic car
 only where it decides the payment's fate itself, the card has no say.
 """
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import orjson
 
@@ -17,8 +17,10 @@ from payments_sandbox.payments.record_store import packed
 from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.merge_patch import merged
 from payments_sandbox.rules.step_outcome import DEFAULT, LimitMove, PaymentOptions, StepPlan
-from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.world import World
+
+if TYPE_CHECKING:
+    from payments_sandbox.rules.step_search import SelectedStep
 
 
 class StepContext(NamedTuple):
@@ -36,7 +38,7 @@ class Perform(Protocol):
         """Perform it now."""
 
 
-def apply_step(selected: SelectedStep, context: StepContext, perform: Perform) -> CallResult:
+def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform) -> CallResult:
     """Perform the operation as the selected step says."""
     outcome = selected.step.outcome
     plan = outcome.step_plan(selected.rule, selected.known_as)

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.payments.cards import Card
-from payments_sandbox.rules.faults.fault import Fault
-from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
+
+if TYPE_CHECKING:
+    from payments_sandbox.rules.faults.fault import Fault
+    from payments_sandbox.rules.step_search import SelectedStep
 
 
 @dataclass(slots=True)
@@ -97,9 +99,9 @@ class CallResult:
 
     reply: Reply | SandboxError | None
     card: Card | None = None
-    selected: SelectedStep | None = None
+    selected: "SelectedStep | None" = None
     committed: bool | None = None
-    fault: Fault | None = None
+    fault: "Fault | None" = None
     delay: int = 0
 
 
@@ -118,7 +120,7 @@ class Answer:
     reply: Reply
     headers: Mapping[str, str]
     delay: int = 0
-    fault: Fault | None = None
+    fault: "Fault | None" = None
     close: bool = False
     world: World | None = None
     entry: Entry | None = None

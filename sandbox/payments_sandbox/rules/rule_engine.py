@@ -101,7 +101,7 @@ class RuleEngine:
 
     Args:
         seed: what those scenarios draw from that have no seed of their own.
-        card_rules: of the magic cards.
+        card_rules: of the magic cards; None are those of `magic_cards.py`.
 
     Attributes:
         scenarios: the active ones, in the order of activation.
@@ -113,9 +113,9 @@ class RuleEngine:
         "_requests", "_seed", "_used_up", "_webhooks", "rule_set", "scenarios",
     )  # fmt: skip
 
-    def __init__(self, seed: int, card_rules: CardRules = MAGIC_CARD_RULES) -> None:
+    def __init__(self, seed: int, card_rules: CardRules | None = None) -> None:
         self._seed = seed
-        self._card_rules = card_rules
+        self._card_rules = card_rules or MAGIC_CARD_RULES
         self._card_rule_set: RuleSet | None = None
         self._counters = Counters()
         self._load(())

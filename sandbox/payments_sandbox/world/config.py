@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.payment_store import Represent
-from payments_sandbox.rules.rule_engine import MAGIC_CARD_RULES, CardRules
 from payments_sandbox.world.clock import WallClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from payments_sandbox.rules.rule_engine import CardRules
     from payments_sandbox.rules.scenario import Scenario
 
 
@@ -34,6 +34,7 @@ class Laws(NamedTuple):
         scenarios: what is active in every world from its start.
         webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
         public_webhooks: whether webhooks may leave for the public internet.
+        card_rules: of the magic cards; None are those of `rules/magic_cards.py`.
     """
 
     wall: WallClock
@@ -43,7 +44,7 @@ class Laws(NamedTuple):
     webhook_secret: str = ""
     public_webhooks: bool = False
     scenarios: "tuple[Scenario, ...]" = ()
-    card_rules: CardRules = MAGIC_CARD_RULES
+    card_rules: "CardRules | None" = None
 
 
 def secret_of(seed: int) -> str:

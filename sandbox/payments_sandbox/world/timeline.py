@@ -2,12 +2,13 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_object, mask_text
-from payments_sandbox.rules.action import Action
-from payments_sandbox.rules.actions import restore_action
+
+if TYPE_CHECKING:
+    from payments_sandbox.rules.action import Action
 
 
 class SettlePayment(NamedTuple):
@@ -22,7 +23,7 @@ class ActOnPayment(NamedTuple):
     """A rule acts on a payment; None where its action is about no payment."""
 
     payment: int | None
-    action: Action
+    action: "Action"
     rule: str
 
 
@@ -129,13 +130,15 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             job = SettlePayment(payment, failure and mask_text(failure), mask_text(rule))
             return Instant(due), ticket, job
         case [int(due), int(ticket), "act", None | int() as about, dict(source), str(rule)]:
-            return (
-                Instant(due),
-                ticket,
-                ActOnPayment(about, restore_action(mask_object(source)), mask_text(rule)),
-            )
+            return Instant(due), ticket, _planned_action(about, source, rule)
         case [int(due), int(ticket), "timed_rule", str(rule)]:
             return Instant(due), ticket, RunTimedRule(mask_text(rule))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")
+
+
+def _planned_action(about: int | None, source: dict[str, object], rule: str) -> ActOnPayment:
+    from payments_sandbox.rules.actions import restore_action  # noqa: PLC0415 - few snapshots have one
+
+    return ActOnPayment(about, restore_action(mask_object(source)), mask_text(rule))

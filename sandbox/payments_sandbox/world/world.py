@@ -9,8 +9,6 @@ from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, Order
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.rate_limiter import RateLimiter
-from payments_sandbox.rules.rule_engine import RuleEngine
-from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.world.clock import Clock
 from payments_sandbox.world.config import Birth, Laws
 from payments_sandbox.world.journal import Journal
@@ -27,6 +25,8 @@ from payments_sandbox.world.timeline import (
 from payments_sandbox.world.timeline_entries import Happening, expected, what_is
 
 if TYPE_CHECKING:
+    from payments_sandbox.rules.rule_engine import RuleEngine
+    from payments_sandbox.rules.step_outcome import Settlement
     from payments_sandbox.webhooks.world_webhooks import Webhooks
 
 SETTLED_AS_FAILED: Final = "card_declined"
@@ -37,7 +37,7 @@ class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_published", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter", "rules",
+        "_published", "_rules", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter",
         "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ class World:
         self.ledger = Ledger(birth.seed, laws.represent)
         self.limiter = RateLimiter(birth.rate_limit)
         self.journal = Journal(birth.seed)
-        self.rules = RuleEngine(birth.seed, laws.card_rules)
+        self._rules: RuleEngine | None = None
         self.used_at = birth.made_at
         self.awaited = Awaited()
         self.webhooks: Webhooks | None = None
@@ -58,6 +58,15 @@ class World:
 
     def __repr__(self) -> str:
         return f"<World with {len(self.ledger.payments)} payments>"
+
+    @property
+    def rules(self) -> "RuleEngine":
+        """The rules of scenarios and magic cards, made when the first call asks for them."""
+        if self._rules is None:
+            from payments_sandbox.rules.rule_engine import RuleEngine  # noqa: PLC0415 - no start waits for it
+
+            self._rules = RuleEngine(self.birth.seed, self.laws.card_rules)
+        return self._rules
 
     # Time
 
@@ -127,7 +136,7 @@ class World:
         order: Order,
         *,
         failure: str | None = None,
-        turns: Iterable[Settlement] | None = None,
+        turns: "Iterable[Settlement] | None" = None,
         rule: str = "",
     ) -> Payment:
         """Make a payment: completed, failed with a code, or pending with a rule's later turns."""
