@@ -5,13 +5,16 @@ CODE := sandbox tests benchmarks tools examples
 PACKAGE := sandbox/payments_sandbox
 CORE := $(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAGE)/verification/*,$(PACKAGE)/webhooks/*,$(PACKAGE)/world/*,$(PACKAGE)/server/webhooks/*
 
-.PHONY: setup check fix docs generate test serve bench lint types layers cover
+# `.ci/run` has just run the suite, measured, by the README's command.
+SUITE := $(if $(SUITE_HAS_RUN),,suite)
+
+.PHONY: setup check fix docs generate test serve bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[dev]'
 
-check: lint types layers cover  ## everything a change must pass
+check: lint types layers $(SUITE) coverage  ## everything a change must pass
 
 fix:  ## what a machine can put right
 	$(BIN)/ruff check --fix $(CODE)
@@ -42,10 +45,12 @@ types:
 layers:
 	$(BIN)/lint-imports
 
-# `coverage run` and not a plugin: a plugin starts after the modules are imported.
-cover:
+# Coverage begins with the interpreter: a plugin starts after the modules are imported.
+suite:  ## the suite, measured
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_OPTIONS)
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest
+
+coverage:  ## what the last measured run of the suite reached
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=100

@@ -15,6 +15,7 @@ from tools import (
     faults,
     magic_cards,
     scenario_schema,
+    settings_keywords,
     verification_families,
 )
 
@@ -30,7 +31,11 @@ class Texts(dict[str, str]):
 
 def generated() -> dict[str, str]:
     """Make the text of every generated file, by its path below the root."""
-    modules = {**client_models.modules(), **client_methods.modules()}
+    modules = {
+        **client_models.modules(),
+        **client_methods.modules(),
+        **settings_keywords.modules(),
+    }
     code = {path: _formatted(path, text) for path, text in modules.items()}
     texts = Texts()
     texts.update(scenario_schema.texts(texts))

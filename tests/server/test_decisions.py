@@ -271,7 +271,7 @@ async def test_committed_says_whether_the_operation_happened(api: Api, control: 
 
 def test_a_body_has_thirty_seconds_to_arrive() -> None:
     """No option changes it; other tests are less patient."""
-    assert Settings().body_patience == 30
+    assert Settings().body_timeout == 30
 
 
 def _merged(wrong: Mapping[str, dict[str, Json]], faults: Iterable[str]) -> dict[str, Json]:

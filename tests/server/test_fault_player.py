@@ -1,6 +1,8 @@
 """The player of faults on sockets: what ends a plan early, and a plan that has no end."""
 
 from collections.abc import Iterator
+from itertools import takewhile
+from typing import Final
 from unittest.mock import AsyncMock, Mock
 
 import pytest
@@ -9,12 +11,12 @@ from aiohttp.test_utils import make_mocked_request
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.fault import Fault
-from payments_sandbox.rules.faults.hang import Hang
-from payments_sandbox.rules.faults.reply import PlanStep, RealReply
+from payments_sandbox.rules.faults.reply import PlanStep, RealReply, Send
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.server.fault_player import AlreadySent, apply_fault
 from payments_sandbox.world.journal import Entry
 from tests.support.fault_plans import REAL
+from tests.support.faulty import CASES, fault_of, lasts
 
 
 class Endless(Drop):
@@ -43,9 +45,18 @@ async def test_a_plan_without_an_end_is_refused_in_words() -> None:
         await applied(Endless(commit=True))
 
 
-async def test_a_client_that_leaves_while_it_waits_ends_the_plan() -> None:
-    """The connection is not used again."""
-    assert not (await applied(Hang(commit=True), stays=False)).keep_alive
+LASTING: Final = [step for step in CASES if lasts(fault_of(step))]
+
+
+@pytest.mark.parametrize("step", LASTING)
+async def test_a_reset_or_a_client_that_leaves_ends_whatever_waits(step: str) -> None:
+    """Nothing more is sent, and the connection is not used again."""
+    write = AsyncMock()
+    response = await applied(fault_of(step), write=write, stays=False)
+    before = list(takewhile(lambda each: isinstance(each, Send), fault_of(step).plan(REAL)))
+
+    assert not response.keep_alive
+    assert write.await_count == len(before)
 
 
 async def test_a_client_that_is_gone_when_bytes_are_sent_ends_the_plan() -> None:

@@ -46,7 +46,7 @@ ENVELOPES: Final = {
 def server() -> Iterator[Serving]:
     """One server for the module that soon loses patience with a body."""
     with serving(
-        Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000, body_patience=0.1)
+        Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000, body_timeout=0.1)
     ) as running:
         yield running
 

@@ -4,7 +4,6 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final, Literal
 
-from payments_sandbox.cli.argument_types import text_that
 from payments_sandbox.cli.options import Commands, Options, refuse
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
@@ -12,6 +11,7 @@ from payments_sandbox.cli.remote_options import (
     control_client,
 )
 from payments_sandbox.core.instants import read_duration, read_instant
+from payments_sandbox.core.option_values import text_that
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.models import HappenedJobModel

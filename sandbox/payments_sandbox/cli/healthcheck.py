@@ -4,8 +4,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final, assert_never
 
-from payments_sandbox.cli.argument_types import server_url
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.core.option_values import server_url
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.errors import Unreachable

@@ -7,10 +7,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, assert_never, cast
 
-from payments_sandbox.cli.argument_types import webhook_url
 from payments_sandbox.cli.follow import SILENCE, follow
 from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
-from payments_sandbox.cli.options import Commands, Options
+from payments_sandbox.cli.options import Commands, Options, webhook_url
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
@@ -74,7 +73,7 @@ def event_filter(text: str) -> str:
     """Reads a filter of events: a typo would listen to nothing, and say nothing."""
     known = _filters()
     if text not in known:
-        raise argparse.ArgumentTypeError(f"expected one of {', '.join(known)}")
+        raise ValueError(f"expected one of {', '.join(known)}")
     return text
 
 

@@ -5,7 +5,6 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final, cast
 
-from payments_sandbox.cli.argument_types import whole_number
 from payments_sandbox.cli.follow import JOURNAL_SIZE, SILENCE, follow
 from payments_sandbox.cli.options import Commands
 from payments_sandbox.cli.remote_options import (
@@ -14,6 +13,7 @@ from payments_sandbox.cli.remote_options import (
     control_client,
 )
 from payments_sandbox.cli.signals import until_stopped
+from payments_sandbox.core.option_values import whole_number
 from payments_sandbox.server.log_line import outcome_of, request_line
 
 if TYPE_CHECKING:  # for the type checker alone

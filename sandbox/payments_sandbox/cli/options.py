@@ -90,19 +90,31 @@ class Options:
         default: object = None,
         read: Callable[[str], object] = str,
         short: str | None = None,
+        field: str | None = None,
     ) -> None:
-        """An option with one value; `read` turns its text into it or raises ArgumentTypeError."""
+        """Add an option with one value.
+
+        Args:
+            option: its name, such as `--rate-limit`.
+            help_text: its line of `--help`.
+            metavar: what stands for the value there.
+            default: the value where none is given.
+            read: turns a text into the value, or raises ValueError with what would have worked.
+            short: another name, such as `-n`.
+            field: what the value is called in what was chosen, if not as the option.
+        """
         given = self._given(option)
         self._parser.add_argument(
             *([] if short is None else [short]),
             option,
-            type=read,
+            dest=field or _field(option),
+            type=_argument(read),
             default=default if given is None else self._read(option, read, given),
             metavar=metavar,
             help=help_text,
         )
 
-    def many(
+    def many(  # noqa: PLR0913 - as for one value
         self,
         option: str,
         help_text: str,
@@ -110,8 +122,9 @@ class Options:
         metavar: str,
         read: Callable[[str], object] = str,
         separator: str = ",",
+        field: str | None = None,
     ) -> None:
-        """An option that can be given several times; `read` is as for one value.
+        """Add an option that can be given several times; the rest is as for one value.
 
         In the environment its values are separated by `separator`.
         """
@@ -119,20 +132,25 @@ class Options:
         parts = [part.strip() for part in given.split(separator) if part.strip()]
         self._parser.add_argument(
             option,
+            dest=field or _field(option),
             action="append",
-            type=read,
+            type=_argument(read),
             default=[self._read(option, read, part) for part in parts],
             metavar=metavar,
             help=help_text,
         )
 
-    def flag(self, option: str, help_text: str) -> None:
-        """An option without a value."""
+    def flag(self, option: str, help_text: str, *, field: str | None = None) -> None:
+        """Add an option without a value."""
         given = (self._given(option) or "").lower()
         if given not in _TRUE | _FALSE:
             self._problems.append(f"{_variable(option)}: expected 1 or 0, true or false")
         self._parser.add_argument(
-            option, action="store_true", default=given in _TRUE, help=help_text
+            option,
+            dest=field or _field(option),
+            action="store_true",
+            default=given in _TRUE,
+            help=help_text,
         )
 
     def _given(self, option: str) -> str | None:
@@ -151,9 +169,34 @@ class Options:
     def _read(self, option: str, read: Callable[[str], object], given: str) -> object:
         try:
             return read(given)
-        except (argparse.ArgumentTypeError, ValueError) as error:
+        except ValueError as error:
             self._problems.append(f"{_variable(option)}: {error}")
             return None
+
+
+def _argument(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Let argparse say what a reader's ValueError says, and not that a value is invalid."""
+
+    def parse(text: str) -> object:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def _field(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
+
+
+def webhook_url(text: str) -> str:
+    """Read where webhooks go; whether the internet is open is another option's to say."""
+    from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
+
+    if problem := why_blocked(text, public=True):
+        raise ValueError(problem)
+    return text
 
 
 def refuse(chosen: argparse.Namespace, option: str, problem: str) -> NoReturn:

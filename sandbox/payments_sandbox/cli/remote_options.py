@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, assert_never
 
-from payments_sandbox.cli.argument_types import header_value, server_url
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import Commands, Options, add_command, refuse
+from payments_sandbox.core.option_values import header_value, server_url
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
@@ -77,7 +77,7 @@ def add_remote_options(options: Options) -> None:
 def api_key(text: str) -> str:
     """Read a key of the sandbox; any other is perhaps a real one, and is sent nowhere."""
     if not _KEY.fullmatch(text):
-        raise argparse.ArgumentTypeError(_EXPECTED_KEY)
+        raise ValueError(_EXPECTED_KEY)
     return text
 
 

@@ -5,7 +5,6 @@ import json
 import sys
 from typing import Final
 
-from payments_sandbox.cli.argument_types import file_to_write
 from payments_sandbox.cli.failure import FAILED
 from payments_sandbox.cli.options import Commands
 from payments_sandbox.cli.remote_options import (
@@ -13,6 +12,7 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
+from payments_sandbox.core.option_values import file_to_write
 
 TEXT: Final = """\
 Judge a world: which expectations of its scenarios are met, which rules have fired, and

@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.argument_types import file_to_write
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, Listening, Server, host
+from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
     from payments_sandbox.cli.report_text import Reports

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.argument_types import folder, scenario_name
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, Options, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.core.option_values import folder, scenario_name
 
 if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
     from payments_sandbox.scenarios.diagnostics import Problem

@@ -4,7 +4,6 @@ import argparse
 import sys
 from typing import Final, cast
 
-from payments_sandbox.cli.argument_types import text_that, whole_number
 from payments_sandbox.cli.options import Commands, Options
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
@@ -12,6 +11,7 @@ from payments_sandbox.cli.remote_options import (
     control_client,
 )
 from payments_sandbox.core.instants import read_duration
+from payments_sandbox.core.option_values import text_that, whole_number
 
 TEXT: Final = """\
 Fill a world with realistic payments of the past, the same for the same seed.

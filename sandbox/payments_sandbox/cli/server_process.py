@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.output_files import write_whole
-from payments_sandbox.cli.server_options import settings_of
+from payments_sandbox.cli.server_options import chosen_settings
 from payments_sandbox.cli.signals import heed_no_more
 from payments_sandbox.core.settings import Settings
 
@@ -66,7 +66,7 @@ def host(
         CannotServeError: on entering the server, or on leaving it.
         UnwritableError: the ready file cannot be written.
     """
-    settings = settings_of(chosen)
+    settings = chosen_settings(chosen)
     gc.disable()  # nothing that is imported from here on is garbage
     with _no_certificates():
         from payments_sandbox.server.factory import assemble

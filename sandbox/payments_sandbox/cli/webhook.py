@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.argument_types import one_of, text_that
 from payments_sandbox.cli.options import Commands, Options, add_command, refuse
 from payments_sandbox.core.instants import SECOND, read_instant
+from payments_sandbox.core.option_values import one_of, text_that
 
 if TYPE_CHECKING:  # imported when something is judged, so that --help is instant
     from payments_sandbox.webhooks.signing import Signing
@@ -123,7 +123,7 @@ def _add_signing(options: Options) -> None:
 def header(text: str) -> Header:
     """Reads a line of an HTTP head."""
     if not (found := _HEADER.fullmatch(text.strip())):
-        raise argparse.ArgumentTypeError("expected 'NAME: VALUE', as it arrived")
+        raise ValueError("expected 'NAME: VALUE', as it arrived")
     return found["name"].lower(), found["value"].strip()
 
 

@@ -1,48 +1,201 @@
-"""Owns the settings of one server: frozen values, read once, passed down."""
+"""Owns the settings of one server: each declared once, with its option, default, reader and help.
 
-from dataclasses import dataclass, field
+The command line and its environment variables, `running_sandbox` and the documents read this
+declaration. A setting is a field of `Settings`; what one can say about it is the `Option` in its
+metadata.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+from payments_sandbox.core.option_values import (
+    LAST_PORT,
+    clock,
+    duration,
+    folder,
+    header_value,
+    host_name,
+    lifetime,
+    listening_host,
+    origin,
+    scenario,
+    webhook_targets,
+    whole_number,
+)
+from payments_sandbox.core.suggestions import nearest
+
+_OPTION: Final = "option"
+
+
+class Option(NamedTuple):
+    """How a setting is given on the command line and in the environment.
+
+    Attributes:
+        name: such as `--rate-limit`; the variable is `PAYMENTS_SANDBOX_RATE_LIMIT`.
+        help: its line of `--help`, without the default.
+        read: turns a text into the value, or into one of several; None for a switch.
+        metavar: what stands for the value in `--help`.
+        is_list: whether it can be given several times.
+        shown: the default as `--help` names it; "" names none.
+    """
+
+    name: str
+    help: str
+    read: Callable[[str], object] | None
+    metavar: str = ""
+    is_list: bool = False
+    shown: str = ""
+
+
+def _setting(  # noqa: PLR0913 - the parts of an option, each by its name
+    default: object,
+    name: str,
+    text: str,
+    read: Callable[[str], object],
+    metavar: str,
+    shown: str = "",
+    *,
+    is_shown: bool = True,
+) -> Any:  # noqa: ANN401 - as `dataclasses.field`
+    option = Option(name, text, read, metavar, shown=shown)
+    return field(default=default, repr=is_shown, metadata={_OPTION: option})
+
+
+def _switch(name: str, text: str) -> Any:  # noqa: ANN401 - as `dataclasses.field`
+    return field(default=False, metadata={_OPTION: Option(name, text, None)})
+
+
+def _list(
+    default: object, name: str, text: str, read: Callable[[str], object], metavar: str
+) -> Any:  # noqa: ANN401 - as `dataclasses.field`
+    option = Option(name, f"{text} (repeatable)", read, metavar, is_list=True)
+    return field(default=default, metadata={_OPTION: option})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What `payments-sandbox serve` can be told.
+    """What a server can be told.
 
-    Attributes:
-        host, port: where to listen; port 0 picks a free one.
-        seed: what every world's seed is derived from; None draws them.
-        clock: "live", or the ISO 8601 instant where the worlds' clocks stand still.
-        strict_keys: only worlds made by `POST /_sandbox/worlds` exist (and the home world).
-        lenient: ignore undocumented body fields and query parameters.
-        rate_limit: requests per clock hour and key.
-        max_wall_delay: milliseconds that a client can be kept waiting by a rule.
-        world_ttl: wall milliseconds after which an unused world is dropped.
-        max_worlds: how many worlds are kept.
-        control_token: what `Sandbox-Token` must say; None asks for none.
-        allow_hosts: further names that the Host header may carry.
-        cors: origins whose pages may call `/v3`.
-        webhooks: urls that every world has an endpoint for, signed with the home world's secret.
-        public_webhooks: whether webhooks may leave for the public internet.
-        scenarios: what is active in every world from its start: names, or the paths of files.
-        scenario_dirs: folders with scenarios; a name means theirs before one that is shipped.
-        body_patience: seconds that a request's body may take to arrive.
+    Durations are whole milliseconds. `control_token` is what `Sandbox-Token` must say, and None
+    asks for none; of `scenarios`, a text is a name and a path is a file; a name of `scenario_dirs`
+    comes before one that is shipped; `body_timeout` is how many seconds a request's body may take
+    to arrive, and has no option.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8080
-    seed: int | None = None
-    clock: str = "live"
-    strict_keys: bool = False
-    lenient: bool = False
-    rate_limit: int = 1_000
-    max_wall_delay: int = 5_000
-    world_ttl: int = 86_400_000
-    max_worlds: int = 10_000
-    control_token: str | None = field(default=None, repr=False)
-    allow_hosts: frozenset[str] = frozenset()
-    cors: frozenset[str] = frozenset()
-    webhooks: tuple[str, ...] = ()
-    public_webhooks: bool = False
-    scenarios: tuple[str | Path, ...] = ()
-    scenario_dirs: tuple[Path, ...] = ()
-    body_patience: float = 30.0
+    host: str = _setting(
+        "127.0.0.1", "--host", "address to listen on", listening_host, "ADDRESS", "127.0.0.1"
+    )
+    port: int = _setting(
+        8080, "--port", "port to listen on; 0 picks a free one", whole_number(0, LAST_PORT), "N",
+        "8080",
+    )  # fmt: skip
+    seed: int | None = _setting(
+        None, "--seed", "derive every world's seed from this and its key",
+        whole_number(0, 2**53 - 1), "N", "drawn",
+    )  # fmt: skip
+    clock: str = _setting(
+        "live", "--clock", "live, or the ISO 8601 instant where the worlds' clocks stand still",
+        clock, "live|ISO", "live",
+    )  # fmt: skip
+    rate_limit: int = _setting(
+        1_000, "--rate-limit", "requests per clock hour and key", whole_number(1, 1_000_000_000),
+        "N", "1000",
+    )  # fmt: skip
+    max_wall_delay: int = _setting(
+        5_000, "--max-wall-delay", "how long a client can be kept waiting", duration, "DURATION",
+        "5s",
+    )  # fmt: skip
+    world_ttl: int = _setting(
+        86_400_000, "--world-ttl", "drop worlds that are unused for so long", lifetime, "DURATION",
+        "1d",
+    )  # fmt: skip
+    max_worlds: int = _setting(
+        10_000, "--max-worlds", "keep at most so many worlds", whole_number(2, 1_000_000), "N",
+        "10000",
+    )  # fmt: skip
+    scenarios: tuple[str | Path, ...] = _list(
+        (), "--scenario", "what every world starts with: a name of the library, or a file",
+        scenario, "NAME|FILE",
+    )  # fmt: skip
+    scenario_dirs: tuple[Path, ...] = _list(
+        (), "--scenario-dir",
+        "a folder of scenarios, whose names come before those that are shipped", folder, "DIR",
+    )  # fmt: skip
+    webhooks: tuple[str, ...] = _list(
+        (), "--webhook", "where every world sends its events, signed with the printed secret",
+        str, "URL",
+    )  # fmt: skip
+    public_webhooks: bool = _setting(
+        False, "--webhook-targets",  # noqa: FBT003 - the default, as in every setting
+        "private: loopback and private networks; public: the internet too",
+        webhook_targets, "private|public", "private",
+    )  # fmt: skip
+    strict_keys: bool = _switch(
+        "--strict-keys", "refuse keys that were not made by POST /_sandbox/worlds"
+    )
+    lenient: bool = _switch("--lenient", "ignore undocumented body fields and query parameters")
+    control_token: str | None = _setting(
+        None, "--control-token",
+        "what the header Sandbox-Token must say on /_sandbox (beyond loopback one is made)",
+        header_value, "TOKEN", is_shown=False,
+    )  # fmt: skip
+    allow_hosts: frozenset[str] = _list(
+        frozenset(), "--allow-host", "a further name that the Host header may carry", host_name,
+        "NAME",
+    )  # fmt: skip
+    cors: frozenset[str] = _list(
+        frozenset(), "--cors",
+        "an origin whose pages may call /v3, such as http://localhost:5173", origin, "ORIGIN",
+    )  # fmt: skip
+    body_timeout: float = 30.0
+
+
+def options() -> Iterator[tuple[Field[Any], Option]]:
+    """Each setting that has an option, in the order of `--help`."""
+    for each in fields(Settings):
+        if (option := each.metadata.get(_OPTION)) is not None:
+            yield each, option
+
+
+def settings_from(given: Mapping[str, object]) -> Settings:
+    """Make settings from keywords, as a test gives them; the port is free unless it is given.
+
+    A text is read as the command line reads it, so `max_wall_delay="5s"` is `5_000`; every other
+    value is taken as it is.
+
+    Args:
+        given: values by the names of the fields of `Settings`.
+
+    Raises:
+        TypeError: there is no such setting; the text says which was meant.
+        ValueError: a text is no value of its setting; the text says what would have worked.
+    """
+    known = {each.name: each for each in fields(Settings)}
+    for name in given:
+        if name not in known:
+            close = nearest(name, list(known))
+            hint = f"did you mean {close!r}?" if close else f"known are {', '.join(known)}."
+            raise TypeError(f"{name!r} is no option of the sandbox; {hint}")
+    values = {name: _value(known[name], value) for name, value in {"port": 0, **given}.items()}
+    return Settings(**values)
+
+
+def _value(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401 - of any setting
+    option: Option | None = setting.metadata.get(_OPTION)
+    if option is None or option.read is None:
+        return given
+    if not option.is_list:
+        return _read(setting.name, option.read, given)
+    collection: type[tuple[Any, ...] | frozenset[Any]] = type(cast("Any", setting.default))
+    return collection(_read(setting.name, option.read, each) for each in given)
+
+
+def _read(name: str, read: Callable[[str], object], given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    try:
+        return read(given)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}, not {given!r}") from None

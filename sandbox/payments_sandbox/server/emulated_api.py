@@ -64,7 +64,7 @@ class EmulatedApi:
             if operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
-                    body = await read_body(request, seconds=self.settings.body_patience)
+                    body = await read_body(request, seconds=self.settings.body_timeout)
                     if world not in self._parts.worlds:
                         world = self._gateway.admit(key)  # it was dropped while the body arrived
                 call.body = body

@@ -12,7 +12,8 @@ from payments_sandbox.client.messages import (
     common_headers,
     read_response,
 )
-from payments_sandbox.testing.options import Options, settings_of
+from payments_sandbox.core.settings import settings_from
+from payments_sandbox.testing.options import Options
 from payments_sandbox.testing.server import Server
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class MemorySandbox(Server):
         from payments_sandbox.testing.direct_server import DirectServer
         from payments_sandbox.testing.plugged_receivers import PluggedReceivers
 
-        settings = settings_of(options)
+        settings = settings_from(options)
         super().__init__(URL, settings.control_token)
         plugged = dict(receivers or {})
         self.server = DirectServer(settings, lambda unlocked: PluggedReceivers(plugged, unlocked))

@@ -8,8 +8,8 @@ import asyncio
 import threading
 from typing import Final, Self, Unpack
 
-from payments_sandbox.core.settings import Settings
-from payments_sandbox.testing.options import Options, settings_of
+from payments_sandbox.core.settings import Settings, settings_from
+from payments_sandbox.testing.options import Options
 from payments_sandbox.testing.server import Server
 
 STUCK: Final = 10.0
@@ -25,7 +25,7 @@ def running_sandbox(**options: Unpack[Options]) -> "RunningSandbox":
     Raises:
         TypeError, ValueError: an option that does not exist, or a value that makes no sense.
     """
-    return RunningSandbox(settings_of(options))
+    return RunningSandbox(settings_from(options))
 
 
 class RunningSandbox(Server):

@@ -210,7 +210,7 @@ class TestImpatient:
     @pytest.fixture
     def settings(self) -> Settings:
         """A tenth of a second."""
-        return Settings(clock="2030-01-15T10:30:00Z", seed=7, body_patience=0.1)
+        return Settings(clock="2030-01-15T10:30:00Z", seed=7, body_timeout=0.1)
 
     async def test_half_a_message_is_not_kept(self, webhooks: WebhookApi, api: Api) -> None:
         """400, and nothing is kept."""

@@ -111,8 +111,8 @@ class ControlApi:
             return None
         if request.content_type != YAML:
             raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
-        patience = self._parts.settings.body_patience
-        raw = await read_any_body(request, seconds=patience, limit=route.body_limit or LIMIT)
+        timeout = self._parts.settings.body_timeout
+        raw = await read_any_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:
@@ -123,8 +123,8 @@ class ControlApi:
     async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
         if route.request is None or not request.can_read_body:
             return self._checked(route, {})
-        patience = self._parts.settings.body_patience
-        raw = await read_body(request, seconds=patience, limit=route.body_limit or LIMIT)
+        timeout = self._parts.settings.body_timeout
+        raw = await read_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:

@@ -26,7 +26,7 @@ LONGEST_WAIT: Final = 60 * SECOND
 async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
     """Take in a webhook of any form; the answer is 200 unless the inbox is scripted."""
     name, http = _name(request), request.http
-    body = await read_any_body(http, seconds=request.parts.settings.body_patience)
+    body = await read_any_body(http, seconds=request.parts.settings.body_timeout)
     if isinstance(body, SandboxError):
         raise body
     headers = {key.lower(): value for key, value in mask_headers(http.raw_headers).items()}

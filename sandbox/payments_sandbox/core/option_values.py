@@ -1,0 +1,152 @@
+"""Owns how the text of an option is read: as a value, or with a refusal that says what would do.
+
+Each reader takes a text and returns the value, or raises ValueError with a sentence for the user.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from payments_sandbox.core.instants import read_duration, read_instant
+
+LAST_PORT: Final = 65_535
+
+_SERVER: Final = re.compile(
+    r"(?P<origin>https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?)"
+    r"(?:/|/v3/?|/_sandbox/?)?",
+    re.ASCII,
+)
+"""A name or an address, and perhaps a port; the bases of both APIs are welcome."""
+
+_OF_SCENARIOS: Final = frozenset({".yaml", ".yml", ".json"})
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Make a reader of integers of a range, both ends included."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def text_that(check: Callable[[str], object]) -> Callable[[str], str]:
+    """Make a reader that keeps a text which `check` does not refuse by ValueError."""
+
+    def read(text: str) -> str:
+        check(text)
+        return text
+
+    return read
+
+
+def duration(text: str) -> int:
+    """Read a duration such as `5s` as milliseconds."""
+    return read_duration(text)
+
+
+def lifetime(text: str) -> int:
+    """Read a duration of at least a millisecond, as milliseconds."""
+    if not (milliseconds := duration(text)):
+        raise ValueError("expected 1ms or more: worlds live between two requests")
+    return milliseconds
+
+
+def clock(text: str) -> str:
+    """Read `live` or an ISO 8601 instant, and keep the text."""
+    if text != "live":
+        try:
+            read_instant(text)
+        except ValueError as error:
+            raise ValueError(f"{error}, or live") from None
+    return text
+
+
+def header_value(text: str) -> str:
+    """Read what a header can carry whole; an empty token would be no token."""
+    if not text.strip() or text != text.strip() or not text.isprintable():
+        raise ValueError("expected printable characters, without blanks around")
+    return text
+
+
+def listening_host(text: str) -> str:
+    """Read an address or a name to listen on: an empty one would mean every interface."""
+    if not text.strip():
+        raise ValueError("expected an address, such as 127.0.0.1")
+    return text
+
+
+def host_name(text: str) -> str:
+    """Read a name as the Host header has it, without its port."""
+    if not re.fullmatch(r"[\w.-]+", text, re.ASCII):
+        raise ValueError("expected a host name without port, such as shop.test")
+    return text
+
+
+def origin(text: str) -> str:
+    """Read an origin as browsers write it."""
+    if not re.fullmatch(r"https?://[^/?#@\sA-Z]+", text):
+        raise ValueError(
+            "expected an origin in lower case, without a path, such as http://localhost:5173"
+        )
+    return text
+
+
+def server_url(text: str) -> str:
+    """Read where a server is; the addresses of its two APIs will do, and lose their path."""
+    found = _SERVER.fullmatch(text)
+    if found is None or int(found["port"] or 0) > LAST_PORT:
+        raise ValueError("expected an address such as http://127.0.0.1:8080")
+    return found["origin"]
+
+
+def webhook_targets(text: str) -> bool:
+    """Read whether webhooks may leave for the public internet."""
+    return one_of("private", "public")(text) == "public"
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Make a reader of one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"expected {' or '.join(words)}")
+        return text
+
+    return read
+
+
+def scenario(text: str) -> str | Path:
+    """Read the name of a scenario; the path of its file when it has an ending, or a folder."""
+    path = Path(text)
+    if path.name == text and path.suffix not in _OF_SCENARIOS and re.fullmatch(_WORD, text):
+        return text
+    if not path.is_file():
+        raise ValueError("expected the name of a scenario, or a file that exists")
+    return path
+
+
+def scenario_name(text: str) -> str:
+    """Read what a scenario can be called."""
+    if not re.fullmatch(_WORD, text):
+        raise ValueError("expected a name such as lost-reply")
+    return text
+
+
+def folder(text: str) -> Path:
+    """Read the path of a folder that is there."""
+    if not Path(text).is_dir():
+        raise ValueError("expected a folder that exists")
+    return Path(text)
+
+
+def file_to_write(text: str) -> Path:
+    """Read the path of a file whose folder is there."""
+    file = Path(text)
+    if file.is_dir() or not file.parent.is_dir():
+        raise ValueError("expected a file in a folder that exists")
+    return file
