@@ -22,9 +22,8 @@ from payments_sandbox.payments import payment as domain
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.snapshot import snapshot
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 from tests.support.bodies import documented_create
 from tests.support.exercises import outputs
 from tests.support.in_process import Desk, new_world
@@ -127,7 +126,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Let virtual time go by."""
         before = self.world.clock.now()
         until = Instant(before + milliseconds)
-        instants = [each.at for batch in self.world.walk(until) for each in batch]
+        instants = [each.at for batch in self.world.advance(until) for each in batch]
 
         assert instants == sorted(instants)
         assert all(before <= at <= until for at in instants)
@@ -141,7 +140,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(payment_id=consumes(payments))
     def reset(self, payment_id: str) -> None:
         """Forget every payment; ids start again."""
-        self.world.reset([Part.PAYMENTS, Part.RATE_LIMIT, Part.RULES])
+        self.world.reset([ResetScope.PAYMENTS, ResetScope.RATE_LIMIT, ResetScope.RULES])
         self.forget()
 
         assert self.world.ledger.payments.number_of(payment_id) is None

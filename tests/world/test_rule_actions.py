@@ -30,7 +30,7 @@ def pay(desk: Desk, card: str = "visa", **changes: object) -> None:
 
 def happened(desk: Desk, until: int) -> list[tuple[int, str]]:
     """What happens until so long after noon."""
-    batches = desk.world.walk(Instant(NOON + until))
+    batches = desk.world.advance(Instant(NOON + until))
     return [(each.at - NOON, each.what) for batch in batches for each in batch]
 
 

@@ -7,14 +7,14 @@ import pytest
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from tests.support.clients import Api, ask, bearer, envelope, paid
 from tests.support.control import path_of
 from tests.support.serving import serving
 from tests.support.wire import exchange, request
 
 TOKEN = "t\u00f6ken-0123456789"
-REFUSAL = envelope("invalid_token", "Send 'Sandbox-Token: \u2026' as the server was told.")
+REFUSAL = envelope("invalid_token", "Send 'Server-Token: \u2026' as the server was told.")
 OPEN = {"live", "ready"}
 
 WRONG = {
@@ -39,7 +39,7 @@ async def test_every_route_but_health_demands_the_token(api: Api, route: Control
     """Without it 401, whatever the key; with it the request is looked at."""
     path = path_of(route)
     assert await ask(api, route.method, path, 401) == REFUSAL
-    async with api.request(route.method, path, headers={"Sandbox-Token": TOKEN}) as reply:
+    async with api.request(route.method, path, headers={"Server-Token": TOKEN}) as reply:
         assert reply.status != 401
 
 
@@ -48,7 +48,7 @@ async def test_a_wrong_token_is_refused(
     api: Api, caplog: pytest.LogCaptureFixture, given: str
 ) -> None:
     """Refused in the same words, whatever its bytes are."""
-    headers = {"Sandbox-Token": given}
+    headers = {"Server-Token": given}
     assert await ask(api, "GET", "/_sandbox/world", 401, headers=headers) == REFUSAL
     assert caplog.records == []
 
@@ -59,7 +59,7 @@ def test_a_token_of_other_bytes_is_refused(
 ) -> None:
     """A header that is no UTF-8 is a wrong token, and nothing is logged."""
     with serving(replace(settings, port=0)) as server:
-        header = {"Sandbox-Token": given}
+        header = {"Server-Token": given}
         reply = exchange(server.address, request("GET", "/_sandbox/world", header))
     assert (reply.status, reply.json, caplog.records) == (401, REFUSAL, [])
 
@@ -67,7 +67,7 @@ def test_a_token_of_other_bytes_is_refused(
 def test_the_token_itself_in_other_bytes(settings: Settings) -> None:
     """A token beyond ASCII is sent as UTF-8."""
     with serving(replace(settings, port=0)) as server:
-        header = {"Sandbox-Token": TOKEN}
+        header = {"Server-Token": TOKEN}
         reply = exchange(server.address, request("GET", "/_sandbox/world", header))
     assert reply.status == 200
 
@@ -78,13 +78,13 @@ async def test_the_token_is_asked_for_before_the_key(api: Api) -> None:
     assert refusal == REFUSAL
 
 
-async def test_nothing_happens_without_the_token(api: Api, sandbox: Sandbox) -> None:
+async def test_nothing_happens_without_the_token(api: Api, sandbox: Server) -> None:
     """A refused write has written nothing."""
     await paid(api)
     await ask(api, "POST", "/_sandbox/worlds", 401, json={})
     await ask(api, "POST", "/_sandbox/world/reset", 401, json={})
     await ask(api, "DELETE", "/_sandbox/world", 401)
-    assert len(sandbox.parts.worlds) == 1
+    assert len(sandbox.runtime.worlds) == 1
     assert len((await ask(api, "GET", "/v3/payments"))["data"]) == 1
 
 
