@@ -66,12 +66,12 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
-    from payments_sandbox.scenarios.parser.given import generated  # noqa: PLC0415 - few fill a world
+    from payments_sandbox.scenarios.parser.given import parse_generated  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - it brings faker
 
     world = request.world
     try:
-        wanted = generated(request.body)
+        wanted = parse_generated(request.body)
     except ValueError as error:
         raise InvalidRequest(f"/over: {error}.") from None
     if wanted.customers > wanted.payments:
