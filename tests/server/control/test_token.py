@@ -14,7 +14,7 @@ from tests.support.serving import serving
 from tests.support.wire import exchange, request
 
 TOKEN = "t\u00f6ken-0123456789"
-REFUSAL = envelope("invalid_token", "Send 'Server-Token: \u2026' as the server was told.")
+REFUSAL = envelope("invalid_token", "Send 'Sandbox-Token: \u2026' as the server was told.")
 OPEN = {"live", "ready"}
 
 WRONG = {
@@ -39,7 +39,7 @@ async def test_every_route_but_health_demands_the_token(api: Api, route: Control
     """Without it 401, whatever the key; with it the request is looked at."""
     path = path_of(route)
     assert await ask(api, route.method, path, 401) == REFUSAL
-    async with api.request(route.method, path, headers={"Server-Token": TOKEN}) as reply:
+    async with api.request(route.method, path, headers={"Sandbox-Token": TOKEN}) as reply:
         assert reply.status != 401
 
 
@@ -48,7 +48,7 @@ async def test_a_wrong_token_is_refused(
     api: Api, caplog: pytest.LogCaptureFixture, given: str
 ) -> None:
     """Refused in the same words, whatever its bytes are."""
-    headers = {"Server-Token": given}
+    headers = {"Sandbox-Token": given}
     assert await ask(api, "GET", "/_sandbox/world", 401, headers=headers) == REFUSAL
     assert caplog.records == []
 
@@ -59,7 +59,7 @@ def test_a_token_of_other_bytes_is_refused(
 ) -> None:
     """A header that is no UTF-8 is a wrong token, and nothing is logged."""
     with serving(replace(settings, port=0)) as server:
-        header = {"Server-Token": given}
+        header = {"Sandbox-Token": given}
         reply = exchange(server.address, request("GET", "/_sandbox/world", header))
     assert (reply.status, reply.json, caplog.records) == (401, REFUSAL, [])
 
@@ -67,7 +67,7 @@ def test_a_token_of_other_bytes_is_refused(
 def test_the_token_itself_in_other_bytes(settings: Settings) -> None:
     """A token beyond ASCII is sent as UTF-8."""
     with serving(replace(settings, port=0)) as server:
-        header = {"Server-Token": TOKEN}
+        header = {"Sandbox-Token": TOKEN}
         reply = exchange(server.address, request("GET", "/_sandbox/world", header))
     assert reply.status == 200
 
