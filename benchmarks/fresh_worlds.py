@@ -33,7 +33,7 @@ def measure_worlds(plan: Plan, cores: Cores) -> Table:
 
 
 def _in_process() -> float:
-    worlds = Api().sandbox.parts.worlds
+    worlds = Api().sandbox.runtime.worlds
     started = perf_counter()
     for _ in range(WORLDS):
         worlds.make()

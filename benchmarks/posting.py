@@ -16,7 +16,7 @@ import aiohttp
 
 from benchmarks.machine import resident_bytes
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from payments_sandbox.world.world import World
 
@@ -41,8 +41,8 @@ class Ours:
     """A world with one endpoint, and a sandbox that sends what it has."""
 
     def __init__(self, url: str) -> None:
-        self._sandbox: Sandbox = assemble(Settings(port=0, clock="2030-01-15T10:30:00Z"))
-        self._world: World = self._sandbox.parts.worlds.make()
+        self._sandbox: Server = assemble(Settings(port=0, clock="2030-01-15T10:30:00Z"))
+        self._world: World = self._sandbox.runtime.worlds.make()
         webhooks = self._world.open_webhooks()
         webhooks.put(webhooks.new_endpoint(url))
 
@@ -53,11 +53,11 @@ class Ours:
 
     async def drain(self, _: int) -> None:
         """Send all of it."""
-        await self._sandbox.parts.dispatcher.settle(self._world)
+        await self._sandbox.runtime.dispatcher.settle(self._world)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._sandbox.parts.dispatcher.close()
+        await self._sandbox.runtime.dispatcher.close()
 
 
 class Bare:

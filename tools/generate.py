@@ -13,6 +13,7 @@ from tools import (
     client_models,
     documentation,
     faults,
+    magic_cards,
     scenario_schema,
     settings_keywords,
     verification_families,
@@ -39,6 +40,7 @@ def generated() -> dict[str, str]:
     texts = Texts()
     texts.update(scenario_schema.texts(texts))
     texts.update(faults.texts(texts))
+    texts.update(magic_cards.texts(texts))
     texts.update(verification_families.schemas(texts))
     texts.update(documentation.pages(texts))
     return {**texts, **code}

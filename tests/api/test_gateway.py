@@ -73,7 +73,7 @@ def test_a_key_is_admitted(header: str) -> None:
     """The scheme is case-insensitive, as RFC 9110 has it."""
     worlds = new_worlds()
 
-    assert Gateway(worlds, contract()).admit(header) is worlds.of(KEY)
+    assert Gateway(worlds, contract()).admit(header) is worlds.get_or_create(KEY)
 
 
 def test_strict_keys_are_not_admitted() -> None:

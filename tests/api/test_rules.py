@@ -235,7 +235,7 @@ def test_a_step_that_settles_overrides_the_card() -> None:
         - {request: create_payment, do: [{settle: [{to: pending}, {to: failed, after: 1h}]}]}
         """)
     answer = answered(desk, body=documented_create(card_number=CARD["declined"]))
-    list(desk.world.walk(Instant(desk.world.clock.now() + HOUR)))
+    list(desk.world.advance(Instant(desk.world.clock.now() + HOUR)))
 
     assert shown(answer)[1]["status"] == "pending"
     assert desk.world.ledger.payments.get(0).failure == "card_declined"
@@ -327,7 +327,7 @@ def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
     desk.world.fail(0, "lost_card")
     desk.world.fail(1, "lost_card")
     desk.answer(call_of("retrieve_payment", payment_id=paid))
-    list(desk.world.walk(Instant(desk.world.clock.now() + HOUR)))
+    list(desk.world.advance(Instant(desk.world.clock.now() + HOUR)))
     [active_rule] = desk.world.rules.rule_set.all
 
     assert (active_rule.skipped, active_rule.why_skipped) == (
@@ -425,7 +425,7 @@ def test_what_is_due_at_once_happens_at_once() -> None:
     reply = shown(answered(desk))[1]
 
     assert reply["status"] == "completed"
-    assert desk.world.ledger.payments.get(0).left == 0
+    assert desk.world.ledger.payments.get(0).refundable == 0
 
 
 def test_no_card_number_is_kept_anywhere() -> None:

@@ -11,7 +11,7 @@ from payments_sandbox.client import messages
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.world.journal import KEPT
-from payments_sandbox.world.registry import HOME_KEY
+from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.project.tree import ROOT
 
 SCHEMA = ROOT / "schemas" / "control" / "requests" / "create_webhook_endpoint.json"
@@ -21,8 +21,8 @@ def test_where_a_server_is() -> None:
     """Its address, the prefix of the control API, and the key that every server has."""
     settings = Settings()
     assert f"http://{settings.host}:{settings.port}" == DEFAULT_URL
-    assert (messages.CONTROL_PATH, DEFAULT_KEY) == (CONTROL_PATH, HOME_KEY)
-    assert api_key(HOME_KEY) == HOME_KEY
+    assert (messages.CONTROL_PATH, DEFAULT_KEY) == (CONTROL_PATH, DEFAULT_API_KEY)
+    assert api_key(DEFAULT_API_KEY) == DEFAULT_API_KEY
 
 
 def test_how_long_a_journal_is() -> None:

@@ -13,7 +13,7 @@ from payments_sandbox.core.instants import LAST, SECOND, Instant, read_instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
 from payments_sandbox.payments.payment import Payment, Status
-from payments_sandbox.payments.record_store import packed
+from payments_sandbox.payments.record_store import json_bytes
 from tests.support.in_process import contract
 
 AT = read_instant("2025-01-15T10:30:00Z")
@@ -98,10 +98,12 @@ def test_a_page_of_payments_is_cut_out_of_what_retrieve_shows(
 ) -> None:
     """Each item has five keys of RETRIEVE PAYMENT as they are, whatever clients have written."""
     retrieved = [representations.payment(each) for each in shown]
-    page = representations.payments_page([packed(each) for each in retrieved], has_more=has_more)
+    page = representations.payments_page(
+        [json_bytes(each) for each in retrieved], has_more=has_more
+    )
     summaries = [{key: each[key] for key in SUMMARY} for each in retrieved]
 
-    assert page == packed(representations.page(summaries, has_more=has_more))
+    assert page == json_bytes(representations.page(summaries, has_more=has_more))
     assert contract().accepts("responses/list_payments", orjson.loads(page))
 
 

@@ -14,15 +14,15 @@ from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, Payment
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
-from payments_sandbox.payments.ledger import Ledger, Order, PaymentFilter
+from payments_sandbox.payments.ledger import Ledger, NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Payment, Status
-from tests.support.in_process import laws
+from tests.support.in_process import server_context
 from tests.support.wall import NOON
 
 SEED = 7
 LATER = Instant(NOON + 1_999)
 SHOWN_LATER = Instant(NOON + 1_000)
-ORDER = Order(
+ORDER = NewPayment(
     amount=2_500,
     currency="USD",
     card=Card(Brand.VISA, "1111", 5),
@@ -65,7 +65,7 @@ def event(
 
 def paid(status: Status = Status.COMPLETED) -> Ledger:
     """A ledger of one payment."""
-    ledger = Ledger(SEED, laws().represent)
+    ledger = Ledger(SEED, server_context().represent)
     failure = "lost_card" if status is Status.FAILED else None
     ledger.create(ORDER, at=LATER, status=status, failure=failure)
     return ledger
@@ -86,7 +86,7 @@ def told(ledger: Ledger) -> list[Event]:
 )
 def test_create(status: Status, failure: str | None, types: list[EventType]) -> None:
     """The payment is dated in whole seconds; its event, if it has one, to the millisecond."""
-    ledger = Ledger(SEED, laws().represent)
+    ledger = Ledger(SEED, server_context().represent)
     number, payment = ledger.create(ORDER, at=LATER, status=status, failure=failure)
 
     assert (number, payment) == (0, PAYMENT._replace(status=status, failure=failure))
@@ -177,7 +177,7 @@ def test_a_payment_that_breaks_the_contract_is_not_kept() -> None:
 
 def test_a_page_shows_payments_as_they_are_retrieved() -> None:
     """Newest first, as many as asked for, and whether more follow."""
-    ledger = Ledger(SEED, laws().represent)
+    ledger = Ledger(SEED, server_context().represent)
     made = [ledger.create(ORDER, at=NOON, status=Status.COMPLETED)[1] for _ in range(3)]
     shown = [orjson.dumps(represented(each)) for each in reversed(made)]
     below = PaymentFilter(limit=2, starting_after=made[1].id)
@@ -217,14 +217,14 @@ def test_clear_starts_again() -> None:
     ledger.charge_back(ledger.create(ORDER, at=NOON, status=Status.COMPLETED)[0], 1, "x", at=NOON)
     ledger.clear()
 
-    assert ledger.snapshot() == Ledger(SEED, laws().represent).snapshot()
+    assert ledger.snapshot() == Ledger(SEED, server_context().represent).snapshot()
     assert ledger.create(ORDER, at=LATER, status=Status.COMPLETED) == (0, PAYMENT)
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), max_size=20))
 def test_a_snapshot_is_the_same_ledger(moves: list[tuple[int, int]]) -> None:
     """Written as JSON and read back, it shows the same and goes on the same."""
-    ledger, other = paid(), Ledger(SEED, laws().represent)
+    ledger, other = paid(), Ledger(SEED, server_context().represent)
     for move in moves:
         _try(ledger, *move)
     list(other.restore(orjson.loads(orjson.dumps(ledger.snapshot()))))

@@ -22,9 +22,8 @@ from payments_sandbox.payments import payment as domain
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.snapshot import snapshot
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 from tests.support.bodies import documented_create
 from tests.support.exercises import outputs
 from tests.support.in_process import Desk, new_world
@@ -91,7 +90,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Give back about what is left: a little less, exactly that, a little more."""
         number = self.world.ledger.payments.number_of(payment_id)
         if number is not None:
-            self.refund(payment_id, self.world.ledger.payments.get(number).left + beyond)
+            self.refund(payment_id, self.world.ledger.payments.get(number).refundable + beyond)
 
     @rule(payment_id=payments, move=st.sampled_from(["complete", "fail", "charge_back"]))
     def settle(self, payment_id: str, move: str) -> None:
@@ -127,7 +126,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Let virtual time go by."""
         before = self.world.clock.now()
         until = Instant(before + milliseconds)
-        instants = [each.at for batch in self.world.walk(until) for each in batch]
+        instants = [each.at for batch in self.world.advance(until) for each in batch]
 
         assert instants == sorted(instants)
         assert all(before <= at <= until for at in instants)
@@ -141,7 +140,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(payment_id=consumes(payments))
     def reset(self, payment_id: str) -> None:
         """Forget every payment; ids start again."""
-        self.world.reset([Part.PAYMENTS, Part.RATE_LIMIT, Part.RULES])
+        self.world.reset([ResetScope.PAYMENTS, ResetScope.RATE_LIMIT, ResetScope.RULES])
         self.forget()
 
         assert self.world.ledger.payments.number_of(payment_id) is None
@@ -233,8 +232,8 @@ def test_the_machine_sees_a_refund_that_is_too_large(monkeypatch: pytest.MonkeyP
     """One comparison loosened, in the one place that keeps it, and the machine objects."""
 
     def loose(payment: Payment, amount: int | None) -> tuple[Payment, int]:
-        wanted = payment.left if amount is None else amount
-        if payment.status is not Status.COMPLETED or not 0 < wanted <= payment.left + 1:
+        wanted = payment.refundable if amount is None else amount
+        if payment.status is not Status.COMPLETED or not 0 < wanted <= payment.refundable + 1:
             raise RefundRefused("refund_exceeds_payment", "Too much.")
         return payment._replace(refunded=payment.refunded + wanted), wanted
 

@@ -104,8 +104,8 @@ def test_money_that_goes_back_never_exceeds_the_payment(
     taken = {refund: 0, charge_back: 0}
     for is_refund, wanted in attempts:
         take = refund if is_refund else charge_back
-        asked = payment.left if wanted is None else wanted
-        if 0 < asked <= payment.left:
+        asked = payment.refundable if wanted is None else wanted
+        if 0 < asked <= payment.refundable:
             payment, gone = take(payment, wanted)
             assert gone == asked
             taken[take] += gone
@@ -114,7 +114,7 @@ def test_money_that_goes_back_never_exceeds_the_payment(
                 take(payment, wanted)
 
         assert (payment.refunded, payment.charged_back) == tuple(taken.values())
-        assert payment.left == amount - sum(taken.values()) >= 0
+        assert payment.refundable == amount - sum(taken.values()) >= 0
     assert payment._replace(refunded=0, charged_back=0) == PAYMENT._replace(
         amount=amount, status=Status.COMPLETED
     )

@@ -17,7 +17,7 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.payment_store import PaymentStore
-from tests.support.in_process import laws
+from tests.support.in_process import server_context
 
 CUSTOMERS = ("anna", "ben", None)
 LAST_DAY = 9
@@ -80,7 +80,7 @@ QUERIES = st.builds(
 
 def empty() -> PaymentStore:
     """A store that holds nothing."""
-    return PaymentStore(IdSequence("pay_", 7), laws().represent)
+    return PaymentStore(IdSequence("pay_", 7), server_context().represent)
 
 
 def filled(rows: list[Row]) -> PaymentStore:

@@ -12,7 +12,7 @@ from payments_sandbox.server.webhooks.sender import MAX_BODY
 from payments_sandbox.webhooks.endpoint import TIMEOUT
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from payments_sandbox.webhooks.signing import DEFAULT_HEADER, Encoding, Scheme, Signing, sign
-from payments_sandbox.world.registry import HOME_SECRET
+from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.project.blocks import HEADING
 from tests.project.tree import ROOT
 
@@ -76,7 +76,7 @@ def test_the_numbers_are_the_codes() -> None:
     """In the words of the page."""
     eight = {8: "eight"}[MAX_PER_ENDPOINT]
     for words in (
-        HOME_SECRET,
+        DEFAULT_WEBHOOK_SECRET,
         f"`HEADER` is `{DEFAULT_HEADER}` unless",
         f"nothing within {TIMEOUT // 1_000} s of wall time",
         f"Of an answer {MAX_BODY // 1024} KB are kept",

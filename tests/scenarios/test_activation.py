@@ -12,9 +12,8 @@ from payments_sandbox.rules.initial_state import Given, GivenPayment
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import activate, reload, remove, set_active, start_again
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.snapshot import snapshot
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, back, new_world
 from tests.support.scenes import rules_of, scenario_of
@@ -112,8 +111,8 @@ def test_a_scenarios_clock_freezes_the_world() -> None:
     set_active(world, [CLOCK])
     started = (show_instant(world.clock.now()), world.clock.mode)
     world.clock.reach(Instant(world.clock.now() + DAY))
-    world.reset([Part.CLOCK])
-    start_again(world, [Part.CLOCK])
+    world.reset([ResetScope.CLOCK])
+    start_again(world, [ResetScope.CLOCK])
 
     assert started == ("2031-01-15T09:00:00Z", Mode.FROZEN)
     assert (show_instant(world.clock.now()), world.clock.mode) == started
@@ -206,8 +205,8 @@ def test_a_given_rate_limit_limits_calls() -> None:
     set_active(world, [GIVEN])
     said = [(world.limiter.limit, world.limiter.remaining)]
     world.limiter.take(NOON)
-    world.reset([Part.RATE_LIMIT])
-    start_again(world, [Part.RATE_LIMIT])
+    world.reset([ResetScope.RATE_LIMIT])
+    start_again(world, [ResetScope.RATE_LIMIT])
     said.append((world.limiter.limit, world.limiter.remaining))
 
     assert said == [(50, 3), (50, 3)]
@@ -298,8 +297,8 @@ def test_a_reset_starts_scenarios_again() -> None:
     desk.ask("create_payment", documented_create())
     desk.ask("create_payment", documented_create())
     desk.world.clock.reach(Instant(NOON + MINUTE))
-    desk.world.reset(list(Part))
-    start_again(desk.world, list(Part))
+    desk.world.reset(list(ResetScope))
+    start_again(desk.world, list(ResetScope))
 
     assert snapshot(desk.world) == fresh | {"timeline": snapshot(desk.world)["timeline"]}
     assert [each.at - NOON for each in desk.world.upcoming(10)] == [3 * DAY]
@@ -310,8 +309,8 @@ def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
     world = new_world()
     set_active(world, [GIVEN])
     before = snapshot(world)
-    world.reset([Part.JOURNAL])
-    start_again(world, [Part.JOURNAL])
+    world.reset([ResetScope.JOURNAL])
+    start_again(world, [ResetScope.JOURNAL])
 
     assert snapshot(world) == before
 
@@ -339,7 +338,7 @@ def test_a_snapshot_carries_the_active_scenarios() -> None:
             each.ask("create_payment", documented_create())
         for number in range(len(each.world.ledger.payments)):
             each.ask("retrieve_payment", payment_id=each.world.ledger.payments.id_of(number))
-        list(each.world.walk(Instant(NOON + 4 * DAY)))
+        list(each.world.advance(Instant(NOON + 4 * DAY)))
     assert json.loads(json.dumps(snapshot(twin.world))) == json.loads(
         json.dumps(snapshot(desk.world))
     )
@@ -408,7 +407,7 @@ def test_given_payments_set_off_nothing() -> None:
             rules_of("- {event: payment.*, after: 1h, do: {rate_limit: {remaining: 0}}}"),
         ],
     )
-    list(world.walk(Instant(NOON + HOUR)))
+    list(world.advance(Instant(NOON + HOUR)))
 
     assert world.limiter.remaining == 3
 

@@ -207,7 +207,7 @@ def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls
     for operation, body, payment_id, wait in calls:
         answer = desk.answer(call_of(operation, body, payment_id=payment_id))
         assert_documented(answer, operation, loaded.scenario.rules)
-        list(desk.world.walk(Instant(desk.world.clock.now() + wait)))
+        list(desk.world.advance(Instant(desk.world.clock.now() + wait)))
 
     assert report(observe(desk.world)).as_json()["rules"]
     twin = desk.twin()

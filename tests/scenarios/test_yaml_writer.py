@@ -26,7 +26,7 @@ from payments_sandbox.rules.outcomes import (
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Outcome, Settlement
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.scenarios.parser.steps import step
+from payments_sandbox.scenarios.parser.steps import parse_step
 from payments_sandbox.scenarios.yaml_writer import step_source, text_of
 
 FLAGS: Final = st.booleans()
@@ -62,7 +62,7 @@ STEPS: Final = st.builds(Step, OUTCOMES, st.integers(0, 9_999), st.integers(1, 9
 @given(STEPS)
 def test_a_step_that_is_read_again_is_the_same(written: Step) -> None:
     """For an operation that writes every part of it is there."""
-    assert step(step_source(written, is_read=False), is_read=False) == written
+    assert parse_step(step_source(written, is_read=False), is_read=False) == written
 
 
 @given(STEPS)
@@ -71,7 +71,7 @@ def test_a_step_of_a_read_is_written_without_commit(written: Step) -> None:
     source = step_source(written, is_read=True)
     parts = [] if isinstance(source, str) else list(source.values())
     assert not any("commit" in part for part in parts if isinstance(part, dict))
-    assert step_source(step(source, is_read=True), is_read=True) == source
+    assert step_source(parse_step(source, is_read=True), is_read=True) == source
 
 
 def test_exhausted_steps_are_written_as_an_internal_error() -> None:

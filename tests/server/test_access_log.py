@@ -7,7 +7,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from tests.support.bodies import AUTHORIZED
 from tests.support.clients import Api, client_of, paid
 
@@ -96,21 +96,21 @@ def lines() -> list[str]:
 
 
 @pytest.fixture
-def sandbox(lines: list[str], settings: Settings) -> Sandbox:
+def sandbox(lines: list[str], settings: Settings) -> Server:
     """A sandbox that tells `lines`, knows no key but its own, and wants a token."""
     return assemble(replace(settings, strict_keys=True, control_token="token"), lines.append)
 
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_who_is_turned_away(
-    aiohttp_client: AiohttpClient, sandbox: Sandbox, lines: list[str], case: str
+    aiohttp_client: AiohttpClient, sandbox: Server, lines: list[str], case: str
 ) -> None:
     """One line that says why, and nothing of a key or a token; no world has seen it."""
     method, path, headers, line = REFUSED[case]
     stranger = await client_of(aiohttp_client, sandbox)
     async with stranger.request(method, path, headers=headers) as reply:
         await reply.read()
-    (world,) = sandbox.parts.worlds
+    (world,) = sandbox.runtime.worlds
 
     assert lines == [line]
     assert SECRET not in line

@@ -4,7 +4,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from tests.support.clients import Api, ask, bearer, client_of, envelope, listed, paid, refunded
 from tests.support.control import Control
 from tests.support.matching import API_KEY
@@ -52,7 +52,7 @@ async def test_a_wrong_key(api: Api, header: str, details: str) -> None:
     assert found == (401, [], envelope("invalid_api_key", details))
 
 
-async def test_two_authorization_lines(aiohttp_client: AiohttpClient, sandbox: Sandbox) -> None:
+async def test_two_authorization_lines(aiohttp_client: AiohttpClient, sandbox: Server) -> None:
     """401: which of the two worlds is meant is not ours to guess."""
     stranger = await client_of(aiohttp_client, sandbox)
     lines = [("Authorization", f"Bearer sk_test_{name}") for name in ("alice", "bob")]
@@ -73,7 +73,7 @@ def test_a_key_of_other_bytes(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 
 
-async def test_no_key(sandbox: Sandbox, aiohttp_client: AiohttpClient) -> None:
+async def test_no_key(sandbox: Server, aiohttp_client: AiohttpClient) -> None:
     """A missing header is missed, and the details show one."""
     stranger = await client_of(aiohttp_client, sandbox)
     refusal = await ask(stranger, "GET", PATH, 401)
@@ -145,7 +145,7 @@ async def test_strict_keys(aiohttp_client: AiohttpClient) -> None:
     """Only the home world and worlds made by hand have keys that work."""
     sandbox = assemble(Settings(strict_keys=True, seed=7))
     api = await client_of(aiohttp_client, sandbox)
-    control = Control(api, sandbox.parts.contract)
+    control = Control(api, sandbox.contract)
     details = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
     refusal = await ask(api, "GET", PATH, 401, headers=bearer("sk_test_new"))
     made = await control("create_world")

@@ -158,7 +158,7 @@ async def test_a_preflight_is_nobodys_request(aiohttp_client: AiohttpClient) -> 
     async with api.options(PATH, headers={"Origin": "https://shop.example"}) as reply:
         found = reply.status, [name for name in reply.headers if name.startswith("X-")]
     assert found == (204, [])
-    assert (await Control(api, sandbox.parts.contract)("list_requests"))["data"] == []
+    assert (await Control(api, sandbox.contract)("list_requests"))["data"] == []
 
 
 PLAIN: Final = ["Content-Length", "Content-Type", "Date", "Server"]

@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from tests.support.bodies import AUTHORIZED, documented_create
 from tests.support.clients import Api, ask, envelope, paid
 
@@ -30,7 +30,7 @@ AFTER_THE_KEY = {
 }
 ANYWHERE = {
     "the origin guard": ("payments_sandbox.server.origin_guard.HostPolicy.allows", broken),
-    "the key": ("payments_sandbox.world.registry.Worlds.of", broken),
+    "the key": ("payments_sandbox.world.registry.Worlds.get_or_create", broken),
     "the target": ("payments_sandbox.server.request_handler.target_of", broken),
     "the routes": ("payments_sandbox.server.routing.Routes.find", broken),
 }
@@ -56,7 +56,7 @@ async def test_a_failure_once_the_key_is_known_is_a_500_with_the_rate_limit(
 
 
 @pytest.mark.parametrize(
-    "where", ["access_log.RequestLog.answered", "change_notifier.News.publish"]
+    "where", ["access_log.RequestLog.answered", "change_notifier.ChangeNotifier.notify"]
 )
 async def test_a_failure_to_tell_of_an_answer_leaves_the_answer_as_it_is(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
@@ -128,7 +128,7 @@ async def test_no_card_number_is_in_the_log(
 
 async def test_a_failure_in_the_middle_of_an_answer_ends_the_connection(
     api: Api,
-    sandbox: Sandbox,
+    sandbox: Server,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -141,7 +141,7 @@ async def test_a_failure_in_the_middle_of_an_answer_ends_the_connection(
 
     assert rest == b""
     assert [bugs_in(record) for record in caplog.records] == [[Bug]]
-    assert len(sandbox.parts.news) == 0
+    assert len(sandbox.runtime.notifier) == 0
 
 
 async def read_to_the_end(stream: Any) -> bytes:  # noqa: ANN401 - aiohttp's response

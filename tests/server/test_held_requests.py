@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from tests.support.clients import PATIENCE, Api, ask, listed, paid, until
 from tests.support.control import Control
 
@@ -20,10 +20,10 @@ def settings() -> Settings:
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=60_000)
 
 
-async def held(api: Api, sandbox: Sandbox, card: str) -> "asyncio.Task[object]":
+async def held(api: Api, sandbox: Server, card: str) -> "asyncio.Task[object]":
     """A payment that is under way and waits."""
     task = asyncio.create_task(paid(api, card_number=card))
-    await until(api, lambda: len(sandbox.parts.sleepers) == 1)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
     return task
 
 
@@ -36,69 +36,69 @@ async def ended(task: "asyncio.Task[object]") -> bool:
     return True
 
 
-async def test_a_slow_payment_exists_at_once(api: Api, sandbox: Sandbox) -> None:
+async def test_a_slow_payment_exists_at_once(api: Api, sandbox: Server) -> None:
     """Only the reply is held back: the payment can be listed while its create still waits."""
     task = await held(api, sandbox, SLOW_MS)
     (payment_id,) = await listed(api)
     assert not task.done()
     payment = await ask(api, "GET", f"/v3/payments/{payment_id}")
     assert payment["status"] == "completed"
-    sandbox.parts.sleepers.wake_all()
+    sandbox.runtime.delayed_replies.wake_all()
     assert await ended(task)
 
 
 @pytest.mark.parametrize("card", [SLOW_MS, TIMEOUT, TIMEOUT_AFTER])
 @pytest.mark.parametrize("route", ["reset_world", "delete_world", "restore_snapshot"])
 async def test_the_end_of_a_world_ends_its_waits(
-    api: Api, control: Control, sandbox: Sandbox, route: str, card: str
+    api: Api, control: Control, sandbox: Server, route: str, card: str
 ) -> None:
     """Reset, dropped or replaced: a request of the old world gets no reply, and at once."""
     snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
     task = await held(api, sandbox, card)
     await control(route, snapshot)
     assert await ended(task)
-    await until(api, lambda: len(sandbox.parts.sleepers) == 0)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
     assert await listed(api) == []
 
 
 async def test_another_worlds_reset_ends_nothing(
-    api: Api, control: Control, sandbox: Sandbox
+    api: Api, control: Control, sandbox: Server
 ) -> None:
     """A neighbour's reset does not reach into this world."""
     task = await held(api, sandbox, TIMEOUT)
     await control("reset_world", key="sk_test_other")
     await control("delete_world", key="sk_test_other")
-    assert (len(sandbox.parts.sleepers), task.done()) == (1, False)
+    assert (len(sandbox.runtime.delayed_replies), task.done()) == (1, False)
     await control("delete_world")
     assert await ended(task)
 
 
 @pytest.mark.parametrize("card", [SLOW_MS, TIMEOUT, TIMEOUT_AFTER])
-async def test_a_client_that_leaves(api: Api, sandbox: Sandbox, card: str) -> None:
+async def test_a_client_that_leaves(api: Api, sandbox: Server, card: str) -> None:
     """Its request stops waiting; what it had done stays done."""
     task = await held(api, sandbox, card)
     task.cancel()
-    await until(api, lambda: len(sandbox.parts.sleepers) == 0)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
     assert len(await listed(api)) == (0 if card == TIMEOUT else 1)
 
 
 async def test_the_clock_does_not_shorten_a_wait(
-    api: Api, control: Control, sandbox: Sandbox
+    api: Api, control: Control, sandbox: Server
 ) -> None:
     """What a client feels is wall time: advancing the world's clock does not end it."""
     task = await held(api, sandbox, TIMEOUT)
     await control("advance_clock", {"by": "45d"})
-    assert (len(sandbox.parts.sleepers), task.done()) == (1, False)
+    assert (len(sandbox.runtime.delayed_replies), task.done()) == (1, False)
     await control("reset_world")
     assert await ended(task)
 
 
 async def test_a_reply_that_was_never_sent_is_not_in_the_journal(
-    api: Api, control: Control, sandbox: Sandbox
+    api: Api, control: Control, sandbox: Server
 ) -> None:
     """A slow payment whose client left has committed, and was answered with nothing."""
     task = await held(api, sandbox, SLOW_MS)
     task.cancel()
-    await until(api, lambda: len(sandbox.parts.sleepers) == 0)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
     (entry,) = (await control("list_requests"))["data"]
     assert (entry["committed"], entry["response"]) == (True, None)

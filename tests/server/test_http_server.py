@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from urllib.parse import urlsplit
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from payments_sandbox.server.http_server import HttpServer, listening
 from tests.support.bodies import KEY, documented_create
 from tests.support.clients import PATIENCE
@@ -21,10 +21,10 @@ SLOW = PAY.replace(b"4111111111111111", b"4000009900000129")
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[tuple[Sandbox, int]]:
+async def served() -> AsyncIterator[tuple[Server, int]]:
     """A sandbox that listens, and its port."""
     sandbox = assemble(Settings(port=0, max_wall_delay=60_000))
-    async with listening(sandbox.handler, sandbox.parts) as address:
+    async with listening(sandbox) as address:
         port = urlsplit(address).port
         assert port is not None
         yield sandbox, port
@@ -88,9 +88,9 @@ async def test_a_held_reply_finds_a_client_that_closed_its_side_gone() -> None:
             client.shutdown(socket.SHUT_WR)
             heard = await everything(client)
         async with asyncio.timeout(PATIENCE):
-            while len(sandbox.parts.sleepers):
+            while len(sandbox.runtime.delayed_replies):
                 await turn()
-        [entry] = sandbox.parts.worlds.of(KEY).journal.since(0)
+        [entry] = sandbox.runtime.worlds.get_or_create(KEY).journal.since(0)
 
     assert heard == b""
     assert (entry.committed, entry.fault, entry.status) == (True, "abandoned", None)

@@ -94,7 +94,7 @@ def shop(server: Serving, caplog: pytest.LogCaptureFixture) -> Iterator[Shop]:
     """A world of its own; afterwards nothing waits, and nothing was logged as an error."""
     with Shop(server) as shop:
         yield shop
-    assert len(server.sandbox.parts.sleepers) == 0
+    assert len(server.sandbox.runtime.delayed_replies) == 0
     assert [record for record in caplog.get_records("call") if record.levelname == "ERROR"] == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ServerDisconnectedError
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.server.scenario_reload import ScenarioReloader
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
@@ -50,9 +50,9 @@ def settings(file: Path) -> Settings:
 
 
 @pytest.fixture
-def edit(sandbox: Sandbox, file: Path) -> Edit:
+def edit(sandbox: Server, file: Path) -> Edit:
     """Writes the file, or takes it away, and has it read again."""
-    reloader = ScenarioReloader(sandbox.parts)
+    reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
 
     def edit(text: str | None) -> None:
         if text is None:
@@ -108,11 +108,11 @@ async def test_a_scenario_that_was_sent_is_another(
     assert [each.source for each in world.rules.scenarios] == [sent]
 
 
-async def test_requests_that_hang_are_let_go(api: Api, sandbox: Sandbox, edit: Edit) -> None:
+async def test_requests_that_hang_are_let_go(api: Api, sandbox: Server, edit: Edit) -> None:
     """As when a scenario is taken away: what it has kept waiting ends."""
     edit(DOWN.replace("respond: {error: internal_error}", "hang: {commit: false}"))
     hanging = asyncio.ensure_future(pay(api, 201))
-    await until(api, lambda: len(sandbox.parts.sleepers) == 1)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
     edit(LATER)
     with pytest.raises(ServerDisconnectedError):
         await hanging
@@ -157,12 +157,12 @@ async def test_what_is_wrong_is_logged_once(edit: Edit, logged: Logged) -> None:
 
 
 async def test_what_no_world_could_start_with(
-    api: Api, sandbox: Sandbox, edit: Edit, logged: Logged
+    api: Api, sandbox: Server, edit: Edit, logged: Logged
 ) -> None:
     """It may be right by itself, and not go with the others: it stays as it was."""
     other = scenario_of("clock: 2030-01-15T10:30:00Z\nexpect: [{audit: clean}]", name="other")
-    worlds = sandbox.parts.worlds
-    worlds.laws = worlds.laws._replace(scenarios=(*worlds.laws.scenarios, other))
+    worlds = sandbox.runtime.worlds
+    worlds.context = worlds.context._replace(scenarios=(*worlds.context.scenarios, other))
     edit(LATER.replace("2030-01-15T10:30:00Z", "2031-01-01"))
     assert logged() == [
         (
@@ -174,12 +174,12 @@ async def test_what_no_world_could_start_with(
     await pay(api, 500, "sk_test_new")
 
 
-def test_a_file_that_comes_later(sandbox: Sandbox, file: Path, logged: Logged) -> None:
+def test_a_file_that_comes_later(sandbox: Server, file: Path, logged: Logged) -> None:
     """It is known as soon as it is there, or has no problems, and is reloaded from then on."""
-    worlds = sandbox.parts.worlds
+    worlds = sandbox.runtime.worlds
     text = file.read_text(encoding="utf-8")
     file.write_text("scenario: down", encoding="utf-8")
-    reloader = ScenarioReloader(sandbox.parts)
+    reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
     for each in (text, LATER):
         file.write_text(each, encoding="utf-8")
         reloader.reload(["down", "stranger"])

@@ -10,7 +10,7 @@ from aiohttp import ServerDisconnectedError
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, ask, bearer, envelope, invalid, paid
@@ -420,14 +420,14 @@ async def test_a_verification_waits_as_long_as_its_expectations_say(control: Con
     assert (await control("verify", body))["passed"] is False
 
 
-async def test_a_verification_ends_with_its_world(control: Control, sandbox: Sandbox) -> None:
+async def test_a_verification_ends_with_its_world(control: Control, sandbox: Server) -> None:
     """Nobody waits for what cannot come."""
     world = await control("create_world", {})
     body = {"expect": [{"request": "create_payment"}], "within": "30s"}
     key = world["api_key"]
     waiting = asyncio.create_task(control("verify", body, key=key))
     async with asyncio.timeout(5):
-        while not len(sandbox.parts.news):
+        while not len(sandbox.runtime.notifier):
             await control("retrieve_world", key=key)
         await control("delete_world", key=key)
         assert (await waiting)["passed"] is False
@@ -482,8 +482,10 @@ def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
     file = tmp_path / "scene.yaml"
     file.write_text("scenario: scene\nclock: 2031-01-01\nexpect: [{audit: clean}]", "utf-8")
     scene = scenario_of("clock: 2031-01-01\nexpect: [{audit: clean}]")
-    sandbox: Sandbox = assemble(Settings(scenarios=(file,)))
-    worlds = [sandbox.parts.worlds.of(key) for key in ("sk_test_sandbox", "sk_test_new")]
+    sandbox: Server = assemble(Settings(scenarios=(file,)))
+    worlds = [
+        sandbox.runtime.worlds.get_or_create(key) for key in ("sk_test_sandbox", "sk_test_new")
+    ]
 
     assert [world.rules.scenarios for world in worlds] == [(scene,)] * 2
     with pytest.raises(InvalidRequest, match="comes twice"):

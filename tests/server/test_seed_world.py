@@ -8,7 +8,7 @@ import pytest
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.initial_state import Generated
 from payments_sandbox.scenarios.seeding import fill_world
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.world.world import World
 from tests.support.clients import Api, ask, bearer, invalid, paid
 from tests.support.control import Control
@@ -127,7 +127,7 @@ async def test_nobody_is_told(api: Api, control: Control, world: World) -> None:
     assert len((await control("list_deliveries"))["data"]) == 1
 
 
-def test_what_happens_meanwhile_wins(sandbox: Sandbox, world: World) -> None:
+def test_what_happens_meanwhile_wins(sandbox: Server, world: World) -> None:
     """A payment that is made while the world is filled stays, and nothing else comes."""
     steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)
@@ -135,16 +135,20 @@ def test_what_happens_meanwhile_wins(sandbox: Sandbox, world: World) -> None:
     world.make_event("payout.paid", {})
     with pytest.raises(InvalidRequest, match="without payments and events"):
         list(steps)
-    assert (world.ledger.events, len(world.ledger.payments), len(sandbox.parts.worlds)) == (1, 0, 1)
+    assert (world.ledger.events, len(world.ledger.payments), len(sandbox.runtime.worlds)) == (
+        1,
+        0,
+        1,
+    )
 
 
 def test_a_clock_that_is_reset_meanwhile(world: World) -> None:
     """Payments later than its now would never do."""
-    list(world.walk(world.clock.now() + 1_000))  # type: ignore[arg-type]  # an Instant is a number
+    list(world.advance(world.clock.now() + 1_000))  # type: ignore[arg-type]  # an Instant is a number
     steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)
     next(steps)
-    world.start_clock(world.birth.frozen_at)
+    world.start_clock(world.config.frozen_at)
     with pytest.raises(InvalidRequest, match="try again"):
         list(steps)
     assert len(world.ledger.payments) == 0

@@ -91,7 +91,7 @@ async def test_another_server_goes_on_byte_for_byte(
     kept = await control("retrieve_snapshot")
     sandbox = assemble(Settings(seed=1, rate_limit=3))
     other = await client_of(aiohttp_client, sandbox, headers=bearer("sk_test_other"))
-    elsewhere = Control(other, sandbox.parts.contract)
+    elsewhere = Control(other, sandbox.contract)
     await elsewhere("restore_snapshot", kept)
     secrets = [await each("retrieve_world") for each in (control, elsewhere)]
     assert secrets[0]["webhook_secret"] == secrets[1]["webhook_secret"]
@@ -117,7 +117,7 @@ async def test_a_live_world_is_paced_again(aiohttp_client: AiohttpClient) -> Non
     await paid(api, card_number=THEN_COMPLETED)
     kept = await ask(api, "GET", PATH)
     await ask(api, "PUT", PATH, json=kept)
-    assert len(sandbox.parts.pacer) == 1
+    assert len(sandbox.runtime.timers) == 1
 
 
 async def test_a_body_of_any_depth_that_was_journalled(api: Api, control: Control) -> None:
@@ -146,8 +146,8 @@ async def test_a_large_snapshot(api: Api, control: Control) -> None:
             f"{FORMAT}; /version: is required: expected an integer, as the snapshot was written.",
         ),
         (
-            {"format": "payments-sandbox/world", "version": 2},
-            "/version: expected a snapshot of format payments-sandbox/world, version 1.",
+            {"format": "payments-sandbox/world", "version": 1},
+            "/version: expected a snapshot of format payments-sandbox/world, version 2.",
         ),
         (
             {"format": "other", "version": 1},

@@ -10,7 +10,7 @@ from aiohttp.web import StreamResponse
 
 from payments_sandbox.api.call import Call
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from tests.support.bodies import AUTHORIZED, KEY
 from tests.support.clients import PATIENCE, Api, ask, bearer, invalid, paid, refunded, until
 from tests.support.control import Control
@@ -112,11 +112,11 @@ async def test_a_delivery_is_shown_as_each_attempt_left_it(api: Api, control: Co
 
 
 async def test_what_happens_while_it_writes_is_not_skipped(
-    api: Api, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    api: Api, sandbox: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader that is slow to take one message still gets those that came meanwhile."""
     write = StreamResponse.write
-    world = sandbox.parts.worlds.of(KEY)
+    world = sandbox.runtime.worlds.get_or_create(KEY)
 
     async def slow(response: StreamResponse, data: bytes) -> None:
         if b"create_payment" in data:
@@ -126,7 +126,7 @@ async def test_what_happens_while_it_writes_is_not_skipped(
     monkeypatch.setattr(StreamResponse, "write", slow)
     async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
         await paid(api)
-        sandbox.parts.news.publish(world)
+        sandbox.runtime.notifier.notify(world)
         messages = await Reader(reply).take(3)
     assert brief(messages)[1:] == [("request", "create_payment"), ("request", "list_payments")]
 
@@ -207,13 +207,13 @@ async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
     assert brief(messages) == [("request", "list_payments")]
 
 
-async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: Sandbox) -> None:
+async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: Server) -> None:
     """The server keeps nothing for it, once it has had something to say."""
     async with api.get(PATH) as reply:
-        assert len(sandbox.parts.news) == 1
+        assert len(sandbox.runtime.notifier) == 1
         reply.close()
     await paid(api)
-    await until(api, lambda: len(sandbox.parts.news) == 0)
+    await until(api, lambda: len(sandbox.runtime.notifier) == 0)
 
 
 @pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])

@@ -10,15 +10,15 @@ from aiohttp.web import BaseRequest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.contract.error_codes import code_of
-from payments_sandbox.server.factory import Sandbox
-from payments_sandbox.server.http_server import HttpServer, end_work
+from payments_sandbox.server.factory import Server
+from payments_sandbox.server.http_server import HttpServer
 from tests.support.bodies import documented_create, documented_refund
 
 Api = TestClient[BaseRequest, None]
 
 
 async def client_of(
-    aiohttp_client: AiohttpClient, sandbox: Sandbox, headers: Mapping[str, str] | None = None
+    aiohttp_client: AiohttpClient, sandbox: Server, headers: Mapping[str, str] | None = None
 ) -> Api:
     """A client of a sandbox, on a socket of its own."""
     client: Api = await aiohttp_client(SandboxServer(sandbox), headers=headers)
@@ -28,7 +28,7 @@ async def client_of(
 class SandboxServer(BaseTestServer):
     """A server of aiohttp's tests with the connections of `payments-sandbox serve`."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Server) -> None:
         super().__init__()
         self._sandbox = sandbox
 
@@ -39,12 +39,12 @@ class SandboxServer(BaseTestServer):
 class _Server(HttpServer):
     """The server, whose background work ends with it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Server) -> None:
         super().__init__(sandbox.handler)
-        self._parts = sandbox.parts
+        self._runtime = sandbox.runtime
 
     def pre_shutdown(self) -> None:
-        end_work(self._parts)
+        self._runtime.stop()
         super().pre_shutdown()
 
 

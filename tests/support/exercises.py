@@ -39,7 +39,7 @@ def everything(desk: Desk) -> list[Any]:
     said += [
         desk.ask("create_payment", documented_create(card_number=NUMBER_OF[name])) for name in PAID
     ]
-    said += list(desk.world.walk(Instant(desk.world.clock.now() + 2 * DAY)))
+    said += list(desk.world.advance(Instant(desk.world.clock.now() + 2 * DAY)))
     ledger = desk.world.ledger
     for number in range(len(ledger.payments)):
         payment_id = ledger.payments.id_of(number)

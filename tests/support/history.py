@@ -38,7 +38,7 @@ class History:
 
     def advance(self, milliseconds: int) -> None:
         """Move the world's clock, and not the wall."""
-        for _ in self.world.walk(Instant(self.world.clock.now() + milliseconds)):
+        for _ in self.world.advance(Instant(self.world.clock.now() + milliseconds)):
             pass
 
     def call(self, operation: str, body: object = None, **options: str) -> str:

@@ -15,7 +15,7 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.world.clock import WallClock
-from payments_sandbox.world.config import Birth, Laws, secret_of
+from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
 from payments_sandbox.world.registry import WorldDefaults, Worlds
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
@@ -31,14 +31,16 @@ def contract() -> Contract:
     return load_contract()
 
 
-def laws(wall: WallClock | None = None) -> Laws:
+def server_context(wall: WallClock | None = None) -> ServerContext:
     """The laws of a server: the contract as shipped."""
-    return Laws(wall or Wall(), partial(payment_at_rest, contract()), read_scenario)
+    return ServerContext(wall or Wall(), partial(payment_at_rest, contract()), read_scenario)
 
 
-def birth(*, seed: int = 7, frozen_at: Instant | None = NOON, rate_limit: int = 1_000) -> Birth:
+def config(
+    *, seed: int = 7, frozen_at: Instant | None = NOON, rate_limit: int = 1_000
+) -> WorldConfig:
     """What a world of tests is made from."""
-    return Birth(KEY, seed, secret_of(seed), frozen_at, rate_limit, NOON)
+    return WorldConfig(KEY, seed, secret_of(seed), frozen_at, rate_limit, NOON)
 
 
 def new_world(
@@ -49,7 +51,9 @@ def new_world(
     rate_limit: int = 1_000,
 ) -> World:
     """A world by itself, frozen at noon unless told otherwise."""
-    return World(birth(seed=seed, frozen_at=frozen_at, rate_limit=rate_limit), laws(wall))
+    return World(
+        config(seed=seed, frozen_at=frozen_at, rate_limit=rate_limit), server_context(wall)
+    )
 
 
 def new_worlds(
@@ -60,7 +64,7 @@ def new_worlds(
     """Worlds by key; what they draw is 0, 1, 2, …."""
     return Worlds(
         defaults or WorldDefaults(),
-        laws=laws(wall),
+        context=server_context(wall),
         entropy=count().__next__,
         on_drop=on_drop,
         activate=set_active,
@@ -116,7 +120,7 @@ class Desk:
 
 def back(kept: Mapping[str, Any], wall: WallClock | None = None) -> World:
     """The world of a snapshot."""
-    return restored(kept, api_key=KEY, made_at=NOON, laws=laws(wall))
+    return restored(kept, api_key=KEY, made_at=NOON, context=server_context(wall))
 
 
 def shown(answer: Answer) -> tuple[int, Any]:

@@ -10,9 +10,9 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.magic_cards import CARD_RULES
 from payments_sandbox.rules.model import CardRule
 from payments_sandbox.rules.rule_engine import index_card_rules
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from payments_sandbox.server.http_server import listening
-from payments_sandbox.world.registry import HOME_KEY
+from payments_sandbox.world.registry import DEFAULT_API_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Serving:
     """A sandbox that listens; touch its worlds only when no request is under way."""
 
     address: str
-    sandbox: Sandbox
+    sandbox: Server
 
     @property
     def base_url(self) -> str:
@@ -28,11 +28,11 @@ class Serving:
         return f"{self.address}/v3"
 
 
-def ruled(sandbox: Sandbox, rules: Iterable[CardRule]) -> Sandbox:
+def ruled(sandbox: Server, rules: Iterable[CardRule]) -> Server:
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
-    worlds = sandbox.parts.worlds
-    worlds.laws = worlds.laws._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
-    worlds.drop(worlds.of(HOME_KEY))  # it starts again at once
+    worlds = sandbox.runtime.worlds
+    worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
+    worlds.drop(worlds.get_or_create(DEFAULT_API_KEY))  # it starts again at once
     return sandbox
 
 
@@ -52,7 +52,7 @@ def serving(
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with listening(sandbox.handler, sandbox.parts) as address:
+        async with listening(sandbox) as address:
             shared.update(address=address, loop=asyncio.get_running_loop(), stop=stop)
             ready.set()
             await stop.wait()

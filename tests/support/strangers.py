@@ -29,8 +29,8 @@ def rate_limit_of(reply: WireReply) -> Mapping[str, bool]:
 
 
 def _facts(server: Serving) -> tuple[object, ...]:
-    worlds = server.sandbox.parts.worlds
-    ledger = worlds.of(KEY).ledger
+    worlds = server.sandbox.runtime.worlds
+    ledger = worlds.get_or_create(KEY).ledger
     return dict(ledger.payments.counts), ledger.refunds, ledger.events, len(worlds)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.webhooks.delivery import (
     AttemptResult,
     Delivery,
@@ -70,7 +70,7 @@ class FakeDispatcher:
     def advance(self, until: Instant) -> int:
         """Move the clock, delivering at each due instant; how many attempts that were."""
         count = self.deliver()
-        for _ in self.world.walk(until):
+        for _ in self.world.advance(until):
             count += self.deliver()
         return count
 
@@ -144,7 +144,7 @@ class FakeSender:
 class WebhookApi:
     """The webhooks of one world through the control API; the home world unless told otherwise."""
 
-    def __init__(self, api: Api, control: Control, sandbox: Sandbox, key: str = KEY) -> None:
+    def __init__(self, api: Api, control: Control, sandbox: Server, key: str = KEY) -> None:
         self.api = api
         self.control = control
         self.key = key
@@ -189,7 +189,7 @@ class WebhookApi:
 
     async def wait_for_in_flight(self, count: int) -> None:
         """Wait until so many attempts are under way in the server."""
-        await until(self.api, lambda: len(self._sandbox.parts.dispatcher) == count)
+        await until(self.api, lambda: len(self._sandbox.runtime.dispatcher) == count)
 
 
 def errors(delivery: DeliveryJson) -> list[str | None]:

@@ -164,7 +164,7 @@ def test_a_move_that_was_skipped_is_told() -> None:
     )
     history.pay()
     history.world.fail(0, "lost_card")
-    list(history.world.walk(Instant(NOON + HOUR)))
+    list(history.world.advance(Instant(NOON + HOUR)))
 
     assert why_not(history) == {
         "s": "skipped once: You cannot complete a payment that is failed.",

@@ -97,7 +97,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(seconds=st.integers(0, 90))
     def time_passes(self, seconds: int) -> None:
         """What is planned until then becomes due."""
-        for _ in self.world.walk(Instant(self.world.clock.now() + seconds * SECOND)):
+        for _ in self.world.advance(Instant(self.world.clock.now() + seconds * SECOND)):
             pass
 
     @precondition(lambda self: self.outbox.endpoints)

@@ -10,10 +10,9 @@ from payments_sandbox.core.errors import NotFound
 from payments_sandbox.core.instants import DAY, SECOND, Instant
 from payments_sandbox.webhooks.delivery import DeliveryStatus
 from payments_sandbox.webhooks.world_webhooks import event_message
-from payments_sandbox.world.reset_scope import Part
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, birth, laws, new_world
+from tests.support.in_process import Desk, config, new_world, server_context
 from tests.support.wall import NOON, Wall
 from tests.support.webhooks import FakeDispatcher
 
@@ -24,7 +23,7 @@ SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 def world() -> World:
     """A world whose server gives every world two endpoints."""
     urls = ("http://localhost:1/", "inbox:orders")
-    return World(birth(), laws()._replace(webhooks=urls, webhook_secret=SECRET))
+    return World(config(), server_context()._replace(webhooks=urls, webhook_secret=SECRET))
 
 
 def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
@@ -37,7 +36,7 @@ def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
     ]
     webhooks.remove(made[0])
     webhooks.put(webhooks.new_endpoint("http://localhost:2/"))
-    world.reset([Part.WEBHOOKS])
+    world.reset([ResetScope.WEBHOOKS])
     assert list(world.open_webhooks().outbox.endpoints.values()) == made
 
 
@@ -47,7 +46,7 @@ def test_a_reset_of_the_payments_keeps_the_endpoints(world: World) -> None:
     Desk(world).ask("create_payment", documented_create())
     dispatcher.deliver()
     assert len(world.upcoming(9)) == 1
-    world.reset([Part.PAYMENTS])
+    world.reset([ResetScope.PAYMENTS])
 
     assert (world.pending_webhooks, world.upcoming(9)) == (0, [])
     assert len(world.open_webhooks().outbox.endpoints) == 2
@@ -57,7 +56,7 @@ def test_a_reset_of_the_payments_keeps_the_endpoints(world: World) -> None:
 
 def test_an_endpoint_gets_no_events_of_before_it_was_made(world: World) -> None:
     """An endpoint learns of what happens from then on."""
-    world.reset([Part.WEBHOOKS])
+    world.reset([ResetScope.WEBHOOKS])
     late = new_world()
     Desk(late).ask("create_payment", documented_create())
     webhooks = late.open_webhooks()

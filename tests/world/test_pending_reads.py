@@ -2,28 +2,27 @@
 
 import pytest
 
-from payments_sandbox.world.pending_reads import Awaited
-from payments_sandbox.world.timeline import SettlePayment
+from payments_sandbox.world.timeline import PendingReads, SettlePayment
 
 JOB = SettlePayment(3, "card_declined", "scene/r")
 
 
 def test_a_payment_settles_at_its_last_read() -> None:
     """Reads of others do not count, and neither do later ones."""
-    awaited = Awaited()
-    awaited.add(2, JOB)
+    pending = PendingReads()
+    pending.add(2, JOB)
 
-    assert [awaited.read(each) for each in (1, 3, 1, 3, 3)] == [None, None, None, JOB, None]
-    assert len(awaited) == 0
+    assert [pending.read(each) for each in (1, 3, 1, 3, 3)] == [None, None, None, JOB, None]
+    assert len(pending) == 0
 
 
 def test_a_snapshot_goes_on_counting() -> None:
     """Each payment with the reads that are left."""
-    awaited, other = Awaited(), Awaited()
-    awaited.add(2, JOB)
-    awaited.add(1, SettlePayment(4, None))
-    awaited.read(3)
-    other.restore(awaited.snapshot(), payments=5)
+    pending, other = PendingReads(), PendingReads()
+    pending.add(2, JOB)
+    pending.add(1, SettlePayment(4, None))
+    pending.read(3)
+    other.restore(pending.snapshot(), payments=5)
 
     assert other.snapshot() == {"3": [1, "card_declined", "scene/r"], "4": [1, None, ""]}
     assert other.read(3) == JOB
@@ -35,13 +34,13 @@ def test_a_snapshot_goes_on_counting() -> None:
 def test_a_payment_that_is_not_there_is_refused(kept: dict[str, list[object]]) -> None:
     """Nobody could read it."""
     with pytest.raises(ValueError, match=r"not there|invalid literal"):
-        Awaited().restore(kept, payments=5)
+        PendingReads().restore(kept, payments=5)
 
 
 def test_clear_forgets_every_payment() -> None:
     """Nothing settles any more."""
-    awaited = Awaited()
-    awaited.add(1, JOB)
-    awaited.clear()
+    pending = PendingReads()
+    pending.add(1, JOB)
+    pending.clear()
 
-    assert awaited.read(3) is None
+    assert pending.read(3) is None

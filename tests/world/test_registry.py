@@ -9,9 +9,9 @@ from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import secret_of
 from payments_sandbox.world.registry import (
-    FAREWELLS_KEPT,
-    HOME_KEY,
-    HOME_SECRET,
+    DEFAULT_API_KEY,
+    DEFAULT_WEBHOOK_SECRET,
+    DROP_REASONS_KEPT,
     SEEDS,
     WorldDefaults,
     Worlds,
@@ -34,30 +34,30 @@ class Gone(list[tuple[str, str]]):
 
     def __call__(self, world: World, reason: str) -> None:
         """Note one."""
-        self.append((world.birth.api_key, reason))
+        self.append((world.config.api_key, reason))
 
 
 def keys_of(worlds: Worlds) -> list[str]:
     """The keys, least recently used first."""
-    return [world.birth.api_key for world in worlds]
+    return [world.config.api_key for world in worlds]
 
 
 def test_a_server_begins_with_the_home_world() -> None:
     """Its secret is the documented constant."""
     worlds = new_worlds()
 
-    assert (keys_of(worlds), len(worlds)) == ([HOME_KEY], 1)
-    assert worlds.of(HOME_KEY).birth.webhook_secret == HOME_SECRET
+    assert (keys_of(worlds), len(worlds)) == ([DEFAULT_API_KEY], 1)
+    assert worlds.get_or_create(DEFAULT_API_KEY).config.webhook_secret == DEFAULT_WEBHOOK_SECRET
 
 
 def test_first_use_makes_a_world() -> None:
     """And the next use finds it."""
     worlds = new_worlds()
-    made = worlds.of(ALICE)
+    made = worlds.get_or_create(ALICE)
 
-    assert worlds.of(ALICE) is made
-    assert keys_of(worlds) == [HOME_KEY, ALICE]
-    assert made.birth.webhook_secret == secret_of(made.birth.seed)
+    assert worlds.get_or_create(ALICE) is made
+    assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
+    assert made.config.webhook_secret == secret_of(made.config.seed)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_a_malformed_key_makes_no_world(key: str) -> None:
     """The refusal says what a key looks like and does not quote it."""
     worlds = new_worlds()
     with pytest.raises(InvalidApiKey) as caught:
-        worlds.of(key)
+        worlds.get_or_create(key)
 
-    assert (caught.value.details, keys_of(worlds)) == (MALFORMED, [HOME_KEY])
+    assert (caught.value.details, keys_of(worlds)) == (MALFORMED, [DEFAULT_API_KEY])
 
 
 def test_the_longest_key_is_one() -> None:
     """64 characters of any allowed kind."""
     key = "sk_test_" + "aZ9-_" * 12 + "abcd"
 
-    assert new_worlds().of(key).birth.api_key == key
+    assert new_worlds().get_or_create(key).config.api_key == key
 
 
 def test_strict_keys_know_only_worlds_made_by_hand() -> None:
@@ -95,13 +95,13 @@ def test_strict_keys_know_only_worlds_made_by_hand() -> None:
     wall = Wall()
     worlds = new_worlds(WorldDefaults(strict_keys=True), wall)
     made = worlds.make(ALICE)
-    found = worlds.of(ALICE)
+    found = worlds.get_or_create(ALICE)
     wall.move(DAY)
     worlds.sweep()
     refusals = []
     for key in (ALICE, BOB):
         with pytest.raises(InvalidApiKey) as caught:
-            worlds.of(key)
+            worlds.get_or_create(key)
         refusals.append(caught.value.details)
 
     assert found is made
@@ -115,13 +115,13 @@ def test_seeds_are_given_derived_or_drawn() -> None:
     """Derived ones come from the server's seed and the key; drawn ones are new each time."""
     given = new_worlds(WorldDefaults(seed=1)).make(ALICE, seed=42)
     derived = [
-        new_worlds(WorldDefaults(seed=seed)).of(key).birth.seed
+        new_worlds(WorldDefaults(seed=seed)).get_or_create(key).config.seed
         for seed, key in ((1, ALICE), (1, ALICE), (2, ALICE), (1, BOB))
     ]
     worlds = new_worlds()
-    drawn = [worlds.of(key).birth.seed for key in (HOME_KEY, ALICE, BOB)]
+    drawn = [worlds.get_or_create(key).config.seed for key in (DEFAULT_API_KEY, ALICE, BOB)]
 
-    assert given.birth.seed == 42
+    assert given.config.seed == 42
     assert derived[0] == derived[1]
     assert len(set(derived)) == 3
     assert all(0 <= seed < SEEDS for seed in derived)
@@ -131,9 +131,9 @@ def test_seeds_are_given_derived_or_drawn() -> None:
 def test_keys_are_made_up_from_the_seed() -> None:
     """Well-formed, new each time, the same in the next run; a key that is taken is passed over."""
     worlds, again = (new_worlds(WorldDefaults(seed=1)) for _ in range(2))
-    made = [worlds.make().birth.api_key for _ in range(3)]
+    made = [worlds.make().config.api_key for _ in range(3)]
     again.make(made[0])
-    repeated = [again.make().birth.api_key for _ in range(2)]
+    repeated = [again.make().config.api_key for _ in range(2)]
 
     assert all(re.fullmatch(r"sk_test_[0-9a-f]{16}", key) for key in made)
     assert len(set(made)) == 3
@@ -159,7 +159,7 @@ def test_a_key_has_one_world() -> None:
     assert caught.value.details == (
         "/api_key: expected a key that has no world yet; DELETE it first."
     )
-    assert worlds.of(ALICE) is first
+    assert worlds.get_or_create(ALICE) is first
 
 
 def test_idle_worlds_go_and_the_home_world_stays() -> None:
@@ -167,19 +167,19 @@ def test_idle_worlds_go_and_the_home_world_stays() -> None:
     wall, gone = Wall(), Gone()
     worlds = new_worlds(wall=wall, on_drop=gone)
     for key in (ALICE, BOB):
-        worlds.of(key)
+        worlds.get_or_create(key)
     wall.move(DAY - 1)
     worlds.sweep()
     before = keys_of(worlds)
-    worlds.of(ALICE)
+    worlds.get_or_create(ALICE)
     wall.move(1)
     worlds.sweep()
     worlds.sweep()
 
-    assert before == [HOME_KEY, ALICE, BOB]
-    assert keys_of(worlds) == [HOME_KEY, ALICE]
+    assert before == [DEFAULT_API_KEY, ALICE, BOB]
+    assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
     assert gone == [(BOB, IDLE)]
-    assert [worlds.farewell(key) for key in (ALICE, BOB)] == [None, IDLE]
+    assert [worlds.drop_reason(key) for key in (ALICE, BOB)] == [None, IDLE]
 
 
 def test_too_many_worlds_are_not_kept() -> None:
@@ -187,58 +187,58 @@ def test_too_many_worlds_are_not_kept() -> None:
     gone = Gone()
     worlds = new_worlds(WorldDefaults(most=3), on_drop=gone)
     for key in (ALICE, BOB, ALICE, CAROL):
-        worlds.of(key)
+        worlds.get_or_create(key)
 
-    assert keys_of(worlds) == [HOME_KEY, ALICE, CAROL]
+    assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE, CAROL]
     assert gone == [(BOB, CROWDED)]
 
 
 def test_a_world_that_went_begins_again() -> None:
     """Its summary says why the earlier one went."""
     worlds = new_worlds(WorldDefaults(most=3, seed=1))
-    before = worlds.of(ALICE)
+    before = worlds.get_or_create(ALICE)
     for key in (BOB, CAROL):
-        worlds.of(key)
-    after = worlds.of(ALICE)
+        worlds.get_or_create(key)
+    after = worlds.get_or_create(ALICE)
 
     assert after is not before
-    assert after.birth == before.birth
-    assert worlds.farewell(ALICE) == CROWDED
+    assert after.config == before.config
+    assert worlds.drop_reason(ALICE) == CROWDED
 
 
-def test_farewells_are_bounded() -> None:
+def test_drop_reasons_are_bounded() -> None:
     """The oldest is forgotten."""
     worlds = new_worlds(WorldDefaults(most=1))
-    keys = [f"sk_test_{number}" for number in range(FAREWELLS_KEPT + 2)]
+    keys = [f"sk_test_{number}" for number in range(DROP_REASONS_KEPT + 2)]
     for key in keys:
-        worlds.of(key)
-    told = [worlds.farewell(key) is not None for key in keys]
+        worlds.get_or_create(key)
+    told = [worlds.drop_reason(key) is not None for key in keys]
 
-    assert told == [False, *[True] * FAREWELLS_KEPT, False]
+    assert told == [False, *[True] * DROP_REASONS_KEPT, False]
 
 
-@pytest.mark.parametrize("key", [ALICE, HOME_KEY])
+@pytest.mark.parametrize("key", [ALICE, DEFAULT_API_KEY])
 def test_drop(key: str) -> None:
-    """A world dropped by hand leaves no farewell; the home world starts again at once."""
+    """A world dropped by hand leaves no drop_reason; the home world starts again at once."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
-    before = worlds.of(key)
+    before = worlds.get_or_create(key)
     worlds.drop(before)
 
-    assert keys_of(worlds) == [HOME_KEY]
-    assert (gone, worlds.farewell(key)) == ([(key, "dropped by DELETE world")], None)
-    assert worlds.of(key) is not before
+    assert keys_of(worlds) == [DEFAULT_API_KEY]
+    assert (gone, worlds.drop_reason(key)) == ([(key, "dropped by DELETE world")], None)
+    assert worlds.get_or_create(key) is not before
 
 
 def test_put_lets_a_restored_world_take_over() -> None:
     """The one before it is told of."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
-    other = new_worlds().of(ALICE)
-    worlds.of(ALICE)
+    other = new_worlds().get_or_create(ALICE)
+    worlds.get_or_create(ALICE)
     worlds.put(other)
 
-    assert worlds.of(ALICE) is other
+    assert worlds.get_or_create(ALICE) is other
     assert gone == [(ALICE, "restored from a snapshot")]
 
 
@@ -246,20 +246,20 @@ def test_put_after_the_world_has_gone() -> None:
     """It may have been dropped while its snapshot was on the way; nobody is told of it again."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
-    other = new_worlds().of(ALICE)
+    other = new_worlds().get_or_create(ALICE)
     worlds.put(other)
 
-    assert worlds.of(ALICE) is other
+    assert worlds.get_or_create(ALICE) is other
     assert gone == []
 
 
 def test_a_world_is_among_them_until_it_goes() -> None:
     """Another world of the same key is another world."""
     worlds = new_worlds()
-    first = worlds.of(ALICE)
+    first = worlds.get_or_create(ALICE)
     before = first in worlds
     worlds.drop(first)
-    second = worlds.of(ALICE)
+    second = worlds.get_or_create(ALICE)
 
     assert (before, first in worlds, second in worlds) == (True, False, True)
 
@@ -268,7 +268,7 @@ def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
     """And stays so when the world is reset."""
     worlds = new_worlds(WorldDefaults(rate_limit=5))
 
-    assert [world.birth.rate_limit for world in (worlds.make(), worlds.make(rate_limit=9))] == [
+    assert [world.config.rate_limit for world in (worlds.make(), worlds.make(rate_limit=9))] == [
         5,
         9,
     ]
@@ -277,7 +277,7 @@ def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
 def test_worlds_share_nothing() -> None:
     """What happens in one is not seen in another."""
     worlds = new_worlds(WorldDefaults(frozen_at=NOON))
-    alice, bob = worlds.of(ALICE), worlds.of(BOB)
+    alice, bob = worlds.get_or_create(ALICE), worlds.get_or_create(BOB)
     before = snapshot(bob)
     alice.limiter.take(NOON)
     alice.clock.reach(type(NOON)(NOON + HOUR))
@@ -290,6 +290,10 @@ def test_the_home_world_keeps_its_secret_through_a_restore() -> None:
     worlds = new_worlds()
     other = worlds.make("sk_test_other")
     kept = snapshot(other)
-    home = restored(kept, api_key=HOME_KEY, made_at=NOON, laws=worlds.laws)
+    home = restored(kept, api_key=DEFAULT_API_KEY, made_at=NOON, context=worlds.context)
     worlds.put(home)
-    assert worlds.of(HOME_KEY).birth.webhook_secret == HOME_SECRET != other.birth.webhook_secret
+    assert (
+        worlds.get_or_create(DEFAULT_API_KEY).config.webhook_secret
+        == DEFAULT_WEBHOOK_SECRET
+        != other.config.webhook_secret
+    )

@@ -30,7 +30,7 @@ def pay(desk: Desk, card: str = "visa", **changes: object) -> None:
 
 def happened(desk: Desk, until: int) -> list[tuple[int, str]]:
     """What happens until so long after noon."""
-    batches = desk.world.walk(Instant(NOON + until))
+    batches = desk.world.advance(Instant(NOON + until))
     return [(each.at - NOON, each.what) for batch in batches for each in batch]
 
 
@@ -55,7 +55,7 @@ def test_an_event_rule_acts_after_a_while() -> None:
 
     assert happened(desk, 45 * DAY - 1) == []
     assert happened(desk, 45 * DAY) == [(45 * DAY, "chargeback.created")]
-    assert desk.world.ledger.payments.get(0).left == 0
+    assert desk.world.ledger.payments.get(0).refundable == 0
 
 
 ACTIONS = {

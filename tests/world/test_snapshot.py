@@ -10,12 +10,11 @@ from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import HOUR, Instant
 from payments_sandbox.payments.ledger import SLICE
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.snapshot import restoring, snapshot
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 from tests.support.bodies import KEY, documented_create
 from tests.support.exercises import busy, everything, outputs
-from tests.support.in_process import Desk, back, contract, laws, new_world
+from tests.support.in_process import Desk, back, contract, new_world, server_context
 from tests.support.leaks import leaks
 from tests.support.mutants import Path, changed, mutants, without
 from tests.support.wall import NOON, Wall
@@ -24,7 +23,7 @@ VISA, MASKED = "4111111111111111", "************1111"
 LATER = NOON + HOUR
 
 BEFORE = "/clock/now: expected not to be before the ledger's last, 2030-01-15T12:00:00Z."
-VERSION = "/version: expected a snapshot of format payments-sandbox/world, version 1."
+VERSION = "/version: expected a snapshot of format payments-sandbox/world, version 2."
 GIVEN = "expected this part as GET world/snapshot gave it"
 
 
@@ -51,11 +50,11 @@ def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> 
 def test_a_restored_world_resets_to_how_the_first_was_made(kept: dict[str, Any]) -> None:
     """Seed, secret, clock and limit come with the snapshot; the key does not."""
     world, fresh = back(kept), new_world()
-    world.reset(Part)
+    world.reset(ResetScope)
     fresh.limiter.turn(NOON)
 
     assert snapshot(world) == snapshot(fresh)
-    assert world.birth == fresh.birth
+    assert world.config == fresh.config
     assert KEY not in json.dumps(kept)
 
 
@@ -68,7 +67,7 @@ def test_a_snapshot_follows_its_schema(kept: dict[str, Any]) -> None:
     ("change", "details"),
     [
         ({"format": "other"}, VERSION),
-        ({"version": 2}, VERSION),
+        ({"version": 1}, VERSION),
         ({"version": None}, VERSION),
         ({"seed": None}, f"/seed: {GIVEN}."),
         ({"webhook_secret": None}, f"/webhook_secret: {GIVEN}."),
@@ -104,8 +103,8 @@ def test_a_snapshot_follows_its_schema(kept: dict[str, Any]) -> None:
             {"rules": {"scenarios": [], "counters": {"a": None}, "tallies": [], "used_up": []}},
             f"/rules: {GIVEN}.",
         ),
-        ({"awaited": {"99": [1, None, ""]}}, f"/awaited: {GIVEN}."),
-        ({"awaited": {"0": [1]}}, f"/awaited: {GIVEN}."),
+        ({"pending_reads": {"99": [1, None, ""]}}, f"/pending_reads: {GIVEN}."),
+        ({"pending_reads": {"0": [1]}}, f"/pending_reads: {GIVEN}."),
         ({"journal": {"count": 0, "entries": [{}]}}, f"/journal: {GIVEN}; 'headers' is missing."),
         ({"journal": {"count": 2, "entries": []}}, None),
         ({"journal": 5}, f"/journal: {GIVEN}."),
@@ -186,7 +185,7 @@ def test_a_snapshot_is_taken_over_in_slices() -> None:
     for _ in range(2 * SLICE):
         desk.ask("create_payment", documented_create())
     kept = json.loads(json.dumps(snapshot(desk.world)))
-    steps = restoring(kept, api_key=KEY, made_at=NOON, laws=laws())
+    steps = restoring(kept, api_key=KEY, made_at=NOON, context=server_context())
     breaths, world = breathless(steps)
 
     assert snapshot(world) == snapshot(desk.world)

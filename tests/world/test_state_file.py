@@ -12,7 +12,7 @@ from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, laws, new_world
+from tests.support.in_process import Desk, new_world, server_context
 
 
 def busy_world() -> World:
@@ -34,9 +34,9 @@ def test_all_of_it_comes_back() -> None:
     """Keys, times and worlds are as they were."""
     busy = busy_world()
     (kept,) = read_lines(line + b"\n" for line in lines_of([busy]))
-    back = kept.restored(laws())
+    back = kept.restored(server_context())
 
-    assert (back.birth, back.used_at) == (busy.birth, busy.used_at)
+    assert (back.config, back.used_at) == (busy.config, busy.used_at)
     assert snapshot(back) == snapshot(busy)
 
 
@@ -57,8 +57,8 @@ def test_a_world_of_another_version() -> None:
     (kept,) = read_lines(sealed(head, ["sk_test_checkout", 0, 0, {"version": 99}]))
 
     with pytest.raises(NoStateError) as refused:
-        kept.restored(laws())
+        kept.restored(server_context())
     assert str(refused.value) == (
         "the world of sk_test_chec…: /version: expected a snapshot of format"
-        " payments-sandbox/world, version 1."
+        " payments-sandbox/world, version 2."
     )

@@ -8,15 +8,14 @@ from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
 from payments_sandbox.payments.cards import check
 from payments_sandbox.payments.events import EventType
-from payments_sandbox.payments.ledger import Order
+from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.world.config import secret_of
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.timeline import AttemptDelivery
-from payments_sandbox.world.timeline_entries import Happening, expected
-from payments_sandbox.world.world import SETTLED_AS_FAILED, World
+from payments_sandbox.world.timeline_entries import TimelineEntry, upcoming_entry
+from payments_sandbox.world.world import SETTLED_AS_FAILED, ResetScope, World
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, new_world
 from tests.support.wall import NOON, Wall
@@ -26,10 +25,10 @@ COMPLETES = (Settlement(Status.COMPLETED, HOUR),)
 FAILS = (Settlement(Status.FAILED, HOUR),)
 
 
-def order(number: str = VISA) -> Order:
+def order(number: str = VISA) -> NewPayment:
     """An order with a card."""
     card = check(number, exp_year=2034, exp_month=12, cvc="123", now=NOON)
-    return Order(amount=2_500, currency="USD", card=card, description=None, customer_id=None)
+    return NewPayment(amount=2_500, currency="USD", card=card, description=None, customer_id=None)
 
 
 def told(world: World) -> list[tuple[EventType, int]]:
@@ -38,15 +37,15 @@ def told(world: World) -> list[tuple[EventType, int]]:
     return [(event.type, event.created - NOON) for event in events]
 
 
-def walked(world: World, until: int) -> list[list[Happening]]:
+def walked(world: World, until: int) -> list[list[TimelineEntry]]:
     """All that happens until so long after noon."""
-    return list(world.walk(Instant(NOON + until)))
+    return list(world.advance(Instant(NOON + until)))
 
 
-def happened(world: World, number: int, after: int, what: str, event: int | None) -> Happening:
+def happened(world: World, number: int, after: int, what: str, event: int | None) -> TimelineEntry:
     """A happening about a payment of the world."""
     event_id = None if event is None else world.ledger.event(event).id
-    return Happening(Instant(NOON + after), what, world.ledger.payments.id_of(number), event_id)
+    return TimelineEntry(Instant(NOON + after), what, world.ledger.payments.id_of(number), event_id)
 
 
 def test_a_payment_is_made_now() -> None:
@@ -78,7 +77,7 @@ def test_walking_stops_wherever_something_is_due() -> None:
     for turns in (COMPLETES, FAILS, (Settlement(Status.COMPLETED, 2 * HOUR),)):
         world.create_payment(order(), turns=turns)
     batches, clocks = [], []
-    for batch in world.walk(Instant(NOON + 3 * HOUR)):
+    for batch in world.advance(Instant(NOON + 3 * HOUR)):
         batches.append(batch)
         clocks.append(world.clock.now() - NOON)
 
@@ -212,17 +211,17 @@ def used() -> tuple[World, Wall]:
 
 
 OF_PARTS = {
-    Part.PAYMENTS: ("ledger", "timeline"),
-    Part.JOURNAL: ("journal",),
-    Part.RULES: ("rules",),
-    Part.WEBHOOKS: (),
-    Part.CLOCK: ("clock",),
-    Part.RATE_LIMIT: ("rate_limit",),
+    ResetScope.PAYMENTS: ("ledger", "timeline"),
+    ResetScope.JOURNAL: ("journal",),
+    ResetScope.RULES: ("rules",),
+    ResetScope.WEBHOOKS: (),
+    ResetScope.CLOCK: ("clock",),
+    ResetScope.RATE_LIMIT: ("rate_limit",),
 }
 
 
-@pytest.mark.parametrize("part", Part)
-def test_reset_of_one_part(part: Part) -> None:
+@pytest.mark.parametrize("part", ResetScope)
+def test_reset_of_one_part(part: ResetScope) -> None:
     """It is as in a new world; every other is as it was."""
     world, wall = used()
     before = snapshot(world)
@@ -248,7 +247,7 @@ def test_a_world_that_was_reset_runs_as_the_first_time() -> None:
     runs = []
     world, _ = used()
     for _ in range(2):
-        world.reset(Part)
+        world.reset(ResetScope)
         desk = Desk(world)
         runs.append(
             [
@@ -270,7 +269,7 @@ def test_payments_may_be_later_than_a_reset_clock() -> None:
     walked(world, SECOND)
     world.create_payment(order())
     seen.append(world.would_go_back())
-    world.reset([Part.PAYMENTS, Part.CLOCK])
+    world.reset([ResetScope.PAYMENTS, ResetScope.CLOCK])
     seen.append(world.would_go_back())
 
     assert seen == [False, False, True, False]
@@ -296,4 +295,4 @@ def test_a_delivery_is_planned_only_where_it_is(*, has_webhooks: bool) -> None:
     world = new_world()
     outbox = world.open_webhooks().outbox if has_webhooks else None
     with pytest.raises(LookupError, match="that is not there"):
-        expected(NOON, AttemptDelivery(0), world.ledger, outbox)
+        upcoming_entry(NOON, AttemptDelivery(0), world.ledger, outbox)

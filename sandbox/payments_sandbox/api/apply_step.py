@@ -13,7 +13,7 @@ from payments_sandbox.api.call import CallResult, Reply
 from payments_sandbox.contract.operations import Operation
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InternalError, RateLimited
-from payments_sandbox.payments.record_store import packed
+from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.merge_patch import merged
 from payments_sandbox.rules.step_outcome import DEFAULT, LimitMove, PaymentOptions, StepPlan
@@ -86,6 +86,6 @@ def _patched(
     body = merged(orjson.loads(reply.body), plan.patch)
     response = context.operation.response
     if plan.off_contract or context.contract.accepts(response, body):
-        return Reply(reply.status, packed(body))
+        return Reply(reply.status, json_bytes(body))
     why = f"{context.contract.explain(response, body)} Add off_contract: true to do it anyway."
     return InternalError(f"The patch of the rule {rule} breaks the contract: {why}")

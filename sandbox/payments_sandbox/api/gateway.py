@@ -36,7 +36,7 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import mask_body, mask_json, mask_target
-from payments_sandbox.payments.record_store import packed
+from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.journal import Entry
@@ -82,7 +82,7 @@ class Gateway:
             raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise InvalidApiKey("The Authorization header is 'Bearer ' and the key.")
-        return self._worlds.of(authorization[len(_SCHEME) :].strip())
+        return self._worlds.get_or_create(authorization[len(_SCHEME) :].strip())
 
     def turn_away(self, error: SandboxError) -> Answer:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
@@ -93,7 +93,7 @@ class Gateway:
 
         How much of the request was read is unknown, so the connection cannot be used again.
         """
-        reply = Reply(500, packed(representations.error(InternalError(_FAILED))))
+        reply = Reply(500, json_bytes(representations.error(InternalError(_FAILED))))
         return Answer(reply, _headers(world), close=True)
 
     def answer(self, world: World, call: Call) -> Answer:

@@ -11,9 +11,9 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.payments import cards
-from payments_sandbox.payments.ledger import Order, PaymentFilter
+from payments_sandbox.payments.ledger import NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.payments.record_store import packed
+from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.world import World
 
@@ -68,7 +68,7 @@ def create_payment(
             order, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
         # No check of its own: it is a part of what retrieve shows, which was checked to be stored.
-        reply = Reply(_CREATE.success, packed(representations.created_payment(payment)))
+        reply = Reply(_CREATE.success, json_bytes(representations.created_payment(payment)))
         return CallResult(reply, card=order.card, committed=True)
 
     if options is not DEFAULT:
@@ -87,7 +87,7 @@ def retrieve_payment(
     """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
     ledger = world.ledger
     number = call.payment = ledger.number_of(call.payment_id)
-    if world.awaited:
+    if world.pending_reads:
         world.count_read(number)
     return CallResult(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
 
@@ -102,7 +102,7 @@ def list_payments(
     )
 
 
-def _order(world: World, body: CreatePayment) -> Order:
+def _order(world: World, body: CreatePayment) -> NewPayment:
     method = body["payment_method"]
     card = cards.check(
         method["card_number"],
@@ -112,7 +112,7 @@ def _order(world: World, body: CreatePayment) -> Order:
         now=world.clock.now(),
     )
     description, customer_id = body.get("description"), body.get("customer_id")
-    return Order(
+    return NewPayment(
         amount=body["amount"],
         currency=body["currency"],
         card=card if world.rules.names_card(card.fingerprint) else card.forgotten(),
@@ -121,7 +121,7 @@ def _order(world: World, body: CreatePayment) -> Order:
     )
 
 
-def _mask(wanted: CreatePayment, order: Order) -> None:
+def _mask(wanted: CreatePayment, order: NewPayment) -> None:
     """Make of a body that is as documented, and has been read, what the journal may keep."""
     method = wanted["payment_method"]
     method["card_number"] = mask_number(method["card_number"])

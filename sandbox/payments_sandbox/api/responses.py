@@ -9,7 +9,7 @@ from payments_sandbox.contract.operations import Operation
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.payments.payment import Payment
-from payments_sandbox.payments.record_store import packed
+from payments_sandbox.payments.record_store import json_bytes
 
 
 class ContractBrokenError(ValueError):
@@ -23,7 +23,7 @@ def success(contract: Contract, operation: Operation, body: Mapping[str, object]
         ContractBrokenError: the body is not what the documentation promises.
     """
     _hold(contract, operation.response, body)
-    return Reply(operation.success, packed(body))
+    return Reply(operation.success, json_bytes(body))
 
 
 def payment_at_rest(contract: Contract, payment: Payment) -> bytes:
@@ -34,7 +34,7 @@ def payment_at_rest(contract: Contract, payment: Payment) -> bytes:
     """
     body = representations.payment(payment)
     _hold(contract, "responses/retrieve_payment", body)
-    return packed(body)
+    return json_bytes(body)
 
 
 def refusal(contract: Contract, error: SandboxError) -> Reply:
@@ -45,7 +45,7 @@ def refusal(contract: Contract, error: SandboxError) -> Reply:
     """
     body = representations.error(error)
     _hold(contract, "responses/error", body)
-    return Reply(CODES[error.code].status, packed(body))
+    return Reply(CODES[error.code].status, json_bytes(body))
 
 
 def _hold(contract: Contract, schema: str, body: Mapping[str, object]) -> None:

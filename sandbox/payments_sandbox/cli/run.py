@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
-from payments_sandbox.cli.server_process import Facts, Listening, Server, run_server
+from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer, run_server
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def run(chosen: argparse.Namespace) -> int:
     return run_server(chosen, say, partial(_run, chosen), level=logging.WARNING)
 
 
-async def _run(chosen: argparse.Namespace, server: Server) -> int:
+async def _run(chosen: argparse.Namespace, server: ListeningServer) -> int:
     from payments_sandbox.cli.child_process import NotStartedError, running
 
     _forget((chosen.report, chosen.junit_xml))
@@ -126,7 +126,7 @@ async def _judged(listening: Listening) -> "Reports":
 
     facts = listening.facts
     url, token = str(facts["sandbox_url"]), facts.get("control_token")
-    used = sorted(world.birth.api_key for world in listening.worlds if world.journal.count)
+    used = sorted(world.config.api_key for world in listening.worlds if world.journal.count)
     keys = used or [str(facts["api_key"])]
     given = None if token is None else str(token)
     clients = [SandboxClient(url, key, token=given, timeout=None) for key in keys]

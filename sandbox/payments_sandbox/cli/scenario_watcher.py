@@ -14,7 +14,7 @@ from payments_sandbox.scenarios.scenario_file import name_of
 from payments_sandbox.server.scenario_reload import ScenarioReloader
 
 if TYPE_CHECKING:
-    from payments_sandbox.server.factory import Sandbox
+    from payments_sandbox.server.factory import Server
 
 _log: Final = logging.getLogger("sandbox.scenarios")
 
@@ -23,12 +23,12 @@ QUIET: Final = 100
 
 
 @contextlib.asynccontextmanager
-async def watching(sandbox: "Sandbox") -> AsyncIterator[None]:
+async def watching(sandbox: "Server") -> AsyncIterator[None]:
     """Watch until the block ends."""
-    settings = sandbox.parts.settings
+    settings = sandbox.settings
     # Folders, for many editors put a new file in the place of the old one.
     folders = {*settings.scenario_dirs, *(file.parent for file in scenario_paths(settings))}
-    reloader = ScenarioReloader(sandbox.parts)
+    reloader = ScenarioReloader(settings, sandbox.runtime)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change
     task = asyncio.create_task(_watch(folders, reloader))
     try:

@@ -11,7 +11,7 @@ from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
-from payments_sandbox.cli.server_process import Facts, Server, run_server
+from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
 
 EXAMPLES: Final = """\
 examples:
@@ -46,7 +46,7 @@ def run(chosen: argparse.Namespace) -> int:
     return run_server(chosen, _say if chosen.log or sys.stdout.isatty() else None, _until_told)
 
 
-async def _until_told(server: Server) -> int:
+async def _until_told(server: ListeningServer) -> int:
     told_to_stop = asyncio.Event()
     _on_signals(told_to_stop.set)
     async with server as (facts, _):

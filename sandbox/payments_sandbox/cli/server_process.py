@@ -24,7 +24,7 @@ from payments_sandbox.cli.signals import ignore_signals
 from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
-    from payments_sandbox.server.factory import Sandbox
+    from payments_sandbox.server.factory import Server
     from payments_sandbox.world.registry import Worlds
 
 Facts = dict[str, object]
@@ -39,7 +39,7 @@ class Listening(NamedTuple):
     worlds: "Worlds"
 
 
-Server = AbstractAsyncContextManager[Listening]
+ListeningServer = AbstractAsyncContextManager[Listening]
 """Listens while it is entered."""
 
 
@@ -50,7 +50,7 @@ class CannotServeError(CommandFailedError):
 def run_server(
     chosen: argparse.Namespace,
     say: Callable[[str], None] | None,
-    use_server: Callable[[Server], Coroutine[Any, Any, int]],
+    use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
     level: int = logging.INFO,
 ) -> int:
@@ -74,14 +74,14 @@ def run_server(
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     sandbox = _assembled(settings, partial(assemble, settings, say))
-    working = use_server(_served(chosen, sandbox, listening(sandbox.handler, sandbox.parts)))
+    working = use_server(_served(chosen, sandbox, listening(sandbox)))
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
     return _run(_to_the_end(working))
 
 
-def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbox":
+def _assembled(settings: Settings, assemble: Callable[[], "Server"]) -> "Server":
     """The server, unless its scenarios are refused: then everything that is wrong is printed."""
     if not settings.scenarios:
         return assemble()
@@ -105,10 +105,10 @@ def _assembled(settings: Settings, assemble: Callable[[], "Sandbox"]) -> "Sandbo
 
 @contextlib.asynccontextmanager
 async def _served(
-    chosen: argparse.Namespace, sandbox: "Sandbox", listens: AbstractAsyncContextManager[str]
+    chosen: argparse.Namespace, sandbox: "Server", listens: AbstractAsyncContextManager[str]
 ) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were chosen."""
-    settings = sandbox.parts.settings
+    settings = sandbox.settings
     async with _kept(chosen.state, sandbox), contextlib.AsyncExitStack() as stack:
         stack.enter_context(_no_ready_file(chosen.ready_file))
         if chosen.watch:
@@ -122,7 +122,7 @@ async def _served(
         facts = _facts(settings, _reachable(address))
         if chosen.ready_file is not None:
             write_whole(chosen.ready_file, json.dumps(facts) + "\n")
-        yield Listening(facts, sandbox.parts.worlds)
+        yield Listening(facts, sandbox.runtime.worlds)
 
 
 @contextlib.contextmanager
@@ -162,7 +162,7 @@ def _run(working: Coroutine[Any, Any, int]) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _kept(file: Path | None, sandbox: "Sandbox") -> AsyncIterator[None]:
+async def _kept(file: Path | None, sandbox: "Server") -> AsyncIterator[None]:
     """Take over the state of an earlier server, and keep this one's."""
     if file is None:
         yield
@@ -209,13 +209,13 @@ def _reachable(address: str) -> str:
 
 
 def _facts(settings: Settings, address: str) -> Facts:
-    from payments_sandbox.world.registry import HOME_KEY, HOME_SECRET
+    from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
 
     facts: Facts = {
         "base_url": f"{address}/v3",
         "sandbox_url": f"{address}/_sandbox",
-        "api_key": HOME_KEY,
-        "webhook_secret": HOME_SECRET,
+        "api_key": DEFAULT_API_KEY,
+        "webhook_secret": DEFAULT_WEBHOOK_SECRET,
         "pid": os.getpid(),
         "version": __version__,
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.cli.output_files import replaced
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
 
 _log: Final = logging.getLogger("sandbox.state")
@@ -21,9 +21,9 @@ SAVE_EVERY: Final = 30
 class StateFile:
     """The state of one server on disk."""
 
-    def __init__(self, path: Path, sandbox: Sandbox) -> None:
+    def __init__(self, path: Path, sandbox: Server) -> None:
         self._path = path
-        self._worlds = sandbox.parts.worlds
+        self._worlds = sandbox.runtime.worlds
 
     def load(self) -> None:
         """Take over what the file has; a file that is not there is one that is still to come.
@@ -38,7 +38,7 @@ class StateFile:
             return
         except OSError as error:
             raise NoStateError(error.strerror or str(error)) from None
-        for world in [each.restored(self._worlds.laws) for each in kept]:
+        for world in [each.restored(self._worlds.context) for each in kept]:
             self._worlds.put(world)
 
     def save(self) -> None:

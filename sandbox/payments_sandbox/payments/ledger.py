@@ -23,7 +23,7 @@ from payments_sandbox.payments.events import (
 )
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.payment_store import PaymentStore, Represent
-from payments_sandbox.payments.record_store import EventLog, Reversals
+from payments_sandbox.payments.record_store import EventLog, RecordTable
 
 SLICE: Final = 250
 """Rows of a snapshot that are taken over between two breaths: a few milliseconds."""
@@ -34,7 +34,7 @@ _EVENT_OF: Final = {
 }
 
 
-class Order(NamedTuple):
+class NewPayment(NamedTuple):
     """A payment that a client asks for, its card checked."""
 
     amount: int
@@ -42,6 +42,15 @@ class Order(NamedTuple):
     card: Card
     description: str | None
     customer_id: str | None
+
+
+class HistoricalPayment(NamedTuple):
+    """A payment that was made before the world began."""
+
+    at: Instant
+    order: NewPayment
+    status: Status
+    id: PaymentId | None = None
 
 
 class PaymentFilter(NamedTuple):
@@ -55,10 +64,16 @@ class PaymentFilter(NamedTuple):
 
 
 class Ledger:
-    """Payments and their changes, an event for each; the first `past` of these are no news."""
+    """Payments and their changes, an event for each.
+
+    Attributes:
+        payments: every payment.
+        preexisting_events: so many of the events were there before the world; they are no news.
+    """
 
     __slots__ = (
-        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "past", "payments",
+        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "payments",
+        "preexisting_events",
     )  # fmt: skip
 
     def __init__(self, seed: int, represent: Represent) -> None:
@@ -69,15 +84,15 @@ class Ledger:
     def clear(self) -> None:
         """Forget everything; ids start again."""
         self.payments = PaymentStore(IdSequence("pay_", self._seed), self._represent)
-        self._refunds = Reversals(IdSequence("ref_", self._seed))
-        self._chargebacks = Reversals(IdSequence("chb_", self._seed))
+        self._refunds = RecordTable(IdSequence("ref_", self._seed))
+        self._chargebacks = RecordTable(IdSequence("chb_", self._seed))
         self._events = EventLog(IdSequence("evt_", self._seed))
-        self.past = 0
+        self.preexisting_events = 0
 
     # Commands
 
     def create(
-        self, order: Order, *, at: Instant, status: Status, failure: str | None = None
+        self, order: NewPayment, *, at: Instant, status: Status, failure: str | None = None
     ) -> tuple[int, Payment]:
         """Keep a new payment; a pending one has no event yet."""
         payment = Payment(
@@ -120,21 +135,21 @@ class Ledger:
         description: str | None = None,
     ) -> Refund:
         """Give money back, or raise RefundRefused."""
-        payment, taken = payments.refund(self.payments.get(number), amount)
+        payment, amount_taken = payments.refund(self.payments.get(number), amount)
         self.payments.put(number, payment)
         created = _whole_second(at)
-        nth = self._refunds.add(number, taken, created, reason, description)
+        nth = self._refunds.add(number, amount_taken, created, reason, description)
         self._events.add(EventType.REFUND_CREATED, number, at, nth)
         refund_id = RefundId(self._refunds.id_of(nth))
-        return Refund(refund_id, payment.id, taken, created, reason, description)
+        return Refund(refund_id, payment.id, amount_taken, created, reason, description)
 
     def charge_back(
         self, number: int, amount: int | None, reason: str, *, at: Instant
     ) -> Chargeback:
         """Take money back, or raise IllegalMove."""
-        payment, taken = payments.charge_back(self.payments.get(number), amount)
+        payment, amount_taken = payments.charge_back(self.payments.get(number), amount)
         self.payments.put(number, payment)
-        nth = self._chargebacks.add(number, taken, _whole_second(at), reason, None)
+        nth = self._chargebacks.add(number, amount_taken, _whole_second(at), reason, None)
         self._events.add(EventType.CHARGEBACK_CREATED, number, at, nth)
         return self._chargeback(nth)
 

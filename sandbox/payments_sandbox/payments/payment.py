@@ -58,8 +58,8 @@ class Payment(NamedTuple):
     failure: str | None = None
 
     @property
-    def left(self) -> int:
-        """What neither refunds nor chargebacks have taken."""
+    def refundable(self) -> int:
+        """Minor units that neither refunds nor chargebacks have taken."""
         return self.amount - self.refunded - self.charged_back
 
 
@@ -93,9 +93,9 @@ def refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
         raise RefundRefused("payment_not_refundable", error.details) from None
     if payment.charged_back == payment.amount:
         raise RefundRefused("payment_not_refundable", "It has been charged back in full.")
-    wanted = payment.left if amount is None else amount
-    if not 0 < wanted <= payment.left:
-        left = f"{payment.left} of {payment.amount} is left to refund."
+    wanted = payment.refundable if amount is None else amount
+    if not 0 < wanted <= payment.refundable:
+        left = f"{payment.refundable} of {payment.amount} is left to refund."
         raise RefundRefused("refund_exceeds_payment", left)
     return payment._replace(status=status, refunded=payment.refunded + wanted), wanted
 
@@ -107,9 +107,9 @@ def charge_back(payment: Payment, amount: int | None) -> tuple[Payment, int]:
         IllegalMove: it is not completed, or less than the amount is left.
     """
     status = _after(payment, Move.CHARGE_BACK)
-    wanted = payment.left if amount is None else amount
-    if not 0 < wanted <= payment.left:
-        raise IllegalMove(f"{payment.left} of {payment.amount} is left to charge back.")
+    wanted = payment.refundable if amount is None else amount
+    if not 0 < wanted <= payment.refundable:
+        raise IllegalMove(f"{payment.refundable} of {payment.amount} is left to charge back.")
     return payment._replace(status=status, charged_back=payment.charged_back + wanted), wanted
 
 

@@ -273,6 +273,6 @@ def _payment(  # noqa: PLR0913 - one argument a column
         charged_back=charged_back,
         failure=failure,
     )
-    if payment.left < 0:
+    if payment.refundable < 0:
         raise ValueError("a payment has given back more than its amount")
     return payment

@@ -20,12 +20,12 @@ _MADE: Final = 255
 """The type's code of an event that was made by hand."""
 
 
-def packed(value: object) -> bytes:
+def json_bytes(value: object) -> bytes:
     """JSON that may be kept: what orjson returns is a block of its own, far larger than this."""
     return bytes(memoryview(orjson.dumps(value)))
 
 
-class Reversals:
+class RecordTable:
     """Refunds, or chargebacks: payment, amount, date, reason and description, by number."""
 
     __slots__ = ("_amount", "_created", "_ids", "_notes", "_payment")
@@ -49,7 +49,7 @@ class Reversals:
         self._payment.append(payment)
         self._amount.append(amount)
         self._created.append(created)
-        self._notes.append(packed((reason, text)))
+        self._notes.append(json_bytes((reason, text)))
         return len(self._payment) - 1
 
     def row(self, number: int) -> tuple[int, int, Instant, str | None, str | None]:
@@ -99,7 +99,7 @@ class EventLog:
 
     def add_made(self, type_: str, data: dict[str, object], at: Instant) -> None:
         """Keep one that was made by hand."""
-        self._made[len(self)] = packed((type_, data))
+        self._made[len(self)] = json_bytes((type_, data))
         self._type.append(_MADE)
         self._payment.append(0)
         self._at.append(at)

@@ -11,11 +11,10 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import plan_start
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 
-_AGAIN: Final = frozenset({Part.PAYMENTS, Part.RULES, Part.CLOCK})
+_AGAIN: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLOCK})
 
 
 def activate(world: World, scenario: Scenario) -> None:
@@ -71,7 +70,7 @@ def set_active(
     start.check_endpoints(world)
     _forget_gone(world, {each.name for each in scenarios})
     if clock is not None:
-        world.birth = world.birth._replace(frozen_at=clock)
+        world.config = world.config._replace(frozen_at=clock)
         world.start_clock(clock)
     world.rules.set_scenarios(scenarios)
     start.make_payments(world)
@@ -104,7 +103,7 @@ def reload(world: World, scenario: Scenario) -> None:
     world.catch_up()
 
 
-def start_again(world: World, parts: Collection[Part]) -> None:
+def start_again(world: World, parts: Collection[ResetScope]) -> None:
     """Start the active scenarios again after a reset.
 
     What they start from is made again, as far as it was reset, and offsets count from now.
@@ -117,12 +116,12 @@ def start_again(world: World, parts: Collection[Part]) -> None:
     if not _AGAIN.isdisjoint(parts):
         world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
         start = plan_start(scenarios, now=world.clock.now())
-        if Part.PAYMENTS in parts:
+        if ResetScope.PAYMENTS in parts:
             start.make_payments(world)
         _plan_timed_rules(world, scenarios)
-    if Part.WEBHOOKS in parts:
+    if ResetScope.WEBHOOKS in parts:
         plan_start(scenarios, now=world.clock.now()).open_endpoints(world)
-    if Part.RATE_LIMIT in parts:
+    if ResetScope.RATE_LIMIT in parts:
         plan_start(scenarios, now=world.clock.now()).set_rate_limit(world)
     world.catch_up()
 

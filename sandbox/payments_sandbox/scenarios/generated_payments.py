@@ -14,8 +14,7 @@ from faker import Faker
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.instants import EPOCH, Instant
 from payments_sandbox.payments.cards import Card
-from payments_sandbox.payments.historical_payment import Past
-from payments_sandbox.payments.ledger import Order
+from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.initial_state import Generated
 
@@ -39,7 +38,7 @@ class _Tables(NamedTuple):
     phrases: Sequence[str]
 
 
-def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[Past]:
+def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[HistoricalPayment]:
     """Draw the payments, oldest first; equal arguments give equal payments."""
     tables = _tables(seed, wanted.customers)
     start = max(EPOCH, now - wanted.over)
@@ -48,12 +47,12 @@ def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[Pas
         digest = blake2b(f"{seed}\0payment\0{number}".encode(), digest_size=12).digest()
         at = start + stretch * (number * _TABLE + digest[0]) // (wanted.payments * _TABLE)
         status = Status.FAILED if digest[1] < _FAILED else Status.COMPLETED
-        yield Past(Instant(at), _order(digest, number, tables), status)
+        yield HistoricalPayment(Instant(at), _order(digest, number, tables), status)
 
 
-def _order(digest: bytes, number: int, tables: _Tables) -> Order:
+def _order(digest: bytes, number: int, tables: _Tables) -> NewPayment:
     whose = int.from_bytes(digest[8:], "big") % len(tables.customers)
-    return Order(
+    return NewPayment(
         amount=_PRICES[digest[2] % len(_PRICES)] * (1 + digest[3] % 3) + digest[4] % 2 * 490,
         currency=_CURRENCIES[digest[5] % len(_CURRENCIES)],
         card=_CARDS[digest[6] % len(_CARDS)],

@@ -10,8 +10,7 @@ from payments_sandbox.core.ids import PaymentId
 from payments_sandbox.core.instants import EPOCH, Instant, read_duration, read_instant
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.cards import Card, fingerprint
-from payments_sandbox.payments.historical_payment import Past
-from payments_sandbox.payments.ledger import Order
+from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
 from payments_sandbox.rules.scenario import Scenario
@@ -40,9 +39,9 @@ class StartState(NamedTuple):
         """
         for body in self.endpoints:
             endpoint = Endpoint(
-                number=0, id="", url=str(body["url"]), secret=world.birth.webhook_secret
+                number=0, id="", url=str(body["url"]), secret=world.config.webhook_secret
             )
-            apply_settings(endpoint, body, TargetPolicy(world.laws.public_webhooks))
+            apply_settings(endpoint, body, TargetPolicy(world.context.public_webhooks))
 
     def make_payments(self, world: World) -> None:
         """Make the payments in the order of time, without webhooks, and set the rate limit."""
@@ -54,7 +53,7 @@ class StartState(NamedTuple):
                 ledger.payments.name(len(ledger.payments), past.id)
             failure = _FAILURE.get(past.status)
             ledger.create(past.order, at=past.at, status=past.status, failure=failure)
-        ledger.past = ledger.events
+        ledger.preexisting_events = ledger.events
         world.mark_published()
         self.set_rate_limit(world)
 
@@ -63,7 +62,9 @@ class StartState(NamedTuple):
         for body in self.endpoints:
             webhooks = world.open_webhooks()
             endpoint = webhooks.new_endpoint(str(body["url"]))
-            webhooks.put(apply_settings(endpoint, body, TargetPolicy(world.laws.public_webhooks)))
+            webhooks.put(
+                apply_settings(endpoint, body, TargetPolicy(world.context.public_webhooks))
+            )
 
     def set_rate_limit(self, world: World) -> None:
         """Set the rate limit."""
@@ -117,15 +118,17 @@ def _created(payment: GivenPayment, now: Instant) -> Instant:
     return created
 
 
-def _historical(world: World, at: Instant, payment: GivenPayment) -> Past:
-    order = Order(
+def _historical(world: World, at: Instant, payment: GivenPayment) -> HistoricalPayment:
+    order = NewPayment(
         amount=payment.amount,
         currency=payment.currency,
         card=_card(world, payment.card),
         description=None if payment.description is None else mask_text(payment.description),
         customer_id=None if payment.customer_id is None else mask_text(payment.customer_id),
     )
-    return Past(at, order, payment.status, None if payment.id is None else PaymentId(payment.id))
+    return HistoricalPayment(
+        at, order, payment.status, None if payment.id is None else PaymentId(payment.id)
+    )
 
 
 def _card(world: World, number: str) -> Card:
@@ -135,7 +138,9 @@ def _card(world: World, number: str) -> Card:
     return Card(brand, number[-4:], mark if world.rules.names_card(mark) else 0)
 
 
-def _generate(world: World, seed: int | None, wanted: Generated, now: Instant) -> Iterator[Past]:
+def _generate(
+    world: World, seed: int | None, wanted: Generated, now: Instant
+) -> Iterator[HistoricalPayment]:
     from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - it brings faker
 
-    return generate_history(world.birth.seed if seed is None else seed, wanted, now)
+    return generate_history(world.config.seed if seed is None else seed, wanted, now)

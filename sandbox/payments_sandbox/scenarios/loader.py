@@ -24,7 +24,7 @@ from payments_sandbox.core import strict_json
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.diagnostics import Place, Problem, locate
 from payments_sandbox.scenarios.lint.scenario import check_expectation, check_scenario
-from payments_sandbox.scenarios.parser.scenario import scenario
+from payments_sandbox.scenarios.parser.scenario import parse_scenario
 from payments_sandbox.scenarios.schema_errors import accepts, drop_invalid_parts, schema_problems
 from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document
 from payments_sandbox.verification.expectations import parse_expectation
@@ -133,7 +133,7 @@ def _check(
     found = [] if is_shaped else list(schema_problems(data))
     found = locate([*problems, *found, *check_scenario(kept, name, _contract())], places)
     is_good = is_shaped and all(each.is_warning for each in found)
-    return Loaded(scenario(kept) if is_good else None, tuple(found))
+    return Loaded(parse_scenario(kept) if is_good else None, tuple(found))
 
 
 @functools.cache

@@ -7,11 +7,9 @@ from typing import Any, Final, cast
 
 from payments_sandbox.contract.schema_errors import (
     CompiledSchema,
-    MissingKey,
     Path,
     Refusal,
     UnknownKey,
-    WrongValue,
 )
 from payments_sandbox.contract.schema_files import Schema
 from payments_sandbox.core.resources import root
@@ -80,16 +78,15 @@ def _take_off(
     key: Any,  # noqa: ANN401 - as above
     found: Any,  # noqa: ANN401 - as above
 ) -> None:
-    match refusal:
-        case UnknownKey(name=name):
-            found.pop(name, None)
-        case MissingKey() | WrongValue() if parent is None:
-            whole.setdefault("scenario", "unnamed")
-            whole.setdefault("expect", [{"audit": "clean"}])
-        case MissingKey() | WrongValue() if isinstance(parent, list):
-            parent[key] = None
-        case MissingKey() | WrongValue():
-            parent.pop(key, None)
+    if isinstance(refusal, UnknownKey):
+        found.pop(refusal.name, None)
+    elif parent is None:
+        whole.setdefault("scenario", "unnamed")
+        whole.setdefault("expect", [{"audit": "clean"}])
+    elif isinstance(parent, list):
+        parent[key] = None
+    else:
+        parent.pop(key, None)
 
 
 def _find(value: Any, path: Path) -> tuple[Any, Any, Any]:  # noqa: ANN401 - JSON

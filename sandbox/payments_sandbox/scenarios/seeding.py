@@ -29,8 +29,8 @@ def fill_world(
     _check_empty(world)
     yield  # whoever asks first has just imported faker, and its names are drawn next
     now = world.clock.now()
-    ledger = Ledger(world.birth.seed, world.laws.represent)
-    payments = generate_history(world.birth.seed if seed is None else seed, wanted, now)
+    ledger = Ledger(world.config.seed, world.context.represent)
+    payments = generate_history(world.config.seed if seed is None else seed, wanted, now)
     for number, payment in enumerate(payments, start=1):
         failure = SETTLED_AS_FAILED if payment.status is Status.FAILED else None
         ledger.create(payment.order, at=payment.at, status=payment.status, failure=failure)
@@ -39,7 +39,7 @@ def fill_world(
     _check_empty(world)
     if world.clock.now() < now:
         raise InvalidRequest("/: the clock was reset meanwhile, to before the payments; try again.")
-    ledger.past = ledger.events
+    ledger.preexisting_events = ledger.events
     world.ledger = ledger
     world.mark_published()
 

@@ -1,4 +1,4 @@
-"""Owns who waits for something to happen in a world: streams, inboxes, verifications."""
+"""Owns who waits for a change of a world: streams, inboxes, verifications."""
 
 import asyncio
 import contextlib
@@ -7,75 +7,75 @@ from collections.abc import Callable, Iterator
 from payments_sandbox.world.world import World
 
 
-class Reader:
-    """One that waits.
+class Subscriber:
+    """One that waits for changes of a world.
 
     Attributes:
         is_over: the world is gone, or the server stops: nothing more will come.
     """
 
-    __slots__ = ("_told", "is_over")
+    __slots__ = ("_notified", "is_over")
 
     def __init__(self) -> None:
-        self._told = asyncio.Event()
+        self._notified = asyncio.Event()
         self.is_over = False
 
-    def tell(self) -> None:
-        """There may be news."""
-        self._told.set()
+    def notify(self) -> None:
+        """Say that something may have changed."""
+        self._notified.set()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until there may be news, or time is up."""
+        """Wait until something may have changed, or so many wall seconds have passed."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._told.wait()
-        self._told.clear()
+                await self._notified.wait()
+        self._notified.clear()
 
 
-class News:
-    """The readers of one server, by world."""
+class ChangeNotifier:
+    """The subscribers of one server, by world."""
 
     def __init__(self) -> None:
-        self._readers: dict[World, set[Reader]] = {}
+        self._subscribers: dict[World, set[Subscriber]] = {}
         self._is_closed = False
 
     def __len__(self) -> int:
-        return sum(map(len, self._readers.values()))
+        return sum(map(len, self._subscribers.values()))
 
     @contextlib.contextmanager
-    def reader(self, world: World) -> Iterator[Reader]:
-        """Be told of a world until the block ends."""
-        reader = Reader()
-        reader.is_over = self._is_closed
-        self._readers.setdefault(world, set()).add(reader)
+    def subscribe(self, world: World) -> Iterator[Subscriber]:
+        """Give a subscriber that is notified of a world's changes until the block ends."""
+        subscriber = Subscriber()
+        subscriber.is_over = self._is_closed
+        self._subscribers.setdefault(world, set()).add(subscriber)
         try:
-            yield reader
+            yield subscriber
         finally:
-            readers = self._readers.get(world, set())
-            readers.discard(reader)
-            if not readers:
-                self._readers.pop(world, None)
+            left = self._subscribers.get(world, set())
+            left.discard(subscriber)
+            if not left:
+                self._subscribers.pop(world, None)
 
     async def wait_until(self, world: World, holds: Callable[[], bool], seconds: float) -> None:
-        """Wait until something holds in a world, time is up, or the world is gone."""
-        with self.reader(world) as reader, contextlib.suppress(TimeoutError):
+        """Wait until something holds in a world, so many wall seconds passed, or it is gone."""
+        with self.subscribe(world) as subscriber, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not reader.is_over and not holds():
-                    await reader.wait(seconds)
+                while not subscriber.is_over and not holds():
+                    await subscriber.wait(seconds)
 
-    def publish(self, world: World) -> None:
-        """Tell the readers of a world that there may be news."""
-        for reader in self._readers.get(world, ()):
-            reader.tell()
+    def notify(self, world: World) -> None:
+        """Notify the subscribers of a world."""
+        for subscriber in self._subscribers.get(world, ()):
+            subscriber.notify()
 
     def close(self, world: World) -> None:
-        """Let the readers of a world go: it is gone."""
-        for reader in self._readers.pop(world, ()):
-            reader.is_over = True
-            reader.tell()
+        """Let the subscribers of a world go: it is gone."""
+        for subscriber in self._subscribers.pop(world, ()):
+            subscriber.is_over = True
+            subscriber.notify()
 
     def close_all(self) -> None:
-        """Let every reader go: the server stops."""
+        """Let every subscriber go: the server stops."""
         self._is_closed = True
-        for world in list(self._readers):
+        for world in list(self._subscribers):
             self.close(world)

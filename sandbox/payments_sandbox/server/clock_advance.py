@@ -18,7 +18,7 @@ from collections.abc import Callable
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, MadeAttempt
-from payments_sandbox.world.timeline_entries import Happening
+from payments_sandbox.world.timeline_entries import TimelineEntry
 from payments_sandbox.world.world import World
 
 
@@ -32,7 +32,7 @@ class ClockAdvancer:
     def __contains__(self, world: World) -> bool:
         return world in self._turns
 
-    async def advance(self, world: World, target: Callable[[], Instant]) -> list[Happening]:
+    async def advance(self, world: World, target: Callable[[], Instant]) -> list[TimelineEntry]:
         """Move the clock; return all that became due and has happened, in order.
 
         Args:
@@ -59,17 +59,17 @@ class ClockAdvancer:
 
     async def _advance(
         self, world: World, turns: "_Turns", target: Callable[[], Instant]
-    ) -> list[Happening]:
+    ) -> list[TimelineEntry]:
         turns.check()
         await self._dispatcher.settle(world)
         turns.check()
-        happened: list[Happening] = []
-        for batch in world.walk(target()):
+        happened: list[TimelineEntry] = []
+        for batch in world.advance(target()):
             happened += batch
             made = await self._dispatcher.settle(world)
             turns.check()
             made.sort(key=lambda each: each.delivery.number)
-            happened += [_happening(world, each) for each in made]
+            happened += [_timeline_entry(world, each) for each in made]
         return happened
 
 
@@ -95,9 +95,9 @@ class _Turns:
             )
 
 
-def _happening(world: World, made: MadeAttempt) -> Happening:
+def _timeline_entry(world: World, made: MadeAttempt) -> TimelineEntry:
     delivery, (request, result) = made
-    return Happening(
+    return TimelineEntry(
         request.at,
         "webhook.delivered" if result.error is None else "webhook.failed",
         delivery.message.payment_id,

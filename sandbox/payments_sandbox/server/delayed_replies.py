@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from typing import Final
 
 from aiohttp import web
@@ -9,59 +10,70 @@ from aiohttp import web
 from payments_sandbox.world.world import World
 
 CHECK_EVERY: Final = 0.05
-"""Seconds between two looks whether the client is still there."""
+"""Wall seconds between two looks whether the client is still there."""
 
 
-class Sleepers:
-    """Requests that wait on the wall clock, by world; dropping or resetting a world wakes them."""
+class DelayedReplies:
+    """Requests that wait on the wall clock, by world; dropping or resetting a world ends them."""
 
     def __init__(self) -> None:
-        self._alarms: dict[World, set[asyncio.Event]] = {}
+        self._wake_events: dict[World, set[asyncio.Event]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._alarms.values()))
+        return sum(map(len, self._wake_events.values()))
 
     def wake(self, world: World) -> None:
         """End every wait of a world."""
-        for alarm in self._alarms.get(world, ()):
-            alarm.set()
+        for event in self._wake_events.get(world, ()):
+            event.set()
 
     def wake_all(self) -> None:
         """End every wait."""
-        for world in self._alarms:
+        for world in self._wake_events:
             self.wake(world)
 
-    def alarm(self, world: World) -> asyncio.Event:
-        """What is set when the waits of a world end, until somebody lets it `rest`."""
-        alarm = asyncio.Event()
-        self._alarms.setdefault(world, set()).add(alarm)
-        return alarm
+    def add_wake_event(self, world: World) -> asyncio.Event:
+        """Give an event that is set when the waits of a world end, until it is removed."""
+        event = asyncio.Event()
+        self._wake_events.setdefault(world, set()).add(event)
+        return event
 
-    def rest(self, world: World, alarm: asyncio.Event) -> None:
-        """Nobody waits for this alarm any more."""
-        alarms = self._alarms.get(world, set())
-        alarms.discard(alarm)
-        if not alarms:
-            self._alarms.pop(world, None)
+    def remove_wake_event(self, world: World, event: asyncio.Event) -> None:
+        """Forget an event that `add_wake_event` has given."""
+        left = self._wake_events.get(world, set())
+        left.discard(event)
+        if not left:
+            self._wake_events.pop(world, None)
+
+    @contextlib.contextmanager
+    def wake_event(self, world: World) -> Iterator[asyncio.Event]:
+        """Give an event that is set when the waits of a world end, until the block does."""
+        event = self.add_wake_event(world)
+        try:
+            yield event
+        finally:
+            self.remove_wake_event(world, event)
 
     async def sleep(self, request: web.BaseRequest, world: World, seconds: float) -> bool:
-        """Wait; False when the client left or the world ended the wait before time was up."""
-        alarm = self.alarm(world)
-        try:
-            return await _sleep(request, alarm, seconds)
-        finally:
-            self.rest(world, alarm)
+        """Wait for wall seconds.
+
+        Returns:
+            False when the client left or the world ended the wait before time was up.
+        """
+        with self.wake_event(world) as event:
+            return await _sleep(request, event, seconds)
 
 
-async def _sleep(request: web.BaseRequest, alarm: asyncio.Event, seconds: float) -> bool:
+async def _sleep(request: web.BaseRequest, wake_event: asyncio.Event, seconds: float) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
+    # A client that goes away tells nobody, so its transport is looked at now and then.
     while (transport := request.transport) is not None and not transport.is_closing():
         left = end - loop.time()
         if left <= 0:
             return True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(left, CHECK_EVERY)):
-                await alarm.wait()
+                await wake_event.wait()
                 return False
     return False

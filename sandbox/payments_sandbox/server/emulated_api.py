@@ -14,14 +14,16 @@ from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.masking import mask_target
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
 from payments_sandbox.server import cors
+from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.fault_player import AlreadySent, apply_fault
-from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_body import buffered_body, read_body
 from payments_sandbox.server.request_headers import RequestHeaders
 from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
 from payments_sandbox.server.routing import Target
+from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -37,10 +39,13 @@ _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request i
 class EmulatedApi:
     """Serves every path below `/v3`, the unknown ones too."""
 
-    def __init__(self, parts: Parts, gateway: Gateway) -> None:
-        self._parts = parts
+    def __init__(
+        self, settings: Settings, runtime: WorldRuntime, gateway: Gateway, log: RequestLog
+    ) -> None:
+        self._settings = settings
+        self._runtime = runtime
         self._gateway = gateway
-        self.settings: Final = parts.settings
+        self._log = log
 
     async def handle(
         self,
@@ -64,14 +69,14 @@ class EmulatedApi:
             if operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
-                    body = await read_body(request, seconds=self.settings.body_timeout)
-                    if world not in self._parts.worlds:
+                    body = await read_body(request, seconds=self._settings.body_timeout)
+                    if world not in self._runtime.worlds:
                         world = self._gateway.admit(key)  # it was dropped while the body arrived
                 call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
             refused = self._gateway.turn_away(error)
-            self._parts.log.refused(request, refused.reply.status, error)
+            self._log.refused(request, refused.reply.status, error)
             return _response(refused)
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
@@ -86,48 +91,45 @@ class EmulatedApi:
     ) -> web.StreamResponse:
         """Let the call happen, then answer it; up to its webhooks nothing of this awaits."""
         answer = self._gateway.answer(world, call)
-        if world.timeline.next_due is not None:
-            self._parts.pacer.watch(world)
-        held = () if world.webhooks is None else world.webhooks.outbox.pop()
+        held = self._runtime.take_due(world)
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):
                 return _abandoned(answer)
             held = [each for each in held if not each.is_before_reply]
         if answer.fault is not None and answer.fault.starts_silent:
-            self._parts.dispatcher.release(world, held)  # no reply is going to be first
+            self._runtime.send(world, held)  # no reply is going to be first
             held = ()
         try:
             if answer.fault is None and not answer.delay:
                 return _response(answer)
             return await self._deviate(request, world, answer)
         finally:
-            if held:
-                # The reply is written once this has returned, and so before they are sent.
-                asyncio.get_running_loop().call_soon(self._parts.dispatcher.release, world, held)
-            self._finish(world, answer.entry, perf_counter() - started)
+            self._finish(world, answer.entry, held, perf_counter() - started)
 
     async def _sent_first(self, world: World, first: "Sequence[Delivery]") -> bool:
         """Send webhooks; False when the world ended before they had."""
-        alarm = self._parts.sleepers.alarm(world)
-        sending = asyncio.ensure_future(self._parts.dispatcher.send_first(world, first))
-        ending = asyncio.ensure_future(alarm.wait())
-        try:
-            await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()  # raises what went wrong
-            return not alarm.is_set()
-        finally:
-            sending.cancel()
-            ending.cancel()
-            self._parts.sleepers.rest(world, alarm)
+        with self._runtime.delayed_replies.wake_event(world) as wake_event:
+            sending = asyncio.ensure_future(self._runtime.send_before_reply(world, first))
+            ending = asyncio.ensure_future(wake_event.wait())
+            try:
+                await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
+                if sending.done():
+                    sending.result()  # raises what went wrong
+                return not wake_event.is_set()
+            finally:
+                sending.cancel()
+                ending.cancel()
 
-    def _finish(self, world: World, entry: Entry | None, seconds: float) -> None:
-        """Tell who listens what became of the call; whoever fails at that changes nothing of it."""
+    def _finish(
+        self, world: World, entry: Entry | None, held: "Sequence[Delivery]", seconds: float
+    ) -> None:
+        """Let follow what a call sets off; whoever fails at that changes nothing of the reply."""
         try:
             if entry is not None:
                 entry.duration_ms = seconds * 1_000
-                self._parts.log.answered(entry)
-            self._parts.news.publish(world)
+            self._runtime.replied(world, held)
+            if entry is not None:
+                self._log.answered(entry)
         except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
             _log.exception("a call was answered, and could not be told of")
 
@@ -140,25 +142,25 @@ class EmulatedApi:
         if answer.fault is None or answer.entry is None:
             return _response(answer)
         headers = {**EVERY_REPLY, **answer.headers}
-        if origins := self.settings.cors:  # too late for the request handler to add them
+        if origins := self._settings.cors:  # too late for the request handler to add them
             cors.name_origin(request, headers, is_permitted=cors.permits(request, origins))
         real = RealReply(
             answer.reply.status,
             headers,
             answer.reply.body,
-            seed=world.birth.seed,
+            seed=world.config.seed,
             request_number=answer.entry.number,
-            max_wait=self.settings.max_wall_delay,
+            max_wait=self._settings.max_wall_delay,
         )
-        wait = partial(self._parts.sleepers.sleep, request, world)
+        wait = partial(self._runtime.delayed_replies.sleep, request, world)
         return await apply_fault(answer.fault, request, real, answer.entry, wait)
 
     async def _hold(self, request: web.BaseRequest, world: World, answer: Answer) -> bool:
         """Hold the reply; False, and journalled as abandoned, when nobody waits for it any more."""
-        seconds = min(answer.delay, self.settings.max_wall_delay) / 1_000
+        seconds = min(answer.delay, self._settings.max_wall_delay) / 1_000
         is_time_up = False
         try:
-            is_time_up = await self._parts.sleepers.sleep(request, world, seconds)
+            is_time_up = await self._runtime.delayed_replies.sleep(request, world, seconds)
         finally:
             if not is_time_up and answer.entry is not None:
                 answer.entry.abandon()

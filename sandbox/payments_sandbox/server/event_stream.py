@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from payments_sandbox.contract import representations
-from payments_sandbox.server.change_notifier import News
+from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.journal_json import shown_entry
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.world.world import World
@@ -32,14 +32,14 @@ class _Cursor(NamedTuple):
 
 
 async def serve_stream(
-    request: web.BaseRequest, world: World, news: News, *, last: int
+    request: web.BaseRequest, world: World, notifier: ChangeNotifier, *, last: int
 ) -> web.StreamResponse:
     """Send news as server-sent events until the reader leaves or the world ends.
 
     Args:
         request: its `Last-Event-ID` says what the reader has seen already.
         world: whose news.
-        news: tells when there are some.
+        notifier: tells when there are some.
         last: how many requests of the journal to begin with, unless the reader comes back.
     """
     response = web.StreamResponse(
@@ -52,15 +52,15 @@ async def serve_stream(
     if request.method == "HEAD":
         return response
     seen = _left_off(request, world, last)
-    with news.reader(world) as reader:
+    with notifier.subscribe(world) as subscriber:
         try:
             await response.prepare(request)
             quiet = b": connected\n\n"
-            while not reader.is_over:
+            while not subscriber.is_over:
                 upto = _now(world)
                 await response.write(b"".join(_news(world, seen, upto)) or quiet)
                 seen, quiet = upto, b": still here\n\n"
-                await reader.wait(HEARTBEAT)
+                await subscriber.wait(HEARTBEAT)
         except ConnectionResetError:
             pass  # the reader left
     return response
@@ -81,7 +81,7 @@ def _now(world: World) -> _Cursor:
 
 def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
     """The facts first, then the requests that made them known, then who was told of them."""
-    for number in range(max(seen.events, world.ledger.past), upto.events):
+    for number in range(max(seen.events, world.ledger.preexisting_events), upto.events):
         body = representations.event(world.ledger.any_event(number))
         seen = seen._replace(events=number + 1)
         yield _message("event", seen, body)

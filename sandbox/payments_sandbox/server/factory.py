@@ -13,18 +13,13 @@ from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.access_log import RequestLog
-from payments_sandbox.server.change_notifier import News
-from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.control.api import ControlApi
-from payments_sandbox.server.delayed_replies import Sleepers
 from payments_sandbox.server.emulated_api import EmulatedApi
-from payments_sandbox.server.live_timers import Pacer
-from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_handler import RequestHandler
-from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
-from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.config import Laws
-from payments_sandbox.world.registry import HOME_SECRET, SEEDS, WorldDefaults, Worlds
+from payments_sandbox.server.webhooks.dispatcher import Sender
+from payments_sandbox.server.world_runtime import RuntimePartTypes, WorldRuntime
+from payments_sandbox.world.config import ServerContext
+from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET, SEEDS, WorldDefaults
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
@@ -40,20 +35,29 @@ class PartTypes(NamedTuple):
 
     emulated_api: type[EmulatedApi] = EmulatedApi
     control_api: type[ControlApi] = ControlApi
-    dispatcher: type[Dispatcher] = Dispatcher
-    news: type[News] = News
-    pacer: type[Pacer] = Pacer
+    runtime: RuntimePartTypes = RuntimePartTypes()
 
 
 WAITING_PARTS: Final = PartTypes()
+"""The parts of a server that listens."""
 
 
-class Sandbox(NamedTuple):
-    """A server that is put together and does not listen yet."""
+class Server(NamedTuple):
+    """A server that is put together and does not listen yet.
 
-    handler: RequestHandler
-    parts: Parts
+    Attributes:
+        settings: what the user asked for.
+        contract: the documented schemas, compiled.
+        runtime: the worlds, and what runs for them.
+        gateway: answers the calls of the emulated API.
+        handler: answers every request.
+    """
+
+    settings: Settings
+    contract: Contract
+    runtime: WorldRuntime
     gateway: Gateway
+    handler: RequestHandler
 
 
 def assemble(
@@ -62,7 +66,7 @@ def assemble(
     *,
     make_sender: Callable[[], Sender] | None = None,
     part_types: PartTypes = WAITING_PARTS,
-) -> Sandbox:
+) -> Server:
     """Put a server together.
 
     Args:
@@ -76,54 +80,29 @@ def assemble(
         InvalidRequest: the scenarios do not go together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
-    sleepers, news = Sleepers(), part_types.news()
-
-    def on_time(world: World) -> None:
-        news.publish(world)
-        dispatcher.release(world)
-
-    def on_attempt(world: World) -> None:
-        news.publish(world)
-        if world in clock_advancer:
-            return  # whoever advances it lets happen what falls due, and tells of it
-        if world.clock.mode is Mode.FROZEN:
-            world.catch_up()  # a retry without delay is due now
-            dispatcher.release(world)
-        pacer.watch(world)
-
-    pacer = part_types.pacer(on_time)
-    dispatcher = part_types.dispatcher(make_sender or partial(_sender, settings), _wall, on_attempt)
-    clock_advancer = ClockAdvancer(dispatcher)
-
-    def let_go(world: World, reason: str) -> None:
-        sleepers.wake(world)
-        news.close(world)
-        pacer.forget(world)
-        clock_advancer.stop(world)
-        dispatcher.forget(world)
-        _log.info("world %s… is gone: %s", world.birth.api_key[:12], reason)
-
     contract = load_contract(lenient=settings.lenient)
-    laws = _laws(settings, contract)
-    worlds = Worlds(
-        _defaults(settings), laws=laws, entropy=_entropy, on_drop=let_go, activate=_activate
+    runtime = WorldRuntime(
+        _defaults(settings),
+        _context(settings, contract),
+        entropy=_entropy,
+        activate=_activate,
+        make_sender=make_sender or partial(_sender, settings),
+        part_types=part_types.runtime,
     )
-    gateway = Gateway(worlds, contract)
-    log = RequestLog(say)
-    parts = Parts(
-        settings, worlds, contract, sleepers, news, pacer, dispatcher, clock_advancer, log
-    )
-    apis = part_types.emulated_api(parts, gateway), part_types.control_api(parts, gateway.admit)
-    return Sandbox(RequestHandler(parts, *apis), parts, gateway)
+    gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
+    emulated = part_types.emulated_api(settings, runtime, gateway, log)
+    control = part_types.control_api(settings, contract, runtime, gateway.admit, log)
+    handler = RequestHandler(settings, emulated, control, log)
+    return Server(settings, contract, runtime, gateway, handler)
 
 
-def _laws(settings: Settings, contract: Contract) -> Laws:
-    return Laws(
+def _context(settings: Settings, contract: Contract) -> ServerContext:
+    return ServerContext(
         _wall,
         partial(payment_at_rest, contract),
         _read_scenario,
         settings.webhooks,
-        HOME_SECRET,
+        DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
         _scenarios(settings),
     )

@@ -9,8 +9,9 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from payments_sandbox.server.parts import Parts
+from payments_sandbox.server.factory import Server
 from payments_sandbox.server.request_handler import RequestHandler
+from payments_sandbox.world.registry import Worlds
 
 KEEP_ALIVE: Final = 75
 """Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
@@ -85,48 +86,38 @@ class HttpServer(web.Server):
 
 
 @contextlib.asynccontextmanager
-async def listening(handler: RequestHandler, parts: Parts) -> AsyncIterator[str]:
+async def listening(server: Server) -> AsyncIterator[str]:
     """Serve until the block ends; gives the address, such as `http://127.0.0.1:8080`.
 
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    settings, server = parts.settings, HttpServer(handler)
+    settings, runtime, http_server = server.settings, server.runtime, HttpServer(server.handler)
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(server, settings.host, settings.port, backlog=_BACKLOG)
-    sweeper = asyncio.create_task(_sweep(parts))
+    listener = await loop.create_server(http_server, settings.host, settings.port, backlog=_BACKLOG)
+    sweeper = asyncio.create_task(_sweep(runtime.worlds))
     try:
-        for world in parts.worlds:  # those that were kept go on where they were
-            parts.pacer.watch(world)
-            parts.dispatcher.release(world)
+        runtime.start()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{listener.sockets[0].getsockname()[1]}"
     finally:
         sweeper.cancel()
-        end_work(parts)
+        runtime.stop()
         listener.close()
         for _ in range(2):  # turns of the loop: in one what has come is read, in the next it begins
             await asyncio.sleep(0)  # noqa: TID251 - it takes no time
-        await server.close()
-        await parts.dispatcher.close()
-        if pending := sum(world.pending_webhooks for world in parts.worlds):
+        await http_server.close()
+        if pending := await runtime.close():
             _log.warning("webhook deliveries that were pending: %d", pending)
 
 
-def end_work(parts: Parts) -> None:
-    """Let nothing begin any more, and nobody wait."""
-    parts.pacer.stop()
-    parts.news.close_all()
-    parts.sleepers.wake_all()
-
-
-async def _sweep(parts: Parts) -> None:
+async def _sweep(worlds: Worlds) -> None:
     never = asyncio.Event()
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SWEEP_EVERY):
                 await never.wait()
-        parts.worlds.sweep()
+        worlds.sweep()
 
 
 class OneLinePerStranger(logging.Filter):

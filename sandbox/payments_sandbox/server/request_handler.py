@@ -15,13 +15,14 @@ from payments_sandbox.core.errors import (
     MethodNotAllowed,
     NotFound,
 )
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.server import cors
+from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.fault_player import AlreadySent
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
-from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
 from payments_sandbox.server.routing import Routes, Target, target_of
 
@@ -42,11 +43,13 @@ class RequestHandler:
     The routes are in tables already, so aiohttp's application and router would only be in the way.
     """
 
-    def __init__(self, parts: Parts, emulated: EmulatedApi, control: ControlApi) -> None:
-        self._log = parts.log
-        self._origins = parts.settings.cors
+    def __init__(
+        self, settings: Settings, emulated: EmulatedApi, control: ControlApi, log: RequestLog
+    ) -> None:
+        self._log = log
+        self._origins = settings.cors
         self._headers = HeaderReader()
-        self._hosts = HostPolicy(parts.settings.allow_hosts)
+        self._hosts = HostPolicy(settings.allow_hosts)
         self._emulated = emulated
         self._control = control
         self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import check_together, reload
 from payments_sandbox.scenarios.library import Library, UnknownScenario, scenario_paths
 from payments_sandbox.scenarios.scenario_file import ScenarioFile, count_problems
-from payments_sandbox.server.parts import Parts
-from payments_sandbox.world.registry import HOME_KEY
-from payments_sandbox.world.world import World
+from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.world.registry import DEFAULT_API_KEY
+from payments_sandbox.world.world import ResetScope, World
 
 _log: Final = logging.getLogger("sandbox.scenarios")
 
@@ -21,9 +22,8 @@ _STAYS: Final = "it stays as it was"
 class ScenarioReloader:
     """The scenarios of the users' files, as they were when last they were good."""
 
-    def __init__(self, parts: Parts) -> None:
-        settings = parts.settings
-        self._parts = parts
+    def __init__(self, settings: Settings, runtime: WorldRuntime) -> None:
+        self._runtime = runtime
         self._library = Library(scenario_paths(settings), settings.scenario_dirs)
         self._texts: dict[str, str] = {}
         self._good: dict[str, Scenario] = {}
@@ -67,10 +67,10 @@ class ScenarioReloader:
         Raises:
             InvalidRequest: worlds to come could not start with it.
         """
-        worlds = self._parts.worlds
-        coming = [now if each == before else each for each in worlds.laws.scenarios]
-        check_together(worlds.of(HOME_KEY), coming)
-        worlds.laws = worlds.laws._replace(scenarios=tuple(coming))
+        worlds = self._runtime.worlds
+        coming = [now if each == before else each for each in worlds.context.scenarios]
+        check_together(worlds.get_or_create(DEFAULT_API_KEY), coming)
+        worlds.context = worlds.context._replace(scenarios=tuple(coming))
         self._good[name] = now
         if before in (None, now):
             return
@@ -82,8 +82,4 @@ class ScenarioReloader:
     def _reload(self, world: World, scenario: Scenario) -> None:
         world.catch_up()
         reload(world, scenario)
-        self._parts.sleepers.wake(world)
-        self._parts.news.publish(world)
-        self._parts.pacer.forget(world)
-        self._parts.pacer.watch(world)
-        self._parts.dispatcher.release(world)
+        self._runtime.reset(world, {ResetScope.RULES})

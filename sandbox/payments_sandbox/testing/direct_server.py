@@ -36,13 +36,14 @@ from payments_sandbox.rules.faults.reply import (
     Send,
     WaitUntil,
 )
-from payments_sandbox.server.change_notifier import News, Reader
+from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.factory import PartTypes, assemble
-from payments_sandbox.server.live_timers import Pacer
+from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
+from payments_sandbox.server.world_runtime import RuntimePartTypes
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -178,7 +179,7 @@ class DirectApi(EmulatedApi):
         started: float,  # noqa: ARG002 - as in the base class
     ) -> web.StreamResponse:
         answer = self._gateway.answer(world, call)
-        self._parts.dispatcher.release(world)
+        self._runtime.changed(world)
         return DirectReply(answer, world, cast("Entry", answer.entry))  # every call has one
 
 
@@ -196,21 +197,21 @@ class DirectDispatcher(Dispatcher):
         run_now(work)
 
 
-class StillReader(Reader):
-    """A reader of news to which nothing happens while it waits."""
+class DirectSubscriber(Subscriber):
+    """A subscriber to which nothing happens while it waits."""
 
     async def wait(self, seconds: float) -> None:  # noqa: ARG002 - as in the base class
         """All there is has been told."""
         self.is_over = True
 
 
-class StillNews(News):
-    """News of worlds in which nothing happens while somebody waits."""
+class DirectNotifier(ChangeNotifier):
+    """The notifier of worlds in which nothing happens while somebody waits."""
 
     @contextmanager
-    def reader(self, world: World) -> Iterator[Reader]:  # noqa: ARG002 - as in the base class
-        """Be told what there is."""
-        yield StillReader()
+    def subscribe(self, world: World) -> Iterator[Subscriber]:  # noqa: ARG002 - as in the base class
+        """Give a subscriber that has heard all there is."""
+        yield DirectSubscriber()
 
     async def wait_until(
         self,
@@ -221,14 +222,16 @@ class StillNews(News):
         """What does not hold now is not going to."""
 
 
-class StillPacer(Pacer):
+class NoTimers(LiveTimers):
     """Sets no timers: what has fallen due happens with the next call."""
 
-    def watch(self, world: World) -> None:
+    def set(self, world: World) -> None:
         """Do nothing."""
 
 
-DIRECT_PARTS: Final = PartTypes(DirectApi, DirectControl, DirectDispatcher, StillNews, StillPacer)
+DIRECT_PARTS: Final = PartTypes(
+    DirectApi, DirectControl, RuntimePartTypes(DirectDispatcher, DirectNotifier, NoTimers)
+)
 
 
 def play(
@@ -290,7 +293,7 @@ def _real_reply(reply: DirectReply, request: web.BaseRequest, max_wait: int) -> 
         answer.reply.body,
         is_head=request.method == "HEAD",
         date=rfc822_formatted_time(),
-        seed=reply.world.birth.seed,
+        seed=reply.world.config.seed,
         request_number=reply.entry.number,
         max_wait=max_wait,
     )

@@ -91,11 +91,11 @@ class RunningSandbox(Server):
     async def _serve(self) -> None:
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
-        from payments_sandbox.world.registry import HOME_KEY, HOME_SECRET
+        from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         sandbox = assemble(self._settings)
-        async with listening(sandbox.handler, sandbox.parts) as self.url:
-            self.api_key, self.webhook_secret = HOME_KEY, HOME_SECRET
+        async with listening(sandbox) as self.url:
+            self.api_key, self.webhook_secret = DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
             self._settled.set()
             await self._stop.wait()

@@ -15,7 +15,7 @@ from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.events import AnyEvent, Event
 from payments_sandbox.payments.ledger import Ledger
-from payments_sandbox.payments.record_store import packed
+from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.rule_engine import AppliedRule, RuleEngine
 from payments_sandbox.rules.webhook_effects import NO_EFFECTS, WebhookEffects
@@ -240,7 +240,7 @@ def event_message(event: AnyEvent) -> EventMessage:
     """Serialise an event's webhook body: these bytes are signed, sent and shown."""
     body = representations.event(event)
     payment_id = event.payment_id if isinstance(event, Event) else _payment_in(event.data)
-    return EventMessage(str(body["id"]), str(body["type"]), payment_id, packed(body))
+    return EventMessage(str(body["id"]), str(body["type"]), payment_id, json_bytes(body))
 
 
 def _payment_in(data: dict[str, object]) -> str | None:

@@ -1,4 +1,4 @@
-"""Owns what a world is made from: its own particulars, and the laws of its server."""
+"""Owns what a world is made from: its own particulars, and what its server gives to all."""
 
 from base64 import b64encode
 from hashlib import blake2b
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
 
-class Birth(NamedTuple):
+class WorldConfig(NamedTuple):
     """What a world is made from; equal births and equal calls give equal bytes."""
 
     api_key: str
@@ -26,7 +26,7 @@ class Birth(NamedTuple):
     made_at: Instant
 
 
-class Laws(NamedTuple):
+class ServerContext(NamedTuple):
     """What holds in every world of a server: its real time, its contract, its cards' rules.
 
     Attributes:

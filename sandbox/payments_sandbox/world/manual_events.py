@@ -7,10 +7,10 @@ from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import AnyEvent, EventType
-from payments_sandbox.payments.ledger import Order
+from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 
-_ORDER: Final = Order(
+_ORDER: Final = NewPayment(
     amount=2_500,
     currency="USD",
     card=Card(Brand.VISA, "1111", 0),

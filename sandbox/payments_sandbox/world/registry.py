@@ -10,22 +10,22 @@ from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import DAY, Instant, show_duration
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
-from payments_sandbox.world.config import Birth, Laws, secret_of
+from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
-HOME_KEY: Final = "sk_test_sandbox"
+DEFAULT_API_KEY: Final = "sk_test_sandbox"
 """The key that every server has; its world is never dropped for being idle."""
 
-HOME_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
+DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
 """The home world's webhook secret: one documented constant, so that it survives restarts."""
 
 SEEDS: Final = 2**53
 """Seeds are below this, so that every JSON reader keeps them exact."""
 
-FAREWELLS_KEPT: Final = 1_000
+DROP_REASONS_KEPT: Final = 1_000
 _KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
 
 
@@ -64,33 +64,33 @@ class Worlds:
         self,
         defaults: WorldDefaults,
         *,
-        laws: Laws,
+        context: ServerContext,
         entropy: Callable[[], int],
         on_drop: Callable[[World, str], None],
         activate: Activate,
     ) -> None:
         self._defaults = defaults
-        self.laws = laws
-        self._wall = laws.wall
+        self.context = context
+        self._wall = context.wall
         self._entropy = entropy
         self._on_drop = on_drop
         self._activate = activate
         self._keys = IdSequence("sk_test_", entropy() if defaults.seed is None else defaults.seed)
         self._made = 0
         self._worlds: OrderedDict[str, World] = OrderedDict()
-        self._farewells: OrderedDict[str, str] = OrderedDict()
-        self.make(HOME_KEY)
+        self._drop_reasons: OrderedDict[str, str] = OrderedDict()
+        self.make(DEFAULT_API_KEY)
 
     def __len__(self) -> int:
         return len(self._worlds)
 
     def __contains__(self, world: World) -> bool:
-        return self._worlds.get(world.birth.api_key) is world
+        return self._worlds.get(world.config.api_key) is world
 
     def __iter__(self) -> Iterator[World]:
         return iter(list(self._worlds.values()))
 
-    def of(self, api_key: str) -> World:
+    def get_or_create(self, api_key: str) -> World:
         """The world of a key, made now if the key is new and that is allowed.
 
         Raises:
@@ -125,30 +125,30 @@ class Worlds:
         frozen_at = self._defaults.frozen_at
         if clock is not None:
             frozen_at = None if isinstance(clock, str) else clock
-        secret = HOME_SECRET if key == HOME_KEY else secret_of(seed)
+        secret = DEFAULT_WEBHOOK_SECRET if key == DEFAULT_API_KEY else secret_of(seed)
         limit = self._defaults.rate_limit if rate_limit is None else rate_limit
-        birth = Birth(key, seed, secret, frozen_at, limit, self._wall())
-        world = World(birth, self.laws)
-        if scenarios or self.laws.scenarios:
-            together = [*self.laws.scenarios, *scenarios]
+        birth = WorldConfig(key, seed, secret, frozen_at, limit, self._wall())
+        world = World(birth, self.context)
+        if scenarios or self.context.scenarios:
+            together = [*self.context.scenarios, *scenarios]
             self._activate(world, together, is_clock_given=clock is not None)
         self._worlds[key] = world
         return world
 
     def put(self, world: World) -> None:
         """Let a restored world take its key's place."""
-        if (before := self._worlds.get(world.birth.api_key)) is not None:
+        if (before := self._worlds.get(world.config.api_key)) is not None:
             self._on_drop(before, "restored from a snapshot")
-        if world.birth.api_key == HOME_KEY:
-            world.birth = world.birth._replace(webhook_secret=HOME_SECRET)
-        self._worlds[world.birth.api_key] = world
+        if world.config.api_key == DEFAULT_API_KEY:
+            world.config = world.config._replace(webhook_secret=DEFAULT_WEBHOOK_SECRET)
+        self._worlds[world.config.api_key] = world
 
     def drop(self, world: World) -> None:
         """Forget a world; the home world starts again at once."""
-        self._forget(world.birth.api_key, "dropped by DELETE world")
-        self._farewells.pop(world.birth.api_key, None)
-        if world.birth.api_key == HOME_KEY:
-            self.make(HOME_KEY)
+        self._forget(world.config.api_key, "dropped by DELETE world")
+        self._drop_reasons.pop(world.config.api_key, None)
+        if world.config.api_key == DEFAULT_API_KEY:
+            self.make(DEFAULT_API_KEY)
 
     def sweep(self, *, room_for: int = 0) -> None:
         """Drop worlds that are idle for too long, and the longest idle ones over the limit."""
@@ -158,18 +158,18 @@ class Worlds:
         crowded = f"the longest idle of {defaults.most} worlds (--max-worlds)"
         while (world := self._longest_idle()) is not None:
             if world.used_at <= oldest:
-                self._forget(world.birth.api_key, idle)
+                self._forget(world.config.api_key, idle)
             elif len(self._worlds) + room_for > defaults.most:
-                self._forget(world.birth.api_key, crowded)
+                self._forget(world.config.api_key, crowded)
             else:
                 break
 
-    def farewell(self, api_key: str) -> str | None:
+    def drop_reason(self, api_key: str) -> str | None:
         """Why an earlier world of this key was dropped, or None."""
-        return self._farewells.get(api_key)
+        return self._drop_reasons.get(api_key)
 
     def _longest_idle(self) -> World | None:
-        return next((world for key, world in self._worlds.items() if key != HOME_KEY), None)
+        return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
 
     def _first_use(self, api_key: str) -> World:
         if not _KEY.fullmatch(api_key):
@@ -178,16 +178,16 @@ class Worlds:
                 " as in 'Authorization: Bearer sk_test_sandbox'."
             )
         if self._defaults.strict_keys:
-            gone = self._farewells.get(api_key)
+            gone = self._drop_reasons.get(api_key)
             reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
             raise InvalidApiKey(f"{reason} POST /_sandbox/worlds makes one.")
         return self.make(api_key)
 
     def _forget(self, key: str, reason: str) -> None:
-        self._farewells.pop(key, None)
-        self._farewells[key] = reason
-        if len(self._farewells) > FAREWELLS_KEPT:
-            self._farewells.popitem(last=False)
+        self._drop_reasons.pop(key, None)
+        self._drop_reasons[key] = reason
+        if len(self._drop_reasons) > DROP_REASONS_KEPT:
+            self._drop_reasons.popitem(last=False)
         self._on_drop(self._worlds.pop(key), reason)
 
     def _seed_of(self, api_key: str) -> int:

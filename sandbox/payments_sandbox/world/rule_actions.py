@@ -13,7 +13,7 @@ from payments_sandbox.rules.action import ActionTarget
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule, Timeline
-from payments_sandbox.world.timeline_entries import Happening, what_is
+from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job
 
 
 class ActionContext(NamedTuple):
@@ -39,12 +39,14 @@ def react(context: ActionContext, events: Iterable[int]) -> None:
                 context.timeline.at(Instant(due), job)
 
 
-def perform(context: ActionContext, job: ActOnPayment | RunTimedRule, due: Instant) -> Happening:
+def perform(
+    context: ActionContext, job: ActOnPayment | RunTimedRule, due: Instant
+) -> TimelineEntry:
     """Do what a rule has planned, now that it is due."""
     return _reach(context, job, due) if isinstance(job, RunTimedRule) else _act(context, job, due)
 
 
-def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> Happening:
+def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> TimelineEntry:
     """Let an `at` rule act, on every payment that it is about, at once."""
     rule = context.rules.timed_rule(job.rule)
     if rule is not None:
@@ -52,24 +54,24 @@ def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> Happening
             context.timeline.at(due, ActOnPayment(number, rule.action, job.rule))
             if number is None:
                 context.rules.count_firing(job.rule)
-    return Happening(due, what_is(job), None)
+    return TimelineEntry(due, describe_job(job), None)
 
 
-def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> Happening:
+def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEntry:
     """Do what a rule does; what has become impossible is skipped, and says why."""
     ledger = context.ledger
     before = ledger.events
-    what = what_is(job)
+    what = describe_job(job)
     payment_id = None if job.payment is None else ledger.payments.id_of(job.payment)
     try:
         job.action.act(ActionTarget(ledger, context.limiter, job.payment, due, payment_event_data))
     except (IllegalMove, RefundRefused, InvalidRequest) as error:
         why = error.details or error.code
         context.rules.count_skip(job.rule, why)
-        return Happening(due, f"{what} skipped: {why}", payment_id)
+        return TimelineEntry(due, f"{what} skipped: {why}", payment_id)
     made = ledger.events > before
     event_id = ledger.any_event(before).id if made else None
-    return Happening(due, what, payment_id, event_id)
+    return TimelineEntry(due, what, payment_id, event_id)
 
 
 def _concerned(context: ActionContext, rule: str) -> list[int | None]:

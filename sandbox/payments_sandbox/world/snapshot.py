@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, SECOND, Instant, show_instant
-from payments_sandbox.world.config import Birth, Laws
+from payments_sandbox.world.config import ServerContext, WorldConfig
 from payments_sandbox.world.snapshot_checks import Accounts
 from payments_sandbox.world.timeline import ActOnPayment, AttemptDelivery, Job, SettlePayment
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/world"
-VERSION: Final = 1
+VERSION: Final = 2
 
 _AS_GIVEN: Final = "this part as GET world/snapshot gave it"
 _MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, AttributeError)
@@ -21,28 +21,30 @@ _MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, Attribute
 
 def snapshot(world: World) -> dict[str, object]:
     """The whole world but its API key; no card number, security code or credential is in it."""
-    birth = world.birth
+    config = world.config
     world.catch_up()
     return {
         "format": FORMAT,
         "version": VERSION,
-        "seed": birth.seed,
-        "webhook_secret": birth.webhook_secret,
-        "frozen_at": birth.frozen_at,
+        "seed": config.seed,
+        "webhook_secret": config.webhook_secret,
+        "frozen_at": config.frozen_at,
         "clock": world.clock.snapshot(),
         "timeline": world.timeline.snapshot(),
         "rate_limit": world.limiter.snapshot(),
         "rules": world.rules.snapshot(),
-        "awaited": world.awaited.snapshot(),
+        "pending_reads": world.pending_reads.snapshot(),
         "ledger": world.ledger.snapshot(),
         "journal": world.journal.snapshot(),
         "webhooks": _webhooks(world),
     }
 
 
-def restored(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: Laws) -> World:
+def restored(
+    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, context: ServerContext
+) -> World:
     """A world made anew from a snapshot, in one go; see `restoring`."""
-    steps = restoring(kept, api_key=api_key, made_at=made_at, laws=laws)
+    steps = restoring(kept, api_key=api_key, made_at=made_at, context=context)
     while True:
         try:
             next(steps)
@@ -52,7 +54,7 @@ def restored(kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: L
 
 
 def restoring(
-    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, laws: Laws
+    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, context: ServerContext
 ) -> Generator[None, None, World]:
     """Make a world anew from a snapshot, a few milliseconds at a time; the last step returns it.
 
@@ -67,7 +69,7 @@ def restoring(
         raise InvalidRequest(
             f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
         )
-    world = World(_birth(kept, api_key, made_at), laws)
+    world = World(_birth(kept, api_key, made_at), context)
     with _naming("clock"):
         world.clock.restore(kept["clock"])
     with _naming("rate_limit"):
@@ -78,8 +80,8 @@ def restoring(
         world.mark_published()
     with _naming("timeline"):
         world.timeline.restore(**kept["timeline"])
-    with _naming("awaited"):
-        world.awaited.restore(kept["awaited"], len(world.ledger.payments))
+    with _naming("pending_reads"):
+        world.pending_reads.restore(kept["pending_reads"], len(world.ledger.payments))
     with _naming("rules"):
         _restore_rules(world, kept["rules"])
     with _naming("journal"):
@@ -92,7 +94,7 @@ def restoring(
     return world
 
 
-def _birth(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> Birth:
+def _birth(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldConfig:
     with _naming("seed"):
         seed = int(kept["seed"])
     with _naming("webhook_secret"):
@@ -103,7 +105,7 @@ def _birth(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> Birth:
             frozen_at = _instant(frozen_at, LAST)
     with _naming("rate_limit"):
         limit = int(kept["rate_limit"]["default"])
-    return Birth(api_key, seed, secret, frozen_at, limit, made_at)
+    return WorldConfig(api_key, seed, secret, frozen_at, limit, made_at)
 
 
 def _secret(kept: str) -> str:
@@ -130,7 +132,7 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 
 
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
-    scenarios = [world.laws.read_scenario(source) for source in kept["scenarios"]]
+    scenarios = [world.context.read_scenario(source) for source in kept["scenarios"]]
     world.rules.restore(scenarios, **{key: kept[key] for key in kept if key != "scenarios"})
 
 

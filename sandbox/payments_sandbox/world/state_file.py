@@ -13,7 +13,7 @@ import orjson
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.world.config import Laws
+from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
 
@@ -26,7 +26,7 @@ class NoStateError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptWorld:
+class SavedWorld:
     """A world at rest, with what its snapshot does not say."""
 
     api_key: str
@@ -34,14 +34,16 @@ class KeptWorld:
     used_at: Instant
     snapshot: dict[str, Any]
 
-    def restored(self, laws: Laws) -> World:
+    def restored(self, context: ServerContext) -> World:
         """The world, exactly as it was.
 
         Raises:
             NoStateError: the snapshot is none of this version.
         """
         try:
-            world = restored(self.snapshot, api_key=self.api_key, made_at=self.made_at, laws=laws)
+            world = restored(
+                self.snapshot, api_key=self.api_key, made_at=self.made_at, context=context
+            )
         except InvalidRequest as error:
             raise NoStateError(f"the world of {self.api_key[:12]}…: {error.details}") from None
         world.used_at = self.used_at
@@ -61,11 +63,11 @@ def lines_of(worlds: Iterable[World]) -> Iterator[bytes]:
 def _open_lines(worlds: Iterable[World]) -> Iterator[bytes]:
     yield orjson.dumps({"format": FORMAT, "version": VERSION})
     for world in worlds:
-        birth = world.birth
-        yield orjson.dumps([birth.api_key, birth.made_at, world.used_at, snapshot(world)])
+        config = world.config
+        yield orjson.dumps([config.api_key, config.made_at, world.used_at, snapshot(world)])
 
 
-def read_lines(lines: Iterable[bytes]) -> list[KeptWorld]:
+def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
     """The worlds of a state.
 
     Raises:
@@ -82,9 +84,9 @@ def read_lines(lines: Iterable[bytes]) -> list[KeptWorld]:
     return [_world(line) for line in opened[1:]]
 
 
-def _world(line: bytes) -> KeptWorld:
+def _world(line: bytes) -> SavedWorld:
     api_key, made_at, used_at, kept = orjson.loads(line)
-    return KeptWorld(api_key, Instant(made_at), Instant(used_at), kept)
+    return SavedWorld(api_key, Instant(made_at), Instant(used_at), kept)
 
 
 def _value(line: bytes) -> object:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from payments_sandbox.webhooks.outbox import Outbox
 
 
-class Happening(NamedTuple):
+class TimelineEntry(NamedTuple):
     """What happened, or will, at an instant: an event's type and the payment it is about.
 
     Attributes:
@@ -33,7 +33,9 @@ class Happening(NamedTuple):
     error: str | None = None
 
 
-def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") -> Happening:
+def upcoming_entry(
+    due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None"
+) -> TimelineEntry:
     """What a job of the timeline is going to be."""
     match job:
         case AttemptDelivery(number):
@@ -41,14 +43,14 @@ def expected(due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None") ->
                 raise LookupError("a delivery is planned that is not there")
             message, delivery_id = delivery.message, outbox.id_of(number)
             about = message.payment_id, message.event_id
-            return Happening(due, "webhook.attempt", *about, delivery_id)
+            return TimelineEntry(due, "webhook.attempt", *about, delivery_id)
         case SettlePayment(int(number)) | ActOnPayment(int(number)):
-            return Happening(due, what_is(job), ledger.payments.id_of(number))
+            return TimelineEntry(due, describe_job(job), ledger.payments.id_of(number))
         case _:
-            return Happening(due, what_is(job), None)
+            return TimelineEntry(due, describe_job(job), None)
 
 
-def what_is(job: SettlePayment | ActOnPayment | RunTimedRule) -> str:
+def describe_job(job: SettlePayment | ActOnPayment | RunTimedRule) -> str:
     """The event that a job ends in, or what else it does."""
     match job:
         case SettlePayment():

@@ -1,28 +1,28 @@
 """Owns a world: all that belongs to one API key, and how its parts act together in time."""
 
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
-from payments_sandbox.payments.ledger import Ledger, Order
+from payments_sandbox.payments.ledger import Ledger, NewPayment
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.world.clock import Clock
-from payments_sandbox.world.config import Birth, Laws
+from payments_sandbox.world.config import ServerContext, WorldConfig
 from payments_sandbox.world.journal import Journal
-from payments_sandbox.world.pending_reads import Awaited
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
     Job,
+    PendingReads,
     RunTimedRule,
     SettlePayment,
     Timeline,
 )
-from payments_sandbox.world.timeline_entries import Happening, expected, what_is
+from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job, upcoming_entry
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.rule_engine import RuleEngine
@@ -33,26 +33,37 @@ SETTLED_AS_FAILED: Final = "card_declined"
 """The code that a pending payment fails with when nothing says otherwise."""
 
 
+class ResetScope(StrEnum):
+    """What `world/reset` can reset by itself."""
+
+    PAYMENTS = "payments"
+    JOURNAL = "journal"
+    RULES = "rules"
+    WEBHOOKS = "webhooks"
+    CLOCK = "clock"
+    RATE_LIMIT = "rate_limit"
+
+
 class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_published", "_rules", "awaited", "birth", "clock", "journal", "laws", "ledger", "limiter",
-        "timeline", "used_at", "webhooks",
+        "_published", "_rules", "clock", "config", "context", "journal", "ledger", "limiter",
+        "pending_reads", "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
-    def __init__(self, birth: Birth, laws: Laws) -> None:
-        self.birth = birth
-        self.laws = laws
+    def __init__(self, config: WorldConfig, context: ServerContext) -> None:
+        self.config = config
+        self.context = context
         self._published = 0
-        self.clock = Clock(laws.wall, frozen_at=birth.frozen_at)
+        self.clock = Clock(context.wall, frozen_at=config.frozen_at)
         self.timeline = Timeline()
-        self.ledger = Ledger(birth.seed, laws.represent)
-        self.limiter = RateLimiter(birth.rate_limit)
-        self.journal = Journal(birth.seed)
+        self.ledger = Ledger(config.seed, context.represent)
+        self.limiter = RateLimiter(config.rate_limit)
+        self.journal = Journal(config.seed)
         self._rules: RuleEngine | None = None
-        self.used_at = birth.made_at
-        self.awaited = Awaited()
+        self.used_at = config.made_at
+        self.pending_reads = PendingReads()
         self.webhooks: Webhooks | None = None
         self._make_endpoints()
 
@@ -65,18 +76,18 @@ class World:
         if self._rules is None:
             from payments_sandbox.rules.rule_engine import RuleEngine  # noqa: PLC0415 - no start waits for it
 
-            self._rules = RuleEngine(self.birth.seed, self.laws.card_rules)
+            self._rules = RuleEngine(self.config.seed, self.context.card_rules)
         return self._rules
 
     # Time
 
     def wall(self) -> Instant:
         """The real time."""
-        return self.laws.wall()
+        return self.context.wall()
 
     def start_clock(self, at: Instant | None) -> None:
         """Start the clock anew: standing still at an instant, or running."""
-        self.clock = Clock(self.laws.wall, frozen_at=at)
+        self.clock = Clock(self.context.wall, frozen_at=at)
 
     def catch_up(self) -> Instant:
         """Let everything happen that is due by now; returns now."""
@@ -87,7 +98,7 @@ class World:
             due = self.timeline.next_due
         return now
 
-    def walk(self, until: Instant) -> Iterator[list[Happening]]:
+    def advance(self, until: Instant) -> Iterator[list[TimelineEntry]]:
         """Move the clock to an instant, stopping wherever something falls due.
 
         What comes of webhooks that are tried again is for whoever sends them to say.
@@ -96,16 +107,16 @@ class World:
             self.clock.reach(due)
             happened = []
             while self.timeline.next_due == due:
-                if (happening := self._perform(*self.timeline.pop())) is not None:
-                    happened.append(happening)
+                if (entry := self._perform(*self.timeline.pop())) is not None:
+                    happened.append(entry)
             yield happened
         self.clock.reach(until)
 
-    def upcoming(self, most: int) -> list[Happening]:
+    def upcoming(self, most: int) -> list[TimelineEntry]:
         """What is due next, in order."""
         outbox = None if self.webhooks is None else self.webhooks.outbox
         jobs = self.timeline.upcoming(most)
-        return [expected(due, job, self.ledger, outbox) for due, job in jobs]
+        return [upcoming_entry(due, job, self.ledger, outbox) for due, job in jobs]
 
     # Webhooks
 
@@ -114,8 +125,8 @@ class World:
         if self.webhooks is None:
             from payments_sandbox.webhooks.world_webhooks import Webhooks  # noqa: PLC0415 - most worlds have none
 
-            birth = self.birth
-            self.webhooks = Webhooks(birth.seed, birth.webhook_secret, self.timeline, self.rules)
+            config = self.config
+            self.webhooks = Webhooks(config.seed, config.webhook_secret, self.timeline, self.rules)
         return self.webhooks
 
     @property
@@ -133,7 +144,7 @@ class World:
 
     def create_payment(
         self,
-        order: Order,
+        order: NewPayment,
         *,
         failure: str | None = None,
         turns: "Iterable[Settlement] | None" = None,
@@ -148,7 +159,7 @@ class World:
             failed_with = SETTLED_AS_FAILED if turn.to is Status.FAILED else None
             job = SettlePayment(number, failed_with, rule)
             if turn.reads is not None:
-                self.awaited.add(turn.reads, job)
+                self.pending_reads.add(turn.reads, job)
             elif (due := payment.created + (turn.after or 0)) <= LAST:
                 self.timeline.at(Instant(due), job)
         self._publish(number)
@@ -170,7 +181,7 @@ class World:
 
     def count_read(self, number: int) -> None:
         """A payment has been read, which may be what it settles at."""
-        if (job := self.awaited.read(number)) is not None:
+        if (job := self.pending_reads.read(number)) is not None:
             self._settle(self.catch_up(), job)
 
     def complete(self, number: int) -> Payment:
@@ -191,28 +202,28 @@ class World:
         self._publish(number)
         return chargeback
 
-    def reset(self, parts: Iterable[Part]) -> None:
+    def reset(self, parts: Iterable[ResetScope]) -> None:
         """Put parts of the world back to how it was made."""
         for part in parts:
             match part:
-                case Part.PAYMENTS:
+                case ResetScope.PAYMENTS:
                     self._forget_payments()
-                case Part.JOURNAL:
+                case ResetScope.JOURNAL:
                     self.journal.clear()
-                case Part.RULES:
+                case ResetScope.RULES:
                     self.rules.reset()
-                case Part.CLOCK:
-                    self.start_clock(self.birth.frozen_at)
-                case Part.RATE_LIMIT:
+                case ResetScope.CLOCK:
+                    self.start_clock(self.config.frozen_at)
+                case ResetScope.RATE_LIMIT:
                     self.limiter.reset()
-                case Part.WEBHOOKS:
+                case ResetScope.WEBHOOKS:
                     self._forget_webhooks()
                 case _:
                     assert_never(part)
 
     def would_go_back(self) -> bool:
         """Whether something has happened that is later than a reset clock would be."""
-        start = Clock(self.laws.wall, frozen_at=self.birth.frozen_at).now()
+        start = Clock(self.context.wall, frozen_at=self.config.frozen_at).now()
         return self.ledger.latest > start
 
     # Inside
@@ -220,7 +231,7 @@ class World:
     def _forget_payments(self) -> None:
         self.ledger.clear()
         self.timeline.clear()
-        self.awaited.clear()
+        self.pending_reads.clear()
         self._published = 0
         if self.webhooks is not None:
             self.webhooks.forget_deliveries()
@@ -231,7 +242,7 @@ class World:
         self.webhooks = None
         self._make_endpoints()
 
-    def _perform(self, due: Instant, job: Job) -> Happening | None:
+    def _perform(self, due: Instant, job: Job) -> TimelineEntry | None:
         match job:
             case AttemptDelivery(delivery):
                 self.open_webhooks().outbox.make_due(delivery)
@@ -243,16 +254,16 @@ class World:
             case _:
                 assert_never(job)
 
-    def _act(self, due: Instant, job: ActOnPayment | RunTimedRule) -> Happening:
+    def _act(self, due: Instant, job: ActOnPayment | RunTimedRule) -> TimelineEntry:
         from payments_sandbox.world import rule_actions  # noqa: PLC0415 - most worlds have no such rules
 
         context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.rules)
-        happening = rule_actions.perform(context, job, due)
+        entry = rule_actions.perform(context, job, due)
         self._publish()
-        return happening
+        return entry
 
-    def _settle(self, due: Instant, job: SettlePayment) -> Happening:
-        payment_id, what = self.ledger.payments.id_of(job.payment), what_is(job)
+    def _settle(self, due: Instant, job: SettlePayment) -> TimelineEntry:
+        payment_id, what = self.ledger.payments.id_of(job.payment), describe_job(job)
         try:
             if job.failure is None:
                 self.ledger.complete(job.payment, at=due)
@@ -260,10 +271,10 @@ class World:
                 self.ledger.fail(job.payment, job.failure, at=due)
         except IllegalMove as error:
             self.rules.count_skip(job.rule, error.details or "")
-            return Happening(due, f"{what} skipped: {error.details}", payment_id)
+            return TimelineEntry(due, f"{what} skipped: {error.details}", payment_id)
         event = self.ledger.event(self.ledger.events - 1)
         self._publish(job.payment)
-        return Happening(due, what, payment_id, event.id)
+        return TimelineEntry(due, what, payment_id, event.id)
 
     def mark_published(self) -> None:
         """A restored world's events have been told before."""
@@ -293,6 +304,6 @@ class World:
 
     def _make_endpoints(self) -> None:
         """Every world has these endpoints."""
-        for url in self.laws.webhooks:
+        for url in self.context.webhooks:
             webhooks = self.open_webhooks()
-            webhooks.put(webhooks.new_endpoint(url, secret=self.laws.webhook_secret))
+            webhooks.put(webhooks.new_endpoint(url, secret=self.context.webhook_secret))

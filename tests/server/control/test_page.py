@@ -32,7 +32,9 @@ LISTING = Listing(
 def asked(**query: object) -> ControlRequest:
     """A request with a query; a page needs nothing else of it."""
     nothing: Any = None
-    return ControlRequest(parts=nothing, http=nothing, body={}, query=query)
+    return ControlRequest(
+        settings=nothing, contract=nothing, runtime=nothing, http=nothing, body={}, query=query
+    )
 
 
 def test_the_first_page_leads_to_the_next_by_its_last_id() -> None:

@@ -9,13 +9,13 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, Json, ask, bearer, client_of, invalid, paid, refunded
 from tests.support.control import Control
 from tests.support.matching import API_KEY, WHOLE_SECOND, Matching
 
-HOME_SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
+DEFAULT_WEBHOOK_SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 SECRET = Matching("whsec_[A-Za-z0-9+/]{43}=")
 EMPTY = {"pending": 0, "completed": 0, "failed": 0}
 PENDING = "4000009900000012"
@@ -103,11 +103,11 @@ async def test_a_live_world_can_be_made_on_a_frozen_server(control: Control) -> 
 
 @pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())
 async def test_a_world_that_cannot_be_is_refused(
-    control: Control, sandbox: Sandbox, body: Json, details: str
+    control: Control, sandbox: Server, body: Json, details: str
 ) -> None:
     """The details name the field and what would have worked; no world is made."""
     assert await control("create_world", body, status=400) == invalid(details)
-    assert len(sandbox.parts.worlds) == 1
+    assert len(sandbox.runtime.worlds) == 1
 
 
 async def test_equal_seeds_give_equal_bytes(api: Api, control: Control) -> None:
@@ -136,7 +136,9 @@ async def test_the_home_worlds_secret_is_a_constant(control: Control) -> None:
     """Its webhooks can be verified across restarts, and after it was dropped."""
     before = (await control("retrieve_world"))["webhook_secret"]
     await control("delete_world")
-    assert (before, (await control("retrieve_world"))["webhook_secret"]) == (HOME_SECRET,) * 2
+    assert (before, (await control("retrieve_world"))["webhook_secret"]) == (
+        DEFAULT_WEBHOOK_SECRET,
+    ) * 2
 
 
 async def test_a_world_is_shown_in_numbers(api: Api, control: Control) -> None:
@@ -191,7 +193,7 @@ async def test_a_crowded_server_says_what_it_dropped(aiohttp_client: AiohttpClie
     """The longest idle world makes room; who comes back to it learns why it is empty."""
     sandbox = assemble(Settings(clock="2030-01-15T10:30:00Z", max_worlds=2))
     api = await client_of(aiohttp_client, sandbox)
-    control = Control(api, sandbox.parts.contract)
+    control = Control(api, sandbox.contract)
     await control("retrieve_world", key="sk_test_a")
     await control("retrieve_world", key="sk_test_b")
     again = await control("retrieve_world", key="sk_test_a")
@@ -202,15 +204,15 @@ async def test_a_crowded_server_says_what_it_dropped(aiohttp_client: AiohttpClie
 
 @pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])
 async def test_a_dropped_live_world_keeps_no_timer(
-    api: Api, control: Control, sandbox: Sandbox, route: str
+    api: Api, control: Control, sandbox: Server, route: str
 ) -> None:
-    """What was due in it is forgotten by the pacer as well."""
+    """What was due in it is forgotten by the timers as well."""
     await control("create_world", {"api_key": "sk_test_a", "clock": "live"})
     empty = await control("retrieve_snapshot", key="sk_test_a")
     await paid(api, key="sk_test_a", card_number=PENDING)
-    assert len(sandbox.parts.pacer) == 1
+    assert len(sandbox.runtime.timers) == 1
     await control(route, empty if route == "restore_snapshot" else None, key="sk_test_a")
-    assert len(sandbox.parts.pacer) == 0
+    assert len(sandbox.runtime.timers) == 0
 
 
 @dataclass
@@ -235,7 +237,7 @@ class Upload:
     [("POST", "/v3/payments", 201), ("PUT", "/_sandbox/world/snapshot", 200)],
 )
 async def test_a_world_dropped_during_an_upload_starts_afresh(  # noqa: PLR0913 - the columns of the table
-    api: Api, control: Control, sandbox: Sandbox, method: str, path: str, status: int
+    api: Api, control: Control, sandbox: Server, method: str, path: str, status: int
 ) -> None:
     """What arrives after the drop is done in the world that the key names by then."""
     key = bearer("sk_test_a")
@@ -255,5 +257,5 @@ async def test_a_world_dropped_during_an_upload_starts_afresh(  # noqa: PLR0913 
     assert [payment["status"] for payment in found] == [
         "completed" if method == "PUT" else "pending"
     ]
-    worlds = [world for world in sandbox.parts.worlds if world.timeline.next_due is not None]
-    assert len(sandbox.parts.pacer) == sum(world.clock.mode.value == "live" for world in worlds)
+    worlds = [world for world in sandbox.runtime.worlds if world.timeline.next_due is not None]
+    assert len(sandbox.runtime.timers) == sum(world.clock.mode.value == "live" for world in worlds)

@@ -3,12 +3,12 @@
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from tests.support.faulty import faulty_cards
 from tests.support.serving import ruled
 
 
 @pytest.fixture
-def sandbox(settings: Settings) -> Sandbox:
+def sandbox(settings: Settings) -> Server:
     """A sandbox that `api` serves."""
     return ruled(assemble(settings), faulty_cards())

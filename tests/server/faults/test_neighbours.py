@@ -27,10 +27,12 @@ def patient() -> Iterator[Serving]:
 def waits(shop: Shop, wanted: int) -> None:
     """Let the server work until so many requests of it wait."""
     for _ in range(10_000):
-        if len(shop.server.sandbox.parts.sleepers) == wanted:
+        if len(shop.server.sandbox.runtime.delayed_replies) == wanted:
             return
         shop.control("GET", "live")
-    raise AssertionError(f"{len(shop.server.sandbox.parts.sleepers)} requests wait, not {wanted}")
+    raise AssertionError(
+        f"{len(shop.server.sandbox.runtime.delayed_replies)} requests wait, not {wanted}"
+    )
 
 
 def test_a_neighbour_is_served_meanwhile(patient: Serving) -> None:

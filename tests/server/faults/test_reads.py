@@ -12,8 +12,8 @@ from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.server.factory import Sandbox, assemble
-from payments_sandbox.world.registry import HOME_KEY
+from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.support.bodies import AUTHORIZED
 from tests.support.clients import Api, SandboxServer
 from tests.support.faulty import faulty
@@ -32,8 +32,8 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
     """A server of its own for each fault."""
 
     async def start(fault: Fault) -> Api:
-        sandbox: Sandbox = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
-        set_active(sandbox.parts.worlds.of(HOME_KEY), [faulty(fault)])
+        sandbox: Server = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
+        set_active(sandbox.runtime.worlds.get_or_create(DEFAULT_API_KEY), [faulty(fault)])
         client: Api = await aiohttp_client(SandboxServer(sandbox), headers=AUTHORIZED)
         return client
 

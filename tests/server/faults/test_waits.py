@@ -11,8 +11,8 @@ from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import paid_with
 from payments_sandbox.rules.model import RequestRule, Step, Then
-from payments_sandbox.server import delayed_replies as sleepers
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server import delayed_replies
+from payments_sandbox.server.factory import Server, assemble
 from tests.support.clients import Api, until
 from tests.support.control import Control
 from tests.support.serving import ruled
@@ -36,7 +36,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def sandbox(settings: Settings) -> Sandbox:
+def sandbox(settings: Settings) -> Server:
     """One whose rules are the cards above."""
     rules = [
         RequestRule("fault", "create_payment", paid_with(card), (step,), then=Then.REPEAT_LAST)
@@ -45,11 +45,11 @@ def sandbox(settings: Settings) -> Sandbox:
     return ruled(assemble(settings), rules)
 
 
-async def under_way(api: Api, sandbox: Sandbox, speaker: Speaker, card: str) -> None:
+async def under_way(api: Api, sandbox: Server, speaker: Speaker, card: str) -> None:
     """Wait until the fault has begun."""
     if card == DRIP:
         await speaker.head()
-    await until(api, lambda: len(sandbox.parts.sleepers) == 1)
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
@@ -57,13 +57,13 @@ async def under_way(api: Api, sandbox: Sandbox, speaker: Speaker, card: str) -> 
 async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
     api: Api,
     control: Control,
-    sandbox: Sandbox,
+    sandbox: Server,
     monkeypatch: pytest.MonkeyPatch,
     route: str,
     card: str,
 ) -> None:
     """By itself, and not when the next look is due; nothing more comes."""
-    monkeypatch.setattr(sleepers, "CHECK_EVERY", 60)
+    monkeypatch.setattr(delayed_replies, "CHECK_EVERY", 60)
     snapshot = await control("retrieve_snapshot")
     tasks = len(asyncio.all_tasks())
     async with speaking(api, create(card)) as speaker:
@@ -71,12 +71,12 @@ async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
         await control(route, snapshot if route == "restore_snapshot" else None)
         assert await speaker.rest() == Ended(b"", is_reset=False)
     await until(api, lambda: len(asyncio.all_tasks()) == tasks)
-    assert len(sandbox.parts.sleepers) == 0
+    assert len(sandbox.runtime.delayed_replies) == 0
 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
 async def test_a_reset_ends_it_within_a_tenth_of_a_second(
-    api: Api, control: Control, sandbox: Sandbox, card: str
+    api: Api, control: Control, sandbox: Server, card: str
 ) -> None:
     """The best of five, for the machine has other things to do."""
     took = []
@@ -92,7 +92,7 @@ async def test_a_reset_ends_it_within_a_tenth_of_a_second(
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
 async def test_a_client_that_leaves_ends_it(
-    api: Api, control: Control, sandbox: Sandbox, card: str
+    api: Api, control: Control, sandbox: Server, card: str
 ) -> None:
     """What it had done stays done; the journal knows that no reply went out."""
     await control("live")
@@ -102,7 +102,7 @@ async def test_a_client_that_leaves_ends_it(
     await until(api, lambda: len(asyncio.all_tasks()) == tasks)
     (entry,) = (await control("list_requests"))["data"]
 
-    assert len(sandbox.parts.sleepers) == 0
+    assert len(sandbox.runtime.delayed_replies) == 0
     assert (entry["committed"], entry["response"]) == (True, None)
     assert entry["fault"] == ("drip" if card == DRIP else "hang")
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from tests.support.clients import Api
 from tests.support.control import Control
 from tests.support.receiver import Receiver, receiving
@@ -13,12 +13,12 @@ from tests.support.webhooks import WebhookApi
 
 
 @pytest.fixture
-async def sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
+async def sandbox(settings: Settings) -> AsyncIterator[Server]:
     """A sandbox that `api` serves; what it sends ends with the test."""
     sandbox = assemble(settings)
     yield sandbox
-    sandbox.parts.pacer.stop()
-    await sandbox.parts.dispatcher.close()
+    sandbox.runtime.timers.cancel_all()
+    await sandbox.runtime.dispatcher.close()
 
 
 @pytest.fixture
@@ -29,6 +29,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def webhooks(api: Api, control: Control, sandbox: Sandbox) -> WebhookApi:
+def webhooks(api: Api, control: Control, sandbox: Server) -> WebhookApi:
     """The webhooks of the home world, as their owner sees them."""
     return WebhookApi(api, control, sandbox)

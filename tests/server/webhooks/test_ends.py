@@ -8,7 +8,7 @@ from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.world.world import World
 from tests.support.bodies import KEY
 from tests.support.clients import Api, ask, bearer, paid, until
@@ -78,7 +78,7 @@ async def quiet(webhooks: WebhookApi) -> None:
 
 @each_end
 async def test_what_is_in_flight_ends_with_its_world(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox, gate: asyncio.Event, end: End
+    webhooks: WebhookApi, receiver: Receiver, sandbox: Server, gate: asyncio.Event, end: End
 ) -> None:
     """Requests are cancelled, those that waited for their turn are never sent."""
     receiver.usual = Answer(gate=gate)
@@ -92,7 +92,7 @@ async def test_what_is_in_flight_ends_with_its_world(
     await quiet(webhooks)
 
     assert len(receiver.hits) == 1
-    assert len(sandbox.parts.dispatcher) == 0
+    assert len(sandbox.runtime.dispatcher) == 0
     assert await webhooks.deliveries() == []
     assert await webhooks.advance("4d") == []
     assert len(receiver.hits) == 1
@@ -116,12 +116,12 @@ async def test_a_planned_retry_ends_with_its_world(
 
 @each_end
 async def test_a_webhook_that_waits_for_a_reply_ends_with_its_world(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox, end: End
+    webhooks: WebhookApi, receiver: Receiver, sandbox: Server, end: End
 ) -> None:
     """A webhook that was to follow a held reply does not come after the end."""
     await webhooks.create_endpoint(receiver.url)
     paying = asyncio.create_task(paid(webhooks.api, card_number=SLOW_MS))
-    await until(webhooks.api, lambda: len(sandbox.parts.sleepers) == 1)
+    await until(webhooks.api, lambda: len(sandbox.runtime.delayed_replies) == 1)
     await end(webhooks)
     if end is not reset_webhooks or paying.done():
         with pytest.raises(ClientConnectionError):
@@ -137,7 +137,7 @@ async def test_a_webhook_that_waits_for_a_reply_ends_with_its_world(
 async def test_a_reply_that_waits_for_its_webhook_ends_with_its_world(  # noqa: PLR0913 - and what the end is
     webhooks: WebhookApi,
     receiver: Receiver,
-    sandbox: Sandbox,
+    sandbox: Server,
     world: World,
     gate: asyncio.Event,
     end: End,
@@ -154,7 +154,7 @@ async def test_a_reply_that_waits_for_its_webhook_ends_with_its_world(  # noqa: 
     gate.set()
     await quiet(webhooks)
 
-    assert len(sandbox.parts.sleepers) == 0
+    assert len(sandbox.runtime.delayed_replies) == 0
     assert await webhooks.deliveries() == []
 
 
@@ -203,7 +203,7 @@ async def test_the_next_world_sends_at_once(
 
 
 async def test_the_end_of_a_world_does_not_touch_another(
-    webhooks: WebhookApi, receiver: Receiver, api: Api, sandbox: Sandbox, gate: asyncio.Event
+    webhooks: WebhookApi, receiver: Receiver, api: Api, sandbox: Server, gate: asyncio.Event
 ) -> None:
     """Dropping one world leaves what another has in flight."""
     other = WebhookApi(api, webhooks.control, sandbox, key="sk_test_other")
@@ -214,7 +214,7 @@ async def test_the_end_of_a_world_does_not_touch_another(
     await receiver.arrived(2)
     await drop(webhooks)
     gate.set()
-    await until(api, lambda: len(sandbox.parts.dispatcher) == 0)
+    await until(api, lambda: len(sandbox.runtime.dispatcher) == 0)
 
     assert [each["status"] for each in await other.deliveries()] == ["delivered"]
 
@@ -290,10 +290,10 @@ async def test_a_restored_world_attempts_again_what_was_in_flight(
 
 
 async def test_the_home_world_of_the_key_is_kept_apart(
-    webhooks: WebhookApi, sandbox: Sandbox
+    webhooks: WebhookApi, sandbox: Server
 ) -> None:
     """A dropped world's queue holds nothing back in memory."""
-    world = sandbox.parts.worlds.of(KEY)
+    world = sandbox.runtime.worlds.get_or_create(KEY)
     await webhooks.create_endpoint("http://127.0.0.1:9/", retries=["1h"])
     await webhooks.pay()
     await drop(webhooks)

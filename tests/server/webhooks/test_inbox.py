@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.webhooks.signing import Signing, sign
-from payments_sandbox.world.registry import HOME_SECRET
+from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.support.bodies import AUTHORIZED
 from tests.support.clients import Api, ask, bearer, until
 from tests.support.webhooks import WebhookApi, errors
@@ -90,7 +90,7 @@ async def test_an_inbox_takes_what_others_post_and_says_whether_it_verifies(
 ) -> None:
     """Anything is taken in and answered 200, verified or not, with the reason."""
     sent_at = 1_000
-    good = sign(Signing(), [HOME_SECRET], message="evt_1", sent_at=sent_at, body=BODY)
+    good = sign(Signing(), [DEFAULT_WEBHOOK_SECRET], message="evt_1", sent_at=sent_at, body=BODY)
     for headers, body in ((good, BODY), ({}, BODY), ({}, b"\xff\x00"), ({}, b"")):
         async with api.post(
             "/_sandbox/inbox/mine", data=body, headers=AUTHORIZED | headers
@@ -142,10 +142,10 @@ async def test_reading_gives_up_when_its_time_is_over(webhooks: WebhookApi) -> N
     assert await read(webhooks, "others", wait="20ms") == []
 
 
-async def test_reading_ends_with_its_world(webhooks: WebhookApi, sandbox: Sandbox) -> None:
+async def test_reading_ends_with_its_world(webhooks: WebhookApi, sandbox: Server) -> None:
     """A world that is dropped has nothing more to come."""
     reading = asyncio.create_task(read(webhooks, wait="60s"))
-    await until(webhooks.api, lambda: len(sandbox.parts.news) == 1)
+    await until(webhooks.api, lambda: len(sandbox.runtime.notifier) == 1)
     await webhooks.control("delete_world")
     async with asyncio.timeout(PATIENCE):
         assert await reading == []

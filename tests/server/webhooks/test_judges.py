@@ -13,8 +13,8 @@ import stripe
 import svix.webhooks
 
 from payments_sandbox.core.instants import MINUTE, Instant
-from payments_sandbox.server.factory import Sandbox
-from payments_sandbox.world.registry import HOME_SECRET
+from payments_sandbox.server.factory import Server
+from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.support.receiver import Hit, Receiver
 from tests.support.webhooks import WebhookApi
 
@@ -128,13 +128,13 @@ def changed(hit: Hit) -> Hit:
 
 
 @pytest.fixture
-def skew(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def skew(sandbox: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let the sender's wall clock be so many minutes ahead of the receiver's."""
-    wall = sandbox.parts.worlds.laws.wall
+    wall = sandbox.runtime.worlds.context.wall
 
     def ahead(minutes: int) -> None:
         monkeypatch.setattr(
-            sandbox.parts.dispatcher, "_wall", lambda: Instant(wall() + minutes * MINUTE)
+            sandbox.runtime.dispatcher, "_wall", lambda: Instant(wall() + minutes * MINUTE)
         )
 
     return ahead
@@ -147,8 +147,8 @@ async def test_verifiers_of_standard_webhooks_accept_ours(
     await webhooks.create_endpoint(receiver.url)
     hit = await sent(webhooks, receiver)
 
-    assert judge(hit, HOME_SECRET)
-    assert not judge(changed(hit), HOME_SECRET)
+    assert judge(hit, DEFAULT_WEBHOOK_SECRET)
+    assert not judge(changed(hit), DEFAULT_WEBHOOK_SECRET)
     assert not judge(hit, OTHER)
 
 
@@ -160,7 +160,7 @@ async def test_verifiers_of_standard_webhooks_refuse_another_time(
     found = {}
     for minutes in (-6, -4, 4, 6):
         skew(minutes)
-        found[minutes] = judge(await sent(webhooks, receiver), HOME_SECRET)
+        found[minutes] = judge(await sent(webhooks, receiver), DEFAULT_WEBHOOK_SECRET)
 
     assert found == {-6: False, -4: True, 4: True, 6: False}
 
@@ -174,7 +174,7 @@ async def test_verifiers_accept_both_secrets_of_a_rotation(
     hit = await sent(webhooks, receiver)
 
     assert judge(hit, OTHER)
-    assert judge(hit, HOME_SECRET)
+    assert judge(hit, DEFAULT_WEBHOOK_SECRET)
 
 
 async def test_verifiers_accept_an_event_by_hand(
@@ -186,7 +186,7 @@ async def test_verifiers_accept_an_event_by_hand(
     await webhooks.control("create_event", {"type": "payout.paid", "data": data})
     await webhooks.settle()
 
-    assert judge(receiver.hits[-1], HOME_SECRET)
+    assert judge(receiver.hits[-1], DEFAULT_WEBHOOK_SECRET)
 
 
 async def test_the_verifier_of_stripe_accepts_timestamped(
@@ -198,7 +198,7 @@ async def test_the_verifier_of_stripe_accepts_timestamped(
 
     assert by_stripe(hit, OTHER)
     assert not by_stripe(changed(hit), OTHER)
-    assert not by_stripe(hit, HOME_SECRET)
+    assert not by_stripe(hit, DEFAULT_WEBHOOK_SECRET)
 
 
 async def test_the_verifier_of_stripe_refuses_an_old_timestamp(
@@ -223,4 +223,4 @@ async def test_the_verifier_of_stripe_accepts_both_secrets_of_a_rotation(
     hit = await sent(webhooks, receiver)
 
     assert by_stripe(hit, OTHER)
-    assert by_stripe(hit, HOME_SECRET)
+    assert by_stripe(hit, DEFAULT_WEBHOOK_SECRET)

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from payments_sandbox.world.manual_events import trigger
 from tests.support.bodies import documented_create
@@ -73,20 +73,20 @@ async def test_every_event_arrives_at_a_receiver_that_fails_every_third_time(
 
 
 async def test_a_thousand_worlds_send_at_once(
-    api: Api, control: Control, sandbox: Sandbox, receiver: Receiver
+    api: Api, control: Control, sandbox: Server, receiver: Receiver
 ) -> None:
     """Each with an endpoint and a secret of its own, side by side; nothing is lost or doubled."""
     worlds = [
-        sandbox.parts.worlds.make(f"sk_test_w{number}", seed=number) for number in range(1_000)
+        sandbox.runtime.worlds.make(f"sk_test_w{number}", seed=number) for number in range(1_000)
     ]
     for number, world in enumerate(worlds):
         webhooks = world.open_webhooks()
         webhooks.put(webhooks.new_endpoint(f"{receiver.origin}/{number}"))
         for type_ in ("payment.completed", "refund.created"):
             trigger(world, type_, None)
-        sandbox.parts.dispatcher.release(world)
+        sandbox.runtime.dispatcher.release(world)
     for world in worlds:
-        await sandbox.parts.dispatcher.settle(world)
+        await sandbox.runtime.dispatcher.settle(world)
     told = Counter(hit.target for hit in receiver.hits)
 
     assert told == {f"/{number}": 3 for number in range(1_000)}
@@ -96,10 +96,10 @@ async def test_a_thousand_worlds_send_at_once(
     assert [each["status"] for each in await of_one.deliveries()] == ["delivered"] * 3
 
 
-async def test_deliveries_that_ended_do_not_add_up(webhooks: WebhookApi, sandbox: Sandbox) -> None:
+async def test_deliveries_that_ended_do_not_add_up(webhooks: WebhookApi, sandbox: Server) -> None:
     """The log of deliveries is a ring that counts what it has dropped; the pending are all kept."""
     endpoint_id = await webhooks.create_endpoint("inbox:orders")
-    world = sandbox.parts.worlds.of(webhooks.key)
+    world = sandbox.runtime.worlds.get_or_create(webhooks.key)
     for _ in range(1_500):
         world.make_event("payout.paid", {})
     await webhooks.advance("0s")

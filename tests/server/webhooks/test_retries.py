@@ -8,7 +8,7 @@ import pytest
 
 from payments_sandbox.core.instants import DAY, Instant, read_instant, show_instant
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from tests.support.bodies import KEY
 from tests.support.clients import until
@@ -287,20 +287,20 @@ class TestLive:
         return Settings(clock="live", seed=7)
 
     async def test_retries_come_by_themselves_on_a_live_clock(
-        self, webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox
+        self, webhooks: WebhookApi, receiver: Receiver, sandbox: Server
     ) -> None:
         """Nobody asks, and they come."""
         receiver.script(500, 500)
         await webhooks.create_endpoint(receiver.url, retries=["10ms", "10ms"])
         await webhooks.pay()
         await receiver.arrived(3)
-        outbox = sandbox.parts.worlds.of(KEY).open_webhooks().outbox
+        outbox = sandbox.runtime.worlds.get_or_create(KEY).open_webhooks().outbox
         await until(webhooks.api, lambda: outbox.pending == 0)
         (delivery,) = await webhooks.deliveries()
 
         assert outcome(delivery) == ("delivered", None)
         assert errors(delivery) == ["answered 500", "answered 500", None]
-        assert len(sandbox.parts.pacer) == 0
+        assert len(sandbox.runtime.timers) == 0
 
 
 def real_now() -> datetime:

@@ -6,7 +6,7 @@ from typing import Any
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Sandbox, assemble
+from payments_sandbox.server.factory import Server, assemble
 from tests.support.bodies import AUTHORIZED, KEY
 from tests.support.clients import Api, client_of, paid
 from tests.support.control import Control
@@ -64,11 +64,11 @@ async def test_two_servers_of_one_seed_send_the_same(aiohttp_client: AiohttpClie
         for _ in range(2):
             sandbox = assemble(Settings(clock="2030-01-15T10:30:00Z", seed=7))
             api = await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
-            webhooks = WebhookApi(api, Control(api, sandbox.parts.contract), sandbox)
+            webhooks = WebhookApi(api, Control(api, sandbox.contract), sandbox)
             receiver.hits.clear()
             stories.append(await story(webhooks, receiver))
             arrivals.append(sent(receiver))
-            await sandbox.parts.dispatcher.close()
+            await sandbox.runtime.dispatcher.close()
 
     assert stories[0] == stories[1]
     assert arrivals[0] == arrivals[1]
@@ -76,7 +76,7 @@ async def test_two_servers_of_one_seed_send_the_same(aiohttp_client: AiohttpClie
 
 
 async def test_eight_worlds_of_one_seed_send_the_same_at_once(
-    api: Api, control: Control, sandbox: Sandbox
+    api: Api, control: Control, sandbox: Server
 ) -> None:
     """Each has the seed of the others and clients of its own; nothing of one shows in another."""
     keys = [f"sk_test_twin{number}" for number in range(8)]
@@ -109,12 +109,12 @@ async def test_the_order_of_the_log_is_that_of_the_deliveries(
 
 
 async def test_more_attempts_at_one_instant_than_are_remembered_are_all_told(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox
+    webhooks: WebhookApi, receiver: Receiver, sandbox: Server
 ) -> None:
     """`advance` tells of every attempt, also where there are more than the log keeps."""
     receiver.usual = Answer(status=500)
     await webhooks.create_endpoint(receiver.url, retries=["5s"])
-    world = sandbox.parts.worlds.of(KEY)
+    world = sandbox.runtime.worlds.get_or_create(KEY)
     for _ in range(1_100):
         world.make_event("payout.paid", {})
     await webhooks.advance("0s")

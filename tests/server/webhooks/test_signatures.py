@@ -6,10 +6,10 @@ import hmac
 
 import pytest
 
-from payments_sandbox.server.factory import Sandbox
+from payments_sandbox.server.factory import Server
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.verification import Received, why_refused
-from payments_sandbox.world.registry import HOME_SECRET
+from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.support.bodies import KEY
 from tests.support.clients import Json
 from tests.support.receiver import Answer, Hit, Receiver
@@ -39,7 +39,7 @@ async def test_standard_is_the_default(webhooks: WebhookApi, receiver: Receiver)
     hit = await arrived(webhooks, receiver)
     sent_at = hit.headers["webhook-timestamp"]
     signed = f"{hit.event_id}.{sent_at}.".encode() + hit.body
-    key = base64.b64decode(HOME_SECRET.removeprefix("whsec_"))
+    key = base64.b64decode(DEFAULT_WEBHOOK_SECRET.removeprefix("whsec_"))
     mac = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
 
     assert hit.headers == {
@@ -112,7 +112,7 @@ async def test_each_endpoint_has_a_secret_and_scheme_of_its_own(
     await webhooks.settle()
     by_target = {hit.target: hit for hit in receiver.hits}
 
-    assert refusal(by_target["/1"], HOME_SECRET) is None
+    assert refusal(by_target["/1"], DEFAULT_WEBHOOK_SECRET) is None
     assert refusal(by_target["/1"], OTHER) is not None
     assert refusal(by_target["/2"], OTHER) is None
     assert refusal(by_target["/3"], "of-the-third", timestamped) is None
@@ -120,11 +120,11 @@ async def test_each_endpoint_has_a_secret_and_scheme_of_its_own(
 
 
 async def test_every_attempt_is_signed_anew(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    webhooks: WebhookApi, receiver: Receiver, sandbox: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The id and the bytes stay; the timestamp is that of the attempt, in real time."""
     wall = iter([1_700_000_000_500, 1_700_000_099_999])
-    monkeypatch.setattr(sandbox.parts.dispatcher, "_wall", lambda: next(wall))
+    monkeypatch.setattr(sandbox.runtime.dispatcher, "_wall", lambda: next(wall))
     receiver.script(500)
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -135,7 +135,7 @@ async def test_every_attempt_is_signed_anew(
     assert stamps == ["1700000000", "1700000099"]
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == first.event_id
     assert first.body == second.body
-    assert refusal(second, HOME_SECRET) is None
+    assert refusal(second, DEFAULT_WEBHOOK_SECRET) is None
 
 
 async def test_after_a_rotation_both_secrets_sign_for_a_day(
@@ -153,8 +153,8 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(
     assert rotated["secret"] == OTHER
     assert [len(hit.headers["webhook-signature"].split()) for hit in receiver.hits] == [2, 2, 1]
     assert [refusal(hit, OTHER) for hit in (both, still, after)] == [None] * 3
-    assert [refusal(hit, HOME_SECRET) for hit in (both, still)] == [None] * 2
-    assert refusal(after, HOME_SECRET) is not None
+    assert [refusal(hit, DEFAULT_WEBHOOK_SECRET) for hit in (both, still)] == [None] * 2
+    assert refusal(after, DEFAULT_WEBHOOK_SECRET) is not None
     newest = both.headers["webhook-signature"].split()[0]
     alone = Hit(both.target, both.headers | {"webhook-signature": newest}, (), both.body, 0)
     assert refusal(alone, OTHER) is None
@@ -170,7 +170,7 @@ async def test_a_rotation_without_a_secret_makes_one(
         for _ in range(3)
     ]
 
-    assert len({HOME_SECRET, *secrets}) == 4
+    assert len({DEFAULT_WEBHOOK_SECRET, *secrets}) == 4
     assert secrets[0] == "whsec_cyL0nZNceJp3Fc+5A3qzKhZrKxGX6gqxxi4Ohl66e6M="
     assert refusal(await arrived(webhooks, receiver), secrets[-1]) is None
 
@@ -215,7 +215,10 @@ async def test_a_change_of_scheme_keeps_an_old_secret_that_fits(
     hit = await arrived(webhooks, receiver)
 
     signing = Signing(Scheme.TIMESTAMPED, "X-Signed")
-    assert [refusal(hit, secret, signing) for secret in (OTHER, HOME_SECRET)] == [None, None]
+    assert [refusal(hit, secret, signing) for secret in (OTHER, DEFAULT_WEBHOOK_SECRET)] == [
+        None,
+        None,
+    ]
 
 
 async def test_an_endpoint_can_have_headers_of_its_own(
@@ -331,11 +334,11 @@ async def test_a_rotation_refuses_a_secret_of_another_scheme(
     )
 
     assert refused["error"]["details"].startswith("/secret: expected whsec_ and the base64 of")
-    assert refusal(await arrived(webhooks, receiver), HOME_SECRET) is None
+    assert refusal(await arrived(webhooks, receiver), DEFAULT_WEBHOOK_SECRET) is None
 
 
 async def test_a_payment_leaves_no_card_in_any_delivery(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Sandbox
+    webhooks: WebhookApi, receiver: Receiver, sandbox: Server
 ) -> None:
     """Not even where the receiver answers with it, in head or body."""
     number, cvc = "4111111111111111", "8731"
@@ -358,4 +361,4 @@ async def test_a_payment_leaves_no_card_in_any_delivery(
     assert number not in everything
     assert cvc not in everything
     assert "1111" in everything
-    assert sandbox.parts.worlds.of(KEY).pending_webhooks == 1
+    assert sandbox.runtime.worlds.get_or_create(KEY).pending_webhooks == 1

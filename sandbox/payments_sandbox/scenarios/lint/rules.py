@@ -41,7 +41,13 @@ Placed = tuple[int, Plain, Rule]
 def check_rules(
     rules: Sequence[Placed], *, has_seed: bool, contract: Contract
 ) -> Iterator[Problem]:
-    """All that can be wrong with rules that have the shape of rules."""
+    """Find all that is wrong with rules that have the shape of rules.
+
+    Args:
+        rules: of one scenario, in the order of the file.
+        has_seed: whether the scenario has a seed.
+        contract: what patched replies are held against.
+    """
     names: set[str] = set()
     shadows = Shadows()
     for position, plain, rule in rules:

@@ -11,13 +11,13 @@ from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint.cards import check_card, check_matcher
 from payments_sandbox.scenarios.lint.rules import check_rules
 from payments_sandbox.scenarios.lint.unmatchable import why_unmatchable
-from payments_sandbox.scenarios.parser.rules import rule
+from payments_sandbox.scenarios.parser.rules import parse_rule
 from payments_sandbox.scenarios.parser.values import Plain, items
 from payments_sandbox.verification.expectations import kind_of
 
 
 def check_scenario(plain: Plain, name: str | None, contract: Contract) -> Iterator[Problem]:
-    """All that the schema cannot see.
+    """Find all that the schema cannot see.
 
     Args:
         plain: a scenario of the right shape; lists may have gaps.
@@ -30,14 +30,14 @@ def check_scenario(plain: Plain, name: str | None, contract: Contract) -> Iterat
     yield from _check_instant(plain.get("clock"), ("clock",))
     if "given" in plain:
         yield from check_given(plain["given"], _instant(plain.get("clock")), ("given",))
-    rules = [(n, each, rule(each, n)) for n, each in items(plain, "rules")]
+    rules = [(n, each, parse_rule(each, n)) for n, each in items(plain, "rules")]
     yield from check_rules(rules, has_seed="seed" in plain, contract=contract)
     for position, each in items(plain, "expect"):
         yield from check_expectation(each, ("expect", position), has_rules=bool(rules))
 
 
 def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Problem]:
-    """What a scenario starts from is possible."""
+    """Check that what a scenario starts from is possible."""
     ids: set[str] = set()
     for position, payment in items(plain, "payments"):
         place: Path = (*path, "payments", position)
@@ -56,7 +56,7 @@ def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Pro
 
 
 def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[Problem]:
-    """An expectation can be met."""
+    """Check that an expectation can be met."""
     kind = kind_of(plain)
     for key, wanted in plain.items():
         if isinstance(wanted, dict) and _is_empty_range(wanted):

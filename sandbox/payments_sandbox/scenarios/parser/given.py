@@ -15,12 +15,12 @@ _OVER: Final = 30 * DAY
 _CARD: Final = "visa_2"
 
 
-def given(plain: Plain) -> Given:
-    """The state to start from."""
+def parse_given(plain: Plain) -> Given:
+    """Parse the state to start from."""
     limits, endpoints = plain.get("rate_limit", {}), items(plain, "webhook_endpoints")
     return Given(
         payments=tuple(_payment(each) for _, each in items(plain, "payments")),
-        generate=generated(plain["generate"]) if "generate" in plain else None,
+        generate=parse_generated(plain["generate"]) if "generate" in plain else None,
         webhook_endpoints=tuple(each for _, each in endpoints),
         limit=limits.get("limit"),
         remaining=limits.get("remaining"),
@@ -41,8 +41,8 @@ def _payment(plain: Plain) -> GivenPayment:
     )
 
 
-def generated(plain: Plain) -> Generated:
-    """So many payments; ten per customer over thirty days, unless told otherwise."""
+def parse_generated(plain: Plain) -> Generated:
+    """Parse a number of payments: ten per customer over thirty days, unless told otherwise."""
     payments: int = plain["payments"]
     customers = plain.get("customers", max(1, payments // _CUSTOMERS))
     return Generated(payments, customers, duration(plain, "over") or _OVER)

@@ -15,40 +15,40 @@ from payments_sandbox.rules.webhook_effects import (
     WebhookEffects,
     WebhookRule,
 )
-from payments_sandbox.scenarios.parser.steps import step
+from payments_sandbox.scenarios.parser.steps import parse_step
 from payments_sandbox.scenarios.parser.values import Plain, delay, duration, items, shift
 
 READS: Final = frozenset({"retrieve_payment", "list_payments"})
 TRIGGERS: Final = ("request", "event", "webhook", "at")
 
 
-def rule(plain: Plain, position: int) -> Rule:
-    """One rule; without a name it is called after its position, counted from 0."""
-    name = name_of(plain, position)
+def parse_rule(plain: Plain, position: int) -> Rule:
+    """Parse one rule; without a name it is called after its position, counted from 0."""
+    name = _name_of(plain, position)
     conditions = parse_when(plain.get("when"))
     per, chance = Per(plain.get("per", Per.WORLD)), plain.get("chance", 1.0)
     if "request" in plain:
         is_read = plain["request"] in READS
-        steps = tuple(step(each, is_read=is_read) for _, each in items(plain, "do"))
+        steps = tuple(parse_step(each, is_read=is_read) for _, each in items(plain, "do"))
         then = Then(plain.get("then", Then.PASS))
         return RequestRule(name, plain["request"], conditions, steps, per, then, chance)
     if "event" in plain:
         after = duration(plain, "after") or 0
-        return EventRule(name, plain["event"], conditions, after, action(plain["do"]), per, chance)
+        return EventRule(name, plain["event"], conditions, after, _action(plain["do"]), per, chance)
     if "at" in plain:
         due = read_duration(plain["at"])
-        return AtRule(name, due, conditions, action(plain["do"]), per, chance)
+        return AtRule(name, due, conditions, _action(plain["do"]), per, chance)
     given = {plain["do"]: True} if isinstance(plain["do"], str) else plain["do"]
     effects, wait = _webhook_effects(given), delay(given.get("delay"))
     return WebhookRule(name, plain["webhook"], conditions, effects, per, chance, wait)
 
 
-def name_of(plain: Plain, position: int) -> str:
+def _name_of(plain: Plain, position: int) -> str:
     """The rule's name, or one after its position."""
     return str(plain.get("name", f"rule-{position + 1}"))
 
 
-def action(plain: str | Plain) -> Action:
+def _action(plain: str | Plain) -> Action:
     """What an event rule or an `at` rule does; a word alone is a mapping of it to true."""
     return parse_action({plain: True} if isinstance(plain, str) else plain)
 

@@ -7,8 +7,8 @@ from payments_sandbox.scenarios.parser.values import Plain, items
 from payments_sandbox.verification.expectations import parse_expectation
 
 
-def scenario(plain: Plain) -> Scenario:
-    """The scenario of plain values that the lint has found nothing wrong with."""
+def parse_scenario(plain: Plain) -> Scenario:
+    """Parse a scenario that neither the schema nor the lint has found anything wrong with."""
     clock = plain.get("clock")
     return Scenario(
         name=plain["scenario"],
@@ -17,7 +17,7 @@ def scenario(plain: Plain) -> Scenario:
         tags=tuple(plain.get("tags", ())),
         seed=plain.get("seed"),
         clock=None if clock is None else read_instant(clock),
-        given=given.given(plain["given"]) if "given" in plain else None,
-        rules=tuple(rules.rule(each, n) for n, each in items(plain, "rules")),
+        given=given.parse_given(plain["given"]) if "given" in plain else None,
+        rules=tuple(rules.parse_rule(each, n) for n, each in items(plain, "rules")),
         expectations=tuple(parse_expectation(each) for _, each in items(plain, "expect")),
     )

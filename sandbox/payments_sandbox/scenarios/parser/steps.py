@@ -11,8 +11,8 @@ OUTCOME_KEYS: Final = tuple(outcome.name for outcome in OUTCOMES)
 """The keys of a step of which it has at most one."""
 
 
-def step(plain: str | Plain, *, is_read: bool) -> Step:
-    """Read one step; on a read, where nothing can happen, `commit` is true."""
+def parse_step(plain: str | Plain, *, is_read: bool) -> Step:
+    """Parse one step; on a read, where nothing can happen, `commit` is true."""
     if isinstance(plain, str):
         return Step()
     kind = next((each for each in OUTCOMES if each.name in plain), Pass)

@@ -14,6 +14,7 @@ from aiohttp import web
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
+from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import (
     Forbidden,
@@ -24,12 +25,14 @@ from payments_sandbox.core.errors import (
     SandboxError,
 )
 from payments_sandbox.core.masking import mask_target
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.handlers import handler_of
-from payments_sandbox.server.parts import Parts
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.request_headers import JSON, read_headers
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
+from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.world import World
 
 _log = logging.getLogger("sandbox.control")
@@ -38,8 +41,18 @@ _log = logging.getLogger("sandbox.control")
 class ControlApi:
     """Serves the routes of `CONTROL_ROUTES`."""
 
-    def __init__(self, parts: Parts, admit: Callable[[str | None], World]) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        settings: Settings,
+        contract: Contract,
+        runtime: WorldRuntime,
+        admit: Callable[[str | None], World],
+        log: RequestLog,
+    ) -> None:
+        self._settings = settings
+        self._contract = contract
+        self._runtime = runtime
+        self._log = log
         self._admit = admit
 
     async def handle(
@@ -51,7 +64,7 @@ class ControlApi:
         except SandboxError as error:
             response = refusal(error)
             if isinstance(error, InvalidApiKey | Forbidden):
-                self._parts.log.refused(request, response.status, error)
+                self._log.refused(request, response.status, error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
             return response
@@ -71,10 +84,12 @@ class ControlApi:
         world = self._world(request) if route.needs_key else None
         text = await self._text(request, route)
         body = {} if text is not None else await self._body(request, route)
-        if world is not None and world not in self._parts.worlds:
+        if world is not None and world not in self._runtime.worlds:
             world = self._world(request)  # the first was dropped while the body arrived
         asked = ControlRequest(
-            self._parts,
+            self._settings,
+            self._contract,
+            self._runtime,
             request,
             body=body,
             query=self._query(route, query),
@@ -86,15 +101,11 @@ class ControlApi:
         if inspect.isawaitable(result):
             result = await result
         if world is not None:
-            self._parts.news.publish(world)
-            self._parts.pacer.forget(world)  # the clock may have moved, or the world be gone
-            if world in self._parts.worlds:
-                self._parts.pacer.watch(world)
-                self._parts.dispatcher.release(world)
+            self._runtime.changed(world)
         return result if isinstance(result, web.StreamResponse) else _reply(route, result)
 
     def _check_token(self, request: web.BaseRequest) -> None:
-        token = self._parts.settings.control_token
+        token = self._settings.control_token
         given = request.headers.get("Sandbox-Token", "").encode(errors="surrogateescape")
         if token is not None and not hmac.compare_digest(given, token.encode()):
             raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
@@ -111,7 +122,7 @@ class ControlApi:
             return None
         if request.content_type != YAML:
             raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
-        timeout = self._parts.settings.body_timeout
+        timeout = self._settings.body_timeout
         raw = await read_any_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
@@ -123,7 +134,7 @@ class ControlApi:
     async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
         if route.request is None or not request.can_read_body:
             return self._checked(route, {})
-        timeout = self._parts.settings.body_timeout
+        timeout = self._settings.body_timeout
         raw = await read_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
@@ -141,11 +152,11 @@ class ControlApi:
     def _checked(self, route: ControlRoute, body: object) -> dict[str, Any]:
         if route.request is None:
             return {}
-        return self._parts.contract.check(route.request, body)
+        return self._contract.check(route.request, body)
 
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True)
-        return self._parts.contract.read_query(route.query_schema, pairs)
+        return self._contract.read_query(route.query_schema, pairs)
 
 
 def refusal(error: SandboxError) -> web.Response:

@@ -4,7 +4,7 @@ from typing import Final
 
 from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_instant
 from payments_sandbox.server.control.control_request import ControlRequest, parse_field
-from payments_sandbox.world.timeline_entries import Happening
+from payments_sandbox.world.timeline_entries import TimelineEntry
 from payments_sandbox.world.world import World
 
 DUE_SHOWN: Final = 100
@@ -21,7 +21,7 @@ async def freeze_clock(request: ControlRequest) -> dict[str, object]:
     world = request.world
     if (text := request.body.get("at")) is not None:
         at = _reachable(world, "at", parse_field(read_instant, "at", text))
-        await request.parts.clock_advancer.advance(world, lambda: _reachable(world, "at", at))
+        await request.runtime.clock_advancer.advance(world, lambda: _reachable(world, "at", at))
     world.clock.freeze()
     return shown(world)
 
@@ -36,7 +36,7 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
     """Move on; answers when all that became due has happened, webhooks too, in order."""
     world = request.world
     _target(world, request.body)  # what cannot be reached is refused before anything is waited for
-    happened = await request.parts.clock_advancer.advance(
+    happened = await request.runtime.clock_advancer.advance(
         world, lambda: _target(world, request.body)
     )
     return {
@@ -69,7 +69,7 @@ def _reachable(world: World, field: str, at: Instant) -> Instant:
     return at
 
 
-def _shown_due(each: Happening) -> dict[str, object]:
+def _shown_due(each: TimelineEntry) -> dict[str, object]:
     shown: dict[str, object] = {
         "at": show_instant(each.at),
         "what": each.what,
@@ -78,6 +78,6 @@ def _shown_due(each: Happening) -> dict[str, object]:
     return shown if each.delivery_id is None else shown | {"delivery_id": each.delivery_id}
 
 
-def _shown_happened(each: Happening) -> dict[str, object]:
+def _shown_happened(each: TimelineEntry) -> dict[str, object]:
     shown = _shown_due(each) | {"event_id": each.event_id}
     return shown if each.delivery_id is None else shown | {"error": each.error}

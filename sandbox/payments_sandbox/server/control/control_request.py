@@ -6,8 +6,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
 
+from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.server.parts import Parts
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.world import World
 
 T = TypeVar("T")
@@ -17,7 +19,9 @@ class ControlRequest(NamedTuple):
     """One request to a control route.
 
     Attributes:
-        parts: what the server is made of.
+        settings: what the server was told.
+        contract: the documented schemas, compiled.
+        runtime: the worlds, and what runs for them.
         http: the request as aiohttp has it.
         body: the JSON body, which follows the route's schema; {} when there is none.
         query: the query's parameters, typed, with their defaults.
@@ -26,7 +30,9 @@ class ControlRequest(NamedTuple):
         text: the body where it is YAML.
     """
 
-    parts: Parts
+    settings: Settings
+    contract: Contract
+    runtime: WorldRuntime
     http: web.BaseRequest
     body: dict[str, Any]
     query: dict[str, Any]

@@ -26,11 +26,11 @@ LONGEST_WAIT: Final = 60 * SECOND
 async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
     """Take in a webhook of any form; the answer is 200 unless the inbox is scripted."""
     name, http = _name(request), request.http
-    body = await read_any_body(http, seconds=request.parts.settings.body_timeout)
+    body = await read_any_body(http, seconds=request.settings.body_timeout)
     if isinstance(body, SandboxError):
         raise body
     headers = {key.lower(): value for key, value in mask_headers(http.raw_headers).items()}
-    world, wall = request.world, request.parts.worlds.laws.wall()
+    world, wall = request.world, request.runtime.worlds.context.wall()
     status = world.open_webhooks().receive(
         name, Received(headers, body), now=world.clock.now(), wall=wall
     )
@@ -75,7 +75,7 @@ async def _wait(request: ControlRequest, seconds: float) -> None:
     def is_there() -> bool:
         return len(list(islice(_messages(request), wanted))) >= wanted
 
-    await request.parts.news.wait_until(request.world, is_there, seconds)
+    await request.runtime.notifier.wait_until(request.world, is_there, seconds)
 
 
 def _messages(request: ControlRequest) -> Iterator[InboxMessage]:

@@ -39,5 +39,5 @@ def retrieve_request(request: ControlRequest) -> dict[str, object]:
 async def stream(request: ControlRequest) -> web.StreamResponse:
     """New requests, events and webhooks as they come, as server-sent events."""
     return await serve_stream(
-        request.http, request.world, request.parts.news, last=request.query["last"]
+        request.http, request.world, request.runtime.notifier, last=request.query["last"]
     )

@@ -65,7 +65,7 @@ async def _wait(
         return _are_settled(lines)
 
     if not _are_settled(lines):
-        await request.parts.news.wait_until(request.world, are_settled, wait_ms / SECOND)
+        await request.runtime.notifier.wait_until(request.world, are_settled, wait_ms / SECOND)
     return lines
 
 

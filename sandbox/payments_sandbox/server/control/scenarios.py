@@ -14,6 +14,7 @@ from payments_sandbox.scenarios.loader import Loaded, load, load_value
 from payments_sandbox.scenarios.yaml_reader import Document
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.world.world import ResetScope
 
 FROM_JOURNAL: Final = "from-journal"
 """What a scenario is called that is written without a name."""
@@ -21,7 +22,7 @@ FROM_JOURNAL: Final = "from-journal"
 
 def list_scenarios(request: ControlRequest) -> dict[str, object]:
     """The library; a file that is wrong is left out here, and named by `scenarios/check`."""
-    found = (loaded.scenario for loaded in library_of(request.parts.settings))
+    found = (loaded.scenario for loaded in library_of(request.settings))
     items = [_summary(scenario) for scenario in found if scenario is not None]
     return representations.page(items, has_more=False)
 
@@ -37,23 +38,23 @@ def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
 
 def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Let exactly these be active."""
-    scenarios = resolve_scenarios(library_of(request.parts.settings), _values(request))
+    scenarios = resolve_scenarios(library_of(request.settings), _values(request))
     activation.set_active(request.world, scenarios)
-    request.parts.sleepers.wake(request.world)
+    request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 
 
 def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     """Activate one more."""
     activation.activate(request.world, _accepted([_load_body(request)])[0])
-    request.parts.sleepers.wake(request.world)
+    request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 
 
 def remove_active_scenarios(request: ControlRequest) -> None:
     """End one, or all."""
     activation.remove(request.world, request.query.get("name"))
-    request.parts.sleepers.wake(request.world)
+    request.runtime.reset(request.world, {ResetScope.RULES})
 
 
 def check_scenario(request: ControlRequest) -> dict[str, object]:
@@ -106,7 +107,7 @@ def _load_body(request: ControlRequest) -> Loaded:
     """The one scenario of a body."""
     if request.text is not None:
         return load(request.text, name=None)
-    return _load(library_of(request.parts.settings), request.body)
+    return _load(library_of(request.settings), request.body)
 
 
 def _load(library: Library, value: object) -> Loaded:

@@ -71,5 +71,5 @@ def rotate_secret(request: ControlRequest) -> dict[str, object]:
 
 
 def _apply_settings(request: ControlRequest, endpoint: Endpoint) -> Endpoint:
-    policy = TargetPolicy(request.parts.settings.public_webhooks, request.http.host)
+    policy = TargetPolicy(request.settings.public_webhooks, request.http.host)
     return apply_settings(endpoint, request.body, policy)

@@ -7,9 +7,8 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_instant
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, run_in_slices
-from payments_sandbox.world.reset_scope import Part
 from payments_sandbox.world.snapshot import restoring, snapshot
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
@@ -19,8 +18,8 @@ def create_world(request: ControlRequest) -> dict[str, object]:
     """Make a world of its own, with a key of its own."""
     wanted = request.body
     limits = wanted.get("rate_limit", {})
-    rate_limit.check(limits, request.parts.settings.rate_limit, "/rate_limit")
-    world = request.parts.worlds.make(
+    rate_limit.check(limits, request.settings.rate_limit, "/rate_limit")
+    world = request.runtime.worlds.make(
         wanted.get("api_key"),
         seed=wanted.get("seed"),
         clock=_clock(wanted.get("clock")),
@@ -38,7 +37,7 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
     from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - it brings the language
     from payments_sandbox.server.control.scenarios import resolve_scenarios  # noqa: PLC0415 - so does this
 
-    return resolve_scenarios(library_of(request.parts.settings), values)
+    return resolve_scenarios(library_of(request.settings), values)
 
 
 def retrieve_world(request: ControlRequest) -> dict[str, object]:
@@ -49,33 +48,30 @@ def retrieve_world(request: ControlRequest) -> dict[str, object]:
 def reset_world(request: ControlRequest) -> dict[str, object]:
     """Put the world, or parts of it, back to how it was made."""
     world = request.world
-    parts = [Part(name) for name in request.body.get("only", list(Part))]
-    if Part.CLOCK in parts and Part.PAYMENTS not in parts and world.would_go_back():
+    scopes = [ResetScope(name) for name in request.body.get("only", list(ResetScope))]
+    moves_clock_alone = ResetScope.CLOCK in scopes and ResetScope.PAYMENTS not in scopes
+    if moves_clock_alone and world.would_go_back():
         raise InvalidRequest(
             "/only: expected 'payments' beside 'clock': payments exist that are later than the"
             " clock would be, and time never goes back."
         )
-    world.reset(parts)
+    world.reset(scopes)
     if world.rules.scenarios:
         from payments_sandbox.scenarios.activation import start_again  # noqa: PLC0415 - with scenarios only
 
-        start_again(world, parts)
-    request.parts.sleepers.wake(world)
-    if {Part.PAYMENTS, Part.WEBHOOKS} & set(parts):
-        request.parts.dispatcher.forget(world)
-    if {Part.PAYMENTS, Part.WEBHOOKS, Part.CLOCK} & set(parts):
-        request.parts.clock_advancer.stop(world)
+        start_again(world, scopes)
+    request.runtime.reset(world, scopes)
     return _summary(request, world)
 
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
-    from payments_sandbox.scenarios.parser.given import generated  # noqa: PLC0415 - few fill a world
+    from payments_sandbox.scenarios.parser.given import parse_generated  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - it brings faker
 
     world = request.world
     try:
-        wanted = generated(request.body)
+        wanted = parse_generated(request.body)
     except ValueError as error:
         raise InvalidRequest(f"/over: {error}.") from None
     if wanted.customers > wanted.payments:
@@ -88,7 +84,7 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
 
 def delete_world(request: ControlRequest) -> None:
     """Drop the world; its key starts afresh when it is used again."""
-    request.parts.worlds.drop(request.world)
+    request.runtime.worlds.drop(request.world)
 
 
 def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
@@ -98,17 +94,16 @@ def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
 
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Put a snapshot in the world's place; until it is whole, others and that world are served."""
-    worlds = request.parts.worlds
+    worlds = request.runtime.worlds
     steps = restoring(
         request.body,
-        api_key=request.world.birth.api_key,
-        made_at=worlds.laws.wall(),
-        laws=worlds.laws,
+        api_key=request.world.config.api_key,
+        made_at=worlds.context.wall(),
+        context=worlds.context,
     )
     world = await run_in_slices(steps)
     worlds.put(world)
-    request.parts.pacer.watch(world)
-    request.parts.dispatcher.release(world)
+    request.runtime.changed(world)
     return _summary(request, world)
 
 
@@ -122,17 +117,17 @@ def _clock(text: str | None) -> Instant | str | None:
 
 
 def _summary(request: ControlRequest, world: World) -> dict[str, object]:
-    birth, ledger = world.birth, world.ledger
+    config, ledger = world.config, world.ledger
     origin = f"{request.http.scheme}://{request.http.host}"
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
-    gone = request.parts.worlds.farewell(birth.api_key)
+    gone = request.runtime.worlds.drop_reason(config.api_key)
     return {
-        "api_key": birth.api_key,
+        "api_key": config.api_key,
         "base_url": f"{origin}/v3",
         "sandbox_url": f"{origin}/_sandbox",
-        "webhook_secret": birth.webhook_secret,
-        "seed": birth.seed,
-        "created_at": show_instant(birth.made_at),
+        "webhook_secret": config.webhook_secret,
+        "seed": config.seed,
+        "created_at": show_instant(config.made_at),
         "clock": clock.shown(world),
         "rate_limit": rate_limit.shown(world),
         "payments": counts,

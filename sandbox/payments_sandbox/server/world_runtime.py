@@ -1,0 +1,169 @@
+"""Owns what follows a change of a world; nobody else notifies, sets timers, sends or wakes.
+
+Who changes a world says so with one call, and everything else is done here:
+
+- `changed(world)`: subscribers are notified, the timer is set anew, due webhooks are sent. Called
+  after anything that may have changed a world: a control route, a timer, an attempt, a restore.
+- `reset(world, scopes)`: some of the world began anew, or its rules are other ones. Requests that
+  wait are ended, what was to be sent is forgotten, a clock on the move stops; then `changed`.
+- `dropped(world, reason)`: the world is gone: whoever waits for it goes, and nothing is sent.
+- `take_due(world)` and `replied(world, deliveries)` stand on both sides of a reply of the emulated
+  API, whose webhooks leave after it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from payments_sandbox.server.change_notifier import ChangeNotifier
+from payments_sandbox.server.clock_advance import ClockAdvancer
+from payments_sandbox.server.delayed_replies import DelayedReplies
+from payments_sandbox.server.live_timers import LiveTimers
+from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
+from payments_sandbox.world.clock import Mode
+from payments_sandbox.world.config import ServerContext
+from payments_sandbox.world.registry import Activate, WorldDefaults, Worlds
+from payments_sandbox.world.world import ResetScope, World
+
+if TYPE_CHECKING:  # a server without webhooks does without their modules
+    from payments_sandbox.webhooks.delivery import Delivery
+
+_log: Final = logging.getLogger("sandbox")
+
+_DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
+"""What of a reset takes the deliveries with it."""
+
+
+class RuntimePartTypes(NamedTuple):
+    """The classes of what waits for clocks and sockets; a server without a loop has others."""
+
+    dispatcher: type[Dispatcher] = Dispatcher
+    notifier: type[ChangeNotifier] = ChangeNotifier
+    timers: type[LiveTimers] = LiveTimers
+
+
+class WorldRuntime:
+    """The worlds of one server, and what runs for them.
+
+    Args:
+        defaults: what worlds are like unless they are asked for otherwise.
+        context: what holds in every world.
+        entropy: gives a seed for each world that is given none.
+        activate: makes scenarios the active ones of a world.
+        make_sender: makes what sends webhooks, when the first is to be sent.
+        part_types: the classes of what waits.
+
+    Attributes:
+        worlds: the worlds by their keys.
+        notifier: who waits for a change.
+        delayed_replies: who waits for a reply.
+        timers: what falls due in live worlds.
+        dispatcher: sends webhooks.
+        clock_advancer: moves clocks.
+    """
+
+    def __init__(  # noqa: PLR0913 - each by its name
+        self,
+        defaults: WorldDefaults,
+        context: ServerContext,
+        *,
+        entropy: Callable[[], int],
+        activate: Activate,
+        make_sender: Callable[[], Sender],
+        part_types: RuntimePartTypes,
+    ) -> None:
+        self.notifier = part_types.notifier()
+        self.delayed_replies = DelayedReplies()
+        self.timers = part_types.timers(self.changed)
+        self.dispatcher = part_types.dispatcher(make_sender, context.wall, self._attempted)
+        self.clock_advancer = ClockAdvancer(self.dispatcher)
+        self.worlds = Worlds(
+            defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
+        )
+
+    def start(self) -> None:
+        """Let worlds that were kept go on where they were: the event loop runs."""
+        for world in self.worlds:
+            self.changed(world)
+
+    def changed(self, world: World) -> None:
+        """Let follow what follows any change of a world; nothing does when it is gone."""
+        if world in self.worlds:
+            self.notifier.notify(world)
+            self.timers.cancel(world)  # the clock may have moved
+            self.timers.set(world)
+            self.dispatcher.release(world)
+
+    def reset(self, world: World, scopes: Collection[ResetScope]) -> None:
+        """Let follow what follows a reset of some of a world, or a change of its rules."""
+        self.delayed_replies.wake(world)
+        if not _DELIVERIES.isdisjoint(scopes):
+            self.dispatcher.forget(world)
+        if not (_DELIVERIES | {ResetScope.CLOCK}).isdisjoint(scopes):
+            self.clock_advancer.stop(world)
+        self.changed(world)
+
+    def dropped(self, world: World, reason: str) -> None:
+        """End what runs for a world that is gone.
+
+        Args:
+            world: no longer one of `worlds`.
+            reason: why, for the log.
+        """
+        self.delayed_replies.wake(world)
+        self.notifier.close(world)
+        self.timers.cancel(world)
+        self.clock_advancer.stop(world)
+        self.dispatcher.forget(world)
+        _log.info("world %s… is gone: %s", world.config.api_key[:12], reason)
+
+    def take_due(self, world: World) -> "Sequence[Delivery]":
+        """Set the timer after a call to the emulated API, and hold its webhooks back.
+
+        Returns:
+            The deliveries that the call has made due; `replied` is to be given them.
+        """
+        if world.timeline.next_due is not None:
+            self.timers.set(world)
+        return () if world.webhooks is None else world.webhooks.outbox.pop()
+
+    async def send_before_reply(self, world: World, deliveries: "Sequence[Delivery]") -> None:
+        """Attempt the deliveries that a rule wants before the reply, and wait for their ends."""
+        await self.dispatcher.send_first(world, deliveries)
+
+    def send(self, world: World, deliveries: "Sequence[Delivery]") -> None:
+        """Send what `take_due` has held back, at once: no reply is going to be first."""
+        self.dispatcher.release(world, deliveries)
+
+    def replied(self, world: World, deliveries: "Sequence[Delivery]" = ()) -> None:
+        """Notify subscribers that a call was answered, and send what was held back for it."""
+        if deliveries:
+            # The reply is written when the caller has returned, and they leave after it.
+            asyncio.get_running_loop().call_soon(self.send, world, deliveries)
+        self.notifier.notify(world)
+
+    def stop(self) -> None:
+        """Let nothing begin any more, and nobody wait."""
+        self.timers.cancel_all()
+        self.notifier.close_all()
+        self.delayed_replies.wake_all()
+
+    async def close(self) -> int:
+        """Cancel what is in flight.
+
+        Returns:
+            How many deliveries were pending.
+        """
+        await self.dispatcher.close()
+        return sum(world.pending_webhooks for world in self.worlds)
+
+    def _attempted(self, world: World) -> None:
+        """Let follow what follows an attempt: its retry may be due."""
+        self.notifier.notify(world)
+        if world in self.clock_advancer:
+            return  # whoever moves the clock lets happen what falls due, and tells of it
+        if world.clock.mode is Mode.FROZEN:
+            world.catch_up()  # a retry without delay is due now
+            self.dispatcher.release(world)
+        self.timers.set(world)
