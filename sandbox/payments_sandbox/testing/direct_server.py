@@ -261,7 +261,7 @@ def play(
 
 
 def _play_plan(plan: Iterator[PlanStep], entry: Entry, delay: float, longest: float) -> Exchange:
-    """What a client gets that bears so many milliseconds of silence; the plan begins after `delay`."""
+    """What a client gets that bears so much silence, in ms; the plan begins after `delay`."""
     chunks: list[bytes] = []
     heard, at = 0.0, delay
     for action in plan:
