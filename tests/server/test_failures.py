@@ -135,7 +135,7 @@ async def test_a_failure_in_the_middle_of_an_answer_ends_the_connection(
     """The connection ends there: a second head would only be taken for the rest of the first."""
     async with api.get("/_sandbox/stream", headers=AUTHORIZED) as stream:
         assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"
-        monkeypatch.setattr("payments_sandbox.server.event_stream.shown_entry", broken)
+        monkeypatch.setattr("payments_sandbox.server.event_stream.entry_json", broken)
         await ask(api, "GET", "/v3/payments")
         rest = await read_to_the_end(stream)
 
