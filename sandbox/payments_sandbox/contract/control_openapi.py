@@ -172,7 +172,7 @@ def _content(route: ControlRoute, parts: DocumentParts) -> dict[str, object]:
 
 
 def _codes(route: ControlRoute) -> list[str]:
-    """The codes that a route may be answered with, the door's among them."""
+    """The codes that a route may be answered with, the origin guard's among them."""
     return [
         "invalid_request",
         *route.refusals,
