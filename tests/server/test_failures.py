@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from tests.support.bodies import AUTHORIZED, documented_create
 from tests.support.clients import Api, ask, envelope, paid
 
@@ -128,7 +128,7 @@ async def test_no_card_number_is_in_the_log(
 
 async def test_a_failure_in_the_middle_of_an_answer_ends_the_connection(
     api: Api,
-    sandbox: Server,
+    sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
