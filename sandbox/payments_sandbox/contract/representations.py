@@ -1,4 +1,4 @@
-"""Owns how domain values look on the wire: exactly the keys of the documented examples."""
+"""Owns how values look on the wire; under `/v3` with exactly the keys of the documentation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never

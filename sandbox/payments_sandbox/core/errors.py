@@ -1,4 +1,4 @@
-"""Owns the one tree of errors that the emulated API can answer with.
+"""Owns the one tree of errors that the two APIs answer with.
 
     SandboxError
     ├── InvalidRequest        the request breaks the documented contract
@@ -22,10 +22,10 @@ from collections.abc import Sequence
 
 
 class SandboxError(Exception):
-    """What every refusal of the emulated API is.
+    """A refusal of the emulated API or of the control API.
 
     Args:
-        code: one of the codes of `payments_sandbox.contract.error_codes.CODES`.
+        code: a key of `CODES` of `contract.error_codes`, or of `CONTROL_CODES` there.
         details: what to do about it; for `invalid_request` it starts with a JSON pointer.
         message: replaces the code's own sentence.
     """

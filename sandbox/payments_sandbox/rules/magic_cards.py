@@ -1,6 +1,6 @@
 """Owns the magic cards: each a number and the rules, in scenario steps, that give it its meaning.
 
-Familiar numbers keep their familiar meaning. Those marked "ours" lie in a Visa block of their own,
+Familiar numbers keep their familiar meaning. The others lie in a Visa block of their own,
 40000099000…, and never change.
 """
 

@@ -1,4 +1,4 @@
-"""Owns the filling of a world with payments of the payment, in slices, wholly or not at all."""
+"""Owns the filling of a world with payments of the past, in slices, wholly or not at all."""
 
 from collections.abc import Generator
 

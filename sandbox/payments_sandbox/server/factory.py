@@ -1,4 +1,4 @@
-"""Owns the composition of a server from its settings; it alone reads the wall clock and entropy."""
+"""Owns the composition of a server; it alone reads the wall clock and entropy for its worlds."""
 
 import logging
 import secrets

@@ -1,7 +1,8 @@
 """Owns how a request finds its route: both APIs' tables, looked up by path and method.
 
 Every path of the two APIs has its parameter, if any, as the third segment, as in
-`/v3/payments/{payment_id}/refunds`. That makes each look-up one or two steps in a dict.
+`/v3/payments/{payment_id}/refunds`. That makes each look-up one or two steps in a dict. What has no
+route is refused by `api/gateway.py` and `request_handler.py`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Owns what a call has met, as the step of a rule: from the rule that answered, or the journal."""
+"""Owns which step of a rule would make a journalled call happen again."""
 
 from typing import Final
 
