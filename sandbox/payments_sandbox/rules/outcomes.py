@@ -1,8 +1,7 @@
 """Owns the outcomes of a step, wire faults among them: one entry each, with all about it.
 
 A new outcome is a class here, or in a module of its own such as `settle.py` and those of `faults/`,
-and its place in `OUTCOMES`;
-tests/rules/test_outcomes.py holds every entry to what it promises.
+and its place in `OUTCOMES`; tests/rules/test_outcomes.py holds every entry to what it promises.
 """
 
 from collections.abc import Iterator, Mapping
