@@ -20,10 +20,10 @@ fix:  ## what a machine can put right
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-generate:  ## what is made from the families, the routes and the schemas; see tools/
+generate:  ## what is made from the families, the settings, the routes and the schemas; see tools/
 	$(BIN)/python -m tools.generate
 
-docs:  ## the pages that are made from the code
+docs:  ## docs/scenarios.md, from the files of the library
 	$(BIN)/python -m tests.project.scenarios_page
 
 test:  ## the suite alone

@@ -9,7 +9,7 @@ from benchmarks.servers import RATE_LIMIT
 from benchmarks.traffic import CREATED, KEY, REFUND_BODY, create_body
 from payments_sandbox.api.call import Call, Reply
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 
 HEADERS: Final[Sequence[tuple[bytes, bytes]]] = (
     (b"Host", b"127.0.0.1"),
@@ -28,7 +28,7 @@ class Api:
     """A sandbox that is called as a function; each call is admitted and answered as over HTTP."""
 
     def __init__(self) -> None:
-        self.sandbox: Final[Server] = assemble(Settings(port=0, rate_limit=RATE_LIMIT))
+        self.sandbox: Final[AssembledServer] = assemble(Settings(port=0, rate_limit=RATE_LIMIT))
         self._gateway = self.sandbox.gateway
 
     def create(self, customer: str, amount: int = 2_500) -> Reply:

@@ -16,7 +16,7 @@ import aiohttp
 
 from benchmarks.machine import resident_bytes
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from payments_sandbox.world.world import World
 
@@ -41,7 +41,7 @@ class Ours:
     """A world with one endpoint, and a sandbox that sends what it has."""
 
     def __init__(self, url: str) -> None:
-        self._sandbox: Server = assemble(Settings(port=0, clock="2030-01-15T10:30:00Z"))
+        self._sandbox: AssembledServer = assemble(Settings(port=0, clock="2030-01-15T10:30:00Z"))
         self._world: World = self._sandbox.runtime.worlds.make()
         webhooks = self._world.open_webhooks()
         webhooks.put(webhooks.new_endpoint(url))

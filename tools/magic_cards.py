@@ -14,7 +14,7 @@ def texts(made: Mapping[str, str]) -> dict[str, str]:
 
 
 def _lines(lines: list[str]) -> Iterator[str]:
-    rows = {str(card["name"]): _row(card) for card in (each.shown() for each in MAGIC_CARDS)}
+    rows = {str(card["name"]): _row(card) for card in (each.as_json() for each in MAGIC_CARDS)}
     names = list(rows)
     on_page = {_name(line) for line in lines}
     for line in lines:

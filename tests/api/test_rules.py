@@ -15,7 +15,7 @@ from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.scenarios.activation import activate
-from payments_sandbox.server.journal_json import shown_entry
+from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.bodies import documented_create, documented_refund
 from tests.support.clients import envelope
@@ -37,7 +37,7 @@ def desk_of(text: str, *, seed: int | None = None) -> Desk:
 def entry_of(desk: Desk) -> dict[str, Any]:
     """The journal's newest entry, as the control API shows it."""
     newest = next(desk.world.journal.before(None))
-    entry = shown_entry(desk.world.journal, newest)
+    entry = entry_json(desk.world.journal, newest)
     assert contract().problems("control/objects/journal_entry", entry) == []
     return entry
 

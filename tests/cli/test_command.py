@@ -1,4 +1,4 @@
-"""A command under its guardian: when it is killed, and when it is not."""
+"""A command under its supervisor: when it is killed, and when it is not."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ sys.exit(3)
 
 
 async def test_a_command_that_is_not_there() -> None:
-    """The reason is the system's, and nothing is left of the guardian."""
+    """The reason is the system's, and nothing is left of the supervisor."""
     with pytest.raises(NotStartedError, match=r"^No such file or directory$"):
         async with running(("no-such-command",), os.environ):
             pytest.fail("it runs")

@@ -261,7 +261,7 @@ def test_nothing_outlives_a_run_whose_group_is_killed() -> None:
         assert is_gone(running.address)
 
 
-def test_a_run_whose_guardian_is_killed() -> None:
+def test_a_run_whose_supervisor_is_killed_ends_the_command() -> None:
     """The command is ended, as there would be nobody to do it later."""
     with beside("print(os.getppid(), flush=True);" + WAIT) as running:
         os.kill(int(running.line()), SIGKILL)

@@ -95,43 +95,80 @@ def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
     )
 
 
-UNKNOWN: Final = {
-    "PAYMENTS_SANDBOX_RATE_LIMTI": "did you mean PAYMENTS_SANDBOX_RATE_LIMIT?",
-    "PAYMENTS_SANDBOX_RATELIMIT": "did you mean PAYMENTS_SANDBOX_RATE_LIMIT?",
-    "PAYMENTS_SANDBOX_X": "--help lists the options.",
-    "PAYMENTS_SANDBOX_": "--help lists the options.",
+MISSPELT: Final = {
+    "PAYMENTS_SANDBOX_PROT": "PAYMENTS_SANDBOX_PORT",
+    "PAYMENTS_SANDBOX_RATE_LIMTI": "PAYMENTS_SANDBOX_RATE_LIMIT",
+    "PAYMENTS_SANDBOX_RATELIMIT": "PAYMENTS_SANDBOX_RATE_LIMIT",
+    "PAYMENTS_SANDBOX_SCENARIOS": "PAYMENTS_SANDBOX_SCENARIO",
 }
 
 
-@pytest.mark.parametrize("name", UNKNOWN)
-def test_an_unknown_variable_is_named(name: str) -> None:
+@pytest.mark.parametrize("name", MISSPELT)
+@pytest.mark.parametrize("command", ["serve", "cards"])
+def test_a_misspelt_variable_is_refused_by_every_command(command: str, name: str) -> None:
     """Exit 2 whatever its value: a typo would be an option that silently does nothing."""
     for value in ("1", ""):
-        ended = run("serve", extra={name: value})
-        last = ended.stderr.splitlines()[-1]
+        ended = run(command, extra={name: value})
+        hint = f"{name}: there is no such option; did you mean {MISSPELT[name]}?"
         assert (ended.returncode, ended.stdout) == (2, "")
-        assert last == (
-            f"payments-sandbox serve: error: {name}: there is no such option; {UNKNOWN[name]}"
-        )
-    assert run("cards", extra={name: "1"}).returncode == 2
+        assert ended.stderr.splitlines()[-1] == f"payments-sandbox {command}: error: {hint}"
+
+
+def test_a_variable_like_no_option_is_warned_of() -> None:
+    """A line for each, and the command goes on: such names are a team's own."""
+    ended = run("cards", extra={"PAYMENTS_SANDBOX_FOO_TEAM": "red", "PAYMENTS_SANDBOX_": "1"})
+
+    assert (ended.returncode, ended.stdout) == (0, run("cards").stdout)
+    assert ended.stderr.splitlines() == [
+        f"payments-sandbox cards: warning: {name} is no option, and is ignored."
+        for name in ("PAYMENTS_SANDBOX_", "PAYMENTS_SANDBOX_FOO_TEAM")
+    ]
+
+
+def test_a_misspelt_variable_is_refused_without_warnings_of_others() -> None:
+    """What has to be mended is the last line, and the only one beside the usage."""
+    extra = {"PAYMENTS_SANDBOX_FOO_TEAM": "red", "PAYMENTS_SANDBOX_PROT": "1"}
+    ended = run("cards", extra=extra)
+
+    assert ended.returncode == 2
+    assert "FOO_TEAM" not in ended.stderr
+
+
+SERVICE_LINKS: Final = {
+    "SERVICE_HOST": "10.0.0.11",
+    "SERVICE_PORT": "8080",
+    "SERVICE_PORT_HTTP": "8080",
+    "PORT": "tcp://10.0.0.11:8080",
+    "PORT_8080_TCP": "tcp://10.0.0.11:8080",
+    "PORT_8080_TCP_ADDR": "10.0.0.11",
+    "PORT_8080_TCP_PORT": "8080",
+    "PORT_8080_TCP_PROTO": "tcp",
+}
+
+
+@pytest.mark.parametrize("service", ["PAYMENTS_SANDBOX_", "PAYMENTS_SANDBOX_WEBHOOKS_"])
+def test_variables_that_kubernetes_sets_for_a_service_are_silent(service: str) -> None:
+    """Beside a service of our name, or one that begins so; a port's number is another matter."""
+    links = {service + name: value for name, value in SERVICE_LINKS.items()}
+    ended = run("cards", extra=links)
+    port = run("cards", extra={"PAYMENTS_SANDBOX_WEBHOOKS_PORT": "8080"})
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "warning: PAYMENTS_SANDBOX_WEBHOOKS_PORT " in port.stderr
 
 
 def test_variables_that_are_not_for_options() -> None:
-    """Clients find a server by two; beside a service of our name Kubernetes sets some more."""
+    """Clients find a server by two; a service's address is not where `serve` listens."""
     others = {
         "PAYMENTS_SANDBOX_URL": "http://127.0.0.1:8080",
         "PAYMENTS_SANDBOX_API_KEY": "sk_test_sandbox",
-        "PAYMENTS_SANDBOX_SERVICE_HOST": "10.0.0.11",
-        "PAYMENTS_SANDBOX_SERVICE_PORT": "8080",
-        "PAYMENTS_SANDBOX_SERVICE_PORT_HTTP": "8080",
         "PAYMENTS_SANDBOX_PORT": "tcp://10.0.0.11:8080",
-        "PAYMENTS_SANDBOX_PORT_8080_TCP": "tcp://10.0.0.11:8080",
-        "PAYMENTS_SANDBOX_PORT_8080_TCP_ADDR": "10.0.0.11",
-        "PAYMENTS_SANDBOX_PORT_8080_TCP_PROTO": "tcp",
         "PAYMENTSSANDBOX": "1",
     }
     with served(extra=others) as server:
         assert server.facts["ready"] is True
+        server.stop()
+        assert server.rest() == ("", "")
 
 
 def test_half_an_option_is_no_option() -> None:

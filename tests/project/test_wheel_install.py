@@ -14,9 +14,22 @@ import payments_sandbox
 from tests.project.tree import ROOT
 from tests.support.bodies import documented_create
 from tests.support.command import run, served
+from tests.support.suites import OURS, PAY
 from tests.support.wire import exchange, request
 
 BODY: Final = json.dumps(documented_create()).encode()
+
+PAYS: Final = """
+from pathlib import Path
+
+import payments_sandbox
+from {module} import pay
+
+def test_the_shop_is_paid(sandbox):
+    assert pay(sandbox).status_code == 201
+    assert sandbox.payments[0]["amount"] == 2500
+    assert Path(payments_sandbox.__file__).is_relative_to({home!r})
+"""
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +105,26 @@ def test_the_module_is_the_command(python: Path, tmp_path: Path) -> None:
     listed = run("cards", command=(str(python), "-I", "-m", "payments_sandbox"), cwd=tmp_path)
 
     assert listed.stdout == run("cards").stdout
+
+
+@pytest.mark.parametrize(
+    ("own_file", "module"), [("sandbox/shop.py", "sandbox.shop"), ("sandbox.py", "sandbox")]
+)
+def test_a_project_with_a_sandbox_of_its_own_uses_the_plugin(
+    python: Path, tmp_path: Path, own_file: str, module: str
+) -> None:
+    """A folder or a module of that name, which its tests import, beside the fixture `sandbox`."""
+    own = tmp_path / own_file
+    own.parent.mkdir(exist_ok=True)
+    own.write_text(PAY)
+    home = str(python.parents[1])
+    (tmp_path / "test_shop.py").write_text(PAYS.format(module=module, home=home))
+    suite = run(
+        *("-q", "-W", "error", "-p", OURS),
+        command=(str(python), "-m", "pytest"),
+        cwd=tmp_path,
+        extra={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
+
+    assert (suite.returncode, suite.stderr) == (0, ""), suite.stdout
+    assert "1 passed" in suite.stdout

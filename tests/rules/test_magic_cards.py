@@ -199,7 +199,7 @@ def test_the_card_whose_refunds_are_declined() -> None:
 
 def test_a_card_is_shown_in_six_fields() -> None:
     """As the command line and the control API list it."""
-    assert BY_NAME["declined"].shown() == {
+    assert BY_NAME["declined"].as_json() == {
         "name": "declined",
         "number": "4000000000000002",
         "brand": "visa",

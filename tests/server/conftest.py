@@ -4,7 +4,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.world import World
 from tests.support.bodies import AUTHORIZED, KEY
 from tests.support.clients import Api, client_of
@@ -18,24 +18,24 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def sandbox(settings: Settings) -> Server:
+def sandbox(settings: Settings) -> AssembledServer:
     """A sandbox that `api` serves."""
     return assemble(settings)
 
 
 @pytest.fixture
-def world(sandbox: Server) -> World:
+def world(sandbox: AssembledServer) -> World:
     """The home world, the one of `sk_test_sandbox`."""
     return sandbox.runtime.worlds.get_or_create(KEY)
 
 
 @pytest.fixture
-async def api(sandbox: Server, aiohttp_client: AiohttpClient) -> Api:
+async def api(sandbox: AssembledServer, aiohttp_client: AiohttpClient) -> Api:
     """A client of the sandbox that sends the home world's key."""
     return await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
 
 
 @pytest.fixture
-def control(api: Api, sandbox: Server) -> Control:
+def control(api: Api, sandbox: AssembledServer) -> Control:
     """The control API by route name, every reply held against its schema."""
     return Control(api, sandbox.contract)

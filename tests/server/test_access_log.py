@@ -7,7 +7,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.bodies import AUTHORIZED
 from tests.support.clients import Api, client_of, paid
 
@@ -96,14 +96,14 @@ def lines() -> list[str]:
 
 
 @pytest.fixture
-def sandbox(lines: list[str], settings: Settings) -> Server:
+def sandbox(lines: list[str], settings: Settings) -> AssembledServer:
     """A sandbox that tells `lines`, knows no key but its own, and wants a token."""
     return assemble(replace(settings, strict_keys=True, control_token="token"), lines.append)
 
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_who_is_turned_away(
-    aiohttp_client: AiohttpClient, sandbox: Server, lines: list[str], case: str
+    aiohttp_client: AiohttpClient, sandbox: AssembledServer, lines: list[str], case: str
 ) -> None:
     """One line that says why, and nothing of a key or a token; no world has seen it."""
     method, path, headers, line = REFUSED[case]

@@ -4,7 +4,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.clients import Api, ask, bearer, client_of, envelope, listed, paid, refunded
 from tests.support.control import Control
 from tests.support.matching import API_KEY
@@ -52,7 +52,9 @@ async def test_a_wrong_key(api: Api, header: str, details: str) -> None:
     assert found == (401, [], envelope("invalid_api_key", details))
 
 
-async def test_two_authorization_lines(aiohttp_client: AiohttpClient, sandbox: Server) -> None:
+async def test_two_authorization_lines(
+    aiohttp_client: AiohttpClient, sandbox: AssembledServer
+) -> None:
     """401: which of the two worlds is meant is not ours to guess."""
     stranger = await client_of(aiohttp_client, sandbox)
     lines = [("Authorization", f"Bearer sk_test_{name}") for name in ("alice", "bob")]
@@ -73,7 +75,7 @@ def test_a_key_of_other_bytes(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 
 
-async def test_no_key(sandbox: Server, aiohttp_client: AiohttpClient) -> None:
+async def test_no_key(sandbox: AssembledServer, aiohttp_client: AiohttpClient) -> None:
     """A missing header is missed, and the details show one."""
     stranger = await client_of(aiohttp_client, sandbox)
     refusal = await ask(stranger, "GET", PATH, 401)

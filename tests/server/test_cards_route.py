@@ -12,7 +12,7 @@ async def test_always_whole(control: Control) -> None:
     """One page with every card, in the table's order."""
     cards = await control("list_cards")
     assert cards == {
-        "data": [card.shown() for card in MAGIC_CARDS],
+        "data": [card.as_json() for card in MAGIC_CARDS],
         "has_more": False,
         "next_cursor": None,
     }

@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from tests.support.bodies import AUTHORIZED, documented_create
 from tests.support.clients import Api, ask, envelope, paid
 
@@ -128,14 +128,14 @@ async def test_no_card_number_is_in_the_log(
 
 async def test_a_failure_in_the_middle_of_an_answer_ends_the_connection(
     api: Api,
-    sandbox: Server,
+    sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The connection ends there: a second head would only be taken for the rest of the first."""
     async with api.get("/_sandbox/stream", headers=AUTHORIZED) as stream:
         assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"
-        monkeypatch.setattr("payments_sandbox.server.event_stream.shown_entry", broken)
+        monkeypatch.setattr("payments_sandbox.server.event_stream.entry_json", broken)
         await ask(api, "GET", "/v3/payments")
         rest = await read_to_the_end(stream)
 

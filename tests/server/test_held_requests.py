@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from tests.support.clients import PATIENCE, Api, ask, listed, paid, until
 from tests.support.control import Control
 
@@ -20,7 +20,7 @@ def settings() -> Settings:
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=60_000)
 
 
-async def held(api: Api, sandbox: Server, card: str) -> "asyncio.Task[object]":
+async def held(api: Api, sandbox: AssembledServer, card: str) -> "asyncio.Task[object]":
     """A payment that is under way and waits."""
     task = asyncio.create_task(paid(api, card_number=card))
     await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
@@ -36,7 +36,7 @@ async def ended(task: "asyncio.Task[object]") -> bool:
     return True
 
 
-async def test_a_slow_payment_exists_at_once(api: Api, sandbox: Server) -> None:
+async def test_a_slow_payment_exists_at_once(api: Api, sandbox: AssembledServer) -> None:
     """Only the reply is held back: the payment can be listed while its create still waits."""
     task = await held(api, sandbox, SLOW_MS)
     (payment_id,) = await listed(api)
@@ -50,7 +50,7 @@ async def test_a_slow_payment_exists_at_once(api: Api, sandbox: Server) -> None:
 @pytest.mark.parametrize("card", [SLOW_MS, TIMEOUT, TIMEOUT_AFTER])
 @pytest.mark.parametrize("route", ["reset_world", "delete_world", "restore_snapshot"])
 async def test_the_end_of_a_world_ends_its_waits(
-    api: Api, control: Control, sandbox: Server, route: str, card: str
+    api: Api, control: Control, sandbox: AssembledServer, route: str, card: str
 ) -> None:
     """Reset, dropped or replaced: a request of the old world gets no reply, and at once."""
     snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
@@ -62,7 +62,7 @@ async def test_the_end_of_a_world_ends_its_waits(
 
 
 async def test_another_worlds_reset_ends_nothing(
-    api: Api, control: Control, sandbox: Server
+    api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
     """A neighbour's reset does not reach into this world."""
     task = await held(api, sandbox, TIMEOUT)
@@ -74,7 +74,7 @@ async def test_another_worlds_reset_ends_nothing(
 
 
 @pytest.mark.parametrize("card", [SLOW_MS, TIMEOUT, TIMEOUT_AFTER])
-async def test_a_client_that_leaves(api: Api, sandbox: Server, card: str) -> None:
+async def test_a_client_that_leaves(api: Api, sandbox: AssembledServer, card: str) -> None:
     """Its request stops waiting; what it had done stays done."""
     task = await held(api, sandbox, card)
     task.cancel()
@@ -83,7 +83,7 @@ async def test_a_client_that_leaves(api: Api, sandbox: Server, card: str) -> Non
 
 
 async def test_the_clock_does_not_shorten_a_wait(
-    api: Api, control: Control, sandbox: Server
+    api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
     """What a client feels is wall time: advancing the world's clock does not end it."""
     task = await held(api, sandbox, TIMEOUT)
@@ -94,7 +94,7 @@ async def test_the_clock_does_not_shorten_a_wait(
 
 
 async def test_a_reply_that_was_never_sent_is_not_in_the_journal(
-    api: Api, control: Control, sandbox: Server
+    api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
     """A slow payment whose client left has committed, and was answered with nothing."""
     task = await held(api, sandbox, SLOW_MS)

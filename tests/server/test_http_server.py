@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from urllib.parse import urlsplit
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import HttpServer, listening
 from tests.support.bodies import KEY, documented_create
 from tests.support.clients import PATIENCE
@@ -21,7 +21,7 @@ SLOW = PAY.replace(b"4111111111111111", b"4000009900000129")
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[tuple[Server, int]]:
+async def served() -> AsyncIterator[tuple[AssembledServer, int]]:
     """A sandbox that listens, and its port."""
     sandbox = assemble(Settings(port=0, max_wall_delay=60_000))
     async with listening(sandbox) as address:

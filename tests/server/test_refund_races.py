@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from payments_sandbox.payments.events import EventType
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.world import World
 from tests.support.bodies import KEY
 from tests.support.clients import Api, paid
@@ -56,7 +56,7 @@ async def test_as_many_refunds_succeed_as_fit(api: Api, world: World) -> None:
     assert findings(books, told) == []
 
 
-async def test_refunds_of_many_sizes_add_up(api: Api, sandbox: Server) -> None:
+async def test_refunds_of_many_sizes_add_up(api: Api, sandbox: AssembledServer) -> None:
     """On several hot payments at once, each by itself."""
     payments = [await paid(api, amount=AMOUNT) for _ in range(5)]
     ids = [payment["id"] for payment in payments]

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ServerDisconnectedError
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.scenario_reload import ScenarioReloader
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
@@ -50,7 +50,7 @@ def settings(file: Path) -> Settings:
 
 
 @pytest.fixture
-def edit(sandbox: Server, file: Path) -> Edit:
+def edit(sandbox: AssembledServer, file: Path) -> Edit:
     """Writes the file, or takes it away, and has it read again."""
     reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
 
@@ -108,7 +108,9 @@ async def test_a_scenario_that_was_sent_is_another(
     assert [each.source for each in world.rules.scenarios] == [sent]
 
 
-async def test_requests_that_hang_are_let_go(api: Api, sandbox: Server, edit: Edit) -> None:
+async def test_requests_that_hang_are_let_go(
+    api: Api, sandbox: AssembledServer, edit: Edit
+) -> None:
     """As when a scenario is taken away: what it has kept waiting ends."""
     edit(DOWN.replace("respond: {error: internal_error}", "hang: {commit: false}"))
     hanging = asyncio.ensure_future(pay(api, 201))
@@ -157,7 +159,7 @@ async def test_what_is_wrong_is_logged_once(edit: Edit, logged: Logged) -> None:
 
 
 async def test_what_no_world_could_start_with(
-    api: Api, sandbox: Server, edit: Edit, logged: Logged
+    api: Api, sandbox: AssembledServer, edit: Edit, logged: Logged
 ) -> None:
     """It may be right by itself, and not go with the others: it stays as it was."""
     other = scenario_of("clock: 2030-01-15T10:30:00Z\nexpect: [{audit: clean}]", name="other")
@@ -174,7 +176,7 @@ async def test_what_no_world_could_start_with(
     await pay(api, 500, "sk_test_new")
 
 
-def test_a_file_that_comes_later(sandbox: Server, file: Path, logged: Logged) -> None:
+def test_a_file_that_comes_later(sandbox: AssembledServer, file: Path, logged: Logged) -> None:
     """It is known as soon as it is there, or has no problems, and is reloaded from then on."""
     worlds = sandbox.runtime.worlds
     text = file.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from aiohttp import ServerDisconnectedError
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, ask, bearer, envelope, invalid, paid
@@ -420,7 +420,9 @@ async def test_a_verification_waits_as_long_as_its_expectations_say(control: Con
     assert (await control("verify", body))["passed"] is False
 
 
-async def test_a_verification_ends_with_its_world(control: Control, sandbox: Server) -> None:
+async def test_a_verification_ends_with_its_world(
+    control: Control, sandbox: AssembledServer
+) -> None:
     """Nobody waits for what cannot come."""
     world = await control("create_world", {})
     body = {"expect": [{"request": "create_payment"}], "within": "30s"}
@@ -482,7 +484,7 @@ def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
     file = tmp_path / "scene.yaml"
     file.write_text("scenario: scene\nclock: 2031-01-01\nexpect: [{audit: clean}]", "utf-8")
     scene = scenario_of("clock: 2031-01-01\nexpect: [{audit: clean}]")
-    sandbox: Server = assemble(Settings(scenarios=(file,)))
+    sandbox: AssembledServer = assemble(Settings(scenarios=(file,)))
     worlds = [
         sandbox.runtime.worlds.get_or_create(key) for key in ("sk_test_sandbox", "sk_test_new")
     ]

@@ -8,7 +8,7 @@ import pytest
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.initial_state import Generated
 from payments_sandbox.scenarios.seeding import fill_world
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.world import World
 from tests.support.clients import Api, ask, bearer, invalid, paid
 from tests.support.control import Control
@@ -127,7 +127,7 @@ async def test_nobody_is_told(api: Api, control: Control, world: World) -> None:
     assert len((await control("list_deliveries"))["data"]) == 1
 
 
-def test_what_happens_meanwhile_wins(sandbox: Server, world: World) -> None:
+def test_what_happens_meanwhile_wins(sandbox: AssembledServer, world: World) -> None:
     """A payment that is made while the world is filled stays, and nothing else comes."""
     steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)

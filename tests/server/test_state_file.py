@@ -7,7 +7,7 @@ import pytest
 
 from payments_sandbox.cli import state_file
 from payments_sandbox.cli.state_file import StateFile
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.state_file import NoStateError, read_lines
 from tests.support.clients import Api, ask, paid, until
 
@@ -24,7 +24,9 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.usefixtures("often")
-async def test_it_is_saved_while_the_server_runs(api: Api, sandbox: Server, tmp_path: Path) -> None:
+async def test_it_is_saved_while_the_server_runs(
+    api: Api, sandbox: AssembledServer, tmp_path: Path
+) -> None:
     """A crash loses no more than what came since the last time."""
     path = tmp_path / "state"
     await paid(api)
@@ -37,7 +39,7 @@ async def test_it_is_saved_while_the_server_runs(api: Api, sandbox: Server, tmp_
 
 @pytest.mark.usefixtures("often")
 async def test_what_cannot_be_saved_is_logged(
-    api: Api, sandbox: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    api: Api, sandbox: AssembledServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The server goes on, says so, and leaves nothing half written."""
     path = tmp_path / "folder" / "state"
@@ -48,7 +50,7 @@ async def test_what_cannot_be_saved_is_logged(
     assert names_in(tmp_path) == []
 
 
-def test_a_state_that_cannot_be_read(sandbox: Server, tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_read(sandbox: AssembledServer, tmp_path: Path) -> None:
     """A folder is no file."""
     with pytest.raises(NoStateError, match="Is a directory"):
         StateFile(tmp_path, sandbox).load()

@@ -10,7 +10,7 @@ from aiohttp.web import StreamResponse
 
 from payments_sandbox.api.call import Call
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from tests.support.bodies import AUTHORIZED, KEY
 from tests.support.clients import PATIENCE, Api, ask, bearer, invalid, paid, refunded, until
 from tests.support.control import Control
@@ -112,7 +112,7 @@ async def test_a_delivery_is_shown_as_each_attempt_left_it(api: Api, control: Co
 
 
 async def test_what_happens_while_it_writes_is_not_skipped(
-    api: Api, sandbox: Server, monkeypatch: pytest.MonkeyPatch
+    api: Api, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader that is slow to take one message still gets those that came meanwhile."""
     write = StreamResponse.write
@@ -207,7 +207,7 @@ async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
     assert brief(messages) == [("request", "list_payments")]
 
 
-async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: Server) -> None:
+async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: AssembledServer) -> None:
     """The server keeps nothing for it, once it has had something to say."""
     async with api.get(PATH) as reply:
         assert len(sandbox.runtime.notifier) == 1

@@ -10,7 +10,7 @@ from aiohttp.web import BaseRequest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.contract.error_codes import code_of
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.http_server import HttpServer
 from tests.support.bodies import documented_create, documented_refund
 
@@ -18,7 +18,9 @@ Api = TestClient[BaseRequest, None]
 
 
 async def client_of(
-    aiohttp_client: AiohttpClient, sandbox: Server, headers: Mapping[str, str] | None = None
+    aiohttp_client: AiohttpClient,
+    sandbox: AssembledServer,
+    headers: Mapping[str, str] | None = None,
 ) -> Api:
     """A client of a sandbox, on a socket of its own."""
     client: Api = await aiohttp_client(SandboxServer(sandbox), headers=headers)
@@ -28,7 +30,7 @@ async def client_of(
 class SandboxServer(BaseTestServer):
     """A server of aiohttp's tests with the connections of `payments-sandbox serve`."""
 
-    def __init__(self, sandbox: Server) -> None:
+    def __init__(self, sandbox: AssembledServer) -> None:
         super().__init__()
         self._sandbox = sandbox
 
@@ -39,7 +41,7 @@ class SandboxServer(BaseTestServer):
 class _Server(HttpServer):
     """The server, whose background work ends with it."""
 
-    def __init__(self, sandbox: Server) -> None:
+    def __init__(self, sandbox: AssembledServer) -> None:
         super().__init__(sandbox.handler)
         self._runtime = sandbox.runtime
 

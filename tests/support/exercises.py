@@ -7,7 +7,7 @@ from payments_sandbox.contract import representations
 from payments_sandbox.core.instants import DAY, Instant
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.access_log import log_line
-from payments_sandbox.server.journal_json import shown_entry
+from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import World
 from tests.support.bodies import documented_create, documented_refund
@@ -53,5 +53,5 @@ def outputs(world: World) -> list[Any]:
     journal, ledger = world.journal, world.ledger
     shown: list[Any] = [representations.event(ledger.event(n)) for n in range(ledger.events)]
     for entry in journal.since(0):
-        shown += [shown_entry(journal, entry), log_line(entry)]
+        shown += [entry_json(journal, entry), log_line(entry)]
     return [*shown, world.upcoming(100), json.loads(json.dumps(snapshot(world))), repr(world)]

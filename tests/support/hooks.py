@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from tests.support.bodies import KEY
 from tests.support.clients import Api, Json, paid, until
 from tests.support.control import Control
@@ -13,7 +13,9 @@ Delivery = dict[str, Any]
 class Hooks:
     """The webhooks of one world; the home world unless told otherwise."""
 
-    def __init__(self, api: Api, control: Control, sandbox: Server, key: str = KEY) -> None:
+    def __init__(
+        self, api: Api, control: Control, sandbox: AssembledServer, key: str = KEY
+    ) -> None:
         self.api = api
         self.control = control
         self.key = key

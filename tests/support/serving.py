@@ -10,7 +10,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.magic_cards import CARD_RULES
 from payments_sandbox.rules.model import CardRule
 from payments_sandbox.rules.rule_engine import index_card_rules
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
 from payments_sandbox.world.registry import DEFAULT_API_KEY
 
@@ -20,7 +20,7 @@ class Serving:
     """A sandbox that listens; touch its worlds only when no request is under way."""
 
     address: str
-    sandbox: Server
+    sandbox: AssembledServer
 
     @property
     def base_url(self) -> str:
@@ -28,7 +28,7 @@ class Serving:
         return f"{self.address}/v3"
 
 
-def ruled(sandbox: Server, rules: Iterable[CardRule]) -> Server:
+def ruled(sandbox: AssembledServer, rules: Iterable[CardRule]) -> AssembledServer:
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.delivery import (
     AttemptResult,
     Delivery,
@@ -144,7 +144,9 @@ class FakeSender:
 class WebhookApi:
     """The webhooks of one world through the control API; the home world unless told otherwise."""
 
-    def __init__(self, api: Api, control: Control, sandbox: Server, key: str = KEY) -> None:
+    def __init__(
+        self, api: Api, control: Control, sandbox: AssembledServer, key: str = KEY
+    ) -> None:
         self.api = api
         self.control = control
         self.key = key

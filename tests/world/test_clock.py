@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, LAST, SECOND, Instant
-from payments_sandbox.world.clock import Clock, Mode
+from payments_sandbox.world.clock import Mode, WorldClock
 from tests.support.wall import NOON, Wall
 
 MOVES = st.sampled_from(["wall", "reach", "freeze", "resume"])
@@ -16,7 +16,7 @@ BY = st.integers(-2 * DAY, 2 * DAY)
 def test_a_live_clock_follows_the_wall() -> None:
     """Second by second, from the wall's now."""
     wall = Wall()
-    clock = Clock(wall)
+    clock = WorldClock(wall)
     seen = [clock.now()]
     wall.move(SECOND)
     seen.append(clock.now())
@@ -27,7 +27,7 @@ def test_a_live_clock_follows_the_wall() -> None:
 def test_a_live_clock_stands_while_the_wall_goes_back() -> None:
     """A machine's clock is set back at times; the world waits until it has caught up."""
     wall = Wall()
-    clock = Clock(wall)
+    clock = WorldClock(wall)
     seen = []
     for by in (0, -HOUR, HOUR - 1, 2):
         wall.move(by)
@@ -39,7 +39,7 @@ def test_a_live_clock_stands_while_the_wall_goes_back() -> None:
 def test_a_frozen_clock_stands_still() -> None:
     """Whatever the wall does."""
     wall = Wall()
-    clock = Clock(wall, frozen_at=Instant(5))
+    clock = WorldClock(wall, frozen_at=Instant(5))
     wall.move(DAY)
 
     assert (clock.mode, clock.now()) == (Mode.FROZEN, 5)
@@ -49,7 +49,7 @@ def test_a_frozen_clock_stands_still() -> None:
 def test_reach_moves_forward_only(frozen_at: Instant | None) -> None:
     """An instant that has passed changes nothing, in either mode."""
     wall = Wall()
-    clock = Clock(wall, frozen_at=frozen_at)
+    clock = WorldClock(wall, frozen_at=frozen_at)
     seen = []
     for instant in (NOON + DAY, NOON, NOON + DAY):
         clock.reach(Instant(instant))
@@ -61,7 +61,7 @@ def test_reach_moves_forward_only(frozen_at: Instant | None) -> None:
 def test_a_live_clock_goes_on_from_where_it_was_moved_to() -> None:
     """Advancing keeps the pace."""
     wall = Wall()
-    clock = Clock(wall)
+    clock = WorldClock(wall)
     clock.reach(Instant(NOON + DAY))
     wall.move(SECOND)
 
@@ -71,7 +71,7 @@ def test_a_live_clock_goes_on_from_where_it_was_moved_to() -> None:
 def test_freeze_and_resume() -> None:
     """Frozen at the world's now; resumed from there, not from where the wall has come to."""
     wall = Wall()
-    clock = Clock(wall)
+    clock = WorldClock(wall)
     seen = []
     for by, change in ((SECOND, clock.freeze), (HOUR, clock.resume), (SECOND, clock.resume)):
         wall.move(by)
@@ -88,7 +88,7 @@ def test_freeze_and_resume() -> None:
 def test_no_clock_goes_beyond_the_last_instant() -> None:
     """Not even where the wall does."""
     wall = Wall(LAST)
-    clock = Clock(wall)
+    clock = WorldClock(wall)
     wall.move(DAY)
 
     assert clock.now() == LAST
@@ -97,7 +97,7 @@ def test_no_clock_goes_beyond_the_last_instant() -> None:
 @pytest.mark.parametrize("mode", Mode)
 def test_an_instant_before_now_is_refused(mode: Mode) -> None:
     """The refusal names the field and the world's now."""
-    clock = Clock(Wall(), frozen_at=NOON if mode is Mode.FROZEN else None)
+    clock = WorldClock(Wall(), frozen_at=NOON if mode is Mode.FROZEN else None)
     with pytest.raises(InvalidRequest) as caught:
         clock.check_reachable(Instant(NOON - 1), "to")
 
@@ -109,7 +109,7 @@ def test_an_instant_before_now_is_refused(mode: Mode) -> None:
 
 def test_an_instant_beyond_the_last_is_refused() -> None:
     """Now and the last instant are the ends of what can be reached."""
-    clock = Clock(Wall())
+    clock = WorldClock(Wall())
     clock.check_reachable(NOON, "by")
     clock.check_reachable(LAST, "by")
     with pytest.raises(InvalidRequest) as caught:
@@ -122,13 +122,13 @@ def test_an_instant_beyond_the_last_is_refused() -> None:
 def test_a_snapshot_goes_on_from_where_it_was(mode: Mode) -> None:
     """Frozen as it stood; live as if it had run on meanwhile."""
     wall = Wall()
-    clock = Clock(wall)
+    clock = WorldClock(wall)
     clock.reach(Instant(NOON + DAY))
     if mode is Mode.FROZEN:
         clock.freeze()
     kept = clock.snapshot()
     wall.move(HOUR)
-    other = Clock(wall)
+    other = WorldClock(wall)
     other.restore(kept)  # type: ignore[arg-type]  # JSON
 
     expected = NOON + DAY + (HOUR if mode is Mode.LIVE else 0)
@@ -140,7 +140,7 @@ def test_a_snapshot_goes_on_from_where_it_was(mode: Mode) -> None:
 def test_time_never_goes_back(frozen: bool, moves: list[tuple[str, int]]) -> None:  # noqa: FBT001 - a parameter of the test
     """Whatever is done to the clock and to the wall."""
     wall = Wall()
-    clock = Clock(wall, frozen_at=NOON if frozen else None)
+    clock = WorldClock(wall, frozen_at=NOON if frozen else None)
     seen = [clock.now()]
     for move, by in moves:
         match move:

@@ -89,7 +89,7 @@ def retrieve_payment(
     number = call.payment = ledger.number_of(call.payment_id)
     if world.pending_reads:
         world.count_read(number)
-    return CallResult(Reply(_RETRIEVE.success, ledger.payments.shown(number)))
+    return CallResult(Reply(_RETRIEVE.success, ledger.payments.retrieve_json(number)))
 
 
 def list_payments(

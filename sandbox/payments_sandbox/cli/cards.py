@@ -27,7 +27,7 @@ def run(chosen: argparse.Namespace) -> int:
     from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 
     if chosen.json:
-        shown = [card.shown() for card in MAGIC_CARDS]
+        shown = [card.as_json() for card in MAGIC_CARDS]
         json.dump(page(shown, has_more=False), sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0

@@ -48,7 +48,7 @@ class Command:
         self.has_ended = True
         if self._deadline is not None:
             self._deadline.cancel()
-        if not line:  # somebody has killed the guardian
+        if not line:  # somebody has killed the supervisor
             self.kill()
             return 128 + signal.SIGKILL
         code = int(line.split()[1])
@@ -110,5 +110,5 @@ def _group_in(line: bytes) -> int:
             return int(group)
         case [b"refused", number]:
             raise NotStartedError(int(number))
-        case _:  # a signal has ended the guardian before it could heed none
+        case _:  # a signal has ended the supervisor before it had its handlers
             raise NotStartedError(errno.EINTR)

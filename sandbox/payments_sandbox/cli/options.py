@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -12,10 +13,17 @@ PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
-_OF_A_SERVICE: Final = re.compile(
-    PREFIX + r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_[A-Z]+(_PROTO|_PORT|_ADDR)?)"
+_TYPO: Final = 0.75
+"""How like an option a variable is that was meant for it: `PROT` is, `FOO_TEAM` is not."""
+
+_SERVICE_LINK: Final = re.compile(
+    PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_[A-Z]+(_PROTO|_PORT|_ADDR)?)"
 )
-"""What Kubernetes puts into every container beside a service that has our name."""
+"""What Kubernetes puts into every container beside a service whose name begins as ours."""
+
+_SERVICE_PORT: Final = re.compile(PREFIX + r"(\w+_)?PORT")
+_SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
+"""How the value of `_SERVICE_PORT` begins where it is Kubernetes' and no port's number."""
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
 
@@ -65,17 +73,30 @@ class CommandOptions:
         parser.set_defaults(options=self)
 
     def check(self, all_variables: Callable[[], set[str]]) -> None:
-        """Exit with 2 when the environment has what no option takes; other commands do not mind.
+        """Refuse the environment where a value or a name is wrong; warn of names we do not know.
+
+        Wrong are values that an option of this command does not take, and names that are nearly
+        those of an option; the exit code is 2 then. Other unknown names get a line on stderr.
 
         Args:
             all_variables: those of every command's options, for when ours are not all there are.
         """
         unknown = [name for name in sorted(os.environ) if _is_unknown(name, self.variables)]
-        if unknown:
-            known = all_variables()
-            unknown = [name for name in unknown if name not in known]
-        if problems := [*self._problems, *map(self._no_option, unknown)]:
+        known = all_variables() if unknown else self.variables
+        strangers, problems = [], list(self._problems)
+        for name in unknown:
+            if name in known:
+                continue
+            if meant := _meant(name, known):
+                problems.append(f"{name}: there is no such option; did you mean {meant}?")
+            else:
+                strangers.append(name)
+        if problems:
             self._parser.error(problems[0])
+        for name in strangers:
+            sys.stderr.write(
+                f"{self._parser.prog}: warning: {name} is no option, and is ignored.\n"
+            )
 
     def refuse(self, option: str, problem: str) -> NoReturn:
         """Exit with 2: an option does not go with the others."""
@@ -154,17 +175,11 @@ class CommandOptions:
         )
 
     def _given(self, option: str) -> str | None:
-        """What the environment says; `tcp://…` is Kubernetes, about a service that has our name."""
+        """What the environment says; a service's address is Kubernetes' word, and not for us."""
         self.names.append(option)
         self.variables.add(name := _variable(option))
         given = os.environ.get(name)
-        return None if given is not None and given.startswith("tcp://") else given
-
-    def _no_option(self, name: str) -> str:
-        words = [known.removeprefix(PREFIX) for known in self.variables]
-        close = nearest(name.removeprefix(PREFIX), sorted(words))
-        hint = f"did you mean {PREFIX}{close}?" if close else "--help lists the options."
-        return f"{name}: there is no such option; {hint}"
+        return None if given is None or _is_of_a_service(name, given) else given
 
     def _read(self, option: str, read: Callable[[str], object], given: str) -> object:
         try:
@@ -206,8 +221,23 @@ def refuse(chosen: argparse.Namespace, option: str, problem: str) -> NoReturn:
 
 
 def _is_unknown(name: str, known: set[str]) -> bool:
-    is_known = name in known or _OF_A_SERVICE.fullmatch(name) is not None
-    return name.startswith(PREFIX) and not is_known
+    if not name.startswith(PREFIX) or name in known:
+        return False
+    return not _is_of_a_service(name, os.environ[name])
+
+
+def _is_of_a_service(name: str, value: str) -> bool:
+    """Whether Kubernetes has set a variable, as it does for each service beside a container."""
+    if _SERVICE_LINK.fullmatch(name):
+        return True
+    return _SERVICE_PORT.fullmatch(name) is not None and _SERVICE_ADDRESS.match(value) is not None
+
+
+def _meant(name: str, known: set[str]) -> str | None:
+    """The variable that a misspelt one was meant for."""
+    words = sorted(each.removeprefix(PREFIX) for each in known)
+    word = nearest(name.removeprefix(PREFIX), words, _TYPO)
+    return None if word is None else PREFIX + word
 
 
 def _variable(option: str) -> str:

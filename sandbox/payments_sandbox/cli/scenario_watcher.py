@@ -14,7 +14,7 @@ from payments_sandbox.scenarios.scenario_file import name_of
 from payments_sandbox.server.scenario_reload import ScenarioReloader
 
 if TYPE_CHECKING:
-    from payments_sandbox.server.factory import Server
+    from payments_sandbox.server.factory import AssembledServer
 
 _log: Final = logging.getLogger("sandbox.scenarios")
 
@@ -23,7 +23,7 @@ QUIET: Final = 100
 
 
 @contextlib.asynccontextmanager
-async def watching(sandbox: "Server") -> AsyncIterator[None]:
+async def watching(sandbox: "AssembledServer") -> AsyncIterator[None]:
     """Watch until the block ends."""
     settings = sandbox.settings
     # Folders, for many editors put a new file in the place of the old one.

@@ -24,7 +24,7 @@ from payments_sandbox.cli.signals import ignore_signals
 from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
-    from payments_sandbox.server.factory import Server
+    from payments_sandbox.server.factory import AssembledServer
     from payments_sandbox.world.registry import Worlds
 
 Facts = dict[str, object]
@@ -81,7 +81,7 @@ def run_server(
     return _run(_to_the_end(working))
 
 
-def _assembled(settings: Settings, assemble: Callable[[], "Server"]) -> "Server":
+def _assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> "AssembledServer":
     """The server, unless its scenarios are refused: then everything that is wrong is printed."""
     if not settings.scenarios:
         return assemble()
@@ -105,7 +105,9 @@ def _assembled(settings: Settings, assemble: Callable[[], "Server"]) -> "Server"
 
 @contextlib.asynccontextmanager
 async def _served(
-    chosen: argparse.Namespace, sandbox: "Server", listens: AbstractAsyncContextManager[str]
+    chosen: argparse.Namespace,
+    sandbox: "AssembledServer",
+    listens: AbstractAsyncContextManager[str],
 ) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were chosen."""
     settings = sandbox.settings
@@ -162,7 +164,7 @@ def _run(working: Coroutine[Any, Any, int]) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _kept(file: Path | None, sandbox: "Server") -> AsyncIterator[None]:
+async def _kept(file: Path | None, sandbox: "AssembledServer") -> AsyncIterator[None]:
     """Take over the state of an earlier server, and keep this one's."""
     if file is None:
         yield

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.cli.output_files import replaced
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
 
 _log: Final = logging.getLogger("sandbox.state")
@@ -21,7 +21,7 @@ SAVE_EVERY: Final = 30
 class StateFile:
     """The state of one server on disk."""
 
-    def __init__(self, path: Path, sandbox: Server) -> None:
+    def __init__(self, path: Path, sandbox: AssembledServer) -> None:
         self._path = path
         self._worlds = sandbox.runtime.worlds
 

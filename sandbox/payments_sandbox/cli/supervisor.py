@@ -1,12 +1,17 @@
 """Owns a command's process group: it ends when the run does, however the run ends.
 
-The guardian is a process of its own, because a run that is killed can do nothing any more. What can
-be relied on then is the kernel: it closes the run's end of the socket that the two have, and that
-is what the guardian waits for. Over the socket it tells one line at a time:
+The supervisor is a process of its own, because a run that is killed can do nothing any more. What
+can be relied on then is the kernel: it closes the run's end of the socket that the two have, and
+that is what the supervisor waits for. Over the socket it tells one line at a time:
 
-    refused ERRNO     there is no such command, and the guardian has ended
+    refused ERRNO     there is no such command, and the supervisor has ended
     started PID       the command runs, and leads the group PID
     ended CODE        its exit code, or minus the signal that ended it
+
+Linux's parent-death signal (PR_SET_PDEATHSIG) cannot stand in for it. That signal goes to the
+command alone, and not to its group: what the command has started is adopted by init and goes on.
+It is not inherited across a fork either, so only the command could ask for it again. Moreover it
+comes when the thread ends that started the command, and other systems do not have it.
 
 It imports nothing of the package, so that the command does not wait for it.
 """

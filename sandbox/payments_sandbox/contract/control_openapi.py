@@ -12,7 +12,7 @@ from payments_sandbox.contract.openapi_parts import (
     JSON,
     KEY,
     VERSION,
-    Parts,
+    DocumentParts,
     by_status,
     pick,
     variables,
@@ -55,7 +55,7 @@ def control_document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[
         schemas: the schemas as their files have them, by name.
         server_url: the base URL of the control API; it ends in `/_sandbox`.
     """
-    parts = Parts(schemas)
+    parts = DocumentParts(schemas)
     paths: dict[str, dict[str, object]] = {}
     for route in CONTROL_ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, parts, schemas)
@@ -109,7 +109,7 @@ def _security(*, needs_key: bool, needs_token: bool) -> list[dict[str, list[str]
 
 
 def _operation(
-    route: ControlRoute, parts: Parts, schemas: Mapping[str, Schema]
+    route: ControlRoute, parts: DocumentParts, schemas: Mapping[str, Schema]
 ) -> dict[str, object]:
     written: dict[str, object] = {
         "operationId": route.name,
@@ -131,7 +131,7 @@ def _operation(
     return written | {"responses": _responses(route, parts)}
 
 
-def _parameters(route: ControlRoute, parts: Parts) -> list[dict[str, object]]:
+def _parameters(route: ControlRoute, parts: DocumentParts) -> list[dict[str, object]]:
     in_path = parts.path_parameters(route.path, PATH_VARIABLES, "decided")
     in_query = parts.query_parameters(route.query_schema)
     return [*in_path, *in_query]
@@ -144,7 +144,7 @@ def _needs_body(schema: Schema) -> bool:
     )
 
 
-def _responses(route: ControlRoute, parts: Parts) -> dict[str, object]:
+def _responses(route: ControlRoute, parts: DocumentParts) -> dict[str, object]:
     answers = {status: _content(route, parts) for status in (route.success, *route.also)}
     refusals = {
         status: {"content": parts.error(codes, _envelope(codes))}
@@ -162,7 +162,7 @@ def _envelope(codes: Collection[str]) -> str:
     return REFUSED if "invalid_scenario" in codes else "responses/error"
 
 
-def _content(route: ControlRoute, parts: Parts) -> dict[str, object]:
+def _content(route: ControlRoute, parts: DocumentParts) -> dict[str, object]:
     if route.response_schema:
         return {"content": parts.body(route.response_schema)}
     if route.success == HTTPStatus.NO_CONTENT:
@@ -172,7 +172,7 @@ def _content(route: ControlRoute, parts: Parts) -> dict[str, object]:
 
 
 def _codes(route: ControlRoute) -> list[str]:
-    """The codes that a route may be answered with, the door's among them."""
+    """The codes that a route may be answered with, the origin guard's among them."""
     return [
         "invalid_request",
         *route.refusals,

@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from payments_sandbox.contract.error_codes import documented_for
-from payments_sandbox.contract.openapi_parts import DESCRIPTIONS, KEY, VERSION, Parts, by_status
+from payments_sandbox.contract.openapi_parts import (
+    DESCRIPTIONS,
+    KEY,
+    VERSION,
+    DocumentParts,
+    by_status,
+)
 from payments_sandbox.contract.operations import OPERATIONS, Operation
 from payments_sandbox.contract.schema_files import Schema
 
@@ -42,7 +48,7 @@ def document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, obj
         schemas: the schemas as their files have them, by name.
         server_url: the base URL of the emulated API; it ends in `/v3`.
     """
-    parts = Parts(schemas)
+    parts = DocumentParts(schemas)
     paths = _paths(parts)
     webhooks = _webhooks(parts, schemas)
     headers = {name: parts.header(RATE_LIMIT, name) for name in RATE_LIMIT_HEADERS}
@@ -86,7 +92,7 @@ def _security() -> dict[str, object]:
     }
 
 
-def _paths(parts: Parts) -> dict[str, dict[str, object]]:
+def _paths(parts: DocumentParts) -> dict[str, dict[str, object]]:
     paths: dict[str, dict[str, object]] = {}
     for operation in OPERATIONS:
         methods = paths.setdefault(operation.path, {})
@@ -94,7 +100,7 @@ def _paths(parts: Parts) -> dict[str, dict[str, object]]:
     return paths
 
 
-def _operation(operation: Operation, parts: Parts) -> dict[str, object]:
+def _operation(operation: Operation, parts: DocumentParts) -> dict[str, object]:
     written: dict[str, object] = {
         "operationId": operation.name,
         "summary": operation.section.partition(" ")[2].capitalize(),
@@ -112,14 +118,14 @@ def _operation(operation: Operation, parts: Parts) -> dict[str, object]:
     return written | {"responses": _responses(operation, parts)}
 
 
-def _parameters(operation: Operation, parts: Parts) -> list[dict[str, object]]:
+def _parameters(operation: Operation, parts: DocumentParts) -> list[dict[str, object]]:
     schema_of = {"payment_id": "objects/payment_id"}
     in_path = parts.path_parameters(operation.path, schema_of, "documented")
     in_query = parts.query_parameters(operation.query) if operation.query else ()
     return [*in_path, *in_query]
 
 
-def _responses(operation: Operation, parts: Parts) -> dict[str, object]:
+def _responses(operation: Operation, parts: DocumentParts) -> dict[str, object]:
     success = _response(operation.success, parts.body(operation.response))
     if links := LINKS.get(operation.name):
         success["links"] = {name: _link(name, field) for name, field in links.items()}
@@ -151,12 +157,12 @@ def _link(operation: str, field: str) -> dict[str, object]:
     }
 
 
-def _webhooks(parts: Parts, schemas: Mapping[str, Schema]) -> dict[str, object]:
+def _webhooks(parts: DocumentParts, schemas: Mapping[str, Schema]) -> dict[str, object]:
     names = (name for name in schemas if name.startswith(EVENTS))
     return {name.removeprefix(EVENTS): {"post": _webhook(name, parts, schemas)} for name in names}
 
 
-def _webhook(name: str, parts: Parts, schemas: Mapping[str, Schema]) -> dict[str, object]:
+def _webhook(name: str, parts: DocumentParts, schemas: Mapping[str, Schema]) -> dict[str, object]:
     schema = schemas[name]
     return {
         "operationId": name.removeprefix(EVENTS).replace(".", "_"),

@@ -26,7 +26,7 @@ DESCRIPTIONS: Final = {
 }
 
 
-class Parts:
+class DocumentParts:
     """Writes the parts of one document and remembers which schemas they refer to.
 
     Args:

@@ -58,8 +58,8 @@ class Contract:
 
     def problems(self, name: str, value: object) -> list[SchemaError]:
         """What is wrong, in the order of the documentation; at most 20, none for a good value."""
-        compiled = self._compiled.get(name) or self._compile(name)
-        return compiled.body_errors(value, noun=_noun(name))
+        validator = self._compiled.get(name) or self._compile(name)
+        return validator.body_errors(value, noun=_noun(name))
 
     def explain(self, name: str, value: object) -> str:
         """The `details` of a refusal; `UNEXPLAINED` when no reason is found, which is our bug."""

@@ -12,7 +12,7 @@
     ├── RefundRefused         a refund that the ledger or the issuer will not make
     ├── RateLimited           the hour's requests are used up
     ├── InternalError         the sandbox failed, or a rule says that it did
-    └── Forbidden             the door: a foreign host or page, a missing token
+    └── Forbidden             a foreign host or page, or a missing token
 
 An error knows its documented `code`, an optional `message` that replaces the code's own, and
 optional `details`. It knows no HTTP: statuses live in `payments_sandbox.contract.error_codes`.
@@ -112,4 +112,4 @@ class InternalError(SandboxError):
 
 
 class Forbidden(SandboxError):
-    """The door refuses: `unknown_host`, `cross_site_request` or `invalid_token`."""
+    """A guard refuses: `unknown_host`, `cross_site_request` or `invalid_token`."""

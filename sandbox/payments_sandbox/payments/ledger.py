@@ -192,7 +192,7 @@ class Ledger:
             created_after=wanted.created_after,
         )
         found = [number for _, number in zip(range(wanted.limit + 1), numbers, strict=False)]
-        items = [self.payments.shown(number) for number in found[: wanted.limit]]
+        items = [self.payments.retrieve_json(number) for number in found[: wanted.limit]]
         return items, len(found) > wanted.limit
 
     def last_event(self, type_: EventType, number: int) -> Event | None:

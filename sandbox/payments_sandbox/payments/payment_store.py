@@ -115,7 +115,7 @@ class PaymentStore:
             self._index(payment.customer_id, number)
         return number
 
-    def shown(self, number: int) -> bytes:
+    def retrieve_json(self, number: int) -> bytes:
         """The payment as RETRIEVE PAYMENT shows it."""
         return self._shown[number]
 

@@ -44,7 +44,7 @@ class MagicCard(NamedTuple):
     operation: str = "create_payment"
     rules: tuple[CardRule, ...] = ()
 
-    def shown(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, str]:
         """The card as the command line and the control API list it."""
         return {
             "name": self.name,

@@ -11,7 +11,7 @@ from payments_sandbox.rules.webhook_effects import WebhookRule
 Rule = RequestRule | EventRule | AtRule | WebhookRule
 
 
-class Expectation(Protocol):
+class ScenarioExpectation(Protocol):
     """What must be true afterwards; `payments_sandbox.verification` knows what it checks."""
 
     @property
@@ -44,4 +44,4 @@ class Scenario(NamedTuple):
     clock: Instant | None = None
     given: Given | None = None
     rules: tuple[Rule, ...] = ()
-    expectations: tuple[Expectation, ...] = ()
+    expectations: tuple[ScenarioExpectation, ...] = ()

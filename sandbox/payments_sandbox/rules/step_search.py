@@ -83,8 +83,8 @@ class StepSearch:
         if (condition := active.wrong_call(call)) is not None:
             return WrongCall(condition, call)
         active.matched += 1
-        if (missed := active.chance_missed(key, call)) is not None:
-            return LostDraw(missed, active.rule.chance)
+        if (drawn_value := active.chance_missed(key, call)) is not None:
+            return LostDraw(drawn_value, active.rule.chance)
         rule, counter = active.rule, answers_counter(active, key)
         answered = 0 if rule.answers_alike else self._counters.get(counter)
         if (position := step_at(rule, answered)) is None:

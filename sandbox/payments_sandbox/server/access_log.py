@@ -11,7 +11,7 @@ from aiohttp import web
 
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.core.masking import mask_target, mask_text
-from payments_sandbox.server.journal_json import shown_body
+from payments_sandbox.server.journal_json import body_json
 from payments_sandbox.server.log_line import cut, outcome_of, request_line
 from payments_sandbox.world.journal import Entry
 
@@ -45,7 +45,7 @@ def log_line(entry: Entry) -> str:
     return request_line(
         what=entry.operation or f"{entry.method} {entry.path.partition('?')[0]}",
         outcome=outcome_of(entry.status, entry.fault),
-        reply=None if entry.status is None else shown_body(entry.reply_body),
+        reply=None if entry.status is None else body_json(entry.reply_body),
         card=entry.card,
         duration_ms=entry.duration_ms,
     )

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from payments_sandbox.contract import representations
 from payments_sandbox.server.change_notifier import ChangeNotifier
-from payments_sandbox.server.journal_json import shown_entry
+from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.world.world import World
 
@@ -87,7 +87,7 @@ def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
         yield _message("event", seen, body)
     for entry in world.journal.since(seen.requests):
         seen = seen._replace(requests=entry.number + 1)
-        yield _message("request", seen, shown_entry(world.journal, entry))
+        yield _message("request", seen, entry_json(world.journal, entry))
     if world.webhooks is not None:
         from payments_sandbox.server.webhook_json import attempts_json  # noqa: PLC0415 - most have none
 

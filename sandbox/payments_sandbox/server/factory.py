@@ -42,7 +42,7 @@ WAITING_PARTS: Final = PartTypes()
 """The parts of a server that listens."""
 
 
-class Server(NamedTuple):
+class AssembledServer(NamedTuple):
     """A server that is put together and does not listen yet.
 
     Attributes:
@@ -66,7 +66,7 @@ def assemble(
     *,
     make_sender: Callable[[], Sender] | None = None,
     part_types: PartTypes = WAITING_PARTS,
-) -> Server:
+) -> AssembledServer:
     """Put a server together.
 
     Args:
@@ -93,7 +93,7 @@ def assemble(
     emulated = part_types.emulated_api(settings, runtime, gateway, log)
     control = part_types.control_api(settings, contract, runtime, gateway.admit, log)
     handler = RequestHandler(settings, emulated, control, log)
-    return Server(settings, contract, runtime, gateway, handler)
+    return AssembledServer(settings, contract, runtime, gateway, handler)
 
 
 def _context(settings: Settings, contract: Contract) -> ServerContext:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.world.registry import Worlds
 
@@ -86,7 +86,7 @@ class HttpServer(web.Server):
 
 
 @contextlib.asynccontextmanager
-async def listening(server: Server) -> AsyncIterator[str]:
+async def listening(server: AssembledServer) -> AsyncIterator[str]:
     """Serve until the block ends; gives the address, such as `http://127.0.0.1:8080`.
 
     Raises:

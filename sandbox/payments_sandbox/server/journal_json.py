@@ -7,7 +7,7 @@ from payments_sandbox.core.masking import mask_headers, mask_text
 from payments_sandbox.world.journal import Entry, Journal
 
 
-def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
+def entry_json(journal: Journal, entry: Entry) -> dict[str, object]:
     """One entry as JSON: `request` and `response` with cards masked."""
     return {
         "id": journal.id_of(entry),
@@ -16,7 +16,7 @@ def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
         "method": entry.method,
         "path": mask_text(entry.path),
         "request": {"headers": mask_headers(entry.headers), "body": entry.body},
-        "response": _shown_reply(entry),
+        "response": _reply_json(entry),
         "fault": entry.fault,
         "rule": entry.rule,
         "step": entry.step,
@@ -26,16 +26,16 @@ def shown_entry(journal: Journal, entry: Entry) -> dict[str, object]:
     }
 
 
-def _shown_reply(entry: Entry) -> dict[str, object] | None:
+def _reply_json(entry: Entry) -> dict[str, object] | None:
     if entry.status is None:
         return None
     headers = entry.reply_headers
     if entry.fault is None:
         headers = {"Content-Type": "application/json", **headers}
-    return {"status": entry.status, "headers": headers, "body": shown_body(entry.reply_body)}
+    return {"status": entry.status, "headers": headers, "body": body_json(entry.reply_body)}
 
 
-def shown_body(body: bytes) -> object:
+def body_json(body: bytes) -> object:
     """A JSON value; a fault's reply may be any text instead, or none."""
     try:
         return orjson.loads(body)

@@ -246,10 +246,10 @@ def play(
         max_wait: wall milliseconds that a delay or a fault may last.
     """
     answer, entry = reply.answer, reply.entry
-    patience = float("inf") if timeout is None else timeout * 1_000
+    longest = float("inf") if timeout is None else timeout * 1_000
     delay = min(answer.delay, max_wait)
-    entry.duration_ms = float(min(delay, patience))
-    if delay > patience:
+    entry.duration_ms = float(min(delay, longest))
+    if delay > longest:
         entry.abandon()
         return Exchange([], Ending.TIMED_OUT)
     if answer.fault is None:
@@ -257,11 +257,11 @@ def play(
         chunks = cast("_Connection", request.protocol).chunks
         return Exchange(chunks, Ending.OPEN if reply.keep_alive else Ending.CLOSED)
     plan = answer.fault.plan(_real_reply(reply, request, max_wait))
-    return _play_plan(plan, entry, delay, patience)
+    return _play_plan(plan, entry, delay, longest)
 
 
-def _play_plan(plan: Iterator[PlanStep], entry: Entry, delay: float, patience: float) -> Exchange:
-    """What a client gets that bears `patience` of silence; the plan begins after `delay`."""
+def _play_plan(plan: Iterator[PlanStep], entry: Entry, delay: float, longest: float) -> Exchange:
+    """What a client gets that bears so much silence, in ms; the plan begins after `delay`."""
     chunks: list[bytes] = []
     heard, at = 0.0, delay
     for action in plan:
@@ -272,7 +272,7 @@ def _play_plan(plan: Iterator[PlanStep], entry: Entry, delay: float, patience: f
                 if shown is not None:
                     entry.replied(shown.status, shown.headers, shown.body)
             case WaitUntil(milliseconds):
-                if delay + milliseconds - heard > patience:
+                if delay + milliseconds - heard > longest:
                     return Exchange(chunks, Ending.TIMED_OUT)
                 entry.duration_ms = at = delay + milliseconds
             case Reset() | Close() | KeepOpen():

@@ -33,7 +33,7 @@ class InboxMessage(NamedTuple):
     type: str | None
 
 
-class Inbox:
+class WebhookInbox:
     """One receiver."""
 
     __slots__ = ("_answers", "_messages", "count")
@@ -78,9 +78,9 @@ class Inboxes:
     __slots__ = ("_inboxes",)
 
     def __init__(self) -> None:
-        self._inboxes: dict[str, Inbox] = {}
+        self._inboxes: dict[str, WebhookInbox] = {}
 
-    def get_or_create(self, name: str) -> Inbox:
+    def get_or_create(self, name: str) -> WebhookInbox:
         """Return the inbox of a name, made if nobody has named it before.
 
         Raises:
@@ -90,9 +90,9 @@ class Inboxes:
             raise InvalidRequest(
                 f"/name: expected one of the {MOST_INBOXES} inboxes that are there; DELETE one."
             )
-        return self._inboxes.setdefault(name, Inbox())
+        return self._inboxes.setdefault(name, WebhookInbox())
 
-    def find(self, name: str) -> Inbox | None:
+    def find(self, name: str) -> WebhookInbox | None:
         """The inbox of a name, or None when nobody has named it."""
         return self._inboxes.get(name)
 
@@ -100,6 +100,6 @@ class Inboxes:
         """Empty an inbox and forget its script."""
         self._inboxes.pop(name, None)
 
-    def items(self) -> list[tuple[str, Inbox]]:
+    def items(self) -> list[tuple[str, WebhookInbox]]:
         """Every inbox with its name."""
         return list(self._inboxes.items())

@@ -17,7 +17,7 @@ class Mode(StrEnum):
     FROZEN = "frozen"
 
 
-class Clock:
+class WorldClock:
     """Real time plus an offset, or one instant that stands still."""
 
     __slots__ = ("_is_live", "_latest", "_offset", "_wall")

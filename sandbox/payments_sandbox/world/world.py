@@ -10,7 +10,7 @@ from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.rate_limiter import RateLimiter
-from payments_sandbox.world.clock import Clock
+from payments_sandbox.world.clock import WorldClock
 from payments_sandbox.world.config import ServerContext, WorldConfig
 from payments_sandbox.world.journal import Journal
 from payments_sandbox.world.timeline import (
@@ -56,7 +56,7 @@ class World:
         self.config = config
         self.context = context
         self._published = 0
-        self.clock = Clock(context.wall, frozen_at=config.frozen_at)
+        self.clock = WorldClock(context.wall, frozen_at=config.frozen_at)
         self.timeline = Timeline()
         self.ledger = Ledger(config.seed, context.represent)
         self.limiter = RateLimiter(config.rate_limit)
@@ -87,7 +87,7 @@ class World:
 
     def start_clock(self, at: Instant | None) -> None:
         """Start the clock anew: standing still at an instant, or running."""
-        self.clock = Clock(self.context.wall, frozen_at=at)
+        self.clock = WorldClock(self.context.wall, frozen_at=at)
 
     def catch_up(self) -> Instant:
         """Let everything happen that is due by now; returns now."""
@@ -223,7 +223,7 @@ class World:
 
     def would_go_back(self) -> bool:
         """Whether something has happened that is later than a reset clock would be."""
-        start = Clock(self.context.wall, frozen_at=self.config.frozen_at).now()
+        start = WorldClock(self.context.wall, frozen_at=self.config.frozen_at).now()
         return self.ledger.latest > start
 
     # Inside

@@ -6,7 +6,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.bodies import AUTHORIZED
 from tests.support.clients import PATIENCE, Api, Json, ask, client_of, events, invalid, listed, paid
 from tests.support.control import Control
@@ -215,7 +215,9 @@ async def test_a_resumed_world_is_paced_again(api: Api, control: Control) -> Non
     assert event.data["type"] == "payment.completed"
 
 
-async def test_frozen_worlds_are_not_paced(api: Api, control: Control, sandbox: Server) -> None:
+async def test_frozen_worlds_are_not_paced(
+    api: Api, control: Control, sandbox: AssembledServer
+) -> None:
     """A timer runs for a live world that has something due, and for no other."""
     await paid(api, card_number=THEN_COMPLETED)
     frozen = len(sandbox.runtime.timers)

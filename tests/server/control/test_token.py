@@ -7,7 +7,7 @@ import pytest
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from tests.support.clients import Api, ask, bearer, envelope, paid
 from tests.support.control import path_of
 from tests.support.serving import serving
@@ -78,7 +78,7 @@ async def test_the_token_is_asked_for_before_the_key(api: Api) -> None:
     assert refusal == REFUSAL
 
 
-async def test_nothing_happens_without_the_token(api: Api, sandbox: Server) -> None:
+async def test_nothing_happens_without_the_token(api: Api, sandbox: AssembledServer) -> None:
     """A refused write has written nothing."""
     await paid(api)
     await ask(api, "POST", "/_sandbox/worlds", 401, json={})

@@ -9,7 +9,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, Json, ask, bearer, client_of, invalid, paid, refunded
 from tests.support.control import Control
@@ -103,7 +103,7 @@ async def test_a_live_world_can_be_made_on_a_frozen_server(control: Control) -> 
 
 @pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())
 async def test_a_world_that_cannot_be_is_refused(
-    control: Control, sandbox: Server, body: Json, details: str
+    control: Control, sandbox: AssembledServer, body: Json, details: str
 ) -> None:
     """The details name the field and what would have worked; no world is made."""
     assert await control("create_world", body, status=400) == invalid(details)
@@ -204,7 +204,7 @@ async def test_a_crowded_server_says_what_it_dropped(aiohttp_client: AiohttpClie
 
 @pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])
 async def test_a_dropped_live_world_keeps_no_timer(
-    api: Api, control: Control, sandbox: Server, route: str
+    api: Api, control: Control, sandbox: AssembledServer, route: str
 ) -> None:
     """What was due in it is forgotten by the timers as well."""
     await control("create_world", {"api_key": "sk_test_a", "clock": "live"})
@@ -237,7 +237,7 @@ class Upload:
     [("POST", "/v3/payments", 201), ("PUT", "/_sandbox/world/snapshot", 200)],
 )
 async def test_a_world_dropped_during_an_upload_starts_afresh(  # noqa: PLR0913 - the columns of the table
-    api: Api, control: Control, sandbox: Server, method: str, path: str, status: int
+    api: Api, control: Control, sandbox: AssembledServer, method: str, path: str, status: int
 ) -> None:
     """What arrives after the drop is done in the world that the key names by then."""
     key = bearer("sk_test_a")

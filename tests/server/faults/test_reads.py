@@ -12,7 +12,7 @@ from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.support.bodies import AUTHORIZED
 from tests.support.clients import Api, SandboxServer
@@ -32,7 +32,7 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
     """A server of its own for each fault."""
 
     async def start(fault: Fault) -> Api:
-        sandbox: Server = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
+        sandbox: AssembledServer = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
         set_active(sandbox.runtime.worlds.get_or_create(DEFAULT_API_KEY), [faulty(fault)])
         client: Api = await aiohttp_client(SandboxServer(sandbox), headers=AUTHORIZED)
         return client

@@ -12,7 +12,7 @@ from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import paid_with
 from payments_sandbox.rules.model import RequestRule, Step, Then
 from payments_sandbox.server import delayed_replies
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.clients import Api, until
 from tests.support.control import Control
 from tests.support.serving import ruled
@@ -36,7 +36,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def sandbox(settings: Settings) -> Server:
+def sandbox(settings: Settings) -> AssembledServer:
     """One whose rules are the cards above."""
     rules = [
         RequestRule("fault", "create_payment", paid_with(card), (step,), then=Then.REPEAT_LAST)
@@ -45,7 +45,7 @@ def sandbox(settings: Settings) -> Server:
     return ruled(assemble(settings), rules)
 
 
-async def under_way(api: Api, sandbox: Server, speaker: Speaker, card: str) -> None:
+async def under_way(api: Api, sandbox: AssembledServer, speaker: Speaker, card: str) -> None:
     """Wait until the fault has begun."""
     if card == DRIP:
         await speaker.head()
@@ -57,7 +57,7 @@ async def under_way(api: Api, sandbox: Server, speaker: Speaker, card: str) -> N
 async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
     api: Api,
     control: Control,
-    sandbox: Server,
+    sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
     route: str,
     card: str,
@@ -76,7 +76,7 @@ async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
 async def test_a_reset_ends_it_within_a_tenth_of_a_second(
-    api: Api, control: Control, sandbox: Server, card: str
+    api: Api, control: Control, sandbox: AssembledServer, card: str
 ) -> None:
     """The best of five, for the machine has other things to do."""
     took = []
@@ -92,7 +92,7 @@ async def test_a_reset_ends_it_within_a_tenth_of_a_second(
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
 async def test_a_client_that_leaves_ends_it(
-    api: Api, control: Control, sandbox: Server, card: str
+    api: Api, control: Control, sandbox: AssembledServer, card: str
 ) -> None:
     """What it had done stays done; the journal knows that no reply went out."""
     await control("live")

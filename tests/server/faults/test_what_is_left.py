@@ -10,7 +10,7 @@ import pytest
 
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.access_log import log_line
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.journal import Entry
 from tests.support.clients import Api, events, paid, until
 from tests.support.control import Control
@@ -47,7 +47,7 @@ def calm(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     ]
 
 
-def resources(api: Api, sandbox: Server) -> tuple[int, ...]:
+def resources(api: Api, sandbox: AssembledServer) -> tuple[int, ...]:
     """How many tasks, connections, descriptors and waits there are."""
     descriptors = len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.is_dir() else 0
     connections = len(api.server.handler.connections)
@@ -73,7 +73,7 @@ async def test_commit_says_whether_it_happened(
 
 @pytest.mark.parametrize("step", SPELLINGS)
 async def test_nothing_is_left_behind(
-    api: Api, sandbox: Server, step: str, calm: Callable[[], list[str]]
+    api: Api, sandbox: AssembledServer, step: str, calm: Callable[[], list[str]]
 ) -> None:
     """No task, no socket, no wait, and nothing in the log that looks like an error."""
     await paid(api)
@@ -127,7 +127,9 @@ async def test_a_snapshot_keeps_what_went_out(api: Api, control: Control, step: 
     assert await control("list_requests") == before
 
 
-async def test_the_log_line_names_the_fault_beside_the_status(api: Api, sandbox: Server) -> None:
+async def test_the_log_line_names_the_fault_beside_the_status(
+    api: Api, sandbox: AssembledServer
+) -> None:
     """Whoever watches sees that the reply was not as it looks."""
     for step in ("malform: {as: html}", "malform: {as: empty}", HANG):
         await answered(api, create(card_of(step)))

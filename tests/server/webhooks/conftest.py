@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.clients import Api
 from tests.support.control import Control
 from tests.support.receiver import Receiver, receiving
@@ -13,7 +13,7 @@ from tests.support.webhooks import WebhookApi
 
 
 @pytest.fixture
-async def sandbox(settings: Settings) -> AsyncIterator[Server]:
+async def sandbox(settings: Settings) -> AsyncIterator[AssembledServer]:
     """A sandbox that `api` serves; what it sends ends with the test."""
     sandbox = assemble(settings)
     yield sandbox
@@ -29,6 +29,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def webhooks(api: Api, control: Control, sandbox: Server) -> WebhookApi:
+def webhooks(api: Api, control: Control, sandbox: AssembledServer) -> WebhookApi:
     """The webhooks of the home world, as their owner sees them."""
     return WebhookApi(api, control, sandbox)

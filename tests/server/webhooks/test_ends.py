@@ -8,7 +8,7 @@ from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.world import World
 from tests.support.bodies import KEY
 from tests.support.clients import Api, ask, bearer, paid, until
@@ -78,7 +78,11 @@ async def quiet(webhooks: WebhookApi) -> None:
 
 @each_end
 async def test_what_is_in_flight_ends_with_its_world(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Server, gate: asyncio.Event, end: End
+    webhooks: WebhookApi,
+    receiver: Receiver,
+    sandbox: AssembledServer,
+    gate: asyncio.Event,
+    end: End,
 ) -> None:
     """Requests are cancelled, those that waited for their turn are never sent."""
     receiver.usual = Answer(gate=gate)
@@ -116,7 +120,7 @@ async def test_a_planned_retry_ends_with_its_world(
 
 @each_end
 async def test_a_webhook_that_waits_for_a_reply_ends_with_its_world(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Server, end: End
+    webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer, end: End
 ) -> None:
     """A webhook that was to follow a held reply does not come after the end."""
     await webhooks.create_endpoint(receiver.url)
@@ -137,7 +141,7 @@ async def test_a_webhook_that_waits_for_a_reply_ends_with_its_world(
 async def test_a_reply_that_waits_for_its_webhook_ends_with_its_world(  # noqa: PLR0913 - and what the end is
     webhooks: WebhookApi,
     receiver: Receiver,
-    sandbox: Server,
+    sandbox: AssembledServer,
     world: World,
     gate: asyncio.Event,
     end: End,
@@ -203,7 +207,11 @@ async def test_the_next_world_sends_at_once(
 
 
 async def test_the_end_of_a_world_does_not_touch_another(
-    webhooks: WebhookApi, receiver: Receiver, api: Api, sandbox: Server, gate: asyncio.Event
+    webhooks: WebhookApi,
+    receiver: Receiver,
+    api: Api,
+    sandbox: AssembledServer,
+    gate: asyncio.Event,
 ) -> None:
     """Dropping one world leaves what another has in flight."""
     other = WebhookApi(api, webhooks.control, sandbox, key="sk_test_other")
@@ -290,7 +298,7 @@ async def test_a_restored_world_attempts_again_what_was_in_flight(
 
 
 async def test_the_home_world_of_the_key_is_kept_apart(
-    webhooks: WebhookApi, sandbox: Server
+    webhooks: WebhookApi, sandbox: AssembledServer
 ) -> None:
     """A dropped world's queue holds nothing back in memory."""
     world = sandbox.runtime.worlds.get_or_create(KEY)

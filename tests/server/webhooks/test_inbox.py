@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import Signing, sign
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.support.bodies import AUTHORIZED
@@ -142,7 +142,7 @@ async def test_reading_gives_up_when_its_time_is_over(webhooks: WebhookApi) -> N
     assert await read(webhooks, "others", wait="20ms") == []
 
 
-async def test_reading_ends_with_its_world(webhooks: WebhookApi, sandbox: Server) -> None:
+async def test_reading_ends_with_its_world(webhooks: WebhookApi, sandbox: AssembledServer) -> None:
     """A world that is dropped has nothing more to come."""
     reading = asyncio.create_task(read(webhooks, wait="60s"))
     await until(webhooks.api, lambda: len(sandbox.runtime.notifier) == 1)

@@ -13,7 +13,7 @@ import stripe
 import svix.webhooks
 
 from payments_sandbox.core.instants import MINUTE, Instant
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.support.receiver import Hit, Receiver
 from tests.support.webhooks import WebhookApi
@@ -128,7 +128,7 @@ def changed(hit: Hit) -> Hit:
 
 
 @pytest.fixture
-def skew(sandbox: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def skew(sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let the sender's wall clock be so many minutes ahead of the receiver's."""
     wall = sandbox.runtime.worlds.context.wall
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from payments_sandbox.world.manual_events import trigger
 from tests.support.bodies import documented_create
@@ -73,7 +73,7 @@ async def test_every_event_arrives_at_a_receiver_that_fails_every_third_time(
 
 
 async def test_a_thousand_worlds_send_at_once(
-    api: Api, control: Control, sandbox: Server, receiver: Receiver
+    api: Api, control: Control, sandbox: AssembledServer, receiver: Receiver
 ) -> None:
     """Each with an endpoint and a secret of its own, side by side; nothing is lost or doubled."""
     worlds = [
@@ -96,7 +96,9 @@ async def test_a_thousand_worlds_send_at_once(
     assert [each["status"] for each in await of_one.deliveries()] == ["delivered"] * 3
 
 
-async def test_deliveries_that_ended_do_not_add_up(webhooks: WebhookApi, sandbox: Server) -> None:
+async def test_deliveries_that_ended_do_not_add_up(
+    webhooks: WebhookApi, sandbox: AssembledServer
+) -> None:
     """The log of deliveries is a ring that counts what it has dropped; the pending are all kept."""
     endpoint_id = await webhooks.create_endpoint("inbox:orders")
     world = sandbox.runtime.worlds.get_or_create(webhooks.key)

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from tests.support.bodies import KEY, documented_create
 from tests.support.clients import Api, ask
@@ -249,7 +249,7 @@ async def test_a_slow_endpoint_delays_nobody(webhooks: WebhookApi, receiver: Rec
 
 
 async def test_a_crowd_of_slow_endpoints_delays_nobody(
-    api: Api, webhooks: WebhookApi, receiver: Receiver, sandbox: Server
+    api: Api, webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer
 ) -> None:
     """A hundred worlds whose endpoints do not answer, and one whose does."""
     gate = asyncio.Event()

@@ -8,7 +8,7 @@ import pytest
 
 from payments_sandbox.core.instants import DAY, Instant, read_instant, show_instant
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from tests.support.bodies import KEY
 from tests.support.clients import until
@@ -287,7 +287,7 @@ class TestLive:
         return Settings(clock="live", seed=7)
 
     async def test_retries_come_by_themselves_on_a_live_clock(
-        self, webhooks: WebhookApi, receiver: Receiver, sandbox: Server
+        self, webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer
     ) -> None:
         """Nobody asks, and they come."""
         receiver.script(500, 500)

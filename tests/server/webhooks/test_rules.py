@@ -8,7 +8,7 @@ import pytest
 from payments_sandbox.core.instants import SECOND, Instant, show_instant
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import STANDARD
 from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.world.world import World
@@ -181,7 +181,7 @@ async def test_a_webhook_can_come_before_the_reply(
 async def test_what_goes_wrong_before_the_reply_is_answered_500(
     webhooks: WebhookApi,
     play: RuleEngine,
-    sandbox: Server,
+    sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -200,7 +200,7 @@ async def test_what_goes_wrong_before_the_reply_is_answered_500(
 
 
 async def test_nothing_comes_first_once_the_server_stops(
-    webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, sandbox: Server
+    webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, sandbox: AssembledServer
 ) -> None:
     """The reply comes alone; the webhook stays pending."""
     await webhooks.create_endpoint(receiver.url)

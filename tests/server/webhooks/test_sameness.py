@@ -6,7 +6,7 @@ from typing import Any
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.factory import Server, assemble
+from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.bodies import AUTHORIZED, KEY
 from tests.support.clients import Api, client_of, paid
 from tests.support.control import Control
@@ -76,7 +76,7 @@ async def test_two_servers_of_one_seed_send_the_same(aiohttp_client: AiohttpClie
 
 
 async def test_eight_worlds_of_one_seed_send_the_same_at_once(
-    api: Api, control: Control, sandbox: Server
+    api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
     """Each has the seed of the others and clients of its own; nothing of one shows in another."""
     keys = [f"sk_test_twin{number}" for number in range(8)]
@@ -109,7 +109,7 @@ async def test_the_order_of_the_log_is_that_of_the_deliveries(
 
 
 async def test_more_attempts_at_one_instant_than_are_remembered_are_all_told(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Server
+    webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer
 ) -> None:
     """`advance` tells of every attempt, also where there are more than the log keeps."""
     receiver.usual = Answer(status=500)

@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from payments_sandbox.server.factory import Server
+from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
@@ -120,7 +120,10 @@ async def test_each_endpoint_has_a_secret_and_scheme_of_its_own(
 
 
 async def test_every_attempt_is_signed_anew(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Server, monkeypatch: pytest.MonkeyPatch
+    webhooks: WebhookApi,
+    receiver: Receiver,
+    sandbox: AssembledServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The id and the bytes stay; the timestamp is that of the attempt, in real time."""
     wall = iter([1_700_000_000_500, 1_700_000_099_999])
@@ -338,7 +341,7 @@ async def test_a_rotation_refuses_a_secret_of_another_scheme(
 
 
 async def test_a_payment_leaves_no_card_in_any_delivery(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: Server
+    webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer
 ) -> None:
     """Not even where the receiver answers with it, in head or body."""
     number, cvc = "4111111111111111", "8731"

@@ -160,7 +160,7 @@ class ControlApi:
 
 
 def refusal(error: SandboxError) -> web.Response:
-    """The envelope of an error of the control API, or of the door."""
+    """The envelope of an error of the control API, or of the origin guard."""
     body = representations.error(error)
     if isinstance(error, InvalidScenario):
         body["problems"] = error.problems

@@ -13,7 +13,7 @@ DUE_SHOWN: Final = 100
 
 def retrieve_clock(request: ControlRequest) -> dict[str, object]:
     """Now, the mode, and what is due next."""
-    return shown(request.world)
+    return clock_json(request.world)
 
 
 async def freeze_clock(request: ControlRequest) -> dict[str, object]:
@@ -23,13 +23,13 @@ async def freeze_clock(request: ControlRequest) -> dict[str, object]:
         at = _reachable(world, "at", parse_field(read_instant, "at", text))
         await request.runtime.clock_advancer.advance(world, lambda: _reachable(world, "at", at))
     world.clock.freeze()
-    return shown(world)
+    return clock_json(world)
 
 
 def resume_clock(request: ControlRequest) -> dict[str, object]:
     """Go on at wall speed from the world's now."""
     request.world.clock.resume()
-    return shown(request.world)
+    return clock_json(request.world)
 
 
 async def advance_clock(request: ControlRequest) -> dict[str, object]:
@@ -41,16 +41,16 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
     )
     return {
         "now": show_instant(world.clock.now()),
-        "happened": [_shown_happened(each) for each in happened],
+        "happened": [_happened_json(each) for each in happened],
     }
 
 
-def shown(world: World) -> dict[str, object]:
+def clock_json(world: World) -> dict[str, object]:
     """The clock as JSON."""
     return {
         "now": show_instant(world.clock.now()),
         "mode": world.clock.mode.value,
-        "due": [_shown_due(each) for each in world.upcoming(DUE_SHOWN)],
+        "due": [_due_json(each) for each in world.upcoming(DUE_SHOWN)],
     }
 
 
@@ -69,7 +69,7 @@ def _reachable(world: World, field: str, at: Instant) -> Instant:
     return at
 
 
-def _shown_due(each: TimelineEntry) -> dict[str, object]:
+def _due_json(each: TimelineEntry) -> dict[str, object]:
     shown: dict[str, object] = {
         "at": show_instant(each.at),
         "what": each.what,
@@ -78,6 +78,6 @@ def _shown_due(each: TimelineEntry) -> dict[str, object]:
     return shown if each.delivery_id is None else shown | {"delivery_id": each.delivery_id}
 
 
-def _shown_happened(each: TimelineEntry) -> dict[str, object]:
-    shown = _shown_due(each) | {"event_id": each.event_id}
+def _happened_json(each: TimelineEntry) -> dict[str, object]:
+    shown = _due_json(each) | {"event_id": each.event_id}
     return shown if each.delivery_id is None else shown | {"error": each.error}

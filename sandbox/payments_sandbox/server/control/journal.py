@@ -8,7 +8,7 @@ from payments_sandbox.core.errors import NotFound
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.event_stream import serve_stream
-from payments_sandbox.server.journal_json import shown_entry
+from payments_sandbox.server.journal_json import entry_json
 
 
 def list_requests(request: ControlRequest) -> dict[str, object]:
@@ -23,7 +23,7 @@ def list_requests(request: ControlRequest) -> dict[str, object]:
         noun="a request in the journal",
         position_of=position_of,
         items_after=journal.before,
-        show=partial(shown_entry, journal),
+        show=partial(entry_json, journal),
     )
     return page(request, listing)
 
@@ -33,7 +33,7 @@ def retrieve_request(request: ControlRequest) -> dict[str, object]:
     journal = request.world.journal
     if (entry := journal.find(request.path_parameter)) is None:
         raise NotFound("not_found", "No such request, or the journal has dropped it.")
-    return shown_entry(journal, entry)
+    return entry_json(journal, entry)
 
 
 async def stream(request: ControlRequest) -> web.StreamResponse:

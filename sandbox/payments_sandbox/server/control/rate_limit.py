@@ -7,7 +7,7 @@ from payments_sandbox.world.world import World
 
 def retrieve_rate_limit(request: ControlRequest) -> dict[str, object]:
     """The limit, what remains of this hour, and when it turns."""
-    return shown(request.world)
+    return rate_limit_json(request.world)
 
 
 def set_rate_limit(request: ControlRequest) -> dict[str, object]:
@@ -16,10 +16,10 @@ def set_rate_limit(request: ControlRequest) -> dict[str, object]:
     check(wanted, world.limiter.limit, "")
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=wanted.get("limit"), remaining=wanted.get("remaining"))
-    return shown(world)
+    return rate_limit_json(world)
 
 
-def shown(world: World) -> dict[str, object]:
+def rate_limit_json(world: World) -> dict[str, object]:
     """The rate limit as JSON; `reset` is in epoch seconds of the world's clock."""
     limiter = world.limiter
     limiter.turn(world.clock.now())

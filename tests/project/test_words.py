@@ -1,0 +1,41 @@
+"""Holds names to the words of CONTRIBUTING.md: plain ones, each with one meaning."""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tests.project.tree import PACKAGE, ROOT, modules
+
+TEXT: Final = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+RETIRED: Final = frozenset(
+    re.findall(r"`(\w+)`", TEXT.partition("do not come back:")[2].partition("\n## ")[0])
+)
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """Each class, function, method, attribute and variable that a module defines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def test_no_retired_word_is_left() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE).as_posix()}: {name}"
+        for path in modules()
+        for name in [path.stem, *defined(ast.parse(path.read_text(encoding="utf-8")))]
+        if name in RETIRED
+    ]
+    assert found == [], "CONTRIBUTING.md, 'Words', says what these are called now"
+
+
+def test_retired_words_are_found() -> None:
+    assert {"Play", "Told", "undisturbed"} <= RETIRED
+    assert set(defined(ast.parse("class Play:\n    Told: int\n\nfor lane in (): pass"))) == {
+        "Play",
+        "Told",
+        "lane",
+    }
