@@ -1,1 +1,1 @@
-"""The documented wire contract: schemas, codes, operations and the OpenAPI documents."""
+"""The wire contract of both APIs: schemas, codes, operations, control routes, OpenAPI."""
