@@ -52,6 +52,17 @@ def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+def test_a_snapshot_goes_to_a_server_in_another_process() -> None:
+    """Its floats, its webhooks and its journal are there as they were."""
+    path = "/_sandbox/world/snapshot"
+    with served("--clock", "2030-01-15T10:30:00Z") as server:
+        before, other = filled(server)
+    with served("--seed", "9") as server:
+        ask(server, "PUT", path, before)
+        ask(server, "PUT", path, other, **OTHER)
+        assert snapshots(server) == (before, other)
+
+
 def test_a_server_without_a_state_yet(tmp_path: Path) -> None:
     """A file that is not there is one that is still to come."""
     state = tmp_path / "state"

@@ -8,7 +8,7 @@ from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import MINUTE, Instant
 from payments_sandbox.rules.action import Action, ActionTarget
-from payments_sandbox.rules.actions import ACTIONS, Complete, Emit, parse_action, restore_action
+from payments_sandbox.rules.actions import ACTIONS, Complete, Emit, parse_action
 from payments_sandbox.rules.outcomes import MoveRateLimit
 from payments_sandbox.scenarios.loader import load_value
 from payments_sandbox.world.timeline import ActOnPayment, Timeline
@@ -121,29 +121,3 @@ def test_an_action_says_why_it_needs_a_payment(action: Action, message: str | No
     found = action.problem_without_payment()
 
     assert (found and found.message) == message
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        {},
-        {"dance": {}},
-        {"fail": {}},
-        {"fail": {"error": 5}},
-        {"complete": 1},
-        {"emit": 5},
-        {"emit": {"type": "made.up"}},
-        {"emit": {"type": "made.up", "data": []}},
-        {"rate_limit": {"limit": "5"}},
-        {"refund": {}, "emit": {}},
-    ],
-    ids=str,
-)
-def test_an_action_of_a_snapshot_that_is_none_is_refused(source: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="not an action of a rule"):
-        restore_action(source)
-
-
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
-def test_an_action_of_a_snapshot_is_read(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
-    assert restore_action({kind.name: value}) == kind.parse(value)

@@ -446,14 +446,6 @@ def test_a_rule_that_is_used_up_stays_so_beside_others_and_in_a_snapshot() -> No
     assert engine.answer() == ("rule-1", 1)
 
 
-def test_a_snapshot_that_says_an_unknown_rule_is_used_up_is_refused() -> None:
-    """A snapshot may say anything."""
-    engine = EngineFixture(rules_of("- {request: create_payment, do: [pass]}"))
-    tallies = [engine.rules.rule_set.all[0].tally()]
-    with pytest.raises(ValueError, match="not the position of a request rule"):
-        engine.rules.restore(engine.rules.scenarios, {}, tallies, [[1, 1]])
-
-
 LISTS = """
 - {name: one, request: create_payment, when: {amount: [1, 2], currency: USD}, do: [pass]}
 - {name: any, request: create_payment, when: {amount: {gt: 0}}, do: [{times: 100}]}

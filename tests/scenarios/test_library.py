@@ -9,6 +9,7 @@ from payments_sandbox.scenarios.library import (
     Library,
     UnknownScenario,
     WrongScenarios,
+    check_known,
     initial_files,
     library_of,
     scenario_paths,
@@ -96,6 +97,15 @@ def test_an_unknown_name_is_refused_with_the_nearest(
         Library([], folders).load(name)
 
     assert str(caught.value) == message
+
+
+def test_a_name_is_checked_against_those_that_there_are() -> None:
+    """In any order of theirs; those are listed where none is near."""
+    check_known("declines", ["waits", "declines"])
+    with pytest.raises(UnknownScenario, match="did you mean 'declines'"):
+        check_known("declnes", ["waits", "declines"])
+    with pytest.raises(UnknownScenario, match=r"there are drops, waits\.$"):
+        check_known("declines", ["waits", "drops"])
 
 
 def test_an_empty_library_says_that_it_has_none() -> None:

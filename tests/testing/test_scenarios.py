@@ -4,13 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from payments_sandbox.scenarios.library import UnknownScenario
 from payments_sandbox.testing import ControlApiError, ExpectationFailed, RunningSandbox, Sandbox
-from payments_sandbox.testing.scenario_files import (
-    UnknownScenario,
-    check_name,
-    find_scenario,
-    shipped,
-)
+from payments_sandbox.testing.scenario_files import find_scenario, shipped
 from tests.support.shopping import pay
 
 DECLINES = """\
@@ -119,13 +115,6 @@ def test_names_of_scenarios(folder: Path) -> None:
     assert find_scenario("declines", [other, folder]) == other / "declines.json"
     assert find_scenario("unheard-of", [folder]) == "unheard-of"
     assert find_scenario("declines.yaml", [], beside=folder) == folder / "declines.yaml"
-    check_name("declines", ["declines"])
-    with pytest.raises(UnknownScenario, match="did you mean 'declines'"):
-        check_name("declnes", ["declines", "drops"])
-    with pytest.raises(UnknownScenario, match="there are drops, waits"):
-        check_name("declines", ["waits", "drops"])
-    with pytest.raises(UnknownScenario, match="there are none"):
-        check_name("declines", [])
     assert shipped() == sorted(shipped())
 
 

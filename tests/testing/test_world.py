@@ -97,6 +97,15 @@ def test_a_snapshot_is_put_back(server: RunningSandbox, world: Sandbox) -> None:
         assert pay(other) == after
 
 
+def test_a_snapshot_that_was_changed_is_refused(world: Sandbox) -> None:
+    """The world goes on as it is."""
+    pay(world)
+    kept = world.snapshot()
+    with pytest.raises(ControlApiError, match=r"/digest: .*just as GET world/snapshot gave it"):
+        world.restore(kept | {"seed": kept["seed"] + 1})
+    assert world.snapshot() == kept
+
+
 def test_a_world_is_reset_in_part(world: Sandbox) -> None:
     """What is named begins anew; without a name all of it does."""
     pay(world)

@@ -60,5 +60,5 @@ def test_a_world_of_another_version() -> None:
         kept.restored(server_context())
     assert str(refused.value) == (
         "the world of sk_test_chec…: /version: expected a snapshot of format"
-        " payments-sandbox/world, version 2."
+        " payments-sandbox/world, version 3."
     )

@@ -55,14 +55,14 @@ def _add_options(options: CommandOptions) -> None:
     add_remote_options(options)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Advance, and print a line for each thing that happened."""
-    if sum((chosen.by is not None, chosen.to is not None, chosen.next)) != 1:
-        refuse(chosen, "DURATION", _ONE_OF)
+    if sum((arguments.by is not None, arguments.to is not None, arguments.next)) != 1:
+        refuse(arguments, "DURATION", _ONE_OF)
     # A receiver may take its time, and there may be many: the server answers when all is done.
-    with control_client(chosen, timeout=None) as client:
-        next_due: Literal[True] | None = True if chosen.next else None
-        advanced = client.advance_clock(by=chosen.by, to=chosen.to, next=next_due)
+    with control_client(arguments, timeout=None) as client:
+        next_due: Literal[True] | None = True if arguments.next else None
+        advanced = client.advance_clock(by=arguments.by, to=arguments.to, next=next_due)
     lines = [happened_line(each) for each in advanced["happened"]]
     sys.stdout.write("\n".join([*lines, f"now {advanced['now']}\n"]))
     return 0

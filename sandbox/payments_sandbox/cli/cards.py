@@ -21,12 +21,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print every card."""
     from payments_sandbox.contract.representations import page
     from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 
-    if chosen.json:
+    if arguments.json:
         shown = [card.as_json() for card in MAGIC_CARDS]
         json.dump(page(shown, has_more=False), sys.stdout, indent=2)
         sys.stdout.write("\n")

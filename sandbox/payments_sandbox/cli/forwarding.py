@@ -103,14 +103,14 @@ class Forwarding:
 
 @contextmanager
 def forwarding(
-    chosen: argparse.Namespace, filters: "Sequence[WebhookEndpointEventLiteral]"
+    arguments: argparse.Namespace, filters: "Sequence[WebhookEndpointEventLiteral]"
 ) -> Iterator[Forwarding | None]:
     """Forward for as long as the block runs; None without `--forward-to`."""
-    if chosen.forward_to is None:
+    if arguments.forward_to is None:
         yield None
         return
-    with control_client(chosen, timeout=TIMEOUT) as client:
-        made = Forwarding(client, chosen.forward_to, filters)
+    with control_client(arguments, timeout=TIMEOUT) as client:
+        made = Forwarding(client, arguments.forward_to, filters)
         try:
             yield made
         finally:

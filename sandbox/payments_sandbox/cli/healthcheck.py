@@ -37,12 +37,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Ask once, and say in one line what came of it."""
-    if problem := _problem(chosen.url):
-        sys.stderr.write(f"payments-sandbox: {chosen.url} is not ready: {problem}.\n")
+    if problem := _problem(arguments.url):
+        sys.stderr.write(f"payments-sandbox: {arguments.url} is not ready: {problem}.\n")
         return 1
-    sys.stdout.write(f"{chosen.url} is ready.\n")
+    sys.stdout.write(f"{arguments.url} is ready.\n")
     return 0
 
 

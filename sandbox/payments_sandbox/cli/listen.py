@@ -84,15 +84,15 @@ def _filters() -> list[str]:
     return ["*", *families, *EventType]
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print until it is told to stop; an endpoint that was made for it is deleted then."""
-    filters = list(dict.fromkeys(chosen.events)) or ["*"]
+    filters = list(dict.fromkeys(arguments.events)) or ["*"]
     with (
         until_stopped(),
-        control_client(chosen, timeout=SILENCE) as client,
-        forwarding(chosen, filters) as forward,
+        control_client(arguments, timeout=SILENCE) as client,
+        forwarding(arguments, filters) as forward,
     ):
-        printer = _Printer(client, forward, as_json=chosen.json)
+        printer = _Printer(client, forward, as_json=arguments.json)
         for message in follow(client, on_connected=printer.begin):
             if message.kind != "request" and is_wanted(message.value["type"], filters):
                 printer.print(message)

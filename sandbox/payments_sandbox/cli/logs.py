@@ -57,19 +57,19 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print what there is; with `--follow`, what comes too."""
-    if chosen.follow:
-        with until_stopped(), control_client(chosen, timeout=SILENCE) as client:
-            for message in follow(client, last=chosen.limit):
+    if arguments.follow:
+        with until_stopped(), control_client(arguments, timeout=SILENCE) as client:
+            for message in follow(client, last=arguments.limit):
                 if message.kind == "request":
-                    _print(cast("JournalEntryModel", message.value), as_json=chosen.json)
+                    _print(cast("JournalEntryModel", message.value), as_json=arguments.json)
                     sys.stdout.flush()
-    elif chosen.limit:
-        with control_client(chosen) as client:
-            page = client.list_requests(limit=chosen.limit)
+    elif arguments.limit:
+        with control_client(arguments) as client:
+            page = client.list_requests(limit=arguments.limit)
         for entry in reversed(page["data"]):
-            _print(entry, as_json=chosen.json)
+            _print(entry, as_json=arguments.json)
     return 0
 
 

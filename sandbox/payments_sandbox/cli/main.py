@@ -65,12 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(problem)
     _add(commands, given[:1] if given and given[0] in COMMANDS else COMMANDS)
     own, behind = _parted(given)
-    chosen, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
+    parsed, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
     if left:
-        _refuse(left[0], chosen.options)
-    chosen.options.check(_variables)
+        _refuse(left[0], parsed.options)
+    parsed.options.check(_variables)
     try:
-        code: int = chosen.run(chosen)
+        code: int = parsed.run(parsed)
         sys.stdout.flush()
     except CommandFailedError as error:
         sys.stderr.write(error.line)

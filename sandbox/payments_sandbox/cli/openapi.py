@@ -30,11 +30,11 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print the document."""
     from payments_sandbox.contract.openapi import document
     from payments_sandbox.contract.schema_files import schema_files
 
-    json.dump(document(schema_files(), server_url=chosen.server), sys.stdout, indent=2)
+    json.dump(document(schema_files(), server_url=arguments.server), sys.stdout, indent=2)
     sys.stdout.write("\n")
     return 0

@@ -122,7 +122,7 @@ class CommandOptions:
             default: the value where none is given.
             read: turns a text into the value, or raises ValueError with what would have worked.
             short: another name, such as `-n`.
-            field: what the value is called in what was chosen, if not as the option.
+            field: the attribute that has the value, if it is not called as the option.
         """
         given = self._given(option)
         self._parser.add_argument(
@@ -214,9 +214,9 @@ def webhook_url(text: str) -> str:
     return text
 
 
-def refuse(chosen: argparse.Namespace, option: str, problem: str) -> NoReturn:
-    """Exit with 2: what was chosen does not go together, or leads nowhere."""
-    options: CommandOptions = chosen.options
+def refuse(arguments: argparse.Namespace, option: str, problem: str) -> NoReturn:
+    """Exit with 2: what was given does not go together, or leads nowhere."""
+    options: CommandOptions = arguments.options
     options.refuse(option, problem)
 
 

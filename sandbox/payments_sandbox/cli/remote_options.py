@@ -83,12 +83,12 @@ def api_key(text: str) -> str:
 
 @contextmanager
 def control_client(
-    chosen: argparse.Namespace, *, timeout: float | None = TIMEOUT
+    arguments: argparse.Namespace, *, timeout: float | None = TIMEOUT
 ) -> "Iterator[SandboxClient]":
     """Give a client of the world that the options name; what it raises ends the command.
 
     Args:
-        chosen: has the options of `add_remote_options`.
+        arguments: has the options of `add_remote_options`.
         timeout: seconds of silence after which the server counts as gone; None waits for ever.
 
     Raises:
@@ -96,10 +96,10 @@ def control_client(
     """
     from payments_sandbox.client.client import SandboxClient
 
-    key = chosen.api_key or os.environ.get(_FALLBACK) or DEFAULT_KEY
+    key = arguments.api_key or os.environ.get(_FALLBACK) or DEFAULT_KEY
     if not _KEY.fullmatch(key):
-        refuse(chosen, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
-    client = SandboxClient(chosen.url, key, token=chosen.control_token, timeout=timeout)
+        refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
+    client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)
     with client, failures_told(client.url):
         yield client
 

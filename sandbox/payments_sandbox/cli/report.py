@@ -42,15 +42,15 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print the report, after all that may be waited for; 1 when it has failed."""
     from payments_sandbox.cli.report_text import as_text
     from payments_sandbox.cli.run_verdict import final_report, world_names, write_reports
 
-    with control_client(chosen, timeout=None) as client:
+    with control_client(arguments, timeout=None) as client:
         report = final_report(client)
     reports = dict(zip(world_names([str(client.api_key)]), [report], strict=True))
-    sys.stdout.write(json.dumps(report, indent=2) + "\n" if chosen.json else as_text(reports))
+    sys.stdout.write(json.dumps(report, indent=2) + "\n" if arguments.json else as_text(reports))
     sys.stdout.flush()
-    write_reports(reports, text=None, junit=chosen.junit_xml)
+    write_reports(reports, text=None, junit=arguments.junit_xml)
     return 0 if report["passed"] else FAILED

@@ -61,27 +61,27 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run the command; its exit code, or 1 when that is 0 and the verdict is bad."""
-    if chosen.astray or not chosen.command:
-        words = " ".join([*chosen.astray, *chosen.command]) or "npm test"
+    if arguments.astray or not arguments.command:
+        words = " ".join([*arguments.astray, *arguments.command]) or "npm test"
         example = f"payments-sandbox run [options] -- {words}"
-        refuse(chosen, "COMMAND", f"expected one, behind `--`: {example}")
+        refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
     if os.name != "posix":
         sys.stderr.write("payments-sandbox: run needs a POSIX system; serve runs anywhere.\n")
         return MISTAKEN
-    say = _say if chosen.log else None
-    return run_server(chosen, say, partial(_run, chosen), level=logging.WARNING)
+    say = _say if arguments.log else None
+    return run_server(arguments, say, partial(_run, arguments), level=logging.WARNING)
 
 
-async def _run(chosen: argparse.Namespace, server: ListeningServer) -> int:
+async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
     from payments_sandbox.cli.child_process import NotStartedError, running
 
-    _forget((chosen.report, chosen.junit_xml))
+    _forget((arguments.report, arguments.junit_xml))
     interrupted = asyncio.Event()
     async with server as listening:
         try:
-            async with running(chosen.command, _environment(listening.facts)) as command:
+            async with running(arguments.command, _environment(listening.facts)) as command:
 
                 def handle_signal(number: int) -> None:
                     if command.has_ended:
@@ -92,15 +92,15 @@ async def _run(chosen: argparse.Namespace, server: ListeningServer) -> int:
                 _on_signals(handle_signal)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
-                verdict = await _verdict(chosen, listening, interrupted)
+                verdict = await _verdict(arguments, listening, interrupted)
                 return code or verdict
         except NotStartedError as error:
-            _say(f"payments-sandbox: cannot run {chosen.command[0]}: {error}.")
+            _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
             return NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
 
 
 async def _verdict(
-    chosen: argparse.Namespace, listening: Listening, interrupted: asyncio.Event
+    arguments: argparse.Namespace, listening: Listening, interrupted: asyncio.Event
 ) -> int:
     """Judge the worlds, and say so; the exit code where the command's own is 0."""
     judging = asyncio.ensure_future(_judged(listening))
@@ -112,7 +112,7 @@ async def _verdict(
         _say("payments-sandbox: interrupted before the expectations were judged.")
         return FAILED
     try:
-        return _publish(chosen, judging.result())
+        return _publish(arguments, judging.result())
     except CommandFailedError as error:
         _say(error.line.rstrip())
         return error.code
@@ -135,13 +135,13 @@ async def _judged(listening: Listening) -> "Reports":
     return dict(zip(world_names(keys), reports, strict=True))
 
 
-def _publish(chosen: argparse.Namespace, reports: "Reports") -> int:
+def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
     from payments_sandbox.cli.report_text import as_short_text
     from payments_sandbox.cli.run_verdict import write_reports
 
-    if said := as_short_text(reports):
-        _say(f"payments-sandbox: {said.rstrip()}")
-    write_reports(reports, text=chosen.report, junit=chosen.junit_xml)
+    if summary := as_short_text(reports):
+        _say(f"payments-sandbox: {summary.rstrip()}")
+    write_reports(reports, text=arguments.report, junit=arguments.junit_xml)
     return 0 if all(report["passed"] for report in reports.values()) else FAILED
 
 

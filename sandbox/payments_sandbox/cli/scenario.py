@@ -145,9 +145,9 @@ def _add_folders(options: CommandOptions) -> None:
     )
 
 
-def list_scenarios(chosen: argparse.Namespace) -> int:
+def list_scenarios(arguments: argparse.Namespace) -> int:
     """A line for each: its name, its tags and what it is about, in a sentence."""
-    library = _library(chosen)
+    library = _library(arguments)
     files = {name: library.read(name) for name in library.names()}
     rows = [(name, *_row(file)) for name, file in files.items()]
     names, tags = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
@@ -166,34 +166,34 @@ def _row(file: "ScenarioFile") -> tuple[str, str]:
     return ", ".join(scenario.tags), sentence + stop.rstrip()
 
 
-def show(chosen: argparse.Namespace) -> int:
+def show(arguments: argparse.Namespace) -> int:
     """The file as it is."""
     from payments_sandbox.scenarios.library import UnknownScenario
 
     try:
-        file = _library(chosen).read(chosen.name)
+        file = _library(arguments).read(arguments.name)
     except UnknownScenario as error:
         raise CommandFailedError(str(error), MISTAKEN) from None
     sys.stdout.write(file.text if file.text.endswith("\n") else f"{file.text}\n")
     return 0
 
 
-def _library(chosen: argparse.Namespace) -> "Library":
+def _library(arguments: argparse.Namespace) -> "Library":
     from payments_sandbox.core.settings import Settings
     from payments_sandbox.scenarios.library import library_of
 
-    return library_of(Settings(scenario_dirs=tuple(chosen.scenario_dir)))
+    return library_of(Settings(scenario_dirs=tuple(arguments.scenario_dir)))
 
 
-def check(chosen: argparse.Namespace) -> int:
+def check(arguments: argparse.Namespace) -> int:
     """All problems of all files; 2 when there is one that is more than a warning."""
     from payments_sandbox.scenarios.rates import rates_of
     from payments_sandbox.scenarios.scenario_file import count_problems
 
-    files = [_read(path) for path in chosen.files]
+    files = [_read(path) for path in arguments.files]
     lines: list[str] = []
     for file in files:
-        if chosen.github:
+        if arguments.github:
             lines += (_annotation(problem, file.path) for problem in file.loaded.problems)
         else:
             lines += file.lint
@@ -231,9 +231,9 @@ def _escaped(text: str, more: str = "") -> str:
     return text
 
 
-def from_journal(chosen: argparse.Namespace) -> int:
+def from_journal(arguments: argparse.Namespace) -> int:
     """What a running server writes."""
-    with control_client(chosen) as client:
-        written = client.write_scenario(chosen.requests, name=chosen.name)
+    with control_client(arguments) as client:
+        written = client.write_scenario(arguments.requests, name=arguments.name)
     sys.stdout.write(written["yaml"])
     return 0

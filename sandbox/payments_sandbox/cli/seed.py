@@ -66,14 +66,17 @@ def _add_options(options: CommandOptions) -> None:
     )
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Fill the world, however long it takes, and say with what."""
-    with control_client(chosen, timeout=None) as client:
+    with control_client(arguments, timeout=None) as client:
         world = client.seed_world(
-            chosen.payments, customers=chosen.customers, over=chosen.over, seed=chosen.seed
+            arguments.payments,
+            customers=arguments.customers,
+            over=arguments.over,
+            seed=arguments.seed,
         )
     payments = cast("dict[str, int]", world["payments"])
     counts = {status: count for status, count in payments.items() if count}
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    sys.stdout.write(f"{sum(counts.values())} payments: {told}\n")
+    by_status = ", ".join(f"{count} {status}" for status, count in counts.items())
+    sys.stdout.write(f"{sum(counts.values())} payments: {by_status}\n")
     return 0

@@ -41,9 +41,11 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal."""
-    return run_server(chosen, _say if chosen.log or sys.stdout.isatty() else None, _until_told)
+    return run_server(
+        arguments, _say if arguments.log or sys.stdout.isatty() else None, _until_told
+    )
 
 
 async def _until_told(server: ListeningServer) -> int:

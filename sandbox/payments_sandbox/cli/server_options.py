@@ -69,35 +69,37 @@ def _add_files(parser: CommandOptions) -> None:
     parser.flag("--log", "print a line per request (on a terminal serve always does)")
 
 
-def chosen_settings(chosen: argparse.Namespace) -> Settings:
-    """Return the settings that were chosen; beyond loopback there is always a control token."""
+def read_settings(arguments: argparse.Namespace) -> Settings:
+    """Return the settings that were given; beyond loopback there is always a control token."""
     names = [setting.name for setting, _ in options()]
-    settings = settings_from({name: getattr(chosen, name) for name in names})
+    settings = settings_from({name: getattr(arguments, name) for name in names})
     settings = replace(settings, webhooks=tuple(dict.fromkeys(settings.webhooks)))
-    _check_webhooks(chosen, settings)
-    _check_watch(chosen, settings)
+    _check_webhooks(arguments, settings)
+    _check_watch(arguments, settings)
     if settings.control_token is None and not _is_loopback(settings.host):
         return replace(settings, control_token=secrets.token_urlsafe(24))
     return settings
 
 
-def _check_webhooks(chosen: argparse.Namespace, settings: Settings) -> None:
+def _check_webhooks(arguments: argparse.Namespace, settings: Settings) -> None:
     if settings.webhooks:
         from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
 
         for url in settings.webhooks:
             if problem := why_blocked(url, public=settings.public_webhooks):
-                chosen.options.refuse("--webhook", problem)
+                arguments.options.refuse("--webhook", problem)
 
 
-def _check_watch(chosen: argparse.Namespace, settings: Settings) -> None:
-    if not chosen.watch:
+def _check_watch(arguments: argparse.Namespace, settings: Settings) -> None:
+    if not arguments.watch:
         return
     if not (settings.scenario_dirs or any(isinstance(each, Path) for each in settings.scenarios)):
-        chosen.options.refuse("--watch", "expected --scenario FILE or --scenario-dir DIR beside it")
+        arguments.options.refuse(
+            "--watch", "expected --scenario FILE or --scenario-dir DIR beside it"
+        )
     if find_spec("watchfiles") is None:
         hint = "pip install 'payments-sandbox[watch]'"
-        chosen.options.refuse("--watch", f"it needs the package watchfiles: {hint}")
+        arguments.options.refuse("--watch", f"it needs the package watchfiles: {hint}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.output_files import write_whole
-from payments_sandbox.cli.server_options import chosen_settings
+from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.cli.signals import ignore_signals
 from payments_sandbox.core.settings import Settings
 
@@ -48,7 +48,7 @@ class CannotServeError(CommandFailedError):
 
 
 def run_server(
-    chosen: argparse.Namespace,
+    arguments: argparse.Namespace,
     say: Callable[[str], None] | None,
     use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
@@ -57,7 +57,7 @@ def run_server(
     """Put a server together, and run what it is there for.
 
     Args:
-        chosen: the options of a server.
+        arguments: the options of a server.
         say: given a line for each request.
         use_server: uses the server, and gives the exit code when all is done.
         level: what is less than this is not logged.
@@ -66,7 +66,7 @@ def run_server(
         CannotServeError: on entering the server, or on leaving it.
         UnwritableError: the ready file cannot be written.
     """
-    settings = chosen_settings(chosen)
+    settings = read_settings(arguments)
     gc.disable()  # nothing that is imported from here on is garbage
     with _no_certificates():
         from payments_sandbox.server.factory import assemble
@@ -74,7 +74,7 @@ def run_server(
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     sandbox = _assembled(settings, partial(assemble, settings, say))
-    working = use_server(_served(chosen, sandbox, listening(sandbox)))
+    working = use_server(_served(arguments, sandbox, listening(sandbox)))
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
@@ -105,15 +105,15 @@ def _assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) ->
 
 @contextlib.asynccontextmanager
 async def _served(
-    chosen: argparse.Namespace,
+    arguments: argparse.Namespace,
     sandbox: "AssembledServer",
     listens: AbstractAsyncContextManager[str],
 ) -> AsyncIterator[Listening]:
-    """Listen until the block ends, with the state and the ready file that were chosen."""
+    """Listen until the block ends, with the state and the ready file that were asked for."""
     settings = sandbox.settings
-    async with _kept(chosen.state, sandbox), contextlib.AsyncExitStack() as stack:
-        stack.enter_context(_no_ready_file(chosen.ready_file))
-        if chosen.watch:
+    async with _kept(arguments.state, sandbox), contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_no_ready_file(arguments.ready_file))
+        if arguments.watch:
             from payments_sandbox.cli.scenario_watcher import watching
 
             await stack.enter_async_context(watching(sandbox))
@@ -122,8 +122,8 @@ async def _served(
         except OSError as error:
             raise CannotServeError(_cannot_listen(settings, error)) from None
         facts = _facts(settings, _reachable(address))
-        if chosen.ready_file is not None:
-            write_whole(chosen.ready_file, json.dumps(facts) + "\n")
+        if arguments.ready_file is not None:
+            write_whole(arguments.ready_file, json.dumps(facts) + "\n")
         yield Listening(facts, sandbox.runtime.worlds)
 
 

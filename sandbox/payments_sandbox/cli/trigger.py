@@ -55,13 +55,13 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Send it, and print it as webhooks carry it."""
-    if chosen.payment is not None and chosen.data is not None:
-        refuse(chosen, "--data", "expected --payment or --data, not both")
-    data = None if chosen.data is None else _data(chosen)
-    with control_client(chosen) as client:
-        event = client.create_event(chosen.event, payment_id=chosen.payment, data=data)
+    if arguments.payment is not None and arguments.data is not None:
+        refuse(arguments, "--data", "expected --payment or --data, not both")
+    data = None if arguments.data is None else _data(arguments)
+    with control_client(arguments) as client:
+        event = client.create_event(arguments.event, payment_id=arguments.payment, data=data)
         sys.stdout.write(json.dumps(event, indent=2) + "\n")
         # An event that goes nowhere would look like a webhook that does not arrive.
         if not client.list_deliveries(event_id=event["id"], limit=1)["data"]:
@@ -69,20 +69,20 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _data(chosen: argparse.Namespace) -> dict[str, object]:
+def _data(arguments: argparse.Namespace) -> dict[str, object]:
     """The JSON object of `--data`, read strictly: a doubled key is a mistake."""
     from payments_sandbox.core import strict_json
 
     try:
-        raw = _bytes(chosen.data)
+        raw = _bytes(arguments.data)
         strict_json.read(raw)
     except OSError as error:
-        refuse(chosen, "--data", f"{_EXPECTED}; {error.filename}: {error.strerror}")
+        refuse(arguments, "--data", f"{_EXPECTED}; {error.filename}: {error.strerror}")
     except strict_json.BadJson as error:
-        refuse(chosen, "--data", f"{_EXPECTED}; {error}")
+        refuse(arguments, "--data", f"{_EXPECTED}; {error}")
     value = json.loads(raw)  # with floats for fractions, as they are sent
     if not isinstance(value, dict):
-        refuse(chosen, "--data", _EXPECTED)
+        refuse(arguments, "--data", _EXPECTED)
     return value
 
 

@@ -132,12 +132,12 @@ def now(text: str) -> str:
     return text if text == "ignore" else text_that(read_instant)(text)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print `good`, or why not."""
     from payments_sandbox.webhooks.verification import Received, describe_signing, why_refused
 
-    secrets, received = _secrets(chosen), Received(_headers(chosen), _body(chosen))
-    signing = _signing(chosen, received.headers)
+    secrets, received = _secrets(arguments), Received(_headers(arguments), _body(arguments))
+    signing = _signing(arguments, received.headers)
     if signing is None:
         given = ", ".join(received.headers)
         sys.stdout.write(
@@ -145,12 +145,12 @@ def run(chosen: argparse.Namespace) -> int:
             " --scheme say which is one\n"
         )
         return 1
-    if chosen.scheme is None:
+    if arguments.scheme is None:
         sys.stderr.write(f"payments-sandbox: by its headers this is {describe_signing(signing)}.\n")
     try:
-        reason = why_refused(signing, secrets, received, now=_seconds(chosen))
+        reason = why_refused(signing, secrets, received, now=_seconds(arguments))
     except ValueError as error:
-        refuse(chosen, "--secret", f"{error}, for the scheme {signing.scheme}")
+        refuse(arguments, "--secret", f"{error}, for the scheme {signing.scheme}")
     if reason is None:
         sys.stdout.write("good\n")
         return 0
@@ -160,33 +160,35 @@ def run(chosen: argparse.Namespace) -> int:
     return 1
 
 
-def _secrets(chosen: argparse.Namespace) -> list[str]:
+def _secrets(arguments: argparse.Namespace) -> list[str]:
     given = os.environ.get(_FALLBACK)
-    secrets: list[str] = chosen.secret or ([given] if given else [])
+    secrets: list[str] = arguments.secret or ([given] if given else [])
     if not secrets:
-        refuse(chosen, "--secret", f"expected one, here or in {_FALLBACK}")
+        refuse(arguments, "--secret", f"expected one, here or in {_FALLBACK}")
     return secrets
 
 
-def _headers(chosen: argparse.Namespace) -> dict[str, str]:
-    headers: dict[str, str] = dict(chosen.header)
+def _headers(arguments: argparse.Namespace) -> dict[str, str]:
+    headers: dict[str, str] = dict(arguments.header)
     if not headers:
-        refuse(chosen, "--header", "expected those that arrived, the signature's at least")
-    if len(headers) < len(chosen.header):
-        refuse(chosen, "--header", "expected each name once")
+        refuse(arguments, "--header", "expected those that arrived, the signature's at least")
+    if len(headers) < len(arguments.header):
+        refuse(arguments, "--header", "expected each name once")
     return headers
 
 
-def _body(chosen: argparse.Namespace) -> bytes:
-    if chosen.body is None:
-        refuse(chosen, "--body", "expected a file with what arrived, or - for stdin")
+def _body(arguments: argparse.Namespace) -> bytes:
+    if arguments.body is None:
+        refuse(arguments, "--body", "expected a file with what arrived, or - for stdin")
     try:
-        return sys.stdin.buffer.read() if chosen.body == "-" else Path(chosen.body).read_bytes()
+        return (
+            sys.stdin.buffer.read() if arguments.body == "-" else Path(arguments.body).read_bytes()
+        )
     except OSError as error:
-        refuse(chosen, "--body", f"expected a file to read; {error.strerror}")
+        refuse(arguments, "--body", f"expected a file to read; {error.strerror}")
 
 
-def _signing(chosen: argparse.Namespace, headers: Mapping[str, str]) -> "Signing | None":
+def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Signing | None":
     """How the message should be signed: what is said of it, and else what it looks like."""
     from payments_sandbox.webhooks.signing import (
         DEFAULT_HEADER,
@@ -197,35 +199,35 @@ def _signing(chosen: argparse.Namespace, headers: Mapping[str, str]) -> "Signing
     )
     from payments_sandbox.webhooks.verification import guess_signing
 
-    name = None if chosen.header_name is None else chosen.header_name.lower()
+    name = None if arguments.header_name is None else arguments.header_name.lower()
     seen = guess_signing(headers if name is None else {name: headers.get(name, "")})
-    scheme = chosen.scheme or (seen and seen.scheme)
+    scheme = arguments.scheme or (seen and seen.scheme)
     if scheme is None:
         return None
-    _check_parts(chosen, scheme)
+    _check_parts(arguments, scheme)
     if scheme == Scheme.STANDARD:
         return STANDARD
     like = seen if seen is not None and seen.scheme == scheme else Signing(Scheme(scheme))
     return Signing(
         Scheme(scheme),
-        header=chosen.header_name or like.header or DEFAULT_HEADER,
-        prefix=like.prefix if chosen.prefix is None else chosen.prefix,
-        encoding=like.encoding if chosen.encoding is None else Encoding(chosen.encoding),
+        header=arguments.header_name or like.header or DEFAULT_HEADER,
+        prefix=like.prefix if arguments.prefix is None else arguments.prefix,
+        encoding=like.encoding if arguments.encoding is None else Encoding(arguments.encoding),
     )
 
 
-def _check_parts(chosen: argparse.Namespace, scheme: str) -> None:
+def _check_parts(arguments: argparse.Namespace, scheme: str) -> None:
     """A part that the scheme has not would be ignored in silence."""
     taken = {"standard": (), "timestamped": ("header_name",)}.get(scheme)
     for part in ("header_name", "prefix", "encoding"):
-        if taken is not None and part not in taken and getattr(chosen, part) is not None:
+        if taken is not None and part not in taken and getattr(arguments, part) is not None:
             option = f"--{part.replace('_', '-')}"
-            refuse(chosen, option, f"expected nothing; the scheme {scheme} has none")
+            refuse(arguments, option, f"expected nothing; the scheme {scheme} has none")
 
 
-def _seconds(chosen: argparse.Namespace) -> int | None:
-    if chosen.now == "ignore":
+def _seconds(arguments: argparse.Namespace) -> int | None:
+    if arguments.now == "ignore":
         return None
-    if chosen.now is not None:
-        return read_instant(chosen.now) // SECOND
+    if arguments.now is not None:
+        return read_instant(arguments.now) // SECOND
     return int(time.time())  # noqa: TID251 - a receiver's clock is the wall's, and no world is here

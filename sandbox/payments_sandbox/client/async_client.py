@@ -228,7 +228,7 @@ class AsyncSandboxClient(BaseClient):
     async def retrieve_snapshot(self) -> dict[str, Any]:
         """The whole world as JSON.
 
-        Only `format` and `version` are promised; send the rest back as it came.
+        Sealed by its `digest`: send it back just as it came.
         """
         request = control_request("GET", "/world/snapshot")
         return await self._send(dict[str, Any], request)

@@ -226,7 +226,7 @@ class SandboxClient(BaseClient):
     def retrieve_snapshot(self) -> dict[str, Any]:
         """The whole world as JSON.
 
-        Only `format` and `version` are promised; send the rest back as it came.
+        Sealed by its `digest`: send it back just as it came.
         """
         request = control_request("GET", "/world/snapshot")
         return self._send(dict[str, Any], request)

@@ -264,14 +264,14 @@ class Ledger:
         }
 
     def restore(self, kept: dict[str, list[Any]]) -> Iterator[None]:
-        """Take over a snapshot slice by slice, its texts masked; `Accounts` checks the whole.
+        """Take over a snapshot slice by slice, its texts masked.
 
         Raises:
             ValueError, KeyError, TypeError, IndexError, OverflowError: it is not one.
         """
         self.clear()
         for number, name in kept["names"]:
-            self.payments.name(int(number), PaymentId(mask_text(name)))
+            self.payments.name(number, PaymentId(mask_text(name)))
         for rows in _slices(kept["payments"]):
             self.payments.restore([_masked(row) for row in rows])
             yield
@@ -304,7 +304,7 @@ class Ledger:
             payment_id=self.payments.id_of(payment),
             amount=amount,
             created=created,
-            reason=cast("str", reason),  # every command gives one, and a snapshot's is checked
+            reason=cast("str", reason),  # every command gives one
         )
 
 

@@ -107,16 +107,9 @@ class RateLimiter:
         }
 
     def restore(self, kept: dict[str, int]) -> None:
-        """Take over a snapshot.
-
-        Raises:
-            ValueError: a count is less than nothing.
-        """
-        self._default = int(kept["default"])
-        self.limit = int(kept["limit"])
-        self._used = int(kept["used"])
-        self._hour = int(kept["hour"])
-        self._window = int(kept["window"])
-        counts = self._default, self.limit, self._used, self._hour, self._window - 1
-        if min(counts) < 0:
-            raise ValueError("a count of the rate limit is less than nothing")
+        """Take over a snapshot."""
+        self._default = kept["default"]
+        self.limit = kept["limit"]
+        self._used = kept["used"]
+        self._hour = kept["hour"]
+        self._window = kept["window"]

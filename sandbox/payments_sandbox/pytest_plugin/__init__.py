@@ -193,13 +193,13 @@ def _world_seed(seed: int, test: str, number: int) -> int:
 def _judge(world: "Sandbox") -> None:
     from payments_sandbox.testing import ExpectationFailed
 
-    told = None
+    failure = None
     try:
         world.judge()
     except ExpectationFailed as unmet:
-        told = f"{world.api_key}: {unmet}"
-    if told is not None:  # not within the handler, or the report tells of both
-        pytest.fail(told, pytrace=False)
+        failure = f"{world.api_key}: {unmet}"
+    if failure is not None:  # not within the handler, or the report tells of both
+        pytest.fail(failure, pytrace=False)
 
 
 def _kept(item: pytest.Item, worlds: "Sequence[Sandbox]") -> Path | str:

@@ -38,8 +38,8 @@ def problems(node: Node) -> list[str]:
     checks += [partial(_check_scenarios, mark) for mark in scenarios]
     checks += [partial(_check_name, name, node) for mark in scenarios for name in mark.args]
     checks += [partial(_check_instant, mark) for mark in clocks]
-    said = (_said(check) for check in checks)
-    return [f"{node.nodeid}: {line}" for line in said if line is not None]
+    found_problems = (_problem_of(check) for check in checks)
+    return [f"{node.nodeid}: {line}" for line in found_problems if line is not None]
 
 
 def found(name: str, node: Node) -> str | Path:
@@ -53,7 +53,7 @@ def found(name: str, node: Node) -> str | Path:
     return find_scenario(name, node.config.stash[OPTIONS].folders, beside=node.path.parent)
 
 
-def _said(check: partial[None]) -> str | None:
+def _problem_of(check: partial[None]) -> str | None:
     try:
         check()
     except ValueError as error:
@@ -80,13 +80,14 @@ def _check_scenarios(mark: pytest.Mark) -> None:
 
 def _check_name(name: object, node: Node) -> None:
     """See that a scenario is there, or known to the server that will be asked for it."""
-    from payments_sandbox.testing.scenario_files import check_name, names_in, shipped
+    from payments_sandbox.scenarios.library import check_known
+    from payments_sandbox.testing.scenario_files import names_in, shipped
 
     if not isinstance(name, str) or not isinstance(found(name, node), str):
         return
     options = node.config.stash[OPTIONS]
     known = shipped() if options.url is None else _known_at(options.url)
-    check_name(name, [*known, *names_in(options.folders)])
+    check_known(name, [*known, *names_in(options.folders)])
 
 
 def _known_at(url: str) -> Iterable[str]:

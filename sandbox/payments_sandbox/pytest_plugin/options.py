@@ -78,7 +78,7 @@ def options_in(config: pytest.Config) -> PluginOptions:
     """What was options.
 
     Raises:
-        UsageError: what was chosen makes no sense.
+        UsageError: a value makes no sense.
     """
     return PluginOptions(
         url=_url(config),
@@ -109,9 +109,11 @@ def _url(config: pytest.Config) -> str | None:
 
 
 def _seed(config: pytest.Config) -> int:
-    told: dict[str, int] = getattr(config, "workerinput", {})  # by pytest-xdist, to its workers
-    if SEED in told:
-        return told[SEED]
+    worker_input: dict[str, int] = getattr(
+        config, "workerinput", {}
+    )  # by pytest-xdist, to its workers
+    if SEED in worker_input:
+        return worker_input[SEED]
     given = config.getoption("--sandbox-seed") or os.environ.get(f"{ENVIRONMENT}SEED")
     if given is None:
         return DEFAULT_SEED
@@ -124,9 +126,9 @@ def _seed(config: pytest.Config) -> int:
 
 def _folders(config: pytest.Config) -> tuple[Path, ...]:
     """Where scenarios are: said on the command line, or in the environment, or in the ini file."""
-    said = config.getoption("--sandbox-scenarios")
-    said = said or os.environ.get(f"{ENVIRONMENT}SCENARIO_DIR", "").split(",")
-    folders = tuple(Path(each.strip()) for each in said if each.strip())
+    names = config.getoption("--sandbox-scenarios")
+    names = names or os.environ.get(f"{ENVIRONMENT}SCENARIO_DIR", "").split(",")
+    folders = tuple(Path(each.strip()) for each in names if each.strip())
     folders = folders or tuple(config.getini("sandbox_scenarios"))
     if missing := [folder for folder in folders if not folder.is_dir()]:
         raise pytest.UsageError(f"--sandbox-scenarios: expected a folder, not {missing[0]}.")

@@ -6,7 +6,7 @@ entry to what it promises.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 
 from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.core.errors import IllegalMove
@@ -279,39 +279,12 @@ ACTIONS: Final[tuple[type[Action], ...]] = (
 """Every action that a rule can have, in the order of the documentation."""
 
 _ACTION_NAMED: Final = {action.name: action for action in ACTIONS}
-_TYPES: Final[dict[str, type]] = {"string": str, "integer": int, "object": dict, "boolean": bool}
 
 
 def parse_action(source: Json) -> Action:
     """Read an action as a scenario has it: a mapping of its one key, valid by the schema."""
     [(name, value)] = source.items()
     return _ACTION_NAMED[name].parse(value)
-
-
-def restore_action(source: Json) -> Action:
-    """Read an action of a snapshot, which may say anything.
-
-    Raises:
-        ValueError: it is no action, or its values are not those of one.
-    """
-    try:
-        action = parse_action(source)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError("not an action of a rule") from error
-    if not _has_types(source[action.name], action.SCHEMA) or action.problem() is not None:
-        raise ValueError("not an action of a rule")
-    return action
-
-
-def _has_types(value: Any, schema: Json) -> bool:  # noqa: ANN401 - as JSON has it
-    """Whether a value and its parts are of the types of a schema."""
-    if "$ref" in schema:  # a duration, which has been read
-        return True
-    kind: type = type(value)
-    if kind is not _TYPES[schema["type"]]:
-        return False
-    parts: Json = schema.get("properties", {})
-    return all(_has_types(value[key], part) for key, part in parts.items() if key in value)
 
 
 def _given(said: Mapping[str, object]) -> dict[str, object]:

@@ -60,7 +60,7 @@ class Counters:
 
     def restore(self, counts: Mapping[str, int]) -> None:
         """Take over a snapshot, card numbers in its names masked."""
-        self._counts = OrderedDict((mask_text(name), int(count)) for name, count in counts.items())
+        self._counts = OrderedDict((mask_text(name), count) for name, count in counts.items())
 
 
 class ActiveRule(Generic[RuleT]):
@@ -173,8 +173,8 @@ class ActiveRule(Generic[RuleT]):
 
     def restore(self, matched: int, fired: int, failed: int, skipped: int, why: str) -> None:
         """Take over the tally of a snapshot."""
-        self.matched, self.fired, self.failed = int(matched), int(fired), int(failed)
-        self.skipped, self.why_skipped = int(skipped), str(why)
+        self.matched, self.fired, self.failed = matched, fired, failed
+        self.skipped, self.why_skipped = skipped, why
 
     def _hash(self, number: object) -> str:
         if not isinstance(number, str):

@@ -327,9 +327,7 @@ class RuleEngine:
         for rule, tally in zip(self.rule_set.all, tallies, strict=True):
             rule.restore(*tally)
         for position, answers in used_up:
-            if not 0 <= position < len(self.rule_set.requests):
-                raise ValueError("not the position of a request rule")
-            self._take_out(position, int(answers))
+            self._take_out(position, answers)
 
 
 def event_matches(wanted: str, event: str) -> bool:

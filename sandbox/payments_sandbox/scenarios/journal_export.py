@@ -57,10 +57,10 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
     Returns:
         The scenario in plain values, as YAML and JSON have them.
     """
-    chosen = _chosen(world, ids)
-    steps = dict(zip((call.id for call in chosen), _steps(world, chosen), strict=True))
+    exported = _calls_to_export(world, ids)
+    steps = dict(zip((call.id for call in exported), _steps(world, exported), strict=True))
     rules: list[Source] = []
-    for operation, when, calls in _groups(world, chosen):
+    for operation, when, calls in _groups(world, exported):
         if run := _run((steps[call.id] for call in calls), is_read=operation in READS):
             rule = {"name": f"{operation}-{len(rules) + 1}", "request": operation}
             rules.append(rule | ({"when": when} if when else {}) | {"do": run})
@@ -69,11 +69,11 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
             "/requests: expected a request that met an error, a fault or a delay; these went as"
             " they would in any world."
         )
-    about = f"What the journal has of {_listed([call.id for call in chosen])}."
+    about = f"What the journal has of {_listed([call.id for call in exported])}."
     return {"scenario": name, "about": about, "tags": ["from-journal"], "rules": rules}
 
 
-def _chosen(world: World, ids: Sequence[str]) -> list[ObservedCall]:
+def _calls_to_export(world: World, ids: Sequence[str]) -> list[ObservedCall]:
     """The calls of these ids, in the order of their arrival."""
     found: dict[int, ObservedCall] = {}
     for position, each in enumerate(ids):
@@ -90,15 +90,15 @@ def _chosen(world: World, ids: Sequence[str]) -> list[ObservedCall]:
     return [found[number] for number in sorted(found)]
 
 
-def _steps(world: World, chosen: Sequence[ObservedCall]) -> Iterator[Step]:
+def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[Step]:
     """What each call met, in their order.
 
     The limiter is really exhausted where nobody gets through afterwards; a 429 before a call that
     did get through is only said, for nothing here can let the hour turn.
     """
-    through = [place for place, call in enumerate(chosen) if call.entry.status != LIMITED]
+    through = [place for place, call in enumerate(exported) if call.entry.status != LIMITED]
     last = through[-1] if through else -1
-    for place, call in enumerate(chosen):
+    for place, call in enumerate(exported):
         if call.entry.status != LIMITED:
             yield journal_step(world, call)
         elif place <= last:
@@ -118,11 +118,11 @@ def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
 
 
 def _groups(
-    world: World, chosen: Sequence[ObservedCall]
+    world: World, exported: Sequence[ObservedCall]
 ) -> Iterator[tuple[str, Source, list[ObservedCall]]]:
     """The calls that look alike, with the operation and the matchers that only they meet."""
     groups: dict[_CallKey, list[ObservedCall]] = {}
-    for call in chosen:
+    for call in exported:
         groups.setdefault(_key_of(call), []).append(call)
     everything = dict.fromkeys(map(_key_of, observed_calls(world)))
     for key, calls in groups.items():

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 
-class UnknownScenario(LookupError):
-    """No scenario has this name; the text names the nearest, or all that there are."""
+class UnknownScenario(ValueError):
+    """A scenario is not there; the text names the nearest, or all that there are."""
 
 
 class WrongScenarios(ValueError):
@@ -60,8 +60,7 @@ class Library:
             OSError: it cannot be read.
         """
         found = self._found()
-        if name not in found:
-            raise UnknownScenario(_meant(name, sorted(found)))
+        check_known(name, found)
         return read_scenario_file(found[name])
 
     def load(self, name: str) -> Loaded:
@@ -114,8 +113,17 @@ def initial_files(settings: Settings) -> list[ScenarioFile]:
     return files
 
 
-def _meant(name: str, known: Sequence[str]) -> str:
+def check_known(name: str, known: Iterable[str]) -> None:
+    """See that a scenario is among those that there are.
+
+    Raises:
+        UnknownScenario: it is not.
+    """
+    names = sorted(known)
+    if name in names:
+        return
     start = f"there is no scenario '{name[:80]}'"
-    if close := nearest(name, known):
-        return f"{start}; did you mean '{close}'?"
-    return f"{start}; there are {', '.join(known)}." if known else f"{start}; there are none."
+    if close := nearest(name, names):
+        raise UnknownScenario(f"{start}; did you mean '{close}'?")
+    listed = f"there are {', '.join(names)}." if names else "there are none."
+    raise UnknownScenario(f"{start}; {listed}")

@@ -87,10 +87,10 @@ def _judgement(world: Sandbox) -> Iterator[str]:
 
 
 def _head(world: Sandbox) -> str:
-    told = world.control.retrieve_world()
-    counts = [f"{count} {name}" for name, count in told["payments"].items() if count]
+    state = world.control.retrieve_world()
+    counts = [f"{count} {name}" for name, count in state["payments"].items() if count]
     payments = ", ".join(counts) or "no"
     return (
         f"world {world.api_key}, seed {world.seed}, at {world.base_url}: {payments} payments,"
-        f" clock {told['clock']['mode']} at {told['clock']['now']}"
+        f" clock {state['clock']['mode']} at {state['clock']['now']}"
     )

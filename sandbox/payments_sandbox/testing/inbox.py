@@ -59,11 +59,11 @@ class Inbox:
     def __repr__(self) -> str:
         return f"<Inbox {self.name}: {_counted(self.messages)}>"
 
-    def _what_is_missing(self, came: int, wanted: str | None, count: int, within: str) -> str:
+    def _what_is_missing(self, arrived: int, wanted: str | None, count: int, within: str) -> str:
         what = "message" if wanted is None else wanted
         return "\n".join(
             [
-                f"inbox {self.name!r}: {came} of {count} × {what} came within {within}.",
+                f"inbox {self.name!r}: {arrived} of {count} × {what} came within {within}.",
                 f"  It has: {_counted(self.messages)}.",
                 *self._why(),
             ]
@@ -88,8 +88,8 @@ def _counted(messages: Sequence[InboxMessageModel]) -> str:
     """What there is of each type, and how much of it is not signed as it should be."""
     types = Counter(_type_of(each) for each in messages)
     forged = sum(not each["verified"] for each in messages)
-    said = ", ".join(f"{count} × {name}" for name, count in types.items()) or "nothing"
-    return f"{said} ({forged} not verified)" if forged else said
+    counts = ", ".join(f"{count} × {name}" for name, count in types.items()) or "nothing"
+    return f"{counts} ({forged} not verified)" if forged else counts
 
 
 def _type_of(message: InboxMessageModel) -> str:

@@ -4,13 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.core.suggestions import nearest
-
 ENDINGS: Final = (".yaml", ".yml", ".json")
-
-
-class UnknownScenario(ValueError):
-    """No scenario is called so; the text says which was meant, or what there is."""
 
 
 def find_scenario(name: str, folders: Sequence[Path], *, beside: Path | None = None) -> Path | str:
@@ -27,23 +21,12 @@ def find_scenario(name: str, folders: Sequence[Path], *, beside: Path | None = N
     if name.endswith(ENDINGS) or "/" in name:
         file = (beside or Path()) / name
         if not file.is_file():
+            from payments_sandbox.scenarios.library import UnknownScenario
+
             raise UnknownScenario(f"there is no file {file}")
         return file
     files = [folder / f"{name}{ending}" for folder in folders for ending in ENDINGS]
     return next((file for file in files if file.is_file()), name)
-
-
-def check_name(name: str, known: Iterable[str]) -> None:
-    """See that a scenario is known.
-
-    Raises:
-        UnknownScenario: it is not.
-    """
-    names = sorted(known)
-    if name not in names:
-        close = nearest(name, names)
-        hint = f"did you mean {close!r}?" if close else f"there are {', '.join(names) or 'none'}"
-        raise UnknownScenario(f"there is no scenario {name!r}; {hint}")
 
 
 def names_in(folders: Iterable[Path]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
@@ -18,7 +17,7 @@ from payments_sandbox.webhooks.delivery import (
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.retry_policy import DELAYS
-from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing, check_secret
+from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.world_webhooks import Webhooks
 
 _TEXT: Final = "latin-1"
@@ -35,7 +34,7 @@ def snapshot(webhooks: Webhooks) -> dict[str, object]:
         "dropped": outbox.dropped,
         "attempted": outbox.attempted,
         "finished": outbox.finished,
-        "windows": outbox.windows,
+        "windows": dict(outbox.windows),
         "deliveries": [_delivery(each) for each in outbox.oldest_first()],
         "inboxes": [
             [name, inbox.count, inbox.answers, [_message(each) for each in inbox.since(0, None)]]
@@ -45,25 +44,21 @@ def snapshot(webhooks: Webhooks) -> dict[str, object]:
 
 
 def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
-    """Take over a snapshot into webhooks that are new.
-
-    Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is not one.
-    """
+    """Take over a snapshot into webhooks that are new."""
     webhooks.outbox.restore(
         [_endpoint_of(row) for row in kept["endpoints"]],
         [_delivery_of(row) for row in kept["deliveries"]],
-        finished=[int(number) for number in kept["finished"]],
-        made=int(kept["made"]),
-        count=int(kept["count"]),
-        dropped=int(kept["dropped"]),
-        attempted=int(kept["attempted"]),
-        windows={str(each): _instant(end) for each, end in kept["windows"].items()},
+        finished=kept["finished"],
+        made=kept["made"],
+        count=kept["count"],
+        dropped=kept["dropped"],
+        attempted=kept["attempted"],
+        windows=dict(kept["windows"]),
     )
     for name, count, answers, messages in kept["inboxes"]:
-        inbox = webhooks.inboxes.get_or_create(str(name))
-        inbox.restore(int(count), [_message_of(row) for row in messages])
-        inbox.script([int(answer) for answer in answers])
+        inbox = webhooks.inboxes.get_or_create(name)
+        inbox.restore(count, [_message_of(row) for row in messages])
+        inbox.script(answers)
 
 
 def _endpoint(endpoint: Endpoint) -> list[object]:
@@ -90,27 +85,23 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
     number, endpoint_id, url, secret, inbox, events, description, enabled, *rest = row
     signing, headers, previous, previous_until, rotations, delays, timeout = rest
     scheme, header, prefix, encoding = signing
-    endpoint = Endpoint(
-        number=int(number),
-        id=str(endpoint_id),
-        url=str(url),
-        secret=str(secret),
-        inbox=_text(inbox),
-        events=tuple(map(str, events)),
-        description=None if description is None else mask_text(str(description)),
-        enabled=bool(enabled),
-        signing=Signing(Scheme(scheme), str(header), str(prefix), Encoding(encoding)),
-        headers=tuple((str(name), str(value)) for name, value in headers),
-        previous=_text(previous),
-        previous_until=_instant(previous_until),
-        rotations=int(rotations),
-        delays=DELAYS if delays is None else tuple(map(int, delays)),
-        timeout=int(timeout),
+    return Endpoint(
+        number=number,
+        id=endpoint_id,
+        url=url,
+        secret=secret,
+        inbox=inbox,
+        events=tuple(events),
+        description=description and mask_text(description),
+        enabled=enabled,
+        signing=Signing(Scheme(scheme), header, prefix, Encoding(encoding)),
+        headers=tuple((name, value) for name, value in headers),
+        previous=previous,
+        previous_until=previous_until,
+        rotations=rotations,
+        delays=DELAYS if delays is None else tuple(delays),
+        timeout=timeout,
     )
-    check_secret(endpoint.secret, endpoint.signing.scheme)
-    if endpoint.previous is not None:
-        check_secret(endpoint.previous, endpoint.signing.scheme)
-    return endpoint
 
 
 def _delivery(delivery: Delivery) -> list[object]:
@@ -131,13 +122,11 @@ def _delivery(delivery: Delivery) -> list[object]:
 def _delivery_of(row: list[Any]) -> Delivery:
     number, (event_id, type_, payment_id, body), endpoint_id, is_resend, status, *rest = row
     next_at, applied, order, tried = rest
-    message = EventMessage(str(event_id), str(type_), _text(payment_id), mask_text(body).encode())
-    delivery = Delivery(int(number), message, str(endpoint_id), is_resend=bool(is_resend))
+    message = EventMessage(event_id, type_, payment_id, mask_text(body).encode())
+    delivery = Delivery(number, message, endpoint_id, is_resend=is_resend)
     delivery.status = DeliveryStatus(status)
-    delivery.next_at = None if next_at is None else _instant(next_at)
-    delivery.applied = tuple(
-        AppliedRule(str(rule), mask_text(key), int(call)) for rule, key, call in applied
-    )
+    delivery.next_at = next_at
+    delivery.applied = tuple(AppliedRule(rule, mask_text(key), call) for rule, key, call in applied)
     delivery.order = None if order is None else DeliveryOrder(order)
     delivery.attempts = [_attempt_of(each, message.body) for each in tried]
     return delivery
@@ -164,15 +153,15 @@ def _attempt_of(row: list[Any], event_body: bytes) -> DeliveryAttempt:
     at, sent_at, headers, body, is_forged, is_stale, dropped_by, *rest = row
     sent, response, error, duration_ms = rest
     request = WebhookRequest(
-        _instant(at),
-        _instant(sent_at),
+        at,
+        sent_at,
         _headers(headers),
         event_body if body is None else mask_text(body).encode(_TEXT),
-        is_forged=bool(is_forged),
-        is_stale=bool(is_stale),
-        dropped_by=_text(dropped_by),
+        is_forged=is_forged,
+        is_stale=is_stale,
+        dropped_by=dropped_by,
     )
-    result = AttemptResult(_headers(sent), _response(response), _text(error), float(duration_ms))
+    result = AttemptResult(_headers(sent), _response(response), error, float(duration_ms))
     return DeliveryAttempt(request, result)
 
 
@@ -180,7 +169,7 @@ def _response(row: list[Any] | None) -> ReceiverResponse | None:
     if row is None:
         return None
     status, headers, body, retry_after = row
-    return ReceiverResponse(int(status), _headers(headers), mask_text(body), _text(retry_after))
+    return ReceiverResponse(status, _headers(headers), mask_text(body), retry_after)
 
 
 def _message(message: InboxMessage) -> list[object]:
@@ -197,20 +186,8 @@ def _message(message: InboxMessage) -> list[object]:
 def _message_of(row: list[Any]) -> InboxMessage:
     number, received_at, headers, body, reason, type_ = row
     kept = _headers(headers), mask_text(body).encode(_TEXT)
-    return InboxMessage(int(number), _instant(received_at), *kept, _text(reason), _text(type_))
+    return InboxMessage(number, received_at, *kept, reason, type_)
 
 
 def _headers(kept: dict[str, Any]) -> dict[str, str]:
     return {mask_text(name): mask_text(value) for name, value in kept.items()}
-
-
-def _text(value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ValueError("expected a text or null")
-    return value
-
-
-def _instant(value: object) -> Instant:
-    if not isinstance(value, int) or not 0 <= value <= LAST * 2:
-        raise ValueError("expected an instant that a clock can reach")
-    return Instant(value)

@@ -2,13 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import Any, Final
 
-import orjson
-
 from payments_sandbox.core.ids import IdSequence
-from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import (
     Headers,
     mask_headers,
@@ -158,24 +155,20 @@ class Journal:
         """Take over a snapshot, with a breath after each entry: bodies may be large.
 
         Raises:
-            ValueError, KeyError, TypeError: it is not one, or its numbers have gaps.
+            ValueError, KeyError, TypeError, AttributeError: it is not one.
         """
         self.clear()
         for entry in entries:
             self._entries.append(_rebuilt(entry))
             yield
-        self.count = int(count)
-        if [entry.number for entry in self._entries] != list(range(self.dropped, self.count)):
-            raise ValueError("the journal's entries are not numbered as they are counted")
+        self.count = count
 
 
-_KEPT_AS_IT_IS: Final[dict[str, object]] = {
-    "number": int, "at": int, "operation": str | None, "method": str, "path": str, "body": object,
-    "card": str | None, "status": int | None, "fault": str | None, "rule": str | None,
-    "step": int | None, "committed": bool | None, "duration_ms": Decimal | float | int | None,
-    "wall": int, "leaked": bool, "error_code": str | None, "error_details": str | None,
-    "payment_status": str | None,
-}  # fmt: skip
+_KEPT_AS_IT_IS: Final = (
+    "number", "at", "wall", "operation", "method", "path", "body", "card", "status", "fault",
+    "rule", "step", "committed", "duration_ms", "leaked", "error_code", "error_details",
+    "payment_status",
+)  # fmt: skip
 
 
 def _kept(entry: Entry) -> dict[str, object]:
@@ -189,14 +182,12 @@ def _kept(entry: Entry) -> dict[str, object]:
 
 
 def _rebuilt(kept: Mapping[str, Any]) -> Entry:
-    headers = [(str(name).encode(), str(value).encode()) for name, value in kept["headers"]]
+    headers = [(name.encode(), value.encode()) for name, value in kept["headers"]]
     entry = Entry(Instant(0), None, "", "", headers)
-    for name, kind in _KEPT_AS_IT_IS.items():
-        if not isinstance(kept[name], kind):  # type: ignore[arg-type]  # a TypeError says so
-            raise TypeError(f"{name} of an entry is of another kind")
+    for name in _KEPT_AS_IT_IS:
         setattr(entry, name, mask_text(value) if isinstance(value := kept[name], str) else value)
     if entry.duration_ms is not None:
-        entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it a Decimal
+        entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it another number
     entry.path = mask_target(entry.path)
     entry.body = mask_json(kept["body"])
     entry.considered = [
@@ -205,10 +196,5 @@ def _rebuilt(kept: Mapping[str, Any]) -> Entry:
     entry.reply_headers = {
         mask_text(name): mask_text(value) for name, value in kept["reply_headers"].items()
     }
-    entry.reply_body = mask_reply(str(kept["reply_body"])).encode()
-    if not 0 <= entry.at <= LAST or not 0 <= entry.wall <= LAST:
-        raise ValueError("an entry is of an instant that no clock reaches")
-    is_ours = entry.status is not None and entry.fault is None
-    if is_ours and not isinstance(orjson.loads(entry.reply_body), dict):
-        raise ValueError("a reply is no JSON object")
+    entry.reply_body = mask_reply(kept["reply_body"]).encode()
     return entry

@@ -38,7 +38,7 @@ BODIES: Final = {
     "create_webhook_endpoint": b'{"url": "inbox:orders"}',
     "create_event": b'{"type": "payout.paid", "data": {}}',
     "script_inbox": b'{"respond": []}',
-    "restore_snapshot": b'{"format": "payments-sandbox/world", "version": 2}',
+    "restore_snapshot": b'{"format": "payments-sandbox/world", "version": 3}',
     "put_active_scenarios": b"[]",
     "add_active_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',
     "check_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',

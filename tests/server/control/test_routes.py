@@ -46,7 +46,7 @@ BODIES: dict[str, Json] = {
 DOWN = {"scenario": "down", "rules": [{"request": "list_payments", "do": ["pass"]}]}
 
 OPEN_BODIES: dict[str, Json] = {
-    "restore_snapshot": {"format": "payments-sandbox/world", "version": 2},
+    "restore_snapshot": {"format": "payments-sandbox/world", "version": 3},
     "put_active_scenarios": [DOWN],
     "add_active_scenario": DOWN,
     "check_scenario": DOWN,

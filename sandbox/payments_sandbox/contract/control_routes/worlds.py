@@ -64,7 +64,7 @@ WORLDS: Final = (
         path="/world/snapshot",
         tag="World",
         summary="The whole world as JSON",
-        description="Only `format` and `version` are promised; send the rest back as it came.",
+        description="Sealed by its `digest`: send it back just as it came.",
         response="control/objects/snapshot",
     ),
     ControlRoute(

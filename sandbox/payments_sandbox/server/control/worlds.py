@@ -7,7 +7,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_instant
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, run_in_slices
-from payments_sandbox.world.snapshot import restoring, snapshot
+from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
@@ -87,13 +87,14 @@ def delete_world(request: ControlRequest) -> None:
     request.runtime.worlds.drop(request.world)
 
 
-def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
-    """The whole world as JSON."""
-    return snapshot(request.world)
+async def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
+    """The whole world as JSON, sealed; others are served while the digest is made."""
+    return await run_in_slices(sealed(snapshot(request.world)))
 
 
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Put a snapshot in the world's place; until it is whole, others and that world are served."""
+    await run_in_slices(check_seal(request.body))
     worlds = request.runtime.worlds
     steps = restoring(
         request.body,
