@@ -1,8 +1,7 @@
 """Holds snapshots to exactness: the restored world continues byte for byte, or is refused."""
 
 import json
-from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +17,7 @@ from tests.support.bodies import KEY, documented_create
 from tests.support.exercises import busy, everything, outputs
 from tests.support.in_process import Desk, back, contract, new_world, server_context
 from tests.support.leaks import leaks
+from tests.support.steps import through
 from tests.support.tampered import Path, at, changed, places, without
 from tests.support.wall import NOON, Wall
 
@@ -28,19 +28,6 @@ CHANGED = (
     "/digest: expected the digest of the rest: a snapshot is put back just as GET world/snapshot"
     " gave it, and this one was changed."
 )
-
-T = TypeVar("T")
-
-
-def through(steps: Generator[None, None, T]) -> tuple[T, int]:
-    """What comes of steps, and how many there were."""
-    taken = 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value, taken
-        taken += 1
 
 
 def refusal_of(kept: dict[str, Any]) -> str | None:
