@@ -6,7 +6,6 @@ from typing import NamedTuple
 from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, RefundRefused
 from payments_sandbox.core.instants import LAST, SECOND, Instant
-from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.rules.action import ActionTarget
@@ -26,11 +25,9 @@ class ActionContext(NamedTuple):
 
 
 def react(context: ActionContext, events: Iterable[int]) -> None:
-    """Let the event rules plan what these events set off."""
+    """Let the event rules plan what these events of the ledger, none made by hand, set off."""
     ledger = context.ledger
-    for event in map(ledger.any_event, events):
-        if not isinstance(event, Event):
-            continue  # made by hand: the domain has not changed
+    for event in map(ledger.event, events):
         number = ledger.number_of(event.payment_id)
         for reaction in context.rules.reactions(event, ledger.payments.get(number)):
             since = event.created - event.created % SECOND  # as clients are shown it

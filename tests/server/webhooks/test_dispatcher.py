@@ -256,6 +256,17 @@ async def test_settle_waits_for_no_other_world(setup: DispatcherFixture) -> None
     await setup.dispatcher.close()
 
 
+async def test_closing_lets_go_whoever_waits_for_webhooks(setup: DispatcherFixture) -> None:
+    world = world_with("http://a/")
+    await setup.send(world)
+    settling = asyncio.create_task(setup.dispatcher.settle(world))
+    await setup.sender.turn()
+    assert not settling.done()
+    await setup.dispatcher.close()
+
+    assert await settling == []
+
+
 async def test_what_a_caller_popped_goes_when_it_is_released(setup: DispatcherFixture) -> None:
     """A caller that took it sends it after something else, together with what came meanwhile."""
     world = world_with("http://a/")

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from yarl import URL
 
@@ -108,14 +109,13 @@ class _Response(aiohttp.ClientResponse):
     """Remembers its connection, which aiohttp keeps for the next post once the answer is read."""
 
     async def start(self, connection: Connection) -> Self:
-        self._handler = connection.protocol
+        self._handler = cast(ResponseHandler, connection.protocol)  # there until it is released
         await super().start(connection)
         return self
 
     def discard_connection(self) -> None:
         """Let no other post use the connection."""
-        if self._handler is not None:
-            self._handler.close()
+        self._handler.close()
 
 
 def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
