@@ -267,6 +267,18 @@ async def test_closing_lets_go_whoever_waits_for_webhooks(setup: DispatcherFixtu
     assert await settling == []
 
 
+async def test_closing_lets_go_whoever_waits_for_webhooks_that_no_worker_has_begun(
+    setup: DispatcherFixture,
+) -> None:
+    world = world_with("http://a/")
+    trigger(world, EventType.PAYMENT_COMPLETED, None)
+    settling = asyncio.create_task(setup.dispatcher.settle(world))
+    await asyncio.sleep(0)  # noqa: TID251 - no time: settling has begun, and its worker has not
+    await setup.dispatcher.close()
+
+    assert await settling == []
+
+
 async def test_what_a_caller_popped_goes_when_it_is_released(setup: DispatcherFixture) -> None:
     """A caller that took it sends it after something else, together with what came meanwhile."""
     world = world_with("http://a/")
