@@ -83,6 +83,34 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
     assert await control("retrieve_world", key="sk_test_checkout") == made
 
 
+async def test_a_world_has_the_name_that_it_was_given(
+    api: Api, control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its summary, its requests and the log show it beside the whole key; a snapshot keeps it."""
+    caplog.set_level("INFO")
+    name = "tests/test_shop.py::test_pays[a\nb-4242424242424242]"
+    shown = "tests/test_shop.py::test_pays[a\\nb-************4242]"
+    made = await control("create_world", {"api_key": "sk_test_shop", "name": name})
+    await paid(api, key="sk_test_shop")
+    [entry] = (await control("list_requests", key="sk_test_shop"))["data"]
+    kept = await control("retrieve_snapshot", key="sk_test_shop")
+    restored = await control("restore_snapshot", kept, key="sk_test_shop")
+    other = await control("restore_snapshot", kept)
+    await control("delete_world", key="sk_test_shop")
+
+    assert [each["name"] for each in (made, restored)] == [shown] * 2
+    assert entry["world"] == shown
+    assert "name" not in other, "the name is of the world, not of what is in it"
+    assert f"world {shown} (sk_test_shop) is gone: dropped by DELETE world" in caplog.messages
+
+
+async def test_the_stream_says_whose_it_is(api: Api, control: Control) -> None:
+    """In the comment that begins it."""
+    await control("create_world", {"api_key": "sk_test_shop", "name": "a test"})
+    async with api.get("/_sandbox/stream", headers=bearer("sk_test_shop")) as stream:
+        assert await stream.content.readuntil(b"\n\n") == b": connected to a test\n\n"
+
+
 async def test_a_world_is_made_without_any_wish(control: Control) -> None:
     """A key is made up, and the server's own settings hold; each world has its own secret."""
     first, second = await control("create_world", {}), await control("create_world")
