@@ -66,7 +66,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
-    from payments_sandbox.scenarios.parser.given import parse_generated  # noqa: PLC0415 - few fill a world
+    from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - it brings faker
 
     world = request.world
