@@ -3,7 +3,7 @@
 import orjson
 
 from payments_sandbox.contract.operations import nearest_call
-from payments_sandbox.core.instants import show_instant
+from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_headers, mask_text
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -18,7 +18,7 @@ def entry_json(world: World, entry: Entry) -> dict[str, object]:
     return {
         "id": world.journal.id_of(entry),
         **({} if name is None else {"world": name}),
-        "at": show_instant(entry.at),
+        "at": show_milliseconds(entry.at),
         "operation": entry.operation,
         **({} if entry.operation else {"nearest": nearest_call(entry.method, entry.path)}),
         "method": entry.method,
