@@ -270,7 +270,8 @@ class SandboxClient(BaseClient):
         Answers when all that became due has happened, in order.
 
         Args:
-            by: how far to move. The schema bounds the length; the server's own parser judges it.
+            by: how far to move, at most 99999d. The schema bounds the length; the server's own
+                parser judges it.
             to: the instant to move to, not before the world's now. The schema bounds the length;
                 the server's own parser judges it.
             next: move to whatever falls due next.

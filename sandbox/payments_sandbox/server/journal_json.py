@@ -2,7 +2,7 @@
 
 import orjson
 
-from payments_sandbox.core.instants import show_instant
+from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_headers, mask_text
 from payments_sandbox.world.journal import Entry, Journal
 
@@ -11,7 +11,7 @@ def entry_json(journal: Journal, entry: Entry) -> dict[str, object]:
     """One entry as JSON: `request` and `response` with cards masked."""
     return {
         "id": journal.id_of(entry),
-        "at": show_instant(entry.at),
+        "at": show_milliseconds(entry.at),
         "operation": entry.operation,
         "method": entry.method,
         "path": mask_text(entry.path),

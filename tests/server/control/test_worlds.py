@@ -13,7 +13,7 @@ from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.bodies import documented_create
 from tests.support.clients import Api, Json, ask, bearer, client_of, invalid, paid, refunded
 from tests.support.control import Control
-from tests.support.matching import API_KEY, WHOLE_SECOND, Matching
+from tests.support.matching import API_KEY, MILLISECOND, Matching
 
 DEFAULT_WEBHOOK_SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 SECRET = Matching("whsec_[A-Za-z0-9+/]{43}=")
@@ -70,7 +70,7 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
         "sandbox_url": f"{origin}/_sandbox",
         "webhook_secret": SECRET,
         "seed": 7,
-        "created_at": WHOLE_SECOND,
+        "created_at": MILLISECOND,
         "clock": {"now": "2030-01-15T09:00:00Z", "mode": "frozen", "due": []},
         "rate_limit": {"limit": 5, "remaining": 2, "reset": 1894701600},
         "payments": EMPTY,
@@ -98,7 +98,7 @@ async def test_a_world_is_made_without_any_wish(control: Control) -> None:
 async def test_a_live_world_can_be_made_on_a_frozen_server(control: Control) -> None:
     """The clock of one world can run although the others stand still."""
     made = await control("create_world", {"clock": "live"})
-    assert made["clock"] == {"now": WHOLE_SECOND, "mode": "live", "due": []}
+    assert made["clock"] == {"now": MILLISECOND, "mode": "live", "due": []}
 
 
 @pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.instants import Instant, read_instant, show_instant
+from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, run_in_slices
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
@@ -66,7 +66,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
-    from payments_sandbox.scenarios.parser.given import parse_generated  # noqa: PLC0415 - few fill a world
+    from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - it brings faker
 
     world = request.world
@@ -128,7 +128,7 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "sandbox_url": f"{origin}/_sandbox",
         "webhook_secret": config.webhook_secret,
         "seed": config.seed,
-        "created_at": show_instant(config.made_at),
+        "created_at": show_milliseconds(config.made_at),
         "clock": clock.clock_json(world),
         "rate_limit": rate_limit.rate_limit_json(world),
         "payments": counts,
