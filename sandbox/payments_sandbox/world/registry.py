@@ -1,13 +1,12 @@
 """Owns the worlds by API key: made on first use or by hand, dropped when idle or too many."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
-from payments_sandbox.core.ids import IdSequence
+from payments_sandbox.core.ids import API_KEY, IdSequence
 from payments_sandbox.core.instants import DAY, Instant, show_duration
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
 from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of, world_name
@@ -26,7 +25,6 @@ SEEDS: Final = 2**53
 """Seeds are below this, so that every JSON reader keeps them exact."""
 
 DROP_REASONS_KEPT: Final = 1_000
-_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
 
 
 class WorldDefaults(NamedTuple):
@@ -183,7 +181,7 @@ class Worlds:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
 
     def _first_use(self, api_key: str) -> World:
-        if not _KEY.fullmatch(api_key):
+        if not API_KEY.fullmatch(api_key):
             raise InvalidApiKey(
                 "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
                 " as in 'Authorization: Bearer sk_test_sandbox'."
