@@ -10,7 +10,7 @@ WIDEST: Final = 60
 """Signs that a line repeats of what a client has sent."""
 
 
-def request_line(
+def request_line(  # noqa: PLR0913 - each by its name
     *,
     what: str,
     outcome: str,

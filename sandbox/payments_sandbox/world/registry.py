@@ -101,7 +101,7 @@ class Worlds:
         world.used_at = self._wall()
         return world
 
-    def make(
+    def make(  # noqa: PLR0913 - each by its name
         self,
         api_key: str | None = None,
         *,
