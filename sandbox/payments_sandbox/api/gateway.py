@@ -72,17 +72,23 @@ class Gateway:
         self._worlds = worlds
         self._contract = contract
 
-    def admit(self, authorization: str | None) -> World:
+    def admit(self, authorization: str | None, *, makes_world: bool = True) -> World:
         """The world that an `Authorization` header names.
+
+        Args:
+            authorization: the header.
+            makes_world: whether a key that has no world yet gets one.
 
         Raises:
             InvalidApiKey: the header is missing or malformed, or the key is unknown.
+            NotFound: the key has no world, and was to get none.
         """
         if authorization is None:
             raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise InvalidApiKey("The Authorization header is 'Bearer ' and the key.")
-        return self._worlds.get_or_create(authorization[len(_SCHEME) :].strip())
+        key = authorization[len(_SCHEME) :].strip()
+        return self._worlds.get_or_create(key) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Answer:
         """The answer to a call that no world is asked about: no rate limit, no journal."""

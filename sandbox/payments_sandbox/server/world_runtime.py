@@ -27,6 +27,7 @@ from payments_sandbox.world.registry import Activate, WorldDefaults, Worlds
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
+    from payments_sandbox.server.judging import KeptReports
     from payments_sandbox.webhooks.delivery import Delivery
 
 _log: Final = logging.getLogger("sandbox")
@@ -61,6 +62,7 @@ class WorldRuntime:
         timers: what falls due in live worlds.
         dispatcher: sends webhooks.
         clock_advancer: moves clocks.
+        reports: keeps those of worlds that are gone; None where nobody will read them.
     """
 
     def __init__(  # noqa: PLR0913 - each by its name
@@ -78,6 +80,7 @@ class WorldRuntime:
         self.timers = part_types.timers(self.changed)
         self.dispatcher = part_types.dispatcher(make_sender, context.wall, self._attempted)
         self.clock_advancer = ClockAdvancer(self.dispatcher)
+        self.reports: KeptReports | None = None
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
@@ -104,6 +107,16 @@ class WorldRuntime:
             self.clock_advancer.stop(world)
         self.changed(world)
 
+    async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
+        """Judge a world that is about to begin anew, where reports are kept."""
+        if self.reports is not None:
+            await self.reports.before_reset(world, scopes)
+
+    async def before_drop(self, world: World) -> None:
+        """Let arrive what is expected of a world that is about to go, where reports are kept."""
+        if self.reports is not None:
+            await self.reports.settle(world)
+
     def dropped(self, world: World, reason: str) -> None:
         """End what runs for a world that is gone.
 
@@ -116,6 +129,8 @@ class WorldRuntime:
         self.timers.cancel(world)
         self.clock_advancer.stop(world)
         self.dispatcher.forget(world)
+        if self.reports is not None:
+            self.reports.dropped(world, reason)
         _log.info("world %s is gone: %s", world.config.title, reason)
 
     def take_due(self, world: World) -> "Sequence[Delivery]":

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from payments_sandbox.contract.operations import nearest_call
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_headers, mask_number
@@ -126,6 +127,29 @@ def observed_calls(world: World) -> Iterator[ObservedCall]:
     for entry in world.journal.since(0):
         if entry.operation is not None:
             yield ObservedCall(world, entry)
+
+
+class UndocumentedCall(NamedTuple):
+    """A call of a path or method that the API does not have; an unknown id is none.
+
+    Attributes:
+        request: its `req_…` id.
+        call: the method and the path that were called.
+        nearest: the documented method and path that it may have been meant for.
+    """
+
+    request: str
+    call: str
+    nearest: str
+
+
+def undocumented_calls(world: World) -> Iterator[UndocumentedCall]:
+    """The undocumented calls that the journal still has, oldest first."""
+    for entry in world.journal.since(0):
+        if entry.operation is None:
+            call = f"{entry.method} {entry.path}"
+            nearest = nearest_call(entry.method, entry.path)
+            yield UndocumentedCall(world.journal.id_of(entry), call, nearest)
 
 
 def payment_in_words(call: ObservedCall) -> str:

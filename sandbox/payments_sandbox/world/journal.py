@@ -98,12 +98,17 @@ class Entry:
 class Journal:
     """A ring of entries; numbers go on counting when old entries fall out."""
 
-    __slots__ = ("_entries", "_ids", "count")
+    __slots__ = ("_entries", "_ids", "count", "restored")
 
     def __init__(self, seed: int) -> None:
         self._ids = IdSequence("req_", seed)
         self._entries: deque[Entry] = deque(maxlen=KEPT)
-        self.count = 0
+        self.count = self.restored = 0
+
+    @property
+    def news(self) -> int:
+        """How many requests there have been since it was made, cleared or restored."""
+        return self.count - self.restored
 
     def add(self, entry: Entry) -> None:
         """Keep an entry and number it."""
@@ -145,7 +150,7 @@ class Journal:
     def clear(self) -> None:
         """Forget every entry; ids start again."""
         self._entries.clear()
-        self.count = 0
+        self.count = self.restored = 0
 
     def snapshot(self) -> dict[str, object]:
         """The counter and every entry, masked."""
@@ -161,7 +166,7 @@ class Journal:
         for entry in entries:
             self._entries.append(_rebuilt(entry))
             yield
-        self.count = count
+        self.count = self.restored = count
 
 
 _KEPT_AS_IT_IS: Final = (

@@ -46,7 +46,7 @@ def retrieve_world(request: ControlRequest) -> dict[str, object]:
     return _summary(request, request.world)
 
 
-def reset_world(request: ControlRequest) -> dict[str, object]:
+async def reset_world(request: ControlRequest) -> dict[str, object]:
     """Put the world, or parts of it, back to how it was made."""
     world = request.world
     scopes = [ResetScope(name) for name in request.body.get("only", list(ResetScope))]
@@ -56,6 +56,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
             "/only: expected 'payments' beside 'clock': payments exist that are later than the"
             " clock would be, and time never goes back."
         )
+    await request.runtime.before_reset(world, scopes)
     world.reset(scopes)
     if world.rules.scenarios:
         from payments_sandbox.scenarios.activation import start_again  # noqa: PLC0415 - with scenarios only
@@ -83,9 +84,11 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
     return _summary(request, world)
 
 
-def delete_world(request: ControlRequest) -> None:
+async def delete_world(request: ControlRequest) -> None:
     """Drop the world; its key starts afresh when it is used again."""
-    request.runtime.worlds.drop(request.world)
+    await request.runtime.before_drop(request.world)
+    if request.world in request.runtime.worlds:
+        request.runtime.worlds.drop(request.world)
 
 
 async def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
@@ -105,6 +108,7 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     )
     world = await run_in_slices(steps)
     world.config = world.config._replace(name=request.world.config.name)
+    await request.runtime.before_drop(request.world)
     worlds.put(world)
     request.runtime.changed(world)
     return _summary(request, world)

@@ -12,6 +12,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
+    at_once,
 )
 from payments_sandbox.verification.observed import ObservedAttempt, ObservedDelivery
 
@@ -36,6 +37,7 @@ class WebhookCheck:
     subject: ClassVar[None] = None
     conditions: ClassVar[When] = ()
 
+    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at each delivery of the event."""
         sent = [
