@@ -37,7 +37,7 @@ def desk_of(text: str, *, seed: int | None = None) -> Desk:
 def entry_of(desk: Desk) -> dict[str, Any]:
     """The journal's newest entry, as the control API shows it."""
     newest = next(desk.world.journal.before(None))
-    entry = entry_json(desk.world.journal, newest)
+    entry = entry_json(desk.world, newest)
     assert contract().problems("control/objects/journal_entry", entry) == []
     return entry
 

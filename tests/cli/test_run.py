@@ -299,3 +299,24 @@ def test_nothing_outlives_the_terminal(tmp_path: Path) -> None:
                 terminal.stdin.close()
                 assert server.ends()
             assert command.read() == ""
+
+
+def test_a_verdict_can_go_to_our_own_streams() -> None:
+    """Behind what the command has printed there; they stay what they are."""
+    files = ("--junit-xml", "/dev/stdout", "--report", "/dev/stderr")
+    code, output, errors = ended("print('ran')", *files)
+
+    assert code == 0
+    assert output.startswith("ran\n<?xml ")
+    assert "the audit" in errors
+
+
+def test_a_verdict_that_could_not_be_written_is_told_before_the_command_runs(
+    tmp_path: Path,
+) -> None:
+    """One line, and nobody waits an hour for it."""
+    file = tmp_path / ("x" * 255)
+    code, output, errors = ended("print('ran')", "--junit-xml", str(file))
+
+    assert (code, output) == (1, "")
+    assert errors == f"payments-sandbox: cannot write {file}: File name too long.\n"

@@ -247,3 +247,26 @@ def test_a_ready_file_is_there_only_while_the_server_is(tmp_path: Path) -> None:
         assert json.loads(file.read_text(encoding="utf-8"))["base_url"].startswith(server.address)
         server.stop()
         assert not file.exists()
+
+
+def test_a_ready_file_that_is_a_pipe_is_told_when_somebody_reads_it(tmp_path: Path) -> None:
+    """The server does not wait for that, stops as ever, and leaves the pipe."""
+    os.mkfifo(pipe := tmp_path / "ready")
+    with served("--ready-file", str(pipe)) as server:
+        assert json.loads(pipe.read_text(encoding="utf-8")) == facts(server)
+        assert server.stop()[0] == 0
+    with served("--ready-file", str(pipe)) as unread:
+        assert (unread.stop()[0], unread.rest()) == (0, ("", ""))
+    assert pipe.is_fifo()
+
+
+def test_a_ready_file_can_be_a_device_or_a_link(tmp_path: Path) -> None:
+    """A device stays what it is, and so does the link whose file goes with the server."""
+    (link := tmp_path / "link").symlink_to("file")
+    with served("--ready-file", str(link)) as server:
+        assert json.loads((tmp_path / "file").read_text(encoding="utf-8")) == facts(server)
+        server.stop()
+    assert [each.name for each in tmp_path.iterdir()] == ["link"]
+    with served("--ready-file", "/dev/stderr") as server:
+        assert server.stop()[0] == 0
+        assert json.loads(server.rest()[1]) == facts(server)

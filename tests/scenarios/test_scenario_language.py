@@ -14,7 +14,7 @@ from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.outcomes import Patch
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.scenarios.schema_errors import accepts
+from payments_sandbox.scenarios.scenario_schema import accepts
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import report
 from payments_sandbox.world.snapshot import snapshot

@@ -16,6 +16,7 @@ from payments_sandbox.server.webhook_json import (
     inbox_message_json,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.inbox import Inboxes, InboxMessage
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.webhooks.world_webhooks import event_message
@@ -104,6 +105,18 @@ def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> 
 
     assert snapshot(twin) == snapshot(world)
     assert continued(twin) == continued(world)
+
+
+def test_a_restored_world_shows_what_the_first_has_received(kept: dict[str, Any]) -> None:
+    """Every message of every inbox, from the first."""
+    first = busy(new_world()).open_webhooks().inboxes
+    again = back(kept).open_webhooks().inboxes
+
+    def messages(inboxes: Inboxes) -> dict[str, list[InboxMessage]]:
+        return {name: list(each.since(0, None)) for name, each in inboxes.items()}
+
+    assert messages(again) == messages(first)
+    assert [message.number for message in messages(again)["mine"]] == [0]
 
 
 def test_all_of_a_restored_world_follows_its_schemas(kept: dict[str, Any]) -> None:

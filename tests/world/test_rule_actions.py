@@ -2,11 +2,18 @@
 
 import pytest
 
-from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
+from payments_sandbox.core.card_numbers import Brand
+from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant, read_instant
+from payments_sandbox.payments.cards import Card
+from payments_sandbox.payments.events import Event
+from payments_sandbox.payments.ledger import NewPayment
+from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.actions import Complete, Emit
 from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.world.manual_events import trigger
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule
 from tests.support.bodies import documented_create
 from tests.support.in_process import Desk, new_world
@@ -280,12 +287,14 @@ def test_what_is_due_is_listed() -> None:
 def test_what_no_clock_reaches_is_not_planned() -> None:
     """Time ends in the year 2999."""
     desk = desk_of("""
-        - {event: payment.completed, after: 999999999d, do: {refund: {}}}
-        - request: create_payment
-          do: [{settle: [{to: pending}, {to: failed, after: 999999999d}]}]
+        - {event: payment.completed, after: 99999d, do: {refund: {}}}
         """)
-    pay(desk)
-    pay(desk)
+    happened(desk, read_instant("2999-01-01") - NOON)
+    event = trigger(desk.world, "payment.completed", None)
+    assert isinstance(event, Event)
+    settled_late = (Settlement(Status.COMPLETED, 99_999 * DAY),)
+    order = NewPayment(1, "EUR", Card(Brand.VISA, "1111", 0), None, None)
+    assert desk.world.create_payment(order, turns=settled_late).status is Status.PENDING
 
     assert desk.world.upcoming(10) == []
 

@@ -68,7 +68,7 @@ NEEDED = {
 
 TYPOS = [
     ("create_world", "sed", "did you mean 'seed'?"),
-    ("create_world", "zzz", "documented are api_key, seed, clock, rate_limit, scenarios."),
+    ("create_world", "zzz", "documented are api_key, name, seed, clock, rate_limit, scenarios."),
     ("reset_world", "onyl", "did you mean 'only'?"),
     ("seed_world", "paymnts", "did you mean 'payments'?"),
     ("freeze_clock", "att", "did you mean 'at'?"),
