@@ -18,8 +18,7 @@ from payments_sandbox.world.registry import (
 )
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
-from tests.support.in_process import new_worlds
-from tests.support.wall import NOON, Wall
+from tests.support.in_process import NOON, Wall, new_worlds
 
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"

@@ -9,11 +9,8 @@ from yarl import URL
 
 from payments_sandbox.world.journal import KEPT
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, Json, ask, envelope, invalid, paid, refunded
-from tests.support.control import Control
-from tests.support.matching import EVENT_ID, REQUEST_ID
-from tests.support.numbers import digits_of
+from tests.support.http import Api, Control, Json, ask, envelope, invalid, paid, refunded
+from tests.support.values import EVENT_ID, REQUEST_ID, digits_of, documented_create
 
 PATH = "/v3/payments"
 NUMBER = "4111111111111111"

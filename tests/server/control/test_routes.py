@@ -4,8 +4,7 @@ import pytest
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
-from tests.support.clients import Api, Json, ask, envelope, invalid, paid
-from tests.support.control import Control, path_of
+from tests.support.http import Api, Control, Json, ask, envelope, invalid, paid, path_of
 
 PENDING = "4000009900000038"
 APIS = "The APIs are /v3 and /_sandbox."

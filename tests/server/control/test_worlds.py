@@ -10,10 +10,8 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, Json, ask, bearer, client_of, invalid, paid, refunded
-from tests.support.control import Control
-from tests.support.matching import API_KEY, MILLISECOND, Matching
+from tests.support.http import Api, Control, Json, ask, bearer, client_of, invalid, paid, refunded
+from tests.support.values import API_KEY, MILLISECOND, Matching, documented_create
 
 DEFAULT_WEBHOOK_SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 SECRET = Matching("whsec_[A-Za-z0-9+/]{43}=")
