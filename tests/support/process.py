@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml comes only once
 
-from payments_sandbox.cli.report_text import Reports
+from payments_sandbox.cli.report_text import Reports, WorldReport
 from payments_sandbox.client.models import ReportModel
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
@@ -428,4 +428,14 @@ FAILED_REPORT: Final[ReportModel] = {
 
 def only_report(report: ReportModel) -> Reports:
     """The report of the only world there is."""
-    return {"sk_test_sandbox": report}
+    return [WorldReport("sk_test_sandbox", report)]
+
+
+UNUSED_WORLD: Final = WorldReport("sk_test_unused", EMPTY_REPORT, was_used=False)
+UNDOCUMENTED_REPORT: Final[ReportModel] = {
+    **EMPTY_REPORT,
+    "name": "test_pays",
+    "undocumented": [
+        {"request": "req_1", "call": "POST /v3/payment", "nearest": "POST /v3/payments"}
+    ],
+}

@@ -70,6 +70,19 @@ def test_an_entry_is_found_by_its_id() -> None:
     assert journal.find("req_abc123") is None
 
 
+def test_what_a_snapshot_brought_is_no_news() -> None:
+    """Only what has come since was seen here."""
+    journal, restored = filled(3), Journal(SEED)
+    kept = journal.snapshot()
+    list(restored.restore(kept["count"], kept["entries"]))  # type: ignore[arg-type]  # JSON
+    before = restored.news
+    restored.add(Entry(NOON, "list_payments", "GET", "/v3/payments", ()))
+    after = restored.news
+    restored.clear()
+
+    assert (journal.news, before, after, restored.news) == (3, 0, 1, 0)
+
+
 def test_clear_forgets_every_entry() -> None:
     """Ids start again."""
     journal = filled(3)

@@ -105,7 +105,7 @@ def as_one_line(reports: Reports) -> str:
 
 def as_text(reports: Reports) -> str:
     """All of it, the outcome first; each part is left out where there is nothing to say."""
-    return f"{as_one_line(reports)}\n{_worlds(reports, are_named=len(reports) > 1)}"
+    return f"{as_one_line(reports)}\n{_worlds(reports, of=len(reports))}"
 
 
 def as_short_text(reports: Reports) -> str:
@@ -115,7 +115,7 @@ def as_short_text(reports: Reports) -> str:
         each.report["expectations"] or each.report["rules"] for each in reports
     ):
         return ""
-    return f"{as_one_line(reports)}\n{_worlds(unwell, are_named=len(reports) > 1)}"
+    return f"{as_one_line(reports)}\n{_worlds(unwell, of=len(reports))}"
 
 
 def flow(value: object) -> str:
@@ -145,12 +145,14 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _worlds(reports: Reports, *, are_named: bool) -> str:
+def _worlds(reports: Reports, *, of: int) -> str:
     lines: list[str] = []
     for world in reports:
         report = world.report
-        if are_named:
+        if of > 1:
             lines += ["", world.title, as_one_line([world])]
+        elif world.title != world.api_key:
+            lines += ["", world.title]
         lines += _section("expectations", list(_expectations(report["expectations"])))
         lines += _section("rules", list(_rules(report["rules"])))
         lines += _section("undocumented calls", list(_undocumented(world.undocumented)))

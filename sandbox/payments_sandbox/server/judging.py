@@ -22,7 +22,7 @@ from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.control.control_request import run_in_slices
 from payments_sandbox.verification.expectations.expectation import Expectation
-from payments_sandbox.verification.observed import observe
+from payments_sandbox.verification.observed import Observed, observe
 from payments_sandbox.verification.report import (
     Report,
     ReportLine,
@@ -136,16 +136,16 @@ class KeptReports:
         await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in living))
         return [
             *[await each for each in self._judged],
-            *[await _judged(world, None) for world in living],
+            *[await _judged(world, observe(world), None) for world in living],
         ]
 
-    def _keep(
-        self, world: World, reason: str, only: Sequence[Scenario] | None = None
-    ) -> None:
+    def _keep(self, world: World, reason: str, only: Sequence[Scenario] | None = None) -> None:
         if len(self._judged) >= KEPT:
             well = (each for each in self._judged if each.done() and each.result().is_well)
             self._judged.remove(next(well, self._judged[0]))
-        self._judged.append(asyncio.ensure_future(_judged(world, reason, only)))
+        # What was seen is taken now: who ends a world forgets its deliveries next.
+        judging = _judged(world, observe(world), reason, only)
+        self._judged.append(asyncio.ensure_future(judging))
 
 
 async def wait_for(
@@ -205,8 +205,11 @@ def _is_expected_of(world: World) -> bool:
 
 
 async def _judged(
-    world: World, reason: str | None, only: Sequence[Scenario] | None = None
+    world: World,
+    observed: Observed,
+    reason: str | None,
+    only: Sequence[Scenario] | None = None,
 ) -> KeptReport:
     was_used = bool(world.journal.count or world.ledger.events)
-    found = await run_in_slices(reporting(observe(world), only))
+    found = await run_in_slices(reporting(observed, only))
     return KeptReport(world.config, reason, was_used, found)

@@ -124,13 +124,13 @@ class WorldRuntime:
             world: no longer one of `worlds`.
             reason: why, for the log.
         """
+        if self.reports is not None:
+            self.reports.dropped(world, reason)
         self.delayed_replies.wake(world)
         self.notifier.close(world)
         self.timers.cancel(world)
         self.clock_advancer.stop(world)
         self.dispatcher.forget(world)
-        if self.reports is not None:
-            self.reports.dropped(world, reason)
         _log.info("world %s is gone: %s", world.config.title, reason)
 
     def take_due(self, world: World) -> "Sequence[Delivery]":
