@@ -51,7 +51,7 @@ def everything(desk: Desk) -> list[Any]:
 def outputs(world: World) -> list[Any]:
     """All that a world can show: events, journal, log, snapshot, and itself."""
     journal, ledger = world.journal, world.ledger
-    shown: list[Any] = [representations.event(ledger.event(n)) for n in range(ledger.events)]
+    shown: list[Any] = [representations.event(ledger.any_event(n)) for n in range(ledger.events)]
     for entry in journal.since(0):
         shown += [entry_json(journal, entry), log_line(entry)]
     return [*shown, world.upcoming(100), json.loads(json.dumps(snapshot(world))), repr(world)]

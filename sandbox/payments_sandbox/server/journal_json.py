@@ -3,7 +3,7 @@
 import orjson
 
 from payments_sandbox.core.instants import show_milliseconds
-from payments_sandbox.core.masking import mask_headers, mask_text
+from payments_sandbox.core.masking import mask_headers, mask_target
 from payments_sandbox.world.journal import Entry, Journal
 
 
@@ -14,7 +14,7 @@ def entry_json(journal: Journal, entry: Entry) -> dict[str, object]:
         "at": show_milliseconds(entry.at),
         "operation": entry.operation,
         "method": entry.method,
-        "path": mask_text(entry.path),
+        "path": mask_target(entry.path),
         "request": {"headers": mask_headers(entry.headers), "body": entry.body},
         "response": _reply_json(entry),
         "fault": entry.fault,
