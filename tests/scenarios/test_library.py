@@ -59,6 +59,16 @@ def test_files_are_read_when_they_are_asked_for(folders: list[Path]) -> None:
     assert library.load("one").scenario is None
 
 
+def test_a_file_in_another_encoding_is_told_what_else_is_wrong_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "cafe.yaml"
+    file.write_bytes(b"scenario: cafe\nabout: caf\xe9\nexpct: 1\nexpect: [{audit: clean}]\n")
+
+    assert [problem.message for problem in read_scenario_file(file).loaded.problems] == [
+        "this is not UTF-8",
+        "unknown key 'expct'",
+    ]
+
+
 def test_a_file_in_another_encoding_is_refused_at_its_place(tmp_path: Path) -> None:
     """Its first wrong byte has a place; nothing of it is guessed at."""
     file = tmp_path / "cafe.yaml"
@@ -66,7 +76,7 @@ def test_a_file_in_another_encoding_is_refused_at_its_place(tmp_path: Path) -> N
     read = read_scenario_file(file)
 
     assert read.loaded.scenario is None
-    (told,) = read.lint
+    told, _ = read.lint  # and that nothing is expected of it
     assert told.splitlines() == [
         f"{file}:2:15: this is not UTF-8; save the file in UTF-8",
         "    about: Grüße, \ufffd",
@@ -126,7 +136,7 @@ def test_a_folder_that_has_gone_has_no_scenarios(folders: list[Path], tmp_path: 
     assert Library([], [tmp_path / "gone", folders[0]]).names() == ["both", "one"]
 
 
-def test_settings_name_the_library(folders: list[Path]) -> None:
+def test_files_that_a_server_is_given_are_in_its_library(folders: list[Path]) -> None:
     """Files that a server is given are known by their names, as what is shipped is."""
     file = folders[0] / "one.yml"
     settings = Settings(scenarios=(file, "both"), scenario_dirs=(folders[1],))

@@ -15,11 +15,8 @@ from payments_sandbox.webhooks.delivery import AttemptResult, receiver_response,
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.world.world import World
 from tests.server.test_leaks import FORTY, NUMBERS, revealed
-from tests.support.bodies import documented_create
-from tests.support.exercises import outputs
-from tests.support.in_process import Desk, new_world
-from tests.support.wall import NOON
-from tests.support.webhooks import FakeDispatcher
+from tests.support.in_process import NOON, FakeDispatcher, InProcessApi, all_outputs, new_world
+from tests.support.values import documented_create
 
 CODE = "9137"
 
@@ -65,7 +62,7 @@ def ruled(rule: str) -> Callable[[World, str], None]:
         webhooks = world.open_webhooks()
         if not webhooks.outbox.endpoints:
             webhooks.put(webhooks.new_endpoint("http://localhost/"))
-        Desk(world).ask("create_payment", documented_create())
+        InProcessApi(world).ask("create_payment", documented_create())
         set_active(world, [])
         world.catch_up()
         for delivery in webhooks.outbox.pop():
@@ -126,7 +123,7 @@ def everything(world: World) -> list[Any]:
     outbox = webhooks.outbox
     inboxes = [each for _, inbox in webhooks.inboxes.items() for each in inbox.since(0, None)]
     return [
-        *outputs(world),
+        *all_outputs(world),
         [endpoint_json(each) for each in outbox.endpoints.values()],
         [delivery_json(outbox, each) for each in outbox.newest_first()],
         [inbox_message_json(each) for each in inboxes],
@@ -143,7 +140,7 @@ def test_no_output_holds_a_card_number_in_any_of_forty_spellings(position: str) 
         assert len(world.journal) == len(FORTY)
 
     assert revealed(everything(world), NUMBERS) == []
-    assert revealed(everything(Desk(world).twin().world), NUMBERS) == []
+    assert revealed(everything(InProcessApi(world).twin().world), NUMBERS) == []
 
 
 NAMES = ("cvc", "CVV2", "security_code", "cvn", "cid", "cardVerificationValue", "x-payment-cvc")
