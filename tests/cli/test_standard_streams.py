@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from tests.support.beside import python
-from tests.support.command import COMMAND, STUCK, environment
-from tests.support.wire import exchange, request
+from tests.support.process import COMMAND, environment, python
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import LONGEST_WAIT
 
 FULL: Final = Path("/dev/full")
 NO_SPACE: Final = "payments-sandbox: cannot print: No space left on device.\n"
@@ -36,7 +36,7 @@ def shell(script: str, *words: str, **extra: str) -> "subprocess.CompletedProces
         env=environment(**extra),
         capture_output=True,
         text=True,
-        timeout=STUCK,
+        timeout=LONGEST_WAIT,
         check=False,
     )
 
@@ -54,9 +54,9 @@ def test_a_server_serves_whatever_is_closed(tmp_path: Path, redirection: str) ->
         text=True,
     ) as server:
         address = ready.read_text(encoding="utf-8").split('"')[3].removesuffix("/v3")
-        assert exchange(address, request("GET", "/v3/payments")).status == 200
+        assert exchange(address, raw_request("GET", "/v3/payments")).status == 200
         server.send_signal(SIGTERM)
-        assert (server.wait(STUCK), server.stderr and server.stderr.read()) == (0, "")
+        assert (server.wait(LONGEST_WAIT), server.stderr and server.stderr.read()) == (0, "")
 
 
 @pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -133,6 +133,6 @@ def test_a_server_serves_and_stops_as_ever_on_a_full_disk(tmp_path: Path) -> Non
         ) as server,
     ):
         address = ready.read_text(encoding="utf-8").split('"')[3].removesuffix("/v3")
-        assert exchange(address, request("GET", "/v3/payments")).status == 200
+        assert exchange(address, raw_request("GET", "/v3/payments")).status == 200
         server.send_signal(SIGTERM)
-        assert (server.wait(STUCK), server.stderr and server.stderr.read()) == (0, "")
+        assert (server.wait(LONGEST_WAIT), server.stderr and server.stderr.read()) == (0, "")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,21 @@ import pytest
 from payments_sandbox.cli.state_file import StateFile
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
-from tests.support.bodies import documented_create
-from tests.support.command import Served, run, served
-from tests.support.wire import exchange, request
+from tests.support.process import ServeProcess, run, serve_process
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import documented_create
 
 PENDING = "4000009900000012"
 OTHER = {"Authorization": "Bearer sk_test_other"}
 
 
-def ask(server: Served, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401 - JSON
+def ask(server: ServeProcess, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401 - JSON
     """The JSON of a reply."""
     raw = None if body is None else json.dumps(body).encode()
-    return exchange(server.address, request(method, path, headers, raw)).json
+    return exchange(server.address, raw_request(method, path, headers, raw)).json
 
 
-def filled(server: Served) -> tuple[Any, Any]:
+def filled(server: ServeProcess) -> tuple[Any, Any]:
     """The snapshots of two worlds: payments of every status, an endpoint that is down, an inbox."""
     for headers in ({}, OTHER):
         for url in ("inbox:orders", "http://127.0.0.1:9/closed"):
@@ -36,7 +37,7 @@ def filled(server: Served) -> tuple[Any, Any]:
     return snapshots(server)
 
 
-def snapshots(server: Served) -> tuple[Any, Any]:
+def snapshots(server: ServeProcess) -> tuple[Any, Any]:
     """Both worlds, whole."""
     path = "/_sandbox/world/snapshot"
     return ask(server, "GET", path), ask(server, "GET", path, **OTHER)
@@ -46,10 +47,10 @@ def snapshots(server: Served) -> tuple[Any, Any]:
 def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
     """What a new server has is what the old one had, and it goes on from there."""
     arguments = ("--state", str(tmp_path / "state"), "--clock", "2030-01-15T10:30:00Z")
-    with served(*arguments) as server:
+    with serve_process(*arguments) as server:
         before = filled(server)
         assert server.stop(number)[0] == 0
-    with served(*arguments) as server:
+    with serve_process(*arguments) as server:
         assert snapshots(server) == before
         happened = ask(server, "POST", "/_sandbox/clock/advance", {"by": "1h"})["happened"]
     assert [each["what"] for each in happened].count("payment.completed") == 1
@@ -59,9 +60,9 @@ def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
 def test_a_snapshot_goes_to_a_server_in_another_process() -> None:
     """Its floats, its webhooks and its journal are there as they were."""
     path = "/_sandbox/world/snapshot"
-    with served("--clock", "2030-01-15T10:30:00Z") as server:
+    with serve_process("--clock", "2030-01-15T10:30:00Z") as server:
         before, other = filled(server)
-    with served("--seed", "9") as server:
+    with serve_process("--seed", "9") as server:
         ask(server, "PUT", path, before)
         ask(server, "PUT", path, other, **OTHER)
         assert snapshots(server) == (before, other)
@@ -75,7 +76,7 @@ def test_a_file_that_is_not_there_or_empty_is_still_to_come(
     state = tmp_path / "state"
     if is_there:
         state.touch()
-    with served("--state", str(state)) as server:
+    with serve_process("--state", str(state)) as server:
         assert state.exists() is is_there
         server.stop()
     assert (state.stat().st_size > 0, state.stat().st_mode & 0o777) == (True, 0o600)
@@ -84,7 +85,7 @@ def test_a_file_that_is_not_there_or_empty_is_still_to_come(
 def test_a_second_server_on_a_state_is_refused_and_names_the_first(tmp_path: Path) -> None:
     """Under each name of the file, before it listens; the first one's payments are kept."""
     (tmp_path / "link").symlink_to("state")
-    with served("--state", str(tmp_path / "state")) as server:
+    with serve_process("--state", str(tmp_path / "state")) as server:
         ask(server, "POST", "/v3/payments", documented_create())
         for command in (("serve", "--port", "0"), ("run",)):
             for name in ("state", "link"):
@@ -100,7 +101,7 @@ def test_a_second_server_on_a_state_is_refused_and_names_the_first(tmp_path: Pat
                     f" it is in use by pid {server.process.pid}.\n"
                 )
         assert server.stop()[0] == 0
-    with served("--state", str(tmp_path / "link")) as server:
+    with serve_process("--state", str(tmp_path / "link")) as server:
         assert len(ask(server, "GET", "/v3/payments")["data"]) == 1
         server.stop()
     assert (tmp_path / "link").is_symlink()
@@ -121,7 +122,7 @@ def test_a_pipe_is_no_state(tmp_path: Path) -> None:
 
 def test_a_state_that_goes_nowhere_is_none() -> None:
     """The null device keeps nothing, and stays what it is."""
-    with served("--state", os.devnull) as server:
+    with serve_process("--state", os.devnull) as server:
         ask(server, "POST", "/v3/payments", documented_create())
         assert (server.stop()[0], server.rest()) == (0, ("", ""))
     assert Path(os.devnull).is_char_device()
@@ -147,10 +148,12 @@ FOREIGN = "expected a file of format payments-sandbox/state, version 1"
 
 
 @pytest.mark.parametrize(("spoil", "reason"), [(torn, TORN), (changed, TORN), (foreign, FOREIGN)])
-def test_a_file_that_is_no_state(tmp_path: Path, spoil: Any, reason: str) -> None:  # noqa: ANN401 - a function
+def test_a_file_that_is_no_state_is_refused_and_left_alone(
+    tmp_path: Path, spoil: Callable[[bytes], bytes], reason: str
+) -> None:
     """Exit 2 with the reason before it listens; the file is left as it is."""
     state = tmp_path / "state"
-    with served("--state", str(state), "--clock", "2030-01-15T10:30:00Z") as server:
+    with serve_process("--state", str(state), "--clock", "2030-01-15T10:30:00Z") as server:
         filled(server)
         server.stop()
     spoiled = spoil(state.read_bytes())

@@ -15,38 +15,36 @@ from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.world.manual_events import trigger
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, new_world
-from tests.support.scenes import rules_of
-from tests.support.wall import NOON
+from tests.support.in_process import NOON, InProcessApi, new_world, rules_of
+from tests.support.values import documented_create
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 
 
-def desk_of(text: str, *, seed: int | None = None) -> Desk:
+def desk_of(text: str, *, seed: int | None = None) -> InProcessApi:
     """A world in which these rules are active."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     set_active(desk.world, [rules_of(text, seed=seed)])
     return desk
 
 
-def pay(desk: Desk, card: str = "visa", **changes: object) -> None:
+def pay(desk: InProcessApi, card: str = "visa", **changes: object) -> None:
     """Make a payment."""
     desk.ask("create_payment", documented_create(card_number=CARD[card], **changes))
 
 
-def happened(desk: Desk, until: int) -> list[tuple[int, str]]:
+def happened(desk: InProcessApi, until: int) -> list[tuple[int, str]]:
     """What happens until so long after noon."""
     batches = desk.world.advance(Instant(NOON + until))
     return [(each.at - NOON, each.what) for batch in batches for each in batch]
 
 
-def active_rules(desk: Desk) -> list[AnyActiveRule]:
+def active_rules(desk: InProcessApi) -> list[AnyActiveRule]:
     """The rules, with their tallies."""
     return list(desk.world.rules.rule_set.all)
 
 
-def types(desk: Desk) -> list[str]:
+def types(desk: InProcessApi) -> list[str]:
     """The types of all events."""
     ledger = desk.world.ledger
     return [str(ledger.any_event(number).type) for number in range(ledger.events)]
@@ -76,7 +74,7 @@ ACTIONS = {
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_an_action_on_a_completed_payment(action: str) -> None:
+def test_an_action_on_a_completed_payment_has_its_event(action: str) -> None:
     """With its event, if it has one."""
     desk = desk_of(f"- {{event: payment.completed, after: 1s, do: {action}}}")
     pay(desk)
@@ -217,7 +215,7 @@ def test_the_chargeback_of_a_card_still_comes() -> None:
     assert happened(desk, DAY) == [(HOUR, "refund.created"), (DAY, "chargeback.created")]
 
 
-def test_an_at_rule_acts_on_every_payment_that_fits() -> None:
+def test_a_timed_rule_acts_on_every_payment_that_matches() -> None:
     """In one instant."""
     desk = desk_of("""
         - {name: wave, at: 3d, when: {status: completed, amount: {gte: 1000}},
@@ -244,7 +242,7 @@ def test_an_at_rule_acts_on_every_payment_that_fits() -> None:
         ("{fail: {error: lost_card}}", "payment.failed"),
     ],
 )
-def test_an_at_rule_settles_what_is_pending(action: str, what: str) -> None:
+def test_a_timed_rule_settles_what_is_pending(action: str, what: str) -> None:
     """Whoever is still waiting."""
     desk = desk_of(f"- {{at: 1h, when: {{status: pending}}, do: {action}}}")
     pay(desk, "pending_forever")
@@ -252,7 +250,7 @@ def test_an_at_rule_settles_what_is_pending(action: str, what: str) -> None:
     assert happened(desk, HOUR) == [(HOUR, "rule scene/rule-1"), (HOUR, what)]
 
 
-def test_an_at_rule_about_the_world() -> None:
+def test_a_timed_rule_about_the_world_acts_once() -> None:
     """It acts once, and counts as fired."""
     desk = desk_of("""
         - {at: 1h, do: {rate_limit: {remaining: 0}}}
@@ -301,7 +299,7 @@ def test_what_no_clock_reaches_is_not_planned() -> None:
 
 def test_jobs_of_rules_that_are_gone_do_nothing() -> None:
     """A snapshot may hold a mark whose scenario it does not."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     desk.world.timeline.at(NOON, RunTimedRule("gone/mark"))
     desk.world.timeline.at(NOON, ActOnPayment(None, Emit("payment.failed"), "gone/emit"))
     desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))

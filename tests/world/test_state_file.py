@@ -11,8 +11,8 @@ from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, new_world, server_context
+from tests.support.in_process import InProcessApi, new_world, server_context
+from tests.support.values import documented_create
 
 HEAD = {"format": "payments-sandbox/state", "version": 1}
 
@@ -21,7 +21,7 @@ def busy_world() -> World:
     """A world with a payment, used some time after it was made."""
     world = new_world()
     world.used_at = Instant(world.used_at + 5)
-    Desk(world).ask("create_payment", documented_create())
+    InProcessApi(world).ask("create_payment", documented_create())
     return world
 
 
@@ -40,7 +40,7 @@ def lines(*worlds: World) -> list[bytes]:
     return found
 
 
-def test_all_of_it_comes_back() -> None:
+def test_a_state_that_is_read_has_all_that_was_written() -> None:
     """Keys, times and worlds are as they were."""
     busy = busy_world()
     (kept,) = read_lines(line + b"\n" for line in lines(busy))
