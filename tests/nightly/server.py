@@ -14,6 +14,7 @@ from payments_sandbox.core.settings import settings_from
 from payments_sandbox.testing.direct_server import DirectRequest, DirectServer, Ending
 from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
 from payments_sandbox.world.state_file import lines_of, read_lines
+from payments_sandbox.world.world import World
 
 NOON: Final = int(datetime(2030, 1, 15, 12, tzinfo=UTC).timestamp())
 CONTROL: Final = "/_sandbox"
@@ -122,8 +123,16 @@ class Server:
         runtime.start()
 
     def lines(self) -> list[bytes]:
-        """The lines of the state file as it is now."""
-        return list(lines_of(self._direct.sandbox.runtime.worlds))
+        """The lines of the state file as it is now.
+
+        Raises:
+            Exception: a world could not be saved.
+        """
+
+        def refuse(_: World, error: Exception) -> None:
+            raise error
+
+        return list(lines_of(self._direct.sandbox.runtime.worlds, refuse))
 
     def ask(self, method: str, path: str, body: object = None) -> Reply:
         """Make a request of the world's key; a body of bytes is JSON already."""
