@@ -18,7 +18,7 @@ How it works:
 import contextlib
 import re
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Final
@@ -27,7 +27,7 @@ from urllib.parse import unquote, unquote_plus
 import orjson
 
 from payments_sandbox.core import strict_json
-from payments_sandbox.core.card_numbers import LONGEST, SHORTEST, brand_of, passes_luhn
+from payments_sandbox.core.card_numbers import SHORTEST, has_few_digits, in_ascii, mask_digits
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Header lines as they came, or as a snapshot kept them."""
@@ -52,25 +52,10 @@ _CODE: Final = re.compile(
 )
 _CODE_WORDS: Final = frozenset({"cvc", "cvv", "csc", "cvn", "cvd"})
 _SHORT_NUMBER: Final = re.compile("[0-9]{3,4}")
-_MAY_NAME_ONE: Final = re.compile(
-    "|".join(
-        "[_ +-]*".join(word)
-        for word in (
-            "no",
-            "number",
-            "pan",
-            "cvc",
-            "cvv",
-            "csc",
-            "cvn",
-            "cvd",
-            "cid",
-            "code",
-            "value",
-        )
-    ),
-    re.IGNORECASE,
-)
+_STEMS: Final = (
+    "no", "number", "pan", "cvc", "cvv", "csc", "cvn", "cvd", "cid", "code", "value",
+)  # fmt: skip
+_MAY_NAME_ONE: Final = re.compile("|".join(map("[_ +-]*".join, _STEMS)), re.IGNORECASE)
 """Found in every text that has the name of such a field, and in few others: it is quick to look."""
 
 _PIECES: Final = re.compile(r"[^/?&;,#]+")
@@ -84,40 +69,11 @@ _PAIRS: Final = re.compile(
 
 # Digits
 
-_DIGITS: Final = b"0123456789"
-_DIGIT_GROUPS: Final = re.compile(r"[0-9]+(?:(?:[^\w*]|_){1,16}[0-9]+)*")
-_CLOSE: Final = re.compile(r"[ \t._/-]{0,3}")
-"""What stands between two groups that may have any length."""
-
-_LAYOUTS: Final = frozenset({(4, 6, 5), (4, 6, 4)})
-"""Groups of card numbers that are not all of one length, the last one aside."""
-
-_PAIR: Final = 2
-"""Digits of a group that is more often a part of a time or a date."""
-
-_ENOUGH_DIGITS: Final = re.compile(r"\d(?:\D{0,16}\d){12}")
 _NUMBER_FIELD: Final = re.compile(r"[0-9* \t._/-]+")
-_OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
-_OTHER_BLANKS: Final = dict.fromkeys(
-    (
-        0xA0, 0xAD, 0xB7, 0x1680, *range(0x2000, 0x2010), *range(0x2010, 0x2016), 0x2022, 0x202F,
-        0x205F, 0x2060, 0x2212, 0x3000, 0x30FB, 0xFE0F, 0xFE58, 0xFE63, 0xFEFF, 0xFF0D, 0xFF0E,
-        0xFF0F, 0xFF3F,
-    ),
-    " ",
-)  # fmt: skip
-"""Spaces, dashes and dots beyond ASCII, those of no width among them, and what each counts as."""
-
-_EXPIRY: Final = re.compile(r"(?:0[1-9]|1[0-2])[0-9]{0,6}")
-"""Digits that may touch the end of a card number: its month, its year and a code."""
-
 _ESCAPES: Final = re.compile(
     r"""\\(?:u([0-9A-Fa-f]{4})|([tnrbf"/\\]))|&#(?:([0-9]+)|x([0-9A-Fa-f]+));"""
 )
 _SURROGATES: Final = range(0xD800, 0xE000)
-_TOUCHING: Final = 8
-"""Digits that may touch a card number: an expiry date and a code."""
-
 _ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
 _SLICE: Final = 256
 """Rows of a snapshot that are masked in one go."""
@@ -271,12 +227,14 @@ def _mask_row(value: object, name: str = "") -> object:
         return [_mask_row(item) for item in value]
     if name and _secret_named(name) is _Secret.CODE:
         return _hidden(value, _Secret.CODE)
+    if isinstance(value, Decimal):
+        return float(value)  # as the standard writer takes it, whatever becomes of it
     return mask_kept(value) if isinstance(value, str) else value
 
 
 def mask_kept(text: str) -> str:
     """A text of a snapshot without card numbers; ids of a world are never one."""
-    if _has_few_digits(text):
+    if has_few_digits(text):
         return text
     if text[0] in "{[":
         with contextlib.suppress(strict_json.BadJson):
@@ -296,7 +254,7 @@ def mask_number(number: str) -> str:
     if number.isdigit():
         end = len(number) - 4 if len(number) >= SHORTEST else len(number)
         return "*" * end + number[end:]
-    plain = _in_ascii(number)
+    plain = in_ascii(number)
     is_long = len(plain) >= SHORTEST and _NUMBER_FIELD.fullmatch(plain)
     end = len(plain) - 4 if is_long else len(plain)
     hidden = zip(number[:end], plain, strict=False)
@@ -305,12 +263,12 @@ def mask_number(number: str) -> str:
 
 def mask_text(text: str) -> str:
     """The text with each card number in it masked; other digits stay."""
-    if _has_few_digits(text):
+    if has_few_digits(text):
         return text
-    shown = _mask_digits(text)
+    shown = mask_digits(text)
     if "%" in shown or "\\" in shown or "&#" in shown:
         plain = _decoded(shown)
-        if (decoded := _mask_digits(plain)) != plain:
+        if (decoded := mask_digits(plain)) != plain:
             return decoded
     return shown
 
@@ -387,72 +345,3 @@ def _unescaped(found: re.Match[str]) -> str:
         return blank if blank in '"/\\' else " "
     number = int(decimal[:7]) if decimal else int((code or hexadecimal)[:6], 16)
     return chr(number) if number <= sys.maxunicode and number not in _SURROGATES else " "
-
-
-def _has_few_digits(text: str) -> bool:
-    """Whether there are too few for a card number, which is so of nearly every text."""
-    if len(text) < SHORTEST:
-        return True
-    return text.isascii() and len(text) - len(text.encode().translate(None, _DIGITS)) < SHORTEST
-
-
-def _mask_digits(text: str) -> str:
-    """The text with the digits masked that belong to a card number, but not to its end."""
-    if not _ENOUGH_DIGITS.search(text):
-        return text
-    shown = list(text)
-    for groups in _DIGIT_GROUPS.finditer(_in_ascii(text)):
-        for place in _hidden_places(groups[0]):
-            shown[groups.start() + place] = "*"
-    return "".join(shown)
-
-
-def _in_ascii(text: str) -> str:
-    """The text, sign for sign, with any script's digits as 0 to 9 and any blank as a space."""
-    if text.isascii():
-        return text
-    return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text.translate(_OTHER_BLANKS))
-
-
-def _hidden_places(text: str) -> Iterator[int]:
-    """Where the digits are that belong to a card number, but not to its last four signs."""
-    groups = [found.span() for found in re.finditer("[0-9]+", text)]
-    for first, (start, _) in enumerate(groups):
-        for end in _ends(text, groups[first : first + LONGEST]):
-            yield from (place for place in range(start, end - 4) if text[place].isdigit())
-
-
-def _ends(text: str, groups: Sequence[tuple[int, int]]) -> Iterator[int]:
-    """Where the card numbers end that begin with the first of these groups."""
-    digits, is_close = "", True
-    sizes: tuple[int, ...] = ()
-    for place, (begin, end) in enumerate(groups):
-        before, digits = len(digits), digits + text[begin:end][: LONGEST + _TOUCHING]
-        sizes = (*sizes, end - begin)
-        is_close = is_close and (
-            place == 0 or bool(_CLOSE.fullmatch(text[groups[place - 1][1] : begin]))
-        )
-        if before >= LONGEST:
-            return
-        if len(digits) >= SHORTEST and (is_close or _is_layout(sizes)):
-            if _is_card(digits):
-                yield end
-            yield from (begin + size - before for size in _touched(digits, before))
-
-
-def _touched(digits: str, before: int) -> Iterator[int]:
-    """How many digits a card number has that other digits touch: an expiry date, a code."""
-    for size in range(max(SHORTEST, before + 1), min(LONGEST, len(digits) - 2) + 1):
-        if _EXPIRY.fullmatch(digits, size) and _is_card(digits[:size]):
-            yield size
-
-
-def _is_layout(sizes: Sequence[int]) -> bool:
-    """Whether groups of these lengths are how card numbers are written."""
-    *whole, last = sizes
-    is_even = len(set(whole)) == 1 and last <= whole[0] != _PAIR
-    return is_even or sizes in _LAYOUTS
-
-
-def _is_card(digits: str) -> bool:
-    return brand_of(digits) is not None and passes_luhn(digits)
