@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from payments_sandbox.testing import ExpectationFailed, Options, Unreachable, running_sandbox
-from tests.support.bodies import KEY
-from tests.support.shopping import pay
+from tests.support.sockets import pay
+from tests.support.values import KEY
 
 DESCRIPTORS: Final = Path("/proc/self/fd")
 

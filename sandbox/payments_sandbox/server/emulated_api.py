@@ -128,7 +128,7 @@ class EmulatedApi:
                 entry.duration_ms = seconds * 1_000
             self._runtime.replied(world, held)
             if entry is not None:
-                self._log.answered(entry)
+                self._log.answered(entry, world.config.name)
         except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
             _log.exception("a call was answered, and could not be told of")
 
