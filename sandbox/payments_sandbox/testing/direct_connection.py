@@ -44,7 +44,7 @@ class DirectConnection(BaseProtocol):
     """What aiohttp takes for a connection, both protocol and transport; it serves one request.
 
     Args:
-        patience: seconds of silence that its client bears.
+        read_timeout: seconds of silence that its client bears.
 
     Attributes:
         chunks: the bytes that a socket would carry, write by write.
@@ -54,9 +54,9 @@ class DirectConnection(BaseProtocol):
 
     ssl_context = peername = sockname = None
 
-    def __init__(self, patience: float = float("inf")) -> None:
+    def __init__(self, read_timeout: float = float("inf")) -> None:
         super().__init__(_NO_LOOP)
-        self.patience = patience
+        self.read_timeout = read_timeout
         self.chunks: list[bytes] = []
         self.ending: Ending | None = None
         self.silence = 0.0

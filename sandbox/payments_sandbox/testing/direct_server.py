@@ -106,7 +106,7 @@ class DirectDelays(DelayedReplies):
     async def sleep(self, request: web.BaseRequest, world: World, seconds: float) -> bool:  # noqa: ARG002 - as in the base class
         """Let seconds pass, or as many as the client bears."""
         connection = cast("DirectConnection", request.protocol)
-        left = connection.patience - connection.silence
+        left = connection.read_timeout - connection.silence
         self.passed += max(0.0, min(seconds, left))
         connection.silence += max(0.0, seconds)
         if seconds > left:

@@ -68,8 +68,8 @@ class AsyncSandboxTransport(_OfSandbox, httpx.AsyncBaseTransport):
 
 
 def _answer(sandbox: MemorySandbox, request: httpx.Request, body: bytes) -> httpx.Response:
-    patience = request.extensions.get("timeout", {}).get("read")
-    connection = DirectConnection(float("inf") if patience is None else patience)
+    read_timeout = request.extensions.get("timeout", {}).get("read")
+    connection = DirectConnection(float("inf") if read_timeout is None else read_timeout)
     target = request.url.raw_path.decode("ascii")
     made = make_request(connection, request.method, target, request.headers.raw, body)
     sandbox.server.serve(connection, made)
