@@ -6,6 +6,8 @@ Source: section "ENDPOINTS" of the API documentation. Paths are relative to the 
 from typing import Final, Literal, NamedTuple
 
 BASE_PATH: Final = "/v3"
+DOCUMENTED_URL: Final = "https://api.payments.example.com/v3"
+"""The base URL of the documentation."""
 
 
 class Operation(NamedTuple):

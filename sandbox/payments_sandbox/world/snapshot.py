@@ -82,14 +82,15 @@ def check_seal(kept: Mapping[str, object]) -> Generator[None, None, None]:
     if kept.get("digest") != digest:
         raise InvalidRequest(
             "/digest: expected the digest of the rest: a snapshot is put back just as"
-            " GET world/snapshot gave it, and this one was changed."
+            " GET /_sandbox/world/snapshot gave it, and this one was changed."
         )
 
 
 def _check_version(kept: Mapping[str, object]) -> None:
     if kept.get("format") != FORMAT or kept.get("version") != VERSION:
         raise InvalidRequest(
-            f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
+            f"/version: expected a snapshot of format {FORMAT}, version {VERSION}, as"
+            " GET /_sandbox/world/snapshot gives it."
         )
 
 
