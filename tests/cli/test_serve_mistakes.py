@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import options_of, run, served, variable
+from tests.support.process import environment_name, options_of, run, serve_process
 
 WRONG: Final = {
     "--port": ("70000", "expected a whole number from 0 to 65535"),
@@ -75,23 +75,23 @@ def test_a_public_webhook_needs_a_word() -> None:
 def test_a_wrong_variable_is_named(option: str) -> None:
     """Exit 2 and the name of the variable; other commands do not mind."""
     value, expected = WRONG[option]
-    extra = {variable(option): value}
+    extra = {environment_name(option): value}
     ended = run("serve", extra=extra)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
-    assert last == f"payments-sandbox serve: error: {variable(option)}: {expected}"
+    assert last == f"payments-sandbox serve: error: {environment_name(option)}: {expected}"
     assert run("cards", extra=extra).returncode == 0
 
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
     """A flag's variable is a yes or a no."""
-    ended = run("serve", extra={variable(flag): "perhaps"})
+    ended = run("serve", extra={environment_name(flag): "perhaps"})
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
-        f"payments-sandbox serve: error: {variable(flag)}: expected 1 or 0, true or false",
+        f"payments-sandbox serve: error: {environment_name(flag)}: expected 1 or 0, true or false",
     )
 
 
@@ -157,7 +157,7 @@ def test_variables_that_kubernetes_sets_for_a_service_are_silent(service: str) -
     assert "warning: PAYMENTS_SANDBOX_WEBHOOKS_PORT " in port.stderr
 
 
-def test_variables_that_are_not_for_options() -> None:
+def test_variables_that_name_a_server_to_clients_are_no_options_of_serve() -> None:
     """Clients find a server by two; a service's address is not where `serve` listens."""
     others = {
         "PAYMENTS_SANDBOX_URL": "http://127.0.0.1:8080",
@@ -165,7 +165,7 @@ def test_variables_that_are_not_for_options() -> None:
         "PAYMENTS_SANDBOX_PORT": "tcp://10.0.0.11:8080",
         "PAYMENTSSANDBOX": "1",
     }
-    with served(extra=others) as server:
+    with serve_process(extra=others) as server:
         assert server.facts["ready"] is True
         server.stop()
         assert server.rest() == ("", "")
@@ -184,7 +184,7 @@ def test_half_an_option_is_no_option() -> None:
     )
 
 
-def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_ready_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """Exit 1, and the line names the file, not the address."""
     file = tmp_path / ("x" * 255)
     done = run("serve", "--port", "0", "--ready-file", str(file))

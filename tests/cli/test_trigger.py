@@ -7,8 +7,17 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import Served, options_of, run, served, variable
-from tests.support.remote_world import RemoteWorld, example, masked, new_world
+from tests.support.process import (
+    RemoteWorld,
+    ServeProcess,
+    documented_example,
+    environment_name,
+    new_remote_world,
+    options_of,
+    run,
+    serve_process,
+    without_ids,
+)
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DATA: Final = '{"payout_id": "po_1", "rate": 1.250, "lines": [{"n": 1}]}'
@@ -38,33 +47,37 @@ REFUSED: Final = [
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """One server; each test has a world of its own."""
-    with served() as running:
+    with serve_process() as running:
         yield running
 
 
 @pytest.fixture
-def world(server: Served) -> RemoteWorld:
+def world(server: ServeProcess) -> RemoteWorld:
     """A world with an endpoint, so that somebody is told."""
-    world = new_world(server.address)
+    world = new_remote_world(server.address)
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     return world
 
 
 def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
     """As docs/cli.md has it; the id differs."""
-    console, *shown = example("payments-sandbox trigger")
+    console, *shown = documented_example("payments-sandbox trigger")
     assert console.endswith("""trigger payout.paid --data '{"payout_id": "po_1"}'""")
 
     ended = world.run("trigger", "payout.paid", "--data", '{"payout_id": "po_1"}')
-    assert (ended.returncode, masked(ended.stdout).splitlines(), ended.stderr) == (0, shown, "")
+    assert (ended.returncode, without_ids(ended.stdout).splitlines(), ended.stderr) == (
+        0,
+        shown,
+        "",
+    )
 
 
 @pytest.mark.parametrize(
     "event", ["payment.completed", "payment.failed", "refund.created", "chargeback.created"]
 )
-def test_an_event_with_a_payment_made_for_it(world: RemoteWorld, event: str) -> None:
+def test_an_event_has_a_payment_made_for_it(world: RemoteWorld, event: str) -> None:
     """What is printed is what the receiver got, and the client can retrieve the payment."""
     ended = world.run("trigger", event)
 
@@ -77,11 +90,11 @@ def test_an_event_with_a_payment_made_for_it(world: RemoteWorld, event: str) -> 
     assert payment.status == 200
 
 
-def test_an_event_about_a_payment(world: RemoteWorld) -> None:
+def test_an_event_can_be_about_a_payment(world: RemoteWorld) -> None:
     """On the command line and in the environment."""
     payment_id = world.pay(amount=4200).json["id"]
     line = world.run("trigger", "payment.completed", "--payment", payment_id)
-    extra = world.variables | {variable("--payment"): payment_id}
+    extra = world.variables | {environment_name("--payment"): payment_id}
     environment = run("trigger", "payment.completed", extra=extra)
 
     for ended in (line, environment):
@@ -92,7 +105,7 @@ def test_an_event_about_a_payment(world: RemoteWorld) -> None:
 
 
 @pytest.mark.parametrize("source", ["line", "file", "stdin", "environment"])
-def test_an_event_with_any_data(world: RemoteWorld, source: str, tmp_path: Path) -> None:
+def test_an_event_can_have_any_data(world: RemoteWorld, source: str, tmp_path: Path) -> None:
     """From wherever it comes, it is what is sent."""
     file = tmp_path / "data.json"
     file.write_text(DATA, encoding="utf-8")
@@ -101,7 +114,7 @@ def test_an_event_with_any_data(world: RemoteWorld, source: str, tmp_path: Path)
         "file": lambda: world.run("trigger", "payout.paid", "--data", f"@{file}"),
         "stdin": lambda: world.run("trigger", "payout.paid", "--data", "-", given=DATA),
         "environment": lambda: run(
-            "trigger", "payout.paid", extra=world.variables | {variable("--data"): DATA}
+            "trigger", "payout.paid", extra=world.variables | {environment_name("--data"): DATA}
         ),
     }[source]()
 
@@ -110,9 +123,9 @@ def test_an_event_with_any_data(world: RemoteWorld, source: str, tmp_path: Path)
     assert (printed["type"], printed["data"]) == ("payout.paid", json.loads(DATA))
 
 
-def test_nobody_is_told(server: Served) -> None:
+def test_an_event_without_a_receiver_is_noted(server: ServeProcess) -> None:
     """Stderr has the reason why no webhook will arrive; the event is there all the same."""
-    ended = new_world(server.address).run("trigger", "payment.failed")
+    ended = new_remote_world(server.address).run("trigger", "payment.failed")
 
     assert (ended.returncode, json.loads(ended.stdout)["type"]) == (0, "payment.failed")
     assert ended.stderr == NOBODY
@@ -124,7 +137,9 @@ def test_every_option_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "details"), REFUSED)
-def test_what_the_server_refuses(world: RemoteWorld, arguments: list[str], details: str) -> None:
+def test_what_the_server_refuses_is_told_in_its_words(
+    world: RemoteWorld, arguments: list[str], details: str
+) -> None:
     """Exit 1, and what the server says."""
     payment_id = world.pay().json["id"]
     ended = world.run("trigger", *(payment_id if word == "PAYMENT" else word for word in arguments))
@@ -147,7 +162,7 @@ def test_what_the_server_refuses(world: RemoteWorld, arguments: list[str], detai
         (["--data", "@no/such/file"], f"{EXPECTED}; no/such/file: No such file or directory"),
     ],
 )
-def test_data_that_is_none(arguments: list[str], problem: str) -> None:
+def test_data_that_is_no_json_object_is_refused(arguments: list[str], problem: str) -> None:
     """Exit 2; the last line says what would have worked, and nobody was asked."""
     ended = run("trigger", "payout.paid", *arguments)
 

@@ -13,8 +13,9 @@ import pytest
 
 import payments_sandbox
 from tests.project.tree import ROOT
-from tests.support.command import STUCK, environment
-from tests.support.wire import exchange, request
+from tests.support.process import environment
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import LONGEST_WAIT
 
 SCRIPT: Final = ROOT / "tools" / "start-in-action.sh"
 PYTHON: Final = f"""#!/bin/sh
@@ -57,7 +58,7 @@ class Runner:
             env=environment(**extra),
             capture_output=True,
             text=True,
-            timeout=STUCK,
+            timeout=LONGEST_WAIT,
             check=False,
         )
 
@@ -100,7 +101,7 @@ def test_the_steps_after_it_find_the_server(runner: Runner) -> None:
         "PAYMENTS_API_KEY": facts["api_key"],
         "PAYMENTS_WEBHOOK_SECRET": facts["webhook_secret"],
     }
-    clock = exchange(address, request("GET", "/_sandbox/clock")).json
+    clock = exchange(address, raw_request("GET", "/_sandbox/clock")).json
     assert (clock["now"], clock["mode"]) == ("2030-01-15T09:00:00Z", "frozen")
 
 
@@ -117,13 +118,15 @@ def test_the_steps_after_it_have_the_command(runner: Runner, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("version", "installed"), [("", str(ROOT)), ("0.1.0", "payments-sandbox==0.1.0")]
 )
-def test_the_version_that_is_installed(runner: Runner, version: str, installed: str) -> None:
+def test_the_action_installs_its_own_version_or_the_one_that_is_named(
+    runner: Runner, version: str, installed: str
+) -> None:
     """The action's own, or the one that is named."""
     runner.start(version)
     assert (runner.home / "venv" / "installed").read_text().split()[-1] == installed
 
 
-def test_a_server_that_does_not_start(runner: Runner) -> None:
+def test_a_server_that_does_not_start_fails_the_step(runner: Runner) -> None:
     """The step fails, and an annotation has the server's own words."""
     done = runner.start(options="--scenario lost-replly")
     wanted = "::error title=payments-sandbox does not start::payments-sandbox: --scenario: "

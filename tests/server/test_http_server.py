@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import HttpServer, listening
-from tests.support.bodies import KEY, documented_create
-from tests.support.clients import PATIENCE
-from tests.support.wire import request
+from tests.support.sockets import raw_request
+from tests.support.values import KEY, LONGEST_WAIT, documented_create
 
-LIST = request("GET", "/v3/payments")
-PAY = request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
+LIST = raw_request("GET", "/v3/payments")
+PAY = raw_request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
 SLOW = PAY.replace(b"4111111111111111", b"4000009900000129")
 
 
@@ -44,7 +43,7 @@ def connections(port: int, count: int = 1) -> Iterator[list[socket.socket]]:
 async def everything(connection: socket.socket) -> bytes:
     """What comes until the server closes."""
     loop, came = asyncio.get_running_loop(), b""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         while part := await loop.sock_recv(connection, 65_536):
             came += part
     return came
@@ -52,7 +51,7 @@ async def everything(connection: socket.socket) -> bytes:
 
 async def some(connection: socket.socket) -> bytes:
     """What comes next."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         return await asyncio.get_running_loop().sock_recv(connection, 65_536)
 
 
@@ -87,7 +86,7 @@ async def test_a_held_reply_finds_a_client_that_closed_its_side_gone() -> None:
             client.sendall(SLOW)
             client.shutdown(socket.SHUT_WR)
             heard = await everything(client)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONGEST_WAIT):
             while len(sandbox.runtime.delayed_replies):
                 await turn()
         [entry] = sandbox.runtime.worlds.get_or_create(KEY).journal.since(0)

@@ -12,9 +12,9 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import World
-from tests.support.bodies import AUTHORIZED, documented_create
-from tests.support.clients import (
+from tests.support.http import (
     Api,
+    Control,
     Json,
     ask,
     bearer,
@@ -25,8 +25,7 @@ from tests.support.clients import (
     paid,
     refunded,
 )
-from tests.support.control import Control
-from tests.support.tampered import Path, changed, without
+from tests.support.values import AUTHORIZED, JsonPath, documented_create, with_value, without
 
 PATH = "/_sandbox/world/snapshot"
 THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE = (
@@ -106,7 +105,7 @@ async def test_another_server_goes_on_byte_for_byte(
     assert without_durations(there) == without_durations(here)
 
 
-async def test_no_secret_of_a_card_is_in_it(api: Api, control: Control) -> None:
+async def test_no_secret_of_a_card_is_in_a_snapshot(api: Api, control: Control) -> None:
     """Neither numbers nor codes nor the key, wherever the client had put them."""
     await lived_in(api, control)
     await ask(api, "GET", f"/v3/payments?customer_id={NUMBERS[0]}")
@@ -127,7 +126,7 @@ async def test_a_live_world_is_paced_again(aiohttp_client: AiohttpClient) -> Non
     assert len(sandbox.runtime.timers) == 1
 
 
-async def test_a_body_of_any_depth_that_was_journalled(api: Api, control: Control) -> None:
+async def test_a_body_of_any_depth_is_carried_by_a_snapshot(api: Api, control: Control) -> None:
     """Whatever the journal took, the snapshot carries, and PUT takes back."""
     deepest = "[" * 32 + "]" * 32
     headers = {"Content-Type": "application/json"}
@@ -135,7 +134,7 @@ async def test_a_body_of_any_depth_that_was_journalled(api: Api, control: Contro
     await control("restore_snapshot", await control("retrieve_snapshot"))
 
 
-async def test_a_large_snapshot(api: Api, control: Control) -> None:
+async def test_a_snapshot_may_be_larger_than_other_bodies(api: Api, control: Control) -> None:
     """A snapshot may be larger than any other body."""
     for _ in range(40):
         await paid(api, description="\U0001f355" * 500)
@@ -168,7 +167,9 @@ async def test_a_large_snapshot(api: Api, control: Control) -> None:
     ],
     ids=["nothing", "another version", "no digest", "no text", "another format"],
 )
-async def test_what_is_no_snapshot(api: Api, control: Control, body: Json, details: str) -> None:
+async def test_what_is_no_snapshot_is_refused(
+    api: Api, control: Control, body: Json, details: str
+) -> None:
     """Refused in words; the world is left as it is."""
     payment_id = (await paid(api))["id"]
     assert await control("restore_snapshot", body, status=400) == invalid(details)
@@ -189,12 +190,12 @@ async def test_what_is_no_snapshot(api: Api, control: Control, body: Json, detai
     ids=str,
 )
 async def test_a_changed_snapshot_is_refused(
-    api: Api, control: Control, path: Path, value: Json
+    api: Api, control: Control, path: JsonPath, value: Json
 ) -> None:
     """In words that say what is to be done; the world is left as it is."""
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
-    refusal = await control("restore_snapshot", changed(kept, path, value), status=400)
+    refusal = await control("restore_snapshot", with_value(kept, path, value), status=400)
 
     assert refusal == invalid(DIGEST)
     assert await control("retrieve_snapshot") == kept

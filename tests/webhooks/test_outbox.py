@@ -24,9 +24,7 @@ from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.world_webhooks import Webhooks
 from payments_sandbox.world.timeline import AttemptDelivery
-from tests.support.in_process import new_world
-from tests.support.wall import NOON
-from tests.support.webhooks import FakeDispatcher
+from tests.support.in_process import NOON, FakeDispatcher, new_world
 
 MESSAGE = EventMessage("evt_1", "payment.completed", "pay_1", b'{"id":"evt_1"}')
 KEPT = 6

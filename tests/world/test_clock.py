@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, LAST, SECOND, Instant
 from payments_sandbox.world.clock import Mode, WorldClock
-from tests.support.wall import NOON, Wall
+from tests.support.in_process import NOON, Wall
 
 MOVES = st.sampled_from(["wall", "reach", "freeze", "resume"])
 BY = st.integers(-2 * DAY, 2 * DAY)
@@ -46,7 +46,7 @@ def test_a_frozen_clock_stands_still() -> None:
 
 
 @pytest.mark.parametrize("frozen_at", [None, NOON])
-def test_reach_moves_forward_only(frozen_at: Instant | None) -> None:
+def test_a_clock_reaches_forward_only(frozen_at: Instant | None) -> None:
     """An instant that has passed changes nothing, in either mode."""
     wall = Wall()
     clock = WorldClock(wall, frozen_at=frozen_at)
@@ -68,7 +68,7 @@ def test_a_live_clock_goes_on_from_where_it_was_moved_to() -> None:
     assert (clock.mode, clock.now()) == (Mode.LIVE, NOON + DAY + SECOND)
 
 
-def test_freeze_and_resume() -> None:
+def test_a_clock_is_frozen_and_resumed_at_the_worlds_now() -> None:
     """Frozen at the world's now; resumed from there, not from where the wall has come to."""
     wall = Wall()
     clock = WorldClock(wall)

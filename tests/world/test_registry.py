@@ -7,7 +7,7 @@ import pytest
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.config import secret_of
+from payments_sandbox.world.config import NAME_LENGTH, secret_of
 from payments_sandbox.world.registry import (
     DEFAULT_API_KEY,
     DEFAULT_WEBHOOK_SECRET,
@@ -18,8 +18,7 @@ from payments_sandbox.world.registry import (
 )
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
-from tests.support.in_process import new_worlds
-from tests.support.wall import NOON, Wall
+from tests.support.in_process import NOON, Wall, new_worlds
 
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"
@@ -83,7 +82,7 @@ def test_a_malformed_key_makes_no_world(key: str) -> None:
     assert (caught.value.details, keys_of(worlds)) == (MALFORMED, [DEFAULT_API_KEY])
 
 
-def test_the_longest_key_is_one() -> None:
+def test_the_longest_key_makes_a_world() -> None:
     """64 characters of any allowed kind."""
     key = "sk_test_" + "aZ9-_" * 12 + "abcd"
 
@@ -126,6 +125,17 @@ def test_seeds_are_given_derived_or_drawn() -> None:
     assert len(set(derived)) == 3
     assert all(0 <= seed < SEEDS for seed in derived)
     assert drawn == [1, 2, 3], "0 went into the keys that the server makes up"
+
+
+def test_a_name_is_on_one_line_and_not_endless() -> None:
+    """It is printed beside others."""
+    worlds = new_worlds()
+    names = ("test_ü", "a\nb\x1b[0m", "x" * 900)
+    made = [worlds.make(name=name).config.name for name in names]
+
+    assert made == ["test_ü", "a\\nb\\x1b[0m", "x" * NAME_LENGTH]
+    assert worlds.make(ALICE, name="shop").config.title == "shop (sk_test_alice)"
+    assert worlds.make(BOB).config.title == BOB
 
 
 def test_keys_are_made_up_from_the_seed() -> None:
@@ -207,7 +217,7 @@ def test_a_world_that_went_begins_again() -> None:
     assert worlds.drop_reason(ALICE) == CROWDED
 
 
-def test_drop_reasons_are_bounded() -> None:
+def test_the_oldest_drop_reason_is_forgotten() -> None:
     """The oldest is forgotten."""
     worlds = new_worlds(WorldDefaults(most=1))
     keys = [f"sk_test_{number}" for number in range(DROP_REASONS_KEPT + 2)]
@@ -219,7 +229,7 @@ def test_drop_reasons_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("key", [ALICE, DEFAULT_API_KEY])
-def test_drop(key: str) -> None:
+def test_a_world_that_is_dropped_by_hand_leaves_no_reason(key: str) -> None:
     """A world dropped by hand leaves no drop_reason; the home world starts again at once."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
@@ -231,7 +241,7 @@ def test_drop(key: str) -> None:
     assert worlds.get_or_create(key) is not before
 
 
-def test_put_lets_a_restored_world_take_over() -> None:
+def test_a_restored_world_takes_over_its_key() -> None:
     """The one before it is told of."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
@@ -243,7 +253,7 @@ def test_put_lets_a_restored_world_take_over() -> None:
     assert gone == [(ALICE, "restored from a snapshot")]
 
 
-def test_put_after_the_world_has_gone() -> None:
+def test_a_restored_world_may_come_after_its_own_has_gone() -> None:
     """It may have been dropped while its snapshot was on the way; nobody is told of it again."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
@@ -275,7 +285,7 @@ def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
     ]
 
 
-def test_worlds_share_nothing() -> None:
+def test_what_happens_in_one_world_is_not_seen_in_another() -> None:
     """What happens in one is not seen in another."""
     worlds = new_worlds(WorldDefaults(frozen_at=NOON))
     alice, bob = worlds.get_or_create(ALICE), worlds.get_or_create(BOB)

@@ -18,38 +18,43 @@ from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.world.manual_events import trigger
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, config, new_world, server_context
-from tests.support.scenes import rules_of
-from tests.support.wall import NOON
+from tests.support.in_process import (
+    NOON,
+    InProcessApi,
+    config,
+    new_world,
+    rules_of,
+    server_context,
+)
+from tests.support.values import documented_create
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 
 
-def desk_of(text: str, *, seed: int | None = None) -> Desk:
+def desk_of(text: str, *, seed: int | None = None) -> InProcessApi:
     """A world in which these rules are active."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     set_active(desk.world, [rules_of(text, seed=seed)])
     return desk
 
 
-def pay(desk: Desk, card: str = "visa", **changes: object) -> None:
+def pay(desk: InProcessApi, card: str = "visa", **changes: object) -> None:
     """Make a payment."""
     desk.ask("create_payment", documented_create(card_number=CARD[card], **changes))
 
 
-def happened(desk: Desk, until: int) -> list[tuple[int, str]]:
+def happened(desk: InProcessApi, until: int) -> list[tuple[int, str]]:
     """What happens until so long after noon."""
     batches = desk.world.advance(Instant(NOON + until))
     return [(each.at - NOON, each.what) for batch in batches for each in batch]
 
 
-def active_rules(desk: Desk) -> list[AnyActiveRule]:
+def active_rules(desk: InProcessApi) -> list[AnyActiveRule]:
     """The rules, with their tallies."""
     return list(desk.world.rules.rule_set.all)
 
 
-def types(desk: Desk) -> list[str]:
+def types(desk: InProcessApi) -> list[str]:
     """The types of all events."""
     ledger = desk.world.ledger
     return [str(ledger.any_event(number).type) for number in range(ledger.events)]
@@ -85,7 +90,7 @@ def test_a_rule_that_raises_ends_nothing_but_itself(
     world = World(config(), server_context()._replace(report_bug=bugs.append))
     monkeypatch.setattr(RateLimiter, "move", lambda *_, **__: 1 // 0)
     set_active(world, [rules_of(text)])
-    desk = Desk(world)
+    desk = InProcessApi(world)
     status, body = desk.ask("create_payment", documented_create())
     happened(desk, HOUR)
 
@@ -106,7 +111,7 @@ def test_a_rule_that_cannot_even_decide_ends_nothing_but_itself(
     set_active(world, [rules_of("- {event: payment.completed, do: {refund: {}}}")])
     world.open_webhooks().put(world.open_webhooks().new_endpoint("inbox:a"))
     monkeypatch.setattr(RuleEngine, "reactions", lambda *_: iter([1 // 0]))
-    status, _ = Desk(world).ask("create_payment", documented_create())
+    status, _ = InProcessApi(world).ask("create_payment", documented_create())
 
     assert (status, world.journal.count, world.pending_webhooks) == (201, 1, 1)
     assert [type(bug) for bug in bugs] == [ZeroDivisionError]
@@ -123,7 +128,7 @@ ACTIONS = {
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_an_action_on_a_completed_payment(action: str) -> None:
+def test_an_action_on_a_completed_payment_has_its_event(action: str) -> None:
     """With its event, if it has one."""
     desk = desk_of(f"- {{event: payment.completed, after: 1s, do: {action}}}")
     pay(desk)
@@ -266,7 +271,7 @@ def test_the_chargeback_of_a_card_still_comes() -> None:
     assert happened(desk, DAY) == [(HOUR, "refund.created"), (DAY, "chargeback.created")]
 
 
-def test_an_at_rule_acts_on_every_payment_that_fits() -> None:
+def test_a_timed_rule_acts_on_every_payment_that_matches() -> None:
     """In one instant."""
     desk = desk_of("""
         - {name: wave, at: 3d, when: {status: completed, amount: {gte: 1000}},
@@ -293,7 +298,7 @@ def test_an_at_rule_acts_on_every_payment_that_fits() -> None:
         ("{fail: {error: lost_card}}", "payment.failed"),
     ],
 )
-def test_an_at_rule_settles_what_is_pending(action: str, what: str) -> None:
+def test_a_timed_rule_settles_what_is_pending(action: str, what: str) -> None:
     """Whoever is still waiting."""
     desk = desk_of(f"- {{at: 1h, when: {{status: pending}}, do: {action}}}")
     pay(desk, "pending_forever")
@@ -301,7 +306,7 @@ def test_an_at_rule_settles_what_is_pending(action: str, what: str) -> None:
     assert happened(desk, HOUR) == [(HOUR, "rule scene/rule-1"), (HOUR, what)]
 
 
-def test_an_at_rule_about_the_world() -> None:
+def test_a_timed_rule_about_the_world_acts_once() -> None:
     """It acts once, and counts as fired."""
     desk = desk_of("""
         - {at: 1h, do: {rate_limit: {remaining: 0}}}
@@ -350,7 +355,7 @@ def test_what_no_clock_reaches_is_not_planned() -> None:
 
 def test_jobs_of_rules_that_are_gone_do_nothing() -> None:
     """A snapshot may hold a mark whose scenario it does not."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     desk.world.timeline.at(NOON, RunTimedRule("gone/mark"))
     desk.world.timeline.at(NOON, ActOnPayment(None, Emit("payment.failed"), "gone/emit"))
     desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))

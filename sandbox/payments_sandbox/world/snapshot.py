@@ -25,7 +25,7 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.strict_json import MAX_DIGITS
-from payments_sandbox.world.config import ServerContext, WorldConfig
+from payments_sandbox.world.config import ServerContext, WorldConfig, world_name
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/world"
@@ -47,6 +47,7 @@ def snapshot(world: World) -> dict[str, object]:
         "format": FORMAT,
         "version": VERSION,
         "seed": config.seed,
+        "name": config.name,
         "webhook_secret": config.webhook_secret,
         "frozen_at": config.frozen_at,
         "clock": world.clock.snapshot(),
@@ -82,7 +83,7 @@ def check_seal(kept: Mapping[str, object]) -> Generator[None, None, None]:
     if kept.get("digest") != digest:
         raise InvalidRequest(
             "/digest: expected the digest of the rest: a snapshot is put back just as"
-            " GET /_sandbox/world/snapshot gave it, and this one was changed."
+            " GET world/snapshot gave it, and this one was changed."
         )
 
 
@@ -196,9 +197,15 @@ def restoring(
 
 
 def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldConfig:
-    limit = kept["rate_limit"]["default"]
+    limit, name = kept["rate_limit"]["default"], kept["name"]
     return WorldConfig(
-        api_key, kept["seed"], kept["webhook_secret"], kept["frozen_at"], limit, made_at
+        api_key,
+        kept["seed"],
+        kept["webhook_secret"],
+        kept["frozen_at"],
+        limit,
+        made_at,
+        name and world_name(name),
     )
 
 

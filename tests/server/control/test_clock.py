@@ -8,11 +8,19 @@ from pytest_aiohttp import AiohttpClient
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.bodies import AUTHORIZED
-from tests.support.clients import PATIENCE, Api, Json, ask, client_of, events, invalid, listed, paid
-from tests.support.control import Control
-from tests.support.matching import EVENT_ID, WHOLE_SECOND
-from tests.support.streams import Reader
+from tests.support.http import (
+    Api,
+    Control,
+    Json,
+    StreamReader,
+    ask,
+    client_of,
+    events,
+    invalid,
+    listed,
+    paid,
+)
+from tests.support.values import AUTHORIZED, EVENT_ID, LONGEST_WAIT, WHOLE_SECOND
 
 THEN_COMPLETED, THEN_FAILED = "4000009900000012", "4000009900000020"
 CHARGED_BACK = "4000000000000259"
@@ -223,10 +231,10 @@ async def test_a_live_clock_can_be_advanced(live: Api) -> None:
 
 async def test_a_live_payment_settles_by_itself(live: Api) -> None:
     """Nobody asks: the event arrives on the stream when its instant has come."""
-    async with live.get("/_sandbox/stream") as reply, asyncio.timeout(PATIENCE):
+    async with live.get("/_sandbox/stream") as reply, asyncio.timeout(LONGEST_WAIT):
         payment_id = (await paid(live, card_number=THEN_COMPLETED))["id"]
         await ask(live, "POST", "/_sandbox/clock/advance", json={"by": "3599900ms"})
-        event = await Reader(reply).next("event")
+        event = await StreamReader(reply).next("event")
     assert event.data == {
         "id": EVENT_ID,
         "type": "payment.completed",
@@ -239,9 +247,9 @@ async def test_a_resumed_world_is_paced_again(api: Api, control: Control) -> Non
     """What waited in a frozen world settles by itself once the clock runs."""
     await paid(api, card_number=THEN_COMPLETED)
     await control("advance_clock", {"by": "3599900ms"})
-    async with api.get("/_sandbox/stream") as reply, asyncio.timeout(PATIENCE):
+    async with api.get("/_sandbox/stream") as reply, asyncio.timeout(LONGEST_WAIT):
         await control("resume_clock")
-        event = await Reader(reply).next("event")
+        event = await StreamReader(reply).next("event")
     assert event.data["type"] == "payment.completed"
 
 

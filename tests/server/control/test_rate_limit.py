@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.support.clients import Api, Json, ask, invalid, paid
-from tests.support.control import Control
+from tests.support.http import Api, Control, Json, ask, invalid, paid
 
 RESET = 1894705200  # 2030-01-15T11:00:00Z
 LIMIT = "/limit: expected an integer from 1 to 1000000000."
@@ -15,7 +14,7 @@ def shown(limit: int, remaining: int) -> dict[str, int]:
     return {"limit": limit, "remaining": remaining, "reset": RESET}
 
 
-async def test_looking_does_not_count(api: Api, control: Control) -> None:
+async def test_looking_at_the_limit_does_not_count(api: Api, control: Control) -> None:
     """A new world has its whole hour; each call to `/v3` takes one."""
     assert await control("retrieve_rate_limit") == shown(1000, 1000)
     await ask(api, "GET", "/v3/payments")

@@ -25,6 +25,7 @@ def create_world(request: ControlRequest) -> dict[str, object]:
     )
     world = request.runtime.worlds.make(
         wanted.get("api_key"),
+        name=wanted.get("name"),
         seed=wanted.get("seed"),
         clock=start,
         rate_limit=limits.get("limit"),
@@ -108,6 +109,7 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
         context=worlds.context,
     )
     world = await run_in_slices(steps)
+    world.config = world.config._replace(name=request.world.config.name)
     worlds.put(world)
     request.runtime.changed(world)
     return _summary(request, world)
@@ -127,8 +129,10 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
     origin = f"{request.http.scheme}://{request.http.host}"
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
     gone = request.runtime.worlds.drop_reason(config.api_key)
+    name = {} if config.name is None else {"name": config.name}
     return {
         "api_key": config.api_key,
+        **name,
         "base_url": f"{origin}/v3",
         "sandbox_url": f"{origin}/_sandbox",
         "webhook_secret": config.webhook_secret,
