@@ -251,7 +251,7 @@ def test_an_unexpected_failure_is_a_documented_500(
 
 
 def test_what_has_happened_is_journalled_whatever_follows(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: InProcessApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failure of ours behind the call loses the reply, and nothing else."""
     monkeypatch.setattr("payments_sandbox.api.gateway._record", lambda *_: 1 // 0)

@@ -90,8 +90,7 @@ def check_seal(kept: Mapping[str, object]) -> Generator[None, None, None]:
 def _check_version(kept: Mapping[str, object]) -> None:
     if kept.get("format") != FORMAT or kept.get("version") != VERSION:
         raise InvalidRequest(
-            f"/version: expected a snapshot of format {FORMAT}, version {VERSION}, as"
-            " GET /_sandbox/world/snapshot gives it."
+            f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
         )
 
 
