@@ -92,7 +92,12 @@ def _context(settings: Settings, contract: Contract) -> ServerContext:
         DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
         _scenarios(settings),
+        report_bug=_report_bug,
     )
+
+
+def _report_bug(error: Exception) -> None:
+    _log.error("a rule failed, and what it was to do is left out", exc_info=error)
 
 
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
