@@ -232,7 +232,7 @@ for path in ("/payments/pay_unknown", "/payment"):
     )
 
 
-def test_the_verdict_in_files(tmp_path: Path) -> None:
+def test_the_verdict_is_written_to_files(tmp_path: Path) -> None:
     """As text, like that on stderr, and as JUnit XML; the options have their variables."""
     text, junit = tmp_path / "report.txt", tmp_path / "junit.xml"
     junit.write_text("of an earlier run")
@@ -265,12 +265,12 @@ def test_no_verdict_of_an_earlier_run_is_left(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """Exit 1, since the verdict is lost; the command's own code otherwise."""
+def test_a_file_that_cannot_be_written_fails_the_run(tmp_path: Path) -> None:
+    """Exit 1, before the command runs: its verdict would be lost."""
     file = tmp_path / ("x" * 255)
     line = f"payments-sandbox: cannot write {file}: File name too long.\n"
     assert ended("", "--report", str(file)) == (1, "", line)
-    assert ended("raise SystemExit(7)", "--report", str(file)) == (7, "", line)
+    assert ended("raise SystemExit(7)", "--report", str(file)) == (1, "", line)
 
 
 def test_a_signal_ends_the_waiting_for_a_verdict() -> None:

@@ -46,7 +46,7 @@ def test_a_frozen_clock_stands_still() -> None:
 
 
 @pytest.mark.parametrize("frozen_at", [None, NOON])
-def test_reach_moves_forward_only(frozen_at: Instant | None) -> None:
+def test_a_clock_reaches_forward_only(frozen_at: Instant | None) -> None:
     """An instant that has passed changes nothing, in either mode."""
     wall = Wall()
     clock = WorldClock(wall, frozen_at=frozen_at)
@@ -68,7 +68,7 @@ def test_a_live_clock_goes_on_from_where_it_was_moved_to() -> None:
     assert (clock.mode, clock.now()) == (Mode.LIVE, NOON + DAY + SECOND)
 
 
-def test_freeze_and_resume() -> None:
+def test_a_clock_is_frozen_and_resumed_at_the_worlds_now() -> None:
     """Frozen at the world's now; resumed from there, not from where the wall has come to."""
     wall = Wall()
     clock = WorldClock(wall)
@@ -103,7 +103,7 @@ def test_an_instant_before_now_is_refused(mode: Mode) -> None:
 
     assert caught.value.details == (
         "/to: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
-        " time never goes back."
+        " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
     )
 
 
@@ -115,7 +115,10 @@ def test_an_instant_beyond_the_last_is_refused() -> None:
     with pytest.raises(InvalidRequest) as caught:
         clock.check_reachable(Instant(LAST + 1), "by")
 
-    assert caught.value.details == "/by: expected to stay within the year 2999."
+    assert caught.value.details == (
+        "/by: expected to stay within the year 2999. POST /_sandbox/world/reset with"
+        ' {"only": ["payments", "clock"]} starts the clock again.'
+    )
 
 
 @pytest.mark.parametrize("mode", Mode)

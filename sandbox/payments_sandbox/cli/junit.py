@@ -40,7 +40,7 @@ def as_junit(reports: Reports) -> str:
 
 
 def _names(reports: Reports) -> Iterator[str]:
-    """What the worlds are called; one that was judged several times has a number from the second on.
+    """What the worlds are called; one that was judged again has a number.
 
     So a test has the same name in every run, wherever its world comes.
     """

@@ -91,12 +91,15 @@ async def test_records_come_in_pages(api: Api, control: Control, name: str, limi
         (
             "list_events",
             {"starting_after": "evt_abc123"},
-            "/starting_after: expected the id of an event.",
+            "/starting_after: expected the id of an event; GET /_sandbox/events begins the list.",
         ),
         (
             "list_requests",
             {"starting_after": "req_abc123"},
-            "/starting_after: expected the id of a request in the journal.",
+            (
+                "/starting_after: expected the id of a request in the journal;"
+                " GET /_sandbox/requests begins the list."
+            ),
         ),
         (
             "list_events",
@@ -190,7 +193,7 @@ async def test_a_request_names_the_card_that_answered_it(
         ("GET", "/v3/customers?a=%20b", None, 404),
     ],
 )
-async def test_every_call_is_kept(  # noqa: PLR0913 - the columns of the table
+async def test_every_call_is_in_the_journal(  # noqa: PLR0913 - the columns of the table
     api: Api, control: Control, method: str, path: str, operation: str | None, status: int
 ) -> None:
     """Refused calls too, with the path as it was sent."""
@@ -262,7 +265,10 @@ async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> No
     (foreign,) = (await control("list_requests", key="sk_test_other"))["data"]
     for request_id in ("req_abc123", foreign["id"], "4111111111111111"):
         refusal = await control("retrieve_request", status=404, request_id=request_id)
-        details = "No such request, or the journal has dropped it."
+        details = (
+            "No such request, or the journal has dropped it."
+            " GET /_sandbox/requests lists what there is."
+        )
         assert refusal == envelope("not_found", details)
 
 
@@ -281,7 +287,7 @@ async def test_the_journal_is_a_ring(api: Api, control: Control, world: World) -
     await control("list_requests", query={"starting_after": first}, status=400)
 
 
-async def test_numbers_stay_numbers(api: Api, control: Control) -> None:
+async def test_a_fraction_is_shown_as_it_was_sent(api: Api, control: Control) -> None:
     """What was sent with a fraction is shown with it, in the journal and in an event's data."""
     await paid(api, 400, amount=2500.5)
     assert (await last_request(control))["request"]["body"]["amount"] == 2500.5
