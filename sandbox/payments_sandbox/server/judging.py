@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from payments_sandbox.core.instants import MINUTE, SECOND
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
-from payments_sandbox.server.control.control_request import run_in_slices
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import Observed, observe
 from payments_sandbox.verification.report import (

@@ -1,6 +1,7 @@
 """Owns the route of the audit."""
 
-from payments_sandbox.server.control.control_request import ControlRequest, run_in_slices
+from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.verification.audit import audit_as_json, auditing
 from payments_sandbox.verification.observed import observe
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.scenarios.loader import load_expectations
-from payments_sandbox.server.control.control_request import ControlRequest, run_in_slices
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.server.judging import MAX_WAIT, expectations_in, longest, wait_for
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import reporting
