@@ -7,7 +7,8 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.control import clock, rate_limit
-from payments_sandbox.server.control.control_request import ControlRequest, read_all, run_in_slices
+from payments_sandbox.server.control.control_request import ControlRequest, read_all
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
 from payments_sandbox.world.world import ResetScope, World
 
