@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from tools.mutation.faults import Fault, faults
+from tools.mutation.faults import Fault, faults_of, modules
 from tools.mutation.trial import PRELOADED, tried_together
 
 EQUIVALENT: Final = Path(__file__).with_name("equivalent.txt")
@@ -25,7 +25,8 @@ def excused() -> set[str]:
 def drawn(seed: int, wanted: int, only: str) -> list[Fault]:
     """So many faults, drawn by a seed, but for those that are excused; layer by layer."""
     known = excused()
-    found = [each for each in faults() if each.key not in known and only in each.key]
+    there = (each for path in modules() for each in faults_of(path))
+    found = [each for each in there if each.key not in known and only in each.key]
     return sorted(random.Random(seed).sample(found, min(wanted, len(found))))  # noqa: S311 - a sample
 
 

@@ -66,17 +66,19 @@ def parsed(path: str) -> ast.Module:
     return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
 
 
-def faults() -> Iterator[Fault]:
-    """Every fault of the core."""
-    for layer in LAYERS:
-        for file in sorted((PACKAGE / layer).rglob("*.py")):
-            path = file.relative_to(PACKAGE).as_posix()
-            for slot in _slots(parsed(path)):
-                if (new := _changed(slot.node, slot.number)) is not None:
-                    text = f"{ast.unparse(slot.node)} → {ast.unparse(new)}".replace("\n", " ")
-                    where = slot.scope or "module"
-                    line = getattr(slot.node, "lineno", 0)
-                    yield Fault(path, slot.number, line, slot.function, f"{where}: {text}"[:160])
+def modules() -> list[str]:
+    """The paths of the core's modules, below the package."""
+    files = (file for layer in LAYERS for file in sorted((PACKAGE / layer).rglob("*.py")))
+    return [file.relative_to(PACKAGE).as_posix() for file in files]
+
+
+def faults_of(path: str) -> Iterator[Fault]:
+    """Every fault of a module."""
+    for slot in _slots(parsed(path)):
+        if (new := _changed(slot.node, slot.number)) is not None:
+            text = f"{ast.unparse(slot.node)} → {ast.unparse(new)}".replace("\n", " ")
+            change = f"{slot.scope or 'module'}: {text}"[:160]
+            yield Fault(path, slot.number, getattr(slot.node, "lineno", 0), slot.function, change)
 
 
 def _changed(node: ast.AST, number: int) -> ast.AST | None:
