@@ -1,15 +1,20 @@
 """Owns the command line as a whole: which commands there are, and what their help says first."""
 
 import argparse
-import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
 from payments_sandbox import __version__
-from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.failure import FAILED, CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands
+from payments_sandbox.cli.standard_streams import (
+    drop_unwritten,
+    prepare_streams,
+    try_to_print,
+)
 from payments_sandbox.core.suggestions import nearest
 
 COMMANDS: Final = (
@@ -22,6 +27,7 @@ COMMANDS: Final = (
     "listen",
     "report",
     "seed",
+    "reset",
     "scenario",
     "webhook",
     "cards",
@@ -32,6 +38,9 @@ COMMANDS: Final = (
 INTERRUPTED: Final = 130
 """The exit code of what Ctrl-C has ended, as shells have it."""
 
+_TLS: Final = re.compile(r"--?(tls|ssl|https|cert|key-?file|private-key)")
+"""How options begin that say with which certificate a server speaks TLS."""
+
 EXAMPLES: Final = """\
 examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
@@ -40,6 +49,7 @@ examples:
   payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox advance 3d                what is due within three days happens
   payments-sandbox seed --payments 500       a past, for lists and dashboards
+  payments-sandbox reset                     the world as it was made
   payments-sandbox listen                    webhooks, as they are sent
   payments-sandbox logs --follow             requests, as they come
   payments-sandbox scenario list             what can go wrong, ready-made
@@ -49,6 +59,30 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 well, 1 failed, 2 called wrongly."""
+    prepare_streams()
+    try:
+        try:
+            return _run(sys.argv[1:] if arguments is None else list(arguments))
+        finally:
+            sys.stdout.flush()
+    except CommandFailedError as error:
+        try_to_print(error.line.rstrip("\n"), sys.stderr)
+        return error.code
+    except KeyboardInterrupt:  # of a command that has nothing to put in order
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        try_to_print(f"payments-sandbox: cannot print: {error.strerror}.", sys.stderr)
+        return FAILED
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            drop_unwritten(stream)
+
+
+def _run(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="payments-sandbox",
         usage="payments-sandbox [--version] COMMAND …",
@@ -60,7 +94,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog=parser.prog
     )
-    given = sys.argv[1:] if arguments is None else list(arguments)
     if given and (problem := _unknown(given[0])):
         parser.error(problem)
     _add(commands, given[:1] if given and given[0] in COMMANDS else COMMANDS)
@@ -69,17 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if left:
         _refuse(left[0], parsed.options)
     parsed.options.check(_variables)
-    try:
-        code: int = parsed.run(parsed)
-        sys.stdout.flush()
-    except CommandFailedError as error:
-        sys.stderr.write(error.line)
-        return error.code
-    except KeyboardInterrupt:  # of a command that has nothing to put in order
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    code: int = parsed.run(parsed)
     return code
 
 
@@ -93,9 +116,19 @@ def _refuse(word: str, options: CommandOptions) -> None:
     name = word.partition("=")[0]
     if not name.startswith("-"):
         options.refuse(name, "nothing more was expected here")
-    close = nearest(name, options.names)
-    hint = f"did you mean {close}?" if close else "--help lists the options."
-    options.refuse(name, f"there is no such option; {hint}")
+    options.refuse(name, f"there is no such option; {_hint(name, options.names)}")
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """What somebody may have meant, by an option of another program perhaps."""
+    if _TLS.match(name):
+        return "the server speaks plain HTTP; https needs a proxy that ends TLS before it."
+    if not name.startswith("--"):  # one letter
+        meant = [each for each in known if each.startswith(f"--{name[1:2]}")]
+    else:
+        close = nearest(name[2:], [each[2:] for each in known])
+        meant = [] if close is None else [f"--{close}"]
+    return f"did you mean {' or '.join(meant)}?" if meant else "--help lists the options."
 
 
 def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

@@ -2,13 +2,10 @@
 
 import argparse
 import asyncio
-import contextlib
 import errno
 import logging
 import os
-import signal
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +14,9 @@ from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.output_files import forget
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer, run_server
+from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.client.environment import sandbox_variables, without_proxy
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         example = f"payments-sandbox run [options] -- {words}"
         refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
     if os.name != "posix":
-        sys.stderr.write("payments-sandbox: run needs a POSIX system; serve runs anywhere.\n")
+        _say("payments-sandbox: run needs a POSIX system; serve runs anywhere.")
         return MISTAKEN
     say = _say if arguments.log else None
     return run_server(arguments, say, partial(_run, arguments), level=logging.WARNING)
@@ -89,7 +89,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
                     else:
                         command.forward(number)
 
-                _on_signals(handle_signal)
+                on_signals(handle_signal)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
                 verdict = await _verdict(arguments, listening, interrupted)
@@ -147,26 +147,13 @@ def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
 
 def _environment(facts: Facts) -> dict[str, str]:
     """Ours, and where the server is."""
-    found = {
-        "PAYMENTS_BASE_URL": "base_url",
-        "PAYMENTS_API_KEY": "api_key",
-        "PAYMENTS_WEBHOOK_SECRET": "webhook_secret",
-        "PAYMENTS_SANDBOX_URL": "sandbox_url",
-        "PAYMENTS_SANDBOX_CONTROL_TOKEN": "control_token",
-    }
-    given = {name: str(facts[fact]) for name, fact in found.items() if fact in facts}
-    return {**os.environ, **given}
-
-
-def _on_signals(handle_signal: Callable[[int], None]) -> None:
-    """What is meant to end us is for somebody else to hear, for as long as there is a loop."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, handle_signal, number)
+    names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
+    given = sandbox_variables(**{name: str(facts[name]) for name in names})
+    if (token := facts.get("control_token")) is not None:
+        given["PAYMENTS_SANDBOX_CONTROL_TOKEN"] = str(token)
+    return {**os.environ, **without_proxy(given["PAYMENTS_BASE_URL"], os.environ), **given}
 
 
 def _say(line: str) -> None:
     """On stderr: stdout is the command's."""
-    with contextlib.suppress(OSError):
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+    try_to_print(line, sys.stderr)
