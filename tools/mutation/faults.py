@@ -15,6 +15,11 @@ LAYERS: Final = (
     "core", "payments", "rules", "webhooks", "world", "api", "verification", "scenarios",
 )  # fmt: skip
 
+ELSEWHERE: Final = frozenset(
+    f"core/{name}.py" for name in ("option_values", "output_files", "resources", "settings")
+)
+"""What is about files and options; the tests of the command line hold it."""
+
 _COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -69,7 +74,8 @@ def parsed(path: str) -> ast.Module:
 def modules() -> list[str]:
     """The paths of the core's modules, below the package."""
     files = (file for layer in LAYERS for file in sorted((PACKAGE / layer).rglob("*.py")))
-    return [file.relative_to(PACKAGE).as_posix() for file in files]
+    paths = (file.relative_to(PACKAGE).as_posix() for file in files)
+    return [path for path in paths if path not in ELSEWHERE]
 
 
 def faults_of(path: str) -> Iterator[Fault]:
@@ -108,7 +114,7 @@ class _Slot(NamedTuple):
     number: int
     parent: ast.AST
     field: str
-    index: int | None
+    place: int | None
     scope: str
     function: str | None
 
@@ -116,15 +122,15 @@ class _Slot(NamedTuple):
     def node(self) -> ast.AST:
         """The node."""
         held = getattr(self.parent, self.field)
-        found: ast.AST = held if self.index is None else held[self.index]
+        found: ast.AST = held if self.place is None else held[self.place]
         return found
 
     def put(self, node: ast.AST) -> None:
         """Put another node in its place."""
-        if self.index is None:
+        if self.place is None:
             setattr(self.parent, self.field, node)
         else:
-            getattr(self.parent, self.field)[self.index] = node
+            getattr(self.parent, self.field)[self.place] = node
 
 
 def _slots(tree: ast.Module) -> Iterator[_Slot]:
