@@ -14,7 +14,7 @@ or not at all.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.api import payments, refunds
@@ -35,7 +35,7 @@ from payments_sandbox.core.errors import (
     SandboxError,
 )
 from payments_sandbox.core.instants import Instant, show_instant
-from payments_sandbox.core.masking import mask_body, mask_json, mask_target
+from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
 from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
@@ -57,6 +57,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "create_refund": refunds.create_refund,
 }
 
+_EMPTY: Final = "expected JSON; the body is empty"
 _FAILED: Final = "The sandbox itself failed; its log has the traceback."
 _READS: Final = frozenset({"retrieve_payment", "list_payments"})
 _SCHEME: Final = "bearer "
@@ -100,23 +101,25 @@ class Gateway:
         """The answer to an admitted call, counted and journalled."""
         now = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
-        entry = Entry(now, call.operation, call.method, mask_target(path), call.headers)
+        method, path = mask_text(call.method), mask_target(path)
+        entry = Entry(now, call.operation, method, path, call.headers)
         entry.wall = world.wall()
         result = self._result(world, call, entry, now)
+        world.journal.add(entry)  # before anything else: what has happened is never lost
         if world.timeline.next_due is not None:
             world.catch_up()  # rules may have made something due at once
         reply = result.reply
         if not isinstance(reply, Reply):
             error = reply or InternalError()
             if result.fault is None:
-                entry.error_code, entry.error_details = error.code, error.details
+                entry.error_code = error.code
+                entry.error_details = error.details and mask_text(error.details)
             reply = refusal(self._contract, error)
         headers: Mapping[str, str] = _headers(world) if reply.status != _UNAUTHORIZED else {}
         if call.payment is not None:
             entry.payment_status = world.ledger.payments.status(call.payment)
         elif call.payment_id:
             entry.payment_status = world.ledger.payments.status_of(call.payment_id)
-        world.journal.add(entry)
         if (selected := result.selected) is not None and selected.scenario is not None:
             headers = {
                 **headers,
@@ -184,8 +187,13 @@ class Gateway:
         """The body's JSON value, or the error that it is."""
         if isinstance(call.body, SandboxError):
             return call.body
-        if call.operation is None or BY_NAME[call.operation].request is None:
+        operation = BY_NAME.get(call.operation or "")
+        if operation is None or operation.request is None:
             return None
+        if not call.body:
+            entry.body = ""
+            hint = self._contract.schemas[operation.request].get("x-hint")
+            return InvalidRequest(f"/: {_EMPTY}; {hint}." if hint else f"/: {_EMPTY}.")
         try:
             return strict_json.read(call.body)
         except strict_json.BadJson as error:
@@ -199,19 +207,10 @@ def _parts(world: World, call: Call, body: object) -> CallParts:
         operation=call.operation,
         body=body if isinstance(body, dict) else {},
         query=call.query,
-        headers=lambda: _joined(call.headers),
+        headers=lambda: joined(call.headers),
         payment_id=call.payment_id,
         find_payment=world.ledger.payments.find,
     )
-
-
-def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers by their names in lower case; lines of one name are joined."""
-    found: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
 
 
 def _headers(world: World) -> RateLimitHeaders:
@@ -228,11 +227,23 @@ def _rate_limited(world: World) -> RateLimited:
 def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
-    if call.path.endswith("/") and _is_documented(call.path.rstrip("/")):
-        return NotFound("not_found", f"Did you mean {mask_target(call.path.rstrip('/'))}?")
+    if (meant := _path_meant(call.path)) is not None:
+        start = "There are two slashes in a row; did" if "//" in call.path else "Did"
+        return NotFound("not_found", f"{start} you mean {mask_target(meant)}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
     )
+
+
+def _path_meant(path: str) -> str | None:
+    """A documented path that differs by slashes: one too many, or an id that is empty."""
+    segments = path.rstrip("/").split("/")
+    if len(segments) > _PAYMENT + 1 and not segments[_PAYMENT]:
+        segments[_PAYMENT] = "{payment_id}"
+    for meant in ("/".join(segments), "/".join(["", *filter(None, segments)])):
+        if meant != path and _is_documented(meant):
+            return meant
+    return None
 
 
 def _is_documented(path: str) -> bool:
@@ -250,5 +261,7 @@ def _record(entry: Entry, result: CallResult, reply: Reply, headers: Mapping[str
     entry.committed = result.committed
     if result.fault is not None:
         entry.fault = result.fault.name
-    else:
+    elif result.selected is None or result.selected.scenario is None:
         entry.status, entry.reply_headers, entry.reply_body = reply.status, headers, reply.body
+    else:  # a scenario's author may have written a card number
+        entry.replied(reply.status, headers, reply.body)

@@ -2,6 +2,7 @@
 
     SandboxError
     ├── InvalidRequest        the request breaks the documented contract
+    │   └── StateConflict     it does not go with what there is (control API only)
     ├── CardRefused           the card fails a check of ours, or its issuer declines
     ├── InvalidApiKey         no world answers to this key
     ├── InvalidScenario       a scenario has problems (control API only)
@@ -19,6 +20,8 @@ optional `details`. It knows no HTTP: statuses live in `payments_sandbox.contrac
 """
 
 from collections.abc import Sequence
+
+from payments_sandbox.core.masking import mask_text
 
 
 class SandboxError(Exception):
@@ -44,6 +47,10 @@ class InvalidRequest(SandboxError):
 
     def __init__(self, details: str) -> None:
         super().__init__("invalid_request", details)
+
+
+class StateConflict(InvalidRequest):
+    """What is asked for does not go with what there is; another world may take it."""
 
 
 class CardRefused(SandboxError):
@@ -73,8 +80,9 @@ class MethodNotAllowed(SandboxError):
     """The path exists, the method does not; `allow` lists the methods that do."""
 
     def __init__(self, method: str, allow: str) -> None:
+        shown = mask_text(method)
         super().__init__(
-            "method_not_allowed", f"{method} is not supported here; use one of: {allow}."
+            "method_not_allowed", f"{shown} is not supported here; use one of: {allow}."
         )
         self.allow = allow
 

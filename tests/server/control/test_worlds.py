@@ -25,7 +25,10 @@ REFUSED: dict[str, tuple[Json, str]] = {
     ),
     "key in use": (
         {"api_key": "sk_test_sandbox"},
-        "/api_key: expected a key that has no world yet; DELETE it first.",
+        (
+            "/api_key: expected a key that has no world yet;"
+            " DELETE /_sandbox/world with this key drops the one that it has."
+        ),
     ),
     "negative seed": ({"seed": -1}, "/seed: expected an integer from 0 to 9007199254740991."),
     "seed as a string": ({"seed": "7"}, "/seed: expected an integer from 0 to 9007199254740991."),
@@ -69,6 +72,7 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
         "webhook_secret": SECRET,
         "seed": 7,
         "created_at": MILLISECOND,
+        "used_at": MILLISECOND,
         "clock": {"now": "2030-01-15T09:00:00Z", "mode": "frozen", "due": []},
         "rate_limit": {"limit": 5, "remaining": 2, "reset": 1894701600},
         "payments": EMPTY,
@@ -78,7 +82,26 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
         "requests": {"kept": 0, "dropped": 0},
         "restarted": None,
     }
-    assert await control("retrieve_world", key="sk_test_checkout") == made
+    shown = await control("retrieve_world", key="sk_test_checkout")
+    assert shown == made | {"used_at": MILLISECOND}
+
+
+async def test_the_worlds_are_listed_the_last_used_first(control: Control) -> None:
+    """In pages like every list; a key that no world has leads nowhere."""
+    for name in ("one", "two", "three"):
+        await control("create_world", {"api_key": f"sk_test_{name}", "name": name})
+    await control("retrieve_world", key="sk_test_one")
+    first = await control("list_worlds", query={"limit": "2"})
+    assert [each["api_key"] for each in first["data"]] == ["sk_test_one", "sk_test_three"]
+    assert [each["name"] for each in first["data"]] == ["one", "three"]
+    assert (first["has_more"], first["next_cursor"]) == (True, "sk_test_three")
+    rest = await control("list_worlds", query={"starting_after": "sk_test_three"})
+    assert [each["api_key"] for each in rest["data"]] == ["sk_test_two", API_KEY]
+    assert not rest["has_more"]
+    refused = await control("list_worlds", query={"starting_after": "sk_test_none"}, status=400)
+    assert refused == invalid(
+        "/starting_after: expected the id of a world, its API key; GET /_sandbox/worlds begins the list."
+    )
 
 
 async def test_a_world_has_the_name_that_it_was_given(
@@ -125,6 +148,35 @@ async def test_a_live_world_can_be_made_on_a_frozen_server(control: Control) -> 
     """The clock of one world can run although the others stand still."""
     made = await control("create_world", {"clock": "live"})
     assert made["clock"] == {"now": MILLISECOND, "mode": "live", "due": []}
+
+
+async def test_all_that_is_wrong_with_a_world_is_told_at_once(control: Control) -> None:
+    """The form of its fields in one round; what they mean, and its scenarios, in another."""
+    formed = {"seed": -1, "clock": "tomorrow", "rate_limit": {"limit": -1}, "sed": 7}
+    meant = {
+        "clock": "2030-02-31",
+        "rate_limit": {"limit": 1, "remaining": 2},
+        "scenarios": ["lost-reply", {"scenario": "x"}],
+    }
+    first = await control("create_world", formed, status=400)
+    second = await control("create_world", meant, status=400)
+    third = await control("create_world", meant | {"scenarios": ["lost-repyl"]}, status=400)
+
+    assert [part.partition(":")[0] for part in first["error"]["details"].split("; /")] == [
+        "/seed",
+        "clock",
+        "rate_limit/limit",
+        "sed",
+    ]
+    assert second["error"]["details"] == (
+        "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date-time that"
+        " exists, or live; a scenario has rules, expect or given."
+    )
+    assert [each["message"] for each in second["problems"]] == [
+        "a scenario has rules, expect or given"
+    ]
+    assert third["error"]["code"] == "invalid_request"
+    assert "did you mean 'lost-reply'?" in third["error"]["details"]
 
 
 @pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())

@@ -28,10 +28,10 @@ function Operation({ apiKey, operation, document }) {
   const example = media?.example ?? Object.values(media?.examples ?? {})[0]?.value ?? schema?.examples?.[0];
   const run = async (fields) => {
     const query = new URLSearchParams(parameters.filter((each) => each.in === "query" && fields[each.name]).map((each) => [each.name, fields[each.name]]));
-    const path = operation.path.replace(/^\/v3/, "").replace(/\{([^}]+)\}/g, (_, name) => encodeURIComponent(fields[name]));
+    const path = operation.path.replace(/\{([^}]+)\}/g, (_, name) => encodeURIComponent(fields[name]));
     setAnswer(await callApi(apiKey, operation.method, path + (String(query) ? `?${query}` : ""), fields.body || undefined));
   };
-  return html`<details><summary><code>${operation.method} ${operation.path}</code> ${operation.summary}</summary>
+  return html`<details><summary><code>${operation.method} /v3${operation.path}</code> ${operation.summary}</summary>
     <p>${operation.description}</p>
     ${schema?.properties && html`<${Table} label="Fields of the body" head=${["field", "", "what it is"]} rows=${Object.entries(schema.properties).map(([name, each]) => {
       const field = resolved(document, each);

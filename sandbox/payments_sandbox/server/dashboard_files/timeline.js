@@ -37,7 +37,14 @@ export class Timeline {
     const missed = past.map(({ kind, value }) => ({ kind, id: idOf(kind, value), value })).filter((row) => !known.has(row.id));
     if (!missed.length) return;
     const rows = [...missed, ...this.rows];
-    for (const row of rows) row.shown ??= describe(row);
+    const made = new Map(); // a webhook's body has whole seconds: the request of its payment has more
+    for (const row of rows) {
+      row.shown ??= describe(row);
+      if (row.kind === "request") made.set(`${row.shown.payment} ${second(row)}`, row.shown.at);
+    }
+    for (const row of rows) {
+      if (row.kind === "event") row.shown.at = made.get(`${row.shown.payment} ${second(row)}`) ?? row.shown.at;
+    }
     this.rows = rows.sort((left, right) => (left.shown.at < right.shown.at ? -1 : left.shown.at > right.shown.at ? 1 : 0));
     this.changed();
   }
@@ -70,6 +77,8 @@ export class Timeline {
     }, 100);
   }
 }
+
+const second = (row) => row.shown.at.slice(0, 19);
 
 const idOf = (kind, value) => `${kind} ${value.id} ${kind === "delivery" ? value.attempts.at(-1)?.sent_at : ""}`;
 

@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "./preact.js";
 import { addressOf } from "./main.js";
 
 const MARKS = { delivered: "yes", failed: "no", pending: "due", disabled: "" };
-const TYPES = ["payment.created", "payment.completed", "payment.failed", "refund.created", "chargeback.created"];
+const TYPES = ["payment.completed", "payment.failed", "refund.created", "chargeback.created"];
 
 export function Webhooks({ apiKey, timeline }) {
   const [status, setStatus] = useState("");
