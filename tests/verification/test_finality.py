@@ -81,3 +81,12 @@ def test_a_finding_that_may_go_away_leaves_the_audit_open() -> None:
     leaked.pay(description="4111111111111111")
 
     assert [each.result_of(audit="clean").is_final for each in (unread, leaked)] == [False, True]
+
+
+@pytest.mark.parametrize("expect", [{"acknowledged": True}, {"attempts": 2}], ids=str)
+def test_a_delivery_that_is_not_tried_again_stays_as_it_is(expect: dict[str, Any]) -> None:
+    """It was the last attempt, or its endpoint is gone."""
+    history = History()
+    history.receive(500, is_final=True)
+
+    assert history.result_of(webhook="payment.*", **expect).is_final

@@ -99,6 +99,7 @@ def test_a_snapshot_is_the_same_journal() -> None:
     entry.reply_headers, entry.reply_body = {"X-RateLimit-Limit": "1"}, b'{"id":"pay_1"}'
     entry.fault, entry.rule, entry.step, entry.committed = "hang", "card:timeout", 1, True
     entry.duration_ms, entry.leaked = 1.5, True
+    entry.connection, entry.made = 4711, "pay_1"
     entry.considered = [("scene", "rule", "amount 1 is not 2")]
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
@@ -128,6 +129,8 @@ def test_a_snapshot_is_the_same_journal() -> None:
         "error_code": None,
         "error_details": None,
         "payment_status": None,
+        "connection": 4711,
+        "made": "pay_1",
         "considered": [["scene", "rule", "amount 1 is not 2"]],
     }
     assert other.snapshot() == kept

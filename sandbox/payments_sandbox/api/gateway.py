@@ -109,7 +109,7 @@ class Gateway:
         path = f"{call.path}?{call.query}" if call.query else call.path
         method, path = mask_text(call.method), mask_target(path)
         entry = Entry(now, call.operation, method, path, call.headers)
-        entry.wall = world.wall()
+        entry.wall, entry.connection = world.wall(), call.connection
         result = self._result(world, call, entry, now)
         world.journal.add(entry)  # before anything else: what has happened is never lost
         if world.timeline.next_due is not None:
@@ -124,6 +124,8 @@ class Gateway:
         headers: Mapping[str, str] = _headers(world) if reply.status != _UNAUTHORIZED else {}
         if call.payment is not None:
             entry.payment_status = world.ledger.payments.status(call.payment)
+            if call.operation == "create_payment":
+                entry.made = world.ledger.payments.id_of(call.payment)
         elif call.payment_id:
             entry.payment_status = world.ledger.payments.status_of(call.payment_id)
         if (selected := result.selected) is not None and selected.scenario is not None:

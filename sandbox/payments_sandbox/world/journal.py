@@ -20,7 +20,8 @@ class Entry:
 
     `body` is the masked JSON value, or masked text when it was not JSON. `wall` is the real time of
     its arrival, `leaked` says that a card number stood where text belongs. `considered` are the
-    rules that did not answer it. `error_code` and `error_details` are those of an error that was
+    rules that did not answer it. `connection` tells a client's connections apart. `made` is the
+    payment that was made. `error_code` and `error_details` are those of an error that was
     answered, `payment_status` is that of the payment in its path, once the call was performed.
     """
 
@@ -29,6 +30,7 @@ class Entry:
         "body",
         "card",
         "committed",
+        "connection",
         "considered",
         "duration_ms",
         "error_code",
@@ -36,6 +38,7 @@ class Entry:
         "fault",
         "headers",
         "leaked",
+        "made",
         "method",
         "number",
         "operation",
@@ -69,6 +72,8 @@ class Entry:
         self.step: int | None = None
         self.committed: bool | None = None
         self.leaked = False
+        self.connection: int | None = None
+        self.made: str | None = None
         self.error_code: str | None = None
         self.error_details: str | None = None
         self.payment_status: str | None = None
@@ -167,7 +172,7 @@ class Journal:
 _KEPT_AS_IT_IS: Final = (
     "number", "at", "wall", "operation", "method", "path", "body", "card", "status", "fault",
     "rule", "step", "committed", "duration_ms", "leaked", "error_code", "error_details",
-    "payment_status",
+    "payment_status", "connection", "made",
 )  # fmt: skip
 
 

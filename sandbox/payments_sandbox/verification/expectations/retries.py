@@ -74,7 +74,7 @@ class RetryPolicyCheck:
 
 def _repetitions(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
     """The calls of an operation, those together that repeat one another."""
-    groups: dict[tuple[str, ...], list[ObservedCall]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[ObservedCall]] = defaultdict(list)
     for call in calls:
         if call.entry.operation == operation:
             groups[call.retry_key].append(call)

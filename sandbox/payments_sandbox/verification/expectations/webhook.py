@@ -65,7 +65,9 @@ class WebhookCheck:
         return self.acknowledged is not None or self.attempts is not None or self.forged_refused
 
     def _is_beyond_mending(self, sent: ObservedDelivery) -> bool:
-        """Whether no further attempt can put a delivery right."""
+        """Whether no further attempt can put a delivery right, or none will be made."""
+        if not sent.is_pending:
+            return True
         attempts = self.attempts is not None and self.attempts.is_exceeded_by(len(sent.attempts))
         acknowledged = self.acknowledged is False and sent.is_delivered
         forged = self.forged_refused and any(each.is_accepted for each in _forged(sent))
