@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
 
-def create_world(request: ControlRequest) -> dict[str, object]:
+async def create_world(request: ControlRequest) -> dict[str, object]:
     """Make a world of its own, with a key of its own."""
     wanted = request.body
     limits = wanted.get("rate_limit", {})
@@ -26,7 +26,7 @@ def create_world(request: ControlRequest) -> dict[str, object]:
         lambda: _clock(wanted.get("clock")),
         lambda: _scenarios(request, wanted.get("scenarios")),
     )
-    world = request.runtime.worlds.make(
+    making = request.runtime.worlds.making(
         wanted.get("api_key"),
         name=mask_text(wanted.get("name", "")) or None,
         seed=wanted.get("seed"),
@@ -34,6 +34,7 @@ def create_world(request: ControlRequest) -> dict[str, object]:
         rate_limit=limits.get("limit"),
         scenarios=scenarios,
     )
+    world = await run_in_slices(making)
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=None, remaining=limits.get("remaining"))
     return _summary(request, world)
@@ -79,11 +80,12 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
             ' {"only": ["payments", "clock"]} would work.'
         )
     await request.runtime.before_reset(world, scopes)
-    world.reset(scopes)
     if world.rules.scenarios:
-        from payments_sandbox.scenarios.activation import start_again  # noqa: PLC0415 - with scenarios only
+        from payments_sandbox.scenarios.activation import resetting  # noqa: PLC0415 - with scenarios only
 
-        start_again(world, scopes)
+        await run_in_slices(resetting(world, scopes))
+    else:
+        world.reset(scopes)
     request.runtime.reset(world, scopes)
     return _summary(request, world)
 
