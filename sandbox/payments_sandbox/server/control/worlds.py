@@ -10,7 +10,7 @@ from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, read_all
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
+from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshotting
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
@@ -116,8 +116,9 @@ async def delete_world(request: ControlRequest) -> None:
 
 
 async def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
-    """The whole world as JSON, sealed; others are served while the digest is made."""
-    return await run_in_slices(sealed(snapshot(request.world)))
+    """The whole world as JSON, sealed; others are served while it is made."""
+    kept = await run_in_slices(snapshotting(request.world))
+    return await run_in_slices(sealed(kept))
 
 
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
