@@ -8,8 +8,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_instant, show_instant
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.initial_state import Given, GivenPayment
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.scenario import Given, GivenPayment, Scenario
 from payments_sandbox.scenarios.activation import activate, reload, remove, set_active, start_again
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.snapshot import snapshot

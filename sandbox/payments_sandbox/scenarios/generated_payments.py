@@ -16,7 +16,7 @@ from payments_sandbox.core.instants import EPOCH, Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.initial_state import Generated
+from payments_sandbox.rules.scenario import Generated
 
 _TABLE: Final = 256
 """Rows of a table; a byte of a hash picks one."""

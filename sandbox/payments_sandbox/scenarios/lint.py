@@ -5,7 +5,7 @@ from typing import Any
 
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.instants import Instant, read_duration, read_instant
-from payments_sandbox.rules.matchers import parse_when
+from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, why_unmatchable
 from payments_sandbox.scenarios.lint_rules import LintContext, check_rules

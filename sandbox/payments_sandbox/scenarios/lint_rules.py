@@ -13,7 +13,8 @@ from payments_sandbox.rules.conditions import compile_condition, equals_one_of
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
 from payments_sandbox.rules.outcomes import OUTCOMES
 from payments_sandbox.rules.scenario import Rule
-from payments_sandbox.rules.step_outcome import COMMIT, EntryProblem
+from payments_sandbox.rules.schema_parts import COMMIT
+from payments_sandbox.rules.step_outcome import EntryProblem
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_cards, why_unmatchable
 from payments_sandbox.scenarios.parser import READS, TRIGGERS, Plain, items

@@ -12,7 +12,7 @@ from payments_sandbox.contract.schema_errors import (
     UnknownKey,
 )
 from payments_sandbox.contract.schema_files import Schema
-from payments_sandbox.core.resources import root
+from payments_sandbox.core.resources import data_files
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 
 FILE: Final = "scenario.schema.json"
@@ -21,8 +21,7 @@ FILE: Final = "scenario.schema.json"
 @functools.cache
 def schema() -> Schema:
     """The scenario schema, as editors get it."""
-    text = root("schemas").joinpath(FILE).read_text(encoding="utf-8")
-    return cast("Schema", json.loads(text))
+    return cast("Schema", json.loads(data_files("schemas")[FILE]))
 
 
 @functools.cache

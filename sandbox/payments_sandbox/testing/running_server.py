@@ -89,11 +89,13 @@ class RunningSandbox(Server):
             self._settled.set()
 
     async def _serve(self) -> None:
+        from payments_sandbox.core.resources import read_all_data
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
         from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        read_all_data()  # a test may take the file system away
         sandbox = assemble(self._settings)
         async with listening(sandbox) as self.url:
             self.api_key, self.webhook_secret = DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self
 
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Send, send_last
-from payments_sandbox.rules.step_outcome import COMMIT, Json
+from payments_sandbox.rules.schema_parts import COMMIT, Json, mapping, word
 
 GARBAGE_BYTES: Final = 64
 _PAGE: Final = (
@@ -109,26 +109,23 @@ class Malform(Fault):
     name: ClassVar = "malform"
     reply_arrives: ClassVar = False
     needs_commit: ClassVar = True
-    SCHEMA: ClassVar[Json] = {
-        "description": "A reply that no client should take for a good one.",
-        "type": "object",
-        "x-expected": "a mapping such as {commit: true, as: html}",
-        "required": ["as"],
-        "properties": {
+    SCHEMA: ClassVar[Json] = mapping(
+        "A reply that no client should take for a good one.",
+        "{commit: true, as: html}",
+        {
             "commit": COMMIT,
-            "as": {
-                "description": "In which way it is wrong.",
-                "type": "string",
-                "enum": _WAYS,
-                "x-expected": "a way to be wrong",
-                "x-hint": f"as is one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}",
-            },
+            "as": word(
+                "In which way it is wrong.",
+                "a way to be wrong",
+                _WAYS,
+                f"as is one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}",
+            ),
         },
-        "additionalProperties": False,
-    }
+        ["as"],
+    )
     EXAMPLES: ClassVar = tuple(
-        Example({"as": way.value}, *said)
-        for way, said in {
+        Example({"as": way.value}, *errors)
+        for way, errors in {
             Malformation.INVALID_JSON: _JSON_ERRORS,
             Malformation.HTML: ("status 502", "status 502", "status 502", "HTTPError"),
             Malformation.EMPTY: (

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from payments_sandbox.rules.conditions import matches
+from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.fields import PaymentFields
-from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.expectations.counting import Count, count_and_total, parse_count
 from payments_sandbox.verification.expectations.expectation import (
