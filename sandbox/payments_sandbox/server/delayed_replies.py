@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from aiohttp import web
@@ -53,6 +53,20 @@ class DelayedReplies:
             yield event
         finally:
             self.remove_wake_event(world, event)
+
+    def wait_until(
+        self, request: web.BaseRequest, world: World
+    ) -> Callable[[float], Awaitable[bool]]:
+        """Give what waits until so many ms from now have passed, as `sleep` does."""
+        started = self._time()
+
+        async def wait(milliseconds: float) -> bool:
+            return await self.sleep(request, world, started + milliseconds / 1_000 - self._time())
+
+        return wait
+
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def sleep(self, request: web.BaseRequest, world: World, seconds: float) -> bool:
         """Wait for wall seconds.

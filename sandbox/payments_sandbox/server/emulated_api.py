@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -152,8 +151,8 @@ class EmulatedApi:
             request_number=answer.entry.number,
             max_wait=self._settings.max_wall_delay,
         )
-        wait = partial(self._runtime.delayed_replies.sleep, request, world)
-        return await apply_fault(answer.fault, request, real, answer.entry, wait)
+        wait_until = self._runtime.delayed_replies.wait_until(request, world)
+        return await apply_fault(answer.fault, request, real, answer.entry, wait_until)
 
     async def _hold(self, request: web.BaseRequest, world: World, answer: Answer) -> bool:
         """Hold the reply; False, and journalled as abandoned, when nobody waits for it any more."""

@@ -1,6 +1,5 @@
 """Owns how the plan of a wire fault is played on a connection; it names no fault."""
 
-import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -47,7 +46,7 @@ async def apply_fault(
     request: web.BaseRequest,
     reply: RealReply,
     entry: Entry,
-    wait: Callable[[float], Awaitable[bool]],
+    wait_until: Callable[[float], Awaitable[bool]],
 ) -> AlreadySent:
     """Play the plan of a fault on the connection of a request.
 
@@ -56,7 +55,8 @@ async def apply_fault(
         request: read to its end; else the kernel would make an RST of every FIN.
         reply: the reply that the client would have had; what depends on the request is added.
         entry: the journal's, which shows what went out.
-        wait: waits so many seconds; False when the client has left or the world was reset.
+        wait_until: waits until so many ms from now have passed; False when the client has left or
+            the world was reset.
 
     Returns:
         What aiohttp shall take for the response.
@@ -64,8 +64,6 @@ async def apply_fault(
     Raises:
         RuntimeError: the plan of the fault has no end.
     """
-    loop = asyncio.get_running_loop()
-    started = loop.time()
     try:
         for action in fault.plan(_for_request(reply, request)):
             match action:
@@ -74,7 +72,7 @@ async def apply_fault(
                     if shown is not None:
                         entry.replied(shown.status, shown.headers, shown.body)
                 case WaitUntil(milliseconds):
-                    if not await wait(started + milliseconds / 1_000 - loop.time()):
+                    if not await wait_until(milliseconds):
                         return AlreadySent()
                 case Reset():
                     _reset(request)

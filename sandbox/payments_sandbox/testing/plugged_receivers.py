@@ -1,15 +1,19 @@
 """Owns the receivers of webhooks that are plugged into a sandbox without a socket, by url."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.server.webhooks.sender import MAX_BODY, MAX_ERROR
-from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
+from payments_sandbox.server.webhooks.sender import MAX_ERROR
+from payments_sandbox.webhooks.delivery import (
+    AttemptResult,
+    ReceiverResponse,
+    receiver_response,
+    why_failed,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -77,9 +81,7 @@ def _asked(
         response.read()
     else:
         response = _run(_awaited(receiver, request))
-    shown = {name: mask_text(value) for name, value in response.headers.items()}
-    text = mask_text(response.content[:MAX_BODY].decode("utf-8", "replace"))
-    return ReceiverResponse(response.status_code, shown, text, shown.get("retry-after"))
+    return receiver_response(response.status_code, response.headers.raw, response.content)
 
 
 async def _awaited(
@@ -96,18 +98,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the work
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
-    found: list[Any] = []
-    failed: list[BaseException] = []
+    from concurrent.futures import ThreadPoolExecutor
 
-    def run() -> None:
-        try:
-            found.append(asyncio.run(work))
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return found[0]
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

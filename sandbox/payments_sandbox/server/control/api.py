@@ -1,10 +1,10 @@
 """Owns the way of a request through the control API: token, key, body, route, envelope."""
 
-import asyncio
 import hmac
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -151,7 +151,7 @@ class ControlApi:
         """Read a body; a large one beside the loop, which serves others meanwhile."""
         if len(raw) <= LIMIT:
             return strict_json.read(raw, deepest=depth)
-        return await asyncio.to_thread(strict_json.read, raw, deepest=depth)
+        return await self._runtime.run_beside(partial(strict_json.read, raw, deepest=depth))
 
     def _checked(self, route: ControlRoute, body: object) -> dict[str, Any]:
         if route.request is None:
