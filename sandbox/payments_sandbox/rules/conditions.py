@@ -81,7 +81,12 @@ def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
 
 
 def why_not(condition: Condition, value: object) -> str:
-    """In words: `amount 4200 is not gte 5000`."""
+    """Say why a value does not match, such as `amount 4200 is not gte 5000`.
+
+    Args:
+        condition: that it does not match.
+        value: what was found in the field; None where there is nothing.
+    """
     field, operator, operand = condition
     if value is None:
         return f"{field} is not there"

@@ -64,10 +64,6 @@ class Pass(Outcome):
         """Perform the operation."""
         return StepPlan()
 
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success."""
-        return error is None
-
 
 @dataclass(frozen=True, slots=True)
 class StepsExhausted(Outcome):
@@ -270,10 +266,6 @@ class MoveRateLimit(Outcome, Action):
     def _move(self) -> LimitMove:
         return LimitMove(self.remaining, self.limit, self.window)
 
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success; of a 429 the limiter has more to say."""
-        return error is None
-
 
 @dataclass(frozen=True, slots=True)
 class Patch(Outcome):
@@ -323,10 +315,6 @@ class Patch(Outcome):
     def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
         """Perform the operation, and patch the reply of a success."""
         return StepPlan(patch=self.patch, off_contract=self.off_contract)
-
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success."""
-        return error is None
 
 
 OUTCOMES: Final[tuple[type[Outcome], ...]] = (

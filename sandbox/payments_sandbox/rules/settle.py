@@ -87,10 +87,6 @@ class Settle(Outcome):
         """Make the payment pending."""
         return StepPlan(PaymentOptions(turns=self.turns, rule=known_as))
 
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success."""
-        return error is None
-
 
 def _turn_problems(
     before: Status | None, turn: Json, place: tuple[str | int, ...]

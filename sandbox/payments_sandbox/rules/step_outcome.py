@@ -144,13 +144,16 @@ class Outcome(ABC):
             known_as: the same within its scenario, for the report.
         """
 
-    @abstractmethod
     def may_have_answered(self, error: str | None) -> bool:
         """Whether a reply in the journal, no fault in its place, can have come of the outcome.
 
         Args:
             error: the code that was answered; None where it was a success.
+
+        Returns:
+            Whether it was a success, unless the outcome knows better.
         """
+        return error is None
 
     @classmethod
     def problems(

@@ -39,7 +39,13 @@ class _Tables(NamedTuple):
 
 
 def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[HistoricalPayment]:
-    """Draw the payments, oldest first; equal arguments give equal payments."""
+    """Draw payments of the past, oldest first; equal arguments give equal payments.
+
+    Args:
+        seed: of the scenario, or of the world.
+        wanted: how many, of how many customers, over how many milliseconds.
+        now: on the world's clock; the last one is before it.
+    """
     tables = _tables(seed, wanted.customers)
     start = max(EPOCH, now - wanted.over)
     stretch = now - start

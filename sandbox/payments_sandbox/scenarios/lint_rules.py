@@ -47,10 +47,12 @@ class LintContext(NamedTuple):
     Attributes:
         contract: what patched replies must still follow.
         longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
+        has_rules: whether there are rules elsewhere that expectations may speak of.
     """
 
     contract: Contract
     longest_wait: int
+    has_rules: bool = False
 
 
 # Keys

@@ -99,7 +99,24 @@ def _spoiler(way: Malformation) -> Callable[..., object]:
 
 _WAYS: Final = [str(each) for each in Malformation]
 
-_JSON_ERRORS: Final = ("JSONDecodeError",) * 4
+_MET: Final = {
+    Malformation.INVALID_JSON: ("JSONDecodeError",) * 4,
+    Malformation.HTML: ("status 502", "status 502", "status 502", "HTTPError"),
+    Malformation.EMPTY: ("JSONDecodeError", "JSONDecodeError", "**None**", "JSONDecodeError"),
+    Malformation.WRONG_CONTENT_TYPE:
+        ("completed", "completed", "ContentTypeError", "completed"),
+    Malformation.WRONG_LENGTH:
+        ("JSONDecodeError", "JSONDecodeError", "ClientResponseError", "JSONDecodeError"),
+    Malformation.BAD_CHUNK:
+        ("ChunkedEncodingError", "RemoteProtocolError", "ClientResponseError", "IncompleteRead"),
+    Malformation.GARBAGE:
+        ("ConnectionError", "RemoteProtocolError", "ClientResponseError", "BadStatusLine"),
+    Malformation.BAD_UTF8:
+        ("**completed**", "UnicodeDecodeError", "UnicodeDecodeError", "UnicodeDecodeError"),
+    Malformation.BAD_GZIP:
+        ("ContentDecodingError", "DecodingError", "ClientPayloadError", "**completed**"),
+}  # fmt: skip
+"""What requests, httpx, aiohttp and urllib make of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,55 +140,7 @@ class Malform(Fault):
         },
         ["as"],
     )
-    EXAMPLES: ClassVar = tuple(
-        Example({"as": way.value}, *errors)
-        for way, errors in {
-            Malformation.INVALID_JSON: _JSON_ERRORS,
-            Malformation.HTML: ("status 502", "status 502", "status 502", "HTTPError"),
-            Malformation.EMPTY: (
-                "JSONDecodeError",
-                "JSONDecodeError",
-                "**None**",
-                "JSONDecodeError",
-            ),
-            Malformation.WRONG_CONTENT_TYPE: (
-                "completed",
-                "completed",
-                "ContentTypeError",
-                "completed",
-            ),
-            Malformation.WRONG_LENGTH: (
-                "JSONDecodeError",
-                "JSONDecodeError",
-                "ClientResponseError",
-                "JSONDecodeError",
-            ),
-            Malformation.BAD_CHUNK: (
-                "ChunkedEncodingError",
-                "RemoteProtocolError",
-                "ClientResponseError",
-                "IncompleteRead",
-            ),
-            Malformation.GARBAGE: (
-                "ConnectionError",
-                "RemoteProtocolError",
-                "ClientResponseError",
-                "BadStatusLine",
-            ),
-            Malformation.BAD_UTF8: (
-                "**completed**",
-                "UnicodeDecodeError",
-                "UnicodeDecodeError",
-                "UnicodeDecodeError",
-            ),
-            Malformation.BAD_GZIP: (
-                "ContentDecodingError",
-                "DecodingError",
-                "ClientPayloadError",
-                "**completed**",
-            ),
-        }.items()
-    )
+    EXAMPLES: ClassVar = tuple(Example({"as": way.value}, *met) for way, met in _MET.items())
     ROW: ClassVar = "a reply that no client should take for a good one, `as` one of those below"
     SECTION: ClassVar = """
 `malform: {commit: true, as: html}`.
