@@ -197,18 +197,13 @@ def _check_step(step: Plain, operation: str, path: Path, context: LintContext) -
 
 def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or nothing
     """The duration of a delay, or that in the middle of a distribution."""
-    match delay:
-        case None:
-            return []
-        case str():
-            return [delay]
-        case {"cap": _}:
-            return []
-        case {"uniform": [low, _]}:
-            return [low]
-        case {"normal": {"mean": middle}} | {"lognormal": {"median": middle}}:
-            return [middle]
-    return []
+    if not isinstance(delay, dict):
+        return [] if delay is None else [delay]
+    if "cap" in delay:
+        return []
+    if "uniform" in delay:
+        return list(delay["uniform"][:1])
+    return [delay["normal"]["mean"] if "normal" in delay else delay["lognormal"]["median"]]
 
 
 def _placed(path: Path, found: EntryProblem) -> Problem:
