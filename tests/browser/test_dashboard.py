@@ -372,8 +372,9 @@ def test_rows_that_were_missed_or_dropped_are_counted(page: "Page", world: Sandb
     counted = page.evaluate(
         """async () => {
           const { Timeline } = await import("/_sandbox/dashboard/timeline.js");
+          const at = "2030-01-15T09:00:00Z";
           const request = (number) => ({ kind: "request", seen: `${number}-0-0`, value: {
-            id: `req_${number}`, at: "2030-01-15T09:00:00Z", request: {}, path: "/", method: "GET" } });
+            id: `req_${number}`, at, request: {}, path: "/", method: "GET" } });
           const timeline = new Timeline();
           timeline.add([request(1), request(2)]);
           timeline.add([request(3)]);
