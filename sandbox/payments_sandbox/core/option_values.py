@@ -137,6 +137,17 @@ def scenario_name(text: str) -> str:
     return text
 
 
+def certificates(text: str) -> Path:
+    """Read the path of a file of certificates, which is opened to see that it is one."""
+    import ssl  # noqa: PLC0415 - it takes long to import, and few name one
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
+    except (OSError, ValueError):
+        raise ValueError("expected a file of certificates in PEM, to read") from None
+    return Path(text)
+
+
 def folder(text: str) -> Path:
     """Read the path of a folder that is there."""
     if not Path(text).is_dir():
