@@ -27,9 +27,12 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Make a reader of integers of a range, both ends included."""
 
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        digits = text.lstrip("0") or "0"
+        # So many digits are not counted one by one: `int` refuses thousands of them otherwise.
+        is_short = text.isascii() and text.isdigit() and len(digits) <= len(str(high))
+        if not is_short or not low <= int(digits) <= high:
             raise ValueError(f"expected a whole number from {low} to {high}")
-        return int(text)
+        return int(digits)
 
     return read
 
