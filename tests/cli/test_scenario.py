@@ -154,7 +154,7 @@ def test_a_file_that_is_missing_does_not_hide_the_others(files: Path) -> None:
         2,
         [
             "gone.yaml: no file: No such file or directory",
-            ".: no file: Is a directory",
+            ".: no file but a folder; name its files, such as ./*.yaml",
             "flaky.yaml: create_payment: lost 5 %, then late 9.5 %; 14.5 % in all",
             "2 problems in 3 files",
         ],
@@ -223,7 +223,7 @@ def test_what_cannot_be_exported_is_told_in_the_servers_words(world: RemoteWorld
     assert refused.stderr == (
         f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
         " /requests: expected a request that met an error, a fault or a delay; these went as they"
-        " would in any world.\n"
+        " would in any world. GET /_sandbox/requests lists what requests have met.\n"
     )
     named = world.run("scenario", "from-journal", entry["id"], "--name", "a b")
     assert (named.returncode, named.stderr.splitlines()[-1]) == (
