@@ -44,6 +44,7 @@ from payments_sandbox.client.models import (
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
     WebhookEndpointSignatureModel,
+    WebhookEndpointTimestampLiteral,
     WorldModel,
     WrittenScenarioModel,
 )
@@ -523,6 +524,7 @@ class AsyncSandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Make a webhook endpoint.
 
@@ -542,6 +544,8 @@ class AsyncSandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "POST",
@@ -556,6 +560,7 @@ class AsyncSandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return await self._send(WebhookEndpointModel, request)
@@ -584,6 +589,7 @@ class AsyncSandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Change a webhook endpoint.
 
@@ -604,6 +610,8 @@ class AsyncSandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "PATCH",
@@ -618,6 +626,7 @@ class AsyncSandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return await self._send(WebhookEndpointModel, request)

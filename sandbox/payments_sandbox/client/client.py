@@ -43,6 +43,7 @@ from payments_sandbox.client.models import (
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
     WebhookEndpointSignatureModel,
+    WebhookEndpointTimestampLiteral,
     WorldModel,
     WrittenScenarioModel,
 )
@@ -521,6 +522,7 @@ class SandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Make a webhook endpoint.
 
@@ -540,6 +542,8 @@ class SandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "POST",
@@ -554,6 +558,7 @@ class SandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return self._send(WebhookEndpointModel, request)
@@ -582,6 +587,7 @@ class SandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Change a webhook endpoint.
 
@@ -602,6 +608,8 @@ class SandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "PATCH",
@@ -616,6 +624,7 @@ class SandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return self._send(WebhookEndpointModel, request)
