@@ -84,7 +84,10 @@ async def test_a_resend_of_what_is_not_there_is_refused(
     assert page == {"data": [], "has_more": False, "next_cursor": None}
     body = {"endpoint_id": "we_none"}
     refused = await webhooks.control("resend_event", body, status=404, event_id=event["id"])
-    assert refused["error"]["details"] == "This world has no webhook endpoint of this id."
+    assert refused["error"]["details"] == (
+        "This world has no webhook endpoint of this id. GET /_sandbox/webhook_endpoints lists what"
+        " there is."
+    )
     assert receiver.hits == []
 
 
