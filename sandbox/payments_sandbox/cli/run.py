@@ -81,6 +81,8 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
     interrupted = asyncio.Event()
     async with server as listening:
         try:
+            early: list[int] = []  # a signal may come before we know that the command runs
+            on_signals(early.append)
             async with running(arguments.command, _environment(listening.facts)) as command:
 
                 def handle_signal(number: int) -> None:
@@ -90,6 +92,8 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
                         command.forward(number)
 
                 on_signals(handle_signal)
+                for number in early:
+                    command.forward(number)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
                 verdict = await _verdict(arguments, listening, interrupted)
