@@ -18,7 +18,7 @@ KEPT: Final = 1_000
 """Requests that a journal keeps at most."""
 
 
-class _Story(NamedTuple):
+class _WorldSection(NamedTuple):
     """What is told of one world."""
 
     head: str
@@ -38,7 +38,7 @@ class _Story(NamedTuple):
 
 def failure_report(worlds: Sequence[Sandbox]) -> str:
     """What has happened in the worlds of a test, for its report."""
-    return "\n".join(line for world in worlds for line in _story(world).lines(SHOWN))
+    return "\n".join(line for world in worlds for line in _section_of(world).lines(SHOWN))
 
 
 def journal_files(worlds: Sequence[Sandbox], test: str, *, with_page: bool) -> dict[str, str]:
@@ -54,9 +54,9 @@ def journal_files(worlds: Sequence[Sandbox], test: str, *, with_page: bool) -> d
     """
     digest = blake2b(test.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
     name = f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', test).strip('-')[-100:]}-{digest}"
-    stories = [_story(world) for world in worlds]
+    sections = [_section_of(world) for world in worlds]
     record = {"test": test, "worlds": [_record(world) for world in worlds]}
-    lines = [line for story in stories for line in story.lines(KEPT)]
+    lines = [line for section in sections for line in section.lines(KEPT)]
     files = {
         f"{name}.json": json.dumps(record, indent=2, ensure_ascii=False) + "\n",
         f"{name}.txt": "\n".join([test, *lines, ""]),
@@ -64,7 +64,7 @@ def journal_files(worlds: Sequence[Sandbox], test: str, *, with_page: bool) -> d
     if with_page:
         from payments_sandbox.testing.failure_page import failure_page
 
-        told = [([*each.reasons, each.head, *each.rest], each.moments) for each in stories]
+        told = [([*each.reasons, each.head, *each.rest], each.moments) for each in sections]
         files[f"{name}.html"] = failure_page(test, told)
     return files
 
@@ -80,21 +80,21 @@ def why_vanished(world: Sandbox) -> str | None:
     return f"the world of this test was dropped while it ran: {gone}"
 
 
-def _story(world: Sandbox) -> _Story:
+def _section_of(world: Sandbox) -> _WorldSection:
     name = repr(world)
     if world.is_closed:
-        return _Story(f"{name} was dropped by the test")
+        return _WorldSection(f"{name} was dropped by the test")
     try:
         vanished = why_vanished(world)
         report = world.report()
-        return _Story(
+        return _WorldSection(
             _head(world),
             [*([] if vanished is None else [vanished]), *_reasons(report)],
             timeline(world),
             list(_rest(report)),
         )
     except ControlError as error:
-        return _Story(f"{name} cannot be asked: {error}")
+        return _WorldSection(f"{name} cannot be asked: {error}")
 
 
 def _record(world: Sandbox) -> dict[str, object]:
