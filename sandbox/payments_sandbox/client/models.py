@@ -264,12 +264,20 @@ class DueJobModel(TypedDict):
     delivery_id: NotRequired[str]
 
 
+class ClockMoveModel(TypedDict):
+    """One move."""
+
+    at: str
+    to: str
+
+
 class ClockModel(TypedDict):
     """A world's clock, and what waits for it."""
 
     now: str
     mode: ClockModeLiteral
     due: list[DueJobModel]
+    moves: NotRequired[list[ClockMoveModel]]
 
 
 class RateLimitModel(TypedDict):
@@ -305,6 +313,7 @@ class WorldModel(TypedDict):
     webhook_secret: str
     seed: int
     created_at: str
+    used_at: str
     clock: ClockModel
     rate_limit: RateLimitModel
     payments: WorldPaymentsModel

@@ -7,7 +7,9 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.control import clock, rate_limit
-from payments_sandbox.server.control.control_request import ControlRequest, read_all, run_in_slices
+from payments_sandbox.server.control.control_request import ControlRequest, read_all
+from payments_sandbox.server.control.page import Listing, page
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
 from payments_sandbox.world.world import ResetScope, World
 
@@ -46,12 +48,26 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
     return resolve_scenarios(library_of(request.settings), values)
 
 
+def list_worlds(request: ControlRequest) -> dict[str, object]:
+    """All worlds in summary, the last used first."""
+    worlds = list(request.runtime.worlds)[::-1]
+    keys = [each.config.api_key for each in worlds]
+    listing = Listing(
+        noun="a world, its API key",
+        position_of=lambda key: keys.index(key) if key in keys else None,
+        items_after=lambda position: worlds[0 if position is None else position + 1 :],
+        show=lambda world: _summary(request, world),
+        cursor_of=lambda world: world.config.api_key,
+    )
+    return page(request, listing)
+
+
 def retrieve_world(request: ControlRequest) -> dict[str, object]:
     """The world in numbers."""
     return _summary(request, request.world)
 
 
-def reset_world(request: ControlRequest) -> dict[str, object]:
+async def reset_world(request: ControlRequest) -> dict[str, object]:
     """Put the world, or parts of it, back to how it was made."""
     world = request.world
     scopes = [ResetScope(name) for name in request.body.get("only", list(ResetScope))]
@@ -62,6 +78,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
             " clock would be, and time never goes back. POST /_sandbox/world/reset with"
             ' {"only": ["payments", "clock"]} would work.'
         )
+    await request.runtime.before_reset(world, scopes)
     world.reset(scopes)
     if world.rules.scenarios:
         from payments_sandbox.scenarios.activation import start_again  # noqa: PLC0415 - with scenarios only
@@ -89,9 +106,11 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
     return _summary(request, world)
 
 
-def delete_world(request: ControlRequest) -> None:
+async def delete_world(request: ControlRequest) -> None:
     """Drop the world; its key starts afresh when it is used again."""
-    request.runtime.worlds.drop(request.world)
+    await request.runtime.before_drop(request.world)
+    if request.world in request.runtime.worlds:
+        request.runtime.worlds.drop(request.world)
 
 
 async def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
@@ -111,6 +130,7 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     )
     world = await run_in_slices(steps)
     world.config = world.config._replace(name=request.world.config.name)
+    await request.runtime.before_drop(request.world)
     worlds.put(world)
     request.runtime.changed(world)
     return _summary(request, world)
@@ -139,6 +159,7 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "webhook_secret": config.webhook_secret,
         "seed": config.seed,
         "created_at": show_milliseconds(config.made_at),
+        "used_at": show_milliseconds(world.used_at),
         "clock": clock.clock_json(world),
         "rate_limit": rate_limit.rate_limit_json(world),
         "payments": counts,
