@@ -11,6 +11,8 @@ from payments_sandbox.core.instants import read_duration, read_instant
 MoveTo = Callable[[datetime], object]
 """Moves a clock of the test's own process to an instant: `move_to` of time-machine or freezegun."""
 
+__tracebackhide__ = True
+
 
 class Clock:
     """The clock of one world."""
