@@ -108,13 +108,13 @@ def test_a_fault_without_its_rule_is_one_with_its_usual_parts() -> None:
 def test_what_a_call_brings_upon_itself_needs_no_step(code: str) -> None:
     """It happens again in any world."""
     history = History()
-    wrong = {
+    wrong: dict[str, dict[str, Any]] = {
         "invalid_request": {"amount": 0},
         "invalid_card": {"card_number": "4111111111111112"},
         "expired_card": {"exp_year": 2029},
         "invalid_cvc": {"cvc": "1234"},
-    }[code]
-    call = history.pay(**wrong)
+    }
+    call = history.pay(**wrong[code])
 
     assert step_of(history, call) == Step(Pass())
     assert step_of(history, call, rule="gone", step=1) == Step(Respond(code))
