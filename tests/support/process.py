@@ -19,7 +19,7 @@ import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml 
 
 from payments_sandbox.cli import main
 from payments_sandbox.cli.failure import FAILED
-from payments_sandbox.cli.report_text import Reports
+from payments_sandbox.cli.report_text import Reports, WorldReport
 from payments_sandbox.client.models import ReportModel
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
@@ -34,6 +34,11 @@ def environment(**extra: str) -> dict[str, str]:
     """The environment without variables of payments, as wide as a page, plus some."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")}
     return kept | {"COLUMNS": "80", "NO_COLOR": "1"} | extra
+
+
+def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those of coverage: what runs there is measured elsewhere."""
+    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
 
 
 def environment_name(option: str) -> str:
@@ -472,4 +477,14 @@ FAILED_REPORT: Final[ReportModel] = {
 
 def only_report(report: ReportModel) -> Reports:
     """The report of the only world there is."""
-    return {"sk_test_sandbox": report}
+    return [WorldReport("sk_test_sandbox", report)]
+
+
+UNUSED_WORLD: Final = WorldReport("sk_test_unused", EMPTY_REPORT, was_used=False)
+UNDOCUMENTED_REPORT: Final[ReportModel] = {
+    **EMPTY_REPORT,
+    "name": "test_pays",
+    "undocumented": [
+        {"request": "req_1", "call": "POST /v3/payment", "nearest": "POST /v3/payments"}
+    ],
+}
