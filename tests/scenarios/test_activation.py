@@ -9,8 +9,7 @@ from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_inst
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.initial_state import Given, GivenPayment
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.scenario import Given, GivenPayment, Scenario
 from payments_sandbox.scenarios.activation import (
     activate,
     reload,
@@ -504,3 +503,47 @@ def test_a_reset_whose_scenarios_are_changed_meanwhile_is_refused() -> None:
         list(steps)
 
     assert len(world.ledger.payments) == 2_000
+
+
+AT_ONCE = "- {name: now, at: 0s, when: {status: pending}, do: complete}"
+
+
+def test_an_endpoint_that_may_not_be_is_refused_before_anything_is_made() -> None:
+    """No payment, no scenario."""
+    world = new_world()
+    blocked = scenario_of(
+        """
+        given:
+          payments: [{amount: 5, currency: USD}]
+          webhook_endpoints: [{url: "http://93.184.216.34/hooks"}]
+        """,
+        name="blocked",
+    )
+    with pytest.raises(InvalidRequest):
+        set_active(world, [blocked])
+
+    assert (names(world), payments(world), world.webhooks) == ([], [], None)
+
+
+def test_what_is_due_at_once_happens_with_the_activation_the_reload_and_the_reset() -> None:
+    """Nobody has to ask twice."""
+    desk = InProcessApi(new_world())
+    world, statuses = desk.world, []
+
+    def pay() -> None:
+        desk.ask("create_payment", documented_create(card_number="4000009900000038"))
+
+    def look() -> None:
+        statuses.append(world.ledger.payments.status(len(world.ledger.payments) - 1))
+
+    pay()
+    set_active(world, [rules_of(AT_ONCE)])
+    look()
+    pay()
+    reload(world, rules_of(AT_ONCE))
+    look()
+    pay()
+    finish(resetting(world, [ResetScope.RULES]))
+    look()
+
+    assert statuses == [Status.COMPLETED] * 3

@@ -2,7 +2,7 @@
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.slices import Slices
-from payments_sandbox.rules.initial_state import Generated
+from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_payments import generate_history
 from payments_sandbox.scenarios.initial_state import fill_ledger
 from payments_sandbox.world.world import World

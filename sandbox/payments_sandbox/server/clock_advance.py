@@ -64,7 +64,9 @@ class ClockAdvancer:
         await self._dispatcher.settle(world)
         turns.check()
         happened: list[TimelineEntry] = []
-        for batch in world.advance(target()):
+        start, end = world.clock.now(), target()
+        world.clock.moves.append((start, end))
+        for batch in world.advance(end):
             happened += batch
             if world.timeline.next_due == world.clock.now():
                 await asyncio.sleep(0)  # noqa: TID251 - others come between; more is due at once
