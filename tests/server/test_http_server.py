@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import HttpServer, listening
-from tests.support.bodies import KEY, documented_create
+from tests.support.bodies import documented_create
 from tests.support.clients import PATIENCE
 from tests.support.wire import request
 
 LIST = request("GET", "/v3/payments")
 PAY = request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
-SLOW = PAY.replace(b"4111111111111111", b"4000009900000129")
 
 
 @asynccontextmanager
@@ -54,46 +53,6 @@ async def some(connection: socket.socket) -> bytes:
     """What comes next."""
     async with asyncio.timeout(PATIENCE):
         return await asyncio.get_running_loop().sock_recv(connection, 65_536)
-
-
-async def test_a_client_that_closes_its_side_is_answered() -> None:
-    """Twenty send a request and close their sending side; each gets its reply, and the end."""
-    async with served() as (_, port):
-        with connections(port, 20) as clients:
-            for each in clients:
-                each.sendall(LIST)
-                each.shutdown(socket.SHUT_WR)
-            heard = [await everything(each) for each in clients]
-
-    assert [raw[:12] for raw in heard] == [b"HTTP/1.1 200"] * len(clients)
-
-
-async def test_a_client_that_closes_its_side_after_a_reply_gets_the_end() -> None:
-    """A connection on which nothing is under way ends when its client has said its last."""
-    async with served() as (_, port):
-        with connections(port) as [client]:
-            client.sendall(LIST)
-            first = await some(client)
-            client.shutdown(socket.SHUT_WR)
-            rest = await everything(client)
-
-    assert (first[:12], rest) == (b"HTTP/1.1 200", b"")
-
-
-async def test_a_held_reply_finds_a_client_that_closed_its_side_gone() -> None:
-    """The payment is made, and the journal says that nobody had the reply."""
-    async with served() as (sandbox, port):
-        with connections(port) as [client]:
-            client.sendall(SLOW)
-            client.shutdown(socket.SHUT_WR)
-            heard = await everything(client)
-        async with asyncio.timeout(PATIENCE):
-            while len(sandbox.runtime.delayed_replies):
-                await turn()
-        [entry] = sandbox.runtime.worlds.get_or_create(KEY).journal.since(0)
-
-    assert heard == b""
-    assert (entry.committed, entry.fault, entry.status) == (True, "abandoned", None)
 
 
 async def test_requests_sent_at_once_are_answered_in_order() -> None:

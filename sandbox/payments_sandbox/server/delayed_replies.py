@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from aiohttp import web
 
+from payments_sandbox.server.connection import is_half_closed
 from payments_sandbox.world.world import World
 
 CHECK_EVERY: Final = 0.05
@@ -54,21 +55,44 @@ class DelayedReplies:
         finally:
             self.remove_wake_event(world, event)
 
-    async def sleep(self, request: web.BaseRequest, world: World, seconds: float) -> bool:
+    async def sleep(
+        self,
+        request: web.BaseRequest,
+        world: World,
+        seconds: float,
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> bool:
         """Wait for wall seconds.
+
+        Args:
+            request: what is waited with.
+            world: whose waits it is one of.
+            seconds: how long.
+            goes_on: asked once when the client has closed its sending side, and may have left:
+                whether to wait all the same.
 
         Returns:
             False when the client left or the world ended the wait before time was up.
         """
         with self.wake_event(world) as event:
-            return await _sleep(request, event, seconds)
+            return await _sleep(request, event, seconds, goes_on)
 
 
-async def _sleep(request: web.BaseRequest, wake_event: asyncio.Event, seconds: float) -> bool:
+async def _sleep(
+    request: web.BaseRequest,
+    wake_event: asyncio.Event,
+    seconds: float,
+    goes_on: Callable[[], bool],
+) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
+    was_half_closed = False
     # A client that goes away tells nobody, so its transport is looked at now and then.
     while (transport := request.transport) is not None and not transport.is_closing():
+        if not was_half_closed and is_half_closed(request):
+            was_half_closed = True
+            if not goes_on():
+                return False
         left = end - loop.time()
         if left <= 0:
             return True

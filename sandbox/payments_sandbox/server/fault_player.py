@@ -3,14 +3,23 @@
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, assert_never
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 
 from payments_sandbox.rules.faults.fault import Fault
-from payments_sandbox.rules.faults.reply import Close, KeepOpen, RealReply, Reset, Send, WaitUntil
+from payments_sandbox.rules.faults.reply import (
+    Close,
+    KeepOpen,
+    PlanStep,
+    RealReply,
+    Reset,
+    Send,
+    WaitUntil,
+)
 from payments_sandbox.world.journal import Entry
 
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)
@@ -47,7 +56,7 @@ async def apply_fault(
     request: web.BaseRequest,
     reply: RealReply,
     entry: Entry,
-    wait: Callable[[float], Awaitable[bool]],
+    wait: Callable[[float, Callable[[], bool]], Awaitable[bool]],
 ) -> AlreadySent:
     """Play the plan of a fault on the connection of a request.
 
@@ -56,7 +65,9 @@ async def apply_fault(
         request: read to its end; else the kernel would make an RST of every FIN.
         reply: the reply that the client would have had; what depends on the request is added.
         entry: the journal's, which shows what went out.
-        wait: waits so many seconds; False when the client has left or the world was reset.
+        wait: waits so many seconds; False when the client has left or the world was reset. A client
+            that has closed its sending side may wait for more, so what it is given says whether
+            more is sent.
 
     Returns:
         What aiohttp shall take for the response.
@@ -67,14 +78,16 @@ async def apply_fault(
     loop = asyncio.get_running_loop()
     started = loop.time()
     try:
-        for action in fault.plan(_for_request(reply, request)):
+        plan = list(fault.plan(_for_request(reply, request)))
+        for number, action in enumerate(plan):
             match action:
                 case Send(data, shown):
                     await request.writer.write(data)
                     if shown is not None:
                         entry.replied(shown.status, shown.headers, shown.body)
                 case WaitUntil(milliseconds):
-                    if not await wait(started + milliseconds / 1_000 - loop.time()):
+                    sends_more = partial(_sends, plan[number:])
+                    if not await wait(started + milliseconds / 1_000 - loop.time(), sends_more):
                         return AlreadySent()
                 case Reset():
                     _reset(request)
@@ -88,6 +101,10 @@ async def apply_fault(
     except ConnectionResetError:
         return AlreadySent()  # the client left between two looks
     raise RuntimeError(f"the plan of {fault.name} does not end in Reset, Close or KeepOpen")
+
+
+def _sends(plan: Sequence[PlanStep]) -> bool:
+    return any(isinstance(step, Send) for step in plan)
 
 
 def _for_request(reply: RealReply, request: web.BaseRequest) -> RealReply:

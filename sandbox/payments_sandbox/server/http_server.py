@@ -4,17 +4,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final, cast
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
 
+from payments_sandbox.server.connection import Connection, Request
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.world.registry import Worlds
-
-KEEP_ALIVE: Final = 75
-"""Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
 
 SWEEP_EVERY: Final = 60
 """Seconds between two looks for idle worlds."""
@@ -25,43 +25,7 @@ _BACKLOG: Final = 128
 _SHUTDOWN: Final = 0.4
 """aiohttp waits at most twice this long for handlers that are still running."""
 
-_TURNS_TO_ANSWER: Final = 4
-"""Turns of the loop from the arrival of a request to its reply, where that waits for nothing."""
-
-_log: Final = logging.getLogger("sandbox.server")
-
-_OPTIONS: Final[dict[str, Any]] = {
-    "logger": _log,
-    "access_log": None,  # the journal is ours
-    "auto_decompress": False,  # a truncated gzip body would arrive as an empty one
-    "keepalive_timeout": KEEP_ALIVE,
-    "lingering_time": 1,
-}
-
-
-class _Connection(web.RequestHandler):
-    """A connection of aiohttp's that answers a client which has closed its sending side."""
-
-    __slots__ = ()
-
-    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's protocol returns a bool
-        """Take no more requests, answer at once what has come, then close.
-
-        A reply that waits for something finds the client gone: nothing tells one that has closed
-        its sending side from one that has left.
-
-        Returns:
-            True: the transport stays open for the answer.
-        """
-        self.close()
-        self._end_in(_TURNS_TO_ANSWER)
-        return True
-
-    def _end_in(self, turns: int) -> None:
-        if turns > 0:
-            asyncio.get_running_loop().call_soon(self._end_in, turns - 1)
-        else:
-            self.force_close()
+_log: Final = logging.getLogger(__name__)
 
 
 class HttpServer(web.Server):
@@ -69,15 +33,27 @@ class HttpServer(web.Server):
 
     Args:
         handler: answers each request.
+        head_timeout: seconds that the head of a request may take to arrive.
     """
 
-    def __init__(self, handler: RequestHandler) -> None:
-        super().__init__(handler)
-        _log.addFilter(_ONE_LINE)
+    def __init__(self, handler: RequestHandler, head_timeout: float = 30) -> None:
+        super().__init__(handler, request_factory=self._request)
+        self._head_timeout = head_timeout
 
-    def __call__(self) -> _Connection:
+    def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
-        return _Connection(self, loop=asyncio.get_running_loop(), **_OPTIONS)
+        return Connection(self, self._head_timeout)
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> Request:
+        cast("Connection", protocol).body = payload
+        return Request(message, payload, protocol, writer, task, self._loop)
 
     async def close(self) -> None:
         """End every connection; requests that are being answered have a moment."""
@@ -92,7 +68,11 @@ async def listening(server: AssembledServer) -> AsyncIterator[str]:
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    settings, runtime, http_server = server.settings, server.runtime, HttpServer(server.handler)
+    settings, runtime, http_server = (
+        server.settings,
+        server.runtime,
+        HttpServer(server.handler, server.settings.body_timeout),
+    )
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(http_server, settings.host, settings.port, backlog=_BACKLOG)
     sweeper = asyncio.create_task(_sweep(runtime.worlds))
@@ -118,20 +98,3 @@ async def _sweep(worlds: Worlds) -> None:
             async with asyncio.timeout(SWEEP_EVERY):
                 await never.wait()
         worlds.sweep()
-
-
-class OneLinePerStranger(logging.Filter):
-    """Clients that do not speak HTTP are one line of log each, without a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Make a short warning of what aiohttp refuses before any of our code."""
-        if record.exc_info and isinstance(record.exc_info[1], _NOT_HTTP):
-            record.exc_info = None
-            record.msg = "What %s sent is not HTTP, or not its body; the connection is closed."
-            record.args = record.args or ("a client",)
-            record.levelno, record.levelname = logging.WARNING, "WARNING"
-        return True
-
-
-_NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
-_ONE_LINE: Final = OneLinePerStranger()

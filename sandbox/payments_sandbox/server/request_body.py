@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from payments_sandbox.core.errors import InvalidRequest, RequestTooLarge, SandboxError
 from payments_sandbox.server.request_headers import RequestHeaders, read_headers
@@ -53,7 +53,8 @@ async def read_any_body(
         return RequestTooLarge(limit)
     if (body := _buffered(request, limit)) is not None:
         return body
-    if request.headers.get("Expect", "").lower() == "100-continue":
+    expects = request.headers.get("Expect", "").lower()
+    if expects == "100-continue" and request.version != HttpVersion10:  # it would not understand
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     if limit != LIMIT or request.content_length is None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
@@ -19,6 +19,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.server import cors
 from payments_sandbox.server.access_log import RequestLog
+from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.fault_player import AlreadySent
@@ -59,8 +60,16 @@ class RequestHandler:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request in the envelope, whatever goes wrong."""
+        if request.version not in VERSIONS:
+            return NotHttp(HttpVersion10)
         try:
             return await self._answer(request)
+        except UnfinishedBodyError:
+            response = refusal(
+                InvalidRequest("/: expected all of the body that the head announces.")
+            )
+            response.force_close()
+            return response
         except ConnectionResetError:
             return AlreadySent()  # the client left while we read: nobody to answer
         except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
