@@ -81,7 +81,7 @@ def _creates(plan: Plan) -> Row:
     return Row("create_payment where nobody listens, in process", ratios, "×", CREATES, detail)
 
 
-def _silent(_: World) -> None:
+def _silent(_: World, __: int | None = None) -> None:
     """Tell nobody."""
 
 

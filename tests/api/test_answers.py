@@ -10,15 +10,15 @@ from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.world.snapshot import snapshot
-from tests.support.bodies import documented_create, documented_refund
-from tests.support.clients import envelope, invalid
-from tests.support.in_process import Desk, call_of, new_world
+from tests.support.http import envelope, invalid
+from tests.support.in_process import InProcessApi, call_of, new_world
+from tests.support.values import documented_create, documented_refund
 
 
 @pytest.fixture
-def desk() -> Desk:
+def desk() -> InProcessApi:
     """A world frozen at noon, behind a gateway."""
-    return Desk(new_world())
+    return InProcessApi(new_world())
 
 
 NUMBERS = {
@@ -31,7 +31,7 @@ NUMBERS = {
 }
 
 
-def acted(desk: Desk, name: str) -> tuple[Answer, dict[str, Any]]:
+def acted(desk: InProcessApi, name: str) -> tuple[Answer, dict[str, Any]]:
     """The answer to a payment with a magic card, and what the journal says of it."""
     answer = desk.answer(call_of("create_payment", documented_create(card_number=NUMBERS[name])))
     entry = answer.entry
@@ -55,7 +55,7 @@ def acted(desk: Desk, name: str) -> tuple[Answer, dict[str, Any]]:
     ],
 )
 def test_a_rule_answers(  # noqa: PLR0913 - the columns of the table
-    desk: Desk, name: str, status: int | None, fault: Drop | Hang | None,
+    desk: InProcessApi, name: str, status: int | None, fault: Drop | Hang | None,
     committed: bool, payments: int,  # noqa: FBT001 - a parameter of the test
 ) -> None:  # fmt: skip
     """The rim is told what to do; the journal says which rule, and whether it happened."""
@@ -73,7 +73,7 @@ def test_a_rule_answers(  # noqa: PLR0913 - the columns of the table
     }
 
 
-def test_the_journal_keeps_what_was_answered(desk: Desk) -> None:
+def test_the_journal_keeps_what_was_answered(desk: InProcessApi) -> None:
     """Bodies masked, whatever their form."""
     desk.ask("create_payment", documented_create(cvc="1234"))
     desk.ask("create_payment", b'{"cvc": 8731,')
@@ -87,7 +87,7 @@ def test_the_journal_keeps_what_was_answered(desk: Desk) -> None:
     assert third["path"] == "/v3/payments?customer_id=************1111&limit=5"
 
 
-def test_a_refund_and_its_reply(desk: Desk) -> None:
+def test_a_refund_and_its_reply(desk: InProcessApi) -> None:
     """The ledger's checks come before what the card is known for."""
     card = documented_create(card_number="4000000000005126")
     payment_id = desk.ask("create_payment", card)[1]["id"]
@@ -110,7 +110,7 @@ def test_a_refund_and_its_reply(desk: Desk) -> None:
 
 def test_a_lenient_contract_ignores_what_is_undocumented() -> None:
     """The journal shows what was sent all the same, without what is secret."""
-    desk = Desk(new_world(), with_contract=load_contract(lenient=True))
+    desk = InProcessApi(new_world(), with_contract=load_contract(lenient=True))
     body = {**documented_create(cvc="873"), "cvv": "873", "note": "4111111111111111"}
     status, _ = desk.ask("create_payment", body)
     (entry,) = snapshot(desk.world)["journal"]["entries"]  # type: ignore[index]  # JSON

@@ -28,8 +28,7 @@ from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, PaymentOptions, Settlement
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.world import World
-from tests.support.in_process import contract, new_world
-from tests.support.wall import NOON
+from tests.support.in_process import NOON, contract, new_world
 
 DONE = Reply(201, b"{}")
 TURNS = (Settlement(Status.COMPLETED, 5),)

@@ -12,10 +12,17 @@ from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, RequestTooLarge
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.world.registry import WorldDefaults
-from tests.support.bodies import KEY, documented_create
-from tests.support.clients import envelope, invalid
-from tests.support.in_process import Desk, call_of, contract, new_world, new_worlds, shown
-from tests.support.wall import NOON
+from tests.support.http import envelope, invalid
+from tests.support.in_process import (
+    NOON,
+    InProcessApi,
+    call_of,
+    contract,
+    new_world,
+    new_worlds,
+    status_and_json,
+)
+from tests.support.values import KEY, documented_create
 
 GOOD = documented_create()
 NOT_LUHN = "4111111111111112"
@@ -28,9 +35,9 @@ FAILED = envelope("internal_error", "The sandbox itself failed; its log has the 
 
 
 @pytest.fixture
-def desk() -> Desk:
+def desk() -> InProcessApi:
     """A world frozen at noon, behind a gateway."""
-    return Desk(new_world())
+    return InProcessApi(new_world())
 
 
 def unknown(path: str, method: str = "GET", allow: str | None = None) -> Call:
@@ -64,7 +71,7 @@ def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
         gateway.admit(header)
     answer = gateway.turn_away(caught.value)
 
-    assert shown(answer) == (401, envelope("invalid_api_key", UNADMITTED[header]))
+    assert status_and_json(answer) == (401, envelope("invalid_api_key", UNADMITTED[header]))
     assert answer == Answer(answer.reply, {})
 
 
@@ -83,7 +90,7 @@ def test_strict_keys_are_not_admitted() -> None:
         gateway.admit("Bearer sk_test_alice")
 
 
-def test_an_answer_carries_the_documented_headers(desk: Desk) -> None:
+def test_an_answer_carries_the_documented_headers(desk: InProcessApi) -> None:
     """Whatever it says; nothing else is added."""
     calls = [call_of("list_payments"), call_of("create_payment", {}), unknown("/v3/x")]
     left = []
@@ -110,7 +117,7 @@ BAD: dict[str, Any] = {**documented_create(card_number=NOT_LUHN, exp_year=2020, 
     ],
 )  # fmt: skip
 def test_checks_go_in_the_decided_order(
-    desk: Desk, cured: int, status: int, body: dict[str, Any] | None
+    desk: InProcessApi, cured: int, status: int, body: dict[str, Any] | None
 ) -> None:
     """Rate limit, shape, number, expiry, code: of several faults the first is answered."""
     wanted = json.loads(json.dumps(BAD))
@@ -129,7 +136,7 @@ def test_checks_go_in_the_decided_order(
     assert desk.world.ledger.snapshot() == before
 
 
-def test_a_call_over_the_limit_does_nothing_else(desk: Desk) -> None:
+def test_a_call_over_the_limit_does_nothing_else(desk: InProcessApi) -> None:
     """A good body or a broken one: 429, no payment, and it does not count further."""
     desk.world.limiter.turn(NOON)
     desk.world.limiter.set(limit=None, remaining=0)
@@ -139,7 +146,7 @@ def test_a_call_over_the_limit_does_nothing_else(desk: Desk) -> None:
 
     for body in (GOOD, b"{", {}):
         answer = desk.answer(call_of("create_payment", body))
-        assert shown(answer) == (429, over)
+        assert status_and_json(answer) == (429, over)
         assert answer.headers == {**HEADERS, "X-RateLimit-Remaining": "0"}
     assert desk.answer(unknown("/v3/x")).reply.status == 429
     assert (len(desk.world.ledger.payments), len(desk.world.journal)) == (0, 4)
@@ -195,12 +202,12 @@ ELSEWHERE: dict[str, tuple[Call, int, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", ELSEWHERE)
-def test_a_call_that_breaks_the_documentation(desk: Desk, case: str) -> None:
+def test_a_call_that_breaks_the_documentation(desk: InProcessApi, case: str) -> None:
     """The documented envelope, and nothing has happened."""
     call, status, body = ELSEWHERE[case]
     before = desk.world.ledger.snapshot()
 
-    assert shown(desk.answer(call)) == (status, body)
+    assert status_and_json(desk.answer(call)) == (status, body)
     assert desk.world.ledger.snapshot() == before
 
 
@@ -208,20 +215,20 @@ def test_a_call_that_breaks_the_documentation(desk: Desk, case: str) -> None:
     ("error", "status"), [(RequestTooLarge(10), 413), (InvalidRequest("/: no."), 400)]
 )
 def test_a_body_that_could_not_be_read(
-    desk: Desk, error: RequestTooLarge | InvalidRequest, status: int
+    desk: InProcessApi, error: RequestTooLarge | InvalidRequest, status: int
 ) -> None:
     """The connection is to be closed, since the rest of the body is still in it."""
     call = call_of("create_payment")
     call.body = error
     answer = desk.answer(call)
 
-    assert shown(answer) == (status, envelope(error.code, error.details))
+    assert status_and_json(answer) == (status, envelope(error.code, error.details))
     assert answer.close
     assert not desk.answer(call_of("create_payment", {})).close
 
 
 def test_an_unexpected_failure_is_a_documented_500(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    desk: InProcessApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With its traceback in the log, and the request in the journal."""
 
@@ -232,7 +239,7 @@ def test_an_unexpected_failure_is_a_documented_500(
     answer = desk.answer(call_of("list_payments", query="customer_id=4111+1111+1111+1111"))
     (record,) = caplog.records
 
-    assert (shown(answer), answer.headers) == ((500, FAILED), HEADERS)
+    assert (status_and_json(answer), answer.headers) == ((500, FAILED), HEADERS)
     assert (record.levelno, record.name) == (logging.ERROR, "sandbox.api")
     assert record.getMessage() == (
         "unhandled error in GET /v3/payments?customer_id=**** **** **** 1111"
@@ -242,7 +249,7 @@ def test_an_unexpected_failure_is_a_documented_500(
 
 
 def test_a_reply_that_breaks_the_contract_is_not_sent(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    desk: InProcessApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The client gets a documented 500; the log says which key was wrong."""
     _, payment = desk.ask("create_payment", GOOD)
@@ -256,7 +263,7 @@ def test_a_failure_while_a_payment_is_made_makes_none(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What cannot be shown is not kept: no payment, no event."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     before = desk.world.ledger.snapshot()
     monkeypatch.setattr(representations, "payment", lambda _: {"id": 1})
 
@@ -271,7 +278,7 @@ def _card(body: dict[str, Any], **changes: object) -> None:
 
 def test_of_an_ordinary_card_no_fingerprint_is_kept() -> None:
     """Brand, last four digits and a checksum would narrow a number down to a few candidates."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     kept: dict[str, int] = {}
     for number in ("4000000000005126", "4242424242424242"):
         desk.answer(call_of("create_payment", documented_create(card_number=number)))

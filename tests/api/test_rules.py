@@ -17,32 +17,39 @@ from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.scenarios.activation import activate
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.world.snapshot import snapshot
-from tests.support.bodies import documented_create, documented_refund
-from tests.support.clients import envelope
-from tests.support.in_process import AUTHORIZATION, Desk, call_of, contract, new_world, shown
-from tests.support.scenes import rules_of
+from tests.support.http import envelope
+from tests.support.in_process import (
+    AUTHORIZATION,
+    InProcessApi,
+    call_of,
+    contract,
+    new_world,
+    rules_of,
+    status_and_json,
+)
+from tests.support.values import documented_create, documented_refund
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 GOOD = documented_create()
 FAILED = envelope("internal_error")
 
 
-def desk_of(text: str, *, seed: int | None = None) -> Desk:
+def desk_of(text: str, *, seed: int | None = None) -> InProcessApi:
     """A world in which these rules are active."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     activate(desk.world, rules_of(text, seed=seed))
     return desk
 
 
-def entry_of(desk: Desk) -> dict[str, Any]:
+def entry_of(desk: InProcessApi) -> dict[str, Any]:
     """The journal's newest entry, as the control API shows it."""
     newest = next(desk.world.journal.before(None))
-    entry = entry_json(desk.world.journal, newest)
+    entry = entry_json(desk.world, newest)
     assert contract().problems("control/objects/journal_entry", entry) == []
     return entry
 
 
-def answered(desk: Desk, operation: str = "create_payment", body: object = GOOD) -> Answer:
+def answered(desk: InProcessApi, operation: str = "create_payment", body: object = GOOD) -> Answer:
     """The answer to a call."""
     return desk.answer(call_of(operation, body))
 
@@ -54,7 +61,7 @@ def test_a_rule_answers() -> None:
     )
     answer = answered(desk)
 
-    assert shown(answer) == (500, FAILED)
+    assert status_and_json(answer) == (500, FAILED)
     assert len(desk.world.ledger.payments) == 0
 
 
@@ -106,7 +113,7 @@ def test_a_rule_is_judged_before_validation(body: object) -> None:
     """A gateway that is down does not look into the body."""
     desk = desk_of('- {request: "*", do: [{respond: {error: internal_error}}], then: repeat_last}')
 
-    assert shown(answered(desk, body=body)) == (500, FAILED)
+    assert status_and_json(answered(desk, body=body)) == (500, FAILED)
 
 
 def test_a_rule_looks_at_whatever_of_the_body_parses() -> None:
@@ -118,7 +125,10 @@ def test_a_rule_looks_at_whatever_of_the_body_parses() -> None:
         """)
     method = {"card_number": CARD["declined"]}
 
-    assert shown(answered(desk, body={"amount": 5, "payment_method": method})) == (500, FAILED)
+    assert status_and_json(answered(desk, body={"amount": 5, "payment_method": method})) == (
+        500,
+        FAILED,
+    )
 
 
 def test_the_real_rate_limit_comes_first() -> None:
@@ -127,7 +137,7 @@ def test_the_real_rate_limit_comes_first() -> None:
     desk.world.limiter.turn(desk.world.clock.now())
     desk.world.limiter.set(limit=None, remaining=0)
 
-    assert shown(answered(desk))[0] == 429
+    assert status_and_json(answered(desk))[0] == 429
     assert entry_of(desk)["considered"] == []
     assert desk.world.rules.rule_set.all[0].matched == 0
 
@@ -138,7 +148,7 @@ def test_a_path_that_is_no_operation_meets_no_rule() -> None:
     call = call_of("list_payments")
     call.operation = None
 
-    assert shown(desk.answer(call))[0] == 404
+    assert status_and_json(desk.answer(call))[0] == 404
 
 
 OPERATIONS = ("create_payment", "retrieve_payment", "list_payments", "create_refund")
@@ -150,12 +160,12 @@ def test_every_operation_has_rules(operation: str) -> None:
     desk = desk_of(f"""
         - {{request: {operation}, do: [{{respond: {{error: internal_error}}}}, {{delay: 5ms}}]}}
         """)
-    paid = shown(answered(desk))[1] if operation != "create_payment" else {"id": ""}
+    paid = status_and_json(answered(desk))[1] if operation != "create_payment" else {"id": ""}
     call = call_of(operation, documented_refund() if "refund" in operation else GOOD,
                    payment_id=paid["id"])  # fmt: skip
     first, second = desk.answer(call), desk.answer(call)
 
-    assert shown(first) == (500, FAILED)
+    assert status_and_json(first) == (500, FAILED)
     assert (second.reply.status < 300, second.delay) == (True, 5)
     is_read = operation in ("retrieve_payment", "list_payments")
     assert entry_of(desk)["committed"] is (None if is_read else True)
@@ -225,7 +235,7 @@ def test_a_step_that_passes_leaves_the_card_its_say() -> None:
     declined = answered(desk, body=documented_create(card_number=CARD["declined"]))
     slow = answered(desk, body=documented_create(card_number=CARD["slow"]))
 
-    assert (shown(declined), declined.delay) == ((400, envelope("card_declined")), 200)
+    assert (status_and_json(declined), declined.delay) == ((400, envelope("card_declined")), 200)
     assert (slow.reply.status, slow.delay) == (201, 3_200)
 
 
@@ -237,7 +247,7 @@ def test_a_step_that_settles_overrides_the_card() -> None:
     answer = answered(desk, body=documented_create(card_number=CARD["declined"]))
     list(desk.world.advance(Instant(desk.world.clock.now() + HOUR)))
 
-    assert shown(answer)[1]["status"] == "pending"
+    assert status_and_json(answer)[1]["status"] == "pending"
     assert desk.world.ledger.payments.get(0).failure == "card_declined"
 
 
@@ -246,7 +256,7 @@ def test_a_decline_keeps_the_attempt() -> None:
     desk = desk_of("""
         - {request: create_payment, do: [{respond: {error: lost_card}}], then: repeat_last}
         """)
-    said = [shown(answered(desk, body=body)) for body in (GOOD, {})]
+    said = [status_and_json(answered(desk, body=body)) for body in (GOOD, {})]
 
     assert said == [(400, envelope("lost_card"))] * 2
     assert [desk.world.ledger.payments.get(n).failure for n in range(1)] == ["lost_card"]
@@ -260,7 +270,7 @@ def test_charged_but_told_500() -> None:
           do: [{respond: {error: internal_error, message: Oops, details: Later., commit: true}}]
         """)
 
-    assert shown(answered(desk)) == (
+    assert status_and_json(answered(desk)) == (
         500,
         {"error": {"code": "internal_error", "message": "Oops", "details": "Later."}},
     )
@@ -290,7 +300,7 @@ def test_a_window_of_its_own() -> None:
         - {request: list_payments, do: [{rate_limit: {limit: 2, window: 1m}}], then: repeat_last}
         """)
     statuses = [answered(desk, "list_payments").reply.status for _ in range(3)]
-    details = shown(answered(desk, "list_payments"))[1]["error"]["details"]
+    details = status_and_json(answered(desk, "list_payments"))[1]["error"]["details"]
     desk.world.clock.reach(Instant(desk.world.clock.now() + 60_000))
 
     assert statuses == [200, 200, 429]
@@ -304,10 +314,10 @@ def test_a_payment_settles_when_it_has_been_read() -> None:
         - request: create_payment
           do: [{settle: [{to: pending}, {to: completed, after_reads: 3}]}]
         """)
-    paid = shown(answered(desk))[1]["id"]
+    paid = status_and_json(answered(desk))[1]["id"]
     answered(desk, "list_payments")
     seen = [
-        shown(desk.answer(call_of("retrieve_payment", payment_id=paid)))[1]["status"]
+        status_and_json(desk.answer(call_of("retrieve_payment", payment_id=paid)))[1]["status"]
         for _ in range(4)
     ]
 
@@ -322,7 +332,7 @@ def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
           do: [{settle: [{to: pending}, {to: completed, after_reads: 1}]},
                {settle: [{to: pending}, {to: completed, after: 1h}]}]
         """)
-    paid = shown(answered(desk))[1]["id"]
+    paid = status_and_json(answered(desk))[1]["id"]
     answered(desk)
     desk.world.fail(0, "lost_card")
     desk.world.fail(1, "lost_card")
@@ -340,7 +350,7 @@ def test_a_patched_reply() -> None:
     """The payment is as it is; the reply says otherwise."""
     desk = desk_of("- {request: create_payment, do: [{patch: {status: pending}}]}")
 
-    assert shown(answered(desk))[1]["status"] == "pending"
+    assert status_and_json(answered(desk))[1]["status"] == "pending"
     assert desk.world.ledger.payments.get(0).status == "completed"
 
 
@@ -349,7 +359,7 @@ def test_an_api_key_that_a_rule_refuses() -> None:
     desk = desk_of("- {request: list_payments, do: [{respond: {error: invalid_api_key}}]}")
     answer = answered(desk, "list_payments")
 
-    assert shown(answer) == (401, envelope("invalid_api_key"))
+    assert status_and_json(answer) == (401, envelope("invalid_api_key"))
     assert not any("RateLimit" in name for name in answer.headers)
 
 
@@ -364,11 +374,11 @@ def test_rules_look_at_the_addressed_payment() -> None:
           per: card
         """)
     paid = [
-        shown(answered(desk, body=documented_create(card_number=CARD[name])))[1]["id"]
+        status_and_json(answered(desk, body=documented_create(card_number=CARD[name])))[1]["id"]
         for name in ("refund_declined", "visa")
     ]
     said = [
-        shown(desk.answer(call_of(operation, body, payment_id=payment_id)))[0]
+        status_and_json(desk.answer(call_of(operation, body, payment_id=payment_id)))[0]
         for payment_id in (*paid, "pay_unknown")
         for operation, body in (
             ("retrieve_payment", None),
@@ -391,7 +401,7 @@ def test_rules_look_at_headers_and_the_query() -> None:
     query = "limit=5&limit=6&customer_id=ann&status=failed"
     call = call_of("list_payments", query=query, headers=headers)
 
-    assert [shown(desk.answer(call))[0] for _ in range(2)] == [500, 400]
+    assert [status_and_json(desk.answer(call))[0] for _ in range(2)] == [500, 400]
 
 
 def test_a_card_number_that_is_a_number() -> None:
@@ -403,14 +413,14 @@ def test_a_card_number_that_is_a_number() -> None:
     bodies = [{"payment_method": {"card_number": number}} for number in
               (4000000000000002, 4242424242424242, True, "abc", "12")]  # fmt: skip
 
-    said = [shown(answered(desk, body=body))[1]["error"]["code"] for body in bodies]
+    said = [status_and_json(answered(desk, body=body))[1]["error"]["code"] for body in bodies]
     assert said == ["lost_card", "lost_card", *["invalid_request"] * 3]
 
 
 def test_a_rule_that_has_run_out_fails_loudly() -> None:
     """500, nothing performed."""
     desk = desk_of("- {name: two, request: create_payment, do: [pass], then: fail}")
-    said = [shown(answered(desk)) for _ in range(2)]
+    said = [status_and_json(answered(desk)) for _ in range(2)]
 
     assert said[1] == (
         500,
@@ -422,7 +432,7 @@ def test_a_rule_that_has_run_out_fails_loudly() -> None:
 def test_what_is_due_at_once_happens_at_once() -> None:
     """An event rule without `after` has acted when the reply is sent."""
     desk = desk_of("- {event: payment.completed, do: {chargeback: {reason: fraudulent}}}")
-    reply = shown(answered(desk))[1]
+    reply = status_and_json(answered(desk))[1]
 
     assert reply["status"] == "completed"
     assert desk.world.ledger.payments.get(0).refundable == 0
@@ -446,7 +456,9 @@ def test_no_card_number_is_kept_anywhere() -> None:
 def test_the_leak_of_a_card_number_is_noted() -> None:
     """For the audit, without the number."""
     desk = desk_of("- {request: create_refund, do: [pass]}")
-    paid = shown(answered(desk, body=documented_create(description="4111111111111111")))[1]["id"]
+    paid = status_and_json(answered(desk, body=documented_create(description="4111111111111111")))[
+        1
+    ]["id"]
     desk.answer(call_of("create_refund", {"reason": "x"}, payment_id=paid))
     answered(desk)
 
@@ -460,7 +472,7 @@ def test_rules_look_at_the_payment_that_the_path_names() -> None:
           when: {payment_id: pay_x}
           do: [{respond: {error: internal_error}}]
         """)
-    said = [shown(desk.answer(call_of("retrieve_payment", payment_id=each)))[0]
+    said = [status_and_json(desk.answer(call_of("retrieve_payment", payment_id=each)))[0]
             for each in ("pay_y", "pay_x")]  # fmt: skip
 
     assert said == [404, 500]

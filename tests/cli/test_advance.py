@@ -5,8 +5,16 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import Served, options_of, run, served, variable
-from tests.support.remote_world import example, masked, new_world
+from tests.support.process import (
+    ServeProcess,
+    documented_example,
+    environment_name,
+    new_remote_world,
+    options_of,
+    run,
+    serve_process,
+    without_ids,
+)
 
 PENDING: Final = "4000009900000012"
 CHARGED_BACK: Final = "4000000000000259"
@@ -28,28 +36,32 @@ WRONG: Final = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """One server; each test has a world of its own."""
-    with served() as running:
+    with serve_process() as running:
         yield running
 
 
-def test_the_page_shows_what_it_prints(server: Served) -> None:
+def test_the_page_shows_what_it_prints(server: ServeProcess) -> None:
     """Two retries of a webhook, as docs/cli.md has them; the ids differ."""
-    world = new_world(server.address)
+    world = new_remote_world(server.address)
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     world.control("PUT", "/inbox/orders", {"respond": [500, 500, 200]})
     world.pay()
     ended = world.run("advance", "1h")
 
-    console, *shown = example("payments-sandbox advance")
+    console, *shown = documented_example("payments-sandbox advance")
     assert console == "$ payments-sandbox advance 1h"
-    assert (ended.returncode, masked(ended.stdout).splitlines(), ended.stderr) == (0, shown, "")
+    assert (ended.returncode, without_ids(ended.stdout).splitlines(), ended.stderr) == (
+        0,
+        shown,
+        "",
+    )
 
 
-def test_each_thing_in_order(server: Served) -> None:
+def test_each_thing_in_order(server: ServeProcess) -> None:
     """Settlements and chargebacks, with the payment and the event that each has."""
-    world = new_world(server.address)
+    world = new_remote_world(server.address)
     settled = world.pay(card_number=PENDING).json["id"]
     charged = world.pay(card_number=CHARGED_BACK).json["id"]
     ended = world.run("advance", "3d")
@@ -63,20 +75,20 @@ def test_each_thing_in_order(server: Served) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_to_what_is_due_next(server: Served) -> None:
+def test_to_what_is_due_next(server: ServeProcess) -> None:
     """Then there is nothing more, and the clock stays."""
-    world = new_world(server.address)
+    world = new_remote_world(server.address)
     world.pay(card_number=PENDING)
 
-    assert [masked(world.run("advance", "--next").stdout) for _ in range(2)] == [
+    assert [without_ids(world.run("advance", "--next").stdout) for _ in range(2)] == [
         "2030-01-15T11:30:00Z  payment.completed  pay_…  evt_…\nnow 2030-01-15T11:30:00Z\n",
         "now 2030-01-15T11:30:00Z\n",
     ]
 
 
-def test_to_an_instant(server: Served) -> None:
+def test_to_an_instant(server: ServeProcess) -> None:
     """With an offset too; an instant that is past is the server's to refuse."""
-    world = new_world(server.address)
+    world = new_remote_world(server.address)
 
     assert world.run("advance", "--to", "2030-01-15T13:30:00+02:00").stdout == (
         "now 2030-01-15T11:30:00Z\n"
@@ -89,12 +101,12 @@ def test_to_an_instant(server: Served) -> None:
     )
 
 
-def test_the_options_in_the_environment(server: Served) -> None:
+def test_the_options_in_the_environment(server: ServeProcess) -> None:
     """Each has its variable."""
-    worlds = [new_world(server.address) for _ in range(2)]
+    worlds = [new_remote_world(server.address) for _ in range(2)]
     for world in worlds:
         world.pay(card_number=PENDING)
-    extras = [{variable("--to"): "2030-01-15T11:30:00Z"}, {variable("--next"): "1"}]
+    extras = [{environment_name("--to"): "2030-01-15T11:30:00Z"}, {environment_name("--next"): "1"}]
 
     ended = [
         run("advance", extra=world.variables | extra)

@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from tests.support.bodies import documented_create
-from tests.support.command import Served, served
-from tests.support.wire import exchange, request
+from tests.support.process import ServeProcess, serve_process
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import documented_create
 
 CUSTOMERS: Final = [f"cust_{number}" for number in range(16)]
 CALLS: Final = 25
@@ -34,26 +34,26 @@ FIRST: Final = "...x....x.x.....x..xxx..x"
 
 
 @pytest.fixture(params=["a process", "another process"])
-def server(request: pytest.FixtureRequest) -> Iterator[Served]:  # noqa: ARG001 - one for each
+def server(request: pytest.FixtureRequest) -> Iterator[ServeProcess]:  # noqa: ARG001 - one for each
     """A server of its own for each, with a seed of its own."""
-    with served("--clock", "2030-01-15T09:00:00Z") as server:
+    with serve_process("--clock", "2030-01-15T09:00:00Z") as server:
         yield server
 
 
-def world(server: Served) -> dict[str, str]:
+def world(server: ServeProcess) -> dict[str, str]:
     """The key of a new world in which the scenario is active."""
     raw = json.dumps({"scenarios": [NOISE]}).encode()
-    made = exchange(server.address, request("POST", "/_sandbox/worlds", body=raw)).json
+    made = exchange(server.address, raw_request("POST", "/_sandbox/worlds", body=raw)).json
     return {"Authorization": f"Bearer {made['api_key']}"}
 
 
-def decision(server: Served, key: dict[str, str], customer: str) -> int:
+def decision(server: ServeProcess, key: dict[str, str], customer: str) -> int:
     """The status of one customer's next payment."""
     raw = json.dumps(documented_create(customer_id=customer)).encode()
-    return exchange(server.address, request("POST", "/v3/payments", key, raw)).status
+    return exchange(server.address, raw_request("POST", "/v3/payments", key, raw)).status
 
 
-def test_400_decisions(server: Served) -> None:
+def test_400_decisions(server: ServeProcess) -> None:
     """The same for each customer's nth call, in whatever order the customers come."""
     alone, together = world(server), world(server)
     one = {

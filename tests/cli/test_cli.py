@@ -13,8 +13,8 @@ import payments_sandbox
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
-from tests.support.command import COMMAND, environment, run, served
-from tests.support.wire import exchange, request
+from tests.support.process import COMMAND, environment, run, serve_process
+from tests.support.sockets import exchange, raw_request
 
 NAMES: Final = (
     "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "report", "seed",
@@ -122,8 +122,8 @@ def test_cards_are_a_table() -> None:
 
 def test_cards_are_json_like_the_control_apis() -> None:
     """The same envelope as that of `GET /_sandbox/cards`."""
-    with served() as server:
-        listed = exchange(server.address, request("GET", "/_sandbox/cards")).json
+    with serve_process() as server:
+        listed = exchange(server.address, raw_request("GET", "/_sandbox/cards")).json
 
     assert json.loads(run("cards", "--json").stdout) == listed
 
@@ -145,10 +145,10 @@ def test_every_option_comes_from_the_environment() -> None:
 def test_openapi_prints_the_servers_document() -> None:
     """Valid, with the documented URL; with `--server`, what a server has there."""
     documented = json.loads(run("openapi").stdout)
-    with served() as server:
+    with serve_process() as server:
         path = "/_sandbox/openapi.json"
         host = server.address.removeprefix("http://")
-        shown = exchange(server.address, request("GET", path, {"Host": host})).json
+        shown = exchange(server.address, raw_request("GET", path, {"Host": host})).json
         printed = json.loads(run("openapi", "--server", f"{server.address}/v3").stdout)
 
     validate(documented)

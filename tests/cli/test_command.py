@@ -12,8 +12,7 @@ import pytest
 
 from payments_sandbox.cli.child_process import NotStartedError, running
 from payments_sandbox.cli.supervisor import end
-from tests.support.beside import STUBBORN, WAIT, python
-from tests.support.command import ending
+from tests.support.process import IGNORE_SIGTERM, WAIT_FOR_SIGNAL, ended_with_block, python
 
 NOW: Final = 0.0
 LONG: Final = 3600.0
@@ -29,7 +28,7 @@ def told(tmp_path: Path) -> Path:
 
 async def test_a_command_that_ignores_sigterm_is_killed(told: Path) -> None:
     """When its time is over."""
-    program = STUBBORN + f"open({str(told)!r}, 'w').close();" + WAIT
+    program = IGNORE_SIGTERM + f"open({str(told)!r}, 'w').close();" + WAIT_FOR_SIGNAL
     async with running(python(program), os.environ, grace=NOW) as command:
         await asyncio.to_thread(told.read_bytes)
         command.forward(signal.SIGTERM)
@@ -65,8 +64,8 @@ async def test_a_command_that_is_not_there() -> None:
 
 def test_a_group_that_is_stopped_ends_too() -> None:
     """It would not hear of SIGTERM before it is continued."""
-    child = subprocess.Popen(python(WAIT), process_group=0)
-    with ThreadPoolExecutor(1) as threads, ending(child):
+    child = subprocess.Popen(python(WAIT_FOR_SIGNAL), process_group=0)
+    with ThreadPoolExecutor(1) as threads, ended_with_block(child):
         os.kill(child.pid, signal.SIGSTOP)
         over = threads.submit(end, child.pid, LONG)
         assert child.wait(20) == -signal.SIGTERM

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import run, served
+from tests.support.process import run, serve_process
 
 REPLY: Final = "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
 
@@ -49,7 +49,7 @@ def ended(*arguments: str, **extra: str) -> tuple[int, str, str]:
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/_sandbox"])
 def test_a_ready_server(path: str) -> None:
     """Exit 0; the address may be that of either API, and may come from the environment."""
-    with served() as server:
+    with serve_process() as server:
         well = (0, f"{server.address} is ready.\n", "")
         assert ended("--url", server.address + path) == well
         assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
@@ -57,7 +57,7 @@ def test_a_ready_server(path: str) -> None:
 
 def test_a_proxy_is_not_asked() -> None:
     """It would answer for a server that is not there."""
-    with served() as server:
+    with serve_process() as server:
         code, *_ = ended("--url", server.address, http_proxy="http://127.0.0.1:1")
     assert code == 0
 

@@ -10,7 +10,7 @@ import xmlschema
 
 from payments_sandbox.cli.junit import as_junit
 from payments_sandbox.client.models import ReportModel
-from tests.support.reports import BAD, EMPTY, WELL, alone
+from tests.support.process import EMPTY_REPORT, FAILED_REPORT, PASSED_REPORT, only_report
 
 SCHEMA: Final = Path(__file__).with_name("junit.xsd")
 
@@ -41,7 +41,7 @@ rules:
 
 def outcomes(report: ReportModel) -> list[list[str | None]]:
     """The cases: the name of each, and the outcome and message of those that are not well."""
-    root = ET.fromstring(as_junit(alone(report)))  # noqa: S314 - it is our own
+    root = ET.fromstring(as_junit(only_report(report)))  # noqa: S314 - it is our own
     return [
         [case.get("name"), *(part for each in case for part in (each.tag, each.get("message")))]
         for case in root.iter("testcase")
@@ -50,7 +50,7 @@ def outcomes(report: ReportModel) -> list[list[str | None]]:
 
 def test_a_report_is_one_suite() -> None:
     """A case for each expectation and each rule with a problem, and all of the text."""
-    report = copy.deepcopy(WELL)
+    report = copy.deepcopy(PASSED_REPORT)
     report["rules"].append(
         {
             "scenario": "lost-reply",
@@ -60,12 +60,12 @@ def test_a_report_is_one_suite() -> None:
             "why_not": "no such call was made",
         }
     )
-    assert as_junit(alone(report)) == WHOLE
+    assert as_junit(only_report(report)) == WHOLE
 
 
 def test_each_world_has_a_suite() -> None:
     """With its own counts."""
-    root = ET.fromstring(as_junit({"1.": WELL, "2.": BAD}))  # noqa: S314 - it is our own
+    root = ET.fromstring(as_junit({"1.": PASSED_REPORT, "2.": FAILED_REPORT}))  # noqa: S314 - it is our own
     assert [(suite.get("name"), suite.get("failures")) for suite in root] == [
         ("payments-sandbox: 1.", "0"),
         ("payments-sandbox: 2.", "3"),
@@ -74,7 +74,7 @@ def test_each_world_has_a_suite() -> None:
 
 def test_failures_say_what_was_seen() -> None:
     """And rules that never fired were skipped."""
-    assert outcomes(BAD) == [
+    assert outcomes(FAILED_REPORT) == [
         ["{request: create_payment, count: {min: 2, max: 4}}"],
         [
             '{payments: {description: "<b> & \\"you\\": on", status: "on"}, count: 1}',
@@ -89,27 +89,29 @@ def test_failures_say_what_was_seen() -> None:
 
 def test_a_move_that_was_skipped_fails_no_report_that_has_passed() -> None:
     """The file is as green as the exit code."""
-    report = copy.deepcopy(WELL)
+    report = copy.deepcopy(PASSED_REPORT)
     report["rules"][0]["why_not"] = "skipped once: it is failed"
     assert outcomes(report)[1:] == [["lost-reply: lost", "skipped", "skipped once: it is failed"]]
 
 
-@pytest.mark.parametrize("report", [BAD, EMPTY, WELL], ids=["bad", "empty", "well"])
+@pytest.mark.parametrize(
+    "report", [FAILED_REPORT, EMPTY_REPORT, PASSED_REPORT], ids=["bad", "empty", "well"]
+)
 def test_the_file_is_what_servers_read(report: ReportModel) -> None:
     """By the schema of the usual form, whatever characters users have written."""
-    xmlschema.XMLSchema(SCHEMA).validate(as_junit(alone(report)))
+    xmlschema.XMLSchema(SCHEMA).validate(as_junit(only_report(report)))
 
 
 def test_what_xml_cannot_hold_is_written_out() -> None:
     """A control character or half a surrogate pair makes a file that no server reads."""
-    root = ET.fromstring(as_junit(alone(BAD)))  # noqa: S314 - it is our own
+    root = ET.fromstring(as_junit(only_report(FAILED_REPORT)))  # noqa: S314 - it is our own
     assert "2500 USD were taken twice for 'a\\x00b\\ud800'." in str(root.findtext(".//system-out"))
 
 
 def test_the_schema_refuses_what_servers_do_not_read() -> None:
     """Without a name, or with two outcomes: the check above can fail."""
     schema = xmlschema.XMLSchema(SCHEMA)
-    good = as_junit(alone(WELL))
+    good = as_junit(only_report(PASSED_REPORT))
     for old, new in ((' name="{pay', ' title="{pay'), ('tests="1"', 'tests="one"')):
         assert old in good
         assert not schema.is_valid(good.replace(old, new))

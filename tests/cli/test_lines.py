@@ -140,3 +140,12 @@ def test_what_a_line_says_of_a_reply(
     outcome = outcome_of(status, fault)
     said = request_line(what="x" * 99, outcome=outcome, reply=reply, card=None, duration_ms=None)
     assert said == f"{'x' * 60}  {line}"
+
+
+def test_the_line_of_a_world_with_a_name_ends_in_it() -> None:
+    """Whoever watches several worlds sees whose request it was."""
+    said = request_line(
+        what="list_payments", outcome="200", reply={}, card=None, duration_ms=0.5, world="a test"
+    )
+
+    assert said == "list_payments  200  0.5 ms  a test"

@@ -10,18 +10,21 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.command import (
+from tests.support.process import (
     COMMAND,
-    Running,
-    Served,
-    ending,
+    RemoteWorld,
+    RunningCommand,
+    ServeProcess,
+    documented_example,
+    ended_with_block,
     environment,
+    environment_name,
+    new_remote_world,
     options_of,
     run,
-    served,
-    variable,
+    serve_process,
+    without_ids,
 )
-from tests.support.remote_world import RemoteWorld, example, masked, new_world
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 FORWARD: Final = ("listen", "--forward-to", "inbox:orders")
@@ -33,16 +36,16 @@ KNOWN: Final = (
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """One server; each test has a world of its own."""
-    with served() as running:
+    with serve_process() as running:
         yield running
 
 
 @pytest.fixture
-def world(server: Served) -> RemoteWorld:
+def world(server: ServeProcess) -> RemoteWorld:
     """A world without endpoints."""
-    return new_world(server.address)
+    return new_remote_world(server.address)
 
 
 def endpoints(world: RemoteWorld) -> list[dict[str, Any]]:
@@ -56,9 +59,9 @@ def messages(world: RemoteWorld, count: int) -> list[tuple[str, bool]]:
     return [(each["body"]["type"], each["verified"]) for each in found]
 
 
-def heading(listener: Running, *, forwards: bool = True) -> list[str]:
+def heading(listener: RunningCommand, *, forwards: bool = True) -> list[str]:
     """The lines that it prints first, masked."""
-    return [masked(line) for line in listener.lines(4 if forwards else 2)]
+    return [without_ids(line) for line in listener.lines(4 if forwards else 2)]
 
 
 def line_of(type_: str, rest: str) -> str:
@@ -68,17 +71,17 @@ def line_of(type_: str, rest: str) -> str:
 
 def test_the_page_shows_what_it_prints() -> None:
     """An endpoint that fails once, as docs/cli.md has it; only its url is another."""
-    with served("--clock", "2030-01-15T10:30:00Z") as server:
+    with serve_process("--clock", "2030-01-15T10:30:00Z") as server:
         world = RemoteWorld(server.address, "sk_test_sandbox")
         world.control("PUT", "/inbox/orders", {"respond": [500, 200]})
         with world.running(*FORWARD) as listener:
             printed = heading(listener)
             world.pay()
-            printed.append(masked(listener.line()))
+            printed.append(without_ids(listener.line()))
             world.control("POST", "/clock/advance", {"next": True})
-            printed.append(masked(listener.line()))
+            printed.append(without_ids(listener.line()))
 
-    console, *shown = example("payments-sandbox listen")
+    console, *shown = documented_example("payments-sandbox listen")
     assert console == "$ payments-sandbox listen --forward-to http://HOST/webhooks"
     assert printed == [line.replace("http://HOST/webhooks", "inbox:orders") for line in shown]
 
@@ -110,7 +113,7 @@ def test_every_webhook_of_the_world(world: RemoteWorld) -> None:
         "  Ctrl-C stops it.",
     ]
     redirect = "answered 302, a redirect to nowhere, which is not followed"
-    assert list(map(masked, printed)) == [
+    assert list(map(without_ids, printed)) == [
         line_of("payment.completed", "204  N ms"),
         line_of("payment.failed", f"{redirect}  N ms  again at 2030-01-15T10:30:01Z"),
         line_of("payment.completed", "200  N ms"),
@@ -172,7 +175,7 @@ def test_only_some_events_are_printed(world: RemoteWorld) -> None:
         heading(listener, forwards=False)
         for event in ("payment.completed", "refund.created"):
             world.run("trigger", event)
-        assert masked(listener.line()) == line_of("refund.created", "200  N ms")
+        assert without_ids(listener.line()) == line_of("refund.created", "200  N ms")
         listener.stop()
         assert listener.rest() == ("", "")
 
@@ -180,9 +183,9 @@ def test_only_some_events_are_printed(world: RemoteWorld) -> None:
 def test_the_options_in_the_environment(world: RemoteWorld) -> None:
     """Each has its variable; filters are separated by commas."""
     extra = {
-        variable("--forward-to"): "inbox:orders",
-        variable("--events"): "payment.failed, refund.*",
-        variable("--json"): "1",
+        environment_name("--forward-to"): "inbox:orders",
+        environment_name("--events"): "payment.failed, refund.*",
+        environment_name("--json"): "1",
     }
     with world.running("listen", **extra) as listener:
         endpoint = json.loads(listener.line())["endpoint"]
@@ -221,9 +224,9 @@ def test_a_reset_world_gets_its_endpoint_again(world: RemoteWorld) -> None:
         world.pay()
         world.pay(card_number="4000000000000002")
         assert messages(world, 2) == [("payment.completed", True), ("payment.failed", True)]
-        told = sorted(masked(line) for line in listener.lines(2))
+        told = sorted(without_ids(line) for line in listener.lines(2))
         world.pay()
-        assert masked(listener.line()) == line_of("payment.completed", "200  N ms")
+        assert without_ids(listener.line()) == line_of("payment.completed", "200  N ms")
         assert [kind for kind, _ in messages(world, 3)] == [
             "payment.completed",
             "payment.failed",
@@ -248,14 +251,14 @@ def test_an_id_that_is_somebody_elses_by_now(world: RemoteWorld) -> None:
 
 def test_a_server_that_is_started_anew() -> None:
     """Is waited for, and gets the endpoint again with the secret that the receiver has."""
-    with served("--seed", "1") as first:
+    with serve_process("--seed", "1") as first:
         port = first.address.rpartition(":")[2]
         world = RemoteWorld(first.address, "sk_test_shop")
         with world.running(*FORWARD) as listener:
             before = listener.lines(4)
             first.stop()
             gone = listener.error_line()
-            with served("--port", port, "--seed", "2"):
+            with serve_process("--port", port, "--seed", "2"):
                 after = listener.lines(4)
                 back = listener.error_line()
                 world.pay()
@@ -272,7 +275,7 @@ def test_a_server_that_is_started_anew() -> None:
 
 def test_it_ends_while_the_server_is_gone() -> None:
     """There is nothing to delete, and nothing to say about it."""
-    with served() as server:
+    with serve_process() as server:
         world = RemoteWorld(server.address, "sk_test_shop")
         with world.running(*FORWARD) as listener:
             heading(listener)
@@ -319,7 +322,7 @@ def test_a_reader_that_has_seen_enough(world: RemoteWorld) -> None:
             stdout=ours,
             stderr=subprocess.PIPE,
         )
-    with ending(process), os.fdopen(reader) as head:
+    with ended_with_block(process), os.fdopen(reader) as head:
         for _ in range(4):
             head.readline()
         head.close()

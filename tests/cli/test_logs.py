@@ -9,33 +9,36 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import (
+from tests.support.process import (
     COMMAND,
-    Served,
-    ending,
+    RemoteWorld,
+    ServeProcess,
+    documented_example,
+    ended_with_block,
     environment,
+    environment_name,
+    new_remote_world,
     options_of,
     run,
-    served,
-    variable,
+    serve_process,
+    without_ids,
 )
-from tests.support.remote_world import RemoteWorld, example, masked, new_world
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DROPPED: Final = "4000009900000061"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """One server; each test has a world of its own."""
-    with served() as running:
+    with serve_process() as running:
         yield running
 
 
 @pytest.fixture
-def world(server: Served) -> RemoteWorld:
+def world(server: ServeProcess) -> RemoteWorld:
     """A world that has seen nothing."""
-    return new_world(server.address)
+    return new_remote_world(server.address)
 
 
 def seen(world: RemoteWorld, count: int) -> list[str]:
@@ -49,7 +52,7 @@ def lines(*arguments: str, **extra: str) -> list[str]:
     """The lines that it prints, masked; nothing goes to stderr."""
     ended = run("logs", *arguments, extra=extra)
     assert (ended.returncode, ended.stderr) == (0, "")
-    return masked(ended.stdout).splitlines()
+    return without_ids(ended.stdout).splitlines()
 
 
 def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
@@ -60,21 +63,21 @@ def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
         world.pay(card_number=DROPPED)
     world.ask("GET", "/v3/customers?q=1")
 
-    console, *shown = example("payments-sandbox logs")
+    console, *shown = documented_example("payments-sandbox logs")
     assert console == "$ payments-sandbox logs"
     assert lines(**world.variables) == shown
 
 
 def test_the_lines_are_those_of_serve() -> None:
     """All but the brand of the card, which the journal does not keep."""
-    with served("--log") as server:
-        world = new_world(server.address)
+    with serve_process("--log") as server:
+        world = new_remote_world(server.address)
         payment_id = world.pay().json["id"]
         world.ask("GET", f"/v3/payments/{payment_id}")
         world.ask("POST", "/v3/payments", {})
         world.ask("GET", "/v3/pay%1B%0Aments")
         told = lines(**world.variables)
-        printed = [masked(server.line()) for _ in told]
+        printed = [without_ids(server.line()) for _ in told]
 
     assert told == [line.replace("visa 1111", "…1111") for line in printed]
     assert told[0] == "create_payment  201  pay_…  …1111  N ms"
@@ -104,11 +107,11 @@ def test_all_that_is_known(world: RemoteWorld) -> None:
 def test_the_options_in_the_environment(world: RemoteWorld) -> None:
     """Each has its variable."""
     seen(world, 3)
-    extra = {variable("--limit"): "1", variable("--json"): "yes"}
+    extra = {environment_name("--limit"): "1", environment_name("--json"): "yes"}
 
     (line,) = run("logs", extra=world.variables | extra).stdout.splitlines()
     assert json.loads(line)["path"] == "/v3/a2"
-    with world.running("logs", **extra, **{variable("--follow"): "1"}) as logs:
+    with world.running("logs", **extra, **{environment_name("--follow"): "1"}) as logs:
         assert logs.line() == line
 
 
@@ -117,9 +120,9 @@ def test_following(world: RemoteWorld, number: signal.Signals) -> None:
     """First the past, then what comes; a signal ends it, and is no error."""
     told = seen(world, 3)
     with world.running("logs", "--follow", "-n", "2") as logs:
-        assert list(map(masked, logs.lines(2))) == told[1:]
+        assert list(map(without_ids, logs.lines(2))) == told[1:]
         told = seen(world, 3)
-        assert list(map(masked, logs.lines(3))) == told
+        assert list(map(without_ids, logs.lines(3))) == told
         code, seconds = logs.stop(number)
         assert (code, logs.rest()) == (0, ("", ""))
         assert seconds < 5
@@ -140,30 +143,30 @@ def test_a_world_that_is_dropped_is_followed(world: RemoteWorld) -> None:
     """Its key has a new one, and all that this one has seen is news; so it is after a reset."""
     with world.running("logs", "--follow") as logs:
         seen(world, 1)
-        assert masked(logs.line()) == "GET /v3/a0  404  not_found  N ms"
+        assert without_ids(logs.line()) == "GET /v3/a0  404  not_found  N ms"
         world.control("DELETE", "/world")
         told = seen(world, 2)
-        assert list(map(masked, logs.lines(2))) == told
+        assert list(map(without_ids, logs.lines(2))) == told
         world.control("POST", "/world/reset")
         told = seen(world, 3)
-        assert list(map(masked, logs.lines(3))) == told
+        assert list(map(without_ids, logs.lines(3))) == told
         logs.stop()
         assert logs.rest() == ("", "")
 
 
 def test_a_server_that_is_started_anew_is_waited_for() -> None:
     """Stderr says so, and all that the new one has seen is printed."""
-    with served() as first:
+    with serve_process() as first:
         port = first.address.rpartition(":")[2]
         world = RemoteWorld(first.address, "sk_test_sandbox")
         told = seen(world, 3)
         with world.running("logs", "--follow") as logs:
-            assert list(map(masked, logs.lines(3))) == told
+            assert list(map(without_ids, logs.lines(3))) == told
             first.stop()
             gone = logs.error_line()
-            with served("--port", port):
+            with serve_process("--port", port):
                 told = seen(world, 5)
-                assert list(map(masked, logs.lines(5))) == told
+                assert list(map(without_ids, logs.lines(5))) == told
                 back = logs.error_line()
                 logs.stop()
 
@@ -183,9 +186,9 @@ def test_a_reader_that_has_seen_enough(world: RemoteWorld) -> None:
             stdout=ours,
             stderr=subprocess.PIPE,
         )
-    with ending(process), os.fdopen(reader) as head:
+    with ended_with_block(process), os.fdopen(reader) as head:
         seen(world, 1)
-        assert masked(head.readline()) == "GET /v3/a0  404  not_found  N ms\n"
+        assert without_ids(head.readline()) == "GET /v3/a0  404  not_found  N ms\n"
         head.close()
         seen(world, 1)
         assert process.communicate(timeout=20)[1] == b""

@@ -12,9 +12,16 @@ import pytest
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.remote_options import failures_told
 from payments_sandbox.testing import SandboxClient
-from tests.support.command import Served, options_of, run, served, variable
-from tests.support.remote_world import RemoteWorld, new_world
-from tests.support.wire import exchange, request
+from tests.support.process import (
+    RemoteWorld,
+    ServeProcess,
+    environment_name,
+    new_remote_world,
+    options_of,
+    run,
+    serve_process,
+)
+from tests.support.sockets import exchange, raw_request
 
 COMMANDS: Final = ("advance", "trigger", "logs", "listen")
 CALLS: Final = (["advance", "1h"], ["trigger", "payment.failed"], ["logs"], ["listen"])
@@ -26,9 +33,9 @@ each_call = pytest.mark.parametrize("call", CALLS, ids=COMMANDS)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """One server that demands a token."""
-    with served("--control-token", TOKEN, "--clock", "2030-01-15T10:30:00Z") as running:
+    with serve_process("--control-token", TOKEN, "--clock", "2030-01-15T10:30:00Z") as running:
         yield running
 
 
@@ -38,10 +45,10 @@ def advance(*arguments: str, **extra: str) -> tuple[int, str, str]:
     return ended.returncode, ended.stdout, ended.stderr
 
 
-def now(server: Served, key: str) -> object:
+def now(server: ServeProcess, key: str) -> object:
     """Where the clock of a world stands."""
     headers = {"Authorization": f"Bearer {key}", "Sandbox-Token": TOKEN}
-    raw = request("GET", "/_sandbox/clock", headers)
+    raw = raw_request("GET", "/_sandbox/clock", headers)
     return exchange(server.address, raw).json["now"]
 
 
@@ -69,7 +76,7 @@ def test_every_command_has_the_three_options(command: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/v3/", "/_sandbox", "/_sandbox/"])
-def test_the_options_on_the_command_line(server: Served, path: str) -> None:
+def test_the_options_on_the_command_line(server: ServeProcess, path: str) -> None:
     """They win over the environment; the address of either API will do."""
     key = f"sk_test_line{len(path)}"
     others = {"PAYMENTS_SANDBOX_API_KEY": "sk_test_other", "PAYMENTS_API_KEY": "sk_live_1"}
@@ -79,14 +86,14 @@ def test_the_options_on_the_command_line(server: Served, path: str) -> None:
     assert now(server, key) == "2030-01-15T11:30:00Z"
 
 
-def test_the_options_in_the_environment(server: Served) -> None:
+def test_the_options_in_the_environment(server: ServeProcess) -> None:
     """Each has its variable; what an application calls its key is the next best."""
-    extra = {variable("--url"): server.address, variable("--control-token"): TOKEN}
-    keys = {variable("--api-key"): "sk_test_first", "PAYMENTS_API_KEY": "sk_test_second"}
+    extra = {environment_name("--url"): server.address, environment_name("--control-token"): TOKEN}
+    keys = {environment_name("--api-key"): "sk_test_first", "PAYMENTS_API_KEY": "sk_test_second"}
 
     assert advance(**extra, **keys) == (0, NOW, "")
     assert now(server, "sk_test_second") == "2030-01-15T10:30:00Z"
-    del keys[variable("--api-key")]
+    del keys[environment_name("--api-key")]
     assert advance(**extra, **keys) == (0, NOW, "")
     assert advance(**extra, PAYMENTS_API_KEY="") == (0, NOW, "")
     assert [now(server, key) for key in ("sk_test_first", "sk_test_second", "sk_test_sandbox")] == [
@@ -109,7 +116,7 @@ def test_nobody_answers(call: list[str]) -> None:
 
 
 @each_call
-def test_a_token_that_is_wrong(server: Served, call: list[str]) -> None:
+def test_a_token_that_is_wrong(server: ServeProcess, call: list[str]) -> None:
     """Exit 1; the line names the option and does not repeat the token."""
     ended = run(*call, "--url", server.address, "--control-token", "wrong")
 
@@ -124,7 +131,7 @@ def test_a_token_that_is_wrong(server: Served, call: list[str]) -> None:
 @each_call
 def test_a_key_that_is_refused(call: list[str]) -> None:
     """Exit 1; the line says what the server says, and which option names another."""
-    with served("--strict-keys") as server:
+    with serve_process("--strict-keys") as server:
         ended = run(*call, "--url", server.address, "--api-key", "sk_test_unknown")
 
     assert (ended.returncode, ended.stdout) == (1, "")
@@ -179,7 +186,7 @@ def test_a_server_that_says_nothing() -> None:
     assert str(caught.value) == f"{url} does not answer"
 
 
-def test_https_where_there_is_none(server: Served) -> None:
+def test_https_where_there_is_none(server: ServeProcess) -> None:
     """One line, as for nobody; the certificate of a proxy before the server would be checked."""
     url = server.address.replace("http:", "https:")
     code, output, errors = advance("--url", url)
@@ -203,11 +210,11 @@ def test_https_where_there_is_none(server: Served) -> None:
 def test_a_wrong_value(option: str, value: str, expected: str, *, in_environment: bool) -> None:
     """Exit 2, and the last line names the option or the variable, and what would have worked."""
     if in_environment:
-        code, output, errors = advance(**{variable(option): value})
+        code, output, errors = advance(**{environment_name(option): value})
     else:
         code, output, errors = advance(option, value)
 
-    place = variable(option) if in_environment else f"argument {option}"
+    place = environment_name(option) if in_environment else f"argument {option}"
     assert (code, output, errors.splitlines()[-1]) == (
         2,
         "",
@@ -224,7 +231,7 @@ def test_a_real_key_is_sent_nowhere() -> None:
     assert errors.splitlines()[-1] == f"payments-sandbox advance: error: {problem}"
 
 
-def test_no_proxy_is_asked(server: Served) -> None:
+def test_no_proxy_is_asked(server: ServeProcess) -> None:
     """It would answer for a server that is not there."""
     extra = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     given = ("--url", server.address, "--api-key", "sk_test_proxied", "--control-token", TOKEN)
@@ -234,8 +241,8 @@ def test_no_proxy_is_asked(server: Served) -> None:
 
 def test_ctrl_c_ends_what_waits() -> None:
     """Exit 130, without a traceback: an advance waits as long as a receiver does."""
-    with served() as server, socket.create_server(("127.0.0.1", 0)) as receiver:
-        world: RemoteWorld = new_world(server.address)
+    with serve_process() as server, socket.create_server(("127.0.0.1", 0)) as receiver:
+        world: RemoteWorld = new_remote_world(server.address)
         url = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
         world.control("POST", "/webhook_endpoints", {"url": url, "timeout": "30s"})
         world.pay()

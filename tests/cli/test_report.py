@@ -8,23 +8,33 @@ import pytest
 
 from payments_sandbox.cli.junit import as_junit
 from payments_sandbox.cli.report_text import as_text
-from tests.support.command import Served, run, served, variable
-from tests.support.judged import CLEAN, ONCE, SCENARIO, SOON
-from tests.support.remote_world import RemoteWorld, example, masked, new_world
+from tests.support.process import (
+    RemoteWorld,
+    ServeProcess,
+    documented_example,
+    environment_name,
+    new_remote_world,
+    run,
+    serve_process,
+    without_ids,
+)
+from tests.support.values import CLEAN_AUDIT, FAILED_BUT_CHARGED, PAID_ONCE, WEBHOOK_SOON
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """One server; each test has a world of its own."""
-    with served() as running:
+    with serve_process() as running:
         yield running
 
 
 @pytest.fixture
-def world(server: Served) -> RemoteWorld:
+def world(server: ServeProcess) -> RemoteWorld:
     """A world in which a client has charged twice, and was expected not to."""
-    world = new_world(server.address)
-    world.control("POST", "/scenarios/active", SCENARIO | {"expect": [ONCE, CLEAN]})
+    world = new_remote_world(server.address)
+    world.control(
+        "POST", "/scenarios/active", FAILED_BUT_CHARGED | {"expect": [PAID_ONCE, CLEAN_AUDIT]}
+    )
     assert [world.pay().status for _ in range(2)] == [500, 201]
     return world
 
@@ -32,17 +42,17 @@ def world(server: Served) -> RemoteWorld:
 def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
     """A world whose client has charged twice, as in docs/cli.md."""
     done = world.run("report")
-    console, *shown = example("payments-sandbox report")
+    console, *shown = documented_example("payments-sandbox report")
 
     assert (done.returncode, done.stderr, console) == (1, "", "$ payments-sandbox report")
-    assert masked(done.stdout).splitlines() == shown
+    assert without_ids(done.stdout).splitlines() == shown
     assert done.stdout == as_text({"": world.control("GET", "/report")})
 
 
-def test_what_is_met(server: Served) -> None:
+def test_what_is_met(server: ServeProcess) -> None:
     """Exit 0."""
-    world = new_world(server.address)
-    world.control("POST", "/scenarios/active", {"scenario": "once", "expect": [ONCE]})
+    world = new_remote_world(server.address)
+    world.control("POST", "/scenarios/active", {"scenario": "once", "expect": [PAID_ONCE]})
     paid = world.pay().json["id"]
     done = world.run("report")
 
@@ -76,7 +86,7 @@ def test_as_junit_xml(world: RemoteWorld, tmp_path: Path) -> None:
 def test_the_options_in_the_environment(world: RemoteWorld, tmp_path: Path) -> None:
     """Each has its variable."""
     file = tmp_path / "junit.xml"
-    extra = {variable("--json"): "1", variable("--junit-xml"): str(file)}
+    extra = {environment_name("--json"): "1", environment_name("--junit-xml"): str(file)}
     done = run("report", extra=world.variables | extra)
 
     assert json.loads(done.stdout) == world.control("GET", "/report")
@@ -93,11 +103,11 @@ def test_a_file_that_cannot_be_written(world: RemoteWorld, tmp_path: Path) -> No
     assert done.stderr == f"payments-sandbox: cannot write {file}: File name too long.\n"
 
 
-def test_what_may_be_waited_for_is_waited_for(server: Served) -> None:
+def test_what_may_be_waited_for_is_waited_for(server: ServeProcess) -> None:
     """A webhook that is still on its way is not reported missing."""
-    world = new_world(server.address, clock="live")
+    world = new_remote_world(server.address, clock="live")
     late = {"webhook": "payment.completed", "do": {"delay": "2s"}}
-    scenario = {"scenario": "late", "rules": [late], "expect": [SOON]}
+    scenario = {"scenario": "late", "rules": [late], "expect": [WEBHOOK_SOON]}
     world.control("POST", "/scenarios/active", scenario)
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     world.pay()

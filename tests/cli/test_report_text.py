@@ -8,7 +8,7 @@ import yaml
 
 from payments_sandbox.cli.report_text import as_one_line, as_short_text, as_text, flow
 from payments_sandbox.client.models import ReportModel
-from tests.support.reports import BAD, EMPTY, WELL, alone
+from tests.support.process import EMPTY_REPORT, FAILED_REPORT, PASSED_REPORT, only_report
 
 WHOLE: Final = """\
 failed: 2 of 3 expectations not met; 1 of 3 rules never fired; 1 rule went wrong; \
@@ -39,25 +39,28 @@ audit:
 
 def test_a_report_is_shown_whole() -> None:
     """The outcome in a line, then each part with what was seen."""
-    assert as_text(alone(BAD)) == WHOLE
+    assert as_text(only_report(FAILED_REPORT)) == WHOLE
 
 
 def test_a_report_that_is_well_is_short() -> None:
     """One line says it."""
-    assert as_one_line(alone(WELL)) == "passed: 1 expectation met; 1 rule fired; the audit is clean"
+    assert (
+        as_one_line(only_report(PASSED_REPORT))
+        == "passed: 1 expectation met; 1 rule fired; the audit is clean"
+    )
 
 
 def test_a_report_of_nothing() -> None:
     """Without scenarios there is the audit alone."""
-    assert as_text(alone(EMPTY)) == "passed: the audit is clean\n"
+    assert as_text(only_report(EMPTY_REPORT)) == "passed: the audit is clean\n"
 
 
 def test_a_rule_that_went_wrong_is_counted() -> None:
     """Where all expectations are met, the line still says why the report has failed."""
-    report = copy.deepcopy(WELL)
+    report = copy.deepcopy(PASSED_REPORT)
     report["passed"] = False
     report["rules"][0]["why_not"] = "ran out of steps twice (then: fail)"
-    assert as_one_line(alone(report)) == (
+    assert as_one_line(only_report(report)) == (
         "failed: 1 expectation met; 1 rule fired; 1 rule went wrong; the audit is clean"
     )
 
@@ -82,7 +85,11 @@ rules:
 
 def test_several_worlds_have_a_part_each() -> None:
     """Below the outcome of all."""
-    reports = {"1. sk_test_1a2b…": WELL, "2. sk_test_3c4d…": BAD, "3. sk_test_5e6f…": WELL}
+    reports = {
+        "1. sk_test_1a2b…": PASSED_REPORT,
+        "2. sk_test_3c4d…": FAILED_REPORT,
+        "3. sk_test_5e6f…": PASSED_REPORT,
+    }
     text = as_text(reports)
     first, second, third = text.partition(WHOLE)
 
@@ -95,14 +102,14 @@ def test_several_worlds_have_a_part_each() -> None:
 @pytest.mark.parametrize(
     ("reports", "said"),
     [
-        ([EMPTY], ""),
-        ([EMPTY, EMPTY], ""),
-        ([WELL], "passed: 1 expectation met; 1 rule fired; the audit is clean\n"),
+        ([EMPTY_REPORT], ""),
+        ([EMPTY_REPORT, EMPTY_REPORT], ""),
+        ([PASSED_REPORT], "passed: 1 expectation met; 1 rule fired; the audit is clean\n"),
         (
-            [WELL, WELL, EMPTY],
+            [PASSED_REPORT, PASSED_REPORT, EMPTY_REPORT],
             "passed: 3 worlds; 2 expectations met; 2 rules fired; the audit is clean\n",
         ),
-        ([BAD], WHOLE),
+        ([FAILED_REPORT], WHOLE),
     ],
     ids=["nothing", "nothing in two", "well", "well in three", "bad"],
 )

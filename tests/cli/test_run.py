@@ -6,16 +6,65 @@ import os
 import shlex
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGTERM, Signals
 from typing import Final
 
 import pytest
 
-from tests.support.beside import ASK, FORKS, STUBBORN, TELL, WAIT, at_terminal, beside, python
-from tests.support.bodies import documented_create
-from tests.support.command import COMMAND, STUCK, environment, run
-from tests.support.wire import connected, exchange, request
+from tests.project.tree import ROOT
+from tests.support.process import (
+    ASK,
+    COMMAND,
+    IGNORE_SIGTERM,
+    PRINT_PID_AND_URL,
+    WAIT_FOR_SIGNAL,
+    environment,
+    python,
+    run,
+    run_process,
+)
+from tests.support.sockets import connected, exchange, raw_request
+from tests.support.values import LONGEST_WAIT, documented_create
+
+FORKS: Final = f"""
+import subprocess, sys
+deaf = {IGNORE_SIGTERM + "print('deaf', flush=True);" + WAIT_FOR_SIGNAL!r}
+child = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+child.stdout.readline()
+"""
+"""The begin of a program: another runs beside it, with its stderr, and ignores SIGTERM."""
+
+TERMINAL: Final = """
+import os, pty, sys
+def typed(keyboard):
+    return os.read(keyboard, 1024) or sys.exit(1)
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], stdin_read=typed)))
+"""
+"""A program: a terminal for a command, until that ends or nobody holds the keyboard any more.
+
+A test that is killed cleans nothing up, but the kernel closes what it had open. The terminal goes
+with its program then, and hangs up on all that runs there."""
+
+
+@contextmanager
+def at_terminal(script: str) -> Iterator[subprocess.Popen[str]]:
+    """A shell script in the foreground of a terminal of its own: its stdin is the keyboard."""
+    with subprocess.Popen(
+        [*python(TERMINAL), "sh", "-c", f"stty -echo; {script}"],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as terminal:
+        try:
+            yield terminal
+        finally:
+            terminal.kill()
+
 
 SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 PAY: Final = f"""{ASK}
@@ -93,12 +142,12 @@ def test_the_command_can_pay() -> None:
 
 def test_runs_side_by_side_have_a_port_each() -> None:
     """Each is on a free one; neither disturbs the other."""
-    with beside(WAIT) as first, beside(WAIT) as second:
+    with run_process(WAIT_FOR_SIGNAL) as first, run_process(WAIT_FOR_SIGNAL) as second:
         assert first.address != second.address
         first.process.send_signal(SIGTERM)
         first.ended()
         assert is_gone(first.address)
-        assert exchange(second.address, request("GET", "/v3/payments")).status == 200
+        assert exchange(second.address, raw_request("GET", "/v3/payments")).status == 200
 
 
 def test_beyond_loopback_the_command_gets_the_token() -> None:
@@ -209,7 +258,7 @@ def test_the_command_has_nothing_open_but_its_streams() -> None:
 @pytest.mark.parametrize("number", [SIGTERM, SIGINT])
 def test_a_signal_is_the_commands_to_heed(number: Signals) -> None:
     """It hears it once, and its exit code counts."""
-    with beside(HANDLES) as running:
+    with run_process(HANDLES) as running:
         assert running.line() == "ready"
         running.process.send_signal(number)
         assert running.ended() == (7, f"heard {number.value}\n", "")
@@ -219,7 +268,7 @@ def test_a_signal_is_the_commands_to_heed(number: Signals) -> None:
 def test_a_signal_reaches_what_the_command_has_started() -> None:
     """As a Ctrl-C would: a shell that waits for its child would not pass it on."""
     shell = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HANDLES!r}])"
-    with beside(shell) as running:
+    with run_process(shell) as running:
         assert running.line() == "ready"
         running.process.send_signal(SIGTERM)
         code, output, _ = running.ended()
@@ -229,10 +278,10 @@ def test_a_signal_reaches_what_the_command_has_started() -> None:
 
 def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
     """Whoever is impatient says it twice."""
-    with beside(STUBBORN + "print('deaf', flush=True);" + WAIT) as running:
+    with run_process(IGNORE_SIGTERM + "print('deaf', flush=True);" + WAIT_FOR_SIGNAL) as running:
         assert running.line() == "deaf"
         running.process.send_signal(SIGTERM)
-        assert exchange(running.address, request("GET", "/v3/payments")).status == 200
+        assert exchange(running.address, raw_request("GET", "/v3/payments")).status == 200
         running.process.send_signal(SIGTERM)
         assert running.ended() == (128 + SIGKILL, "", "")
         assert is_gone(running.address)
@@ -240,13 +289,13 @@ def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
 
 def test_what_the_command_leaves_behind_is_ended() -> None:
     """Its process group goes with the run, even what ignores SIGTERM."""
-    with beside(FORKS + "sys.exit(5)") as running:
+    with run_process(FORKS + "sys.exit(5)") as running:
         assert running.ended() == (5, "", "")
 
 
 def test_nothing_outlives_a_run_that_is_killed() -> None:
     """SIGKILL: the server, the command and what it has started are gone, deaf or not."""
-    with beside(STUBBORN + FORKS + "print('up', flush=True); child.wait()") as running:
+    with run_process(IGNORE_SIGTERM + FORKS + "print('up', flush=True); child.wait()") as running:
         assert running.line() == "up"
         running.process.send_signal(SIGKILL)
         assert running.ended() == (-SIGKILL, "", "")
@@ -255,7 +304,7 @@ def test_nothing_outlives_a_run_that_is_killed() -> None:
 
 def test_nothing_outlives_a_run_whose_group_is_killed() -> None:
     """As some CI systems do it: who sees to the end is not of that group."""
-    with beside(WAIT) as running:
+    with run_process(WAIT_FOR_SIGNAL) as running:
         running.kill_group()
         assert running.ended() == (-SIGKILL, "", "")
         assert is_gone(running.address)
@@ -263,7 +312,7 @@ def test_nothing_outlives_a_run_whose_group_is_killed() -> None:
 
 def test_a_run_whose_supervisor_is_killed_ends_the_command() -> None:
     """The command is ended, as there would be nobody to do it later."""
-    with beside("print(os.getppid(), flush=True);" + WAIT) as running:
+    with run_process("print(os.getppid(), flush=True);" + WAIT_FOR_SIGNAL) as running:
         os.kill(int(running.line()), SIGKILL)
         assert running.ended() == (128 + SIGKILL, "", "")
 
@@ -283,13 +332,13 @@ def test_at_a_terminal_the_keys_are_the_commands() -> None:
         assert [terminal.stdout.readline() for _ in range(2)] == ["interrupted\n", "1\n"]
         terminal.stdin.write("bye\n")
         terminal.stdin.flush()
-        assert (terminal.stdout.read(), terminal.wait(STUCK)) == ("bye\n", 0)
+        assert (terminal.stdout.read(), terminal.wait(LONGEST_WAIT)) == ("bye\n", 0)
 
 
 def test_nothing_outlives_the_terminal(tmp_path: Path) -> None:
     """Where whoever was at it is killed and cleans nothing up, what runs there has a hang-up."""
     os.mkfifo(held := tmp_path / "held")
-    program = f"held = open({str(held)!r}, 'w'); " + TELL + WAIT
+    program = f"held = open({str(held)!r}, 'w'); " + PRINT_PID_AND_URL + WAIT_FOR_SIGNAL
     with at_terminal(shlex.join([*COMMAND, "run", "--", *python(program)])) as terminal:
         assert terminal.stdout is not None
         assert terminal.stdin is not None
@@ -299,3 +348,24 @@ def test_nothing_outlives_the_terminal(tmp_path: Path) -> None:
                 terminal.stdin.close()
                 assert server.ends()
             assert command.read() == ""
+
+
+def test_a_verdict_can_go_to_our_own_streams() -> None:
+    """Behind what the command has printed there; they stay what they are."""
+    files = ("--junit-xml", "/dev/stdout", "--report", "/dev/stderr")
+    code, output, errors = ended("print('ran')", *files)
+
+    assert code == 0
+    assert output.startswith("ran\n<?xml ")
+    assert "the audit" in errors
+
+
+def test_a_verdict_that_could_not_be_written_is_told_before_the_command_runs(
+    tmp_path: Path,
+) -> None:
+    """One line, and nobody waits an hour for it."""
+    file = tmp_path / ("x" * 255)
+    code, output, errors = ended("print('ran')", "--junit-xml", str(file))
+
+    assert (code, output) == (1, "")
+    assert errors == f"payments-sandbox: cannot write {file}: File name too long.\n"

@@ -1,6 +1,7 @@
 """`payments-sandbox run` as a judge: what the scenarios of the command's world expect."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from signal import SIGTERM
 from typing import Final
@@ -10,10 +11,39 @@ import pytest
 import xmlschema
 
 from tests.project.tree import ROOT
-from tests.support.beside import ASK, beside, python
-from tests.support.command import run, variable
-from tests.support.judged import CAREFUL, CLEAN, NAIVE, ONCE, SOON, playing
-from tests.support.remote_world import masked
+from tests.support.process import ASK, environment_name, python, run, run_process, without_ids
+from tests.support.values import (
+    CLEAN_AUDIT,
+    FAILED_BUT_CHARGED,
+    PAID_ONCE,
+    WEBHOOK_SOON,
+    documented_create,
+)
+
+_CLIENT: Final = f"""
+body = {documented_create()!r}
+try:
+    pay(body)
+except OSError:
+    retry()
+"""
+
+CAREFUL: Final = f"""
+def retry():
+    assert listed(body)
+{_CLIENT}"""
+
+NAIVE: Final = f"""
+def retry():
+    pay(body)
+{_CLIENT}"""
+
+
+def playing(client: str, *expect: Mapping[str, object]) -> str:
+    """The program of a client in a world where this is expected."""
+    scenario = FAILED_BUT_CHARGED | ({"expect": list(expect)} if expect else {})
+    return f"{ASK}\nplay({scenario!r})\n{client}"
+
 
 SCHEMA: Final = ROOT / "tests" / "cli" / "junit.xsd"
 FAILED: Final = """\
@@ -34,12 +64,12 @@ FOUND: Final = "passed: 1 rule fired; 2 audit findings\n\nrules:\n"
 def ended(program: str, *options: str, **extra: str) -> tuple[int, str, str]:
     """The exit code of a run and both outputs."""
     done = run("run", *options, "--", *python(program), extra=extra)
-    return done.returncode, done.stdout, masked(done.stderr)
+    return done.returncode, done.stdout, without_ids(done.stderr)
 
 
 def test_what_is_met_is_one_line() -> None:
     """Exit 0."""
-    assert ended(playing(CAREFUL, ONCE, CLEAN)) == (
+    assert ended(playing(CAREFUL, PAID_ONCE, CLEAN_AUDIT)) == (
         0,
         "",
         "payments-sandbox: passed: 2 expectations met; 1 rule fired; the audit is clean\n",
@@ -48,7 +78,7 @@ def test_what_is_met_is_one_line() -> None:
 
 def test_what_is_not_met_fails_the_run() -> None:
     """Exit 1, and the whole report on stderr."""
-    code, output, errors = ended(playing(NAIVE, ONCE))
+    code, output, errors = ended(playing(NAIVE, PAID_ONCE))
 
     assert (code, output) == (1, "")
     assert errors.startswith(f"payments-sandbox: {FAILED}  possible_double_charge\n")
@@ -60,13 +90,13 @@ def test_findings_are_shown_and_fail_no_run() -> None:
 
     assert (code, output) == (0, "")
     assert errors.startswith(f"payments-sandbox: {FOUND}")
-    assert ended(playing(NAIVE, CLEAN))[0] == 1
+    assert ended(playing(NAIVE, CLEAN_AUDIT))[0] == 1
 
 
 @pytest.mark.parametrize("client", [CAREFUL, NAIVE], ids=["met", "unmet"])
 def test_a_command_that_fails_has_its_own_code(client: str) -> None:
     """Whatever the verdict, which is said all the same."""
-    code, _, errors = ended(playing(client, ONCE) + "raise SystemExit(7)")
+    code, _, errors = ended(playing(client, PAID_ONCE) + "raise SystemExit(7)")
 
     assert code == 7
     assert errors.startswith("payments-sandbox: ")
@@ -113,11 +143,11 @@ def test_the_verdict_in_files(tmp_path: Path) -> None:
     """As text, like that on stderr, and as JUnit XML; the options have their variables."""
     text, junit = tmp_path / "report.txt", tmp_path / "junit.xml"
     junit.write_text("of an earlier run")
-    extra = {variable("--junit-xml"): str(junit)}
-    code, _, errors = ended(playing(NAIVE, ONCE), "--report", str(text), **extra)
+    extra = {environment_name("--junit-xml"): str(junit)}
+    code, _, errors = ended(playing(NAIVE, PAID_ONCE), "--report", str(text), **extra)
 
     assert code == 1
-    assert errors == f"payments-sandbox: {masked(text.read_text())}"
+    assert errors == f"payments-sandbox: {without_ids(text.read_text())}"
     xml = junit.read_text()
     xmlschema.XMLSchema(SCHEMA).validate(xml)
     assert '<failure message="expected 1, saw 2: pay_' in xml
@@ -152,7 +182,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_signal_ends_the_waiting_for_a_verdict() -> None:
     """When the command has ended, there is nobody else to heed it."""
-    with beside(playing(CAREFUL, SOON) + "print('done', flush=True)") as running:
+    with run_process(playing(CAREFUL, WEBHOOK_SOON) + "print('done', flush=True)") as running:
         assert running.line() == "done"
         while running.process.poll() is None:
             running.process.send_signal(SIGTERM)  # the first may still be the command's

@@ -11,8 +11,7 @@ import pytest
 
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.command import run, served
-from tests.support.remote_world import RemoteWorld, new_world
+from tests.support.process import RemoteWorld, new_remote_world, run, serve_process
 
 PAGE: Final = ROOT / "docs" / "cli.md"
 FOLDER: Final = ROOT / "tests" / "cli" / "scenarios"
@@ -42,14 +41,14 @@ rules:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Where a server is."""
-    with served() as server:
+    with serve_process() as server:
         yield server.address
 
 
 @pytest.fixture
 def world(address: str) -> RemoteWorld:
     """A new world of it."""
-    return new_world(address)
+    return new_remote_world(address)
 
 
 @pytest.fixture
@@ -206,8 +205,8 @@ def test_what_was_seen_happens_again(world: RemoteWorld, tmp_path: Path) -> None
 
     (tmp_path / "lost-reply.yaml").write_text(written.stdout, encoding="utf-8")
     assert check(tmp_path, "lost-reply.yaml").stdout == "no problems in 1 file\n"
-    with served("--scenario", str(tmp_path / "lost-reply.yaml")) as server:
-        again = new_world(server.address)
+    with serve_process("--scenario", str(tmp_path / "lost-reply.yaml")) as server:
+        again = new_remote_world(server.address)
         with pytest.raises(ConnectionResetError):
             again.pay(customer_id="cust_ada", amount=4200)
         [repeated] = again.control("GET", "/requests")["data"]

@@ -5,8 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import served
-from tests.support.remote_world import RemoteWorld, example, new_world
+from tests.support.process import RemoteWorld, documented_example, new_remote_world, serve_process
 
 WRONG: Final = {
     "--payments": ("0", "expected a whole number from 1 to 1000000"),
@@ -19,7 +18,7 @@ WRONG: Final = {
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Where a server is."""
-    with served() as server:
+    with serve_process() as server:
         yield server.address
 
 
@@ -31,8 +30,8 @@ def payments(world: RemoteWorld) -> list[dict[str, object]]:
 
 def test_it_prints_what_there_is(address: str) -> None:
     """As on the page."""
-    world = new_world(address, seed=1)
-    shown, line = example("payments-sandbox seed")
+    world = new_remote_world(address, seed=1)
+    shown, line = documented_example("payments-sandbox seed")
     seeded = world.run(*shown.removeprefix("$ payments-sandbox ").split())
     assert (seeded.returncode, seeded.stderr, seeded.stdout) == (0, "", f"{line}\n")
 
@@ -40,7 +39,7 @@ def test_it_prints_what_there_is(address: str) -> None:
 def test_every_option_reaches_the_server(address: str) -> None:
     """On the command line or in the environment; equal seeds give equal payments."""
     options = ("--payments", "40", "--customers", "2", "--over", "2d", "--seed", "7")
-    one, other, drawn = (new_world(address, seed=seed) for seed in (1, 2, 3))
+    one, other, drawn = (new_remote_world(address, seed=seed) for seed in (1, 2, 3))
     assert one.run("seed", *options).stdout == "40 payments: 39 completed, 1 failed\n"
     other.control("POST", "/world/seed", {"payments": 40, "customers": 2, "over": "2d", "seed": 7})
     drawn.control("POST", "/world/seed", {"payments": 40, "customers": 2, "over": "2d"})
@@ -51,7 +50,7 @@ def test_every_option_reaches_the_server(address: str) -> None:
 
 def test_a_world_that_is_used_is_refused(address: str) -> None:
     """Exit 1, and how to empty it."""
-    world = new_world(address)
+    world = new_remote_world(address)
     world.pay()
     seeded = world.run("seed")
     assert (seeded.returncode, seeded.stdout) == (1, "")
@@ -66,7 +65,7 @@ def test_a_world_that_is_used_is_refused(address: str) -> None:
 def test_a_wrong_value_names_the_option(address: str, option: str) -> None:
     """Exit 2, before anything is asked."""
     value, expected = WRONG[option]
-    seeded = new_world(address).run("seed", option, value)
+    seeded = new_remote_world(address).run("seed", option, value)
     last = seeded.stderr.splitlines()[-1]
     assert (seeded.returncode, last) == (
         2,

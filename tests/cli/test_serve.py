@@ -15,9 +15,16 @@ from typing import Final
 import pytest
 
 import payments_sandbox
-from tests.support.bodies import documented_create
-from tests.support.command import COMMAND, Served, ending, environment, run, served
-from tests.support.wire import WireReply, connected, exchange, request
+from tests.support.process import (
+    COMMAND,
+    ServeProcess,
+    ended_with_block,
+    environment,
+    run,
+    serve_process,
+)
+from tests.support.sockets import RawReply, connected, exchange, raw_request
+from tests.support.values import documented_create
 
 CLOCK: Final = "2030-01-15T10:30:00Z"
 SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
@@ -27,13 +34,13 @@ HEAVY: Final = {"faker", "yaml"}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """One server for the tests that do not stop it."""
-    with served() as running:
+    with serve_process() as running:
         yield running
 
 
-def facts(server: Served) -> dict[str, object]:
+def facts(server: ServeProcess) -> dict[str, object]:
     """What a server says of itself, apart from being ready."""
     port = server.address.rpartition(":")[2]
     return {
@@ -46,11 +53,11 @@ def facts(server: Served) -> dict[str, object]:
     }
 
 
-def test_the_ready_line_says_where_and_how(server: Served) -> None:
+def test_the_ready_line_says_where_and_how(server: ServeProcess) -> None:
     """One line of JSON, once connections are accepted."""
     assert server.facts == {"ready": True} | facts(server)
     assert server.ready_line.endswith("}\n")
-    assert exchange(server.address, request("GET", "/_sandbox/ready")).json == {
+    assert exchange(server.address, raw_request("GET", "/_sandbox/ready")).json == {
         "ready": True,
         "version": payments_sandbox.__version__,
         "problems": [],
@@ -60,7 +67,7 @@ def test_the_ready_line_says_where_and_how(server: Served) -> None:
 def test_the_ready_file_says_the_same(tmp_path: Path) -> None:
     """Without `ready`, and with nothing left beside it."""
     file = tmp_path / "ready.json"
-    with served("--ready-file", str(file)) as server:
+    with serve_process("--ready-file", str(file)) as server:
         assert json.loads(file.read_text()) == facts(server)
         assert list(tmp_path.iterdir()) == [file]
 
@@ -69,7 +76,7 @@ def test_the_ready_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """Whoever has the old one open still reads the old one: it was not written into."""
     file = tmp_path / "ready.json"
     file.write_text("old")
-    with file.open() as old, served("--ready-file", str(file)) as server:
+    with file.open() as old, serve_process("--ready-file", str(file)) as server:
         assert old.read() == "old"
         assert json.loads(file.read_text()) == facts(server)
 
@@ -114,16 +121,19 @@ def test_a_host_that_is_no_name() -> None:
 def test_a_signal_stops_it_within_a_second(number: signal.Signals) -> None:
     """With a request that hangs, a stream, a half-sent body and an idle connection open."""
     hanging = json.dumps(documented_create(card_number=TIMEOUT_CARD)).encode()
-    with served("--clock", CLOCK, "--max-wall-delay", "1h") as server, ExitStack() as connections:
+    with (
+        serve_process("--clock", CLOCK, "--max-wall-delay", "1h") as server,
+        ExitStack() as connections,
+    ):
         stream, stuck, half, idle = (
             connections.enter_context(connected(server.address)) for _ in range(4)
         )
-        stream.send(request("GET", "/_sandbox/stream"))
+        stream.send(raw_request("GET", "/_sandbox/stream"))
         assert stream.reply().status == 200
-        stuck.send(request("POST", "/v3/payments", body=hanging))
-        half.send(request("POST", "/v3/payments", {"Expect": "100-continue"}, CREATE)[:-1])
+        stuck.send(raw_request("POST", "/v3/payments", body=hanging))
+        half.send(raw_request("POST", "/v3/payments", {"Expect": "100-continue"}, CREATE)[:-1])
         assert half.reply().status == 100
-        idle.send(request("GET", "/_sandbox/requests?limit=1"))
+        idle.send(raw_request("GET", "/_sandbox/requests?limit=1"))
         [entry] = idle.reply().json["data"]
         assert (entry["operation"], entry["fault"]) == ("create_payment", "hang")
         code, seconds = server.stop(number)
@@ -135,7 +145,7 @@ def test_a_signal_stops_it_within_a_second(number: signal.Signals) -> None:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_second_signal_changes_nothing(name: str) -> None:
     """Whoever is impatient sees no traceback, whenever the signal comes."""
-    with served() as server:
+    with serve_process() as server:
         code = None
         while code is None:
             server.process.send_signal(getattr(signal, name))
@@ -147,9 +157,9 @@ def test_a_second_signal_changes_nothing(name: str) -> None:
 def test_nothing_heavy_is_imported_once_it_listens() -> None:
     """What is slow to import waits until it is needed."""
     imported = _imported_while(
-        request("GET", "/v3/payments"),
-        request("POST", "/v3/payments", body=CREATE),
-        request("POST", "/v3/payments", body=b"{}"),
+        raw_request("GET", "/v3/payments"),
+        raw_request("POST", "/v3/payments", body=CREATE),
+        raw_request("POST", "/v3/payments", body=b"{}"),
     )
 
     assert imported & HEAVY == set()
@@ -158,7 +168,7 @@ def test_nothing_heavy_is_imported_once_it_listens() -> None:
 
 def _imported_while(*raws: bytes) -> set[str]:
     """The top-level modules that a server has imported after answering."""
-    with served("--clock", CLOCK, extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
+    with serve_process("--clock", CLOCK, extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
         for raw in raws:
             assert exchange(server.address, raw).status in {200, 201, 400}
         server.stop()
@@ -173,13 +183,13 @@ def test_on_a_terminal_it_speaks_prose() -> None:
     process = subprocess.Popen(
         [*COMMAND, "serve", "--port", "0", "--clock", CLOCK], env=environment(), stdout=theirs
     )
-    with ending(process), os.fdopen(ours, encoding="utf-8", newline="") as screen:
+    with ended_with_block(process), os.fdopen(ours, encoding="utf-8", newline="") as screen:
         os.close(theirs)
         prose = [screen.readline() for _ in range(6)]
         address = prose[1].split()[-1].removesuffix("/v3")
-        paid = exchange(address, request("POST", "/v3/payments", body=CREATE)).json["id"]
-        exchange(address, request("POST", "/v3/payments", body=b"{}"))
-        exchange(address, request("GET", "/v3/pay%1Bments?card=4111111111111111"))
+        paid = exchange(address, raw_request("POST", "/v3/payments", body=CREATE)).json["id"]
+        exchange(address, raw_request("POST", "/v3/payments", body=b"{}"))
+        exchange(address, raw_request("GET", "/v3/pay%1Bments?card=4111111111111111"))
         lines = [screen.readline() for _ in range(3)]
         process.terminate()
 
@@ -212,27 +222,27 @@ def _session(seed: str) -> list[tuple[int, str, bytes]]:
     """What a server of this seed answers to the same ten requests; wall times are left out."""
     declined = json.dumps(documented_create(card_number="4000000000000002")).encode()
     pending = json.dumps(documented_create(card_number="4000009900000012")).encode()
-    with served("--seed", seed, "--clock", CLOCK) as server:
-        paid = exchange(server.address, request("POST", "/v3/payments", body=CREATE))
+    with serve_process("--seed", seed, "--clock", CLOCK) as server:
+        paid = exchange(server.address, raw_request("POST", "/v3/payments", body=CREATE))
         payment = f"/v3/payments/{paid.json['id']}"
         replies = [paid] + [
             exchange(server.address, raw)
             for raw in (
-                request("POST", f"{payment}/refunds", body=b'{"amount": 1000}'),
-                request("POST", "/v3/payments", body=declined),
-                request("POST", "/v3/payments", body=pending),
-                request("POST", "/_sandbox/clock/advance", body=b'{"by": "2h"}'),
-                request("POST", "/_sandbox/worlds", body=b'{"clock": "2030-01-15"}'),
-                request("GET", payment),
-                request("GET", "/v3/payments?limit=2"),
-                request("GET", "/_sandbox/events"),
-                request("GET", "/_sandbox/requests"),
+                raw_request("POST", f"{payment}/refunds", body=b'{"amount": 1000}'),
+                raw_request("POST", "/v3/payments", body=declined),
+                raw_request("POST", "/v3/payments", body=pending),
+                raw_request("POST", "/_sandbox/clock/advance", body=b'{"by": "2h"}'),
+                raw_request("POST", "/_sandbox/worlds", body=b'{"clock": "2030-01-15"}'),
+                raw_request("GET", payment),
+                raw_request("GET", "/v3/payments?limit=2"),
+                raw_request("GET", "/_sandbox/events"),
+                raw_request("GET", "/_sandbox/requests"),
             )
         ]
     return [_bytes(reply, server.address) for reply in replies]
 
 
-def _bytes(reply: WireReply, address: str) -> tuple[int, str, bytes]:
+def _bytes(reply: RawReply, address: str) -> tuple[int, str, bytes]:
     """Status, remaining requests and body, without what only the wall knows."""
     body = reply.body.replace(address.encode(), b"")
     body = re.sub(rb'"(created_at":"[^"]*","clock|duration_ms":[0-9.]+)', b"", body)
@@ -243,7 +253,30 @@ def test_a_ready_file_is_there_only_while_the_server_is(tmp_path: Path) -> None:
     """Who waits for it never reads the address of a server that has gone."""
     file = tmp_path / "ready.json"
     file.write_text("of an earlier server", encoding="utf-8")
-    with served("--ready-file", str(file)) as server:
+    with serve_process("--ready-file", str(file)) as server:
         assert json.loads(file.read_text(encoding="utf-8"))["base_url"].startswith(server.address)
         server.stop()
         assert not file.exists()
+
+
+def test_a_ready_file_that_is_a_pipe_is_told_when_somebody_reads_it(tmp_path: Path) -> None:
+    """The server does not wait for that, stops as ever, and leaves the pipe."""
+    os.mkfifo(pipe := tmp_path / "ready")
+    with serve_process("--ready-file", str(pipe)) as server:
+        assert json.loads(pipe.read_text(encoding="utf-8")) == facts(server)
+        assert server.stop()[0] == 0
+    with serve_process("--ready-file", str(pipe)) as unread:
+        assert (unread.stop()[0], unread.rest()) == (0, ("", ""))
+    assert pipe.is_fifo()
+
+
+def test_a_ready_file_can_be_a_device_or_a_link(tmp_path: Path) -> None:
+    """A device stays what it is, and so does the link whose file goes with the server."""
+    (link := tmp_path / "link").symlink_to("file")
+    with serve_process("--ready-file", str(link)) as server:
+        assert json.loads((tmp_path / "file").read_text(encoding="utf-8")) == facts(server)
+        server.stop()
+    assert [each.name for each in tmp_path.iterdir()] == ["link"]
+    with serve_process("--ready-file", "/dev/stderr") as server:
+        assert server.stop()[0] == 0
+        assert json.loads(server.rest()[1]) == facts(server)

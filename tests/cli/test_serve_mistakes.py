@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import options_of, run, served, variable
+from tests.support.process import environment_name, options_of, run, serve_process
 
 WRONG: Final = {
     "--port": ("70000", "expected a whole number from 0 to 65535"),
@@ -75,23 +75,23 @@ def test_a_public_webhook_needs_a_word() -> None:
 def test_a_wrong_variable_is_named(option: str) -> None:
     """Exit 2 and the name of the variable; other commands do not mind."""
     value, expected = WRONG[option]
-    extra = {variable(option): value}
+    extra = {environment_name(option): value}
     ended = run("serve", extra=extra)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
-    assert last == f"payments-sandbox serve: error: {variable(option)}: {expected}"
+    assert last == f"payments-sandbox serve: error: {environment_name(option)}: {expected}"
     assert run("cards", extra=extra).returncode == 0
 
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
     """A flag's variable is a yes or a no."""
-    ended = run("serve", extra={variable(flag): "perhaps"})
+    ended = run("serve", extra={environment_name(flag): "perhaps"})
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
-        f"payments-sandbox serve: error: {variable(flag)}: expected 1 or 0, true or false",
+        f"payments-sandbox serve: error: {environment_name(flag)}: expected 1 or 0, true or false",
     )
 
 
@@ -165,7 +165,7 @@ def test_variables_that_are_not_for_options() -> None:
         "PAYMENTS_SANDBOX_PORT": "tcp://10.0.0.11:8080",
         "PAYMENTSSANDBOX": "1",
     }
-    with served(extra=others) as server:
+    with serve_process(extra=others) as server:
         assert server.facts["ready"] is True
         server.stop()
         assert server.rest() == ("", "")

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.bodies import documented_create
-from tests.support.command import Served, options_of, served, variable
-from tests.support.wire import WireReply, connected, exchange, request
+from tests.support.process import ServeProcess, environment_name, options_of, serve_process
+from tests.support.sockets import RawReply, connected, exchange, raw_request
+from tests.support.values import documented_create
 
 SLOW_CARD: Final = "4000009900000129"
 SEED_OF_11: Final = 7016073114745173
@@ -20,63 +20,67 @@ SCENARIOS: Final = "tests/cli/scenarios"
 CORS: Final = {"Origin": "http://app.test", "Access-Control-Request-Method": "POST"}
 
 
-def ask(server: Served, method: str, path: str, body: object = None, **headers: str) -> WireReply:
+def ask(
+    server: ServeProcess, method: str, path: str, body: object = None, **headers: str
+) -> RawReply:
     """One request, with the token and, unless told otherwise, the home world's key."""
     raw = None if body is None else json.dumps(body).encode()
-    return exchange(server.address, request(method, path, {"Sandbox-Token": TOKEN, **headers}, raw))
+    return exchange(
+        server.address, raw_request(method, path, {"Sandbox-Token": TOKEN, **headers}, raw)
+    )
 
 
-def new_world(server: Served, **wishes: object) -> tuple[dict[str, Any], dict[str, str]]:
+def new_world(server: ServeProcess, **wishes: object) -> tuple[dict[str, Any], dict[str, str]]:
     """A new world, and the header with its key."""
     world = ask(server, "POST", "/_sandbox/worlds", wishes).json
     return world, {"Authorization": f"Bearer {world['api_key']}"}
 
 
-def clock(server: Served) -> object:
+def clock(server: ServeProcess) -> object:
     """Where the clock of a new world stands, if it stands."""
     world, _ = new_world(server)
     shown = world["clock"]
     return shown["now"] if shown["mode"] == "frozen" else shown["mode"]
 
 
-def seed(server: Served) -> object:
+def seed(server: ServeProcess) -> object:
     """Whether the home world has the seed that 11 makes of its key."""
     return ask(server, "GET", "/_sandbox/world").json["seed"] == SEED_OF_11
 
 
-def rate_limit(server: Served) -> object:
+def rate_limit(server: ServeProcess) -> object:
     """The limit of a new world."""
     _, key = new_world(server)
     return ask(server, "GET", "/v3/payments", **key).headers["x-ratelimit-limit"]
 
 
-def max_wall_delay(server: Served) -> object:
+def max_wall_delay(server: ServeProcess) -> object:
     """Whether the slow card answers long before its three seconds."""
     _, key = new_world(server, clock="2030-01-15")
     body = json.dumps(documented_create(card_number=SLOW_CARD)).encode()
     with connected(server.address) as wire:
-        wire.send(request("POST", "/v3/payments", key, body))
+        wire.send(raw_request("POST", "/v3/payments", key, body))
         return not wire.is_silent_for(1)
 
 
-def strict_keys(server: Served) -> object:
+def strict_keys(server: ServeProcess) -> object:
     """Whether a key that nobody made is good."""
     return ask(server, "GET", "/v3/payments", Authorization="Bearer sk_test_new").status
 
 
-def lenient(server: Served) -> object:
+def lenient(server: ServeProcess) -> object:
     """Whether an undocumented field is refused."""
     _, key = new_world(server, clock="2030-01-15")
     return ask(server, "POST", "/v3/payments", documented_create(color="red"), **key).status
 
 
-def control_token(server: Served) -> object:
+def control_token(server: ServeProcess) -> object:
     """Whether the control API asks for a token."""
-    raw = request("GET", "/_sandbox/world")
+    raw = raw_request("GET", "/_sandbox/world")
     return exchange(server.address, raw).status, server.facts.get("control_token")
 
 
-def allow_host(server: Served) -> object:
+def allow_host(server: ServeProcess) -> object:
     """Which of two foreign names are let in."""
     return [
         ask(server, "GET", "/_sandbox/world", Host=name).status
@@ -84,16 +88,16 @@ def allow_host(server: Served) -> object:
     ]
 
 
-def cors(server: Served) -> object:
+def cors(server: ServeProcess) -> object:
     """Whether a page may call `/v3`, and what else it may call."""
     preflights = [
-        exchange(server.address, request("OPTIONS", path, CORS)).headers
+        exchange(server.address, raw_request("OPTIONS", path, CORS)).headers
         for path in ("/v3/payments", "/_sandbox/world")
     ]
     return [headers.get("access-control-allow-origin") for headers in preflights]
 
 
-def webhook(server: Served) -> object:
+def webhook(server: ServeProcess) -> object:
     """Where a new world sends its events, and whether it signs with the printed secret."""
     _, key = new_world(server)
     endpoints = ask(server, "GET", "/_sandbox/webhook_endpoints", **key).json["data"]
@@ -101,21 +105,21 @@ def webhook(server: Served) -> object:
     return [(each["url"], each["secret"] == secret) for each in reversed(endpoints)]
 
 
-def webhook_targets(server: Served) -> object:
+def webhook_targets(server: ServeProcess) -> object:
     """Whether a public address can be a receiver; nothing is sent to it."""
     _, key = new_world(server)
     wanted = {"url": "http://8.8.8.8/"}
     return ask(server, "POST", "/_sandbox/webhook_endpoints", wanted, **key).status
 
 
-def scenario(server: Served) -> object:
+def scenario(server: ServeProcess) -> object:
     """What is active in a new world."""
     _, key = new_world(server)
     active = ask(server, "GET", "/_sandbox/scenarios/active", **key).json["data"]
     return [each["name"] for each in active]
 
 
-def scenario_dir(server: Served) -> object:
+def scenario_dir(server: ServeProcess) -> object:
     """Which scenarios of the folder are known by name."""
     known = {each["name"] for each in ask(server, "GET", "/_sandbox/scenarios").json["data"]}
     return sorted(known & {"quiet", "refused"})
@@ -127,7 +131,7 @@ class Option:
 
     name: str
     value: str | None
-    look: Callable[[Served], object]
+    look: Callable[[ServeProcess], object]
     given: object
     default: object
 
@@ -172,33 +176,33 @@ def on_the_command_line() -> list[str]:
 
 def in_the_environment() -> dict[str, str]:
     """Every option of the table as variables."""
-    return {variable(option.name): option.value or "1" for option in OPTIONS}
+    return {environment_name(option.name): option.value or "1" for option in OPTIONS}
 
 
 @pytest.fixture(scope="module")
-def plain() -> Iterator[Served]:
+def plain() -> Iterator[ServeProcess]:
     """A server without options."""
-    with served() as server:
+    with serve_process() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[Served]:
+def told() -> Iterator[ServeProcess]:
     """A server that is told everything on the command line."""
-    with served(*on_the_command_line()) as server:
+    with serve_process(*on_the_command_line()) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def found() -> Iterator[Served]:
+def found() -> Iterator[ServeProcess]:
     """A server that finds everything in its environment."""
-    with served(extra=in_the_environment()) as server:
+    with serve_process(extra=in_the_environment()) as server:
         yield server
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_an_option_does_what_it_says(
-    plain: Served, told: Served, found: Served, option: Option
+    plain: ServeProcess, told: ServeProcess, found: ServeProcess, option: Option
 ) -> None:
     """The same from the command line and from the environment, and not without it."""
     seen = option.look(told), option.look(found), option.look(plain)
@@ -213,8 +217,11 @@ def test_every_option_has_its_test() -> None:
 
 def test_the_command_line_wins_over_the_environment() -> None:
     """For one value it replaces, in a list it adds."""
-    extra = {variable("--clock"): "2031-01-01", variable("--allow-host"): "other.test"}
-    with served("--clock", "2032-02-02", "--allow-host", "shop.test", extra=extra) as server:
+    extra = {
+        environment_name("--clock"): "2031-01-01",
+        environment_name("--allow-host"): "other.test",
+    }
+    with serve_process("--clock", "2032-02-02", "--allow-host", "shop.test", extra=extra) as server:
         assert (clock(server), allow_host(server)) == ("2032-02-02T00:00:00Z", [200, 200])
 
 
@@ -222,10 +229,10 @@ def test_a_line_is_logged_for_each_request() -> None:
     """On `--log`, or its variable; otherwise nothing follows the ready line."""
     for arguments, extra, lines in (
         (("--log",), {}, 1),
-        ((), {variable("--log"): "true"}, 1),
-        ((), {variable("--log"): "false"}, 0),
+        ((), {environment_name("--log"): "true"}, 1),
+        ((), {environment_name("--log"): "false"}, 0),
     ):
-        with served(*arguments, extra=extra) as server:
+        with serve_process(*arguments, extra=extra) as server:
             ask(server, "GET", "/v3/payments")
             server.stop()
             output, errors = server.rest()
@@ -235,7 +242,7 @@ def test_a_line_is_logged_for_each_request() -> None:
 
 def test_an_unused_world_is_dropped_after_its_time() -> None:
     """`--world-ttl`: making another finds the old one idle, and its key starts anew."""
-    with served("--world-ttl", "1ms") as server:
+    with serve_process("--world-ttl", "1ms") as server:
         _, key = new_world(server)
         for _ in range(20):
             new_world(server)
@@ -246,7 +253,7 @@ def test_an_unused_world_is_dropped_after_its_time() -> None:
 
 def test_the_longest_unused_world_makes_room() -> None:
     """`--max-worlds` counts the home world, which stays."""
-    with served(extra={variable("--max-worlds"): "2"}) as server:
+    with serve_process(extra={environment_name("--max-worlds"): "2"}) as server:
         _, key = new_world(server)
         new_world(server)
         assert ask(server, "GET", "/_sandbox/world", **key).json["restarted"] == (
@@ -257,7 +264,7 @@ def test_the_longest_unused_world_makes_room() -> None:
 
 def test_beyond_loopback_a_token_is_drawn_and_demanded() -> None:
     """Whoever reaches the port cannot move clocks; health is still to be seen."""
-    with served(extra={variable("--host"): "0.0.0.0"}) as server:
+    with serve_process(extra={environment_name("--host"): "0.0.0.0"}) as server:
         token = server.facts["control_token"]
         assert re.fullmatch(r"[\w-]{32}", token)
         assert server.facts["base_url"].startswith("http://127.0.0.1:")

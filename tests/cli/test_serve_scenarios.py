@@ -12,9 +12,9 @@ import requests
 
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.bodies import AUTHORIZED, documented_create
-from tests.support.command import Served, run, served, variable
-from tests.support.wire import exchange, request
+from tests.support.process import ServeProcess, environment_name, run, serve_process
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import AUTHORIZED, documented_create
 
 PAGE: Final = ROOT / "docs" / "cli.md"
 CLOCK: Final = "2031-05-06T07:08:09Z"
@@ -35,7 +35,7 @@ def write(folder: Path, name: str, rest: str) -> Path:
     return file
 
 
-def pay(server: Served, key: Mapping[str, str] = AUTHORIZED) -> tuple[int, str | None]:
+def pay(server: ServeProcess, key: Mapping[str, str] = AUTHORIZED) -> tuple[int, str | None]:
     """Pay; the status, and the rule that answered."""
     url = f"{server.address}/v3/payments"
     reply = requests.post(url, json=documented_create(), headers=key, timeout=10)
@@ -58,11 +58,11 @@ def failing(code: str) -> str:
 def test_a_scenario_is_active_in_every_world(tmp_path: Path) -> None:
     """In the home world, in one made by hand, and in one of a key that is new; its clock too."""
     file = write(tmp_path, "down", f"clock: {CLOCK}\n" + dedent(failing("internal_error")))
-    with served("--scenario", str(file), "--clock", "2030-01-01") as server:
+    with serve_process("--scenario", str(file), "--clock", "2030-01-01") as server:
         made = requests.post(f"{server.address}/_sandbox/worlds", timeout=10).json()
         keys = (made["api_key"], "sk_test_sandbox", "sk_test_new")
         seen = {pay(server, {"Authorization": f"Bearer {key}"}) for key in keys}
-        clock = exchange(server.address, request("GET", "/_sandbox/clock")).json
+        clock = exchange(server.address, raw_request("GET", "/_sandbox/clock")).json
 
     assert seen == {(500, "rule-1")}
     assert clock == {"now": CLOCK, "mode": "frozen", "due": []}
@@ -73,7 +73,9 @@ def test_scenarios_apply_in_the_order_given(tmp_path: Path) -> None:
     first = write(tmp_path, "first", failing("internal_error"))
     second = write(tmp_path, "second", failing("card_declined"))
     for files, status in (((first, second), 500), ((second, first), 400)):
-        with served(*(word for file in files for word in ("--scenario", str(file)))) as server:
+        with serve_process(
+            *(word for file in files for word in ("--scenario", str(file)))
+        ) as server:
             assert pay(server) == (status, "rule-1")
 
 
@@ -84,14 +86,16 @@ def test_a_name_is_looked_up_in_files_then_folders(tmp_path: Path) -> None:
         folder.mkdir()
         write(folder, "down", failing(code))
     dirs = ["--scenario-dir", str(folders[1]), "--scenario-dir", str(folders[2])]
-    with served("--scenario", "down", *dirs) as server:
+    with serve_process("--scenario", "down", *dirs) as server:
         assert pay(server) == (400, "rule-1")
         assert (
             "card_declined"
-            in exchange(server.address, request("GET", "/_sandbox/scenarios/active")).body.decode()
+            in exchange(
+                server.address, raw_request("GET", "/_sandbox/scenarios/active")
+            ).body.decode()
         )
-    with served("--scenario", str(folders[0] / "down.yaml"), *dirs) as server:
-        known = exchange(server.address, request("GET", "/_sandbox/scenarios")).json["data"]
+    with serve_process("--scenario", str(folders[0] / "down.yaml"), *dirs) as server:
+        known = exchange(server.address, raw_request("GET", "/_sandbox/scenarios")).json["data"]
         assert pay(server) == (500, "rule-1")
         assert [each["name"] for each in known].count("down") == 1
 
@@ -149,7 +153,7 @@ def test_a_warning_is_said_and_refuses_nothing(tmp_path: Path) -> None:
     """It goes into the log, with its place."""
     rest = "rules:\n  - request: list_payments\n    do: [{hang: {commit: true}}]\n"
     file = write(tmp_path, "warned", rest)
-    with served("--scenario", str(file)) as server:
+    with serve_process("--scenario", str(file)) as server:
         server.stop()
         assert server.rest()[1] == (
             f"WARNING sandbox: {file}:4:18: warning: commit has no effect on list_payments, which"
@@ -192,7 +196,7 @@ def test_scenarios_that_do_not_go_together(
     """Exit 2, and one line, also from the environment."""
     first = write(tmp_path, "a", rest)
     second = write(tmp_path, "b", other) if other else first
-    ended = run("serve", extra={variable("--scenario"): f"{first},{second}"})
+    ended = run("serve", extra={environment_name("--scenario"): f"{first},{second}"})
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"payments-sandbox: --scenario: {problem}.\n"
@@ -213,7 +217,7 @@ def test_run_takes_scenarios_too(tmp_path: Path) -> None:
 class Log:
     """The log of a server, read line by line as it comes."""
 
-    def __init__(self, server: Served) -> None:
+    def __init__(self, server: ServeProcess) -> None:
         assert server.process.stderr is not None
         self._lines = server.process.stderr
 
@@ -230,7 +234,7 @@ class Log:
 def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
     """With `--watch`: in the worlds that have it; a wrong one is logged, and the old one stays."""
     file = write(tmp_path, "down", failing("internal_error"))
-    with served("--scenario", str(file), "--watch") as server:
+    with serve_process("--scenario", str(file), "--watch") as server:
         log = Log(server)
         assert pay(server) == (500, "rule-1")
 
@@ -263,7 +267,7 @@ def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
 def test_a_folder_is_watched_as_well(tmp_path: Path) -> None:
     """What was activated by its name is reloaded where it is active."""
     write(tmp_path, "down", failing("internal_error"))
-    with served("--scenario-dir", str(tmp_path), "--watch") as server:
+    with serve_process("--scenario-dir", str(tmp_path), "--watch") as server:
         active = f"{server.address}/_sandbox/scenarios/active"
         requests.post(active, json="down", headers=AUTHORIZED, timeout=10)
         write(tmp_path, "down", failing("card_declined"))

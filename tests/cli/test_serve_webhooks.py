@@ -8,9 +8,8 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.support.bodies import AUTHORIZED, documented_create
-from tests.support.command import Served, served
-from tests.support.wire import PATIENCE
+from tests.support.process import ServeProcess, serve_process
+from tests.support.values import AUTHORIZED, LONGEST_WAIT, documented_create
 
 
 class BlackHole:
@@ -51,10 +50,12 @@ def black_hole() -> Iterator[BlackHole]:
             yield hole
         finally:
             hole.close()
-            thread.join(PATIENCE)
+            thread.join(LONGEST_WAIT)
 
 
-def post(server: Served, path: str, body: object, timeout: float = PATIENCE) -> requests.Response:
+def post(
+    server: ServeProcess, path: str, body: object, timeout: float = LONGEST_WAIT
+) -> requests.Response:
     """Ask the server."""
     return requests.post(server.address + path, json=body, headers=AUTHORIZED, timeout=timeout)
 
@@ -62,11 +63,11 @@ def post(server: Served, path: str, body: object, timeout: float = PATIENCE) -> 
 @pytest.mark.parametrize("is_advancing", [False, True])
 def test_stopping_with_deliveries_in_flight(*, is_advancing: bool) -> None:
     """Within a second, with exit code 0, and the log says how many were pending."""
-    with black_hole() as hole, served("--clock", "2030-01-15T10:30:00Z") as server:
+    with black_hole() as hole, serve_process("--clock", "2030-01-15T10:30:00Z") as server:
         post(server, "/_sandbox/webhook_endpoints", {"url": hole.url, "timeout": "30s"})
         for _ in range(5):
             assert post(server, "/v3/payments", documented_create()).status_code == 201
-        assert hole.arrived.acquire(timeout=PATIENCE)
+        assert hole.arrived.acquire(timeout=LONGEST_WAIT)
         if is_advancing:
             with pytest.raises(requests.exceptions.ReadTimeout):
                 post(server, "/_sandbox/clock/advance", {"by": "1d"}, timeout=0.3)
@@ -80,11 +81,11 @@ def test_stopping_with_deliveries_in_flight(*, is_advancing: bool) -> None:
 
 def test_nothing_is_said_where_nothing_was_pending() -> None:
     """A delivery that has ended is none."""
-    with served() as server:
+    with serve_process() as server:
         post(server, "/_sandbox/webhook_endpoints", {"url": "inbox:orders"})
         post(server, "/v3/payments", documented_create())
         url = f"{server.address}/_sandbox/inbox/orders?wait=5s"
-        found = requests.get(url, headers=AUTHORIZED, timeout=PATIENCE).json()["data"]
+        found = requests.get(url, headers=AUTHORIZED, timeout=LONGEST_WAIT).json()["data"]
         code, _ = server.stop()
         _, errors = server.rest()
 
@@ -94,17 +95,19 @@ def test_nothing_is_said_where_nothing_was_pending() -> None:
 
 def test_an_endpoint_by_option() -> None:
     """`--webhook URL` gives every world an endpoint that signs with the home world's secret."""
-    with served("--webhook", "inbox:orders") as server:
+    with serve_process("--webhook", "inbox:orders") as server:
         for key in ("sk_test_sandbox", "sk_test_other"):
             headers = {"Authorization": f"Bearer {key}"}
             body = documented_create()
             requests.post(
-                f"{server.address}/v3/payments", json=body, headers=headers, timeout=PATIENCE
+                f"{server.address}/v3/payments", json=body, headers=headers, timeout=LONGEST_WAIT
             )
             url = f"{server.address}/_sandbox/inbox/orders?wait=5s"
-            (message,) = requests.get(url, headers=headers, timeout=PATIENCE).json()["data"]
+            (message,) = requests.get(url, headers=headers, timeout=LONGEST_WAIT).json()["data"]
             endpoints = requests.get(
-                f"{server.address}/_sandbox/webhook_endpoints", headers=headers, timeout=PATIENCE
+                f"{server.address}/_sandbox/webhook_endpoints",
+                headers=headers,
+                timeout=LONGEST_WAIT,
             ).json()["data"]
             assert message["verified"]
             assert [each["secret"] for each in endpoints] == [server.facts["webhook_secret"]]

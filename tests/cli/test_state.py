@@ -1,27 +1,31 @@
 """`serve --state`: worlds outlive their server, exactly; a file that is no state is left alone."""
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.bodies import documented_create
-from tests.support.command import Served, run, served
-from tests.support.wire import exchange, request
+from payments_sandbox.cli.state_file import StateFile
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import assemble
+from tests.support.process import ServeProcess, run, serve_process
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import documented_create
 
 PENDING = "4000009900000012"
 OTHER = {"Authorization": "Bearer sk_test_other"}
 
 
-def ask(server: Served, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401 - JSON
+def ask(server: ServeProcess, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401 - JSON
     """The JSON of a reply."""
     raw = None if body is None else json.dumps(body).encode()
-    return exchange(server.address, request(method, path, headers, raw)).json
+    return exchange(server.address, raw_request(method, path, headers, raw)).json
 
 
-def filled(server: Served) -> tuple[Any, Any]:
+def filled(server: ServeProcess) -> tuple[Any, Any]:
     """The snapshots of two worlds: payments of every status, an endpoint that is down, an inbox."""
     for headers in ({}, OTHER):
         for url in ("inbox:orders", "http://127.0.0.1:9/closed"):
@@ -32,7 +36,7 @@ def filled(server: Served) -> tuple[Any, Any]:
     return snapshots(server)
 
 
-def snapshots(server: Served) -> tuple[Any, Any]:
+def snapshots(server: ServeProcess) -> tuple[Any, Any]:
     """Both worlds, whole."""
     path = "/_sandbox/world/snapshot"
     return ask(server, "GET", path), ask(server, "GET", path, **OTHER)
@@ -42,10 +46,10 @@ def snapshots(server: Served) -> tuple[Any, Any]:
 def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
     """What a new server has is what the old one had, and it goes on from there."""
     arguments = ("--state", str(tmp_path / "state"), "--clock", "2030-01-15T10:30:00Z")
-    with served(*arguments) as server:
+    with serve_process(*arguments) as server:
         before = filled(server)
         assert server.stop(number)[0] == 0
-    with served(*arguments) as server:
+    with serve_process(*arguments) as server:
         assert snapshots(server) == before
         happened = ask(server, "POST", "/_sandbox/clock/advance", {"by": "1h"})["happened"]
     assert [each["what"] for each in happened].count("payment.completed") == 1
@@ -55,21 +59,72 @@ def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
 def test_a_snapshot_goes_to_a_server_in_another_process() -> None:
     """Its floats, its webhooks and its journal are there as they were."""
     path = "/_sandbox/world/snapshot"
-    with served("--clock", "2030-01-15T10:30:00Z") as server:
+    with serve_process("--clock", "2030-01-15T10:30:00Z") as server:
         before, other = filled(server)
-    with served("--seed", "9") as server:
+    with serve_process("--seed", "9") as server:
         ask(server, "PUT", path, before)
         ask(server, "PUT", path, other, **OTHER)
         assert snapshots(server) == (before, other)
 
 
-def test_a_server_without_a_state_yet(tmp_path: Path) -> None:
-    """A file that is not there is one that is still to come."""
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_file_that_is_not_there_or_empty_is_still_to_come(
+    tmp_path: Path, *, is_there: bool
+) -> None:
+    """It is empty where it has to be there first, such as a file that is mounted alone."""
     state = tmp_path / "state"
-    with served("--state", str(state)) as server:
-        assert not state.exists()
+    if is_there:
+        state.touch()
+    with serve_process("--state", str(state)) as server:
+        assert state.exists() is is_there
         server.stop()
-    assert state.exists()
+    assert (state.stat().st_size > 0, state.stat().st_mode & 0o777) == (True, 0o600)
+
+
+def test_a_second_server_on_a_state_is_refused_and_names_the_first(tmp_path: Path) -> None:
+    """Under each name of the file, before it listens; the first one's payments are kept."""
+    (tmp_path / "link").symlink_to("state")
+    with serve_process("--state", str(tmp_path / "state")) as server:
+        ask(server, "POST", "/v3/payments", documented_create())
+        for command in (("serve", "--port", "0"), ("run",)):
+            for name in ("state", "link"):
+                options = (
+                    "--state",
+                    str(tmp_path / name),
+                    *(["--", "true"] * (command == ("run",))),
+                )
+                ended = run(*command, *options)
+                assert (ended.returncode, ended.stdout) == (2, "")
+                assert ended.stderr == (
+                    f"payments-sandbox: cannot use {tmp_path / name}:"
+                    f" it is in use by pid {server.process.pid}.\n"
+                )
+        assert server.stop()[0] == 0
+    with serve_process("--state", str(tmp_path / "link")) as server:
+        assert len(ask(server, "GET", "/v3/payments")["data"]) == 1
+        server.stop()
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "state"]
+
+
+def test_a_pipe_is_no_state(tmp_path: Path) -> None:
+    """Exit 2 at once: it would wait for somebody who writes, and nothing could end that."""
+    os.mkfifo(pipe := tmp_path / "pipe")
+    ended = run("serve", "--port", "0", "--state", str(pipe))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"payments-sandbox: cannot use {pipe}: expected a file: nothing is read back from a"
+        " device.\n"
+    )
+    assert pipe.is_fifo()
+
+
+def test_a_state_that_goes_nowhere_is_none() -> None:
+    """The null device keeps nothing, and stays what it is."""
+    with serve_process("--state", os.devnull) as server:
+        ask(server, "POST", "/v3/payments", documented_create())
+        assert (server.stop()[0], server.rest()) == (0, ("", ""))
+    assert Path(os.devnull).is_char_device()
 
 
 def torn(whole: bytes) -> bytes:
@@ -91,14 +146,11 @@ TORN = "it is torn, or was changed by hand: its end does not seal the rest"
 FOREIGN = "expected a file of format payments-sandbox/state, version 1"
 
 
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [(torn, TORN), (changed, TORN), (foreign, FOREIGN), (lambda _: b"", FOREIGN)],
-)
+@pytest.mark.parametrize(("spoil", "reason"), [(torn, TORN), (changed, TORN), (foreign, FOREIGN)])
 def test_a_file_that_is_no_state(tmp_path: Path, spoil: Any, reason: str) -> None:  # noqa: ANN401 - a function
     """Exit 2 with the reason before it listens; the file is left as it is."""
     state = tmp_path / "state"
-    with served("--state", str(state), "--clock", "2030-01-15T10:30:00Z") as server:
+    with serve_process("--state", str(state), "--clock", "2030-01-15T10:30:00Z") as server:
         filled(server)
         server.stop()
     spoiled = spoil(state.read_bytes())
@@ -109,3 +161,23 @@ def test_a_file_that_is_no_state(tmp_path: Path, spoil: Any, reason: str) -> Non
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"payments-sandbox: cannot use {state}: {reason}.\n"
     assert state.read_bytes() == spoiled
+
+
+def test_a_save_that_fails_for_one_world_keeps_the_others_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file is whole without it, and whoever has saved it knows which one is not there."""
+    sandbox = assemble(Settings())
+    sandbox.runtime.worlds.make("sk_test_good")
+    sandbox.runtime.worlds.make("sk_test_bad").journal = None  # type: ignore[assignment]  # a defect
+    state = StateFile(tmp_path / "state", sandbox)
+    state.save()
+
+    assert state.unsaved == ["sk_test_bad"]
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "the world sk_test_bad could not be saved, and all others were"
+    ]
+    fresh = assemble(Settings())
+    StateFile(tmp_path / "state", fresh).load()
+    keys = {world.config.api_key for world in fresh.runtime.worlds}
+    assert keys == {"sk_test_sandbox", "sk_test_good"}

@@ -7,8 +7,17 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import Served, options_of, run, served, variable
-from tests.support.remote_world import RemoteWorld, example, masked, new_world
+from tests.support.process import (
+    RemoteWorld,
+    ServeProcess,
+    documented_example,
+    environment_name,
+    new_remote_world,
+    options_of,
+    run,
+    serve_process,
+    without_ids,
+)
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DATA: Final = '{"payout_id": "po_1", "rate": 1.250, "lines": [{"n": 1}]}'
@@ -35,27 +44,31 @@ REFUSED: Final = [
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """One server; each test has a world of its own."""
-    with served() as running:
+    with serve_process() as running:
         yield running
 
 
 @pytest.fixture
-def world(server: Served) -> RemoteWorld:
+def world(server: ServeProcess) -> RemoteWorld:
     """A world with an endpoint, so that somebody is told."""
-    world = new_world(server.address)
+    world = new_remote_world(server.address)
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     return world
 
 
 def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
     """As docs/cli.md has it; the id differs."""
-    console, *shown = example("payments-sandbox trigger")
+    console, *shown = documented_example("payments-sandbox trigger")
     assert console.endswith("""trigger payout.paid --data '{"payout_id": "po_1"}'""")
 
     ended = world.run("trigger", "payout.paid", "--data", '{"payout_id": "po_1"}')
-    assert (ended.returncode, masked(ended.stdout).splitlines(), ended.stderr) == (0, shown, "")
+    assert (ended.returncode, without_ids(ended.stdout).splitlines(), ended.stderr) == (
+        0,
+        shown,
+        "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +91,7 @@ def test_an_event_about_a_payment(world: RemoteWorld) -> None:
     """On the command line and in the environment."""
     payment_id = world.pay(amount=4200).json["id"]
     line = world.run("trigger", "payment.completed", "--payment", payment_id)
-    extra = world.variables | {variable("--payment"): payment_id}
+    extra = world.variables | {environment_name("--payment"): payment_id}
     environment = run("trigger", "payment.completed", extra=extra)
 
     for ended in (line, environment):
@@ -98,7 +111,7 @@ def test_an_event_with_any_data(world: RemoteWorld, source: str, tmp_path: Path)
         "file": lambda: world.run("trigger", "payout.paid", "--data", f"@{file}"),
         "stdin": lambda: world.run("trigger", "payout.paid", "--data", "-", given=DATA),
         "environment": lambda: run(
-            "trigger", "payout.paid", extra=world.variables | {variable("--data"): DATA}
+            "trigger", "payout.paid", extra=world.variables | {environment_name("--data"): DATA}
         ),
     }[source]()
 
@@ -107,9 +120,9 @@ def test_an_event_with_any_data(world: RemoteWorld, source: str, tmp_path: Path)
     assert (printed["type"], printed["data"]) == ("payout.paid", json.loads(DATA))
 
 
-def test_nobody_is_told(server: Served) -> None:
+def test_nobody_is_told(server: ServeProcess) -> None:
     """Stderr has the reason why no webhook will arrive; the event is there all the same."""
-    ended = new_world(server.address).run("trigger", "payment.failed")
+    ended = new_remote_world(server.address).run("trigger", "payment.failed")
 
     assert (ended.returncode, json.loads(ended.stdout)["type"]) == (0, "payment.failed")
     assert ended.stderr == NOBODY

@@ -16,7 +16,8 @@ import pytest
 from payments_sandbox.webhooks.signing import STANDARD, sign
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.command import STUCK, Served, served
+from tests.support.process import ServeProcess, serve_process
+from tests.support.values import LONGEST_WAIT
 
 PAGE: Final = ROOT / "docs" / "webhooks.md"
 USUAL: Final = "http://127.0.0.1:8080"
@@ -174,7 +175,9 @@ def verify(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return verified
 
 
-def _run(folder: Path, command: tuple[str, ...], body: bytes, *, patience: float = STUCK) -> str:
+def _run(
+    folder: Path, command: tuple[str, ...], body: bytes, *, patience: float = LONGEST_WAIT
+) -> str:
     done = subprocess.run(
         command, cwd=folder, input=body, capture_output=True, timeout=patience, check=False
     )
@@ -223,7 +226,7 @@ def test_the_examples_run_as_they_stand() -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     blocks = [block for block in read_blocks(PAGE) if block.language == "sh"]
-    with served("--clock", "2030-01-15T09:00:00Z") as server:
+    with serve_process("--clock", "2030-01-15T09:00:00Z") as server:
         endpoint, payment, inbox, script = (_shell(server, block.code) for block in blocks)
 
     assert endpoint["url"] == "inbox:orders"
@@ -233,7 +236,7 @@ def test_the_examples_run_as_they_stand() -> None:
     assert script == {"name": "orders", "respond": [500, 500, 200]}
 
 
-def _shell(server: Served, command: str) -> dict[str, Any]:
+def _shell(server: ServeProcess, command: str) -> dict[str, Any]:
     assert USUAL in command
     command = command.replace(USUAL, server.address)
     printed = _run(ROOT, ("sh", "-c", command), b"")

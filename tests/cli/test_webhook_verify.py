@@ -11,8 +11,14 @@ import pytest
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing, sign
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.command import COMMAND, options_of, run, served, variable
-from tests.support.remote_world import new_world
+from tests.support.process import (
+    COMMAND,
+    environment_name,
+    new_remote_world,
+    options_of,
+    run,
+    serve_process,
+)
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx"
@@ -110,8 +116,8 @@ def test_the_scheme_is_given(body: str, signing: Signing | None, options: list[s
 
 def test_what_a_sandbox_sends() -> None:
     """The delivery that the control API shows is good, now."""
-    with served() as server:
-        world = new_world(server.address, clock="live")
+    with serve_process() as server:
+        world = new_remote_world(server.address, clock="live")
         made = world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
         world.pay()
         (message,) = world.control("GET", "/inbox/orders?wait=5s")["data"]
@@ -209,7 +215,7 @@ def test_the_options_in_the_environment(body: str) -> None:
     }
     assert extra.keys() == ALL
 
-    ended = run("webhook", "verify", extra={variable(name): extra[name] for name in extra})
+    ended = run("webhook", "verify", extra={environment_name(name): extra[name] for name in extra})
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "good\n", "")
 
 

@@ -12,7 +12,8 @@ from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
-from tests.support.shopping import DECLINED, PENDING, pay
+from tests.support.sockets import pay
+from tests.support.values import DECLINED, PENDING
 
 VARIABLE: Final = re.compile(r"\{(\w+)\}")
 NOT_ROUTES: Final = {"close"}

@@ -12,7 +12,7 @@ from payments_sandbox.testing import (
     Sandbox,
     SandboxClient,
 )
-from tests.support.shopping import pay
+from tests.support.sockets import pay
 
 LINES = (": connected", "", "event: request", "id: 1-0-0", 'data: {"id": "req_1"}', "")
 

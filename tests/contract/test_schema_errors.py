@@ -143,7 +143,14 @@ MESSAGES: Final = {
         _body(currency="usd"),
         "/currency: expected an upper-case ISO 4217 currency code, such as USD.",
     ),
-    "null": (_body(description=None), "/description: expected a string of at most 500 characters."),
+    "null for an optional field": (
+        _body(description=None),
+        (
+            "/description: expected a string of at most 500 characters; leave it out where there"
+            " is none."
+        ),
+    ),
+    "null for a field that is needed": (_body(amount=None), f"/amount: {AMOUNT}."),
     "empty": (_body(customer_id=""), "/customer_id: expected a string of 1 to 255 characters."),
     "a typo": (_body(amout=1), "/amout: is not a documented field; did you mean 'amount'?"),
     "another case": (

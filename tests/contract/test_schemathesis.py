@@ -18,9 +18,8 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from tests.project.tree import ROOT
-from tests.support.command import environment
-from tests.support.serving import Serving, serving
-from tests.support.wire import exchange, request
+from tests.support.process import environment
+from tests.support.sockets import RunningServer, exchange, raw_request, running_server
 
 Document = dict[str, Any]
 
@@ -51,17 +50,17 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "404",
 
 
 @pytest.fixture
-def server() -> Iterator[Serving]:
+def server() -> Iterator[RunningServer]:
     """A server of the run's own: no payment is left over from another."""
-    with serving(Settings(port=0, clock=CLOCK, seed=7, rate_limit=1_000_000_000)) as running:
+    with running_server(Settings(port=0, clock=CLOCK, seed=7, rate_limit=1_000_000_000)) as running:
         yield running
 
 
 @pytest.fixture
-def document(server: Serving) -> Document:
+def document(server: RunningServer) -> Document:
     """The OpenAPI document that the server publishes."""
     host = server.address.removeprefix("http://")
-    raw = request("GET", "/_sandbox/openapi.json", {"Host": host})
+    raw = raw_request("GET", "/_sandbox/openapi.json", {"Host": host})
     published: Document = exchange(server.address, raw).json
     return published
 

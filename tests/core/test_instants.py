@@ -1,7 +1,9 @@
 """Holds instants and durations to their texts: what is read, what is refused, what is shown."""
 
 import contextlib
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import (
     DAY,
+    DURATION,
     HOUR,
     LAST,
     MINUTE,
@@ -19,8 +22,10 @@ from payments_sandbox.core.instants import (
     read_instant,
     show_duration,
     show_instant,
+    show_milliseconds,
 )
 
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 DOCUMENTED = 1_736_937_000_000
 READ = {
     "2025-01-15T10:30:00Z": DOCUMENTED,
@@ -31,6 +36,17 @@ READ = {
     "2025-01-15T05:00:00-05:30": DOCUMENTED,
     "2025-01-15T10:30:00.5Z": DOCUMENTED + 500,
     "2025-01-15T10:30:00.0019Z": DOCUMENTED + 1,
+    "2025-01-15T10:30:00.1234567Z": DOCUMENTED + 123,
+    "2025-01-15T10:30:00.999999999Z": DOCUMENTED + 999,
+    f"2025-01-15T10:30:00.{'0' * 60}1Z": DOCUMENTED,
+    "2025-01-15T10:30:00,5Z": DOCUMENTED + 500,
+    "2025-01-15T12:30:00+02": DOCUMENTED,
+    "20250115T103000Z": DOCUMENTED,
+    "20250115T103000.5+0000": DOCUMENTED + 500,
+    "20250115T1030Z": DOCUMENTED,
+    "20250115": DOCUMENTED - 10 * HOUR - 30 * MINUTE,
+    "1990-12-31T23:59:60Z": 662_688_000_000,
+    "1990-12-31T15:59:60.5-08:00": 662_688_000_000,
     "2025-01-15": DOCUMENTED - 10 * HOUR - 30 * MINUTE,
     "2024-02-29": 1_709_164_800_000,
     "1970-01-01T00:00:00Z": 0,
@@ -50,6 +66,11 @@ REFUSED = {
     "2025-01-15T10:30:00Z\n": FORM,
     "2025-01-15T10:30:00.Z": FORM,
     "2025-01-15T10Z": FORM,
+    "2025-0115": FORM,
+    "202501-15": FORM,
+    "2025-01-15T1030Z": FORM,
+    "20250115T10:30:00Z": FORM,
+    "2025-01-15T10:30.5Z": FORM,
     "2025-W03-3": FORM,
     "\N{ARABIC-INDIC DIGIT TWO}025-01-15": FORM,
     "2025-01-15T10:30:00 02:00": PLUS,
@@ -58,6 +79,8 @@ REFUSED = {
     "0000-00-00T00:00:00Z": EXISTS,
     "2025-01-15T24:01:00Z": EXISTS,
     "2025-01-15T10:30:60Z": EXISTS,
+    "2025-01-15T23:59:60+01:00": EXISTS,
+    "2025-01-15T23:59:61Z": EXISTS,
     "2025-01-15T10:30:00+99:99": EXISTS,
     "0001-01-01T00:00:00+01:00": RANGE,
     "1969-12-31T23:59:59.999Z": RANGE,
@@ -117,6 +140,15 @@ def test_what_is_shown_is_read_back(instant: int) -> None:
     assert len(text) == len("2025-01-15T10:30:00Z")
 
 
+@given(st.integers(0, LAST))
+def test_what_is_shown_to_the_millisecond_is_read_back_whole(instant: int) -> None:
+    """A fraction shows only where there is one."""
+    text = show_milliseconds(Instant(instant))
+
+    assert read_instant(text) == instant
+    assert ("." in text) == (instant % SECOND != 0)
+
+
 def test_shows_the_documented_date() -> None:
     """UTC, whole seconds, `Z`."""
     assert show_instant(Instant(DOCUMENTED + 999)) == "2025-01-15T10:30:00Z"
@@ -138,6 +170,47 @@ def test_refuses_what_is_no_duration(text: str) -> None:
         read_duration(text)
 
     assert str(caught.value) == "expected a duration such as 300ms, 5s, 10m, 2h or 45d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["100000d", "1000000h", "100000000m", "10000000000s", f"{10**13}ms", "1.2345s", "0.0001d"],
+)
+def test_a_duration_has_bounds(text: str) -> None:
+    """The refusal names them."""
+    with pytest.raises(ValueError, match="expected a duration") as caught:
+        read_duration(text)
+
+    assert str(caught.value) == (
+        "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["99999d", "999999h", "99999999m", "9999999999s", f"{10**13 - 1}ms"]
+)
+def test_the_longest_durations_are_two_centuries_or_so(text: str) -> None:
+    """Long enough for every test, and a sum of them is still a date."""
+    assert 100 * 365 * DAY < read_duration(text) < 400 * 365 * DAY
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "sign"),
+    [
+        ("scenario.schema.json", ("$defs", "duration"), ""),
+        ("scenario.schema.json", ("$defs", "shift"), "[+-]?"),
+        ("control/requests/verify.json", ("properties", "within"), ""),
+    ],
+)
+def test_the_schemas_have_the_form_of_a_duration(
+    file: str, path: tuple[str, str], sign: str
+) -> None:
+    """One form, so that what the lint lets through is read."""
+    schema = json.loads((SCHEMAS / file).read_text())
+    for step in path:
+        schema = schema[step]
+
+    assert schema["pattern"] == f"^{sign}{DURATION}$"
 
 
 @pytest.mark.parametrize(

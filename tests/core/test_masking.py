@@ -18,7 +18,7 @@ from payments_sandbox.core.masking import (
     mask_target,
     mask_text,
 )
-from tests.support.numbers import in_groups
+from tests.support.values import in_groups
 
 VISA, CVC = "4111111111111111", "8731"
 HIDDEN = "************1111"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT, not_ignored
-from tests.support.command import environment
+from tests.support.process import environment
 
 EXAMPLES: Final = ROOT / "examples"
 NAMES: Final = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())

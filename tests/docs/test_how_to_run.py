@@ -13,7 +13,8 @@ import pytest
 
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
-from tests.support.command import STUCK, environment
+from tests.support.process import environment
+from tests.support.values import LONGEST_WAIT
 
 PAGE: Final = ROOT / "docs" / "how-to" / "from-another-language.md"
 LINES: Final = PAGE.read_text(encoding="utf-8").splitlines()
@@ -35,7 +36,7 @@ def outcome(command: str, folder: Path) -> str:
         env=environment(PATH=path),
         capture_output=True,
         text=True,
-        timeout=STUCK,
+        timeout=LONGEST_WAIT,
         check=False,
     )
     assert done.returncode == int("--scenario" in command)

@@ -15,8 +15,7 @@ import pytest
 from payments_sandbox.testing import running_sandbox
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
-from tests.support.command import served
-from tests.support.suites import ASYNCIO, QUIET
+from tests.support.process import ASYNCIO_INI, PYTEST_INI, serve_process
 
 pytest_plugins = ["pytester"]
 
@@ -89,7 +88,7 @@ def test_a_page_does_what_it_says(
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
     page = Page(name, pytester.path)
-    ini = QUIET + (ASYNCIO + "asyncio_mode = auto\n") * ("asyncio" in PAGES[name])
+    ini = PYTEST_INI + (ASYNCIO_INI + "asyncio_mode = auto\n") * ("asyncio" in PAGES[name])
     pytester.makefile(".ini", pytest=ini)
     plugins = [part for each in ("payments-sandbox", *PAGES[name]) for part in ("-p", each)]
     seen = ""
@@ -115,10 +114,10 @@ def test_a_server_that_all_suites_share(
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     page = Page("parallel-ci", pytester.path)
     assert SERVE in [block.code.strip() for block in page.blocks]
-    pytester.makefile(".ini", pytest=QUIET)
+    pytester.makefile(".ini", pytest=PYTEST_INI)
     ready = pytester.path / "ready.json"
 
-    with served(*shlex.split(SERVE)[4:], cwd=pytester.path) as server:
+    with serve_process(*shlex.split(SERVE)[4:], cwd=pytester.path) as server:
         url = json.loads(ready.read_text(encoding="utf-8"))["sandbox_url"]
         assert url.startswith(server.address)
         monkeypatch.setenv("PAYMENTS_SANDBOX_URL", url)

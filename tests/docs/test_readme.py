@@ -12,8 +12,8 @@ import pytest
 
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
-from tests.support.command import Served, served
-from tests.support.curl import answer, shown
+from tests.support.http import curl, pattern_of_block
+from tests.support.process import ServeProcess, serve_process
 
 PAGE: Final = ROOT / "README.md"
 USUAL: Final = "http://127.0.0.1:8080"
@@ -23,9 +23,9 @@ ANSWERED: Final = [block for block in read_blocks(PAGE) if block.language == "js
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server() -> Iterator[ServeProcess]:
     """A server of the command line; its clock stands so that no card in an example expires."""
-    with served("--clock", "2030-01-15T09:00:00Z") as server:
+    with serve_process("--clock", "2030-01-15T09:00:00Z") as server:
         yield server
 
 
@@ -38,14 +38,14 @@ def test_every_example_is_followed_by_its_answer() -> None:
     assert [heading[:2] for heading in headings] == ["1.", "2.", "3.", "4.", "5."]
 
 
-def test_the_examples_run_as_they_stand(server: Served) -> None:
+def test_the_examples_run_as_they_stand(server: ServeProcess) -> None:
     """One after the other, because each builds upon those before; only the port differs."""
     for asked, answered in zip(ASKED, ANSWERED, strict=True):
         assert USUAL in asked.code
-        body = answer(asked.code.replace(USUAL, server.address))
+        body = curl(asked.code.replace(USUAL, server.address))
         assert json.loads(body), where(asked)
         body = body.replace(server.address, USUAL)
-        assert shown(answered.code).fullmatch(body), f"{where(asked)}: {body}"
+        assert pattern_of_block(answered.code).fullmatch(body), f"{where(asked)}: {body}"
 
 
 def test_the_suite_passes_as_it_stands(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_suite_passes_as_it_stands(tmp_path: Path) -> None:
 )
 def test_an_ellipsis_stands_for_something(pattern: str, body: str, *, fits: bool) -> None:
     """For the rest of a string, or for one more field at least."""
-    assert (shown(pattern).fullmatch(body) is not None) == fits
+    assert (pattern_of_block(pattern).fullmatch(body) is not None) == fits
 
 
 def where(block: Block) -> str:

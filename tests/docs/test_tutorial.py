@@ -10,8 +10,8 @@ from typing import Final
 from tests.project.blocks import Block, below, read_blocks
 from tests.project.test_docs import SERVE
 from tests.project.tree import ROOT
-from tests.support.command import Served, environment, served
-from tests.support.curl import answer, shown
+from tests.support.http import curl, pattern_of_block
+from tests.support.process import ServeProcess, environment, serve_process
 
 PAGE: Final = ROOT / "docs" / "tutorials" / "survive-a-lost-reply.md"
 BLOCKS: Final = read_blocks(PAGE)
@@ -28,13 +28,13 @@ def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout.py"
     checkout.write_text(naive, encoding="utf-8")
     followed = 0
-    with served() as server:
+    with serve_process() as server:
         for asked, answered in pairwise(BLOCKS):
             if asked.code == repair:
                 checkout.write_text(repaired(naive, repair), encoding="utf-8")
             if answered.language in ANSWERS:
                 said = run(asked, server, tmp_path)
-                assert shown(answered.code).fullmatch(said), f"line {asked.line}: {said}"
+                assert pattern_of_block(answered.code).fullmatch(said), f"line {asked.line}: {said}"
                 followed += 1
 
     assert followed == len([block for block in BLOCKS if block.language in ANSWERS]) == 9
@@ -52,10 +52,10 @@ def repaired(naive: str, repair: str) -> str:
     return f"{imports}\n{kept}{functions}"
 
 
-def run(block: Block, server: Served, folder: Path) -> str:
+def run(block: Block, server: ServeProcess, folder: Path) -> str:
     """What a command of the page prints, with the usual address for the real one."""
     code = block.code.replace(USUAL, server.address)
-    said = answer(code) if code.startswith("curl ") else run_checkout(code, folder)
+    said = curl(code) if code.startswith("curl ") else run_checkout(code, folder)
     return said.replace(server.address, USUAL).strip()
 
 

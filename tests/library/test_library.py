@@ -18,7 +18,7 @@ from tests.library.misses import NAIVE
 from tests.library.naive import NaiveShop
 from tests.library.stories import STORIES
 from tests.project.tree import ROOT
-from tests.support.serving import serving
+from tests.support.sockets import running_server
 
 FILES: Final = sorted((ROOT / "scenarios").glob("*.yaml"))
 NAMES: Final = (
@@ -37,7 +37,7 @@ each_scenario = pytest.mark.parametrize("name", NAMES)
 def host() -> Iterator[Host]:
     """A sandbox as it comes, but that nobody is kept waiting for more than two seconds."""
     with (
-        serving(Settings(port=0, max_wall_delay=2_000)) as served,
+        running_server(Settings(port=0, max_wall_delay=2_000)) as served,
         httpx.Client(base_url=f"{served.address}/_sandbox/", timeout=30) as http,
     ):
         yield http

@@ -8,7 +8,7 @@ from payments_sandbox.core.card_numbers import LENGTHS, Brand, brand_of, passes_
 from payments_sandbox.core.errors import CardRefused
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.payments.cards import Card, check, fingerprint
-from tests.support.numbers import completed, of_length
+from tests.support.values import of_length, with_check_digit
 
 VISA, AMEX = "4111111111111111", "378282246310005"
 PREFIXES = {  # the first and the last four digits of each range, from the brands' own tables
@@ -71,7 +71,7 @@ def test_one_check_digit_fits(digits: str) -> None:
 @given(st.text("0123456789", min_size=12, max_size=18), st.integers(0, 18), st.integers(1, 9))
 def test_one_wrong_digit_is_noticed(digits: str, place: int, by: int) -> None:
     """That is what the check digit is for."""
-    number = completed(digits)
+    number = with_check_digit(digits)
     place %= len(number)
     wrong = (int(number[place]) + by) % 10
 
@@ -155,6 +155,6 @@ def test_a_card_keeps_no_number() -> None:
 
 def test_fingerprints_tell_cards_apart() -> None:
     """Rules find a card by it."""
-    numbers = {completed(f"400000{place:09}") for place in range(1_000)}
+    numbers = {with_check_digit(f"400000{place:09}") for place in range(1_000)}
 
     assert len({fingerprint(number) for number in numbers}) == len(numbers)

@@ -16,8 +16,7 @@ from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Payment, Status
-from tests.support.in_process import server_context
-from tests.support.wall import NOON
+from tests.support.in_process import NOON, server_context
 
 SEED = 7
 LATER = Instant(NOON + 1_999)

@@ -24,10 +24,8 @@ from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import ResetScope, World
-from tests.support.bodies import documented_create
-from tests.support.exercises import outputs
-from tests.support.in_process import Desk, new_world
-from tests.support.leaks import CVC3, CVC4, codes_in, leaks
+from tests.support.in_process import InProcessApi, all_outputs, new_world
+from tests.support.values import CVC3, CVC4, codes_in, documented_create, leaks
 
 CARDS = st.sampled_from(MAGIC_CARDS)
 AMOUNTS = st.integers(1, 5_000)
@@ -43,7 +41,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """A world, and what has been acknowledged of it."""
-        self.desk = Desk(new_world())
+        self.desk = InProcessApi(new_world())
         self.forget()
 
     def forget(self) -> None:
@@ -205,7 +203,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Nothing that the world puts out holds a card number or a security code."""
-        shown = outputs(self.world)
+        shown = all_outputs(self.world)
 
         assert leaks(shown) == []
         assert codes_in(shown) == []

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import HOUR, Instant
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT, RateLimiter
-from tests.support.wall import NOON
+from tests.support.in_process import NOON
 
 DOCUMENTED_RESET = 1_642_262_400
 

@@ -13,8 +13,9 @@ import pytest
 
 import payments_sandbox
 from tests.project.tree import ROOT
-from tests.support.command import STUCK, environment
-from tests.support.wire import exchange, request
+from tests.support.process import environment
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import LONGEST_WAIT
 
 SCRIPT: Final = ROOT / "tools" / "start-in-action.sh"
 PYTHON: Final = f"""#!/bin/sh
@@ -57,7 +58,7 @@ class Runner:
             env=environment(**extra),
             capture_output=True,
             text=True,
-            timeout=STUCK,
+            timeout=LONGEST_WAIT,
             check=False,
         )
 
@@ -100,7 +101,7 @@ def test_the_steps_after_it_find_the_server(runner: Runner) -> None:
         "PAYMENTS_API_KEY": facts["api_key"],
         "PAYMENTS_WEBHOOK_SECRET": facts["webhook_secret"],
     }
-    clock = exchange(address, request("GET", "/_sandbox/clock")).json
+    clock = exchange(address, raw_request("GET", "/_sandbox/clock")).json
     assert (clock["now"], clock["mode"]) == ("2030-01-15T09:00:00Z", "frozen")
 
 

@@ -12,10 +12,9 @@ import pytest
 
 import payments_sandbox
 from tests.project.tree import ROOT
-from tests.support.bodies import documented_create
-from tests.support.command import run, served
-from tests.support.suites import OURS, PAY
-from tests.support.wire import exchange, request
+from tests.support.process import PLUGIN_NAME, SHOP_MODULE, run, serve_process
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import documented_create
 
 BODY: Final = json.dumps(documented_create()).encode()
 
@@ -69,9 +68,9 @@ def test_the_installed_package_is_the_one_that_runs(python: Path, tmp_path: Path
 def test_the_installed_command_serves(python: Path, tmp_path: Path) -> None:
     """From another folder: schemas and cards come from the package."""
     command = (str(python.with_name("payments-sandbox")),)
-    with served("--clock", "2030-01-15T10:30:00Z", command=command, cwd=tmp_path) as server:
-        paid = exchange(server.address, request("POST", "/v3/payments", body=BODY))
-        refused = exchange(server.address, request("POST", "/v3/payments", body=b"{}"))
+    with serve_process("--clock", "2030-01-15T10:30:00Z", command=command, cwd=tmp_path) as server:
+        paid = exchange(server.address, raw_request("POST", "/v3/payments", body=BODY))
+        refused = exchange(server.address, raw_request("POST", "/v3/payments", body=b"{}"))
         assert server.stop()[0] == 0
 
     assert (paid.status, paid.json) == (
@@ -116,11 +115,11 @@ def test_a_project_with_a_sandbox_of_its_own_uses_the_plugin(
     """A folder or a module of that name, which its tests import, beside the fixture `sandbox`."""
     own = tmp_path / own_file
     own.parent.mkdir(exist_ok=True)
-    own.write_text(PAY)
+    own.write_text(SHOP_MODULE)
     home = str(python.parents[1])
     (tmp_path / "test_shop.py").write_text(PAYS.format(module=module, home=home))
     suite = run(
-        *("-q", "-W", "error", "-p", OURS),
+        *("-q", "-W", "error", "-p", PLUGIN_NAME),
         command=(str(python), "-m", "pytest"),
         cwd=tmp_path,
         extra={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},

@@ -9,7 +9,7 @@ from payments_sandbox.rules.faults.fault import Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, RealReply, Send, WaitUntil
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.fault_plans import PARTS
+from tests.support.values import FAULT_PARTS
 
 PAGE: Final = ROOT / "docs" / "how-to" / "write-a-fault.md"
 NAMED: Final = re.compile(r"`((?:sandbox|tests|docs)/[\w/.-]+)`")
@@ -53,7 +53,7 @@ def test_the_example_is_written_as_it_is_read(tmp_path: Path) -> None:
 
 def test_the_example_brings_all_parts_of_a_fault(tmp_path: Path) -> None:
     """Those that the family asks of each member."""
-    assert [part for part in PARTS if part not in vars(written(tmp_path))] == []
+    assert [part for part in FAULT_PARTS if part not in vars(written(tmp_path))] == []
 
 
 def test_the_page_names_what_there_is() -> None:

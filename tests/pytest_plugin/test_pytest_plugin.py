@@ -10,7 +10,7 @@ import pytest
 
 from payments_sandbox import __version__
 from payments_sandbox.testing import running_sandbox
-from tests.support.suites import PAY, Suite
+from tests.support.process import SHOP_MODULE, Suite
 
 pytest_plugins = ["pytester"]
 
@@ -25,7 +25,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
     for name in ("URL", "SEED", "SCENARIO_DIR"):
         monkeypatch.delenv(f"PAYMENTS_SANDBOX_{name}", raising=False)
     suite = Suite(pytester)
-    suite.holds("", shop=PAY)
+    suite.holds("", shop=SHOP_MODULE)
     return suite
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from payments_sandbox.testing import running_sandbox
-from tests.support.suites import PAY, Suite
+from tests.support.process import SHOP_MODULE, Suite
 
 pytest_plugins = ["pytester"]
 
@@ -24,7 +24,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
     suite = Suite(pytester)
-    suite.holds("", shop=PAY)
+    suite.holds("", shop=SHOP_MODULE)
     pytester.mkdir("ours").joinpath("declines.yaml").write_text(DECLINES)
     return suite
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from payments_sandbox.testing import running_sandbox
-from tests.support.suites import PAY, Suite
+from tests.support.process import SHOP_MODULE, Suite
 
 pytest_plugins = ["pytester"]
 
@@ -96,7 +96,7 @@ def suite_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suit
 
     def make(code: str, *plugins: str) -> Suite:
         suite = Suite(pytester, plugins)
-        suite.holds(code, shop=PAY)
+        suite.holds(code, shop=SHOP_MODULE)
         return suite
 
     return make

@@ -12,9 +12,8 @@ from payments_sandbox.rules.actions import ACTIONS, Complete, Emit, parse_action
 from payments_sandbox.rules.outcomes import MoveRateLimit
 from payments_sandbox.scenarios.loader import load_value
 from payments_sandbox.world.timeline import ActOnPayment, Timeline
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, new_world
-from tests.support.wall import NOON
+from tests.support.in_process import NOON, InProcessApi, new_world
+from tests.support.values import documented_create
 
 CASES = [(kind, value) for kind in ACTIONS for value in kind.EXAMPLES]
 PENDING = "4000009900000038"
@@ -25,7 +24,7 @@ def named(value: object) -> str:
     return value.name if isinstance(value, type) and issubclass(value, Action) else str(value)
 
 
-def target_of(desk: Desk, number: int | None = 0) -> ActionTarget:
+def target_of(desk: InProcessApi, number: int | None = 0) -> ActionTarget:
     """A payment of a world, at noon."""
     return ActionTarget(desk.world.ledger, desk.world.limiter, number, NOON, payment_event_data)
 
@@ -58,7 +57,7 @@ def test_an_action_outlives_a_snapshot_of_the_timeline(kind: type[Action], value
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
 def test_an_action_makes_the_event_that_it_describes(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
     card = PENDING if kind.name in ("complete", "fail") else "4111111111111111"
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     desk.ask("create_payment", documented_create(card_number=card))
     before = desk.world.ledger.events
     action = kind.parse(value)
@@ -76,16 +75,16 @@ def test_names_are_told_apart_and_every_entry_has_an_example() -> None:
 @pytest.mark.parametrize("kind", [each for each in ACTIONS if each.payment_move], ids=named)
 def test_an_action_on_a_payment_is_refused_without_one(kind: type[Action]) -> None:
     with pytest.raises(IllegalMove, match="about no payment"):
-        kind.parse(kind.EXAMPLES[0]).act(target_of(Desk(new_world()), None))
+        kind.parse(kind.EXAMPLES[0]).act(target_of(InProcessApi(new_world()), None))
 
 
 def test_an_event_without_data_is_refused_without_a_payment() -> None:
     with pytest.raises(IllegalMove, match="nothing to tell of"):
-        Emit("payment.completed").act(target_of(Desk(new_world()), None))
+        Emit("payment.completed").act(target_of(InProcessApi(new_world()), None))
 
 
 def test_a_limit_is_moved_at_once_and_for_good() -> None:
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     MoveRateLimit(limit=5, window=MINUTE).act(target_of(desk, None))
 
     assert (desk.world.limiter.limit, desk.world.limiter.window) == (5, "window")

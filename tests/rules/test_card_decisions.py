@@ -20,7 +20,7 @@ from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, 
 from payments_sandbox.rules.outcomes import Pass, Respond
 from payments_sandbox.rules.rule_engine import Reaction, RuleEngine, index_card_rules
 from payments_sandbox.rules.step_search import SelectedStep
-from tests.support.scenes import GivenFields, rules_of
+from tests.support.in_process import GivenFields, rules_of
 
 NUMBER, OTHER = "4111111111111111", "4242424242424242"
 FIRST, SECOND = Step(Respond("internal_error"), times=2), Step(Pass(), delay=5)

@@ -6,7 +6,7 @@ import pytest
 
 from payments_sandbox.rules.conditions import compile_condition, equals_one_of, matches, why_not
 from payments_sandbox.rules.model import Condition
-from tests.support.scenes import GivenFields
+from tests.support.in_process import GivenFields
 
 MET: list[tuple[Condition, list[object], list[object]]] = [
     (Condition("amount", "eq", 5), [5, Decimal(5)], [6, "5", None, [5]]),

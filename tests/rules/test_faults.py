@@ -16,9 +16,8 @@ from payments_sandbox.scenarios.loader import load
 from payments_sandbox.verification.observed import ObservedCall
 from payments_sandbox.world.journal import Entry
 from tests.project.tree import PACKAGE, ROOT
-from tests.support.fault_plans import PARTS, REAL, sent
-from tests.support.faulty import CASES, fault_of
 from tests.support.in_process import new_world
+from tests.support.values import FAULT_EXAMPLES, FAULT_PARTS, REAL_REPLY, bytes_sent, fault_of
 
 SHARED: Final = {"__init__", "fault", "reply"}
 FOLDER: Final = PACKAGE / "rules" / "faults"
@@ -27,7 +26,7 @@ FOLDER: Final = PACKAGE / "rules" / "faults"
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_brings_all_of_its_parts(fault: type[Fault]) -> None:
     """In its class: none has a default that would be taken for an answer."""
-    missing = [part for part in PARTS if part not in vars(fault)]
+    missing = [part for part in FAULT_PARTS if part not in vars(fault)]
 
     assert not missing, f"add {', '.join(missing)} to {fault.__name__}; see rules/faults/fault.py"
     assert fault.EXAMPLES, f"add an Example to {fault.__name__}.EXAMPLES"
@@ -45,7 +44,7 @@ def test_a_module_of_the_folder_has_its_row_and_its_test() -> None:
 
 
 @pytest.mark.parametrize("commit", [True, False])
-@pytest.mark.parametrize("step", CASES)
+@pytest.mark.parametrize("step", FAULT_EXAMPLES)
 def test_a_scenario_of_the_example_loads_and_is_written_as_it_was_read(
     step: str, *, commit: bool
 ) -> None:
@@ -59,10 +58,10 @@ def test_a_scenario_of_the_example_loads_and_is_written_as_it_was_read(
     assert type(fault).parse(fault.source(is_read=False), is_read=False) == fault
 
 
-@pytest.mark.parametrize("step", CASES)
+@pytest.mark.parametrize("step", FAULT_EXAMPLES)
 def test_a_read_needs_no_commit(step: str) -> None:
     """Nothing can happen there; the fault is written and read without it."""
-    fault, example = CASES[step]
+    fault, example = FAULT_EXAMPLES[step]
     loaded = load(_scenario("list_payments", {fault.name: example.plain}), name=None)
 
     assert loaded.problems == ()
@@ -72,21 +71,21 @@ def test_a_read_needs_no_commit(step: str) -> None:
     assert found.commit or not fault.needs_commit
 
 
-@pytest.mark.parametrize("step", CASES)
+@pytest.mark.parametrize("step", FAULT_EXAMPLES)
 def test_a_missing_commit_is_refused_where_it_is_needed(step: str) -> None:
     """Of a write: it decides whether a retry charges twice."""
-    fault, example = CASES[step]
+    fault, example = FAULT_EXAMPLES[step]
     loaded = load(_scenario("create_payment", {fault.name: example.plain}), name=None)
 
     messages = [problem.message for problem in loaded.problems]
     assert messages == [f"'{fault.name}' needs 'commit'"] * fault.needs_commit
 
 
-@pytest.mark.parametrize("step", CASES)
+@pytest.mark.parametrize("step", FAULT_EXAMPLES)
 def test_a_plan_has_one_end_and_waits_no_longer_than_the_cap(step: str) -> None:
     """It is the same each time, for it reads no clock and draws nothing."""
     fault = fault_of(step)
-    reply = REAL._replace(max_wait=500)
+    reply = REAL_REPLY._replace(max_wait=500)
     *steps, end = fault.plan(reply)
     waits = [each.milliseconds for each in steps if isinstance(each, WaitUntil)]
 
@@ -98,24 +97,24 @@ def test_a_plan_has_one_end_and_waits_no_longer_than_the_cap(step: str) -> None:
     assert fault.starts_silent == isinstance([*steps, end][0], WaitUntil)
 
 
-@pytest.mark.parametrize("step", CASES)
+@pytest.mark.parametrize("step", FAULT_EXAMPLES)
 def test_a_head_request_gets_no_body(step: str) -> None:
     """Whatever is sent is the head alone, or no reply at all."""
-    came = sent(fault_of(step), REAL._replace(is_head=True))
+    came = bytes_sent(fault_of(step), REAL_REPLY._replace(is_head=True))
 
     assert not came.startswith(b"HTTP") or came.partition(b"\r\n\r\n")[2] == b""
 
 
-@pytest.mark.parametrize("step", CASES)
+@pytest.mark.parametrize("step", FAULT_EXAMPLES)
 def test_what_the_journal_shows_is_what_a_client_was_told(step: str) -> None:
     """Where the journal shows a reply, its head went out, and its body as far as HTTP let it."""
     fault = fault_of(step)
-    shown = [each.shown for each in fault.plan(REAL) if isinstance(each, Send) and each.shown]
+    shown = [each.shown for each in fault.plan(REAL_REPLY) if isinstance(each, Send) and each.shown]
 
     assert len(shown) <= 1
     for reply in shown:
-        assert sent(fault).startswith(f"HTTP/1.1 {reply.status} ".encode())
-        assert sent(fault).endswith(reply.body)
+        assert bytes_sent(fault).startswith(f"HTTP/1.1 {reply.status} ".encode())
+        assert bytes_sent(fault).endswith(reply.body)
 
 
 @pytest.mark.parametrize("commit", [True, False])

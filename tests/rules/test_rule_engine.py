@@ -13,21 +13,21 @@ from payments_sandbox.rules.outcomes import Pass, Respond, StepsExhausted
 from payments_sandbox.rules.rule_engine import MATCHES_KEPT
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_search import SelectedStep
-from tests.support.scenes import EngineFixture, GivenFields, rules_of
+from tests.support.in_process import GivenFields, RuleEngineFixture, rules_of
 
 FAILS = "respond: {error: internal_error}"
 
 
 def test_a_call_that_no_rule_is_about_behaves_normally() -> None:
     """A scenario is an overlay."""
-    engine = EngineFixture(rules_of(f"- {{request: create_refund, do: [{{{FAILS}}}]}}"))
+    engine = RuleEngineFixture(rules_of(f"- {{request: create_refund, do: [{{{FAILS}}}]}}"))
 
     assert engine.answer() is None
 
 
 def test_a_selected_step_names_scenario_rule_and_position() -> None:
     """The journal and the headers of the answer repeat it."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(f"- {{name: lost, request: create_payment, do: [pass, {{{FAILS}}}]}}")
     )
 
@@ -40,7 +40,7 @@ def test_a_selected_step_names_scenario_rule_and_position() -> None:
 
 def test_the_first_rule_of_the_file_answers_until_it_is_used_up() -> None:
     """A rule that is used up lets the next one try."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(f"""
             - {{name: once, request: create_payment, do: [{{{FAILS}}}]}}
             - {{name: all, request: "*", do: [pass], then: repeat_last}}
@@ -58,7 +58,7 @@ def test_scenarios_apply_in_the_order_of_activation() -> None:
     """Each with its own rule-1."""
     first = rules_of(f"- {{request: create_payment, do: [{{{FAILS}}}]}}", name="first")
     second = rules_of("- {request: create_payment, do: [pass]}", name="second")
-    engine = EngineFixture(first, second)
+    engine = RuleEngineFixture(first, second)
     said = [engine.selected(), engine.selected(), engine.selected()]
 
     assert [each and (each.scenario, each.rule) for each in said] == [
@@ -81,7 +81,7 @@ def test_after_the_last_step_comes_what_then_says(
     then: str, after: list[tuple[str, int] | None]
 ) -> None:
     """Two calls of the first step, one of the second, and then."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(f"""
             - name: r
               request: create_payment
@@ -95,7 +95,9 @@ def test_after_the_last_step_comes_what_then_says(
 
 def test_a_rule_that_fails_is_counted_as_failed() -> None:
     """The report fails by it."""
-    engine = EngineFixture(rules_of("- {name: r, request: create_payment, do: [pass], then: fail}"))
+    engine = RuleEngineFixture(
+        rules_of("- {name: r, request: create_payment, do: [pass], then: fail}")
+    )
     engine.answer()
     selected = engine.selected()
     [active_rule] = engine.rules.rule_set.all
@@ -111,7 +113,9 @@ def test_a_rule_that_fails_is_counted_as_failed() -> None:
 def test_steps_are_counted_per_key_and_those_of_nobody_together(per: str, key: str) -> None:
     """One's calls do not use up another's; those of nobody are counted together."""
     operation = "create_refund" if per == "payment" else "create_payment"
-    engine = EngineFixture(rules_of(f"- {{name: r, request: {operation}, per: {per}, do: [pass]}}"))
+    engine = RuleEngineFixture(
+        rules_of(f"- {{name: r, request: {operation}, per: {per}, do: [pass]}}")
+    )
     one, two = "4242424242424242", "4111111111111111"
     calls = [{key: one}, {key: two}, {key: one}, {}, {}, {key: two}]
 
@@ -122,7 +126,7 @@ def test_steps_are_counted_per_key_and_those_of_nobody_together(per: str, key: s
 
 def test_steps_are_counted_for_the_world_unless_told_otherwise() -> None:
     """Unless told otherwise."""
-    engine = EngineFixture(rules_of("- {name: r, request: create_payment, do: [pass]}"))
+    engine = RuleEngineFixture(rules_of("- {name: r, request: create_payment, do: [pass]}"))
 
     assert [engine.answer(customer_id=each) for each in ("anna", "ben")] == [("r", 1), None]
 
@@ -130,7 +134,7 @@ def test_steps_are_counted_for_the_world_unless_told_otherwise() -> None:
 def test_a_counted_card_is_hashed_and_never_kept() -> None:
     """Nor is a card number that somebody has put into a customer's id."""
     card = "4242424242424242"
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - {request: create_payment, per: card, do: [pass]}
             - {request: create_payment, per: customer, do: [pass]}
@@ -152,7 +156,7 @@ CALLS = f"""
 
 def test_the_call_number_counts_whichever_rule_answers() -> None:
     """`call: 3` is the third call, not the third that no other rule has answered."""
-    engine = EngineFixture(rules_of(CALLS))
+    engine = RuleEngineFixture(rules_of(CALLS))
 
     assert [engine.answer() for _ in range(4)] == [
         ("others", 1), ("second", 1), ("third", 1), ("others", 1),
@@ -161,7 +165,7 @@ def test_the_call_number_counts_whichever_rule_answers() -> None:
 
 def test_the_call_number_counts_the_calls_that_meet_the_other_matchers() -> None:
     """And no others."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(f"""
             - {{name: r, request: create_payment, when: {{amount: 5, call: 2}}, do: [{{{FAILS}}}]}}
             """)
@@ -172,7 +176,7 @@ def test_the_call_number_counts_the_calls_that_meet_the_other_matchers() -> None
 
 def test_the_call_number_is_counted_per_key() -> None:
     """Each customer's second call."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(f"""
             - name: r
               request: create_payment
@@ -188,7 +192,7 @@ def test_the_call_number_is_counted_per_key() -> None:
 
 def test_a_rule_with_every_answers_each_nth_call() -> None:
     """Until the steps are used up."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(f"""
             - name: r
               request: create_payment
@@ -214,9 +218,9 @@ NOISE = f"""
 
 def test_lost_draws_are_counted_and_use_up_no_step() -> None:
     """A rule of one step answers once, at the first draw that it wins."""
-    engine = EngineFixture(rules_of(NOISE.replace("then: repeat_last", "then: pass"), seed=7))
+    engine = RuleEngineFixture(rules_of(NOISE.replace("then: repeat_last", "then: pass"), seed=7))
     said = [engine.answer(customer_id="anna") for _ in range(100)]
-    always = EngineFixture(rules_of(NOISE, seed=7))
+    always = RuleEngineFixture(rules_of(NOISE, seed=7))
     first = [always.answer(customer_id="anna") for _ in range(100)].index(("noise", 1))
 
     assert [number for number, each in enumerate(said) if each] == [first]
@@ -226,7 +230,7 @@ def test_lost_draws_are_counted_and_use_up_no_step() -> None:
 
 def decisions(order: list[int]) -> dict[tuple[int, int], bool]:
     """Whether each customer's nth call fails, when customers call in this order."""
-    engine = EngineFixture(rules_of(NOISE, seed=7))
+    engine = RuleEngineFixture(rules_of(NOISE, seed=7))
     counts: dict[int, int] = {}
     found = {}
     for customer in order:
@@ -258,7 +262,7 @@ def test_draws_come_from_the_seed_of_the_scenario_or_else_of_the_world() -> None
     text = NOISE.replace("  chance: 0.2\n", "  chance: 0.5\n")
 
     def sample_delay(seed: int | None, world: int) -> list[bool]:
-        engine = EngineFixture(rules_of(text, seed=seed), seed=world)
+        engine = RuleEngineFixture(rules_of(text, seed=seed), seed=world)
         return [engine.answer() is not None for _ in range(50)]
 
     assert sample_delay(7, world=1) == sample_delay(7, world=2)
@@ -275,7 +279,7 @@ def test_a_drawn_delay_is_the_same_in_every_run() -> None:
         """,
         seed=7,
     )
-    one, two = EngineFixture(scene), EngineFixture(scene)
+    one, two = RuleEngineFixture(scene), RuleEngineFixture(scene)
     delays = [[each.selected() for _ in range(20)] for each in (one, two)]
     shown = [[selected.delay for selected in each if selected is not None] for each in delays]
 
@@ -286,7 +290,7 @@ def test_a_drawn_delay_is_the_same_in_every_run() -> None:
 
 def test_a_settlement_is_read_from_entry_to_entry() -> None:
     """Each `after` counts from the one before."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - request: create_payment
               do: [{settle: [{to: pending}, {to: completed, after: 2h}]}]
@@ -325,7 +329,7 @@ FACTS: dict[str, Any] = {
 
 def test_each_rule_says_why_it_did_not_answer() -> None:
     """In the words of its own conditions."""
-    engine = EngineFixture(rules_of(REASONS, seed=7))
+    engine = RuleEngineFixture(rules_of(REASONS, seed=7))
     engine.answer(**FACTS)
     said = engine.why_not(**FACTS)
 
@@ -348,7 +352,7 @@ def test_what_is_kept_to_explain_holds_no_card_number() -> None:
     """Wherever it stood."""
     card = "4242424242424242"
     facts: dict[str, Any] = {"card": card, "description": f"paid with {card}", "amount": [card]}
-    engine = EngineFixture(rules_of(REASONS, seed=7))
+    engine = RuleEngineFixture(rules_of(REASONS, seed=7))
 
     assert card not in str(engine.why_not(**facts))
 
@@ -359,7 +363,7 @@ def test_at_most_a_hundred_rules_are_explained() -> None:
         f"- {{request: create_payment, when: {{amount: {n}}}, do: [pass]}}" for n in range(1, 151)
     )
 
-    assert len(EngineFixture(rules_of(text)).why_not(amount=200)) == 100
+    assert len(RuleEngineFixture(rules_of(text)).why_not(amount=200)) == 100
 
 
 class Counting(GivenFields):
@@ -380,7 +384,7 @@ def test_each_field_of_a_call_is_read_once_however_many_rules_look_at_it() -> No
         for amount in range(1, 101)
     )
     values = Counting({"amount": 50})
-    selected = EngineFixture(rules_of(text)).rules.decide("create_payment", values).selected
+    selected = RuleEngineFixture(rules_of(text)).rules.decide("create_payment", values).selected
 
     assert selected is not None
     assert selected.rule == "rule-50"
@@ -389,7 +393,7 @@ def test_each_field_of_a_call_is_read_once_however_many_rules_look_at_it() -> No
 
 def test_rules_with_bounds_answer_in_their_order() -> None:
     """At the bound and beyond it; what is no number is within none."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - {name: more, request: create_payment, when: {amount: {gte: 5}}, do: [pass]}
             - {name: less, request: create_payment, when: {amount: {lte: 7}}, do: [pass]}
@@ -410,7 +414,7 @@ def test_a_rule_that_is_used_up_for_good_is_still_explained() -> None:
         for _ in range(50)
         for when in ("", "amount: 5", "amount: {gte: 5}", "currency: {ne: EUR}")
     ).replace("when: {}, ", "")
-    engine = EngineFixture(rules_of(text))
+    engine = RuleEngineFixture(rules_of(text))
     for _ in range(200):
         assert engine.answer(amount=5) is not None
     selected, explanations = engine.decide(amount=5)
@@ -421,7 +425,7 @@ def test_a_rule_that_is_used_up_for_good_is_still_explained() -> None:
 
 def test_the_last_answer_of_a_rule_is_a_call_to_those_after_it() -> None:
     """They count it, as they count every call that another rule answers."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - {name: once, request: create_payment, do: [pass]}
             - {name: second, request: create_payment, when: {call: 2}, do: [pass]}
@@ -435,7 +439,7 @@ def test_a_rule_that_is_used_up_stays_so_beside_others_and_in_a_snapshot() -> No
     """Until everything is reset."""
     one = rules_of("- {request: create_payment, do: [pass]}", name="one")
     other = rules_of("- {request: create_refund, do: [pass]}", name="other")
-    engine = EngineFixture(one)
+    engine = RuleEngineFixture(one)
     engine.answer()
     engine.rules.set_scenarios([other, one])
     twin = engine.twin()
@@ -455,7 +459,7 @@ LISTS = """
 
 def test_rules_with_equal_values_answer_in_their_order() -> None:
     """Those with an equality and those without."""
-    engine = EngineFixture(rules_of(LISTS))
+    engine = RuleEngineFixture(rules_of(LISTS))
     facts = {"currency": "USD", "customer_id": "anna"}
 
     assert [engine.answer(amount=amount, **facts) for amount in (2, 2, 2)] == [
@@ -467,7 +471,9 @@ def test_rules_with_equal_values_answer_in_their_order() -> None:
 
 def test_a_value_of_another_type_meets_no_rule() -> None:
     """A body may have a list where an amount belongs, or true."""
-    engine = EngineFixture(rules_of("- {request: create_payment, when: {amount: 1}, do: [pass]}"))
+    engine = RuleEngineFixture(
+        rules_of("- {request: create_payment, when: {amount: 1}, do: [pass]}")
+    )
 
     values: list[object] = [[1], {}, True, None, "1"]
 
@@ -483,7 +489,7 @@ def test_a_snapshot_goes_on_where_it_was_taken(
     callers: list[str | None], cut: int, then: str
 ) -> None:
     """Steps, call numbers, draws and the tally."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(
             f"""
             - {{request: create_payment, when: {{call: {{every: 2}}}}, chance: 0.5,
@@ -506,11 +512,11 @@ def test_a_snapshot_goes_on_where_it_was_taken(
 
 def test_a_reset_starts_every_rule_again() -> None:
     """Steps and tally."""
-    engine = EngineFixture(rules_of("- {name: r, request: create_payment, do: [pass]}"))
+    engine = RuleEngineFixture(rules_of("- {name: r, request: create_payment, do: [pass]}"))
     engine.answer()
     engine.rules.reset()
 
-    assert engine.rules.snapshot() == EngineFixture(*engine.rules.scenarios).rules.snapshot()
+    assert engine.rules.snapshot() == RuleEngineFixture(*engine.rules.scenarios).rules.snapshot()
     assert engine.answer() == ("r", 1)
 
 
@@ -520,7 +526,7 @@ def test_scenarios_that_stay_go_on_where_they_are() -> None:
         rules_of("- {request: create_payment, do: [pass]}", name=name)
         for name in ("one", "two", "three")
     )
-    engine = EngineFixture(one, two)
+    engine = RuleEngineFixture(one, two)
     engine.answer()
     engine.rules.set_scenarios([three, one])
     said = [engine.selected(), engine.selected()]
@@ -536,7 +542,7 @@ def test_scenarios_that_stay_go_on_where_they_are() -> None:
 
 def test_a_card_that_a_rule_names_is_known_again() -> None:
     """By its fingerprint, which is kept of no other."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - {request: create_payment, when: {card: declined}, do: [pass]}
             - {request: create_payment, when: {card: {not_in: [4242424242424242]}}, do: [pass]}
@@ -557,7 +563,7 @@ def test_a_card_that_a_rule_names_is_known_again() -> None:
 def test_a_masked_value_does_not_explain_itself() -> None:
     """It is said that it is masked, and not that it fits."""
     card = "4242424242424242"
-    engine = EngineFixture(rules_of(f"""
+    engine = RuleEngineFixture(rules_of(f"""
         - {{name: r, request: create_payment, when: {{card: {{ne: {card}}}}}, do: [pass]}}
         """))  # fmt: skip
 
@@ -566,7 +572,7 @@ def test_a_masked_value_does_not_explain_itself() -> None:
 
 def test_a_draw_is_shown_as_exactly_as_it_has_to_be() -> None:
     """Two digits, or as many as show that it lost."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(
             "- {name: r, request: create_payment, chance: 0.1234, do: [pass], then: cycle}", seed=7
         )
@@ -578,7 +584,7 @@ def test_a_draw_is_shown_as_exactly_as_it_has_to_be() -> None:
 
 def test_equal_values_of_other_types_are_other_values() -> None:
     """1, 1.0 and true are equal to Python; a condition may take one and not another."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - {request: create_payment, when: {amount: 1}, do: [pass], then: repeat_last}
             """)
@@ -591,7 +597,7 @@ def test_equal_values_of_other_types_are_other_values() -> None:
 
 
 def test_calls_of_more_values_than_are_kept_are_answered_all_the_same() -> None:
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - {request: create_payment, when: {amount: {gte: 5}}, do: [pass], then: repeat_last}
             """)

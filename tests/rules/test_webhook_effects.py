@@ -10,13 +10,13 @@ from payments_sandbox.rules.webhook_effects import (
     Signature,
     WebhookEffects,
 )
-from tests.support.scenes import EngineFixture, GivenFields, rules_of
+from tests.support.in_process import GivenFields, RuleEngineFixture, rules_of
 
 COMPLETED = "payment.completed"
 
 
 def treated(
-    engine: EngineFixture, event: str = COMPLETED, *, attempt: int = 1, **facts: object
+    engine: RuleEngineFixture, event: str = COMPLETED, *, attempt: int = 1, **facts: object
 ) -> WebhookEffects:
     """What is done to an attempt of a delivery that is queued now."""
     return engine.rules.effects(
@@ -26,14 +26,14 @@ def treated(
 
 def test_a_delivery_that_no_rule_is_about() -> None:
     """It is as it would be without."""
-    engine = EngineFixture(rules_of("- {webhook: refund.*, do: drop}"))
+    engine = RuleEngineFixture(rules_of("- {webhook: refund.*, do: drop}"))
 
     assert treated(engine) == NO_EFFECTS
 
 
 def test_a_family_of_events() -> None:
     """Or all of them."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - {name: one, webhook: payment.completed, do: drop}
             - {name: family, webhook: payment.*, do: drop}
@@ -75,7 +75,7 @@ EVERYTHING = """
 
 def test_all_that_match_combine() -> None:
     """Delays add up, the most copies count, the later of two that contradict wins."""
-    assert treated(EngineFixture(rules_of(EVERYTHING))) == WebhookEffects(
+    assert treated(RuleEngineFixture(rules_of(EVERYTHING))) == WebhookEffects(
         rules=("first", "second"),
         delay=15_000,
         drop=True,
@@ -94,23 +94,23 @@ def test_all_that_match_combine() -> None:
 
 def test_what_a_later_rule_does_not_say_stays() -> None:
     """An earlier rule's window, signature and shift."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of(EVERYTHING.replace("- name: second", "- name: x\n  chance: 0.000001"), seed=7)
     )
     alone = treated(engine)
     both = treated(
-        EngineFixture(rules_of(EVERYTHING + "- {name: third, webhook: '*', do: before_reply}"))
+        RuleEngineFixture(rules_of(EVERYTHING + "- {name: third, webhook: '*', do: before_reply}"))
     )
 
     assert (alone.window, alone.order, alone.timestamp) == (10_000, DeliveryOrder.REVERSE, -600_000)
-    assert both == treated(EngineFixture(rules_of(EVERYTHING)))._replace(
+    assert both == treated(RuleEngineFixture(rules_of(EVERYTHING)))._replace(
         rules=("first", "second", "third")
     )
 
 
 def test_an_attempt_of_its_own() -> None:
     """Only the first is forged."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("""
             - {webhook: payment.*, when: {attempt: 1}, do: {signature: missing}}
             - {webhook: payment.*, when: {attempt: {gte: 2}}, do: {delay: 1s}}
@@ -124,7 +124,9 @@ def test_an_attempt_of_its_own() -> None:
 
 def test_a_delivery_is_counted_when_it_is_queued() -> None:
     """However often its attempts are asked about; `call: 2` is the second delivery."""
-    engine = EngineFixture(rules_of("- {webhook: payment.*, when: {call: 2, amount: 5}, do: drop}"))
+    engine = RuleEngineFixture(
+        rules_of("- {webhook: payment.*, when: {call: 2, amount: 5}, do: drop}")
+    )
     said = [
         [treated(engine, attempt=attempt, amount=amount).drop for attempt in (1,)]
         for amount in (5, 1, 5, 5)
@@ -136,7 +138,7 @@ def test_a_delivery_is_counted_when_it_is_queued() -> None:
 @given(st.integers(1, 5))
 def test_a_drawn_delay_stays_the_delays_of_its_delivery(attempt: int) -> None:
     """It is drawn from what was counted when the delivery was queued."""
-    engine = EngineFixture(
+    engine = RuleEngineFixture(
         rules_of("- {webhook: payment.*, do: {delay: {uniform: [1s, 9s]}}}", seed=7)
     )
     first, second = (
@@ -150,7 +152,7 @@ def test_a_drawn_delay_stays_the_delays_of_its_delivery(attempt: int) -> None:
 
 def test_a_chance_is_drawn_once_for_a_delivery() -> None:
     """Half of them are dropped, and stay so."""
-    engine = EngineFixture(rules_of("- {webhook: payment.*, chance: 0.5, do: drop}", seed=7))
+    engine = RuleEngineFixture(rules_of("- {webhook: payment.*, chance: 0.5, do: drop}", seed=7))
     said = [treated(engine).drop for _ in range(100)]
 
     assert 35 < sum(said) < 65
@@ -160,7 +162,7 @@ def test_a_chance_is_drawn_once_for_a_delivery() -> None:
 
 def test_rules_that_are_gone_do_nothing_any_more() -> None:
     """A delivery may outlive the scenario that it was queued in."""
-    engine = EngineFixture(rules_of("- {webhook: payment.*, do: drop}"))
+    engine = RuleEngineFixture(rules_of("- {webhook: payment.*, do: drop}"))
     applied = engine.rules.select_webhook_rules(COMPLETED, GivenFields({}))
 
-    assert EngineFixture().rules.effects(applied, 1) == NO_EFFECTS
+    assert RuleEngineFixture().rules.effects(applied, 1) == NO_EFFECTS

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, show_instant
+from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_instant, show_instant
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.initial_state import Given, GivenPayment
@@ -14,10 +14,16 @@ from payments_sandbox.scenarios.activation import activate, reload, remove, set_
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import ResetScope, World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, back, new_world
-from tests.support.scenes import rules_of, scenario_of
-from tests.support.wall import NOON, Wall
+from tests.support.in_process import (
+    NOON,
+    InProcessApi,
+    Wall,
+    new_world,
+    restored_world,
+    rules_of,
+    scenario_of,
+)
+from tests.support.values import documented_create
 
 FAILS = rules_of("- {request: create_payment, do: [{respond: {error: internal_error}}]}", name="a")
 PASSES = rules_of("- {request: create_payment, do: [pass]}", name="b")
@@ -142,7 +148,7 @@ def test_a_scenario_with_a_clock_or_given_state_needs_an_unused_world(
     scenario: Scenario, what: str
 ) -> None:
     """Once something has happened, or been asked, it is refused."""
-    asked, paid = Desk(new_world()), Desk(new_world())
+    asked, paid = InProcessApi(new_world()), InProcessApi(new_world())
     asked.ask("list_payments")
     paid.ask("create_payment", documented_create())
     paid.world.journal.clear()
@@ -183,7 +189,7 @@ def test_given_payments_exist_after_the_activation() -> None:
 
 def test_a_payment_with_a_given_id_is_like_any_other() -> None:
     """Retrieved, listed, refunded, and its own generated id is nobody's."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     generated = desk.world.ledger.payments.id_of(1)
     set_active(desk.world, [GIVEN])
     desk.world.limiter.reset()
@@ -254,14 +260,15 @@ def test_timed_rules_count_from_the_activation() -> None:
 def test_a_timed_rule_that_no_clock_reaches_is_left_out() -> None:
     """Time ends in the year 2999."""
     world = new_world()
-    set_active(world, [rules_of("- {at: 999999999d, do: {rate_limit: {remaining: 0}}}")])
+    world.clock.reach(read_instant("2999-01-01"))
+    set_active(world, [rules_of("- {at: 99999d, do: {rate_limit: {remaining: 0}}}")])
 
     assert world.upcoming(10) == []
 
 
 def test_what_rules_have_planned_ends_with_their_scenario() -> None:
     """What a step has promised a payment does not."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     set_active(
         desk.world,
         [
@@ -291,7 +298,7 @@ def test_a_timed_rule_of_now_acts_at_once() -> None:
 
 def test_a_reset_starts_scenarios_again() -> None:
     """Given payments are there again, marks count from now, steps from the first."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     set_active(desk.world, [GIVEN, FAILS])
     fresh = snapshot(desk.world)
     desk.ask("create_payment", documented_create())
@@ -317,7 +324,7 @@ def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
 
 def test_a_snapshot_carries_the_active_scenarios() -> None:
     """Rules, counters, marks, given ids; the restored world goes on where this one is."""
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     set_active(desk.world, [GIVEN, rules_of(
         """
         - {request: create_payment, chance: 0.5, per: customer, do: [pass, {drop: {commit: true}}],
@@ -352,7 +359,7 @@ def test_a_snapshot_of_another_scenario_is_refused() -> None:
     changes: list[dict[str, object]] = [{"scenarios": [{"scenario": "x"}]}, {"tallies": []}]
     for change in changes:
         with pytest.raises(InvalidRequest, match="/rules: expected this part"):
-            back(kept | {"rules": kept["rules"] | change})
+            restored_world(kept | {"rules": kept["rules"] | change})
 
 
 def test_generated_payments_are_spread_over_customers_and_time() -> None:
@@ -430,7 +437,7 @@ def test_an_edited_scenario_takes_its_own_place() -> None:
     )
     world = new_world()
     set_active(world, [first, before, last])
-    desk = Desk(world)
+    desk = InProcessApi(world)
     statuses = [desk.ask("list_payments")[0] for _ in range(2)]
     reload(world, after)
     statuses += [desk.ask("list_payments")[0] for _ in range(3)]

@@ -17,9 +17,8 @@ from payments_sandbox.scenarios.loader import load, load_value
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, call_of, new_world
-from tests.support.scenes import rules_of
+from tests.support.in_process import InProcessApi, call_of, new_world, rules_of
+from tests.support.values import documented_create
 
 NUMBER_OF: Final = {card.name: card.number for card in MAGIC_CARDS}
 
@@ -30,7 +29,7 @@ class JournalFixture:
     def __init__(self, *scenarios: Scenario, rate_limit: int = 1_000) -> None:
         self.world: World = new_world(rate_limit=rate_limit)
         set_active(self.world, scenarios)
-        self._desk = Desk(self.world)
+        self._desk = InProcessApi(self.world)
 
     def call(self, operation: str, body: object = None, **options: str) -> str:
         """Make a call; its id."""
@@ -419,7 +418,7 @@ def test_requests_that_make_no_scenario_are_refused(ids: list[str], details: str
     known = {"paid": fixture.pay(), "natural": fixture.pay(amount=0)}
     nowhere = call_of("list_payments")
     nowhere.operation = None
-    answer = Desk(fixture.world).answer(nowhere)
+    answer = InProcessApi(fixture.world).answer(nowhere)
     assert answer.entry is not None
     known["elsewhere"] = fixture.world.journal.id_of(answer.entry)
     with pytest.raises(InvalidRequest) as caught:

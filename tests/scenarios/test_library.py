@@ -59,6 +59,16 @@ def test_files_are_read_when_they_are_asked_for(folders: list[Path]) -> None:
     assert library.load("one").scenario is None
 
 
+def test_a_file_in_another_encoding_is_told_what_else_is_wrong_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "cafe.yaml"
+    file.write_bytes(b"scenario: cafe\nabout: caf\xe9\nexpct: 1\nexpect: [{audit: clean}]\n")
+
+    assert [problem.message for problem in read_scenario_file(file).loaded.problems] == [
+        "this is not UTF-8",
+        "unknown key 'expct'",
+    ]
+
+
 def test_a_file_in_another_encoding_is_refused_at_its_place(tmp_path: Path) -> None:
     """Its first wrong byte has a place; nothing of it is guessed at."""
     file = tmp_path / "cafe.yaml"
@@ -66,7 +76,7 @@ def test_a_file_in_another_encoding_is_refused_at_its_place(tmp_path: Path) -> N
     read = read_scenario_file(file)
 
     assert read.loaded.scenario is None
-    (told,) = read.lint
+    told, _ = read.lint  # and that nothing is expected of it
     assert told.splitlines() == [
         f"{file}:2:15: this is not UTF-8; save the file in UTF-8",
         "    about: Grüße, \ufffd",

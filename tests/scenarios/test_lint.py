@@ -106,6 +106,23 @@ def test_the_parsers_own_words_for_too_deep_become_ours(monkeypatch: pytest.Monk
     assert said(HEAD) == ["1:1: nested deeper than 16 levels"]
 
 
+def test_a_few_stars_without_quotes_are_told_at_once_and_no_more() -> None:
+    """Each costs a reading of the text, so there are not many, and none in a long text."""
+    rules = "\n".join(f"  - {{request: *, do: [pass], name: r{n}}}" for n in range(20))
+    long = f"about: {'x' * 40_000}\n"
+
+    assert len(said(f"{HEAD}rules:\n{rules}")) == 9
+    assert len([line for line in said(f"{HEAD}{long}rules:\n{rules}") if "* alone" in line]) == 1
+
+
+def test_a_server_that_waits_longer_is_told_of_longer_waits_only() -> None:
+    text = f"{HEAD}rules: [{{request: create_payment, do: [{{hang: {{commit: true, for: 1m}}}}]}}]"
+
+    assert load(text, name="scene", longest_wait=60_000).problems == ()
+    [problem] = load(text, name="scene", longest_wait=59_999).problems
+    assert problem.is_warning
+
+
 def said_of_the_second(first: str, second: str, then: str) -> list[str]:
     """What is said of a rule behind another."""
     return said(

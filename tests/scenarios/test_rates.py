@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payments_sandbox.scenarios.rates import rates_of
-from tests.support.scenes import EngineFixture, rules_of
+from tests.support.in_process import RuleEngineFixture, rules_of
 
 FAILS = "do: [{respond: {error: internal_error}}], then: cycle"
 CALLS: Final = 1_000
@@ -62,7 +62,7 @@ def test_calls_are_answered_at_the_rates_that_are_told(chances: list[float]) -> 
     )
     scenario = rules_of(rules, seed=7)
     [rates] = rates_of(scenario)
-    engine = EngineFixture(scenario)
+    engine = RuleEngineFixture(scenario)
     answers = [engine.answer() for _ in range(CALLS)]
     for name, rate in rates.rules:
         assert abs(answers.count((name, 1)) / CALLS - rate) < 0.05

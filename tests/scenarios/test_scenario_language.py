@@ -14,13 +14,12 @@ from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.outcomes import Patch
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.scenarios.schema_errors import accepts
+from payments_sandbox.scenarios.scenario_schema import accepts
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import report
 from payments_sandbox.world.snapshot import snapshot
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, call_of, contract, new_world
-from tests.support.wall import NOON
+from tests.support.in_process import NOON, InProcessApi, call_of, contract, new_world
+from tests.support.values import documented_create
 
 Json = dict[str, Any]
 
@@ -202,7 +201,7 @@ def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls
     loaded = load(json.dumps(scenario), name="fuzz")
     if loaded.scenario is None:
         return
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     set_active(desk.world, [loaded.scenario])
     for operation, body, payment_id, wait in calls:
         answer = desk.answer(call_of(operation, body, payment_id=payment_id))

@@ -26,7 +26,7 @@ from payments_sandbox.rules.outcomes import (
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Outcome, Settlement
 from payments_sandbox.scenarios.loader import load
-from payments_sandbox.scenarios.parser.steps import parse_step
+from payments_sandbox.scenarios.parser import parse_step
 from payments_sandbox.scenarios.yaml_writer import step_source, text_of
 
 FLAGS: Final = st.booleans()

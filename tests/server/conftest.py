@@ -6,9 +6,8 @@ from pytest_aiohttp import AiohttpClient
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.world import World
-from tests.support.bodies import AUTHORIZED, KEY
-from tests.support.clients import Api, client_of
-from tests.support.control import Control
+from tests.support.http import Api, Control, client_of
+from tests.support.values import AUTHORIZED, KEY
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.bodies import AUTHORIZED
-from tests.support.clients import Api, client_of, paid
+from tests.support.http import Api, client_of, paid
+from tests.support.values import AUTHORIZED
 
 SEND = "Send 'Authorization: Bearer sk_test_…'."
 KEY = (

@@ -5,11 +5,19 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.clients import Api, ask, bearer, client_of, envelope, listed, paid, refunded
-from tests.support.control import Control
-from tests.support.matching import API_KEY
-from tests.support.serving import serving
-from tests.support.wire import exchange, request
+from tests.support.http import (
+    Api,
+    Control,
+    ask,
+    bearer,
+    client_of,
+    envelope,
+    listed,
+    paid,
+    refunded,
+)
+from tests.support.sockets import exchange, raw_request, running_server
+from tests.support.values import API_KEY
 
 PATH = "/v3/payments"
 
@@ -67,9 +75,9 @@ async def test_two_authorization_lines(
 
 def test_a_key_of_other_bytes(caplog: pytest.LogCaptureFixture) -> None:
     """A header that is no UTF-8 names no world either, and nothing is logged."""
-    with serving(Settings(port=0)) as server:
+    with running_server(Settings(port=0)) as server:
         header = {"Authorization": "Bearer sk_test_\udcff"}
-        reply = exchange(server.address, request("GET", PATH, header))
+        reply = exchange(server.address, raw_request("GET", PATH, header))
     limits = [name for name in reply.headers if name.startswith("x-")]
     assert (reply.status, limits, reply.json) == (401, [], envelope("invalid_api_key", KEY))
     assert caplog.records == []

@@ -2,8 +2,7 @@
 
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from tests.support.clients import Api, ask
-from tests.support.control import Control
+from tests.support.http import Api, Control, ask
 
 FIELDS = ["name", "number", "brand", "operation", "outcome", "description"]
 

@@ -16,42 +16,63 @@ import pytest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.http_server import HttpServer
-from tests.support.bodies import documented_create
-from tests.support.serving import Serving, serving
-from tests.support.strangers import leaves_no_trace
-from tests.support.wire import PATIENCE, Wire, connected, exchange, request
+from tests.support.sockets import (
+    BlockingConnection,
+    RunningServer,
+    connected,
+    exchange,
+    raw_request,
+    running_server,
+    server_unharmed,
+)
+from tests.support.values import LONGEST_WAIT, documented_create
 
 PAYMENTS: Final = "/v3/payments"
 CREATE: Final = json.dumps(documented_create()).encode()
-PAY: Final = request("POST", PAYMENTS, body=CREATE)
+PAY: Final = raw_request("POST", PAYMENTS, body=CREATE)
 SLOW: Final = PAY.replace(b"4111111111111111", b"4000009900000129")
 SILENT: Final = PAY.replace(b"4111111111111111", b"4000009900000095")
-LIST: Final = request("GET", PAYMENTS)
+LIST: Final = raw_request("GET", PAYMENTS)
 JUNK: Final = b"j\0nk 4111111111111111\r\n\r\n"
 
 ANNOUNCED: Final[dict[str, str | None]] = {
     "Content-Type": "application/json",
     "Content-Length": "141",
 }
+TEXT: Final = {**ANNOUNCED, "Content-Type": "text/plain"}
+FOREIGN_HOST: Final = {**ANNOUNCED, "Host": "evil.test"}
+FOREIGN_PAGE: Final = {**ANNOUNCED, "Origin": "http://evil.test"}
 KEYLESS: Final = {**ANNOUNCED, "Authorization": None}
 UNREAD: Final = {
-    "no key": (401, request("POST", PAYMENTS, KEYLESS)),
-    "no path": (404, request("POST", "/v3/nothing", ANNOUNCED)),
-    "no method": (405, request("DELETE", PAYMENTS, ANNOUNCED)),
-    "a list": (200, request("GET", PAYMENTS, ANNOUNCED)),
-    "another type": (400, request("POST", PAYMENTS, ANNOUNCED | {"Content-Type": "text/plain"})),
-    "a foreign host": (400, request("POST", PAYMENTS, ANNOUNCED | {"Host": "evil.test"})),
-    "a foreign page": (400, request("POST", PAYMENTS, ANNOUNCED | {"Origin": "http://evil.test"})),
-    "elsewhere": (404, request("POST", "/", ANNOUNCED)),
-    "a preflight": (405, request("OPTIONS", PAYMENTS, ANNOUNCED)),
-    "chunks": (404, request("POST", "/v3/nothing", {"Transfer-Encoding": "chunked"})),
-    "control: no key": (401, request("GET", "/_sandbox/clock", KEYLESS)),
-    "control: no path": (404, request("POST", "/_sandbox/nothing", ANNOUNCED)),
-    "control: no method": (405, request("PUT", "/_sandbox/live", ANNOUNCED)),
-    "control: a read": (200, request("GET", "/_sandbox/live", ANNOUNCED)),
-    "control: another host": (421, request("GET", "/_sandbox", ANNOUNCED | {"Host": "evil.test"})),
-    "control: a foreign page": (403, request("POST", "/_sandbox", ANNOUNCED | {"Origin": "null"})),
-}  # fmt: skip
+    "no key": (401, raw_request("POST", PAYMENTS, KEYLESS)),
+    "no path": (404, raw_request("POST", "/v3/nothing", ANNOUNCED)),
+    "no method": (405, raw_request("DELETE", PAYMENTS, ANNOUNCED)),
+    "a list": (200, raw_request("GET", PAYMENTS, ANNOUNCED)),
+    "another type": (
+        400,
+        raw_request("POST", PAYMENTS, TEXT),
+    ),
+    "a foreign host": (400, raw_request("POST", PAYMENTS, FOREIGN_HOST)),
+    "a foreign page": (
+        400,
+        raw_request("POST", PAYMENTS, FOREIGN_PAGE),
+    ),
+    "elsewhere": (404, raw_request("POST", "/", ANNOUNCED)),
+    "a preflight": (405, raw_request("OPTIONS", PAYMENTS, ANNOUNCED)),
+    "chunks": (404, raw_request("POST", "/v3/nothing", {"Transfer-Encoding": "chunked"})),
+    "control: no key": (401, raw_request("GET", "/_sandbox/clock", KEYLESS)),
+    "control: no path": (404, raw_request("POST", "/_sandbox/nothing", ANNOUNCED)),
+    "control: no method": (405, raw_request("PUT", "/_sandbox/live", ANNOUNCED)),
+    "control: a read": (200, raw_request("GET", "/_sandbox/live", ANNOUNCED)),
+    "control: another host": (
+        421,
+        raw_request("GET", "/_sandbox", FOREIGN_HOST),
+    ),
+    "control: a foreign page": (
+        403,
+        raw_request("POST", "/_sandbox", FOREIGN_PAGE),
+    ),
+}
 VERSIONS: Final = ("2.0", "0.9")
 
 
@@ -68,32 +89,34 @@ def new_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def server(request: pytest.FixtureRequest) -> Iterator[Serving]:
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server that holds nothing longer than a fifth of a second, and waits no longer."""
     settings = Settings(port=0, max_wall_delay=200, body_timeout=0.2, rate_limit=100_000)
-    with serving(settings, new_loop=new_loop(request.param)) as running:
+    with running_server(settings, new_loop=new_loop(request.param)) as running:
         yield running
 
 
 @pytest.fixture
-def wire(server: Serving) -> Iterator[Wire]:
+def wire(server: RunningServer) -> Iterator[BlockingConnection]:
     """A connection of the test's own."""
     with connected(server.address) as connection:
         yield connection
 
 
-def last_entry(server: Serving) -> dict[str, Any]:
+def last_entry(server: RunningServer) -> dict[str, Any]:
     """The newest entry of the journal, when nobody waits for a reply any more."""
-    give_up = time.monotonic() + PATIENCE
+    give_up = time.monotonic() + LONGEST_WAIT
     while len(server.sandbox.runtime.delayed_replies):
         assert time.monotonic() < give_up
-        exchange(server.address, request("GET", "/_sandbox/live"))
-    (entry,) = exchange(server.address, request("GET", "/_sandbox/requests?limit=1")).json["data"]
+        exchange(server.address, raw_request("GET", "/_sandbox/live"))
+    (entry,) = exchange(server.address, raw_request("GET", "/_sandbox/requests?limit=1")).json[
+        "data"
+    ]
     assert isinstance(entry, dict)
     return entry
 
 
-def statuses(wire: Wire) -> list[int]:
+def statuses(wire: BlockingConnection) -> list[int]:
     """The statuses of all replies until the end of the connection, which is no reset."""
     came, is_reset = wire.rest()
     assert not is_reset
@@ -102,24 +125,30 @@ def statuses(wire: Wire) -> list[int]:
 
 @pytest.mark.parametrize(("status", "head"), UNREAD.values(), ids=UNREAD)
 def test_a_reply_to_a_body_that_was_not_read_is_the_last(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture, status: int, head: bytes
+    server: RunningServer,
+    wire: BlockingConnection,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    head: bytes,
 ) -> None:
     """What comes next is the rest of that body, and not a request."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         wire.send(head)
         reply = wire.reply()
         assert (reply.status, reply.closes) == (status, True)
-        wire.send(request("GET", "/_sandbox/ready", {"X-Pad": "0" * 150}))
+        wire.send(raw_request("GET", "/_sandbox/ready", {"X-Pad": "0" * 150}))
         assert wire.ends()
 
 
-def test_a_refused_body_that_has_come_whole_leaves_the_connection_open(wire: Wire) -> None:
+def test_a_refused_body_that_has_come_whole_leaves_the_connection_open(
+    wire: BlockingConnection,
+) -> None:
     """Nothing of it is left to be taken for a request."""
     for raw, status in (
-        (request("POST", PAYMENTS, {"Authorization": None}, CREATE), 401),
-        (request("POST", "/v3/nothing", body=CREATE), 404),
-        (request("GET", PAYMENTS, body=CREATE), 200),
-        (request("PUT", "/_sandbox/live", body=CREATE), 405),
+        (raw_request("POST", PAYMENTS, {"Authorization": None}, CREATE), 401),
+        (raw_request("POST", "/v3/nothing", body=CREATE), 404),
+        (raw_request("GET", PAYMENTS, body=CREATE), 200),
+        (raw_request("PUT", "/_sandbox/live", body=CREATE), 405),
     ):
         wire.send(raw)
         reply = wire.reply()
@@ -129,19 +158,25 @@ def test_a_refused_body_that_has_come_whole_leaves_the_connection_open(wire: Wir
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("target", [PAYMENTS, "/_sandbox/ready", "/"])
 def test_another_version_of_http_is_refused_in_one_that_is_spoken(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture, version: str, target: str
+    server: RunningServer,
+    wire: BlockingConnection,
+    caplog: pytest.LogCaptureFixture,
+    version: str,
+    target: str,
 ) -> None:
     """As anything else that is not HTTP as it is spoken here."""
-    with leaves_no_trace(server, caplog):
-        wire.send(request("GET", target).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
+    with server_unharmed(server, caplog):
+        wire.send(raw_request("GET", target).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
         came, _ = wire.rest()
         assert came.startswith(b"HTTP/1.0 400 Bad Request\r\n")
 
 
 @pytest.mark.parametrize("target", [PAYMENTS, "/_sandbox/worlds"])
-def test_a_client_of_http_1_0_is_not_told_to_continue(wire: Wire, target: str) -> None:
+def test_a_client_of_http_1_0_is_not_told_to_continue(
+    wire: BlockingConnection, target: str
+) -> None:
     """It would take that for the answer."""
-    raw = request(
+    raw = raw_request(
         "POST", target, {"Expect": "100-continue"}, CREATE if target == PAYMENTS else b"{}"
     )
     head, _, body = raw.replace(b"HTTP/1.1", b"HTTP/1.0").partition(b"\r\n\r\n")
@@ -160,18 +195,24 @@ def test_a_client_of_http_1_0_is_not_told_to_continue(wire: Wire, target: str) -
         pytest.param(LIST * 100, [200] * 100, id="more than are read at once"),
         pytest.param(SLOW, [201], id="a delay"),
         pytest.param(SLOW + LIST, [201, 200], id="a delay, and another"),
-        pytest.param(request("GET", "/_sandbox/inbox/a?wait=100ms"), [200], id="a wait"),
+        pytest.param(raw_request("GET", "/_sandbox/inbox/a?wait=100ms"), [200], id="a wait"),
         pytest.param(PAY[:-1], [400], id="an unfinished body"),
         pytest.param(PAY + PAY[:-1], [201, 400], id="an unfinished body behind another"),
-        pytest.param(request("POST", "/_sandbox/worlds", body=b"{}")[:-1], [400], id="control"),
-        pytest.param(request("POST", "/v3/nothing", body=CREATE)[:-1], [404], id="nobody reads it"),
+        pytest.param(raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1], [400], id="control"),
+        pytest.param(
+            raw_request("POST", "/v3/nothing", body=CREATE)[:-1], [404], id="nobody reads it"
+        ),
         pytest.param(PAY + LIST[:-2], [201], id="an unfinished head"),
         pytest.param(SILENT, [], id="a fault that says nothing"),
         pytest.param(b"", [], id="nothing"),
     ],
 )
 def test_a_client_that_has_finished_sending_is_answered(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture, raw: bytes, expected: list[int]
+    server: RunningServer,
+    wire: BlockingConnection,
+    caplog: pytest.LogCaptureFixture,
+    raw: bytes,
+    expected: list[int],
 ) -> None:
     """Everything that came whole, at once or later; then the connection ends."""
     wire.send(raw)
@@ -182,7 +223,7 @@ def test_a_client_that_has_finished_sending_is_answered(
 
 
 def test_the_journal_shows_the_delayed_reply_that_a_finished_client_has_read(
-    server: Serving, wire: Wire
+    server: RunningServer, wire: BlockingConnection
 ) -> None:
     """What tells such a client from one that has left is that it takes what is sent."""
     wire.send(SLOW)
@@ -193,7 +234,9 @@ def test_the_journal_shows_the_delayed_reply_that_a_finished_client_has_read(
     assert (sent["response"]["status"], sent["fault"]) == (201, None)
 
 
-def test_the_journal_tells_of_a_client_that_left_before_the_delayed_reply(server: Serving) -> None:
+def test_the_journal_tells_of_a_client_that_left_before_the_delayed_reply(
+    server: RunningServer,
+) -> None:
     """From the moment that it leaves, and for good."""
     with connected(server.address) as wire:
         wire.send(SLOW)
@@ -202,7 +245,7 @@ def test_the_journal_tells_of_a_client_that_left_before_the_delayed_reply(server
     assert (entry["committed"], entry["response"], entry["fault"]) == (True, None, "abandoned")
 
 
-def test_an_unfinished_body_is_told_so(wire: Wire) -> None:
+def test_an_unfinished_body_is_told_so(wire: BlockingConnection) -> None:
     """A wrong Content-Length is the commonest cause."""
     wire.send(PAY[:-1])
     wire.finish()
@@ -219,7 +262,7 @@ def test_an_unfinished_body_is_told_so(wire: Wire) -> None:
 @pytest.mark.parametrize("junk", [JUNK, b"GET / HTTP/1.1\r\nno colon\r\n\r\n"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_junk_behind_requests_takes_none_of_them_back(
-    wire: Wire,
+    wire: BlockingConnection,
     caplog: pytest.LogCaptureFixture,
     parts: tuple[int, ...],
     junk: bytes,
@@ -236,7 +279,7 @@ def test_junk_behind_requests_takes_none_of_them_back(
 
 
 def test_a_head_that_comes_line_by_line_is_not_waited_for(
-    wire: Wire, caplog: pytest.LogCaptureFixture
+    wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has the time that a body has, whatever comes of it meanwhile."""
     wire.send(LIST)
@@ -251,7 +294,7 @@ def test_a_head_that_comes_line_by_line_is_not_waited_for(
     assert "127.0.0.1 sent no whole head within 0.2 s; the connection is closed." in caplog.messages
 
 
-def test_blank_lines_between_requests_are_no_head(wire: Wire) -> None:
+def test_blank_lines_between_requests_are_no_head(wire: BlockingConnection) -> None:
     """Some clients send one behind a body; their connection stays."""
     wire.send(PAY + b"\r\n")
     assert wire.reply().status == 201
@@ -283,9 +326,9 @@ BEGINNINGS: Final = {
     "a head": PAY[: -len(CREATE)],
     "half a body": PAY[:-5],
     "all": PAY,
-    "all, and half of another": PAY + request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
-    "half a body for the control API": request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
-    "half a body that nobody reads": request("POST", "/v3/nothing", body=CREATE)[:-5],
+    "all, and half of another": PAY + raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
+    "half a body for the control API": raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
+    "half a body that nobody reads": raw_request("POST", "/v3/nothing", body=CREATE)[:-5],
 }
 
 

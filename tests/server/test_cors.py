@@ -7,8 +7,8 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
-from tests.support.bodies import AUTHORIZED, documented_create
-from tests.support.clients import Api, Json, ask, client_of, envelope, invalid, listed, paid
+from tests.support.http import Api, Json, ask, client_of, envelope, invalid, listed, paid
+from tests.support.values import AUTHORIZED, documented_create
 
 SHOP, FOREIGN = "https://shop.example", "https://evil.test"
 PATH = "/v3/payments"

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, Json, ask, envelope, events, invalid, listed, paid
-from tests.support.matching import EVENT_ID, PAYMENT_ID
+from tests.support.http import Api, Json, ask, envelope, events, invalid, listed, paid
+from tests.support.values import EVENT_ID, PAYMENT_ID, documented_create
 
 PATH = "/v3/payments"
 JSON = "application/json"

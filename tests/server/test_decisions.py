@@ -11,9 +11,9 @@ from yarl import URL
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
-from tests.support.bodies import AUTHORIZED, documented_create
-from tests.support.clients import (
+from tests.support.http import (
     Api,
+    Control,
     Json,
     ask,
     client_of,
@@ -23,7 +23,7 @@ from tests.support.clients import (
     paid,
     refunded,
 )
-from tests.support.control import Control
+from tests.support.values import AUTHORIZED, documented_create
 
 PATH: Final = "/v3/payments"
 PENDING: Final = "4000009900000038"

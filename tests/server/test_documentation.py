@@ -5,8 +5,7 @@ import json
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from tests.support.clients import Api, Json, ask, paid, refunded
-from tests.support.control import Control
+from tests.support.http import Api, Control, Json, ask, paid, refunded
 
 CREATE_REQUEST = """{
   "amount": 2500,

@@ -5,9 +5,8 @@ import pytest
 from payments_sandbox.api.gateway import HANDLERS
 from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.server.control import api as control_api
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, Json, ask, envelope, paid
-from tests.support.control import Control
+from tests.support.http import Api, Control, Json, ask, envelope, paid
+from tests.support.values import documented_create
 
 PATHS = "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
 APIS = "The APIs are /v3 and /_sandbox."

@@ -5,8 +5,8 @@ from typing import Any, NoReturn
 import pytest
 
 from payments_sandbox.server.factory import AssembledServer
-from tests.support.bodies import AUTHORIZED, documented_create
-from tests.support.clients import Api, ask, envelope, paid
+from tests.support.http import Api, ask, envelope, paid
+from tests.support.values import AUTHORIZED, documented_create
 
 FAILED = envelope("internal_error", "The sandbox itself failed; its log has the traceback.")
 LIMITS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")

@@ -15,8 +15,7 @@ from payments_sandbox.rules.faults.reply import PlanStep, RealReply, Send
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.server.fault_player import AlreadySent, apply_fault
 from payments_sandbox.world.journal import Entry
-from tests.support.fault_plans import REAL
-from tests.support.faulty import CASES, fault_of, lasts
+from tests.support.values import FAULT_EXAMPLES, REAL_REPLY, fault_of, fault_seconds
 
 
 class Endless(Drop):
@@ -34,7 +33,7 @@ async def applied(
     writer = Mock(write=write or AsyncMock())
     request = make_mocked_request("GET", "/v3/payments", writer=writer)
     entry = Entry(Instant(0), "list_payments", "GET", "/v3/payments", ())
-    response = await apply_fault(fault, request, REAL, entry, AsyncMock(return_value=stays))
+    response = await apply_fault(fault, request, REAL_REPLY, entry, AsyncMock(return_value=stays))
     assert entry.status is None
     return response
 
@@ -45,7 +44,7 @@ async def test_a_plan_without_an_end_is_refused_in_words() -> None:
         await applied(Endless(commit=True))
 
 
-LASTING: Final = [step for step in CASES if lasts(fault_of(step))]
+LASTING: Final = [step for step in FAULT_EXAMPLES if fault_seconds(fault_of(step))]
 
 
 @pytest.mark.parametrize("step", LASTING)
@@ -53,7 +52,7 @@ async def test_a_reset_or_a_client_that_leaves_ends_whatever_waits(step: str) ->
     """Nothing more is sent, and the connection is not used again."""
     write = AsyncMock()
     response = await applied(fault_of(step), write=write, stays=False)
-    before = list(takewhile(lambda each: isinstance(each, Send), fault_of(step).plan(REAL)))
+    before = list(takewhile(lambda each: isinstance(each, Send), fault_of(step).plan(REAL_REPLY)))
 
     assert not response.keep_alive
     assert write.await_count == len(before)

@@ -8,9 +8,8 @@ from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
-from tests.support.bodies import KEY
-from tests.support.clients import PATIENCE, Api, ask, listed, paid, until
-from tests.support.control import Control
+from tests.support.http import Api, Control, ask, listed, paid, until
+from tests.support.values import KEY, LONGEST_WAIT
 
 SLOW_MS, TIMEOUT, TIMEOUT_AFTER = "4000009900000129", "4000009900000087", "4000009900000095"
 
@@ -30,7 +29,7 @@ async def held(api: Api, sandbox: AssembledServer, card: str) -> "asyncio.Task[o
 
 async def ended(task: "asyncio.Task[object]") -> bool:
     """Whether the request has ended without a reply."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         with suppress(ClientConnectionError):
             await task
             return False

@@ -8,10 +8,16 @@ from typing import Final
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from tests.support.bodies import documented_create
-from tests.support.serving import Serving, serving
-from tests.support.strangers import leaves_no_trace, rate_limit_of
-from tests.support.wire import WireReply, exchange, request
+from tests.support.sockets import (
+    RawReply,
+    RunningServer,
+    exchange,
+    rate_limit_of,
+    raw_request,
+    running_server,
+    server_unharmed,
+)
+from tests.support.values import documented_create
 
 PAYMENTS: Final = "/v3/payments"
 ALL_THREE: Final = {
@@ -123,15 +129,15 @@ ACCEPTED: Final[dict[str, tuple[Mapping[str, str | None], bytes]]] = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
+def server() -> Iterator[RunningServer]:
     """One server for the module; its limit is never reached."""
-    with serving(
+    with running_server(
         Settings(port=0, clock="2030-01-15T10:30:00Z", seed=7, rate_limit=100_000)
     ) as running:
         yield running
 
 
-def assert_refused(reply: WireReply, details: str) -> None:
+def assert_refused(reply: RawReply, details: str) -> None:
     """The reply is the documented envelope, counted like every authenticated one."""
     assert (reply.status, rate_limit_of(reply)) == (400, ALL_THREE)
     assert reply.json == {
@@ -145,45 +151,45 @@ def assert_refused(reply: WireReply, details: str) -> None:
 
 @pytest.mark.parametrize(("body", "why"), NOT_JSON.values(), ids=NOT_JSON)
 def test_what_is_not_json_is_refused_and_says_where(
-    server: Serving, caplog: pytest.LogCaptureFixture, body: bytes, why: str
+    server: RunningServer, caplog: pytest.LogCaptureFixture, body: bytes, why: str
 ) -> None:
     """Two readers could take it for two things, or one of them could crash."""
-    with leaves_no_trace(server, caplog):
-        reply = exchange(server.address, request("POST", PAYMENTS, body=body))
+    with server_unharmed(server, caplog):
+        reply = exchange(server.address, raw_request("POST", PAYMENTS, body=body))
         assert_refused(reply, f"/: expected JSON; {why}.")
 
 
 @pytest.mark.parametrize(("body", "details"), NOT_DOCUMENTED.values(), ids=NOT_DOCUMENTED)
 def test_what_is_not_documented_is_refused_and_names_the_field(
-    server: Serving, caplog: pytest.LogCaptureFixture, body: bytes, details: str
+    server: RunningServer, caplog: pytest.LogCaptureFixture, body: bytes, details: str
 ) -> None:
     """JSON that only looks like the documented body."""
-    with leaves_no_trace(server, caplog):
-        reply = exchange(server.address, request("POST", PAYMENTS, body=body))
+    with server_unharmed(server, caplog):
+        reply = exchange(server.address, raw_request("POST", PAYMENTS, body=body))
         assert_refused(reply, details)
 
 
 @pytest.mark.parametrize(("headers", "body", "details"), NOT_READ.values(), ids=NOT_READ)
 def test_a_body_in_another_form_is_refused_unread(
-    server: Serving,
+    server: RunningServer,
     caplog: pytest.LogCaptureFixture,
     headers: Mapping[str, str | None],
     body: bytes,
     details: str,
 ) -> None:
     """Another type, charset or encoding; the connection ends, for the rest is not read."""
-    with leaves_no_trace(server, caplog):
-        reply = exchange(server.address, request("POST", PAYMENTS, headers, body))
+    with server_unharmed(server, caplog):
+        reply = exchange(server.address, raw_request("POST", PAYMENTS, headers, body))
         assert_refused(reply, details)
         assert reply.closes
 
 
 @pytest.mark.parametrize(("headers", "body"), ACCEPTED.values(), ids=ACCEPTED)
 def test_what_means_the_documented_body_is_accepted(
-    server: Serving, headers: Mapping[str, str | None], body: bytes
+    server: RunningServer, headers: Mapping[str, str | None], body: bytes
 ) -> None:
     """Whole numbers however written, blanks, and the ways to say UTF-8."""
-    reply = exchange(server.address, request("POST", PAYMENTS, headers, body))
+    reply = exchange(server.address, raw_request("POST", PAYMENTS, headers, body))
 
     assert (reply.status, reply.json) == (
         201,
@@ -202,11 +208,11 @@ def test_what_means_the_documented_body_is_accepted(
     ("body", "why"), [pytest.param(*case, id=name) for name, case in NOT_JSON.items() if case[0]]
 )
 def test_the_control_api_reads_as_strictly(
-    server: Serving, caplog: pytest.LogCaptureFixture, body: bytes, why: str
+    server: RunningServer, caplog: pytest.LogCaptureFixture, body: bytes, why: str
 ) -> None:
     """The same reader, so no world is made of such bytes; no body at all means no wishes."""
-    with leaves_no_trace(server, caplog):
-        reply = exchange(server.address, request("POST", "/_sandbox/worlds", body=body))
+    with server_unharmed(server, caplog):
+        reply = exchange(server.address, raw_request("POST", "/_sandbox/worlds", body=body))
         assert (reply.status, reply.json) == (
             400,
             {
@@ -220,16 +226,16 @@ def test_the_control_api_reads_as_strictly(
 
 
 def test_a_hostile_refund_leaves_the_payment_as_it_was(
-    server: Serving, caplog: pytest.LogCaptureFixture
+    server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Refund bodies are read by the same reader."""
-    made = exchange(server.address, request("POST", PAYMENTS, body=create())).json
+    made = exchange(server.address, raw_request("POST", PAYMENTS, body=create())).json
     target = f"{PAYMENTS}/{made['id']}/refunds"
-    shown = request("GET", f"{PAYMENTS}/{made['id']}")
+    shown = raw_request("GET", f"{PAYMENTS}/{made['id']}")
     before = exchange(server.address, shown).json
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         replies = [
-            exchange(server.address, request("POST", target, body=body))
+            exchange(server.address, raw_request("POST", target, body=body))
             for body in (b'{"amount": NaN}', b'{"amount": 1, "amount": 2500}', b"", b"null")
         ]
         assert [reply.json["error"]["details"] for reply in replies] == [

@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import HttpServer, listening
-from tests.support.bodies import documented_create
-from tests.support.clients import PATIENCE
-from tests.support.wire import request
+from tests.support.sockets import raw_request
+from tests.support.values import LONGEST_WAIT, documented_create
 
-LIST = request("GET", "/v3/payments")
-PAY = request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
+LIST = raw_request("GET", "/v3/payments")
+PAY = raw_request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
 
 
 @asynccontextmanager
@@ -43,7 +42,7 @@ def connections(port: int, count: int = 1) -> Iterator[list[socket.socket]]:
 async def everything(connection: socket.socket) -> bytes:
     """What comes until the server closes."""
     loop, came = asyncio.get_running_loop(), b""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         while part := await loop.sock_recv(connection, 65_536):
             came += part
     return came
@@ -51,7 +50,7 @@ async def everything(connection: socket.socket) -> bytes:
 
 async def some(connection: socket.socket) -> bytes:
     """What comes next."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         return await asyncio.get_running_loop().sock_recv(connection, 65_536)
 
 

@@ -10,11 +10,22 @@ import pytest
 
 from payments_sandbox.api.call import Call
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from tests.support.bodies import documented_create, documented_refund
-from tests.support.exercises import outputs
-from tests.support.in_process import AUTHORIZATION, Desk, call_of, new_world, shown
-from tests.support.leaks import CVC4, codes_in, leaks
-from tests.support.numbers import in_groups
+from tests.support.in_process import (
+    AUTHORIZATION,
+    InProcessApi,
+    all_outputs,
+    call_of,
+    new_world,
+    status_and_json,
+)
+from tests.support.values import (
+    CVC4,
+    codes_in,
+    documented_create,
+    documented_refund,
+    in_groups,
+    leaks,
+)
 
 NUMBERS = [card.number for card in MAGIC_CARDS]
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -120,13 +131,16 @@ def test_no_output_holds_a_card_number(
 ) -> None:
     """Not the reply, the journal, the log, the events, the snapshot or the world's own name."""
     caplog.set_level(logging.DEBUG)
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     desk.ask("create_payment", documented_create())
     said = [
-        shown(desk.answer(POSITIONS[position](SPELLINGS[spelling](number)))) for number in NUMBERS
+        status_and_json(desk.answer(POSITIONS[position](SPELLINGS[spelling](number))))
+        for number in NUMBERS
     ]
 
-    assert leaks([said, *outputs(desk.world), *outputs(desk.twin().world), caplog.text]) == []
+    assert (
+        leaks([said, *all_outputs(desk.world), *all_outputs(desk.twin().world), caplog.text]) == []
+    )
     assert len(desk.world.journal) == len(NUMBERS) + 1
 
 
@@ -162,13 +176,16 @@ def test_no_output_holds_a_security_code(
 ) -> None:
     """However its field is spelt, and whatever becomes of the call."""
     caplog.set_level(logging.DEBUG)
-    desk = Desk(new_world())
+    desk = InProcessApi(new_world())
     call = CODES[position](CVC4)
     assert isinstance(call.body, bytes)
     call.body = call.body.replace(b"4111111111111111", number.encode())
-    said = shown(desk.answer(call))
+    said = status_and_json(desk.answer(call))
 
-    assert codes_in([said, *outputs(desk.world), *outputs(desk.twin().world), caplog.text]) == []
+    assert (
+        codes_in([said, *all_outputs(desk.world), *all_outputs(desk.twin().world), caplog.text])
+        == []
+    )
 
 
 def test_the_search_finds_what_it_looks_for() -> None:

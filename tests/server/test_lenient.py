@@ -3,9 +3,8 @@
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from tests.support.bodies import documented_create, documented_refund
-from tests.support.clients import Api, ask, invalid, listed, paid
-from tests.support.control import Control
+from tests.support.http import Api, Control, ask, invalid, listed, paid
+from tests.support.values import documented_create, documented_refund
 
 PATH = "/v3/payments"
 

@@ -4,8 +4,7 @@ from itertools import chain, product
 
 import pytest
 
-from tests.support.clients import Api, Json, ask, envelope, invalid, listed, paid, refunded
-from tests.support.control import Control
+from tests.support.http import Api, Control, Json, ask, envelope, invalid, listed, paid, refunded
 
 PATH = "/v3/payments"
 

@@ -9,8 +9,8 @@ import requests
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
 from payments_sandbox.rules.model import RequestRule
-from tests.support.serving import Serving, serving
-from tests.support.shop import PATIENCE, Shop
+from tests.support.sockets import RunningServer, WorldClient, running_server
+from tests.support.values import LONGEST_WAIT
 
 BY_NAME = {card.name: card for card in MAGIC_CARDS}
 
@@ -83,22 +83,22 @@ STORIES = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
+def server() -> Iterator[RunningServer]:
     """One server for all; nothing is held longer than a tenth of a second."""
-    with serving(Settings(port=0, max_wall_delay=100)) as server:
+    with running_server(Settings(port=0, max_wall_delay=100)) as server:
         yield server
 
 
 @pytest.fixture
-def shop(server: Serving, caplog: pytest.LogCaptureFixture) -> Iterator[Shop]:
+def shop(server: RunningServer, caplog: pytest.LogCaptureFixture) -> Iterator[WorldClient]:
     """A world of its own; afterwards nothing waits, and nothing was logged as an error."""
-    with Shop(server) as shop:
+    with WorldClient(server) as shop:
         yield shop
     assert len(server.sandbox.runtime.delayed_replies) == 0
     assert [record for record in caplog.get_records("call") if record.levelname == "ERROR"] == []
 
 
-def pay(shop: Shop, card: MagicCard) -> tuple[int | None, str | None]:
+def pay(shop: WorldClient, card: MagicCard) -> tuple[int | None, str | None]:
     """The status and the error's code; no status when there is no reply."""
     try:
         reply = shop.pay(card_number=card.number, cvc="1234" if card.name == "amex" else "123")
@@ -119,7 +119,7 @@ def test_every_card_has_a_story() -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_payment_with_each_card(shop: Shop, name: str) -> None:
+def test_a_payment_with_each_card(shop: WorldClient, name: str) -> None:
     """The reply, what is kept, what the journal says, and what two days bring."""
     card, story = BY_NAME[name], STORIES[name]
     assert pay(shop, card) == (story.status, story.code)
@@ -133,7 +133,7 @@ def test_a_payment_with_each_card(shop: Shop, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_the_server_works_after_each_card(shop: Shop, name: str) -> None:
+def test_the_server_works_after_each_card(shop: WorldClient, name: str) -> None:
     """The next payment is made, on the same session, unless the limit is used up."""
     pay(shop, BY_NAME[name])
     expected = 429 if name == "rate_limited" else 201
@@ -141,9 +141,9 @@ def test_the_server_works_after_each_card(shop: Shop, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_each_card_leaves_no_extra_header(shop: Shop, name: str) -> None:
+def test_each_card_leaves_no_extra_header(shop: WorldClient, name: str) -> None:
     """Answers of cards carry what every answer carries."""
-    ordinary = set(shop.session.get(shop.payments_url, timeout=PATIENCE).headers)
+    ordinary = set(shop.session.get(shop.payments_url, timeout=LONGEST_WAIT).headers)
     try:
         reply = shop.pay(card_number=BY_NAME[name].number)
     except requests.ConnectionError:
@@ -165,7 +165,11 @@ def test_each_card_leaves_no_extra_header(shop: Shop, name: str) -> None:
         ("slow", True),
     ],
 )
-def test_the_journal_says_whether_it_happened(shop: Shop, name: str, committed: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_the_journal_says_whether_it_happened(
+    shop: WorldClient,
+    name: str,
+    committed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     """What the client cannot know, the journal does: rule, step and commit."""
     pay(shop, BY_NAME[name])
     entry = shop.last_request()
@@ -179,11 +183,11 @@ def test_the_journal_says_whether_it_happened(shop: Shop, name: str, committed: 
         ("chargeback_not_received", "product_not_received"),
     ],
 )
-def test_a_chargeback_takes_what_is_left(shop: Shop, name: str, reason: str) -> None:
+def test_a_chargeback_takes_what_is_left(shop: WorldClient, name: str, reason: str) -> None:
     """A day later, to the second, with its reason; refunds before it make it smaller."""
     payment_id = shop.pay(card_number=BY_NAME[name].number).json()["id"]
     refund = shop.session.post(
-        f"{shop.payments_url}/{payment_id}/refunds", json={"amount": 500}, timeout=PATIENCE
+        f"{shop.payments_url}/{payment_id}/refunds", json={"amount": 500}, timeout=LONGEST_WAIT
     )
     assert shop.advance("86399s") == []
     assert shop.advance("1s") == ["chargeback.created"]
@@ -205,18 +209,18 @@ def test_a_chargeback_takes_what_is_left(shop: Shop, name: str, reason: str) -> 
     )
 
 
-def test_a_chargeback_of_nothing_is_skipped(shop: Shop) -> None:
+def test_a_chargeback_of_nothing_is_skipped(shop: WorldClient) -> None:
     """What was refunded in full meanwhile is not taken a second time."""
     card = BY_NAME["chargeback_fraudulent"]
     payment_id = shop.pay(card_number=card.number).json()["id"]
     url = f"{shop.payments_url}/{payment_id}/refunds"
-    assert shop.session.post(url, json={}, timeout=PATIENCE).status_code == 201
+    assert shop.session.post(url, json={}, timeout=LONGEST_WAIT).status_code == 201
     skipped = "chargeback.created skipped: 0 of 2500 is left to charge back."
     assert shop.advance("2d") == [skipped]
     assert shop.events() == ["payment.completed", "refund.created"]
 
 
-def test_two_failures_for_each_customer(shop: Shop) -> None:
+def test_two_failures_for_each_customer(shop: WorldClient) -> None:
     """Each customer's first two payments fail, whoever else pays in between."""
     number = BY_NAME["fails_twice_then_completes"].number
 
@@ -228,12 +232,12 @@ def test_two_failures_for_each_customer(shop: Shop) -> None:
     assert shop.counts() == {"completed": 4}
 
 
-def test_the_limit_is_really_used_up(shop: Shop) -> None:
+def test_the_limit_is_really_used_up(shop: WorldClient) -> None:
     """Every call is 429 until the hour of the world's clock turns."""
     pay(shop, BY_NAME["rate_limited"])
-    before = shop.session.get(shop.payments_url, timeout=PATIENCE)
+    before = shop.session.get(shop.payments_url, timeout=LONGEST_WAIT)
     shop.advance("30m")
-    after = shop.session.get(shop.payments_url, timeout=PATIENCE)
+    after = shop.session.get(shop.payments_url, timeout=LONGEST_WAIT)
     names = ("X-RateLimit-Remaining", "X-RateLimit-Reset")
     found = [
         (each.status_code, *(each.headers[name] for name in names)) for each in (before, after)
@@ -241,7 +245,7 @@ def test_the_limit_is_really_used_up(shop: Shop) -> None:
     assert found == [(429, "0", "1894705200"), (200, "999", "1894708800")]
 
 
-def test_slow_holds_the_reply(shop: Shop) -> None:
+def test_slow_holds_the_reply(shop: WorldClient) -> None:
     """The reply is whole, and comes after the delay, here cut to --max-wall-delay."""
     reply = shop.pay(card_number=BY_NAME["slow"].number)
     entry = shop.last_request()

@@ -8,9 +8,15 @@ import pytest
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.settings import Settings
-from tests.support.serving import Serving, serving
-from tests.support.strangers import leaves_no_trace
-from tests.support.wire import WireReply, connected, exchange, request
+from tests.support.sockets import (
+    RawReply,
+    RunningServer,
+    connected,
+    exchange,
+    raw_request,
+    running_server,
+    server_unharmed,
+)
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
@@ -117,7 +123,7 @@ PAGE_DETAILS: Final = (
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
+def server() -> Iterator[RunningServer]:
     """One server for the module that knows two names more."""
     settings = Settings(
         port=0,
@@ -125,7 +131,7 @@ def server() -> Iterator[Serving]:
         rate_limit=100_000,
         allow_hosts=frozenset({ALLOWED, "Other.Test."}),
     )
-    with serving(settings) as running:
+    with running_server(settings) as running:
         yield running
 
 
@@ -160,47 +166,47 @@ def answering(path: str, methods: tuple[str, ...]) -> list[str]:
     return [method for method in methods if (method, path) != ("GET", "/_sandbox/stream")]
 
 
-def outcome(reply: WireReply) -> tuple[int, object]:
+def outcome(reply: RawReply) -> tuple[int, object]:
     """Status and body of a reply; HEAD has none."""
     return reply.status, reply.json if reply.body else None
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_a_host_that_no_page_can_own_is_served(server: Serving, host: str) -> None:
+def test_a_host_that_no_page_can_own_is_served(server: RunningServer, host: str) -> None:
     """Literal addresses, local names, single labels, the documented host, and allowed names."""
     for path in ("/v3/payments", "/_sandbox/live", "/_sandbox/world"):
-        assert exchange(server.address, request("GET", path, {"Host": host})).status == 200
+        assert exchange(server.address, raw_request("GET", path, {"Host": host})).status == 200
 
 
 @pytest.mark.parametrize("host", FOREIGN)
 def test_a_host_that_a_page_could_own_is_refused(
-    server: Serving, caplog: pytest.LogCaptureFixture, host: str
+    server: RunningServer, caplog: pytest.LogCaptureFixture, host: str
 ) -> None:
     """Names that resolve wherever their owner likes, the unspecified addresses, and no names."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         for path in ("/v3/payments", "/_sandbox/live", "/"):
-            reply = exchange(server.address, request("GET", path, {"Host": host}))
+            reply = exchange(server.address, raw_request("GET", path, {"Host": host}))
             assert outcome(reply) == foreign_host(path)
 
 
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world"])
-def test_a_known_host_admits_no_other(server: Serving, path: str) -> None:
+def test_a_known_host_admits_no_other(server: RunningServer, path: str) -> None:
     """An absolute request target has a host of its own, and both must be ours."""
-    assert exchange(server.address, request("GET", path)).status == 200
-    assert exchange(server.address, request("GET", f"http://localhost{path}")).status == 200
+    assert exchange(server.address, raw_request("GET", path)).status == 200
+    assert exchange(server.address, raw_request("GET", f"http://localhost{path}")).status == 200
     for host, target in (("127.0.0.1", "http://evil.test"), ("evil.test", "http://127.0.0.1")):
-        reply = exchange(server.address, request("GET", target + path, {"Host": host}))
+        reply = exchange(server.address, raw_request("GET", target + path, {"Host": host}))
         assert outcome(reply) == foreign_host(path)
 
 
 @every_path
 def test_a_foreign_host_is_refused_everywhere(
-    server: Serving, caplog: pytest.LogCaptureFixture, path: str
+    server: RunningServer, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     """Every route by every method, the routes without a key and the unknown ones too."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         for method in METHODS:
-            raw = request(method, path, {"Host": "evil.test", "Content-Length": "0"})
+            raw = raw_request(method, path, {"Host": "evil.test", "Content-Length": "0"})
             status, body = foreign_host(path)
             expected = (status, None if method == "HEAD" else body)
             assert (method, *outcome(exchange(server.address, raw))) == (method, *expected)
@@ -208,21 +214,21 @@ def test_a_foreign_host_is_refused_everywhere(
 
 @every_path
 def test_a_write_of_a_foreign_page_is_refused_everywhere(
-    server: Serving, caplog: pytest.LogCaptureFixture, path: str
+    server: RunningServer, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     """Every route by every method that could change something."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         for method in WRITES:
-            raw = request(method, path, {"Origin": "http://evil.test", "Content-Length": "0"})
+            raw = raw_request(method, path, {"Origin": "http://evil.test", "Content-Length": "0"})
             reply = exchange(server.address, raw)
             assert (method, *outcome(reply)) == (method, *foreign_page(path))
 
 
 @every_path
-def test_no_answer_lets_a_foreign_page_read(server: Serving, path: str) -> None:
+def test_no_answer_lets_a_foreign_page_read(server: RunningServer, path: str) -> None:
     """No cross-origin header on any answer, and nobody answers a preflight."""
     for method in answering(path, SAFE):
-        raw = request(method, path, {"Origin": "http://evil.test"})
+        raw = raw_request(method, path, {"Origin": "http://evil.test"})
         reply = exchange(server.address, raw)
         assert [name for name in reply.headers if name.startswith("access-control-")] == []
         assert method != "OPTIONS" or reply.status in (404, 405)
@@ -231,31 +237,31 @@ def test_no_answer_lets_a_foreign_page_read(server: Serving, path: str) -> None:
 @pytest.mark.parametrize("headers", PAGES.values(), ids=PAGES)
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world/reset"])
 def test_a_foreign_page_is_known_by_its_headers(
-    server: Serving, caplog: pytest.LogCaptureFixture, path: str, headers: Mapping[str, str]
+    server: RunningServer, caplog: pytest.LogCaptureFixture, path: str, headers: Mapping[str, str]
 ) -> None:
     """What browsers send along and pages cannot change."""
-    with leaves_no_trace(server, caplog):
-        reply = exchange(server.address, request("POST", path, headers, b"{}"))
+    with server_unharmed(server, caplog):
+        reply = exchange(server.address, raw_request("POST", path, headers, b"{}"))
         assert outcome(reply) == foreign_page(path)
 
 
 @pytest.mark.parametrize("headers", OUR_PAGES.values(), ids=OUR_PAGES)
 def test_our_own_page_and_no_page_are_let_through(
-    server: Serving, headers: Mapping[str, str]
+    server: RunningServer, headers: Mapping[str, str]
 ) -> None:
     """Programs send none of these headers, and our own origin is not foreign."""
-    reset = request("POST", "/_sandbox/world/reset", headers, b'{"only": ["rate_limit"]}')
-    create = request("POST", "/v3/payments", headers, b"{}")
+    reset = raw_request("POST", "/_sandbox/world/reset", headers, b'{"only": ["rate_limit"]}')
+    create = raw_request("POST", "/v3/payments", headers, b"{}")
 
     assert exchange(server.address, reset).status == 200
     assert exchange(server.address, create).json["error"]["details"].startswith("/amount: ")
 
 
 @every_path
-def test_a_wrong_method_is_told_which_would_do(server: Serving, path: str) -> None:
+def test_a_wrong_method_is_told_which_would_do(server: RunningServer, path: str) -> None:
     """405 with `Allow` in the envelope on every route, 404 in it on every other path."""
     for method in answering(path, (*METHODS, "TRACE")):
-        reply = exchange(server.address, request(method, path, {"Content-Length": "0"}))
+        reply = exchange(server.address, raw_request(method, path, {"Content-Length": "0"}))
         allow = reply.headers.get("allow", "")
         assert (allow != "") == (reply.status == 405)
         assert path in KNOWN_HERE or reply.status == 404
@@ -265,19 +271,22 @@ def test_a_wrong_method_is_told_which_would_do(server: Serving, path: str) -> No
             assert outcome(reply) == (405, wrong_method(details) if method != "HEAD" else None)
 
 
-def test_head_of_the_stream_is_its_head(server: Serving) -> None:
+def test_head_of_the_stream_is_its_head(server: RunningServer) -> None:
     """Without a body, so that the connection can go on."""
     with connected(server.address) as wire:
-        wire.send(request("HEAD", "/_sandbox/stream") + request("GET", "/_sandbox/live"))
+        wire.send(raw_request("HEAD", "/_sandbox/stream") + raw_request("GET", "/_sandbox/live"))
         head = wire.reply(to_head=True)
         assert (head.status, head.headers["content-type"]) == (200, "text/event-stream")
         assert wire.reply().json["live"] is True
 
 
-def test_every_answer_hides_what_the_server_is_made_of(server: Serving) -> None:
+def test_every_answer_hides_what_the_server_is_made_of(server: RunningServer) -> None:
     """`Server` names the sandbox, not the versions of Python and aiohttp."""
-    raws = [request(method, path) for path in EVERYWHERE for method in ("HEAD", "OPTIONS")]
-    raws += [request("GET", "/v3/payments", {"Host": "evil.test"}), request("POST", "/v3/payments")]
+    raws = [raw_request(method, path) for path in EVERYWHERE for method in ("HEAD", "OPTIONS")]
+    raws += [
+        raw_request("GET", "/v3/payments", {"Host": "evil.test"}),
+        raw_request("POST", "/v3/payments"),
+    ]
     servers = {exchange(server.address, raw).headers["server"] for raw in raws}
 
     assert servers == {"payments-sandbox"}

@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, ask, envelope, events, listed, paid
-from tests.support.control import Control
+from tests.support.http import Api, Control, ask, envelope, events, listed, paid
+from tests.support.values import documented_create
 
 PATH = "/v3/payments"
 ELEVEN = "1894705200"  # 2030-01-15T11:00:00Z

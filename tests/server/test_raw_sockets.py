@@ -9,15 +9,24 @@ import pytest
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
 from payments_sandbox.core.settings import Settings
-from tests.support.bodies import documented_create
-from tests.support.serving import Serving, serving
-from tests.support.strangers import RATE_LIMIT_HEADERS, leaves_no_trace, rate_limit_of
-from tests.support.wire import Wire, WireReply, connected, exchange, request
+from tests.support.sockets import (
+    RATE_LIMIT_HEADERS,
+    BlockingConnection,
+    RawReply,
+    RunningServer,
+    connected,
+    exchange,
+    rate_limit_of,
+    raw_request,
+    running_server,
+    server_unharmed,
+)
+from tests.support.values import documented_create
 
 PAYMENTS: Final = "/v3/payments"
 ALL_THREE: Final = dict.fromkeys(RATE_LIMIT_HEADERS, True)
 CREATE: Final = json.dumps(documented_create()).encode()
-LIST: Final = request("GET", PAYMENTS)
+LIST: Final = raw_request("GET", PAYMENTS)
 CHUNKED: Final[dict[str, str | None]] = {"Transfer-Encoding": "chunked", "Content-Length": None}
 
 
@@ -65,15 +74,17 @@ NOT_HTTP: Final = {
     "folded header": with_line(b"X-Note: a\r\n b"),
     "blank before colon": with_line(b"X-Note : a"),
     "bare line feeds": LIST.replace(b"\r\n", b"\n"),
-    "no Host": request("GET", PAYMENTS, {"Host": None}),
+    "no Host": raw_request("GET", PAYMENTS, {"Host": None}),
     "two Hosts": with_line(b"Host: 127.0.0.1"),
-    "length and chunks": request("POST", PAYMENTS, CHUNKED | {"Content-Length": "3"}, b"0\r\n\r\n"),
+    "length and chunks": raw_request(
+        "POST", PAYMENTS, CHUNKED | {"Content-Length": "3"}, b"0\r\n\r\n"
+    ),
     "two lengths": with_line(b"Content-Length: 1\r\nContent-Length: 2"),
-    "negative length": request("POST", PAYMENTS, {"Content-Length": "-1"}, CREATE),
-    "signed length": request("POST", PAYMENTS, {"Content-Length": "+1"}, CREATE),
-    "length in words": request("POST", PAYMENTS, {"Content-Length": "many"}, CREATE),
-    "bad chunk size": request("POST", PAYMENTS, CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n"),
-    "negative chunk": request("POST", PAYMENTS, CHUNKED, b"-2\r\n{}\r\n0\r\n\r\n"),
+    "negative length": raw_request("POST", PAYMENTS, {"Content-Length": "-1"}, CREATE),
+    "signed length": raw_request("POST", PAYMENTS, {"Content-Length": "+1"}, CREATE),
+    "length in words": raw_request("POST", PAYMENTS, {"Content-Length": "many"}, CREATE),
+    "bad chunk size": raw_request("POST", PAYMENTS, CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n"),
+    "negative chunk": raw_request("POST", PAYMENTS, CHUNKED, b"-2\r\n{}\r\n0\r\n\r\n"),
     "blank in the method": LIST.replace(b"GET", b"GE T", 1),
     "no method": LIST.replace(b"GET", b"G(T", 1),
     "no target": LIST.replace(b" /v3/payments", b"", 1),
@@ -87,8 +98,8 @@ EITHER_WAY: Final = {
     "no UTF-8": raw_target(b"/v3/paym\xffnts"),
     "no UTF-8 in the query": raw_target(b"/v3/payments?note=\xff"),
     "unknown method": LIST.replace(b"GET", b"BREW", 1),
-    "huge length": request("POST", PAYMENTS, {"Content-Length": "9" * 25}, CREATE),
-    "endless chunk size": request("POST", PAYMENTS, CHUNKED, b"f" * 9_000 + b"\r\n"),
+    "huge length": raw_request("POST", PAYMENTS, {"Content-Length": "9" * 25}, CREATE),
+    "endless chunk size": raw_request("POST", PAYMENTS, CHUNKED, b"f" * 9_000 + b"\r\n"),
     "HTTP/9.9": raw_target(b"/v3/nothing").replace(b"HTTP/1.1", b"HTTP/9.9"),
     "HTTP/0.9": b"GET /v3/payments\r\n\r\n",
     "no UTF-8 in a name": with_line(b"X-\xff: 1"),
@@ -132,40 +143,42 @@ ELSEWHERE: Final = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
+def server() -> Iterator[RunningServer]:
     """One server for the module; its limit is never reached."""
-    with serving(Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000)) as running:
+    with running_server(
+        Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000)
+    ) as running:
         yield running
 
 
 @pytest.fixture
-def wire(server: Serving) -> Iterator[Wire]:
+def wire(server: RunningServer) -> Iterator[BlockingConnection]:
     """A connection of the test's own."""
     with connected(server.address) as connection:
         yield connection
 
 
-def assert_envelope(reply: WireReply, status: int, body: dict[str, object]) -> None:
+def assert_envelope(reply: RawReply, status: int, body: dict[str, object]) -> None:
     """The reply is this error, and counted like every authenticated one."""
     assert (reply.status, reply.json, rate_limit_of(reply)) == (status, body, ALL_THREE)
 
 
 @pytest.mark.parametrize("raw", NOT_HTTP.values(), ids=NOT_HTTP)
 def test_what_is_not_http_gets_the_transports_400(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture, raw: bytes
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
     """Text, a closed connection, and at most one line of log."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         wire.send(raw)
         assert (wire.reply().is_the_transports, wire.ends()) == (True, True)
 
 
 @pytest.mark.parametrize("raw", EITHER_WAY.values(), ids=EITHER_WAY)
 def test_what_only_one_parser_refuses_is_refused_by_us(
-    server: Serving, caplog: pytest.LogCaptureFixture, raw: bytes
+    server: RunningServer, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
     """The transport's 400 or an envelope; the journal can still be read."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         reply = exchange(server.address, raw)
         assert reply.is_the_transports or "error" in reply.json
         assert reply.status in {400, 401, 404, 405, 413}
@@ -173,24 +186,24 @@ def test_what_only_one_parser_refuses_is_refused_by_us(
 
 @pytest.mark.parametrize(("target", "body"), ODD_TARGETS.values(), ids=ODD_TARGETS)
 def test_odd_targets_below_the_api_are_counted_and_refused(
-    server: Serving, caplog: pytest.LogCaptureFixture, target: bytes, body: dict[str, object]
+    server: RunningServer, caplog: pytest.LogCaptureFixture, target: bytes, body: dict[str, object]
 ) -> None:
     """Nothing is decoded, joined or redirected into a path that exists."""
     status = 400 if body["error"]["code"] == "invalid_request" else 404  # type: ignore[index]  # JSON
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         assert_envelope(exchange(server.address, raw_target(target)), status, body)
 
 
 @pytest.mark.parametrize(("raw", "status", "body"), ELSEWHERE.values(), ids=ELSEWHERE)
 def test_targets_outside_the_apis_are_refused(
-    server: Serving,
+    server: RunningServer,
     caplog: pytest.LogCaptureFixture,
     raw: bytes,
     status: int,
     body: dict[str, object],
 ) -> None:
     """In the envelope, without asking for a key, and without rate-limit headers."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         reply = exchange(server.address, raw)
         assert (reply.status, reply.json) == (status, body)
         assert not any(rate_limit_of(reply).values())

@@ -2,14 +2,50 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.world import World
-from tests.support.bodies import KEY
-from tests.support.clients import Api, paid
-from tests.support.races import Books, Told, findings
+from tests.support.http import Api, paid
+from tests.support.values import KEY
+
+
+@dataclass(frozen=True)
+class RefundResult:
+    """What one client was told of its refund: the amount it was given, or that it was refused."""
+
+    wanted: int
+    given: int
+
+
+@dataclass(frozen=True)
+class Books:
+    """What is true of one payment when the race is over."""
+
+    amount: int
+    refunded: int
+    events: int
+
+
+def findings(books: Books, told: Iterable[RefundResult]) -> list[str]:
+    """What a real ledger would not forgive."""
+    made = [each for each in told if each.given]
+    given = sum(each.given for each in made)
+    checks = {
+        "more was given back than was paid": given <= books.amount,
+        "the payment does not know what was given back": books.refunded == given,
+        "a refund has no event of its own": books.events == len(made),
+        "a client was given what it did not ask for": all(
+            each.given == each.wanted for each in made
+        ),
+        "a refund was refused that would have fitted": all(
+            each.given or each.wanted > books.amount - given for each in told
+        ),
+    }
+    return [finding for finding, holds in checks.items() if not holds]
+
 
 CLIENTS, WANTED, AMOUNT = 500, 7, 1_000
 FITTING = AMOUNT // WANTED
@@ -18,10 +54,10 @@ Refund = Callable[[int], Awaitable[int]]
 """Asks for an amount; returns what was given, 0 where it was refused."""
 
 
-async def race(refund: Refund, wanted: list[int]) -> list[Told]:
+async def race(refund: Refund, wanted: list[int]) -> list[RefundResult]:
     """What each of the clients was told, all of them asking at once."""
     given = await asyncio.gather(*map(refund, wanted))
-    return [Told(*each) for each in zip(wanted, given, strict=True)]
+    return [RefundResult(*each) for each in zip(wanted, given, strict=True)]
 
 
 def over_http(api: Api, payment_id: str) -> Refund:
@@ -104,14 +140,16 @@ async def test_the_judge_sees_a_naive_ledger() -> None:
 
 def test_the_judge_names_each_fault() -> None:
     """One set of books for each."""
-    good = [Told(7, 7), Told(7, 0)]
+    good = [RefundResult(7, 7), RefundResult(7, 0)]
 
     assert findings(Books(10, 7, 1), good) == []
     assert findings(Books(10, 6, 1), good) == ["the payment does not know what was given back"]
     assert findings(Books(10, 7, 2), good) == ["a refund has no event of its own"]
     assert findings(Books(14, 7, 1), good) == ["a refund was refused that would have fitted"]
-    assert findings(Books(10, 5, 1), [Told(7, 5)]) == ["a client was given what it did not ask for"]
-    assert findings(Books(5, 7, 1), [Told(7, 7)]) == ["more was given back than was paid"]
+    assert findings(Books(10, 5, 1), [RefundResult(7, 5)]) == [
+        "a client was given what it did not ask for"
+    ]
+    assert findings(Books(5, 7, 1), [RefundResult(7, 7)]) == ["more was given back than was paid"]
 
 
 async def _far_away() -> None:

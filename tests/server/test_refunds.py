@@ -5,10 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.support.bodies import documented_refund
-from tests.support.clients import Api, Json, ask, envelope, events, invalid, paid, refunded
-from tests.support.control import Control
-from tests.support.matching import EVENT_ID, REFUND_ID
+from tests.support.http import Api, Control, Json, ask, envelope, events, invalid, paid, refunded
+from tests.support.values import EVENT_ID, REFUND_ID, documented_refund
 
 PENDING = "4000009900000038"
 DECLINED = "4000000000000002"

@@ -5,18 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from payments_sandbox.server.response import JsonResponse
-from tests.support.serving import serving
-from tests.support.wire import Wire, connected, request
+from tests.support.sockets import BlockingConnection, connected, raw_request, running_server
 
-LIST = request("GET", "/v3/payments")
-CLOSING = request("GET", "/v3/payments", {"Connection": "close"})
-KEEPING = request("GET", "/v3/payments", {"Connection": "keep-alive"})
+LIST = raw_request("GET", "/v3/payments")
+CLOSING = raw_request("GET", "/v3/payments", {"Connection": "close"})
+KEEPING = raw_request("GET", "/v3/payments", {"Connection": "keep-alive"})
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def wire() -> Iterator[BlockingConnection]:
     """A connection to a sandbox on a real socket."""
-    with serving() as server, connected(server.address) as wire:
+    with running_server() as server, connected(server.address) as wire:
         yield wire
 
 
@@ -29,7 +28,7 @@ def as_1_0(sent: bytes) -> bytes:
     ("sent", "connection"), [(LIST, None), (as_1_0(KEEPING), "keep-alive")], ids=["1.1", "1.0"]
 )
 def test_a_connection_that_stays_open_is_used_again(
-    wire: Wire, sent: bytes, connection: str | None
+    wire: BlockingConnection, sent: bytes, connection: str | None
 ) -> None:
     """HTTP/1.1 keeps it without a word; HTTP/1.0 is told."""
     wire.send(sent)
@@ -43,7 +42,7 @@ def test_a_connection_that_stays_open_is_used_again(
     ("sent", "connection"), [(CLOSING, "close"), (as_1_0(LIST), None)], ids=["1.1", "1.0"]
 )
 def test_a_connection_that_is_not_kept_ends(
-    wire: Wire, sent: bytes, connection: str | None
+    wire: BlockingConnection, sent: bytes, connection: str | None
 ) -> None:
     """HTTP/1.1 is told; HTTP/1.0 expects nothing else."""
     wire.send(sent)
@@ -52,7 +51,7 @@ def test_a_connection_that_is_not_kept_ends(
     assert wire.ends()
 
 
-def test_a_head_has_the_length_of_the_body_that_is_not_sent(wire: Wire) -> None:
+def test_a_head_has_the_length_of_the_body_that_is_not_sent(wire: BlockingConnection) -> None:
     """HEAD is GET without the body, and the connection goes on behind it."""
     wire.send(LIST.replace(b"GET", b"HEAD"))
     head = wire.reply(to_head=True)

@@ -3,9 +3,8 @@
 import pytest
 from yarl import URL
 
-from tests.support.clients import Api, ask, envelope, invalid, paid, refunded
-from tests.support.control import Control
-from tests.support.matching import PAYMENT_ID
+from tests.support.http import Api, Control, ask, envelope, invalid, paid, refunded
+from tests.support.values import PAYMENT_ID
 
 PENDING = "4000009900000038"
 

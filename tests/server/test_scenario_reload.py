@@ -14,10 +14,9 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.scenario_reload import ScenarioReloader
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, ask, bearer, until
-from tests.support.control import Control
-from tests.support.scenes import scenario_of
+from tests.support.http import Api, Control, ask, bearer, until
+from tests.support.in_process import scenario_of
+from tests.support.values import documented_create
 
 DOWN = """\
 scenario: down

@@ -12,10 +12,9 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, ask, bearer, envelope, invalid, paid
-from tests.support.control import Control
-from tests.support.scenes import scenario_of
+from tests.support.http import Api, Control, ask, bearer, envelope, invalid, paid
+from tests.support.in_process import scenario_of
+from tests.support.values import documented_create
 
 DOWN: dict[str, Any] = {
     "scenario": "down",

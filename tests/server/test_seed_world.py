@@ -10,8 +10,7 @@ from payments_sandbox.rules.initial_state import Generated
 from payments_sandbox.scenarios.seeding import fill_world
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.world import World
-from tests.support.clients import Api, ask, bearer, invalid, paid
-from tests.support.control import Control
+from tests.support.http import Api, Control, ask, bearer, invalid, paid
 
 USED = invalid(
     "/: expected a world without payments and events, for these are older, and all are kept in the"

@@ -7,10 +7,19 @@ from typing import Final
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from tests.support.bodies import documented_create
-from tests.support.serving import Serving, serving
-from tests.support.strangers import RATE_LIMIT_HEADERS, leaves_no_trace, rate_limit_of
-from tests.support.wire import Wire, WireReply, connected, exchange, request
+from tests.support.sockets import (
+    RATE_LIMIT_HEADERS,
+    BlockingConnection,
+    RawReply,
+    RunningServer,
+    connected,
+    exchange,
+    rate_limit_of,
+    raw_request,
+    running_server,
+    server_unharmed,
+)
+from tests.support.values import documented_create
 
 PAYMENTS: Final = "/v3/payments"
 CONTROL: Final = "/_sandbox/clock/freeze"
@@ -43,16 +52,16 @@ ENVELOPES: Final = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
+def server() -> Iterator[RunningServer]:
     """One server for the module that soon loses patience with a body."""
-    with serving(
+    with running_server(
         Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000, body_timeout=0.1)
     ) as running:
         yield running
 
 
 @pytest.fixture
-def wire(server: Serving) -> Iterator[Wire]:
+def wire(server: RunningServer) -> Iterator[BlockingConnection]:
     """A connection of the test's own."""
     with connected(server.address) as connection:
         yield connection
@@ -67,7 +76,7 @@ def chunks(body: bytes, size: int) -> bytes:
 def head(target: str = PAYMENTS, **headers: str | None) -> bytes:
     """The head of a POST whose body is sent later; `_` in a name is `-`."""
     lines = {name.replace("_", "-"): value for name, value in headers.items()}
-    return request("POST", target, lines | {"Content-Type": "application/json"})
+    return raw_request("POST", target, lines | {"Content-Type": "application/json"})
 
 
 def padded(size: int) -> bytes:
@@ -75,14 +84,14 @@ def padded(size: int) -> bytes:
     return CREATE + b" " * (size - len(CREATE))
 
 
-def assert_envelope(reply: WireReply, name: str) -> None:
+def assert_envelope(reply: RawReply, name: str) -> None:
     """The reply is that error in the documented envelope."""
     status, code, message, details = ENVELOPES[name]
     error = {"code": code, "message": message, "details": details}
     assert (reply.status, reply.json) == (status, {"error": error})
 
 
-def assert_paid(reply: WireReply) -> None:
+def assert_paid(reply: RawReply) -> None:
     """The reply is the success of the documented create body."""
     assert (reply.status, rate_limit_of(reply)) == (201, ALL_THREE)
     assert reply.json == {
@@ -95,56 +104,58 @@ def assert_paid(reply: WireReply) -> None:
     }
 
 
-def test_a_client_that_asks_to_continue_is_told_to(wire: Wire) -> None:
+def test_a_client_that_asks_to_continue_is_told_to(wire: BlockingConnection) -> None:
     """`100 Continue` once the head is accepted, then the answer, and the connection goes on."""
     wire.send(head(Content_Length=str(len(CREATE)), Expect="100-Continue"))
 
-    assert wire.reply() == WireReply(100, {}, b"")
+    assert wire.reply() == RawReply(100, {}, b"")
     wire.send(CREATE)
     assert_paid(wire.reply())
-    wire.send(request("POST", PAYMENTS, body=CREATE))
+    wire.send(raw_request("POST", PAYMENTS, body=CREATE))
     assert_paid(wire.reply())
 
 
 @pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
 def test_a_client_that_asks_first_is_spared_a_large_upload(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture, target: str
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture, target: str
 ) -> None:
     """413 at once, in place of `100 Continue`."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         wire.send(head(target, Content_Length="300000", Expect="100-continue"))
         assert_envelope(wire.reply(), "large")
 
 
 def test_a_client_without_a_key_is_not_told_to_continue(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """401 at once."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         wire.send(head(Content_Length="10", Expect="100-continue", Authorization=None))
         assert_envelope(wire.reply(), "keyless")
 
 
-def test_an_expectation_that_nobody_knows_is_ignored(wire: Wire) -> None:
+def test_an_expectation_that_nobody_knows_is_ignored(wire: BlockingConnection) -> None:
     """417 is not documented; the request is served as if it had not asked."""
-    wire.send(request("POST", PAYMENTS, {"Expect": "the-unexpected"}, CREATE))
+    wire.send(raw_request("POST", PAYMENTS, {"Expect": "the-unexpected"}, CREATE))
 
     assert_paid(wire.reply())
 
 
 @pytest.mark.parametrize("size", [1, 20, len(CREATE)])
-def test_a_body_in_chunks_is_the_same_body(wire: Wire, size: int) -> None:
+def test_a_body_in_chunks_is_the_same_body(wire: BlockingConnection, size: int) -> None:
     """However it is cut."""
-    wire.send(request("POST", PAYMENTS, CHUNKED, chunks(CREATE, size)))
+    wire.send(raw_request("POST", PAYMENTS, CHUNKED, chunks(CREATE, size)))
 
     assert_paid(wire.reply())
 
 
-def test_the_limit_is_exact(server: Serving) -> None:
+def test_the_limit_is_exact(server: RunningServer) -> None:
     """The largest body that is read, by length and in chunks."""
-    assert_paid(exchange(server.address, request("POST", PAYMENTS, body=padded(LIMIT))))
+    assert_paid(exchange(server.address, raw_request("POST", PAYMENTS, body=padded(LIMIT))))
     assert_paid(
-        exchange(server.address, request("POST", PAYMENTS, CHUNKED, chunks(padded(LIMIT), 4_096)))
+        exchange(
+            server.address, raw_request("POST", PAYMENTS, CHUNKED, chunks(padded(LIMIT), 4_096))
+        )
     )
 
 
@@ -160,15 +171,15 @@ def test_the_limit_is_exact(server: Serving) -> None:
     ],
 )
 def test_a_large_body_is_refused(
-    server: Serving,
+    server: RunningServer,
     caplog: pytest.LogCaptureFixture,
     target: str,
     headers: dict[str, str | None],
     body: bytes,
 ) -> None:
     """413 in the envelope, whoever counts the bytes."""
-    with leaves_no_trace(server, caplog):
-        reply = exchange(server.address, request("POST", target, headers, body))
+    with server_unharmed(server, caplog):
+        reply = exchange(server.address, raw_request("POST", target, headers, body))
         assert_envelope(reply, "large")
 
 
@@ -180,29 +191,33 @@ def test_a_large_body_is_refused(
     ],
 )
 def test_a_body_that_never_comes_is_not_waited_for(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture, target: str, came: bytes
+    server: RunningServer,
+    wire: BlockingConnection,
+    caplog: pytest.LogCaptureFixture,
+    target: str,
+    came: bytes,
 ) -> None:
     """400 after the patience, and the connection is closed."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         wire.send(head(target, Content_Length=str(len(CREATE))) + came)
         assert_envelope(wire.reply(), "late")
         assert wire.ends()
 
 
 def test_a_chunk_that_never_comes_is_not_waited_for(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The end of a chunked body is awaited no longer than the rest of it."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         wire.send(head(Transfer_Encoding="chunked") + chunks(CREATE, 20).removesuffix(b"0\r\n\r\n"))
         assert_envelope(wire.reply(), "late")
 
 
 def test_a_bad_chunk_behind_a_good_one_is_refused(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """400, whoever says it first: aiohttp, or we who read the body."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         wire.send(head(Transfer_Encoding="chunked", Expect="100-continue"))
         assert wire.reply().status == 100
         wire.send(b"2\r\n{}\r\n" + b"zz\r\n")
@@ -215,9 +230,9 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(
 ) -> None:
     """Nobody to answer, nothing to log, and nothing has happened."""
     with (
-        serving(Settings(port=0)) as server,
+        running_server(Settings(port=0)) as server,
         connected(server.address) as wire,
-        leaves_no_trace(server, caplog),
+        server_unharmed(server, caplog),
     ):
         wire.send(head(target, Content_Length=str(len(CREATE)), Expect="100-continue"))
         assert wire.reply().status == 100
@@ -227,14 +242,14 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(
     assert [entry.getMessage() for entry in caplog.records if entry.exc_info] == []
 
 
-def test_requests_behind_each_other_are_answered_in_order(wire: Wire) -> None:
+def test_requests_behind_each_other_are_answered_in_order(wire: BlockingConnection) -> None:
     """Pipelining: one connection, all requests sent before the first reply is read."""
     wire.send(
-        request("POST", PAYMENTS, body=CREATE)
-        + request("POST", PAYMENTS, body=b"{")
-        + request("GET", "/v3/payments/pay_0")
-        + request("POST", PAYMENTS, CHUNKED, chunks(CREATE, 50))
-        + request("GET", "/_sandbox/live", {"Connection": "close"})
+        raw_request("POST", PAYMENTS, body=CREATE)
+        + raw_request("POST", PAYMENTS, body=b"{")
+        + raw_request("GET", "/v3/payments/pay_0")
+        + raw_request("POST", PAYMENTS, CHUNKED, chunks(CREATE, 50))
+        + raw_request("GET", "/_sandbox/live", {"Connection": "close"})
     )
 
     replies = [wire.reply() for _ in range(5)]
@@ -246,21 +261,21 @@ def test_requests_behind_each_other_are_answered_in_order(wire: Wire) -> None:
 
 
 def test_what_follows_a_body_that_was_not_read_is_no_request(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A refused body ends the connection, so nothing in it is taken for a second request."""
-    with leaves_no_trace(server, caplog):
-        inner = request("POST", PAYMENTS, body=CREATE)
-        wire.send(request("POST", PAYMENTS, {"Content-Type": "text/plain"}, inner) + inner)
+    with server_unharmed(server, caplog):
+        inner = raw_request("POST", PAYMENTS, body=CREATE)
+        wire.send(raw_request("POST", PAYMENTS, {"Content-Type": "text/plain"}, inner) + inner)
         assert wire.reply().status == 400
         assert wire.ends()
 
 
 def test_a_bad_chunk_that_nobody_reads_is_no_error(
-    server: Serving, wire: Wire, caplog: pytest.LogCaptureFixture
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The key was refused before the body was looked at; what comes of it is one line of log."""
-    with leaves_no_trace(server, caplog):
+    with server_unharmed(server, caplog):
         wire.send(head(Transfer_Encoding="chunked", Authorization=None))
         assert_envelope(wire.reply(), "keyless")
         wire.send(b"zz\r\n")

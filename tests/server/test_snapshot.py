@@ -12,9 +12,9 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import World
-from tests.support.bodies import AUTHORIZED, documented_create
-from tests.support.clients import (
+from tests.support.http import (
     Api,
+    Control,
     Json,
     ask,
     bearer,
@@ -25,8 +25,7 @@ from tests.support.clients import (
     paid,
     refunded,
 )
-from tests.support.control import Control
-from tests.support.tampered import Path, changed, without
+from tests.support.values import AUTHORIZED, JsonPath, documented_create, with_value, without
 
 PATH = "/_sandbox/world/snapshot"
 THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE = (
@@ -189,12 +188,12 @@ async def test_what_is_no_snapshot(api: Api, control: Control, body: Json, detai
     ids=str,
 )
 async def test_a_changed_snapshot_is_refused(
-    api: Api, control: Control, path: Path, value: Json
+    api: Api, control: Control, path: JsonPath, value: Json
 ) -> None:
     """In words that say what is to be done; the world is left as it is."""
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
-    refusal = await control("restore_snapshot", changed(kept, path, value), status=400)
+    refusal = await control("restore_snapshot", with_value(kept, path, value), status=400)
 
     assert refusal == invalid(DIGEST)
     assert await control("retrieve_snapshot") == kept

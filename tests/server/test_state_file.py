@@ -9,7 +9,7 @@ from payments_sandbox.cli import state_file
 from payments_sandbox.cli.state_file import StateFile
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.state_file import NoStateError, read_lines
-from tests.support.clients import Api, ask, paid, until
+from tests.support.http import Api, ask, paid, until
 
 
 @pytest.fixture

@@ -11,16 +11,25 @@ from aiohttp.web import StreamResponse
 from payments_sandbox.api.call import Call
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
-from tests.support.bodies import AUTHORIZED, KEY
-from tests.support.clients import PATIENCE, Api, ask, bearer, invalid, paid, refunded, until
-from tests.support.control import Control
-from tests.support.serving import serving
-from tests.support.streams import Message, Reader
+from tests.support.http import (
+    Api,
+    Control,
+    StreamMessage,
+    StreamReader,
+    ask,
+    bearer,
+    invalid,
+    paid,
+    refunded,
+    until,
+)
+from tests.support.sockets import running_server
+from tests.support.values import AUTHORIZED, KEY, LONGEST_WAIT
 
 PATH = "/_sandbox/stream"
 
 
-def brief(messages: list[Message]) -> list[tuple[str, str]]:
+def brief(messages: list[StreamMessage]) -> list[tuple[str, str]]:
     """The kind of each message, and the event's type or the request's operation."""
     return [
         (each.kind, each.data["type"] if each.kind == "event" else each.data["operation"])
@@ -28,11 +37,11 @@ def brief(messages: list[Message]) -> list[tuple[str, str]]:
     ]
 
 
-async def resumed(api: Api, last_id: str, count: int) -> list[Message]:
+async def resumed(api: Api, last_id: str, count: int) -> list[StreamMessage]:
     """The messages that a reader gets who comes back with the id of the last one it saw."""
     async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
-        async with asyncio.timeout(PATIENCE):
-            return await Reader(reply).take(count)
+        async with asyncio.timeout(LONGEST_WAIT):
+            return await StreamReader(reply).take(count)
 
 
 async def test_its_headers(api: Api) -> None:
@@ -45,9 +54,9 @@ async def test_its_headers(api: Api) -> None:
 
 async def test_a_payment_as_it_happens(api: Api, control: Control) -> None:
     """First the event, then the request that made it, each as the control API lists it."""
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await paid(api)
-        event, request = await Reader(reply).take(2)
+        event, request = await StreamReader(reply).take(2)
     assert (event.kind, [event.data]) == ("event", (await control("list_events"))["data"])
     assert (request.kind, [request.data]) == ("request", (await control("list_requests"))["data"])
     assert (event.id, request.id) == ("0-1-0", "1-1-0")
@@ -56,9 +65,9 @@ async def test_a_payment_as_it_happens(api: Api, control: Control) -> None:
 async def test_only_what_is_new(api: Api) -> None:
     """A reader that names no id begins now."""
     await paid(api)
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await ask(api, "GET", "/v3/payments")
-        messages = await Reader(reply).take(1)
+        messages = await StreamReader(reply).take(1)
     assert brief(messages) == [("request", "list_payments")]
 
 
@@ -69,9 +78,9 @@ async def test_the_last_requests_come_first(api: Api, last: int, shown: int) -> 
     payment_id = (await paid(api))["id"]
     await ask(api, "GET", "/v3/payments")
     await ask(api, "GET", f"/v3/payments/{payment_id}")
-    async with api.get(PATH, params={"last": last}) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH, params={"last": last}) as reply, asyncio.timeout(LONGEST_WAIT):
         await refunded(api, payment_id)
-        messages = await Reader(reply).take(shown + 2)
+        messages = await StreamReader(reply).take(shown + 2)
     wanted = [("request", name) for name in operations[3 - shown :]]
     assert brief(messages) == [*wanted[:-1], ("event", "refund.created"), wanted[-1]]
 
@@ -81,9 +90,9 @@ async def test_who_comes_back_is_not_told_again(api: Api) -> None:
     await paid(api)
     headers = {"Last-Event-ID": "1-1-0"}
     async with api.get(PATH, params={"last": 9}, headers=headers) as reply:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONGEST_WAIT):
             await ask(api, "GET", "/v3/payments")
-            messages = await Reader(reply).take(1)
+            messages = await StreamReader(reply).take(1)
     assert brief(messages) == [("request", "list_payments")]
 
 
@@ -124,20 +133,20 @@ async def test_what_happens_while_it_writes_is_not_skipped(
         await write(response, data)
 
     monkeypatch.setattr(StreamResponse, "write", slow)
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await paid(api)
         sandbox.runtime.notifier.notify(world)
-        messages = await Reader(reply).take(3)
+        messages = await StreamReader(reply).take(3)
     assert brief(messages)[1:] == [("request", "create_payment"), ("request", "list_payments")]
 
 
 async def test_what_the_control_api_makes_happen(api: Api, control: Control) -> None:
     """Moves by hand and by the clock arrive as well; calls to the control API themselves do not."""
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         payment_id = (await paid(api, card_number="4000009900000012"))["id"]
         await control("advance_clock", {"by": "1h"})
         await control("charge_back_payment", payment_id=payment_id)
-        messages = await Reader(reply).take(3)
+        messages = await StreamReader(reply).take(3)
     assert brief(messages) == [
         ("request", "create_payment"),
         ("event", "payment.completed"),
@@ -147,19 +156,19 @@ async def test_what_the_control_api_makes_happen(api: Api, control: Control) -> 
 
 async def test_a_request_without_a_reply(api: Api) -> None:
     """A fault arrives when it is over, as a request without a response."""
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         with pytest.raises(ClientConnectionError):
             await paid(api, card_number="4000009900000061")
-        (message,) = await Reader(reply).take(1)
+        (message,) = await StreamReader(reply).take(1)
     assert (message.data["response"], message.data["fault"]) == (None, "drop")
 
 
 async def test_coming_back(api: Api) -> None:
     """After each message a reader can come back: nothing is missing, and nothing comes twice."""
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await refunded(api, (await paid(api))["id"])
         await ask(api, "GET", "/v3/payments")
-        everything = await Reader(reply).take(5)
+        everything = await StreamReader(reply).take(5)
     assert brief(everything) == [
         ("event", "payment.completed"),
         ("request", "create_payment"),
@@ -181,29 +190,29 @@ async def test_an_id_that_is_none(api: Api, last_id: str) -> None:
     """Begins now, as without an id."""
     await paid(api)
     async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONGEST_WAIT):
             await ask(api, "GET", "/v3/payments")
-            messages = await Reader(reply).take(1)
+            messages = await StreamReader(reply).take(1)
     assert brief(messages) == [("request", "list_payments")]
 
 
 async def test_several_readers(api: Api) -> None:
     """Each gets everything, and one that leaves takes nothing from the others."""
-    async with AsyncExitStack() as opened, asyncio.timeout(PATIENCE):
+    async with AsyncExitStack() as opened, asyncio.timeout(LONGEST_WAIT):
         replies = [await opened.enter_async_context(api.get(PATH)) for _ in range(5)]
         replies.pop().close()
         await paid(api)
-        found = [await Reader(reply).take(2) for reply in replies]
+        found = [await StreamReader(reply).take(2) for reply in replies]
     assert [brief(messages) for messages in found] == [brief(found[0])] * 4
     assert brief(found[0])[0] == ("event", "payment.completed")
 
 
 async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
     """A stream is of one world."""
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await paid(api, key="sk_test_other")
         await ask(api, "GET", "/v3/payments")
-        messages = await Reader(reply).take(1)
+        messages = await StreamReader(reply).take(1)
     assert brief(messages) == [("request", "list_payments")]
 
 
@@ -220,18 +229,18 @@ async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: AssembledSer
 async def test_it_ends_with_its_world(api: Api, control: Control, route: str) -> None:
     """Dropped or replaced: the stream ends, and can be opened again."""
     snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await control(route, snapshot)
-        assert await Reader(reply).ends()
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+        assert await StreamReader(reply).ends()
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await paid(api)
-        assert brief(await Reader(reply).take(1)) == [("event", "payment.completed")]
+        assert brief(await StreamReader(reply).take(1)) == [("event", "payment.completed")]
 
 
 async def test_it_outlives_a_reset(api: Api, control: Control) -> None:
     """After a reset, numbers start again and the reader goes on."""
-    async with api.get(PATH) as reply, asyncio.timeout(PATIENCE):
-        reader = Reader(reply)
+    async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
+        reader = StreamReader(reply)
         await paid(api)
         before = await reader.take(2)
         await control("reset_world")
@@ -242,7 +251,7 @@ async def test_it_outlives_a_reset(api: Api, control: Control) -> None:
 
 async def test_head_has_no_stream(api: Api) -> None:
     """HEAD answers with the headers and ends: not a byte of the stream follows."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         async with api.head(PATH) as reply:
             found = reply.status, reply.headers["Content-Type"], await reply.read()
         await ask(api, "GET", "/_sandbox/live")
@@ -256,8 +265,8 @@ async def test_a_key_is_needed(api: Api) -> None:
 
 def test_it_ends_when_the_server_stops() -> None:
     """Open streams do not hold up a shutdown: their readers see the end."""
-    with serving(Settings(port=0)) as server:
-        connection = HTTPConnection(server.address.removeprefix("http://"), timeout=PATIENCE)
+    with running_server(Settings(port=0)) as server:
+        connection = HTTPConnection(server.address.removeprefix("http://"), timeout=LONGEST_WAIT)
         connection.request("GET", PATH, headers=AUTHORIZED)
         reply = connection.getresponse()
         assert [reply.readline(), reply.readline()] == [b": connected\n", b"\n"]

@@ -15,8 +15,7 @@ from typing import Any, Final, Self
 
 import orjson
 
-PATIENCE: Final = 10
-"""Seconds in which what a test waits for must have arrived."""
+from tests.support.values import LONGEST_WAIT
 
 SELF_SIGNED: Final = Path(__file__).with_name("self_signed.pem")
 
@@ -122,7 +121,7 @@ class Receiver:
 
     async def arrived(self, count: int) -> list[Hit]:
         """Wait until so many requests have arrived; all of them."""
-        async with asyncio.timeout(PATIENCE), self._arrived:
+        async with asyncio.timeout(LONGEST_WAIT), self._arrived:
             await self._arrived.wait_for(lambda: len(self.hits) >= count)
         return self.hits
 

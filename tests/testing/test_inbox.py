@@ -5,7 +5,8 @@ import re
 import pytest
 
 from payments_sandbox.testing import Sandbox, WebhookNotReceived
-from tests.support.shopping import DECLINED, PENDING, pay
+from tests.support.sockets import pay
+from tests.support.values import DECLINED, PENDING
 
 
 def test_what_comes_is_waited_for(world: Sandbox) -> None:

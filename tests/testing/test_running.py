@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from payments_sandbox.testing import Options, running_sandbox
-from tests.support.bodies import KEY
-from tests.support.shopping import pay
+from tests.support.sockets import pay
+from tests.support.values import KEY
 
 DESCRIPTORS: Final = Path("/proc/self/fd")
 

@@ -7,7 +7,7 @@ import pytest
 from payments_sandbox.scenarios.library import UnknownScenario
 from payments_sandbox.testing import ControlApiError, ExpectationFailed, RunningSandbox, Sandbox
 from payments_sandbox.testing.scenario_files import find_scenario, shipped
-from tests.support.shopping import pay
+from tests.support.sockets import pay
 
 DECLINES = """\
 scenario: declines

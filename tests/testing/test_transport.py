@@ -30,9 +30,16 @@ from payments_sandbox.testing import (
 from payments_sandbox.testing.direct_server import run_now
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
-from tests.support.bodies import AUTHORIZED, documented_create, documented_refund
-from tests.support.faulty import IMPATIENCE, SPELLINGS, card_of, faulty_cards
-from tests.support.serving import ruled
+from tests.support.sockets import with_card_rules
+from tests.support.values import (
+    AUTHORIZED,
+    FAULT_SPELLINGS,
+    SHORT_WAIT,
+    documented_create,
+    documented_refund,
+    fault_card,
+    fault_cards,
+)
 
 PAGE: Final = (ROOT / "docs" / "wire-faults.md").read_text(encoding="utf-8")
 SAID: Final = {
@@ -163,17 +170,17 @@ def told(client: httpx.Client, card: str, patience: float) -> str:
         return type(error).__name__
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("spelling", FAULT_SPELLINGS)
 def test_a_fault_is_what_it_is_on_a_socket(memory: MemorySandbox, spelling: str) -> None:
     """The exception that the page names; the payment is made, and the next one is answered."""
-    ruled(memory.server.sandbox, faulty_cards())
+    with_card_rules(memory.server.sandbox, fault_cards())
     started = perf_counter()
     with httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client:
-        assert told(client, card_of(spelling), IMPATIENCE) == SAID[spelling]
-        assert told(client, "4111111111111111", IMPATIENCE) == "completed"
+        assert told(client, fault_card(spelling), SHORT_WAIT) == SAID[spelling]
+        assert told(client, "4111111111111111", SHORT_WAIT) == "completed"
     payments = memory.world("sk_test_sandbox").payments
     assert [each["status"] for each in payments] == ["completed", "completed"]
-    assert perf_counter() - started < IMPATIENCE, "it has waited"
+    assert perf_counter() - started < SHORT_WAIT, "it has waited"
 
 
 def test_a_wait_costs_nothing(memory: MemorySandbox) -> None:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from payments_sandbox.testing import ControlApiError, RunningSandbox, Sandbox
-from tests.support.shopping import DECLINED, PENDING, pay
+from tests.support.sockets import pay
+from tests.support.values import DECLINED, PENDING
 
 START = datetime(2030, 1, 15, 9, tzinfo=UTC)
 

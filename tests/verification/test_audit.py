@@ -4,8 +4,7 @@ from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.verification.audit import audit_as_json
 from payments_sandbox.verification.findings import FINDING_KINDS
-from tests.support.history import History
-from tests.support.scenes import rules_of
+from tests.support.in_process import History, rules_of
 
 LOST = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
 CREATE = "The payment of 2500 USD for cust_abc123"

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import HOUR, SECOND
 from payments_sandbox.rules.scenario import Scenario
-from tests.support.history import History
-from tests.support.scenes import scenario_of
+from tests.support.in_process import History, scenario_of
 
 WRITES = (
     "pass",

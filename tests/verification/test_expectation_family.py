@@ -16,8 +16,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationResult,
 )
 from tests.project.tree import PACKAGE, ROOT
-from tests.support.history import History
-from tests.support.scenes import rules_of
+from tests.support.in_process import History, rules_of
 
 FOLDER = PACKAGE / "verification" / "expectations"
 SHARED = {"__init__", "counting", "expectation"}

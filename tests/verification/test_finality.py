@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def busy() -> History:

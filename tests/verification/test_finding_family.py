@@ -9,7 +9,7 @@ from payments_sandbox.verification.findings import FINDING_KINDS
 from payments_sandbox.verification.findings.finding import FindingKind
 from tests.project.tables import rows_below
 from tests.project.tree import PACKAGE, ROOT
-from tests.support.history import History
+from tests.support.in_process import History
 
 FOLDER = PACKAGE / "verification" / "findings"
 SHARED = {"__init__", "finding", "repetitions", "accepted_deliveries"}

@@ -18,9 +18,7 @@ from payments_sandbox.webhooks.delivery import (
     WebhookRequest,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
-from tests.support.history import History
-from tests.support.scenes import rules_of, scenario_of
-from tests.support.wall import NOON
+from tests.support.in_process import NOON, History, rules_of, scenario_of
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 

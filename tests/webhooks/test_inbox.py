@@ -10,9 +10,7 @@ from payments_sandbox.webhooks.inbox import MOST_INBOXES, Inboxes
 from payments_sandbox.webhooks.signing import Scheme, Signing, sign
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.webhooks.world_webhooks import Webhooks
-from tests.support.in_process import new_world
-from tests.support.wall import NOON
-from tests.support.webhooks import FakeDispatcher
+from tests.support.in_process import NOON, FakeDispatcher, new_world
 
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 BODY = b'{"id":"evt_1","type":"payment.completed"}'

@@ -9,8 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from payments_sandbox.core.instants import SECOND, Instant
-from payments_sandbox.rules.webhook_effects import DeliveryOrder
+from payments_sandbox.core.instants import DAY, SECOND, Instant
+from payments_sandbox.rules.rule_engine import AppliedRule
+from payments_sandbox.rules.webhook_effects import DeliveryOrder, WebhookEffects
+from payments_sandbox.server.webhook_json import delivery_json
 from payments_sandbox.webhooks import outbox as outbox_module
 from payments_sandbox.webhooks.delivery import (
     Delivery,
@@ -19,11 +21,10 @@ from payments_sandbox.webhooks.delivery import (
     in_sending_order,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.world_webhooks import Webhooks
 from payments_sandbox.world.timeline import AttemptDelivery
-from tests.support.in_process import new_world
-from tests.support.wall import NOON
-from tests.support.webhooks import FakeDispatcher
+from tests.support.in_process import NOON, FakeDispatcher, new_world
 
 MESSAGE = EventMessage("evt_1", "payment.completed", "pay_1", b'{"id":"evt_1"}')
 KEPT = 6
@@ -268,3 +269,67 @@ def test_the_log_of_attempts_keeps_the_last_ones() -> None:
     assert [each.number for each, _ in outbox.attempts_since(0)] == [2, 3, 4]
     assert [each.number for each, _ in outbox.attempts_since(4)] == [4]
     assert outbox.attempts_since(5) == []
+
+
+def test_of_deliveries_that_have_ended_the_last_ones_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However they ended; those that are pending stay, and what is forgotten is counted."""
+    monkeypatch.setattr(outbox_module, "KEPT", 3)
+    dispatcher = FakeDispatcher(new_world(), *[200, 500] * 5)
+    webhooks = dispatcher.webhooks
+    webhooks.put(replace(webhooks.new_endpoint("http://localhost/"), delays=RETRIES))
+    for _ in range(10):
+        webhooks.outbox.schedule(MESSAGE, NOON)
+    dispatcher.deliver()
+    outbox = webhooks.outbox
+
+    assert [each.number for each in outbox.oldest_first()] == [1, 3, 4, 5, 6, 7, 8, 9]
+    assert (outbox.finished, outbox.dropped, outbox.pending) == ([4, 6, 8], 2, 5)
+    assert outbox.get(0) is None
+
+
+def test_a_disabled_endpoint_leaves_nothing_on_the_timeline() -> None:
+    """What was planned for it never comes; what is planned for others stays."""
+    dispatcher = FakeDispatcher(new_world(), 500, 500)
+    webhooks, world = dispatcher.webhooks, dispatcher.world
+    for port in (1, 2):
+        webhooks.put(webhooks.new_endpoint(f"http://localhost:{port}/"))
+    first, second = webhooks.outbox.endpoints.values()
+    webhooks.outbox.schedule(MESSAGE, NOON)
+    dispatcher.deliver()
+    assert len(world.timeline) == 2
+    webhooks.put(replace(first, enabled=False))
+    assert len(world.timeline) == 1
+    webhooks.remove(second)
+    assert len(world.timeline) == 0
+    assert webhooks.outbox.pending == 0
+
+
+def test_deliveries_that_are_forgotten_leave_nothing_on_the_timeline() -> None:
+    """A reset leaves the endpoints, and nothing that is on its way to them."""
+    dispatcher = FakeDispatcher(new_world(), 500)
+    webhooks = dispatcher.webhooks
+    webhooks.put(webhooks.new_endpoint("http://localhost/"))
+    webhooks.outbox.schedule(MESSAGE, NOON)
+    dispatcher.deliver()
+    webhooks.forget_deliveries()
+
+    assert len(dispatcher.world.timeline) == 0
+    assert list(webhooks.outbox.oldest_first()) == []
+    assert len(webhooks.outbox.endpoints) == 1
+
+
+def test_an_attempt_that_no_clock_reaches_waits_at_the_end_of_time() -> None:
+    """By a rule's delay, by the gap of its copies, and by both at once; each can be shown."""
+    effects = WebhookEffects(delay=99_999 * DAY, copies=100, gap=99_999 * DAY)
+    world = new_world()
+    outbox = Outbox(7, world.timeline, lambda _: effects)
+    webhooks = world.open_webhooks()
+    outbox.put(replace(webhooks.new_endpoint("http://localhost/"), inbox=None))
+    outbox.schedule(MESSAGE, NOON, lambda: (AppliedRule("late", "", 1),))
+    shown = [delivery_json(outbox, each)["next_attempt_at"] for each in outbox.oldest_first()]
+
+    assert shown[0] == "2303-10-31T12:00:00Z"
+    assert set(shown[4:]) == {"2999-12-31T23:59:59.999Z"}
+    assert len(shown) == outbox.pending == 100

@@ -16,16 +16,22 @@ from payments_sandbox.server.webhook_json import (
     inbox_message_json,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.inbox import Inboxes, InboxMessage
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, back, contract, new_world
-from tests.support.tampered import Path, changed
-from tests.support.wall import NOON, Wall
-from tests.support.webhooks import FakeDispatcher
+from tests.support.in_process import (
+    NOON,
+    FakeDispatcher,
+    InProcessApi,
+    Wall,
+    contract,
+    new_world,
+    restored_world,
+)
+from tests.support.values import JsonPath, documented_create, with_value
 
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -42,7 +48,7 @@ def busy(world: World) -> World:
     webhooks.inboxes.get_or_create("orders").script([500, 204])
     webhooks.receive("mine", Received({"x": "1"}, b"\xff{"), now=world.clock.now(), wall=NOON)
     dispatcher = FakeDispatcher(world, 200, 500, None, 429, 302)
-    desk = Desk(world)
+    desk = InProcessApi(world)
     for amount in (1, 2, 3):
         desk.ask("create_payment", documented_create(amount=amount))
     dispatcher.deliver()
@@ -65,7 +71,7 @@ def _endpoint(world: World, url: str, **settings: Any) -> Endpoint:  # noqa: ANN
 def continued(world: World) -> list[Any]:
     """What a world does from here on, and all that it shows of it."""
     dispatcher = FakeDispatcher(world, 500, 200, None, 410)
-    said: list[Any] = [Desk(world).ask("create_payment", documented_create(amount=77))]
+    said: list[Any] = [InProcessApi(world).ask("create_payment", documented_create(amount=77))]
     said.append(dispatcher.advance(Instant(world.clock.now() + 5 * DAY)))
     world.make_event("payout.paid", {"payout_id": "po_2"})
     said.append(dispatcher.deliver())
@@ -98,17 +104,29 @@ def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> 
     world = busy(new_world(wall, frozen_at=frozen_at))
     wall.move(HOUR // 2)
     # What is in somebody's hand is attempted again; so it is fresh in both worlds.
-    world = back(json.loads(json.dumps(snapshot(world))), wall)
-    twin = back(json.loads(json.dumps(snapshot(world))), wall)
+    world = restored_world(json.loads(json.dumps(snapshot(world))), wall)
+    twin = restored_world(json.loads(json.dumps(snapshot(world))), wall)
     wall.move(HOUR)
 
     assert snapshot(twin) == snapshot(world)
     assert continued(twin) == continued(world)
 
 
+def test_a_restored_world_shows_what_the_first_has_received(kept: dict[str, Any]) -> None:
+    """Every message of every inbox, from the first."""
+    first = busy(new_world()).open_webhooks().inboxes
+    again = restored_world(kept).open_webhooks().inboxes
+
+    def messages(inboxes: Inboxes) -> dict[str, list[InboxMessage]]:
+        return {name: list(each.since(0, None)) for name, each in inboxes.items()}
+
+    assert messages(again) == messages(first)
+    assert [message.number for message in messages(again)["mine"]] == [0]
+
+
 def test_all_of_a_restored_world_follows_its_schemas(kept: dict[str, Any]) -> None:
     """What a restored world shows is what the control API documents."""
-    world = back(kept)
+    world = restored_world(kept)
     attempted = FakeDispatcher(world).deliver()
     endpoints, deliveries, attempts, *_ = shown(world)
     assert len(attempts) == attempted > 0
@@ -129,7 +147,7 @@ def test_making_a_snapshot_changes_nothing() -> None:
 
 def test_a_delivery_that_was_in_flight_is_attempted_again(kept: dict[str, Any]) -> None:
     """Nothing is lost when a server is stopped in the middle."""
-    outbox = back(kept).open_webhooks().outbox
+    outbox = restored_world(kept).open_webhooks().outbox
     pending = [each.number for each in outbox.oldest_first() if each.is_pending]
     planned = [each.number for each in outbox.oldest_first() if each.next_at is not None]
 
@@ -140,10 +158,10 @@ def test_a_delivery_that_was_in_flight_is_attempted_again(kept: dict[str, Any]) 
 
 def test_an_event_that_was_published_is_not_published_again(kept: dict[str, Any]) -> None:
     """Restoring makes no delivery; the next event makes its own, with the next id."""
-    world = back(kept)
+    world = restored_world(kept)
     outbox = world.open_webhooks().outbox
     assert outbox.count == kept["webhooks"]["count"]
-    Desk(world).ask("create_payment", documented_create())
+    InProcessApi(world).ask("create_payment", documented_create())
     assert outbox.count == kept["webhooks"]["count"] + 4
 
 
@@ -151,7 +169,7 @@ def test_a_world_without_webhooks_is_restored_without_any() -> None:
     """There is nothing to keep."""
     taken = snapshot(new_world())
     assert taken["webhooks"] is None
-    assert back(taken).webhooks is None
+    assert restored_world(taken).webhooks is None
 
 
 def test_a_snapshot_that_was_taken_changes_no_more() -> None:
@@ -175,11 +193,11 @@ def test_a_snapshot_that_was_taken_changes_no_more() -> None:
     ids=str,
 )
 def test_what_no_world_has_given_is_refused(
-    kept: dict[str, Any], path: Path, value: object
+    kept: dict[str, Any], path: JsonPath, value: object
 ) -> None:
     """Somebody has sealed it; the refusal names the part."""
     with pytest.raises(InvalidRequest) as caught:
-        back(changed(kept, ("webhooks", *path), value))
+        restored_world(with_value(kept, ("webhooks", *path), value))
 
     assert caught.value.details == "/webhooks: expected this part as GET world/snapshot gave it."
 
@@ -188,6 +206,6 @@ def test_a_snapshot_without_webhooks_names_what_is_missing(kept: dict[str, Any])
     """As of any part."""
     before = {name: part for name, part in kept.items() if name != "webhooks"}
     with pytest.raises(InvalidRequest) as caught:
-        back(before)
+        restored_world(before)
     assert caught.value.details is not None
     assert "'webhooks' is missing" in caught.value.details

@@ -11,10 +11,16 @@ from payments_sandbox.core.instants import DAY, SECOND, Instant
 from payments_sandbox.webhooks.delivery import DeliveryStatus
 from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.world import ResetScope, World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, config, new_world, server_context
-from tests.support.wall import NOON, Wall
-from tests.support.webhooks import FakeDispatcher
+from tests.support.in_process import (
+    NOON,
+    FakeDispatcher,
+    InProcessApi,
+    Wall,
+    config,
+    new_world,
+    server_context,
+)
+from tests.support.values import documented_create
 
 SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 
@@ -43,14 +49,14 @@ def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
 def test_a_reset_of_the_payments_keeps_the_endpoints(world: World) -> None:
     """But no delivery, and none that is to come."""
     dispatcher = FakeDispatcher(world, 500)
-    Desk(world).ask("create_payment", documented_create())
+    InProcessApi(world).ask("create_payment", documented_create())
     dispatcher.deliver()
     assert len(world.upcoming(9)) == 1
     world.reset([ResetScope.PAYMENTS])
 
     assert (world.pending_webhooks, world.upcoming(9)) == (0, [])
     assert len(world.open_webhooks().outbox.endpoints) == 2
-    Desk(world).ask("create_payment", documented_create())
+    InProcessApi(world).ask("create_payment", documented_create())
     assert world.pending_webhooks == 2
 
 
@@ -58,17 +64,17 @@ def test_an_endpoint_gets_no_events_of_before_it_was_made(world: World) -> None:
     """An endpoint learns of what happens from then on."""
     world.reset([ResetScope.WEBHOOKS])
     late = new_world()
-    Desk(late).ask("create_payment", documented_create())
+    InProcessApi(late).ask("create_payment", documented_create())
     webhooks = late.open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
     assert late.pending_webhooks == 0
-    Desk(late).ask("create_payment", documented_create())
+    InProcessApi(late).ask("create_payment", documented_create())
     assert late.pending_webhooks == 1
 
 
 def test_a_message_has_the_body_of_its_event(world: World) -> None:
     """Its bytes are made once, and are those of the documented JSON."""
-    Desk(world).ask("create_payment", documented_create())
+    InProcessApi(world).ask("create_payment", documented_create())
     event = world.ledger.any_event(0)
     message = event_message(event)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, LAST, SECOND, Instant
 from payments_sandbox.world.clock import Mode, WorldClock
-from tests.support.wall import NOON, Wall
+from tests.support.in_process import NOON, Wall
 
 MOVES = st.sampled_from(["wall", "reach", "freeze", "resume"])
 BY = st.integers(-2 * DAY, 2 * DAY)

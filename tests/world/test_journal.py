@@ -6,7 +6,7 @@ import pytest
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.world.journal import KEPT, Entry, Journal
-from tests.support.wall import NOON
+from tests.support.in_process import NOON
 
 SEED = 7
 VISA, CVC = "4111111111111111", "8731"

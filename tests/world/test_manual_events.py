@@ -9,9 +9,8 @@ from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.payments.events import Event, EventType, MadeEvent
 from payments_sandbox.world.manual_events import trigger
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, contract, new_world
-from tests.support.matching import CHARGEBACK_ID, EVENT_ID, REFUND_ID
+from tests.support.in_process import InProcessApi, contract, new_world
+from tests.support.values import CHARGEBACK_ID, EVENT_ID, REFUND_ID, documented_create
 
 UNKNOWN = (
     "/type: expected one of payment.completed, payment.failed, refund.created, chargeback.created;"
@@ -23,7 +22,7 @@ UNKNOWN = (
 def world() -> World:
     """A world with a payment."""
     world = new_world()
-    Desk(world).ask("create_payment", documented_create(amount=900))
+    InProcessApi(world).ask("create_payment", documented_create(amount=900))
     return world
 
 

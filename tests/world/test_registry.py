@@ -7,7 +7,7 @@ import pytest
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.config import secret_of
+from payments_sandbox.world.config import NAME_LENGTH, secret_of
 from payments_sandbox.world.registry import (
     DEFAULT_API_KEY,
     DEFAULT_WEBHOOK_SECRET,
@@ -18,8 +18,7 @@ from payments_sandbox.world.registry import (
 )
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
-from tests.support.in_process import new_worlds
-from tests.support.wall import NOON, Wall
+from tests.support.in_process import NOON, Wall, new_worlds
 
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"
@@ -126,6 +125,17 @@ def test_seeds_are_given_derived_or_drawn() -> None:
     assert len(set(derived)) == 3
     assert all(0 <= seed < SEEDS for seed in derived)
     assert drawn == [1, 2, 3], "0 went into the keys that the server makes up"
+
+
+def test_a_name_is_on_one_line_and_not_endless() -> None:
+    """It is printed beside others."""
+    worlds = new_worlds()
+    names = ("test_ü", "a\nb\x1b[0m", "x" * 900)
+    made = [worlds.make(name=name).config.name for name in names]
+
+    assert made == ["test_ü", "a\\nb\\x1b[0m", "x" * NAME_LENGTH]
+    assert worlds.make(ALICE, name="shop").config.title == "shop (sk_test_alice)"
+    assert worlds.make(BOB).config.title == BOB
 
 
 def test_keys_are_made_up_from_the_seed() -> None:

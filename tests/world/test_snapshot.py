@@ -9,17 +9,69 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.core.instants import DAY, HOUR, Instant
 from payments_sandbox.payments.ledger import SLICE
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
-from payments_sandbox.world.world import ResetScope
-from tests.support.bodies import KEY, documented_create
-from tests.support.exercises import busy, everything, outputs
-from tests.support.in_process import Desk, back, contract, new_world, server_context
-from tests.support.leaks import leaks
-from tests.support.steps import through
-from tests.support.tampered import Path, at, changed, places, without
-from tests.support.wall import NOON, Wall
+from payments_sandbox.world.world import ResetScope, World
+from tests.support.in_process import (
+    NOON,
+    InProcessApi,
+    Wall,
+    all_outputs,
+    contract,
+    new_world,
+    restored_world,
+    server_context,
+)
+from tests.support.values import (
+    KEY,
+    JsonPath,
+    all_paths,
+    documented_create,
+    documented_refund,
+    leaks,
+    run_to_end,
+    value_at,
+    with_value,
+    without,
+)
+
+NUMBER_OF = {card.name: card.number for card in MAGIC_CARDS}
+
+PAID = (
+    "visa", "chargeback_fraudulent", "pending_then_completed", "pending_then_failed", "declined",
+    "fails_twice_then_completes", "refund_declined",
+)  # fmt: skip
+
+
+def busy(world: World) -> InProcessApi:
+    """The desk of a world in which a bit of everything has happened."""
+    desk = InProcessApi(world)
+    for name in PAID:
+        desk.ask("create_payment", documented_create(card_number=NUMBER_OF[name]))
+    payments = desk.world.ledger.payments
+    for number in range(3):
+        desk.ask("create_refund", documented_refund(), payment_id=payments.id_of(number))
+    desk.ask("create_payment", b'{"card_number": "41')
+    desk.world.charge_back(0, 5, "fraudulent")
+    return desk
+
+
+def everything(desk: InProcessApi) -> list[Any]:
+    """What a world answers to a bit of everything; equal worlds answer the same."""
+    said: list[Any] = [desk.ask("list_payments", query="limit=100")]
+    said += [
+        desk.ask("create_payment", documented_create(card_number=NUMBER_OF[name])) for name in PAID
+    ]
+    said += list(desk.world.advance(Instant(desk.world.clock.now() + 2 * DAY)))
+    ledger = desk.world.ledger
+    for number in range(len(ledger.payments)):
+        payment_id = ledger.payments.id_of(number)
+        said.append(desk.ask("retrieve_payment", payment_id=payment_id))
+        said.append(desk.ask("create_refund", {}, payment_id=payment_id))
+    return [*said, *all_outputs(desk.world)]
+
 
 VISA, MASKED = "4111111111111111", "************1111"
 VERSION = "/version: expected a snapshot of format payments-sandbox/world, version 3."
@@ -33,7 +85,7 @@ CHANGED = (
 def refusal_of(kept: dict[str, Any]) -> str | None:
     """The details with which a snapshot is refused, or None where its seal holds."""
     try:
-        through(check_seal(kept))
+        run_to_end(check_seal(kept))
     except InvalidRequest as error:
         return error.details
     return None
@@ -41,14 +93,14 @@ def refusal_of(kept: dict[str, Any]) -> str | None:
 
 def busy_snapshot() -> dict[str, Any]:
     """The sealed snapshot of a busy world, as a client gets it."""
-    taken, _ = through(sealed(snapshot(busy(new_world()).world)))
+    taken, _ = run_to_end(sealed(snapshot(busy(new_world()).world)))
     shown: dict[str, Any] = json.loads(json.dumps(taken))
     return shown
 
 
 KEPT = busy_snapshot()
-PLACES = [path for path in places(KEPT) if path not in {("format",), ("version",)}]
-LEAVES = [path for path in PLACES if not isinstance(at(KEPT, path), dict | list)]
+PLACES = [path for path in all_paths(KEPT) if path not in {("format",), ("version",)}]
+LEAVES = [path for path in PLACES if not isinstance(value_at(KEPT, path), dict | list)]
 
 
 @pytest.fixture
@@ -72,7 +124,7 @@ def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> 
 
 def test_a_restored_world_resets_to_how_the_first_was_made(kept: dict[str, Any]) -> None:
     """Seed, secret, clock and limit come with the snapshot; the key does not."""
-    world, fresh = back(kept), new_world()
+    world, fresh = restored_world(kept), new_world()
     world.reset(ResetScope)
     fresh.limiter.turn(NOON)
 
@@ -95,7 +147,7 @@ def test_a_snapshot_of_another_version_is_refused(
     """Before anything else is looked at."""
     assert refusal_of(kept | change) == VERSION
     with pytest.raises(InvalidRequest) as caught:
-        back(kept | change)
+        restored_world(kept | change)
     assert caught.value.details == VERSION
 
 
@@ -115,7 +167,7 @@ def test_a_snapshot_may_be_read_and_written_by_others(kept: dict[str, Any]) -> N
 @pytest.mark.parametrize("number", [100.0, 0.1, -0.0, 1e22, 1.5e-7, 2.5, 123456789.125, 9e15])
 def test_a_number_is_the_same_however_it_is_written(number: float) -> None:
     """A strict reader makes whole numbers integers and others decimals."""
-    shown, _ = through(sealed(snapshot(new_world()) | {"seed": [number, {"x": (number,)}]}))
+    shown, _ = run_to_end(sealed(snapshot(new_world()) | {"seed": [number, {"x": (number,)}]}))
     read = strict_json.read(json.dumps(shown).encode(), deepest=40)
 
     assert isinstance(read, dict)
@@ -125,7 +177,7 @@ def test_a_number_is_the_same_however_it_is_written(number: float) -> None:
 def test_a_number_that_no_float_is_is_refused(kept: dict[str, Any]) -> None:
     """Though it would be read as the float that was given."""
     entry = ("journal", "entries", 0, "duration_ms")
-    given, _ = through(sealed(changed(without(kept, ("digest",)), entry, 1.5)))
+    given, _ = run_to_end(sealed(with_value(without(kept, ("digest",)), entry, 1.5)))
     text = json.dumps(given).replace('"duration_ms": 1.5', '"duration_ms": 1.50000000000000000001')
     read = strict_json.read(text.encode(), deepest=40)
 
@@ -164,32 +216,32 @@ def is_same(one: object, other: object) -> bool:
 
 
 @given(st.sampled_from(LEAVES), JSON)
-def test_any_changed_leaf_is_refused(path: Path, value: object) -> None:
+def test_any_changed_leaf_is_refused(path: JsonPath, value: object) -> None:
     """Wherever it is, and whatever it is."""
-    bad = changed(KEPT, path, value)
-    assert refusal_of(bad) == (None if is_same(at(KEPT, path), value) else CHANGED)
+    bad = with_value(KEPT, path, value)
+    assert refusal_of(bad) == (None if is_same(value_at(KEPT, path), value) else CHANGED)
 
 
 @given(st.sampled_from(PLACES))
-def test_whatever_is_missing_is_missed(path: Path) -> None:
+def test_whatever_is_missing_is_missed(path: JsonPath) -> None:
     """A part, a row, a key of a row, or a value."""
     assert refusal_of(without(KEPT, path)) == CHANGED
 
 
 @given(st.sampled_from([(), *PLACES]), st.text(), JSON)
-def test_whatever_is_added_is_refused(path: Path, key: str, value: object) -> None:
+def test_whatever_is_added_is_refused(path: JsonPath, key: str, value: object) -> None:
     """A key in an object, or a row in a list."""
-    holder = at(KEPT, path)
+    holder = value_at(KEPT, path)
     if isinstance(holder, dict) and key not in holder:
-        assert refusal_of(changed(KEPT, (*path, key), value)) == CHANGED
+        assert refusal_of(with_value(KEPT, (*path, key), value)) == CHANGED
     elif isinstance(holder, list):
-        assert refusal_of(changed(KEPT, path, [*holder, value])) == CHANGED
+        assert refusal_of(with_value(KEPT, path, [*holder, value])) == CHANGED
 
 
 def test_rows_in_another_order_are_refused(kept: dict[str, Any]) -> None:
     """A list is in its order."""
     rows = kept["ledger"]["payments"]
-    assert refusal_of(changed(kept, ("ledger", "payments"), rows[::-1])) == CHANGED
+    assert refusal_of(with_value(kept, ("ledger", "payments"), rows[::-1])) == CHANGED
 
 
 @pytest.mark.parametrize(
@@ -211,16 +263,16 @@ def test_rows_in_another_order_are_refused(kept: dict[str, Any]) -> None:
     ids=str,
 )
 def test_what_no_world_has_given_is_refused_though_it_is_sealed(
-    kept: dict[str, Any], path: Path, value: object, details: str
+    kept: dict[str, Any], path: JsonPath, value: object, details: str
 ) -> None:
     """Somebody has sealed it; the refusal names the part, and quotes nothing."""
     with pytest.raises(InvalidRequest) as caught:
-        back(changed(kept, path, value))
+        restored_world(with_value(kept, path, value))
 
     assert caught.value.details == details
 
 
-TEXTS: tuple[Path, ...] = (
+TEXTS: tuple[JsonPath, ...] = (
     ("ledger", "payments", 0, 5),
     ("ledger", "payments", 0, 6),
     ("ledger", "payments", 4, 9),
@@ -238,11 +290,11 @@ TEXTS: tuple[Path, ...] = (
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=str)
-def test_a_card_number_in_a_text_is_masked(kept: dict[str, Any], path: Path) -> None:
+def test_a_card_number_in_a_text_is_masked(kept: dict[str, Any], path: JsonPath) -> None:
     """Somebody has written it into the snapshot; the world does not keep it."""
-    world = back(changed(kept, path, VISA))
+    world = restored_world(with_value(kept, path, VISA))
 
-    assert leaks(outputs(world)) == []
+    assert leaks(all_outputs(world)) == []
     assert MASKED in json.dumps(snapshot(world))
 
 
@@ -250,7 +302,9 @@ def test_a_card_number_in_a_reply_or_a_rule_is_masked(kept: dict[str, Any]) -> N
     """Ids stay as they are, whatever their digits say."""
     reply = f'{{"id":"pay_{VISA}","description":"{VISA}"}}'
     path = ("journal", "entries", 0, "reply_body")
-    world = back(changed(changed(kept, path, reply), ("rules", "counters"), {f"card:x\0{VISA}": 1}))
+    world = restored_world(
+        with_value(with_value(kept, path, reply), ("rules", "counters"), {f"card:x\0{VISA}": 1})
+    )
     again = snapshot(world)
 
     (first, *_) = world.journal.since(0)
@@ -260,14 +314,14 @@ def test_a_card_number_in_a_reply_or_a_rule_is_masked(kept: dict[str, Any]) -> N
 
 def test_a_snapshot_is_sealed_and_taken_over_in_slices() -> None:
     """So that a server can serve others meanwhile; only the last step gives the world away."""
-    desk = Desk(new_world(rate_limit=10_000))
+    desk = InProcessApi(new_world(rate_limit=10_000))
     for _ in range(2 * SLICE):
         desk.ask("create_payment", documented_create())
-    taken, sealing = through(sealed(snapshot(desk.world)))
+    taken, sealing = run_to_end(sealed(snapshot(desk.world)))
     kept = json.loads(json.dumps(taken))
-    _, checking = through(check_seal(kept))
+    _, checking = run_to_end(check_seal(kept))
     steps = restoring(kept, api_key=KEY, made_at=NOON, context=server_context())
-    world, restoring_ = through(steps)
+    world, restoring_ = run_to_end(steps)
 
     assert snapshot(world) == snapshot(desk.world)
     assert sealing == checking >= len(json.dumps(kept)) // 2**17

@@ -7,19 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, new_world, server_context
+from tests.support.in_process import InProcessApi, new_world, server_context
+from tests.support.values import documented_create
+
+HEAD = {"format": "payments-sandbox/state", "version": 1}
 
 
 def busy_world() -> World:
     """A world with a payment, used some time after it was made."""
     world = new_world()
     world.used_at = Instant(world.used_at + 5)
-    Desk(world).ask("create_payment", documented_create())
+    InProcessApi(world).ask("create_payment", documented_create())
     return world
 
 
@@ -30,10 +32,18 @@ def sealed(*lines: object) -> list[bytes]:
     return [*opened, json.dumps({"worlds": len(lines) - 1, "sha256": seal}).encode()]
 
 
+def lines(*worlds: World) -> list[bytes]:
+    """The state of worlds that can all be saved."""
+    failures: list[tuple[World, Exception]] = []
+    found = list(lines_of(worlds, lambda *failure: failures.append(failure)))
+    assert failures == []
+    return found
+
+
 def test_all_of_it_comes_back() -> None:
     """Keys, times and worlds are as they were."""
     busy = busy_world()
-    (kept,) = read_lines(line + b"\n" for line in lines_of([busy]))
+    (kept,) = read_lines(line + b"\n" for line in lines(busy))
     back = kept.restored(server_context())
 
     assert (back.config, back.used_at) == (busy.config, busy.used_at)
@@ -41,9 +51,9 @@ def test_all_of_it_comes_back() -> None:
 
 
 @given(st.data())
-def test_a_torn_state_is_none(data: st.DataObject) -> None:
+def test_a_state_that_is_torn_or_changed_anywhere_is_refused(data: st.DataObject) -> None:
     """Wherever it ends early, or one byte is another."""
-    whole = b"\n".join(lines_of([busy_world(), new_world(seed=8)]))
+    whole = b"\n".join(lines(busy_world()))
     cut = data.draw(st.integers(0, len(whole) - 1))
     other = bytes([whole[cut] ^ data.draw(st.integers(1, 255))])
     for spoiled in (whole[:cut], whole[:cut] + other + whole[cut + 1 :]):
@@ -51,14 +61,87 @@ def test_a_torn_state_is_none(data: st.DataObject) -> None:
             read_lines(spoiled.split(b"\n"))
 
 
-def test_a_world_of_another_version() -> None:
-    """The refusal names the world by the start of its key, and what was expected."""
-    head = {"format": "payments-sandbox/state", "version": 1}
-    (kept,) = read_lines(sealed(head, ["sk_test_checkout", 0, 0, {"version": 99}]))
+def test_a_world_that_cannot_be_saved_is_told_and_the_others_are_saved() -> None:
+    """The file is whole without it."""
+    good, bad = busy_world(), busy_world()
+    bad.journal = None  # type: ignore[assignment]  # a defect, whatever it may be
+    failures: list[tuple[World, Exception]] = []
+    found = lines_of([bad, good], lambda *failure: failures.append(failure))
+    (kept,) = read_lines(found)
+
+    assert (kept.api_key, kept.snapshot["seed"]) == (good.config.api_key, good.config.seed)
+    [(world, error)] = failures
+    assert (world, type(error)) == (bad, AttributeError)
+
+
+def test_a_server_whose_every_world_fails_has_a_state_without_worlds() -> None:
+    """It can be read, and says that there are none."""
+    bad = busy_world()
+    bad.journal = None  # type: ignore[assignment]  # a defect, whatever it may be
+    assert read_lines(lines_of([bad], lambda *_: None)) == []
+
+
+def test_a_world_of_another_version_is_refused_by_its_key() -> None:
+    """The refusal says what was expected."""
+    (kept,) = read_lines(sealed(HEAD, ["sk_test_checkout", 0, 0, {"version": 99}]))
 
     with pytest.raises(NoStateError) as refused:
         kept.restored(server_context())
     assert str(refused.value) == (
-        "the world of sk_test_chec…: /version: expected a snapshot of format"
+        "the world of sk_test_checkout: /version: expected a snapshot of format"
         " payments-sandbox/world, version 3."
     )
+
+
+KEY = "sk_test_checkout"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        None,
+        7,
+        "row",
+        [KEY, 0, 0],
+        [KEY, 0, 0, {}, {}],
+        [KEY, 0, 0, None],
+        [KEY, 0, 0, []],
+        [KEY, 0, "x", {}],
+        [KEY, None, 0, {}],
+        [KEY, True, 0, {}],
+        [KEY, 0, 1.5, {}],
+        [KEY, -1, 0, {}],
+        [KEY, 0, LAST + 1, {}],
+        ["sk_live_checkout", 0, 0, {}],
+        ["", 0, 0, {}],
+        [KEY + "\n", 0, 0, {}],
+        [None, 0, 0, {}],
+    ],
+    ids=repr,
+)
+def test_a_sealed_row_that_is_no_world_is_refused_by_its_line(row: object) -> None:
+    """Anybody can seal what they have written by hand."""
+    good = ["sk_test_other", 0, 0, {}]
+    with pytest.raises(NoStateError) as refused:
+        read_lines(sealed(HEAD, good, row))
+    assert str(refused.value) == (
+        "line 3: expected [API key, when it was made, when it was used, its snapshot],"
+        " and each key once"
+    )
+
+
+def test_two_worlds_of_one_key_are_refused() -> None:
+    """The second would take the place of the first without a word."""
+    row = [KEY, 0, 0, {}]
+    with pytest.raises(NoStateError, match=r"^line 3: .*each key once$"):
+        read_lines(sealed(HEAD, row, row))
+
+
+def test_a_sealed_line_that_is_no_json_is_refused() -> None:
+    """The seal is over bytes, whatever they are."""
+    head = json.dumps(HEAD).encode()
+    seal = sha256(head + b"{").hexdigest()
+    end = json.dumps({"worlds": 1, "sha256": seal}).encode()
+    with pytest.raises(NoStateError, match=r"^line 2: "):
+        read_lines([head, b"{", end])

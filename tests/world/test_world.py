@@ -16,9 +16,8 @@ from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.timeline import AttemptDelivery
 from payments_sandbox.world.timeline_entries import TimelineEntry, upcoming_entry
 from payments_sandbox.world.world import SETTLED_AS_FAILED, ResetScope, World
-from tests.support.bodies import documented_create
-from tests.support.in_process import Desk, new_world
-from tests.support.wall import NOON, Wall
+from tests.support.in_process import NOON, InProcessApi, Wall, new_world
+from tests.support.values import documented_create
 
 VISA, CHARGED_BACK, FLAKY = "4111111111111111", "4000000000000259", "4000009900000111"
 COMPLETES = (Settlement(Status.COMPLETED, HOUR),)
@@ -201,7 +200,7 @@ def test_settling_by_hand() -> None:
 def used() -> tuple[World, Wall]:
     """A world in which each part has been used, and its wall."""
     wall = Wall()
-    desk = Desk(new_world(wall))
+    desk = InProcessApi(new_world(wall))
     desk.ask("create_payment", documented_create(card_number=FLAKY))
     desk.ask("create_payment", documented_create(card_number=CHARGED_BACK))
     desk.world.limiter.set(limit=5, remaining=1)
@@ -248,7 +247,7 @@ def test_a_world_that_was_reset_runs_as_the_first_time() -> None:
     world, _ = used()
     for _ in range(2):
         world.reset(ResetScope)
-        desk = Desk(world)
+        desk = InProcessApi(world)
         runs.append(
             [
                 desk.ask("create_payment", documented_create(card_number=number))

@@ -86,6 +86,7 @@ def entry_line(entry: "JournalEntryModel") -> str:
         reply=response["body"] if response else None,
         card=_card(entry["request"]["body"]),
         duration_ms=entry["duration_ms"],
+        world=entry.get("world"),
     )
 
 

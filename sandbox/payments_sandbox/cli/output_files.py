@@ -1,32 +1,15 @@
-"""Owns files that are written as a whole: whoever reads one sees all of it or none."""
+"""Owns the files that commands write: what the system refuses is one line that names the file."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.core.output_files import check_writable, remove_file, replaced
 
 
 class UnwritableError(CommandFailedError):
     """A file cannot be written; the text names it and says why."""
-
-
-@contextmanager
-def replaced(file: Path) -> Iterator[BinaryIO]:
-    """Write beside a file in the block, then replace it; a failure leaves all as it was.
-
-    Raises:
-        OSError: the system refuses.
-    """
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as written:
-            yield written
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -35,8 +18,26 @@ def write_whole(file: Path, text: str) -> None:
     Raises:
         UnwritableError: the system refuses.
     """
+    with _refusals_told(file), replaced(file) as written:
+        written.write(text.encode())
+
+
+def forget(*files: Path | None) -> None:
+    """Let nobody take files of an earlier time for what is going to be written to them.
+
+    Raises:
+        UnwritableError: one could not be written later.
+    """
+    for file in files:
+        if file is not None:
+            with _refusals_told(file):
+                check_writable(file)
+                remove_file(file)
+
+
+@contextmanager
+def _refusals_told(file: Path) -> Iterator[None]:
     try:
-        with replaced(file) as written:
-            written.write(text.encode())
+        yield
     except OSError as error:
         raise UnwritableError(f"cannot write {file}: {error.strerror}") from None

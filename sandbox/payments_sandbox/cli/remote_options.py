@@ -2,13 +2,13 @@
 
 import argparse
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.option_values import header_value, server_url
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
@@ -20,7 +20,6 @@ DEFAULT_KEY: Final = "sk_test_sandbox"
 TIMEOUT: Final = 30.0
 """Seconds of silence after which a server counts as gone."""
 
-_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
 _EXPECTED_KEY: Final = "expected a key of the sandbox, such as sk_test_sandbox"
 _FALLBACK: Final = "PAYMENTS_API_KEY"
 _HINTS: Final = {
@@ -76,7 +75,7 @@ def add_remote_options(options: CommandOptions) -> None:
 
 def api_key(text: str) -> str:
     """Read a key of the sandbox; any other is perhaps a real one, and is sent nowhere."""
-    if not _KEY.fullmatch(text):
+    if not API_KEY.fullmatch(text):
         raise ValueError(_EXPECTED_KEY)
     return text
 
@@ -97,7 +96,7 @@ def control_client(
     from payments_sandbox.client.client import SandboxClient
 
     key = arguments.api_key or os.environ.get(_FALLBACK) or DEFAULT_KEY
-    if not _KEY.fullmatch(key):
+    if not API_KEY.fullmatch(key):
         refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
     client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)
     with client, failures_told(client.url):

@@ -8,13 +8,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.output_files import forget
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer, run_server
 from payments_sandbox.core.option_values import file_to_write
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
     from payments_sandbox.cli.child_process import NotStartedError, running
 
-    _forget((arguments.report, arguments.junit_xml))
+    forget(arguments.report, arguments.junit_xml)
     interrupted = asyncio.Event()
     async with server as listening:
         try:
@@ -163,13 +163,6 @@ def _on_signals(handle_signal: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, handle_signal, number)
-
-
-def _forget(files: Sequence[Path | None]) -> None:
-    """Nobody takes the files of an earlier run for those of this one."""
-    for file in files:
-        if file is not None:
-            file.unlink(missing_ok=True)
 
 
 def _say(line: str) -> None:

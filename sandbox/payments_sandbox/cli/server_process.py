@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.output_files import write_whole
+from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
 from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.cli.signals import ignore_signals
+from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 Facts = dict[str, object]
 """What a server says of itself: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
 `version`, and `control_token` where one is demanded."""
+
+
+_LOOK_FOR_READER_EVERY: Final = 0.1
+"""Seconds between two looks for somebody who reads a ready file that is a pipe."""
 
 
 class Listening(NamedTuple):
@@ -123,7 +128,8 @@ async def _served(
             raise CannotServeError(_cannot_listen(settings, error)) from None
         facts = _facts(settings, _reachable(address))
         if arguments.ready_file is not None:
-            write_whole(arguments.ready_file, json.dumps(facts) + "\n")
+            announced = _announced(arguments.ready_file, json.dumps(facts) + "\n")
+            await stack.enter_async_context(announced)
         yield Listening(facts, sandbox.runtime.worlds)
 
 
@@ -173,28 +179,58 @@ async def _kept(file: Path | None, sandbox: "AssembledServer") -> AsyncIterator[
     from payments_sandbox.world.state_file import NoStateError
 
     state = StateFile(file, sandbox)
-    try:
-        state.load()
-    except NoStateError as error:
-        raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
-    async with state.saving():
-        yield
-    try:
-        state.save()
-    except OSError as error:
-        raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(state.reserved())
+            state.load()
+        except NoStateError as error:
+            raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
+        async with state.saving():
+            yield
+        try:
+            state.save()
+        except OSError as error:
+            raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
+    if state.unsaved:
+        raise CannotServeError(f"not saved in {file}: {', '.join(state.unsaved)}")
 
 
 @contextlib.contextmanager
 def _no_ready_file(file: Path | None) -> Iterator[None]:
     """Nobody finds the ready file of an earlier server, nor that of one that has stopped."""
-    if file is not None:
-        file.unlink(missing_ok=True)
+    forget(file)
     try:
         yield
     finally:
-        if file is not None:
-            file.unlink(missing_ok=True)
+        with contextlib.suppress(UnwritableError):  # whoever has taken it away meanwhile
+            forget(file)
+
+
+@contextlib.asynccontextmanager
+async def _announced(file: Path, text: str) -> AsyncIterator[None]:
+    """Write the ready file; of a pipe, as soon as somebody reads it, and only until the end."""
+    if not is_pipe(file):
+        write_whole(file, text)
+        yield
+        return
+    telling = asyncio.create_task(_tell_reader(file, text))
+    try:
+        yield
+    finally:
+        telling.cancel()
+
+
+async def _tell_reader(pipe: Path, text: str) -> None:
+    never = asyncio.Event()
+    while True:
+        try:
+            write_whole(pipe, text)
+        except UnwritableError:  # nobody reads it yet
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_FOR_READER_EVERY):
+                    await never.wait()
+        else:
+            return
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> str:

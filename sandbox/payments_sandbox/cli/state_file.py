@@ -1,16 +1,29 @@
-"""Owns the file of `serve --state`: read before the server listens, written whole or not at all."""
+"""Owns the file of `serve --state`: one server's, read before it listens, written whole.
+
+Rules:
+
+1. From before it is read until after it was written for the last time, no other server has it.
+2. A world that cannot be saved is said and left out; all others are saved.
+3. While the server runs, others are served between two worlds that are written.
+"""
 
 import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.cli.output_files import replaced
+from payments_sandbox.core.output_files import (
+    FileInUseError,
+    check_writable,
+    replaced,
+    reserved,
+)
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
+from payments_sandbox.world.world import World
 
 _log: Final = logging.getLogger("sandbox.state")
 
@@ -24,16 +37,36 @@ class StateFile:
     def __init__(self, path: Path, sandbox: AssembledServer) -> None:
         self._path = path
         self._worlds = sandbox.runtime.worlds
+        self.unsaved: list[str] = []
+
+    @contextlib.contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Let no other server use it until the block ends.
+
+        Raises:
+            NoStateError: another one does, or it is nothing that a state can be kept in.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                if not _can_be_kept_in(self._path):
+                    raise NoStateError("expected a file: nothing is read back from a device")
+                stack.enter_context(reserved(self._path))
+                check_writable(self._path)
+            except FileInUseError as error:
+                raise NoStateError(str(error)) from None
+            except OSError as error:
+                raise NoStateError(error.strerror or str(error)) from None
+            yield
 
     def load(self) -> None:
-        """Take over what the file has; a file that is not there is one that is still to come.
+        """Take over what the file has; one that is empty or not there is still to come.
 
         Raises:
             NoStateError: the file is torn, foreign, or cannot be read; it is left as it is.
         """
         try:
             with self._path.open("rb") as file:
-                kept = read_lines(file)
+                kept = read_lines(file) if os.fstat(file.fileno()).st_size else []
         except FileNotFoundError:
             return
         except OSError as error:
@@ -42,15 +75,28 @@ class StateFile:
             self._worlds.put(world)
 
     def save(self) -> None:
-        """Write it anew: whatever happens, there is a whole file.
+        """Write it anew, in one go.
 
         Raises:
             OSError: the file cannot be written.
         """
-        with replaced(self._path) as file:
-            file.writelines(line + b"\n" for line in lines_of(self._worlds))
-            file.flush()
-            os.fsync(file.fileno())
+        for _ in self._saving():
+            pass
+
+    def _saving(self) -> Generator[None, None, None]:
+        """Write it anew, a world at a time: whatever happens, there is a whole file."""
+        self.unsaved = []
+        with replaced(self._path, is_private=True) as file:
+            for line in lines_of(self._worlds, self._tell):
+                file.write(line + b"\n")
+                yield
+
+    def _tell(self, world: World, error: Exception) -> None:
+        self.unsaved.append(world.config.api_key)
+        _log.error(
+            "the world %s could not be saved, and all others were: %s: %s",
+            world.config.api_key, type(error).__name__, error,
+        )  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def saving(self) -> AsyncIterator[None]:
@@ -60,6 +106,8 @@ class StateFile:
             yield
         finally:
             task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     async def _save_now_and_then(self) -> None:
         never = asyncio.Event()
@@ -68,6 +116,15 @@ class StateFile:
                 async with asyncio.timeout(SAVE_EVERY):
                     await never.wait()
             try:
-                self.save()
+                with contextlib.closing(self._saving()) as saving:
+                    for _ in saving:
+                        await asyncio.sleep(0)  # noqa: TID251 - no time passes
             except OSError as error:
                 _log.warning("the state could not be saved in %s: %s", self._path, error.strerror)
+
+
+def _can_be_kept_in(path: Path) -> bool:
+    """Whether a name leads to a file, to none yet, or to the device that keeps nothing."""
+    if not path.exists() or path.is_file():
+        return True
+    return path.samefile(os.devnull)

@@ -139,6 +139,7 @@ class AsyncSandboxClient(BaseClient):
         self,
         *,
         api_key: str | None = None,
+        name: str | None = None,
         seed: int | None = None,
         clock: str | None = None,
         rate_limit: SetRateLimitModel | None = None,
@@ -150,6 +151,8 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             api_key: the key that names the world; leave it out for a new one.
+            name: what the world is called in reports and logs, such as the id of a test; 500
+                characters of it are kept.
             seed: what ids and draws come from; leave it out for one derived from the server's seed
                 and the key.
             clock: live, which follows the wall clock, or an instant to start frozen at. The schema
@@ -162,6 +165,7 @@ class AsyncSandboxClient(BaseClient):
             "/worlds",
             fields={
                 "api_key": api_key,
+                "name": name,
                 "seed": seed,
                 "clock": clock,
                 "rate_limit": rate_limit,
@@ -272,7 +276,8 @@ class AsyncSandboxClient(BaseClient):
         Answers when all that became due has happened, in order.
 
         Args:
-            by: how far to move. The schema bounds the length; the server's own parser judges it.
+            by: how far to move, at most 99999d. The schema bounds the length; the server's own
+                parser judges it.
             to: the instant to move to, not before the world's now. The schema bounds the length;
                 the server's own parser judges it.
             next: move to whatever falls due next.

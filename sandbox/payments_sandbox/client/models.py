@@ -299,6 +299,7 @@ class WorldModel(TypedDict):
     """One world, in summary."""
 
     api_key: str
+    name: NotRequired[str]
     base_url: str
     sandbox_url: str
     webhook_secret: str
@@ -440,13 +441,23 @@ class AuditModel(TypedDict):
     findings: list[AuditFindingModel]
 
 
+class ReportUndocumentedModel(TypedDict):
+    """One call."""
+
+    request: str
+    call: str
+    nearest: str
+
+
 class ReportModel(TypedDict):
     """What has become of the active scenarios."""
 
+    name: NotRequired[str]
     passed: bool
     expectations: list[ReportExpectationModel]
     rules: list[ReportRuleModel]
     audit: AuditModel
+    undocumented: NotRequired[list[ReportUndocumentedModel]]
 
 
 class VerifiedModel(TypedDict):
@@ -577,8 +588,10 @@ class JournalEntryModel(TypedDict):
     """One request that the world has seen, and how it was answered."""
 
     id: str
+    world: NotRequired[str]
     at: str
     operation: str | None
+    nearest: NotRequired[str]
     method: str
     path: str
     request: JournalEntryRequestModel

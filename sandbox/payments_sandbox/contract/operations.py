@@ -5,6 +5,8 @@ Source: section "ENDPOINTS" of the API documentation. Paths are relative to the 
 
 from typing import Final, Literal, NamedTuple
 
+from payments_sandbox.core.suggestions import nearest
+
 BASE_PATH: Final = "/v3"
 
 
@@ -70,3 +72,30 @@ OPERATIONS: Final = (
 )
 
 BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}
+
+_ID_SEGMENT: Final = 2
+"""Which segment of a path is the payment's id, if it has one."""
+
+_LONGEST: Final = 200
+"""Signs of a path that are looked at to say what it was meant for."""
+
+
+def nearest_call(method: str, target: str) -> str:
+    """The documented method and path that is most like one that is not documented.
+
+    Args:
+        method: as it was sent.
+        target: path and query, as they were sent.
+
+    Returns:
+        Such as `POST /v3/payments/{payment_id}/refunds`.
+    """
+    path = target[:_LONGEST].partition("?")[0].lower()
+    segments = [each for each in path.split("/") if each]
+    if len(segments) > _ID_SEGMENT:
+        segments[_ID_SEGMENT] = "{payment_id}"
+    found = nearest("/".join(["", *segments]), [BASE_PATH + each.path for each in OPERATIONS], 0.0)
+    alike = [each for each in OPERATIONS if BASE_PATH + each.path == found] or OPERATIONS
+    wanted = "GET" if method == "HEAD" else method
+    meant = next((each for each in alike if each.method == wanted), alike[0])
+    return f"{meant.method} {BASE_PATH}{meant.path}"

@@ -42,12 +42,14 @@ class SchemaError(NamedTuple):
         message: what is wrong; of a body a whole sentence, of a file without its full stop.
         hint: what would have worked, where the message does not say it; of a file only.
         is_about_key: whether the key is wrong, and not its value.
+        is_missing: whether it is about a key that is not there.
     """
 
     path: Path
     message: str
     hint: str | None = None
     is_about_key: bool = False
+    is_missing: bool = False
 
 
 class UnknownKey(NamedTuple):
@@ -68,12 +70,18 @@ class MissingKey(NamedTuple):
 
 
 class WrongValue(NamedTuple):
-    """A value is not what its schema expects; `kind` is the keyword that refused it."""
+    """A value is not what its schema expects.
+
+    Attributes:
+        kind: the keyword that refused it.
+        is_optional: whether it may be left out.
+    """
 
     path: Path
     kind: object
     part: Schema
     value: object
+    is_optional: bool
 
 
 Refusal = UnknownKey | MissingKey | WrongValue
@@ -125,7 +133,15 @@ class CompiledSchema:
                 case Kind.Required():
                     yield MissingKey(path, kind.property, part, error.instance)
                 case _:
-                    yield WrongValue(path, kind, part, error.instance)
+                    is_optional = self._is_optional(error.schema_path)
+                    yield WrongValue(path, kind, part, error.instance, is_optional)
+
+    def _is_optional(self, schema_path: list[str | int]) -> bool:
+        """Whether the value that a keyword is about is a key's, and no schema requires the key."""
+        if schema_path[-3:-2] != ["properties"]:
+            return False
+        around = self._part([*schema_path[:-3], "required"])
+        return schema_path[-2] not in around.get("required", ())
 
     def _part(self, schema_path: list[str | int]) -> Schema:
         """The part of the schema that holds the keyword at the end of a path."""
@@ -152,9 +168,13 @@ class CompiledSchema:
                 if not any(nearest(key, properties) == name for key in unknown):
                     whose = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
                     hint = self._resolved(properties.get(name, {})).get("x-hint")
-                    yield SchemaError(path, f"{whose} needs '{name}'", hint, is_about_key=True)
+                    message = f"{whose} needs '{name}'"
+                    yield SchemaError(path, message, hint, is_about_key=True, is_missing=True)
             case WrongValue(path, kind, part, value):
-                yield _wrong_in_file(path, kind, self._resolved(part), value)
+                error = _wrong_in_file(path, kind, self._resolved(part), value)
+                if value is None and refusal.is_optional and error.hint is None:
+                    error = error._replace(hint="leave it out where there is none")
+                yield error
             case _:
                 assert_never(refusal)
 
@@ -205,8 +225,11 @@ def _body_error(refusal: Refusal, noun: str) -> SchemaError:
             expected = part.get("properties", {}).get(name, {}).get("x-expected")
             what = f": expected {expected}" if expected else ""
             return SchemaError((*path, name), f"is required{what}.", is_about_key=True)
-        case WrongValue(path, _, part):
-            return SchemaError(path, f"expected {part.get('x-expected', 'what is documented')}.")
+        case WrongValue(path, _, part, value, is_optional):
+            expected = f"expected {part.get('x-expected', 'what is documented')}"
+            if value is None and is_optional:
+                expected += "; leave it out where there is none"
+            return SchemaError(path, f"{expected}.")
         case _:
             assert_never(refusal)
 

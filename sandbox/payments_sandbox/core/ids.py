@@ -5,6 +5,7 @@ The nth id is the prefix and 16 hexadecimal digits of `a * n + b`, modulo a prim
 so an id is found without a table.
 """
 
+import re
 from hashlib import blake2b
 from typing import Final, NewType
 
@@ -12,6 +13,9 @@ PaymentId = NewType("PaymentId", str)
 RefundId = NewType("RefundId", str)
 ChargebackId = NewType("ChargebackId", str)
 EventId = NewType("EventId", str)
+
+API_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
+"""A key of the sandbox; any other is perhaps a real one."""
 
 _PRIME: Final[int] = 2**64 - 59
 _DIGITS: Final = 16

@@ -1,7 +1,7 @@
 """Owns instants and durations: whole milliseconds, read from and shown as ISO 8601 text."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final, NewType
 
@@ -20,15 +20,33 @@ LAST: Final = Instant(32_503_679_999_999)
 """The last millisecond of the year 2999: no clock goes further."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME: Final = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
-_ISO: Final = re.compile(rf"{_DATE}(?:[Tt]{_TIME}(?:[Zz]|[+-][0-9]{{2}}:?[0-9]{{2}}))?")
-_DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
+_ISO: Final = re.compile(
+    r"(?P<year>[0-9]{4})(?P<dash>-?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
+    r"(?:[Tt](?P<hour>[0-9]{2})(?P<colon>:?)(?P<minute>[0-9]{2})"
+    r"(?:(?P=colon)(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<offset_hours>[0-9]{2})(?::?(?P<offset_minutes>[0-9]{2}))?))?"
+)
+"""ISO 8601, extended and basic; RFC 3339, which most programs write, is a part of it."""
+
+_LEAP_SECOND: Final = 60
+
+_FRACTION: Final = r"(?:\.[0-9]{1,3})?"
+DURATION: Final = (
+    rf"(?:[0-9]{{1,5}}{_FRACTION}d|[0-9]{{1,6}}{_FRACTION}h|[0-9]{{1,8}}{_FRACTION}m"
+    rf"|[0-9]{{1,10}}{_FRACTION}s|[0-9]{{1,13}}{_FRACTION}ms)"
+)
+"""The form of a duration, which the schemas have too; so many digits are two centuries or so."""
+
+_DURATION: Final = re.compile(DURATION)
+_ANY_DURATION: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d)")
 _UNITS: Final = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
     """Read an ISO 8601 date-time with `Z` or an offset, or a plain date (midnight UTC).
+
+    A fraction of a second may have any number of digits, and is cut to milliseconds. A leap second
+    is the first of the next minute.
 
     Args:
         text: what to read.
@@ -37,19 +55,40 @@ def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
     Raises:
         ValueError: saying what would have worked; the text itself is not quoted.
     """
-    if not _ISO.fullmatch(text):
-        hint = " (a '+' in a URL is written %2B)" if _ISO.fullmatch(text.replace(" ", "+")) else ""
+    found = _ISO.fullmatch(text)
+    if found is None or (found["hour"] and bool(found["dash"]) != bool(found["colon"])):
+        is_blank = " " in text and _ISO.fullmatch(text.replace(" ", "+"))
+        hint = " (a '+' in a URL is written %2B)" if is_blank else ""
         raise ValueError(f"expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z{hint}")
     try:
-        moment = datetime.fromisoformat(text.upper())
-        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-        instant = (moment - _EPOCH) // timedelta(milliseconds=1)
+        instant = _milliseconds(found)
     except (ValueError, OverflowError):
         raise ValueError("expected a date-time that exists") from None
     if instant > LAST or (earliest is not None and instant < earliest):
         since = "up to" if earliest is None else "from 1970 to"
         raise ValueError(f"expected a date-time {since} 2999")
     return Instant(instant)
+
+
+def _milliseconds(found: re.Match[str]) -> int:
+    """The milliseconds since 1970 of a date-time that has the form of one.
+
+    Raises:
+        ValueError, OverflowError: no calendar has it.
+    """
+    year, month, day, hour, minute, second = (
+        int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
+    )
+    leap = second == _LEAP_SECOND
+    moment = datetime(year, month, day, hour, minute, second - leap, tzinfo=UTC)
+    hours, minutes = int(found["offset_hours"] or 0), int(found["offset_minutes"] or 0)
+    offset = time(hours, minutes)  # which refuses what no clock shows
+    shift = timedelta(hours=offset.hour, minutes=offset.minute)
+    since = moment - _EPOCH + (shift if found["sign"] == "-" else -shift)
+    if leap and (since + timedelta(seconds=1)) % timedelta(days=1):
+        raise ValueError("a leap second is the last one of a day in UTC")
+    fraction = 0 if leap else int((found["fraction"] or "")[:3].ljust(3, "0"))
+    return since // timedelta(milliseconds=1) + leap * SECOND + fraction
 
 
 @lru_cache(maxsize=1_024)
@@ -63,15 +102,25 @@ def show_instant(instant: Instant) -> str:
     return _show_second(instant // SECOND)
 
 
+def show_milliseconds(instant: Instant) -> str:
+    """Show as the control API does: to the millisecond, where an instant is between two seconds."""
+    shown, fraction = show_instant(instant), instant % SECOND
+    return f"{shown[:-1]}.{fraction:03}Z" if fraction else shown
+
+
 def read_duration(text: str) -> int:
     """Read a number and a unit, such as `300ms`, `5s`, `10m`, `2h` or `45d`, as milliseconds.
 
     Raises:
         ValueError: saying what would have worked.
     """
-    if not (found := _DURATION.fullmatch(text)):
+    if not _DURATION.fullmatch(text):
+        if _ANY_DURATION.fullmatch(text):
+            raise ValueError(
+                "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+            )
         raise ValueError("expected a duration such as 300ms, 5s, 10m, 2h or 45d")
-    number, unit = found.groups()
+    number, unit = text.rstrip("dhms"), text.lstrip("0123456789.")
     return round(float(number) * _UNITS[unit])
 
 

@@ -29,6 +29,9 @@ from payments_sandbox.rules.step_outcome import (
 )
 
 _DURATION: Final = {"$ref": "#/$defs/duration"}
+_NOT_ZERO: Final = r"^0*(?:[1-9][0-9]*(?:\.[0-9]+)?(?:ms|s|m|h|d)|\.[0-9]*[1-9][0-9]*(?:s|m|h|d))$"
+"""Durations of a millisecond or more: hundredths of one are nothing."""
+
 _COUNT: Final = {
     "type": "integer",
     "minimum": 0,
@@ -210,6 +213,9 @@ class MoveRateLimit(Outcome, Action):
         remaining: what remains of this window.
         limit: how many requests a window has, for good.
         window: its length in virtual milliseconds, for good.
+
+    Raises:
+        ValueError: a window has no length.
     """
 
     name: ClassVar = "rate_limit"
@@ -227,6 +233,8 @@ class MoveRateLimit(Outcome, Action):
                     "How long a window is, in virtual time; an hour unless told otherwise."
                 ),
                 **_DURATION,
+                "pattern": _NOT_ZERO,
+                "x-expected": "a duration of 1ms or more",
             },
         },
         "minProperties": 1,
@@ -238,6 +246,10 @@ class MoveRateLimit(Outcome, Action):
     remaining: int | None = None
     limit: int | None = None
     window: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.window is not None and self.window < 1:
+            raise ValueError("window: expected 1ms or more")
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature

@@ -115,6 +115,7 @@ class Outcome(ABC):
         EXAMPLES: values of the key as a scenario has them, `commit` left out.
         needs_commit: whether a scenario has to say `commit` where the operation changes something.
         is_replayed: whether a scenario made of the journal repeats it.
+        wall_time: the key in its mapping of a duration that a client waits, if it has one.
     """
 
     __slots__ = ()
@@ -125,6 +126,7 @@ class Outcome(ABC):
     BESIDE: ClassVar[Json] = {}
     needs_commit: ClassVar[bool] = False
     is_replayed: ClassVar[bool] = True
+    wall_time: ClassVar[str | None] = None
 
     @classmethod
     @abstractmethod

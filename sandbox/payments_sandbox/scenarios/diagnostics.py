@@ -1,6 +1,6 @@
 """Owns the problems of a scenario: where each is, what is wrong, and what would have worked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from payments_sandbox.contract.schema_errors import Path, pointer
@@ -22,6 +22,8 @@ class Problem(NamedTuple):
         message: what is wrong, without a full stop.
         hint: what would have worked, or None where the message says it.
         place: where it is in the text; None in a value that came without one.
+        is_missing: whether it is about something that is not there, for which the place is that of
+            what lacks it.
     """
 
     path: Path
@@ -29,6 +31,7 @@ class Problem(NamedTuple):
     hint: str | None = None
     place: Place | None = None
     is_warning: bool = False
+    is_missing: bool = False
 
     @property
     def sentence(self) -> str:
@@ -49,17 +52,22 @@ class Problem(NamedTuple):
         }
 
 
-def locate(problems: Iterable[Problem], places: dict[Path, Place]) -> list[Problem]:
-    """Give the problems their places, in the order of the text; keep the first of each place."""
-    found: dict[tuple[Place | None, Path], Problem] = {}
+def locate(problems: Iterable[Problem], places: Mapping[Path, Place]) -> list[Problem]:
+    """Give the problems their places, in the order of the text.
+
+    What is wrong with a value is told once: what the text, the schema and the lint say of one place
+    follows from one another, so the first stays. What is missing there is told besides.
+    """
+    found: dict[tuple[Place | None, Path, str], Problem] = {}
     for problem in problems:
         place = problem.place or _place(problem.path, places)
         path = problem.path[:-1] if problem.path[-1:] == (KEY,) else problem.path
-        found.setdefault((place, () if place else path), problem._replace(path=path, place=place))
+        key = (place, () if place else path, problem.message if problem.is_missing else "")
+        found.setdefault(key, problem._replace(path=path, place=place))
     return sorted(found.values(), key=_rank)
 
 
-def _place(path: Path, places: dict[Path, Place]) -> Place | None:
+def _place(path: Path, places: Mapping[Path, Place]) -> Place | None:
     """The place of a path, or of the nearest thing around it that has one."""
     while path not in places and path:
         path = path[:-1]

@@ -14,7 +14,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import MoveRateLimit, Respond
-from payments_sandbox.scenarios.parser.rules import READS
+from payments_sandbox.scenarios.parser import READS
 from payments_sandbox.scenarios.yaml_writer import Source, step_source
 from payments_sandbox.verification.journal_steps import journal_step
 from payments_sandbox.verification.observed import ObservedCall, observed_calls

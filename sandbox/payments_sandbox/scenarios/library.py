@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from payments_sandbox.core.resources import root
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
-from payments_sandbox.scenarios.loader import Loaded
+from payments_sandbox.scenarios.loader import LONGEST_WAIT, Loaded
 from payments_sandbox.scenarios.scenario_file import (
     ScenarioFile,
     count_problems,
@@ -42,11 +42,19 @@ class Library:
     Args:
         files: for one scenario each.
         folders: with any number; of several of one name the first counts, and files before folders.
+        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
     """
 
-    def __init__(self, files: Iterable["Traversable"], folders: Iterable["Traversable"]) -> None:
+    def __init__(
+        self,
+        files: Iterable["Traversable"],
+        folders: Iterable["Traversable"],
+        *,
+        longest_wait: int = LONGEST_WAIT,
+    ) -> None:
         self._files = tuple(files)
         self._folders = tuple(folders)
+        self._longest_wait = longest_wait
 
     def names(self) -> list[str]:
         """The names of all scenarios, sorted."""
@@ -61,7 +69,7 @@ class Library:
         """
         found = self._found()
         check_known(name, found)
-        return read_scenario_file(found[name])
+        return read_scenario_file(found[name], longest_wait=self._longest_wait)
 
     def load(self, name: str) -> Loaded:
         """The scenario of a name, or what is wrong with it; raises as `read` does."""
@@ -84,7 +92,11 @@ class Library:
 
 def library_of(settings: Settings) -> Library:
     """The scenarios that a server knows by name: its files, its folders, and the shipped ones."""
-    return Library(scenario_paths(settings), [*settings.scenario_dirs, root("scenarios")])
+    return Library(
+        scenario_paths(settings),
+        [*settings.scenario_dirs, root("scenarios")],
+        longest_wait=settings.max_wall_delay,
+    )
 
 
 def scenario_paths(settings: Settings) -> list[Path]:
@@ -103,9 +115,11 @@ def initial_files(settings: Settings) -> list[ScenarioFile]:
         WrongScenarios: one or more have problems.
         OSError: a file cannot be read.
     """
-    library = library_of(settings)
+    library, longest_wait = library_of(settings), settings.max_wall_delay
     files = [
-        read_scenario_file(wanted) if isinstance(wanted, Path) else library.read(wanted)
+        read_scenario_file(wanted, longest_wait=longest_wait)
+        if isinstance(wanted, Path)
+        else library.read(wanted)
         for wanted in settings.scenarios
     ]
     if wrong := [file for file in files if file.loaded.scenario is None]:

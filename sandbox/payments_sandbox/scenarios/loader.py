@@ -1,34 +1,42 @@
 """Owns the way from a scenario's text to the scenario, or to every problem that it has.
 
 1. The text is read into plain values, with the place of each (`yaml_reader`). What is no YAML is a
-   problem; JSON is read as JSON, and asked for its places as YAML.
+   problem, and what stands before it is looked at all the same; JSON is read as JSON, and asked for
+   its places as YAML.
 2. The schema is asked. What has a wrong shape is a problem, and is dropped, so that what follows
-   can rely on the shape of the rest (`schema_errors`). Lists keep their length: a gap is None.
-3. The lint looks at the rest for what no schema can see, such as a step that is never reached
+   can rely on the shape of the rest (`scenario_schema`). Lists keep their length: a gap is None.
+3. Which keys rules have is looked at in what was written, as a value that was dropped could hide
+   what is missing beside it (`lint_rules.check_keys`).
+4. The lint looks at the rest for what no schema can see, such as a step that is never reached
    (`lint`). It reads parts of it with the parser, so the parser must not fail on a right shape.
-4. All problems get the places of their paths, in the order of the text; of those at one place the
-   first stays (`diagnostics`).
-5. Where nothing but warnings is left, the whole is parsed into the model (`parser`).
+5. All problems get the places of their paths, in the order of the text (`diagnostics`). Of a text
+   that could not be read to its end, those are left out that the rest might have answered.
+6. Where nothing but warnings is left, the whole is parsed into the model (`parser`).
 """
 
 import functools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core import strict_json
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.scenarios.diagnostics import Place, Problem, locate
-from payments_sandbox.scenarios.lint.scenario import check_expectation, check_scenario
-from payments_sandbox.scenarios.parser.scenario import parse_scenario
-from payments_sandbox.scenarios.schema_errors import accepts, drop_invalid_parts, schema_problems
+from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem, locate
+from payments_sandbox.scenarios.lint import check_expectation, check_scenario
+from payments_sandbox.scenarios.lint_rules import LintContext, check_keys
+from payments_sandbox.scenarios.parser import parse_scenario
+from payments_sandbox.scenarios.scenario_schema import accepts, drop_invalid_parts, schema_problems
 from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document
 from payments_sandbox.verification.expectations import parse_expectation
 from payments_sandbox.verification.expectations.expectation import Expectation
+
+LONGEST_WAIT: Final = Settings().max_wall_delay
+"""Wall milliseconds for which a client waits at most, where no server says otherwise."""
 
 _AT: Final = re.compile(r" at line (\d+), column (\d+)$")
 
@@ -45,26 +53,33 @@ class Loaded(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def load(text: str, *, name: str | None) -> Loaded:
+def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Loaded:
     """Read a scenario in YAML or JSON.
 
     Args:
         text: what a file, or a body, says.
         name: the name of its file without the ending, which has to be its own; None when it came
             without one.
+        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
     """
+    document = Document(text)  # JSON is nearly YAML, whose parser knows the places
+    source = _Source(document.data, document.places, document.problems, document.cut)
     if text.lstrip()[:1] == "{":
         try:
-            return _load_json(text, name)
+            value = strict_json.read(text.encode("utf-8", "replace")[: 4 * MOST], deepest=DEEPEST)
         except strict_json.BadJson as error:
-            return _load_flow(text, name, error)
-    document = Document(text)
-    return _check(document.data, document.places, document.problems, name)
+            if not document.is_readable:
+                source = source._replace(problems=[*document.problems[:-1], _bad_json(error)])
+        else:
+            source = _Source(_plain(value), {} if document.problems else document.places)
+    return _check(source, name, longest_wait)
 
 
-def load_value(value: object, *, name: str | None = None) -> Loaded:
-    """Read a scenario that is a JSON value; its problems have paths and no places."""
-    return _check(_plain(value), {}, [], name)
+def load_value(
+    value: object, *, name: str | None = None, longest_wait: int = LONGEST_WAIT
+) -> Loaded:
+    """Read a scenario that is a JSON value as `load` does; its problems have no places."""
+    return _check(_Source(_plain(value)), name, longest_wait)
 
 
 def read_scenario(source: object) -> Scenario:
@@ -104,36 +119,51 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
     return found, locate(problems, {})
 
 
-def _load_json(text: str, name: str | None) -> Loaded:
-    value = strict_json.read(text.encode("utf-8", "replace")[: 4 * MOST], deepest=DEEPEST)
-    document = Document(text)  # JSON is nearly YAML, whose parser knows the places
-    return _check(_plain(value), document.places if not document.problems else {}, [], name)
+class _Source(NamedTuple):
+    """What was read of a text: values, the place of each, what is wrong, and where reading ended.
+
+    The attributes are those of `yaml_reader.Document`.
+    """
+
+    data: object
+    places: Mapping[Path, Place] = {}
+    problems: Sequence[Problem] = ()
+    cut: Path | None = None
 
 
-def _load_flow(text: str, name: str | None, error: strict_json.BadJson) -> Loaded:
-    """Read a text in braces that is not JSON as YAML, or else say what is wrong with it as JSON."""
-    document = Document(text)
-    if document.is_readable:
-        return _check(document.data, document.places, document.problems, name)
+def _bad_json(error: strict_json.BadJson) -> Problem:
     message, at = str(error), _AT.search(str(error))
-    place = (int(at[1]), int(at[2])) if at else (1, 1)
-    return Loaded(None, (Problem((), _AT.sub("", message), None, place),))
+    return Problem((), _AT.sub("", message), None, (int(at[1]), int(at[2])) if at else (1, 1))
 
 
-def _check(
-    data: object, places: dict[Path, Place], problems: list[Problem], name: str | None
-) -> Loaded:
+def _check(source: _Source, name: str | None, longest_wait: int) -> Loaded:
+    data, cut = source.data, source.cut
     if data is None:
-        empty = Problem(
-            (), "there is nothing in it", "a scenario starts with scenario: NAME", (1, 1)
+        hint = "a scenario starts with scenario: NAME"
+        return Loaded(
+            None,
+            tuple(source.problems) or (Problem((), "there is nothing in it", hint, (1, 1)),),
         )
-        return Loaded(None, tuple(problems) or (empty,))
     is_shaped = accepts(data)
     kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(data)
-    found = [] if is_shaped else list(schema_problems(data))
-    found = locate([*problems, *found, *check_scenario(kept, name, _contract())], places)
-    is_good = is_shaped and all(each.is_warning for each in found)
-    return Loaded(parse_scenario(kept) if is_good else None, tuple(found))
+    keys = data.keys() if isinstance(data, dict) else ()
+    has_seed = cut is not None or "seed" in keys
+    context = LintContext(_contract(), longest_wait)
+    found = [
+        *([] if is_shaped else schema_problems(data)),
+        *check_keys(data, has_seed=has_seed),
+        *check_scenario(kept, name if "scenario" in keys else None, context),
+    ]
+    known = [each for each in found if cut is None or not _may_be_behind(each.path, cut)]
+    problems = locate([*source.problems, *known], source.places)
+    is_good = is_shaped and all(each.is_warning for each in problems)
+    return Loaded(parse_scenario(kept) if is_good else None, tuple(problems))
+
+
+def _may_be_behind(path: Path, cut: Path) -> bool:
+    """Whether what is wrong with a value may be put right by what was not read any more."""
+    path = path[:-1] if path[-1:] == (KEY,) else path
+    return path == cut[: len(path)]
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.scenarios.diagnostics import Problem, render
-from payments_sandbox.scenarios.loader import Loaded, load
+from payments_sandbox.scenarios.loader import LONGEST_WAIT, Loaded, load
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -32,19 +32,26 @@ class ScenarioFile(NamedTuple):
         return [render(problem, self.path, self.text) for problem in self.loaded.problems]
 
 
-def read_scenario_file(file: "Traversable") -> ScenarioFile:
+def read_scenario_file(file: "Traversable", *, longest_wait: int = LONGEST_WAIT) -> ScenarioFile:
     """Read a file, whose name has to be that of its scenario.
+
+    Args:
+        file: of a scenario, in YAML or JSON.
+        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
 
     Raises:
         OSError: it cannot be read.
     """
     raw = file.read_bytes()
     text = raw.decode("utf-8", "replace")
+    loaded = load(text, name=name_of(file.name) or file.name, longest_wait=longest_wait)
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        return ScenarioFile(str(file), text, Loaded(None, (_no_utf8(raw[: error.start]),)))
-    return ScenarioFile(str(file), text, load(text, name=name_of(file.name) or file.name))
+        problem = _no_utf8(raw[: error.start])
+        others = (each for each in loaded.problems if each.place != problem.place)
+        loaded = Loaded(None, (problem, *others))
+    return ScenarioFile(str(file), text, loaded)
 
 
 def _no_utf8(before: bytes) -> Problem:

@@ -3,10 +3,14 @@
 What is read is the core of YAML 1.2 without its surprises: no anchors, tags or merge keys, no key
 twice, at most sixteen levels. The parser's events are read, not its nodes: libyaml's composer
 recurses without a bound and takes the process with it.
+
+Where a text stops being YAML, what was read before stays, so that more can be said of it. A `*`
+that lacks its quotes is read as if it had them, and told.
 """
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import yaml
@@ -37,7 +41,14 @@ _SURPRISES: Final = re.compile(
 """Plain scalars that YAML readers disagree about."""
 
 _SHOUTED: Final = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
-_STAR: Final = "did not find expected alphabetic or numeric character"
+_STAR: Final = "* alone is no value in YAML"
+_QUOTED_STAR: Final = "\ue000"
+"""Stands for a `*` that was written without its quotes, when the text is read again."""
+
+_MOST_STARS: Final = 8
+_LONGEST_REREAD: Final = 32 * 1024
+"""Characters of a text that is read again for the sake of a `*`: each time takes as long."""
+
 _TOO_DEEP: Final = "exceeded maximum nesting depth"
 """What libyaml says of a thousand levels, from 0.2.6 on, before we are handed the seventeenth."""
 
@@ -61,68 +72,93 @@ class Document:
     """A YAML text, of which JSON is nearly a part.
 
     Attributes:
-        data: its plain values; None when it is empty or cannot be read.
+        data: its plain values, as far as they could be read; None when there are none.
         places: line and column of each value by its path, and of each key by that and `KEY`.
         problems: what is wrong with the text itself.
+        cut: the path of the innermost value that was being read when the text stopped being YAML;
+            None when all of it was read.
     """
 
     def __init__(self, text: str) -> None:
         self.data: object = None
         self.places: dict[Path, Place] = {}
         self.problems: list[Problem] = []
+        self.cut: Path | None = None
         if len(text) > MOST:
             self.problems.append(Problem((), f"the text is longer than {MOST} characters"))
             return
+        stars: list[Problem] = []
+        while (star := self._read(text)) is not None:
+            stars.append(self.problems.pop())
+            if len(stars) > _MOST_STARS or len(text) > _LONGEST_REREAD:
+                break
+            text = f"{text[:star]}{_QUOTED_STAR}{text[star + 1 :]}"
+            self.data, self.places, self.problems, self.cut = None, {}, [], None
+        self.problems += stars
+
+    def _read(self, text: str) -> int | None:
+        """Read all of a text; the position of a `*` without quotes, if it stops there."""
         try:
-            self.data = _Reader(text, self).read()
+            _Reader(text, self).read()
         except _Unreadable as error:
             self.problems.append(error.problem)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            self.problems.append(Problem((), *_worded(error), _place(mark)))
+            self.problems.append(problem := Problem((), *_worded(error), _place(mark)))
+            if problem.message == _STAR and mark is not None and text[mark.index - 1] == "*":
+                return int(mark.index) - 1
         except yaml.reader.ReaderError as error:  # it has an offset and no mark
             before = text[: int(error.position)]
             place = before.count("\n") + 1, len(before) - before.rfind("\n")
             self.problems.append(Problem((), "a control character is not allowed", None, place))
+        return None
 
     @property
     def is_readable(self) -> bool:
         """Whether the values are all there."""
-        return self.data is not None
+        return self.data is not None and self.cut is None
 
 
 class _Reader:
-    """Builds the values of a document from the parser's events."""
+    """Builds the values of a document from the parser's events, each kept as soon as it begins."""
 
     def __init__(self, text: str, document: Document) -> None:
         self._events = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
         self._document = document
 
-    def read(self) -> object:
-        """The one value of the text, or None."""
+    def read(self) -> None:
+        """Read the one value of the text, if there is one."""
         self._next()  # the stream starts
         if isinstance(self._next(), yaml.StreamEndEvent):
-            return None
-        value = self._value(self._next(), ())
+            return
+        self._value(self._next(), (), self._keep_whole)
         self._next()  # the document ends
         if not isinstance(after := self._next(), yaml.StreamEndEvent):
             raise _Unreadable(after.start_mark, "a second document", "one file is one scenario")
-        return value
+
+    def _keep_whole(self, value: object) -> None:
+        self._document.data = value
 
     def _next(self) -> yaml.Event:
         event: yaml.Event = self._events.get_event()
         return event
 
-    def _value(self, event: yaml.Event, path: Path) -> object:
+    def _value(self, event: yaml.Event, path: Path, keep: Callable[[object], object]) -> None:
         self._document.places[path] = _place(event.start_mark)
         if len(path) > DEEPEST:
             raise _Unreadable(event.start_mark, _DEEPER)
         self._refuse_extras(event, path)
-        if isinstance(event, yaml.MappingStartEvent):
-            return self._mapping(path)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(path)
-        return self._scalar(event, path) if isinstance(event, yaml.ScalarEvent) else None
+        match event:
+            case yaml.MappingStartEvent():
+                keep(found := dict[str, object]())
+                self._mapping(path, found)
+            case yaml.SequenceStartEvent():
+                keep(values := list[object]())
+                self._sequence(path, values)
+            case yaml.ScalarEvent():
+                keep(self._scalar(event, path))
+            case _:
+                keep(None)
 
     def _refuse_extras(self, event: yaml.Event, path: Path) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -130,14 +166,14 @@ class _Reader:
         if (tag := getattr(event, "tag", None)) is not None:
             self._problem(event, path, f"the tag {presentable(tag)} is not read", "leave it out")
 
-    def _mapping(self, path: Path) -> dict[str, object]:
-        found: dict[str, object] = {}
+    def _mapping(self, path: Path, found: dict[str, object]) -> None:
+        self._document.cut = path
         while not isinstance(key := self._next(), yaml.MappingEndEvent):
             name = self._key(key, path, found)
-            value = self._value(self._next(), (*path, name))
-            found.setdefault(name, value)
-            self._document.places[*path, name, KEY] = _place(key.start_mark)
-        return found
+            place = _place(key.start_mark)
+            self._value(self._next(), (*path, name), partial(found.setdefault, name))
+            self._document.places[*path, name, KEY] = place
+        self._document.cut = path[:-1] if path else None
 
     def _key(self, event: yaml.Event, path: Path, found: dict[str, object]) -> str:
         """The key; one that cannot be used is named, and stands for itself from then on."""
@@ -153,16 +189,18 @@ class _Reader:
             self._problem(event, path, *_surprise(name))
         return event.value
 
-    def _sequence(self, path: Path) -> list[object]:
-        found: list[object] = []
+    def _sequence(self, path: Path, found: list[object]) -> None:
+        self._document.cut = path
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            found.append(self._value(event, (*path, len(found))))
-        return found
+            self._value(event, (*path, len(found)), found.append)
+        self._document.cut = path[:-1] if path else None
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> object:
         text = event.value
         if not event.implicit[0]:
             return text
+        if text == _QUOTED_STAR:
+            return "*"
         for pattern, read in _CORE:
             if pattern.fullmatch(text):
                 return read(text)
@@ -186,8 +224,8 @@ def _surprise(text: str) -> tuple[str, str]:
 
 def _worded(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
     """PyYAML's words, but for the one mistake that everybody makes."""
-    if error.problem == _STAR or "alias" in (error.context or ""):
-        return "* alone is no value in YAML", 'write "*" in quotes'
+    if "alias" in (error.context or ""):
+        return _STAR, 'write "*" in quotes'
     if error.problem == _TOO_DEEP:
         return _DEEPER, None
     if error.problem == "found character that cannot start any token":

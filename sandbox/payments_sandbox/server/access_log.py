@@ -29,10 +29,10 @@ class RequestLog:
     def __init__(self, say: Callable[[str], None] | None) -> None:
         self._say = say
 
-    def answered(self, entry: Entry) -> None:
-        """A call to `/v3` that is in some world's journal."""
+    def answered(self, entry: Entry, world: str | None = None) -> None:
+        """A call to `/v3` that is in the journal of the world of this name, if it has one."""
         if self._say is not None:
-            self._say(log_line(entry))
+            self._say(log_line(entry, world))
 
     def refused(self, request: web.BaseRequest, status: int, error: SandboxError) -> None:
         """A request to either API that no world was asked about."""
@@ -40,14 +40,15 @@ class RequestLog:
             self._say(refusal_line(request, status, error))
 
 
-def log_line(entry: Entry) -> str:
-    """The line of a request that is in a journal."""
+def log_line(entry: Entry, world: str | None = None) -> str:
+    """The line of a request that is in the journal of the world of this name, if it has one."""
     return request_line(
         what=entry.operation or f"{entry.method} {entry.path.partition('?')[0]}",
         outcome=outcome_of(entry.status, entry.fault),
         reply=None if entry.status is None else body_json(entry.reply_body),
         card=entry.card,
         duration_ms=entry.duration_ms,
+        world=world,
     )
 
 

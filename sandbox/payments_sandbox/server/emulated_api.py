@@ -21,7 +21,7 @@ from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.connection import has_failed, is_half_closed
 from payments_sandbox.server.delayed_replies import CHECK_EVERY
 from payments_sandbox.server.fault_player import AlreadySent, apply_fault
-from payments_sandbox.server.request_body import buffered_body, read_body
+from payments_sandbox.server.request_body import buffered_body, read_any_body
 from payments_sandbox.server.request_headers import RequestHeaders
 from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
 from payments_sandbox.server.routing import Target
@@ -71,7 +71,7 @@ class EmulatedApi:
             if operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
-                    body = await read_body(request, seconds=self._settings.body_timeout)
+                    body = await read_any_body(request, seconds=self._settings.body_timeout)
                     if world not in self._runtime.worlds:
                         world = self._gateway.admit(key)  # it was dropped while the body arrived
                 call.body = body
@@ -131,7 +131,7 @@ class EmulatedApi:
                 entry.duration_ms = seconds * 1_000
             self._runtime.replied(world, held)
             if entry is not None:
-                self._log.answered(entry)
+                self._log.answered(entry, world.config.name)
         except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
             _log.exception("a call was answered, and could not be told of")
 

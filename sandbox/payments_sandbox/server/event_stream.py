@@ -55,7 +55,8 @@ async def serve_stream(
     with notifier.subscribe(world) as subscriber:
         try:
             await response.prepare(request)
-            quiet = b": connected\n\n"
+            name = world.config.name
+            quiet = f": connected{'' if name is None else f' to {name}'}\n\n".encode()
             while not subscriber.is_over:
                 upto = _now(world)
                 await response.write(b"".join(_news(world, seen, upto)) or quiet)
@@ -87,7 +88,7 @@ def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
         yield _message("event", seen, body)
     for entry in world.journal.since(seen.requests):
         seen = seen._replace(requests=entry.number + 1)
-        yield _message("request", seen, entry_json(world.journal, entry))
+        yield _message("request", seen, entry_json(world, entry))
     if world.webhooks is not None:
         from payments_sandbox.server.webhook_json import attempts_json  # noqa: PLC0415 - most have none
 

@@ -2,17 +2,25 @@
 
 import orjson
 
-from payments_sandbox.core.instants import show_instant
+from payments_sandbox.contract.operations import nearest_call
+from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_headers, mask_text
-from payments_sandbox.world.journal import Entry, Journal
+from payments_sandbox.world.journal import Entry
+from payments_sandbox.world.world import World
 
 
-def entry_json(journal: Journal, entry: Entry) -> dict[str, object]:
-    """One entry as JSON: `request` and `response` with cards masked."""
+def entry_json(world: World, entry: Entry) -> dict[str, object]:
+    """One entry as JSON: `request` and `response` with cards masked.
+
+    `world` is there where that has a name, and `nearest` where no operation was called.
+    """
+    name = world.config.name
     return {
-        "id": journal.id_of(entry),
-        "at": show_instant(entry.at),
+        "id": world.journal.id_of(entry),
+        **({} if name is None else {"world": name}),
+        "at": show_milliseconds(entry.at),
         "operation": entry.operation,
+        **({} if entry.operation else {"nearest": nearest_call(entry.method, entry.path)}),
         "method": entry.method,
         "path": mask_text(entry.path),
         "request": {"headers": mask_headers(entry.headers), "body": entry.body},

@@ -10,15 +10,16 @@ WIDEST: Final = 60
 """Signs that a line repeats of what a client has sent."""
 
 
-def request_line(
+def request_line(  # noqa: PLR0913 - each by its name
     *,
     what: str,
     outcome: str,
     reply: object,
     card: str | None,
     duration_ms: float | None,
+    world: str | None = None,
 ) -> str:
-    """One short line: operation, status or fault, id or code, card, milliseconds.
+    """One short line: operation, status or fault, id or code, card, milliseconds, world.
 
     Args:
         what: the operation, or method and path where it is none.
@@ -26,6 +27,7 @@ def request_line(
         reply: the body that was sent, if any; a fault's need not be an object.
         card: what may be said of the card, if there was one.
         duration_ms: how long it took, once it is over.
+        world: the name of its world, if that has one.
     """
     parts = (
         cut(what),
@@ -33,6 +35,7 @@ def request_line(
         _id_or_code(reply),
         card,
         None if duration_ms is None else f"{duration_ms:.1f} ms",
+        world,
     )
     return "  ".join(part for part in parts if part)
 

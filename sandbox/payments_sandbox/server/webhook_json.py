@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from payments_sandbox.core.instants import Instant, show_duration, show_instant
+from payments_sandbox.core.instants import Instant, show_duration, show_milliseconds
 from payments_sandbox.webhooks.delivery import (
     Delivery,
     DeliveryAttempt,
@@ -90,15 +90,15 @@ def _shown(
         "type": delivery.message.type,
         "status": status.value,
         "attempts": [_attempt_json(each) for each in attempts],
-        "next_attempt_at": None if next_at is None else show_instant(next_at),
+        "next_attempt_at": None if next_at is None else show_milliseconds(next_at),
     }
 
 
 def _attempt_json(attempt: DeliveryAttempt) -> dict[str, object]:
     request, result = attempt
     return {
-        "at": show_instant(request.at),
-        "sent_at": show_instant(request.sent_at),
+        "at": show_milliseconds(request.at),
+        "sent_at": show_milliseconds(request.sent_at),
         "request": {
             "headers": _without_credentials(result.headers),
             "body": request.body.decode("utf-8", "replace"),
@@ -126,7 +126,7 @@ def inbox_message_json(message: InboxMessage) -> dict[str, object]:
         "raw": raw,
         "verified": message.reason is None,
         "reason": message.reason,
-        "received_at": show_instant(message.received_at),
+        "received_at": show_milliseconds(message.received_at),
     }
 
 

@@ -116,7 +116,7 @@ class WorldRuntime:
         self.timers.cancel(world)
         self.clock_advancer.stop(world)
         self.dispatcher.forget(world)
-        _log.info("world %s… is gone: %s", world.config.api_key[:12], reason)
+        _log.info("world %s is gone: %s", world.config.title, reason)
 
     def take_due(self, world: World) -> "Sequence[Delivery]":
         """Set the timer after a call to the emulated API, and hold its webhooks back.

@@ -22,7 +22,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from payments_sandbox.core.ids import IdSequence
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import WebhookEffects
 from payments_sandbox.webhooks.delivery import (
@@ -220,8 +220,8 @@ class Outbox:
         return next_attempt(failed_at, len(delivery.attempts), delays, asked)
 
     def _plan(self, delivery: Delivery, due: Instant) -> None:
-        delivery.next_at = due
-        self._schedule.plan_attempt(due, delivery.number)
+        delivery.next_at = min(due, LAST)  # no clock goes further, and a delivery is never lost
+        self._schedule.plan_attempt(delivery.next_at, delivery.number)
 
     def _forget_attempts(self) -> None:
         self._schedule.forget_attempts(self.is_pending)

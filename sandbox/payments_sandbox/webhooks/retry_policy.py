@@ -26,7 +26,8 @@ MAX_RETRY_AFTER: Final = DAY
 RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
 """The statuses whose `Retry-After` is looked at."""
 
-_SECONDS: Final = re.compile(r"[0-9]{1,9}")
+_SECONDS: Final = re.compile(r"0*([0-9]+)")
+_DIGITS: Final = len(str(MAX_RETRY_AFTER // SECOND))
 
 
 def next_attempt(
@@ -56,8 +57,10 @@ def retry_after_ms(status: int, retry_after: str | None, sent_at: Instant) -> in
     if status not in RETRY_AFTER_STATUSES or retry_after is None:
         return None
     text = retry_after.strip()
-    if _SECONDS.fullmatch(text):
-        return min(int(text) * SECOND, MAX_RETRY_AFTER)
+    if found := _SECONDS.fullmatch(text):
+        # However many digits there are: so many more would be refused by `int`.
+        seconds = int(found[1]) if len(found[1]) <= _DIGITS else MAX_RETRY_AFTER
+        return min(seconds * SECOND, MAX_RETRY_AFTER)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few receivers send a date
 
     try:

@@ -2,11 +2,15 @@
 
 from base64 import b64encode
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.payment_store import Represent
 from payments_sandbox.world.clock import WallClock
+
+NAME_LENGTH: Final = 500
+"""Signs of a world's name that are kept."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +20,14 @@ if TYPE_CHECKING:
 
 
 class WorldConfig(NamedTuple):
-    """What a world is made from; equal births and equal calls give equal bytes."""
+    """What a world is made from; equal ones and equal calls give equal bytes.
+
+    Attributes:
+        frozen_at: where its clock stands still; None lets it run.
+        rate_limit: requests of a window.
+        made_at: when it was made, on the wall.
+        name: what reports and logs call it, masked; None where nobody has given it one.
+    """
 
     api_key: str
     seed: int
@@ -24,6 +35,12 @@ class WorldConfig(NamedTuple):
     frozen_at: Instant | None
     rate_limit: int
     made_at: Instant
+    name: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What readers know the world by: its name and its key, or the key alone."""
+        return self.api_key if self.name is None else f"{self.name} ({self.api_key})"
 
 
 class ServerContext(NamedTuple):
@@ -45,6 +62,12 @@ class ServerContext(NamedTuple):
     public_webhooks: bool = False
     scenarios: "tuple[Scenario, ...]" = ()
     card_rules: "CardRules | None" = None
+
+
+def world_name(text: str) -> str:
+    """The name that a world is given: masked, on one line, and not longer than is shown."""
+    shown = (each if each.isprintable() else ascii(each)[1:-1] for each in mask_text(text))
+    return "".join(shown)[:NAME_LENGTH]
 
 
 def secret_of(seed: int) -> str:

@@ -1,16 +1,15 @@
 """Owns the worlds by API key: made on first use or by hand, dropped when idle or too many."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
-from payments_sandbox.core.ids import IdSequence
+from payments_sandbox.core.ids import API_KEY, IdSequence
 from payments_sandbox.core.instants import DAY, Instant, show_duration
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
-from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
+from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of, world_name
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ SEEDS: Final = 2**53
 """Seeds are below this, so that every JSON reader keeps them exact."""
 
 DROP_REASONS_KEPT: Final = 1_000
-_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
 
 
 class WorldDefaults(NamedTuple):
@@ -103,16 +101,25 @@ class Worlds:
         world.used_at = self._wall()
         return world
 
-    def make(
+    def make(  # noqa: PLR0913 - each by its name
         self,
         api_key: str | None = None,
         *,
+        name: str | None = None,
         seed: int | None = None,
         clock: Instant | str | None = None,
         rate_limit: int | None = None,
         scenarios: "Sequence[Scenario]" = (),
     ) -> World:
-        """A new world; `clock` is an instant to stand still at, "live", or None for the default.
+        """Make a new world.
+
+        Args:
+            api_key: its key; None makes one up.
+            name: what reports and logs call it.
+            seed: what ids and draws come from; None is derived from the server's and the key.
+            clock: an instant to stand still at, or "live"; None is as the server has it.
+            rate_limit: requests of a window; None is as the server has it.
+            scenarios: what is active from the start, behind those of the server.
 
         Raises:
             InvalidRequest: the key has a world already, or the scenarios do not go together.
@@ -127,8 +134,10 @@ class Worlds:
             frozen_at = None if isinstance(clock, str) else clock
         secret = DEFAULT_WEBHOOK_SECRET if key == DEFAULT_API_KEY else secret_of(seed)
         limit = self._defaults.rate_limit if rate_limit is None else rate_limit
-        birth = WorldConfig(key, seed, secret, frozen_at, limit, self._wall())
-        world = World(birth, self.context)
+        config = WorldConfig(
+            key, seed, secret, frozen_at, limit, self._wall(), name and world_name(name)
+        )
+        world = World(config, self.context)
         if scenarios or self.context.scenarios:
             together = [*self.context.scenarios, *scenarios]
             self._activate(world, together, is_clock_given=clock is not None)
@@ -172,7 +181,7 @@ class Worlds:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
 
     def _first_use(self, api_key: str) -> World:
-        if not _KEY.fullmatch(api_key):
+        if not API_KEY.fullmatch(api_key):
             raise InvalidApiKey(
                 "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
                 " as in 'Authorization: Bearer sk_test_sandbox'."

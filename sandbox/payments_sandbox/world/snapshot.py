@@ -25,7 +25,7 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.strict_json import MAX_DIGITS
-from payments_sandbox.world.config import ServerContext, WorldConfig
+from payments_sandbox.world.config import ServerContext, WorldConfig, world_name
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/world"
@@ -47,6 +47,7 @@ def snapshot(world: World) -> dict[str, object]:
         "format": FORMAT,
         "version": VERSION,
         "seed": config.seed,
+        "name": config.name,
         "webhook_secret": config.webhook_secret,
         "frozen_at": config.frozen_at,
         "clock": world.clock.snapshot(),
@@ -195,9 +196,15 @@ def restoring(
 
 
 def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldConfig:
-    limit = kept["rate_limit"]["default"]
+    limit, name = kept["rate_limit"]["default"], kept["name"]
     return WorldConfig(
-        api_key, kept["seed"], kept["webhook_secret"], kept["frozen_at"], limit, made_at
+        api_key,
+        kept["seed"],
+        kept["webhook_secret"],
+        kept["frozen_at"],
+        limit,
+        made_at,
+        name and world_name(name),
     )
 
 

@@ -4,7 +4,7 @@ The end carries a digest of all that is before it, so a file that is torn or was
 before any world is made of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -12,13 +12,18 @@ from typing import Any, Final
 import orjson
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.ids import API_KEY
+from payments_sandbox.core.instants import EPOCH, LAST, Instant
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/state"
 VERSION: Final = 1
+
+_EXPECTED_WORLD: Final = (
+    "expected [API key, when it was made, when it was used, its snapshot], and each key once"
+)
 
 
 class NoStateError(ValueError):
@@ -45,26 +50,40 @@ class SavedWorld:
                 self.snapshot, api_key=self.api_key, made_at=self.made_at, context=context
             )
         except InvalidRequest as error:
-            raise NoStateError(f"the world of {self.api_key[:12]}…: {error.details}") from None
+            raise NoStateError(f"the world of {self.api_key}: {error.details}") from None
         world.used_at = self.used_at
         return world
 
 
-def lines_of(worlds: Iterable[World]) -> Iterator[bytes]:
-    """The state, line by line, without line ends; each world is as it is when its line is made."""
+def lines_of(
+    worlds: Iterable[World], tell_unsaved: Callable[[World, Exception], None]
+) -> Iterator[bytes]:
+    """The state, line by line, without line ends; each world is as it is when its line is made.
+
+    Args:
+        worlds: of the server.
+        tell_unsaved: given each world that could not be saved, and why; it has no line.
+    """
     seal = sha256()
-    count = 0
-    for count, line in enumerate(_open_lines(worlds)):  # noqa: B007 - how many came is the point
+    count = -1  # the head is no world
+    for count, line in enumerate(_open_lines(worlds, tell_unsaved)):  # noqa: B007 - how many came is the point
         seal.update(line)
         yield line
     yield orjson.dumps({"worlds": count, "sha256": seal.hexdigest()})
 
 
-def _open_lines(worlds: Iterable[World]) -> Iterator[bytes]:
+def _open_lines(
+    worlds: Iterable[World], tell_unsaved: Callable[[World, Exception], None]
+) -> Iterator[bytes]:
     yield orjson.dumps({"format": FORMAT, "version": VERSION})
     for world in worlds:
         config = world.config
-        yield orjson.dumps([config.api_key, config.made_at, world.used_at, snapshot(world)])
+        try:
+            line = orjson.dumps([config.api_key, config.made_at, world.used_at, snapshot(world)])
+        except Exception as error:  # noqa: BLE001 - whatever one world has, the others are saved
+            tell_unsaved(world, error)
+        else:
+            yield line
 
 
 def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
@@ -81,12 +100,27 @@ def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
         seal.update(line)
     if _value(end) != {"worlds": len(opened) - 1, "sha256": seal.hexdigest()}:
         raise NoStateError("it is torn, or was changed by hand: its end does not seal the rest")
-    return [_world(line) for line in opened[1:]]
+    saved: dict[str, SavedWorld] = {}
+    for number, line in enumerate(opened[1:], start=2):
+        world = _saved_world(line)
+        if world is None or world.api_key in saved:
+            raise NoStateError(f"line {number}: {_EXPECTED_WORLD}")
+        saved[world.api_key] = world
+    return list(saved.values())
 
 
-def _world(line: bytes) -> SavedWorld:
-    api_key, made_at, used_at, kept = orjson.loads(line)
-    return SavedWorld(api_key, Instant(made_at), Instant(used_at), kept)
+def _saved_world(line: bytes) -> SavedWorld | None:
+    """The world of a line; None where it has none: anybody can seal what they have written."""
+    match _value(line):
+        case [str(key), int(made_at), int(used_at), dict(kept)] if (
+            API_KEY.fullmatch(key) and _is_instant(made_at) and _is_instant(used_at)
+        ):
+            return SavedWorld(key, Instant(made_at), Instant(used_at), kept)
+    return None
+
+
+def _is_instant(value: int) -> bool:
+    return not isinstance(value, bool) and EPOCH <= value <= LAST
 
 
 def _value(line: bytes) -> object:

@@ -4,18 +4,18 @@ import pytest
 
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.reply import KeepOpen, Send, WaitUntil
-from tests.support.fault_plans import BODY, HEAD, REAL, body_sent, lines_sent
+from tests.support.values import REAL_BODY, REAL_HEAD, REAL_REPLY, body_sent, lines_sent
 
 
 def test_the_head_comes_at_once_and_the_last_piece_when_time_is_up() -> None:
     """The journal shows the reply once all of it has gone out."""
-    whole = REAL.framed()
-    assert list(Drip(over=1_000, chunks=2).plan(REAL)) == [
-        Send(HEAD),
+    whole = REAL_REPLY.framed()
+    assert list(Drip(over=1_000, chunks=2).plan(REAL_REPLY)) == [
+        Send(REAL_HEAD),
         WaitUntil(500),
-        Send(BODY[:17]),
+        Send(REAL_BODY[:17]),
         WaitUntil(1_000),
-        Send(BODY[17:], shown=whole),
+        Send(REAL_BODY[17:], shown=whole),
         KeepOpen(),
     ]
 
@@ -23,21 +23,23 @@ def test_the_head_comes_at_once_and_the_last_piece_when_time_is_up() -> None:
 def test_a_short_body_comes_byte_by_byte_and_an_empty_one_at_once() -> None:
     """There are no empty pieces."""
     fault = Drip(over=1_000, chunks=1_000)
-    assert body_sent(fault) == BODY
-    assert len([*fault.plan(REAL)]) == 2 + 2 * len(BODY)
-    empty = REAL._replace(is_head=True)
-    assert [*fault.plan(empty)] == [Send(HEAD, shown=empty.framed()), KeepOpen()]
+    assert body_sent(fault) == REAL_BODY
+    assert len([*fault.plan(REAL_REPLY)]) == 2 + 2 * len(REAL_BODY)
+    empty = REAL_REPLY._replace(is_head=True)
+    assert [*fault.plan(empty)] == [Send(REAL_HEAD, shown=empty.framed()), KeepOpen()]
 
 
 def test_the_cap_shortens_a_drip() -> None:
     """All of its gaps alike."""
-    waits = [each for each in Drip(over=90_000, chunks=2).plan(REAL) if isinstance(each, WaitUntil)]
+    waits = [
+        each for each in Drip(over=90_000, chunks=2).plan(REAL_REPLY) if isinstance(each, WaitUntil)
+    ]
     assert waits == [WaitUntil(30_000), WaitUntil(60_000)]
 
 
 def test_the_reply_says_what_becomes_of_the_connection() -> None:
     """As the real one does; the journal shows the reply without that."""
-    reply = REAL._replace(connection="close")
+    reply = REAL_REPLY._replace(connection="close")
     assert "Connection: close" in lines_sent(Drip(over=1, chunks=1), reply)
 
 

@@ -2,10 +2,10 @@
 
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.reply import Close, Reset
-from tests.support.fault_plans import REAL
+from tests.support.values import REAL_REPLY
 
 
 def test_a_connection_ends_without_a_byte_with_a_fin_or_an_rst() -> None:
     """As the scenario says; a FIN unless told otherwise."""
-    assert list(Drop(commit=True).plan(REAL)) == [Close()]
-    assert list(Drop(commit=True, how="reset").plan(REAL)) == [Reset()]
+    assert list(Drop(commit=True).plan(REAL_REPLY)) == [Close()]
+    assert list(Drop(commit=True, how="reset").plan(REAL_REPLY)) == [Reset()]

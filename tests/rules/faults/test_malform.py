@@ -15,7 +15,7 @@ from payments_sandbox.rules.faults.malform import (
     garbage,
 )
 from payments_sandbox.rules.faults.reply import Close, RealReply, Send
-from tests.support.fault_plans import BODY, REAL, body_sent, lines_sent
+from tests.support.values import REAL_BODY, REAL_REPLY, body_sent, lines_sent
 
 bodies = st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.none(), min_size=1)
 
@@ -46,17 +46,21 @@ def test_every_way_but_garbage_is_in_the_table() -> None:
 
 
 EXPECTED: Final[dict[Malformation, tuple[bytes, dict[str, str], int]]] = {
-    Malformation.INVALID_JSON: (BODY[:-1], {"Content-Length": "34"}, 201),
+    Malformation.INVALID_JSON: (REAL_BODY[:-1], {"Content-Length": "34"}, 201),
     Malformation.EMPTY: (b"", {"Content-Length": "0"}, 201),
-    Malformation.WRONG_CONTENT_TYPE: (BODY, {"Content-Type": "text/plain; charset=utf-8"}, 201),
-    Malformation.WRONG_LENGTH: (BODY, {"Content-Length": "17"}, 201),
+    Malformation.WRONG_CONTENT_TYPE: (
+        REAL_BODY,
+        {"Content-Type": "text/plain; charset=utf-8"},
+        201,
+    ),
+    Malformation.WRONG_LENGTH: (REAL_BODY, {"Content-Length": "17"}, 201),
     Malformation.BAD_CHUNK: (
-        b"ZZ\r\n" + BODY + b"\r\n0\r\n\r\n",
+        b"ZZ\r\n" + REAL_BODY + b"\r\n0\r\n\r\n",
         {"Transfer-Encoding": "chunked"},
         201,
     ),
-    Malformation.BAD_UTF8: (BODY[:-2] + b'\xff"}', {"Content-Length": "36"}, 201),
-    Malformation.BAD_GZIP: (BODY, {"Content-Encoding": "gzip", "Content-Length": "35"}, 201),
+    Malformation.BAD_UTF8: (REAL_BODY[:-2] + b'\xff"}', {"Content-Length": "36"}, 201),
+    Malformation.BAD_GZIP: (REAL_BODY, {"Content-Encoding": "gzip", "Content-Length": "35"}, 201),
 }
 
 
@@ -66,13 +70,13 @@ def test_a_reply_is_wrong_in_one_way_only(way: Malformation) -> None:
     body, changed, status = EXPECTED[way]
     fault = Malform(commit=True, how=way)
     first, *lines = lines_sent(fault)
-    headers = {**REAL.headers, "Connection": "close", "Date": "now", **changed}
+    headers = {**REAL_REPLY.headers, "Connection": "close", "Date": "now", **changed}
     assert first == f"HTTP/1.1 {status} Created"
     if way is not Malformation.BAD_CHUNK:
         headers.setdefault("Content-Length", "35")
     assert dict(line.split(": ", 1) for line in lines) == headers
     assert body_sent(fault) == body
-    assert [*fault.plan(REAL)][-1] == Close()
+    assert [*fault.plan(REAL_REPLY)][-1] == Close()
 
 
 def test_a_page_of_a_proxy_takes_the_place_of_the_reply() -> None:
@@ -86,4 +90,4 @@ def test_a_page_of_a_proxy_takes_the_place_of_the_reply() -> None:
 def test_garbage_is_no_reply_and_the_journal_shows_none() -> None:
     """It ends with the connection."""
     drawn = Send(garbage(0, 0))
-    assert [*Malform(commit=True, how=Malformation.GARBAGE).plan(REAL)] == [drawn, Close()]
+    assert [*Malform(commit=True, how=Malformation.GARBAGE).plan(REAL_REPLY)] == [drawn, Close()]

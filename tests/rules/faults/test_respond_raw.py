@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
-from tests.support.fault_plans import REAL, body_sent, lines_sent
+from tests.support.values import REAL_REPLY, body_sent, lines_sent
 
 REFUSED = {
     "interim": ((100, {}, ""), "status: expected 200 to 599"),
@@ -86,4 +86,4 @@ def test_a_mapping_is_sent_as_json() -> None:
     """With its letters as they are."""
     plain = {"status": 200, "body": {"a": "é"}, "off_contract": True}
     assert RespondRaw.parse(plain, is_read=False) == RespondRaw(200, {}, '{"a": "é"}')
-    assert REAL.headers == {"Content-Type": "application/json", "X-Real": "1"}
+    assert REAL_REPLY.headers == {"Content-Type": "application/json", "X-Real": "1"}

@@ -5,13 +5,22 @@ import asyncio
 import pytest
 from pytest_aiohttp import AiohttpClient
 
+from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.bodies import AUTHORIZED
-from tests.support.clients import PATIENCE, Api, Json, ask, client_of, events, invalid, listed, paid
-from tests.support.control import Control
-from tests.support.matching import EVENT_ID, WHOLE_SECOND
-from tests.support.streams import Reader
+from tests.support.http import (
+    Api,
+    Control,
+    Json,
+    StreamReader,
+    ask,
+    client_of,
+    events,
+    invalid,
+    listed,
+    paid,
+)
+from tests.support.values import AUTHORIZED, EVENT_ID, LONGEST_WAIT, WHOLE_SECOND
 
 THEN_COMPLETED, THEN_FAILED = "4000009900000012", "4000009900000020"
 CHARGED_BACK = "4000000000000259"
@@ -21,6 +30,7 @@ NOT_BACK = (
 )
 NO_INSTANT = "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z."
 NO_DURATION = "/by: expected a duration such as 300ms, 5s, 10m, 2h or 45d."
+TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
 ONE_OF = "/: expected a JSON object with exactly one of by, to and next."
 
 REFUSED: list[tuple[str, Json, str]] = [
@@ -32,7 +42,8 @@ REFUSED: list[tuple[str, Json, str]] = [
     ("advance_clock", {"by": "3 days"}, NO_DURATION),
     ("advance_clock", {"by": "-1h"}, NO_DURATION),
     ("advance_clock", {"by": "3600"}, NO_DURATION),
-    ("advance_clock", {"by": "999999d"}, "/by: expected to stay within the year 2999."),
+    ("advance_clock", {"by": "999999d"}, f"/by: {TOO_LONG}."),
+    ("advance_clock", {"by": "9999999999999s"}, f"/by: {TOO_LONG}."),
     ("advance_clock", {"next": False}, "/next: expected true."),
     ("advance_clock", {}, ONE_OF),
     ("advance_clock", {"by": "1d", "next": True}, ONE_OF),
@@ -176,8 +187,31 @@ async def test_resume_goes_on_from_the_worlds_now(api: Api, control: Control) ->
     created = (await paid(api, exp_year=2050))["created_at"]
     frozen = await control("freeze_clock")
     assert (resumed["mode"], frozen["mode"]) == ("live", "frozen")
-    assert "2040-01-01T00:00:00Z" <= resumed["now"] <= created <= frozen["now"]
-    assert frozen["now"] < "2040-01-01T00:01:00Z"
+    start, before, made, after, end = map(
+        read_instant,
+        ("2040-01-01", resumed["now"], created, frozen["now"], "2040-01-01T00:01:00Z"),
+    )
+    assert start <= before <= after < end
+    assert start <= made <= after
+
+
+async def test_an_instant_of_the_control_api_has_milliseconds(api: Api, control: Control) -> None:
+    """Where it is between two seconds; so the order of what arrived can be read."""
+    await control("freeze_clock", {"at": "2030-01-15T10:30:00.0429999999999Z"})
+    payment = await paid(api)
+    (entry,) = (await control("list_requests"))["data"]
+    (event, *_) = (await control("list_events"))["data"]
+    clock = await control("retrieve_clock")
+
+    assert {entry["at"], clock["now"]} == {"2030-01-15T10:30:00.042Z"}
+    assert {payment["created_at"], event["created_at"]} == {"2030-01-15T10:30:00Z"}
+
+
+async def test_no_clock_goes_beyond_the_year_2999(control: Control) -> None:
+    """However it is told to."""
+    await control("advance_clock", {"to": "2999-01-01"})
+    refused = await control("advance_clock", {"by": "365d"}, status=400)
+    assert refused["error"]["details"] == "/by: expected to stay within the year 2999."
 
 
 async def test_a_live_clock_can_be_advanced(live: Api) -> None:
@@ -193,10 +227,10 @@ async def test_a_live_clock_can_be_advanced(live: Api) -> None:
 
 async def test_a_live_payment_settles_by_itself(live: Api) -> None:
     """Nobody asks: the event arrives on the stream when its instant has come."""
-    async with live.get("/_sandbox/stream") as reply, asyncio.timeout(PATIENCE):
+    async with live.get("/_sandbox/stream") as reply, asyncio.timeout(LONGEST_WAIT):
         payment_id = (await paid(live, card_number=THEN_COMPLETED))["id"]
         await ask(live, "POST", "/_sandbox/clock/advance", json={"by": "3599900ms"})
-        event = await Reader(reply).next("event")
+        event = await StreamReader(reply).next("event")
     assert event.data == {
         "id": EVENT_ID,
         "type": "payment.completed",
@@ -209,9 +243,9 @@ async def test_a_resumed_world_is_paced_again(api: Api, control: Control) -> Non
     """What waited in a frozen world settles by itself once the clock runs."""
     await paid(api, card_number=THEN_COMPLETED)
     await control("advance_clock", {"by": "3599900ms"})
-    async with api.get("/_sandbox/stream") as reply, asyncio.timeout(PATIENCE):
+    async with api.get("/_sandbox/stream") as reply, asyncio.timeout(LONGEST_WAIT):
         await control("resume_clock")
-        event = await Reader(reply).next("event")
+        event = await StreamReader(reply).next("event")
     assert event.data["type"] == "payment.completed"
 
 

@@ -3,9 +3,8 @@
 import pytest
 
 from payments_sandbox.contract.error_codes import CODES
-from tests.support.clients import Api, Json, ask, envelope, events, invalid, paid, refunded
-from tests.support.control import Control
-from tests.support.matching import CHARGEBACK_ID, EVENT_ID
+from tests.support.http import Api, Control, Json, ask, envelope, events, invalid, paid, refunded
+from tests.support.values import CHARGEBACK_ID, EVENT_ID
 
 PENDING, DECLINED = "4000009900000038", "4000000000000002"
 CARDS = {"pending": PENDING, "completed": "4111111111111111", "failed": DECLINED}

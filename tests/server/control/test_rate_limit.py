@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.support.clients import Api, Json, ask, invalid, paid
-from tests.support.control import Control
+from tests.support.http import Api, Control, Json, ask, invalid, paid
 
 RESET = 1894705200  # 2030-01-15T11:00:00Z
 LIMIT = "/limit: expected an integer from 1 to 1000000000."

@@ -9,11 +9,8 @@ from yarl import URL
 
 from payments_sandbox.world.journal import KEPT
 from payments_sandbox.world.world import World
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, Json, ask, envelope, invalid, paid, refunded
-from tests.support.control import Control
-from tests.support.matching import EVENT_ID, REQUEST_ID
-from tests.support.numbers import digits_of
+from tests.support.http import Api, Control, Json, ask, envelope, invalid, paid, refunded
+from tests.support.values import EVENT_ID, REQUEST_ID, digits_of, documented_create
 
 PATH = "/v3/payments"
 NUMBER = "4111111111111111"
@@ -294,3 +291,22 @@ async def test_numbers_stay_numbers(api: Api, control: Control) -> None:
     snapshot = await control("retrieve_snapshot")
     await control("restore_snapshot", snapshot)
     assert (await control("list_events"))["data"] == [event]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "nearest"),
+    [
+        ("POST", "/v3/payment", "POST /v3/payments"),
+        ("DELETE", "/v3/payments/pay_unknown", "GET /v3/payments/{payment_id}"),
+        ("GET", "/v3/payments/pay_unknown", None),
+    ],
+)
+async def test_an_undocumented_call_says_what_it_was_meant_for(
+    api: Api, control: Control, method: str, path: str, nearest: str | None
+) -> None:
+    """A documented one with an unknown id is no such call."""
+    async with api.request(method, path, json={}):
+        pass
+    entry = await last_request(control)
+
+    assert (entry["operation"] is None, entry.get("nearest")) == (nearest is not None, nearest)

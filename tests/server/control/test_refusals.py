@@ -14,10 +14,9 @@ from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control import api as control_api
-from tests.support.bodies import documented_create
-from tests.support.control import path_of
-from tests.support.serving import Serving, serving
-from tests.support.wire import WireReply, exchange, request
+from tests.support.http import path_of
+from tests.support.sockets import RawReply, RunningServer, exchange, raw_request, running_server
+from tests.support.values import documented_create
 
 TOKEN: Final = "token"
 DECLINED: Final = "4000000000000002"
@@ -60,10 +59,10 @@ CODES: Final = (
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
+def server() -> Iterator[RunningServer]:
     """A server that asks for a token."""
     settings = Settings(port=0, control_token=TOKEN, rate_limit=1_000_000)
-    with serving(settings) as running:
+    with running_server(settings) as running:
         yield running
 
 
@@ -80,7 +79,7 @@ def documented(route: ControlRoute) -> dict[str, int]:
     }
 
 
-def target(server: Serving, route: ControlRoute, code: str) -> str:
+def target(server: RunningServer, route: ControlRoute, code: str) -> str:
     """The path of a route; its ids are of nothing, or of a payment that cannot take the move."""
     path = path_of(route)
     if code == "illegal_move" and "{payment_id}" in route.path:
@@ -89,16 +88,16 @@ def target(server: Serving, route: ControlRoute, code: str) -> str:
     return path + ("?verbose=1" if code == "invalid_request" else "")
 
 
-def settled(server: Serving, *, failed: bool) -> str:
+def settled(server: RunningServer, *, failed: bool) -> str:
     """The id of a payment that has completed, or failed."""
     card = {"card_number": DECLINED} if failed else {}
     body = json.dumps(documented_create(**card)).encode()
-    exchange(server.address, request("POST", "/v3/payments", body=body))
-    page = exchange(server.address, request("GET", "/v3/payments?limit=1")).json
+    exchange(server.address, raw_request("POST", "/v3/payments", body=body))
+    page = exchange(server.address, raw_request("GET", "/v3/payments?limit=1")).json
     return str(page["data"][0]["id"])
 
 
-def provoked(server: Serving, route: ControlRoute, code: str) -> WireReply:
+def provoked(server: RunningServer, route: ControlRoute, code: str) -> RawReply:
     """The reply to a request that is wrong in one way."""
     bodies = BODIES | (WITHOUT_RULES if code == "invalid_scenario" else {})
     body = (
@@ -108,10 +107,10 @@ def provoked(server: Serving, route: ControlRoute, code: str) -> WireReply:
     )
     headers = {"Sandbox-Token": TOKEN, **HEADERS.get(code, {})}
     path = target(server, route, code)
-    return exchange(server.address, request(route.method, path, headers, body))
+    return exchange(server.address, raw_request(route.method, path, headers, body))
 
 
-def code_in(reply: WireReply) -> str | None:
+def code_in(reply: RawReply) -> str | None:
     """The code of a reply's envelope, or None."""
     body = json.loads(reply.body) if reply.body else {}
     return str(body["error"]["code"]) if "error" in body else None
@@ -125,7 +124,7 @@ def broken(_: object) -> NoReturn:
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES])
 def test_each_route_answers_the_codes_that_are_documented(
-    server: Serving, monkeypatch: pytest.MonkeyPatch, route: ControlRoute, code: str
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, route: ControlRoute, code: str
 ) -> None:
     """The code where the document has it, below its status; where it has it not, something else."""
     if code == "internal_error":

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.support.clients import Api, events, invalid, listed, paid, refunded
-from tests.support.control import Control
+from tests.support.http import Api, Control, events, invalid, listed, paid, refunded
 
 FAILS_TWICE, PENDING = "4000009900000111", "4000009900000012"
 PARTS = "payments, journal, rules, webhooks, clock, rate_limit."

@@ -4,8 +4,7 @@ import pytest
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
-from tests.support.clients import Api, Json, ask, envelope, invalid, paid
-from tests.support.control import Control, path_of
+from tests.support.http import Api, Control, Json, ask, envelope, invalid, paid, path_of
 
 PENDING = "4000009900000038"
 APIS = "The APIs are /v3 and /_sandbox."
@@ -68,7 +67,7 @@ NEEDED = {
 
 TYPOS = [
     ("create_world", "sed", "did you mean 'seed'?"),
-    ("create_world", "zzz", "documented are api_key, seed, clock, rate_limit, scenarios."),
+    ("create_world", "zzz", "documented are api_key, name, seed, clock, rate_limit, scenarios."),
     ("reset_world", "onyl", "did you mean 'only'?"),
     ("seed_world", "paymnts", "did you mean 'payments'?"),
     ("freeze_clock", "att", "did you mean 'at'?"),

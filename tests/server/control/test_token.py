@@ -8,10 +8,8 @@ from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
-from tests.support.clients import Api, ask, bearer, envelope, paid
-from tests.support.control import path_of
-from tests.support.serving import serving
-from tests.support.wire import exchange, request
+from tests.support.http import Api, ask, bearer, envelope, paid, path_of
+from tests.support.sockets import exchange, raw_request, running_server
 
 TOKEN = "t\u00f6ken-0123456789"
 REFUSAL = envelope("invalid_token", "Send 'Sandbox-Token: \u2026' as the server was told.")
@@ -58,17 +56,17 @@ def test_a_token_of_other_bytes_is_refused(
     settings: Settings, caplog: pytest.LogCaptureFixture, given: str
 ) -> None:
     """A header that is no UTF-8 is a wrong token, and nothing is logged."""
-    with serving(replace(settings, port=0)) as server:
+    with running_server(replace(settings, port=0)) as server:
         header = {"Sandbox-Token": given}
-        reply = exchange(server.address, request("GET", "/_sandbox/world", header))
+        reply = exchange(server.address, raw_request("GET", "/_sandbox/world", header))
     assert (reply.status, reply.json, caplog.records) == (401, REFUSAL, [])
 
 
 def test_the_token_itself_in_other_bytes(settings: Settings) -> None:
     """A token beyond ASCII is sent as UTF-8."""
-    with serving(replace(settings, port=0)) as server:
+    with running_server(replace(settings, port=0)) as server:
         header = {"Sandbox-Token": TOKEN}
-        reply = exchange(server.address, request("GET", "/_sandbox/world", header))
+        reply = exchange(server.address, raw_request("GET", "/_sandbox/world", header))
     assert reply.status == 200
 
 

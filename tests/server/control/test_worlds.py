@@ -10,10 +10,8 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, Json, ask, bearer, client_of, invalid, paid, refunded
-from tests.support.control import Control
-from tests.support.matching import API_KEY, WHOLE_SECOND, Matching
+from tests.support.http import Api, Control, Json, ask, bearer, client_of, invalid, paid, refunded
+from tests.support.values import API_KEY, MILLISECOND, Matching, documented_create
 
 DEFAULT_WEBHOOK_SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 SECRET = Matching("whsec_[A-Za-z0-9+/]{43}=")
@@ -70,7 +68,7 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
         "sandbox_url": f"{origin}/_sandbox",
         "webhook_secret": SECRET,
         "seed": 7,
-        "created_at": WHOLE_SECOND,
+        "created_at": MILLISECOND,
         "clock": {"now": "2030-01-15T09:00:00Z", "mode": "frozen", "due": []},
         "rate_limit": {"limit": 5, "remaining": 2, "reset": 1894701600},
         "payments": EMPTY,
@@ -81,6 +79,34 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
         "restarted": None,
     }
     assert await control("retrieve_world", key="sk_test_checkout") == made
+
+
+async def test_a_world_has_the_name_that_it_was_given(
+    api: Api, control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its summary, its requests and the log show it beside the whole key; a snapshot keeps it."""
+    caplog.set_level("INFO")
+    name = "tests/test_shop.py::test_pays[a\nb-4242424242424242]"
+    shown = "tests/test_shop.py::test_pays[a\\nb-************4242]"
+    made = await control("create_world", {"api_key": "sk_test_shop", "name": name})
+    await paid(api, key="sk_test_shop")
+    [entry] = (await control("list_requests", key="sk_test_shop"))["data"]
+    kept = await control("retrieve_snapshot", key="sk_test_shop")
+    restored = await control("restore_snapshot", kept, key="sk_test_shop")
+    other = await control("restore_snapshot", kept)
+    await control("delete_world", key="sk_test_shop")
+
+    assert [each["name"] for each in (made, restored)] == [shown] * 2
+    assert entry["world"] == shown
+    assert "name" not in other, "the name is of the world, not of what is in it"
+    assert f"world {shown} (sk_test_shop) is gone: dropped by DELETE world" in caplog.messages
+
+
+async def test_the_stream_says_whose_it_is(api: Api, control: Control) -> None:
+    """In the comment that begins it."""
+    await control("create_world", {"api_key": "sk_test_shop", "name": "a test"})
+    async with api.get("/_sandbox/stream", headers=bearer("sk_test_shop")) as stream:
+        assert await stream.content.readuntil(b"\n\n") == b": connected to a test\n\n"
 
 
 async def test_a_world_is_made_without_any_wish(control: Control) -> None:
@@ -98,7 +124,7 @@ async def test_a_world_is_made_without_any_wish(control: Control) -> None:
 async def test_a_live_world_can_be_made_on_a_frozen_server(control: Control) -> None:
     """The clock of one world can run although the others stand still."""
     made = await control("create_world", {"clock": "live"})
-    assert made["clock"] == {"now": WHOLE_SECOND, "mode": "live", "due": []}
+    assert made["clock"] == {"now": MILLISECOND, "mode": "live", "due": []}
 
 
 @pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())

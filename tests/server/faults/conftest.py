@@ -4,11 +4,11 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.faulty import faulty_cards
-from tests.support.serving import ruled
+from tests.support.sockets import with_card_rules
+from tests.support.values import fault_cards
 
 
 @pytest.fixture
 def sandbox(settings: Settings) -> AssembledServer:
     """A sandbox that `api` serves."""
-    return ruled(assemble(settings), faulty_cards())
+    return with_card_rules(assemble(settings), fault_cards())

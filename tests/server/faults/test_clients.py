@@ -1,46 +1,123 @@
 """What four clients make of every fault: exactly what docs/wire-faults.md says."""
 
-from collections.abc import Iterator
-from typing import Final
+import asyncio
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
+import aiohttp
+import httpx
+import orjson
 import pytest
+import requests
 
 from payments_sandbox.core.settings import Settings
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
-from tests.support.faulty import IMPATIENCE, SPELLINGS, card_of, fault_of, faulty_cards, lasts
-from tests.support.four_clients import CLIENTS, told
-from tests.support.serving import Serving, serving
-from tests.support.shop import PATIENCE, Shop
+from tests.support.http import bearer
+from tests.support.sockets import RunningServer, WorldClient, running_server
+from tests.support.values import (
+    FAULT_SPELLINGS,
+    LONGEST_WAIT,
+    SHORT_WAIT,
+    documented_create,
+    fault_card,
+    fault_cards,
+    fault_of,
+    fault_seconds,
+)
+
+Reply = tuple[int, Any]
+"""The status, and the JSON of a reply whose status is good."""
+
+Pay = Callable[[WorldClient, str, float], Reply]
+
+
+def with_requests(shop: WorldClient, card: str, patience: float) -> Reply:
+    """Pay with requests."""
+    body, headers = documented_create(card_number=card), bearer(shop.key)
+    reply = requests.post(shop.payments_url, json=body, headers=headers, timeout=patience)
+    return reply.status_code, reply.json() if reply.ok else None
+
+
+def with_httpx(shop: WorldClient, card: str, patience: float) -> Reply:
+    """Pay with httpx."""
+    body, headers = documented_create(card_number=card), bearer(shop.key)
+    reply = httpx.post(shop.payments_url, json=body, headers=headers, timeout=patience)
+    return reply.status_code, reply.json() if reply.is_success else None
+
+
+def with_aiohttp(shop: WorldClient, card: str, patience: float) -> Reply:
+    """Pay with aiohttp."""
+
+    async def pay() -> Reply:
+        limit = aiohttp.ClientTimeout(total=patience)
+        async with (
+            aiohttp.ClientSession(headers=bearer(shop.key), timeout=limit) as session,
+            session.post(shop.payments_url, json=documented_create(card_number=card)) as reply,
+        ):
+            return reply.status, await reply.json() if reply.ok else None
+
+    return asyncio.run(pay())
+
+
+def with_urllib(shop: WorldClient, card: str, patience: float) -> Reply:
+    """Pay with urllib."""
+    body = orjson.dumps(documented_create(card_number=card))
+    headers = {**bearer(shop.key), "Content-Type": "application/json"}
+    request = urllib.request.Request(shop.payments_url, body, headers)  # noqa: S310 - our own URL
+    with urllib.request.urlopen(request, timeout=patience) as reply:  # noqa: S310 - as above
+        return int(reply.status), json.loads(reply.read())
+
+
+CLIENTS: Final[dict[str, Pay]] = {
+    "requests": with_requests,
+    "httpx": with_httpx,
+    "aiohttp": with_aiohttp,
+    "urllib": with_urllib,
+}
+
+
+def outcome_with(pay: Pay, shop: WorldClient, card: str, patience: float) -> str:
+    """What a client makes of it: the name of its exception, a bad status, or the payment."""
+    try:
+        status, payment = pay(shop, card, patience)
+    except Exception as error:  # noqa: BLE001 - which one it is, is the question
+        return type(error).__name__
+    if status >= 400:
+        return f"status {status}"
+    return "None" if payment is None else str(payment["status"])
+
 
 PAGE: Final = ROOT / "docs" / "wire-faults.md"
 TABLE: Final = rows_below("What clients make of it", PAGE.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
+def server() -> Iterator[RunningServer]:
     """A server that would hold a reply for a minute."""
-    with serving(Settings(port=0, max_wall_delay=60_000), rules=faulty_cards()) as server:
+    with running_server(Settings(port=0, max_wall_delay=60_000), rules=fault_cards()) as server:
         yield server
 
 
 def test_the_page_has_every_fault_and_every_client() -> None:
     """A row for each, in the order of the sections, and no other."""
-    assert [row["step"].strip("`") for row in TABLE] == list(SPELLINGS)
+    assert [row["step"].strip("`") for row in TABLE] == list(FAULT_SPELLINGS)
     assert [list(row) for row in TABLE] == [["step", *CLIENTS]] * len(TABLE)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row["step"].strip("`"))
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_is_told_what_the_page_says(
-    server: Serving, client: str, row: dict[str, str], caplog: pytest.LogCaptureFixture
+    server: RunningServer, client: str, row: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The payment is made behind its back; the next one is answered; the log is calm."""
     step = row["step"].strip("`")
-    patience = IMPATIENCE if lasts(fault_of(step)) > IMPATIENCE else PATIENCE
-    with Shop(server) as shop:
-        was_told = told(CLIENTS[client], shop, card_of(step), patience)
+    patience = SHORT_WAIT if fault_seconds(fault_of(step)) > SHORT_WAIT else LONGEST_WAIT
+    with WorldClient(server) as shop:
+        was_told = outcome_with(CLIENTS[client], shop, fault_card(step), patience)
         assert was_told == row[client].strip("`*")
         assert (shop.counts(), shop.events()) == ({"completed": 1}, ["payment.completed"])
-        assert told(CLIENTS[client], shop, "4111111111111111", PATIENCE) == "completed"
+        assert outcome_with(CLIENTS[client], shop, "4111111111111111", LONGEST_WAIT) == "completed"
     assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []

@@ -9,22 +9,28 @@ import pytest
 import requests
 
 from payments_sandbox.core.settings import Settings
-from tests.support.four_clients import with_requests
-from tests.support.serving import Serving, serving
-from tests.support.shop import PATIENCE, Shop
+from tests.support.http import bearer
+from tests.support.sockets import RunningServer, WorldClient, running_server
+from tests.support.values import LONGEST_WAIT, documented_create
 
 RESET, TIMEOUT = "4000009900000061", "4000009900000087"
 PATIENT: Final = Settings(port=0, max_wall_delay=60_000)
 
 
 @pytest.fixture(scope="module")
-def patient() -> Iterator[Serving]:
+def patient() -> Iterator[RunningServer]:
     """A server that would hold a reply for a minute."""
-    with serving(PATIENT) as server:
+    with running_server(PATIENT) as server:
         yield server
 
 
-def waits(shop: Shop, wanted: int) -> None:
+def pay(shop: WorldClient, card: str, patience: float) -> None:
+    """Pay on a connection of its own."""
+    body, headers = documented_create(card_number=card), bearer(shop.key)
+    requests.post(shop.payments_url, json=body, headers=headers, timeout=patience)
+
+
+def waits(shop: WorldClient, wanted: int) -> None:
     """Let the server work until so many requests of it wait."""
     for _ in range(10_000):
         if len(shop.server.sandbox.runtime.delayed_replies) == wanted:
@@ -35,11 +41,15 @@ def waits(shop: Shop, wanted: int) -> None:
     )
 
 
-def test_a_neighbour_is_served_meanwhile(patient: Serving) -> None:
+def test_a_neighbour_is_served_meanwhile(patient: RunningServer) -> None:
     """While some requests hang and others are reset, another world's payments complete."""
-    with Shop(patient) as faulty, Shop(patient) as good, ThreadPoolExecutor(6) as threads:
-        hanging = [threads.submit(with_requests, faulty, TIMEOUT, 0.3) for _ in range(3)]
-        resetting = [threads.submit(with_requests, faulty, RESET, PATIENCE) for _ in range(3)]
+    with (
+        WorldClient(patient) as faulty,
+        WorldClient(patient) as good,
+        ThreadPoolExecutor(6) as threads,
+    ):
+        hanging = [threads.submit(pay, faulty, TIMEOUT, 0.3) for _ in range(3)]
+        resetting = [threads.submit(pay, faulty, RESET, LONGEST_WAIT) for _ in range(3)]
         statuses = [good.pay().status_code for _ in range(10)]
         raised = [type(each.exception()) for each in hanging + resetting]
         waits(good, 0)
@@ -51,8 +61,8 @@ def test_a_stopping_server_ends_what_hangs() -> None:
     """Shutting down does not wait for a fault to be over."""
     with ThreadPoolExecutor(1) as threads:
         with ExitStack() as server_runs:
-            server = server_runs.enter_context(serving(PATIENT))
-            shop = server_runs.enter_context(Shop(server))
-            hanging = threads.submit(with_requests, shop, TIMEOUT, PATIENCE)
+            server = server_runs.enter_context(running_server(PATIENT))
+            shop = server_runs.enter_context(WorldClient(server))
+            hanging = threads.submit(pay, shop, TIMEOUT, LONGEST_WAIT)
             waits(shop, 1)
-        assert isinstance(hanging.exception(PATIENCE), requests.ConnectionError)
+        assert isinstance(hanging.exception(LONGEST_WAIT), requests.ConnectionError)

@@ -11,10 +11,15 @@ import requests
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import KeepOpen, PlanStep, RealReply, Reset, Send
-from tests.support.bodies import documented_create
-from tests.support.faulty import SPELLINGS, card_of, fault_of, faulty_cards
-from tests.support.serving import Serving, serving
-from tests.support.wire import PATIENCE, connected, request
+from tests.support.sockets import RunningServer, connected, raw_request, running_server
+from tests.support.values import (
+    FAULT_SPELLINGS,
+    LONGEST_WAIT,
+    documented_create,
+    fault_card,
+    fault_cards,
+    fault_of,
+)
 
 GOOD: Final = "4111111111111111"
 LAST: Final = {"Connection": "close"}
@@ -33,17 +38,17 @@ def new_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def server(request: pytest.FixtureRequest) -> Iterator[Serving]:
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server that holds nothing longer than a tenth of a second."""
     settings = Settings(port=0, max_wall_delay=100)
-    with serving(settings, rules=faulty_cards(), new_loop=new_loop(request.param)) as server:
+    with running_server(settings, rules=fault_cards(), new_loop=new_loop(request.param)) as server:
         yield server
 
 
-def fresh(server: Serving) -> str:
+def fresh(server: RunningServer) -> str:
     """The key of a new world, equal to every other such world."""
     world = {"seed": 7, "clock": "2030-01-15T10:30:00Z"}
-    made = requests.post(f"{server.address}/_sandbox/worlds", json=world, timeout=PATIENCE)
+    made = requests.post(f"{server.address}/_sandbox/worlds", json=world, timeout=LONGEST_WAIT)
     return str(made.json()["api_key"])
 
 
@@ -51,17 +56,17 @@ def create(key: str, card: str, **headers: str) -> bytes:
     """A create, as it goes over the wire."""
     body = json.dumps(documented_create(card_number=card)).encode()
     named = {"Authorization": f"Bearer {key}", **headers}
-    return request("POST", "/v3/payments", named, body)
+    return raw_request("POST", "/v3/payments", named, body)
 
 
-def answered(server: Serving, raw: bytes) -> tuple[bytes, bool]:
+def answered(server: RunningServer, raw: bytes) -> tuple[bytes, bool]:
     """All that comes until the connection ends, and whether it ended with an RST."""
     with connected(server.address) as wire:
         wire.send(raw)
         return wire.rest()
 
 
-def real_reply(server: Serving) -> RealReply:
+def real_reply(server: RunningServer) -> RealReply:
     """The reply that a create has without any fault, in a world equal to every `fresh` one."""
     raw, _ = answered(server, create(fresh(server), GOOD, **LAST))
     head, _, body = raw.partition(b"\r\n\r\n")
@@ -73,17 +78,19 @@ def real_reply(server: Serving) -> RealReply:
     return RealReply(int(first.split()[1]), headers, body, date=date, seed=7, max_wait=100)
 
 
-def plan(server: Serving, step: str, *, connection: str = "") -> list[PlanStep]:
+def plan(server: RunningServer, step: str, *, connection: str = "") -> list[PlanStep]:
     """What the fault of a step does to that reply."""
     return list(fault_of(step).plan(real_reply(server)._replace(connection=connection)))
 
 
-@pytest.mark.parametrize("step", SPELLINGS)
-def test_a_socket_carries_the_bytes_of_the_plan_and_its_end(server: Serving, step: str) -> None:
+@pytest.mark.parametrize("step", FAULT_SPELLINGS)
+def test_a_socket_carries_the_bytes_of_the_plan_and_its_end(
+    server: RunningServer, step: str
+) -> None:
     """In an equal world, to the byte but for the date."""
     actions = plan(server, step, connection="close")
     closing = LAST if KeepOpen() in actions else {}
-    came, is_reset = answered(server, create(fresh(server), card_of(step), **closing))
+    came, is_reset = answered(server, create(fresh(server), fault_card(step), **closing))
 
     sent = b"".join(each.data for each in actions if isinstance(each, Send))
     assert _undated(came) == _undated(sent)
@@ -94,9 +101,9 @@ def _head_of(step: str) -> str:
     return step.partition(":")[0]
 
 
-def test_garbage_comes_from_the_seed(server: Serving) -> None:
+def test_garbage_comes_from_the_seed(server: RunningServer) -> None:
     """Equal worlds send equal bytes, and each request of one world others; none is HTTP."""
-    card = card_of("malform: {as: garbage}")
+    card = fault_card("malform: {as: garbage}")
     twins = [fresh(server), fresh(server)]
     came = [answered(server, create(key, card)) for key in [*twins, *twins]]
 
@@ -106,14 +113,14 @@ def test_garbage_comes_from_the_seed(server: Serving) -> None:
     assert not came[0][0].startswith(b"HTTP")
 
 
-@pytest.mark.parametrize("step", SPELLINGS)
+@pytest.mark.parametrize("step", FAULT_SPELLINGS)
 def test_what_is_sent_behind_a_fault_is_answered_only_on_an_open_connection(
-    server: Serving, step: str
+    server: RunningServer, step: str
 ) -> None:
     """Elsewhere a second request finds the connection ended: it is neither heard nor counted."""
     key = fresh(server)
-    both = create(key, card_of(step)) + create(key, GOOD, **LAST)
-    alone, _ = answered(server, create(fresh(server), card_of(step), **LAST))
+    both = create(key, fault_card(step)) + create(key, GOOD, **LAST)
+    alone, _ = answered(server, create(fresh(server), fault_card(step), **LAST))
     came, _ = answered(server, both)
 
     if KeepOpen() in plan(server, step):
@@ -129,9 +136,9 @@ def _undated(raw: bytes) -> list[bytes]:
     return [line for line in raw.split(b"\r\n") if not line.startswith(b"Da")]
 
 
-def _journal(server: Serving, key: str) -> list[str | None]:
+def _journal(server: RunningServer, key: str) -> list[str | None]:
     """The faults of a world's requests, newest first."""
     headers = {"Authorization": f"Bearer {key}"}
     url = f"{server.address}/_sandbox/requests"
-    entries = requests.get(url, headers=headers, timeout=PATIENCE).json()["data"]
+    entries = requests.get(url, headers=headers, timeout=LONGEST_WAIT).json()["data"]
     return [entry["fault"] for entry in entries]

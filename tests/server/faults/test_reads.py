@@ -14,11 +14,9 @@ from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.registry import DEFAULT_API_KEY
-from tests.support.bodies import AUTHORIZED
-from tests.support.clients import Api, SandboxServer
-from tests.support.faulty import faulty
-from tests.support.spoken import answered
-from tests.support.wire import request
+from tests.support.http import Api, SandboxServer
+from tests.support.sockets import raw_exchange, raw_request
+from tests.support.values import AUTHORIZED, scenario_of_fault
 
 PAGE = "http://localhost:5173"
 EMPTY_LIST = b'{"data":[],"has_more":false,"next_cursor":null}'
@@ -33,7 +31,9 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
 
     async def start(fault: Fault) -> Api:
         sandbox: AssembledServer = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
-        set_active(sandbox.runtime.worlds.get_or_create(DEFAULT_API_KEY), [faulty(fault)])
+        set_active(
+            sandbox.runtime.worlds.get_or_create(DEFAULT_API_KEY), [scenario_of_fault(fault)]
+        )
         client: Api = await aiohttp_client(SandboxServer(sandbox), headers=AUTHORIZED)
         return client
 
@@ -42,7 +42,7 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
 
 def listing(method: str = "GET", **headers: str) -> bytes:
     """A list that is its connection's last request."""
-    return request(method, "/v3/payments", {"Connection": "close", **headers})
+    return raw_request(method, "/v3/payments", {"Connection": "close", **headers})
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def listing(method: str = "GET", **headers: str) -> bytes:
 )
 async def test_a_read_meets_a_fault(meet: Meet, fault: Fault, body: bytes) -> None:
     """As a write does; of a truncated body at least one byte is missing."""
-    came, is_reset = await answered(await meet(fault), listing())
+    came, is_reset = await raw_exchange(await meet(fault), listing())
 
     assert (came.partition(b"\r\n\r\n")[2], is_reset) == (body, False)
 
@@ -78,8 +78,8 @@ FAULTS_WITH_A_HEAD = [
 async def test_head_has_the_head_alone(meet: Meet, fault: Fault) -> None:
     """The head that GET has, and not one byte of a body."""
     api = await meet(fault)
-    get, _ = await answered(api, listing())
-    head, is_reset = await answered(api, listing("HEAD"))
+    get, _ = await raw_exchange(api, listing())
+    head, is_reset = await raw_exchange(api, listing("HEAD"))
 
     assert (_lasting(head), is_reset) == (_lasting(get.partition(b"\r\n\r\n")[0]), False)
 
@@ -99,7 +99,7 @@ async def test_a_raw_reply_says_what_it_is_told(
 ) -> None:
     """A header that is given replaces ours, however it is spelt; a status needs no phrase."""
     raw = RespondRaw(status, headers, "")
-    came, _ = await answered(await meet(raw), listing())
+    came, _ = await raw_exchange(await meet(raw), listing())
     first, *lines = came.lower().split(b"\r\n")
 
     assert first.startswith(f"http/1.1 {status} ".encode())
@@ -114,8 +114,8 @@ async def test_a_raw_reply_says_what_it_is_told(
 async def test_a_permitted_page_may_read_what_a_fault_sends(meet: Meet) -> None:
     """Otherwise a browser would report a refusal of ours in place of the fault."""
     api = await meet(Malform(commit=True, how=Malformation.EMPTY))
-    page, _ = await answered(api, listing(Origin=PAGE))
-    other, _ = await answered(api, listing(Origin="http://localhost:1"))
+    page, _ = await raw_exchange(api, listing(Origin=PAGE))
+    other, _ = await raw_exchange(api, listing(Origin="http://localhost:1"))
 
     assert f"Access-Control-Allow-Origin: {PAGE}\r\n".encode() in page
     assert b"Vary: Origin\r\n" in page
@@ -125,7 +125,7 @@ async def test_a_permitted_page_may_read_what_a_fault_sends(meet: Meet) -> None:
 async def test_an_old_client_is_answered_in_its_version(meet: Meet) -> None:
     """HTTP/1.0 stays HTTP/1.0."""
     raw = listing().replace(b"HTTP/1.1", b"HTTP/1.0")
-    came, _ = await answered(await meet(Malform(commit=True, how=Malformation.EMPTY)), raw)
+    came, _ = await raw_exchange(await meet(Malform(commit=True, how=Malformation.EMPTY)), raw)
 
     assert came.startswith(b"HTTP/1.0 200 OK\r\n")
 

@@ -13,10 +13,14 @@ from payments_sandbox.rules.magic_cards import paid_with
 from payments_sandbox.rules.model import RequestRule, Step, Then
 from payments_sandbox.server import delayed_replies
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.clients import Api, until
-from tests.support.control import Control
-from tests.support.serving import ruled
-from tests.support.spoken import Ended, Speaker, create, speaking
+from tests.support.http import Api, Control, until
+from tests.support.sockets import (
+    RawConnection,
+    ReadToEnd,
+    raw_connection,
+    raw_create,
+    with_card_rules,
+)
 
 MINUTE = 60_000
 CARDS: dict[str, Fault] = {
@@ -42,10 +46,10 @@ def sandbox(settings: Settings) -> AssembledServer:
         RequestRule("fault", "create_payment", paid_with(card), (step,), then=Then.REPEAT_LAST)
         for card, step in STEPS.items()
     ]
-    return ruled(assemble(settings), rules)
+    return with_card_rules(assemble(settings), rules)
 
 
-async def under_way(api: Api, sandbox: AssembledServer, speaker: Speaker, card: str) -> None:
+async def under_way(api: Api, sandbox: AssembledServer, speaker: RawConnection, card: str) -> None:
     """Wait until the fault has begun."""
     if card == DRIP:
         await speaker.head()
@@ -66,10 +70,10 @@ async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
     monkeypatch.setattr(delayed_replies, "CHECK_EVERY", 60)
     snapshot = await control("retrieve_snapshot")
     tasks = len(asyncio.all_tasks())
-    async with speaking(api, create(card)) as speaker:
+    async with raw_connection(api, raw_create(card)) as speaker:
         await under_way(api, sandbox, speaker, card)
         await control(route, snapshot if route == "restore_snapshot" else None)
-        assert await speaker.rest() == Ended(b"", is_reset=False)
+        assert await speaker.rest() == ReadToEnd(b"", is_reset=False)
     await until(api, lambda: len(asyncio.all_tasks()) == tasks)
     assert len(sandbox.runtime.delayed_replies) == 0
 
@@ -81,7 +85,7 @@ async def test_a_reset_ends_it_within_a_tenth_of_a_second(
     """The best of five, for the machine has other things to do."""
     took = []
     for _ in range(5):
-        async with speaking(api, create(card)) as speaker:
+        async with raw_connection(api, raw_create(card)) as speaker:
             await under_way(api, sandbox, speaker, card)
             started = asyncio.get_running_loop().time()
             await control("reset_world")
@@ -97,7 +101,7 @@ async def test_a_client_that_leaves_ends_it(
     """What it had done stays done; the journal knows that no reply went out."""
     await control("live")
     tasks = len(asyncio.all_tasks())
-    async with speaking(api, create(card)) as speaker:
+    async with raw_connection(api, raw_create(card)) as speaker:
         await under_way(api, sandbox, speaker, card)
     await until(api, lambda: len(asyncio.all_tasks()) == tasks)
     (entry,) = (await control("list_requests"))["data"]
@@ -110,7 +114,7 @@ async def test_a_client_that_leaves_ends_it(
 @pytest.mark.parametrize("card", [BRIEF, LATE])
 async def test_a_fault_lasts_as_long_as_it_says(api: Api, control: Control, card: str) -> None:
     """A hang has its own time, not the cap's, and any fault can come after a delay."""
-    async with speaking(api, create(card)) as speaker:
-        assert await speaker.rest() == Ended(b"", is_reset=False)
+    async with raw_connection(api, raw_create(card)) as speaker:
+        assert await speaker.rest() == ReadToEnd(b"", is_reset=False)
     (entry,) = (await control("list_requests"))["data"]
     assert 80 <= entry["duration_ms"] < MINUTE / 2

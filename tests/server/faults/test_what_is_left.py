@@ -12,11 +12,9 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.access_log import log_line
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.journal import Entry
-from tests.support.clients import Api, events, paid, until
-from tests.support.control import Control
-from tests.support.faulty import SPELLINGS, card_of, fault_of
-from tests.support.matching import PAYMENT_ID
-from tests.support.spoken import answered, create
+from tests.support.http import Api, Control, events, paid, until
+from tests.support.sockets import raw_create, raw_exchange
+from tests.support.values import FAULT_SPELLINGS, PAYMENT_ID, fault_card, fault_of
 
 HANG, DRIP = "hang: {}", "drip: {over: 900ms, chunks: 30}"
 DESCRIPTORS: Final = Path("/dev/fd")
@@ -55,12 +53,12 @@ def resources(api: Api, sandbox: AssembledServer) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("commit", [True, False])
-@pytest.mark.parametrize("step", SPELLINGS)
+@pytest.mark.parametrize("step", FAULT_SPELLINGS)
 async def test_commit_says_whether_it_happened(
     api: Api, control: Control, step: str, *, commit: bool
 ) -> None:
     """One payment with its one event, or neither; the next payment completes."""
-    await answered(api, create(card_of(step, commit=commit)))
+    await raw_exchange(api, raw_create(fault_card(step, commit=commit)))
     happened = fault_of(step, commit=commit).commit
     (entry,) = (await control("list_requests"))["data"]
     made = await control("retrieve_world")
@@ -71,7 +69,7 @@ async def test_commit_says_whether_it_happened(
     assert (await paid(api))["status"] == "completed"
 
 
-@pytest.mark.parametrize("step", SPELLINGS)
+@pytest.mark.parametrize("step", FAULT_SPELLINGS)
 async def test_nothing_is_left_behind(
     api: Api, sandbox: AssembledServer, step: str, calm: Callable[[], list[str]]
 ) -> None:
@@ -79,7 +77,7 @@ async def test_nothing_is_left_behind(
     await paid(api)
     await events(api)  # so that aiohttp has this connection, as it has when we look again
     before = resources(api, sandbox)
-    await answered(api, create(card_of(step)))
+    await raw_exchange(api, raw_create(fault_card(step)))
     await until(api, lambda: resources(api, sandbox) == before)
 
     assert calm() == []
@@ -109,7 +107,7 @@ JOURNALLED: Final[dict[str, dict[str, object] | None]] = {
 @pytest.mark.parametrize("step", JOURNALLED)
 async def test_the_journal_shows_what_went_out(api: Api, control: Control, step: str) -> None:
     """The fault by its name, the reply that came of it or none, and how long it took."""
-    await answered(api, create(card_of(step)))
+    await raw_exchange(api, raw_create(fault_card(step)))
     (entry,) = (await control("list_requests"))["data"]
 
     assert (entry["fault"], entry["rule"]) == (step.partition(":")[0], f"card:{step}")
@@ -117,10 +115,10 @@ async def test_the_journal_shows_what_went_out(api: Api, control: Control, step:
     assert entry["duration_ms"] > (90 if step in (HANG, DRIP) else 0)
 
 
-@pytest.mark.parametrize("step", SPELLINGS)
+@pytest.mark.parametrize("step", FAULT_SPELLINGS)
 async def test_a_snapshot_keeps_what_went_out(api: Api, control: Control, step: str) -> None:
     """Replies that are no JSON are in it, and come back as they were."""
-    await answered(api, create(card_of(step)))
+    await raw_exchange(api, raw_create(fault_card(step)))
     before = await control("list_requests")
     await control("restore_snapshot", await control("retrieve_snapshot"))
 
@@ -132,7 +130,7 @@ async def test_the_log_line_names_the_fault_beside_the_status(
 ) -> None:
     """Whoever watches sees that the reply was not as it looks."""
     for step in ("malform: {as: html}", "malform: {as: empty}", HANG):
-        await answered(api, create(card_of(step)))
+        await raw_exchange(api, raw_create(fault_card(step)))
     world = sandbox.runtime.worlds.get_or_create("sk_test_sandbox")
     lines = [log_line(entry).split("  ")[:2] for entry in world.journal.since(0)]
 

@@ -6,10 +6,8 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.clients import Api
-from tests.support.control import Control
+from tests.support.http import Api, Control, WebhookApi
 from tests.support.receiver import Receiver, receiving
-from tests.support.webhooks import WebhookApi
 
 
 @pytest.fixture

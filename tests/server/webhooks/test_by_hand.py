@@ -2,11 +2,9 @@
 
 import pytest
 
-from tests.support.bodies import documented_refund
-from tests.support.clients import ask
-from tests.support.matching import EVENT_ID
+from tests.support.http import WebhookApi, ask, attempt_errors
 from tests.support.receiver import Receiver
-from tests.support.webhooks import WebhookApi, errors
+from tests.support.values import EVENT_ID, documented_refund
 
 GONE = "This world has no event of this id."
 
@@ -39,8 +37,8 @@ async def test_a_resend_is_not_retried(webhooks: WebhookApi, receiver: Receiver)
     await webhooks.advance("4d")
     first, resent = await webhooks.deliveries()
 
-    assert (first["status"], errors(first)) == ("delivered", ["answered 500", None])
-    assert (resent["status"], errors(resent)) == ("failed", ["answered 500"])
+    assert (first["status"], attempt_errors(first)) == ("delivered", ["answered 500", None])
+    assert (resent["status"], attempt_errors(resent)) == ("failed", ["answered 500"])
 
 
 async def test_a_resend_can_go_to_one_endpoint(webhooks: WebhookApi, receiver: Receiver) -> None:

@@ -17,9 +17,7 @@ from payments_sandbox.server.webhooks.dispatcher import (
 from payments_sandbox.webhooks.delivery import DeliveryStatus
 from payments_sandbox.world.manual_events import trigger
 from payments_sandbox.world.world import World
-from tests.support.in_process import new_world
-from tests.support.wall import Wall
-from tests.support.webhooks import FakeSender
+from tests.support.in_process import FakeSender, Wall, new_world
 
 
 class DispatcherFixture:

@@ -10,12 +10,10 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.world import World
-from tests.support.bodies import KEY
-from tests.support.clients import Api, ask, bearer, paid, until
+from tests.support.http import Api, WebhookApi, ask, attempt_errors, bearer, paid, until
+from tests.support.in_process import rules_of
 from tests.support.receiver import Answer, Receiver
-from tests.support.scenes import rules_of
-from tests.support.webhooks import WebhookApi, errors
-from tests.support.wire import PATIENCE
+from tests.support.values import KEY, LONGEST_WAIT
 
 PENDING = "4000009900000012"
 SLOW_MS = "4000009900000129"
@@ -176,7 +174,7 @@ async def test_a_clock_that_is_moved_stops_with_its_world(
     moving = asyncio.create_task(webhooks.control("advance_clock", {"by": "4d"}, status=400))
     await receiver.arrived(2)
     await end(webhooks)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         refused = await moving
     await quiet(webhooks)
 
@@ -203,7 +201,7 @@ async def test_the_next_world_sends_at_once(
     first, second = receiver.hits
     assert first.event_id == second.event_id
     assert (first.json["data"]["amount"], second.json["data"]["amount"]) == (2500, 700)
-    assert (delivery["status"], errors(delivery)) == ("delivered", [None])
+    assert (delivery["status"], attempt_errors(delivery)) == ("delivered", [None])
 
 
 async def test_the_end_of_a_world_does_not_touch_another(
@@ -241,8 +239,8 @@ async def test_deleting_an_endpoint_ends_its_deliveries(
     await webhooks.advance("4d")
     first, second = await webhooks.deliveries()
 
-    assert (first["status"], errors(first)) == ("disabled", ["answered 500"])
-    assert (second["status"], errors(second)) == ("disabled", [])
+    assert (first["status"], attempt_errors(first)) == ("disabled", ["answered 500"])
+    assert (second["status"], attempt_errors(second)) == ("disabled", [])
     assert len(receiver.hits) == 1
 
 
@@ -260,7 +258,7 @@ async def test_disabling_an_endpoint_ends_its_deliveries(
     await webhooks.advance("4d")
     first, second = await webhooks.deliveries()
 
-    assert (first["status"], errors(first)) == ("disabled", ["answered 500"])
+    assert (first["status"], attempt_errors(first)) == ("disabled", ["answered 500"])
     assert (second["status"], second["attempts"]) == ("disabled", [])
     await webhooks.pay()
     assert [each["status"] for each in await webhooks.settle()] == [
@@ -286,8 +284,8 @@ async def test_a_restored_world_attempts_again_what_was_in_flight(
     await webhooks.advance("5s")
     first, second = await webhooks.deliveries()
 
-    assert errors(first) == ["answered 500", None]
-    assert errors(second) == [None]
+    assert attempt_errors(first) == ["answered 500", None]
+    assert attempt_errors(second) == [None]
     assert [hit.event_id for hit in receiver.hits] == [
         first["event_id"],
         second["event_id"],

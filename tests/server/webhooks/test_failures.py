@@ -9,8 +9,8 @@ import pytest
 
 from payments_sandbox.server.webhooks.sender import MAX_BODY, HttpSender
 from payments_sandbox.webhooks.delivery import AttemptResult
+from tests.support.http import DeliveryJson, WebhookApi, attempt_errors
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
-from tests.support.webhooks import DeliveryJson, WebhookApi, errors
 
 
 async def failed(webhooks: WebhookApi, url: str, **settings: object) -> DeliveryJson:
@@ -40,7 +40,7 @@ async def test_a_redirect_is_not_followed(
     delivery = await failed(webhooks, receiver.url)
 
     told = f"answered {status}, a redirect to {receiver.origin}/elsewhere, which is not followed"
-    assert errors(delivery) == [told]
+    assert attempt_errors(delivery) == [told]
     assert [hit.target for hit in receiver.hits] == ["/webhooks"]
 
 
@@ -52,7 +52,9 @@ async def test_a_redirect_to_a_metadata_address_is_shown_and_not_followed(
     receiver.script(Answer(status=302, headers={"Location": target}))
     delivery = await failed(webhooks, receiver.url)
 
-    assert errors(delivery) == [f"answered 302, a redirect to {target}, which is not followed"]
+    assert attempt_errors(delivery) == [
+        f"answered 302, a redirect to {target}, which is not followed"
+    ]
     assert delivery["attempts"][0]["response"]["status"] == 302
 
 
@@ -63,7 +65,9 @@ async def test_a_redirect_without_a_location_is_told_as_such(
     receiver.script(304)
     delivery = await failed(webhooks, receiver.url)
 
-    assert errors(delivery) == ["answered 304, a redirect to nowhere, which is not followed"]
+    assert attempt_errors(delivery) == [
+        "answered 304, a redirect to nowhere, which is not followed"
+    ]
 
 
 async def test_no_answer_within_the_timeout_is_a_failure(
@@ -73,7 +77,7 @@ async def test_no_answer_within_the_timeout_is_a_failure(
     receiver.script(Answer(gate=asyncio.Event()))
     delivery = await failed(webhooks, receiver.url, timeout="50ms")
 
-    assert errors(delivery) == ["no answer within 0.05 s"]
+    assert attempt_errors(delivery) == ["no answer within 0.05 s"]
     assert delivery["attempts"][0]["response"] is None
     assert 50 <= delivery["attempts"][0]["duration_ms"] < 5_000
 
@@ -86,7 +90,7 @@ async def test_an_answer_that_never_ends_is_a_failure(
     receiver.script(Answer(raw=head))
     delivery = await failed(webhooks, receiver.url, timeout="50ms")
 
-    assert errors(delivery) == ["no answer within 0.05 s"]
+    assert attempt_errors(delivery) == ["no answer within 0.05 s"]
 
 
 async def test_a_slow_answer_is_an_answer(webhooks: WebhookApi, receiver: Receiver) -> None:
@@ -96,7 +100,7 @@ async def test_a_slow_answer_is_an_answer(webhooks: WebhookApi, receiver: Receiv
     await webhooks.pay()
     delivery = await webhooks.only_delivery()
 
-    assert (delivery["status"], errors(delivery)) == ("delivered", [None])
+    assert (delivery["status"], attempt_errors(delivery)) == ("delivered", [None])
     assert delivery["attempts"][0]["duration_ms"] >= 490
 
 
@@ -125,7 +129,7 @@ async def test_a_refused_connection_is_told(webhooks: WebhookApi, free_port: int
     """Nobody listens there, by address or by name."""
     delivery = await failed(webhooks, f"http://127.0.0.1:{free_port}/")
 
-    assert errors(delivery) == ["the connection was refused"]
+    assert attempt_errors(delivery) == ["the connection was refused"]
     sent = delivery["attempts"][0]["request"]["headers"]
     assert sent["webhook-id"] == delivery["event_id"]
 
@@ -136,14 +140,14 @@ async def test_a_refused_connection_by_name_is_told_in_the_same_words(
     """A name that leads to several addresses is refused in the same words."""
     delivery = await failed(webhooks, f"http://localhost:{free_port}/")
 
-    assert errors(delivery) == ["the connection was refused"]
+    assert attempt_errors(delivery) == ["the connection was refused"]
 
 
 async def test_an_unknown_host_is_named(webhooks: WebhookApi) -> None:
     """The name is told."""
     delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
 
-    assert errors(delivery) == ["the host nobody.invalid is not known"]
+    assert attempt_errors(delivery) == ["the host nobody.invalid is not known"]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ async def test_a_connection_that_ends_before_the_answer_is_told(
     receiver.script(answer)
     delivery = await failed(webhooks, receiver.url)
 
-    assert errors(delivery) == [error]
+    assert attempt_errors(delivery) == [error]
     assert delivery["attempts"][0]["response"] is None
     await webhooks.advance("5s")
     assert len(receiver.hits) == 2
@@ -195,7 +199,7 @@ async def test_an_answer_that_is_not_http_is_told_in_one_line(
     """It is told in one line, and what was said instead is not believed to be harmless."""
     receiver.script(Answer(raw=raw, end=End.CLOSED))
     delivery = await failed(webhooks, receiver.url)
-    (error,) = errors(delivery)
+    (error,) = attempt_errors(delivery)
 
     assert error is not None
     assert error.startswith("the answer is not HTTP: ")
@@ -211,7 +215,7 @@ async def test_a_certificate_that_nobody_knows_is_refused(webhooks: WebhookApi) 
     async with receiving(tls=context) as receiver:
         delivery = await failed(webhooks, receiver.url)
 
-    (error,) = errors(delivery)
+    (error,) = attempt_errors(delivery)
     assert error is not None
     assert error.startswith("TLS failed: ")
     assert "self-signed certificate" in error
@@ -230,7 +234,7 @@ async def test_https_to_a_receiver_that_speaks_http_is_told(webhooks: WebhookApi
         port = server.sockets[0].getsockname()[1]
         delivery = await failed(webhooks, f"https://127.0.0.1:{port}/")
 
-    (error,) = errors(delivery)
+    (error,) = attempt_errors(delivery)
     assert error is not None
     assert error.startswith("TLS failed: ")
 
@@ -275,7 +279,7 @@ async def test_a_receiver_that_closes_its_connections_costs_no_attempt(
         await webhooks.settle()
     deliveries = await webhooks.deliveries()
 
-    assert [errors(each) for each in deliveries] == [[None]] * 5
+    assert [attempt_errors(each) for each in deliveries] == [[None]] * 5
 
 
 async def test_an_answer_that_is_not_text_is_shown_as_far_as_it_can_be(

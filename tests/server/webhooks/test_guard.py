@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.settings import Settings
+from tests.support.http import WebhookApi, attempt_errors
 from tests.support.receiver import Receiver
-from tests.support.webhooks import WebhookApi, errors
 
 METADATA = "expected no link-local, multicast or metadata address"
 PUBLIC = "expected a private address; --webhook-targets public permits others"
@@ -138,7 +138,7 @@ async def test_a_blocked_address_in_another_spelling_is_refused_when_connecting(
     """A text that is no address until it is resolved gets no further."""
     await webhooks.create_endpoint(url)
     await webhooks.pay()
-    assert errors(await webhooks.only_delivery()) == [
+    assert attempt_errors(await webhooks.only_delivery()) == [
         f"{address} is not a permitted webhook target"
     ]
 
@@ -166,7 +166,7 @@ async def test_a_name_that_leads_to_a_blocked_address_is_refused_when_connecting
         await webhooks.pay()
         delivery = await webhooks.only_delivery()
 
-    assert errors(delivery) == [f"{address} is not a permitted webhook target"]
+    assert attempt_errors(delivery) == [f"{address} is not a permitted webhook target"]
 
 
 class TestPublic:
@@ -195,6 +195,6 @@ class TestPublic:
         """Not even when it is dialled."""
         await webhooks.create_endpoint("http://0xa9fea9fe/")
         await webhooks.pay()
-        assert errors(await webhooks.only_delivery()) == [
+        assert attempt_errors(await webhooks.only_delivery()) == [
             "169.254.169.254 is not a permitted webhook target"
         ]

@@ -9,10 +9,9 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import Signing, sign
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
-from tests.support.bodies import AUTHORIZED
-from tests.support.clients import Api, ask, bearer, until
-from tests.support.webhooks import WebhookApi, errors
-from tests.support.wire import PATIENCE, request
+from tests.support.http import Api, WebhookApi, ask, attempt_errors, bearer, until
+from tests.support.sockets import raw_request
+from tests.support.values import AUTHORIZED, LONGEST_WAIT
 
 DURATION = "expected a duration such as 300ms, 5s, 10m, 2h or 45d"
 BODY = b'{"id":"evt_1","type":"payment.completed"}'
@@ -57,7 +56,7 @@ async def test_an_inbox_answers_as_it_is_scripted(webhooks: WebhookApi) -> None:
     (delivery,) = await webhooks.deliveries()
 
     assert script == {"name": "orders", "respond": [500, 500]}
-    assert errors(delivery) == ["answered 500", "answered 500", None]
+    assert attempt_errors(delivery) == ["answered 500", "answered 500", None]
     assert [each["received_at"] for each in await read(webhooks)] == [
         "2030-01-15T10:30:00Z",
         "2030-01-15T10:30:05Z",
@@ -126,7 +125,7 @@ async def test_reading_waits_for_a_message(webhooks: WebhookApi) -> None:
     await webhooks.settle()
     assert not reading.done()
     await webhooks.control("create_event", {"type": "payment.failed"})
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         found = await reading
 
     assert [each["body"]["type"] for each in found] == ["payment.failed"] * 2
@@ -147,7 +146,7 @@ async def test_reading_ends_with_its_world(webhooks: WebhookApi, sandbox: Assemb
     reading = asyncio.create_task(read(webhooks, wait="60s"))
     await until(webhooks.api, lambda: len(sandbox.runtime.notifier) == 1)
     await webhooks.control("delete_world")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         assert await reading == []
 
 
@@ -216,8 +215,8 @@ class TestImpatient:
         """400, and nothing is kept."""
         assert api.port is not None
         reader, writer = await asyncio.open_connection(api.host, api.port)
-        writer.write(request("POST", "/_sandbox/inbox/mine", {"Content-Length": "9"}, b"half"))
-        async with asyncio.timeout(PATIENCE):
+        writer.write(raw_request("POST", "/_sandbox/inbox/mine", {"Content-Length": "9"}, b"half"))
+        async with asyncio.timeout(LONGEST_WAIT):
             status = await reader.readline()
         writer.close()
         await writer.wait_closed()

@@ -15,8 +15,8 @@ import svix.webhooks
 from payments_sandbox.core.instants import MINUTE, Instant
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+from tests.support.http import WebhookApi
 from tests.support.receiver import Hit, Receiver
-from tests.support.webhooks import WebhookApi
 
 OTHER: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NPM_PACKAGE: Final = "standardwebhooks@1.0.0"

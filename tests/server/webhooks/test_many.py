@@ -9,11 +9,9 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
 from payments_sandbox.world.manual_events import trigger
-from tests.support.bodies import documented_create
-from tests.support.clients import Api, bearer
-from tests.support.control import Control
+from tests.support.http import Api, Control, WebhookApi, bearer
 from tests.support.receiver import Receiver
-from tests.support.webhooks import WebhookApi
+from tests.support.values import documented_create
 
 
 @pytest.fixture

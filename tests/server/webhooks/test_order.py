@@ -12,10 +12,9 @@ import pytest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
-from tests.support.bodies import KEY, documented_create
-from tests.support.clients import Api, ask
+from tests.support.http import Api, WebhookApi, ask, attempt_errors, attempt_instants
 from tests.support.receiver import Answer, Receiver, receiving
-from tests.support.webhooks import WebhookApi, errors, instants
+from tests.support.values import KEY, documented_create
 
 PENDING = "4000009900000012"
 SLOW_MS = "4000009900000129"
@@ -129,8 +128,8 @@ async def test_advance_finishes_what_is_in_flight_first(
     await webhooks.advance("5s")
     (delivery,) = await webhooks.deliveries()
 
-    assert instants(delivery) == ["2030-01-15T10:30:00Z", "2030-01-15T10:30:05Z"]
-    assert errors(delivery) == ["answered 500", None]
+    assert attempt_instants(delivery) == ["2030-01-15T10:30:00Z", "2030-01-15T10:30:05Z"]
+    assert attempt_errors(delivery) == ["answered 500", None]
 
 
 async def test_two_at_once_move_the_clock_one_after_the_other(
@@ -145,7 +144,7 @@ async def test_two_at_once_move_the_clock_one_after_the_other(
 
     assert [each["at"] for each in first] == ["2030-01-15T11:30:00Z"]
     assert [each["at"] for each in second] == ["2030-01-15T12:30:00Z", "2030-01-15T13:30:00Z"]
-    assert instants(delivery)[1:] == [each["at"] for each in first + second]
+    assert attempt_instants(delivery)[1:] == [each["at"] for each in first + second]
     assert (await webhooks.control("retrieve_clock"))["now"] == "2030-01-15T13:30:00Z"
 
 

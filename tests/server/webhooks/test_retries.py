@@ -10,10 +10,9 @@ from payments_sandbox.core.instants import DAY, Instant, read_instant, show_inst
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.retry_policy import DELAYS
-from tests.support.bodies import KEY
-from tests.support.clients import until
+from tests.support.http import WebhookApi, attempt_errors, attempt_instants, until
 from tests.support.receiver import Answer, Receiver
-from tests.support.webhooks import WebhookApi, errors, instants
+from tests.support.values import KEY
 
 START = "2030-01-15T10:30:00Z"
 DESIGNED = (
@@ -49,8 +48,8 @@ async def test_a_dead_endpoint_is_tried_ten_times(webhooks: WebhookApi, receiver
     (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("failed", None)
-    assert tuple(instants(delivery)) == DESIGNED
-    assert errors(delivery) == ["answered 500"] * 10
+    assert tuple(attempt_instants(delivery)) == DESIGNED
+    assert attempt_errors(delivery) == ["answered 500"] * 10
     assert happened == [
         {
             "at": at,
@@ -77,8 +76,8 @@ async def test_a_success_ends_the_retries(webhooks: WebhookApi, receiver: Receiv
     (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("delivered", None)
-    assert tuple(instants(delivery)) == DESIGNED[:3]
-    assert errors(delivery) == ["answered 500", "answered 500", None]
+    assert tuple(attempt_instants(delivery)) == DESIGNED[:3]
+    assert attempt_errors(delivery) == ["answered 500", "answered 500", None]
     assert [each["what"] for each in happened] == ["webhook.failed", "webhook.delivered"]
 
 
@@ -190,8 +189,8 @@ async def test_an_answer_of_410_disables_the_endpoint(
     await webhooks.pay()
     first, second = await webhooks.settle()
 
-    assert (outcome(first), errors(first)) == (("disabled", None), ["answered 500"])
-    assert (outcome(second), errors(second)) == (("disabled", None), ["answered 410"])
+    assert (outcome(first), attempt_errors(first)) == (("disabled", None), ["answered 500"])
+    assert (outcome(second), attempt_errors(second)) == (("disabled", None), ["answered 410"])
     endpoint = await webhooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
     assert endpoint["enabled"] is False
 
@@ -217,7 +216,7 @@ async def test_an_answer_of_410_ends_other_deliveries_and_keeps_their_attempts(
     _, *deliveries = await webhooks.deliveries()
 
     assert [each["status"] for each in deliveries] == ["disabled"] * 3
-    assert [errors(each) for each in deliveries] == [
+    assert [attempt_errors(each) for each in deliveries] == [
         ["answered 410"],
         ["answered 500"],
         ["answered 500"],
@@ -236,7 +235,7 @@ async def test_an_endpoint_can_have_a_schedule_of_its_own(
     (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("failed", None)
-    assert instants(delivery) == [START, later(1_000), later(601_000)]
+    assert attempt_instants(delivery) == [START, later(1_000), later(601_000)]
 
 
 async def test_an_empty_schedule_never_retries(webhooks: WebhookApi, receiver: Receiver) -> None:
@@ -260,7 +259,7 @@ async def test_a_retry_without_delay_comes_at_once(
     (delivery,) = await webhooks.deliveries()
 
     assert outcome(delivery) == ("delivered", None)
-    assert instants(delivery) == [START] * 3
+    assert attempt_instants(delivery) == [START] * 3
 
 
 async def test_a_delay_of_more_than_a_year_is_refused(
@@ -299,7 +298,7 @@ class TestLive:
         (delivery,) = await webhooks.deliveries()
 
         assert outcome(delivery) == ("delivered", None)
-        assert errors(delivery) == ["answered 500", "answered 500", None]
+        assert attempt_errors(delivery) == ["answered 500", "answered 500", None]
         assert len(sandbox.runtime.timers) == 0
 
 

@@ -12,11 +12,10 @@ from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import STANDARD
 from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.world.world import World
-from tests.support.bodies import KEY, documented_create
-from tests.support.control import Control
+from tests.support.http import Control, WebhookApi, attempt_errors, attempt_instants
+from tests.support.in_process import rules_of, scenario_of
 from tests.support.receiver import Hit, Receiver
-from tests.support.scenes import rules_of, scenario_of
-from tests.support.webhooks import WebhookApi, errors, instants
+from tests.support.values import KEY, documented_create
 
 NOON = "2030-01-15T10:30:00Z"
 
@@ -77,7 +76,7 @@ async def test_a_rule_can_delay_the_second_attempt_alone(
     await webhooks.advance("1h")
     (delivery,) = await webhooks.deliveries()
 
-    assert instants(delivery) == [NOON, "2030-01-15T10:31:05Z"]
+    assert attempt_instants(delivery) == [NOON, "2030-01-15T10:31:05Z"]
 
 
 async def test_what_is_dropped_never_arrives(
@@ -90,7 +89,7 @@ async def test_what_is_dropped_never_arrives(
     await webhooks.advance("1m")
     (delivery,) = await webhooks.deliveries()
 
-    assert errors(delivery) == ["dropped by the rule wish", None]
+    assert attempt_errors(delivery) == ["dropped by the rule wish", None]
     assert (delivery["status"], len(receiver.hits)) == ("delivered", 1)
 
 
@@ -117,7 +116,7 @@ async def test_copies_of_a_delivery_have_one_id(
     await webhooks.advance("1h")
     deliveries = await webhooks.deliveries()
 
-    assert [instants(each) for each in deliveries] == [
+    assert [attempt_instants(each) for each in deliveries] == [
         [NOON],
         ["2030-01-15T10:31:00Z"],
         ["2030-01-15T10:32:00Z"],
@@ -144,7 +143,7 @@ async def test_what_is_held_goes_out_in_another_order(
     assert sorted(arrived) == sorted(made)
     assert arrived != made
     assert (arrived == made[::-1]) == (order == "reverse")
-    assert {at for each in await webhooks.deliveries() for at in instants(each)} == {
+    assert {at for each in await webhooks.deliveries() for at in attempt_instants(each)} == {
         "2030-01-15T10:40:00Z"
     }
 

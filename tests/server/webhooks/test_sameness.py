@@ -7,11 +7,9 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from tests.support.bodies import AUTHORIZED, KEY
-from tests.support.clients import Api, client_of, paid
-from tests.support.control import Control
+from tests.support.http import Api, Control, WebhookApi, client_of, paid
 from tests.support.receiver import Answer, Receiver, receiving
-from tests.support.webhooks import WebhookApi
+from tests.support.values import AUTHORIZED, KEY
 
 CARDS = ("4111111111111111", "4000000000000002", "4000009900000012", "4000000000000259")
 

@@ -10,11 +10,9 @@ from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
-from tests.support.bodies import KEY
-from tests.support.clients import Json
-from tests.support.leaks import CVC3, codes_in, leaks
+from tests.support.http import Json, WebhookApi
 from tests.support.receiver import Answer, Hit, Receiver
-from tests.support.webhooks import WebhookApi
+from tests.support.values import CVC3, KEY, codes_in, leaks
 
 EXPECTED = "expected whsec_ and the base64 of 24 to 64 bytes"
 DURATION = "expected a duration such as 300ms, 5s, 10m, 2h or 45d"

@@ -2,10 +2,9 @@
 
 import asyncio
 
-from tests.support.clients import PATIENCE
+from tests.support.http import StreamReader, WebhookApi
 from tests.support.receiver import Receiver
-from tests.support.streams import Reader
-from tests.support.webhooks import WebhookApi
+from tests.support.values import LONGEST_WAIT
 
 PATH = "/_sandbox/stream"
 
@@ -16,11 +15,11 @@ async def test_the_stream_tells_each_attempt_as_it_ends(
     """The delivery as it then is, with that attempt alone."""
     receiver.script(500)
     await webhooks.create_endpoint(receiver.url)
-    async with webhooks.api.get(PATH) as reply, asyncio.timeout(PATIENCE):
+    async with webhooks.api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await webhooks.pay()
-        first = await Reader(reply).next("delivery")
+        first = await StreamReader(reply).next("delivery")
         await webhooks.advance("5s")
-        second = await Reader(reply).next("delivery")
+        second = await StreamReader(reply).next("delivery")
     (delivery,) = await webhooks.deliveries()
 
     assert first.data == delivery | {
@@ -39,8 +38,8 @@ async def test_the_stream_goes_on_after_a_reconnect(webhooks: WebhookApi) -> Non
         await webhooks.pay()
     deliveries = await webhooks.settle()
     headers = {"Last-Event-ID": "3-3-1"}
-    async with webhooks.api.get(PATH, headers=headers) as reply, asyncio.timeout(PATIENCE):
-        missed = await Reader(reply).take(2)
+    async with webhooks.api.get(PATH, headers=headers) as reply, asyncio.timeout(LONGEST_WAIT):
+        missed = await StreamReader(reply).take(2)
 
     assert [each.data for each in missed] == deliveries[1:]
     assert [each.id for each in missed] == ["3-3-2", "3-3-3"]

@@ -1,7 +1,7 @@
 """`audit` is clean or names what was found."""
 
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_an_audit_that_is_not_clean_names_each_kind_once() -> None:

@@ -1,7 +1,7 @@
 """`order` is a subsequence of the calls."""
 
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_an_order_is_met_with_other_calls_between() -> None:

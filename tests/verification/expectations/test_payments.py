@@ -2,8 +2,7 @@
 
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
-from tests.support.history import History
-from tests.support.scenes import scenario_of
+from tests.support.in_process import History, scenario_of
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 

@@ -1,6 +1,6 @@
 """`refunds` counts refunds and adds them up."""
 
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_refunds_are_counted_and_added_up() -> None:

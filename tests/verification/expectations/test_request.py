@@ -4,9 +4,7 @@ from typing import Any
 
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
-from tests.support.history import History
-from tests.support.in_process import call_of
-from tests.support.scenes import rules_of
+from tests.support.in_process import History, call_of, rules_of
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 

@@ -4,7 +4,7 @@ import pytest
 
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_more_repetitions_than_allowed_are_named() -> None:

@@ -1,8 +1,7 @@
 """`rules: all_fired` names the rules that have not."""
 
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
-from tests.support.history import History
-from tests.support.scenes import rules_of
+from tests.support.in_process import History, rules_of
 
 
 def test_rules_that_have_not_fired_are_named() -> None:

@@ -1,7 +1,7 @@
 """`webhook` speaks of deliveries: how many, how often tried, acknowledged, forged."""
 
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_deliveries_are_acknowledged_in_so_many_attempts() -> None:

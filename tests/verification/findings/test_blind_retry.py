@@ -3,8 +3,7 @@
 import pytest
 
 from payments_sandbox.core.instants import HOUR, MINUTE
-from tests.support.history import History
-from tests.support.scenes import rules_of
+from tests.support.in_process import History, rules_of
 
 DOWN = rules_of("- {request: create_payment, do: [{respond: {error: internal_error}, times: 2}]}")
 

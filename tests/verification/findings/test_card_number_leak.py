@@ -1,6 +1,6 @@
 """A card number where text belongs."""
 
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_a_card_number_in_text_is_found_and_not_repeated() -> None:

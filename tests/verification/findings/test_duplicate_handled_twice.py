@@ -1,7 +1,7 @@
 """A delivery that was acted upon each time that it came."""
 
 from payments_sandbox.core.instants import SECOND
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_a_refund_after_each_delivery_is_found() -> None:

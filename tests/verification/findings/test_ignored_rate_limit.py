@@ -3,7 +3,7 @@
 import pytest
 
 from payments_sandbox.core.instants import HOUR, SECOND
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_the_calls_of_one_wait_are_one_finding() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def with_payments(count: int) -> History:

@@ -4,8 +4,7 @@ import pytest
 
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from tests.support.history import History
-from tests.support.scenes import rules_of
+from tests.support.in_process import History, rules_of
 
 PENDING = {card.name: card.number for card in MAGIC_CARDS}["pending_forever"]
 

@@ -3,8 +3,7 @@
 import pytest
 
 from payments_sandbox.rules.scenario import Scenario
-from tests.support.history import History
-from tests.support.scenes import rules_of
+from tests.support.in_process import History, rules_of
 
 LOST = rules_of("- {request: create_refund, do: [{drop: {commit: true}}]}")
 CHARGED = rules_of(

@@ -1,6 +1,6 @@
 """A stale delivery that a receiver has taken."""
 
-from tests.support.history import History
+from tests.support.in_process import History
 
 
 def test_a_stale_delivery_that_was_answered_with_a_2xx_is_found() -> None:

@@ -28,6 +28,7 @@ class Drip(Fault):
     name: ClassVar = "drip"
     reply_arrives: ClassVar = True
     needs_commit: ClassVar = False
+    wall_time: ClassVar = "over"
     SCHEMA: ClassVar[Json] = {
         "description": "A slow body.",
         "type": "object",

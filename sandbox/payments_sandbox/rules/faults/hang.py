@@ -22,6 +22,7 @@ class Hang(Fault):
     reply_arrives: ClassVar = False
     needs_commit: ClassVar = True
     starts_silent: ClassVar = True
+    wall_time: ClassVar = "for"
     SCHEMA: ClassVar[Json] = {
         "description": "Accepted, then silence.",
         "type": "object",

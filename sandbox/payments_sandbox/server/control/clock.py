@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_instant
+from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_milliseconds
 from payments_sandbox.server.control.control_request import ControlRequest, parse_field
 from payments_sandbox.world.timeline_entries import TimelineEntry
 from payments_sandbox.world.world import World
@@ -40,7 +40,7 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
         world, lambda: _target(world, request.body)
     )
     return {
-        "now": show_instant(world.clock.now()),
+        "now": show_milliseconds(world.clock.now()),
         "happened": [_happened_json(each) for each in happened],
     }
 
@@ -48,7 +48,7 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
 def clock_json(world: World) -> dict[str, object]:
     """The clock as JSON."""
     return {
-        "now": show_instant(world.clock.now()),
+        "now": show_milliseconds(world.clock.now()),
         "mode": world.clock.mode.value,
         "due": [_due_json(each) for each in world.upcoming(DUE_SHOWN)],
     }
@@ -71,7 +71,7 @@ def _reachable(world: World, field: str, at: Instant) -> Instant:
 
 def _due_json(each: TimelineEntry) -> dict[str, object]:
     shown: dict[str, object] = {
-        "at": show_instant(each.at),
+        "at": show_milliseconds(each.at),
         "what": each.what,
         "payment_id": each.payment_id,
     }

@@ -13,7 +13,7 @@ from payments_sandbox.server.journal_json import entry_json
 
 def list_requests(request: ControlRequest) -> dict[str, object]:
     """The journal, newest first."""
-    journal = request.world.journal
+    world, journal = request.world, request.world.journal
 
     def position_of(request_id: str) -> int | None:
         entry = journal.find(request_id)
@@ -23,7 +23,7 @@ def list_requests(request: ControlRequest) -> dict[str, object]:
         noun="a request in the journal",
         position_of=position_of,
         items_after=journal.before,
-        show=partial(entry_json, journal),
+        show=partial(entry_json, world),
     )
     return page(request, listing)
 
@@ -33,7 +33,7 @@ def retrieve_request(request: ControlRequest) -> dict[str, object]:
     journal = request.world.journal
     if (entry := journal.find(request.path_parameter)) is None:
         raise NotFound("not_found", "No such request, or the journal has dropped it.")
-    return entry_json(journal, entry)
+    return entry_json(request.world, entry)
 
 
 async def stream(request: ControlRequest) -> web.StreamResponse:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.instants import Instant, read_instant, show_instant
+from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, run_in_slices
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
@@ -21,6 +21,7 @@ def create_world(request: ControlRequest) -> dict[str, object]:
     rate_limit.check(limits, request.settings.rate_limit, "/rate_limit")
     world = request.runtime.worlds.make(
         wanted.get("api_key"),
+        name=wanted.get("name"),
         seed=wanted.get("seed"),
         clock=_clock(wanted.get("clock")),
         rate_limit=limits.get("limit"),
@@ -66,7 +67,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
-    from payments_sandbox.scenarios.parser.given import parse_generated  # noqa: PLC0415 - few fill a world
+    from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - it brings faker
 
     world = request.world
@@ -103,6 +104,7 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
         context=worlds.context,
     )
     world = await run_in_slices(steps)
+    world.config = world.config._replace(name=request.world.config.name)
     worlds.put(world)
     request.runtime.changed(world)
     return _summary(request, world)
@@ -122,13 +124,15 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
     origin = f"{request.http.scheme}://{request.http.host}"
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
     gone = request.runtime.worlds.drop_reason(config.api_key)
+    name = {} if config.name is None else {"name": config.name}
     return {
         "api_key": config.api_key,
+        **name,
         "base_url": f"{origin}/v3",
         "sandbox_url": f"{origin}/_sandbox",
         "webhook_secret": config.webhook_secret,
         "seed": config.seed,
-        "created_at": show_instant(config.made_at),
+        "created_at": show_milliseconds(config.made_at),
         "clock": clock.clock_json(world),
         "rate_limit": rate_limit.rate_limit_json(world),
         "payments": counts,

@@ -43,7 +43,7 @@ def schema_problems(value: object, part: str | None = None) -> Iterator[Problem]
     """What the schema says is wrong, in words; without places, in no order."""
     for error in _compiled(part).file_errors(value):
         path = (*error.path, KEY) if error.is_about_key else error.path
-        yield Problem(path, error.message, error.hint)
+        yield Problem(path, error.message, error.hint, is_missing=error.is_missing)
 
 
 def drop_invalid_parts(value: object) -> dict[str, object]:

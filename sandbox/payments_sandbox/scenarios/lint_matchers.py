@@ -1,7 +1,7 @@
-"""Owns the dry run: whether there is any call, event or payment that a rule applies to at all.
+"""Owns the checks of matchers: the cards that they name, and whether anything at all meets them.
 
-Each rule is played against made-up subjects of its trigger, with values that its own conditions
-suggest. A rule that none of them meets can never fire, and says why.
+Whether something can meet conditions is tried out: made-up subjects get the values that the
+conditions themselves suggest. Conditions that none of them meets can never hold, and say why.
 """
 
 from collections import defaultdict
@@ -9,14 +9,61 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Final
 
-from payments_sandbox.core.card_numbers import brand_of
+from payments_sandbox.contract.schema_errors import Path, presentable
+from payments_sandbox.core.card_numbers import brand_of, passes_luhn
+from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.rules.conditions import compile_condition
 from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.rules.matchers import CARD_NUMBERS
 from payments_sandbox.rules.model import Condition, When
+from payments_sandbox.scenarios.diagnostics import Problem
+from payments_sandbox.scenarios.parser import Plain
 
+_PARTS: Final = frozenset({"prefix", "suffix", "contains"})
 _NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
 _STATUSES: Final = ("pending", "completed", "failed")
+
+
+def check_card(value: object, path: Path) -> Iterator[Problem]:
+    """A number that can be a card's, or the name of a magic card."""
+    text = str(value)
+    if text.isdecimal():
+        if brand_of(text) is None or not passes_luhn(text):
+            hint = "a magic card's name such as declined does as well"
+            yield Problem(path, "this is no card number: its length or check digit is wrong", hint)
+    elif text not in CARD_NUMBERS:
+        close = nearest(text, CARD_NUMBERS)
+        hint = f"did you mean '{close}'?" if close else f"known are {', '.join(CARD_NUMBERS)}"
+        yield Problem(path, f"'{presentable(text)}' is no magic card", hint)
+
+
+def check_cards(plain: Plain | None, path: Path) -> Iterator[Problem]:
+    """The cards that `when` names."""
+    matcher = (plain or {}).get("card")
+    path = (*path, "card")
+    match matcher:
+        case None:
+            pass
+        case dict():
+            for operator, operand in matcher.items():
+                yield from _check_operand(operator, operand, (*path, operator))
+        case _:
+            yield from _check_operand("in", matcher, path)
+
+
+def _check_operand(operator: str, operand: object, path: Path) -> Iterator[Problem]:
+    if operator in _PARTS:
+        if not str(operand).isdecimal():
+            yield Problem(
+                path, "a card number has digits only", "write a card's name with eq or in"
+            )
+    elif isinstance(operand, list):
+        for position, each in enumerate(operand):
+            if each is not None:
+                yield from check_card(each, (*path, position))
+    elif operator != "exists":
+        yield from check_card(operand, path)
 
 
 def why_unmatchable(trigger: str, when: When) -> tuple[str, str] | None:

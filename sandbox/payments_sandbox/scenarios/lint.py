@@ -1,28 +1,25 @@
-"""Owns the pass over a whole scenario: head, what is given, rules, what is expected."""
+"""Owns the pass over a whole scenario: its head, what is given, rules, what is expected."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from payments_sandbox.contract.schema_errors import Path, presentable
-from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import Instant, read_duration, read_instant
 from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
-from payments_sandbox.scenarios.lint.cards import check_card, check_matcher
-from payments_sandbox.scenarios.lint.rules import check_rules
-from payments_sandbox.scenarios.lint.unmatchable import why_unmatchable
-from payments_sandbox.scenarios.parser.rules import parse_rule
-from payments_sandbox.scenarios.parser.values import Plain, items
+from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, why_unmatchable
+from payments_sandbox.scenarios.lint_rules import LintContext, check_rules
+from payments_sandbox.scenarios.parser import Plain, items, parse_rule
 from payments_sandbox.verification.expectations import kind_of
 
 
-def check_scenario(plain: Plain, name: str | None, contract: Contract) -> Iterator[Problem]:
+def check_scenario(plain: Plain, name: str | None, context: LintContext) -> Iterator[Problem]:
     """Find all that the schema cannot see.
 
     Args:
         plain: a scenario of the right shape; lists may have gaps.
         name: what its file is called, without the ending; None when it came without one.
-        contract: what patched replies are held against.
+        context: what rules are held against.
     """
     if name is not None and plain["scenario"] != name:
         message = f"'{plain['scenario']}' is not the file's name"
@@ -31,7 +28,7 @@ def check_scenario(plain: Plain, name: str | None, contract: Contract) -> Iterat
     if "given" in plain:
         yield from check_given(plain["given"], _instant(plain.get("clock")), ("given",))
     rules = [(n, each, parse_rule(each, n)) for n, each in items(plain, "rules")]
-    yield from check_rules(rules, has_seed="seed" in plain, contract=contract)
+    yield from check_rules(rules, context)
     for position, each in items(plain, "expect"):
         yield from check_expectation(each, ("expect", position), has_rules=bool(rules))
 
@@ -65,7 +62,7 @@ def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[
         yield Problem(path, "there are no rules that could fire", "leave it out")
     if kind.matchers is not None:
         subject = kind.parse(plain).subject
-        yield from _check_matchers(plain.get(kind.matchers, {}), subject, (*path, kind.matchers))
+        yield from _check_cardss(plain.get(kind.matchers, {}), subject, (*path, kind.matchers))
 
 
 def _is_empty_range(wanted: dict[str, Any]) -> bool:
@@ -73,11 +70,9 @@ def _is_empty_range(wanted: dict[str, Any]) -> bool:
     return isinstance(least, int) and isinstance(most, int) and least > most
 
 
-def _check_matchers(
-    matchers: dict[str, Any], subject: str | None, place: Path
-) -> Iterator[Problem]:
+def _check_cardss(matchers: dict[str, Any], subject: str | None, place: Path) -> Iterator[Problem]:
     """What an expectation counts can exist."""
-    yield from check_matcher(matchers, place)
+    yield from check_cards(matchers, place)
     for key in ("call", "attempt"):
         if key in matchers:
             yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")

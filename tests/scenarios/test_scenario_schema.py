@@ -13,7 +13,7 @@ from payments_sandbox.contract.error_codes import CODES, documented_for
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schema_errors import MOST_IN_A_FILE
 from payments_sandbox.rules.fields import FIELDS
-from payments_sandbox.scenarios.schema_errors import (
+from payments_sandbox.scenarios.scenario_schema import (
     accepts,
     drop_invalid_parts,
     schema,

@@ -1,1 +1,0 @@
-"""The checks of a scenario beyond its shape, all of them in one pass."""

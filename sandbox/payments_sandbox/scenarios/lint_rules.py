@@ -1,0 +1,319 @@
+"""Owns the checks of rules: keys, names, seeds, counters, impossible moves, unreachable parts."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schema_errors import Path
+from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.payments.payment import TRANSITIONS, Status
+from payments_sandbox.rules.conditions import compile_condition, equals_one_of
+from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
+from payments_sandbox.rules.outcomes import OUTCOMES
+from payments_sandbox.rules.scenario import Rule
+from payments_sandbox.rules.step_outcome import COMMIT, EntryProblem
+from payments_sandbox.scenarios.diagnostics import KEY, Problem
+from payments_sandbox.scenarios.lint_matchers import check_cards, why_unmatchable
+from payments_sandbox.scenarios.parser import READS, TRIGGERS, Plain, items
+
+STATUSES_AFTER: Final = {
+    "payment.completed": {Status.COMPLETED},
+    "payment.failed": {Status.FAILED},
+    "payment.*": {Status.COMPLETED, Status.FAILED},
+    "refund.created": {Status.COMPLETED},
+    "refund.*": {Status.COMPLETED},
+    "chargeback.created": {Status.COMPLETED},
+    "chargeback.*": {Status.COMPLETED},
+    "*": {Status.COMPLETED, Status.FAILED},
+}
+"""What a payment can be when one of its events has happened."""
+
+_LOOKED_AT: Final = 10_000
+"""Calls that are tried for how many a rule lets through; no rule has as many steps."""
+
+_NO_PAYMENT: Final = frozenset({"create_payment", "list_payments"})
+_SEED: Final = "add 'seed: 7' or any other number at the top, so that each run draws the same"
+
+Placed = tuple[int, Plain, Rule]
+"""A rule with its position in the file, counted from 0, as written and as read."""
+
+
+class LintContext(NamedTuple):
+    """What scenarios are held against.
+
+    Attributes:
+        contract: what patched replies must still follow.
+        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
+    """
+
+    contract: Contract
+    longest_wait: int
+
+
+# Keys
+
+
+def check_keys(data: object, *, has_seed: bool) -> Iterator[Problem]:
+    """Find the keys of rules that are missing, or do not go together.
+
+    Only which keys there are is looked at, and in the scenario as it was written. So no value of a
+    wrong shape hides that `commit` is missing beside it.
+
+    Args:
+        data: what was read, of any shape.
+        has_seed: whether the scenario has a seed.
+    """
+    for path, rule in _mappings(data.get("rules") if isinstance(data, dict) else None, ("rules",)):
+        do: Path = (*path, "do")
+        steps = list(_mappings(rule.get("do"), do))
+        if not has_seed:
+            yield from _check_draws(rule, path, [*steps, (do, rule.get("do"))])
+        if "request" in rule:
+            for place, step in steps:
+                yield from _check_step_keys(step, _operation_meant(rule["request"]), place)
+
+
+def _mappings(value: object, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The mappings in a list, if it is one, each with its path."""
+    for position, each in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(each, dict):
+            yield (*path, position), each
+
+
+def _operation_meant(written: object) -> str:
+    """The operation that a rule names, or the one that it seems to mean."""
+    return nearest(str(written), BY_NAME) or str(written)
+
+
+def _check_draws(
+    rule: Plain, path: Path, delayed: Sequence[tuple[Path, object]]
+) -> Iterator[Problem]:
+    if "chance" in rule:
+        yield Problem((*path, "chance", KEY), "'chance' without a seed", _SEED)
+    for place, each in delayed:
+        if isinstance(each, dict) and isinstance(each.get("delay"), dict):
+            yield Problem((*place, "delay", KEY), "a drawn delay without a seed", _SEED)
+
+
+def _check_step_keys(step: Plain, operation: str, path: Path) -> Iterator[Problem]:
+    given = [outcome for outcome in OUTCOMES if outcome.name in step]
+    if len(given) > 1:
+        message = f"two outcomes in one step: {' and '.join(each.name for each in given)}"
+        yield Problem((*path, given[1].name, KEY), message, "make each a step of its own")
+    for outcome in OUTCOMES:
+        if outcome not in given:
+            for key in outcome.BESIDE.keys() & step.keys():
+                yield Problem((*path, key, KEY), f"'{key}' goes with '{outcome.name}'")
+        elif outcome.may_commit() and isinstance(value := step[outcome.name], dict):
+            place = (*path, outcome.name)
+            if operation in READS:
+                yield from _check_commit_of_read(value, operation, place)
+            elif outcome.needs_commit and not nearest("commit", value):
+                message = f"'{outcome.name}' needs 'commit'"
+                yield Problem((*place, KEY), message, COMMIT["x-hint"], is_missing=True)
+
+
+def _check_commit_of_read(value: Plain, operation: str, path: Path) -> Iterator[Problem]:
+    if "commit" in value:
+        message = f"commit has no effect on {operation}, which changes nothing"
+        yield Problem((*path, "commit", KEY), message, "leave it out", is_warning=True)
+
+
+# Rules of the right shape
+
+
+def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Problem]:
+    """Find what is wrong with the values of rules that have the shape of rules.
+
+    Args:
+        rules: of one scenario, in the order of the file.
+        context: what they are held against.
+    """
+    names: set[str] = set()
+    above: list[RequestRule] = []
+    for position, plain, rule in rules:
+        path: Path = ("rules", position)
+        if rule.name in names:
+            message = f"another rule is called '{rule.name}'"
+            yield Problem((*path, "name"), message, "give each rule a name of its own")
+        names.add(rule.name)
+        yield from check_cards(plain.get("when"), (*path, "when"))
+        yield from _check_reach(plain, rule, path)
+        match rule:
+            case RequestRule():
+                yield from _check_request(plain, rule, path, context)
+                yield from _check_shadow(rule, above, path)
+                above.append(rule)
+            case EventRule() | AtRule():
+                yield from _check_action(rule, path)
+            case _:
+                given = plain["do"].get("delay") if isinstance(plain["do"], dict) else None
+                yield from _check_distribution(given, (*path, "do", "delay"))
+
+
+def _check_reach(plain: Plain, rule: Rule, path: Path) -> Iterator[Problem]:
+    """Whether anything at all meets the rule's conditions."""
+    trigger = next(key for key in TRIGGERS if key in plain)
+    kind = str(plain["request"]) if trigger == "request" else trigger
+    if (found := why_unmatchable(kind, rule.when)) is not None:
+        field, reason = found
+        key = next((each for each in plain["when"] if each.lower() == field), field)
+        yield Problem((*path, "when", key, KEY), f"this rule cannot fire: {reason}")
+
+
+def _check_request(
+    plain: Plain, rule: RequestRule, path: Path, context: LintContext
+) -> Iterator[Problem]:
+    if rule.per == "payment" and rule.operation in _NO_PAYMENT:
+        message = f"{rule.operation} is about no payment that is there already"
+        yield Problem((*path, "per"), message, "count per customer, card or world")
+    for position, step in items(plain, "do"):
+        if isinstance(step, dict):
+            yield from _check_step(step, rule.operation, (*path, "do", position), context)
+    yield from _check_steps_are_reached(plain, rule, path)
+
+
+def _check_step(step: Plain, operation: str, path: Path, context: LintContext) -> Iterator[Problem]:
+    waits: list[tuple[Path, str]] = [(("delay",), each) for each in _waits(step.get("delay"))]
+    for outcome in OUTCOMES:
+        if outcome.name in step:
+            for found in outcome.problems(step, operation, context.contract):
+                yield _placed(path, found)
+            if (key := outcome.wall_time) is not None and key in step[outcome.name]:
+                waits.append(((outcome.name, key), step[outcome.name][key]))
+    yield from _check_distribution(step.get("delay"), (*path, "delay"))
+    for place, wait in waits:
+        if read_duration(wait) > context.longest_wait:
+            longest = show_duration(context.longest_wait)
+            message = f"--max-wall-delay ends this after {longest}"
+            hint = f"start the server with --max-wall-delay {wait} to wait so long"
+            yield Problem((*path, *place), message, hint, is_warning=True)
+
+
+def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or nothing
+    """The duration of a delay, or that in the middle of a distribution."""
+    match delay:
+        case None:
+            return []
+        case str():
+            return [delay]
+        case {"cap": _}:
+            return []
+        case {"uniform": [low, _]}:
+            return [low]
+        case {"normal": {"mean": middle}} | {"lognormal": {"median": middle}}:
+            return [middle]
+    return []
+
+
+def _placed(path: Path, found: EntryProblem) -> Problem:
+    """Give a problem of an outcome or an action its place in the scenario."""
+    key = (KEY,) if found.is_key else ()
+    return Problem((*path, *found.path, *key), found.message, found.hint)
+
+
+def _check_distribution(value: Any, path: Path) -> Iterator[Problem]:  # noqa: ANN401 - as above
+    """Check that the bounds of a distribution are the right way round."""
+    if not isinstance(value, dict):
+        return
+    if "uniform" in value:
+        low, high = map(read_duration, value["uniform"])
+        if low > high:
+            yield Problem((*path, "uniform"), "the first of the two is the shorter one")
+    if "lognormal" in value:
+        median, p99 = (read_duration(value["lognormal"][key]) for key in ("median", "p99"))
+        if not 0 < median <= p99:
+            message = "p99 is longer than the median, and that longer than nothing"
+            yield Problem((*path, "lognormal"), message)
+
+
+def _check_steps_are_reached(plain: Plain, rule: RequestRule, path: Path) -> Iterator[Problem]:
+    """`call` may let through fewer calls, per key, than there are steps for."""
+    if (most := _most_calls(rule.when)) is None:
+        return
+    served = 0
+    why = f"'call' lets {most} call{'s' if most > 1 else ''} through"
+    for (position, _), step in zip(items(plain, "do"), rule.steps, strict=True):
+        if served >= most:
+            yield Problem((*path, "do", position), f"this step is never reached: {why}")
+        served += step.times
+    if served >= most and rule.then is not Then.PASS:
+        message = f"'then' is never reached: {why}"
+        yield Problem((*path, "then"), message, "leave it out", is_warning=True)
+
+
+def _most_calls(when: When) -> int | None:
+    """How many calls of one key meet the conditions on `call`; None for no bound."""
+    conditions = [each for each in when if each.field == "call"]
+    bounds = [_bound(each.operator, each.operand) for each in conditions]
+    known = [bound for bound in bounds if bound is not None]
+    if not known:
+        return None
+    tests = [compile_condition(each) for each in conditions]
+    return sum(all(test(call) for test in tests) for call in range(1, min(*known, _LOOKED_AT) + 1))
+
+
+def _bound(operator: str, operand: object) -> int | None:
+    """The highest call that meets a condition."""
+    match operator, operand:
+        case (("eq" | "lte"), int(bound)):
+            return bound
+        case "lt", int(bound):
+            return bound - 1
+        case "in", tuple(values):
+            return max((each for each in values if isinstance(each, int)), default=0)
+        case _:
+            return None
+
+
+def _check_shadow(rule: RequestRule, above: Sequence[RequestRule], path: Path) -> Iterator[Problem]:
+    """Whether a rule above never stops answering, and answers each call that this one would.
+
+    Only plain cases are seen: each of its conditions is one of this rule's too, or holds for every
+    value that this rule names for that field. Bounds and prefixes are not compared.
+    """
+    named = {each.field: values for each in rule.when if (values := equals_one_of(each))}
+
+    def is_implied(condition: Condition) -> bool:
+        values = named.get(condition.field)
+        return condition in rule.when or (
+            values is not None and all(map(compile_condition(condition), values))
+        )
+
+    for other in above:
+        is_about = _is_endless(other) and other.operation in ("*", rule.operation)
+        if is_about and all(is_implied(each) for each in other.when):
+            message = f"this rule never answers: '{other.name}' answers each of its calls before it"
+            hint = f"put it above '{other.name}', or let that one pass"
+            yield Problem(path, message, hint)
+            return
+
+
+def _is_endless(rule: RequestRule) -> bool:
+    counts_calls = any(condition.field == "call" for condition in rule.when)
+    return rule.then is not Then.PASS and rule.chance == 1 and not counts_calls
+
+
+def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
+    action, place = rule.action, (*path, "do")
+    if (found := action.problem()) is not None:
+        yield _placed(place, found)
+    if isinstance(rule, AtRule) and not rule.when:
+        if (found := action.problem_without_payment()) is not None:
+            yield _placed(place, found)
+        return
+    if (move := action.payment_move) is None:
+        return
+    if not any(move in TRANSITIONS[status] for status in _statuses(rule)):
+        message = f"'{action.name}' is impossible here: you cannot {move} such a payment"
+        known = " or ".join(status for status in Status if move in TRANSITIONS[status])
+        yield Problem(place, message, f"it would have to be {known}")
+
+
+def _statuses(rule: EventRule | AtRule) -> set[Status]:
+    """What the payments that the rule applies to can be."""
+    found = STATUSES_AFTER[rule.event] if isinstance(rule, EventRule) else set(Status)
+    tests = [compile_condition(each) for each in rule.when if each.field == "status"]
+    return {status for status in found if all(test(status) for test in tests)}

@@ -1,0 +1,192 @@
+"""Owns the way from a scenario's plain values, of a shape that the schema accepts, to its model."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from payments_sandbox.core.instants import DAY, read_duration, read_instant
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.action import Action
+from payments_sandbox.rules.actions import parse_action
+from payments_sandbox.rules.delays import Delay, Distribution, Lognormal, Normal, Uniform
+from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
+from payments_sandbox.rules.matchers import CARD_NUMBERS, parse_when
+from payments_sandbox.rules.model import AtRule, EventRule, Per, RequestRule, Step, Then
+from payments_sandbox.rules.outcomes import OUTCOMES, Pass
+from payments_sandbox.rules.scenario import Rule, Scenario
+from payments_sandbox.rules.step_outcome import Outcome
+from payments_sandbox.rules.webhook_effects import (
+    BodyFault,
+    DeliveryOrder,
+    Signature,
+    WebhookEffects,
+    WebhookRule,
+)
+from payments_sandbox.verification.expectations import parse_expectation
+
+Plain = Mapping[str, Any]
+"""A mapping of a scenario as JSON has it, of the shape that the schema promises."""
+
+READS: Final = frozenset({"retrieve_payment", "list_payments"})
+"""The operations that change nothing."""
+
+TRIGGERS: Final = ("request", "event", "webhook", "at")
+
+_PAYMENTS_PER_CUSTOMER: Final = 10
+"""Where nothing says how many customers there are."""
+
+_OVER: Final = 30 * DAY
+_CARD: Final = "visa_2"
+
+
+def parse_scenario(plain: Plain) -> Scenario:
+    """Parse a scenario that neither the schema nor the lint has found anything wrong with."""
+    clock = plain.get("clock")
+    return Scenario(
+        name=plain["scenario"],
+        source=plain,
+        about=plain.get("about", ""),
+        tags=tuple(plain.get("tags", ())),
+        seed=plain.get("seed"),
+        clock=None if clock is None else read_instant(clock),
+        given=parse_given(plain["given"]) if "given" in plain else None,
+        rules=tuple(parse_rule(each, n) for n, each in items(plain, "rules")),
+        expectations=tuple(parse_expectation(each) for _, each in items(plain, "expect")),
+    )
+
+
+# What is given
+
+
+def parse_given(plain: Plain) -> Given:
+    """Parse the state to start from."""
+    limits = plain.get("rate_limit", {})
+    return Given(
+        payments=tuple(_given_payment(each) for _, each in items(plain, "payments")),
+        generate=parse_generated(plain["generate"]) if "generate" in plain else None,
+        webhook_endpoints=tuple(each for _, each in items(plain, "webhook_endpoints")),
+        limit=limits.get("limit"),
+        remaining=limits.get("remaining"),
+    )
+
+
+def _given_payment(plain: Plain) -> GivenPayment:
+    card = str(plain.get("card", _CARD))
+    return GivenPayment(
+        amount=plain["amount"],
+        currency=plain["currency"],
+        id=plain.get("id"),
+        customer_id=plain.get("customer_id"),
+        description=plain.get("description"),
+        status=Status(plain.get("status", Status.COMPLETED)),
+        created=plain.get("created"),
+        card=CARD_NUMBERS.get(card, card),
+    )
+
+
+def parse_generated(plain: Plain) -> Generated:
+    """Parse a number of payments: ten per customer over thirty days, unless told otherwise."""
+    payments: int = plain["payments"]
+    customers = plain.get("customers", max(1, payments // _PAYMENTS_PER_CUSTOMER))
+    return Generated(payments, customers, _duration(plain, "over") or _OVER)
+
+
+# Rules
+
+
+def parse_rule(plain: Plain, position: int) -> Rule:
+    """Parse one rule; without a name it is called after its position, counted from 0."""
+    name = str(plain.get("name", f"rule-{position + 1}"))
+    conditions = parse_when(plain.get("when"))
+    per, chance = Per(plain.get("per", Per.WORLD)), plain.get("chance", 1.0)
+    if "request" in plain:
+        is_read = plain["request"] in READS
+        steps = tuple(parse_step(each, is_read=is_read) for _, each in items(plain, "do"))
+        then = Then(plain.get("then", Then.PASS))
+        return RequestRule(name, plain["request"], conditions, steps, per, then, chance)
+    if "event" in plain:
+        after = _duration(plain, "after") or 0
+        return EventRule(name, plain["event"], conditions, after, _action(plain["do"]), per, chance)
+    if "at" in plain:
+        due = read_duration(plain["at"])
+        return AtRule(name, due, conditions, _action(plain["do"]), per, chance)
+    given = {plain["do"]: True} if isinstance(plain["do"], str) else plain["do"]
+    effects, delay = _webhook_effects(given), _delay(given.get("delay"))
+    return WebhookRule(name, plain["webhook"], conditions, effects, per, chance, delay)
+
+
+def parse_step(plain: str | Plain, *, is_read: bool) -> Step:
+    """Parse one step; on a read, where nothing can happen, `commit` is true."""
+    if isinstance(plain, str):
+        return Step()
+    kind = next((each for each in OUTCOMES if each.name in plain), Pass)
+    outcome: Outcome = kind.parse_step(plain, is_read=is_read)
+    return Step(outcome, _delay(plain.get("delay")), plain.get("times", 1))
+
+
+def _action(plain: str | Plain) -> Action:
+    """What an event rule or an `at` rule does; a word alone is a mapping of it to true."""
+    return parse_action({plain: True} if isinstance(plain, str) else plain)
+
+
+def _webhook_effects(given: Plain) -> WebhookEffects:
+    """What a webhook rule does to deliveries, but for its delay."""
+    duplicate, reorder = given.get("duplicate", {}), given.get("reorder", {})
+    signature, malform = given.get("signature"), given.get("malform")
+    return WebhookEffects(
+        drop=given.get("drop", False),
+        copies=duplicate.get("copies", 1),
+        gap=_duration(duplicate, "gap") or 0,
+        window=_duration(reorder, "window"),
+        order=DeliveryOrder(reorder.get("order", DeliveryOrder.REVERSE)),
+        before_reply=given.get("before_reply", False),
+        signature=None if signature is None else Signature(signature),
+        timestamp=_shift(given["timestamp"]) if "timestamp" in given else 0,
+        malform=None if malform is None else BodyFault(malform),
+        patches=(given["patch"],) if "patch" in given else (),
+        unknown_type=given.get("unknown_type", False),
+    )
+
+
+# Values
+
+
+def items(plain: Plain, key: str) -> Iterator[tuple[int, Any]]:
+    """The items of a list by their positions, without the gaps that `drop_invalid_parts` leaves."""
+    for position, item in enumerate(plain.get(key, ())):
+        if item is not None:
+            yield position, item
+
+
+def _duration(plain: Plain, key: str) -> int | None:
+    """Milliseconds of a duration that need not be there."""
+    text = plain.get(key)
+    return None if text is None else read_duration(text)
+
+
+def _shift(text: str) -> int:
+    """Milliseconds of a duration with a sign."""
+    sign = -1 if text.startswith("-") else 1
+    return sign * read_duration(text.lstrip("+-"))
+
+
+def _delay(value: object) -> Delay:
+    """A duration or a distribution; nothing is no delay."""
+    match value:
+        case None:
+            return 0
+        case str():
+            return read_duration(value)
+        case _:
+            return _distribution(dict[str, Any](value))  # type: ignore[call-overload]  # a mapping of JSON
+
+
+def _distribution(plain: Plain) -> Distribution:
+    cap = _duration(plain, "cap")
+    if "uniform" in plain:
+        low, high = map(read_duration, plain["uniform"])
+        return Uniform(low, high, cap)
+    if "normal" in plain:
+        normal = plain["normal"]
+        return Normal(read_duration(normal["mean"]), read_duration(normal["sd"]), cap)
+    lognormal = plain["lognormal"]
+    return Lognormal(read_duration(lognormal["median"]), read_duration(lognormal["p99"]), cap)

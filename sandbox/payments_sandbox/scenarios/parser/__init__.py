@@ -1,1 +1,0 @@
-"""The way from a scenario's plain values, whose shape the schema has accepted, to its model."""

@@ -1,0 +1,25 @@
+"""The table of operations says what an undocumented path or method was meant for."""
+
+import pytest
+
+from payments_sandbox.contract.operations import nearest_call
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "meant"),
+    [
+        ("POST", "/v3/payment", "POST /v3/payments"),
+        ("GET", "/v3/payment?limit=5", "GET /v3/payments"),
+        ("HEAD", "/v3//payments/", "GET /v3/payments"),
+        ("PUT", "/v3/payments/pay_x/refund", "POST /v3/payments/{payment_id}/refunds"),
+        ("GET", "/v3/payments/pay_x/refunds", "POST /v3/payments/{payment_id}/refunds"),
+        ("DELETE", "/v3/payments/pay_x", "GET /v3/payments/{payment_id}"),
+        ("POST", "/v3/charges", "POST /v3/payments"),
+        ("GET", f"/v3/{'x' * 9_000}", "GET /v3/payments"),
+    ],
+)
+def test_what_is_not_documented_was_meant_for_the_nearest_operation(
+    method: str, target: str, meant: str
+) -> None:
+    """By the path, then by the method."""
+    assert nearest_call(method, target) == meant

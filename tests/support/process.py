@@ -1,0 +1,431 @@
+"""Owns what runs as a process: the command line, its servers' worlds, other people's suites."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml comes only once
+
+from payments_sandbox.cli.report_text import Reports
+from payments_sandbox.client.models import ReportModel
+from tests.project.blocks import below, read_blocks
+from tests.project.tree import ROOT
+from tests.support.sockets import RawReply, exchange, raw_request
+from tests.support.values import LONGEST_WAIT, documented_create
+
+PREFIX: Final = "PAYMENTS_SANDBOX_"
+COMMAND: Final = (sys.executable, "-m", "payments_sandbox")
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The environment without variables of payments, as wide as a page, plus some."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")}
+    return kept | {"COLUMNS": "80", "NO_COLOR": "1"} | extra
+
+
+def environment_name(option: str) -> str:
+    """The environment's name of an option."""
+    return PREFIX + option.removeprefix("--").replace("-", "_").upper()
+
+
+def options_of(command: str) -> set[str]:
+    """The options that a command's help lists, apart from `--help`."""
+    shown = run(*command.split(), "--help").stdout
+    found = re.findall(r"^  (?:-\w(?: \w+)?, )?(--[a-z-]+)", shown, re.MULTILINE)
+    return set(found) - {"--help"}
+
+
+def run(
+    *arguments: str,
+    command: Sequence[str] = COMMAND,
+    cwd: Path = ROOT,
+    extra: Mapping[str, str] | None = None,
+    given: str | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself; `extra` goes into its environment, `given` to its stdin."""
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=cwd,
+        env=environment(**(extra or {})),
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_WAIT,
+        check=False,
+    )
+
+
+class RunningCommand:
+    """A command that goes on until it is stopped, in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def raw_line(self) -> str:
+        """The next line that it prints, with its end."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate(timeout=LONGEST_WAIT)
+        return line
+
+    def line(self) -> str:
+        """The next line that it prints."""
+        return self.raw_line().removesuffix("\n")
+
+    def lines(self, count: int) -> list[str]:
+        """The next lines that it prints."""
+        return [self.line() for _ in range(count)]
+
+    def error_line(self) -> str:
+        """The next line that it prints to stderr."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline().removesuffix("\n")
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
+        """Send a signal and wait; its exit code, and the seconds that it took."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(LONGEST_WAIT)
+        return code, time.monotonic() - started
+
+    def rest(self) -> tuple[str, str]:
+        """Once it has stopped: what else it has printed, and its errors."""
+        output, errors = self.process.communicate(timeout=LONGEST_WAIT)
+        return output, errors
+
+
+class ServeProcess(RunningCommand):
+    """`payments-sandbox serve` in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__(process)
+        self.ready_line = self.raw_line()
+        self.facts: dict[str, Any] = json.loads(self.ready_line)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return str(self.facts["base_url"]).removesuffix("/v3")
+
+
+@contextmanager
+def serve_process(
+    *arguments: str,
+    command: Sequence[str] = COMMAND,
+    cwd: Path = ROOT,
+    extra: Mapping[str, str] | None = None,
+) -> Iterator[ServeProcess]:
+    """A server on a free port, ready, and gone when the block ends."""
+    started = _started([*command, "serve", "--port", "0", *arguments], cwd, extra)
+    with started as process:
+        yield ServeProcess(process)
+
+
+@contextmanager
+def running_command(
+    *arguments: str, extra: Mapping[str, str] | None = None
+) -> Iterator[RunningCommand]:
+    """A command that goes on by itself, and gone when the block ends."""
+    with _started([*COMMAND, *arguments], ROOT, extra) as process:
+        yield RunningCommand(process)
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], cwd: Path, extra: Mapping[str, str] | None
+) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment(**(extra or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with ended_with_block(process):
+        yield process
+
+
+@contextmanager
+def ended_with_block(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """A process that is gone when the block ends, whatever it takes."""
+    with process:
+        try:
+            yield
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(LONGEST_WAIT)
+                process.kill()
+
+
+IGNORE_SIGTERM: Final = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+"""Before the rest of a program: it ignores SIGTERM."""
+
+PRINT_PID_AND_URL: Final = (
+    "import os; print(os.getpid(), os.environ['PAYMENTS_BASE_URL'], flush=True); "
+)
+"""Before the rest of a program: it says who it is, and where its server is."""
+
+WAIT_FOR_SIGNAL: Final = "import signal; signal.pause(); "
+"""The rest of a program: it ends by a signal."""
+
+ASK: Final = """
+import json, os, urllib.error, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def ask(url, body=None):
+    headers = {"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
+               "Content-Type": "application/json"}
+    raw = None if body is None else json.dumps(body).encode()
+    with opener.open(urllib.request.Request(url, raw, headers)) as reply:
+        return json.load(reply)
+def play(scenario):
+    return ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/scenarios/active", scenario)
+def pay(body):
+    return ask(os.environ["PAYMENTS_BASE_URL"] + "/payments", body)
+def listed(body):
+    query = "/payments?customer_id=" + body["customer_id"]
+    return ask(os.environ["PAYMENTS_BASE_URL"] + query)["data"]
+"""
+"""The begin of a program that uses its sandbox: it can `play` a scenario, `pay`, and look."""
+
+
+def python(program: str) -> tuple[str, ...]:
+    """The command that runs a program."""
+    return (sys.executable, "-c", program)
+
+
+class RunProcess(RunningCommand):
+    """`payments-sandbox run` while its command, which has told of itself, runs."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__(process)
+        self.pid, self.base_url = self.line().split()
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self.base_url.removesuffix("/v3")
+
+    def kill_group(self) -> None:
+        """Kill the run, and whatever is of its process group."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+    def ended(self) -> tuple[int, str, str]:
+        """The exit code and the rest of both outputs, which end when nobody has them open."""
+        output, errors = self.rest()
+        return self.process.returncode, output, errors
+
+
+@contextmanager
+def run_process(
+    program: str, *options: str, extra: Mapping[str, str] | None = None
+) -> Iterator[RunProcess]:
+    """Run a Python program with a server of its own; it tells of itself first."""
+    with subprocess.Popen(
+        [*COMMAND, "run", *options, "--", *python(PRINT_PID_AND_URL + program)],
+        cwd=ROOT,
+        env=environment(**(extra or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        try:
+            yield RunProcess(process)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWorld:
+    """One world, by its server's address and its key."""
+
+    address: str
+    key: str
+
+    def ask(self, method: str, path: str, body: object = None) -> RawReply:
+        """One request with its key."""
+        raw = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return exchange(self.address, raw_request(method, path, headers, raw))
+
+    def control(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """What the control API answers."""
+        reply = self.ask(method, f"/_sandbox{path}", body)
+        assert reply.status < 300, reply
+        return reply.json if reply.body else None
+
+    def pay(self, **changes: object) -> RawReply:
+        """The documented create, with changes to its body."""
+        return self.ask("POST", "/v3/payments", documented_create(**changes))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment that names it to a command."""
+        return {"PAYMENTS_SANDBOX_URL": self.address, "PAYMENTS_SANDBOX_API_KEY": self.key}
+
+    def run(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+        """A command about it that ends by itself."""
+        return run(*arguments, extra=self.variables, given=given)
+
+    def running(self, *arguments: str, **extra: str) -> AbstractContextManager[RunningCommand]:
+        """A command about it that goes on; `extra` goes into its environment."""
+        return running_command(*arguments, extra=self.variables | extra)
+
+
+def new_remote_world(address: str, **wishes: object) -> RemoteWorld:
+    """A world whose clock stands still, unless it is wished otherwise."""
+    wanted = json.dumps({"clock": "2030-01-15T10:30:00Z", **wishes}).encode()
+    made = exchange(address, raw_request("POST", "/_sandbox/worlds", body=wanted)).json
+    return RemoteWorld(address, made["api_key"])
+
+
+def without_ids(text: str) -> str:
+    """A text without what differs from run to run: ids, milliseconds, addresses."""
+    text = re.sub(r"\b(pay|ref|chb|evt|dlv|we|req)_\w+", r"\1_…", text)
+    text = re.sub(r"\b[0-9]+\.[0-9] ms", "N ms", text)
+    return re.sub(r"\bhttp://(127\.0\.0\.1|localhost):[0-9]+", "http://HOST", text)
+
+
+def documented_example(heading: str) -> list[str]:
+    """The lines of the example below a heading of docs/cli.md, masked."""
+    found = below(heading, read_blocks(ROOT / "docs" / "cli.md"))
+    (block,) = [block for block in found if block.language == "console"]
+    return without_ids(block.code).splitlines()
+
+
+PLUGIN_NAME: Final = "payments-sandbox"
+
+PYTEST_INI: Final = """
+[pytest]
+filterwarnings = error
+"""
+
+ASYNCIO_INI: Final = "asyncio_default_fixture_loop_scope = function\n"
+
+
+class Suite:
+    """A folder with tests in it.
+
+    Args:
+        pytester: whose folder it is.
+        plugins: those that are loaded beside ours; no other is.
+    """
+
+    def __init__(self, pytester: pytest.Pytester, plugins: Sequence[str] = ()) -> None:
+        self.pytester = pytester
+        self.plugins = plugins
+        pytester.makefile(".ini", pytest=PYTEST_INI + ASYNCIO_INI * ("asyncio" in plugins))
+
+    def holds(self, code: str, **more: str) -> None:
+        """Let a file be in it; warnings are errors."""
+        self.pytester.makepyfile(code, **more)
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run all of it."""
+        loaded = [part for name in (PLUGIN_NAME, *self.plugins) for part in ("-p", name)]
+        return self.pytester.runpytest_subprocess(*loaded, *arguments)
+
+    def shown(self, *arguments: str) -> str:
+        """What a run prints."""
+        return self.run(*arguments).stdout.str()
+
+
+SHOP_MODULE: Final = """
+import requests
+
+CARD = {"type": "card", "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2099,
+        "cvc": "123"}
+
+def pay(sandbox, **changes):
+    card = {**CARD, **changes}
+    body = {"amount": 2500, "currency": "USD", "payment_method": card}
+    url = f"{sandbox.base_url}/payments"
+    return requests.post(url, json=body, headers=sandbox.headers, timeout=10)
+"""
+"""A module that a suite may import as `shop`."""
+
+PASSED_REPORT: Final[ReportModel] = {
+    "passed": True,
+    "expectations": [
+        {
+            "expect": {"payments": {"status": "completed"}, "count": 1},
+            "met": True,
+            "observed": "expected 1, saw 1: pay_1",
+        }
+    ],
+    "rules": [
+        {"scenario": "lost-reply", "rule": "lost", "matched": 1, "fired": 1, "why_not": None}
+    ],
+    "audit": {"clean": True, "findings": []},
+}
+
+EMPTY_REPORT: Final[ReportModel] = {
+    "passed": True,
+    "expectations": [],
+    "rules": [],
+    "audit": {"clean": True, "findings": []},
+}
+
+FAILED_REPORT: Final[ReportModel] = {
+    "passed": False,
+    "expectations": [
+        {
+            "expect": {"request": "create_payment", "count": {"min": 2, "max": 4}},
+            "met": True,
+            "observed": "expected 2 to 4, saw 2: req_1, req_2",
+        },
+        {
+            "expect": {"payments": {"description": '<b> & "you": on', "status": "on"}, "count": 1},
+            "met": False,
+            "observed": "expected 1, saw 2: pay_1, pay_2",
+        },
+        {"expect": {"audit": "clean"}, "met": False, "observed": "found possible_double_charge"},
+    ],
+    "rules": [
+        {"scenario": "lost-reply", "rule": "lost", "matched": 1, "fired": 1, "why_not": None},
+        {
+            "scenario": "lost-reply",
+            "rule": "noise",
+            "matched": 3,
+            "fired": 2,
+            "why_not": "ran out of steps once (then: fail)",
+        },
+        {
+            "scenario": "burst",
+            "rule": "rule-1",
+            "matched": 0,
+            "fired": 0,
+            "why_not": "no such call was made",
+        },
+    ],
+    "audit": {
+        "clean": False,
+        "findings": [
+            {
+                "kind": "possible_double_charge",
+                "message": "2500 USD were taken twice for 'a\x00b\ud800'.",
+                "advice": "Look before you pay again.",
+                "requests": ["req_1", "req_2"],
+            }
+        ],
+    },
+}
+
+
+def only_report(report: ReportModel) -> Reports:
+    """The report of the only world there is."""
+    return {"sk_test_sandbox": report}

@@ -1,0 +1,373 @@
+"""Owns a server in a thread, and the clients that block or speak in bytes."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import select
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.rules.magic_cards import CARD_RULES
+from payments_sandbox.rules.model import CardRule
+from payments_sandbox.rules.rule_engine import index_card_rules
+from payments_sandbox.server.factory import AssembledServer, assemble
+from payments_sandbox.server.http_server import listening
+from payments_sandbox.testing import Sandbox
+from payments_sandbox.world.registry import DEFAULT_API_KEY
+from tests.support.http import Api
+from tests.support.values import KEY, LONGEST_WAIT, documented_create
+
+WHAT_IS_HTTP = b"""\
+This is no HTTP request, or its body is not framed as its head says.
+The sandbox speaks HTTP/1.1 and 1.0 without TLS. A head has one Host, at most 128 lines, and at most
+8190 bytes in each; a body has one Content-Length, or comes in chunks.
+"""
+"""What the refusal of something else says."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A sandbox that listens; touch its worlds only when no request is under way."""
+
+    address: str
+    sandbox: AssembledServer
+
+    @property
+    def base_url(self) -> str:
+        """Where the emulated API is."""
+        return f"{self.address}/v3"
+
+
+def with_card_rules(sandbox: AssembledServer, rules: Iterable[CardRule]) -> AssembledServer:
+    """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
+    worlds = sandbox.runtime.worlds
+    worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
+    worlds.drop(worlds.get_or_create(DEFAULT_API_KEY))  # it starts again at once
+    return sandbox
+
+
+@contextlib.contextmanager
+def running_server(
+    settings: Settings | None = None,
+    *,
+    rules: Iterable[CardRule] = (),
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> Iterator[RunningServer]:
+    """Serve on a free port until the block ends; `rules` are as for `ruled`."""
+    sandbox = assemble(settings or Settings(port=0, max_wall_delay=100))
+    if rules:
+        with_card_rules(sandbox, rules)
+    ready = threading.Event()
+    shared: dict[str, object] = {}
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with listening(sandbox) as address:
+            shared.update(address=address, loop=asyncio.get_running_loop(), stop=stop)
+            ready.set()
+            await stop.wait()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert ready.wait(10), "the sandbox did not start"
+    loop, stop = shared["loop"], shared["stop"]
+    assert isinstance(loop, asyncio.AbstractEventLoop)
+    assert isinstance(stop, asyncio.Event)
+    try:
+        yield RunningServer(str(shared["address"]), sandbox)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        assert not thread.is_alive(), "the sandbox did not stop"
+
+
+@dataclass(frozen=True, slots=True)
+class RawReply:
+    """One reply as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON
+        """The body's JSON value."""
+        assert self.headers["content-type"] == "application/json"
+        return json.loads(self.body)
+
+    @property
+    def closes(self) -> bool:
+        """Whether the server says that this was the connection's last reply."""
+        return self.headers.get("connection") == "close"
+
+    @property
+    def is_the_transports(self) -> bool:
+        """Whether it is the refusal of what is not HTTP, which tells nothing of what came."""
+        return (self.status, self.body) == (400, WHAT_IS_HTTP) and {**self.headers, "date": ""} == {
+            "content-type": "text/plain; charset=utf-8",
+            "content-length": str(len(WHAT_IS_HTTP)),
+            "server": "payments-sandbox",
+            "date": "",
+            "connection": "close",
+        }
+
+
+class BlockingConnection:
+    """One connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._stream = connection.makefile("rb")
+
+    def send(self, raw: bytes) -> None:
+        """Send bytes as they are."""
+        self._connection.sendall(raw)
+
+    def reply(self, *, to_head: bool = False) -> RawReply:
+        """Read the next reply; an interim one counts, and one to HEAD has no body."""
+        first = self._stream.readline()
+        assert first.startswith(b"HTTP/"), f"no reply but {first!r}"
+        headers = dict(self._headers())
+        size = 0 if to_head else int(headers.get("content-length", "0"))
+        body = self._stream.read(size)
+        return RawReply(int(first.split()[1]), headers, body)
+
+    def is_silent_for(self, seconds: float) -> bool:
+        """Whether no byte comes for so long."""
+        readable, _, _ = select.select([self._connection], [], [], seconds)
+        return not readable
+
+    def ends(self) -> bool:
+        """Wait until the server closes, and say whether it did so without another byte."""
+        return self._stream.read(1) == b""
+
+    def rest(self) -> tuple[bytes, bool]:
+        """All that comes until the server closes, and whether that was with an RST."""
+        came = b""
+        try:
+            while more := self._connection.recv(65_536):
+                came += more
+        except ConnectionResetError:
+            return came, True
+        return came, False
+
+    def finish(self) -> None:
+        """Close the sending side: nothing more comes from here."""
+        self._connection.shutdown(socket.SHUT_WR)
+
+    def leave(self) -> None:
+        """Close the connection, whatever is under way."""
+        self._stream.close()
+        self._connection.close()
+
+    def _headers(self) -> Iterator[tuple[str, str]]:
+        while (line := self._stream.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode("latin-1").partition(":")
+            yield name.lower(), value.strip()
+
+
+@contextmanager
+def connected(address: str) -> Iterator[BlockingConnection]:
+    """A connection to an address such as `http://127.0.0.1:8080`."""
+    target = urlsplit(address)
+    with socket.create_connection(
+        (target.hostname, target.port), timeout=LONGEST_WAIT
+    ) as connection:
+        wire = BlockingConnection(connection)
+        try:
+            yield wire
+        finally:
+            wire.leave()
+
+
+def exchange(address: str, raw: bytes) -> RawReply:
+    """Send bytes on a connection of their own and read one reply."""
+    with connected(address) as wire:
+        wire.send(raw)
+        return wire.reply(to_head=raw.startswith(b"HEAD "))
+
+
+def raw_request(
+    method: str,
+    target: str,
+    headers: Mapping[str, str | None] | None = None,
+    body: bytes | None = None,
+) -> bytes:
+    """A well-framed request with our key; a header of None is left out, others replace ours."""
+    lines: dict[str, str | None] = {
+        "Host": "127.0.0.1",
+        "Authorization": "Bearer sk_test_sandbox",
+    }
+    if body is not None:
+        lines |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    lines |= headers or {}
+    head = [f"{method} {target} HTTP/1.1"]
+    head += [f"{name}: {value}" for name, value in lines.items() if value is not None]
+    text = "\r\n".join(head).encode("utf-8", "surrogateescape")
+    return text + b"\r\n\r\n" + (body or b"")
+
+
+class ReadToEnd(NamedTuple):
+    """What came until the connection ended, and whether it ended with an RST."""
+
+    came: bytes
+    is_reset: bool
+
+
+class RawConnection:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def head(self) -> bytes:
+        """What comes up to the end of the next head."""
+        async with asyncio.timeout(LONGEST_WAIT):
+            return await self._reader.readuntil(b"\r\n\r\n")
+
+    async def rest(self) -> ReadToEnd:
+        """All that comes until the server closes."""
+        came = b""
+        async with asyncio.timeout(LONGEST_WAIT):
+            try:
+                while more := await self._reader.read(65_536):
+                    came += more
+            except ConnectionResetError:
+                return ReadToEnd(came, is_reset=True)
+        return ReadToEnd(came, is_reset=False)
+
+    def leave(self) -> None:
+        """Close the connection, whatever is under way."""
+        self._writer.close()
+
+
+@asynccontextmanager
+async def raw_connection(api: Api, raw: bytes) -> AsyncIterator[RawConnection]:
+    """A new connection on which these bytes have been sent."""
+    reader, writer = await asyncio.open_connection(api.host, api.port)
+    speaker = RawConnection(reader, writer)
+    try:
+        writer.write(raw)
+        yield speaker
+    finally:
+        speaker.leave()
+
+
+async def raw_exchange(api: Api, raw: bytes) -> ReadToEnd:
+    """All that a request on a connection of its own is answered with."""
+    async with raw_connection(api, raw) as speaker:
+        return await speaker.rest()
+
+
+def raw_create(card: str) -> bytes:
+    """A create that is its connection's last request."""
+    body = json.dumps(documented_create(card_number=card)).encode()
+    return raw_request("POST", "/v3/payments", {"Connection": "close"}, body)
+
+
+RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+
+
+@contextmanager
+def server_unharmed(server: RunningServer, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """The block moves no money, makes no world, logs no traceback, and the journal can be read."""
+    before = _facts(server)
+    yield
+    journal = exchange(server.address, raw_request("GET", "/_sandbox/requests?limit=1"))
+    assert (journal.status, _facts(server)) == (200, before)
+    assert [entry for entry in caplog.records if _is_alarming(entry)] == []
+
+
+def rate_limit_of(reply: RawReply) -> Mapping[str, bool]:
+    """Which of the three rate-limit headers a reply has, as a whole number."""
+    return {name: reply.headers.get(name, "").isdecimal() for name in RATE_LIMIT_HEADERS}
+
+
+def _facts(server: RunningServer) -> tuple[object, ...]:
+    worlds = server.sandbox.runtime.worlds
+    ledger = worlds.get_or_create(KEY).ledger
+    return dict(ledger.payments.counts), ledger.refunds, ledger.events, len(worlds)
+
+
+def _is_alarming(entry: logging.LogRecord) -> bool:
+    return entry.levelno >= logging.ERROR or entry.exc_info is not None
+
+
+class WorldClient:
+    """A new world, frozen in 2030 unless told otherwise, and one session that uses it."""
+
+    def __init__(self, server: RunningServer, clock: str = "2030-01-15T10:30:00Z") -> None:
+        self.server = server
+        self.session = requests.Session()
+        made = self.session.post(
+            f"{server.address}/_sandbox/worlds", json={"clock": clock}, timeout=LONGEST_WAIT
+        )
+        self.key: str = made.json()["api_key"]
+        self.session.headers["Authorization"] = f"Bearer {self.key}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.session.close()
+
+    @property
+    def payments_url(self) -> str:
+        """Where payments are made and listed."""
+        return f"{self.server.base_url}/payments"
+
+    def pay(self, **changes: Any) -> requests.Response:  # noqa: ANN401 - JSON
+        """The reply to the documented create, with changes to its body."""
+        body = documented_create(**changes)
+        return self.session.post(self.payments_url, json=body, timeout=LONGEST_WAIT)
+
+    def control(self, method: str, path: str, json: object = None) -> Any:  # noqa: ANN401 - JSON
+        """The JSON that the control API answers."""
+        url = f"{self.server.address}/_sandbox/{path}"
+        reply = self.session.request(method, url, json=json, timeout=LONGEST_WAIT)
+        assert reply.ok, reply.text
+        return reply.json()
+
+    def counts(self) -> dict[str, int]:
+        """How many payments there are, by status; those that have none are left out."""
+        counts = self.control("GET", "world")["payments"]
+        return {status: count for status, count in counts.items() if count}
+
+    def events(self) -> list[str]:
+        """The types of all events, oldest first."""
+        return [event["type"] for event in self.control("GET", "events")["data"]][::-1]
+
+    def advance(self, by: str) -> list[str]:
+        """Move the clock; what happened, in order."""
+        happened = self.control("POST", "clock/advance", {"by": by})["happened"]
+        return [each["what"] for each in happened]
+
+    def last_request(self) -> dict[str, Any]:
+        """The journal's newest entry."""
+        (entry,) = self.control("GET", "requests?limit=1")["data"]
+        return dict(entry)
+
+
+def pay(world: Sandbox, status: int = 201, **changes: object) -> dict[str, Any]:
+    """The reply to the documented create, with changes to its body; it must have the status."""
+    url = f"{world.base_url}/payments"
+    body = documented_create(**changes)
+    reply = requests.post(url, json=body, headers=world.headers, timeout=10)
+    assert reply.status_code == status, reply.text
+    found: dict[str, Any] = reply.json()
+    return found
