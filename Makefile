@@ -8,7 +8,12 @@ CORE := $(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAG
 # `.ci/run` has just run the suite, measured, by the README's command.
 SUITE := $(if $(SUITE_HAS_RUN),,suite)
 
-.PHONY: setup check fix docs generate test serve bench lint types layers suite coverage
+# How long `make nightly` and `make mutate` look.
+SEEDS ?= 1000
+CALLS ?= 1000000
+PLACES ?= 300
+
+.PHONY: setup check fix docs generate test nightly mutate serve bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -28,6 +33,14 @@ docs:  ## docs/scenarios.md, from the files of the library
 
 test:  ## the suite alone
 	$(BIN)/python -m pytest
+
+nightly:  ## a server against a model for many stories, and against itself for many calls
+	$(BIN)/python -m pytest -n0 tests/nightly
+	$(BIN)/python -m tests.nightly.simulation --seeds $(SEEDS)
+	$(BIN)/python -m tests.nightly.growth --calls $(CALLS)
+
+mutate:  ## whether the unit tests notice small faults in the core
+	$(BIN)/python -m tools.mutate --places $(PLACES)
 
 serve:  ## the sandbox on its usual port
 	$(BIN)/payments-sandbox serve

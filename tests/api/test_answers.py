@@ -87,7 +87,7 @@ def test_the_journal_keeps_what_was_answered(desk: InProcessApi) -> None:
     assert third["path"] == "/v3/payments?customer_id=************1111&limit=5"
 
 
-def test_a_refund_and_its_reply(desk: InProcessApi) -> None:
+def test_a_refund_is_checked_by_the_ledger_before_the_card_declines_it(desk: InProcessApi) -> None:
     """The ledger's checks come before what the card is known for."""
     card = documented_create(card_number="4000000000005126")
     payment_id = desk.ask("create_payment", card)[1]["id"]

@@ -83,7 +83,7 @@ def test_a_key_is_admitted(header: str) -> None:
     assert Gateway(worlds, contract()).admit(header) is worlds.get_or_create(KEY)
 
 
-def test_strict_keys_are_not_admitted() -> None:
+def test_a_key_without_a_world_is_refused_where_keys_are_strict() -> None:
     """Where only worlds made by hand exist."""
     gateway = Gateway(new_worlds(WorldDefaults(strict_keys=True)), contract())
     with pytest.raises(InvalidApiKey, match="strict-keys"):
@@ -202,7 +202,9 @@ ELSEWHERE: dict[str, tuple[Call, int, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", ELSEWHERE)
-def test_a_call_that_breaks_the_documentation(desk: InProcessApi, case: str) -> None:
+def test_a_call_that_breaks_the_documentation_is_refused_and_changes_nothing(
+    desk: InProcessApi, case: str
+) -> None:
     """The documented envelope, and nothing has happened."""
     call, status, body = ELSEWHERE[case]
     before = desk.world.ledger.snapshot()
@@ -214,7 +216,7 @@ def test_a_call_that_breaks_the_documentation(desk: InProcessApi, case: str) -> 
 @pytest.mark.parametrize(
     ("error", "status"), [(RequestTooLarge(10), 413), (InvalidRequest("/: no."), 400)]
 )
-def test_a_body_that_could_not_be_read(
+def test_a_body_that_could_not_be_read_closes_the_connection(
     desk: InProcessApi, error: RequestTooLarge | InvalidRequest, status: int
 ) -> None:
     """The connection is to be closed, since the rest of the body is still in it."""

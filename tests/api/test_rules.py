@@ -82,7 +82,7 @@ def test_an_answer_of_a_rule_can_be_traced() -> None:
     )  # fmt: skip
 
 
-def test_an_answer_of_nobody_and_of_a_card_has_no_such_header() -> None:
+def test_only_answers_of_scenarios_have_the_headers_of_a_rule() -> None:
     """Untouched calls are exactly as documented."""
     desk = desk_of("- {name: down, request: create_refund, do: [pass]}")
 
@@ -184,7 +184,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("step", FAULTS)
-def test_a_wire_fault_that_commits(step: str) -> None:
+def test_a_wire_fault_that_commits_makes_the_payment(step: str) -> None:
     """One payment with its event; the rim is told what to do in place of the reply."""
     desk = desk_of(f"- {{request: create_payment, do: [{{{step}}}]}}")
     answer = answered(desk)
@@ -195,7 +195,7 @@ def test_a_wire_fault_that_commits(step: str) -> None:
 
 
 @pytest.mark.parametrize("step", [each for each in FAULTS if "commit" in each])
-def test_a_wire_fault_that_does_not_commit(step: str) -> None:
+def test_a_wire_fault_that_does_not_commit_makes_no_payment(step: str) -> None:
     """No payment and no event."""
     step = step.replace("commit: true", "commit: false")
     desk = desk_of(f"- {{request: create_payment, do: [{{{step}}}]}}")
@@ -263,7 +263,7 @@ def test_a_decline_keeps_the_attempt() -> None:
     assert len(desk.world.ledger.payments) == 1
 
 
-def test_charged_but_told_500() -> None:
+def test_a_payment_can_be_made_behind_a_500() -> None:
     """The one bit that decides whether a retry charges twice."""
     desk = desk_of("""
         - request: create_payment
@@ -294,7 +294,7 @@ def test_a_limit_with_nothing_left_refuses_this_call() -> None:
     assert (entry_of(desk)["committed"], len(desk.world.ledger.payments)) == (False, 0)
 
 
-def test_a_window_of_its_own() -> None:
+def test_a_limit_may_have_a_window_of_its_own() -> None:
     """It turns by the world's clock, as the headers say."""
     desk = desk_of("""
         - {request: list_payments, do: [{rate_limit: {limit: 2, window: 1m}}], then: repeat_last}
@@ -346,7 +346,7 @@ def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
     )
 
 
-def test_a_patched_reply() -> None:
+def test_a_patch_changes_the_reply_and_not_the_payment() -> None:
     """The payment is as it is; the reply says otherwise."""
     desk = desk_of("- {request: create_payment, do: [{patch: {status: pending}}]}")
 
@@ -354,7 +354,7 @@ def test_a_patched_reply() -> None:
     assert desk.world.ledger.payments.get(0).status == "completed"
 
 
-def test_an_api_key_that_a_rule_refuses() -> None:
+def test_a_rule_can_refuse_an_api_key() -> None:
     """The documented 401 comes without a rate limit."""
     desk = desk_of("- {request: list_payments, do: [{respond: {error: invalid_api_key}}]}")
     answer = answered(desk, "list_payments")
@@ -404,7 +404,7 @@ def test_rules_look_at_headers_and_the_query() -> None:
     assert [status_and_json(desk.answer(call))[0] for _ in range(2)] == [500, 400]
 
 
-def test_a_card_number_that_is_a_number() -> None:
+def test_rules_see_a_card_number_that_is_a_json_number() -> None:
     """JSON may have it so, and a rule sees it; what is no card has no brand."""
     desk = desk_of("""
         - {request: create_payment, when: {card: declined}, do: [{respond: {error: lost_card}}]}

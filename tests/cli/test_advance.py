@@ -59,7 +59,7 @@ def test_the_page_shows_what_it_prints(server: ServeProcess) -> None:
     )
 
 
-def test_each_thing_in_order(server: ServeProcess) -> None:
+def test_what_happened_is_printed_in_order(server: ServeProcess) -> None:
     """Settlements and chargebacks, with the payment and the event that each has."""
     world = new_remote_world(server.address)
     settled = world.pay(card_number=PENDING).json["id"]
@@ -75,7 +75,7 @@ def test_each_thing_in_order(server: ServeProcess) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_to_what_is_due_next(server: ServeProcess) -> None:
+def test_a_clock_is_advanced_to_what_is_due_next(server: ServeProcess) -> None:
     """Then there is nothing more, and the clock stays."""
     world = new_remote_world(server.address)
     world.pay(card_number=PENDING)
@@ -86,7 +86,7 @@ def test_to_what_is_due_next(server: ServeProcess) -> None:
     ]
 
 
-def test_to_an_instant(server: ServeProcess) -> None:
+def test_a_clock_is_advanced_to_an_instant(server: ServeProcess) -> None:
     """With an offset too; an instant that is past is the server's to refuse."""
     world = new_remote_world(server.address)
 
@@ -101,7 +101,7 @@ def test_to_an_instant(server: ServeProcess) -> None:
     )
 
 
-def test_the_options_in_the_environment(server: ServeProcess) -> None:
+def test_every_option_can_be_set_in_the_environment(server: ServeProcess) -> None:
     """Each has its variable."""
     worlds = [new_remote_world(server.address) for _ in range(2)]
     for world in worlds:
@@ -121,7 +121,9 @@ def test_every_option_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "problem"), WRONG.values(), ids=WRONG)
-def test_a_wrong_call(arguments: list[str], problem: str) -> None:
+def test_a_wrong_call_is_refused_before_anybody_is_asked(
+    arguments: list[str], problem: str
+) -> None:
     """Exit 2; the last line says what would have worked, and nobody was asked."""
     ended = run("advance", *arguments)
 

@@ -53,7 +53,7 @@ def decision(server: ServeProcess, key: dict[str, str], customer: str) -> int:
     return exchange(server.address, raw_request("POST", "/v3/payments", key, raw)).status
 
 
-def test_400_decisions(server: ServeProcess) -> None:
+def test_chances_are_the_same_in_whatever_order_customers_come(server: ServeProcess) -> None:
     """The same for each customer's nth call, in whatever order the customers come."""
     alone, together = world(server), world(server)
     one = {

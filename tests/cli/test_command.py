@@ -55,14 +55,14 @@ sys.exit(3)
         assert await command.ended() == 3
 
 
-async def test_a_command_that_is_not_there() -> None:
+async def test_a_command_that_is_not_there_leaves_no_supervisor() -> None:
     """The reason is the system's, and nothing is left of the supervisor."""
     with pytest.raises(NotStartedError, match=r"^No such file or directory$"):
         async with running(("no-such-command",), os.environ):
             pytest.fail("it runs")
 
 
-def test_a_group_that_is_stopped_ends_too() -> None:
+def test_a_group_that_is_stopped_is_ended_too() -> None:
     """It would not hear of SIGTERM before it is continued."""
     child = subprocess.Popen(python(WAIT_FOR_SIGNAL), process_group=0)
     with ThreadPoolExecutor(1) as threads, ended_with_block(child):

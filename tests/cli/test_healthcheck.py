@@ -47,7 +47,7 @@ def ended(*arguments: str, **extra: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/_sandbox"])
-def test_a_ready_server(path: str) -> None:
+def test_a_ready_server_is_healthy(path: str) -> None:
     """Exit 0; the address may be that of either API, and may come from the environment."""
     with serve_process() as server:
         well = (0, f"{server.address} is ready.\n", "")
@@ -62,7 +62,7 @@ def test_a_proxy_is_not_asked() -> None:
     assert code == 0
 
 
-def test_no_server() -> None:
+def test_no_server_is_unhealthy() -> None:
     """Exit 1, and the system's own words."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -100,7 +100,7 @@ NOT_READY: Final = {
 
 
 @pytest.mark.parametrize(("raw", "problem"), NOT_READY.values(), ids=NOT_READY)
-def test_what_answers_is_not_ready(raw: bytes | None, problem: str) -> None:
+def test_a_server_that_is_not_ready_is_unhealthy(raw: bytes | None, problem: str) -> None:
     """Exit 1, and what keeps it from being ready."""
     with saying(raw) as address:
         assert ended("--url", address) == (
@@ -111,7 +111,7 @@ def test_what_answers_is_not_ready(raw: bytes | None, problem: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])
-def test_an_address_that_is_none(url: str) -> None:
+def test_an_address_that_is_none_is_refused(url: str) -> None:
     """Exit 2, and what would have worked."""
     expected = "expected an address such as http://127.0.0.1:8080"
     code, output, errors = ended("--url", url)

@@ -71,7 +71,7 @@ def delivery(
         ),
     ],
 )
-def test_a_delivery(shown: DeliveryModel, rest: str) -> None:
+def test_a_delivery_is_told_in_one_line(shown: DeliveryModel, rest: str) -> None:
     """When, what, where to, what came back and what is next; nothing that a terminal obeys."""
     assert delivery_line(shown, "http://r/") == (
         f"2030-01-15T10:30:00Z  payment.failed  evt_1  http://r/  {rest}"
@@ -97,7 +97,7 @@ def test_a_filter_means_the_same_as_an_endpoints(event: str, wanted: str) -> Non
         (None, None),
     ],
 )
-def test_the_card_of_an_entry(body: object, card: str | None) -> None:
+def test_the_card_of_an_entry_is_told_by_its_last_digits(body: object, card: str | None) -> None:
     """The digits that the journal has, if there was a card."""
     entry: JournalEntryModel = {
         "id": "req_1",
@@ -133,7 +133,7 @@ def test_the_card_of_an_entry(body: object, card: str | None) -> None:
         (200, "respond_raw", "text", "200 respond_raw"),
     ],
 )
-def test_what_a_line_says_of_a_reply(
+def test_a_line_tells_the_status_and_the_id_or_code_of_a_reply(
     status: int | None, fault: str | None, reply: object, line: str
 ) -> None:
     """Status and fault, and its id or code, whatever a script has made of it."""

@@ -86,7 +86,7 @@ def test_the_page_shows_what_it_prints() -> None:
     assert printed == [line.replace("http://HOST/webhooks", "inbox:orders") for line in shown]
 
 
-def test_every_webhook_of_the_world(world: RemoteWorld) -> None:
+def test_every_webhook_of_the_world_is_printed(world: RemoteWorld) -> None:
     """Wherever it goes, whatever comes back, and what becomes of it."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/hooks"
@@ -125,7 +125,7 @@ def test_every_webhook_of_the_world(world: RemoteWorld) -> None:
     ]
 
 
-def test_as_json(world: RemoteWorld) -> None:
+def test_deliveries_can_be_printed_as_json(world: RemoteWorld) -> None:
     """What is forwarded in the first line, then each delivery with its one attempt."""
     with world.running(*FORWARD, "--json") as listener:
         first = json.loads(listener.line())
@@ -180,7 +180,7 @@ def test_only_some_events_are_printed(world: RemoteWorld) -> None:
         assert listener.rest() == ("", "")
 
 
-def test_the_options_in_the_environment(world: RemoteWorld) -> None:
+def test_every_option_can_be_set_in_the_environment(world: RemoteWorld) -> None:
     """Each has its variable; filters are separated by commas."""
     extra = {
         environment_name("--forward-to"): "inbox:orders",
@@ -206,7 +206,7 @@ def test_a_signal_ends_it(world: RemoteWorld, name: str) -> None:
     assert endpoints(world) == []
 
 
-def test_a_signal_while_it_begins(world: RemoteWorld) -> None:
+def test_a_signal_while_it_begins_leaves_no_endpoint(world: RemoteWorld) -> None:
     """Whenever it comes, no endpoint is left behind."""
     with world.running(*FORWARD) as listener:
         while not endpoints(world):
@@ -236,7 +236,9 @@ def test_a_reset_world_gets_its_endpoint_again(world: RemoteWorld) -> None:
     assert told == [line_of(name, "200  N ms") for name in ("payment.completed", "payment.failed")]
 
 
-def test_an_id_that_is_somebody_elses_by_now(world: RemoteWorld) -> None:
+def test_an_endpoint_of_its_id_that_somebody_else_has_made_is_left_alone(
+    world: RemoteWorld,
+) -> None:
     """A reset world counts anew: an endpoint that was made since is not taken for ours."""
     with world.running(*FORWARD) as listener:
         heading(listener)
@@ -249,7 +251,7 @@ def test_an_id_that_is_somebody_elses_by_now(world: RemoteWorld) -> None:
     assert endpoints(world) == [theirs]
 
 
-def test_a_server_that_is_started_anew() -> None:
+def test_a_server_that_is_started_anew_is_waited_for() -> None:
     """Is waited for, and gets the endpoint again with the secret that the receiver has."""
     with serve_process("--seed", "1") as first:
         port = first.address.rpartition(":")[2]
@@ -285,7 +287,7 @@ def test_it_ends_while_the_server_is_gone() -> None:
             assert (code, listener.rest()) == (0, ("", ""))
 
 
-def test_an_endpoint_that_is_there_already(world: RemoteWorld) -> None:
+def test_an_endpoint_that_is_there_already_is_noted(world: RemoteWorld) -> None:
     """Each event comes twice: whoever wonders why finds it on stderr."""
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     with world.running(*FORWARD) as listener:
@@ -297,7 +299,7 @@ def test_an_endpoint_that_is_there_already(world: RemoteWorld) -> None:
     assert len(endpoints(world)) == 1
 
 
-def test_an_endpoint_that_moves(world: RemoteWorld) -> None:
+def test_an_endpoint_that_moves_is_shown_by_its_new_url(world: RemoteWorld) -> None:
     """Its new url is shown, once the old one is no longer fresh; a deleted one is its id."""
     made = world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     path = f"/webhook_endpoints/{made['id']}"
@@ -312,7 +314,7 @@ def test_an_endpoint_that_moves(world: RemoteWorld) -> None:
     assert shown <= {"inbox:orders", "inbox:invoices"}
 
 
-def test_a_reader_that_has_seen_enough(world: RemoteWorld) -> None:
+def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
     """As in `payments-sandbox listen | head -4`: no traceback, and no endpoint is left."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as ours:
@@ -344,7 +346,7 @@ def test_every_option_is_tried() -> None:
     ],
     ids=["url", "filter"],
 )
-def test_a_wrong_call(arguments: list[str], problem: str) -> None:
+def test_a_wrong_call_says_what_would_have_worked(arguments: list[str], problem: str) -> None:
     """Exit 2; the last line says what would have worked."""
     ended = run("listen", *arguments)
 
@@ -352,7 +354,7 @@ def test_a_wrong_call(arguments: list[str], problem: str) -> None:
     assert ended.stderr.splitlines()[-1] == f"payments-sandbox listen: error: {problem}"
 
 
-def test_a_url_that_the_server_refuses(world: RemoteWorld) -> None:
+def test_a_url_that_the_server_refuses_is_told_in_its_words(world: RemoteWorld) -> None:
     """Exit 1, and what the server says."""
     ended = world.run("listen", "--forward-to", "http://8.8.8.8/")
 

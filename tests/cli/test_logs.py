@@ -87,14 +87,16 @@ def test_the_lines_are_those_of_serve() -> None:
     ("arguments", "shown"),
     [((), 20), (("-n", "3"), 3), (("--limit", "0"), 0), (("-n", "1000"), 23)],
 )
-def test_how_many(world: RemoteWorld, arguments: tuple[str, ...], shown: int) -> None:
+def test_twenty_entries_are_shown_unless_told_otherwise(
+    world: RemoteWorld, arguments: tuple[str, ...], shown: int
+) -> None:
     """The last ones, oldest first; twenty unless told otherwise."""
     told = seen(world, 23)
 
     assert lines(*arguments, **world.variables) == told[23 - shown :]
 
 
-def test_all_that_is_known(world: RemoteWorld) -> None:
+def test_everything_is_printed_as_json(world: RemoteWorld) -> None:
     """One line of JSON for each: the entries of the control API."""
     world.pay()
     seen(world, 2)
@@ -104,7 +106,7 @@ def test_all_that_is_known(world: RemoteWorld) -> None:
     assert [json.loads(line) for line in ended.stdout.splitlines()] == entries[::-1]
 
 
-def test_the_options_in_the_environment(world: RemoteWorld) -> None:
+def test_every_option_can_be_set_in_the_environment(world: RemoteWorld) -> None:
     """Each has its variable."""
     seen(world, 3)
     extra = {environment_name("--limit"): "1", environment_name("--json"): "yes"}
@@ -116,7 +118,9 @@ def test_the_options_in_the_environment(world: RemoteWorld) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_following(world: RemoteWorld, number: signal.Signals) -> None:
+def test_followed_entries_come_after_those_of_the_past(
+    world: RemoteWorld, number: signal.Signals
+) -> None:
     """First the past, then what comes; a signal ends it, and is no error."""
     told = seen(world, 3)
     with world.running("logs", "--follow", "-n", "2") as logs:
@@ -128,7 +132,7 @@ def test_following(world: RemoteWorld, number: signal.Signals) -> None:
         assert seconds < 5
 
 
-def test_following_as_json(world: RemoteWorld) -> None:
+def test_entries_can_be_followed_as_json(world: RemoteWorld) -> None:
     """One line of JSON for each, as soon as it is there."""
     with world.running("logs", "--follow", "--json", "-n", "1") as logs:
         shown = []
@@ -176,7 +180,7 @@ def test_a_server_that_is_started_anew_is_waited_for() -> None:
     ]
 
 
-def test_a_reader_that_has_seen_enough(world: RemoteWorld) -> None:
+def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
     """As in `payments-sandbox logs --follow | head -1`: no traceback."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as ours:
@@ -207,7 +211,7 @@ def test_every_option_is_tried() -> None:
         (["--limit", "all"], "argument -n/--limit: expected a whole number from 0 to 1000"),
     ],
 )
-def test_a_wrong_call(arguments: list[str], problem: str) -> None:
+def test_a_wrong_call_says_what_would_have_worked(arguments: list[str], problem: str) -> None:
     """Exit 2; the last line says what would have worked."""
     ended = run("logs", *arguments)
 

@@ -76,7 +76,7 @@ def test_every_command_has_the_three_options(command: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/v3/", "/_sandbox", "/_sandbox/"])
-def test_the_options_on_the_command_line(server: ServeProcess, path: str) -> None:
+def test_the_command_line_wins_over_the_environment(server: ServeProcess, path: str) -> None:
     """They win over the environment; the address of either API will do."""
     key = f"sk_test_line{len(path)}"
     others = {"PAYMENTS_SANDBOX_API_KEY": "sk_test_other", "PAYMENTS_API_KEY": "sk_live_1"}
@@ -86,7 +86,7 @@ def test_the_options_on_the_command_line(server: ServeProcess, path: str) -> Non
     assert now(server, key) == "2030-01-15T11:30:00Z"
 
 
-def test_the_options_in_the_environment(server: ServeProcess) -> None:
+def test_every_option_can_be_set_in_the_environment(server: ServeProcess) -> None:
     """Each has its variable; what an application calls its key is the next best."""
     extra = {environment_name("--url"): server.address, environment_name("--control-token"): TOKEN}
     keys = {environment_name("--api-key"): "sk_test_first", "PAYMENTS_API_KEY": "sk_test_second"}
@@ -102,7 +102,7 @@ def test_the_options_in_the_environment(server: ServeProcess) -> None:
 
 
 @each_call
-def test_nobody_answers(call: list[str]) -> None:
+def test_a_server_that_is_not_there_is_one_line(call: list[str]) -> None:
     """Exit 1, and one line that says what would have worked."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -116,7 +116,7 @@ def test_nobody_answers(call: list[str]) -> None:
 
 
 @each_call
-def test_a_token_that_is_wrong(server: ServeProcess, call: list[str]) -> None:
+def test_a_wrong_token_is_told_and_not_repeated(server: ServeProcess, call: list[str]) -> None:
     """Exit 1; the line names the option and does not repeat the token."""
     ended = run(*call, "--url", server.address, "--control-token", "wrong")
 
@@ -129,7 +129,7 @@ def test_a_token_that_is_wrong(server: ServeProcess, call: list[str]) -> None:
 
 
 @each_call
-def test_a_key_that_is_refused(call: list[str]) -> None:
+def test_a_refused_key_is_told_with_the_option_that_names_another(call: list[str]) -> None:
     """Exit 1; the line says what the server says, and which option names another."""
     with serve_process("--strict-keys") as server:
         ended = run(*call, "--url", server.address, "--api-key", "sk_test_unknown")
@@ -152,7 +152,7 @@ def test_a_key_that_is_refused(call: list[str]) -> None:
         (b"220 mail.example.com ESMTP\r\n", "its answer is not HTTP, or not all of it"),
     ],
 )
-def test_a_server_of_somebody_elses(raw: bytes, reason: str) -> None:
+def test_a_server_that_is_no_sandbox_is_told(raw: bytes, reason: str) -> None:
     """Exit 1, and the line says that it is none of ours."""
     with saying(raw) as url:
         code, output, errors = advance("--url", url)
@@ -165,7 +165,7 @@ def test_a_server_of_somebody_elses(raw: bytes, reason: str) -> None:
     assert errors.count("\n") == 1
 
 
-def test_a_server_that_hangs_up() -> None:
+def test_a_server_that_hangs_up_is_one_line() -> None:
     """As if nobody were there."""
     with saying(None) as url:
         code, output, errors = advance("--url", url)
@@ -175,7 +175,7 @@ def test_a_server_that_hangs_up() -> None:
     assert errors.count("\n") == 1
 
 
-def test_a_server_that_says_nothing() -> None:
+def test_a_server_that_says_nothing_is_given_up() -> None:
     """Is given up after a while; half a minute, unless a caller has less patience."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -186,7 +186,7 @@ def test_a_server_that_says_nothing() -> None:
     assert str(caught.value) == f"{url} does not answer"
 
 
-def test_https_where_there_is_none(server: ServeProcess) -> None:
+def test_https_where_there_is_none_is_one_line(server: ServeProcess) -> None:
     """One line, as for nobody; the certificate of a proxy before the server would be checked."""
     url = server.address.replace("http:", "https:")
     code, output, errors = advance("--url", url)
@@ -207,7 +207,9 @@ def test_https_where_there_is_none(server: ServeProcess) -> None:
     ],
 )
 @pytest.mark.parametrize("in_environment", [False, True])
-def test_a_wrong_value(option: str, value: str, expected: str, *, in_environment: bool) -> None:
+def test_a_wrong_value_names_the_option_or_the_variable(
+    option: str, value: str, expected: str, *, in_environment: bool
+) -> None:
     """Exit 2, and the last line names the option or the variable, and what would have worked."""
     if in_environment:
         code, output, errors = advance(**{environment_name(option): value})

@@ -49,7 +49,7 @@ def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
     assert done.stdout == as_text({"": world.control("GET", "/report")})
 
 
-def test_what_is_met(server: ServeProcess) -> None:
+def test_a_report_that_has_passed_exits_with_0(server: ServeProcess) -> None:
     """Exit 0."""
     world = new_remote_world(server.address)
     world.control("POST", "/scenarios/active", {"scenario": "once", "expect": [PAID_ONCE]})
@@ -64,7 +64,7 @@ def test_what_is_met(server: ServeProcess) -> None:
     )
 
 
-def test_as_json(world: RemoteWorld) -> None:
+def test_a_report_can_be_printed_as_json(world: RemoteWorld) -> None:
     """What the control API answers; the exit code is the same."""
     done = world.run("report", "--json")
 
@@ -72,7 +72,7 @@ def test_as_json(world: RemoteWorld) -> None:
     assert json.loads(done.stdout) == world.control("GET", "/report")
 
 
-def test_as_junit_xml(world: RemoteWorld, tmp_path: Path) -> None:
+def test_a_report_can_be_written_as_junit_xml(world: RemoteWorld, tmp_path: Path) -> None:
     """Into a file, beside what is printed."""
     file = tmp_path / "junit.xml"
     printed = world.run("report").stdout
@@ -83,7 +83,7 @@ def test_as_junit_xml(world: RemoteWorld, tmp_path: Path) -> None:
     assert file.read_text() == as_junit({name: world.control("GET", "/report")})
 
 
-def test_the_options_in_the_environment(world: RemoteWorld, tmp_path: Path) -> None:
+def test_every_option_can_be_set_in_the_environment(world: RemoteWorld, tmp_path: Path) -> None:
     """Each has its variable."""
     file = tmp_path / "junit.xml"
     extra = {environment_name("--json"): "1", environment_name("--junit-xml"): str(file)}
@@ -93,7 +93,9 @@ def test_the_options_in_the_environment(world: RemoteWorld, tmp_path: Path) -> N
     assert file.exists()
 
 
-def test_a_file_that_cannot_be_written(world: RemoteWorld, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_fails_below_the_report(
+    world: RemoteWorld, tmp_path: Path
+) -> None:
     """Exit 1 and a line, below the report."""
     file = tmp_path / ("x" * 255)
     printed = world.run("report").stdout
@@ -118,7 +120,7 @@ def test_what_may_be_waited_for_is_waited_for(server: ServeProcess) -> None:
     assert done.stdout.startswith("passed: 1 expectation met; 1 rule fired; the audit is clean\n")
 
 
-def test_no_server() -> None:
+def test_no_server_is_one_line() -> None:
     """Exit 1 and a line that says what would have worked."""
     done = run("report", "--url", "http://127.0.0.1:1")
 

@@ -50,7 +50,7 @@ def test_a_report_that_is_well_is_short() -> None:
     )
 
 
-def test_a_report_of_nothing() -> None:
+def test_a_report_without_scenarios_has_the_audit_alone() -> None:
     """Without scenarios there is the audit alone."""
     assert as_text(only_report(EMPTY_REPORT)) == "passed: the audit is clean\n"
 
@@ -83,7 +83,7 @@ rules:
 """
 
 
-def test_several_worlds_have_a_part_each() -> None:
+def test_several_worlds_are_shown_one_after_the_other() -> None:
     """Below the outcome of all."""
     reports = {
         "1. sk_test_1a2b…": PASSED_REPORT,

@@ -164,12 +164,12 @@ def test_the_exit_code_is_the_commands(code: int) -> None:
     assert ended(f"raise SystemExit({code})") == (code, "", "")
 
 
-def test_a_command_that_a_signal_ends() -> None:
+def test_a_command_that_a_signal_ends_has_the_exit_code_of_shells() -> None:
     """128 and the signal's number, as shells have it."""
     assert ended("import os; os.kill(os.getpid(), 9)") == (137, "", "")
 
 
-def test_a_command_that_is_not_there() -> None:
+def test_a_command_that_cannot_be_run_exits_with_127_or_126() -> None:
     """127 and one line; 126 where it is there, and cannot be run."""
     missing = run("run", "--", "no-such-command", "--help")
     barred = run("run", "--", str(Path(__file__)))
@@ -211,7 +211,7 @@ def test_every_word_behind_the_dashes_is_the_commands() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{words}\n", "")
 
 
-def test_a_port_that_is_taken() -> None:
+def test_a_port_that_is_taken_runs_no_command() -> None:
     """One line, and the command does not run."""
     reason = os.strerror(errno.EADDRINUSE)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -225,7 +225,7 @@ def test_a_port_that_is_taken() -> None:
     )
 
 
-def test_the_streams_are_the_commands() -> None:
+def test_the_standard_streams_belong_to_the_command() -> None:
     """What it reads and writes passes through untouched, whatever the bytes."""
     program = "import sys; data = sys.stdin.buffer.read(); sys.stdout.buffer.write(data[::-1]);"
     noise = bytes(range(256)) * 1024
@@ -256,7 +256,7 @@ def test_the_command_has_nothing_open_but_its_streams() -> None:
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGINT])
-def test_a_signal_is_the_commands_to_heed(number: Signals) -> None:
+def test_a_signal_is_passed_to_the_command_once(number: Signals) -> None:
     """It hears it once, and its exit code counts."""
     with run_process(HANDLES) as running:
         assert running.line() == "ready"

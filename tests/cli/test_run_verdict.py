@@ -139,7 +139,7 @@ def test_every_world_that_was_used_is_judged(tmp_path: Path) -> None:
     assert names == [f"payments-sandbox: {n}" for n in ("1. sk_test_care…", "2. sk_test_naiv…")]
 
 
-def test_the_verdict_in_files(tmp_path: Path) -> None:
+def test_the_verdict_is_written_to_files(tmp_path: Path) -> None:
     """As text, like that on stderr, and as JUnit XML; the options have their variables."""
     text, junit = tmp_path / "report.txt", tmp_path / "junit.xml"
     junit.write_text("of an earlier run")
@@ -172,7 +172,7 @@ def test_no_verdict_of_an_earlier_run_is_left(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_fails_the_run(tmp_path: Path) -> None:
     """Exit 1, since the verdict is lost; the command's own code otherwise."""
     file = tmp_path / ("x" * 255)
     line = f"payments-sandbox: cannot write {file}: File name too long.\n"

@@ -100,7 +100,7 @@ def test_a_scenario_is_shown_as_its_file_is(files: Path) -> None:
     assert run("scenario", "show", "outage", "--scenario-dir", str(files)).stdout == OUTAGE
 
 
-def test_a_name_that_nothing_has() -> None:
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     """Exit 2, and the one that was meant."""
     shown = run("scenario", "show", "lost-replay")
     assert (shown.returncode, shown.stdout, shown.stderr) == (
@@ -110,7 +110,7 @@ def test_a_name_that_nothing_has() -> None:
     )
 
 
-def test_the_library_is_clean() -> None:
+def test_the_library_has_neither_problems_nor_warnings() -> None:
     """No problem and no warning, and the rates of what is drawn."""
     checked = run("scenario", "check", *(f"scenarios/{name}.yaml" for name in LIBRARY))
     assert (checked.returncode, checked.stderr) == (0, "")
@@ -147,7 +147,7 @@ def test_warnings_refuse_nothing(files: Path) -> None:
     )
 
 
-def test_a_file_that_is_none(files: Path) -> None:
+def test_a_file_that_is_missing_does_not_hide_the_others(files: Path) -> None:
     """The others are checked all the same."""
     checked = check(files, "gone.yaml", ".", "flaky.yaml")
     assert (checked.returncode, checked.stdout.splitlines()) == (
@@ -162,7 +162,7 @@ def test_a_file_that_is_none(files: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["option", "environment"])
-def test_annotations_for_github(files: Path, how: str) -> None:
+def test_problems_can_be_shown_as_annotations_for_github(files: Path, how: str) -> None:
     """One line a problem, with what GitHub would take for syntax escaped."""
     (files / "a,b:c.yaml").write_text("scenario: 100%\n", encoding="utf-8")
     names = ("a,b:c.yaml", "warned.yaml", "gone.yaml")
@@ -214,7 +214,7 @@ def test_what_was_seen_happens_again(world: RemoteWorld, tmp_path: Path) -> None
     assert seen == [("drop", True, None)] * 2
 
 
-def test_what_cannot_be_written(world: RemoteWorld) -> None:
+def test_what_cannot_be_exported_is_told_in_the_servers_words(world: RemoteWorld) -> None:
     """The server says why; a name that is none is not sent."""
     world.pay()
     [entry] = world.control("GET", "/requests")["data"]

@@ -28,7 +28,7 @@ def payments(world: RemoteWorld) -> list[dict[str, object]]:
     return [{key: value for key, value in each.items() if key != "id"} for each in found]
 
 
-def test_it_prints_what_there_is(address: str) -> None:
+def test_what_was_made_is_printed(address: str) -> None:
     """As on the page."""
     world = new_remote_world(address, seed=1)
     shown, line = documented_example("payments-sandbox seed")

@@ -157,7 +157,7 @@ def test_variables_that_kubernetes_sets_for_a_service_are_silent(service: str) -
     assert "warning: PAYMENTS_SANDBOX_WEBHOOKS_PORT " in port.stderr
 
 
-def test_variables_that_are_not_for_options() -> None:
+def test_variables_that_name_a_server_to_clients_are_no_options_of_serve() -> None:
     """Clients find a server by two; a service's address is not where `serve` listens."""
     others = {
         "PAYMENTS_SANDBOX_URL": "http://127.0.0.1:8080",
@@ -184,7 +184,7 @@ def test_half_an_option_is_no_option() -> None:
     )
 
 
-def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_ready_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """Exit 1, and the line names the file, not the address."""
     file = tmp_path / ("x" * 255)
     done = run("serve", "--port", "0", "--ready-file", str(file))

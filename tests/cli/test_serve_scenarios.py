@@ -190,7 +190,7 @@ def test_an_unknown_name_has_a_near_one(tmp_path: Path) -> None:
     ],
     ids=["twice", "two clocks"],
 )
-def test_scenarios_that_do_not_go_together(
+def test_scenarios_that_do_not_go_together_are_refused(
     tmp_path: Path, rest: str, other: str, problem: str
 ) -> None:
     """Exit 2, and one line, also from the environment."""

@@ -61,7 +61,7 @@ def post(
 
 
 @pytest.mark.parametrize("is_advancing", [False, True])
-def test_stopping_with_deliveries_in_flight(*, is_advancing: bool) -> None:
+def test_a_stop_says_how_many_deliveries_were_pending(*, is_advancing: bool) -> None:
     """Within a second, with exit code 0, and the log says how many were pending."""
     with black_hole() as hole, serve_process("--clock", "2030-01-15T10:30:00Z") as server:
         post(server, "/_sandbox/webhook_endpoints", {"url": hole.url, "timeout": "30s"})
@@ -93,7 +93,7 @@ def test_nothing_is_said_where_nothing_was_pending() -> None:
     assert (code, errors) == (0, "")
 
 
-def test_an_endpoint_by_option() -> None:
+def test_an_endpoint_can_be_given_as_an_option() -> None:
     """`--webhook URL` gives every world an endpoint that signs with the home world's secret."""
     with serve_process("--webhook", "inbox:orders") as server:
         for key in ("sk_test_sandbox", "sk_test_other"):

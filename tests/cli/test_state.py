@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,9 @@ FOREIGN = "expected a file of format payments-sandbox/state, version 1"
 
 
 @pytest.mark.parametrize(("spoil", "reason"), [(torn, TORN), (changed, TORN), (foreign, FOREIGN)])
-def test_a_file_that_is_no_state(tmp_path: Path, spoil: Any, reason: str) -> None:  # noqa: ANN401 - a function
+def test_a_file_that_is_no_state_is_refused_and_left_alone(
+    tmp_path: Path, spoil: Callable[[bytes], bytes], reason: str
+) -> None:
     """Exit 2 with the reason before it listens; the file is left as it is."""
     state = tmp_path / "state"
     with serve_process("--state", str(state), "--clock", "2030-01-15T10:30:00Z") as server:

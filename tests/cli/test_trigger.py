@@ -74,7 +74,7 @@ def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
 @pytest.mark.parametrize(
     "event", ["payment.completed", "payment.failed", "refund.created", "chargeback.created"]
 )
-def test_an_event_with_a_payment_made_for_it(world: RemoteWorld, event: str) -> None:
+def test_an_event_has_a_payment_made_for_it(world: RemoteWorld, event: str) -> None:
     """What is printed is what the receiver got, and the client can retrieve the payment."""
     ended = world.run("trigger", event)
 
@@ -87,7 +87,7 @@ def test_an_event_with_a_payment_made_for_it(world: RemoteWorld, event: str) -> 
     assert payment.status == 200
 
 
-def test_an_event_about_a_payment(world: RemoteWorld) -> None:
+def test_an_event_can_be_about_a_payment(world: RemoteWorld) -> None:
     """On the command line and in the environment."""
     payment_id = world.pay(amount=4200).json["id"]
     line = world.run("trigger", "payment.completed", "--payment", payment_id)
@@ -102,7 +102,7 @@ def test_an_event_about_a_payment(world: RemoteWorld) -> None:
 
 
 @pytest.mark.parametrize("source", ["line", "file", "stdin", "environment"])
-def test_an_event_with_any_data(world: RemoteWorld, source: str, tmp_path: Path) -> None:
+def test_an_event_can_have_any_data(world: RemoteWorld, source: str, tmp_path: Path) -> None:
     """From wherever it comes, it is what is sent."""
     file = tmp_path / "data.json"
     file.write_text(DATA, encoding="utf-8")
@@ -120,7 +120,7 @@ def test_an_event_with_any_data(world: RemoteWorld, source: str, tmp_path: Path)
     assert (printed["type"], printed["data"]) == ("payout.paid", json.loads(DATA))
 
 
-def test_nobody_is_told(server: ServeProcess) -> None:
+def test_an_event_without_a_receiver_is_noted(server: ServeProcess) -> None:
     """Stderr has the reason why no webhook will arrive; the event is there all the same."""
     ended = new_remote_world(server.address).run("trigger", "payment.failed")
 
@@ -134,7 +134,9 @@ def test_every_option_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "details"), REFUSED)
-def test_what_the_server_refuses(world: RemoteWorld, arguments: list[str], details: str) -> None:
+def test_what_the_server_refuses_is_told_in_its_words(
+    world: RemoteWorld, arguments: list[str], details: str
+) -> None:
     """Exit 1, and what the server says."""
     payment_id = world.pay().json["id"]
     ended = world.run("trigger", *(payment_id if word == "PAYMENT" else word for word in arguments))
@@ -157,7 +159,7 @@ def test_what_the_server_refuses(world: RemoteWorld, arguments: list[str], detai
         (["--data", "@no/such/file"], f"{EXPECTED}; no/such/file: No such file or directory"),
     ],
 )
-def test_data_that_is_none(arguments: list[str], problem: str) -> None:
+def test_data_that_is_no_json_object_is_refused(arguments: list[str], problem: str) -> None:
     """Exit 2; the last line says what would have worked, and nobody was asked."""
     ended = run("trigger", "payout.paid", *arguments)
 

@@ -78,7 +78,7 @@ def note(seen: str) -> str:
 
 
 @pytest.mark.parametrize(("signing", "seen"), GUESSES.values(), ids=GUESSES)
-def test_the_headers_say_how_it_is_signed(body: str, signing: Signing | None, seen: str) -> None:
+def test_the_scheme_is_read_off_the_headers(body: str, signing: Signing | None, seen: str) -> None:
     """Good; stderr says what was read from them. With another secret it is not good."""
     headers = headers_of(signing)
 
@@ -105,7 +105,9 @@ def test_the_headers_say_how_it_is_signed(body: str, signing: Signing | None, se
     ],
     ids=["standard", "timestamped", "named", "hmac", "prefix", "encoding"],
 )
-def test_the_scheme_is_given(body: str, signing: Signing | None, options: list[str]) -> None:
+def test_a_scheme_that_is_given_is_not_guessed(
+    body: str, signing: Signing | None, options: list[str]
+) -> None:
     """Then nothing is guessed but what was left open, and stderr is silent."""
     headers = headers_of(signing)
 
@@ -114,7 +116,7 @@ def test_the_scheme_is_given(body: str, signing: Signing | None, options: list[s
     assert (wrong[0], wrong[2]) == (1, "")
 
 
-def test_what_a_sandbox_sends() -> None:
+def test_what_a_sandbox_sends_is_good() -> None:
     """The delivery that the control API shows is good, now."""
     with serve_process() as server:
         world = new_remote_world(server.address, clock="live")
@@ -155,7 +157,7 @@ def test_the_page_shows_what_it_prints(tmp_path: Path) -> None:
         ({"webhook-timestamp": "now"}, SECRET, "is not a whole number of seconds"),
     ],
 )
-def test_why_it_is_refused(body: str, headers: dict[str, str], secret: str, reason: str) -> None:
+def test_a_refusal_says_why(body: str, headers: dict[str, str], secret: str, reason: str) -> None:
     """Exit 1, and one line on stdout."""
     code, output, _ = verify(body, "--secret", secret, headers=VECTOR | headers)
 
@@ -171,7 +173,7 @@ def test_why_it_is_refused(body: str, headers: dict[str, str], secret: str, reas
         ("2021-02-25T14:57:09Z", "too new: 301 s from now, and 300 s are tolerated"),
     ],
 )
-def test_a_timestamp_that_is_not_now(body: str, now: str, reason: str) -> None:
+def test_a_timestamp_that_is_not_now_is_told_or_ignored(body: str, now: str, reason: str) -> None:
     """Only the time is wrong, and the line says so; `ignore` accepts any."""
     given = ("--secret", SECRET, "--scheme", "standard")
 
@@ -183,7 +185,7 @@ def test_a_timestamp_that_is_not_now(body: str, now: str, reason: str) -> None:
     assert verify(body, *given, now="ignore") == (0, "good\n", "")
 
 
-def test_two_secrets(body: str) -> None:
+def test_either_of_two_secrets_is_good(body: str) -> None:
     """While one is rotated, either is good."""
     assert verify(body, "--secret", OTHER, "--secret", SECRET)[:2] == (0, "good\n")
 
@@ -200,7 +202,7 @@ def test_no_header_is_a_signature(body: str) -> None:
     )
 
 
-def test_the_options_in_the_environment(body: str) -> None:
+def test_every_option_can_be_set_in_the_environment(body: str) -> None:
     """Each has its variable; several headers or secrets are separated by line ends."""
     headers = {**sign(HEX, [SECRET], message="", sent_at=0, body=BODY), "X-Other": "1"}
     extra = {
@@ -219,7 +221,7 @@ def test_the_options_in_the_environment(body: str) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "good\n", "")
 
 
-def test_the_secret_of_an_application(body: str) -> None:
+def test_the_secret_of_an_application_is_found_in_the_environment(body: str) -> None:
     """What `payments-sandbox run` calls it will do."""
     lines = [f"--header={name}: {value}" for name, value in VECTOR.items()]
     given = ("webhook", "verify", "--body", body, "--now", NOW, *lines)
@@ -289,7 +291,9 @@ WRONG: Final = {
 
 
 @pytest.mark.parametrize(("arguments", "problem"), WRONG.values(), ids=WRONG)
-def test_a_wrong_call(body: str, arguments: list[str], problem: str) -> None:
+def test_a_wrong_call_says_what_would_have_worked(
+    body: str, arguments: list[str], problem: str
+) -> None:
     """Exit 2; the last line says what would have worked."""
     given = [body if word == "BODY" else word for word in arguments]
     ended = run("webhook", "verify", *given)

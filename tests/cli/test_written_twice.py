@@ -17,7 +17,7 @@ from tests.project.tree import ROOT
 SCHEMA = ROOT / "schemas" / "control" / "requests" / "create_webhook_endpoint.json"
 
 
-def test_where_a_server_is() -> None:
+def test_the_address_of_a_server_is_the_same_in_both_places() -> None:
     """Its address, the prefix of the control API, and the key that every server has."""
     settings = Settings()
     assert f"http://{settings.host}:{settings.port}" == DEFAULT_URL
@@ -25,12 +25,12 @@ def test_where_a_server_is() -> None:
     assert api_key(DEFAULT_API_KEY) == DEFAULT_API_KEY
 
 
-def test_how_long_a_journal_is() -> None:
+def test_the_length_of_a_journal_is_the_same_in_both_places() -> None:
     """So that `logs` can ask for all of it."""
     assert JOURNAL_SIZE == KEPT
 
 
-def test_which_events_can_be_wanted() -> None:
+def test_the_filters_of_events_are_the_same_in_both_places() -> None:
     """The filters of an endpoint, and no others."""
     filters = json.loads(SCHEMA.read_text())["properties"]["events"]["items"]["enum"]
     assert [event_filter(each) for each in filters] == filters

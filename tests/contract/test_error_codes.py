@@ -64,7 +64,7 @@ def test_codes_have_their_decided_statuses() -> None:
     assert statuses == DECIDED
 
 
-def test_declines_are_declines() -> None:
+def test_every_decline_keeps_the_attempt_as_a_failed_payment() -> None:
     """Those keep the attempt as a failed payment; a code of our own checks does not."""
     assert {name for name, code in CODES.items() if code.is_decline} == set(DECLINES)
 

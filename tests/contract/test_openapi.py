@@ -68,7 +68,7 @@ def _examples(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @each_document
-def test_document_is_openapi_3_1(name: str) -> None:
+def test_the_document_is_openapi_3_1(name: str) -> None:
     """The specification's own schema accepts it."""
     OpenAPIV31SpecValidator(BOTH[name]).validate()
 
@@ -128,14 +128,14 @@ def test_operations_and_statuses_are_the_documented_ones() -> None:
     assert written == DOCUMENTED
 
 
-def test_server_title_and_version_are_the_documented_ones() -> None:
+def test_the_server_the_title_and_the_version_are_the_documented_ones() -> None:
     """The base path is the documented one."""
     assert API["servers"][0]["url"].endswith("/v3")
     assert (API["info"]["title"], API["info"]["version"]) == ("Payments API", "3.2")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_operation_lists_its_codes(operation: Operation) -> None:
+def test_every_operation_lists_its_codes(operation: Operation) -> None:
     """Every row of the table that names the operation, and no other."""
     written = API["paths"][operation.path][operation.method.lower()]
 
@@ -172,7 +172,7 @@ def test_a_payment_leads_to_what_can_be_done_with_it() -> None:
     )
 
 
-def test_list_has_the_documented_parameters() -> None:
+def test_the_list_has_the_documented_parameters() -> None:
     """In the query, optional, with the documented default and maximum."""
     parameters = {each["name"]: each for each in API["paths"]["/payments"]["get"]["parameters"]}
 
@@ -187,7 +187,7 @@ def test_list_has_the_documented_parameters() -> None:
     }
 
 
-def test_id_in_a_path_has_its_pattern() -> None:
+def test_an_id_in_a_path_has_its_pattern() -> None:
     """A judge that makes up ids makes up good ones."""
     (parameter,) = API["paths"]["/payments/{payment_id}"]["get"]["parameters"]
 
@@ -217,7 +217,7 @@ def test_bodies_have_the_documented_examples() -> None:
             assert part["content"]["application/json"]["examples"], path
 
 
-def test_control_document_lists_every_route() -> None:
+def test_the_control_document_lists_every_route() -> None:
     """A new row of the table is documented by that."""
     written = {
         operation["operationId"]: (method.upper(), path)
@@ -229,7 +229,7 @@ def test_control_document_lists_every_route() -> None:
     assert CONTROL["servers"][0]["url"].endswith("/_sandbox")
 
 
-def test_control_routes_know_their_schemas_and_chapters() -> None:
+def test_every_control_route_knows_its_schemas_and_its_chapter() -> None:
     """What the table names is there, and every chapter is used."""
     named = {
         name
@@ -243,7 +243,7 @@ def test_control_routes_know_their_schemas_and_chapters() -> None:
 
 
 @pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)
-def test_control_route_answers_with_what_its_row_says(route: ControlRoute) -> None:
+def test_every_control_route_answers_with_what_its_row_says(route: ControlRoute) -> None:
     """Statuses, body and key follow from the row."""
     operation = CONTROL["paths"][route.path][route.method.lower()]
     key: dict[str, list[str]] = {"bearerAuth": []} if route.needs_key else {}

@@ -56,7 +56,7 @@ SHOWN = {
 SUMMARY = {key: SHOWN[key] for key in ("id", "status", "amount", "currency", "created_at")}
 
 
-def test_payment() -> None:
+def test_a_payment_is_shown_with_eight_keys() -> None:
     """RETRIEVE PAYMENT: eight keys in the documented order; what is absent is null."""
     assert list(representations.payment(PAYMENT).items()) == list(SHOWN.items())
     assert representations.payment(BARE) == SHOWN | {
@@ -66,7 +66,7 @@ def test_payment() -> None:
     }
 
 
-def test_created_payment() -> None:
+def test_a_created_payment_is_shown_without_card_and_customer() -> None:
     """CREATE PAYMENT: no card and no customer."""
     assert list(representations.created_payment(PAYMENT).items()) == [
         *SUMMARY.items(),
@@ -132,7 +132,9 @@ def test_a_created_payment_is_a_part_of_what_retrieve_shows(made: Payment) -> No
     ("items", "has_more", "cursor"),
     [([], False, None), ([SUMMARY], False, None), ([SUMMARY], True, "pay_xyz789")],
 )
-def test_page(items: list[dict[str, object]], has_more: bool, cursor: str | None) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_page_has_a_cursor_where_more_follow(
+    items: list[dict[str, object]], cursor: str | None, *, has_more: bool
+) -> None:
     """The cursor is the last item's id where more follow."""
     assert representations.page(items, has_more=has_more) == {
         "data": items,
@@ -141,7 +143,7 @@ def test_page(items: list[dict[str, object]], has_more: bool, cursor: str | None
     }
 
 
-def test_refund() -> None:
+def test_a_refund_is_shown_with_six_keys() -> None:
     """REFUND PAYMENT: six keys; its description is not among them."""
     assert list(representations.refund(REFUND).items()) == [
         ("id", "ref_abc456"),
@@ -153,7 +155,7 @@ def test_refund() -> None:
     ]
 
 
-def test_chargeback() -> None:
+def test_a_chargeback_is_shown_as_the_control_api_has_it() -> None:
     """As the control API shows it."""
     assert representations.chargeback(CHARGEBACK) == {
         "id": "chb_abc789",
@@ -175,7 +177,7 @@ REVERSALS: dict[EventType, tuple[Refund | Chargeback | None, dict[str, object]]]
 
 
 @pytest.mark.parametrize("type_", EventType)
-def test_event(type_: EventType) -> None:
+def test_an_event_is_shown_with_the_documented_payload(type_: EventType) -> None:
     """WEBHOOKS: the documented payload, and what the reversal adds to it."""
     reversal, added = REVERSALS[type_]
     event = Event(
@@ -227,7 +229,9 @@ def test_event(type_: EventType) -> None:
     ],
     ids=lambda value: value.code if isinstance(value, SandboxError) else "shown",
 )
-def test_error(error: SandboxError, envelope: dict[str, str]) -> None:
+def test_an_error_has_details_only_where_there_are_some(
+    error: SandboxError, envelope: dict[str, str]
+) -> None:
     """ERROR HANDLING: `details` only where there is something to say."""
     assert representations.error(error) == {"error": envelope}
 

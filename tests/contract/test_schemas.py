@@ -75,7 +75,7 @@ each_schema = pytest.mark.parametrize("name", SCHEMAS)
 
 
 @each_schema
-def test_schema_is_json_schema_2020_12(name: str) -> None:
+def test_every_schema_is_json_schema_2020_12(name: str) -> None:
     """The metaschema accepts it, and it says which one that is."""
     Draft202012Validator.check_schema(SCHEMAS[name])
 
@@ -83,7 +83,7 @@ def test_schema_is_json_schema_2020_12(name: str) -> None:
 
 
 @each_schema
-def test_schema_introduces_itself(name: str) -> None:
+def test_every_schema_introduces_itself(name: str) -> None:
     """Identity, title, description, source and provenance are there."""
     schema = SCHEMAS[name]
 
@@ -94,13 +94,13 @@ def test_schema_introduces_itself(name: str) -> None:
     assert schema["x-provenance"] in {"documented", "decided"}
 
 
-def test_titles_are_unique() -> None:
+def test_the_titles_of_schemas_are_unique() -> None:
     """Generated code is named after them."""
     assert len({component(schema) for schema in SCHEMAS.values()}) == len(SCHEMAS)
 
 
 @each_schema
-def test_examples_follow_the_schema(name: str) -> None:
+def test_every_example_follows_its_schema(name: str) -> None:
     """There is an example at least, and both validators accept each."""
     contract = Contract(SCHEMAS)
     judge = reference_validator()(contract.schema(name))
@@ -136,7 +136,7 @@ def test_every_object_is_closed_and_everything_is_bounded(name: str) -> None:
 
 
 @each_schema
-def test_schema_uses_no_word_that_explains_badly(name: str) -> None:
+def test_no_schema_uses_a_word_that_explains_badly(name: str) -> None:
     """One typo must not end in "not valid under any of the given schemas"."""
     for place, part in _parts(SCHEMAS[name]):
         assert not part.keys() & {"oneOf", "anyOf", "allOf", "not", "$defs", "$dynamicRef"}, place
@@ -166,7 +166,7 @@ def test_null_is_never_a_request(name: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_pattern_is_portable(pattern: str) -> None:
+def test_every_pattern_is_portable(pattern: str) -> None:
     """Anchored, and with no class that means something else in another language."""
     assert pattern.startswith("^")
     assert pattern.endswith("$")
@@ -175,7 +175,7 @@ def test_pattern_is_portable(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("near_miss", ["1", "a", "Aa0", "pay_", "2025-01-15T10:30:00.1"])
-def test_pattern_is_fast_on_a_near_miss(pattern: str, near_miss: str) -> None:
+def test_every_pattern_is_fast_on_a_near_miss(pattern: str, near_miss: str) -> None:
     """A hundred thousand characters that nearly match are refused at once."""
     start = pattern[1:].partition("[")[0].replace("\\", "")
     text = start + near_miss * 20_000 + "\n"
@@ -186,7 +186,7 @@ def test_pattern_is_fast_on_a_near_miss(pattern: str, near_miss: str) -> None:
     assert time.process_time() - before < 1
 
 
-def test_currencies_are_real() -> None:
+def test_every_currency_is_money_that_one_can_pay_with() -> None:
     """Alphabetic codes of money one can pay with; not of funds, metals and tests."""
     currencies = SCHEMAS["objects/currency"]["enum"]
 

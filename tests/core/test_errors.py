@@ -23,7 +23,7 @@ DEFINED = {
 }
 
 
-def test_drawing_shows_the_tree() -> None:
+def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
     """Every error of the module is drawn below its base, and no other."""
     drawn = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
 
@@ -31,7 +31,7 @@ def test_drawing_shows_the_tree() -> None:
     assert {DEFINED[name].__bases__ for name in drawn} == {(SandboxError,)}
 
 
-def test_root_is_an_exception() -> None:
+def test_every_refusal_is_a_sandbox_error() -> None:
     """`except SandboxError` catches every refusal."""
     assert SandboxError.__bases__ == (Exception,)
     assert all(issubclass(kind, SandboxError) for kind in DEFINED.values())
@@ -54,7 +54,7 @@ def test_root_is_an_exception() -> None:
     ],
     ids=lambda value: value.code if isinstance(value, SandboxError) else "said",
 )
-def test_error_knows_its_code(
+def test_an_error_knows_its_code_details_and_message(
     error: SandboxError, said: tuple[str, str | None, str | None]
 ) -> None:
     """Code, details, message: all that the envelope has; `args` has the same for a traceback."""

@@ -100,13 +100,13 @@ DURATIONS = {
 
 
 @pytest.mark.parametrize("text", READ)
-def test_reads_an_instant(text: str) -> None:
+def test_an_instant_is_read_with_an_offset_or_as_a_date(text: str) -> None:
     """ISO 8601 with `Z` or an offset, or a plain date, which is midnight UTC."""
     assert read_instant(text) == READ[text]
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=ascii)
-def test_refuses_what_is_no_instant(text: str) -> None:
+def test_what_is_no_instant_is_refused_with_what_would_have_worked(text: str) -> None:
     """The refusal says what would have worked and does not quote."""
     with pytest.raises(ValueError, match="expected") as caught:
         read_instant(text)
@@ -149,13 +149,13 @@ def test_what_is_shown_to_the_millisecond_is_read_back_whole(instant: int) -> No
     assert ("." in text) == (instant % SECOND != 0)
 
 
-def test_shows_the_documented_date() -> None:
+def test_an_instant_is_shown_in_whole_seconds_of_utc() -> None:
     """UTC, whole seconds, `Z`."""
     assert show_instant(Instant(DOCUMENTED + 999)) == "2025-01-15T10:30:00Z"
 
 
 @pytest.mark.parametrize("text", DURATIONS)
-def test_reads_a_duration(text: str) -> None:
+def test_a_duration_is_a_number_and_a_unit(text: str) -> None:
     """A number and a unit."""
     assert read_duration(text) == DURATIONS[text]
 
@@ -164,7 +164,7 @@ def test_reads_a_duration(text: str) -> None:
     "text",
     ["", "5", "s", "-5s", "5 s", "5S", "1h30m", "5s\n", "1e3s", "\N{ARABIC-INDIC DIGIT FIVE}s"],
 )
-def test_refuses_what_is_no_duration(text: str) -> None:
+def test_what_is_no_duration_is_refused_with_what_would_have_worked(text: str) -> None:
     """The refusal says what would have worked."""
     with pytest.raises(ValueError, match="expected a duration") as caught:
         read_duration(text)
@@ -226,7 +226,7 @@ def test_the_schemas_have_the_form_of_a_duration(
         (36 * HOUR, "36h"),
     ],
 )
-def test_shows_a_duration_in_its_largest_unit(milliseconds: int, text: str) -> None:
+def test_a_duration_is_shown_in_its_largest_unit(milliseconds: int, text: str) -> None:
     """The largest unit that divides it."""
     assert show_duration(milliseconds) == text
 

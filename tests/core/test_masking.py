@@ -81,13 +81,13 @@ PIECES = st.text("0123456789", min_size=1, max_size=6) | NUMBERS | st.sampled_fr
 
 
 @pytest.mark.parametrize("text", MASKED)
-def test_masks_a_number_in_a_text(text: str) -> None:
+def test_a_number_in_a_text_is_masked_but_for_its_last_four_digits(text: str) -> None:
     """With the usual separators, among words, beside other numbers; the last four digits stay."""
     assert mask_text(text) == MASKED[text]
 
 
 @pytest.mark.parametrize("blank", BLANKS, ids=ascii)
-def test_groups_may_stand_apart(blank: str) -> None:
+def test_a_number_in_groups_is_masked(blank: str) -> None:
     """Whatever people, programs and typesetters put between them, up to three of it."""
     assert (
         mask_text(f"my {in_groups(VISA, blank)}.") == f"my {in_groups('*' * 12 + '1111', blank)}."
@@ -95,14 +95,14 @@ def test_groups_may_stand_apart(blank: str) -> None:
 
 
 @pytest.mark.parametrize("text", UNTOUCHED, ids=ascii)
-def test_leaves_other_texts_alone(text: str) -> None:
+def test_what_is_no_card_number_is_left_alone(text: str) -> None:
     """Short numbers, dates, ids and numbers that are no card are what people write."""
     assert mask_text(text) == text
 
 
 @given(st.lists(PIECES, max_size=12), st.sampled_from(["", *BLANKS]))
 @example(["4012", in_groups(VISA, " ")], " ")
-def test_masks_what_is_a_card_and_nothing_else(pieces: list[str], separator: str) -> None:
+def test_what_is_masked_is_what_a_naive_reading_masks(pieces: list[str], separator: str) -> None:
     """As a naive reading has it: every stretch of whole groups that is a card, but its end."""
     text = separator.join(pieces)
 
@@ -340,7 +340,7 @@ def test_a_body_that_is_no_json_is_kept_without_numbers(case: str) -> None:
 
 
 @pytest.mark.parametrize("mask", [mask_json, lambda value: mask_body(value.encode())])
-def test_masking_hides_a_number_at_the_cut(mask: Callable[[str], object]) -> None:
+def test_a_number_that_a_cut_goes_through_is_masked(mask: Callable[[str], object]) -> None:
     """A number that the cut goes through is hidden too."""
     text = "x" * (TEXT_KEPT - 8) + VISA
 

@@ -64,7 +64,7 @@ READ = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refuses(case: str) -> None:
+def test_every_hostile_body_is_refused_without_a_quotation(case: str) -> None:
     """Each hostile body is one kind of error, which says why and never quotes it."""
     raw, why = REFUSED[case]
     with pytest.raises(BadJson) as caught:
@@ -74,7 +74,7 @@ def test_refuses(case: str) -> None:
 
 
 @pytest.mark.parametrize("raw", READ, ids=lambda raw: raw.decode()[:20])
-def test_reads(raw: bytes) -> None:
+def test_whole_numbers_and_escapes_are_read_for_what_they_mean(raw: bytes) -> None:
     """A whole number is an int however it is written, and escapes mean what they say."""
     value = read(raw)
 
@@ -82,7 +82,7 @@ def test_reads(raw: bytes) -> None:
     assert type(value) is type(READ[raw])
 
 
-def test_a_fraction_stays_one() -> None:
+def test_a_fraction_stays_a_fraction() -> None:
     """The schema then names the field; a float never reaches the ledger."""
     assert read(b'{"amount": 25.5}') == {"amount": Decimal("25.5")}
     assert read(b"1e16") == Decimal("1E+16")
@@ -93,7 +93,7 @@ def test_a_long_text_of_escapes_is_read_at_once() -> None:
     assert read(b'["' + b'\\"' * 30_000 + b'"]') == ['"' * 30_000]
 
 
-def test_message_never_quotes_the_body() -> None:
+def test_no_message_quotes_the_body() -> None:
     """What is refused may hold a card number."""
     for raw in (
         b'{"card_number": 4111111111111111,}',

@@ -58,7 +58,7 @@ def test_a_readme_is_ten_lines(name: str) -> None:
     assert len((EXAMPLES / name / "README.md").read_text(encoding="utf-8").splitlines()) <= 10
 
 
-def test_python(tmp_path: Path) -> None:
+def test_the_python_example_runs(tmp_path: Path) -> None:
     """Plain pytest, with httpx."""
     done = outcome(copied("python-httpx", tmp_path))
 
@@ -66,7 +66,7 @@ def test_python(tmp_path: Path) -> None:
     assert re.search(r"\b6 passed\b", done.stdout)
 
 
-def test_node(tmp_path: Path) -> None:
+def test_the_node_example_runs(tmp_path: Path) -> None:
     """Node's own test runner and fetch; webhooks are verified by npm's `standardwebhooks`."""
     folder = copied("node", tmp_path)
     if shutil.which("npm") is None:
@@ -82,7 +82,7 @@ def test_node(tmp_path: Path) -> None:
     assert re.search(r"\bpass 6\b.*\bfail 0\b", done.stdout, re.DOTALL)
 
 
-def test_shell(tmp_path: Path) -> None:
+def test_the_shell_example_runs(tmp_path: Path) -> None:
     """curl, sh and sed."""
     folder = copied("shell", tmp_path)
     if shutil.which("curl") is None:

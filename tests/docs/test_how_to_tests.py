@@ -107,7 +107,7 @@ def test_a_page_does_what_it_says(
     assert known <= {"python", "sh", "text"}
 
 
-def test_a_server_that_all_suites_share(
+def test_all_suites_can_share_a_server(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`sandbox_url` of the ready file is what the plugin takes, as the page says."""

@@ -95,7 +95,7 @@ def test_a_careful_client_meets_every_expectation(host: Host, name: str) -> None
     assert [each for each in report["rules"] if each["why_not"] is not None] == []
 
 
-def test_a_careful_client_that_does_not_wait_for_a_slow_reply(host: Host) -> None:
+def test_an_impatient_careful_client_meets_every_expectation_too(host: Host) -> None:
     """It looks instead, so patience is a matter of taste."""
 
     def shop(account: Account, time: Time) -> Shop:

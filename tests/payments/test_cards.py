@@ -29,7 +29,7 @@ NEITHER = (
 
 
 @pytest.mark.parametrize("prefix", ENDS)
-def test_a_brand_has_prefixes_and_lengths(prefix: str) -> None:
+def test_a_brand_is_known_by_its_prefixes_and_lengths(prefix: str) -> None:
     """Both ends of each range are of the brand, in its lengths and no other."""
     brand = ENDS[prefix]
 
@@ -39,7 +39,7 @@ def test_a_brand_has_prefixes_and_lengths(prefix: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", NEITHER)
-def test_prefixes_between_brands_are_nobodys(prefix: str) -> None:
+def test_prefixes_between_brands_belong_to_no_brand(prefix: str) -> None:
     """All zeros pass the check, but no brand begins so; nor do the neighbours of each range."""
     assert [brand_of(prefix.ljust(length, "0")) for length in range(4, 25)] == [None] * 21
 

@@ -83,7 +83,9 @@ def told(ledger: Ledger) -> list[Event]:
         (Status.FAILED, "lost_card", [EventType.PAYMENT_FAILED]),
     ],
 )
-def test_create(status: Status, failure: str | None, types: list[EventType]) -> None:
+def test_a_created_payment_is_dated_in_whole_seconds_and_its_event_in_milliseconds(
+    status: Status, failure: str | None, types: list[EventType]
+) -> None:
     """The payment is dated in whole seconds; its event, if it has one, to the millisecond."""
     ledger = Ledger(SEED, server_context().represent)
     number, payment = ledger.create(ORDER, at=LATER, status=status, failure=failure)
@@ -93,7 +95,7 @@ def test_create(status: Status, failure: str | None, types: list[EventType]) -> 
     assert told(ledger) == [event(0, type_, LATER, None) for type_ in types]
 
 
-def test_settling_a_pending_payment() -> None:
+def test_a_pending_payment_settles_with_an_event() -> None:
     """Completed or failed, each with its event."""
     completed, failed = paid(Status.PENDING), paid(Status.PENDING)
     results = [completed.complete(0, at=NOON), failed.fail(0, "lost_card", at=NOON)]
@@ -104,7 +106,7 @@ def test_settling_a_pending_payment() -> None:
     assert told(failed) == [event(0, EventType.PAYMENT_FAILED, NOON, None)]
 
 
-def test_money_that_goes_back() -> None:
+def test_a_refund_and_a_chargeback_are_kept_with_an_event_each() -> None:
     """A refund and a chargeback, each kept with what it was told, each with its event."""
     ledger = paid()
     refund = ledger.refund(0, 1_000, at=LATER, reason="customer_request", description="Returned")
@@ -197,7 +199,7 @@ def test_an_unknown_cursor_is_refused() -> None:
     )
 
 
-def test_ids_lead_to_numbers() -> None:
+def test_an_id_leads_to_the_number_of_what_exists() -> None:
     """Of payments and events that exist, and of no other."""
     ledger = paid()
     with pytest.raises(NotFound) as caught:
@@ -209,7 +211,7 @@ def test_ids_lead_to_numbers() -> None:
     assert [ledger.event_number(each) for each in ids] == [0, None, None]
 
 
-def test_clear_starts_again() -> None:
+def test_a_cleared_ledger_starts_again() -> None:
     """A cleared ledger is as a new one, ids included."""
     ledger = paid()
     ledger.refund(0, None, at=NOON)

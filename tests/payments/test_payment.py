@@ -67,7 +67,9 @@ def test_every_cell_of_the_table_is_tested() -> None:
 
 
 @pytest.mark.parametrize(("status", "move"), LEGAL, ids=str)
-def test_a_legal_move(status: Status, move: Move) -> None:
+def test_a_legal_move_makes_a_new_payment_and_leaves_the_old_one(
+    status: Status, move: Move
+) -> None:
     """The payment is as the table says; the one before it is as it was."""
     before = PAYMENT._replace(status=status)
     kept = before._replace()
@@ -78,7 +80,7 @@ def test_a_legal_move(status: Status, move: Move) -> None:
 
 
 @pytest.mark.parametrize(("status", "move"), ILLEGAL, ids=str)
-def test_an_illegal_move(status: Status, move: Move) -> None:
+def test_an_illegal_move_is_refused_and_changes_nothing(status: Status, move: Move) -> None:
     """It is refused in words, and the payment is unchanged."""
     before = PAYMENT._replace(status=status)
     kept = before._replace()
@@ -134,7 +136,7 @@ REFUSED_REFUNDS = {  # refunded, charged back, wanted: code and details
 
 
 @pytest.mark.parametrize("case", REFUSED_REFUNDS, ids=str)
-def test_a_refund_that_is_too_large(case: tuple[int, int, int | None]) -> None:
+def test_a_refund_beyond_what_is_left_is_refused(case: tuple[int, int, int | None]) -> None:
     """The refusal names what is left."""
     refunded, charged_back, wanted = case
     payment = PAYMENT._replace(
@@ -147,7 +149,7 @@ def test_a_refund_that_is_too_large(case: tuple[int, int, int | None]) -> None:
 
 
 @pytest.mark.parametrize("wanted", [-1, 0, 1_501, None])
-def test_a_chargeback_that_is_too_large(wanted: int | None) -> None:
+def test_a_chargeback_takes_no_more_than_is_left(wanted: int | None) -> None:
     """No more than what is left is taken; with nothing left, nothing is."""
     refunded = 2_500 if wanted is None else 1_000
     payment = PAYMENT._replace(status=Status.COMPLETED, refunded=refunded)

@@ -219,7 +219,7 @@ def test_a_payment_is_found_by_its_id() -> None:
     assert [store.number_of(each) for each in (store.next_id(), "pay_xyz789", "")] == [None] * 3
 
 
-def test_put_keeps_what_a_payment_has_become() -> None:
+def test_a_payment_that_is_put_replaces_what_it_was() -> None:
     """Status, failure, what was given back; the count of each status follows."""
     store = filled([Row(0, None, Status.PENDING), Row(0, None, Status.PENDING)])
     failed = store.get(0)._replace(status=Status.FAILED, failure="lost_card")
@@ -232,7 +232,7 @@ def test_put_keeps_what_a_payment_has_become() -> None:
     assert store.counts == {Status.PENDING: 0, Status.COMPLETED: 1, Status.FAILED: 1}
 
 
-def test_latest_is_when_the_last_one_was_made() -> None:
+def test_the_latest_instant_is_that_of_the_last_payment() -> None:
     """The first instant of all where there is none."""
     assert empty().latest == 0
     assert filled([Row(3, None, Status.PENDING), Row(5, None, Status.PENDING)]).latest == 5_000

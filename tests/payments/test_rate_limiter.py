@@ -79,7 +79,7 @@ def test_what_was_used_stays_used_when_the_limit_changes() -> None:
     assert (limiter.limit, limiter.remaining) == (10, 10)
 
 
-def test_what_remains_can_be_set() -> None:
+def test_what_remains_can_be_set_for_this_hour() -> None:
     """For this hour only, alone or together with the limit."""
     limiter = RateLimiter(10)
     limiter.turn(at(0))
@@ -103,7 +103,7 @@ def test_reset_goes_back_to_the_limit_it_was_made_with() -> None:
     assert (limiter.limit, limiter.remaining) == (10, 10)
 
 
-def test_a_window_of_another_length() -> None:
+def test_a_window_of_another_length_turns_by_itself() -> None:
     """It turns by itself, and a reset brings the hour back."""
     limiter = RateLimiter(1_000)
     limiter.set_window(1_500, NOON)

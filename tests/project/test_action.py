@@ -118,13 +118,15 @@ def test_the_steps_after_it_have_the_command(runner: Runner, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("version", "installed"), [("", str(ROOT)), ("0.1.0", "payments-sandbox==0.1.0")]
 )
-def test_the_version_that_is_installed(runner: Runner, version: str, installed: str) -> None:
+def test_the_action_installs_its_own_version_or_the_one_that_is_named(
+    runner: Runner, version: str, installed: str
+) -> None:
     """The action's own, or the one that is named."""
     runner.start(version)
     assert (runner.home / "venv" / "installed").read_text().split()[-1] == installed
 
 
-def test_a_server_that_does_not_start(runner: Runner) -> None:
+def test_a_server_that_does_not_start_fails_the_step(runner: Runner) -> None:
     """The step fails, and an annotation has the server's own words."""
     done = runner.start(options="--scenario lost-replly")
     wanted = "::error title=payments-sandbox does not start::payments-sandbox: --scenario: "

@@ -142,7 +142,9 @@ def test_what_is_said_nearer_to_the_run_wins(suite: Suite, monkeypatch: pytest.M
         (["--sandbox-journal", "yes"], "argument --sandbox-journal: invalid choice: 'yes'"),
     ],
 )
-def test_an_option_that_makes_no_sense(suite: Suite, arguments: list[str], problem: str) -> None:
+def test_an_option_that_makes_no_sense_is_one_line(
+    suite: Suite, arguments: list[str], problem: str
+) -> None:
     """The run does not begin, and one line says what would have worked."""
     result = suite.run(*arguments)
     assert problem in result.stderr.str()
@@ -284,7 +286,7 @@ def test_a_failed_setup_shows_its_world(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["world sk_test_*no payments, clock live at *"])
 
 
-def test_a_server_that_goes_away(suite: Suite) -> None:
+def test_a_server_that_goes_away_fails_the_test_by_itself(suite: Suite) -> None:
     """The test fails by itself; its report says that the world cannot be asked."""
     suite.holds(
         "def test_it(sandbox, sandbox_server): sandbox_server.stop(); sandbox.payments",
@@ -320,7 +322,7 @@ def test_a_running_server_is_used(suite: Suite, monkeypatch: pytest.MonkeyPatch)
         assert server.client(key).retrieve_world()["payments"]["completed"] == 0
 
 
-def test_nobody_runs_there(suite: Suite) -> None:
+def test_a_server_that_is_not_there_is_told_by_each_test(suite: Suite) -> None:
     """Each test that wants a world says so."""
     suite.holds("def test_it(sandbox): ...")
     result = suite.run("--sandbox-url", "127.0.0.1:1")

@@ -83,7 +83,7 @@ def test_a_running_server_is_asked_for_names(suite: Suite) -> None:
         assert line.endswith("there is no scenario 'declnes'; did you mean 'declines'?")
 
 
-def test_a_server_that_cannot_be_asked_for_names(suite: Suite) -> None:
+def test_a_server_that_cannot_be_asked_for_names_is_an_error_of_collection(suite: Suite) -> None:
     """That is an error of collection, too."""
     suite.holds(
         """

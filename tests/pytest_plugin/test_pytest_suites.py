@@ -102,7 +102,7 @@ def suite_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suit
     return make
 
 
-def test_blocking_clients(suite_of: SuiteOf) -> None:
+def test_blocking_clients_pay_from_several_threads(suite_of: SuiteOf) -> None:
     """requests, from one thread and from several."""
     suite_of(SYNC).run().assert_outcomes(passed=2)
 
@@ -114,7 +114,9 @@ def test_blocking_clients(suite_of: SuiteOf) -> None:
         ("anyio", "import pytest", "@pytest.mark.anyio"),
     ],
 )
-def test_asynchronous_clients(suite_of: SuiteOf, plugin: str, import_: str, mark: str) -> None:
+def test_asynchronous_clients_pay_in_any_event_loop(
+    suite_of: SuiteOf, plugin: str, import_: str, mark: str
+) -> None:
     """httpx, in whatever event loop a plugin brings."""
     code = HTTPX.format(import_=import_, mark=mark)
     if plugin == "anyio":
@@ -122,17 +124,17 @@ def test_asynchronous_clients(suite_of: SuiteOf, plugin: str, import_: str, mark
     suite_of(code, plugin).run().assert_outcomes(passed=1)
 
 
-def test_a_receiver_in_the_loop_of_the_test(suite_of: SuiteOf) -> None:
+def test_webhooks_reach_a_receiver_in_the_loop_of_the_test(suite_of: SuiteOf) -> None:
     """pytest-aiohttp: webhooks reach a server that shares its loop with the test."""
     suite_of(AIOHTTP, "asyncio", "aiohttp").run("--asyncio-mode=auto").assert_outcomes(passed=1)
 
 
-def test_unittest(suite_of: SuiteOf) -> None:
+def test_test_cases_of_unittest_get_a_world(suite_of: SuiteOf) -> None:
     """Test cases get a world by a fixture of their own, or by the environment."""
     suite_of(UNITTEST).run().assert_outcomes(passed=2)
 
 
-def test_a_suite_in_parallel(suite_of: SuiteOf) -> None:
+def test_a_suite_in_parallel_has_a_server_for_each_worker(suite_of: SuiteOf) -> None:
     """Each worker has a server, and the drawn seed is the same for all of them."""
     code = """
         import pytest
@@ -154,14 +156,14 @@ def test_a_suite_in_parallel(suite_of: SuiteOf) -> None:
     assert len(set(seeds)) == 1
 
 
-def test_a_suite_in_parallel_on_one_server(suite_of: SuiteOf) -> None:
+def test_a_suite_in_parallel_can_share_one_server(suite_of: SuiteOf) -> None:
     """Workers share it, and their worlds share nothing."""
     suite = suite_of(SYNC, "xdist")
     with running_sandbox() as server:
         suite.run("-n", "2", "--sandbox-url", server.url).assert_outcomes(passed=2)
 
 
-def test_a_bad_mark_in_parallel(suite_of: SuiteOf) -> None:
+def test_a_bad_mark_is_an_error_of_collection_in_parallel_too(suite_of: SuiteOf) -> None:
     """It is an error of collection there, too."""
     code = """
         import pytest
@@ -174,7 +176,7 @@ def test_a_bad_mark_in_parallel(suite_of: SuiteOf) -> None:
     assert result.ret != 0
 
 
-def test_without_any_client(suite_of: SuiteOf) -> None:
+def test_the_plugin_needs_no_http_client(suite_of: SuiteOf) -> None:
     """Neither requests nor httpx is needed."""
     suite = suite_of(
         """

@@ -54,7 +54,7 @@ def test_a_condition_is_met(condition: Condition, good: list[object], bad: list[
     ],
     ids=str,
 )
-def test_conditions_that_only_some_values_meet(
+def test_conditions_that_few_values_meet_can_be_looked_up(
     condition: Condition, values: tuple[object, ...] | None
 ) -> None:
     """These can be looked up."""
@@ -83,7 +83,9 @@ def test_conditions_that_only_some_values_meet(
     ],
     ids=str,
 )  # fmt: skip
-def test_why_a_condition_is_not_met(condition: Condition, value: object, words: str) -> None:
+def test_a_condition_that_is_not_met_says_why(
+    condition: Condition, value: object, words: str
+) -> None:
     """In its own words, without a card number or a credential."""
     assert why_not(condition, value) == words
 

@@ -25,18 +25,18 @@ def test_a_draw_is_a_function_of_its_arguments() -> None:
 @pytest.mark.parametrize(
     "other", [(8, "r", "k", 1), (7, "s", "k", 1), (7, "r", "l", 1), (7, "r", "k", 2)]
 )
-def test_each_argument_matters(other: tuple[int, str, str, int]) -> None:
+def test_a_draw_differs_with_each_argument(other: tuple[int, str, str, int]) -> None:
     """No two rules, keys or calls share a draw."""
     assert draw(*other) != draw(7, "r", "k", 1)
 
 
 @given(st.integers(), st.text(), st.text(), st.integers())
-def test_a_draw_is_below_one(seed: int, rule: str, key: str, call: int) -> None:
+def test_every_draw_is_below_one(seed: int, rule: str, key: str, call: int) -> None:
     """So that a chance of 1 always wins."""
     assert 0 <= draw(seed, rule, key, call) < 1
 
 
-def test_draws_are_uniform() -> None:
+def test_draws_are_as_often_below_a_chance_as_it_says() -> None:
     """As many below a chance as it says."""
     draws = [draw(7, "r", "", call) for call in range(10_000)]
 
@@ -50,7 +50,7 @@ def delays(distribution: Distribution) -> list[int]:
     return [sample_delay(distribution, draw(7, "r", "", call)) for call in range(10_000)]
 
 
-def test_a_uniform_delay() -> None:
+def test_a_uniform_delay_reaches_both_bounds() -> None:
     """Between its bounds, both reached."""
     found = delays(Uniform(100, 200))
 
@@ -58,7 +58,7 @@ def test_a_uniform_delay() -> None:
     assert 148 <= median(found) <= 152
 
 
-def test_a_normal_delay() -> None:
+def test_a_normal_delay_lies_around_its_mean_and_is_never_negative() -> None:
     """Around its mean, and never less than nothing."""
     found = delays(Normal(100, 80))
 
@@ -67,7 +67,7 @@ def test_a_normal_delay() -> None:
     assert 0.66 < sum(20 <= each <= 180 for each in found) / 10_000 < 0.70
 
 
-def test_a_lognormal_delay() -> None:
+def test_a_lognormal_delay_has_its_median_and_its_99th_percentile() -> None:
     """By its median and its 99th percentile."""
     found = delays(Lognormal(120, 2_000))
 
@@ -79,7 +79,7 @@ def test_a_lognormal_delay() -> None:
 @pytest.mark.parametrize(
     "distribution", [Uniform(100, 200, 150), Normal(100, 80, 150), Lognormal(120, 2_000, 150)]
 )
-def test_a_cap_holds(distribution: Distribution) -> None:
+def test_no_delay_is_longer_than_its_cap(distribution: Distribution) -> None:
     """None is longer."""
     assert max(delays(distribution)) == 150
 
@@ -95,6 +95,6 @@ CAPS = st.none() | st.integers(0, 10**9)
     ),
     st.floats(0, 1, exclude_max=True),
 )
-def test_no_distribution_fails(distribution: Distribution, u: float) -> None:
+def test_every_delay_is_a_number_that_is_not_negative(distribution: Distribution, u: float) -> None:
     """Whatever its bounds, a delay is a number that is not less than nothing."""
     assert sample_delay(distribution, u) >= 0

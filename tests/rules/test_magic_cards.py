@@ -98,7 +98,7 @@ def rule_of(name: str) -> RequestRule:
     return rule
 
 
-def test_the_table_is_whole() -> None:
+def test_the_table_has_each_card_of_the_product_in_order() -> None:
     """Each card of the product's table, in its order, and no other."""
     others = {"refund_declined", "fails_twice_then_completes"}
 
@@ -107,20 +107,20 @@ def test_the_table_is_whole() -> None:
     assert len(BY_NAME) == len(MAGIC_CARDS)
 
 
-def test_numbers_are_told_apart() -> None:
+def test_no_two_cards_share_a_number_or_a_fingerprint() -> None:
     """By themselves, and by the fingerprint that rules go by."""
     assert len({card.number for card in MAGIC_CARDS}) == len(MAGIC_CARDS)
     assert len({fingerprint(card.number) for card in MAGIC_CARDS}) == len(MAGIC_CARDS)
 
 
 @pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
-def test_a_number_is_a_card(card: MagicCard) -> None:
+def test_every_number_passes_the_checks_of_clients(card: MagicCard) -> None:
     """Check digit and brand are right, so that a client's own checks let it pass."""
     assert passes_luhn(card.number)
     assert brand_of(card.number) is not None
 
 
-def test_our_block_holds_ours_and_no_familiar_number() -> None:
+def test_our_block_of_numbers_holds_ours_alone() -> None:
     """40000099 is used by nobody else's test cards, so ours never change their meaning."""
     inside = {card.name for card in MAGIC_CARDS if OURS.fullmatch(card.number)}
 
@@ -128,7 +128,7 @@ def test_our_block_holds_ours_and_no_familiar_number() -> None:
 
 
 @pytest.mark.parametrize("name", PAY)
-def test_a_card_that_simply_pays(name: str) -> None:
+def test_a_card_without_a_rule_simply_pays(name: str) -> None:
     """No rule touches it."""
     number, brand = PAY[name]
 
@@ -137,7 +137,7 @@ def test_a_card_that_simply_pays(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DECLINE)
-def test_a_card_that_is_declined(name: str) -> None:
+def test_a_declined_card_is_declined_every_time(name: str) -> None:
     """Every time, with its code, which is a decline."""
     number, code = DECLINE[name]
     rule = rule_of(name)
@@ -151,7 +151,7 @@ def test_a_card_that_is_declined(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHARGED_BACK)
-def test_a_card_that_is_charged_back(name: str) -> None:
+def test_a_card_is_charged_back_a_day_after_its_payment(name: str) -> None:
     """A virtual day after the payment completed."""
     number, reason = CHARGED_BACK[name]
     (rule,) = BY_NAME[name].rules
@@ -164,7 +164,7 @@ def test_a_card_that_is_charged_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OF_OURS)
-def test_a_card_of_ours(name: str) -> None:
+def test_a_card_of_ours_has_one_outcome_every_time(name: str) -> None:
     """One outcome, every time."""
     number, outcome, what = OF_OURS[name]
     rule = rule_of(name)
@@ -177,7 +177,7 @@ def test_a_card_of_ours(name: str) -> None:
     assert rule.steps == (Step(what, delay=delay),)
 
 
-def test_the_card_that_fails_twice() -> None:
+def test_a_card_fails_twice_for_each_customer_and_then_pays() -> None:
     """Per customer, then it is an ordinary card."""
     rule = rule_of("fails_twice_then_completes")
 
@@ -186,7 +186,7 @@ def test_the_card_that_fails_twice() -> None:
     assert rule.steps == (Step(Respond("internal_error"), times=2),)
 
 
-def test_the_card_whose_refunds_are_declined() -> None:
+def test_a_card_pays_and_has_its_refunds_declined() -> None:
     """It pays; the rule is about its refunds."""
     rule = rule_of("refund_declined")
 

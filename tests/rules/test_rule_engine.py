@@ -110,7 +110,7 @@ def test_a_rule_that_fails_is_counted_as_failed() -> None:
 @pytest.mark.parametrize(
     ("per", "key"), [("customer", "customer_id"), ("payment", "payment_id"), ("card", "card")]
 )
-def test_steps_are_counted_per_key_and_those_of_nobody_together(per: str, key: str) -> None:
+def test_steps_are_counted_per_key_and_together_where_there_is_none(per: str, key: str) -> None:
     """One's calls do not use up another's; those of nobody are counted together."""
     operation = "create_refund" if per == "payment" else "create_payment"
     engine = RuleEngineFixture(

@@ -24,14 +24,14 @@ def treated(
     )
 
 
-def test_a_delivery_that_no_rule_is_about() -> None:
+def test_a_delivery_that_no_rule_is_about_is_left_as_it_is() -> None:
     """It is as it would be without."""
     engine = RuleEngineFixture(rules_of("- {webhook: refund.*, do: drop}"))
 
     assert treated(engine) == NO_EFFECTS
 
 
-def test_a_family_of_events() -> None:
+def test_a_rule_may_be_about_a_family_of_events() -> None:
     """Or all of them."""
     engine = RuleEngineFixture(
         rules_of("""
@@ -73,7 +73,7 @@ EVERYTHING = """
 """
 
 
-def test_all_that_match_combine() -> None:
+def test_all_rules_that_match_a_delivery_combine() -> None:
     """Delays add up, the most copies count, the later of two that contradict wins."""
     assert treated(RuleEngineFixture(rules_of(EVERYTHING))) == WebhookEffects(
         rules=("first", "second"),
@@ -108,7 +108,7 @@ def test_what_a_later_rule_does_not_say_stays() -> None:
     )
 
 
-def test_an_attempt_of_its_own() -> None:
+def test_a_rule_may_be_about_one_attempt_alone() -> None:
     """Only the first is forged."""
     engine = RuleEngineFixture(
         rules_of("""

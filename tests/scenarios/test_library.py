@@ -136,7 +136,7 @@ def test_a_folder_that_has_gone_has_no_scenarios(folders: list[Path], tmp_path: 
     assert Library([], [tmp_path / "gone", folders[0]]).names() == ["both", "one"]
 
 
-def test_settings_name_the_library(folders: list[Path]) -> None:
+def test_files_that_a_server_is_given_are_in_its_library(folders: list[Path]) -> None:
     """Files that a server is given are known by their names, as what is shipped is."""
     file = folders[0] / "one.yml"
     settings = Settings(scenarios=(file, "both"), scenario_dirs=(folders[1],))

@@ -102,7 +102,7 @@ def sandbox(lines: list[str], settings: Settings) -> AssembledServer:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_who_is_turned_away(
+async def test_who_is_turned_away_is_logged_in_one_line_with_the_reason(
     aiohttp_client: AiohttpClient, sandbox: AssembledServer, lines: list[str], case: str
 ) -> None:
     """One line that says why, and nothing of a key or a token; no world has seen it."""
@@ -117,7 +117,7 @@ async def test_who_is_turned_away(
     assert len(world.journal) == 0
 
 
-async def test_what_is_answered(api: Api, lines: list[str]) -> None:
+async def test_what_is_answered_is_logged_in_one_line(api: Api, lines: list[str]) -> None:
     """One line for a success and one for a refusal; the control API's own calls are none."""
     payment_id = (await paid(api))["id"]
     await paid(api, 400, amount=0)

@@ -52,7 +52,9 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize(("header", "details"), REFUSED.values(), ids=REFUSED.keys())
-async def test_a_wrong_key(api: Api, header: str, details: str) -> None:
+async def test_a_wrong_key_is_refused_without_a_rate_limit(
+    api: Api, header: str, details: str
+) -> None:
     """401 in the envelope, says what a key looks like, and has no rate limit."""
     async with api.get(PATH, headers={"Authorization": header}) as reply:
         limits = [name for name in reply.headers if name.startswith("X-")]
@@ -60,7 +62,7 @@ async def test_a_wrong_key(api: Api, header: str, details: str) -> None:
     assert found == (401, [], envelope("invalid_api_key", details))
 
 
-async def test_two_authorization_lines(
+async def test_two_authorization_lines_are_refused(
     aiohttp_client: AiohttpClient, sandbox: AssembledServer
 ) -> None:
     """401: which of the two worlds is meant is not ours to guess."""
@@ -73,7 +75,9 @@ async def test_two_authorization_lines(
         assert found == (401, envelope("invalid_api_key", details))
 
 
-def test_a_key_of_other_bytes(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_that_is_not_utf_8_is_refused_and_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A header that is no UTF-8 names no world either, and nothing is logged."""
     with running_server(Settings(port=0)) as server:
         header = {"Authorization": "Bearer sk_test_\udcff"}
@@ -83,7 +87,9 @@ def test_a_key_of_other_bytes(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 
 
-async def test_no_key(sandbox: AssembledServer, aiohttp_client: AiohttpClient) -> None:
+async def test_a_missing_key_is_refused_with_an_example(
+    sandbox: AssembledServer, aiohttp_client: AiohttpClient
+) -> None:
     """A missing header is missed, and the details show one."""
     stranger = await client_of(aiohttp_client, sandbox)
     refusal = await ask(stranger, "GET", PATH, 401)
@@ -91,7 +97,9 @@ async def test_no_key(sandbox: AssembledServer, aiohttp_client: AiohttpClient) -
 
 
 @pytest.mark.parametrize("header", ACCEPTED.values(), ids=ACCEPTED.keys())
-async def test_the_right_key(api: Api, header: str) -> None:
+async def test_the_scheme_may_have_any_case_and_the_key_spaces_around_it(
+    api: Api, header: str
+) -> None:
     """The scheme's case does not matter (RFC 9110, 11.1), nor do spaces around the key."""
     payment_id = (await paid(api))["id"]
     page = await ask(api, "GET", PATH, headers={"Authorization": header})
@@ -151,7 +159,9 @@ async def test_keys_share_no_limit_and_no_clock(control: Control) -> None:
     assert other["rate_limit"]["remaining"] == 1000
 
 
-async def test_strict_keys(aiohttp_client: AiohttpClient) -> None:
+async def test_only_keys_of_existing_worlds_work_where_keys_are_strict(
+    aiohttp_client: AiohttpClient,
+) -> None:
     """Only the home world and worlds made by hand have keys that work."""
     sandbox = assemble(Settings(strict_keys=True, seed=7))
     api = await client_of(aiohttp_client, sandbox)

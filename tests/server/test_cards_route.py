@@ -7,7 +7,7 @@ from tests.support.http import Api, Control, ask
 FIELDS = ["name", "number", "brand", "operation", "outcome", "description"]
 
 
-async def test_always_whole(control: Control) -> None:
+async def test_the_cards_come_on_one_page(control: Control) -> None:
     """One page with every card, in the table's order."""
     cards = await control("list_cards")
     assert cards == {
@@ -32,7 +32,7 @@ async def test_each_number_is_one_of_its_brand(control: Control) -> None:
         assert (brand_of(card["number"]), passes_luhn(card["number"])) == (card["brand"], True)
 
 
-async def test_the_documented_card(control: Control) -> None:
+async def test_the_first_card_is_the_documented_one(control: Control) -> None:
     """The first card is the API documentation's own."""
     assert (await control("list_cards"))["data"][0] == {
         "name": "visa",
@@ -44,7 +44,7 @@ async def test_the_documented_card(control: Control) -> None:
     }
 
 
-async def test_without_a_key_and_without_a_world(api: Api, control: Control) -> None:
+async def test_the_cards_need_neither_a_key_nor_a_world(api: Api, control: Control) -> None:
     """The table is the server's: asking for it makes no world and journals nothing."""
     await ask(api, "GET", "/_sandbox/cards", headers={"Authorization": "Bearer sk_test_new"})
     assert (await control("list_requests"))["data"] == []

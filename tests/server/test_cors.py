@@ -83,7 +83,7 @@ async def test_a_refused_key_can_be_read(api: Api) -> None:
     ("path", "methods"),
     [(PATH, "GET,HEAD,POST"), (f"{PATH}/pay_x", "GET,HEAD"), (f"{PATH}/pay_x/refunds", "POST")],
 )
-async def test_a_preflight(
+async def test_a_preflight_is_told_which_methods_and_headers_may_be_sent(
     settings: Settings, aiohttp_client: AiohttpClient, path: str, methods: str
 ) -> None:
     """Browsers ask without a key: 204 says which methods and headers they may send."""
@@ -151,7 +151,7 @@ async def test_our_own_pages_may_write(api: Api) -> None:
         await ask(api, "POST", PATH, 201, json=documented_create(), headers=headers)
 
 
-async def test_off_by_default(aiohttp_client: AiohttpClient) -> None:
+async def test_cross_origin_headers_are_off_by_default(aiohttp_client: AiohttpClient) -> None:
     """Without `--cors` no answer has a header about origins."""
     api = await client_of(aiohttp_client, assemble(Settings(seed=7)), headers=AUTHORIZED)
     async with api.get(PATH, headers={"Origin": SHOP}) as reply:

@@ -164,7 +164,9 @@ async def test_absent_fields_come_back_as_null(api: Api) -> None:
         ("0.25e4", "2500"),
     ],
 )
-async def test_amounts_that_are_whole_numbers(api: Api, written: str, shown: str) -> None:
+async def test_a_whole_number_is_an_amount_however_it_is_written(
+    api: Api, written: str, shown: str
+) -> None:
     """A whole number is an integer however it is written, and comes back as one."""
     body = json.dumps(documented_create()).replace("2500", written)
     async with api.post(PATH, data=body, headers={"Content-Type": JSON}) as reply:
@@ -172,7 +174,9 @@ async def test_amounts_that_are_whole_numbers(api: Api, written: str, shown: str
 
 
 @pytest.mark.parametrize(("number", "cvc", "brand"), BRANDS.values(), ids=BRANDS.keys())
-async def test_brands(api: Api, number: str, cvc: str, brand: str) -> None:
+async def test_the_brand_and_the_last_four_digits_follow_from_the_number(
+    api: Api, number: str, cvc: str, brand: str
+) -> None:
     """The number's prefix and length give the brand; its last four digits are kept."""
     created = await paid(api, card_number=number, cvc=cvc)
     kept = await ask(api, "GET", f"{PATH}/{created['id']}")
@@ -185,7 +189,7 @@ async def test_a_card_is_valid_through_its_month(api: Api) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x" * 500, "\U0001f355 für Größe & 'Ähre' \u202e\u0000\n"])
-async def test_description_is_free_text(api: Api, text: str) -> None:
+async def test_the_description_is_free_text(api: Api, text: str) -> None:
     """Whatever has at most 500 characters comes back unchanged."""
     created = await paid(api, description=text)
     kept = await ask(api, "GET", f"{PATH}/{created['id']}")
@@ -193,7 +197,7 @@ async def test_description_is_free_text(api: Api, text: str) -> None:
 
 
 @pytest.mark.parametrize("customer", ["x", "\U0001f355" * 255, "cust/../?&=#%00 +"])
-async def test_customer_is_free_text(api: Api, customer: str) -> None:
+async def test_the_customer_is_free_text(api: Api, customer: str) -> None:
     """Whatever has 1 to 255 characters comes back, and finds the payment again."""
     created = await paid(api, customer_id=customer)
     kept = await ask(api, "GET", f"{PATH}/{created['id']}")
@@ -212,7 +216,9 @@ async def test_a_card_number_in_free_text_is_masked(api: Api) -> None:
 
 
 @pytest.mark.parametrize("row", rows(WRONG_FIELDS))
-async def test_a_wrong_field(api: Api, row: tuple[Mapping[str, Json], str]) -> None:
+async def test_a_wrong_field_is_refused_by_its_name(
+    api: Api, row: tuple[Mapping[str, Json], str]
+) -> None:
     """The details name the field and what would have worked; nothing happens."""
     changes, details = row
     assert await paid(api, 400, **changes) == invalid(details)
@@ -226,7 +232,7 @@ async def test_null_is_no_way_to_leave_a_field_out(api: Api) -> None:
     assert await ask(api, "POST", PATH, 400, json=body) == invalid(details)
 
 
-async def test_every_problem_at_once(api: Api) -> None:
+async def test_all_problems_are_listed_at_once(api: Api) -> None:
     """The details list all problems in the order of the documentation."""
     body = {"custmer_id": "x", "payment_method": {"type": "card", "cvv": "1"}, "amount": 0}
     assert await ask(api, "POST", PATH, 400, json=body) == invalid(
@@ -241,7 +247,9 @@ async def test_every_problem_at_once(api: Api) -> None:
 
 
 @pytest.mark.parametrize("row", rows(REFUSED_CARDS))
-async def test_a_refused_card(api: Api, row: tuple[Mapping[str, Json], str, str | None]) -> None:
+async def test_a_card_that_fails_a_check_is_refused(
+    api: Api, row: tuple[Mapping[str, Json], str, str | None]
+) -> None:
     """The card's own checks, in their order; nothing happens."""
     changes, code, details = row
     assert await paid(api, 400, **changes) == envelope(code, details)
@@ -277,7 +285,9 @@ async def test_a_decline_keeps_the_attempt(api: Api) -> None:
         ("application/json; charset=latin-1", "/: expected a body in UTF-8."),
     ],
 )
-async def test_another_content_type(api: Api, content_type: str, details: str) -> None:
+async def test_a_content_type_other_than_json_is_refused(
+    api: Api, content_type: str, details: str
+) -> None:
     """Only JSON in UTF-8 is read."""
     body = json.dumps(documented_create())
     headers = {"Content-Type": content_type}
@@ -286,7 +296,7 @@ async def test_another_content_type(api: Api, content_type: str, details: str) -
 
 
 @pytest.mark.parametrize("content_type", ["Application/JSON", "application/json; charset=UTF-8"])
-async def test_content_types_that_are_json(api: Api, content_type: str) -> None:
+async def test_every_spelling_of_json_as_content_type_is_taken(api: Api, content_type: str) -> None:
     """Case and the charset that is meant anyway do not matter."""
     body = json.dumps(documented_create())
     await ask(api, "POST", PATH, 201, data=body, headers={"Content-Type": content_type})

@@ -134,7 +134,7 @@ async def test_of_several_faults_of_a_refund_the_first_is_answered(
     assert await refusals(api, control, path, faults, bodies) == list(OF_A_REFUND.values())
 
 
-async def test_what_the_door_refuses_is_nobodys_request(api: Api, control: Control) -> None:
+async def test_what_the_guard_refuses_is_nobodys_request(api: Api, control: Control) -> None:
     """It comes before the key: nothing is counted, and no journal has it."""
     for headers in ({"Host": "evil.test"}, {"Origin": "https://evil.test"}):
         await ask(api, "POST", PATH, 400, json=documented_create(), headers=headers)
@@ -175,7 +175,7 @@ LIMITS: Final = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Rese
         ({}, "GET", 200, [*PLAIN, *LIMITS]),
     ],
 )
-async def test_the_headers_of_a_reply(
+async def test_a_reply_has_the_documented_headers_and_those_of_http(
     api: Api, headers: dict[str, str], method: str, status: int, expected: list[str]
 ) -> None:
     """The documented ones and HTTP's own; a 401 has no challenge, since none is documented."""

@@ -130,34 +130,34 @@ async def create(api: Api) -> Json:
     return await ask(api, "POST", "/v3/payments", 201, data=CREATE_REQUEST, headers=JSON)
 
 
-async def test_create_payment(api: Api) -> None:
+async def test_the_documented_create_gets_the_documented_reply(api: Api) -> None:
     """The documented create request gets the documented reply, but for the id."""
     reply = await create(api)
     assert written(reply) == written(json.loads(CREATED), payment=reply["id"])
 
 
-async def test_create_payment_with_an_invalid_card(api: Api) -> None:
+async def test_an_invalid_number_gets_the_documented_error(api: Api) -> None:
     """An invalid number gets the documented error, without details."""
     request = CREATE_REQUEST.replace("4111111111111111", "4111111111111112")
     reply = await ask(api, "POST", "/v3/payments", 400, data=request, headers=JSON)
     assert written(reply) == written(json.loads(REFUSED))
 
 
-async def test_retrieve_payment(api: Api) -> None:
+async def test_the_documented_payment_is_retrieved_as_documented(api: Api) -> None:
     """The documented payment is retrieved as documented."""
     payment_id = (await create(api))["id"]
     reply = await ask(api, "GET", f"/v3/payments/{payment_id}")
     assert written(reply) == written(json.loads(RETRIEVED), payment=payment_id)
 
 
-async def test_list_payments(api: Api) -> None:
+async def test_the_documented_payment_is_listed_as_documented(api: Api) -> None:
     """A world with the documented payment lists it as documented."""
     payment_id = (await create(api))["id"]
     reply = await ask(api, "GET", "/v3/payments")
     assert written(reply) == written(json.loads(LISTED), payment=payment_id)
 
 
-async def test_refund_payment(api: Api, control: Control) -> None:
+async def test_the_documented_refund_gets_the_documented_reply(api: Api, control: Control) -> None:
     """The documented refund, at the documented time, gets the documented reply."""
     payment_id = (await create(api))["id"]
     await control("advance_clock", {"to": "2025-01-15T14:20:00Z"})
@@ -167,13 +167,13 @@ async def test_refund_payment(api: Api, control: Control) -> None:
     assert written(reply) == expected
 
 
-async def test_error_format(api: Api) -> None:
+async def test_an_error_has_the_documented_keys_in_order(api: Api) -> None:
     """An error with details has the documented keys in the documented order."""
     reply = await ask(api, "POST", "/v3/payments", 400, data="{}", headers=JSON)
     assert shape(reply) == shape(json.loads(ERROR_FORMAT))
 
 
-async def test_webhook_payload(api: Api) -> None:
+async def test_the_documented_payment_makes_the_documented_event(api: Api) -> None:
     """The documented payment has made the documented event."""
     payment_id = (await create(api))["id"]
     (event,) = (await ask(api, "GET", "/_sandbox/events"))["data"]
@@ -181,7 +181,7 @@ async def test_webhook_payload(api: Api) -> None:
     assert written(event) == expected
 
 
-async def test_supported_events(api: Api, control: Control) -> None:
+async def test_each_documented_event_happens_and_no_other(api: Api, control: Control) -> None:
     """Each of the documented events happens, and no other."""
     payment_id = (await paid(api, exp_year=2026))["id"]
     await paid(api, 400, exp_year=2026, card_number="4000000000000002")
@@ -196,7 +196,9 @@ async def test_supported_events(api: Api, control: Control) -> None:
     ]
 
 
-async def test_rate_limit_headers(api: Api, control: Control) -> None:
+async def test_the_first_reply_of_an_hour_has_the_documented_headers(
+    api: Api, control: Control
+) -> None:
     """In the hour of the documentation's example the first reply has exactly its headers."""
     world = await control("create_world", {"clock": "2022-01-15T15:30:00Z"})
     headers = {"Authorization": f"Bearer {world['api_key']}"}
@@ -209,7 +211,7 @@ async def test_rate_limit_headers(api: Api, control: Control) -> None:
     ]
 
 
-async def test_no_undocumented_header(api: Api) -> None:
+async def test_no_reply_has_an_undocumented_header(api: Api) -> None:
     """A reply has the documented headers and what HTTP itself needs, nothing else."""
     async with api.get("/v3/payments") as reply:
         assert sorted(reply.headers) == [
@@ -235,7 +237,7 @@ async def test_no_undocumented_header(api: Api) -> None:
         (500, "POST", "/v3/payments", "4000009900000046", "sk_test_sandbox"),
     ],
 )
-async def test_response_codes(  # noqa: PLR0913 - the columns of the table
+async def test_each_documented_status_is_the_answer_to_something(  # noqa: PLR0913 - the columns of the table
     api: Api, status: int, method: str, path: str, card: str | None, key: str
 ) -> None:
     """Each documented status is the answer to something."""

@@ -127,7 +127,7 @@ async def provoke(api: Api, code: str) -> tuple[int, Json]:
 
 
 @pytest.mark.parametrize("code", CODES)
-async def test_every_code(api: Api, code: str) -> None:
+async def test_each_code_is_the_answer_to_some_request(api: Api, code: str) -> None:
     """Each code of the table is the answer to some request, with its status and sentence."""
     status, body = await provoke(api, code)
     details = body["error"].pop("details", "absent")
@@ -137,13 +137,15 @@ async def test_every_code(api: Api, code: str) -> None:
     assert details
 
 
-def test_no_code_is_forgotten() -> None:
+def test_each_code_of_the_table_is_tried_here() -> None:
     """The table of this test is the table of the code."""
     assert {name: (code.status, code.message) for name, code in CODES.items()} == MESSAGES
 
 
 @pytest.mark.parametrize(("method", "path", "allow"), WRONG_METHODS)
-async def test_a_wrong_method(api: Api, method: str, path: str, allow: str) -> None:
+async def test_a_wrong_method_is_405_with_those_that_are_allowed(
+    api: Api, method: str, path: str, allow: str
+) -> None:
     """405 in the envelope; `Allow` and the details say which methods the path has."""
     async with api.request(method, path) as reply:
         found = reply.status, reply.headers["Allow"], await reply.json()
@@ -152,7 +154,9 @@ async def test_a_wrong_method(api: Api, method: str, path: str, allow: str) -> N
 
 
 @pytest.mark.parametrize(("method", "path", "details"), UNKNOWN_PATHS)
-async def test_an_unknown_path(api: Api, method: str, path: str, details: str) -> None:
+async def test_an_unknown_path_is_404_with_those_that_are_known(
+    api: Api, method: str, path: str, details: str
+) -> None:
     """404 in the envelope, never a redirect; the details say which paths there are."""
     async with api.request(method, path, allow_redirects=False) as reply:
         found = reply.status, reply.headers.get("Allow"), await reply.json()
@@ -163,7 +167,7 @@ async def test_an_unknown_path(api: Api, method: str, path: str, details: str) -
     ("path", "status"),
     [("/v3/payments", 200), ("/v3/payments/pay_xyz789", 404), ("/v3", 404), ("/", 404)],
 )
-async def test_head(api: Api, path: str, status: int) -> None:
+async def test_head_answers_as_get_without_the_body(api: Api, path: str, status: int) -> None:
     """HEAD answers as GET does, without the body but with its length."""
     async with api.get(path) as full, api.head(path) as head:
         lengths = len(await full.read()), int(head.headers["Content-Length"])
@@ -172,7 +176,7 @@ async def test_head(api: Api, path: str, status: int) -> None:
     assert lengths[0] == lengths[1]
 
 
-async def test_a_bug_of_ours(
+async def test_a_bug_of_ours_is_a_500_with_a_traceback_in_the_log(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An exception that nobody expected is a documented 500, and its traceback is in the log."""
@@ -189,7 +193,7 @@ async def test_a_bug_of_ours(
     assert record.exc_info[0] is ZeroDivisionError
 
 
-async def test_a_bug_of_ours_in_the_control_api(
+async def test_a_bug_of_ours_in_the_control_api_is_a_500_too(
     control: Control, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The control API answers a bug in the same way."""

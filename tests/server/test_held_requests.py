@@ -74,7 +74,9 @@ async def test_another_worlds_reset_ends_nothing(
 
 
 @pytest.mark.parametrize("card", [TIMEOUT, TIMEOUT_AFTER])
-async def test_a_client_that_leaves(api: Api, sandbox: AssembledServer, card: str) -> None:
+async def test_the_request_of_a_client_that_leaves_a_fault_stops_waiting(
+    api: Api, sandbox: AssembledServer, card: str
+) -> None:
     """Its request stops waiting; what it had done stays done."""
     task = await held(api, sandbox, card)
     task.cancel()

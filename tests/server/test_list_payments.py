@@ -112,7 +112,7 @@ async def walked(api: Api, **query: str | int) -> list[list[str]]:
         cursor = {"starting_after": page["next_cursor"]}
 
 
-async def test_an_empty_list(api: Api) -> None:
+async def test_a_new_world_lists_nothing(api: Api) -> None:
     """A new world has no payments."""
     assert await ask(api, "GET", PATH) == {"data": [], "has_more": False, "next_cursor": None}
 
@@ -131,7 +131,9 @@ async def test_items_have_five_keys(api: Api) -> None:
     }
 
 
-async def test_every_combination_of_filters(api: Api, control: Control) -> None:
+async def test_filters_mean_the_same_in_every_combination_and_on_every_page(
+    api: Api, control: Control
+) -> None:
     """Each filter means the same alone, with the others, and on every page."""
     payments = await mixture(api, control)
     for status, customer, after in product(STATUSES, CUSTOMERS, TIMES):
@@ -164,7 +166,7 @@ async def test_a_refunded_payment_stays_completed(api: Api) -> None:
     assert await listed(api, status="completed") == [payment_id]
 
 
-async def test_ten_unless_told_otherwise(api: Api) -> None:
+async def test_a_page_has_ten_unless_told_otherwise(api: Api) -> None:
     """The default limit is 10, the largest 100; both say whether there is more."""
     ids = [await made(api) for _ in range(12)][::-1]
     page = await ask(api, "GET", PATH)
@@ -180,7 +182,7 @@ async def test_the_last_page_is_exactly_full(api: Api) -> None:
     assert await walked(api, limit=2) == [ids[:2], ids[2:]]
 
 
-async def test_after_the_oldest_comes_nothing(api: Api) -> None:
+async def test_a_cursor_at_the_end_has_an_empty_page(api: Api) -> None:
     """A cursor at the end is no error."""
     oldest = await made(api)
     page = await ask(api, "GET", PATH, params={"starting_after": oldest})
@@ -207,7 +209,7 @@ async def test_a_cursor_need_not_match_the_filter(api: Api) -> None:
     assert await listed(api, status="completed", starting_after=cursor) == [oldest]
 
 
-async def test_a_cursor_of_another_world(api: Api) -> None:
+async def test_a_cursor_of_another_world_is_refused(api: Api) -> None:
     """Another key's payment is no cursor here."""
     foreign = (await paid(api, key="sk_test_other"))["id"]
     details = REFUSED["starting_after=pay_xyz789"]
@@ -231,7 +233,9 @@ async def test_a_cursor_of_another_world(api: Api) -> None:
         ("1970-01-01", True),
     ],
 )
-async def test_created_after(api: Api, created_after: str, found: bool) -> None:  # noqa: FBT001 - a parameter of the test
+async def test_created_after_is_strictly_after_to_the_second(
+    api: Api, created_after: str, *, found: bool
+) -> None:
     """Strictly after, to the second that clients can see; offsets count, a date is its midnight."""
     payment_id = await made(api)
     page = await ask(api, "GET", f"{PATH}?created_after={created_after}")
@@ -250,7 +254,7 @@ async def test_the_same_second_is_not_after(api: Api, control: Control) -> None:
 
 
 @pytest.mark.parametrize(("query", "details"), REFUSED.items())
-async def test_a_refused_parameter(api: Api, query: str, details: str) -> None:
+async def test_a_wrong_parameter_is_refused_by_its_name(api: Api, query: str, details: str) -> None:
     """The details name each parameter and what would have worked."""
     assert await ask(api, "GET", f"{PATH}?{query}", 400) == invalid(details)
 

@@ -119,7 +119,7 @@ def test_every_card_has_a_story() -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_payment_with_each_card(shop: WorldClient, name: str) -> None:
+def test_each_card_does_what_its_row_says(shop: WorldClient, name: str) -> None:
     """The reply, what is kept, what the journal says, and what two days bring."""
     card, story = BY_NAME[name], STORIES[name]
     assert pay(shop, card) == (story.status, story.code)
@@ -209,7 +209,7 @@ def test_a_chargeback_takes_what_is_left(shop: WorldClient, name: str, reason: s
     )
 
 
-def test_a_chargeback_of_nothing_is_skipped(shop: WorldClient) -> None:
+def test_a_chargeback_where_nothing_is_left_is_skipped(shop: WorldClient) -> None:
     """What was refunded in full meanwhile is not taken a second time."""
     card = BY_NAME["chargeback_fraudulent"]
     payment_id = shop.pay(card_number=card.number).json()["id"]
@@ -220,7 +220,7 @@ def test_a_chargeback_of_nothing_is_skipped(shop: WorldClient) -> None:
     assert shop.events() == ["payment.completed", "refund.created"]
 
 
-def test_two_failures_for_each_customer(shop: WorldClient) -> None:
+def test_each_customers_first_two_payments_fail(shop: WorldClient) -> None:
     """Each customer's first two payments fail, whoever else pays in between."""
     number = BY_NAME["fails_twice_then_completes"].number
 
@@ -245,7 +245,7 @@ def test_the_limit_is_really_used_up(shop: WorldClient) -> None:
     assert found == [(429, "0", "1894705200"), (200, "999", "1894708800")]
 
 
-def test_slow_holds_the_reply(shop: WorldClient) -> None:
+def test_the_slow_card_holds_the_reply(shop: WorldClient) -> None:
     """The reply is whole, and comes after the delay, here cut to --max-wall-delay."""
     reply = shop.pay(card_number=BY_NAME["slow"].number)
     entry = shop.last_request()

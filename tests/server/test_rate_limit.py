@@ -53,7 +53,7 @@ async def test_each_request_counts_once(api: Api) -> None:
     assert found == ["999", "998", "997"]
 
 
-async def test_over_the_limit(api: Api, control: Control) -> None:
+async def test_a_call_over_the_limit_is_429_and_not_counted(api: Api, control: Control) -> None:
     """429 in the envelope: nothing is done, and nothing is counted."""
     await control("set_rate_limit", {"remaining": 1})
     await paid(api)
@@ -77,7 +77,7 @@ async def test_over_the_limit_comes_before_everything_else(api: Api, control: Co
     assert found == [429] * 4
 
 
-async def test_no_undocumented_retry_after(api: Api, control: Control) -> None:
+async def test_no_reply_has_an_undocumented_retry_after(api: Api, control: Control) -> None:
     """The documentation has no Retry-After: clients read X-RateLimit-Reset."""
     await control("set_rate_limit", {"remaining": 0})
     async with api.get(PATH) as reply:
@@ -93,7 +93,7 @@ async def test_the_hour_turns_with_the_clock(api: Api, control: Control) -> None
     assert await limits(api) == (200, "1000", "999", str(int(ELEVEN) + 3600))
 
 
-async def test_together_and_still_never_more(api: Api, control: Control) -> None:
+async def test_of_many_calls_at_once_as_many_pass_as_remain(api: Api, control: Control) -> None:
     """Of thirty requests that arrive together, as many are let in as remain."""
     await control("set_rate_limit", {"remaining": 20})
     found = await asyncio.gather(*(limits(api) for _ in range(30)))
@@ -116,7 +116,7 @@ async def test_the_control_api_does_not_count(api: Api, control: Control) -> Non
     assert (await limits(api))[2] == "999"
 
 
-async def test_a_lower_limit(api: Api, control: Control) -> None:
+async def test_a_limit_that_was_lowered_holds_for_good(api: Api, control: Control) -> None:
     """A new limit holds for good; what was used stays used."""
     await limits(api)
     await control("set_rate_limit", {"limit": 3})

@@ -45,7 +45,7 @@ def exceeds(left: int) -> dict[str, Json]:
     return envelope("refund_exceeds_payment", f"{left} of 2500 is left to refund.")
 
 
-async def test_a_partial_refund(api: Api) -> None:
+async def test_a_partial_refund_has_six_keys_and_an_event(api: Api) -> None:
     """The reply has the six documented keys; the event names payment and refund."""
     payment_id = (await paid(api))["id"]
     refund = await refunded(api, payment_id)
@@ -70,7 +70,7 @@ async def test_a_partial_refund(api: Api) -> None:
     }
 
 
-async def test_without_an_amount_all_that_is_left(api: Api) -> None:
+async def test_a_refund_without_an_amount_is_of_all_that_is_left(api: Api) -> None:
     """Every field is optional: an empty object refunds the rest, for no reason."""
     payment_id = (await paid(api))["id"]
     await refunded(api, payment_id)
@@ -85,7 +85,7 @@ async def test_without_an_amount_all_that_is_left(api: Api) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "x" * 255, "\U0001f355 weil's nicht geschmeckt hat"])
-async def test_reason_is_free_text(api: Api, reason: str) -> None:
+async def test_the_reason_is_free_text(api: Api, reason: str) -> None:
     """Whatever has at most 255 characters comes back unchanged."""
     payment_id = (await paid(api))["id"]
     assert (await refunded(api, payment_id, reason=reason))["reason"] == reason
@@ -98,7 +98,7 @@ async def test_a_card_number_in_the_reason_is_masked(api: Api) -> None:
     assert refund["reason"] == "to ************1111"
 
 
-async def test_never_more_than_is_left(api: Api) -> None:
+async def test_a_refund_beyond_what_is_left_is_refused(api: Api) -> None:
     """What is too much is refused, naming what is left, and changes nothing."""
     payment_id = (await paid(api))["id"]
     assert await refunded(api, payment_id, 400, amount=2501) == exceeds(2500)
@@ -109,7 +109,7 @@ async def test_never_more_than_is_left(api: Api) -> None:
     assert len(await events(api)) == 3
 
 
-async def test_at_once_and_still_never_more(api: Api) -> None:
+async def test_of_many_refunds_at_once_no_more_are_made_than_fit(api: Api) -> None:
     """Thirty refunds of 100 arrive together: 25 of them fit."""
     payment_id = (await paid(api))["id"]
     body = documented_refund(amount=100)
@@ -132,7 +132,7 @@ async def test_refunds_and_chargebacks_share_the_payment(api: Api, control: Cont
     assert await refunded(api, payment_id, 400, amount=1) == exceeds(0)
 
 
-async def test_not_after_a_full_chargeback(api: Api, control: Control) -> None:
+async def test_nothing_can_be_refunded_after_a_full_chargeback(api: Api, control: Control) -> None:
     """A payment that was charged back in full cannot be refunded at all."""
     payment_id = (await paid(api))["id"]
     await control("charge_back_payment", payment_id=payment_id)
@@ -141,7 +141,7 @@ async def test_not_after_a_full_chargeback(api: Api, control: Control) -> None:
 
 
 @pytest.mark.parametrize(("card", "status"), [(PENDING, "pending"), (DECLINED, "failed")])
-async def test_only_a_completed_payment(api: Api, card: str, status: str) -> None:
+async def test_only_a_completed_payment_can_be_refunded(api: Api, card: str, status: str) -> None:
     """Any other status is refused, and named."""
     await paid(api, 400 if status == "failed" else 201, card_number=card)
     (payment,) = (await ask(api, "GET", "/v3/payments"))["data"]
@@ -150,7 +150,9 @@ async def test_only_a_completed_payment(api: Api, card: str, status: str) -> Non
     assert refusal == envelope("payment_not_refundable", details)
 
 
-async def test_a_pending_payment_once_it_has_completed(api: Api, control: Control) -> None:
+async def test_a_pending_payment_can_be_refunded_once_it_has_completed(
+    api: Api, control: Control
+) -> None:
     """The status at the time of the refund decides."""
     payment_id = (await paid(api, card_number=PENDING))["id"]
     await refunded(api, payment_id, 400)
@@ -175,7 +177,9 @@ async def test_the_ledger_speaks_before_the_issuer(api: Api) -> None:
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in WRONG_FIELDS.items()])
-async def test_a_wrong_field(api: Api, row: tuple[Mapping[str, Json], str]) -> None:
+async def test_a_wrong_field_is_refused_by_its_name(
+    api: Api, row: tuple[Mapping[str, Json], str]
+) -> None:
     """The details name the field and what would have worked; nothing is refunded."""
     changes, details = row
     payment_id = (await paid(api))["id"]
@@ -197,7 +201,7 @@ async def test_a_body_is_needed(api: Api) -> None:
     assert await ask(api, "POST", path_of(payment_id), 400) == invalid(details)
 
 
-async def test_an_unknown_payment(api: Api) -> None:
+async def test_an_unknown_payment_is_not_found_before_the_body_is_judged(api: Api) -> None:
     """The payment is looked for before the body is judged."""
     for body in ({}, {"amount": 0}):
         refusal = await ask(api, "POST", path_of("pay_xyz789"), 404, json=body)

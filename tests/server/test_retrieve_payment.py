@@ -21,7 +21,7 @@ NO_PAYMENTS = {
 }
 
 
-async def test_a_payment_in_full(api: Api) -> None:
+async def test_a_payment_is_shown_in_full(api: Api) -> None:
     """All eight documented keys, the card reduced to its brand and last four digits."""
     created = await paid(api)
     assert await ask(api, "GET", f"/v3/payments/{created['id']}") == {
@@ -48,7 +48,9 @@ async def test_refunds_and_chargebacks_do_not_show(api: Api, control: Control) -
 @pytest.mark.parametrize(
     ("move", "status"), [("complete_payment", "completed"), ("fail_payment", "failed")]
 )
-async def test_a_settled_payment(api: Api, control: Control, move: str, status: str) -> None:
+async def test_settling_changes_the_status_and_nothing_else(
+    api: Api, control: Control, move: str, status: str
+) -> None:
     """Settling changes the status and nothing else."""
     payment_id = (await paid(api, card_number=PENDING))["id"]
     before = await ask(api, "GET", f"/v3/payments/{payment_id}")
@@ -58,7 +60,7 @@ async def test_a_settled_payment(api: Api, control: Control, move: str, status: 
 
 
 @pytest.mark.parametrize("payment_id", NO_PAYMENTS.values(), ids=NO_PAYMENTS.keys())
-async def test_an_unknown_id(api: Api, payment_id: str) -> None:
+async def test_an_unknown_id_is_not_found(api: Api, payment_id: str) -> None:
     """Whatever is no payment of this world is not found, in the same words."""
     await paid(api)
     refusal = await ask(api, "GET", f"/v3/payments/{payment_id}", 404)
@@ -66,7 +68,7 @@ async def test_an_unknown_id(api: Api, payment_id: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["{0}0", "{0}%20", "_{0}", "+{0}", "0x{0}", "{0}%0A"])
-async def test_almost_the_id(api: Api, change: str) -> None:
+async def test_an_id_in_another_spelling_is_not_found(api: Api, change: str) -> None:
     """Ids are compared sign by sign: other ways to write the same digits find nothing."""
     digits = (await paid(api))["id"].removeprefix("pay_")
     almost = URL(f"/v3/payments/pay_{change.format(digits)}", encoded=True)

@@ -96,7 +96,7 @@ async def test_worlds_to_come_have_the_edited_one(api: Api, edit: Edit) -> None:
     assert shown["amount"] == 900
 
 
-async def test_a_scenario_that_was_sent_is_another(
+async def test_a_scenario_that_was_sent_is_not_reloaded(
     control: Control, world: World, edit: Edit
 ) -> None:
     """It has the name of a file, and is not in it."""
@@ -139,7 +139,7 @@ WRONG_LINES = [
     ],
     ids=["wrong", "gone", "untouched", "a comment"],
 )
-async def test_what_changes_nothing(
+async def test_a_file_that_is_wrong_or_the_same_changes_nothing(
     api: Api, edit: Edit, logged: Logged, text: str | None, lines: list[str]
 ) -> None:
     """The scenario goes on where it is, and what is wrong is logged with its place."""
@@ -157,7 +157,7 @@ async def test_what_is_wrong_is_logged_once(edit: Edit, logged: Logged) -> None:
     assert logged()[1:] == [WRONG_LINES[1], "down is reloaded in 1 world"]
 
 
-async def test_what_no_world_could_start_with(
+async def test_an_edit_that_no_world_could_start_with_is_not_taken(
     api: Api, sandbox: AssembledServer, edit: Edit, logged: Logged
 ) -> None:
     """It may be right by itself, and not go with the others: it stays as it was."""
@@ -175,7 +175,9 @@ async def test_what_no_world_could_start_with(
     await pay(api, 500, "sk_test_new")
 
 
-def test_a_file_that_comes_later(sandbox: AssembledServer, file: Path, logged: Logged) -> None:
+def test_a_file_that_comes_later_is_known_from_then_on(
+    sandbox: AssembledServer, file: Path, logged: Logged
+) -> None:
     """It is known as soon as it is there, or has no problems, and is reloaded from then on."""
     worlds = sandbox.runtime.worlds
     text = file.read_text(encoding="utf-8")

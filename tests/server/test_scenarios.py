@@ -109,7 +109,9 @@ async def test_a_scenario_is_activated_by_its_name(api: Api, control: Control) -
 
 
 @pytest.mark.parametrize("field", ["status", "brand", "currency", "customer_id", "amount"])
-async def test_a_rule_about_the_payment_of_a_path(api: Api, control: Control, field: str) -> None:
+async def test_a_rule_can_be_about_the_payment_of_a_path(
+    api: Api, control: Control, field: str
+) -> None:
     """Whatever of it the rule looks at; a read has no body that might say it as well."""
     is_so = {
         "status": "completed",
@@ -173,7 +175,7 @@ async def test_scenarios_end(control: Control) -> None:
     assert (left, await active(control)) == (["lost"], [])
 
 
-async def test_an_unknown_name(control: Control) -> None:
+async def test_an_unknown_name_is_refused_with_the_nearest(control: Control) -> None:
     """With the one that was meant; nothing is changed."""
     await control("add_active_scenario", "lost")
     refusal = await control("put_active_scenarios", ["dwn"], status=400)
@@ -234,7 +236,7 @@ EITHER = "/: expected a body with Content-Type: application/json or application/
         (b"5", "application/json", "/: expected a scenario's name, or a scenario as a JSON"),
     ],
 )
-async def test_a_body_that_is_no_scenario(
+async def test_a_body_that_is_no_scenario_is_refused(
     api: Api, data: bytes, content_type: str, details: str
 ) -> None:
     """Of another type, or unreadable."""
@@ -244,7 +246,7 @@ async def test_a_body_that_is_no_scenario(
     assert refusal["error"]["details"].startswith(details)
 
 
-async def test_yaml_that_cannot_be_read(api: Api) -> None:
+async def test_yaml_that_cannot_be_read_is_refused(api: Api) -> None:
     """In a list as well."""
     refusal = await send_yaml(api, "PUT", "scenarios/active", "- a: [", 400)
 
@@ -253,7 +255,7 @@ async def test_yaml_that_cannot_be_read(api: Api) -> None:
     ]
 
 
-async def test_yaml_that_is_too_large(api: Api) -> None:
+async def test_yaml_that_is_too_large_is_refused(api: Api) -> None:
     """A megabyte is the most."""
     headers = {"Content-Type": "application/yaml"}
     text = io.BytesIO(b"#" * 1_100_000)
@@ -262,7 +264,7 @@ async def test_yaml_that_is_too_large(api: Api) -> None:
     assert refusal == envelope("request_too_large", "The body is larger than 1048576 bytes.")
 
 
-async def test_a_world_with_scenarios(control: Control) -> None:
+async def test_a_world_can_be_made_with_scenarios(control: Control) -> None:
     """Active from its first call; its clock wins over theirs."""
     clock = {"scenario": "clock", "clock": "2031-01-01", "expect": [{"audit": "clean"}]}
     worlds = [
@@ -318,7 +320,7 @@ async def test_requests_that_hang_end_when_scenarios_change(api: Api, control: C
             await control("reset_world", {"only": ["rules"]})
 
 
-async def test_the_report(api: Api, control: Control) -> None:
+async def test_a_report_has_expectations_rules_and_audit(api: Api, control: Control) -> None:
     """Expectations, rules and audit, and whether all is well."""
     await control("add_active_scenario", "lost")
     before = await control("retrieve_report")
@@ -353,7 +355,7 @@ async def test_the_report(api: Api, control: Control) -> None:
     assert after["rules"][0] | {"why_not": None} == after["rules"][0]
 
 
-async def test_the_audit(api: Api, control: Control) -> None:
+async def test_the_audit_names_the_requests_behind_each_finding(api: Api, control: Control) -> None:
     """With the requests behind each finding."""
     clean = await control("retrieve_audit")
     await control("add_active_scenario", "lost")
@@ -441,12 +443,14 @@ async def test_a_verification_ends_with_its_world(
         ({"within": "x"}, "/within: expected a duration of at most 5m, such as 250ms or 3s."),
     ],
 )
-async def test_a_wait_that_is_none(control: Control, body: object, details: str) -> None:
+async def test_a_wait_that_is_none_or_too_long_is_refused(
+    control: Control, body: object, details: str
+) -> None:
     """Or that is too long."""
     assert await control("verify", body, status=400) == invalid(details)
 
 
-async def test_expectations_that_are_wrong(control: Control) -> None:
+async def test_wrong_expectations_are_refused_by_their_paths(control: Control) -> None:
     """Each with its path; those that are right are not told of."""
     expect = [
         {"audit": "clean"},

@@ -26,7 +26,7 @@ async def everything(api: Api, key: str | None = None) -> list[dict[str, Any]]:
     return list(page["data"])
 
 
-async def test_a_world_is_filled(api: Api, control: Control) -> None:
+async def test_a_world_is_filled_with_payments_of_the_past(api: Api, control: Control) -> None:
     """The answer is the world; payments are spread over the time, each with its event."""
     shown = await control("seed_world", NUMBERS)
     assert shown == await control("retrieve_world")
@@ -40,7 +40,7 @@ async def test_a_world_is_filled(api: Api, control: Control) -> None:
     assert {each["data"]["payment_id"] for each in events} == {each["id"] for each in found}
 
 
-async def test_the_same_as_a_scenario_gives(api: Api, control: Control) -> None:
+async def test_a_seed_gives_the_same_as_a_scenario(api: Api, control: Control) -> None:
     """Equal numbers and seeds give equal payments, byte for byte."""
     await control("seed_world", {**NUMBERS, "seed": 3})
     scenario = {"scenario": "past", "seed": 3, "given": {"generate": NUMBERS}}
@@ -50,7 +50,7 @@ async def test_the_same_as_a_scenario_gives(api: Api, control: Control) -> None:
     assert await everything(api) == await everything(api, made["api_key"])
 
 
-async def test_what_is_left_out(api: Api, control: Control) -> None:
+async def test_what_is_not_given_has_its_default(api: Api, control: Control) -> None:
     """A tenth as many customers, thirty days, and the world's own seed."""
     await control("seed_world", {"payments": 30})
     seed = (await control("retrieve_world"))["seed"]
@@ -61,7 +61,7 @@ async def test_what_is_left_out(api: Api, control: Control) -> None:
 
 
 @pytest.mark.parametrize("what", ["payment", "event", "seed"])
-async def test_a_world_that_has_some_is_refused(api: Api, control: Control, what: str) -> None:
+async def test_a_world_that_has_payments_is_refused(api: Api, control: Control, what: str) -> None:
     """Payments or events, from wherever; nothing is changed, and a reset makes room."""
     match what:
         case "payment":
@@ -92,7 +92,7 @@ async def test_a_world_that_has_some_is_refused(api: Api, control: Control, what
     ],
     ids=["customers", "over", "payments"],
 )
-async def test_numbers_that_are_none(
+async def test_numbers_that_make_no_sense_are_refused(
     control: Control, body: dict[str, object], details: str
 ) -> None:
     """What would have worked."""
@@ -111,7 +111,9 @@ async def test_others_are_served_meanwhile(api: Api, control: Control) -> None:
     assert len(await everything(api)) == 100
 
 
-async def test_nobody_is_told(api: Api, control: Control, world: World) -> None:
+async def test_nobody_is_told_of_payments_of_the_past(
+    api: Api, control: Control, world: World
+) -> None:
     """No webhook leaves, and a stream shows what happens from then on."""
     await control("create_webhook_endpoint", {"url": "inbox:orders"})
     async with api.get("/_sandbox/stream") as stream:
@@ -141,7 +143,7 @@ def test_what_happens_meanwhile_wins(sandbox: AssembledServer, world: World) -> 
     )
 
 
-def test_a_clock_that_is_reset_meanwhile(world: World) -> None:
+def test_a_clock_that_is_reset_meanwhile_refuses_the_payments(world: World) -> None:
     """Payments later than its now would never do."""
     list(world.advance(world.clock.now() + 1_000))  # type: ignore[arg-type]  # an Instant is a number
     steps = fill_world(world, Generated(1_000, 10, 86_400_000))

@@ -149,7 +149,7 @@ def test_a_body_in_chunks_is_the_same_body(wire: BlockingConnection, size: int) 
     assert_paid(wire.reply())
 
 
-def test_the_limit_is_exact(server: RunningServer) -> None:
+def test_the_limit_of_a_body_is_exact(server: RunningServer) -> None:
     """The largest body that is read, by length and in chunks."""
     assert_paid(exchange(server.address, raw_request("POST", PAYMENTS, body=padded(LIMIT))))
     assert_paid(

@@ -105,7 +105,7 @@ async def test_another_server_goes_on_byte_for_byte(
     assert without_durations(there) == without_durations(here)
 
 
-async def test_no_secret_of_a_card_is_in_it(api: Api, control: Control) -> None:
+async def test_no_secret_of_a_card_is_in_a_snapshot(api: Api, control: Control) -> None:
     """Neither numbers nor codes nor the key, wherever the client had put them."""
     await lived_in(api, control)
     await ask(api, "GET", f"/v3/payments?customer_id={NUMBERS[0]}")
@@ -126,7 +126,7 @@ async def test_a_live_world_is_paced_again(aiohttp_client: AiohttpClient) -> Non
     assert len(sandbox.runtime.timers) == 1
 
 
-async def test_a_body_of_any_depth_that_was_journalled(api: Api, control: Control) -> None:
+async def test_a_body_of_any_depth_is_carried_by_a_snapshot(api: Api, control: Control) -> None:
     """Whatever the journal took, the snapshot carries, and PUT takes back."""
     deepest = "[" * 32 + "]" * 32
     headers = {"Content-Type": "application/json"}
@@ -134,7 +134,7 @@ async def test_a_body_of_any_depth_that_was_journalled(api: Api, control: Contro
     await control("restore_snapshot", await control("retrieve_snapshot"))
 
 
-async def test_a_large_snapshot(api: Api, control: Control) -> None:
+async def test_a_snapshot_may_be_larger_than_other_bodies(api: Api, control: Control) -> None:
     """A snapshot may be larger than any other body."""
     for _ in range(40):
         await paid(api, description="\U0001f355" * 500)
@@ -167,7 +167,9 @@ async def test_a_large_snapshot(api: Api, control: Control) -> None:
     ],
     ids=["nothing", "another version", "no digest", "no text", "another format"],
 )
-async def test_what_is_no_snapshot(api: Api, control: Control, body: Json, details: str) -> None:
+async def test_what_is_no_snapshot_is_refused(
+    api: Api, control: Control, body: Json, details: str
+) -> None:
     """Refused in words; the world is left as it is."""
     payment_id = (await paid(api))["id"]
     assert await control("restore_snapshot", body, status=400) == invalid(details)

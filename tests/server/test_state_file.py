@@ -24,7 +24,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.usefixtures("often")
-async def test_it_is_saved_while_the_server_runs(
+async def test_the_state_is_saved_while_the_server_runs(
     api: Api, sandbox: AssembledServer, tmp_path: Path
 ) -> None:
     """A crash loses no more than what came since the last time."""
@@ -50,7 +50,7 @@ async def test_what_cannot_be_saved_is_logged(
     assert names_in(tmp_path) == []
 
 
-def test_a_state_that_cannot_be_read(sandbox: AssembledServer, tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_read_is_told(sandbox: AssembledServer, tmp_path: Path) -> None:
     """A folder is no file."""
     with pytest.raises(NoStateError, match="Is a directory"):
         StateFile(tmp_path, sandbox).load()

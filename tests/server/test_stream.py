@@ -44,7 +44,7 @@ async def resumed(api: Api, last_id: str, count: int) -> list[StreamMessage]:
             return await StreamReader(reply).take(count)
 
 
-async def test_its_headers(api: Api) -> None:
+async def test_the_stream_has_the_headers_of_server_sent_events(api: Api) -> None:
     """A stream of server-sent events that nobody caches, from the same server as all the rest."""
     async with api.get(PATH) as reply:
         names = ("Content-Type", "Cache-Control", "Server")
@@ -52,7 +52,9 @@ async def test_its_headers(api: Api) -> None:
     assert found == (200, ["text/event-stream", "no-store", "payments-sandbox"])
 
 
-async def test_a_payment_as_it_happens(api: Api, control: Control) -> None:
+async def test_a_payment_is_told_by_its_event_and_then_its_request(
+    api: Api, control: Control
+) -> None:
     """First the event, then the request that made it, each as the control API lists it."""
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await paid(api)
@@ -62,7 +64,7 @@ async def test_a_payment_as_it_happens(api: Api, control: Control) -> None:
     assert (event.id, request.id) == ("0-1-0", "1-1-0")
 
 
-async def test_only_what_is_new(api: Api) -> None:
+async def test_only_what_is_new_is_told_unless_asked_otherwise(api: Api) -> None:
     """A reader that names no id begins now."""
     await paid(api)
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
@@ -97,7 +99,7 @@ async def test_who_comes_back_is_not_told_again(api: Api) -> None:
 
 
 @pytest.mark.parametrize("last", ["-1", "1001", "all"])
-async def test_a_last_that_is_none(api: Api, last: str) -> None:
+async def test_a_last_that_is_no_number_is_refused(api: Api, last: str) -> None:
     """The details say which numbers there are."""
     refused = invalid("/last: expected an integer from 0 to 1000.")
     assert await ask(api, "GET", PATH, 400, params={"last": last}) == refused
@@ -154,7 +156,7 @@ async def test_what_the_control_api_makes_happen(api: Api, control: Control) -> 
     ]
 
 
-async def test_a_request_without_a_reply(api: Api) -> None:
+async def test_a_request_without_a_reply_is_told_when_it_is_over(api: Api) -> None:
     """A fault arrives when it is over, as a request without a response."""
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         with pytest.raises(ClientConnectionError):
@@ -163,7 +165,7 @@ async def test_a_request_without_a_reply(api: Api) -> None:
     assert (message.data["response"], message.data["fault"]) == (None, "drop")
 
 
-async def test_coming_back(api: Api) -> None:
+async def test_a_reader_that_comes_back_misses_nothing_and_hears_nothing_twice(api: Api) -> None:
     """After each message a reader can come back: nothing is missing, and nothing comes twice."""
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await refunded(api, (await paid(api))["id"])
@@ -186,7 +188,7 @@ async def test_coming_back(api: Api) -> None:
 @pytest.mark.parametrize(
     "last_id", ["", "x", "1", "1-2", "1-2-3-4", "-1-0-0", "9" * 16 + "-0-0", "99-99-99"]
 )
-async def test_an_id_that_is_none(api: Api, last_id: str) -> None:
+async def test_an_unknown_last_event_id_begins_now(api: Api, last_id: str) -> None:
     """Begins now, as without an id."""
     await paid(api)
     async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
@@ -196,7 +198,7 @@ async def test_an_id_that_is_none(api: Api, last_id: str) -> None:
     assert brief(messages) == [("request", "list_payments")]
 
 
-async def test_several_readers(api: Api) -> None:
+async def test_several_readers_each_get_everything(api: Api) -> None:
     """Each gets everything, and one that leaves takes nothing from the others."""
     async with AsyncExitStack() as opened, asyncio.timeout(LONGEST_WAIT):
         replies = [await opened.enter_async_context(api.get(PATH)) for _ in range(5)]
@@ -226,7 +228,7 @@ async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: AssembledSer
 
 
 @pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])
-async def test_it_ends_with_its_world(api: Api, control: Control, route: str) -> None:
+async def test_a_stream_ends_with_its_world(api: Api, control: Control, route: str) -> None:
     """Dropped or replaced: the stream ends, and can be opened again."""
     snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
@@ -237,7 +239,7 @@ async def test_it_ends_with_its_world(api: Api, control: Control, route: str) ->
         assert brief(await StreamReader(reply).take(1)) == [("event", "payment.completed")]
 
 
-async def test_it_outlives_a_reset(api: Api, control: Control) -> None:
+async def test_a_stream_outlives_a_reset(api: Api, control: Control) -> None:
     """After a reset, numbers start again and the reader goes on."""
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         reader = StreamReader(reply)
@@ -249,7 +251,7 @@ async def test_it_outlives_a_reset(api: Api, control: Control) -> None:
     assert [(each.kind, each.id) for each in after] == [(each.kind, each.id) for each in before]
 
 
-async def test_head_has_no_stream(api: Api) -> None:
+async def test_head_of_the_stream_is_answered_without_it(api: Api) -> None:
     """HEAD answers with the headers and ends: not a byte of the stream follows."""
     async with asyncio.timeout(LONGEST_WAIT):
         async with api.head(PATH) as reply:
@@ -258,12 +260,12 @@ async def test_head_has_no_stream(api: Api) -> None:
     assert found == (200, "text/event-stream", b"")
 
 
-async def test_a_key_is_needed(api: Api) -> None:
+async def test_the_stream_needs_a_key(api: Api) -> None:
     """The key names the world whose news they are."""
     await ask(api, "GET", PATH, 401, headers=bearer("sk_live_0"))
 
 
-def test_it_ends_when_the_server_stops() -> None:
+def test_streams_end_when_the_server_stops() -> None:
     """Open streams do not hold up a shutdown: their readers see the end."""
     with running_server(Settings(port=0)) as server:
         connection = HTTPConnection(server.address.removeprefix("http://"), timeout=LONGEST_WAIT)

@@ -59,7 +59,7 @@ def told(world: Sandbox, name: str, **wanted: object) -> str:
     return str(caught.value)
 
 
-def test_what_did_arrive_is_told(world: Sandbox) -> None:
+def test_a_webhook_that_is_missed_is_told_with_what_did_arrive(world: Sandbox) -> None:
     """Beside what was waited for, and what the endpoint wants at all."""
     inbox = world.inbox("orders", events=["payment.*"])
     pay(world)
@@ -71,7 +71,7 @@ def test_what_did_arrive_is_told(world: Sandbox) -> None:
     )
 
 
-def test_a_receiver_that_nobody_sends_to(world: Sandbox) -> None:
+def test_a_receiver_that_nobody_sends_to_is_told(world: Sandbox) -> None:
     """There is no endpoint for it."""
     assert told(world, "quiet", count=2) == (
         "inbox 'quiet': 0 of 2 × message came within 20ms.\n"
@@ -80,7 +80,7 @@ def test_a_receiver_that_nobody_sends_to(world: Sandbox) -> None:
     )
 
 
-def test_a_delivery_that_waits_for_the_clock(world: Sandbox) -> None:
+def test_a_delivery_that_waits_for_the_clock_is_told(world: Sandbox) -> None:
     """Nothing comes before the clock is moved."""
     inbox = world.inbox("orders", events=["payment.*"])
     inbox.respond(500)

@@ -18,7 +18,7 @@ def _is_fixture(value: object) -> bool:
     return type(value).__name__ == "FixtureFunctionDefinition"
 
 
-def test_no_fixture_is_somebody_elses(pytestconfig: pytest.Config) -> None:
+def test_no_fixture_has_the_name_of_another_plugins(pytestconfig: pytest.Config) -> None:
     """What ours is called, no other plugin calls anything."""
     plugins = pytestconfig.pluginmanager.list_name_plugin()
     modules = {
@@ -32,7 +32,7 @@ def test_no_fixture_is_somebody_elses(pytestconfig: pytest.Config) -> None:
     assert {name: both for name, each in modules.items() if (both := ours & fixtures(each))} == {}
 
 
-def test_no_mark_is_somebody_elses(pytestconfig: pytest.Config) -> None:
+def test_no_mark_has_the_name_of_another_plugins(pytestconfig: pytest.Config) -> None:
     """Each mark is registered once."""
     marks = [re.split(r"[(:]", line)[0] for line in pytestconfig.getini("markers")]
     assert [mark for mark in marks if mark.startswith("sandbox")] == [

@@ -19,7 +19,7 @@ from tests.support.values import KEY
 DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
-def test_it_says_where_it_is() -> None:
+def test_a_running_sandbox_says_where_it_is() -> None:
     """The addresses of both APIs, and the key and secret that every server has."""
     with running_sandbox() as server:
         assert server.base_url == f"{server.url}/v3"
@@ -34,7 +34,7 @@ def test_it_says_where_it_is() -> None:
     assert repr(server) == "<RunningSandbox, not running>"
 
 
-async def test_it_runs_beside_an_event_loop() -> None:
+async def test_a_sandbox_runs_beside_an_event_loop() -> None:
     """`async with` will do as well, and the loop of the test is not the server's."""
     async with running_sandbox(seed=7) as server, server.new_world().async_client() as control:
         assert (await control.live())["live"] is True
@@ -47,7 +47,7 @@ def open_things() -> tuple[int, int]:
 
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="descriptors are counted by /proc")
-def test_nothing_is_left_behind() -> None:
+def test_starts_and_stops_leave_no_thread_and_no_descriptor() -> None:
     """Two hundred starts and stops, some of them of use, leave no thread and no descriptor."""
     gc.collect()
     with running_sandbox() as server:
@@ -78,7 +78,7 @@ def test_a_taken_port_is_the_callers_error() -> None:
         ({"xyz": 1}, "'xyz' is no option of the sandbox; known are host, port, seed,"),
     ],
 )
-def test_an_unknown_option(options: Options, problem: str) -> None:
+def test_an_unknown_option_is_refused_with_the_nearest(options: Options, problem: str) -> None:
     """ControlApiError before anything starts, with the one that was meant."""
     with pytest.raises(TypeError) as caught:
         running_sandbox(**options)
@@ -88,7 +88,7 @@ def test_an_unknown_option(options: Options, problem: str) -> None:
 @pytest.mark.parametrize(
     "options", [{"clock": "tomorrow"}, {"max_wall_delay": "soon"}, {"scenario_dirs": ["nowhere"]}]
 )
-def test_a_value_that_makes_no_sense(options: Options) -> None:
+def test_a_value_that_makes_no_sense_is_refused(options: Options) -> None:
     """ControlApiError before anything starts, with what would have worked."""
     with pytest.raises(ValueError, match="expected"):
         running_sandbox(**options)
@@ -121,7 +121,7 @@ def test_every_setting_is_an_option() -> None:
     assert Options.__optional_keys__ == set(running_sandbox()._settings.__slots__)  # noqa: SLF001 - nobody else has to see them
 
 
-def test_importing_it_costs_little() -> None:
+def test_importing_testing_imports_no_server_and_no_client() -> None:
     """Neither the server's framework nor anybody's client is imported before it is used."""
     script = "import payments_sandbox.testing, sys; print(*sys.modules)"
     done = subprocess.run(

@@ -33,7 +33,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("named", ["by name", "by path", "by text"])
-def test_a_scenario_is_used(server: RunningSandbox, folder: Path, named: str) -> None:
+def test_a_scenario_is_used_by_name_or_by_path(
+    server: RunningSandbox, folder: Path, named: str
+) -> None:
     """By the name of a file of the team's, by its path, or by the path as text."""
     file = folder / "declines.yaml"
     names: dict[str, str | Path] = {"by name": "declines", "by path": file, "by text": str(file)}
@@ -81,12 +83,12 @@ def test_what_is_expected_is_verified(world: Sandbox) -> None:
     world.verify({"request": "create_payment", "count": 1})
 
 
-def test_an_audit_is_read(world: Sandbox) -> None:
+def test_the_audit_can_be_read(world: Sandbox) -> None:
     """What a real ledger would not forgive."""
     assert world.audit() == {"clean": True, "findings": []}
 
 
-def test_a_scenario_that_is_wrong(world: Sandbox) -> None:
+def test_a_wrong_scenario_is_refused_with_every_problem(world: Sandbox) -> None:
     """Nothing is activated, and each problem is told with its place: a pointer, for it is JSON."""
     with pytest.raises(ControlApiError) as caught:
         world.use({"scenario": "wrong", "rules": [{"request": "pay", "do": ["pass"]}], "expct": []})
@@ -98,7 +100,7 @@ def test_a_scenario_that_is_wrong(world: Sandbox) -> None:
     assert world.control.list_active_scenarios()["data"] == []
 
 
-def test_a_scenario_that_is_not_there(world: Sandbox) -> None:
+def test_a_scenario_that_is_not_there_is_refused(world: Sandbox) -> None:
     """The server knows no such name; there is no such file."""
     with pytest.raises(ControlApiError, match="there is no scenario 'lost-parcel'"):
         world.use("lost-parcel")
@@ -106,7 +108,7 @@ def test_a_scenario_that_is_not_there(world: Sandbox) -> None:
         world.use("nowhere.yaml")
 
 
-def test_names_of_scenarios(folder: Path) -> None:
+def test_a_name_is_looked_up_in_earlier_folders_first(folder: Path) -> None:
     """A file of the team's wins over the library; the earlier folder wins over the later."""
     other = folder / "other"
     other.mkdir()

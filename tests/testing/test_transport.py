@@ -217,7 +217,7 @@ async def pays(server: MemorySandbox) -> list[int]:
 
 
 @pytest.mark.parametrize("run", [asyncio.run, None], ids=["asyncio", "trio"])
-def test_asynchronous_clients_of_any_kind(memory: MemorySandbox, run: Any) -> None:  # noqa: ANN401 - a runner, or None for trio
+def test_asynchronous_clients_of_any_kind_are_served(memory: MemorySandbox, run: Any) -> None:  # noqa: ANN401 - a runner, or None for trio
     """In asyncio or trio, with the documented address, which needs no certificate here."""
     statuses = trio.run(pays, memory) if run is None else run(pays(memory))
     assert statuses == [201, 201, 201]
@@ -267,7 +267,7 @@ def test_threads_share_a_client(memory: MemorySandbox) -> None:
     assert [reply["amount"] for reply in replies] == list(range(1, 41))
 
 
-def test_news_of_a_sandbox_without_a_socket(memory: MemorySandbox) -> None:
+def test_the_stream_without_a_socket_ends_when_all_is_told(memory: MemorySandbox) -> None:
     """The stream ends when all is told: while somebody reads, nothing happens."""
     world = memory.new_world()
     assert list(world.control.stream()) == []
@@ -278,7 +278,9 @@ def test_news_of_a_sandbox_without_a_socket(memory: MemorySandbox) -> None:
         next(memory.client().stream())
 
 
-async def test_news_without_a_socket_or_blocking(memory: MemorySandbox) -> None:
+async def test_the_asynchronous_stream_without_a_socket_ends_when_all_is_told(
+    memory: MemorySandbox,
+) -> None:
     """The same for the asynchronous client."""
     async with memory.new_world().async_client() as control:
         assert [message async for message in control.stream()] == []
@@ -302,7 +304,7 @@ def pay_and_forget() -> None:
     assert client.post(URL, json=documented_create()).status_code == 201
 
 
-async def test_nothing_is_left() -> None:
+async def test_a_client_leaves_neither_a_thread_nor_a_warning() -> None:
     """Neither a thread nor a warning: between two calls, closed or forgotten, in a loop or not."""
     before = set(threading.enumerate())
     for _ in range(3):
@@ -315,7 +317,7 @@ async def test_nothing_is_left() -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_what_is_open_at_the_exit() -> None:
+def test_a_client_that_is_open_at_the_exit_ends_without_a_word() -> None:
     """It ends without a word."""
     script = """
 import httpx
@@ -340,7 +342,7 @@ def strictly(script: str) -> tuple[int, str, str]:
 @pytest.mark.skipif(
     sys.version_info[:2] == (3, 12), reason="3.12 starts no thread once the main one has ended"
 )
-def test_a_thread_that_outlives_the_main_one() -> None:
+def test_a_thread_that_outlives_the_main_one_is_served() -> None:
     """Its client works like any other."""
     script = """
 import asyncio, threading
@@ -357,7 +359,7 @@ threading.Thread(target=lambda: asyncio.run(look())).start()
     assert strictly(script) == (0, "401\n", "")
 
 
-def test_streams_that_are_left_half_read(memory: MemorySandbox) -> None:
+def test_streams_that_are_left_half_read_leave_room_for_others(memory: MemorySandbox) -> None:
     """However many there are, there is room for the next call."""
     world = memory.new_world()
     with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
@@ -370,7 +372,7 @@ def test_streams_that_are_left_half_read(memory: MemorySandbox) -> None:
         assert len(world.requests) == 13
 
 
-def test_a_client_that_does_not_wait_for_a_held_reply(memory: MemorySandbox) -> None:
+def test_a_held_reply_that_nobody_waited_for_is_known_as_such(memory: MemorySandbox) -> None:
     """The next call knows that nobody had it."""
     world = memory.new_world()
     slow = documented_create(card_number="4000009900000129")
@@ -383,7 +385,7 @@ def test_a_client_that_does_not_wait_for_a_held_reply(memory: MemorySandbox) -> 
     assert (entry["fault"], entry["response"]) == ("abandoned", None)
 
 
-async def test_endless_patience(memory: MemorySandbox) -> None:
+async def test_a_client_without_a_timeout_waits_for_any_reply(memory: MemorySandbox) -> None:
     """As `timeout=None`."""
     transport = AsyncSandboxTransport(memory)
     async with httpx.AsyncClient(transport=transport, timeout=math.inf) as client:

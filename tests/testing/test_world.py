@@ -11,7 +11,7 @@ from tests.support.values import DECLINED, PENDING
 START = datetime(2030, 1, 15, 9, tzinfo=UTC)
 
 
-def test_it_says_what_it_is(server: RunningSandbox, world: Sandbox) -> None:
+def test_a_world_says_what_it_is(server: RunningSandbox, world: Sandbox) -> None:
     """Its addresses, its key, its secret and its seed are those that the server tells."""
     told = world.control.retrieve_world()
     assert (world.base_url, world.sandbox_url) == (server.base_url, server.sandbox_url)
@@ -41,7 +41,7 @@ def test_lists_are_in_the_order_of_time(world: Sandbox) -> None:
     assert world.rate_limit.remaining == world.rate_limit.limit - 3
 
 
-def test_lists_are_whole(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_have_every_page(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pages they have."""
     monkeypatch.setattr("payments_sandbox.testing.sandbox.PAGE", 2)
     ids = [pay(world)["id"] for _ in range(5)]
@@ -49,7 +49,7 @@ def test_lists_are_whole(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(world.events) == len(world.requests) == 5
 
 
-def test_time_is_moved(world: Sandbox) -> None:
+def test_the_clock_is_advanced_by_every_kind_of_argument(world: Sandbox) -> None:
     """By a duration of either kind, to an instant of either kind, or to what is next."""
     assert (world.clock.now, world.clock.is_frozen) == (START, True)
     payment_id = pay(world, card_number=PENDING)["id"]
@@ -76,7 +76,7 @@ def test_an_instant_needs_its_zone(world: Sandbox) -> None:
     assert world.clock.now == START
 
 
-def test_the_limit_is_moved(world: Sandbox) -> None:
+def test_the_rate_limit_can_be_changed(world: Sandbox) -> None:
     """For good, for this hour, or to nothing."""
     world.rate_limit.set(limit=10)
     world.rate_limit.exhaust()
@@ -116,7 +116,7 @@ def test_a_world_is_reset_in_part(world: Sandbox) -> None:
     assert world.payments == []
 
 
-def test_a_request_is_explained(world: Sandbox) -> None:
+def test_the_explanation_of_a_request_says_whose_doing_it_was(world: Sandbox) -> None:
     """What came of it, and whose doing that was."""
     pay(world)
     pay(world, 500, card_number="4000009900000053")
@@ -135,7 +135,7 @@ def test_a_request_is_explained(world: Sandbox) -> None:
     )
 
 
-def test_a_refusal_says_all(world: Sandbox) -> None:
+def test_a_refusal_says_the_call_the_status_and_what_would_have_worked(world: Sandbox) -> None:
     """The call, the status, the code, and what would have worked."""
     with pytest.raises(ControlApiError) as caught:
         world.clock.advance(to="2029-01-01")

@@ -37,7 +37,7 @@ def why_not(history: History) -> dict[str, str | None]:
     return {rule["rule"]: rule["why_not"] for rule in rules}
 
 
-def test_a_world_without_scenarios() -> None:
+def test_a_world_without_scenarios_fails_nothing() -> None:
     """Nothing is expected, so nothing fails."""
     assert shown(History()) == {
         "passed": True,
@@ -110,7 +110,7 @@ def test_a_rule_that_ran_out_fails_the_report() -> None:
     assert why_not(history) == {"r": "ran out of steps 2 times (then: fail)"}
 
 
-def test_why_request_rules_have_not_fired() -> None:
+def test_request_rules_that_have_not_fired_say_why() -> None:
     """By the last call of their operation."""
     history = History(
         rules_of(
@@ -134,7 +134,7 @@ def test_why_request_rules_have_not_fired() -> None:
     }
 
 
-def test_why_the_others_have_not_fired() -> None:
+def test_other_rules_that_have_not_fired_say_why() -> None:
     """Each in the words of its kind."""
     history = History(
         rules_of("""
@@ -210,6 +210,6 @@ def test_deliveries_of_a_world_have_their_attempts_and_those_sent_again_count() 
 @pytest.mark.parametrize(
     ("status", "accepted"), [(200, True), (204, True), (302, False), (None, False)]
 )
-def test_a_2xx_accepts(status: int | None, accepted: bool) -> None:  # noqa: FBT001 - a table
+def test_only_a_2xx_accepts_a_delivery(status: int | None, accepted: bool) -> None:  # noqa: FBT001 - a table
     """And nothing else."""
     assert ObservedAttempt(NOON, status).is_accepted is accepted

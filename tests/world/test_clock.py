@@ -46,7 +46,7 @@ def test_a_frozen_clock_stands_still() -> None:
 
 
 @pytest.mark.parametrize("frozen_at", [None, NOON])
-def test_reach_moves_forward_only(frozen_at: Instant | None) -> None:
+def test_a_clock_reaches_forward_only(frozen_at: Instant | None) -> None:
     """An instant that has passed changes nothing, in either mode."""
     wall = Wall()
     clock = WorldClock(wall, frozen_at=frozen_at)
@@ -68,7 +68,7 @@ def test_a_live_clock_goes_on_from_where_it_was_moved_to() -> None:
     assert (clock.mode, clock.now()) == (Mode.LIVE, NOON + DAY + SECOND)
 
 
-def test_freeze_and_resume() -> None:
+def test_a_clock_is_frozen_and_resumed_at_the_worlds_now() -> None:
     """Frozen at the world's now; resumed from there, not from where the wall has come to."""
     wall = Wall()
     clock = WorldClock(wall)

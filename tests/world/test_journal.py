@@ -48,7 +48,7 @@ def test_what_a_fault_sent_is_kept_as_text_and_masked() -> None:
     assert entry.reply_body.decode() == f"paid with {HIDDEN} \N{REPLACEMENT CHARACTER}"
 
 
-def test_entries_from_and_below_a_number() -> None:
+def test_entries_are_found_from_a_number_and_below_one() -> None:
     """A stream goes on from a number; a page goes on below one."""
     journal = filled(KEPT + 5)
 
@@ -70,7 +70,7 @@ def test_an_entry_is_found_by_its_id() -> None:
     assert journal.find("req_abc123") is None
 
 
-def test_clear_forgets_every_entry() -> None:
+def test_a_cleared_journal_starts_again() -> None:
     """Ids start again."""
     journal = filled(3)
     journal.clear()

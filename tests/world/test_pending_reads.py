@@ -14,7 +14,7 @@ def test_a_payment_settles_at_its_last_read() -> None:
     assert len(pending) == 0
 
 
-def test_a_snapshot_goes_on_counting() -> None:
+def test_a_snapshot_goes_on_counting_reads() -> None:
     """Each payment with the reads that are left."""
     pending, other = PendingReads(), PendingReads()
     pending.add(2, JOB)
@@ -26,7 +26,7 @@ def test_a_snapshot_goes_on_counting() -> None:
     assert other.read(3) == JOB
 
 
-def test_clear_forgets_every_payment() -> None:
+def test_cleared_reads_settle_nothing_any_more() -> None:
     """Nothing settles any more."""
     pending = PendingReads()
     pending.add(1, JOB)

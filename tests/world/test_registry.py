@@ -82,7 +82,7 @@ def test_a_malformed_key_makes_no_world(key: str) -> None:
     assert (caught.value.details, keys_of(worlds)) == (MALFORMED, [DEFAULT_API_KEY])
 
 
-def test_the_longest_key_is_one() -> None:
+def test_the_longest_key_makes_a_world() -> None:
     """64 characters of any allowed kind."""
     key = "sk_test_" + "aZ9-_" * 12 + "abcd"
 
@@ -216,7 +216,7 @@ def test_a_world_that_went_begins_again() -> None:
     assert worlds.drop_reason(ALICE) == CROWDED
 
 
-def test_drop_reasons_are_bounded() -> None:
+def test_the_oldest_drop_reason_is_forgotten() -> None:
     """The oldest is forgotten."""
     worlds = new_worlds(WorldDefaults(most=1))
     keys = [f"sk_test_{number}" for number in range(DROP_REASONS_KEPT + 2)]
@@ -228,7 +228,7 @@ def test_drop_reasons_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("key", [ALICE, DEFAULT_API_KEY])
-def test_drop(key: str) -> None:
+def test_a_world_that_is_dropped_by_hand_leaves_no_reason(key: str) -> None:
     """A world dropped by hand leaves no drop_reason; the home world starts again at once."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
@@ -240,7 +240,7 @@ def test_drop(key: str) -> None:
     assert worlds.get_or_create(key) is not before
 
 
-def test_put_lets_a_restored_world_take_over() -> None:
+def test_a_restored_world_takes_over_its_key() -> None:
     """The one before it is told of."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
@@ -252,7 +252,7 @@ def test_put_lets_a_restored_world_take_over() -> None:
     assert gone == [(ALICE, "restored from a snapshot")]
 
 
-def test_put_after_the_world_has_gone() -> None:
+def test_a_restored_world_may_come_after_its_own_has_gone() -> None:
     """It may have been dropped while its snapshot was on the way; nobody is told of it again."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
@@ -284,7 +284,7 @@ def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
     ]
 
 
-def test_worlds_share_nothing() -> None:
+def test_what_happens_in_one_world_is_not_seen_in_another() -> None:
     """What happens in one is not seen in another."""
     worlds = new_worlds(WorldDefaults(frozen_at=NOON))
     alice, bob = worlds.get_or_create(ALICE), worlds.get_or_create(BOB)

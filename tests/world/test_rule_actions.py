@@ -74,7 +74,7 @@ ACTIONS = {
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_an_action_on_a_completed_payment(action: str) -> None:
+def test_an_action_on_a_completed_payment_has_its_event(action: str) -> None:
     """With its event, if it has one."""
     desk = desk_of(f"- {{event: payment.completed, after: 1s, do: {action}}}")
     pay(desk)
@@ -215,7 +215,7 @@ def test_the_chargeback_of_a_card_still_comes() -> None:
     assert happened(desk, DAY) == [(HOUR, "refund.created"), (DAY, "chargeback.created")]
 
 
-def test_an_at_rule_acts_on_every_payment_that_fits() -> None:
+def test_a_timed_rule_acts_on_every_payment_that_matches() -> None:
     """In one instant."""
     desk = desk_of("""
         - {name: wave, at: 3d, when: {status: completed, amount: {gte: 1000}},
@@ -242,7 +242,7 @@ def test_an_at_rule_acts_on_every_payment_that_fits() -> None:
         ("{fail: {error: lost_card}}", "payment.failed"),
     ],
 )
-def test_an_at_rule_settles_what_is_pending(action: str, what: str) -> None:
+def test_a_timed_rule_settles_what_is_pending(action: str, what: str) -> None:
     """Whoever is still waiting."""
     desk = desk_of(f"- {{at: 1h, when: {{status: pending}}, do: {action}}}")
     pay(desk, "pending_forever")
@@ -250,7 +250,7 @@ def test_an_at_rule_settles_what_is_pending(action: str, what: str) -> None:
     assert happened(desk, HOUR) == [(HOUR, "rule scene/rule-1"), (HOUR, what)]
 
 
-def test_an_at_rule_about_the_world() -> None:
+def test_a_timed_rule_about_the_world_acts_once() -> None:
     """It acts once, and counts as fired."""
     desk = desk_of("""
         - {at: 1h, do: {rate_limit: {remaining: 0}}}

@@ -40,7 +40,7 @@ def lines(*worlds: World) -> list[bytes]:
     return found
 
 
-def test_all_of_it_comes_back() -> None:
+def test_a_state_that_is_read_has_all_that_was_written() -> None:
     """Keys, times and worlds are as they were."""
     busy = busy_world()
     (kept,) = read_lines(line + b"\n" for line in lines(busy))

@@ -117,7 +117,7 @@ def test_an_unknown_job_is_refused(item: list[object]) -> None:
         Timeline().restore(1, [item])
 
 
-def test_clear_forgets_every_job() -> None:
+def test_a_cleared_timeline_starts_again() -> None:
     """And a timeline that was cleared is as a new one."""
     timeline = Timeline()
     timeline.at(Instant(1), JOBS[0])

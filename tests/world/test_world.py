@@ -47,7 +47,7 @@ def happened(world: World, number: int, after: int, what: str, event: int | None
     return TimelineEntry(Instant(NOON + after), what, world.ledger.payments.id_of(number), event_id)
 
 
-def test_a_payment_is_made_now() -> None:
+def test_a_payment_is_made_at_the_worlds_now() -> None:
     """Completed, failed or pending; only what has happened has an event."""
     world = new_world()
     made = [
@@ -70,7 +70,7 @@ def test_a_payment_is_made_now() -> None:
     ]
 
 
-def test_walking_stops_wherever_something_is_due() -> None:
+def test_an_advance_stops_wherever_something_is_due() -> None:
     """In due order, equal instants together; the clock shows each while it happens."""
     world = new_world()
     for turns in (COMPLETES, FAILS, (Settlement(Status.COMPLETED, 2 * HOUR),)):
@@ -91,7 +91,7 @@ def test_walking_stops_wherever_something_is_due() -> None:
     assert world.ledger.payments.get(1).failure == SETTLED_AS_FAILED
 
 
-def test_walking_stops_before_what_is_not_yet_due() -> None:
+def test_an_advance_stops_before_what_is_not_yet_due() -> None:
     """A millisecond early is too early."""
     world = new_world()
     world.create_payment(order(), turns=COMPLETES)
@@ -184,7 +184,7 @@ def test_no_command_overtakes_what_was_due(command: str) -> None:
     assert [after for _, after in others] == [2 * HOUR] * len(others)
 
 
-def test_settling_by_hand() -> None:
+def test_completing_by_hand_has_the_consequences_of_completing() -> None:
     """Completing by hand has the consequences of completing."""
     world = new_world()
     world.create_payment(order(CHARGED_BACK), turns=())
@@ -220,7 +220,7 @@ OF_PARTS = {
 
 
 @pytest.mark.parametrize("part", ResetScope)
-def test_reset_of_one_part(part: ResetScope) -> None:
+def test_a_reset_of_one_part_leaves_the_others(part: ResetScope) -> None:
     """It is as in a new world; every other is as it was."""
     world, wall = used()
     before = snapshot(world)
@@ -289,7 +289,7 @@ def test_secrets_come_from_the_seed() -> None:
 
 
 @pytest.mark.parametrize("has_webhooks", [False, True])
-def test_a_delivery_is_planned_only_where_it_is(*, has_webhooks: bool) -> None:
+def test_an_attempt_that_is_planned_for_no_delivery_is_an_error(*, has_webhooks: bool) -> None:
     """A timeline that says otherwise is broken."""
     world = new_world()
     outbox = world.open_webhooks().outbox if has_webhooks else None

@@ -14,7 +14,7 @@ def shown(limit: int, remaining: int) -> dict[str, int]:
     return {"limit": limit, "remaining": remaining, "reset": RESET}
 
 
-async def test_looking_does_not_count(api: Api, control: Control) -> None:
+async def test_looking_at_the_limit_does_not_count(api: Api, control: Control) -> None:
     """A new world has its whole hour; each call to `/v3` takes one."""
     assert await control("retrieve_rate_limit") == shown(1000, 1000)
     await ask(api, "GET", "/v3/payments")

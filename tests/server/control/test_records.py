@@ -190,7 +190,7 @@ async def test_a_request_names_the_card_that_answered_it(
         ("GET", "/v3/customers?a=%20b", None, 404),
     ],
 )
-async def test_every_call_is_kept(  # noqa: PLR0913 - the columns of the table
+async def test_every_call_is_in_the_journal(  # noqa: PLR0913 - the columns of the table
     api: Api, control: Control, method: str, path: str, operation: str | None, status: int
 ) -> None:
     """Refused calls too, with the path as it was sent."""
@@ -281,7 +281,7 @@ async def test_the_journal_is_a_ring(api: Api, control: Control, world: World) -
     await control("list_requests", query={"starting_after": first}, status=400)
 
 
-async def test_numbers_stay_numbers(api: Api, control: Control) -> None:
+async def test_a_fraction_is_shown_as_it_was_sent(api: Api, control: Control) -> None:
     """What was sent with a fraction is shown with it, in the journal and in an event's data."""
     await paid(api, 400, amount=2500.5)
     assert (await last_request(control))["request"]["body"]["amount"] == 2500.5

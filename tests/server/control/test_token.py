@@ -62,7 +62,7 @@ def test_a_token_of_other_bytes_is_refused(
     assert (reply.status, reply.json, caplog.records) == (401, REFUSAL, [])
 
 
-def test_the_token_itself_in_other_bytes(settings: Settings) -> None:
+def test_a_token_beyond_ascii_is_sent_as_utf_8(settings: Settings) -> None:
     """A token beyond ASCII is sent as UTF-8."""
     with running_server(replace(settings, port=0)) as server:
         header = {"Sandbox-Token": TOKEN}

@@ -58,7 +58,7 @@ async def under_way(api: Api, sandbox: AssembledServer, speaker: RawConnection, 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
 @pytest.mark.parametrize("route", ["reset_world", "delete_world", "restore_snapshot"])
-async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
+async def test_the_end_of_a_world_ends_its_faults(  # noqa: PLR0913 - fixtures
     api: Api,
     control: Control,
     sandbox: AssembledServer,
@@ -79,7 +79,7 @@ async def test_the_end_of_a_world_ends_it(  # noqa: PLR0913 - fixtures
 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
-async def test_a_reset_ends_it_within_a_tenth_of_a_second(
+async def test_a_reset_ends_a_fault_at_once(
     api: Api, control: Control, sandbox: AssembledServer, card: str
 ) -> None:
     """The best of five, for the machine has other things to do."""
@@ -95,7 +95,7 @@ async def test_a_reset_ends_it_within_a_tenth_of_a_second(
 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
-async def test_a_client_that_leaves_ends_it(
+async def test_a_client_that_leaves_ends_its_fault(
     api: Api, control: Control, sandbox: AssembledServer, card: str
 ) -> None:
     """What it had done stays done; the journal knows that no reply went out."""

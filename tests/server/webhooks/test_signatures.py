@@ -32,7 +32,7 @@ async def arrived(webhooks: WebhookApi, receiver: Receiver) -> Hit:
     return receiver.hits[-1]
 
 
-async def test_standard_is_the_default(webhooks: WebhookApi, receiver: Receiver) -> None:
+async def test_the_standard_scheme_is_the_default(webhooks: WebhookApi, receiver: Receiver) -> None:
     """With the world's secret, in the three headers of Standard Webhooks and no other."""
     await webhooks.create_endpoint(receiver.url)
     hit = await arrived(webhooks, receiver)

@@ -1,0 +1,159 @@
+"""Owns the server of the simulation: asked as a client would, ended as a process would.
+
+It is everything but the socket (`DirectServer`), on a clock that stands still. Its receivers answer
+as `answer_of` says, which the model knows too.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+from payments_sandbox.core.settings import settings_from
+from payments_sandbox.testing.direct_server import DirectRequest, DirectServer, Ending
+from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
+from payments_sandbox.world.state_file import lines_of, read_lines
+from payments_sandbox.world.world import World
+
+NOON: Final = int(datetime(2030, 1, 15, 12, tzinfo=UTC).timestamp())
+CONTROL: Final = "/_sandbox"
+GONE: Final = 410
+KEY: Final = "sk_test_sandbox"
+_HEADERS: Final = [
+    (b"Host", b"127.0.0.1"),
+    (b"Authorization", f"Bearer {KEY}".encode()),
+    (b"Content-Type", b"application/json"),
+]
+
+
+def show(seconds: int) -> str:
+    """An instant as the API writes it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def answer_of(seed: int, endpoint: int, now: int, type_: str, amount: int) -> int:
+    """What a receiver answers; 0 is not at all."""
+    if crc32(f"{seed} {endpoint} {now}".encode()) % 1_000 < 6:
+        return GONE
+    draw = crc32(f"{seed} {endpoint} {now} {type_} {amount}".encode()) % 100
+    return 200 if draw < 65 else (500, 0, 302, 429)[draw % 4]
+
+
+class Killed(BaseException):
+    """The process has ended while a webhook was in flight."""
+
+
+class Reply(NamedTuple):
+    """What came back, and what became of the connection."""
+
+    raw: bytes
+    ending: Ending
+
+    @property
+    def status(self) -> int:
+        """Its status; 0 where it has none."""
+        return int(self.raw[9:12] or b"0")
+
+    @property
+    def body(self) -> bytes:
+        """Its body."""
+        return self.raw.partition(b"\r\n\r\n")[2]
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON
+        """Its JSON."""
+        return json.loads(self.body)
+
+    def header(self, name: bytes) -> bytes:
+        """A header's value; nothing where it is not there."""
+        return self.raw.partition(b"\r\n" + name + b": ")[2].partition(b"\r\n")[0]
+
+
+class Receivers:
+    """Answers webhooks, and keeps what came.
+
+    Attributes:
+        got: endpoint, time and event of each.
+        last_words: called with the next webhook in flight, which then is the end of the process.
+    """
+
+    def __init__(self, seed: int, world_time: Callable[[], int]) -> None:
+        self._seed = seed
+        self._world_time = world_time
+        self.got: list[tuple[int, int, dict[str, Any]]] = []
+        self.last_words: Callable[[], None] | None = None
+
+    async def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
+    ) -> AttemptResult:
+        """Answer."""
+        del timeout_ms
+        if self.last_words is not None:
+            self.last_words()
+            raise Killed
+        event, endpoint, now = json.loads(body), int(url.rpartition("/")[2]), self._world_time()
+        self.got.append((endpoint, now, event))
+        status = answer_of(self._seed, endpoint, now, event["type"], event["data"]["amount"])
+        if not status:
+            return AttemptResult(headers, None, "refused", 1.0)
+        asks = {"Retry-After": "3600"} if status == 429 else {}
+        response = ReceiverResponse(status, asks, "", asks.get("Retry-After"))
+        return AttemptResult(headers, response, why_failed(response), 1.0)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Server:
+    """One server, in a process of its own as far as it knows."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.start()
+
+    def start(self, lines: Sequence[bytes] = ()) -> None:
+        """Start anew, with the lines of a state file if there are some."""
+        self.receivers = Receivers(self._seed, self._world_time)
+        settings = settings_from({"seed": self._seed, "clock": show(NOON)})
+        self._direct = DirectServer(settings, lambda _: self.receivers)
+        runtime = self._direct.sandbox.runtime
+        for kept in read_lines(lines) if lines else ():
+            runtime.worlds.put(kept.restored(runtime.worlds.context))
+        runtime.start()
+
+    def lines(self) -> list[bytes]:
+        """The lines of the state file as it is now.
+
+        Raises:
+            Exception: a world could not be saved.
+        """
+
+        def refuse(_: World, error: Exception) -> None:
+            raise error
+
+        return list(lines_of(self._direct.sandbox.runtime.worlds, refuse))
+
+    def ask(self, method: str, path: str, body: object = None) -> Reply:
+        """Make a request of the world's key; a body of bytes is JSON already."""
+        headers, raw = _HEADERS[:2], b""
+        if body is not None:
+            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+            headers = [*_HEADERS, (b"Content-Length", str(len(raw)).encode())]
+        exchange = self._direct.exchange(DirectRequest(method, path, headers, raw))
+        return Reply(b"".join(exchange.chunks), exchange.ending)
+
+    def all(self, noun: str) -> list[dict[str, Any]]:
+        """Everything of a list of the control API, the oldest first."""
+        found: list[dict[str, Any]] = []
+        page: dict[str, Any] = {"has_more": True}
+        query = "limit=1000"
+        while page["has_more"]:
+            page = self.ask("GET", f"{CONTROL}/{noun}?{query}").json
+            found += page["data"]
+            query = f"limit=1000&starting_after={page['next_cursor']}"
+        return found[::-1]
+
+    def _world_time(self) -> int:
+        """The world's instant, which stands still."""
+        return self._direct.sandbox.runtime.worlds.get_or_create(KEY).clock.now() // 1_000

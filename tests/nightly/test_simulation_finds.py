@@ -1,0 +1,98 @@
+"""Holds the simulation to what it is for: bugs that are planted are found, in a short story."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from payments_sandbox.payments import payment as payments
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.payments.payment import Payment
+from payments_sandbox.payments.record_store import EventLog
+from payments_sandbox.webhooks.delivery import EventMessage
+from payments_sandbox.webhooks.outbox import Outbox
+from payments_sandbox.world.timeline import Timeline
+from tests.nightly.simulation import first_failure, tell
+from tests.nightly.stories import DRAWN, story_of
+
+SEEDS = range(20)
+OPERATIONS = 100
+SHORT = 6
+"""Operations of a shrunk story: the bug's own, and what has to be there before."""
+
+
+def found(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, bug: object) -> str:
+    """What the simulation says once a bug is planted; the story is short and fails again."""
+    monkeypatch.setattr(owner, name, bug)
+    failure = first_failure(SEEDS, OPERATIONS)
+
+    assert failure is not None
+    assert len(failure.story) <= SHORT, str(failure)
+    assert tell(failure.seed, failure.story) == failure
+    return failure.why
+
+
+def test_a_lost_event_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event of a chargeback is not kept."""
+    add = EventLog.add
+
+    def lossy(self: EventLog, type_: EventType, *row: Any) -> None:  # noqa: ANN401 - passed on
+        if type_ is not EventType.CHARGEBACK_CREATED:
+            add(self, type_, *row)
+
+    assert found(monkeypatch, EventLog, "add", lossy)
+
+
+def test_an_event_that_is_sent_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refund's event has two deliveries to each endpoint."""
+    schedule = Outbox.schedule
+
+    def doubled(self: Outbox, message: EventMessage, *others: Any) -> None:  # noqa: ANN401 - passed on
+        schedule(self, message, *others)
+        if message.type == "refund.created":
+            schedule(self, message, *others)
+
+    assert "webhooks that nobody should have got" in found(monkeypatch, Outbox, "schedule", doubled)
+
+
+def test_a_refund_beyond_the_payment_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One minor unit more than is left can be given back."""
+    refund = payments.refund
+
+    def generous(payment: Payment, amount: int | None) -> tuple[Payment, int]:
+        if amount is not None and amount == payment.refundable + 1:
+            return payment._replace(refunded=payment.refunded + amount), amount
+        return refund(payment, amount)
+
+    assert "the status: expected 400, found 201" in found(monkeypatch, payments, "refund", generous)
+
+
+def test_a_timer_that_a_snapshot_loses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot does not have the settlement that is due last."""
+    snapshot = Timeline.snapshot
+
+    def forgetful(self: Timeline) -> dict[str, Any]:
+        kept: dict[str, Any] = snapshot(self)
+        settlements = [each for each in kept["due"] if each[2] == "settle"]
+        return kept | {"due": [each for each in kept["due"] if each not in settlements[-1:]]}
+
+    assert found(monkeypatch, Timeline, "snapshot", forgetful)
+
+
+def test_a_delivery_that_a_stop_loses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was in flight when the process ended is not sent again."""
+    restore = Outbox.restore
+
+    def lossy(self: Outbox, *rows: Iterable[object], **counters: Any) -> None:  # noqa: ANN401 - passed on
+        restore(self, *rows, **counters)  # type: ignore[arg-type]  # passed on
+        self.pop()
+
+    assert "webhooks that did not come" in found(monkeypatch, Outbox, "restore", lossy)
+
+
+def test_a_long_story_does_everything_and_goes_well() -> None:
+    """A thousand operations have some of each kind."""
+    story = story_of(0, 1_000)
+
+    assert {each.name for each in story} == set(DRAWN)
+    assert tell(0, story) is None
