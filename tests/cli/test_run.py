@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGINT, SIGKILL, SIGTERM, Signals
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals
 from typing import Final
 
 import pytest
@@ -76,7 +76,7 @@ print(json.dumps({name: value for name, value in os.environ.items() if "PAYMENTS
 """
 HANDLES: Final = """
 import signal, sys
-awaited = {signal.SIGINT, signal.SIGTERM}
+awaited = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
 print("ready", flush=True)
 print("heard", int(signal.sigwait(awaited)), flush=True)
@@ -255,7 +255,7 @@ def test_the_command_has_nothing_open_but_its_streams() -> None:
     assert ended(program)[1] == "['0', '1', '2'] 4\n"  # the fourth is that of the listing
 
 
-@pytest.mark.parametrize("number", [SIGTERM, SIGINT])
+@pytest.mark.parametrize("number", [SIGTERM, SIGINT, SIGHUP])
 def test_a_signal_is_passed_to_the_command_once(number: Signals) -> None:
     """It hears it once, and its exit code counts."""
     with run_process(HANDLES) as running:
@@ -369,3 +369,18 @@ def test_a_verdict_that_could_not_be_written_is_told_before_the_command_runs(
 
     assert (code, output) == (1, "")
     assert errors == f"payments-sandbox: cannot write {file}: File name too long.\n"
+
+
+def test_a_run_whose_terminal_is_gone_keeps_its_state_and_its_verdict(tmp_path: Path) -> None:
+    """SIGHUP ends it as SIGTERM does: what it has to put in order is put in order."""
+    files = {name: tmp_path / name for name in ("state", "ready", "report")}
+    options = [word for name in ("state", "report") for word in (f"--{name}", str(files[name]))]
+    with run_process(WAIT_FOR_SIGNAL, *options, "--ready-file", str(files["ready"])) as running:
+        running.process.send_signal(SIGHUP)
+        code, _, _ = running.ended()
+    assert code == 128 + SIGHUP
+    assert {name: file.exists() for name, file in files.items()} == {
+        "state": True,
+        "ready": False,
+        "report": True,
+    }

@@ -117,7 +117,7 @@ def test_a_host_that_is_no_name_is_told_in_the_resolvers_words() -> None:
     assert "Unknown error" not in ended.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_it_whatever_is_open(number: signal.Signals) -> None:
     """With a request that hangs, a stream, a half-sent body and an idle connection open."""
     hanging = json.dumps(documented_create(card_number=TIMEOUT_CARD)).encode()
@@ -280,3 +280,12 @@ def test_a_ready_file_can_be_a_device_or_a_link(tmp_path: Path) -> None:
     with serve_process("--ready-file", "/dev/stderr") as server:
         assert server.stop()[0] == 0
         assert json.loads(server.rest()[1]) == facts(server)
+
+
+def test_a_server_that_nohup_has_started_outlives_its_terminal() -> None:
+    """SIGHUP is ignored where it was ignored already; SIGTERM ends it as ever."""
+    nohup = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND)
+    with serve_process(command=nohup) as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert exchange(server.address, raw_request("GET", "/_sandbox/ready")).status == 200
+        assert (server.stop()[0], server.rest()) == (0, ("", ""))

@@ -43,7 +43,7 @@ def snapshots(server: ServeProcess) -> tuple[Any, Any]:
     return ask(server, "GET", path), ask(server, "GET", path, **OTHER)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
     """What a new server has is what the old one had, and it goes on from there."""
     arguments = ("--state", str(tmp_path / "state"), "--clock", "2030-01-15T10:30:00Z")

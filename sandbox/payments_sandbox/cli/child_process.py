@@ -13,7 +13,9 @@ from typing import Final
 from payments_sandbox.cli import supervisor
 
 GRACE: Final = 5.0
-"""Seconds that a command has to end after SIGTERM."""
+"""Seconds that a command has to end after SIGTERM, or when its terminal has gone."""
+
+_ENDS: Final = frozenset({signal.SIGTERM, signal.SIGHUP})
 
 
 class NotStartedError(Exception):
@@ -57,10 +59,10 @@ class Command:
     def forward(self, number: int) -> None:
         """Pass a signal on to all of the group.
 
-        After SIGTERM it has `grace` seconds, or until the next SIGTERM, and is killed then.
+        After SIGTERM or SIGHUP it has `grace` seconds, or until the next, and is killed then.
         """
         self._send(number)
-        if number != signal.SIGTERM:
+        if number not in _ENDS:
             return
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().call_later(self._grace, self.kill)

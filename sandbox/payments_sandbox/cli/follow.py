@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from payments_sandbox.cli.standard_streams import try_to_print
+
 if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.event_stream import StreamMessage
@@ -91,5 +93,4 @@ class _ResumedStream:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"payments-sandbox: {text}.\n")
-    sys.stderr.flush()
+    try_to_print(f"payments-sandbox: {text}.", sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.remote_options import control_client
 from payments_sandbox.cli.signals import signals_blocked
+from payments_sandbox.cli.standard_streams import try_to_print
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
@@ -58,8 +59,9 @@ class Forwarding:
         if self._is_among(urls):
             return False
         if self._url in urls.values():
-            sys.stderr.write(
-                f"payments-sandbox: {self._url} is an endpoint already: each event comes twice.\n"
+            try_to_print(
+                f"payments-sandbox: {self._url} is an endpoint already: each event comes twice.",
+                sys.stderr,
             )
         # The receiver has the secret by now, so that another endpoint gets the same.
         secret = None if self.endpoint is None else self.endpoint["secret"]

@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.standard_streams import try_to_print
 from payments_sandbox.core.option_values import server_url
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
@@ -40,7 +41,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ask once, and say in one line what came of it."""
     if problem := _problem(arguments.url):
-        sys.stderr.write(f"payments-sandbox: {arguments.url} is not ready: {problem}.\n")
+        try_to_print(f"payments-sandbox: {arguments.url} is not ready: {problem}.", sys.stderr)
         return 1
     sys.stdout.write(f"{arguments.url} is ready.\n")
     return 0

@@ -1,15 +1,19 @@
 """Owns the command line as a whole: which commands there are, and what their help says first."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
 from payments_sandbox import __version__
-from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.failure import FAILED, CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands
+from payments_sandbox.cli.standard_streams import (
+    drop_unwritten,
+    prepare_streams,
+    try_to_print,
+)
 from payments_sandbox.core.suggestions import nearest
 
 COMMANDS: Final = (
@@ -49,6 +53,30 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 well, 1 failed, 2 called wrongly."""
+    prepare_streams()
+    try:
+        try:
+            return _run(sys.argv[1:] if arguments is None else list(arguments))
+        finally:
+            sys.stdout.flush()
+    except CommandFailedError as error:
+        try_to_print(error.line.rstrip("\n"), sys.stderr)
+        return error.code
+    except KeyboardInterrupt:  # of a command that has nothing to put in order
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        try_to_print(f"payments-sandbox: cannot print: {error.strerror}.", sys.stderr)
+        return FAILED
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            drop_unwritten(stream)
+
+
+def _run(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="payments-sandbox",
         usage="payments-sandbox [--version] COMMAND …",
@@ -60,7 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog=parser.prog
     )
-    given = sys.argv[1:] if arguments is None else list(arguments)
     if given and (problem := _unknown(given[0])):
         parser.error(problem)
     _add(commands, given[:1] if given and given[0] in COMMANDS else COMMANDS)
@@ -69,17 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if left:
         _refuse(left[0], parsed.options)
     parsed.options.check(_variables)
-    try:
-        code: int = parsed.run(parsed)
-        sys.stdout.flush()
-    except CommandFailedError as error:
-        sys.stderr.write(error.line)
-        return error.code
-    except KeyboardInterrupt:  # of a command that has nothing to put in order
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    code: int = parsed.run(parsed)
     return code
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+from payments_sandbox.cli.standard_streams import try_to_print
 from payments_sandbox.core.suggestions import nearest
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
@@ -94,8 +95,8 @@ class CommandOptions:
         if problems:
             self._parser.error(problems[0])
         for name in strangers:
-            sys.stderr.write(
-                f"{self._parser.prog}: warning: {name} is no option, and is ignored.\n"
+            try_to_print(
+                f"{self._parser.prog}: warning: {name} is no option, and is ignored.", sys.stderr
             )
 
     def refuse(self, option: str, problem: str) -> NoReturn:

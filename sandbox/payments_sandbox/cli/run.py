@@ -2,13 +2,10 @@
 
 import argparse
 import asyncio
-import contextlib
 import errno
 import logging
 import os
-import signal
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +14,8 @@ from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.output_files import forget
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer, run_server
+from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.cli.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         example = f"payments-sandbox run [options] -- {words}"
         refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
     if os.name != "posix":
-        sys.stderr.write("payments-sandbox: run needs a POSIX system; serve runs anywhere.\n")
+        _say("payments-sandbox: run needs a POSIX system; serve runs anywhere.")
         return MISTAKEN
     say = _say if arguments.log else None
     return run_server(arguments, say, partial(_run, arguments), level=logging.WARNING)
@@ -89,7 +88,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
                     else:
                         command.forward(number)
 
-                _on_signals(handle_signal)
+                on_signals(handle_signal)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
                 verdict = await _verdict(arguments, listening, interrupted)
@@ -158,15 +157,6 @@ def _environment(facts: Facts) -> dict[str, str]:
     return {**os.environ, **given}
 
 
-def _on_signals(handle_signal: Callable[[int], None]) -> None:
-    """What is meant to end us is for somebody else to hear, for as long as there is a loop."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, handle_signal, number)
-
-
 def _say(line: str) -> None:
     """On stderr: stdout is the command's."""
-    with contextlib.suppress(OSError):
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+    try_to_print(line, sys.stderr)

@@ -2,16 +2,15 @@
 
 import argparse
 import asyncio
-import contextlib
 import json
-import signal
 import sys
-from collections.abc import Callable
 from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
+from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.cli.standard_streams import drop_unwritten, try_to_print
 
 EXAMPLES: Final = """\
 examples:
@@ -34,7 +33,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         "serve",
         usage="serve [options]",
         does="run the server",
-        text=f"Run the server until SIGTERM or SIGINT.\n\n{EXAMPLES}",
+        text=f"Run the server until SIGTERM, SIGINT or SIGHUP.\n\n{EXAMPLES}",
         epilog=EPILOG,
     )
     add_server_options(options)
@@ -43,27 +42,19 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal."""
-    return run_server(
-        arguments, _say if arguments.log or sys.stdout.isatty() else None, _until_told
-    )
+    say = _say if arguments.log or sys.stdout.isatty() else None
+    code = run_server(arguments, say, _until_told)
+    drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
+    return code
 
 
 async def _until_told(server: ListeningServer) -> int:
     told_to_stop = asyncio.Event()
-    _on_signals(told_to_stop.set)
+    on_signals(lambda _: told_to_stop.set())
     async with server as (facts, _):
         _say(_in_prose(facts) if sys.stdout.isatty() else json.dumps({"ready": True} | facts))
         await told_to_stop.wait()
     return 0
-
-
-def _on_signals(stop: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
 
 
 def _in_prose(facts: Facts) -> str:
@@ -82,6 +73,4 @@ def _in_prose(facts: Facts) -> str:
 
 
 def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # nobody reads it, or the disk is full: no client's fault
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+    try_to_print(line, sys.stdout)

@@ -21,6 +21,7 @@ from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
 from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.cli.signals import ignore_signals
+from payments_sandbox.cli.standard_streams import try_to_print
 from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.core.settings import Settings
 
@@ -97,7 +98,7 @@ def _assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) ->
     try:
         return assemble()
     except WrongScenarios as error:
-        sys.stderr.write(f"{error}\n")
+        try_to_print(str(error), sys.stderr)
         problem = error.summary
     except InvalidRequest as error:
         problem = str(error.details).removeprefix("/: ")

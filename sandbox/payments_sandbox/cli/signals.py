@@ -1,7 +1,7 @@
 """Owns how a command that goes on by itself is stopped, and may still put things in order."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -14,6 +14,8 @@ _SIGNALS: Final = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if hasattr(signal, name)  # Windows has no SIGHUP
 )
+
+_HANG_UP: Final = getattr(signal, "SIGHUP", None)
 
 
 @contextmanager
@@ -33,6 +35,23 @@ def until_stopped() -> Iterator[None]:
         signal.signal(number, stop)
     with suppress(KeyboardInterrupt):
         yield
+
+
+def on_signals(handle_signal: Callable[[int], None]) -> None:
+    """Let what is meant to end us be handled in the running loop, for as long as there is one.
+
+    SIGHUP stays ignored where it is, as nohup does it.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        if number == _HANG_UP and signal.getsignal(number) is signal.SIG_IGN:
+            continue
+        try:
+            loop.add_signal_handler(number, handle_signal, number)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda heard, _: loop.call_soon_threadsafe(handle_signal, heard))
 
 
 def ignore_signals(loop: "asyncio.AbstractEventLoop") -> None:

@@ -12,6 +12,7 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
+from payments_sandbox.cli.standard_streams import try_to_print
 
 TEXT: Final = """\
 Send an event to the webhook endpoints of a world, signed as any other, and print it.
@@ -26,7 +27,7 @@ examples:
 _EXPECTED: Final = "expected a JSON object, @FILE with one, or - to read one from stdin"
 _NOBODY: Final = (
     "payments-sandbox: nobody is told: no webhook endpoint of this world wants it;"
-    " payments-sandbox listen --forward-to URL makes one.\n"
+    " payments-sandbox listen --forward-to URL makes one."
 )
 
 
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(event, indent=2) + "\n")
         # An event that goes nowhere would look like a webhook that does not arrive.
         if not client.list_deliveries(event_id=event["id"], limit=1)["data"]:
-            sys.stderr.write(_NOBODY)
+            try_to_print(_NOBODY, sys.stderr)
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.standard_streams import try_to_print
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.option_values import one_of, text_that
 
@@ -146,7 +147,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 1
     if arguments.scheme is None:
-        sys.stderr.write(f"payments-sandbox: by its headers this is {describe_signing(signing)}.\n")
+        try_to_print(
+            f"payments-sandbox: by its headers this is {describe_signing(signing)}.", sys.stderr
+        )
     try:
         reason = why_refused(signing, secrets, received, now=_seconds(arguments))
     except ValueError as error:

@@ -1,0 +1,138 @@
+"""Standard streams that are closed, full or not UTF-8: no command minds more than it has to."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from signal import SIGTERM
+from typing import Final
+
+import pytest
+
+from tests.support.process import COMMAND, environment, python
+from tests.support.sockets import exchange, raw_request
+from tests.support.values import LONGEST_WAIT
+
+FULL: Final = Path("/dev/full")
+NO_SPACE: Final = "payments-sandbox: cannot print: No space left on device.\n"
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+
+PRINTING: Final = (
+    ("--help",),
+    ("--version",),
+    ("cards",),
+    ("cards", "--json"),
+    ("serve", "--help"),
+    ("openapi",),
+    ("scenario", "list"),
+    ("scenario", "show", "lost-reply"),
+)
+
+
+def shell(script: str, *words: str, **extra: str) -> "subprocess.CompletedProcess[str]":
+    """A command whose streams a shell has prepared: `"$@"` is the command."""
+    return subprocess.run(
+        ["sh", "-c", script, "sh", *COMMAND, *words],
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_WAIT,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_server_serves_whatever_is_closed(tmp_path: Path, redirection: str) -> None:
+    """No socket of it takes the place of a stream."""
+    os.mkfifo(ready := tmp_path / "ready")
+    options = ["--port", "0", "--log", "--ready-file", str(ready)]
+    with subprocess.Popen(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *COMMAND, "serve", *options],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        address = ready.read_text(encoding="utf-8").split('"')[3].removesuffix("/v3")
+        assert exchange(address, raw_request("GET", "/v3/payments")).status == 200
+        server.send_signal(SIGTERM)
+        assert (server.wait(LONGEST_WAIT), server.stderr and server.stderr.read()) == (0, "")
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_that_runs_beside_has_streams_whatever_is_closed(redirection: str) -> None:
+    """Those that we have opened on the null device are its own, too."""
+    program = "import os; [os.fstat(stream) for stream in range(3)]"
+    done = shell(f'"$@" {redirection}', "run", "--", *python(program))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_a_stream_that_is_not_utf_8_gets_what_it_can_show(words: tuple[str, ...]) -> None:
+    """A letter that it has not is a question mark."""
+    done = shell('"$@"', *words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+
+
+def test_a_refusal_can_be_shown_in_ascii() -> None:
+    """What was given may be no text at all."""
+    done = subprocess.run(
+        [*COMMAND, b"serv\xe9\xff"],
+        env=environment(PYTHONIOENCODING="ascii", PYTHONUTF8="0"),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.splitlines()[-1].startswith(b"payments-sandbox: error: there is no command")
+
+
+@needs_full
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_a_full_disk_is_one_line(words: tuple[str, ...]) -> None:
+    """Exit 1, for what was to be printed is not there."""
+    done = shell('"$@" > /dev/full', *words, PYTHONUNBUFFERED="")
+    assert (done.returncode, done.stderr) == (1, NO_SPACE)
+
+
+@needs_full
+def test_a_full_disk_is_one_line_where_nothing_is_buffered() -> None:
+    """It fails in the midst of the command then."""
+    done = shell('"$@" > /dev/full', "cards", PYTHONUNBUFFERED="1")
+    assert (done.returncode, done.stderr) == (1, NO_SPACE)
+
+
+@needs_full
+def test_a_full_disk_under_stderr_changes_no_exit_code() -> None:
+    """Whatever cannot be said, the outcome is the same."""
+    for words, code in (
+        (("srve",), 2),
+        (("serve", "--prot", "1"), 2),
+        (("healthcheck", "--url", "http://127.0.0.1:1"), 1),
+        (("report", "--url", "http://127.0.0.1:1"), 1),
+        (("run", "--", "no-such-command"), 127),
+        (("run", "--", sys.executable, "-c", "raise SystemExit(7)"), 7),
+        (("cards",), 0),
+    ):
+        extra = {"PAYMENTS_SANDBOX_FOO_TEAM": "red"}  # is warned of
+        assert (words, shell('"$@" 2> /dev/full', *words, **extra).returncode) == (words, code)
+
+
+@needs_full
+def test_a_server_serves_and_stops_as_ever_on_a_full_disk(tmp_path: Path) -> None:
+    """What it prints is for whoever can read it."""
+    os.mkfifo(ready := tmp_path / "ready")
+    with (
+        FULL.open("wb") as full,
+        subprocess.Popen(
+            [*COMMAND, "serve", "--port", "0", "--log", "--ready-file", str(ready)],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as server,
+    ):
+        address = ready.read_text(encoding="utf-8").split('"')[3].removesuffix("/v3")
+        assert exchange(address, raw_request("GET", "/v3/payments")).status == 200
+        server.send_signal(SIGTERM)
+        assert (server.wait(LONGEST_WAIT), server.stderr and server.stderr.read()) == (0, "")
