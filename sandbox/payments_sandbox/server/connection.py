@@ -21,8 +21,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
-from payments_sandbox.server.fault_player import AlreadySent
-from payments_sandbox.server.response import SERVER
+from payments_sandbox.server.response import SERVER, AlreadySent
 
 KEEP_ALIVE: Final = 75
 """Seconds; shorter ones make client pools reuse closed sockets and fail at random."""

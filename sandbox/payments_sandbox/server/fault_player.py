@@ -20,35 +20,11 @@ from payments_sandbox.rules.faults.reply import (
     Send,
     WaitUntil,
 )
+from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.world.journal import Entry
 
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 """Tells a socket to end with an RST in place of a FIN."""
-
-
-class AlreadySent(web.StreamResponse):
-    """Stands for what was written already: aiohttp adds no byte.
-
-    Args:
-        stays_open: whether the connection can be used again; else aiohttp closes it.
-    """
-
-    def __init__(self, *, stays_open: bool = False) -> None:
-        super().__init__()
-        self._stays_open = stays_open
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection can be used again."""
-        return self._stays_open
-
-    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - aiohttp's
-        """Send nothing; aiohttp takes the error for a client that has left, and logs nothing."""
-        if not self._stays_open:
-            raise ConnectionResetError("a fault ended this exchange")
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Send nothing."""
 
 
 async def apply_fault(

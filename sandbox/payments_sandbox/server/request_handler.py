@@ -22,9 +22,9 @@ from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
-from payments_sandbox.server.fault_player import AlreadySent
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
+from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.server.routing import Routes, Target, target_of
 
 _log = logging.getLogger("sandbox.web")
