@@ -250,6 +250,17 @@ def test_an_unexpected_failure_is_a_documented_500(
     assert len(desk.world.journal) == 1
 
 
+def test_what_has_happened_is_journalled_whatever_follows(
+    desk: InProcessApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure of ours behind the call loses the reply, and nothing else."""
+    monkeypatch.setattr("payments_sandbox.api.gateway._record", lambda *_: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        desk.answer(call_of("create_payment", documented_create()))
+
+    assert (desk.world.journal.count, len(desk.world.ledger.payments)) == (1, 1)
+
+
 def test_a_reply_that_breaks_the_contract_is_not_sent(
     desk: InProcessApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

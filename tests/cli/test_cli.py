@@ -154,7 +154,9 @@ def test_openapi_prints_the_servers_document() -> None:
     validate(documented)
     assert printed == shown
     assert documented == shown | {
-        "servers": [{"url": "https://api.payments.example.com/v3", "description": "The sandbox."}]
+        "servers": [
+            {"url": "https://api.payments.example.com/v3", "description": "The Payments API."}
+        ]
     }
 
 

@@ -38,7 +38,10 @@ REFUSED: Final = [
     (["Payment", "--data", "{}"], "/type: expected an event's type such as payment.completed"),
     (
         ["refund.created", "--payment", "PAYMENT"],
-        "/payment_id: expected a payment with a refund; this one has none",
+        (
+            "/payment_id: expected a payment with a refund; this one has none, and POST"
+            " /v3/payments/PAYMENT/refunds makes one"
+        ),
     ),
 ]
 
@@ -144,7 +147,7 @@ def test_what_the_server_refuses_is_told_in_its_words(
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
         f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
-        f" {details}.\n"
+        f" {details.replace('PAYMENT', payment_id)}.\n"
     )
 
 

@@ -11,7 +11,7 @@ from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import CODES, code_of
 from payments_sandbox.contract.openapi import document
-from payments_sandbox.contract.operations import OPERATIONS, Operation
+from payments_sandbox.contract.operations import DOCUMENTED_URL, OPERATIONS, Operation
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.contract.schemas import Contract
 
@@ -131,6 +131,14 @@ def test_operations_and_statuses_are_the_documented_ones() -> None:
 def test_the_server_the_title_and_the_version_are_the_documented_ones() -> None:
     """The base path is the documented one."""
     assert API["servers"][0]["url"].endswith("/v3")
+    servers = [
+        document(schema_files(), server_url=url)["servers"]
+        for url in (DOCUMENTED_URL, "http://127.0.0.1:8080/v3")
+    ]
+    assert servers == [
+        [{"url": DOCUMENTED_URL, "description": "The Payments API."}],
+        [{"url": "http://127.0.0.1:8080/v3", "description": "The sandbox."}],
+    ]
     assert (API["info"]["title"], API["info"]["version"]) == ("Payments API", "3.2")
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import urlencode
 
-from payments_sandbox.testing.direct_server import Ending
+from payments_sandbox.testing.direct_connection import Ending
 from tests.nightly.model import RETRIES, Model, Post, Result, Rule
 from tests.nightly.server import CONTROL, GONE, NOON, Killed, Reply, Server, answer_of, show
 from tests.nightly.stories import CARDS, Operation

@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from payments_sandbox.core.settings import settings_from
-from payments_sandbox.testing.direct_server import DirectRequest, DirectServer, Ending
+from payments_sandbox.testing.direct_connection import DirectConnection, Ending, make_request
+from payments_sandbox.testing.direct_server import DirectServer
 from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
 from payments_sandbox.world.state_file import lines_of, read_lines
 from payments_sandbox.world.world import World
@@ -48,7 +49,7 @@ class Reply(NamedTuple):
     """What came back, and what became of the connection."""
 
     raw: bytes
-    ending: Ending
+    ending: Ending | None
 
     @property
     def status(self) -> int:
@@ -140,8 +141,9 @@ class Server:
         if body is not None:
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             headers = [*_HEADERS, (b"Content-Length", str(len(raw)).encode())]
-        exchange = self._direct.exchange(DirectRequest(method, path, headers, raw))
-        return Reply(b"".join(exchange.chunks), exchange.ending)
+        connection = DirectConnection()
+        self._direct.serve(connection, make_request(connection, method, path, headers, raw))
+        return Reply(b"".join(connection.chunks), connection.ending)
 
     def all(self, noun: str) -> list[dict[str, Any]]:
         """Everything of a list of the control API, the oldest first."""

@@ -96,7 +96,7 @@ def test_a_scenario_that_is_active_is_not_activated_again() -> None:
         activate(world, FAILS)
 
     assert caught.value.details == (
-        "/: 'a' is active already; DELETE scenarios/active?name=a ends it."
+        "/: 'a' is active already; DELETE /_sandbox/scenarios/active?name=a ends it."
     )
     assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' comes twice."
 
@@ -108,7 +108,10 @@ def test_a_scenario_that_is_not_active_cannot_be_removed() -> None:
     with pytest.raises(InvalidRequest) as caught:
         remove(world, "x")
 
-    assert caught.value.details == "/name: expected an active scenario; active are: a."
+    assert caught.value.details == (
+        "/name: expected an active scenario; active are: a."
+        " POST /_sandbox/scenarios/active activates one."
+    )
 
 
 def test_a_scenarios_clock_freezes_the_world() -> None:

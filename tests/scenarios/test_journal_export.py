@@ -400,17 +400,22 @@ def test_a_drawn_delay_is_as_long_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("ids", "details"),
     [
-        (["req_nope"], "/requests/0: expected the id of a request in the journal."),
-        (["paid", "elsewhere"], "/requests/1: expected a request of a documented operation."),
+        (
+            ["req_nope", "paid", "elsewhere"],
+            (
+                "/requests/0: expected the id of a request in the journal; /requests/2: expected a"
+                " request of a documented operation. GET /_sandbox/requests lists what there is."
+            ),
+        ),
         (
             ["paid", "natural"],
             (
                 "/requests: expected a request that met an error, a fault or a delay; these went"
-                " as they would in any world."
+                " as they would in any world. GET /_sandbox/requests lists what requests have met."
             ),
         ),
     ],
-    ids=["unknown", "no operation", "nothing"],
+    ids=["unknown and no operation", "nothing"],
 )
 def test_requests_that_make_no_scenario_are_refused(ids: list[str], details: str) -> None:
     """It says which of the requests, and what would have worked."""

@@ -228,7 +228,10 @@ async def test_a_wrong_field_is_refused_by_its_name(
 async def test_null_is_no_way_to_leave_a_field_out(api: Api) -> None:
     """An optional field is left out, not null."""
     body = {**documented_create(), "description": None}
-    details = "/description: expected a string of at most 500 characters."
+    details = (
+        "/description: expected a string of at most 500 characters; leave it out where there is"
+        " none."
+    )
     assert await ask(api, "POST", PATH, 400, json=body) == invalid(details)
 
 

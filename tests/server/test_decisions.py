@@ -170,7 +170,7 @@ LIMITS: Final = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Rese
     [
         ({"Authorization": "Bearer sk_live_0"}, "GET", 401, PLAIN),
         ({"Host": "evil.test"}, "GET", 400, PLAIN),
-        ({}, "POST", 400, sorted([*PLAIN, *LIMITS, "Connection"])),
+        ({}, "POST", 400, sorted([*PLAIN, *LIMITS])),
         ({}, "DELETE", 405, sorted([*PLAIN, *LIMITS, "Allow"])),
         ({}, "GET", 200, [*PLAIN, *LIMITS]),
     ],

@@ -241,7 +241,7 @@ def test_a_hostile_refund_leaves_the_payment_as_it_was(
         assert [reply.json["error"]["details"] for reply in replies] == [
             "/: expected JSON; NaN is not JSON.",
             "/: expected JSON; an object names the same key twice.",
-            "/: expected JSON; the body is empty.",
+            "/: expected JSON; the body is empty; send {} to refund all that is left.",
             OBJECT,
         ]
     assert exchange(server.address, shown).json == before

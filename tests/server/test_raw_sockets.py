@@ -58,6 +58,14 @@ NO_ROUTE: Final = refusal(
 )
 NO_API: Final = refusal("not_found", "This path does not exist", "The APIs are /v3 and /_sandbox.")
 NO_SLASH: Final = refusal("not_found", "This path does not exist", "Did you mean /v3/payments?")
+
+
+def two_slashes(meant: str) -> dict[str, object]:
+    """The envelope of a path that has two slashes where one belongs."""
+    advice = f"There are two slashes in a row; did you mean {meant}?"
+    return refusal("not_found", "This path does not exist", advice)
+
+
 NO_PAYMENT: Final = refusal("payment_not_found", "No payment with this id exists")
 FOREIGN: Final = invalid(
     "/: expected a Host that is local; start the sandbox with --allow-host NAME to add one."
@@ -105,7 +113,13 @@ EITHER_WAY: Final = {
     "no UTF-8 in a name": with_line(b"X-\xff: 1"),
 }
 ODD_TARGETS: Final = {
-    "two slashes inside": (b"/v3//payments", NO_ROUTE),
+    "two slashes inside": (b"/v3//payments", two_slashes("/v3/payments")),
+    "two slashes, and one at the end": (b"/v3//payments//", two_slashes("/v3/payments")),
+    "an id that is empty": (
+        b"/v3/payments//refunds",
+        two_slashes("/v3/payments/{payment_id}/refunds"),
+    ),
+    "two slashes in no path": (b"/v3//nothing", NO_ROUTE),
     "slash at the end": (b"/v3/payments/", NO_SLASH),
     "base alone": (b"/v3", NO_ROUTE),
     "base and slash": (b"/v3/", NO_ROUTE),
@@ -132,7 +146,8 @@ ODD_TARGETS: Final = {
 }
 ELSEWHERE: Final = {
     "root": (raw_target(b"/"), 404, NO_API),
-    "two slashes first": (raw_target(b"//v3/payments"), 404, NO_API),
+    "two slashes first": (raw_target(b"//v3/payments"), 404, two_slashes("/v3/payments")),
+    "two slashes in ours": (raw_target(b"/_sandbox//cards"), 404, two_slashes("/_sandbox/cards")),
     "backslash": (raw_target(b"/v3\\payments"), 404, NO_API),
     "encoded slash for ours": (raw_target(b"/v3%2Fpayments"), 404, NO_API),
     "star": (LIST.replace(b"GET /v3/payments", b"OPTIONS *", 1), 404, NO_API),

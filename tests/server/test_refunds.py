@@ -191,14 +191,17 @@ async def test_null_is_no_way_to_leave_a_field_out(api: Api) -> None:
     """An optional field is left out, not null."""
     payment_id = (await paid(api))["id"]
     refusal = await ask(api, "POST", path_of(payment_id), 400, json={"reason": None})
-    assert refusal == invalid(REASON)
+    assert refusal == invalid(f"{REASON.removesuffix('.')}; leave it out where there is none.")
 
 
 async def test_a_body_is_needed(api: Api) -> None:
     """All fields are optional, the JSON object is not."""
     payment_id = (await paid(api))["id"]
-    details = "/: expected a body with Content-Type: application/json."
+    details = "/: expected JSON; the body is empty; send {} to refund all that is left."
     assert await ask(api, "POST", path_of(payment_id), 400) == invalid(details)
+    for headers in ({"Content-Type": "application/json"}, {"Content-Type": "text/plain"}):
+        refusal = await ask(api, "POST", path_of(payment_id), 400, headers=headers)
+        assert refusal == invalid(details)
 
 
 async def test_an_unknown_payment_is_not_found_before_the_body_is_judged(api: Api) -> None:

@@ -181,9 +181,72 @@ async def test_an_unknown_name_is_refused_with_the_nearest(control: Control) -> 
     refusal = await control("put_active_scenarios", ["dwn"], status=400)
     missing = await control("remove_active_scenarios", status=400, query={"name": "down"})
 
-    assert refusal == invalid("/: there is no scenario 'dwn'; did you mean 'down'?")
-    assert missing == invalid("/name: expected an active scenario; active are: lost.")
+    assert refusal == invalid(
+        "/: there is no scenario 'dwn'; did you mean 'down'?"
+        " GET /_sandbox/scenarios lists what there is."
+    )
+    assert missing == invalid(
+        "/name: expected an active scenario; active are: lost."
+        " POST /_sandbox/scenarios/active activates one."
+    )
     assert await active(control) == ["lost"]
+
+
+async def test_one_wrong_scenario_of_several_hides_nothing_of_the_others(
+    api: Api, control: Control
+) -> None:
+    """Each at its place in the text where that is YAML; an unknown name is one of them."""
+    text = """
+- lost
+- dwn
+- {scenario: a, rules: [{request: create_payment, do: [{drop: {}}]}]}
+- scenario: b
+  on: x
+  expct: [{audit: clean}]
+"""
+    refusals = [
+        await send_yaml(api, "PUT", "scenarios/active", text, 400),
+        await control(
+            "put_active_scenarios",
+            [
+                "dwn",
+                {"scenario": "a", "rules": [{"request": "create_payment", "do": [{"drop": {}}]}]},
+                {"scenario": "b", "on": "x", "expct": []},
+            ],
+            status=400,
+        ),
+    ]
+    said = [
+        [(each["line"], each["path"], each["message"]) for each in refusal["problems"]]
+        for refusal in refusals
+    ]
+
+    unknown = "there is no scenario 'dwn'; did you mean 'down'?"
+    assert said[0] == [
+        (None, "", unknown),
+        (4, "/rules/0/do/0/drop", "'drop' needs 'commit'"),
+        (5, "", "a scenario has rules, expect or given"),
+        (6, "", "on means different things to YAML readers"),
+        (7, "/expct", "unknown key 'expct'"),
+    ]
+    assert [(path, message) for _, path, message in said[1]] == [
+        ("", unknown),
+        ("/rules/0/do/0/drop", "'drop' needs 'commit'"),
+        ("", "a scenario has rules, expect or given"),
+        ("/expct", "unknown key 'expct'"),
+        ("/on", "unknown key 'on'"),
+    ]
+
+
+async def test_a_text_that_breaks_off_is_told_with_what_stands_before(api: Api) -> None:
+    """A list, or one scenario; names before it are read as ever."""
+    for text in (
+        "- {scenario: a, abuot: x}\n- lost\n- {scenario: b, rules: [",
+        "{abuot: x, rules: [",
+    ):
+        refusal = await send_yaml(api, "PUT", "scenarios/active", text, 400)
+        assert "unknown key 'abuot'" in [each["message"] for each in refusal["problems"]]
+        assert "did not find expected node content" in str(refusal["problems"])
 
 
 async def test_a_wrong_scenario_changes_nothing(api: Api, control: Control) -> None:
@@ -285,7 +348,10 @@ async def test_a_world_whose_scenarios_do_not_go_together_is_not_made(control: C
     body = {"api_key": "sk_test_twice", "scenarios": ["lost", "lost"]}
     refusal = await control("create_world", body, status=400)
 
-    assert refusal == invalid("/: expected each scenario once; 'lost' comes twice.")
+    assert refusal == invalid(
+        "/: expected each scenario once; 'lost' comes twice."
+        " GET /_sandbox/scenarios lists others; a later clock makes room for a past."
+    )
     assert (await control("create_world", body | {"scenarios": []}))["restarted"] is None
 
 

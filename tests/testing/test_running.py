@@ -2,17 +2,19 @@
 
 import asyncio
 import gc
+import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 import requests
 
-from payments_sandbox.testing import Options, running_sandbox
+from payments_sandbox.testing import ExpectationFailed, Options, Unreachable, running_sandbox
 from tests.support.sockets import pay
 from tests.support.values import KEY
 
@@ -119,6 +121,56 @@ def test_options_are_those_of_serve(tmp_path: Path) -> None:
 def test_every_setting_is_an_option() -> None:
     """A setting that `serve` gets is one that a test can give."""
     assert Options.__optional_keys__ == set(running_sandbox()._settings.__slots__)  # noqa: SLF001 - nobody else has to see them
+
+
+def no_socket(*_arguments: object) -> NoReturn:
+    """Stand for a socket in a test that allows none."""
+    raise AssertionError("a socket was made")
+
+
+def test_blocking_clients_work_where_a_test_allows_no_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with running_sandbox() as server:
+        monkeypatch.setattr(socket, "socket", no_socket)
+        monkeypatch.setattr(socket, "create_connection", no_socket)
+        with server.new_world(clock="2030-01-15") as world:
+            inbox = world.inbox()
+            world.control.create_event("payment.completed")
+            world.clock.advance("1d")
+            assert len(inbox.messages) == 1
+            assert (world.seed, world.base_url) == (
+                world.control.retrieve_world()["seed"],
+                server.base_url,
+            )
+
+
+def test_a_process_that_was_forked_asks_over_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_sandbox() as server, server.new_world() as world:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        assert world.payments == []
+        monkeypatch.setattr(socket, "create_connection", no_socket)
+        with pytest.raises(AssertionError, match="a socket was made"):
+            server.new_world()
+
+
+def test_a_server_that_was_stopped_is_stopped_again_without_a_word() -> None:
+    with running_sandbox() as server:
+        world = server.new_world()
+        server.stop()
+        with pytest.raises(Unreachable, match="no answer from"):
+            world.control.retrieve_world()
+
+
+def test_waits_of_the_server_end_while_a_test_has_stopped_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with running_sandbox(max_wall_delay="50ms") as server, server.new_world() as world:
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        with pytest.raises(ExpectationFailed):
+            world.verify({"payments": {}, "count": 1}, within="10ms")
+        pay(world, card_number="4000009900000129")  # held for the 50 ms
 
 
 def test_importing_testing_imports_no_server_and_no_client() -> None:

@@ -103,7 +103,7 @@ def test_an_instant_before_now_is_refused(mode: Mode) -> None:
 
     assert caught.value.details == (
         "/to: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
-        " time never goes back."
+        " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
     )
 
 
@@ -115,7 +115,10 @@ def test_an_instant_beyond_the_last_is_refused() -> None:
     with pytest.raises(InvalidRequest) as caught:
         clock.check_reachable(Instant(LAST + 1), "by")
 
-    assert caught.value.details == "/by: expected to stay within the year 2999."
+    assert caught.value.details == (
+        "/by: expected to stay within the year 2999. POST /_sandbox/world/reset with"
+        ' {"only": ["payments", "clock"]} starts the clock again.'
+    )
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -104,20 +104,27 @@ def test_an_event_of_a_chargeback_tells_of_the_last_one(world: World) -> None:
     [
         (
             "refund.created",
-            "/payment_id: expected a payment with a refund; this one has none.",
+            (
+                "/payment_id: expected a payment with a refund; this one has none, and POST"
+                " /v3/payments/{payment_id}/refunds makes one."
+            ),
         ),
         (
             "chargeback.created",
-            "/payment_id: expected a payment with a chargeback; this one has none.",
+            (
+                "/payment_id: expected a payment with a chargeback; this one has none, and POST"
+                " /_sandbox/payments/{payment_id}/chargeback makes one."
+            ),
         ),
         ("payout.paid", UNKNOWN),
     ],
 )  # fmt: skip
 def test_what_never_happened_is_refused(world: World, type_: str, details: str) -> None:
     """And there is no event."""
+    payment_id = payment_of(world)
     with pytest.raises(InvalidRequest) as caught:
-        trigger(world, type_, payment_of(world))
-    assert caught.value.details == details
+        trigger(world, type_, payment_id)
+    assert caught.value.details == details.replace("{payment_id}", payment_id)
     assert world.ledger.events == 1
 
 

@@ -167,7 +167,8 @@ def test_a_key_has_one_world() -> None:
         worlds.make(ALICE)
 
     assert caught.value.details == (
-        "/api_key: expected a key that has no world yet; DELETE it first."
+        "/api_key: expected a key that has no world yet;"
+        " DELETE /_sandbox/world with this key drops the one that it has."
     )
     assert worlds.get_or_create(ALICE) is first
 

@@ -8,14 +8,24 @@ from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.rules.actions import Complete, Emit
 from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.world.manual_events import trigger
 from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule
-from tests.support.in_process import NOON, InProcessApi, new_world, rules_of
+from payments_sandbox.world.world import World
+from tests.support.in_process import (
+    NOON,
+    InProcessApi,
+    config,
+    new_world,
+    rules_of,
+    server_context,
+)
 from tests.support.values import documented_create
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
@@ -61,6 +71,50 @@ def test_an_event_rule_acts_after_a_while() -> None:
     assert happened(desk, 45 * DAY - 1) == []
     assert happened(desk, 45 * DAY) == [(45 * DAY, "chargeback.created")]
     assert desk.world.ledger.payments.get(0).refundable == 0
+
+
+BROKEN = [
+    "- {event: payment.completed, do: {rate_limit: {remaining: 0}}}",
+    "- {event: payment.completed, after: 1h, do: {rate_limit: {remaining: 0}}}",
+    "- {at: 0s, do: {rate_limit: {remaining: 0}}}",
+    "- {at: 1h, when: {amount: 2500}, do: {rate_limit: {remaining: 0}}}",
+]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_rule_that_raises_ends_nothing_but_itself(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call is answered and journalled, the clock moves on, and the report says it."""
+    bugs: list[Exception] = []
+    world = World(config(), server_context()._replace(report_bug=bugs.append))
+    monkeypatch.setattr(RateLimiter, "move", lambda *_, **__: 1 // 0)
+    set_active(world, [rules_of(text)])
+    desk = InProcessApi(world)
+    status, body = desk.ask("create_payment", documented_create())
+    happened(desk, HOUR)
+
+    assert (status, body["status"]) == (201, "completed")
+    assert [entry.status for entry in world.journal.since(0)] == [201]
+    assert [type(bug) for bug in bugs] == [ZeroDivisionError]
+    assert [(rule.skipped, rule.why_skipped) for rule in active_rules(desk)] == [
+        (1, "The sandbox itself failed; its log has the traceback.")
+    ]
+
+
+def test_a_rule_that_cannot_even_decide_ends_nothing_but_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its payment is made, and webhooks leave, as if there were no rule."""
+    bugs: list[Exception] = []
+    world = World(config(), server_context()._replace(report_bug=bugs.append))
+    set_active(world, [rules_of("- {event: payment.completed, do: {refund: {}}}")])
+    world.open_webhooks().put(world.open_webhooks().new_endpoint("inbox:a"))
+    monkeypatch.setattr(RuleEngine, "reactions", lambda *_: iter([1 // 0]))
+    status, _ = InProcessApi(world).ask("create_payment", documented_create())
+
+    assert (status, world.journal.count, world.pending_webhooks) == (201, 1, 1)
+    assert [type(bug) for bug in bugs] == [ZeroDivisionError]
 
 
 ACTIONS = {
@@ -118,14 +172,16 @@ def test_what_cannot_be_is_skipped_and_says_why() -> None:
         (HOUR, "refund.created"),
         (2 * HOUR, "chargeback.created skipped: 0 of 2500 is left to charge back."),
     ]
-    assert [
-        (active_rule.rule.name, active_rule.why_skipped)
+    skipped = {
+        active_rule.rule.name: active_rule.why_skipped
         for active_rule in active_rules(desk)
         if active_rule.skipped
-    ] == [
-        ("c", "0 of 2500 is left to charge back."),
-        ("e", "/payment_id: expected a payment with a chargeback; this one has none."),
-    ]
+    }
+    assert [*skipped] == ["c", "e"]
+    assert skipped["c"] == "0 of 2500 is left to charge back."
+    assert skipped["e"].startswith(
+        "/payment_id: expected a payment with a chargeback; this one has none"
+    )
 
 
 def test_what_rules_make_happen_sets_off_nothing() -> None:

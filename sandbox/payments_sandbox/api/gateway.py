@@ -57,6 +57,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "create_refund": refunds.create_refund,
 }
 
+_EMPTY: Final = "expected JSON; the body is empty"
 _FAILED: Final = "The sandbox itself failed; its log has the traceback."
 _READS: Final = frozenset({"retrieve_payment", "list_payments"})
 _SCHEME: Final = "bearer "
@@ -103,6 +104,7 @@ class Gateway:
         entry = Entry(now, call.operation, call.method, mask_target(path), call.headers)
         entry.wall = world.wall()
         result = self._result(world, call, entry, now)
+        world.journal.add(entry)  # before anything else: what has happened is never lost
         if world.timeline.next_due is not None:
             world.catch_up()  # rules may have made something due at once
         reply = result.reply
@@ -116,7 +118,6 @@ class Gateway:
             entry.payment_status = world.ledger.payments.status(call.payment)
         elif call.payment_id:
             entry.payment_status = world.ledger.payments.status_of(call.payment_id)
-        world.journal.add(entry)
         if (selected := result.selected) is not None and selected.scenario is not None:
             headers = {
                 **headers,
@@ -184,8 +185,13 @@ class Gateway:
         """The body's JSON value, or the error that it is."""
         if isinstance(call.body, SandboxError):
             return call.body
-        if call.operation is None or BY_NAME[call.operation].request is None:
+        operation = BY_NAME.get(call.operation or "")
+        if operation is None or operation.request is None:
             return None
+        if not call.body:
+            entry.body = ""
+            hint = self._contract.schemas[operation.request].get("x-hint")
+            return InvalidRequest(f"/: {_EMPTY}; {hint}." if hint else f"/: {_EMPTY}.")
         try:
             return strict_json.read(call.body)
         except strict_json.BadJson as error:
@@ -228,11 +234,23 @@ def _rate_limited(world: World) -> RateLimited:
 def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
-    if call.path.endswith("/") and _is_documented(call.path.rstrip("/")):
-        return NotFound("not_found", f"Did you mean {mask_target(call.path.rstrip('/'))}?")
+    if (meant := _path_meant(call.path)) is not None:
+        start = "There are two slashes in a row; did" if "//" in call.path else "Did"
+        return NotFound("not_found", f"{start} you mean {mask_target(meant)}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
     )
+
+
+def _path_meant(path: str) -> str | None:
+    """A documented path that differs by slashes: one too many, or an id that is empty."""
+    segments = path.rstrip("/").split("/")
+    if len(segments) > _PAYMENT + 1 and not segments[_PAYMENT]:
+        segments[_PAYMENT] = "{payment_id}"
+    for meant in ("/".join(segments), "/".join(["", *filter(None, segments)])):
+        if meant != path and _is_documented(meant):
+            return meant
+    return None
 
 
 def _is_documented(path: str) -> bool:

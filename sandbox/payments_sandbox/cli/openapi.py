@@ -3,11 +3,9 @@
 import argparse
 import json
 import sys
-from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command
-
-DOCUMENTED_URL: Final = "https://api.payments.example.com/v3"
+from payments_sandbox.contract.operations import DOCUMENTED_URL
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -156,7 +156,7 @@ class AsyncSandboxClient(BaseClient):
             seed: what ids and draws come from; leave it out for one derived from the server's seed
                 and the key.
             clock: live, which follows the wall clock, or an instant to start frozen at. The schema
-                bounds the length; the server's own parser judges it.
+                knows its form; whether it exists is for the server's own parser.
             rate_limit: how many requests the world allows.
             scenarios: the scenarios that the world starts with, in the order in which they apply.
         """
@@ -218,8 +218,8 @@ class AsyncSandboxClient(BaseClient):
         Args:
             payments: how many.
             customers: of how many customers; a tenth of the payments unless told otherwise.
-            over: spread over so long until now; 30d unless told otherwise. The schema bounds the
-                length; the server's own parser judges it.
+            over: spread over so long until now; 30d unless told otherwise. The schema knows its
+                form; whether it exists is for the server's own parser.
             seed: what they are drawn from; the world's seed unless told otherwise.
         """
         request = control_request(
@@ -263,7 +263,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             at: the instant to stop at, not before the world's now; leave it out to stop now. The
-                schema bounds the length; the server's own parser judges it.
+                schema knows its form; whether it exists is for the server's own parser.
         """
         request = control_request("POST", "/clock/freeze", fields={"at": at})
         return await self._send(ClockModel, request)
@@ -276,10 +276,10 @@ class AsyncSandboxClient(BaseClient):
         Answers when all that became due has happened, in order.
 
         Args:
-            by: how far to move, at most 99999d. The schema bounds the length; the server's own
-                parser judges it.
-            to: the instant to move to, not before the world's now. The schema bounds the length;
-                the server's own parser judges it.
+            by: how far to move, at most 99999d. The schema knows its form; whether it exists is for
+                the server's own parser.
+            to: the instant to move to, not before the world's now. The schema knows its form;
+                whether it exists is for the server's own parser.
             next: move to whatever falls due next.
         """
         request = control_request(

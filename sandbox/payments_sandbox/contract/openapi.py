@@ -15,7 +15,7 @@ from payments_sandbox.contract.openapi_parts import (
     DocumentParts,
     by_status,
 )
-from payments_sandbox.contract.operations import OPERATIONS, Operation
+from payments_sandbox.contract.operations import DOCUMENTED_URL, OPERATIONS, Operation
 from payments_sandbox.contract.schema_files import Schema
 
 RATE_LIMIT: Final = "headers/rate_limit"
@@ -55,7 +55,7 @@ def document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, obj
     return {
         "openapi": VERSION,
         "info": _info(),
-        "servers": [{"url": server_url, "description": "The sandbox."}],
+        "servers": [{"url": server_url, "description": _server(server_url)}],
         "security": [{KEY: []}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
@@ -66,6 +66,10 @@ def document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, obj
             "schemas": parts.components(),
         },
     }
+
+
+def _server(url: str) -> str:
+    return "The Payments API." if url == DOCUMENTED_URL else "The sandbox."
 
 
 def _info() -> dict[str, object]:

@@ -8,6 +8,8 @@ from typing import Final, Literal, NamedTuple
 from payments_sandbox.core.suggestions import nearest
 
 BASE_PATH: Final = "/v3"
+DOCUMENTED_URL: Final = "https://api.payments.example.com/v3"
+"""The base URL of the documentation."""
 
 
 class Operation(NamedTuple):

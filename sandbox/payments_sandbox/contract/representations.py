@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
+from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.contract.error_codes import code_of
+from payments_sandbox.contract.operations import BASE_PATH
 from payments_sandbox.core.errors import InvalidRequest, SandboxError
 from payments_sandbox.core.instants import show_instant
 from payments_sandbox.payments.events import (
@@ -16,6 +18,12 @@ from payments_sandbox.payments.events import (
 )
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.payment import Payment
+
+_MAKES: Final = {
+    EventType.REFUND_CREATED: f"{BASE_PATH}/payments/{{payment_id}}/refunds",
+    EventType.CHARGEBACK_CREATED: f"{CONTROL_PATH}/payments/{{payment_id}}/chargeback",
+}
+"""The route that makes what an event is about, where it is no payment's own status."""
 
 _AFTER_SUMMARY: Final = b',"payment_method":'
 _CREATED: Final = b',"created_at":"'
@@ -157,10 +165,14 @@ def payment_event_data(ledger: Ledger, type_: EventType, number: int) -> dict[st
         InvalidRequest: nothing of it has happened to the payment.
     """
     payment = ledger.payments.get(number)
-    if type_ not in (EventType.REFUND_CREATED, EventType.CHARGEBACK_CREATED):
+    if type_ not in _MAKES:
         return {"payment_id": payment.id, "amount": payment.amount, "currency": payment.currency}
     event = ledger.last_event(type_, number)
     if event is None:
         what = type_.partition(".")[0]
-        raise InvalidRequest(f"/payment_id: expected a payment with a {what}; this one has none.")
+        route = _MAKES[type_].format(payment_id=payment.id)
+        raise InvalidRequest(
+            f"/payment_id: expected a payment with a {what}; this one has none, and POST {route}"
+            " makes one."
+        )
     return event_data(event)

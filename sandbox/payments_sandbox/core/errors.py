@@ -2,6 +2,7 @@
 
     SandboxError
     ├── InvalidRequest        the request breaks the documented contract
+    │   └── StateConflict     it does not go with what there is (control API only)
     ├── CardRefused           the card fails a check of ours, or its issuer declines
     ├── InvalidApiKey         no world answers to this key
     ├── InvalidScenario       a scenario has problems (control API only)
@@ -44,6 +45,10 @@ class InvalidRequest(SandboxError):
 
     def __init__(self, details: str) -> None:
         super().__init__("invalid_request", details)
+
+
+class StateConflict(InvalidRequest):
+    """What is asked for does not go with what there is; another world may take it."""
 
 
 class CardRefused(SandboxError):

@@ -7,7 +7,7 @@ is set, the state is made, and the `at` rules are put on the timeline.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.errors import InvalidRequest, StateConflict
 from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import plan_start
@@ -25,8 +25,8 @@ def activate(world: World, scenario: Scenario) -> None:
     """
     if any(each.name == scenario.name for each in world.rules.scenarios):
         raise InvalidRequest(
-            f"/: '{scenario.name}' is active already; DELETE scenarios/active?name={scenario.name}"
-            " ends it."
+            f"/: '{scenario.name}' is active already;"
+            f" DELETE /_sandbox/scenarios/active?name={scenario.name} ends it."
         )
     set_active(world, [*world.rules.scenarios, scenario])
 
@@ -44,7 +44,10 @@ def remove(world: World, name: str | None) -> None:
     left = [each for each in world.rules.scenarios if name not in (None, each.name)]
     if name is not None and len(left) == len(world.rules.scenarios):
         known = ", ".join(each.name for each in left) or "none"
-        raise InvalidRequest(f"/name: expected an active scenario; active are: {known}.")
+        raise InvalidRequest(
+            f"/name: expected an active scenario; active are: {known}."
+            " POST /_sandbox/scenarios/active activates one."
+        )
     set_active(world, left)
 
 
@@ -129,7 +132,7 @@ def start_again(world: World, parts: Collection[ResetScope]) -> None:
 def _check_names(scenarios: Sequence[Scenario]) -> None:
     names = [each.name for each in scenarios]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InvalidRequest(f"/: expected each scenario once; '{twice}' comes twice.")
+        raise StateConflict(f"/: expected each scenario once; '{twice}' comes twice.")
 
 
 def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | None) -> None:
@@ -147,7 +150,7 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
     clocks = {each.clock for each in coming} - {None}
     if len(clocks) > 1:
         shown = " and ".join(sorted(show_instant(each) for each in clocks if each is not None))
-        raise InvalidRequest(f"/: expected one clock; the scenarios start at {shown}.")
+        raise StateConflict(f"/: expected one clock; the scenarios start at {shown}.")
     return next(iter(clocks), None)
 
 

@@ -67,7 +67,7 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
     if not rules:
         raise InvalidRequest(
             "/requests: expected a request that met an error, a fault or a delay; these went as"
-            " they would in any world."
+            " they would in any world. GET /_sandbox/requests lists what requests have met."
         )
     about = f"What the journal has of {_listed([call.id for call in exported])}."
     return {"scenario": name, "about": about, "tags": ["from-journal"], "rules": rules}
@@ -76,17 +76,17 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
 def _calls_to_export(world: World, ids: Sequence[str]) -> list[ObservedCall]:
     """The calls of these ids, in the order of their arrival."""
     found: dict[int, ObservedCall] = {}
+    wrong: list[str] = []
     for position, each in enumerate(ids):
         entry = world.journal.find(each)
         if entry is None:
-            raise InvalidRequest(
-                f"/requests/{position}: expected the id of a request in the journal."
-            )
-        if entry.operation is None:
-            raise InvalidRequest(
-                f"/requests/{position}: expected a request of a documented operation."
-            )
-        found[entry.number] = ObservedCall(world, entry)
+            wrong.append(f"/requests/{position}: expected the id of a request in the journal")
+        elif entry.operation is None:
+            wrong.append(f"/requests/{position}: expected a request of a documented operation")
+        else:
+            found[entry.number] = ObservedCall(world, entry)
+    if wrong:
+        raise InvalidRequest(f"{'; '.join(wrong)}. GET /_sandbox/requests lists what there is.")
     return [found[number] for number in sorted(found)]
 
 

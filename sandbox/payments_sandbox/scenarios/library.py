@@ -43,6 +43,9 @@ class Library:
         files: for one scenario each.
         folders: with any number; of several of one name the first counts, and files before folders.
         longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
+
+    Attributes:
+        longest_wait: the same.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Library:
     ) -> None:
         self._files = tuple(files)
         self._folders = tuple(folders)
-        self._longest_wait = longest_wait
+        self.longest_wait = longest_wait
 
     def names(self) -> list[str]:
         """The names of all scenarios, sorted."""
@@ -69,7 +72,7 @@ class Library:
         """
         found = self._found()
         check_known(name, found)
-        return read_scenario_file(found[name], longest_wait=self._longest_wait)
+        return read_scenario_file(found[name], longest_wait=self.longest_wait)
 
     def load(self, name: str) -> Loaded:
         """The scenario of a name, or what is wrong with it; raises as `read` does."""

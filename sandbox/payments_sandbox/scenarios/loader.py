@@ -17,6 +17,7 @@
 import functools
 import math
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
@@ -69,10 +70,43 @@ def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Lo
             value = strict_json.read(text.encode("utf-8", "replace")[: 4 * MOST], deepest=DEEPEST)
         except strict_json.BadJson as error:
             if not document.is_readable:
-                source = source._replace(problems=[*document.problems[:-1], _bad_json(error)])
+                *others, problem = document.problems
+                source = source._replace(problems=[*others, _in_words_of(error, problem)])
         else:
             source = _Source(_plain(value), {} if document.problems else document.places)
     return _check(source, name, longest_wait)
+
+
+def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Loaded]:
+    """Read a list of scenarios in YAML, or one of them.
+
+    Args:
+        text: of names and scenarios.
+        longest_wait: as for `load`.
+
+    Returns:
+        A name, or what came of reading a scenario, for each item; the problems have their places in
+        the text, and what is wrong with the text itself is told with the first item.
+    """
+    document = Document(text)
+    if not isinstance(document.data, list):
+        return [load(text, name=None, longest_wait=longest_wait)]
+    places: dict[int | str, dict[Path, Place]] = defaultdict(dict)
+    for (position, *inside), place in ((path, at) for path, at in document.places.items() if path):
+        places[position][tuple(inside)] = place
+    found: list[str | Loaded] = []
+    cut_at, *cut_in = document.cut or (None,)
+    for position, each in enumerate(document.data):
+        cut = tuple(cut_in) if cut_at == position else None
+        problems = [
+            problem._replace(path=problem.path[1:])
+            for problem in document.problems
+            if problem.path[:1] in ((position,), () if position == 0 else (position,))
+        ]
+        source = _Source(each, places[position], problems, cut)
+        is_name = isinstance(each, str) and not problems
+        found.append(each if is_name else _check(source, None, longest_wait))
+    return found
 
 
 def load_value(
@@ -131,9 +165,13 @@ class _Source(NamedTuple):
     cut: Path | None = None
 
 
-def _bad_json(error: strict_json.BadJson) -> Problem:
+def _in_words_of(error: strict_json.BadJson, problem: Problem) -> Problem:
+    """Why a text in braces is not JSON; the problem of YAML where that could read it further."""
     message, at = str(error), _AT.search(str(error))
-    return Problem((), _AT.sub("", message), None, (int(at[1]), int(at[2])) if at else (1, 1))
+    place = (int(at[1]), int(at[2])) if at else (1, 1)
+    if at and problem.place and problem.place > place:
+        return problem
+    return Problem((), _AT.sub("", message), None, place)
 
 
 def _check(source: _Source, name: str | None, longest_wait: int) -> Loaded:

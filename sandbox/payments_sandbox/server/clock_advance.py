@@ -91,7 +91,8 @@ class _Turns:
         """
         if self.is_over:
             raise InvalidRequest(
-                "/: the world was reset, restored or dropped while its clock moved."
+                "/: the world was reset, restored or dropped while its clock moved;"
+                " GET /_sandbox/clock shows the clock that it has now."
             )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from aiohttp import web
@@ -54,6 +54,21 @@ class DelayedReplies:
             yield event
         finally:
             self.remove_wake_event(world, event)
+
+    def wait_until(
+        self, request: web.BaseRequest, world: World
+    ) -> Callable[[float, Callable[[], bool]], Awaitable[bool]]:
+        """Give what waits until so many ms from now have passed, as `sleep` does."""
+        started = self._time()
+
+        async def wait(milliseconds: float, goes_on: Callable[[], bool]) -> bool:
+            left = started + milliseconds / 1_000 - self._time()
+            return await self.sleep(request, world, left, goes_on)
+
+        return wait
+
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def sleep(
         self,

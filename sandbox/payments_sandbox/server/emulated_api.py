@@ -147,7 +147,8 @@ class EmulatedApi:
         if answer.fault is not None:
             restore()
             real = self._real_reply(request, world, answer, entry)
-            return await apply_fault(answer.fault, request, real, entry, wait)
+            wait_until = self._runtime.delayed_replies.wait_until(request, world)
+            return await apply_fault(answer.fault, request, real, entry, wait_until)
         response = _response(answer)
         if not is_half_closed(request):
             return response

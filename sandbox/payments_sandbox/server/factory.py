@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.api.responses import payment_at_rest
@@ -17,7 +17,7 @@ from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Sender
-from payments_sandbox.server.world_runtime import RuntimePartTypes, WorldRuntime
+from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET, SEEDS, WorldDefaults
 from payments_sandbox.world.world import World
@@ -28,18 +28,6 @@ if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
 _log = logging.getLogger("sandbox")
-
-
-class PartTypes(NamedTuple):
-    """The classes of those parts of a server that wait for clocks, sockets and other clients."""
-
-    emulated_api: type[EmulatedApi] = EmulatedApi
-    control_api: type[ControlApi] = ControlApi
-    runtime: RuntimePartTypes = RuntimePartTypes()
-
-
-WAITING_PARTS: Final = PartTypes()
-"""The parts of a server that listens."""
 
 
 class AssembledServer(NamedTuple):
@@ -65,7 +53,7 @@ def assemble(
     say: Callable[[str], None] | None = None,
     *,
     make_sender: Callable[[], Sender] | None = None,
-    part_types: PartTypes = WAITING_PARTS,
+    runtime_type: type[WorldRuntime] = WorldRuntime,
 ) -> AssembledServer:
     """Put a server together.
 
@@ -73,7 +61,7 @@ def assemble(
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
-        part_types: what stands in for the parts that wait, where nothing runs an event loop.
+        runtime_type: what runs for the worlds; another one where there is no event loop.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
@@ -81,17 +69,16 @@ def assemble(
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
     contract = load_contract(lenient=settings.lenient)
-    runtime = WorldRuntime(
+    runtime = runtime_type(
         _defaults(settings),
         _context(settings, contract),
         entropy=_entropy,
         activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
-        part_types=part_types.runtime,
     )
     gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
-    emulated = part_types.emulated_api(settings, runtime, gateway, log)
-    control = part_types.control_api(settings, contract, runtime, gateway.admit, log)
+    emulated = EmulatedApi(settings, runtime, gateway, log)
+    control = ControlApi(settings, contract, runtime, gateway.admit, log)
     handler = RequestHandler(settings, emulated, control, log)
     return AssembledServer(settings, contract, runtime, gateway, handler)
 
@@ -105,7 +92,12 @@ def _context(settings: Settings, contract: Contract) -> ServerContext:
         DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
         _scenarios(settings),
+        report_bug=_report_bug,
     )
+
+
+def _report_bug(error: Exception) -> None:
+    _log.error("a rule failed, and what it was to do is left out", exc_info=error)
 
 
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":

@@ -1,6 +1,5 @@
 """Owns how the plan of a wire fault is played on a connection; it names no fault."""
 
-import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,7 +31,7 @@ async def apply_fault(
     request: web.BaseRequest,
     reply: RealReply,
     entry: Entry,
-    wait: Callable[[float, Callable[[], bool]], Awaitable[bool]],
+    wait_until: Callable[[float, Callable[[], bool]], Awaitable[bool]],
 ) -> AlreadySent:
     """Play the plan of a fault on the connection of a request.
 
@@ -41,9 +40,9 @@ async def apply_fault(
         request: read to its end; else the kernel would make an RST of every FIN.
         reply: the reply that the client would have had; what depends on the request is added.
         entry: the journal's, which shows what went out.
-        wait: waits so many seconds; False when the client has left or the world was reset. A client
-            that has closed its sending side may wait for more, so what it is given says whether
-            more is sent.
+        wait_until: waits until so many ms from now have passed; False when the client has left or
+            the world was reset. A client that has closed its sending side may wait for more, so it
+            is told whether more is sent.
 
     Returns:
         What aiohttp shall take for the response.
@@ -51,8 +50,6 @@ async def apply_fault(
     Raises:
         RuntimeError: the plan of the fault has no end.
     """
-    loop = asyncio.get_running_loop()
-    started = loop.time()
     try:
         plan = list(fault.plan(_for_request(reply, request)))
         for number, action in enumerate(plan):
@@ -62,8 +59,7 @@ async def apply_fault(
                     if shown is not None:
                         entry.replied(shown.status, shown.headers, shown.body)
                 case WaitUntil(milliseconds):
-                    sends_more = partial(_sends, plan[number:])
-                    if not await wait(started + milliseconds / 1_000 - loop.time(), sends_more):
+                    if not await wait_until(milliseconds, partial(_sends, plan[number:])):
                         return AlreadySent()
                 case Reset():
                     _reset(request)

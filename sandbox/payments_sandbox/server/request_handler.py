@@ -1,6 +1,7 @@
 """Owns the answer to every request: the origin guard, then the API that its path belongs to."""
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,6 +16,7 @@ from payments_sandbox.core.errors import (
     MethodNotAllowed,
     NotFound,
 )
+from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.server import cors
@@ -36,6 +38,7 @@ _WHICH_ORIGIN: Final = (
     "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
 )
 _APIS: Final = "The APIs are /v3 and /_sandbox."
+_ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
 
 
 class RequestHandler:
@@ -155,9 +158,13 @@ def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamRe
 
 def _suggestion(target: Target) -> str:
     """What a path that does not exist may have been meant for."""
+    if "//" in target.path:
+        meant = mask_target(re.sub("/{2,}", "/", target.path))
+        return f"There are two slashes in a row; did you mean {meant}?"
     known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
-    close = nearest(target.path, known, 0.9)
-    return f"Did you mean {close}?" if close else _APIS
+    if close := nearest(target.path, known, 0.9):
+        return f"Did you mean {close}?"
+    return _ROUTES if target.is_below(CONTROL_PATH) else _APIS
 
 
 def _listed(methods: Iterable[str] | None) -> str | None:

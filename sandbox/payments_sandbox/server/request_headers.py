@@ -93,6 +93,8 @@ def read_headers(request: web.BaseRequest) -> RequestHeaders:
 
 
 def _wrong_type(request: web.BaseRequest) -> str | None:
+    if not request.body_exists:
+        return None  # what is not there is of no type
     if request.content_type != JSON:
         return f"expected a body with Content-Type: {JSON}."
     if (request.charset or "utf-8").lower() not in _UTF_8:

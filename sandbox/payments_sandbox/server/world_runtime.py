@@ -14,7 +14,7 @@ Who changes a world says so with one call, and everything else is done here:
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
@@ -29,22 +29,18 @@ from payments_sandbox.world.world import ResetScope, World
 if TYPE_CHECKING:  # a server without webhooks does without their modules
     from payments_sandbox.webhooks.delivery import Delivery
 
+T = TypeVar("T")
+
 _log: Final = logging.getLogger("sandbox")
 
 _DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
 """What of a reset takes the deliveries with it."""
 
 
-class RuntimePartTypes(NamedTuple):
-    """The classes of what waits for clocks and sockets; a server without a loop has others."""
-
-    dispatcher: type[Dispatcher] = Dispatcher
-    notifier: type[ChangeNotifier] = ChangeNotifier
-    timers: type[LiveTimers] = LiveTimers
-
-
 class WorldRuntime:
     """The worlds of one server, and what runs for them.
+
+    A server without an event loop has a subclass, with other classes of what waits.
 
     Args:
         defaults: what worlds are like unless they are asked for otherwise.
@@ -52,7 +48,6 @@ class WorldRuntime:
         entropy: gives a seed for each world that is given none.
         activate: makes scenarios the active ones of a world.
         make_sender: makes what sends webhooks, when the first is to be sent.
-        part_types: the classes of what waits.
 
     Attributes:
         worlds: the worlds by their keys.
@@ -63,7 +58,12 @@ class WorldRuntime:
         clock_advancer: moves clocks.
     """
 
-    def __init__(  # noqa: PLR0913 - each by its name
+    dispatcher_type: ClassVar[type[Dispatcher]] = Dispatcher
+    notifier_type: ClassVar[type[ChangeNotifier]] = ChangeNotifier
+    timers_type: ClassVar[type[LiveTimers]] = LiveTimers
+    delays_type: ClassVar[type[DelayedReplies]] = DelayedReplies
+
+    def __init__(
         self,
         defaults: WorldDefaults,
         context: ServerContext,
@@ -71,16 +71,19 @@ class WorldRuntime:
         entropy: Callable[[], int],
         activate: Activate,
         make_sender: Callable[[], Sender],
-        part_types: RuntimePartTypes,
     ) -> None:
-        self.notifier = part_types.notifier()
-        self.delayed_replies = DelayedReplies()
-        self.timers = part_types.timers(self.changed)
-        self.dispatcher = part_types.dispatcher(make_sender, context.wall, self._attempted)
+        self.notifier = self.notifier_type()
+        self.delayed_replies = self.delays_type()
+        self.timers = self.timers_type(self.changed)
+        self.dispatcher = self.dispatcher_type(make_sender, context.wall, self._attempted)
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
+
+    async def run_beside(self, work: Callable[[], T]) -> T:
+        """Do work that takes long beside the loop, which serves others meanwhile."""
+        return await asyncio.to_thread(work)
 
     def start(self) -> None:
         """Let worlds that were kept go on where they were: the event loop runs."""

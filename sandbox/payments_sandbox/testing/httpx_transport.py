@@ -1,25 +1,44 @@
 """Owns the transports that put a sandbox behind httpx without a socket.
 
 A request becomes a call of the server, and what the server sends a response, in this very call. A
-reply that would come after the client's timeout raises `ReadTimeout` at once.
+reply that would come after the client's timeout raises `ReadTimeout` at once. h11 reads the bytes,
+as it does for httpx on a socket; it comes with httpx.
 """
 
+import errno
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Unpack
 
+import h11
 import httpx
 
-from payments_sandbox.testing.direct_server import DirectRequest
+from payments_sandbox.testing.direct_connection import DirectConnection, Ending, make_request
 from payments_sandbox.testing.memory_sandbox import MemorySandbox
 from payments_sandbox.testing.options import Options
-from payments_sandbox.testing.reply_reader import ReplyError, ReplyReader
 
 if TYPE_CHECKING:
     from payments_sandbox.testing.plugged_receivers import Receiver
 
+MAX_HEAD: Final = 100 * 1024
+"""Bytes of a head, as in httpx."""
 
-class SandboxTransport(httpx.BaseTransport):
+_RESET: Final = f"[Errno {errno.ECONNRESET}] {os.strerror(errno.ECONNRESET)}"
+_NO_REPLY: Final = "Server disconnected without sending a response."
+
+
+class _OfSandbox:
+    def __init__(
+        self,
+        server: MemorySandbox | None = None,
+        *,
+        receivers: "Mapping[str, Receiver] | None" = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self.server: Final = server or MemorySandbox(receivers=receivers, **options)
+
+
+class SandboxTransport(_OfSandbox, httpx.BaseTransport):
     """For `httpx.Client(transport=SandboxTransport())`; any URL leads to the sandbox.
 
     Args:
@@ -31,15 +50,6 @@ class SandboxTransport(httpx.BaseTransport):
         server: the sandbox; `server.new_world()` makes a world.
     """
 
-    def __init__(
-        self,
-        server: MemorySandbox | None = None,
-        *,
-        receivers: "Mapping[str, Receiver] | None" = None,
-        **options: Unpack[Options],
-    ) -> None:
-        self.server: Final = server or MemorySandbox(receivers=receivers, **options)
-
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request.
 
@@ -49,17 +59,8 @@ class SandboxTransport(httpx.BaseTransport):
         return _answer(self.server, request, request.read())
 
 
-class AsyncSandboxTransport(httpx.AsyncBaseTransport):
+class AsyncSandboxTransport(_OfSandbox, httpx.AsyncBaseTransport):
     """For `httpx.AsyncClient`, in asyncio or trio; else as `SandboxTransport`."""
-
-    def __init__(
-        self,
-        server: MemorySandbox | None = None,
-        *,
-        receivers: "Mapping[str, Receiver] | None" = None,
-        **options: Unpack[Options],
-    ) -> None:
-        self.server: Final = server or MemorySandbox(receivers=receivers, **options)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request; raises as `SandboxTransport` does."""
@@ -67,47 +68,64 @@ class AsyncSandboxTransport(httpx.AsyncBaseTransport):
 
 
 def _answer(sandbox: MemorySandbox, request: httpx.Request, body: bytes) -> httpx.Response:
-    exchange = sandbox.server.exchange(
-        DirectRequest(
-            request.method,
-            request.url.raw_path.decode("ascii"),
-            request.headers.raw,
-            body,
-            request.extensions.get("timeout", {}).get("read"),
-        )
-    )
-    reader = ReplyReader(exchange, request.method)
-    with _as_httpx(request):
-        head = reader.head()
+    read_timeout = request.extensions.get("timeout", {}).get("read")
+    connection = DirectConnection(float("inf") if read_timeout is None else read_timeout)
+    target = request.url.raw_path.decode("ascii")
+    made = make_request(connection, request.method, target, request.headers.raw, body)
+    sandbox.server.serve(connection, made)
+    reply = _Reply(connection, request)
+    head = reply.head()
     return httpx.Response(
         head.status_code,
         headers=head.headers.raw_items(),
-        stream=_Body(reader, request),
+        stream=reply,
         extensions={"http_version": b"HTTP/" + head.http_version, "reason_phrase": head.reason},
     )
 
 
-class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of a response, part by part."""
+class _Reply(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """What a connection carries, read as httpx reads it; what follows the last byte is raised."""
 
-    def __init__(self, reader: ReplyReader, request: httpx.Request) -> None:
-        self._reader = reader
+    def __init__(self, connection: DirectConnection, request: httpx.Request) -> None:
+        self._chunks = iter(connection.chunks)
+        self._ending = connection.ending
         self._request = request
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        self._h11.send(
+            h11.Request(method=request.method, target="/", headers=[("Host", "sandbox")])
+        )
+        self._h11.send(h11.EndOfMessage())
+
+    def head(self) -> h11.Response:
+        while not isinstance(event := self._next(), h11.Response):
+            pass
+        return event
 
     def __iter__(self) -> Iterator[bytes]:
-        with _as_httpx(self._request):
-            yield from self._reader.body()
+        while isinstance(event := self._next(), h11.Data):
+            yield bytes(event.data)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in self:
             yield part
 
+    def _next(self) -> h11.Event:
+        try:
+            while (event := self._h11.next_event()) is h11.NEED_DATA:
+                self._h11.receive_data(self._more())
+        except h11.RemoteProtocolError as error:
+            raise httpx.RemoteProtocolError(str(error), request=self._request) from error
+        assert not isinstance(event, type)  # noqa: S101 - PAUSED comes after the end of a reply only
+        return event
 
-@contextmanager
-def _as_httpx(request: httpx.Request) -> Iterator[None]:
-    """Raise what httpx raises on a socket."""
-    try:
-        yield
-    except ReplyError as error:
-        kind: type[httpx.TransportError] = getattr(httpx, error.name)
-        raise kind(str(error), request=request) from error
+    def _more(self) -> bytes:
+        """The next bytes; none once the connection was closed."""
+        if data := next(self._chunks, b""):
+            return data
+        if self._ending is Ending.RESET:
+            raise httpx.ReadError(_RESET, request=self._request)
+        if self._ending is Ending.TIMED_OUT:
+            raise httpx.ReadTimeout("timed out", request=self._request)
+        if self._h11.their_state is h11.SEND_RESPONSE:
+            raise httpx.RemoteProtocolError(_NO_REPLY, request=self._request)
+        return b""

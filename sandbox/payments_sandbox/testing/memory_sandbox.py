@@ -76,7 +76,8 @@ class MemorySandbox(Server):
         return "<MemorySandbox>"
 
     def _transport(self, api_key: str | None) -> "MemoryTransport":
-        return MemoryTransport(self.server, common_headers(api_key, self.token))
+        headers = {"Host": "sandbox", **common_headers(api_key, self.token)}
+        return MemoryTransport(self.server, headers)
 
 
 class MemoryTransport:
@@ -89,22 +90,15 @@ class MemoryTransport:
 
     def __init__(self, server: "DirectServer", headers: dict[str, str]) -> None:
         self._server = server
-        self._headers = {"Host": "sandbox", **headers}
+        self._headers = headers
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """The response; there always is one."""
-        from payments_sandbox.testing.direct_server import DirectRequest
-        from payments_sandbox.testing.reply_reader import ReplyReader
+        from payments_sandbox.testing.direct_connection import control_exchange
 
-        headers = {**self._headers, **request.headers}
-        if request.body is not None:
-            headers["Content-Length"] = str(len(request.body))
-        lines = [(name.encode(), value.encode()) for name, value in headers.items()]
-        exchange = self._server.exchange(
-            DirectRequest(request.method, request.target, lines, request.body or b"")
-        )
-        reader = ReplyReader(exchange, request.method)
-        return HttpResponse(reader.head().status_code, b"".join(reader.body()))
+        connection, made = control_exchange(request, self._headers)
+        self._server.serve(connection, made)
+        return connection.reply()
 
     def stream(self, request: HttpRequest) -> Iterator[str]:
         """The lines of a response up to now: while a client reads, nothing new happens."""

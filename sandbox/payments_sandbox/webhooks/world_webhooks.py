@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 from payments_sandbox.contract import representations
+from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.masking import mask_text
@@ -88,7 +89,11 @@ class Webhooks:
         """
         found = self.outbox.endpoints.get(endpoint_id)
         if found is None:
-            raise NotFound("not_found", "This world has no webhook endpoint of this id.")
+            raise NotFound(
+                "not_found",
+                "This world has no webhook endpoint of this id."
+                f" GET {CONTROL_PATH}/webhook_endpoints lists what there is.",
+            )
         return found
 
     def rotate_secret(self, endpoint: Endpoint, secret: str | None, now: Instant) -> Endpoint:

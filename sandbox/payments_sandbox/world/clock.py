@@ -68,10 +68,13 @@ class WorldClock:
         if instant < now - now % SECOND:  # clients are shown whole seconds
             raise InvalidRequest(
                 f"/{field}: expected an instant not before the world's now, {show_instant(now)}:"
-                " time never goes back."
+                " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
             )
         if instant > LAST:
-            raise InvalidRequest(f"/{field}: expected to stay within the year 2999.")
+            raise InvalidRequest(
+                f"/{field}: expected to stay within the year 2999. POST /_sandbox/world/reset with"
+                ' {"only": ["payments", "clock"]} starts the clock again.'
+            )
 
     def snapshot(self) -> dict[str, object]:
         """The mode, and the frozen instant or the live offset."""

@@ -52,6 +52,7 @@ class ServerContext(NamedTuple):
         webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
         public_webhooks: whether webhooks may leave for the public internet.
         card_rules: of the magic cards; None are those of `rules/magic_cards.py`.
+        report_bug: told of what a rule has raised, which is a bug of ours and ends nothing else.
     """
 
     wall: WallClock
@@ -62,6 +63,7 @@ class ServerContext(NamedTuple):
     public_webhooks: bool = False
     scenarios: "tuple[Scenario, ...]" = ()
     card_rules: "CardRules | None" = None
+    report_bug: "Callable[[Exception], None]" = lambda _: None
 
 
 def world_name(text: str) -> str:

@@ -126,7 +126,10 @@ class Worlds:
         """
         key = self._fresh_key() if api_key is None else api_key
         if key in self._worlds:
-            raise InvalidRequest("/api_key: expected a key that has no world yet; DELETE it first.")
+            raise InvalidRequest(
+                "/api_key: expected a key that has no world yet;"
+                " DELETE /_sandbox/world with this key drops the one that it has."
+            )
         self.sweep(room_for=1)
         seed = self._seed_of(key) if seed is None else seed
         frozen_at = self._defaults.frozen_at

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SETTLED_AS_FAILED: Final = "card_declined"
 """The code that a pending payment fails with when nothing says otherwise."""
 
+SANDBOX_FAILED: Final = "The sandbox itself failed; its log has the traceback."
+
 
 class ResetScope(StrEnum):
     """What `world/reset` can reset by itself."""
@@ -258,9 +260,19 @@ class World:
         from payments_sandbox.world import rule_actions  # noqa: PLC0415 - most worlds have no such rules
 
         context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.rules)
-        entry = rule_actions.perform(context, job, due)
+        try:
+            entry = rule_actions.perform(context, job, due)
+        except Exception as error:  # noqa: BLE001 - it may not end the call, or the advance, that came by
+            entry = self._skip_broken(due, job, error)
         self._publish()
         return entry
+
+    def _skip_broken(
+        self, due: Instant, job: ActOnPayment | RunTimedRule, error: Exception
+    ) -> TimelineEntry:
+        self.context.report_bug(error)
+        self.rules.count_skip(job.rule, SANDBOX_FAILED)
+        return TimelineEntry(due, f"{describe_job(job)} skipped: {SANDBOX_FAILED}", None)
 
     def _settle(self, due: Instant, job: SettlePayment) -> TimelineEntry:
         payment_id, what = self.ledger.payments.id_of(job.payment), describe_job(job)
@@ -296,7 +308,10 @@ class World:
             context = rule_actions.ActionContext(
                 self.ledger, self.timeline, self.limiter, self.rules
             )
-            rule_actions.react(context, range(self._published, events))
+            try:
+                rule_actions.react(context, range(self._published, events))
+            except Exception as error:  # noqa: BLE001 - the payment is made, whatever rules make of it
+                self.context.report_bug(error)
         if self.webhooks is not None:
             for event in map(self.ledger.any_event, range(self._published, events)):
                 self.webhooks.publish(event, self.ledger)

@@ -27,6 +27,7 @@ CHARGED_BACK = "4000000000000259"
 
 NOT_BACK = (
     "expected an instant not before the world's now, 2030-01-15T10:30:00Z: time never goes back."
+    " POST /_sandbox/worlds makes a world that starts earlier."
 )
 NO_INSTANT = "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z."
 NO_DURATION = "/by: expected a duration such as 300ms, 5s, 10m, 2h or 45d."
@@ -211,7 +212,10 @@ async def test_no_clock_goes_beyond_the_year_2999(control: Control) -> None:
     """However it is told to."""
     await control("advance_clock", {"to": "2999-01-01"})
     refused = await control("advance_clock", {"by": "365d"}, status=400)
-    assert refused["error"]["details"] == "/by: expected to stay within the year 2999."
+    assert refused["error"]["details"] == (
+        "/by: expected to stay within the year 2999. POST /_sandbox/world/reset with"
+        ' {"only": ["payments", "clock"]} starts the clock again.'
+    )
 
 
 async def test_a_live_clock_can_be_advanced(live: Api) -> None:

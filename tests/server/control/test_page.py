@@ -1,5 +1,6 @@
 """One page of a list, by `limit` and `starting_after`."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,8 +33,9 @@ LISTING = Listing(
 def asked(**query: object) -> ControlRequest:
     """A request with a query; a page needs nothing else of it."""
     nothing: Any = None
+    http: Any = SimpleNamespace(path="/_sandbox/letters")
     return ControlRequest(
-        settings=nothing, contract=nothing, runtime=nothing, http=nothing, body={}, query=query
+        settings=nothing, contract=nothing, runtime=nothing, http=http, body={}, query=query
     )
 
 
@@ -54,7 +56,9 @@ def test_a_cursor_that_is_no_items_is_refused_by_the_noun() -> None:
     """So that the reader knows what was expected."""
     with pytest.raises(InvalidRequest) as caught:
         page(asked(limit=2, starting_after="z"), LISTING)
-    assert caught.value.details == "/starting_after: expected the id of a letter."
+    assert caught.value.details == (
+        "/starting_after: expected the id of a letter; GET /_sandbox/letters begins the list."
+    )
 
 
 def test_a_list_may_have_cursors_of_its_own() -> None:

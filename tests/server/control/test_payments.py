@@ -25,6 +25,18 @@ ILLEGAL = [
 
 DECLINES = [name for name, code in CODES.items() if code.is_decline]
 
+FINISHED = "Nothing can happen to it any more; POST /v3/payments makes another."
+
+
+def possible(payment_id: str, status: str) -> str:
+    """What a refusal says would work instead."""
+    ours, theirs = f"POST /_sandbox/payments/{payment_id}", f"POST /v3/payments/{payment_id}"
+    return {
+        "pending": f"{ours}/complete and {ours}/fail would work.",
+        "completed": f"{theirs}/refunds and {ours}/chargeback would work.",
+        "failed": FINISHED,
+    }[status]
+
 
 async def a_payment(api: Api, status: str) -> str:
     """The id of a new payment in a status."""
@@ -131,8 +143,10 @@ async def test_a_payment_is_charged_back_in_parts(api: Api, control: Control) ->
     rest = await control("charge_back_payment", payment_id=payment_id)
     last = await control("charge_back_payment", status=400, payment_id=payment_id)
     assert (part["amount"], part["reason"], rest["amount"]) == (500, "product_not_received", 1000)
-    assert refusal == envelope("illegal_move", "1000 of 2500 is left to charge back.")
-    assert last == envelope("illegal_move", "0 of 2500 is left to charge back.")
+    assert refusal == envelope(
+        "illegal_move", f"1000 of 2500 is left to charge back. {possible(payment_id, 'completed')}"
+    )
+    assert last == envelope("illegal_move", f"0 of 2500 is left to charge back. {FINISHED}")
     assert len(await events(api)) == 4
 
 
@@ -152,7 +166,7 @@ async def test_an_illegal_move_is_refused(
     payment_id = await a_payment(api, status)
     before = await control("retrieve_world")
     refusal = await control(move, status=400, payment_id=payment_id)
-    details = f"You cannot {MOVES[move]} a payment that is {status}."
+    details = f"You cannot {MOVES[move]} a payment that is {status}. {possible(payment_id, status)}"
     assert refusal == envelope("illegal_move", details)
     assert await control("retrieve_world") == before
 
@@ -163,7 +177,8 @@ async def test_an_unknown_payment_is_not_found(api: Api, control: Control, move:
     foreign = (await paid(api, key="sk_test_other", card_number=PENDING))["id"]
     for payment_id in ("pay_xyz789", foreign):
         refusal = await control(move, status=404, payment_id=payment_id)
-        assert refusal == envelope("payment_not_found")
+        details = "GET /_sandbox/payments lists what there is."
+        assert refusal == envelope("payment_not_found", details)
 
 
 @pytest.mark.parametrize("amount", [0, -1, 2501.5, "1"])
@@ -218,4 +233,6 @@ async def test_a_list_of_nothing_is_empty_and_an_unknown_cursor_is_refused(
     empty = {"data": [], "has_more": False, "next_cursor": None}
     assert await control("list_payments") == empty
     refusal = await control("list_payments", query={"starting_after": "pay_xyz789"}, status=400)
-    assert refusal == invalid("/starting_after: expected the id of a payment.")
+    assert refusal == invalid(
+        "/starting_after: expected the id of a payment; GET /_sandbox/payments begins the list."
+    )

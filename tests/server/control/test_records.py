@@ -91,12 +91,15 @@ async def test_records_come_in_pages(api: Api, control: Control, name: str, limi
         (
             "list_events",
             {"starting_after": "evt_abc123"},
-            "/starting_after: expected the id of an event.",
+            "/starting_after: expected the id of an event; GET /_sandbox/events begins the list.",
         ),
         (
             "list_requests",
             {"starting_after": "req_abc123"},
-            "/starting_after: expected the id of a request in the journal.",
+            (
+                "/starting_after: expected the id of a request in the journal;"
+                " GET /_sandbox/requests begins the list."
+            ),
         ),
         (
             "list_events",
@@ -262,7 +265,10 @@ async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> No
     (foreign,) = (await control("list_requests", key="sk_test_other"))["data"]
     for request_id in ("req_abc123", foreign["id"], "4111111111111111"):
         refusal = await control("retrieve_request", status=404, request_id=request_id)
-        details = "No such request, or the journal has dropped it."
+        details = (
+            "No such request, or the journal has dropped it."
+            " GET /_sandbox/requests lists what there is."
+        )
         assert refusal == envelope("not_found", details)
 
 

@@ -7,7 +7,7 @@ from payments_sandbox.contract.control_routes.route import ControlRoute
 from tests.support.http import Api, Control, Json, ask, envelope, invalid, paid, path_of
 
 PENDING = "4000009900000038"
-APIS = "The APIs are /v3 and /_sandbox."
+ROUTES = "GET /_sandbox/control-openapi.json has all routes."
 KEY = (
     "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
@@ -282,9 +282,9 @@ async def test_a_wrong_method_is_refused_with_those_that_are_allowed(
 @pytest.mark.parametrize(
     ("path", "details"),
     [
-        ("/_sandbox", APIS),
-        ("/_sandbox/", APIS),
-        ("/_sandbox/nope", APIS),
+        ("/_sandbox", ROUTES),
+        ("/_sandbox/", ROUTES),
+        ("/_sandbox/nope", ROUTES),
         ("/_sandbox/world/", "Did you mean /_sandbox/world?"),
         ("/_sandbox/clock/advnace", "Did you mean /_sandbox/clock/advance?"),
     ],

@@ -25,7 +25,10 @@ REFUSED: dict[str, tuple[Json, str]] = {
     ),
     "key in use": (
         {"api_key": "sk_test_sandbox"},
-        "/api_key: expected a key that has no world yet; DELETE it first.",
+        (
+            "/api_key: expected a key that has no world yet;"
+            " DELETE /_sandbox/world with this key drops the one that it has."
+        ),
     ),
     "negative seed": ({"seed": -1}, "/seed: expected an integer from 0 to 9007199254740991."),
     "seed as a string": ({"seed": "7"}, "/seed: expected an integer from 0 to 9007199254740991."),
@@ -125,6 +128,35 @@ async def test_a_live_world_can_be_made_on_a_frozen_server(control: Control) -> 
     """The clock of one world can run although the others stand still."""
     made = await control("create_world", {"clock": "live"})
     assert made["clock"] == {"now": MILLISECOND, "mode": "live", "due": []}
+
+
+async def test_all_that_is_wrong_with_a_world_is_told_at_once(control: Control) -> None:
+    """The form of its fields in one round; what they mean, and its scenarios, in another."""
+    formed = {"seed": -1, "clock": "tomorrow", "rate_limit": {"limit": -1}, "sed": 7}
+    meant = {
+        "clock": "2030-02-31",
+        "rate_limit": {"limit": 1, "remaining": 2},
+        "scenarios": ["lost-reply", {"scenario": "x"}],
+    }
+    first = await control("create_world", formed, status=400)
+    second = await control("create_world", meant, status=400)
+    third = await control("create_world", meant | {"scenarios": ["lost-repyl"]}, status=400)
+
+    assert [part.partition(":")[0] for part in first["error"]["details"].split("; /")] == [
+        "/seed",
+        "clock",
+        "rate_limit/limit",
+        "sed",
+    ]
+    assert second["error"]["details"] == (
+        "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date-time that"
+        " exists, or live; a scenario has rules, expect or given."
+    )
+    assert [each["message"] for each in second["problems"]] == [
+        "a scenario has rules, expect or given"
+    ]
+    assert third["error"]["code"] == "invalid_request"
+    assert "did you mean 'lost-reply'?" in third["error"]["details"]
 
 
 @pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())

@@ -41,6 +41,7 @@ class ControlRoute:
         needs_token: whether a server that has a control token asks for it.
         takes_yaml: whether the body may be YAML as well, sent as `application/yaml`.
         refusals: codes of its own, beside those that follow from the rest of the row.
+        otherwise: the routes that would do where what there is refuses the request, in a sentence.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ControlRoute:
     needs_token: bool = True
     takes_yaml: bool = False
     refusals: tuple[str, ...] = ()
+    otherwise: str = ""
 
     @property
     def query_schema(self) -> str:

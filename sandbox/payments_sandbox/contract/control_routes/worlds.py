@@ -16,6 +16,7 @@ WORLDS: Final = (
         success=201,
         request="control/requests/create_world",
         body_limit=SCENARIO_BYTES,
+        otherwise="GET /_sandbox/scenarios lists others; a later clock makes room for a past.",
         refusals=("invalid_scenario",),
         response="control/responses/world",
         needs_key=False,

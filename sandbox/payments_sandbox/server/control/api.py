@@ -1,10 +1,10 @@
 """Owns the way of a request through the control API: token, key, body, route, envelope."""
 
-import asyncio
 import hmac
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from payments_sandbox.contract import representations
+from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract
@@ -22,7 +23,9 @@ from payments_sandbox.core.errors import (
     InvalidApiKey,
     InvalidRequest,
     InvalidScenario,
+    NotFound,
     SandboxError,
+    StateConflict,
 )
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
@@ -61,7 +64,8 @@ class ControlApi:
         """Answer one request in the envelope, whatever goes wrong."""
         try:
             return await self._answer(request, route, query, path_parameter)
-        except SandboxError as error:
+        except SandboxError as raised:
+            error = _with_route(raised, route)
             response = refusal(error)
             if isinstance(error, InvalidApiKey | Forbidden):
                 self._log.refused(request, response.status, error)
@@ -147,7 +151,7 @@ class ControlApi:
         """Read a body; a large one beside the loop, which serves others meanwhile."""
         if len(raw) <= LIMIT:
             return strict_json.read(raw, deepest=depth)
-        return await asyncio.to_thread(strict_json.read, raw, deepest=depth)
+        return await self._runtime.run_beside(partial(strict_json.read, raw, deepest=depth))
 
     def _checked(self, route: ControlRoute, body: object) -> dict[str, Any]:
         if route.request is None:
@@ -157,6 +161,18 @@ class ControlApi:
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True)
         return self._contract.read_query(route.query_schema, pairs)
+
+
+def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
+    """The error; what is not there, or does not go with what is, names a route that would do."""
+    details = error.details or ""
+    if isinstance(error, NotFound) and CONTROL_PATH not in details:
+        nouns = "/payments" if error.code == "payment_not_found" else route.path.partition("/{")[0]
+        advice = f"GET {CONTROL_PATH}{nouns} lists what there is."
+        return NotFound(error.code, f"{details} {advice}".strip())
+    if isinstance(error, StateConflict) and route.otherwise:
+        return StateConflict(f"{details} {route.otherwise}")
+    return error
 
 
 def refusal(error: SandboxError) -> web.Response:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from aiohttp import web
 
 from payments_sandbox.contract.schemas import Contract
-from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.errors import InvalidRequest, InvalidScenario
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.world import World
@@ -67,6 +67,34 @@ def parse_field(parse: Callable[[str], T], field: str, text: str) -> T:
         return parse(text)
     except ValueError as error:
         raise InvalidRequest(f"/{field}: {error}.") from None
+
+
+def read_all(*reads: Callable[[], object]) -> list[Any]:
+    """Read several parts of a body, and tell all that is wrong with them at once.
+
+    Args:
+        reads: each reads one part, or raises InvalidRequest or InvalidScenario.
+
+    Returns:
+        What each has read.
+
+    Raises:
+        InvalidRequest, InvalidScenario: one or more have refused.
+    """
+    found: list[object] = []
+    refused: list[InvalidRequest | InvalidScenario] = []
+    for read in reads:
+        try:
+            found.append(read())
+        except (InvalidRequest, InvalidScenario) as error:
+            refused.append(error)
+    if not refused:
+        return found
+    if len(refused) == 1:
+        raise refused[0]
+    details = "; ".join((each.details or "").removesuffix(".") for each in refused) + "."
+    problems = [problem for each in refused for problem in getattr(each, "problems", ())]
+    raise InvalidScenario(details, problems) if problems else InvalidRequest(details)
 
 
 async def run_in_slices(work: Generator[None, None, T]) -> T:

@@ -46,7 +46,10 @@ def page(request: ControlRequest, listing: Listing[T]) -> dict[str, object]:
     """
     position, start = None, request.query.get("starting_after")
     if start is not None and (position := listing.position_of(start)) is None:
-        raise InvalidRequest(f"/starting_after: expected the id of {listing.noun}.")
+        raise InvalidRequest(
+            f"/starting_after: expected the id of {listing.noun};"
+            f" GET {request.http.path} begins the list."
+        )
     limit: int = request.query["limit"]
     found = list(islice(listing.items_after(position), limit + 1))
     data = [listing.show(each) for each in found[:limit]]

@@ -1,14 +1,27 @@
 """Owns the routes that show payments in full and move them by hand."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
 from payments_sandbox.contract import representations
+from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.operations import BASE_PATH
+from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.payments.payment import Payment
+from payments_sandbox.payments.payment import TRANSITIONS, Move, Payment
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.world.world import SETTLED_AS_FAILED
+
+T = TypeVar("T")
+
+MOVED_BY: Final = {
+    Move.COMPLETE: f"{CONTROL_PATH}/payments/{{payment_id}}/complete",
+    Move.FAIL: f"{CONTROL_PATH}/payments/{{payment_id}}/fail",
+    Move.REFUND: f"{BASE_PATH}/payments/{{payment_id}}/refunds",
+    Move.CHARGE_BACK: f"{CONTROL_PATH}/payments/{{payment_id}}/chargeback",
+}
+"""The route of each move that a payment can make."""
 
 CHARGEBACK_REASON: Final = "fraudulent"
 """Why a payment is charged back when nothing says otherwise."""
@@ -33,26 +46,40 @@ def list_payments(request: ControlRequest) -> dict[str, object]:
 
 def complete_payment(request: ControlRequest) -> dict[str, object]:
     """Settle a pending payment."""
-    return _payment_json(request.world.complete(_number(request)))
+    return _payment_json(_move(request, request.world.complete))
 
 
 def fail_payment(request: ControlRequest) -> dict[str, object]:
     """Fail a pending payment."""
-    return _payment_json(
-        request.world.fail(_number(request), request.body.get("code", SETTLED_AS_FAILED))
-    )
+    code = request.body.get("code", SETTLED_AS_FAILED)
+    return _payment_json(_move(request, lambda number: request.world.fail(number, code)))
 
 
 def charge_back_payment(request: ControlRequest) -> dict[str, object]:
     """Take back what is left of a completed payment, or less."""
-    reason = mask_text(request.body.get("reason", CHARGEBACK_REASON))
-    return representations.chargeback(
-        request.world.charge_back(_number(request), request.body.get("amount"), reason)
+    amount, reason = request.body.get("amount"), request.body.get("reason", CHARGEBACK_REASON)
+    made = _move(
+        request, lambda number: request.world.charge_back(number, amount, mask_text(reason))
     )
+    return representations.chargeback(made)
 
 
-def _number(request: ControlRequest) -> int:
-    return request.world.ledger.number_of(request.path_parameter)
+def _move(request: ControlRequest, move: Callable[[int], T]) -> T:
+    """Move the payment of the path; what it cannot do is refused with what it can."""
+    number = request.world.ledger.number_of(request.path_parameter)
+    try:
+        return move(number)
+    except IllegalMove as error:
+        possible = _possible_moves(request.world.ledger.payments.get(number))
+        raise IllegalMove(f"{error.details} {possible}") from None
+
+
+def _possible_moves(payment: Payment) -> str:
+    moves = TRANSITIONS[payment.status] if payment.refundable else {}
+    routes = [f"POST {MOVED_BY[move].format(payment_id=payment.id)}" for move in moves]
+    if not routes:
+        return f"Nothing can happen to it any more; POST {BASE_PATH}/payments makes another."
+    return f"{' and '.join(routes)} would work."
 
 
 def _payment_json(payment: Payment) -> dict[str, object]:

@@ -10,8 +10,7 @@ from payments_sandbox.scenarios import activation
 from payments_sandbox.scenarios.diagnostics import Problem
 from payments_sandbox.scenarios.journal_export import scenario_from_journal
 from payments_sandbox.scenarios.library import Library, UnknownScenario, library_of
-from payments_sandbox.scenarios.loader import Loaded, load, load_value
-from payments_sandbox.scenarios.yaml_reader import Document
+from payments_sandbox.scenarios.loader import Loaded, load, load_list, load_value
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.world.world import ResetScope
@@ -38,7 +37,8 @@ def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
 
 def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Let exactly these be active."""
-    scenarios = resolve_scenarios(library_of(request.settings), _values(request))
+    values = _body_values(request, is_list=True)
+    scenarios = resolve_scenarios(library_of(request.settings), values)
     activation.set_active(request.world, scenarios)
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
@@ -46,7 +46,10 @@ def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
 
 def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     """Activate one more."""
-    activation.activate(request.world, _accepted([_load_body(request)])[0])
+    [scenario] = resolve_scenarios(
+        library_of(request.settings), _body_values(request, is_list=False)
+    )
+    activation.activate(request.world, scenario)
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 
@@ -59,9 +62,12 @@ def remove_active_scenarios(request: ControlRequest) -> None:
 
 def check_scenario(request: ControlRequest) -> dict[str, object]:
     """Say what is wrong with one; warnings alone are no refusal."""
-    loaded = _load_body(request)
-    _accepted([loaded])
-    return {"problems": [problem.as_json() for problem in loaded.problems]}
+    [value] = _body_values(request, is_list=False)
+    library = library_of(request.settings)
+    loaded = _load(library, value)
+    resolve_scenarios(library, [value])
+    warnings = loaded.problems if isinstance(loaded, Loaded) else ()
+    return {"problems": [problem.as_json() for problem in warnings]}
 
 
 def write_scenario(request: ControlRequest) -> dict[str, object]:
@@ -74,11 +80,41 @@ def write_scenario(request: ControlRequest) -> dict[str, object]:
 def resolve_scenarios(library: Library, values: Iterable[object]) -> list[Scenario]:
     """Find scenarios by their names in the library, and read those that are JSON objects.
 
+    Args:
+        library: the scenarios that have a name.
+        values: names, JSON objects, and scenarios that were read already.
+
     Raises:
         InvalidRequest: the library has none of a name.
         InvalidScenario: one or more have problems; all of them are listed.
     """
-    return _accepted([_load(library, value) for value in values])
+    loaded = [_load(library, value) for value in values]
+    unknown = [f"/: {each}" for each in loaded if isinstance(each, UnknownScenario)]
+    problems = [problem for each in loaded for problem in _problems_of(each)]
+    if unknown and len(unknown) == len(problems):
+        raise InvalidRequest(f"{' '.join(unknown)} GET /_sandbox/scenarios lists what there is.")
+    refuse_problems(problems)
+    return [each.scenario for each in loaded if isinstance(each, Loaded) and each.scenario]
+
+
+def _load(library: Library, value: object) -> Loaded | UnknownScenario:
+    match value:
+        case Loaded():
+            return value
+        case str():
+            try:
+                return library.load(value)
+            except UnknownScenario as error:
+                return error
+        case _:
+            return load_value(value, longest_wait=library.longest_wait)
+
+
+def _problems_of(loaded: Loaded | UnknownScenario) -> Sequence[Problem]:
+    """What is wrong with one of several; what is only a warning is not."""
+    if isinstance(loaded, UnknownScenario):
+        return [Problem((), str(loaded).removesuffix("."))]
+    return () if loaded.scenario is not None else loaded.problems
 
 
 def refuse_problems(problems: Sequence[Problem]) -> None:
@@ -96,36 +132,14 @@ def refuse_problems(problems: Sequence[Problem]) -> None:
         raise InvalidScenario(details, [problem.as_json() for problem in problems])
 
 
-def _accepted(loaded: Sequence[Loaded]) -> list[Scenario]:
-    refuse_problems(
-        [problem for each in loaded if each.scenario is None for problem in each.problems]
-    )
-    return [each.scenario for each in loaded if each.scenario is not None]
-
-
-def _load_body(request: ControlRequest) -> Loaded:
-    """The one scenario of a body."""
-    if request.text is not None:
-        return load(request.text, name=None)
-    return _load(library_of(request.settings), request.body)
-
-
-def _load(library: Library, value: object) -> Loaded:
-    if not isinstance(value, str):
-        return load_value(value)
-    try:
-        return library.load(value)
-    except UnknownScenario as error:
-        raise InvalidRequest(f"/: {error}") from None
-
-
-def _values(request: ControlRequest) -> list[Any]:
-    """The list of a body: of names and scenarios."""
+def _body_values(request: ControlRequest, *, is_list: bool) -> list[Any]:
+    """The names and scenarios of a body; those in YAML are read, with their places in it."""
     if request.text is None:
-        return list(request.body)
-    document = Document(request.text)
-    refuse_problems(document.problems)
-    return document.data if isinstance(document.data, list) else [document.data]
+        return list(request.body) if is_list else [request.body]
+    longest_wait = request.settings.max_wall_delay
+    if is_list:
+        return load_list(request.text, longest_wait=longest_wait)
+    return [load(request.text, name=None, longest_wait=longest_wait)]
 
 
 def _summary(scenario: Scenario) -> dict[str, object]:

@@ -33,7 +33,8 @@ def create_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
     webhooks = request.world.open_webhooks()
     if len(webhooks.outbox.endpoints) >= MAX_ENDPOINTS:
         raise InvalidRequest(
-            f"/: expected at most {MAX_ENDPOINTS} webhook endpoints; DELETE one first."
+            f"/: expected at most {MAX_ENDPOINTS} webhook endpoints;"
+            " DELETE /_sandbox/webhook_endpoints/ID takes one away."
         )
     endpoint = _apply_settings(request, webhooks.new_endpoint(request.body["url"]))
     webhooks.put(endpoint)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
 from payments_sandbox.server.control import clock, rate_limit
-from payments_sandbox.server.control.control_request import ControlRequest, run_in_slices
+from payments_sandbox.server.control.control_request import ControlRequest, read_all, run_in_slices
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
 from payments_sandbox.world.world import ResetScope, World
 
@@ -18,14 +18,18 @@ def create_world(request: ControlRequest) -> dict[str, object]:
     """Make a world of its own, with a key of its own."""
     wanted = request.body
     limits = wanted.get("rate_limit", {})
-    rate_limit.check(limits, request.settings.rate_limit, "/rate_limit")
+    _, start, scenarios = read_all(
+        lambda: rate_limit.check(limits, request.settings.rate_limit, "/rate_limit"),
+        lambda: _clock(wanted.get("clock")),
+        lambda: _scenarios(request, wanted.get("scenarios")),
+    )
     world = request.runtime.worlds.make(
         wanted.get("api_key"),
         name=wanted.get("name"),
         seed=wanted.get("seed"),
-        clock=_clock(wanted.get("clock")),
+        clock=start,
         rate_limit=limits.get("limit"),
-        scenarios=_scenarios(request, wanted.get("scenarios")),
+        scenarios=scenarios,
     )
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=None, remaining=limits.get("remaining"))
@@ -54,7 +58,8 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
     if moves_clock_alone and world.would_go_back():
         raise InvalidRequest(
             "/only: expected 'payments' beside 'clock': payments exist that are later than the"
-            " clock would be, and time never goes back."
+            " clock would be, and time never goes back. POST /_sandbox/world/reset with"
+            ' {"only": ["payments", "clock"]} would work.'
         )
     world.reset(scopes)
     if world.rules.scenarios:
