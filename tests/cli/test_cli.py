@@ -18,7 +18,7 @@ from tests.support.sockets import exchange, raw_request
 
 NAMES: Final = (
     "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "report", "seed",
-    "scenario", "webhook", "cards", "openapi",
+    "reset", "scenario", "webhook", "cards", "openapi",
 )  # fmt: skip
 NESTED: Final = (
     "webhook verify", "scenario list", "scenario show", "scenario check", "scenario from-journal"
@@ -52,6 +52,34 @@ WRONG: Final = {
         (
             "payments-sandbox scenario check: error: argument --gitlab: there is no such option;"
             " did you mean --github?"
+        ),
+    ),
+    "one letter": (
+        ["logs", "-f"],
+        (
+            "payments-sandbox logs: error: argument -f: there is no such option;"
+            " did you mean --follow?"
+        ),
+    ),
+    "one letter of several options": (
+        ["run", "-r", "report.txt", "--", "true"],
+        (
+            "payments-sandbox run: error: argument -r: there is no such option; did you mean"
+            " --report or --rate-limit or --ready-file?"
+        ),
+    ),
+    "TLS": (
+        ["serve", "--tls-cert", "cert.pem"],
+        (
+            "payments-sandbox serve: error: argument --tls-cert: there is no such option; the"
+            " server speaks plain HTTP; https needs a proxy that ends TLS before it."
+        ),
+    ),
+    "far option": (
+        ["serve", "--workers", "4"],
+        (
+            "payments-sandbox serve: error: argument --workers: there is no such option;"
+            " --help lists the options."
         ),
     ),
     "no option": (

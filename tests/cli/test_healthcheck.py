@@ -124,3 +124,34 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
     assert errors.splitlines()[-1] == (
         f"payments-sandbox healthcheck: error: PAYMENTS_SANDBOX_URL: {expected}"
     )
+
+
+def test_the_server_is_where_serve_was_told_to_listen() -> None:
+    """By the same variables, unless another says where it is; a wildcard is found on loopback."""
+    with serve_process("--host", "0.0.0.0") as server:
+        port = server.address.rpartition(":")[2]
+        url = f"http://127.0.0.1:{port}"
+        well = (0, f"{url} is ready.\n", "")
+        assert ended(PAYMENTS_SANDBOX_PORT=port, PAYMENTS_SANDBOX_HOST="0.0.0.0") == well
+        assert ended(PAYMENTS_SANDBOX_PORT=port) == well
+        assert ended(PAYMENTS_SANDBOX_PORT="1", PAYMENTS_SANDBOX_URL=url) == well
+        assert ended("--url", url, PAYMENTS_SANDBOX_PORT="1") == well
+
+
+def test_what_is_no_port_of_a_server_is_not_where_it_is() -> None:
+    """A service's address is the platform's word, and 0 any port; nonsense is refused by name."""
+    assert ended(PAYMENTS_SANDBOX_PORT="1", PAYMENTS_SANDBOX_HOST="::")[2].startswith(
+        "payments-sandbox: http://[::1]:1 is not ready: "
+    )
+    code, _, errors = ended(PAYMENTS_SANDBOX_PORT="many")
+    assert (code, errors.splitlines()[-1]) == (
+        2,
+        (
+            "payments-sandbox healthcheck: error: PAYMENTS_SANDBOX_PORT: expected a whole number"
+            " from 0 to 65535"
+        ),
+    )
+    for port in ("tcp://10.0.0.11:9000", "0"):
+        # Somebody may listen there: where it looks is what counts.
+        _, output, errors = ended(PAYMENTS_SANDBOX_PORT=port)
+        assert "http://127.0.0.1:8080 is" in output + errors

@@ -384,3 +384,16 @@ def test_a_run_whose_terminal_is_gone_keeps_its_state_and_its_verdict(tmp_path: 
         "ready": False,
         "report": True,
     }
+
+
+def test_the_command_asks_no_proxy_for_its_server() -> None:
+    """Whatever the team's machines are told; what was named before still is."""
+    program = """
+import os, urllib.request
+print(urllib.request.urlopen(os.environ["PAYMENTS_SANDBOX_URL"] + "/ready").status)
+print(os.environ["NO_PROXY"], os.environ["no_proxy"])
+"""
+    proxy = dict.fromkeys(("HTTP_PROXY", "http_proxy"), "http://127.0.0.1:1")
+    code, output, errors = ended(program, NO_PROXY=".corp", no_proxy="", **proxy)
+    hosts = ".corp,localhost,127.0.0.1,::1"
+    assert (code, output, errors) == (0, f"200\n{hosts} {hosts}\n", "")

@@ -154,7 +154,7 @@ def test_a_file_that_is_missing_does_not_hide_the_others(files: Path) -> None:
         2,
         [
             "gone.yaml: no file: No such file or directory",
-            ".: no file: Is a directory",
+            ".: no file but a folder; name its files, such as ./*.yaml",
             "flaky.yaml: create_payment: lost 5 %, then late 9.5 %; 14.5 % in all",
             "2 problems in 3 files",
         ],

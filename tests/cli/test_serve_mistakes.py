@@ -143,6 +143,11 @@ SERVICE_LINKS: Final = {
     "PORT_8080_TCP_ADDR": "10.0.0.11",
     "PORT_8080_TCP_PORT": "8080",
     "PORT_8080_TCP_PROTO": "tcp",
+    "PORT_53_UDP": "udp://10.0.0.11:53",
+    "PORT_8000_TCP_START": "tcp://10.0.0.11:8000",
+    "PORT_8000_TCP_PORT_END": "8010",
+    "ENV_PATH": "/usr/bin",
+    "1_ENV_RATE_LIMIT": "20",
 }
 
 

@@ -32,7 +32,7 @@ REFUSED: Final = [
         ["payment.complete"],
         (
             "/type: expected one of payment.completed, payment.failed, refund.created,"
-            " chargeback.created; with data it can be any other"
+            " chargeback.created; did you mean payment.completed? With data it can be any other"
         ),
     ),
     (["Payment", "--data", "{}"], "/type: expected an event's type such as payment.completed"),

@@ -29,7 +29,8 @@ BLANKS = (
     "\N{THIN SPACE}", "\N{NARROW NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}", "\N{ZERO WIDTH JOINER}",
     "\N{ZERO WIDTH NO-BREAK SPACE}", "\N{SOFT HYPHEN}", "\N{HYPHEN}", "\N{NON-BREAKING HYPHEN}",
     "\N{FIGURE DASH}", "\N{EN DASH}", "\N{EM DASH}", "\N{MINUS SIGN}", "\N{MIDDLE DOT}",
-    "\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH SOLIDUS}",
+    "\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH SOLIDUS}", "\N{WORD JOINER}",
+    "\N{KATAKANA MIDDLE DOT}", "\N{VARIATION SELECTOR-16}",
 )  # fmt: skip
 MASKED = {
     VISA: "************1111",
@@ -54,6 +55,30 @@ MASKED = {
     FULL_WIDTH: "*" * 12 + FULL_WIDTH[-4:],
     ARABIC: "*" * 12 + ARABIC[-4:],
     "caf\u00e9 4111111111111111": "caf\u00e9 ************1111",
+    "4111    1111    1111    1111": "****    ****    ****    1111",
+    "4111\n1111\n1111\n1111": "****\n****\n****\n1111",
+    "4111, 1111, 1111, 1111": "****, ****, ****, 1111",
+    "4111:1111:1111:1111": "****:****:****:1111",
+    "4111|1111|1111|1111": "****|****|****|1111",
+    "4111+1111+1111+1111": "****+****+****+1111",
+    "(4111) [1111] {1111} <1111>": "(****) [****] {****} <1111>",
+    "3782; 822463; 10005": "****; ******; *0005",
+    "4,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1": "*,*,*,*,*,*,*,*,*,*,*,*,*,*,1,1",
+    "4\ufe0f\u20e3" + "1\ufe0f\u20e3" * 15: "*\ufe0f\u20e3" * 14 + "1\ufe0f\u20e3" * 2,
+    "4111\u30fb1111\u30fb1111\u30fb1111": "****\u30fb****\u30fb****\u30fb1111",
+    "411111111111111112/34": "************111112/34",
+    "4111111111111111123": "************1111123",
+    "4111 1111 1111 111112/34 987": "**** **** **** 111112/34 987",
+    "41111111111111111234987": "************11111234987",
+    "a%204111111111111111": "a ************1111",
+    "a%25204111111111111111": "a ************1111",
+    "%34%31%31%31111111111111": "************1111",
+    "4111%C2%A01111%20%201111%0A1111": "****\N{NO-BREAK SPACE}****  ****\n1111",
+    r"\u0034\u0031\u0031\u0031111111111111": "************1111",
+    r"4111\t1111\t1111\t1111": "**** **** **** 1111",
+    r"4111\/1111\/1111\/1111": r"****\/****\/****\/1111",
+    "&#52;111111111111111": "************1111",
+    "&#x34;111111111111111": "************1111",
 }
 UNTOUCHED = (
     "",
@@ -65,19 +90,25 @@ UNTOUCHED = (
     "1111111111111111",
     "0000000000000000",
     "94111111111111111",
-    "4111    1111    1111    1111",
-    "4111\n1111\n1111\n1111",
-    "4111, 1111, 1111, 1111",
-    "4111:1111:1111:1111",
     "pay_4111111111111112",
     "2030/01/15 10.30 2030/01/16 11.30",
+    "10:30:00, 10:31:00, 10:32:00, 10:33:00",
+    "41, 11, 11, 11, 11, 11, 11, 11",
+    "[5, 10, 20, 4111, 25, 300, 4000]",
+    "4111111111111111130",
+    "41111111111111111",
+    r"\ud834 \u12 &#; &#9999999999; %zz %",
     "+49 170 1234567, +49 30 1234567",
     "8e0c4111-1111-4111-8111-111111111111",
     "\N{ARABIC-INDIC DIGIT FOUR}" * 16,
     "\N{SUPERSCRIPT FOUR}" + "1" * 15,
 )
 NUMBERS = st.sampled_from([VISA, "378282246310005", "5555555555554444", "6011111111111117"])
-PIECES = st.text("0123456789", min_size=1, max_size=6) | NUMBERS | st.sampled_from([" ", "x", "--"])
+PIECES = (
+    st.text("0123456789", min_size=1, max_size=6)
+    | NUMBERS
+    | st.sampled_from([" ", "x", "--", ", ", ":", "4111", "11111234"])
+)
 
 
 @pytest.mark.parametrize("text", MASKED)
@@ -168,7 +199,7 @@ def test_work_grows_with_the_length_alone(text: str, monkeypatch: pytest.MonkeyP
         looks += 1
         return brand_of(number)
 
-    monkeypatch.setattr("payments_sandbox.core.masking.brand_of", counted)
+    monkeypatch.setattr("payments_sandbox.core.card_numbers.brand_of", counted)
 
     assert len(mask_text(text)) == len(text)
     assert looks <= 4 * len(text)
@@ -182,17 +213,31 @@ def test_every_number_of_a_long_text_is_masked() -> None:
 def _naive(text: str) -> str:
     shown = list(text)
     sign = "[" + re.escape("".join(BLANKS)) + "]"
-    for stretch in re.finditer(rf"[0-9]+(?:{sign}{{1,3}}[0-9]+)*", text):
+    for stretch in re.finditer(r"[0-9]+(?:(?:[^\w*]|_){1,16}[0-9]+)*", text):
         groups = [group.span() for group in re.finditer("[0-9]+", stretch[0])]
         for first, (start, _) in enumerate(groups):
-            for _, end in groups[first:]:
-                part = stretch[0][start:end]
-                digits = re.sub("[^0-9]", "", part)
-                if len(digits) < 20 and brand_of(digits) is not None and passes_luhn(digits):
-                    hidden = (n for n, sign in enumerate(part[:-4]) if sign.isdigit())
-                    for place in hidden:
-                        shown[stretch.start() + start + place] = "*"
+            for last, (begin, end) in enumerate(groups[first:], first):
+                between = re.findall("[^0-9]+", stretch[0][start:end])
+                sizes = [end - start for start, end in groups[first : last + 1]]
+                is_close = all(re.fullmatch(f"{sign}{{1,3}}", each) for each in between)
+                if is_close or sizes in ([4, 6, 5], [4, 6, 4]) or _is_even(sizes):
+                    for stop in range(begin + 1, end + 1):
+                        digits = re.sub("[^0-9]", "", stretch[0][start:stop])
+                        rest = stretch[0][stop:end]
+                        is_alone = not rest or re.fullmatch(r"(0[1-9]|1[0-2])\d{0,6}", rest)
+                        if len(digits) < 20 and is_alone and _is_card(digits):
+                            hidden = range(stretch.start() + start, stretch.start() + stop - 4)
+                            for place in hidden:
+                                shown[place] = "*" if text[place].isdigit() else text[place]
     return "".join(shown)
+
+
+def _is_even(sizes: list[int]) -> bool:
+    return len(sizes) > 1 and {sizes[0]} == set(sizes[:-1]) - {2} and sizes[-1] <= sizes[0]
+
+
+def _is_card(digits: str) -> bool:
+    return brand_of(digits) is not None and passes_luhn(digits)
 
 
 HEADERS: dict[str, tuple[list[tuple[bytes, bytes]], dict[str, str]]] = {

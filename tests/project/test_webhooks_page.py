@@ -8,7 +8,7 @@ from typing import Final
 from payments_sandbox.core.instants import show_duration
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
-from payments_sandbox.server.webhooks.sender import MAX_BODY
+from payments_sandbox.webhooks.delivery import KEPT_BODY
 from payments_sandbox.webhooks.endpoint import TIMEOUT
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from payments_sandbox.webhooks.signing import DEFAULT_HEADER, Encoding, Scheme, Signing, sign
@@ -79,7 +79,7 @@ def test_the_numbers_are_the_codes() -> None:
         DEFAULT_WEBHOOK_SECRET,
         f"`HEADER` is `{DEFAULT_HEADER}` unless",
         f"nothing within {TIMEOUT // 1_000} s of wall time",
-        f"Of an answer {MAX_BODY // 1024} KB are kept",
+        f"Of an answer {KEPT_BODY // 1024} KB are kept",
         f"up to {eight} at once",
     ):
         assert words in FLAT, words

@@ -61,6 +61,7 @@ def test_each_test_has_a_world(suite: Suite) -> None:
                 "PAYMENTS_SANDBOX_URL": sandbox.sandbox_url,
             }
             assert payments_env.items() <= os.environ.items()
+            assert "127.0.0.1" in os.environ["NO_PROXY"].split(",")
 
         def test_environment_is_put_back():
             assert "PAYMENTS_BASE_URL" not in os.environ

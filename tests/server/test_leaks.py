@@ -1,10 +1,15 @@
 """Holds every output to silence: no card number and no security code, wherever they were sent."""
 
+import html
 import json
 import logging
-from collections.abc import Callable
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import cycle
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 
@@ -25,6 +30,7 @@ from tests.support.values import (
     documented_refund,
     in_groups,
     leaks,
+    written,
 )
 
 NUMBERS = [card.number for card in MAGIC_CARDS]
@@ -34,6 +40,10 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "dashes": lambda number: in_groups(number, "-"),
     "a sentence": lambda number: f"my card is {number}, thanks",
 }
+
+
+def _apart(blank: str, number: str) -> str:
+    return in_groups(number, blank)
 
 
 def create(**changes: object) -> Callable[[str], Call]:
@@ -120,6 +130,7 @@ POSITIONS: dict[str, Callable[[str], Call]] = {
     "a header's name": with_header_name,
     "broken JSON": broken('{"payment_method": {"card_number": "SENT", "cvc": "8731"'),
     "no JSON": broken("card_number=SENT&cvc=8731&x=1"),
+    "a method": lambda sent: Call(None, sent, "/v3/payments", (AUTHORIZATION,), allow="GET,POST"),
     "bytes": lambda sent: call_of("create_payment", b"\xff" + sent.encode()),
 }
 
@@ -144,6 +155,77 @@ def test_no_output_holds_a_card_number(
     assert len(desk.world.journal) == len(NUMBERS) + 1
 
 
+def _each(number: str, form: Callable[[str], str]) -> str:
+    """The number with each digit written in another form."""
+    return "".join(map(form, number))
+
+
+FORTY: dict[str, Callable[[str], str]] = {
+    **SPELLINGS,
+    **{
+        f"between {blank!a}": partial(_apart, blank)
+        for blank in (
+            "\t", "  ", "    ", " - ", ".", "_", "/", "|", ":", ",", ", ", ";", "+", "\n", "\r\n",
+            "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}",
+            "\N{ZERO WIDTH SPACE}", "\N{WORD JOINER}", "\N{SOFT HYPHEN}", "\N{EN DASH}",
+            "\N{MINUS SIGN}", "\N{MIDDLE DOT}", "\N{KATAKANA MIDDLE DOT}",
+            "\N{VARIATION SELECTOR-16}", "\N{FULLWIDTH HYPHEN-MINUS}",
+        )
+    },
+    "single digits": " ".join,
+    "keycaps": lambda number: _each(number, lambda digit: f"{digit}\ufe0f\u20e3"),
+    "full width": lambda number: _each(number, lambda digit: chr(0xFF10 + int(digit))),
+    "arabic": lambda number: _each(number, lambda digit: chr(0x660 + int(digit))),
+    "percent signs": lambda number: _each(number, lambda digit: f"%3{digit}"),
+    "percent signs twice": lambda number: _each(number, lambda digit: f"%253{digit}"),
+    "behind an encoded blank": lambda number: f"a%20{number}",
+    "escapes of JSON": lambda number: _each(number, lambda digit: rf"\u003{digit}"),
+    "escaped tabs": lambda number: in_groups(number, r"\t"),
+    "entities": lambda number: _each(number, lambda digit: f"&#{48 + int(digit)};"),
+    "with its expiry": lambda number: f"{number}12/34",
+    "with expiry and code": lambda number: f"{number} 12/34 987",
+    "touched by letters": lambda number: f"x{number}y",
+}  # fmt: skip
+
+
+def revealed(outputs: Iterable[object], numbers: Iterable[str]) -> list[str]:
+    """The numbers that somebody finds who decodes the outputs in every way he knows."""
+    text = "\n".join(map(written, outputs))
+    for _ in range(4):
+        text = html.unescape(unquote(text))
+        text = re.sub(r"\\+u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    text = re.sub(r"\\+[tnr]", " ", unicodedata.normalize("NFKC", text))
+    text = "".join(str(unicodedata.digit(sign, sign)) for sign in text)
+    plain = re.sub(r"[^\w*]|_", "", text)
+    return sorted({number for number in numbers if number in text or number in plain})
+
+
+def test_there_are_forty_spellings_and_each_is_found_where_it_is_not_masked() -> None:
+    """A search that finds nothing proves nothing unless it finds what is there."""
+    number = NUMBERS[0]
+    assert len(FORTY) >= 40
+    for spell in FORTY.values():
+        assert revealed([{"a": spell(number)}], NUMBERS) == [number]
+        assert revealed([spell(number)], NUMBERS) == [number]
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_no_output_holds_a_card_number_in_any_of_forty_spellings(
+    position: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each with a number of its own, in one world."""
+    caplog.set_level(logging.DEBUG)
+    desk = InProcessApi(new_world())
+    desk.ask("create_payment", documented_create())
+    said = [
+        status_and_json(desk.answer(POSITIONS[position](spell(number))))
+        for spell, number in zip(FORTY.values(), cycle(NUMBERS), strict=False)
+    ]
+
+    everything = [said, *all_outputs(desk.world), *all_outputs(desk.twin().world), caplog.text]
+    assert revealed(everything, NUMBERS) == []
+
+
 CODES: dict[str, Callable[[str], Call]] = {
     "cvc": create(cvc="SENT"),
     "of a bad card": create(cvc="SENT", exp_year=2020),
@@ -153,6 +235,14 @@ CODES: dict[str, Callable[[str], Call]] = {
     "in an object": create(cvc={"value": "SENT"}),
     "cvv": create(cvv="SENT"),
     "CVC": create(CVC="SENT"),
+    "cvn": create(cvn="SENT"),
+    "cid": create(cid="SENT"),
+    "verification_value": create(verification_value="SENT"),
+    "card_verification_code": create(card_verification_code="SENT"),
+    "cardVerificationValue": create(cardVerificationValue="SENT"),
+    "card.security code": lambda sent: call_of(
+        "create_payment", {**documented_create(), "card[security code]": sent}
+    ),
     "security-code": lambda sent: call_of(
         "create_payment", {**documented_create(), "security-code": sent}
     ),
@@ -163,6 +253,13 @@ CODES: dict[str, Callable[[str], Call]] = {
         "create_payment", documented_create(), query=f"card[cvc]={sent}&x=1"
     ),
     "in an unknown path": elsewhere("/v3/x?cvc=", encoded=lambda sent: f"{sent}&x=1"),
+    "in an encoded name": lambda sent: call_of("list_payments", query=f"cvc%3D{sent}&x=1"),
+    "in a name that is encoded twice": lambda sent: call_of(
+        "list_payments", query=f"cvc%253D{sent}&x=1"
+    ),
+    "in a header of the shop": lambda sent: call_of(
+        "list_payments", headers=(AUTHORIZATION, (b"X-Payment-Cvc", sent.encode()))
+    ),
     "in a header": lambda sent: call_of(
         "list_payments", headers=(AUTHORIZATION, (b"Cvc", sent.encode()))
     ),

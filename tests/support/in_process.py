@@ -176,7 +176,7 @@ def status_and_json(answer: Answer) -> tuple[int, Any]:
 def all_outputs(world: World) -> list[Any]:
     """All that a world can show: events, journal, log, snapshot, and itself."""
     ledger = world.ledger
-    shown: list[Any] = [representations.event(ledger.event(n)) for n in range(ledger.events)]
+    shown: list[Any] = [representations.event(ledger.any_event(n)) for n in range(ledger.events)]
     for entry in world.journal.since(0):
         shown += [entry_json(world, entry), log_line(entry)]
     return [*shown, world.upcoming(100), json.loads(json.dumps(snapshot(world))), repr(world)]

@@ -117,6 +117,7 @@ def test_an_event_of_a_chargeback_tells_of_the_last_one(world: World) -> None:
             ),
         ),
         ("payout.paid", UNKNOWN),
+        ("payment.complete", UNKNOWN.replace("with", "did you mean payment.completed? With")),
     ],
 )  # fmt: skip
 def test_what_never_happened_is_refused(world: World, type_: str, details: str) -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, Instant
 from payments_sandbox.payments.ledger import SLICE
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.server.journal_json import entry_json
+from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
@@ -310,6 +313,41 @@ def test_a_card_number_in_a_reply_or_a_rule_is_masked(kept: dict[str, Any]) -> N
     (first, *_) = world.journal.since(0)
     assert first.reply_body.decode() == f'{{"id":"pay_{VISA}","description":"{MASKED}"}}'
     assert again["rules"]["counters"] == {f"card:x\0{MASKED}": 1}  # type: ignore[index]  # JSON
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("journal", "entries", 0, "reply_headers", "X-RateLimit-Limit"),
+        ("journal", "entries", 0, "body"),
+        ("journal", "entries", 0, "considered"),
+        ("journal", "entries", 0, "duration_ms"),
+        ("journal", "entries", 0, "step"),
+        ("webhooks", "inboxes"),
+        ("webhooks", "windows"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("value", ["1.5", "[1.5]", "[[1.5, 1.5, 1.5]]", '{"a": [1.5]}'])
+def test_a_number_where_text_belongs_is_refused_or_can_be_written_again(
+    path: JsonPath, value: str
+) -> None:
+    """A strict reader makes decimals of fractions, and nobody may fall over one later."""
+    kept = snapshot(busy(new_world()).world) | {"webhooks": snapshot_of_webhooks()}
+    number = strict_json.read(value.encode())
+    try:
+        world = restored_world(with_value(json.loads(json.dumps(kept)), path, number))
+    except InvalidRequest:
+        return
+    shown = [entry_json(world, each) for each in world.journal.since(0)]
+    assert orjson.dumps([shown, snapshot(world)])
+
+
+def snapshot_of_webhooks() -> object:
+    """The webhooks of a world in which an inbox has received a message."""
+    world = new_world()
+    world.open_webhooks().receive("orders", Received({"x": "1"}, b"{}"), now=NOON, wall=NOON)
+    return snapshot(world)["webhooks"]
 
 
 def test_a_snapshot_is_sealed_and_taken_over_in_slices() -> None:

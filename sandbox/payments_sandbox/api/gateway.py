@@ -14,7 +14,7 @@ or not at all.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.api import payments, refunds
@@ -35,7 +35,7 @@ from payments_sandbox.core.errors import (
     SandboxError,
 )
 from payments_sandbox.core.instants import Instant, show_instant
-from payments_sandbox.core.masking import mask_body, mask_json, mask_target
+from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
 from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
@@ -101,7 +101,8 @@ class Gateway:
         """The answer to an admitted call, counted and journalled."""
         now = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
-        entry = Entry(now, call.operation, call.method, mask_target(path), call.headers)
+        method, path = mask_text(call.method), mask_target(path)
+        entry = Entry(now, call.operation, method, path, call.headers)
         entry.wall = world.wall()
         result = self._result(world, call, entry, now)
         world.journal.add(entry)  # before anything else: what has happened is never lost
@@ -111,7 +112,8 @@ class Gateway:
         if not isinstance(reply, Reply):
             error = reply or InternalError()
             if result.fault is None:
-                entry.error_code, entry.error_details = error.code, error.details
+                entry.error_code = error.code
+                entry.error_details = error.details and mask_text(error.details)
             reply = refusal(self._contract, error)
         headers: Mapping[str, str] = _headers(world) if reply.status != _UNAUTHORIZED else {}
         if call.payment is not None:
@@ -205,19 +207,10 @@ def _parts(world: World, call: Call, body: object) -> CallParts:
         operation=call.operation,
         body=body if isinstance(body, dict) else {},
         query=call.query,
-        headers=lambda: _joined(call.headers),
+        headers=lambda: joined(call.headers),
         payment_id=call.payment_id,
         find_payment=world.ledger.payments.find,
     )
-
-
-def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers by their names in lower case; lines of one name are joined."""
-    found: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
 
 
 def _headers(world: World) -> RateLimitHeaders:
@@ -268,5 +261,7 @@ def _record(entry: Entry, result: CallResult, reply: Reply, headers: Mapping[str
     entry.committed = result.committed
     if result.fault is not None:
         entry.fault = result.fault.name
-    else:
+    elif result.selected is None or result.selected.scenario is None:
         entry.status, entry.reply_headers, entry.reply_body = reply.status, headers, reply.body
+    else:  # a scenario's author may have written a card number
+        entry.replied(reply.status, headers, reply.body)

@@ -5,8 +5,8 @@ import sys
 from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.remote_options import add_url_option
 from payments_sandbox.cli.standard_streams import try_to_print
-from payments_sandbox.core.option_values import server_url
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.errors import Unreachable
@@ -28,13 +28,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         "examples:\n  payments-sandbox healthcheck\n"
         "  payments-sandbox healthcheck --url http://127.0.0.1:9000",
     )
-    options.value(
-        "--url",
-        "where the server is (default: %(default)s)",
-        metavar="URL",
-        default="http://127.0.0.1:8080",
-        read=server_url,
-    )
+    add_url_option(options)
     parser.set_defaults(run=run)
 
 

@@ -1,6 +1,7 @@
 """Owns the command line as a whole: which commands there are, and what their help says first."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -26,6 +27,7 @@ COMMANDS: Final = (
     "listen",
     "report",
     "seed",
+    "reset",
     "scenario",
     "webhook",
     "cards",
@@ -36,6 +38,9 @@ COMMANDS: Final = (
 INTERRUPTED: Final = 130
 """The exit code of what Ctrl-C has ended, as shells have it."""
 
+_TLS: Final = re.compile(r"--?(tls|ssl|https|cert|key-?file|private-key)")
+"""How options begin that say with which certificate a server speaks TLS."""
+
 EXAMPLES: Final = """\
 examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
@@ -44,6 +49,7 @@ examples:
   payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox advance 3d                what is due within three days happens
   payments-sandbox seed --payments 500       a past, for lists and dashboards
+  payments-sandbox reset                     the world as it was made
   payments-sandbox listen                    webhooks, as they are sent
   payments-sandbox logs --follow             requests, as they come
   payments-sandbox scenario list             what can go wrong, ready-made
@@ -110,9 +116,19 @@ def _refuse(word: str, options: CommandOptions) -> None:
     name = word.partition("=")[0]
     if not name.startswith("-"):
         options.refuse(name, "nothing more was expected here")
-    close = nearest(name, options.names)
-    hint = f"did you mean {close}?" if close else "--help lists the options."
-    options.refuse(name, f"there is no such option; {hint}")
+    options.refuse(name, f"there is no such option; {_hint(name, options.names)}")
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """What somebody may have meant, by an option of another program perhaps."""
+    if _TLS.match(name):
+        return "the server speaks plain HTTP; https needs a proxy that ends TLS before it."
+    if not name.startswith("--"):  # one letter
+        meant = [each for each in known if each.startswith(f"--{name[1:2]}")]
+    else:
+        close = nearest(name[2:], [each[2:] for each in known])
+        meant = [] if close is None else [f"--{close}"]
+    return f"did you mean {' or '.join(meant)}?" if meant else "--help lists the options."
 
 
 def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

@@ -18,13 +18,13 @@ _TYPO: Final = 0.75
 """How like an option a variable is that was meant for it: `PROT` is, `FOO_TEAM` is not."""
 
 _SERVICE_LINK: Final = re.compile(
-    PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_[A-Z]+(_PROTO|_PORT|_ADDR)?)"
+    PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_\w+)?|ENV_\w+)"
 )
-"""What Kubernetes puts into every container beside a service whose name begins as ours."""
+"""What Kubernetes and Docker put into a container beside a service whose name begins as ours."""
 
 _SERVICE_PORT: Final = re.compile(PREFIX + r"(\w+_)?PORT")
 _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
-"""How the value of `_SERVICE_PORT` begins where it is Kubernetes' and no port's number."""
+"""How the value of `_SERVICE_PORT` begins where it is the platform's and no port's number."""
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
 
@@ -175,8 +175,22 @@ class CommandOptions:
             help=help_text,
         )
 
+    def of_server(self, option: str, default: object, read: Callable[[str], object]) -> object:
+        """The value that `serve` takes from the environment for one of its options.
+
+        Args:
+            option: its name, such as `--port`.
+            default: the value where the environment has none.
+            read: as for `value`.
+        """
+        self.variables.add(name := _variable(option))
+        given = os.environ.get(name)
+        if given is None or _is_of_a_service(name, given):
+            return default
+        return self._read(option, read, given)
+
     def _given(self, option: str) -> str | None:
-        """What the environment says; a service's address is Kubernetes' word, and not for us."""
+        """What the environment says; a service's address is the platform's word, and not for us."""
         self.names.append(option)
         self.variables.add(name := _variable(option))
         given = os.environ.get(name)
@@ -228,7 +242,7 @@ def _is_unknown(name: str, known: set[str]) -> bool:
 
 
 def _is_of_a_service(name: str, value: str) -> bool:
-    """Whether Kubernetes has set a variable, as it does for each service beside a container."""
+    """Whether the platform has set a variable, as it does for each service beside a container."""
     if _SERVICE_LINK.fullmatch(name):
         return True
     return _SERVICE_PORT.fullmatch(name) is not None and _SERVICE_ADDRESS.match(value) is not None

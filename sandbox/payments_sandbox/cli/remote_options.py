@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Final, assert_never
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
 from payments_sandbox.core.ids import API_KEY
-from payments_sandbox.core.option_values import header_value, server_url
+from payments_sandbox.core.option_values import (
+    LAST_PORT,
+    header_value,
+    listening_host,
+    server_url,
+    whole_number,
+)
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.errors import ControlApiError, Unreachable
 
-DEFAULT_URL: Final = "http://127.0.0.1:8080"
+_HOST: Final = "127.0.0.1"
+_PORT: Final = 8080
+DEFAULT_URL: Final = f"http://{_HOST}:{_PORT}"
 DEFAULT_KEY: Final = "sk_test_sandbox"
 TIMEOUT: Final = 30.0
 """Seconds of silence after which a server counts as gone."""
@@ -52,13 +60,7 @@ def add_remote_command(
 
 def add_remote_options(options: CommandOptions) -> None:
     """Add the options that say which server and whose world."""
-    options.value(
-        "--url",
-        f"where the server is (default: {DEFAULT_URL})",
-        default=DEFAULT_URL,
-        read=server_url,
-        metavar="URL",
-    )
+    add_url_option(options)
     options.value(
         "--api-key",
         f"whose world (default: what {_FALLBACK} says, else {DEFAULT_KEY})",
@@ -71,6 +73,25 @@ def add_remote_options(options: CommandOptions) -> None:
         read=header_value,
         metavar="TOKEN",
     )
+
+
+def add_url_option(options: CommandOptions) -> None:
+    """Add the option that says which server; else it is the one that the environment tells of."""
+    host = options.of_server("--host", _HOST, listening_host)
+    port = options.of_server("--port", _PORT, whole_number(0, LAST_PORT))
+    options.value(
+        "--url",
+        f"where the server is (default: {DEFAULT_URL})",
+        default=_url(str(host), port or _PORT),
+        read=server_url,
+        metavar="URL",
+    )
+
+
+def _url(host: str, port: object) -> str:
+    """Where a client on this machine finds what listens there: a wildcard is no address."""
+    reachable = {"0.0.0.0": _HOST, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound to
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def api_key(text: str) -> str:

@@ -16,6 +16,7 @@ from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.client.environment import sandbox_variables, without_proxy
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
@@ -146,15 +147,11 @@ def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
 
 def _environment(facts: Facts) -> dict[str, str]:
     """Ours, and where the server is."""
-    found = {
-        "PAYMENTS_BASE_URL": "base_url",
-        "PAYMENTS_API_KEY": "api_key",
-        "PAYMENTS_WEBHOOK_SECRET": "webhook_secret",
-        "PAYMENTS_SANDBOX_URL": "sandbox_url",
-        "PAYMENTS_SANDBOX_CONTROL_TOKEN": "control_token",
-    }
-    given = {name: str(facts[fact]) for name, fact in found.items() if fact in facts}
-    return {**os.environ, **given}
+    names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
+    given = sandbox_variables(**{name: str(facts[name]) for name in names})
+    if (token := facts.get("control_token")) is not None:
+        given["PAYMENTS_SANDBOX_CONTROL_TOKEN"] = str(token)
+    return {**os.environ, **without_proxy(given["PAYMENTS_BASE_URL"], os.environ), **given}
 
 
 def _say(line: str) -> None:

@@ -204,16 +204,22 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _read(path: Path) -> "ScenarioFile":
-    from payments_sandbox.scenarios.diagnostics import Problem
-    from payments_sandbox.scenarios.loader import Loaded
-    from payments_sandbox.scenarios.scenario_file import ScenarioFile, read_scenario_file
+    from payments_sandbox.scenarios.scenario_file import read_scenario_file
 
     try:
         return read_scenario_file(path)
+    except IsADirectoryError:
+        return _unread(path, "no file but a folder", f"name its files, such as {path}/*.yaml")
     except OSError as error:
-        return ScenarioFile(
-            str(path), "", Loaded(None, (Problem((), f"no file: {error.strerror}"),))
-        )
+        return _unread(path, f"no file: {error.strerror}")
+
+
+def _unread(path: Path, problem: str, hint: str | None = None) -> "ScenarioFile":
+    from payments_sandbox.scenarios.diagnostics import Problem
+    from payments_sandbox.scenarios.loader import Loaded
+    from payments_sandbox.scenarios.scenario_file import ScenarioFile
+
+    return ScenarioFile(str(path), "", Loaded(None, (Problem((), problem, hint),)))
 
 
 def _annotation(problem: "Problem", file: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, assert_never, cast
 import jsonschema_rs
 
 from payments_sandbox.contract.schema_files import Schema
+from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.suggestions import nearest
 
 MOST_IN_A_BODY: Final = 20
@@ -195,8 +196,9 @@ def pointer(path: Path) -> str:
 
 
 def presentable(name: str) -> str:
-    """A name that a client has sent, cut, and without what may be a card number."""
-    masked = LONG_NUMBER.sub(lambda found: "*" * len(found[0]), name[: 4 * LONGEST_NAME])
+    """A name that a client has sent, cut, and without what may be a card number or its code."""
+    start = LONG_NUMBER.sub(lambda found: "*" * len(found[0]), name[: 4 * LONGEST_NAME])
+    masked = mask_target(start)
     return "".join(sign if sign.isprintable() else "?" for sign in masked[:LONGEST_NAME])
 
 

@@ -21,6 +21,8 @@ optional `details`. It knows no HTTP: statuses live in `payments_sandbox.contrac
 
 from collections.abc import Sequence
 
+from payments_sandbox.core.masking import mask_text
+
 
 class SandboxError(Exception):
     """A refusal of the emulated API or of the control API.
@@ -78,8 +80,9 @@ class MethodNotAllowed(SandboxError):
     """The path exists, the method does not; `allow` lists the methods that do."""
 
     def __init__(self, method: str, allow: str) -> None:
+        shown = mask_text(method)
         super().__init__(
-            "method_not_allowed", f"{method} is not supported here; use one of: {allow}."
+            "method_not_allowed", f"{shown} is not supported here; use one of: {allow}."
         )
         self.allow = allow
 

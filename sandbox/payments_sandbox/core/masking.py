@@ -1,161 +1,138 @@
-"""Owns the masking of card numbers and security codes: in texts, JSON, headers, paths and bodies.
+"""Owns the masking of card numbers and security codes in whatever comes from outside.
 
-Whatever is kept, shown or logged goes through here first. Masking what is masked changes nothing.
+How it works:
+
+1. What is kept, shown or logged goes through here first, as a parsed value: `mask_json` for JSON,
+   `mask_headers` and `mask_target` for names with values, `mask_text` for text. `mask_content`
+   takes bytes of any kind: it parses them where they are JSON, and looks for names in them where
+   they are not.
+2. A card number is looked for in the digits of any script, whatever stands between them, and once
+   more in what the text means: without percent signs, escapes of JSON and numeric entities.
+3. Groups that stand close together may have any length. Groups that stand farther apart, such as
+   those of a list, are a number only in the layout of one: dates and amounts are not.
+4. A security code has no form of its own: it is known by the name of its field.
+5. What is hidden is shown decoded; where nothing is hidden, a text stays as it came. Masking what
+   is masked changes nothing.
 """
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
+from enum import Enum, auto
 from typing import Final
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
-from payments_sandbox.core.card_numbers import LONGEST, SHORTEST, brand_of, passes_luhn
+import orjson
+
+from payments_sandbox.core import strict_json
+from payments_sandbox.core.card_numbers import SHORTEST, has_few_digits, in_ascii, mask_digits
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Header lines as they came, or as a snapshot kept them."""
 
 TEXT_KEPT: Final = 2_048
-_NUMBER_KEYS: Final = frozenset({"cardnumber", "number", "pan"})
-_HIDDEN_KEYS: Final = _NUMBER_KEYS | {
-    "cardcvc", "cardcvv", "csc", "cvc", "cvc2", "cvccode", "cvv", "cvv2", "cvvcode", "securitycode",
-}  # fmt: skip
-_HEADERS_HIDDEN: Final = frozenset({"authorization", "sandbox-token", "cookie"})
-_DIGIT_GROUPS: Final = re.compile(r"[0-9]+(?:[ \t._/-]{1,3}[0-9]+)*")
-_ENOUGH_DIGITS: Final = re.compile(r"\d(?:\D{0,3}\d){12}")
-_NUMBER_FIELD: Final = re.compile(r"[0-9* \t._/-]+")
-_OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
-_OTHER_BLANKS: Final = dict.fromkeys(
-    (
-        0xA0, 0xAD, 0xB7, 0x1680, *range(0x2000, 0x2010), *range(0x2010, 0x2016), 0x2022, 0x202F,
-        0x205F, 0x2060, 0x2212, 0x3000, 0xFE58, 0xFE63, 0xFEFF, 0xFF0D, 0xFF0E, 0xFF0F, 0xFF3F,
-    ),
-    " ",
+"""Bytes that are kept of a body which is no JSON."""
+
+_LAYERS: Final = 4
+"""How often a text is decoded to find what it means."""
+
+# Names
+
+_SECRET_HEADERS: Final = frozenset({
+    "api-key", "apikey", "authorization", "cookie", "proxy-authorization", "sandbox-token",
+    "set-cookie", "x-api-key", "x-auth-token",
+})  # fmt: skip
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_NUMBER: Final = re.compile(r"(?:.*card|cc|primaryaccount)?number|pan|(?:.*card|cc)no|.*cardpan")
+_CODE: Final = re.compile(
+    r"(?:x|card|payment|credit)*(?:cvc|cvv|csc|cvn|cvd)[0-9]?(?:code|number|value)?"
+    r"|.*securitycode|.*cardverification(?:code|number|value|data)?|verificationvalue"
+)
+_CODE_WORDS: Final = frozenset({"cvc", "cvv", "csc", "cvn", "cvd"})
+_SHORT_NUMBER: Final = re.compile("[0-9]{3,4}")
+_STEMS: Final = (
+    "no", "number", "pan", "cvc", "cvv", "csc", "cvn", "cvd", "cid", "code", "value",
 )  # fmt: skip
-"""Spaces, dashes and dots beyond ASCII, those of no width among them, and what each counts as."""
-_DIGITS: Final = b"0123456789"
-_ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
+_MAY_NAME_ONE: Final = re.compile("|".join(map("[_ +-]*".join, _STEMS)), re.IGNORECASE)
+"""Found in every text that has the name of such a field, and in few others: it is quick to look."""
+
 _PIECES: Final = re.compile(r"[^/?&;,#]+")
 """What stands between the separators of paths, queries and headers: a word or `name=value`."""
 
-_MAY_BE_HIDDEN: Final = re.compile(
-    "|".join("[_ +-]*".join(key) for key in ("number", "pan", "cvc", "cvv", "csc", "securitycode")),
-    re.IGNORECASE,
+_PAIRS: Final = re.compile(
+    r"""(?P<name>[A-Za-z][\w.\[\]-]{0,63})(?P<between>["']?\s*[:=>]\s*["']?)"""
+    r"""(?P<value>[^\s"'&;,}\]<>]+)"""
 )
-"""Found in every text that has a key of `_HIDDEN_KEYS`, and in few others: it is quick to look."""
+"""A name and a value in text that is nearly JSON, a form, or XML."""
+
+# Digits
+
+_NUMBER_FIELD: Final = re.compile(r"[0-9* \t._/-]+")
+_ESCAPES: Final = re.compile(
+    r"""\\(?:u([0-9A-Fa-f]{4})|([tnrbf"/\\]))|&#(?:([0-9]+)|x([0-9A-Fa-f]+));"""
+)
+_SURROGATES: Final = range(0xD800, 0xE000)
+_ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
+_SLICE: Final = 256
+"""Rows of a snapshot that are masked in one go."""
 
 
-def mask_number(number: str) -> str:
-    """Every digit but the last four as `*`; all of them where it cannot be a card's number."""
-    if number.isdigit():
-        end = len(number) - 4 if len(number) >= SHORTEST else len(number)
-        return "*" * end + number[end:]
-    plain = _in_ascii(number)
-    is_long = len(plain) >= SHORTEST and _NUMBER_FIELD.fullmatch(plain)
-    end = len(plain) - 4 if is_long else len(plain)
-    hidden = zip(number[:end], plain, strict=False)
-    return "".join("*" if sign.isdigit() else shown for shown, sign in hidden) + number[end:]
+class _Secret(Enum):
+    """What a field of a name holds."""
+
+    NUMBER = auto()
+    CODE = auto()
+    PERHAPS_CODE = auto()
 
 
-def mask_text(text: str) -> str:
-    """The text with each card number in it masked; other digits stay."""
-    if _has_few_digits(text) or not _ENOUGH_DIGITS.search(text):
-        return text
-    shown = list(text)
-    for groups in _DIGIT_GROUPS.finditer(_in_ascii(text)):
-        for place in _hidden_in(groups[0]):
-            shown[groups.start() + place] = "*"
-    return "".join(shown)
+def _secret_named(name: str) -> _Secret | None:
+    """What a field of this name holds; of a path such as `card[cvc]` the last part counts."""
+    if _MAY_NAME_ONE.search(name) is None:
+        return None
+    parts = re.findall(r"[\w +-]+", name)
+    words = [word.lower() for word in _WORDS.findall(parts[-1])] if parts else []
+    plain = "".join(words)
+    if _NUMBER.fullmatch(plain):
+        return _Secret.NUMBER
+    if _CODE.fullmatch(plain):
+        return _Secret.CODE
+    return _Secret.PERHAPS_CODE if plain == "cid" or _CODE_WORDS.intersection(words) else None
 
 
-def _has_few_digits(text: str) -> bool:
-    """Whether there are too few for a card number, which is so of nearly every text."""
-    if len(text) < SHORTEST:
-        return True
-    return text.isascii() and len(text) - len(text.encode().translate(None, _DIGITS)) < SHORTEST
-
-
-def _in_ascii(text: str) -> str:
-    """The text, sign for sign, with any script's digits as 0 to 9 and any blank as a space."""
-    if text.isascii():
-        return text
-    return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text.translate(_OTHER_BLANKS))
-
-
-def _hidden_in(groups: str) -> Iterator[int]:
-    """Where the digits are that belong to a card number, but not to its last four signs."""
-    for start, end, digits in _windows(groups):
-        if brand_of(digits) is not None and passes_luhn(digits):
-            yield from (place for place in range(start, end - 4) if groups[place].isdigit())
-
-
-def _windows(text: str) -> Iterator[tuple[int, int, str]]:
-    """Stretches of whole digit groups that are as long as a card number, and their digits."""
-    groups = [(found.start(), found.end()) for found in re.finditer("[0-9]+", text)]
-    for first, (start, _) in enumerate(groups):
-        digits = ""
-        for begin, end in groups[first : first + LONGEST]:
-            digits += text[begin:end][: LONGEST + 1]
-            if len(digits) > LONGEST:
-                break
-            if len(digits) >= SHORTEST:
-                yield start, end, digits
-
-
-def mask_headers(headers: Headers) -> dict[str, str]:
-    """Header lines as text: credentials shortened, card numbers masked, doubles joined."""
-    shown: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "replace")
-        if name.lower() in _HEADERS_HIDDEN:
-            value = f"{value[:15]}…" if value.startswith("Bearer sk_test_") else "…"
-        elif (plain := _plain(name.lower().removeprefix("x-"))) in _HIDDEN_KEYS:
-            value = str(_hidden(value, plain))
-        name, text = mask_text(name), mask_target(value)
-        shown[name] = f"{shown[name]}, {text}" if name in shown else text
-    return shown
-
-
-def mask_target(text: str) -> str:
-    """A path and query, or a header's value, without card numbers and security codes.
-
-    It is as it came unless there is something to hide; what is hidden is shown decoded.
-    """
-    may_hide = "%" in text or ("=" in text and _MAY_BE_HIDDEN.search(text) is not None)
-    shown = _PIECES.sub(_masked_piece, text) if may_hide else text
-    plain = unquote_plus(shown) if "%" in shown or "+" in shown else shown
-    # Decoding can bring more to light: a whole address as a value, a number in groups.
-    decoded = mask_text(_PIECES.sub(_masked_piece, plain) if plain is not shown else plain)
-    return shown if decoded == plain else decoded
-
-
-def _masked_piece(found: re.Match[str]) -> str:
-    piece = found[0]
-    name, _, value = (unquote_plus(piece) if "%" in piece else piece).partition("=")
-    if not value or (plain := _plain(name.replace("+", " "))) not in _HIDDEN_KEYS:
-        return piece
-    return f"{name}={_hidden(value, plain)}"
-
-
-def _plain(key: str) -> str:
-    """A key as `_HIDDEN_KEYS` has it; of a path such as `card[cvc]` or `card.cvc` the last part."""
-    plain = key.lower().replace("_", "").replace("-", "").replace(" ", "")
-    return plain if plain.isalnum() else (re.findall(r"\w+", plain) or [""])[-1]
-
-
-def mask_json(value: object, key: str = "") -> object:
-    """A JSON value without card numbers and security codes, whatever the keys are called."""
-    plain = _plain(key)
-    if plain in _HIDDEN_KEYS:
-        return _hidden(value, plain)
+def _hidden(value: object, secret: _Secret) -> object:
+    """What stands under a name for card numbers or security codes, as it may be kept."""
+    if secret is _Secret.PERHAPS_CODE and not _SHORT_NUMBER.fullmatch(str(value)):
+        return mask_json(value)
     if isinstance(value, str):
-        return mask_text(value)
-    if isinstance(value, dict):
-        return mask_object(value)
-    if isinstance(value, list):
-        return [mask_json(item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    return _number_or_mask(value)
+        return mask_number(value) if secret is _Secret.NUMBER else "*" * len(value)
+    return None if value is None else "***"
+
+
+# Parsed values
+
+
+def mask_json(value: object, name: str = "") -> object:
+    """A JSON value without card numbers and security codes, whatever the keys are called.
+
+    Args:
+        value: as a reader of JSON makes it.
+        name: the key under which it stands, if it does.
+    """
+    if name and (secret := _secret_named(name)) is not None:
+        return _hidden(value, secret)
+    match value:
+        case str():
+            return mask_text(value)
+        case dict():
+            return mask_object(value)
+        case list() | tuple():
+            return [mask_json(item) for item in value]
+        case None | bool():
+            return value
+        case _:
+            return _number_or_mask(value)
 
 
 def _number_or_mask(value: object) -> object:
@@ -170,11 +147,152 @@ def mask_object(value: Mapping[str, object]) -> dict[str, object]:
     return {mask_text(name): mask_json(item, name) for name, item in value.items()}
 
 
-def _hidden(value: object, key: str) -> object:
-    """What stands under a key for card numbers or security codes."""
-    if isinstance(value, str):
-        return mask_number(value) if key in _NUMBER_KEYS else "*" * len(value)
-    return None if value is None else "***"
+def mask_content(body: bytes) -> bytes:
+    """A body of any kind without card numbers and security codes.
+
+    It is as it came unless there is something to hide. JSON that hides something is written anew;
+    what only looks like it, such as an object that names a key twice, is text.
+    """
+    try:
+        strict_json.read(body)
+    except strict_json.BadJson:
+        return _mask_pairs(body.decode("utf-8", "replace")).encode()
+    value = orjson.loads(body)
+    masked = mask_json(value)
+    return body if masked == value else orjson.dumps(masked)
+
+
+def mask_headers(headers: Headers) -> dict[str, str]:
+    """Header lines as text: credentials shortened, card numbers masked, doubles joined."""
+    shown: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "replace")
+        text = mask_header(name, value)
+        name = mask_target(name)
+        shown[name] = f"{shown[name]}, {text}" if name in shown else text
+    return shown
+
+
+def joined(headers: Headers) -> dict[str, str]:
+    """Header lines as they came, by their names in lower case; those of one name are joined."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def mask_header(name: str, value: str) -> str:
+    """The value of a header: shortened where it is a credential, else without card numbers."""
+    if is_credential(name):
+        return f"{value[:15]}…" if value.startswith("Bearer sk_test_") else "…"
+    if (secret := _secret_named(name)) is not None:
+        return str(_hidden(value, secret))
+    return mask_target(value)
+
+
+def is_credential(name: str) -> bool:
+    """Whether a header of this name carries a credential."""
+    return name.lower() in _SECRET_HEADERS
+
+
+def masking(kept: object, depth: int = 3) -> Generator[None, None, object]:
+    """Mask every text in a snapshot, a slice at a time; the last step returns it.
+
+    Ids stay as they are, whatever their digits say, and so do numbers: they are the world's own.
+
+    Args:
+        kept: JSON, as a world has given it or somebody has written it.
+        depth: how deep lists and objects are cut into slices.
+    """
+    if depth and isinstance(kept, dict):
+        found = {}
+        for name, item in kept.items():
+            found[mask_kept(name)] = yield from masking(item, depth - 1)
+        return found
+    if depth and isinstance(kept, list):
+        rows: list[object] = []
+        for start in range(0, len(kept), _SLICE):
+            rows += map(_mask_row, kept[start : start + _SLICE])
+            yield
+        return rows
+    return _mask_row(kept)
+
+
+def _mask_row(value: object, name: str = "") -> object:
+    """A value of a snapshot, its texts masked; a text that is JSON is parsed for that."""
+    if isinstance(value, dict):
+        return {mask_kept(key): _mask_row(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_mask_row(item) for item in value]
+    if name and _secret_named(name) is _Secret.CODE:
+        return _hidden(value, _Secret.CODE)
+    if isinstance(value, Decimal):
+        return float(value)  # as the standard writer takes it, whatever becomes of it
+    return mask_kept(value) if isinstance(value, str) else value
+
+
+def mask_kept(text: str) -> str:
+    """A text of a snapshot without card numbers; ids of a world are never one."""
+    if has_few_digits(text):
+        return text
+    if text[0] in "{[":
+        with contextlib.suppress(strict_json.BadJson):
+            strict_json.read(text.encode())
+            value = orjson.loads(text)
+            masked = _mask_row(value)
+            return text if masked == value else orjson.dumps(masked).decode()
+    parts = _ID.split(text)
+    return "".join(part if place % 2 else mask_text(part) for place, part in enumerate(parts))
+
+
+# Text
+
+
+def mask_number(number: str) -> str:
+    """Every digit but the last four as `*`; all of them where it cannot be a card's number."""
+    if number.isdigit():
+        end = len(number) - 4 if len(number) >= SHORTEST else len(number)
+        return "*" * end + number[end:]
+    plain = in_ascii(number)
+    is_long = len(plain) >= SHORTEST and _NUMBER_FIELD.fullmatch(plain)
+    end = len(plain) - 4 if is_long else len(plain)
+    hidden = zip(number[:end], plain, strict=False)
+    return "".join("*" if sign.isdigit() else shown for shown, sign in hidden) + number[end:]
+
+
+def mask_text(text: str) -> str:
+    """The text with each card number in it masked; other digits stay."""
+    if has_few_digits(text):
+        return text
+    shown = mask_digits(text)
+    if "%" in shown or "\\" in shown or "&#" in shown:
+        plain = _decoded(shown)
+        if (decoded := mask_digits(plain)) != plain:
+            return decoded
+    return shown
+
+
+def holds_card_number(text: str) -> bool:
+    """Whether a text cannot be kept as it is: what has to stay whole is refused, not masked."""
+    return mask_target(text) != text
+
+
+def mask_target(text: str) -> str:
+    """A path and query, or a header's value, without card numbers and security codes.
+
+    It is as it came unless there is something to hide; what is hidden is shown decoded.
+    """
+    shown = plain = _mask_pieces(text)
+    is_hidden = False
+    for _ in range(_LAYERS):
+        if "%" not in plain and "+" not in plain:
+            break
+        decoded = unquote_plus(plain)
+        plain = _mask_pieces(decoded)
+        is_hidden = is_hidden or plain != decoded
+    masked = mask_text(plain)
+    return masked if is_hidden or masked != plain else shown
 
 
 def mask_body(body: bytes) -> str:
@@ -183,7 +301,47 @@ def mask_body(body: bytes) -> str:
     return re.sub(r"\d{3,}", lambda found: "*" * len(found.group()), text)
 
 
-def mask_reply(text: str) -> str:
-    """A reply as it was sent, unless somebody has put a card number into it; ids are never one."""
-    parts = _ID.split(text)
-    return "".join(part if place % 2 else mask_text(part) for place, part in enumerate(parts))
+def _mask_pieces(text: str) -> str:
+    if "=" not in text or _MAY_NAME_ONE.search(text) is None:
+        return text
+    return _PIECES.sub(_masked_piece, text)
+
+
+def _masked_piece(found: re.Match[str]) -> str:
+    piece = found[0]
+    name, _, value = (unquote_plus(piece) if "%" in piece else piece).partition("=")
+    if not value or (secret := _secret_named(name)) is None:
+        return piece
+    return f"{name}={_hidden(value, secret)}"
+
+
+def _mask_pairs(text: str) -> str:
+    """Text that may have names and values in it, such as broken JSON, without what is secret."""
+    shown = _PAIRS.sub(_masked_pair, mask_text(text))
+    plain = _decoded(shown)
+    decoded = _PAIRS.sub(_masked_pair, plain)
+    return shown if decoded == plain else decoded
+
+
+def _masked_pair(found: re.Match[str]) -> str:
+    if (secret := _secret_named(found["name"])) is None:
+        return found[0]
+    return f"{found['name']}{found['between']}{_hidden(found['value'], secret)}"
+
+
+def _decoded(text: str) -> str:
+    """What a text means, without percent signs, escapes of JSON and numeric entities."""
+    for _ in range(_LAYERS):
+        plain = _ESCAPES.sub(_unescaped, unquote(text))
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code, blank, decimal, hexadecimal = found.groups()
+    if blank:
+        return blank if blank in '"/\\' else " "
+    number = int(decimal[:7]) if decimal else int((code or hexadecimal)[:6], 16)
+    return chr(number) if number <= sys.maxunicode and number not in _SURROGATES else " "

@@ -125,6 +125,8 @@ def scenario(text: str) -> str | Path:
     path = Path(text)
     if path.name == text and path.suffix not in _OF_SCENARIOS and re.fullmatch(_WORD, text):
         return text
+    if path.is_dir():
+        raise ValueError("expected a name or a file; a folder is for --scenario-dir")
     if not path.is_file():
         raise ValueError("expected the name of a scenario, or a file that exists")
     return path

@@ -3,6 +3,7 @@
 Every run of every project imports this module, so it imports nothing that pytest has not.
 """
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -173,13 +174,15 @@ def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "San
 @pytest.fixture
 def payments_env(sandbox: "Sandbox", monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Tells code under test where the API is, in the variables of `payments-sandbox run`."""
-    variables = {
-        "PAYMENTS_BASE_URL": sandbox.base_url,
-        "PAYMENTS_API_KEY": sandbox.api_key,
-        "PAYMENTS_WEBHOOK_SECRET": sandbox.webhook_secret,
-        "PAYMENTS_SANDBOX_URL": sandbox.sandbox_url,
-    }
-    for name, value in variables.items():
+    from payments_sandbox.client.environment import sandbox_variables, without_proxy
+
+    variables = sandbox_variables(
+        base_url=sandbox.base_url,
+        api_key=sandbox.api_key,
+        webhook_secret=sandbox.webhook_secret,
+        sandbox_url=sandbox.sandbox_url,
+    )
+    for name, value in {**variables, **without_proxy(sandbox.base_url, os.environ)}.items():
         monkeypatch.setenv(name, value)
     return variables
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Self
 
 from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.core.errors import IllegalMove
-from payments_sandbox.core.masking import mask_text
+from payments_sandbox.core.masking import mask_object, mask_text
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Move
 from payments_sandbox.rules.action import Action, ActionTarget
@@ -245,12 +245,12 @@ class Emit(Action):
     def act(self, target: ActionTarget) -> None:
         """Make the event."""
         if self.data is not None:
-            data = dict(self.data)
+            data = mask_object(self.data)
         elif target.number is None:
             raise IllegalMove("It has nothing to tell of.")
         else:
             data = target.event_data(target.ledger, EventType(self.type), target.number)
-        target.ledger.make_event(self.type, data, at=target.at)
+        target.ledger.make_event(mask_text(self.type), data, at=target.at)
 
     @property
     def describes(self) -> str:

@@ -4,7 +4,7 @@ import orjson
 
 from payments_sandbox.contract.operations import nearest_call
 from payments_sandbox.core.instants import show_milliseconds
-from payments_sandbox.core.masking import mask_headers, mask_text
+from payments_sandbox.core.masking import mask_headers, mask_target
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -22,7 +22,7 @@ def entry_json(world: World, entry: Entry) -> dict[str, object]:
         "operation": entry.operation,
         **({} if entry.operation else {"nearest": nearest_call(entry.method, entry.path)}),
         "method": entry.method,
-        "path": mask_text(entry.path),
+        "path": mask_target(entry.path),
         "request": {"headers": mask_headers(entry.headers), "body": entry.body},
         "response": _reply_json(entry),
         "fault": entry.fault,

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Final
 
 import orjson
 
 from payments_sandbox.core.instants import Instant, show_duration, show_milliseconds
+from payments_sandbox.core.masking import is_credential
 from payments_sandbox.webhooks.delivery import (
     Delivery,
     DeliveryAttempt,
@@ -18,8 +18,6 @@ from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
-
-_HIDDEN: Final = frozenset({"authorization", "cookie", "sandbox-token"})
 
 
 def endpoint_json(endpoint: Endpoint) -> dict[str, object]:
@@ -114,7 +112,7 @@ def _response_json(response: ReceiverResponse) -> dict[str, object]:
 
 
 def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: "…" if name.lower() in _HIDDEN else value for name, value in headers.items()}
+    return {name: "…" if is_credential(name) else value for name, value in headers.items()}
 
 
 def inbox_message_json(message: InboxMessage) -> dict[str, object]:

@@ -7,8 +7,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.server.webhooks.sender import MAX_BODY, MAX_ERROR
-from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
+from payments_sandbox.server.webhooks.sender import MAX_ERROR
+from payments_sandbox.webhooks.delivery import (
+    AttemptResult,
+    ReceiverResponse,
+    receiver_response,
+    why_failed,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -76,9 +81,7 @@ def _asked(
         response.read()
     else:
         response = _run(_awaited(receiver, request))
-    shown = {name: mask_text(value) for name, value in response.headers.items()}
-    text = mask_text(response.content[:MAX_BODY].decode("utf-8", "replace"))
-    return ReceiverResponse(response.status_code, shown, text, shown.get("retry-after"))
+    return receiver_response(response.status_code, response.headers.raw, response.content)
 
 
 async def _awaited(

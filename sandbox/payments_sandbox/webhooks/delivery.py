@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.masking import mask_content, mask_headers, mask_text
 from payments_sandbox.rules.delays import draw
 from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
@@ -13,6 +14,12 @@ GONE: Final = 410
 """The status that disables an endpoint."""
 
 SUCCESS: Final = range(200, 300)
+KEPT_HEAD: Final = 8 * 1024
+"""Bytes of header lines that are kept of an answer, or of a message to an inbox."""
+
+KEPT_BODY: Final = 20 * 1024
+"""Bytes of an answer's body that are kept."""
+
 _REDIRECTS: Final = range(300, 400)
 
 
@@ -68,6 +75,36 @@ class ReceiverResponse(NamedTuple):
     headers: dict[str, str]
     body: str
     retry_after: str | None = None
+
+
+def receiver_response(
+    status: int, lines: Iterable[tuple[bytes, bytes]], body: bytes
+) -> ReceiverResponse:
+    """Make what is kept of an answer: its start, without card numbers and security codes.
+
+    Args:
+        status: of the answer.
+        lines: its header lines, of which `KEPT_HEAD` bytes are kept.
+        body: its body, of which `KEPT_BODY` bytes are kept.
+    """
+    lines = list(lines)
+    asked = next((value for name, value in lines if name.lower() == b"retry-after"), None)
+    return ReceiverResponse(
+        status,
+        mask_headers(head_start(lines)),
+        mask_content(body[:KEPT_BODY]).decode(),
+        None if asked is None else mask_text(asked[:KEPT_HEAD].decode("utf-8", "replace")),
+    )
+
+
+def head_start(lines: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the first lines of a head, as far as there is room for them."""
+    kept, room = [], KEPT_HEAD
+    for name, value in lines:
+        if (room := room - len(name) - len(value)) < 0:
+            break
+        kept.append((name, value))
+    return kept
 
 
 class AttemptResult(NamedTuple):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, SECOND, read_duration, show_duration
-from payments_sandbox.core.masking import mask_text
+from payments_sandbox.core.masking import holds_card_number, is_credential, mask_header, mask_text
 from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME, Endpoint
 from payments_sandbox.webhooks.signing import (
     DEFAULT_HEADER,
@@ -28,6 +28,7 @@ MAX_RETRY_DELAY: Final = 365 * DAY
 TIMEOUTS: Final = range(10, 30 * SECOND + 1)
 """Milliseconds that a receiver can be given."""
 
+_NO_CARD: Final = "expected no card number and no security code"
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _OURS: Final = frozenset(
     {*STANDARD_HEADERS, "connection", "content-length", "content-type", "expect", "host"}
@@ -103,10 +104,9 @@ def _inbox(url: str, policy: TargetPolicy) -> str | None:
         raise InvalidRequest(f"/url: {problem}.")
     if url.startswith(INBOX):
         return url.removeprefix(INBOX)
-    parts = urlsplit(url)
-    if parts.netloc != policy.sandbox_host:
+    if not policy.is_sandbox(url):
         return None
-    name = parts.path.removeprefix(f"{CONTROL_PATH}/inbox/")
+    name = urlsplit(url).path.removeprefix(f"{CONTROL_PATH}/inbox/")
     if not INBOX_NAME.fullmatch(name):
         raise InvalidRequest(
             "/url: expected a receiver, not the sandbox itself; inbox:NAME is one."
@@ -116,11 +116,19 @@ def _inbox(url: str, policy: TargetPolicy) -> str | None:
 
 def _check_headers(endpoint: Endpoint) -> None:
     taken = _OURS | {endpoint.signing.header.lower()}
-    for name, _ in endpoint.headers:
-        if not _HEADER_NAME.fullmatch(name):
+    seen: set[str] = set()
+    for name, value in endpoint.headers:
+        if not _HEADER_NAME.fullmatch(name) or holds_card_number(name):
             raise InvalidRequest("/headers: expected names of headers, such as X-Tenant.")
         if name.lower() in taken:
             raise InvalidRequest(f"/headers/{name}: expected a header that is not the sandbox's.")
+        if name.lower() in seen:
+            raise InvalidRequest(f"/headers/{name}: expected each header once, however written.")
+        if not is_credential(name) and mask_header(name, value) != value:
+            raise InvalidRequest(f"/headers/{name}: {_NO_CARD}.")
+        seen.add(name.lower())
+    if any(map(holds_card_number, (endpoint.signing.header, endpoint.signing.prefix))):
+        raise InvalidRequest(f"/signature: {_NO_CARD}.")
     if endpoint.signing.header.lower() in _OURS:
         raise InvalidRequest("/signature/header: expected a header that has no other meaning.")
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
+from payments_sandbox.core.masking import mask_text
+
 
 class Scheme(StrEnum):
     """How a webhook is signed."""
@@ -68,6 +70,8 @@ def check_secret(secret: str, scheme: Scheme) -> None:
     Raises:
         ValueError: saying what a secret of the scheme looks like; the secret is not quoted.
     """
+    if mask_text(secret) != secret:
+        raise ValueError("expected no card number")
     if scheme is not Scheme.STANDARD:
         if not _PLAIN_SECRET.fullmatch(secret):
             raise ValueError("expected 8 to 255 printable ASCII characters without blanks")

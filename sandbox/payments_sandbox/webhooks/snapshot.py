@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from payments_sandbox.core.masking import mask_text
 from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
 from payments_sandbox.webhooks.delivery import (
@@ -92,7 +91,7 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
         secret=secret,
         inbox=inbox,
         events=tuple(events),
-        description=description and mask_text(description),
+        description=description,
         enabled=enabled,
         signing=Signing(Scheme(scheme), header, prefix, Encoding(encoding)),
         headers=tuple((name, value) for name, value in headers),
@@ -122,11 +121,11 @@ def _delivery(delivery: Delivery) -> list[object]:
 def _delivery_of(row: list[Any]) -> Delivery:
     number, (event_id, type_, payment_id, body), endpoint_id, is_resend, status, *rest = row
     next_at, applied, order, tried = rest
-    message = EventMessage(event_id, type_, payment_id, mask_text(body).encode())
+    message = EventMessage(event_id, type_, payment_id, body.encode())
     delivery = Delivery(number, message, endpoint_id, is_resend=is_resend)
     delivery.status = DeliveryStatus(status)
     delivery.next_at = next_at
-    delivery.applied = tuple(AppliedRule(rule, mask_text(key), call) for rule, key, call in applied)
+    delivery.applied = tuple(AppliedRule(rule, key, call) for rule, key, call in applied)
     delivery.order = None if order is None else DeliveryOrder(order)
     delivery.attempts = [_attempt_of(each, message.body) for each in tried]
     return delivery
@@ -155,13 +154,13 @@ def _attempt_of(row: list[Any], event_body: bytes) -> DeliveryAttempt:
     request = WebhookRequest(
         at,
         sent_at,
-        _headers(headers),
-        event_body if body is None else mask_text(body).encode(_TEXT),
+        headers,
+        event_body if body is None else body.encode(_TEXT),
         is_forged=is_forged,
         is_stale=is_stale,
         dropped_by=dropped_by,
     )
-    result = AttemptResult(_headers(sent), _response(response), error, float(duration_ms))
+    result = AttemptResult(sent, _response(response), error, float(duration_ms))
     return DeliveryAttempt(request, result)
 
 
@@ -169,7 +168,7 @@ def _response(row: list[Any] | None) -> ReceiverResponse | None:
     if row is None:
         return None
     status, headers, body, retry_after = row
-    return ReceiverResponse(status, _headers(headers), mask_text(body), retry_after)
+    return ReceiverResponse(status, headers, body, retry_after)
 
 
 def _message(message: InboxMessage) -> list[object]:
@@ -185,9 +184,4 @@ def _message(message: InboxMessage) -> list[object]:
 
 def _message_of(row: list[Any]) -> InboxMessage:
     number, received_at, headers, body, reason, type_ = row
-    kept = _headers(headers), mask_text(body).encode(_TEXT)
-    return InboxMessage(number, received_at, *kept, reason, type_)
-
-
-def _headers(kept: dict[str, Any]) -> dict[str, str]:
-    return {mask_text(name): mask_text(value) for name, value in kept.items()}
+    return InboxMessage(number, received_at, headers, body.encode(_TEXT), reason, type_)

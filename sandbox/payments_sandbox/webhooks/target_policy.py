@@ -6,9 +6,11 @@ Link-local and metadata addresses are never a receiver.
 """
 
 import ipaddress
+import re
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from payments_sandbox.core.masking import holds_card_number
 from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -26,6 +28,7 @@ BLOCKED_NETWORKS: Final = tuple(
         "2002::/16",  # 6to4 and NAT64 carry an IPv4 address of anybody's choice
         "64:ff9b::/96",
         "64:ff9b:1::/48",
+        "2001::/32",  # so does Teredo
         "::/128",
         "fd00:ec2::254/128",
         "fd20:ce::254/128",
@@ -33,6 +36,12 @@ BLOCKED_NETWORKS: Final = tuple(
         "ff00::/8",
     )
 )
+_NETLOC: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[^\[\]:@]+)(?::[0-9]*)?")
+"""A host and a port; what a parser of urls leaves out of them is not to be overlooked."""
+
+_EXPECTED: Final = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
+_PORTS: Final = {"http": 80, "https": 443}
+
 MAX_URL: Final = 2_000
 """Characters that a url may have."""
 
@@ -43,10 +52,29 @@ class TargetPolicy(NamedTuple):
     Attributes:
         public: whether webhooks may leave for the public internet.
         sandbox_host: the Host of the sandbox itself, which is no receiver but for its inboxes.
+        sandbox_port: where it listens; on loopback no url may have this port.
     """
 
     public: bool
     sandbox_host: str | None = None
+    sandbox_port: int | None = None
+
+    def is_sandbox(self, url: str) -> bool:
+        """Whether a url leads to the sandbox itself, by its text."""
+        parts = urlsplit(url)
+        if parts.netloc == self.sandbox_host:
+            return True
+        port = parts.port or _PORTS[parts.scheme]
+        return port == self.sandbox_port and _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rstrip(".")
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def is_permitted(address: Address, *, public: bool) -> bool:
@@ -60,20 +88,32 @@ def is_permitted(address: Address, *, public: bool) -> bool:
 def why_blocked(url: str, *, public: bool) -> str | None:
     """Say what would have worked where a url is refused by its text; None where it is not."""
     if url.startswith(INBOX):
-        good = INBOX_NAME.fullmatch(url.removeprefix(INBOX))
-        return None if good else "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
+        if not INBOX_NAME.fullmatch(name := url.removeprefix(INBOX)):
+            return "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
+        return "expected a name without a card number" if holds_card_number(name) else None
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
-    if parts.scheme not in ("http", "https") or not host or len(url) > MAX_URL:
-        return "expected an http or https url, or inbox:NAME for a built-in receiver"
-    if "@" in parts.netloc:
-        return "expected a url without user and password; send them as a header"
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return "expected a url in ASCII, without blanks"
-    return _why_address_blocked(host, public=public)
+        return _EXPECTED
+    return _why_text_blocked(url, parts) or _why_address_blocked(host or "", public=public)
+
+
+def _why_text_blocked(url: str, parts: SplitResult) -> str | None:
+    refusals = (
+        (
+            parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_URL,
+            "expected an http or https url, or inbox:NAME for a built-in receiver",
+        ),
+        ("@" in parts.netloc, "expected a url without user and password; send them as a header"),
+        (
+            not url.isascii() or not url.isprintable() or " " in url,
+            "expected a url in ASCII, without blanks",
+        ),
+        (not _NETLOC.fullmatch(parts.netloc), _EXPECTED),
+        (holds_card_number(url), "expected a url without a card number or security code"),
+    )
+    return next((why for is_refused, why in refusals if is_refused), None)
 
 
 def _why_address_blocked(host: str, *, public: bool) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
@@ -13,7 +13,7 @@ from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.instants import SECOND, Instant
-from payments_sandbox.core.masking import mask_text
+from payments_sandbox.core.masking import mask_content, mask_headers, mask_text
 from payments_sandbox.payments.events import AnyEvent, Event
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.record_store import json_bytes
@@ -27,6 +27,7 @@ from payments_sandbox.webhooks.delivery import (
     EventMessage,
     ReceiverResponse,
     WebhookRequest,
+    head_start,
     why_failed,
 )
 from payments_sandbox.webhooks.endpoint import INBOX, ROTATION, Endpoint
@@ -192,6 +193,8 @@ class Webhooks:
             result: what came of it.
             now: on the world's clock, which a slow answer may have moved.
         """
+        if request.body is not delivery.message.body:  # a rule's author may have written anything
+            request = request._replace(body=mask_content(request.body))
         attempt = DeliveryAttempt(request, result)
         # An answer within the second counts as at once, so that retries come when they should.
         failed_at = now if now - request.at >= SECOND else request.at
@@ -211,14 +214,15 @@ class Webhooks:
             InvalidRequest: the world has as many inboxes as it may have.
         """
         inbox = self.inboxes.get_or_create(name)
-        text = received.body.decode("utf-8", "replace")
+        body = mask_content(received.body)
+        reason = self._why_refused(name, received, now=now, wall=wall)
         message = InboxMessage(
             number=inbox.count,
             received_at=now,
-            headers=dict(received.headers),
-            body=mask_text(text).encode(),
-            reason=self._why_refused(name, received, now=now, wall=wall),
-            type=_type_of(received.body),
+            headers=_kept(received.headers),
+            body=body,
+            reason=reason and mask_text(reason),
+            type=_type_of(body),
         )
         return inbox.receive(message)
 
@@ -246,6 +250,12 @@ def event_message(event: AnyEvent) -> EventMessage:
     body = representations.event(event)
     payment_id = event.payment_id if isinstance(event, Event) else _payment_in(event.data)
     return EventMessage(str(body["id"]), str(body["type"]), payment_id, json_bytes(body))
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The start of a message's head, without credentials and card numbers."""
+    lines = ((name.encode("latin-1", "replace"), value.encode()) for name, value in headers.items())
+    return mask_headers(head_start(lines))
 
 
 def _payment_in(data: dict[str, object]) -> str | None:

@@ -6,14 +6,7 @@ from typing import Any, Final
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.core.masking import (
-    Headers,
-    mask_headers,
-    mask_json,
-    mask_reply,
-    mask_target,
-    mask_text,
-)
+from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
 
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
@@ -105,8 +98,10 @@ class Entry:
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """What a fault has sent in place of the reply: any text, card numbers in it masked."""
         self.status = status
-        self.reply_headers = {str(name): mask_text(value) for name, value in headers.items()}
-        self.reply_body = mask_text(body.decode("utf-8", "replace")).encode()
+        self.reply_headers = {
+            str(name): mask_header(name, value) for name, value in headers.items()
+        }
+        self.reply_body = mask_content(body)
 
 
 class Journal:
@@ -199,16 +194,10 @@ def _rebuilt(kept: Mapping[str, Any]) -> Entry:
     headers = [(name.encode(), value.encode()) for name, value in kept["headers"]]
     entry = Entry(Instant(0), None, "", "", headers)
     for name in _KEPT_AS_IT_IS:
-        setattr(entry, name, mask_text(value) if isinstance(value := kept[name], str) else value)
+        setattr(entry, name, kept[name])
     if entry.duration_ms is not None:
         entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it another number
-    entry.path = mask_target(entry.path)
-    entry.body = mask_json(kept["body"])
-    entry.considered = [
-        (mask_text(a), mask_text(b), mask_text(c)) for a, b, c in kept["considered"]
-    ]
-    entry.reply_headers = {
-        mask_text(name): mask_text(value) for name, value in kept["reply_headers"].items()
-    }
-    entry.reply_body = mask_reply(kept["reply_body"]).encode()
+    entry.considered = [(scenario, rule, why) for scenario, rule, why in kept["considered"]]
+    entry.reply_headers = dict(kept["reply_headers"])
+    entry.reply_body = kept["reply_body"].encode()
     return entry

@@ -5,10 +5,14 @@ from typing import Final
 from payments_sandbox.contract import representations
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import AnyEvent, EventType
 from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
+
+_TYPO: Final = 0.8
+"""How like a type another is that was meant for it: `payment.complete` is, `payout.paid` is not."""
 
 _ORDER: Final = NewPayment(
     amount=2_500,
@@ -29,9 +33,11 @@ def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
     try:
         documented = EventType(type_)
     except ValueError:
+        close = nearest(type_, EventType, _TYPO)
+        hint = f"did you mean {close}? With" if close else "with"
         known = ", ".join(EventType)
         raise InvalidRequest(
-            f"/type: expected one of {known}; with data it can be any other."
+            f"/type: expected one of {known}; {hint} data it can be any other."
         ) from None
     if payment_id is None:
         return _made_for(world, documented)

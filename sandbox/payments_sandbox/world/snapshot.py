@@ -9,7 +9,8 @@ Theory of operation:
 4. `check_seal` refuses what is of another version, or is not what its digest says. So nobody has to
    look for parts that contradict each other: a snapshot is taken back as it was given, or not.
 5. `restoring` makes a world of sealed values, be it by a digest or by the end of a state file. It
-   masks texts again, and turns values that no world has given into a refusal.
+   masks every text in them, since anybody can seal, and turns values that no world has given into
+   a refusal.
 6. Whatever takes long is done in slices of a few milliseconds, between which a server serves
    others. Nobody knows a restored world before the last of them.
 """
@@ -18,12 +19,13 @@ import contextlib
 from collections.abc import Generator, Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.masking import masking
 from payments_sandbox.core.strict_json import MAX_DIGITS
 from payments_sandbox.world.config import ServerContext, WorldConfig, world_name
 from payments_sandbox.world.world import World
@@ -40,7 +42,10 @@ _MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, Attribute
 
 
 def snapshot(world: World) -> dict[str, object]:
-    """The whole world but its API key, unsealed; no card number and no credential is in it."""
+    """The whole world but its API key, unsealed; no card number is in it.
+
+    Webhook secrets and the headers of endpoints are: a restored world has to send them.
+    """
     config = world.config
     world.catch_up()
     return {
@@ -173,6 +178,7 @@ def restoring(
             details start with the JSON pointer of the part.
     """
     _check_version(kept)
+    kept = cast("Mapping[str, Any]", (yield from masking(kept)))
     with _naming(""):
         world = World(_config(kept, api_key, made_at), context)
     with _naming("clock"):

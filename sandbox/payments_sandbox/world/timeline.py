@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.core.masking import mask_object, mask_text
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.action import Action
@@ -124,12 +123,12 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
 def _job(item: list[object]) -> tuple[Instant, int, Job]:
     match item:
         case [int(due), int(ticket), "settle", int(payment), None | str() as failure, str(rule)]:
-            job = SettlePayment(payment, failure and mask_text(failure), mask_text(rule))
+            job = SettlePayment(payment, failure, rule)
             return Instant(due), ticket, job
         case [int(due), int(ticket), "act", None | int() as about, dict(source), str(rule)]:
             return Instant(due), ticket, _planned_action(about, source, rule)
         case [int(due), int(ticket), "timed_rule", str(rule)]:
-            return Instant(due), ticket, RunTimedRule(mask_text(rule))
+            return Instant(due), ticket, RunTimedRule(rule)
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")
@@ -138,7 +137,7 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
 def _planned_action(about: int | None, source: dict[str, object], rule: str) -> ActOnPayment:
     from payments_sandbox.rules.actions import parse_action  # noqa: PLC0415 - few snapshots have one
 
-    return ActOnPayment(about, parse_action(mask_object(source)), mask_text(rule))
+    return ActOnPayment(about, parse_action(source), rule)
 
 
 class PendingReads:
@@ -180,4 +179,4 @@ class PendingReads:
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take over a snapshot."""
         for key, (left, failure, rule) in kept.items():
-            self.add(left, SettlePayment(int(key), failure and mask_text(failure), mask_text(rule)))
+            self.add(left, SettlePayment(int(key), failure, rule))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from payments_sandbox.server.webhooks.sender import MAX_BODY, HttpSender
-from payments_sandbox.webhooks.delivery import AttemptResult
+from payments_sandbox.server.webhooks.sender import HttpSender
+from payments_sandbox.webhooks.delivery import KEPT_BODY, AttemptResult
 from tests.support.http import DeliveryJson, WebhookApi, attempt_errors
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 
@@ -248,10 +248,10 @@ async def test_a_huge_answer_is_cut_at_20_kb(webhooks: WebhookApi, receiver: Rec
     await webhooks.pay()
     first, second = await webhooks.settle()
 
-    assert MAX_BODY == 20 * 1024
+    assert KEPT_BODY == 20 * 1024
     for delivery in (first, second):
         (attempt,) = delivery["attempts"]
-        assert (delivery["status"], attempt["response"]["body"]) == ("delivered", "x" * MAX_BODY)
+        assert (delivery["status"], attempt["response"]["body"]) == ("delivered", "x" * KEPT_BODY)
     assert [hit.connection for hit in receiver.hits] == [0, 1]
 
 
@@ -259,7 +259,7 @@ async def test_an_ordinary_answer_leaves_the_connection_open(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
     """One connection serves many deliveries, with answers of up to 20 KB."""
-    receiver.script(Answer(body=b"x" * (MAX_BODY - 1)), Answer(body=b""), 204, 404)
+    receiver.script(Answer(body=b"x" * (KEPT_BODY - 1)), Answer(body=b""), 204, 404)
     await webhooks.create_endpoint(receiver.url)
     for _ in range(5):
         await webhooks.pay()

@@ -17,6 +17,7 @@ ASCII = "expected a url in ASCII, without blanks"
 URL = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
 INBOX = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
 NUMBERS = "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"
+NO_CARD = "expected a url without a card number or security code"
 OURS = "expected a receiver, not the sandbox itself; inbox:NAME is one"
 
 REFUSED = [
@@ -58,6 +59,16 @@ REFUSED = [
     ("http://127.0.0.1@8.8.8.8/", USER),
     ("http://127.0.0.1:99999/", URL),
     ("http://[::1/", URL),
+    ("http://[::1]x/", URL),
+    ("http://[::1]x:3000/", URL),
+    ("http://[v1.a]/", URL),
+    ("http://x[::1]/", URL),
+    ("http://[2001::1]/", METADATA),
+    ("http://[2001:0:53aa:64c:0:7eff:80ff:fffe]:3000/", METADATA),
+    ("http://localhost/4111111111111111", NO_CARD),
+    ("http://localhost/?a=4111-1111-1111-1111", NO_CARD),
+    ("http://localhost/?cvc=987", NO_CARD),
+    ("inbox:4111111111111111", "expected a name without a card number"),
     ("http://localhost/a b", ASCII),
     ("http://lócalhost/", ASCII),
     ("http://localhost/\x07", ASCII),
@@ -86,11 +97,27 @@ async def test_a_url_that_may_not_be_is_refused_with_what_would_have_worked(
 
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world/reset", "/", "/_sandbox/inbox/"])
 async def test_the_sandbox_itself_is_refused_as_a_receiver(webhooks: WebhookApi, path: str) -> None:
-    """Its own address is refused, but for an inbox."""
-    url = f"http://{webhooks.api.host}:{webhooks.api.port}{path}"
-    refused = await webhooks.control("create_webhook_endpoint", {"url": url}, status=400)
+    """Its own address is refused in whatever spelling of loopback, but for an inbox."""
+    port = webhooks.api.port
+    for host in (
+        webhooks.api.host, "localhost", "LOCALHOST", "localhost.", "shop.localhost", "127.0.0.2",
+        "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
+    ):  # fmt: skip
+        url = f"http://{host}:{port}{path}"
+        refused = await webhooks.control("create_webhook_endpoint", {"url": url}, status=400)
+        assert refused["error"]["details"] == f"/url: {OURS}."
 
-    assert refused["error"]["details"] == f"/url: {OURS}."
+
+async def test_another_port_or_an_inbox_of_its_own_is_taken(webhooks: WebhookApi) -> None:
+    """An inbox by its real url, called by another name than the API; and a neighbour."""
+    port = webhooks.api.port
+    await webhooks.create_endpoint("http://localhost:1/v3/payments")
+    await webhooks.create_endpoint(f"http://10.0.0.7:{port}/hooks")
+    await webhooks.create_endpoint(f"http://localhost:{port}/_sandbox/inbox/orders")
+    await webhooks.pay()
+    query = {"wait": "10s"}
+    by_port = (await webhooks.control("read_inbox", query=query, ids={"name": "orders"}))["data"]
+    assert len(by_port) == 1
 
 
 @pytest.mark.parametrize(

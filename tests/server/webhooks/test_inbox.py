@@ -223,3 +223,21 @@ class TestImpatient:
 
         assert status == b"HTTP/1.1 400 Bad Request\r\n"
         assert await read(webhooks, "mine") == []
+
+
+async def test_of_the_head_of_a_message_the_start_is_kept(api: Api, webhooks: WebhookApi) -> None:
+    """The signature is held against all of it."""
+    many = {f"X-{number}": "y" * 900 for number in range(60)}
+    signed = sign(Signing(), [DEFAULT_WEBHOOK_SECRET], message="evt_1", sent_at=1_000, body=BODY)
+    async with api.post("/_sandbox/inbox/mine", data=BODY, headers=many | signed) as reply:
+        assert reply.status == 200
+    (message,) = await read(webhooks, "mine")
+
+    assert 7_000 < len(str(message["headers"])) < 10_000
+    assert message["reason"].startswith("the timestamp is too old")
+
+
+async def test_no_inbox_is_called_after_a_card(api: Api) -> None:
+    """Its name is kept."""
+    refused = await ask(api, "POST", "/_sandbox/inbox/4111-1111-1111-1111", 400, data=BODY)
+    assert refused["error"]["details"] == "/name: expected a name without a card number."

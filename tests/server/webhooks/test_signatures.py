@@ -238,20 +238,29 @@ async def test_an_endpoint_can_have_headers_of_its_own(
 async def test_a_credential_in_a_header_is_sent_and_not_shown(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """What is sent as Authorization stands in no delivery, and in no stream of them."""
+    """It stands in no delivery and no inbox, by whatever name credentials are sent."""
     secret = "s3cret-of-the-receiver"
     receiver.script(500)
-    await webhooks.create_endpoint(
-        receiver.url, headers={"Authorization": f"Bearer {secret}", "Cookie": secret}
+    names = (
+        "Authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "X-Api-Key",
+        "api-key",
+        "X-Auth-Token",
     )
+    headers = dict.fromkeys(names, f"Bearer {secret}")
+    await webhooks.create_endpoint(receiver.url, headers=headers)
+    await webhooks.create_endpoint("inbox:orders", headers=headers)
     await webhooks.pay()
     await webhooks.advance("5s")
-    (delivery,) = await webhooks.deliveries()
+    delivery, to_inbox = await webhooks.deliveries()
+    messages = await webhooks.control("read_inbox", ids={"name": "orders"})
 
     assert [hit.headers["authorization"] for hit in receiver.hits] == [f"Bearer {secret}"] * 2
     shown = [each["request"]["headers"] for each in delivery["attempts"]]
-    assert [(each["Authorization"], each["Cookie"]) for each in shown] == [("…", "…")] * 2
-    assert secret not in str(delivery)
+    assert [{each[name] for name in names} for each in shown] == [{"…"}] * 2
+    assert secret not in str([delivery, to_inbox, messages])
 
 
 @pytest.mark.parametrize(
@@ -300,6 +309,34 @@ async def test_a_credential_in_a_header_is_sent_and_not_shown(
         (
             {"headers": {"X: 1\r\nInjected": "yes"}},
             "/headers: expected names of headers, such as X-Tenant.",
+        ),
+        (
+            {"headers": {"X-Tenant": "1", "x-tenant": "2"}},
+            "/headers/x-tenant: expected each header once, however written.",
+        ),
+        (
+            {"headers": {"X-Card": "4111 1111 1111 1111"}},
+            "/headers/X-Card: expected no card number and no security code.",
+        ),
+        (
+            {"headers": {"X-Payment-Cvc": "987"}},
+            "/headers/X-Payment-Cvc: expected no card number and no security code.",
+        ),
+        (
+            {"headers": {"X-4111111111111111": "1"}},
+            "/headers: expected names of headers, such as X-Tenant.",
+        ),
+        (
+            {"signature": {"scheme": "hmac", "header": "X-4111111111111111"}},
+            "/signature: expected no card number and no security code.",
+        ),
+        (
+            {"signature": {"scheme": "hmac", "prefix": "4111111111111111="}},
+            "/signature: expected no card number and no security code.",
+        ),
+        (
+            {"secret": "4111111111111111", "signature": {"scheme": "hmac"}},
+            "/secret: expected no card number.",
         ),
         ({"headers": {"": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
         ({"headers": {"Größe": "1"}}, "/headers: expected names of headers, such as X-Tenant."),

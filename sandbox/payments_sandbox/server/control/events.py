@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, NotFound
-from payments_sandbox.core.masking import mask_object
+from payments_sandbox.core.masking import mask_object, mask_text
 from payments_sandbox.payments.events import AnyEvent
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, page
@@ -37,7 +37,8 @@ def create_event(request: ControlRequest) -> dict[str, object]:
     if data is not None:
         if "payment_id" in wanted:
             raise InvalidRequest("/data: expected payment_id or data, not both.")
-        return representations.event(request.world.make_event(wanted["type"], mask_object(data)))
+        event = request.world.make_event(mask_text(wanted["type"]), mask_object(data))
+        return representations.event(event)
     return representations.event(trigger(request.world, wanted["type"], wanted.get("payment_id")))
 
 

@@ -72,5 +72,7 @@ def rotate_secret(request: ControlRequest) -> dict[str, object]:
 
 
 def _apply_settings(request: ControlRequest, endpoint: Endpoint) -> Endpoint:
-    policy = TargetPolicy(request.settings.public_webhooks, request.http.host)
+    listens_at = request.http.protocol.sockname
+    port = listens_at[1] if isinstance(listens_at, tuple) else None
+    policy = TargetPolicy(request.settings.public_webhooks, request.http.host, port)
     return apply_settings(endpoint, request.body, policy)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, read_all, run_in_slices
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
@@ -25,7 +26,7 @@ def create_world(request: ControlRequest) -> dict[str, object]:
     )
     world = request.runtime.worlds.make(
         wanted.get("api_key"),
-        name=wanted.get("name"),
+        name=mask_text(wanted.get("name", "")) or None,
         seed=wanted.get("seed"),
         clock=start,
         rate_limit=limits.get("limit"),

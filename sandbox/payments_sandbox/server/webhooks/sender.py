@@ -21,11 +21,14 @@ from yarl import URL
 
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
+from payments_sandbox.webhooks.delivery import (
+    KEPT_BODY,
+    AttemptResult,
+    ReceiverResponse,
+    receiver_response,
+    why_failed,
+)
 from payments_sandbox.webhooks.target_policy import is_permitted
-
-MAX_BODY: Final = 20 * 1024
-"""Bytes of an answer's body that are kept; the rest is not read."""
 
 MAX_ERROR: Final = 300
 """Characters of the description of a failure, which may quote what came in place of an answer."""
@@ -102,7 +105,7 @@ class HttpSender:
             if response.status >= 500 or not response.content.at_eof():  # noqa: PLR2004
                 response.discard_connection()
             response.release()
-        return _receiver_response(response, start)
+        return receiver_response(response.status, response.raw_headers, start)
 
 
 class _Response(aiohttp.ClientResponse):
@@ -140,21 +143,11 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
 
 
 async def _read_start(content: aiohttp.StreamReader) -> bytes:
-    pieces, room = [], MAX_BODY
+    pieces, room = [], KEPT_BODY
     while room and (piece := await content.read(room)):
         pieces.append(piece)
         room -= len(piece)
     return b"".join(pieces)
-
-
-def _receiver_response(response: aiohttp.ClientResponse, start: bytes) -> ReceiverResponse:
-    pairs = [(_text(name), mask_text(_text(value))) for name, value in response.raw_headers]
-    asked = next((value for name, value in pairs if name.lower() == "retry-after"), None)
-    return ReceiverResponse(response.status, dict(pairs), mask_text(_text(start)), asked)
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=256)

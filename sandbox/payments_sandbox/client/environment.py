@@ -1,0 +1,43 @@
+"""Owns the environment that a process finds a server by: the variables, and no proxy before it."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_NO_PROXY: Final = ("NO_PROXY", "no_proxy")
+"""Some clients read the one, and some the other."""
+
+
+def sandbox_variables(
+    *, base_url: str, api_key: str, webhook_secret: str, sandbox_url: str
+) -> dict[str, str]:
+    """The variables that say where a server is, and whose world.
+
+    Args:
+        base_url: of the emulated API; ends in `/v3`.
+        api_key: of the world.
+        webhook_secret: what its endpoints sign with unless they have a secret of their own.
+        sandbox_url: of the control API; ends in `/_sandbox`.
+    """
+    return {
+        "PAYMENTS_BASE_URL": base_url,
+        "PAYMENTS_API_KEY": api_key,
+        "PAYMENTS_WEBHOOK_SECRET": webhook_secret,
+        "PAYMENTS_SANDBOX_URL": sandbox_url,
+    }
+
+
+def without_proxy(base_url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that let no client ask a proxy for a server, beside whom they name already.
+
+    Args:
+        base_url: where the server is; the names of loopback are added in any case.
+        environment: what clients would have otherwise.
+    """
+    named = ",".join(environment.get(name, "") for name in _NO_PROXY)
+    hosts = dict.fromkeys(host.strip() for host in named.split(",") if host.strip())
+    if "*" in hosts:
+        return {}  # nobody is asked; as one of several names some clients would not know it
+    hosts |= dict.fromkeys((*_LOOPBACK, urlsplit(base_url).hostname or ""))
+    return dict.fromkeys(_NO_PROXY, ",".join(host for host in hosts if host))

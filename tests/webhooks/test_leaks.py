@@ -1,0 +1,167 @@
+"""Holds webhooks to silence: what others and rules write is kept without numbers and codes."""
+
+import json
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
+import pytest
+
+from payments_sandbox.core.masking import mask_object, mask_text
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.scenarios.loader import read_scenario
+from payments_sandbox.server.webhook_json import delivery_json, endpoint_json, inbox_message_json
+from payments_sandbox.webhooks.delivery import AttemptResult, receiver_response, why_failed
+from payments_sandbox.webhooks.verification import Received
+from payments_sandbox.world.world import World
+from tests.server.test_leaks import FORTY, NUMBERS, revealed
+from tests.support.in_process import NOON, FakeDispatcher, InProcessApi, all_outputs, new_world
+from tests.support.values import documented_create
+
+CODE = "9137"
+
+
+def received(
+    body: Callable[[str], bytes] = lambda _: b"{}",
+    headers: Callable[[str], dict[str, str]] = lambda _: {},
+) -> Callable[[World, str], None]:
+    """A message to an inbox."""
+
+    def receive(world: World, sent: str) -> None:
+        message = Received(headers(sent), body(sent))
+        world.open_webhooks().receive("orders", message, now=NOON, wall=NOON)
+
+    return receive
+
+
+def answered(
+    lines: Callable[[bytes], dict[bytes, bytes]], body: bytes = b""
+) -> Callable[..., None]:
+    """A receiver's answer to a delivery; `SENT` stands for what is sent."""
+
+    def answer(world: World, sent: str) -> None:
+        webhooks = world.open_webhooks()
+        webhooks.put(endpoint := webhooks.new_endpoint("http://localhost/"))
+        world.make_event("payout.paid", {})
+        for delivery in webhooks.outbox.pop():
+            request = webhooks.request(delivery, endpoint, now=NOON, sent_at=NOON)
+            raw = sent.encode()
+            response = receiver_response(500, lines(raw).items(), body.replace(b"SENT", raw))
+            result = AttemptResult(request.headers, response, why_failed(response), 1.0)
+            webhooks.record(delivery, request, result, NOON)
+
+    return answer
+
+
+def ruled(rule: str) -> Callable[[World, str], None]:
+    """What a scenario's author has written, once a payment is made and its webhook was sent."""
+
+    def act(world: World, sent: str) -> None:
+        source = json.loads(rule.replace("SENT", json.dumps(sent)[1:-1]))
+        set_active(world, [read_scenario({"scenario": "written", "rules": [source]})])
+        webhooks = world.open_webhooks()
+        if not webhooks.outbox.endpoints:
+            webhooks.put(webhooks.new_endpoint("http://localhost/"))
+        InProcessApi(world).ask("create_payment", documented_create())
+        set_active(world, [])
+        world.catch_up()
+        for delivery in webhooks.outbox.pop():
+            FakeDispatcher(world).attempt(delivery, 200)
+
+    return act
+
+
+def made_by_hand(world: World, sent: str) -> None:
+    """An event of any data."""
+    world.open_webhooks().put(world.open_webhooks().new_endpoint("inbox:orders"))
+    world.make_event(mask_text(sent), mask_object({"a": [sent], sent: {"b": sent}}))
+    FakeDispatcher(world).deliver()
+
+
+POSITIONS: dict[str, Callable[[World, str], None]] = {
+    "a body": received(lambda sent: json.dumps({"a": sent}).encode()),
+    "a body in UTF-8": received(lambda sent: json.dumps({"a": sent}, ensure_ascii=False).encode()),
+    "a body that is escaped": received(
+        lambda sent: b'{"a": "%b"}' % b"".join(b"\\u%04x" % ord(sign) for sign in sent)
+    ),
+    "a key": received(lambda sent: json.dumps({"a": {sent: 1}}).encode()),
+    "JSON in JSON": received(lambda sent: json.dumps(json.dumps({"a": sent})).encode()),
+    "a type": received(lambda sent: json.dumps({"type": sent}).encode()),
+    "no JSON": received(lambda sent: b"{" + sent.encode()),
+    "a key that is there twice": received(
+        lambda sent: b'{"a": %b, "a": null}' % json.dumps(sent).encode()
+    ),
+    "a header": received(headers=lambda sent: {"x-a": sent}),
+    "a header that is named so": received(headers=lambda sent: {sent: "a"}),
+    "a signature": received(headers=lambda sent: {"webhook-signature": sent}),
+    "an answer's header": answered(lambda sent: {b"X-A": sent}),
+    "an answer's header that is named so": answered(lambda sent: {sent: b"x"}),
+    "an answer's wish": answered(lambda sent: {b"Retry-After": sent}),
+    "an answer's redirect": answered(lambda sent: {b"Location": sent}),
+    "an answer": answered(lambda _: {}, b"thanks for SENT, come again"),
+    "a rule's message": ruled(
+        '{"request": "create_payment", "do": [{"respond": {"error": "card_declined",'
+        ' "message": "SENT", "details": "SENT"}}]}'
+    ),
+    "a rule's patch": ruled(
+        '{"request": "create_payment", "do": [{"patch": {"description": "SENT", "a": ["SENT"]},'
+        ' "off_contract": true}]}'
+    ),
+    "a rule's event": ruled(
+        '{"event": "payment.completed", "do": {"emit": {"type": "a.b", "data": {"a": "SENT"}}}}'
+    ),
+    "a rule's patch of a webhook": ruled(
+        '{"webhook": "payment.completed", "do": {"patch": {"data": {"a": "SENT"}}}}'
+    ),
+    "an event": made_by_hand,
+}
+
+
+def everything(world: World) -> list[Any]:
+    """All that a world shows: its outputs, and its webhooks."""
+    webhooks = world.open_webhooks()
+    outbox = webhooks.outbox
+    inboxes = [each for _, inbox in webhooks.inboxes.items() for each in inbox.since(0, None)]
+    return [
+        *all_outputs(world),
+        [endpoint_json(each) for each in outbox.endpoints.values()],
+        [delivery_json(outbox, each) for each in outbox.newest_first()],
+        [inbox_message_json(each) for each in inboxes],
+    ]
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_no_output_holds_a_card_number_in_any_of_forty_spellings(position: str) -> None:
+    """Whoever has sent it or written it; nor does the world that a snapshot gives."""
+    world = new_world()
+    for spell, number in zip(FORTY.values(), cycle(NUMBERS), strict=False):
+        POSITIONS[position](world, spell(number))
+    if "rule" in position:
+        assert len(world.journal) == len(FORTY)
+
+    assert revealed(everything(world), NUMBERS) == []
+    assert revealed(everything(InProcessApi(world).twin().world), NUMBERS) == []
+
+
+NAMES = ("cvc", "CVV2", "security_code", "cvn", "cid", "cardVerificationValue", "x-payment-cvc")
+CODES: dict[str, Callable[[str], tuple[bytes, dict[str, str]]]] = {
+    "JSON": lambda name: (json.dumps({name: CODE, "a": {name: int(CODE)}}).encode(), {}),
+    "deep in JSON": lambda name: (json.dumps({"a": [{"b": {name: CODE}}]}).encode(), {}),
+    "broken JSON": lambda name: (f'{{"{name}": "{CODE}", "{name}": {CODE}, '.encode(), {}),
+    "a form": lambda name: (f"a=1&{name}={CODE}&b=2".encode(), {}),
+    "an encoded form": lambda name: (f"a=1&{name}%3D{CODE}&b=2".encode(), {}),
+    "XML": lambda name: (f"<card><{name}>{CODE}</{name}></card>".encode(), {}),
+    "a header": lambda name: (b"{}", {name: CODE}),
+    "an address": lambda name: (b"{}", {"referer": f"http://shop.test/?{name}={CODE}&a=1"}),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", CODES)
+def test_an_inbox_keeps_no_security_code(form: str, name: str) -> None:
+    """By the name of its field, in JSON and in what is nearly JSON."""
+    world = new_world()
+    body, headers = CODES[form](name)
+    world.open_webhooks().receive("orders", Received(headers, body), now=NOON, wall=NOON)
+
+    assert CODE not in json.dumps(everything(world), default=str)
