@@ -155,6 +155,15 @@ def test_a_refused_body_that_has_come_whole_leaves_the_connection_open(
         assert (reply.status, reply.closes) == (status, False)
 
 
+def test_a_refused_body_may_come_a_moment_behind_its_head(wire: Wire) -> None:
+    """As httpx and requests send it; a connection for each refusal would be a waste."""
+    head = raw_request("POST", "/v3/nothing", {**ANNOUNCED, "Content-Length": str(len(CREATE))})
+    wire.send(head)
+    wire.send(CREATE)
+    reply = wire.reply()
+    assert (reply.status, reply.closes) == (404, False)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("target", [PAYMENTS, "/_sandbox/ready", "/"])
 def test_another_version_of_http_is_refused_in_one_that_is_spoken(

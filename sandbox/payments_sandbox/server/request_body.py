@@ -1,6 +1,7 @@
 """Owns the reading of request bodies: bounded in size and time, refused in words."""
 
 import asyncio
+import contextlib
 
 from aiohttp import HttpVersion10, web
 
@@ -11,6 +12,9 @@ LIMIT = 64 * 1024
 """Bytes of a request body that are read."""
 
 YAML = "application/yaml"
+
+_MOMENT = 0.1
+"""Seconds in which the body that follows a head is there."""
 
 
 def buffered_body(
@@ -68,6 +72,18 @@ async def read_any_body(
         return RequestTooLarge(limit)
     except web.RequestPayloadError:
         return InvalidRequest("/: expected a body that is framed correctly.")
+
+
+async def await_unread_body(request: web.BaseRequest) -> None:
+    """Let a body that nobody reads arrive, if it follows its head: else the connection must end.
+
+    Many clients send the two apart, a moment after each other.
+    """
+    if "Expect" in request.headers:
+        return  # it is held back until it is asked for
+    with contextlib.suppress(TimeoutError, ConnectionResetError, web.RequestPayloadError):
+        async with asyncio.timeout(_MOMENT):
+            await request.content.wait_eof()
 
 
 def _buffered(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:

@@ -25,6 +25,7 @@ from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBody
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
+from payments_sandbox.server.request_body import await_unread_body
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
 from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.server.routing import Routes, Target, target_of
@@ -66,7 +67,10 @@ class RequestHandler:
         if request.version not in VERSIONS:
             return NotHttp(HttpVersion10)
         try:
-            return await self._answer(request)
+            response = await self._answer(request)
+            if not request.content.is_eof() and response.keep_alive is not False:
+                await await_unread_body(request)
+            return response
         except UnfinishedBodyError:
             response = refusal(
                 InvalidRequest("/: expected all of the body that the head announces.")
