@@ -223,15 +223,12 @@ def test_a_reset_world_gets_its_endpoint_again(world: RemoteWorld) -> None:
         world.control("POST", "/world/reset")
         world.pay()
         world.pay(card_number="4000000000000002")
-        assert messages(world, 2) == [("payment.completed", True), ("payment.failed", True)]
+        both = [("payment.completed", True), ("payment.failed", True)]
+        assert sorted(messages(world, 2)) == both  # the second may find the endpoint there
         told = sorted(without_ids(line) for line in listener.lines(2))
         world.pay()
         assert without_ids(listener.line()) == line_of("payment.completed", "200  N ms")
-        assert [kind for kind, _ in messages(world, 3)] == [
-            "payment.completed",
-            "payment.failed",
-            "payment.completed",
-        ]
+        assert messages(world, 3)[2:] == [("payment.completed", True)]
 
     assert told == [line_of(name, "200  N ms") for name in ("payment.completed", "payment.failed")]
 

@@ -273,7 +273,7 @@ def test_help_is_instant(command: str) -> None:
         "COVERAGE_PROCESS_CONFIG": "",
         "COVERAGE_PROCESS_START": "",
     }
-    ended = run(*command.split(), "--help", extra=alone)
+    ended = run(*command.split(), "--help", extra=alone, is_process=True)
 
     names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
     assert "payments_sandbox.cli.main" in names

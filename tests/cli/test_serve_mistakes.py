@@ -51,7 +51,7 @@ def test_every_option_has_its_mistake() -> None:
 def test_a_wrong_value_names_the_option(option: str) -> None:
     """Exit 2 and a last line that says what would have worked."""
     value, expected = WRONG[option]
-    ended = run("serve", option, value)
+    ended = run("serve", option, value, is_process=False)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
@@ -60,7 +60,7 @@ def test_a_wrong_value_names_the_option(option: str) -> None:
 
 def test_a_public_webhook_needs_a_word() -> None:
     """The worst accident is a test event at a production endpoint: it takes two options."""
-    ended = run("serve", "--webhook", "http://8.8.8.8/hooks")
+    ended = run("serve", "--webhook", "http://8.8.8.8/hooks", is_process=False)
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
@@ -76,7 +76,7 @@ def test_a_wrong_variable_is_named(option: str) -> None:
     """Exit 2 and the name of the variable; other commands do not mind."""
     value, expected = WRONG[option]
     extra = {environment_name(option): value}
-    ended = run("serve", extra=extra)
+    ended = run("serve", extra=extra, is_process=False)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
@@ -87,7 +87,7 @@ def test_a_wrong_variable_is_named(option: str) -> None:
 @pytest.mark.parametrize("flag", FLAGS)
 def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
     """A flag's variable is a yes or a no."""
-    ended = run("serve", extra={environment_name(flag): "perhaps"})
+    ended = run("serve", extra={environment_name(flag): "perhaps"}, is_process=False)
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
@@ -108,7 +108,7 @@ MISSPELT: Final = {
 def test_a_misspelt_variable_is_refused_by_every_command(command: str, name: str) -> None:
     """Exit 2 whatever its value: a typo would be an option that silently does nothing."""
     for value in ("1", ""):
-        ended = run(command, extra={name: value})
+        ended = run(command, extra={name: value}, is_process=False)
         hint = f"{name}: there is no such option; did you mean {MISSPELT[name]}?"
         assert (ended.returncode, ended.stdout) == (2, "")
         assert ended.stderr.splitlines()[-1] == f"payments-sandbox {command}: error: {hint}"
@@ -178,7 +178,7 @@ def test_variables_that_name_a_server_to_clients_are_no_options_of_serve() -> No
 
 def test_half_an_option_is_no_option() -> None:
     """An abbreviation that works today would break when a longer option is added."""
-    ended = run("serve", "--strict")
+    ended = run("serve", "--strict", is_process=False)
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,

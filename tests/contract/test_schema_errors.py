@@ -37,7 +37,7 @@ each_schema = pytest.mark.parametrize("name", SCHEMAS)
 # The small ones are part of these.
 each_whole = pytest.mark.parametrize("name", [name for name in SCHEMAS if "objects/" not in name])
 few = settings(
-    max_examples=settings().max_examples // 5,  # of each schema, and there are many
+    max_examples=settings().max_examples // 12,  # of each schema, and there are many
     suppress_health_check=list(HealthCheck),
 )
 

@@ -178,7 +178,7 @@ CALLS = st.lists(
 
 
 @given(SCENARIOS)
-@settings(max_examples=300)
+@settings(max_examples=settings().max_examples * 2)
 def test_whatever_has_the_shape_loads_or_says_what_is_wrong(scenario: Json) -> None:
     """With a place for each problem, and never with a crash."""
     assert accepts(scenario)
@@ -195,7 +195,7 @@ def test_whatever_has_the_shape_loads_or_says_what_is_wrong(scenario: Json) -> N
 
 
 @given(SCENARIOS, CALLS)
-@settings(max_examples=800)
+@settings(max_examples=settings().max_examples * 3)
 def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls: Any) -> None:  # noqa: ANN401 - drawn
     """Every reply is documented for its operation; what is kept is one story; nothing crashes."""
     loaded = load(json.dumps(scenario), name="fuzz")

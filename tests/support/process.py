@@ -1,5 +1,6 @@
 """Owns what runs as a process: the command line, its servers' worlds, other people's suites."""
 
+import io
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from typing import Any, Final
 import pytest
 import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml comes only once
 
+from payments_sandbox.cli import main
+from payments_sandbox.cli.failure import FAILED
 from payments_sandbox.cli.report_text import Reports
 from payments_sandbox.client.models import ReportModel
 from tests.project.blocks import below, read_blocks
@@ -51,8 +54,17 @@ def run(
     cwd: Path = ROOT,
     extra: Mapping[str, str] | None = None,
     given: str | None = None,
+    is_process: bool | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself; `extra` goes into its environment, `given` to its stdin."""
+    """A command that ends by itself; `extra` goes into its environment, `given` to its stdin.
+
+    What has no server of its own is called in this process, unless `is_process` says otherwise:
+    to start an interpreter takes longer than most commands do.
+    """
+    if is_process is None:
+        is_process = command is not COMMAND or arguments[:1] in {("serve",), ("run",)}
+    if not is_process:
+        return call(*arguments, cwd=cwd, extra=extra, given=given)
     return subprocess.run(
         [*command, *arguments],
         cwd=cwd,
@@ -63,6 +75,38 @@ def run(
         timeout=LONGEST_WAIT,
         check=False,
     )
+
+
+def call(
+    *arguments: str,
+    cwd: Path = ROOT,
+    extra: Mapping[str, str] | None = None,
+    given: str | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """A command in this process; what it does to streams, signals and environment is undone."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        patch.setattr(os, "environ", environment(**(extra or {})))
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((given or "").encode())))
+        patch.setattr(sys, "stdout", streams[0])
+        patch.setattr(sys, "stderr", streams[1])
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else FAILED
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    output, errors = (_text_in(stream) for stream in streams)
+    return subprocess.CompletedProcess(arguments, code, output, errors)
+
+
+def _text_in(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    stream.seek(0)
+    return stream.read()
 
 
 class RunningCommand:
