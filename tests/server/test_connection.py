@@ -155,7 +155,7 @@ def test_a_refused_body_that_has_come_whole_leaves_the_connection_open(
         assert (reply.status, reply.closes) == (status, False)
 
 
-def test_a_refused_body_may_come_a_moment_behind_its_head(wire: Wire) -> None:
+def test_a_refused_body_may_come_a_moment_behind_its_head(wire: BlockingConnection) -> None:
     """As httpx and requests send it; a connection for each refusal would be a waste."""
     head = raw_request("POST", "/v3/nothing", {**ANNOUNCED, "Content-Length": str(len(CREATE))})
     wire.send(head)

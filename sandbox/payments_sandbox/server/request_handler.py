@@ -38,6 +38,7 @@ _WHICH_HOST: Final = (
 _WHICH_ORIGIN: Final = (
     "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
 )
+_WHICH_BODY: Final = "/: expected all of the body that the head announces."
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 _ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
 
@@ -68,20 +69,20 @@ class RequestHandler:
             return NotHttp(HttpVersion10)
         try:
             response = await self._answer(request)
-            if not request.content.is_eof() and response.keep_alive is not False:
-                await await_unread_body(request)
-            return response
         except UnfinishedBodyError:
-            response = refusal(
+            refused = refusal(
                 InvalidRequest("/: expected all of the body that the head announces.")
             )
-            response.force_close()
-            return response
+            refused.force_close()
+            return refused
         except ConnectionResetError:
             return AlreadySent()  # the client left while we read: nobody to answer
         except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
             _log.exception("unhandled error in a %s request", request.method)
             return _failure(request)
+        if not request.content.is_eof() and response.keep_alive is not False:
+            await await_unread_body(request)
+        return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)
