@@ -1,6 +1,7 @@
 """`payments-sandbox serve` with scenarios: active at once, refused whole, edited under way."""
 
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -297,3 +298,50 @@ def test_watching_needs_a_package(tmp_path: Path) -> None:
             " pip install 'payments-sandbox[watch]'"
         ),
     )
+
+
+def test_a_link_that_leads_elsewhere_is_followed(tmp_path: Path) -> None:
+    """As a volume of Kubernetes is changed: the folder that two links lead through is another."""
+    for name, code in (("..1", "internal_error"), ("..2", "card_declined")):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "down", failing(code))
+    (tmp_path / "..data").symlink_to("..1")
+    (file := tmp_path / "down.yaml").symlink_to("..data/down.yaml")
+    with serve_process("--scenario", str(file), "--watch") as server:
+        assert pay(server) == (500, "rule-1")
+        (tmp_path / "..data_tmp").symlink_to("..2")
+        (tmp_path / "..data_tmp").rename(tmp_path / "..data")
+        Log(server).until("down is reloaded in 1 world$")
+        assert pay(server) == (400, "rule-1")
+
+
+def test_what_a_link_leads_to_is_watched(tmp_path: Path) -> None:
+    """Its folder is none of those that were named."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "named").mkdir()
+    write(tmp_path / "real", "down", failing("internal_error"))
+    (file := tmp_path / "named" / "down.yaml").symlink_to("../real/down.yaml")
+    with serve_process("--scenario", str(file), "--watch") as server:
+        write(tmp_path / "real", "down", failing("card_declined"))
+        Log(server).until("down is reloaded in 1 world$")
+        assert pay(server) == (400, "rule-1")
+
+
+@pytest.mark.parametrize("option", ["--scenario", "--scenario-dir"])
+def test_a_folder_that_is_made_again_is_watched_still(tmp_path: Path, option: str) -> None:
+    """As a checkout of another branch does it, and once more after that."""
+    (folder := tmp_path / "scenarios").mkdir()
+    file = write(folder, "down", failing("internal_error"))
+    named = file if option == "--scenario" else folder
+    with serve_process(option, str(named), "--watch") as server:
+        log = Log(server)
+        active = f"{server.address}/_sandbox/scenarios/active"
+        requests.put(active, json=["down"], headers=AUTHORIZED, timeout=10)
+        assert pay(server) == (500, "rule-1")
+        for code, status in (("card_declined", 400), ("internal_error", 500)):
+            shutil.rmtree(folder)
+            log.until("stays as it was$")
+            folder.mkdir()
+            write(folder, "down", failing(code))
+            log.until("down is reloaded in 1 world$")
+            assert pay(server) == (status, "rule-1")

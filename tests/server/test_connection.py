@@ -103,15 +103,19 @@ def wire(server: RunningServer) -> Iterator[BlockingConnection]:
         yield connection
 
 
-def last_entry(server: RunningServer) -> dict[str, Any]:
-    """The newest entry of the journal, when nobody waits for a reply any more."""
+def settle(server: RunningServer) -> None:
+    """Wait until nobody waits for a reply any more."""
     give_up = time.monotonic() + LONGEST_WAIT
     while len(server.sandbox.runtime.delayed_replies):
         assert time.monotonic() < give_up
         exchange(server.address, raw_request("GET", "/_sandbox/live"))
-    (entry,) = exchange(server.address, raw_request("GET", "/_sandbox/requests?limit=1")).json[
-        "data"
-    ]
+
+
+def last_entry(server: RunningServer) -> dict[str, Any]:
+    """The newest entry of the journal, once it is settled."""
+    settle(server)
+    raw = raw_request("GET", "/_sandbox/requests?limit=1")
+    (entry,) = exchange(server.address, raw).json["data"]
     assert isinstance(entry, dict)
     return entry
 
@@ -228,7 +232,7 @@ def test_a_client_that_has_finished_sending_is_answered(
     wire.finish()
     assert statuses(wire) == expected
     assert [entry for entry in caplog.records if entry.exc_info] == []
-    last_entry(server)
+    settle(server)
 
 
 def test_the_journal_shows_the_delayed_reply_that_a_finished_client_has_read(

@@ -187,3 +187,37 @@ def test_a_file_that_comes_later_is_known_from_then_on(
         file.write_text(each, encoding="utf-8")
         reloader.reload(["down", "stranger"])
     assert (logged(), len(worlds)) == (["down is reloaded in 1 world"], 1)
+
+
+def test_a_file_is_read_when_it_stays_as_it_is(
+    sandbox: AssembledServer, file: Path, logged: Logged
+) -> None:
+    """At the second look after a change: at the first it may be half written."""
+    reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
+    reloader.reload_changed()
+    file.write_text(LATER[:40], encoding="utf-8")
+    reloader.reload_changed()
+    file.write_text(LATER, encoding="utf-8")
+    reloader.reload_changed()
+    assert logged() == []
+    reloader.reload_changed()
+    assert logged() == ["down is reloaded in 1 world"]
+    reloader.reload_changed()
+    assert logged() == ["down is reloaded in 1 world"]
+
+
+def test_a_file_that_has_gone_is_told_once_and_may_come_back(
+    sandbox: AssembledServer, file: Path, logged: Logged
+) -> None:
+    """However often it is looked for."""
+    reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
+    file.unlink()
+    reloader.reload(["down"])
+    for _ in range(3):
+        reloader.reload_changed()
+    gone = "the file of down cannot be read: it stays as it was"
+    assert logged() == [gone]
+    file.write_text(LATER, encoding="utf-8")
+    for _ in range(3):
+        reloader.reload_changed()
+    assert logged() == [gone, "down is reloaded in 1 world"]

@@ -1,4 +1,9 @@
-"""Owns `--watch`: it notices when files of scenarios are edited, and has them read again."""
+"""Owns `--watch`: it notices when files of scenarios are edited, and has them read again.
+
+The system tells of names in the folders that are watched, and at once. It does not tell of what a
+link leads to, of a folder that was removed and made again, nor of files on another machine. So the
+files are also looked at now and then.
+"""
 
 import asyncio
 import contextlib
@@ -21,6 +26,9 @@ _log: Final = logging.getLogger("sandbox.scenarios")
 QUIET: Final = 100
 """Wall milliseconds without a change after which a file counts as written."""
 
+LOOK_EVERY: Final = 500
+"""Wall milliseconds between two looks at the files, if the system tells of nothing meanwhile."""
+
 
 @contextlib.asynccontextmanager
 async def watching(sandbox: "AssembledServer") -> AsyncIterator[None]:
@@ -41,8 +49,16 @@ async def watching(sandbox: "AssembledServer") -> AsyncIterator[None]:
 
 async def _watch(folders: Iterable[Path], reloader: ScenarioReloader) -> None:
     try:
-        async for changes in awatch(*folders, watch_filter=None, step=QUIET, recursive=False):
+        async for changes in awatch(
+            *folders,
+            watch_filter=None,
+            step=QUIET,
+            recursive=False,
+            rust_timeout=LOOK_EVERY,
+            yield_on_timeout=True,
+        ):
             names = (name_of(Path(path).name) for _, path in changes)
             reloader.reload({name for name in names if name is not None})
+            reloader.reload_changed()
     except (OSError, RuntimeError):  # of the file system: the server goes on without
         _log.exception("--watch has ended: scenarios are not reloaded any more")

@@ -61,7 +61,7 @@ class Library:
 
     def names(self) -> list[str]:
         """The names of all scenarios, sorted."""
-        return sorted(self._found())
+        return sorted(self.files())
 
     def read(self, name: str) -> ScenarioFile:
         """Read the file of a name.
@@ -70,7 +70,7 @@ class Library:
             UnknownScenario: there is none.
             OSError: it cannot be read.
         """
-        found = self._found()
+        found = self.files()
         check_known(name, found)
         return read_scenario_file(found[name], longest_wait=self.longest_wait)
 
@@ -81,7 +81,8 @@ class Library:
     def __iter__(self) -> Iterator[Loaded]:
         return (self.load(name) for name in self.names())
 
-    def _found(self) -> dict[str, "Traversable"]:
+    def files(self) -> dict[str, "Traversable"]:
+        """The files of all scenarios, by their names."""
         entries = [*self._files]
         for folder in self._folders:
             with suppress(FileNotFoundError, NotADirectoryError):  # it has gone since the start

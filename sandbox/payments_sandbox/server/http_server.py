@@ -11,6 +11,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
+from payments_sandbox.server.bound_sockets import bind_sockets
 from payments_sandbox.server.connection import Connection, Request
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.request_handler import RequestHandler
@@ -68,22 +69,23 @@ async def listening(server: AssembledServer) -> AsyncIterator[str]:
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    settings, runtime, http_server = (
-        server.settings,
-        server.runtime,
-        HttpServer(server.handler, server.settings.body_timeout),
-    )
+    settings, runtime = server.settings, server.runtime
+    http_server = HttpServer(server.handler, settings.body_timeout)
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(http_server, settings.host, settings.port, backlog=_BACKLOG)
+    listeners = [
+        await loop.create_server(http_server, sock=bound, backlog=_BACKLOG)
+        for bound in await bind_sockets(settings.host, settings.port)
+    ]
     sweeper = asyncio.create_task(_sweep(runtime.worlds))
     try:
         runtime.start()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{host}:{listener.sockets[0].getsockname()[1]}"
+        yield f"http://{host}:{listeners[0].sockets[0].getsockname()[1]}"
     finally:
         sweeper.cancel()
         runtime.stop()
-        listener.close()
+        for listener in listeners:
+            listener.close()
         for _ in range(2):  # turns of the loop: in one what has come is read, in the next it begins
             await asyncio.sleep(0)  # noqa: TID251 - it takes no time
         await http_server.close()

@@ -79,8 +79,8 @@ async def await_unread_body(request: web.BaseRequest) -> None:
 
     Many clients send the two apart, a moment after each other.
     """
-    if "Expect" in request.headers:
-        return  # it is held back until it is asked for
+    if "Expect" in request.headers or request.content.exception() is not None:
+        return  # it is held back until it is asked for, or does not come at all
     with contextlib.suppress(TimeoutError, ConnectionResetError, web.RequestPayloadError):
         async with asyncio.timeout(_MOMENT):
             await request.content.wait_eof()

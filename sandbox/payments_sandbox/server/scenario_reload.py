@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
@@ -16,6 +18,9 @@ from payments_sandbox.world.world import ResetScope, World
 
 _log: Final = logging.getLogger("sandbox.scenarios")
 
+Stamp = tuple[int, int, int, int]
+"""What tells a file from another one of its name: where it is, when it was written, how long."""
+
 _STAYS: Final = "it stays as it was"
 
 
@@ -25,6 +30,8 @@ class ScenarioReloader:
     def __init__(self, settings: Settings, runtime: WorldRuntime) -> None:
         self._runtime = runtime
         self._library = Library(scenario_paths(settings), settings.scenario_dirs)
+        self._stamps = self._look()
+        self._read_stamps = dict(self._stamps)
         self._texts: dict[str, str] = {}
         self._good: dict[str, Scenario] = {}
         for name in self._library.names():
@@ -43,8 +50,28 @@ class ScenarioReloader:
             try:
                 self._take(name, self._library.read(name))
             except (UnknownScenario, OSError):
-                if name in self._good:
+                if self._texts.pop(name, None) is not None and name in self._good:
                     _log.warning("the file of %s cannot be read: %s", name, _STAYS)
+
+    def reload_changed(self) -> None:
+        """Read those files again that have changed, and have not changed since the last look.
+
+        Files are told apart by where they are and when they were written, links followed.
+        """
+        last, self._stamps = self._stamps, self._look()
+        for name in sorted(self._stamps.keys() | self._read_stamps.keys()):
+            stamp = self._stamps.get(name)
+            if stamp == last.get(name) and stamp != self._read_stamps.get(name):
+                self._read_stamps[name] = stamp
+                self.reload([name])
+
+    def _look(self) -> dict[str, Stamp | None]:
+        stamps: dict[str, Stamp | None] = {}
+        for name, file in self._library.files().items():
+            with suppress(OSError):  # it has gone meanwhile
+                found = Path(str(file)).stat()
+                stamps[name] = found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+        return stamps
 
     def _take(self, name: str, file: ScenarioFile) -> None:
         if file.text == self._texts.get(name):
