@@ -188,6 +188,8 @@ async def _kept(file: Path | None, sandbox: "AssembledServer") -> AsyncIterator[
             raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
         async with state.saving():
             yield
+        gc.disable()  # the exit has a second, and would look at every object again and again
+        gc.freeze()
         try:
             state.save()
         except OSError as error:

@@ -88,8 +88,9 @@ async def listening(server: AssembledServer) -> AsyncIterator[str]:
             listener.close()
         for _ in range(2):  # turns of the loop: in one what has come is read, in the next it begins
             await asyncio.sleep(0)  # noqa: TID251 - it takes no time
-        await http_server.close()
-        if pending := await runtime.close():
+        # Side by side, since all has to end within a second.
+        pending, _ = await asyncio.gather(runtime.close(), http_server.close())
+        if pending:
             _log.warning("webhook deliveries that were pending: %d", pending)
 
 

@@ -153,7 +153,7 @@ class WorldRuntime:
         self.delayed_replies.wake_all()
 
     async def close(self) -> int:
-        """Cancel what is in flight.
+        """Let what is in flight end, for a moment, and begin nothing.
 
         Returns:
             How many deliveries were pending.

@@ -350,3 +350,54 @@ async def test_what_is_sent_first_changes_nothing_once_its_world_is_forgotten(
     assert world.open_webhooks().outbox.attempted == 1
     assert first[0].attempts == []
     await setup.dispatcher.close()
+
+
+async def test_a_dispatcher_that_closes_lets_attempts_in_flight_end_and_begins_none(
+    setup: DispatcherFixture,
+) -> None:
+    """What has arrived is not sent again by whoever takes over; the rest stays pending."""
+    world = world_with("http://a/")
+    await setup.send(world)
+    await setup.sender.answer_all()
+    await setup.send(world, MAX_PER_ENDPOINT + 3)
+    closing = asyncio.create_task(setup.dispatcher.close(grace=3_600))
+    await setup.sender.turn()
+    assert not closing.done()
+    await setup.send(world)
+    assert len(setup.sender.posts) == MAX_PER_ENDPOINT
+    await setup.sender.answer_all()
+    await closing
+
+    assert setup.sender.is_closed
+    assert (setup.sender.count, setup.attempted[world]) == (1 + MAX_PER_ENDPOINT,) * 2
+    assert world.pending_webhooks == 4
+
+
+async def test_an_attempt_that_does_not_end_in_time_is_cancelled_and_stays_pending(
+    setup: DispatcherFixture,
+) -> None:
+    """The stop of a server waits for nobody for long."""
+    world = world_with("http://a/", "http://b/")
+    await setup.send(world)
+    await setup.dispatcher.close(grace=0)
+
+    assert (setup.sender.count, world.pending_webhooks) == (2, 2)
+    [first, second] = world.open_webhooks().outbox.oldest_first()
+    assert (first.attempts, second.attempts) == ([], [])
+
+
+async def test_an_attempt_that_waits_for_its_turn_is_not_begun_by_a_dispatcher_that_closes(
+    setup: DispatcherFixture,
+) -> None:
+    """All turns are taken by endpoints that do not answer."""
+    worlds = [world_with(f"http://{n}/") for n in range(MAX_IN_FLIGHT + 1)]
+    for world in worlds:
+        await setup.send(world)
+    assert setup.sender.count == MAX_IN_FLIGHT
+    closing = asyncio.create_task(setup.dispatcher.close(grace=3_600))
+    await setup.sender.turn()
+    await setup.sender.answer_all()
+    await closing
+
+    assert setup.sender.count == MAX_IN_FLIGHT
+    assert [world.pending_webhooks for world in worlds].count(1) == 1

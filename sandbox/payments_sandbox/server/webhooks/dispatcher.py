@@ -15,6 +15,7 @@ How a delivery leaves:
    more. What receivers set off by their own calls is followed, `MAX_FOLLOW_UPS` steps deep: who
    never stops sending would hold it up for ever. It returns the attempts that ended meanwhile.
 6. A world that is forgotten has its workers cancelled. Nothing of an attempt is recorded then.
+7. A server that stops begins no attempt, and lets those in flight end for `GRACE` seconds.
 """
 
 import asyncio
@@ -44,6 +45,9 @@ MAX_IN_FLIGHT: Final = 128
 
 SLOW_MS: Final = 1_000
 """Wall milliseconds from which on an endpoint is slow; one that does not answer is, too."""
+
+GRACE: Final = 0.4
+"""Wall seconds that attempts in flight have to end when a server stops: it has one for all."""
 
 MAX_FOLLOW_UPS: Final = 4
 """How often `settle` waits for what the webhooks that it waited for have led to."""
@@ -148,13 +152,24 @@ class Dispatcher:
         if world.webhooks is not None:
             world.webhooks.forget_deliveries()
 
-    async def close(self) -> None:
-        """Cancel everything; nothing is sent after it."""
+    async def close(self, grace: float = GRACE) -> None:
+        """Begin no attempt any more, and let those that are in flight end.
+
+        What has waited stays pending. An attempt that is cancelled may have reached its receiver,
+        and would be made once more by a server that takes over the state.
+
+        Args:
+            grace: seconds until those that have not ended are cancelled.
+        """
         self._is_closed = True
+        for queues in self._queues.values():
+            for queue in queues.values():
+                queue.clear()
         running = [task for world in self._queues for task in self._running(world)]
-        for task in running:
-            task.cancel()
         if running:
+            _, late = await asyncio.wait(running, timeout=grace)
+            for task in late:
+                task.cancel()
             await asyncio.wait(running)
         self._queues.clear()
         for settling in self._settling:
@@ -239,7 +254,7 @@ class Dispatcher:
         self, world: World, webhooks: "Webhooks", delivery: "Delivery"
     ) -> "DeliveryAttempt | None":
         """Make an attempt; None when the delivery has ended meanwhile, or was forgotten."""
-        if not delivery.is_pending:
+        if not delivery.is_pending or self._is_closed:
             return None
         endpoint = webhooks.outbox.endpoints[delivery.endpoint_id]
         now, wall = world.clock.now(), self._wall()
@@ -311,6 +326,11 @@ class _EndpointQueue:
         """Let a delivery wait, behind all others."""
         self.waiting.append(delivery)
         self._ordered += delivery.order is not None
+
+    def clear(self) -> None:
+        """Let no delivery wait any more."""
+        self.waiting.clear()
+        self._ordered = 0
 
     def pop(self) -> "Delivery | None":
         """Take out the next delivery that is still to be attempted, or None."""
