@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import web
 
+from payments_sandbox.api.gateway import CHALLENGE
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.contract.control_routes.route import ControlRoute
@@ -180,7 +181,10 @@ def refusal(error: SandboxError) -> web.Response:
     body = representations.error(error)
     if isinstance(error, InvalidScenario):
         body["problems"] = error.problems
-    return json_response(code_of(error.code).status, body)
+    response = json_response(code_of(error.code).status, body)
+    if response.status == web.HTTPUnauthorized.status_code:
+        response.headers.update(CHALLENGE)
+    return response
 
 
 def json_response(status: int, body: object) -> web.Response:
