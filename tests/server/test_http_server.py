@@ -4,6 +4,8 @@ import asyncio
 import json
 import select
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
@@ -91,6 +93,40 @@ async def turn() -> None:
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(future.set_result, None)
     await future
+
+
+SHORT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+sys.modules["uvloop"] = None  # it drops whom it cannot let in, and says nothing
+from payments_sandbox.cli.main import main
+sys.exit(main())
+"""
+
+
+def test_a_server_without_descriptors_says_so_once_and_goes_on() -> None:
+    """Whoever found no room is let in when others go; there is no traceback for each try."""
+    command = [sys.executable, "-c", SHORT, "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port = urlsplit(json.loads(process.stdout.readline())["base_url"]).port
+        assert port is not None
+        with connections(port, 100) as clients:
+            said = process.stderr.readline()
+            for each in clients[:-1]:
+                each.close()
+            last = clients[-1]
+            last.settimeout(LONGEST_WAIT)
+            last.sendall(LIST)
+            heard = last.recv(65_536)
+        process.terminate()
+        rest = process.stderr.read()
+
+    assert said.startswith(
+        b"WARNING payments_sandbox.server.http_server: no further connection can"
+    )
+    assert (heard[:12], rest) == (b"HTTP/1.1 200", b"")
 
 
 async def test_a_rush_of_connections_finds_room() -> None:

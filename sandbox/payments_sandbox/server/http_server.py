@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
-from collections.abc import AsyncIterator
-from typing import Final, cast
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -22,6 +24,10 @@ SWEEP_EVERY: Final = 60
 
 _BACKLOG: Final = 128
 """Connections that may wait to be let in; one that finds no room comes again a second later."""
+
+_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_SHORTAGE_AGAIN: Final = 60
+"""Seconds until the log tells of a shortage again."""
 
 _SHUTDOWN: Final = 0.4
 """aiohttp waits at most twice this long for handlers that are still running."""
@@ -73,9 +79,10 @@ async def listening(server: AssembledServer) -> AsyncIterator[str]:
     http_server = HttpServer(server.handler, settings.body_timeout)
     loop = asyncio.get_running_loop()
     listeners = [
-        await loop.create_server(http_server, sock=bound, backlog=_BACKLOG)
+        await _listen(http_server, bound)
         for bound in await bind_sockets(settings.host, settings.port)
     ]
+    stop_watching = _tell_of_shortages(loop)
     sweeper = asyncio.create_task(_sweep(runtime.worlds))
     try:
         runtime.start()
@@ -86,12 +93,48 @@ async def listening(server: AssembledServer) -> AsyncIterator[str]:
         runtime.stop()
         for listener in listeners:
             listener.close()
+        stop_watching()
         for _ in range(2):  # turns of the loop: in one what has come is read, in the next it begins
             await asyncio.sleep(0)  # noqa: TID251 - it takes no time
         # Side by side, since all has to end within a second.
         pending, _ = await asyncio.gather(runtime.close(), http_server.close())
         if pending:
             _log.warning("webhook deliveries that were pending: %d", pending)
+
+
+async def _listen(http_server: HttpServer, bound: socket.socket) -> asyncio.Server:
+    # asyncio accepts as many connections in a turn as its backlog has, and where it has run out of
+    # descriptors it fails as often, and tries again a second later for each: so the backlog is the
+    # system's alone.
+    listener = await asyncio.get_running_loop().create_server(http_server, sock=bound, backlog=1)
+    bound.listen(_BACKLOG)
+    return listener
+
+
+def _tell_of_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Log one line when no connection can be accepted, and no traceback for each try.
+
+    Returns:
+        What leaves the loop as it was.
+    """
+    before = loop.get_exception_handler()
+    silent_until = 0.0
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal silent_until
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in _SHORTAGES:
+            before(loop, context) if before else loop.default_exception_handler(context)
+        elif loop.time() >= silent_until:
+            silent_until = loop.time() + _SHORTAGE_AGAIN
+            _log.warning(
+                "no further connection can be accepted (%s): it is tried again each second, and"
+                " succeeds when others end; ulimit -n raises the limit",
+                error.strerror,
+            )
+
+    loop.set_exception_handler(handle)
+    return lambda: loop.set_exception_handler(before)
 
 
 async def _sweep(worlds: Worlds) -> None:
