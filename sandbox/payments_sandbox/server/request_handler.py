@@ -43,6 +43,7 @@ _WHICH_ORIGIN: Final = (
 )
 _WHICH_BODY: Final = "/: expected all of the body that the head announces."
 _READS: Final = frozenset({"GET", "HEAD"})
+_HEALTH: Final = frozenset({f"{CONTROL_PATH}/live", f"{CONTROL_PATH}/ready"})
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 _ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
 
@@ -112,7 +113,7 @@ class RequestHandler:
         self, request: web.BaseRequest, headers: RequestHeaders, *, is_emulated: bool
     ) -> Forbidden | None:
         """Why the origin guard refuses a request, if it does."""
-        if not self._hosts.allows(request, headers.host):
+        if not self._hosts.allows(request, headers.host) and not _is_bare_health_check(request):
             return Forbidden("unknown_host", _WHICH_HOST)
         if is_cross_site(request, headers) and not (
             is_emulated and cors.permits(request, self._origins)
@@ -129,7 +130,7 @@ class RequestHandler:
     ) -> web.StreamResponse:
         """Answer a path or method of `/v3` that is no operation."""
         if request.method == "OPTIONS" and cors.permits(request, self._origins):
-            return cors.preflight(allow)
+            return cors.preflight(request, allow)
         response = await self._emulated.handle(request, headers, target, None, allow=allow)
         return _with_allow(response, allow)
 
@@ -159,6 +160,15 @@ class RequestHandler:
         response = refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
         self._log.refused(request, response.status, error)
         return response
+
+
+def _is_bare_health_check(request: web.BaseRequest) -> bool:
+    """Whether a load balancer asks, in HTTP/1.0 and without a Host, as no browser can."""
+    return (
+        request.version == HttpVersion10
+        and "Host" not in request.headers
+        and request.raw_path in _HEALTH
+    )
 
 
 def _failure(request: web.BaseRequest) -> web.StreamResponse:
