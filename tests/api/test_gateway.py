@@ -242,7 +242,7 @@ def test_an_unexpected_failure_is_a_documented_500(
     (record,) = caplog.records
 
     assert (status_and_json(answer), answer.headers) == ((500, FAILED), HEADERS)
-    assert (record.levelno, record.name) == (logging.ERROR, "sandbox.api")
+    assert (record.levelno, record.name) == (logging.ERROR, "payments_sandbox.api.gateway")
     assert record.getMessage() == (
         "unhandled error in GET /v3/payments?customer_id=**** **** **** 1111"
     )

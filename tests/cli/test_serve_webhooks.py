@@ -76,7 +76,10 @@ def test_a_stop_says_how_many_deliveries_were_pending(*, is_advancing: bool) -> 
 
     assert code == 0
     assert seconds < 1.3  # of which the interpreter itself takes some
-    assert errors == "WARNING sandbox.server: webhook deliveries that were pending: 5\n"
+    assert (
+        errors
+        == "WARNING payments_sandbox.server.http_server: webhook deliveries that were pending: 5\n"
+    )
 
 
 def test_nothing_is_said_where_nothing_was_pending() -> None:

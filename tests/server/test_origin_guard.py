@@ -1,4 +1,4 @@
-"""The door: which Host names are ours, and which requests a foreign web page could have caused."""
+"""The origin guard: which Host names are ours, and what a foreign web page could have caused."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

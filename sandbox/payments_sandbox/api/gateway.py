@@ -46,7 +46,7 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:
     from payments_sandbox.rules.step_search import SelectedStep
 
-_log = logging.getLogger("sandbox.api")
+_log = logging.getLogger(__name__)
 
 Handler = Callable[[World, Contract, Call, object, PaymentOptions], CallResult]
 

@@ -17,12 +17,12 @@ from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
 from payments_sandbox.server import cors
-from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.connection import has_failed, is_half_closed
 from payments_sandbox.server.delayed_replies import CHECK_EVERY
 from payments_sandbox.server.fault_player import apply_fault
 from payments_sandbox.server.request_body import buffered_body, read_any_body
 from payments_sandbox.server.request_headers import RequestHeaders
+from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, AlreadySent, JsonResponse
 from payments_sandbox.server.routing import Target
 from payments_sandbox.server.world_runtime import WorldRuntime
@@ -32,7 +32,7 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:
     from payments_sandbox.webhooks.delivery import Delivery
 
-_log = logging.getLogger("sandbox.web")
+_log = logging.getLogger(__name__)
 
 _OF_A_PAYMENT: Final = frozenset(each.name for each in OPERATIONS if "{" in each.path)
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)

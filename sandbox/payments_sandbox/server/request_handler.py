@@ -20,20 +20,20 @@ from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.server import cors
-from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.request_body import await_unread_body
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
+from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.server.routing import Routes, Target, target_of
 
 if TYPE_CHECKING:
     from payments_sandbox.server.dashboard import Dashboard
 
-_log = logging.getLogger("sandbox.web")
+_log = logging.getLogger(__name__)
 
 _WHICH_HOST: Final = (
     "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
