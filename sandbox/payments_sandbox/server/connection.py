@@ -3,7 +3,10 @@
 1. Requests are taken from the parser one by one. When an error follows in the same segment, aiohttp
    forgets what it has read of it, and a request would be lost to the junk behind it.
 2. A client that has closed its sending side is answered: until something is sent to it, nothing
-   tells it from one that has left. What it has begun and not finished is over at once.
+   tells it from one that has left (HTTP/1.0 has no interim answer to probe with). So a reply that
+   is held is journalled as abandoned at once, sent in its time, and journalled as sent if no RST
+   comes back. A fault that sends nothing more ends, else who has left would keep a socket for as
+   long as `--max-wall-delay` allows. What the client has begun and not finished is over at once.
 3. A connection is not used again where a body was not read, or where nothing can follow.
 4. The head of a request has its time to arrive, as its body has.
 5. What is not HTTP gets a 400 of ours that repeats nothing, and is one line of log.
