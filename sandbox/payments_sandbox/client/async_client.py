@@ -50,6 +50,8 @@ from payments_sandbox.client.models import (
 
 T = TypeVar("T")
 
+__tracebackhide__ = True
+
 
 class AsyncSandboxClient(BaseClient):
     """The control API of one server, for the world of one API key.

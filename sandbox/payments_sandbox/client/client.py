@@ -50,6 +50,8 @@ from payments_sandbox.client.transport import HttpTransport, Transport
 
 T = TypeVar("T")
 
+__tracebackhide__ = True
+
 
 class SandboxClient(BaseClient):
     """The control API of one server, for the world of one API key.

@@ -264,12 +264,20 @@ class DueJobModel(TypedDict):
     delivery_id: NotRequired[str]
 
 
+class ClockMoveModel(TypedDict):
+    """One move."""
+
+    at: str
+    to: str
+
+
 class ClockModel(TypedDict):
     """A world's clock, and what waits for it."""
 
     now: str
     mode: ClockModeLiteral
     due: list[DueJobModel]
+    moves: NotRequired[list[ClockMoveModel]]
 
 
 class RateLimitModel(TypedDict):

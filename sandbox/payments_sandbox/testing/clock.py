@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.models import DueJobModel, HappenedJobModel
 
+__tracebackhide__ = True
+
 
 class Clock:
     """The clock of one world."""
