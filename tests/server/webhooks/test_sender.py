@@ -480,6 +480,25 @@ async def test_a_name_that_is_found_too_late_is_a_timeout(
     assert [thread.daemon for thread in threads] == [True]
 
 
+@pytest.mark.parametrize("name", ["shop.localhost", "a.B.LocalHost", "shop.localhost."])
+async def test_names_below_localhost_are_loopback_whatever_the_resolver_says(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """RFC 6761 says so, and not every system's resolver knows."""
+    system = socket.getaddrinfo
+
+    def strict(host: str, *args: Any) -> Any:  # noqa: ANN401 - the system's
+        if host not in ("localhost", "127.0.0.1"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return system(host, *args)
+
+    monkeypatch.setattr(socket, "getaddrinfo", strict)
+    async with receiving() as receiver:
+        port = receiver.url.rpartition(":")[2]
+        result = await post_and_close(f"http://{name}:{port}")
+    assert result.error is None
+
+
 def test_a_name_that_takes_long_holds_up_neither_other_names_nor_the_end_of_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -276,7 +276,9 @@ class _SystemResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        # Names below localhost are loopback (RFC 6761), which not every resolver knows.
+        asked = "localhost" if host.rstrip(".").lower().endswith(".localhost") else host
+        ask = partial(socket.getaddrinfo, asked, port, family, socket.SOCK_STREAM)
         try:
             addresses = [str(address[0]) for *_, address in await _in_a_thread(ask)]
         except UnicodeError as error:  # not a name by its form, such as a label of 64 letters
