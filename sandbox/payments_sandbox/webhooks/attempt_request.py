@@ -7,7 +7,7 @@ import orjson
 
 from payments_sandbox import __version__
 from payments_sandbox.core.instants import SECOND, Instant
-from payments_sandbox.rules.merge_patch import merged
+from payments_sandbox.rules.step_outcome import merged
 from payments_sandbox.rules.webhook_effects import NO_EFFECTS, BodyFault, Signature, WebhookEffects
 from payments_sandbox.webhooks.delivery import EventMessage, WebhookRequest
 from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gzip
 import json
 import socket
@@ -21,6 +22,7 @@ from payments_sandbox.server.webhooks.sender import (
     HttpSender,
     describe_failure,
     guarded_sockets,
+    trusting,
 )
 from payments_sandbox.webhooks.delivery import KEPT_BODY, AttemptResult
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
@@ -478,6 +480,25 @@ async def test_a_name_that_is_found_too_late_is_a_timeout(
     assert [thread.daemon for thread in threads] == [True]
 
 
+@pytest.mark.parametrize("name", ["shop.localhost", "a.B.LocalHost", "shop.localhost."])
+async def test_names_below_localhost_are_loopback_whatever_the_resolver_says(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """RFC 6761 says so, and not every system's resolver knows."""
+    system = socket.getaddrinfo
+
+    def strict(host: str, *args: Any) -> Any:  # noqa: ANN401 - the system's
+        if host not in ("localhost", "127.0.0.1"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return system(host, *args)
+
+    monkeypatch.setattr(socket, "getaddrinfo", strict)
+    async with receiving() as receiver:
+        port = receiver.url.rpartition(":")[2]
+        result = await post_and_close(f"http://{name}:{port}")
+    assert result.error is None
+
+
 def test_a_name_that_takes_long_holds_up_neither_other_names_nor_the_end_of_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -682,3 +703,31 @@ async def test_a_name_without_an_address_is_not_known(
     result = await post(sender, "http://shop.test/")
 
     assert result.error == "the host shop.test is not known"
+
+
+async def test_without_a_descriptor_to_spare_a_kept_connection_is_used_all_the_same(
+    receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be said then of what a receiver has taken, and nothing fails."""
+
+    def exhausted(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("payments_sandbox.server.webhooks.sender.os.dup", exhausted)
+    results = [await post(sender, receiver.url) for _ in range(3)]
+
+    assert [each.error for each in results] == [None] * 3
+    assert [hit.connection for hit in receiver.hits] == [0, 0, 0]
+
+
+async def test_certificates_of_a_file_are_trusted() -> None:
+    """Besides those of the system."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    async with receiving(tls=context) as receiver:
+        sender = HttpSender(public=False, tls=trusting(SELF_SIGNED))
+        result = await post(sender, receiver.url)
+        await sender.close()
+
+    assert result.error is None
+    assert trusting(None) is True
