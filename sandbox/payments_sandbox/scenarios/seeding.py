@@ -27,7 +27,7 @@ def fill_world(
         InvalidRequest: it has some, or gets some meanwhile, or its clock is set back.
     """
     _check_empty(world)
-    yield  # whoever asks first has just imported faker, and its names are drawn next
+    yield  # whoever asks first has just imported the tables of names
     now = world.clock.now()
     ledger = Ledger(world.config.seed, world.context.represent)
     payments = generate_history(world.config.seed if seed is None else seed, wanted, now)
