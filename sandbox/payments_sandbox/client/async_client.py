@@ -44,6 +44,7 @@ from payments_sandbox.client.models import (
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
     WebhookEndpointSignatureModel,
+    WebhookEndpointTimestampLiteral,
     WorldModel,
     WrittenScenarioModel,
 )
@@ -541,6 +542,7 @@ class AsyncSandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Make a webhook endpoint.
 
@@ -560,6 +562,8 @@ class AsyncSandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "POST",
@@ -574,6 +578,7 @@ class AsyncSandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return await self._send(WebhookEndpointModel, request)
@@ -602,6 +607,7 @@ class AsyncSandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Change a webhook endpoint.
 
@@ -622,6 +628,8 @@ class AsyncSandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "PATCH",
@@ -636,6 +644,7 @@ class AsyncSandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return await self._send(WebhookEndpointModel, request)

@@ -43,6 +43,7 @@ from payments_sandbox.client.models import (
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
     WebhookEndpointSignatureModel,
+    WebhookEndpointTimestampLiteral,
     WorldModel,
     WrittenScenarioModel,
 )
@@ -539,6 +540,7 @@ class SandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Make a webhook endpoint.
 
@@ -558,6 +560,8 @@ class SandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "POST",
@@ -572,6 +576,7 @@ class SandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return self._send(WebhookEndpointModel, request)
@@ -600,6 +605,7 @@ class SandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Change a webhook endpoint.
 
@@ -620,6 +626,8 @@ class SandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "PATCH",
@@ -634,6 +642,7 @@ class SandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return self._send(WebhookEndpointModel, request)

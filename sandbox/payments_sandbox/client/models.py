@@ -204,6 +204,8 @@ WebhookEndpointSignatureSchemeLiteral = Literal["standard", "timestamped", "hmac
 
 WebhookEndpointSignatureEncodingLiteral = Literal["hex", "base64"]
 
+WebhookEndpointTimestampLiteral = Literal["wall", "world"]
+
 DeliveryStatusLiteral = Literal["pending", "delivered", "failed", "disabled"]
 
 ResetWorldOnlyLiteral = Literal["payments", "journal", "rules", "webhooks", "clock", "rate_limit"]
@@ -498,6 +500,7 @@ class WebhookEndpointModel(TypedDict):
     headers: dict[str, str]
     retries: NotRequired[list[str]]
     timeout: NotRequired[str]
+    timestamp: NotRequired[WebhookEndpointTimestampLiteral]
 
 
 class DeliveryAttemptRequestModel(TypedDict):

@@ -13,7 +13,7 @@ from payments_sandbox.core.instants import EPOCH, Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.initial_state import Generated
+from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_names import FIRST_NAMES, LAST_NAMES, PHRASES
 
 _TABLE: Final = 256
@@ -36,7 +36,13 @@ _FAILED: Final = 13
 
 
 def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[HistoricalPayment]:
-    """Draw the payments, oldest first; equal arguments give equal payments."""
+    """Draw payments of the past, oldest first; equal arguments give equal payments.
+
+    Args:
+        seed: of the scenario, or of the world.
+        wanted: how many, of how many customers, over how many milliseconds.
+        now: on the world's clock; the last one is before it.
+    """
     start = max(EPOCH, now - wanted.over)
     stretch = now - start
     for number in range(wanted.payments):

@@ -151,6 +151,7 @@ class RunningSandbox(Server):
             self._settled.set()
 
     async def _serve(self) -> None:
+        from payments_sandbox.core.resources import read_all_data
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
         from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
@@ -158,6 +159,7 @@ class RunningSandbox(Server):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         # Tests stop time by replacing what the module `time` has; waits of the server still end.
         self._loop.time = time.monotonic  # type: ignore[method-assign]
+        read_all_data()  # a test may take the file system away
         sandbox = assemble(self._settings)
         self._handler: RequestHandler = sandbox.handler
         sandbox.runtime.worlds.begin_keys_at(self._first_key)
