@@ -36,6 +36,8 @@ def test_files(monkeypatch, sandbox):
     pay(sandbox)
     for module, name in [(os, "open"), (os, "write"), (builtins, "open"), (pathlib.Path, "open")]:
         monkeypatch.setattr(module, name, boom)
+    assert pay(sandbox, exp_year=1).status_code == 400
+    sandbox.use("lost-reply")
     assert 0, "its own failure"
 
 def test_time(monkeypatch, sandbox):

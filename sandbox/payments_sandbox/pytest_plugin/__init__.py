@@ -178,11 +178,9 @@ def sandbox_server(
     request: pytest.FixtureRequest, sandbox_options: "Options"
 ) -> Iterator["Server"]:
     """One server for each process that runs tests, or the one of `--sandbox-url`."""
-    from payments_sandbox.core.resources import data_files
     from payments_sandbox.core.settings import settings_from
     from payments_sandbox.testing import RunningSandbox
 
-    data_files("schemas"), data_files("scenarios")  # kept, for a test may take the files away
     request.config.stash[JOURNALS] = JournalFolder(request.config)
     told = request.config.stash[OPTIONS]
     if told.url is not None:
