@@ -33,7 +33,7 @@ def receiver(world: Sandbox, handle: Callable[[], object]) -> Iterator[list[str]
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, *_arguments: object) -> None:  # type: ignore[override]
+        def log_message(self, *_arguments: object) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
