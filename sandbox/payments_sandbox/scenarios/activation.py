@@ -7,7 +7,7 @@ is set, the state is made, and the `at` rules are put on the timeline.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from payments_sandbox.core.errors import InvalidRequest, StateConflict
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import plan_start
@@ -132,7 +132,9 @@ def start_again(world: World, parts: Collection[ResetScope]) -> None:
 def _check_names(scenarios: Sequence[Scenario]) -> None:
     names = [each.name for each in scenarios]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise StateConflict(f"/: expected each scenario once; '{twice}' comes twice.")
+        raise InvalidRequest(
+            f"/: expected each scenario once; '{twice}' comes twice.", is_conflict=True
+        )
 
 
 def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | None) -> None:
@@ -150,7 +152,9 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
     clocks = {each.clock for each in coming} - {None}
     if len(clocks) > 1:
         shown = " and ".join(sorted(show_instant(each) for each in clocks if each is not None))
-        raise StateConflict(f"/: expected one clock; the scenarios start at {shown}.")
+        raise InvalidRequest(
+            f"/: expected one clock; the scenarios start at {shown}.", is_conflict=True
+        )
     return next(iter(clocks), None)
 
 
