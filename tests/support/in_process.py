@@ -20,7 +20,7 @@ from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.rules.rule_engine import Decision, RuleEngine
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.step_search import SelectedStep
-from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.scenarios.activation import set_active, setting_active
 from payments_sandbox.scenarios.loader import load, load_expectations, read_scenario
 from payments_sandbox.server.access_log import log_line
 from payments_sandbox.server.journal_json import entry_json
@@ -112,7 +112,7 @@ def new_worlds(
         context=server_context(wall),
         entropy=count().__next__,
         on_drop=on_drop,
-        activate=set_active,
+        activate=setting_active,
     )
 
 

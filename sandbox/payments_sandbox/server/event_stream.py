@@ -6,6 +6,7 @@ what the records have dropped meanwhile, and never slows anybody else.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 import orjson
@@ -58,9 +59,10 @@ async def serve_stream(
             name = world.config.name
             quiet = f": connected{'' if name is None else f' to {name}'}\n\n".encode()
             while not subscriber.is_over:
-                upto = _now(world)
-                await response.write(b"".join(_news(world, seen, upto)) or quiet)
-                seen, quiet = upto, b": still here\n\n"
+                # Those who have seen the same are sent the same bytes, however many they are.
+                seen, news = notifier.shared(world, seen, partial(_news_since, world, seen))
+                await response.write(news or quiet)
+                quiet = b": still here\n\n"
                 await subscriber.wait(HEARTBEAT)
         except ConnectionResetError:
             pass  # the reader left
@@ -78,6 +80,12 @@ def _left_off(request: web.BaseRequest, world: World, last: int) -> _Cursor:
 def _now(world: World) -> _Cursor:
     attempts = 0 if world.webhooks is None else world.webhooks.outbox.attempted
     return _Cursor(world.journal.count, world.ledger.events, attempts)
+
+
+def _news_since(world: World, seen: _Cursor) -> tuple[_Cursor, bytes]:
+    """What there is that a reader has not seen, as one message after the other."""
+    upto = _now(world)
+    return upto, b"".join(_news(world, seen, upto))
 
 
 def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:

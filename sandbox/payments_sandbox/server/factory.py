@@ -12,6 +12,7 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
@@ -111,10 +112,12 @@ def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     return tuple(each.loaded.scenario for each in files if each.loaded.scenario is not None)
 
 
-def _activate(world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool) -> None:
-    from payments_sandbox.scenarios.activation import set_active  # noqa: PLC0415 - most servers have none
+def _activate(
+    world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool
+) -> Slices[None]:
+    from payments_sandbox.scenarios.activation import setting_active  # noqa: PLC0415 - most servers have none
 
-    set_active(world, scenarios, is_clock_given=is_clock_given)
+    return setting_active(world, scenarios, is_clock_given=is_clock_given)
 
 
 def _read_scenario(source: object) -> "Scenario":
