@@ -138,7 +138,7 @@ def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
         parts: of it that are.
 
     Raises:
-        StateConflict: the scenarios were changed meanwhile.
+        InvalidRequest: the scenarios were changed meanwhile.
     """
     scenarios, ledger = world.rules.scenarios, None
     starts_at = world.clock_start if ResetScope.CLOCK in parts else world.clock.now()
@@ -146,7 +146,9 @@ def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
     if ResetScope.PAYMENTS in parts:
         ledger = yield from start.making_ledger(world, scenarios)
     if world.rules.scenarios != scenarios:
-        raise StateConflict("/: the scenarios were changed meanwhile; reset the world again.")
+        raise InvalidRequest(
+            "/: the scenarios were changed meanwhile; reset the world again.", is_conflict=True
+        )
     world.reset(parts)
     if ledger is not None:
         world.replace_ledger(ledger)
