@@ -120,9 +120,9 @@ class EventLog:
                 return number
         return None
 
-    def snapshot(self) -> list[tuple[object, ...]]:
-        """Every event as a row: of four plain values, or of three where it was made by hand."""
-        return [self.made(number) or self.row(number) for number in range(len(self))]
+    def any_row(self, number: int) -> tuple[object, ...]:
+        """An event as a row: of four plain values, or of three where it was made by hand."""
+        return self.made(number) or self.row(number)
 
     def restore(self, rows: Iterable[Sequence[Any]]) -> None:
         """Take over the rows of a snapshot.

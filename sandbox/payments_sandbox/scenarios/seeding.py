@@ -1,18 +1,14 @@
 """Owns the filling of a world with payments of the past, in slices, wholly or not at all."""
 
-from collections.abc import Generator
-
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.payments.ledger import SLICE, Ledger
-from payments_sandbox.payments.payment import Status
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_payments import generate_history
-from payments_sandbox.world.world import SETTLED_AS_FAILED, World
+from payments_sandbox.scenarios.initial_state import fill_ledger
+from payments_sandbox.world.world import World
 
 
-def fill_world(
-    world: World, wanted: Generated, seed: int | None = None
-) -> Generator[None, None, None]:
+def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slices[None]:
     """Fill a world, with a breath after each slice; until it is full, it stays as it is.
 
     The payments are those that `given: {generate: …}` of a scenario makes of the same numbers. They
@@ -29,19 +25,12 @@ def fill_world(
     _check_empty(world)
     yield  # whoever asks first has just imported the tables of names
     now = world.clock.now()
-    ledger = Ledger(world.config.seed, world.context.represent)
     payments = generate_history(world.config.seed if seed is None else seed, wanted, now)
-    for number, payment in enumerate(payments, start=1):
-        failure = SETTLED_AS_FAILED if payment.status is Status.FAILED else None
-        ledger.create(payment.order, at=payment.at, status=payment.status, failure=failure)
-        if number % SLICE == 0:
-            yield
+    ledger = yield from fill_ledger(world, payments)
     _check_empty(world)
     if world.clock.now() < now:
         raise InvalidRequest("/: the clock was reset meanwhile, to before the payments; try again.")
-    ledger.preexisting_events = ledger.events
-    world.ledger = ledger
-    world.mark_published()
+    world.replace_ledger(ledger)
 
 
 def _check_empty(world: World) -> None:
