@@ -161,13 +161,13 @@ async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
 
 def _run(working: Coroutine[Any, Any, int]) -> int:
     """Run on uvloop where the extra `[fast]` has installed it."""
-    try:
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with contextlib.suppress(ImportError):
         from uvloop import new_event_loop
-    except ImportError:
-        return asyncio.run(working)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        code: int = runner.run(working)
-        return code
+
+        new_loop = new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:  # no error is being handled here
+        return runner.run(working)
 
 
 @contextlib.asynccontextmanager

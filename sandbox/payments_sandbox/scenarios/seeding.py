@@ -23,7 +23,7 @@ def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slic
         InvalidRequest: it has some, or gets some meanwhile, or its clock is set back.
     """
     _check_empty(world)
-    yield  # whoever asks first has just imported faker, and its names are drawn next
+    yield  # whoever asks first has just imported the tables of names
     now = world.clock.now()
     payments = generate_history(world.config.seed if seed is None else seed, wanted, now)
     ledger = yield from fill_ledger(world, payments)

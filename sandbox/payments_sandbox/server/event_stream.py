@@ -14,12 +14,16 @@ from aiohttp import web
 
 from payments_sandbox.contract import representations
 from payments_sandbox.server.change_notifier import ChangeNotifier
+from payments_sandbox.server.connection import has_failed, is_half_closed
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.world.world import World
 
 HEARTBEAT: Final = 15
 """Seconds after which a quiet stream says that it is still there."""
+
+PROBE: Final = 1
+"""As long, to a reader that has closed its sending side: only what comes back tells if it reads."""
 
 _EVENT_ID: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
 
@@ -63,7 +67,9 @@ async def serve_stream(
                 seen, news = notifier.shared(world, seen, partial(_news_since, world, seen))
                 await response.write(news or quiet)
                 quiet = b": still here\n\n"
-                await subscriber.wait(HEARTBEAT)
+                await subscriber.wait(PROBE if is_half_closed(request) else HEARTBEAT)
+                if is_half_closed(request) and has_failed(request):
+                    break
         except ConnectionResetError:
             pass  # the reader left
     return response

@@ -13,10 +13,10 @@ from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import Slices
-from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.request_handler import RequestHandler
+from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from payments_sandbox.rules.scenario import Scenario
 
-_log = logging.getLogger("sandbox")
+_log = logging.getLogger(__name__)
 
 
 class AssembledServer(NamedTuple):
