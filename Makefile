@@ -40,7 +40,7 @@ nightly:  ## a server against a model for many stories, and against itself for m
 	$(BIN)/python -m tests.nightly.growth --calls $(CALLS)
 
 mutate:  ## whether the unit tests notice small faults in the core
-	$(BIN)/python -m tools.mutate --places $(PLACES)
+	$(BIN)/python -m tools.mutation --places $(PLACES)
 
 serve:  ## the sandbox on its usual port
 	$(BIN)/payments-sandbox serve

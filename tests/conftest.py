@@ -13,7 +13,7 @@ settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True
 settings.register_profile(
     "nightly", derandomize=False, deadline=None, print_blob=True, max_examples=1_000
 )
-settings.register_profile("mutate", derandomize=True, deadline=None, max_examples=20)
+settings.register_profile("mutate", derandomize=True, deadline=None, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # Whoever runs the suite in the background ignores these, and processes inherit that.

@@ -56,11 +56,12 @@ class Payment:
 
 @dataclass(frozen=True)
 class Event:
-    """What has happened to a payment, which is named by its number."""
+    """What has happened to a payment, which is named by its number, or is said to have."""
 
     type: str
     payment: int
     amount: int
+    is_by_hand: bool = False
 
 
 @dataclass
@@ -228,7 +229,7 @@ class Model:
         self.payments.append(Payment(amount, customer, card, self.now, status, failure))
         self.latest = self.now
         if status != "pending":
-            self._tell(f"payment.{status}", number, amount, reacts=True)
+            self._tell(Event(f"payment.{status}", number, amount), reacts=True)
 
     def _plan_settlement(self, rule: Rule) -> None:
         number = len(self.payments) - 1
@@ -268,6 +269,21 @@ class Model:
     def charge_back(self, payment: int, amount: int | None) -> Result:
         """Charge a completed payment back."""
         return 201 if self._charge_back(payment, amount, reacts=True) else 400
+
+    def send_by_hand(self, type_: str, payment: int) -> Result:
+        """Send an event about a payment; of its last refund or chargeback for those."""
+        amount = self.payments[payment].amount
+        if not type_.startswith("payment."):
+            amounts = [
+                each.amount
+                for each in self.events
+                if (each.type, each.payment, each.is_by_hand) == (type_, payment, False)
+            ]
+            if not amounts:
+                return 400
+            amount = amounts[-1]
+        self._tell(Event(type_, payment, amount, is_by_hand=True), reacts=False)
+        return 201
 
     def activate(self, rule: Rule | None) -> None:
         """Let a scenario of one rule be the only active one; what others have planned is off."""
@@ -402,12 +418,12 @@ class Model:
             return False
         found.status = status
         found.failure = "card_declined" if status == "failed" else None
-        self._tell(f"payment.{status}", payment, found.amount, reacts=reacts)
+        self._tell(Event(f"payment.{status}", payment, found.amount), reacts=reacts)
         return True
 
     def _give_back(self, payment: int, amount: int, *, reacts: bool) -> None:
         self.payments[payment].refunded += amount
-        self._tell("refund.created", payment, amount, reacts=reacts)
+        self._tell(Event("refund.created", payment, amount), reacts=reacts)
 
     def _charge_back(self, payment: int, amount: int | None, *, reacts: bool) -> bool:
         found = self.payments[payment]
@@ -415,22 +431,20 @@ class Model:
         if found.status != "completed" or not 0 < wanted <= found.left:
             return False
         found.charged_back += wanted
-        self._tell("chargeback.created", payment, wanted, reacts=reacts)
+        self._tell(Event("chargeback.created", payment, wanted), reacts=reacts)
         return True
 
-    def _tell(self, type_: str, payment: int, amount: int, *, reacts: bool) -> None:
+    def _tell(self, event: Event, *, reacts: bool) -> None:
         """Keep an event, let rules react to it, and queue its deliveries."""
-        self.events.append(Event(type_, payment, amount))
+        self.events.append(event)
         self.latest = max(self.latest, self.now)
-        if reacts and type_ == "payment.completed":
+        if reacts and event.type == "payment.completed":
             if self.rule is not None and self.rule.effect == "event":
-                self._plan(self.now + 2 * HOUR, "charged_back", payment, self.rule.scenario)
-            if self.payments[payment].card == "chargeback":
-                self._plan(self.now + DAY, "charged_back_in_full", payment)
-        event = len(self.events) - 1
-        wanting = [number for number, each in self.endpoints.items() if each.wants(type_)]
-        for endpoint in wanting:
-            self._schedule(event, endpoint)
+                self._plan(self.now + 2 * HOUR, "charged_back", event.payment, self.rule.scenario)
+            if self.payments[event.payment].card == "chargeback":
+                self._plan(self.now + DAY, "charged_back_in_full", event.payment)
+        for endpoint in [n for n, each in self.endpoints.items() if each.wants(event.type)]:
+            self._schedule(len(self.events) - 1, endpoint)
 
     # Webhooks
 

@@ -14,6 +14,7 @@ from tests.nightly.stories import CARDS, Operation
 
 OK, CREATED, EMPTY, REFUSED = 200, 201, 204, 400
 MOST_ENDPOINTS: Final = 3
+BYSTANDER: Final = "sk_test_bystander"
 KEPT: Final = 1_000
 """Ended deliveries that a world remembers."""
 
@@ -26,6 +27,14 @@ def same(found: object, wanted: object, what: str) -> None:
     """
     if found != wanted:
         raise AssertionError(f"{what}: expected {wanted}, found {found}")
+
+
+def payment(card: str, amount: int, customer: str | None) -> dict[str, object]:
+    """The body of a payment."""
+    method = {"type": "card", "card_number": CARDS[card], "exp_month": 12, "exp_year": 2099}
+    body: dict[str, object] = {"amount": amount, "currency": "USD"}
+    body["payment_method"] = {**method, "cvc": "123"}
+    return body if customer is None else body | {"customer_id": customer}
 
 
 def rule_of(effect: str, operation: str, times: int, *, commit: bool) -> dict[str, object]:
@@ -68,6 +77,8 @@ class Simulation:
         self._scenarios = 0
         self.server = Server(seed)
         self._snapshot: tuple[bytes, bytes] | None = None
+        self.server.ask("POST", "/v3/payments", payment("completes", 500, None), BYSTANDER)
+        self._bystander = self._bystanders_world()
         self.save()
 
     def run(self, operation: Operation) -> None:
@@ -243,6 +254,19 @@ class Simulation:
         event = len(self.model.events) - 1 - back
         same(reply.status, self.model.resend(event, number), "a resend")
 
+    def send_by_hand(self, type_: str, which: int) -> None:
+        """Send an event about a payment although nothing happens."""
+        if (number := self._payment(which)) is not None:
+            body = {"type": type_, "payment_id": self._id(number)}
+            reply = self.server.ask("POST", f"{CONTROL}/events", body)
+            same(reply.status, self.model.send_by_hand(type_, number), "an event by hand")
+
+    def drop(self) -> None:
+        """Drop the world; the next request finds a new one."""
+        same(self.server.ask("DELETE", f"{CONTROL}/world").status, EMPTY, "a world's end")
+        self.model = Model(NOON, self.model.answer_of)
+        self.ids.clear()
+
     def reset(self, scopes: Sequence[str]) -> None:
         """Reset parts of the world."""
         reply = self.server.ask("POST", f"{CONTROL}/world/reset", {"only": list(scopes)})
@@ -304,6 +328,7 @@ class Simulation:
         self._hold_deliveries()
         self._hold_clock()
         self._hold_journal()
+        same(self._bystanders_world(), self._bystander, "the world of somebody else")
 
     def _hold_payments(self) -> None:
         shown = [
@@ -366,6 +391,11 @@ class Simulation:
 
     # Inside
 
+    def _bystanders_world(self) -> str:
+        """The seal of a world that no story touches."""
+        found = self.server.ask("GET", f"{CONTROL}/world/snapshot", key=BYSTANDER)
+        return str(found.json["digest"])
+
     def _remembered(self) -> bytes:
         return pickle.dumps((self.model, self.ids, self.endpoint_ids))
 
@@ -373,11 +403,7 @@ class Simulation:
         self.model, self.ids, self.endpoint_ids = pickle.loads(remembered)  # noqa: S301 - our own
 
     def _pay(self, card: str, amount: int, customer: str | None) -> Reply:
-        method = {"type": "card", "card_number": CARDS[card], "exp_month": 12, "exp_year": 2099}
-        body = {"amount": amount, "currency": "USD", "payment_method": {**method, "cvc": "123"}}
-        if customer is not None:
-            body["customer_id"] = customer
-        return self.server.ask("POST", "/v3/payments", body)
+        return self.server.ask("POST", "/v3/payments", payment(card, amount, customer))
 
     def _hold(self, reply: Reply, expected: Result) -> None:
         """Hold a reply of the emulated API against what is due."""

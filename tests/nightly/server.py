@@ -21,11 +21,6 @@ NOON: Final = int(datetime(2030, 1, 15, 12, tzinfo=UTC).timestamp())
 CONTROL: Final = "/_sandbox"
 GONE: Final = 410
 KEY: Final = "sk_test_sandbox"
-_HEADERS: Final = [
-    (b"Host", b"127.0.0.1"),
-    (b"Authorization", f"Bearer {KEY}".encode()),
-    (b"Content-Type", b"application/json"),
-]
 
 
 def show(seconds: int) -> str:
@@ -135,12 +130,14 @@ class Server:
 
         return list(lines_of(self._direct.sandbox.runtime.worlds, refuse))
 
-    def ask(self, method: str, path: str, body: object = None) -> Reply:
-        """Make a request of the world's key; a body of bytes is JSON already."""
-        headers, raw = _HEADERS[:2], b""
+    def ask(self, method: str, path: str, body: object = None, key: str = KEY) -> Reply:
+        """Make a request; a body of bytes is JSON already."""
+        raw = b""
+        headers = [(b"Host", b"127.0.0.1"), (b"Authorization", f"Bearer {key}".encode())]
         if body is not None:
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-            headers = [*_HEADERS, (b"Content-Length", str(len(raw)).encode())]
+            headers.append((b"Content-Type", b"application/json"))
+            headers.append((b"Content-Length", str(len(raw)).encode()))
         connection = DirectConnection()
         self._direct.serve(connection, make_request(connection, method, path, headers, raw))
         return Reply(b"".join(connection.chunks), connection.ending)

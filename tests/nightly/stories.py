@@ -38,6 +38,7 @@ EFFECTS: Final = (
 OPERATIONS: Final = ("create_payment", "retrieve_payment", "list_payments", "create_refund", "*")
 SCOPES: Final = ("payments", "journal", "rules", "webhooks", "clock", "rate_limit")
 FILTERS: Final = ("*", "payment.*", "payment.completed", "refund.created")
+EVENTS: Final = ("payment.completed", "payment.failed", "refund.created", "chargeback.created")
 SCHEDULES: Final = (None, (), (1, 600), (60,))
 """Retries of endpoints, in seconds; None is the usual schedule."""
 
@@ -114,6 +115,8 @@ DRAWN: Final[dict[str, tuple[int, Draw]]] = {
     "enable": (20, lambda draw: (_some(draw), draw.random() < 0.8)),
     "remove_endpoint": (5, lambda draw: (_some(draw),)),
     "resend": (30, lambda draw: (_some(draw), draw.choice((None, _some(draw))))),
+    "send_by_hand": (15, lambda draw: (draw.choice(EVENTS), _some(draw))),
+    "drop": (1, _no),
     "reset": (4, _reset),
     "snapshot": (8, _no),
     "restore": (4, _no),

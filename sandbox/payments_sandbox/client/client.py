@@ -174,6 +174,22 @@ class SandboxClient(BaseClient):
         )
         return self._send(WorldModel, request)
 
+    def list_worlds(
+        self, *, limit: int | None = None, starting_after: str | None = None
+    ) -> Page[WorldModel]:
+        """List the worlds of the server.
+
+        Each in summary, the one that was used last first.
+
+        Args:
+            limit: number of items to return.
+            starting_after: pagination cursor: the next_cursor of the page before.
+        """
+        request = control_request(
+            "GET", "/worlds", query={"limit": limit, "starting_after": starting_after}
+        )
+        return self._send(Page[WorldModel], request)
+
     def retrieve_world(self) -> WorldModel:
         """The world in summary.
 

@@ -305,6 +305,7 @@ class WorldModel(TypedDict):
     webhook_secret: str
     seed: int
     created_at: str
+    used_at: str
     clock: ClockModel
     rate_limit: RateLimitModel
     payments: WorldPaymentsModel

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -28,6 +28,9 @@ from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
 from payments_sandbox.server.routing import Routes, Target, target_of
 
+if TYPE_CHECKING:
+    from payments_sandbox.server.dashboard import Dashboard
+
 _log = logging.getLogger("sandbox.web")
 
 _WHICH_HOST: Final = (
@@ -36,6 +39,7 @@ _WHICH_HOST: Final = (
 _WHICH_ORIGIN: Final = (
     "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
 )
+_READS: Final = frozenset({"GET", "HEAD"})
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 _ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
 
@@ -55,6 +59,7 @@ class RequestHandler:
         self._hosts = HostPolicy(settings.allow_hosts)
         self._emulated = emulated
         self._control = control
+        self._dashboard: Dashboard | None = None
         self._operations = Routes((op.method, BASE_PATH + op.path, op.name) for op in OPERATIONS)
         self._routes = Routes(
             (each.method, CONTROL_PATH + each.path, each) for each in CONTROL_ROUTES
@@ -121,7 +126,17 @@ class RequestHandler:
             return await self._control.handle(request, route, target.query, target.parameter)
         if (allow := _listed(methods)) is not None:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
+        if request.method in _READS and (page := self._page(request, target)) is not None:
+            return page
         return refusal(NotFound("not_found", _suggestion(target)))
+
+    def _page(self, request: web.BaseRequest, target: Target) -> web.Response | None:
+        """A file of the dashboard, if the path is that of one."""
+        if self._dashboard is None:
+            from payments_sandbox.server.dashboard import Dashboard  # noqa: PLC0415 - few look at it
+
+            self._dashboard = Dashboard()
+        return self._dashboard.answer(request, target.decoded)
 
     def _refuse(
         self, request: web.BaseRequest, error: Forbidden, *, is_emulated: bool

@@ -72,6 +72,7 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
         "webhook_secret": SECRET,
         "seed": 7,
         "created_at": MILLISECOND,
+        "used_at": MILLISECOND,
         "clock": {"now": "2030-01-15T09:00:00Z", "mode": "frozen", "due": []},
         "rate_limit": {"limit": 5, "remaining": 2, "reset": 1894701600},
         "payments": EMPTY,
@@ -81,7 +82,27 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
         "requests": {"kept": 0, "dropped": 0},
         "restarted": None,
     }
-    assert await control("retrieve_world", key="sk_test_checkout") == made
+    shown = await control("retrieve_world", key="sk_test_checkout")
+    assert shown == made | {"used_at": MILLISECOND}
+
+
+async def test_the_worlds_are_listed_the_last_used_first(control: Control) -> None:
+    """In pages like every list; a key that no world has leads nowhere."""
+    for name in ("one", "two", "three"):
+        await control("create_world", {"api_key": f"sk_test_{name}", "name": name})
+    await control("retrieve_world", key="sk_test_one")
+    first = await control("list_worlds", query={"limit": "2"})
+    assert [each["api_key"] for each in first["data"]] == ["sk_test_one", "sk_test_three"]
+    assert [each["name"] for each in first["data"]] == ["one", "three"]
+    assert (first["has_more"], first["next_cursor"]) == (True, "sk_test_three")
+    rest = await control("list_worlds", query={"starting_after": "sk_test_three"})
+    assert [each["api_key"] for each in rest["data"]] == ["sk_test_two", API_KEY]
+    assert not rest["has_more"]
+    refused = await control("list_worlds", query={"starting_after": "sk_test_none"}, status=400)
+    assert refused == invalid(
+        "/starting_after: expected the id of a world, its API key;"
+        " GET /_sandbox/worlds begins the list."
+    )
 
 
 async def test_a_world_has_the_name_that_it_was_given(

@@ -1,6 +1,11 @@
 """A count is an exact number or bounds, and is shown in words."""
 
-from payments_sandbox.verification.expectations.counting import Count, parse_count
+from payments_sandbox.verification.expectations.counting import (
+    Count,
+    count_and_total,
+    parse_count,
+    saw,
+)
 
 
 def test_a_count_is_shown_in_words() -> None:
@@ -26,3 +31,30 @@ def test_a_count_admits_what_lies_within_its_bounds() -> None:
 def test_what_is_not_written_is_no_count() -> None:
     """Any number will do."""
     assert parse_count(None) is None
+
+
+def test_a_count_is_exceeded_only_beyond_its_upper_bound() -> None:
+    """As many as may be are not too many."""
+    assert [Count(most=3).is_exceeded_by(count) for count in (3, 4)] == [False, True]
+    assert not Count(1).is_exceeded_by(100)
+
+
+def test_a_count_and_a_total_are_both_demanded() -> None:
+    """One of them alone is not enough, and what is not demanded may be anything."""
+    ids = ["pay_1", "pay_2"]
+    met = [
+        count_and_total(count, total, ids, 500).met
+        for count in (None, Count(2, 2), Count(1, 1))
+        for total in (None, Count(500, 500), Count(most=499))
+    ]
+
+    assert met == [True, True, False, True, True, False, False, False, False]
+
+
+def test_ten_ids_are_listed_and_more_are_hinted_at() -> None:
+    """The journal has the rest."""
+    ids = [f"pay_{number}" for number in range(11)]
+
+    assert saw(ids[:10]) == f"saw 10: {', '.join(ids[:10])}"
+    assert saw(ids) == f"saw 11: {', '.join(ids[:10])}, …"
+    assert saw([]) == "saw none"

@@ -88,3 +88,17 @@ def test_a_refund_sent_again_after_a_look_or_a_while_is_not_blind(wait: int) -> 
     refund(history, amount=500)
 
     assert history.found() == []
+
+
+def test_a_refund_is_a_repetition_for_ten_minutes_to_the_last() -> None:
+    """On the world's clock; a millisecond later it is another one."""
+    found = []
+    for wait in (10 * MINUTE, 10 * MINUTE + 1):
+        history = History(REFUND_LOST)
+        history.pay()
+        refund(history, amount=500)
+        history.wait(wait)
+        refund(history, amount=500)
+        found.append([kind for kind, _ in history.found()])
+
+    assert found == [["blind_retry"], []]

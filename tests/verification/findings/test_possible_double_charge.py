@@ -93,6 +93,17 @@ def test_the_same_payment_ten_minutes_later_is_no_repetition() -> None:
     assert history.found() == []
 
 
+def test_the_same_payment_after_ten_minutes_to_the_millisecond_is_a_repetition() -> None:
+    """The last instant counts."""
+    history = History(LOST)
+    first = history.pay()
+    history.look()
+    history.wait(10 * MINUTE)
+    second = history.pay()
+
+    assert history.found() == [("possible_double_charge", (first, second))]
+
+
 def test_two_equal_payments_with_replies_are_no_finding() -> None:
     """A customer may buy twice."""
     history = History()

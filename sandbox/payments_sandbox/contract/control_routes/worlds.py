@@ -18,7 +18,17 @@ WORLDS: Final = (
         body_limit=SCENARIO_BYTES,
         otherwise="GET /_sandbox/scenarios lists others; a later clock makes room for a past.",
         refusals=("invalid_scenario",),
-        response="control/responses/world",
+        response="control/objects/world",
+        needs_key=False,
+    ),
+    ControlRoute(
+        name="list_worlds",
+        method="GET",
+        path="/worlds",
+        tag="World",
+        summary="List the worlds of the server",
+        description="Each in summary, the one that was used last first.",
+        page_of="world",
         needs_key=False,
     ),
     ControlRoute(
@@ -28,7 +38,7 @@ WORLDS: Final = (
         tag="World",
         summary="The world in summary",
         description="The world is the one of the API key.",
-        response="control/responses/world",
+        response="control/objects/world",
     ),
     ControlRoute(
         name="delete_world",
@@ -47,7 +57,7 @@ WORLDS: Final = (
         summary="Empty the world, wholly or in part",
         description="Requests that are being held end without a reply, whatever is reset.",
         request="control/requests/reset_world",
-        response="control/responses/world",
+        response="control/objects/world",
     ),
     ControlRoute(
         name="seed_world",
@@ -57,7 +67,7 @@ WORLDS: Final = (
         summary="Fill the world with payments of the past",
         description="As many as wanted, like those of a real shop, and the same for the same seed.",
         request="control/requests/seed_world",
-        response="control/responses/world",
+        response="control/objects/world",
     ),
     ControlRoute(
         name="retrieve_snapshot",
@@ -79,6 +89,6 @@ WORLDS: Final = (
         body_name="snapshot",
         body_limit=512 * 1024 * 1024,
         body_depth=MAX_DEPTH + 8,  # its journal holds bodies that are as deep as any
-        response="control/responses/world",
+        response="control/objects/world",
     ),
 )

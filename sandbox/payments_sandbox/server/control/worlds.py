@@ -8,6 +8,7 @@ from payments_sandbox.core.instants import Instant, read_instant, show_milliseco
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, read_all, run_in_slices
+from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
 from payments_sandbox.world.world import ResetScope, World
 
@@ -44,6 +45,20 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
     from payments_sandbox.server.control.scenarios import resolve_scenarios  # noqa: PLC0415 - so does this
 
     return resolve_scenarios(library_of(request.settings), values)
+
+
+def list_worlds(request: ControlRequest) -> dict[str, object]:
+    """All worlds in summary, the last used first."""
+    worlds = list(request.runtime.worlds)[::-1]
+    keys = [each.config.api_key for each in worlds]
+    listing = Listing(
+        noun="a world, its API key",
+        position_of=lambda key: keys.index(key) if key in keys else None,
+        items_after=lambda position: worlds[0 if position is None else position + 1 :],
+        show=lambda world: _summary(request, world),
+        cursor_of=lambda world: world.config.api_key,
+    )
+    return page(request, listing)
 
 
 def retrieve_world(request: ControlRequest) -> dict[str, object]:
@@ -139,6 +154,7 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "webhook_secret": config.webhook_secret,
         "seed": config.seed,
         "created_at": show_milliseconds(config.made_at),
+        "used_at": show_milliseconds(world.used_at),
         "clock": clock.clock_json(world),
         "rate_limit": rate_limit.rate_limit_json(world),
         "payments": counts,

@@ -1,0 +1,80 @@
+"""Owns the files of the developer dashboard, a page that is a client of the control API alone.
+
+It is imported with the first request for the page: a server that nobody looks at does without.
+"""
+
+from hashlib import sha256
+from importlib.resources import files
+from mimetypes import guess_type
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.server.response import SERVER
+
+PAGE: Final = f"{CONTROL_PATH}/"
+_FOLDER: Final = f"{CONTROL_PATH}/dashboard/"
+
+_HEADERS: Final = {
+    **SERVER,
+    "Cache-Control": "no-cache",  # asked for again each time, and answered 304
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
+        " require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class _File(NamedTuple):
+    """A file of the page, as it is sent."""
+
+    content: bytes
+    type: str
+    tag: str
+
+
+class Dashboard:
+    """Serves the page and its files, all read when it is made."""
+
+    def __init__(self) -> None:
+        folder = files("payments_sandbox.server").joinpath("dashboard_files")
+        self._files = {
+            each.name: _read(each.name, each.read_bytes())
+            for each in folder.iterdir()
+            if each.is_file()
+        }
+
+    def answer(self, request: web.BaseRequest, path: str) -> web.Response | None:
+        """Answer with a file of the page, or lead a browser to it.
+
+        Args:
+            request: GET or HEAD.
+            path: what it asks for, decoded.
+
+        Returns:
+            None where nothing of the page is meant.
+        """
+        if path in ("/", CONTROL_PATH):
+            if "text/html" not in request.headers.get("Accept", ""):
+                return None  # a client of the API gets what it always got
+            return web.Response(status=302, headers={**SERVER, "Location": PAGE})
+        name = "index.html" if path == PAGE else path.removeprefix(_FOLDER)
+        found = self._files.get(name)
+        if found is None or (name == "index.html") != (path == PAGE):
+            return None
+        headers = {**_HEADERS, "ETag": found.tag, "Content-Type": found.type}
+        if request.headers.get("If-None-Match") == found.tag:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=found.content, headers=headers)
+
+
+def _read(name: str, content: bytes) -> _File:
+    kind = "text/javascript" if name.endswith(".js") else guess_type(name)[0] or "text/plain"
+    encoding = "" if kind.startswith("image/") else "; charset=utf-8"
+    return _File(content, kind + encoding, f'"{sha256(content).hexdigest()[:16]}"')

@@ -1,0 +1,164 @@
+// The control API and the event stream: all that this page knows of the server.
+
+const TOKEN = "payments-sandbox-token";
+const listeners = new Set();
+
+/** A refusal of the server: its envelope, and for a scenario the problems beside it. */
+export class ApiError extends Error {
+  constructor(status, body) {
+    const error = body?.error ?? {};
+    super([error.message, error.details].filter(Boolean).join(" — ") || `HTTP ${status}`);
+    this.status = status;
+    this.code = error.code;
+    this.problems = body?.problems;
+  }
+}
+
+export const onTokenWanted = (listener) => listeners.add(listener);
+
+/** Keep the token of this server in this tab, and nowhere else. */
+export function keepToken(token) {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+function headersFor(key, more = {}) {
+  const headers = { ...more };
+  if (key) headers.Authorization = `Bearer ${key}`;
+  const token = sessionStorage.getItem(TOKEN);
+  if (token) headers["Sandbox-Token"] = token;
+  return headers;
+}
+
+/** Call a route below /_sandbox; gives the JSON of its answer. */
+export async function call(key, method, path, body, { yaml } = {}) {
+  const type = yaml ? "application/yaml" : "application/json";
+  const response = await fetch(`/_sandbox${path}`, {
+    method,
+    headers: headersFor(key, body === undefined ? {} : { "Content-Type": type }),
+    body: body === undefined ? undefined : yaml ? body : JSON.stringify(body),
+    cache: "no-store",
+  });
+  const text = await response.text();
+  const answer = text ? JSON.parse(text) : null;
+  if (!response.ok) {
+    const error = new ApiError(response.status, answer);
+    if (error.code === "invalid_token") listeners.forEach((each) => each());
+    throw error;
+  }
+  return answer;
+}
+
+/** Every item of a list, page after page, up to `most`. */
+export async function list(key, path, most = 1000) {
+  const items = [];
+  let cursor = null;
+  do {
+    const query = new URLSearchParams({ limit: String(Math.min(1000, most - items.length)) });
+    if (cursor) query.set("starting_after", cursor);
+    const page = await call(key, "GET", `${path}${path.includes("?") ? "&" : "?"}${query}`);
+    items.push(...page.data);
+    cursor = page.has_more ? page.next_cursor : null;
+  } while (cursor && items.length < most);
+  return items;
+}
+
+/** Every item of a list that has no pages. */
+export const whole = async (key, path) => (await call(key, "GET", path)).data;
+
+/** Call the emulated API as a client would; gives status, headers and body, whatever they are. */
+export async function callApi(key, method, path, body) {
+  const started = performance.now();
+  const response = await fetch(`/v3${path}`, {
+    method,
+    headers: {
+      ...(key ? { Authorization: `Bearer ${key}` } : {}),
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+    },
+    body,
+    cache: "no-store",
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    text,
+    milliseconds: performance.now() - started,
+  };
+}
+
+/**
+ * Follow a world's event stream until the returned function is called.
+ *
+ * EventSource cannot send an Authorization header, so the stream is read with fetch. Who comes back
+ * says what it has seen; a world that was made anew (the server has restarted without its state, or
+ * the world was dropped) is followed from its beginning.
+ */
+export function follow(key, { onMessages, onPast, onAnew, onState }) {
+  const controller = new AbortController();
+  let seen = null;
+  let world = null;
+
+  async function once() {
+    const { created_at: made } = await call(key, "GET", "/world");
+    if (world !== null && world !== made) {
+      seen = null;
+      onAnew();
+    }
+    world = made;
+    const response = await fetch(`/_sandbox/stream?last=1000`, {
+      headers: headersFor(key, seen ? { "Last-Event-ID": seen } : {}),
+      signal: controller.signal,
+      cache: "no-store",
+    });
+    if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => null));
+    onState("live");
+    if (seen === null) {
+      past(key).then(onPast, () => {}); // the rows of the stream are there all the same
+    }
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const pieces = (rest + value).split("\n\n");
+      rest = pieces.pop();
+      const messages = pieces.map(parseMessage).filter(Boolean);
+      if (messages.length) {
+        seen = messages.at(-1).seen;
+        onMessages(messages);
+      }
+    }
+  }
+
+  (async () => {
+    while (!controller.signal.aborted) {
+      try {
+        await once();
+      } catch (error) {
+        if (controller.signal.aborted) return;
+        onState("lost", error);
+      }
+      if (!controller.signal.aborted) await new Promise((wake) => setTimeout(wake, 700));
+    }
+  })();
+  return () => controller.abort();
+}
+
+/** Events and attempts from before the stream, which begins with requests only. */
+async function past(key) {
+  const [events, deliveries] = await Promise.all([list(key, "/events"), list(key, "/deliveries")]);
+  return [
+    ...events.reverse().map((value) => ({ kind: "event", value })),
+    ...deliveries.reverse().flatMap((value) => value.attempts.map((attempt) => ({ kind: "delivery", value: { ...value, attempts: [attempt] } }))),
+  ];
+}
+
+function parseMessage(text) {
+  const message = {};
+  for (const line of text.split("\n")) {
+    const at = line.indexOf(": ");
+    if (at > 0) message[line.slice(0, at)] = line.slice(at + 2);
+  }
+  if (!message.data) return null;
+  return { kind: message.event, seen: message.id, value: JSON.parse(message.data) };
+}

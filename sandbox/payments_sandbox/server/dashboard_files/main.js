@@ -1,0 +1,149 @@
+// The page: which view the address names, the frame around it, and the keyboard.
+
+import { onTokenWanted, keepToken, follow } from "./api.js";
+import { ClockBar } from "./clock.js";
+import { html, Form, Field } from "./parts.js";
+import { render, useEffect, useRef, useState } from "./preact.js";
+import { Timeline } from "./timeline.js";
+import { Worlds } from "./worlds.js";
+import { Now } from "./now.js";
+import { Request } from "./request.js";
+import { Payments, Payment } from "./payments.js";
+import { Webhooks, Delivery } from "./webhooks.js";
+import { Scenarios } from "./scenarios.js";
+import { Verdict } from "./verdict.js";
+import { Reference } from "./reference.js";
+
+const VIEWS = [
+  ["now", "Now", "n"],
+  ["payments", "Payments", "p"],
+  ["webhooks", "Webhooks", "w"],
+  ["scenarios", "Scenarios", "s"],
+  ["verdict", "Verdict", "v"],
+  ["reference", "Reference", "r"],
+];
+
+const KEYS = [
+  ["g then o", "all worlds"],
+  ...VIEWS.map(([, title, key]) => [`g then ${key}`, title]),
+  ["/", "search or filter"],
+  ["space", "pause and go on (in Now)"],
+  ["↓ ↑ or j k", "next and previous row"],
+  ["Enter", "open the row"],
+  ["a", "advance to what is due next"],
+  ["f", "freeze or resume the clock"],
+  ["?", "this sheet"],
+  ["Esc", "close it"],
+];
+
+const isTyping = (target) => /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
+
+function readAddress() {
+  const [place, key, view = "now", ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  return place === "w" && key ? { key, view, id: rest.join("/") } : { key: null };
+}
+
+export const addressOf = (key, view, id) =>
+  `#/w/${[key, view, ...(id ? [id] : [])].map(encodeURIComponent).join("/")}`;
+
+function App() {
+  const [address, setAddress] = useState(readAddress());
+  const [sheet, setSheet] = useState(false);
+  const [needsToken, setNeedsToken] = useState(false);
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const move = () => setAddress(readAddress());
+    addEventListener("hashchange", move);
+    onTokenWanted(() => setNeedsToken(true));
+    return () => removeEventListener("hashchange", move);
+  }, []);
+  useKeyboard(address, sheet, setSheet);
+  if (needsToken) {
+    const keep = async ({ token }) => { keepToken(token); setNeedsToken(false); setTurn(turn + 1); };
+    return html`<main class="alone"><h1>payments-sandbox</h1>
+      <p>This server listens beyond this machine, or was started with <code>--control-token</code>: it
+      wants the token. It is kept in this tab only.</p>
+      <${Form} does=${keep} submit="Use the token" label="Control token">
+        <${Field} label="Control token" name="token" type="password" required autofocus /><//></main>`;
+  }
+  return html`${sheet && html`<${Sheet} close=${() => setSheet(false)} />`}
+    ${address.key
+      ? html`<${World} key=${`${address.key} ${turn}`} address=${address} help=${() => setSheet(true)} />`
+      : html`<header><h1><a href="#/">payments-sandbox</a></h1><span class="grow"></span>
+          <button type="button" class="quiet" onClick=${() => setSheet(true)}>keys (?)</button></header>
+          <main id="main"><${Worlds} key=${turn} /></main>`}`;
+}
+
+function World({ address, help }) {
+  const { key, view, id } = address;
+  const timeline = useRef(null);
+  timeline.current ??= new Timeline();
+  useEffect(() => follow(key, {
+    onMessages: (messages) => timeline.current.add(messages),
+    onPast: (messages) => timeline.current.addPast(messages),
+    onAnew: () => timeline.current.clear(),
+    onState: (state, error) => timeline.current.set(state, error),
+  }), [key]);
+  const shared = { apiKey: key, id, timeline: timeline.current };
+  const shown = {
+    now: Now, requests: Request, payments: id ? Payment : Payments, webhooks: Webhooks,
+    deliveries: Delivery, scenarios: Scenarios, verdict: Verdict, reference: Reference,
+  }[view] ?? Now;
+  const tab = { requests: "now", deliveries: "webhooks" }[view] ?? view;
+  return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
+    <header><h1><a href="#/" title="all worlds">payments-sandbox</a></h1><code class="key">${key}</code>
+      <nav aria-label="Views">${VIEWS.map(([name, title]) => html`<a href=${addressOf(key, name)}
+        aria-current=${tab === name ? "page" : undefined}>${title}</a>`)}</nav>
+      <span class="grow"></span><${Connection} timeline=${timeline.current} />
+      <button type="button" class="quiet" onClick=${help}>keys (?)</button></header>
+    <${ClockBar} apiKey=${key} timeline=${timeline.current} />
+    <main id="main" tabindex="-1"><${shown} ...${shared} key=${`${view} ${id}`} /></main>`;
+}
+
+const skip = (event) => { event.preventDefault(); document.getElementById("main").focus(); };
+
+function Connection({ timeline }) {
+  const [, setTurn] = useState(0);
+  useEffect(() => timeline.subscribe(() => setTurn((old) => old + 1)), []);
+  const words = { live: "live", connecting: "connecting…", lost: "server away, trying again…" };
+  return html`<span role="status" class=${`connection ${timeline.state}`} title=${timeline.error?.message}>${words[timeline.state]}</span>`;
+}
+
+function Sheet({ close }) {
+  const dialog = useRef(null);
+  useEffect(() => { dialog.current.showModal(); }, []);
+  return html`<dialog ref=${dialog} onClose=${close} aria-label="Keyboard">
+    <h2>Keyboard</h2><dl class="facts">${KEYS.map(([keys, what]) => html`<div><dt><kbd>${keys}</kbd></dt><dd>${what}</dd></div>`)}</dl>
+    <form method="dialog"><button autofocus>Close</button></form></dialog>`;
+}
+
+function useKeyboard(address, sheet, setSheet) {
+  const going = useRef(false);
+  useEffect(() => {
+    const press = (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (going.current) {
+        going.current = false;
+        const view = VIEWS.find(([, , key]) => key === event.key);
+        if (event.key === "o") location.hash = "#/";
+        else if (view && address.key) location.hash = addressOf(address.key, view[0]);
+        else return;
+        event.preventDefault();
+        return;
+      }
+      if (event.key === "g") going.current = true;
+      else if (event.key === "?") setSheet(!sheet);
+      else if (event.key === "/") document.querySelector("[data-search]")?.focus();
+      else if (event.key === "a") document.querySelector("[data-next]")?.click();
+      else if (event.key === "f") document.querySelector("[data-freeze]")?.click();
+      else return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, [address.key, sheet]);
+}
+
+const place = document.getElementById("app");
+place.replaceChildren();
+render(html`<${App} />`, place);

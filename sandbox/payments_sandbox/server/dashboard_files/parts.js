@@ -1,0 +1,125 @@
+// What every view is made of: html, buttons that say what went wrong, tables, copying.
+
+import { html, useCallback, useEffect, useRef, useState } from "./preact.js";
+
+export { html };
+
+/** Load something again whenever `deps` change, and on `reload()`. */
+export function useLoaded(load, deps) {
+  const [state, setState] = useState({ value: null, error: null });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    let wanted = true;
+    load().then(
+      (value) => wanted && setState({ value, error: null }),
+      (error) => wanted && setState((old) => ({ value: old.value, error })),
+    );
+    return () => { wanted = false; };
+  }, [...deps, turn]);
+  return { ...state, reload: useCallback(() => setTurn((old) => old + 1), []) };
+}
+
+/** Run an action; `busy` while it lasts, `problem` where it was refused. */
+export function useAction(action) {
+  const [state, setState] = useState({ busy: false, problem: null });
+  const run = async (...given) => {
+    setState({ busy: true, problem: null });
+    try {
+      const result = await action(...given);
+      setState({ busy: false, problem: null });
+      return result;
+    } catch (problem) {
+      setState({ busy: false, problem });
+      return undefined;
+    }
+  };
+  return { ...state, run };
+}
+
+export function Problem({ error }) {
+  return error ? html`<p class="problem" role="alert">${error.message}</p>` : null;
+}
+
+/** A button that does something at the server and says what it was refused for. */
+export function Action({ does, children, sure, kind, label }) {
+  const { busy, problem, run } = useAction(does);
+  const [asked, setAsked] = useState(false);
+  const click = () => {
+    if (sure && !asked) return setAsked(true);
+    setAsked(false);
+    return run();
+  };
+  return html`<button type="button" class=${kind ?? ""} disabled=${busy} aria-label=${label}
+      onClick=${click} onBlur=${() => setAsked(false)}>${asked ? sure : children}</button>
+    <${Problem} error=${problem} />`;
+}
+
+/** A form whose submit calls `does` with the text of its fields. */
+export function Form({ does, children, submit, label }) {
+  const { busy, problem, run } = useAction(does);
+  const onSubmit = (event) => {
+    event.preventDefault();
+    run(Object.fromEntries(new FormData(event.currentTarget)), event.currentTarget);
+  };
+  return html`<form onSubmit=${onSubmit} aria-label=${label}>${children}
+    <button class="main" disabled=${busy}>${submit}</button><${Problem} error=${problem} /></form>`;
+}
+
+export function Field({ label, name, ...rest }) {
+  return html`<label>${label}<input name=${name} autocomplete="off" spellcheck=${false} ...${rest} /></label>`;
+}
+
+export function Choice({ label, name, options, ...rest }) {
+  return html`<label>${label}<select name=${name} ...${rest}>${options.map((each) => {
+    const [value, text] = Array.isArray(each) ? each : [each, each || "any"];
+    return html`<option value=${value}>${text}</option>`;
+  })}</select></label>`;
+}
+
+export function Copy({ text, children }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(typeof text === "function" ? await text() : text);
+      setCopied(true);
+      setTimeout(() => setCopied(false), 1500);
+    } catch {
+      setCopied(null);
+    }
+  };
+  return html`<button type="button" class="quiet" onClick=${copy}>${
+    copied === null ? "copying is not permitted" : copied ? "copied" : children ?? "copy"}</button>`;
+}
+
+export function Json({ value, label }) {
+  return html`<pre class="json" tabindex="0" role="region" aria-label=${label ?? "JSON"}>${
+    typeof value === "string" ? value : JSON.stringify(value, null, 2)}</pre>`;
+}
+
+export function Facts({ rows }) {
+  return html`<dl class="facts">${rows.filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+export function Table({ head, rows, empty, label }) {
+  if (!rows.length) return html`<div class="empty">${empty ?? "Nothing yet."}</div>`;
+  return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table>
+    <thead><tr>${head.map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
+    <tbody>${rows.map(({ key, cells }) => html`<tr key=${key}>${cells.map((each) => html`<td>${each}</td>`)}</tr>`)}</tbody>
+  </table></div>`;
+}
+
+export const Badge = ({ kind, children }) => html`<span class=${`badge ${kind ?? ""}`}>${children}</span>`;
+
+export const time = (text) => html`<time datetime=${text} title=${`${text} on the world's clock`}>${
+  (text ?? "").replace("T", " ").replace("Z", "")}</time>`;
+
+/** Call `tick` every so many milliseconds while the page can be seen. */
+export function useEvery(milliseconds, tick, deps) {
+  const latest = useRef(tick);
+  latest.current = tick;
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || latest.current(), milliseconds);
+    return () => clearInterval(timer);
+  }, [milliseconds, ...deps]);
+}

@@ -1,0 +1,128 @@
+// What has happened in one world, as its stream tells it: bounded, counted, and never blocking.
+
+const KEPT = 5000;
+
+/** The rows of a world, newest last; whoever subscribes is told at most ten times a second. */
+export class Timeline {
+  constructor() {
+    this.rows = [];
+    this.dropped = 0;
+    this.state = "connecting";
+    this.error = null;
+    this.paused = false;
+    this.waiting = 0;
+    this.version = 0;
+    this._listeners = new Set();
+    this._timer = null;
+  }
+
+  subscribe(listener) {
+    this._listeners.add(listener);
+    return () => this._listeners.delete(listener);
+  }
+
+  add(messages) {
+    for (const { kind, value } of messages) this.rows.push({ kind, id: idOf(kind, value), value });
+    if (this.rows.length > KEPT * 1.2) {
+      this.dropped += this.rows.length - KEPT;
+      this.rows.splice(0, this.rows.length - KEPT);
+    }
+    if (this.paused) this.waiting += messages.length;
+    this.changed();
+  }
+
+  /** What had happened before the stream began, but for what it has told already. */
+  addPast(past) {
+    const known = new Set(this.rows.map((row) => row.id));
+    const missed = past.map(({ kind, value }) => ({ kind, id: idOf(kind, value), value })).filter((row) => !known.has(row.id));
+    if (!missed.length) return;
+    const rows = [...missed, ...this.rows];
+    const made = new Map(); // a webhook's body has whole seconds: the request of its payment has more
+    for (const row of rows) {
+      row.shown ??= describe(row);
+      if (row.kind === "request") made.set(`${row.shown.payment} ${second(row)}`, row.shown.at);
+    }
+    for (const row of rows) {
+      if (row.kind === "event") row.shown.at = made.get(`${row.shown.payment} ${second(row)}`) ?? row.shown.at;
+    }
+    this.rows = rows.sort((left, right) => (left.shown.at < right.shown.at ? -1 : left.shown.at > right.shown.at ? 1 : 0));
+    this.changed();
+  }
+
+  /** The world begins anew: what was shown is of another one. */
+  clear() {
+    this.rows = [];
+    this.dropped = 0;
+    this.waiting = 0;
+    this.changed();
+  }
+
+  set(state, error = null) {
+    this.state = state;
+    this.error = error;
+    this.changed();
+  }
+
+  pause(paused) {
+    this.paused = paused;
+    this.waiting = 0;
+    this.changed();
+  }
+
+  changed() {
+    this.version += 1;
+    this._timer ??= setTimeout(() => {
+      this._timer = null;
+      for (const listener of this._listeners) listener();
+    }, 100);
+  }
+}
+
+const second = (row) => row.shown.at.slice(0, 19);
+
+const idOf = (kind, value) => `${kind} ${value.id} ${kind === "delivery" ? value.attempts.at(-1)?.sent_at : ""}`;
+
+/** What a row is about, in the words of the list. */
+export function describe({ kind, value }) {
+  if (kind === "event") {
+    const { amount, currency } = value.data ?? {};
+    return {
+      at: value.created_at,
+      what: value.type,
+      payment: value.data?.payment_id,
+      detail: amount === undefined ? "" : money(amount, currency),
+      outcome: "",
+      wrong: value.type.endsWith(".failed") || value.type.startsWith("chargeback"),
+    };
+  }
+  if (kind === "delivery") {
+    const attempt = value.attempts.at(-1);
+    const status = attempt?.response?.status;
+    return {
+      at: attempt?.at ?? value.next_attempt_at,
+      what: value.type,
+      detail: attempt?.error ?? `${value.status}`,
+      outcome: status === undefined ? "no answer" : String(status),
+      wrong: Boolean(attempt?.error),
+    };
+  }
+  const body = value.request.body ?? {};
+  const status = value.response?.status;
+  return {
+    at: value.at,
+    what: value.operation ?? `${value.method} ${value.path}`,
+    payment: value.response?.body?.id ?? /\/v3\/payments\/([^/]+)/.exec(value.path)?.[1],
+    customer: body?.customer_id,
+    detail: [
+      typeof body?.amount === "number" ? money(body.amount, body.currency) : "",
+      body?.customer_id ?? "",
+      value.rule ? `rule ${value.rule} · step ${value.step}` : "",
+    ].filter(Boolean).join(" · "),
+    outcome: value.fault ?? (status === undefined ? "no reply" : String(status)),
+    committed: value.committed,
+    wrong: Boolean(value.fault) || status === undefined || status >= 400,
+  };
+}
+
+export const money = (amount, currency) =>
+  `${amount.toLocaleString("en")} ${currency ?? ""}`.trim();

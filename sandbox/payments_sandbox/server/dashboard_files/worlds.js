@@ -1,0 +1,58 @@
+// All worlds of the server: who is there, make one, copy what a client needs, reset, drop.
+
+import { call, list, whole } from "./api.js";
+import { Action, Choice, Copy, Field, Form, html, Problem, Table, time, useEvery, useLoaded } from "./parts.js";
+import { addressOf } from "./main.js";
+
+export const environment = (world) => [
+  `PAYMENTS_API_URL=${world.base_url}`,
+  `PAYMENTS_API_KEY=${world.api_key}`,
+  `PAYMENTS_WEBHOOK_SECRET=${world.webhook_secret}`,
+].join("\n");
+
+export function Worlds() {
+  const { value, error, reload } = useLoaded(() => list(null, "/worlds"), []);
+  useEvery(2000, reload, []);
+  const library = useLoaded(() => whole(null, "/scenarios"), []);
+  const make = async ({ name, api_key: key, seed, clock, scenario }) => {
+    const made = await call(null, "POST", "/worlds", {
+      ...(name && { name }), ...(key && { api_key: key }), ...(seed && { seed: Number(seed) }),
+      ...(clock && { clock }), ...(scenario && { scenarios: [scenario] }),
+    });
+    location.hash = addressOf(made.api_key, "now");
+  };
+  return html`<h2>Worlds</h2>
+    <p>Each API key is a world of its own: its payments, clock, webhooks and rate limit. A key that is used is there.</p>
+    <${Problem} error=${error} />
+    <${Table} label="Worlds" head=${["world", "clock", "payments", "requests", "last used", ""]}
+      empty=${html`<p>No world has been used yet. Send a first request:</p>${value !== null && html`<${FirstCall} />`}`}
+      rows=${(value ?? []).map((world) => ({ key: world.api_key, cells: [
+        html`<a href=${addressOf(world.api_key, "now")}><code>${world.api_key}</code></a>${world.name ? html`<br /><small>${world.name}</small>` : ""}`,
+        html`${time(world.clock.now)} <small>${world.clock.mode}</small>`,
+        html`${Object.values(world.payments).reduce((sum, each) => sum + each, 0)} <small>${Object.entries(world.payments).filter(([, n]) => n).map(([status, n]) => `${n} ${status}`).join(", ")}</small>`,
+        world.requests.kept + world.requests.dropped,
+        time(world.used_at),
+        html`<span class="buttons"><${Copy} text=${world.api_key}>key<//><${Copy} text=${world.webhook_secret}>secret<//>
+          <${Copy} text=${environment(world)}>environment<//>
+          <${Action} does=${async () => { await call(world.api_key, "POST", "/world/reset", {}); reload(); }} sure="really reset?">reset<//>
+          <${Action} does=${async () => { await call(world.api_key, "DELETE", "/world"); reload(); }} sure="really drop?" kind="danger">drop<//></span>`,
+      ] }))} />
+    <h3>Make a world</h3>
+    <${Form} does=${make} submit="Make it" label="Make a world">
+      <${Field} label="Name" name="name" placeholder="what reports call it" maxlength="255" />
+      <${Field} label="API key" name="api_key" placeholder="sk_test_… (made up)" />
+      <${Field} label="Seed" name="seed" inputmode="numeric" placeholder="of all ids" />
+      <${Field} label="Clock" name="clock" placeholder="live, or 2030-01-15T09:00:00Z" />
+      <${Choice} label="Scenario" name="scenario" options=${[["", "none"], ...(library.value ?? []).map((each) => [each.name, each.name])]} />
+    <//>`;
+}
+
+export const firstCall = (key) => `curl ${location.origin}/v3/payments \\
+  -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\
+  -d '{"amount": 2500, "currency": "USD", "customer_id": "cust_ada", "payment_method":
+       {"type": "card", "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2040, "cvc": "123"}}'`;
+
+export function FirstCall({ apiKey = "sk_test_first" }) {
+  const text = firstCall(apiKey);
+  return html`<pre class="json" tabindex="0" role="region" aria-label="A first request">${text}</pre><${Copy} text=${text}>copy the line<//>`;
+}

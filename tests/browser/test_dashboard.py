@@ -1,0 +1,366 @@
+"""The dashboard in a real browser: what it shows, does and refuses, by mouse and by keyboard."""
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+import requests
+
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+VIEWS = ("now", "payments", "webhooks", "scenarios", "verdict", "reference")
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+def address(world: Sandbox, view: str = "now", *ids: str) -> str:
+    return "/".join((f"{world.sandbox_url}/#/w", world.api_key, view, *ids))
+
+
+def pay(world: Sandbox, card: str = "4111111111111111", **changes: object) -> dict[str, Any]:
+    body = {
+        "amount": 2_500,
+        "currency": "USD",
+        "customer_id": "cust_ada",
+        "payment_method": {
+            "type": "card", "card_number": card, "exp_month": 12, "exp_year": 2099, "cvc": "123",
+        },
+    }  # fmt: skip
+    reply = requests.post(
+        f"{world.base_url}/payments", json=body | changes, headers=world.headers, timeout=30
+    )
+    made: dict[str, Any] = reply.json()
+    return made
+
+
+def card_number(name: str) -> str:
+    return next(card.number for card in MAGIC_CARDS if card.name == name)
+
+
+def test_a_new_payment_appears_without_a_reload(page: "Page", world: Sandbox) -> None:
+    page.goto(address(world))
+    page.get_by_text("Nothing has happened in this world yet").wait_for()
+    made = pay(world)
+    row = page.locator(".row.request", has_text="create_payment")
+    row.wait_for()
+    assert "201" in row.inner_text()
+    assert "committed" in row.inner_text()
+    page.locator(".row.event", has_text="payment.completed").wait_for()
+    row.click()
+    page.get_by_role("link", name=made["id"]).click()
+    page.get_by_role("heading", name=re.compile("2,500 USD")).wait_for()
+
+
+def test_a_first_visitor_is_led_from_the_address_of_the_server(
+    page: "Page", server: RunningSandbox
+) -> None:
+    page.goto(server.url)
+    page.get_by_role("heading", name="Worlds").wait_for()
+    page.get_by_role("link", name=re.compile("^sk_test_sandbox$")).click()
+    page.get_by_text("live", exact=True).first.wait_for()
+
+
+def test_a_world_is_made_reset_and_dropped(page: "Page", server: RunningSandbox) -> None:
+    page.goto(f"{server.sandbox_url}/")
+    page.get_by_label("Name").fill("an exploratory session")
+    page.get_by_label("API key").fill("sk_test_explored")
+    page.get_by_label("Clock").fill("2030-01-15T09:00:00Z")
+    page.get_by_role("button", name="Make it").click()
+    page.locator("code.key", has_text="sk_test_explored").wait_for()
+    page.get_by_text("frozen", exact=False).first.wait_for()
+    page.goto(f"{server.sandbox_url}/#/")
+    row = page.locator("tr", has_text="sk_test_explored")
+    row.get_by_text("an exploratory session").wait_for()
+    row.get_by_role("button", name="reset").click()
+    row.get_by_role("button", name="really reset?").click()
+    row.get_by_role("button", name="drop").click()
+    row.get_by_role("button", name="really drop?").click()
+    row.wait_for(state="detached")
+
+
+def test_a_click_on_what_is_due_advances_the_clock_to_it(page: "Page", world: Sandbox) -> None:
+    made = pay(world, card_number("pending_then_completed"))
+    assert made["status"] == "pending"
+    page.goto(address(world))
+    page.locator(".future .row", has_text="payment.").first.click()
+    page.locator(".row.event", has_text=re.compile("payment.(completed|failed)")).wait_for()
+    assert world.payments[0]["status"] != "pending"
+
+
+def test_the_clock_and_the_limit_are_moved_from_the_bar(page: "Page", world: Sandbox) -> None:
+    page.goto(address(world))
+    bar = page.get_by_role("group", name="Clock and rate limit")
+    bar.get_by_role("button", name="+1 d").click()
+    bar.get_by_text("2030-01-16 09:00:00").wait_for()
+    bar.get_by_label(re.compile("by a duration")).fill("2h")
+    bar.get_by_role("button", name="advance").click()
+    bar.get_by_text("2030-01-16 11:00:00").wait_for()
+    bar.get_by_role("button", name="exhaust").click()
+    bar.get_by_text("0 of 1000").wait_for()
+    bar.get_by_role("button", name="refill").click()
+    bar.get_by_text("1000 of 1000").wait_for()
+    bar.get_by_label(re.compile("by a duration")).fill("yesterday")
+    bar.get_by_role("button", name="advance").click()
+    bar.get_by_role("alert").wait_for()
+
+
+def test_a_request_is_explained_and_becomes_a_scenario(page: "Page", world: Sandbox) -> None:
+    world.use("lost-reply")
+    with contextlib.suppress(requests.ConnectionError):
+        pay(world)
+    page.goto(address(world))
+    page.locator(".row.request", has_text="drop").click()
+    page.get_by_text("reply-lost").first.wait_for()
+    page.get_by_role("button", name="write this as a scenario").click()
+    page.get_by_role("region", name="Scenario").get_by_text("drop").wait_for()
+    page.get_by_role("link", name="open it in the editor").click()
+    editor = page.get_by_label("Scenario in YAML")
+    assert "scenario: from-journal" in editor.input_value()
+    page.get_by_text("valid", exact=True).wait_for()
+
+
+def test_a_request_is_sent_again(page: "Page", world: Sandbox) -> None:
+    pay(world, "4000000000000002")
+    page.goto(address(world, "requests", world.requests[0]["id"]))
+    page.get_by_role("button", name="POST it again").click()
+    page.get_by_role("heading", name=re.compile("^400 in")).wait_for()
+    assert [each["response"]["status"] for each in world.requests if each["response"]] == [400, 400]
+
+
+def test_a_payment_is_made_completed_refunded_and_charged_back(
+    page: "Page", world: Sandbox
+) -> None:
+    page.goto(address(world, "payments"))
+    page.get_by_text("Pay with a card").click()
+    form = page.get_by_role("form", name="Pay with a card")
+    form.locator("select").select_option(label="pending_forever")
+    form.get_by_role("button", name="Pay").click()
+    page.get_by_role("link", name=re.compile("^pay_")).click()
+    page.get_by_role("button", name="complete").click()
+    page.get_by_text("completed").first.wait_for()
+    refund = page.get_by_role("form", name="Refund the payment")
+    refund.get_by_label("Amount").fill("500")
+    refund.get_by_role("button", name="refund").click()
+    page.get_by_text("refund.created").wait_for()
+    page.get_by_role("form", name="Charge the payment back").get_by_role("button").click()
+    page.get_by_text("chargeback.created").wait_for()
+    [payment] = world.payments
+    assert (payment["refunded"], payment["charged_back"]) == (500, 2_000)
+
+
+def test_an_endpoint_is_made_and_its_delivery_explained(page: "Page", world: Sandbox) -> None:
+    page.goto(address(world, "webhooks"))
+    page.get_by_text("Make an endpoint").click()
+    page.get_by_label("URL").fill("inbox:orders")
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("heading", name="inbox:orders").wait_for()
+    page.get_by_role("button", name="send", exact=True).click()
+    page.get_by_role("region", name="Deliveries").get_by_role("link").first.click()
+    page.get_by_text("The signature, explained").click()
+    page.get_by_text("the same", exact=True).wait_for()
+    first = page.url
+    page.get_by_role("button", name="send the event again").click()
+    page.wait_for_url(lambda url: url != first)
+    page.goto(address(world, "webhooks"))
+    page.get_by_role("button", name="reveal").click()
+    page.get_by_text(world.webhooks[0]["secret"]).wait_for()
+    page.get_by_role("button", name="disable").click()
+    page.get_by_role("button", name="enable").wait_for()
+    assert len(world.deliveries) >= 2
+
+
+def test_a_scenario_is_activated_and_linted_as_it_is_written(page: "Page", world: Sandbox) -> None:
+    page.goto(address(world, "scenarios"))
+    page.get_by_role("button", name="activate lost-reply").click()
+    page.get_by_role("region", name="Active scenarios").get_by_text("lost-reply").wait_for()
+    page.get_by_role("button", name="end", exact=True).click()
+    page.get_by_text("None: the API behaves as documented.").wait_for()
+    editor = page.get_by_label("Scenario in YAML")
+    editor.fill("scenario: mine\nrules:\n  - request: create_paymnt\n    do: [{pass: true}]\n")
+    problem = page.locator(".problems li", has_text="create_paymnt")
+    problem.get_by_role("button", name=re.compile("^line 3")).click()
+    assert page.evaluate("document.activeElement.selectionStart") == 35
+    editor.fill(
+        "scenario: mine\nrules:\n  - request: create_payment\n"
+        "    do: [{respond: {error: internal_error}}]\n"
+    )
+    page.get_by_text("valid", exact=True).wait_for()
+    page.get_by_role("button", name="activate it").click()
+    page.get_by_role("region", name="Active scenarios").get_by_text("mine").wait_for()
+    assert pay(world)["error"]["code"] == "internal_error"
+
+
+def test_the_verdict_leads_to_the_calls_behind_it(page: "Page", world: Sandbox) -> None:
+    world.use("lost-reply")
+    for _ in range(2):
+        with contextlib.suppress(requests.ConnectionError):
+            pay(world)
+    page.goto(address(world, "verdict"))
+    card = page.locator("article", has_text="possible_double_charge")
+    card.get_by_role("link").first.click()
+    page.get_by_role("heading", name=re.compile("^create_payment")).wait_for()
+
+
+def test_an_operation_of_the_documentation_is_tried(page: "Page", world: Sandbox) -> None:
+    page.goto(address(world, "reference"))
+    title = page.get_by_text("GET /v3/payments", exact=True)
+    page.locator("summary", has=title).click()
+    page.get_by_role("form", name="Try list_payments").get_by_role("button").click()
+    page.get_by_text(re.compile("^200 in")).wait_for()
+
+
+def test_hostile_text_shows_as_text(page: "Page", world: Sandbox) -> None:
+    violations: list[str] = []
+    page.on("dialog", lambda dialog: violations.append(dialog.message))
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation',"
+        " each => (window.refused ??= []).push(each.violatedDirective))"
+    )
+    made = pay(world, description=HOSTILE)
+    pay(world, description=HOSTILE, customer_id=HOSTILE)
+    requests.get(f"{world.base_url}/{HOSTILE}", headers=world.headers, timeout=30)
+    requests.post(
+        f"{world.sandbox_url}/events",
+        json={"type": "x.y", "data": {HOSTILE: HOSTILE}}, headers=world.headers, timeout=30,
+    )  # fmt: skip
+    requests.post(
+        f"{world.sandbox_url}/webhook_endpoints",
+        json={"url": "inbox:x", "description": HOSTILE, "headers": {"X-Hostile": HOSTILE}},
+        headers=world.headers,
+        timeout=30,
+    )
+    places: list[tuple[str, ...]] = [(view,) for view in VIEWS]
+    places += [("requests", each["id"]) for each in world.requests]
+    places += [("payments", made["id"])]
+    for place in places:
+        page.goto(address(world, *place))
+        page.locator("main h2, main .row").first.wait_for()
+    assert violations == []
+    assert page.locator("main img, main script").count() == 0
+    assert page.evaluate("window.refused ?? []") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_found_by_axe(
+    browser: "Browser", world: Sandbox, scheme: Literal["light", "dark"]
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    world.use("lost-reply")
+    with contextlib.suppress(requests.ConnectionError):
+        pay(world)
+    pay(world)
+    requests.post(
+        f"{world.sandbox_url}/webhook_endpoints",
+        json={"url": "inbox:x"}, headers=world.headers, timeout=30,
+    )  # fmt: skip
+    places = [address(world, view) for view in VIEWS]
+    places += [address(world, "requests", world.requests[0]["id"]), f"{world.sandbox_url}/"]
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    found: dict[str, Any] = {}
+    for place in places:
+        page.goto(place)
+        page.locator("main h2, main .row").first.wait_for()
+        violations = axe.run(page).response["violations"]
+        if serious := [each for each in violations if each["impact"] in ("serious", "critical")]:
+            found[place] = [(each["id"], each["nodes"][0]["html"]) for each in serious]
+    context.close()
+    assert found == {}
+
+
+@pytest.mark.parametrize("width", [320, 1200])
+def test_nothing_is_wider_than_the_screen(browser: "Browser", world: Sandbox, width: int) -> None:
+    pay(world)
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    wide: dict[str, int] = {}
+    for view in VIEWS:
+        page.goto(address(world, view))
+        page.locator("main h2, main .row").first.wait_for()
+        over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if over > 0:
+            wide[view] = over
+    context.close()
+    assert wide == {}
+
+
+def test_everything_is_reached_by_the_keyboard(page: "Page", world: Sandbox) -> None:
+    pay(world)
+    page.goto(address(world))
+    page.locator(".row.request").wait_for()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard").wait_for()
+    page.keyboard.press("Escape")
+    for title in ("Payments", "Webhooks", "Scenarios", "Verdict", "Reference"):
+        page.keyboard.press("g")
+        page.keyboard.press(title[0].lower())
+        page.get_by_role("heading", name=re.compile(f"^{title}"), level=2).wait_for()
+    page.keyboard.press("g")
+    page.keyboard.press("n")
+    page.locator(".rows").focus()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
+    page.locator("h2").first.wait_for()
+    page.keyboard.press("f")
+    page.get_by_text("live", exact=False).first.wait_for()
+
+
+def test_two_tabs_on_two_worlds_do_not_mix(
+    browser: "Browser", server: RunningSandbox, world: Sandbox
+) -> None:
+    with server.new_world() as other:
+        context = browser.new_context()
+        one, two = context.new_page(), context.new_page()
+        one.goto(address(world))
+        two.goto(address(other))
+        pay(world, customer_id="cust_one")
+        pay(other, customer_id="cust_two")
+        one.locator(".row.request", has_text="cust_one").wait_for()
+        two.locator(".row.request", has_text="cust_two").wait_for()
+        assert one.locator(".row", has_text="cust_two").count() == 0
+        assert two.locator(".row", has_text="cust_one").count() == 0
+        context.close()
+
+
+def test_the_control_token_is_asked_for_once_and_kept_in_the_tab(browser: "Browser") -> None:
+    with running_sandbox(control_token="a-token-of-sixteen") as server:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{server.sandbox_url}/")
+        page.get_by_role("textbox", name="Control token").fill("a-token-of-sixteen")
+        page.get_by_role("button", name="Use the token").click()
+        page.get_by_role("heading", name="Worlds").wait_for()
+        page.reload()
+        page.get_by_role("heading", name="Worlds").wait_for()
+        assert "a-token-of-sixteen" not in page.url
+        assert page.evaluate("JSON.stringify(localStorage) + document.cookie") == "{}"
+        context.close()
+
+
+def test_a_server_that_restarts_is_joined_again_without_a_gap_or_a_duplicate(
+    browser: "Browser",
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    with running_sandbox(seed=1) as first:
+        port = int(first.url.rpartition(":")[2])
+        world = first.world("sk_test_again")
+        pay(world, customer_id="cust_before")
+        page.goto(address(world))
+        page.locator(".row.request", has_text="cust_before").wait_for()
+    page.get_by_text("server away").wait_for()
+    with running_sandbox(seed=1, port=port) as second:
+        world = second.world("sk_test_again")
+        pay(world, customer_id="cust_after")
+        page.locator(".row.request", has_text="cust_after").wait_for()
+        assert page.locator(".row.request").count() == 1
+        pay(world, customer_id="cust_later")
+        page.locator(".row.request", has_text="cust_later").wait_for()
+        assert page.locator(".row.request").count() == 2
+    context.close()

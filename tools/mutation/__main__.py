@@ -1,0 +1,60 @@
+"""Owns `python -m tools.mutation`: a sample of faults, tried, and what no test has noticed."""
+
+import argparse
+import importlib
+import os
+import random
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from tools.mutation.faults import Fault, faults_of, modules
+from tools.mutation.trial import PRELOADED, tried_together
+
+EQUIVALENT: Final = Path(__file__).with_name("equivalent.txt")
+WANTED: Final = 0.92
+
+
+def excused() -> set[str]:
+    """The keys of the faults that nobody could notice; below each stands why."""
+    lines = EQUIVALENT.read_text(encoding="utf-8").splitlines()
+    return {line for line in lines if line and not line.startswith((" ", "#"))}
+
+
+def drawn(seed: int, wanted: int, only: str) -> list[Fault]:
+    """So many faults, drawn by a seed, but for those that are excused; layer by layer."""
+    known = excused()
+    there = (each for path in modules() for each in faults_of(path))
+    found = [each for each in there if each.key not in known and only in each.key]
+    return sorted(random.Random(seed).sample(found, min(wanted, len(found))))  # noqa: S311 - a sample
+
+
+def main() -> int:
+    """Try the faults, and say which survive; 1 when too many do."""
+    parser = argparse.ArgumentParser(prog="python -m tools.mutation", description=__doc__)
+    parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--places", type=int, default=300, metavar="N")
+    parser.add_argument("--only", default="", metavar="TEXT", help="faults whose line has it")
+    options = parser.parse_args()
+    chosen = drawn(options.seed, options.places, options.only)
+    os.environ["HYPOTHESIS_PROFILE"] = "mutate"
+    for name in PRELOADED:
+        importlib.import_module(name)
+    survived = 0
+    for layer, group in groupby(chosen, lambda each: each.layer):
+        of_layer = list(group)
+        lost = [
+            each for each, seen in zip(of_layer, tried_together(of_layer), strict=True) if not seen
+        ]
+        survived += len(lost)
+        print(f"{layer}: {len(of_layer) - len(lost)} of {len(of_layer)} noticed", flush=True)
+        for each in lost:
+            print(f"  line {each.line}\n{each.key}", flush=True)
+    score = 1 - survived / len(chosen)
+    print(f"{len(chosen) - survived} of {len(chosen)} noticed: {score:.1%}, wanted {WANTED:.0%}")
+    return int(score < WANTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

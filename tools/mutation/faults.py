@@ -1,0 +1,158 @@
+"""Owns the faults: where the core can be changed in one place, and what it is changed to.
+
+A place is a comparison, an `and` or `or`, a `not`, a whole number, a truth value, a returned value
+or a call whose result nobody takes.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGE: Final = ROOT / "sandbox" / "payments_sandbox"
+LAYERS: Final = (
+    "core", "payments", "rules", "webhooks", "world", "api", "verification", "scenarios",
+)  # fmt: skip
+
+ELSEWHERE: Final = frozenset(
+    f"core/{name}.py" for name in ("option_values", "output_files", "resources", "settings")
+)
+"""What is about files and options; the tests of the command line hold it."""
+
+_COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+_UNCHANGED: Final = frozenset({"annotation", "returns", "decorator_list", "type_params"})
+
+
+class Fault(NamedTuple):
+    """One place of a module, the nth of its nodes, and what becomes of it, in words.
+
+    Attributes:
+        path: of the module, below the package.
+        function: the outermost function that the place is in; None where it is in none.
+    """
+
+    path: str
+    number: int
+    line: int
+    function: str | None
+    change: str
+
+    @property
+    def key(self) -> str:
+        """What names it although lines move."""
+        return f"{self.path}: {self.change}"
+
+    @property
+    def module(self) -> str:
+        """The name of the module."""
+        return "payments_sandbox." + self.path.removesuffix(".py").replace("/", ".")
+
+    @property
+    def layer(self) -> str:
+        """The layer of the module."""
+        return self.path.partition("/")[0]
+
+    def tree(self) -> ast.Module:
+        """The module with the fault in it."""
+        tree = parsed(self.path)
+        for slot in _slots(tree):
+            if slot.number == self.number and (new := _changed(slot.node, slot.number)):
+                slot.put(ast.copy_location(new, slot.node))
+                break
+        return ast.fix_missing_locations(tree)
+
+
+def parsed(path: str) -> ast.Module:
+    """A module as it is."""
+    return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+
+
+def modules() -> list[str]:
+    """The paths of the core's modules, below the package."""
+    files = (file for layer in LAYERS for file in sorted((PACKAGE / layer).rglob("*.py")))
+    paths = (file.relative_to(PACKAGE).as_posix() for file in files)
+    return [path for path in paths if path not in ELSEWHERE]
+
+
+def faults_of(path: str) -> Iterator[Fault]:
+    """Every fault of a module."""
+    for slot in _slots(parsed(path)):
+        if (new := _changed(slot.node, slot.number)) is not None:
+            text = f"{ast.unparse(slot.node)} → {ast.unparse(new)}".replace("\n", " ")
+            change = f"{slot.scope or 'module'}: {text}"[:160]
+            yield Fault(path, slot.number, getattr(slot.node, "lineno", 0), slot.function, change)
+
+
+def _changed(node: ast.AST, number: int) -> ast.AST | None:
+    """The node with its fault, or None where there is none for it."""
+    new: ast.AST | None = None
+    match node:
+        case ast.Compare(ops=[op, *others]):
+            new = ast.Compare(node.left, [_COMPARISONS[type(op)](), *others], node.comparators)
+        case ast.BoolOp():
+            new = ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+        case ast.UnaryOp(op=ast.Not()):
+            new = node.operand
+        case ast.Constant(value=bool(value)):
+            new = ast.Constant(not value)
+        case ast.Constant(value=int(value)):
+            new = ast.Constant(value + (1 if number % 2 else -1))
+        case ast.Return(value=ast.expr() as value) if ast.unparse(value) != "None":
+            new = ast.Return(ast.Constant(None))
+        case ast.Expr(value=ast.Call(func=called)) if ast.unparse(called) != "assert_never":
+            new = ast.Pass()
+    return new
+
+
+class _Slot(NamedTuple):
+    """Where a node stands in its tree, and in which scope and function."""
+
+    number: int
+    parent: ast.AST
+    field: str
+    place: int | None
+    scope: str
+    function: str | None
+
+    @property
+    def node(self) -> ast.AST:
+        """The node."""
+        held = getattr(self.parent, self.field)
+        found: ast.AST = held if self.place is None else held[self.place]
+        return found
+
+    def put(self, node: ast.AST) -> None:
+        """Put another node in its place."""
+        if self.place is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.place] = node
+
+
+def _slots(tree: ast.Module) -> Iterator[_Slot]:
+    found = _below(tree, "", None)
+    return (_Slot(number, *each) for number, each in enumerate(found))
+
+
+def _below(
+    parent: ast.AST, scope: str, function: str | None
+) -> Iterator[tuple[ast.AST, str, int | None, str, str | None]]:
+    for field, value in ast.iter_fields(parent):
+        if field in _UNCHANGED:
+            continue
+        # Defaults are made where the function is, not in it.
+        within = None if field == "args" and isinstance(parent, ast.FunctionDef) else function
+        for index, child in enumerate(value if isinstance(value, list) else [value]):
+            if not isinstance(child, ast.AST):
+                continue
+            yield parent, field, index if isinstance(value, list) else None, scope, within
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                inner = f"{scope}.{child.name}".removeprefix(".")
+                is_outermost = isinstance(child, ast.FunctionDef) and within is None
+                yield from _below(child, inner, inner if is_outermost else within)
+            else:
+                yield from _below(child, scope, within)
