@@ -9,21 +9,31 @@ import pytest
 import xmlschema
 
 from payments_sandbox.cli.junit import as_junit
+from payments_sandbox.cli.report_text import WorldReport
 from payments_sandbox.client.models import ReportModel
-from tests.support.process import EMPTY_REPORT, FAILED_REPORT, PASSED_REPORT, only_report
+from tests.support.process import (
+    EMPTY_REPORT,
+    FAILED_REPORT,
+    PASSED_REPORT,
+    UNDOCUMENTED_REPORT,
+    UNUSED_WORLD,
+    only_report,
+)
 
 SCHEMA: Final = Path(__file__).with_name("junit.xsd")
 
 WHOLE: Final = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="payments-sandbox">
-  <testsuite name="payments-sandbox: sk_test_sandbox" tests="2" failures="0" skipped="1" errors="0">
-    <testcase classname="payments-sandbox.expectations" \
+  <testsuite name="payments-sandbox: sk_test_sandbox" tests="3" failures="0" skipped="1" errors="0">
+    <testcase classname="payments-sandbox.sk_test_sandbox" \
 name="{payments: {status: completed}, count: 1}" />
-    <testcase classname="payments-sandbox.rules" name="lost-reply: noise">
+    <testcase classname="payments-sandbox.sk_test_sandbox" name="lost-reply: noise">
       <skipped message="no such call was made" />
     </testcase>
-    <system-out>passed: 1 expectation met; 1 of 2 rules never fired; the audit is clean
+    <testcase classname="payments-sandbox.sk_test_sandbox" name="audit" />
+    <system-out>sk_test_sandbox
+passed: 1 expectation met; 1 of 2 rules never fired; the audit is clean
 
 expectations:
   met      {payments: {status: completed}, count: 1}
@@ -64,11 +74,42 @@ def test_a_report_is_one_suite() -> None:
 
 
 def test_each_world_has_a_suite() -> None:
-    """With its own counts."""
-    root = ET.fromstring(as_junit({"1.": PASSED_REPORT, "2.": FAILED_REPORT}))  # noqa: S314 - it is our own
+    """By its name, else its key; with its own counts, and a number where it was judged again."""
+    named: ReportModel = {**FAILED_REPORT, "name": "test_pays"}
+    reports = [
+        WorldReport("sk_test_a", PASSED_REPORT),
+        WorldReport("sk_test_b", named),
+        WorldReport("sk_test_a", PASSED_REPORT, "reset"),
+    ]
+    root = ET.fromstring(as_junit(reports))  # noqa: S314 - it is our own
+
     assert [(suite.get("name"), suite.get("failures")) for suite in root] == [
-        ("payments-sandbox: 1.", "0"),
-        ("payments-sandbox: 2.", "3"),
+        ("payments-sandbox: sk_test_a", "0"),
+        ("payments-sandbox: test_pays", "3"),
+        ("payments-sandbox: sk_test_a #2", "0"),
+    ]
+    assert {case.get("classname") for case in root[1].iter("testcase")} == {
+        "payments-sandbox.test_pays"
+    }
+
+
+def test_a_world_in_which_nothing_happened_has_not_passed() -> None:
+    """There is a case, and it was skipped: no file says that nothing is well."""
+    [suite] = ET.fromstring(as_junit([UNUSED_WORLD]))  # noqa: S314 - it is our own
+
+    assert [suite.get(each) for each in ("tests", "failures", "skipped")] == ["1", "0", "1"]
+    [skipped] = suite.iter("skipped")
+    assert skipped.get("message") == "nothing happened: no request has come"
+
+
+@pytest.mark.parametrize(("is_strict", "outcome"), [(False, "skipped"), (True, "failure")])
+def test_undocumented_calls_are_a_case(*, is_strict: bool, outcome: str) -> None:
+    """A failure where it is strict."""
+    report = WorldReport("sk_test_a", UNDOCUMENTED_REPORT, is_strict=is_strict)
+    root = ET.fromstring(as_junit([report]))  # noqa: S314 - it is our own
+
+    assert [each.get("message") for each in root.iter(outcome)] == [
+        "POST /v3/payment: the API has no such call; did you mean POST /v3/payments?"
     ]
 
 
@@ -84,6 +125,7 @@ def test_failures_say_what_was_seen() -> None:
         ["{audit: clean}", "failure", "found possible_double_charge"],
         ["lost-reply: noise", "failure", "ran out of steps once (then: fail)"],
         ["burst: rule-1", "skipped", "no such call was made"],
+        ["audit", "skipped", "found possible_double_charge"],
     ]
 
 
@@ -91,7 +133,7 @@ def test_a_move_that_was_skipped_fails_no_report_that_has_passed() -> None:
     """The file is as green as the exit code."""
     report = copy.deepcopy(PASSED_REPORT)
     report["rules"][0]["why_not"] = "skipped once: it is failed"
-    assert outcomes(report)[1:] == [["lost-reply: lost", "skipped", "skipped once: it is failed"]]
+    assert outcomes(report)[1:-1] == [["lost-reply: lost", "skipped", "skipped once: it is failed"]]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +154,6 @@ def test_the_schema_refuses_what_servers_do_not_read() -> None:
     """Without a name, or with two outcomes: the check above can fail."""
     schema = xmlschema.XMLSchema(SCHEMA)
     good = as_junit(only_report(PASSED_REPORT))
-    for old, new in ((' name="{pay', ' title="{pay'), ('tests="1"', 'tests="one"')):
+    for old, new in ((' name="{pay', ' title="{pay'), ('tests="2"', 'tests="one"')):
         assert old in good
         assert not schema.is_valid(good.replace(old, new))

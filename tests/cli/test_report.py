@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from payments_sandbox.cli.junit import as_junit
-from payments_sandbox.cli.report_text import as_text
+from payments_sandbox.cli.report_text import WorldReport, as_text
 from tests.support.process import (
     RemoteWorld,
     ServeProcess,
@@ -46,7 +46,7 @@ def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
 
     assert (done.returncode, done.stderr, console) == (1, "", "$ payments-sandbox report")
     assert without_ids(done.stdout).splitlines() == shown
-    assert done.stdout == as_text({"": world.control("GET", "/report")})
+    assert done.stdout == as_text([WorldReport(world.key, world.control("GET", "/report"))])
 
 
 def test_a_report_that_has_passed_exits_with_0(server: ServeProcess) -> None:
@@ -79,8 +79,38 @@ def test_a_report_can_be_written_as_junit_xml(world: RemoteWorld, tmp_path: Path
     done = world.run("report", "--junit-xml", str(file))
 
     assert (done.returncode, done.stdout, done.stderr) == (1, printed, "")
-    name = f"{world.key[:12]}…"
-    assert file.read_text() == as_junit({name: world.control("GET", "/report")})
+    report = WorldReport(world.key, world.control("GET", "/report"))
+    assert file.read_text() == as_junit([report])
+
+
+def test_a_key_that_has_no_world_has_no_report_and_gets_none(server: ServeProcess) -> None:
+    """A slip in the key is no world in which all is well."""
+    typo = RemoteWorld(server.address, "sk_test_typo")
+    for _ in range(2):
+        done = typo.run("report")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "(not_found): No world has this key, so there is nothing to judge." in done.stderr
+
+
+def test_a_world_in_which_nothing_has_happened_has_not_passed(server: ServeProcess) -> None:
+    """Exit 1: whoever asks has another world in mind, or his client has."""
+    done = new_remote_world(server.address).run("report")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == "nothing happened: no request has come\n"
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
+def test_an_undocumented_call_is_told(
+    server: ServeProcess, options: tuple[str, ...], code: int
+) -> None:
+    """And fails the report where it is strict."""
+    world = new_remote_world(server.address, name="a test")
+    world.ask("POST", "/v3/payment", {})
+    done = world.run("report", *options)
+
+    assert (done.returncode, done.stderr) == (code, "")
+    assert "did you mean POST /v3/payments?" in done.stdout
 
 
 def test_every_option_can_be_set_in_the_environment(world: RemoteWorld, tmp_path: Path) -> None:

@@ -6,9 +6,22 @@ from typing import Final
 import pytest
 import yaml
 
-from payments_sandbox.cli.report_text import as_one_line, as_short_text, as_text, flow
+from payments_sandbox.cli.report_text import (
+    WorldReport,
+    as_one_line,
+    as_short_text,
+    as_text,
+    flow,
+)
 from payments_sandbox.client.models import ReportModel
-from tests.support.process import EMPTY_REPORT, FAILED_REPORT, PASSED_REPORT, only_report
+from tests.support.process import (
+    EMPTY_REPORT,
+    FAILED_REPORT,
+    PASSED_REPORT,
+    UNDOCUMENTED_REPORT,
+    UNUSED_WORLD,
+    only_report,
+)
 
 WHOLE: Final = """\
 failed: 2 of 3 expectations not met; 1 of 3 rules never fired; 1 rule went wrong; \
@@ -69,7 +82,7 @@ SEVERAL: Final = """\
 failed: 3 worlds; 2 of 5 expectations not met; 1 of 5 rules never fired; 1 rule went wrong; \
 1 audit finding
 
-1. sk_test_1a2b…
+sk_test_1a2b
 passed: 1 expectation met; 1 rule fired; the audit is clean
 
 expectations:
@@ -79,24 +92,27 @@ expectations:
 rules:
   fired 1×  lost-reply: lost
 
-2. sk_test_3c4d…
+test_pays (sk_test_3c4d), dropped by DELETE world
 """
 
 
 def test_several_worlds_are_shown_one_after_the_other() -> None:
-    """Below the outcome of all."""
-    reports = {
-        "1. sk_test_1a2b…": PASSED_REPORT,
-        "2. sk_test_3c4d…": FAILED_REPORT,
-        "3. sk_test_5e6f…": PASSED_REPORT,
-    }
+    """Below the outcome of all, each by its name and its key, and why it was judged early."""
+    named: ReportModel = {**FAILED_REPORT, "name": "test_pays"}
+    reports = [
+        WorldReport("sk_test_1a2b", PASSED_REPORT),
+        WorldReport("sk_test_3c4d", named, "dropped by DELETE world"),
+        WorldReport("sk_test_5e6f", PASSED_REPORT),
+    ]
     text = as_text(reports)
     first, second, third = text.partition(WHOLE)
 
     assert first == SEVERAL
     assert second == WHOLE
-    assert third.startswith("\n3. sk_test_5e6f…\npassed: ")
-    assert as_short_text(reports) == f"{SEVERAL.splitlines()[0]}\n\n2. sk_test_3c4d…\n{WHOLE}"
+    assert third.startswith("\nsk_test_5e6f\npassed: ")
+    assert as_short_text(reports) == (
+        f"{SEVERAL.splitlines()[0]}\n\n{SEVERAL.splitlines()[-1]}\n{WHOLE}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +131,36 @@ def test_several_worlds_are_shown_one_after_the_other() -> None:
 )
 def test_what_is_well_is_said_in_short(reports: list[ReportModel], said: str) -> None:
     """Nothing, a line, or all there is to say."""
-    assert as_short_text({f"{n}.": report for n, report in enumerate(reports)}) == said
+    assert as_short_text([WorldReport("sk_test_a", report) for report in reports]) == said
+
+
+def test_nothing_that_happened_has_not_passed() -> None:
+    """Where nothing was expected; an expectation that is met without a request has passed."""
+    idle: ReportModel = {**EMPTY_REPORT, "rules": FAILED_REPORT["rules"][2:]}
+    passed = WorldReport("sk_test_a", PASSED_REPORT, was_used=False)
+
+    assert as_one_line([UNUSED_WORLD]) == "nothing happened: no request has come"
+    assert as_one_line([WorldReport("sk_test_a", idle, was_used=False)]) == (
+        "nothing happened: no request has come; 1 of 1 rule never fired"
+    )
+    assert as_one_line([UNUSED_WORLD, *only_report(EMPTY_REPORT)]).startswith("passed: 2 worlds;")
+    assert as_one_line([passed]).startswith("passed: 1 expectation met;")
+
+
+@pytest.mark.parametrize(("is_strict", "outcome"), [(False, "passed"), (True, "failed")])
+def test_undocumented_calls_are_told_and_fail_where_it_is_strict(
+    *, is_strict: bool, outcome: str
+) -> None:
+    """With what they may have been meant for."""
+    report = WorldReport("sk_test_a", UNDOCUMENTED_REPORT, is_strict=is_strict)
+    said = (
+        f"{outcome}: 1 undocumented call; the audit is clean\n\ntest_pays (sk_test_a)\n"
+        "\nundocumented calls:\n"
+        "  POST /v3/payment: the API has no such call; did you mean POST /v3/payments?\n"
+        "           req_1\n"
+    )
+
+    assert (as_short_text([report]), report.passed) == (said, not is_strict)
 
 
 @pytest.mark.parametrize(

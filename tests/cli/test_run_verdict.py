@@ -1,5 +1,6 @@
 """`payments-sandbox run` as a judge: what the scenarios of the command's world expect."""
 
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,7 +109,8 @@ def test_a_rule_that_never_fired_is_told() -> None:
 
     assert code == 0
     assert errors == (
-        "payments-sandbox: passed: 1 of 1 rule never fired; the audit is clean\n\nrules:\n"
+        "payments-sandbox: nothing happened: no request has come; 1 of 1 rule never fired\n\n"
+        "rules:\n"
         "  never fired  charged: failed-but-charged\n"
         "           no such call was made\n"
     )
@@ -133,10 +135,101 @@ def test_every_world_that_was_used_is_judged(tmp_path: Path) -> None:
 
     assert code == 1
     assert errors.startswith("payments-sandbox: failed: 2 worlds; ")
-    assert "\n2. sk_test_naiv…\nfailed: " in errors
-    assert "sk_test_care" not in errors
+    assert "\nsk_test_naive\nfailed: " in errors
+    assert "sk_test_careful" not in errors
     names = [suite.get("name") for suite in ET.parse(junit).getroot()]  # noqa: S314 - our own
-    assert names == [f"payments-sandbox: {n}" for n in ("1. sk_test_care…", "2. sk_test_naiv…")]
+    assert names == ["payments-sandbox: sk_test_careful", "payments-sandbox: sk_test_naive"]
+
+
+IN_A_WORLD_OF_ITS_OWN: Final = """
+def made(**wishes):
+    made = ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/worlds", wishes)
+    os.environ["PAYMENTS_API_KEY"] = made["api_key"]
+def control(method, path, body=None):
+    headers = {"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
+               "Content-Type": "application/json"}
+    raw = None if body is None else json.dumps(body).encode()
+    url = os.environ["PAYMENTS_SANDBOX_URL"] + path
+    with opener.open(urllib.request.Request(url, raw, headers, method=method)) as reply:
+        return json.loads(reply.read() or "null")
+made(name="a test")
+"""
+"""The begin of a program that makes a world and may end it."""
+
+ENDS: Final = {
+    "dropped": ("control('DELETE', '/world')", "dropped by DELETE world"),
+    "reset": ("control('POST', '/world/reset')", "reset"),
+    "reset of the payments": ("control('POST', '/world/reset', {'only': ['payments']})", "reset"),
+    "restored": (
+        "control('PUT', '/world/snapshot', control('GET', '/world/snapshot'))",
+        "restored from a snapshot",
+    ),
+    "crowded out": (
+        "made(); made()",
+        "the longest idle of 2 worlds (--max-worlds)",
+    ),
+    "scenarios ended": ("control('DELETE', '/scenarios/active')", "when lost-reply ended"),
+    "scenarios replaced": ("control('PUT', '/scenarios/active', [])", "when lost-reply ended"),
+}
+
+
+@pytest.mark.parametrize(("end", "reason"), ENDS.values(), ids=ENDS.keys())
+def test_a_world_is_judged_when_it_ends_or_begins_anew(end: str, reason: str) -> None:
+    """Its name, its key and why it was judged are told; the unused world of the run is not."""
+    options = ("--scenario", "lost-reply", "--max-worlds", "2")
+    program = f"{ASK}{IN_A_WORLD_OF_ITS_OWN}"
+    bad, _, errors = ended(f"{program}{NAIVE}\n{end}", *options)
+    good, _, quiet = ended(f"{program}{CAREFUL}\n{end}", *options)
+
+    assert (bad, good) == (1, 0), quiet
+    assert errors.startswith("payments-sandbox: failed: ")
+    assert re.search(rf"^a test \(sk_test_\w+\), {re.escape(reason)}$", errors, re.MULTILINE)
+    assert "sk_test_sandbox" not in errors
+    assert quiet.startswith("payments-sandbox: passed: ")
+
+
+def test_a_world_that_was_made_and_dropped_unused_is_not_judged() -> None:
+    """That of a fixture, in a test that was skipped; the one that was used has the say."""
+    program = f"{ASK}{IN_A_WORLD_OF_ITS_OWN}control('DELETE', '/world')\nmade()\n{CAREFUL}"
+    code, _, errors = ended(program, "--scenario", "lost-reply")
+
+    assert code == 0
+    assert errors.startswith("payments-sandbox: passed: 4 expectations met;")
+
+
+def test_a_webhook_on_its_way_when_a_world_is_dropped_still_arrives() -> None:
+    """What an expectation may wait for is waited for a moment, as at the end of the run."""
+    late = {"webhook": "payment.completed", "do": {"delay": "300ms"}}
+    scenario = {"scenario": "late", "rules": [late], "expect": [WEBHOOK_SOON]}
+    program = (
+        f"{ASK}{IN_A_WORLD_OF_ITS_OWN}play({scenario!r})\n"
+        f"control('POST', '/webhook_endpoints', {{'url': 'inbox:orders'}})\n"
+        f"pay({documented_create()!r})\ncontrol('DELETE', '/world')"
+    )
+    code, _, errors = ended(program)
+
+    assert (code, errors.startswith("payments-sandbox: passed: 1 expectation met;")) == (0, True)
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
+def test_an_undocumented_call_fails_a_strict_run(options: tuple[str, ...], code: int) -> None:
+    """Which says what it may have been meant for; an unknown id is no such call."""
+    swallowed = """
+for path in ("/payments/pay_unknown", "/payment"):
+    try:
+        ask(os.environ["PAYMENTS_BASE_URL"] + path)
+    except OSError:
+        pass
+"""
+    found, _, errors = ended(f"{ASK}{swallowed}", *options)
+
+    assert found == code
+    assert errors == (
+        f"payments-sandbox: {'failed' if code else 'passed'}: 1 undocumented call; the audit is"
+        " clean\n\nundocumented calls:\n"
+        "  GET /v3/payment: the API has no such call; did you mean GET /v3/payments?\n"
+        "           req_…\n"
+    )
 
 
 def test_the_verdict_is_written_to_files(tmp_path: Path) -> None:
@@ -160,7 +253,7 @@ def test_a_run_that_is_well_writes_its_files_too(tmp_path: Path) -> None:
     files = ("--report", str(text), "--junit-xml", str(junit))
 
     assert ended("", *files) == (0, "", "")
-    assert text.read_text() == "passed: the audit is clean\n"
+    assert text.read_text() == "nothing happened: no request has come\n"
     xmlschema.XMLSchema(SCHEMA).validate(junit.read_text())
 
 
@@ -173,11 +266,11 @@ def test_no_verdict_of_an_earlier_run_is_left(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_fails_the_run(tmp_path: Path) -> None:
-    """Exit 1, since the verdict is lost; the command's own code otherwise."""
+    """Exit 1, before the command runs: its verdict would be lost."""
     file = tmp_path / ("x" * 255)
     line = f"payments-sandbox: cannot write {file}: File name too long.\n"
     assert ended("", "--report", str(file)) == (1, "", line)
-    assert ended("raise SystemExit(7)", "--report", str(file)) == (7, "", line)
+    assert ended("raise SystemExit(7)", "--report", str(file)) == (1, "", line)
 
 
 def test_a_signal_ends_the_waiting_for_a_verdict() -> None:

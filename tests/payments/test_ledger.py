@@ -13,7 +13,7 @@ from payments_sandbox.core.errors import IllegalMove, InvalidRequest, NotFound, 
 from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
 from payments_sandbox.core.instants import DAY, Instant
 from payments_sandbox.payments.cards import Card
-from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
+from payments_sandbox.payments.events import Chargeback, Event, EventType, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Payment, Status
 from tests.support.in_process import NOON, server_context
@@ -164,6 +164,28 @@ def test_a_refused_command_changes_nothing(case: str) -> None:
         command(ledger)
 
     assert ledger.snapshot() == before
+
+
+def test_an_event_by_hand_is_kept_among_those_that_tell_of_changes() -> None:
+    """It has an id of the same row, its own type and data, and is found by its number."""
+    ledger = paid()
+    made = ledger.make_event("payout.paid", {"payout_id": "po_1"}, at=LATER)
+    ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
+
+    assert made == MadeEvent(EventId(nth("evt_", 1)), "payout.paid", LATER, {"payout_id": "po_1"})
+    assert ledger.any_event(1) == made
+    assert [ledger.any_event(number) for number in (0, 2)] == [ledger.event(0), ledger.event(2)]
+    assert [ledger.event_number(nth("evt_", number)) for number in range(4)] == [0, 1, 2, None]
+
+
+def test_the_last_event_of_a_type_is_that_of_the_payment() -> None:
+    """The very first event is one, too; those of other payments and types are not."""
+    ledger, first = paid(), 0
+    second, _ = ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
+
+    assert ledger.last_event(EventType.PAYMENT_COMPLETED, first) == ledger.event(0)
+    assert ledger.last_event(EventType.PAYMENT_COMPLETED, second) == ledger.event(1)
+    assert ledger.last_event(EventType.REFUND_CREATED, first) is None
 
 
 def test_a_payment_that_breaks_the_contract_is_not_kept() -> None:

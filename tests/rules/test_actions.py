@@ -1,5 +1,6 @@
 """Holds every action of event and `at` rules to what its entry promises."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import MINUTE, Instant
+from payments_sandbox.core.resources import root
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.actions import ACTIONS, Complete, Emit, parse_action
 from payments_sandbox.rules.outcomes import MoveRateLimit
@@ -27,6 +29,17 @@ def named(value: object) -> str:
 def target_of(desk: InProcessApi, number: int | None = 0) -> ActionTarget:
     """A payment of a world, at noon."""
     return ActionTarget(desk.world.ledger, desk.world.limiter, number, NOON, payment_event_data)
+
+
+def test_schemas_are_those_that_editors_have() -> None:
+    """`make generate` writes them into the file that is shipped."""
+    file = root("schemas") / "scenario.schema.json"
+    shipped = json.loads(file.read_text(encoding="utf-8"))["$defs"]
+    actions = shipped["action_mapping"]["properties"]
+
+    assert list(actions) == [kind.name for kind in ACTIONS]
+    for kind in ACTIONS:
+        assert kind.SCHEMA in (actions[kind.name], shipped.get(kind.name))
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)

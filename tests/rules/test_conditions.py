@@ -99,3 +99,10 @@ def test_conditions_hold_together_or_not_at_all() -> None:
     ]
 
     assert [matches(both, GivenFields(each)) for each in calls] == [True, False, False]
+
+
+def test_of_a_long_list_five_values_are_shown() -> None:
+    """The file has them all."""
+    condition = Condition("amount", "in", (1, 2, 3, 4, 5, 6))
+
+    assert why_not(condition, 9) == "amount 9 is not one of 1, 2, 3, 4, 5"

@@ -1,10 +1,12 @@
 """Holds every outcome of a step to what its entry promises, and each to its own plan."""
 
+import json
 from typing import Any
 
 import pytest
 
 from payments_sandbox.core.instants import HOUR, MINUTE
+from payments_sandbox.core.resources import root
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example
@@ -52,6 +54,17 @@ def problems(step: dict[str, Any], operation: str = "create_payment") -> list[st
     rule = {"request": operation, "do": [step]}
     loaded = load_value({"scenario": "s", "rules": [rule]})
     return [each.message for each in loaded.problems]
+
+
+def test_schemas_are_those_that_editors_have() -> None:
+    """`make generate` writes them into the file that is shipped."""
+    file = root("schemas") / "scenario.schema.json"
+    shipped = json.loads(file.read_text(encoding="utf-8"))["$defs"]
+    beside = shipped["step_mapping"]["properties"]
+
+    for kind in OUTCOMES:
+        assert shipped[kind.name] == kind.SCHEMA
+        assert {name: beside[name] for name in kind.BESIDE} == dict(kind.BESIDE)
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
@@ -174,3 +187,20 @@ def test_commit_is_written_only_where_it_has_an_effect() -> None:
         "respond": {"error": "internal_error", "commit": True}
     }
     assert respond.step_source(is_read=True) == {"respond": {"error": "internal_error"}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "whose"), [("*", "every operation"), ("list_payments", "list_payments")]
+)
+def test_an_error_that_is_not_documented_says_whose_it_would_be(operation: str, whose: str) -> None:
+    """A card is declined when a payment is made, and never else."""
+    found = problems({"respond": {"error": "card_declined"}}, operation)
+
+    assert found == [f"'card_declined' is no error of {whose}"]
+
+
+def test_a_patch_that_breaks_the_contract_has_to_say_so() -> None:
+    """With `off_contract: true` beside it, it is what is wanted."""
+    patch = {"patch": {"surprise": True}}
+
+    assert [len(problems(each)) for each in (patch, patch | {"off_contract": True})] == [1, 0]

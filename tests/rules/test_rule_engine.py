@@ -606,3 +606,24 @@ def test_calls_of_more_values_than_are_kept_are_answered_all_the_same() -> None:
 
     assert said == [amount >= 5 for amount in range(MATCHES_KEPT + 10)]
     assert engine.answer(amount=7) is not None
+
+
+def test_a_rule_of_an_instant_acts_on_what_it_is_about_and_counts_it() -> None:
+    """Each payment that meets its `when`, for as long as its scenario is active."""
+    engine = RuleEngineFixture(
+        rules_of("- {name: late, at: 1h, when: {status: pending}, do: complete}")
+    )
+    rules, name = engine.rules, "scene/late"
+
+    assert rules.count_and_draw(name, GivenFields({"status": "pending"}))
+    assert not rules.count_and_draw(name, GivenFields({"status": "failed"}))
+    assert rules.timed_rule(name) is not None
+    assert rules.timed_rule("other/late") is None
+
+
+def test_a_card_is_counted_by_sixty_four_bits_that_do_not_change() -> None:
+    """A snapshot of one version is put back in another: draws and counts go on."""
+    engine = RuleEngineFixture(rules_of("- {request: create_payment, per: card, do: [pass]}"))
+    engine.answer(card="4242424242424242")
+
+    assert "0502f9a4f00be402" in str(engine.rules.snapshot()["counters"])

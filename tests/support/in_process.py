@@ -221,7 +221,7 @@ class History:
         """The id of a payment."""
         return self.world.ledger.payments.id_of(number)
 
-    def receive(
+    def receive(  # noqa: PLR0913 - each by its name
         self,
         *statuses: int | None,
         event: str = "payment.completed",
@@ -229,13 +229,24 @@ class History:
         payment_id: str | None = None,
         is_forged: bool = False,
         is_stale: bool = False,
+        is_final: bool = False,
     ) -> str:
-        """Receive a delivery now, and answer its attempts so; its id."""
+        """Receive a delivery now, and answer its attempts so; its id.
+
+        One that was not accepted is tried again, unless that was final.
+        """
         at = Instant(self.wall.at)
         attempts = tuple(ObservedAttempt(at, status, is_forged, is_stale) for status in statuses)
         is_delivered = any(each.is_accepted for each in attempts)
         found = ObservedDelivery(
-            f"dlv_{len(self.sent)}", event_id, event, payment_id, "we_1", is_delivered, attempts
+            f"dlv_{len(self.sent)}",
+            event_id,
+            event,
+            payment_id,
+            "we_1",
+            is_delivered,
+            attempts,
+            is_pending=not is_delivered and not is_final,
         )
         self.sent.append(found)
         return found.id

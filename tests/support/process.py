@@ -19,7 +19,7 @@ import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml 
 
 from payments_sandbox.cli import main
 from payments_sandbox.cli.failure import FAILED
-from payments_sandbox.cli.report_text import Reports
+from payments_sandbox.cli.report_text import Reports, WorldReport
 from payments_sandbox.client.models import ReportModel
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
@@ -472,4 +472,14 @@ FAILED_REPORT: Final[ReportModel] = {
 
 def only_report(report: ReportModel) -> Reports:
     """The report of the only world there is."""
-    return {"sk_test_sandbox": report}
+    return [WorldReport("sk_test_sandbox", report)]
+
+
+UNUSED_WORLD: Final = WorldReport("sk_test_unused", EMPTY_REPORT, was_used=False)
+UNDOCUMENTED_REPORT: Final[ReportModel] = {
+    **EMPTY_REPORT,
+    "name": "test_pays",
+    "undocumented": [
+        {"request": "req_1", "call": "POST /v3/payment", "nearest": "POST /v3/payments"}
+    ],
+}

@@ -3,6 +3,7 @@
 Where one of these fails for a new kind, the failing test's docstring says what is missing.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -34,6 +35,20 @@ def test_every_module_of_the_folder_has_its_row() -> None:
 def test_a_kind_has_its_tests(kind: ExpectationKind) -> None:
     """Write tests/verification/expectations/test_KEY.py: one history that meets it, one not."""
     assert (ROOT / "tests/verification/expectations" / f"test_{kind.key}.py").is_file()
+
+
+@each_kind
+def test_the_schema_is_the_one_that_editors_have(kind: ExpectationKind) -> None:
+    """`make generate` writes it into the file that is shipped, with `within` and the matchers."""
+    text = (ROOT / "schemas" / "scenario.schema.json").read_text(encoding="utf-8")
+    shipped = json.loads(text)["$defs"][f"expect_{kind.key}"]
+    own = {name: part for name, part in kind.schema["properties"].items() if name != kind.matchers}
+
+    assert set(shipped["properties"]) == {*kind.schema["properties"], "within"}
+    assert {name: shipped["properties"][name] for name in own} == own
+    assert {key: shipped[key] for key in kind.schema if key in ("required", "x-hint")} == {
+        key: part for key, part in kind.schema.items() if key in ("required", "x-hint")
+    }
 
 
 @each_kind

@@ -4,15 +4,22 @@ from typing import Any
 
 import pytest
 
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from tests.support.in_process import History
+
+PENDING = {card.name: card.number for card in MAGIC_CARDS}["pending_forever"]
 
 
 def busy() -> History:
-    """Two equal payments, two refunds, two deliveries: one taken at last, one refused."""
+    """Two equal payments, two refunds, two deliveries: one taken at last, one refused.
+
+    And a payment that is still pending.
+    """
     history = History()
+    history.pay(card_number=PENDING, amount=5)
     for _ in range(2):
         history.pay()
-        history.call("create_refund", {"amount": 5}, payment_id=history.payment())
+        history.call("create_refund", {"amount": 5}, payment_id=history.payment(1))
     history.receive(500, 200)
     history.receive(500)
     return history
@@ -23,6 +30,9 @@ LOST: list[dict[str, Any]] = [
     {"request": "*", "count": 0},
     {"retries": "create_payment", "max": 0},
     {"retries": "create_payment", "spacing": {"min": "1s"}},
+    {"payments": {"status": "completed"}, "count": 1},
+    {"payments": {"customer_id": "cust_abc123"}, "count": {"max": 2}},
+    {"payments": {}, "total": 5_000},
     {"refunds": {}, "count": 1},
     {"refunds": {}, "total": {"max": 9}},
     {"webhook": "payment.*", "count": 1},
@@ -30,11 +40,12 @@ LOST: list[dict[str, Any]] = [
     {"webhook": "payment.*", "attempts": 1},
 ]
 OPEN: list[dict[str, Any]] = [
-    {"request": "create_payment", "count": 3},
+    {"request": "create_payment", "count": 4},
     {"retries": "list_payments", "max": 0},
     {"order": ["create_payment", "list_payments"]},
-    {"payments": {"status": "pending"}, "count": 1},
-    {"payments": {"status": "completed"}, "count": 1},
+    {"payments": {"status": "pending"}, "count": 2},
+    {"payments": {"status": "pending"}, "count": 0},
+    {"payments": {"status": {"ne": "failed"}}, "total": 5_000},
     {"refunds": {}, "count": 3},
     {"refunds": {}, "total": 11},
     {"webhook": "payment.*", "count": 3},
@@ -70,3 +81,12 @@ def test_a_finding_that_may_go_away_leaves_the_audit_open() -> None:
     leaked.pay(description="4111111111111111")
 
     assert [each.result_of(audit="clean").is_final for each in (unread, leaked)] == [False, True]
+
+
+@pytest.mark.parametrize("expect", [{"acknowledged": True}, {"attempts": 2}], ids=str)
+def test_a_delivery_that_is_not_tried_again_stays_as_it_is(expect: dict[str, Any]) -> None:
+    """It was the last attempt, or its endpoint is gone."""
+    history = History()
+    history.receive(500, is_final=True)
+
+    assert history.result_of(webhook="payment.*", **expect).is_final

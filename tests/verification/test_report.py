@@ -2,6 +2,7 @@
 
 import pytest
 
+from payments_sandbox.api.call import Answer
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.core.instants import HOUR, Instant
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
@@ -18,7 +19,8 @@ from payments_sandbox.webhooks.delivery import (
     WebhookRequest,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
-from tests.support.in_process import NOON, History, rules_of, scenario_of
+from payments_sandbox.world.journal import Entry
+from tests.support.in_process import NOON, History, call_of, rules_of, scenario_of
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 
@@ -194,6 +196,7 @@ def test_deliveries_of_a_world_have_their_attempts_and_those_sent_again_count() 
             endpoint_id=endpoint.id,
             is_delivered=False,
             attempts=(ObservedAttempt(NOON, 500), ObservedAttempt(NOON, None)),
+            is_pending=True,
         ),
         ObservedDelivery(
             id=outbox.id_of(1),
@@ -202,6 +205,7 @@ def test_deliveries_of_a_world_have_their_attempts_and_those_sent_again_count() 
             payment_id=history.payment(),
             endpoint_id=endpoint.id,
             is_delivered=False,
+            is_pending=True,
         ),
     ]
     assert observe(History().world).deliveries == ()
@@ -213,3 +217,23 @@ def test_deliveries_of_a_world_have_their_attempts_and_those_sent_again_count() 
 def test_only_a_2xx_accepts_a_delivery(status: int | None, accepted: bool) -> None:  # noqa: FBT001 - a table
     """And nothing else."""
     assert ObservedAttempt(NOON, status).is_accepted is accepted
+
+
+def test_calls_that_the_api_does_not_have_are_told() -> None:
+    """With what they may have been meant for, beside the name of the world."""
+    history = History()
+    call = call_of("list_payments")
+    call.operation, call.path = None, "/v3/payment"
+    request = history.world.journal.id_of(_entry_of(history.desk.answer(call)))
+    history.world.config = history.world.config._replace(name="a test")
+    found = shown(history)
+
+    assert (found["name"], found["undocumented"]) == (
+        "a test",
+        [{"request": request, "call": "GET /v3/payment", "nearest": "GET /v3/payments"}],
+    )
+
+
+def _entry_of(answer: Answer) -> Entry:
+    assert answer.entry is not None
+    return answer.entry

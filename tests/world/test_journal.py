@@ -70,6 +70,19 @@ def test_an_entry_is_found_by_its_id() -> None:
     assert journal.find("req_abc123") is None
 
 
+def test_what_a_snapshot_brought_is_no_news() -> None:
+    """Only what has come since was seen here."""
+    journal, restored = filled(3), Journal(SEED)
+    kept = journal.snapshot()
+    list(restored.restore(kept["count"], kept["entries"]))  # type: ignore[arg-type]  # JSON
+    before = restored.news
+    restored.add(Entry(NOON, "list_payments", "GET", "/v3/payments", ()))
+    after = restored.news
+    restored.clear()
+
+    assert (journal.news, before, after, restored.news) == (3, 0, 1, 0)
+
+
 def test_a_cleared_journal_starts_again() -> None:
     """Ids start again."""
     journal = filled(3)
@@ -86,6 +99,7 @@ def test_a_snapshot_is_the_same_journal() -> None:
     entry.reply_headers, entry.reply_body = {"X-RateLimit-Limit": "1"}, b'{"id":"pay_1"}'
     entry.fault, entry.rule, entry.step, entry.committed = "hang", "card:timeout", 1, True
     entry.duration_ms, entry.leaked = 1.5, True
+    entry.connection, entry.made = 4711, "pay_1"
     entry.considered = [("scene", "rule", "amount 1 is not 2")]
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
@@ -115,6 +129,8 @@ def test_a_snapshot_is_the_same_journal() -> None:
         "error_code": None,
         "error_details": None,
         "payment_status": None,
+        "connection": 4711,
+        "made": "pay_1",
         "considered": [["scene", "rule", "amount 1 is not 2"]],
     }
     assert other.snapshot() == kept

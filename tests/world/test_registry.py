@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
+from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
 from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import NAME_LENGTH, secret_of
@@ -191,6 +191,27 @@ def test_idle_worlds_go_and_the_home_world_stays() -> None:
     assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
     assert gone == [(BOB, IDLE)]
     assert [worlds.drop_reason(key) for key in (ALICE, BOB)] == [None, IDLE]
+
+
+def test_a_world_that_is_looked_for_is_not_made() -> None:
+    """Nobody judges a world that a slip in the key has made; one that went says why."""
+    wall = Wall()
+    worlds = new_worlds(wall=wall)
+    made = worlds.make(ALICE)
+    found = worlds.find(ALICE)
+    wall.move(DAY)
+    worlds.sweep()
+    refusals = []
+    for key in (ALICE, BOB):
+        with pytest.raises(NotFound) as caught:
+            worlds.find(key)
+        refusals.append(str(caught.value.details).partition(",")[0])
+    with pytest.raises(InvalidApiKey):
+        worlds.find("sk_live_alice")
+
+    assert found is made
+    assert refusals == [f"The world of this key was {IDLE}", "No world has this key"]
+    assert keys_of(worlds) == [DEFAULT_API_KEY]
 
 
 def test_too_many_worlds_are_not_kept() -> None:

@@ -29,6 +29,7 @@ class Call:
         shown: the body as the journal may keep it, from an operation that knows; else the journal
             masks whatever came.
         leaked: a card number stood in a text field.
+        connection: what tells the client's connections apart: its port; None without a network.
     """
 
     operation: str | None
@@ -42,6 +43,7 @@ class Call:
     payment: int | None = None
     shown: object = field(default=None, repr=False)
     leaked: bool = False
+    connection: int | None = None
 
 
 class RateLimitHeaders(Mapping[str, str]):

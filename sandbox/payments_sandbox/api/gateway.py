@@ -73,17 +73,23 @@ class Gateway:
         self._worlds = worlds
         self._contract = contract
 
-    def admit(self, authorization: str | None) -> World:
+    def admit(self, authorization: str | None, *, makes_world: bool = True) -> World:
         """The world that an `Authorization` header names.
+
+        Args:
+            authorization: the header.
+            makes_world: whether a key that has no world yet gets one.
 
         Raises:
             InvalidApiKey: the header is missing or malformed, or the key is unknown.
+            NotFound: the key has no world, and was to get none.
         """
         if authorization is None:
             raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise InvalidApiKey("The Authorization header is 'Bearer ' and the key.")
-        return self._worlds.get_or_create(authorization[len(_SCHEME) :].strip())
+        key = authorization[len(_SCHEME) :].strip()
+        return self._worlds.get_or_create(key) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Answer:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
@@ -103,7 +109,7 @@ class Gateway:
         path = f"{call.path}?{call.query}" if call.query else call.path
         method, path = mask_text(call.method), mask_target(path)
         entry = Entry(now, call.operation, method, path, call.headers)
-        entry.wall = world.wall()
+        entry.wall, entry.connection = world.wall(), call.connection
         result = self._result(world, call, entry, now)
         world.journal.add(entry)  # before anything else: what has happened is never lost
         if world.timeline.next_due is not None:
@@ -118,6 +124,8 @@ class Gateway:
         headers: Mapping[str, str] = _headers(world) if reply.status != _UNAUTHORIZED else {}
         if call.payment is not None:
             entry.payment_status = world.ledger.payments.status(call.payment)
+            if call.operation == "create_payment":
+                entry.made = world.ledger.payments.id_of(call.payment)
         elif call.payment_id:
             entry.payment_status = world.ledger.payments.status_of(call.payment_id)
         if (selected := result.selected) is not None and selected.scenario is not None:

@@ -1,10 +1,17 @@
 """Owns the report as JUnit XML, in the form that Jenkins, GitLab and most CI servers read."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.report_text import Reports, as_text, flow
+from payments_sandbox.cli.report_text import (
+    Reports,
+    WorldReport,
+    as_text,
+    flow,
+    undocumented_in_words,
+)
 from payments_sandbox.client.models import ReportModel, ReportRuleModel
 
 if TYPE_CHECKING:
@@ -19,54 +26,88 @@ def as_junit(reports: Reports) -> str:
     """A suite for each world: a case an expectation, and one a rule that has something to explain.
 
     A rule that never fired is a case that was skipped. What went wrong with one that did fire is a
-    failure where the report has failed: so there are failures if, and only if, one has.
+    failure where the report has failed: so there are failures if, and only if, one has. The audit
+    is a case, too: skipped where it finds something, since that alone fails nothing, and where
+    nothing has happened that it could judge.
     """
     from xml.etree.ElementTree import Element, indent, tostring
 
     suites = Element("testsuites", name=SUITE)
-    suites.extend(_suite(name, report) for name, report in reports.items())
+    suites.extend(map(_suite, _names(reports), reports))
     indent(suites)
     xml = tostring(suites, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}\n'
 
 
-def _suite(name: str, report: ReportModel) -> "Element":
+def _names(reports: Reports) -> Iterator[str]:
+    """What the worlds are called; one that was judged again has a number.
+
+    So a test has the same name in every run, wherever its world comes.
+    """
+    seen: Counter[str] = Counter()
+    for each in reports:
+        seen[each.name] += 1
+        again = seen[each.name]
+        yield _clean(each.name if again == 1 else f"{each.name} #{again}")
+
+
+def _suite(name: str, world: WorldReport) -> "Element":
     from xml.etree.ElementTree import Element
 
     suite = Element("testsuite", name=f"{SUITE}: {name}")
-    suite.extend(_expectations(report))
-    suite.extend(_rules(report))
+    suite.extend(_expectations(name, world.report))
+    suite.extend(_rules(name, world))
+    suite.extend(_undocumented(name, world))
+    suite.append(_audit(name, world))
     for count, kind in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
         suite.set(count, str(sum(1 for _ in suite.iter(kind))))
     suite.set("errors", "0")
-    _add(suite, "system-out").text = _clean(as_text({name: report}))
+    _add(suite, "system-out").text = _clean(f"{world.title}\n{as_text([world])}")
     return suite
 
 
-def _expectations(report: ReportModel) -> Iterator["Element"]:
+def _expectations(name: str, report: ReportModel) -> Iterator["Element"]:
     for each in report["expectations"]:
-        case = _case("expectations", flow(each["expect"]))
+        case = _case(name, flow(each["expect"]))
         if not each["met"]:
             _explain(case, "failure", each["observed"])
         yield case
 
 
-def _rules(report: ReportModel) -> Iterator["Element"]:
-    for rule in report["rules"]:
+def _rules(name: str, world: WorldReport) -> Iterator["Element"]:
+    for rule in world.report["rules"]:
         if rule["why_not"] is not None:
-            case = _case("rules", f"{rule['scenario']}: {rule['rule']}")
-            _explain(case, _outcome(rule, has_passed=report["passed"]), rule["why_not"])
+            case = _case(name, f"{rule['scenario']}: {rule['rule']}")
+            _explain(case, _outcome(rule, has_passed=world.report["passed"]), rule["why_not"])
             yield case
+
+
+def _undocumented(name: str, world: WorldReport) -> Iterator["Element"]:
+    if world.undocumented:
+        case = _case(name, "undocumented calls")
+        said = "; ".join(map(undocumented_in_words, world.undocumented))
+        _explain(case, "failure" if world.is_strict else "skipped", said)
+        yield case
+
+
+def _audit(name: str, world: WorldReport) -> "Element":
+    case = _case(name, "audit")
+    kinds = dict.fromkeys(each["kind"] for each in world.report["audit"]["findings"])
+    if kinds:
+        _explain(case, "skipped", f"found {', '.join(kinds)}")
+    elif not world.was_used:
+        _explain(case, "skipped", "nothing happened: no request has come")
+    return case
 
 
 def _outcome(rule: ReportRuleModel, *, has_passed: bool) -> str:
     return "failure" if rule["fired"] and not has_passed else "skipped"
 
 
-def _case(part: str, name: str) -> "Element":
+def _case(world: str, name: str) -> "Element":
     from xml.etree.ElementTree import Element
 
-    return Element("testcase", classname=f"{SUITE}.{part}", name=_clean(name))
+    return Element("testcase", classname=f"{SUITE}.{world}", name=_clean(name))
 
 
 def _explain(case: "Element", outcome: str, why: str) -> None:

@@ -16,7 +16,7 @@ from payments_sandbox.core.option_values import file_to_write
 
 TEXT: Final = """\
 Judge a world: which expectations of its scenarios are met, which rules have fired, and
-what the audit finds. Exit 1 when an expectation is not met.
+what the audit finds. Exit 1 when an expectation is not met, or nothing has happened at all.
 
 examples:
   payments-sandbox report
@@ -35,6 +35,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         text=TEXT,
     )
     options.flag("--json", "as JSON, like GET /_sandbox/report")
+    options.flag("--strict", "fail when a path or method was called that the API does not have")
     options.value(
         "--junit-xml", "write it here as JUnit XML, too", read=file_to_write, metavar="FILE"
     )
@@ -45,12 +46,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the report, after all that may be waited for; 1 when it has failed."""
     from payments_sandbox.cli.report_text import as_text
-    from payments_sandbox.cli.run_verdict import final_report, world_names, write_reports
+    from payments_sandbox.cli.run_verdict import final_report, write_reports
 
     with control_client(arguments, timeout=None) as client:
-        report = final_report(client)
-    reports = dict(zip(world_names([str(client.api_key)]), [report], strict=True))
-    sys.stdout.write(json.dumps(report, indent=2) + "\n" if arguments.json else as_text(reports))
+        world = final_report(client, is_strict=arguments.strict)
+    as_json = json.dumps(world.report, indent=2) + "\n"
+    sys.stdout.write(as_json if arguments.json else as_text([world]))
     sys.stdout.flush()
-    write_reports(reports, text=None, junit=arguments.junit_xml)
-    return 0 if report["passed"] else FAILED
+    write_reports([world], text=None, junit=arguments.junit_xml)
+    return 0 if world.passed and not world.says_nothing else FAILED

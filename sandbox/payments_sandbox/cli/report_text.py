@@ -2,15 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
-from typing import Final
+from typing import Final, NamedTuple
 
 from payments_sandbox.client.models import (
     AuditFindingModel,
     ReportExpectationModel,
     ReportModel,
     ReportRuleModel,
+    ReportUndocumentedModel,
 )
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*|[0-9]+(ms|[smhd])")
@@ -21,44 +22,100 @@ _WIDTH: Final = 88
 """Columns of a finding's text."""
 
 
-Reports = Mapping[str, ReportModel]
-"""The reports of one or more worlds, by the name that a reader knows each by."""
+class WorldReport(NamedTuple):
+    """The report of one world, as a reader is told of it.
+
+    Attributes:
+        api_key: whose world it is.
+        report: as the control API shows it.
+        reason: why it was judged before the end of all; None where it was not.
+        was_used: whether it has seen a request or had an event.
+        is_strict: whether an undocumented call fails it.
+    """
+
+    api_key: str
+    report: ReportModel
+    reason: str | None = None
+    was_used: bool = True
+    is_strict: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the world is called, or its key."""
+        return self.report.get("name", self.api_key)
+
+    @property
+    def title(self) -> str:
+        """Which world it is, and why it was judged before the end."""
+        key = "" if self.name == self.api_key else f" ({self.api_key})"
+        return f"{self.name}{key}" + (f", {self.reason}" if self.reason else "")
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing that counts is wrong."""
+        return self.report["passed"] and not (self.is_strict and self.undocumented)
+
+    @property
+    def undocumented(self) -> Sequence[ReportUndocumentedModel]:
+        """The calls of a path or method that the API does not have."""
+        return self.report.get("undocumented", ())
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing was expected of the world, and nothing has happened in it."""
+        return not self.was_used and not self.report["expectations"]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether all has gone as it was meant to."""
+        is_as_meant = all(rule["why_not"] is None for rule in self.report["rules"])
+        return (
+            self.report["passed"]
+            and self.report["audit"]["clean"]
+            and is_as_meant
+            and not self.undocumented
+        )
+
+
+Reports = Sequence[WorldReport]
 
 
 def as_one_line(reports: Reports) -> str:
     """The outcome of all, with what there is of each part."""
-    expectations = [each for report in reports.values() for each in report["expectations"]]
-    rules = [rule for report in reports.values() for rule in report["rules"]]
-    found = sum(len(report["audit"]["findings"]) for report in reports.values())
+    expectations = [each for world in reports for each in world.report["expectations"]]
+    rules = [rule for world in reports for rule in world.report["rules"]]
+    found = sum(len(world.report["audit"]["findings"]) for world in reports)
     wrong = sum(bool(rule["fired"] and rule["why_not"]) for rule in rules)
+    undocumented = sum(len(world.undocumented) for world in reports)
+    is_nothing = all(world.says_nothing for world in reports)
     parts = (
+        "no request has come" if is_nothing else "",
         _counted(len(reports), "world") if len(reports) > 1 else "",
         _share([each["met"] for each in expectations], "expectation", "met", "not met"),
         _share([bool(rule["fired"]) for rule in rules], "rule", "fired", "never fired"),
         f"{_counted(wrong, 'rule')} went wrong" if wrong else "",
-        _counted(found, "audit finding") if found else "the audit is clean",
+        _counted(undocumented, "undocumented call") if undocumented else "",
+        _counted(found, "audit finding") if found else "",
+        "the audit is clean" if not found and not is_nothing else "",
     )
-    has_passed = all(report["passed"] for report in reports.values())
-    return f"{'passed' if has_passed else 'failed'}: {'; '.join(part for part in parts if part)}"
+    outcome = "passed" if all(world.passed for world in reports) else "failed"
+    outcome = "nothing happened" if is_nothing and outcome == "passed" else outcome
+    return f"{outcome}: {'; '.join(part for part in parts if part)}"
 
 
 def as_text(reports: Reports) -> str:
     """All of it, the outcome first; each part is left out where there is nothing to say."""
-    return f"{as_one_line(reports)}\n{_worlds(reports, are_named=len(reports) > 1)}"
+    return f"{as_one_line(reports)}\n{_worlds(reports, of=len(reports))}"
 
 
 def as_short_text(reports: Reports) -> str:
     """What there is to say at the end: nothing, a line when all is well, or what is not besides."""
-    unwell = {name: report for name, report in reports.items() if not _is_well(report)}
-    if not unwell and not any(each["expectations"] or each["rules"] for each in reports.values()):
+    unwell = [each for each in reports if not each.is_well]
+    if not unwell and not any(
+        each.report["expectations"] or each.report["rules"] for each in reports
+    ):
         return ""
-    return f"{as_one_line(reports)}\n{_worlds(unwell, are_named=len(reports) > 1)}"
-
-
-def _is_well(report: ReportModel) -> bool:
-    """Whether all has gone as it was meant to."""
-    is_as_meant = all(rule["why_not"] is None for rule in report["rules"])
-    return report["passed"] and report["audit"]["clean"] and is_as_meant
+    return f"{as_one_line(reports)}\n{_worlds(unwell, of=len(reports))}"
 
 
 def flow(value: object) -> str:
@@ -88,13 +145,17 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _worlds(reports: Reports, *, are_named: bool) -> str:
+def _worlds(reports: Reports, *, of: int) -> str:
     lines: list[str] = []
-    for name, report in reports.items():
-        if are_named:
-            lines += ["", name, as_one_line({name: report})]
+    for world in reports:
+        report = world.report
+        if of > 1:
+            lines += ["", world.title, as_one_line([world])]
+        elif world.title != world.api_key:
+            lines += ["", world.title]
         lines += _section("expectations", list(_expectations(report["expectations"])))
         lines += _section("rules", list(_rules(report["rules"])))
+        lines += _section("undocumented calls", list(_undocumented(world.undocumented)))
         lines += _section("audit", list(_findings(report["audit"]["findings"])))
     return "".join(f"{line}\n" for line in lines)
 
@@ -125,6 +186,17 @@ def _times(rule: ReportRuleModel) -> str:
             return f"fired {fired}×"
         case fired:
             return f"fired {fired}× of {rule['matched']}"
+
+
+def _undocumented(calls: Sequence[ReportUndocumentedModel]) -> Iterator[str]:
+    for each in calls:
+        yield undocumented_in_words(each)
+        yield f"         {each['request']}"
+
+
+def undocumented_in_words(call: ReportUndocumentedModel) -> str:
+    """What was called, and what it may have been meant for."""
+    return f"{call['call']}: the API has no such call; did you mean {call['nearest']}?"
 
 
 def _findings(findings: Sequence[AuditFindingModel]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
     from payments_sandbox.cli.report_text import Reports
+    from payments_sandbox.server.judging import KeptReports
 
 TEXT: Final = """\
 Run a command, such as a test suite, with a server of its own on a free port. The command
@@ -57,6 +58,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         options.value(
             option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
         )
+    options.flag("--strict", "fail when a path or method was called that the API does not have")
     add_server_options(options, port=0)
     parser.set_defaults(run=run)
 
@@ -76,10 +78,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
     from payments_sandbox.cli.child_process import NotStartedError, running
+    from payments_sandbox.server.judging import KeptReports
 
     forget(arguments.report, arguments.junit_xml)
     interrupted = asyncio.Event()
     async with server as listening:
+        reports = listening.runtime.reports = KeptReports(listening.runtime.notifier)
         try:
             async with running(arguments.command, _environment(listening.facts)) as command:
 
@@ -92,7 +96,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
                 on_signals(handle_signal)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
-                verdict = await _verdict(arguments, listening, interrupted)
+                verdict = await _verdict(arguments, reports, listening, interrupted)
                 return code or verdict
         except NotStartedError as error:
             _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
@@ -100,15 +104,18 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
 
 
 async def _verdict(
-    arguments: argparse.Namespace, listening: Listening, interrupted: asyncio.Event
+    arguments: argparse.Namespace,
+    reports: "KeptReports",
+    listening: Listening,
+    interrupted: asyncio.Event,
 ) -> int:
     """Judge the worlds, and say so; the exit code where the command's own is 0."""
-    judging = asyncio.ensure_future(_judged(listening))
+    judging = asyncio.ensure_future(_judged(arguments, reports, listening))
     waiting = asyncio.ensure_future(interrupted.wait())
     await asyncio.wait((judging, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if not judging.done():
-        judging.cancel()  # the threads that ask end with the server, and nobody hears of it
+        judging.cancel()
         _say("payments-sandbox: interrupted before the expectations were judged.")
         return FAILED
     try:
@@ -118,21 +125,15 @@ async def _verdict(
         return error.code
 
 
-async def _judged(listening: Listening) -> "Reports":
+async def _judged(
+    arguments: argparse.Namespace, reports: "KeptReports", listening: Listening
+) -> "Reports":
     """The reports of the worlds that were used; where none was, that of the key which was given."""
-    from payments_sandbox.cli.remote_options import failures_told
-    from payments_sandbox.cli.run_verdict import final_report, world_names
-    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.cli.run_verdict import world_reports
 
-    facts = listening.facts
-    url, token = str(facts["sandbox_url"]), facts.get("control_token")
-    used = sorted(world.config.api_key for world in listening.worlds if world.journal.count)
-    keys = used or [str(facts["api_key"])]
-    given = None if token is None else str(token)
-    clients = [SandboxClient(url, key, token=given, timeout=None) for key in keys]
-    with failures_told(clients[0].url):
-        reports = await asyncio.gather(*(asyncio.to_thread(final_report, each) for each in clients))
-    return dict(zip(world_names(keys), reports, strict=True))
+    worlds = listening.runtime.worlds
+    default = worlds.get_or_create(str(listening.facts["api_key"]))
+    return world_reports(await reports.finish(worlds, default), is_strict=arguments.strict)
 
 
 def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
@@ -142,7 +143,7 @@ def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
     if summary := as_short_text(reports):
         _say(f"payments-sandbox: {summary.rstrip()}")
     write_reports(reports, text=arguments.report, junit=arguments.junit_xml)
-    return 0 if all(report["passed"] for report in reports.values()) else FAILED
+    return 0 if all(world.passed for world in reports) else FAILED
 
 
 def _environment(facts: Facts) -> dict[str, str]:

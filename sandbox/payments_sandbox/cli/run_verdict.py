@@ -1,36 +1,48 @@
-"""Owns the verdict of a run: the reports of its worlds, asked for and written to files."""
+"""Owns the verdict of a run: the reports of its worlds, gathered and written to files."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, cast
 
 from payments_sandbox.cli.junit import as_junit
 from payments_sandbox.cli.output_files import write_whole
-from payments_sandbox.cli.remote_options import DEFAULT_KEY
-from payments_sandbox.cli.report_text import Reports, as_text
+from payments_sandbox.cli.report_text import Reports, WorldReport, as_text
 from payments_sandbox.client.models import ReportModel
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
-
-_SHOWN: Final = 12
-"""Characters of a key that are shown: enough to know a world by, and no more of a secret."""
+    from payments_sandbox.server.judging import KeptReport
 
 
-def final_report(client: "SandboxClient") -> ReportModel:
-    """The report of a world, after all that its expectations say may be waited for.
+def final_report(client: "SandboxClient", *, is_strict: bool) -> WorldReport:
+    """The report of a running world, after all that its expectations say may be waited for.
+
+    Args:
+        client: of the world.
+        is_strict: whether an undocumented call fails it.
 
     Raises:
-        ControlError: the server refuses, or no sandbox answers.
+        ControlError: the server refuses, since the key has no world, or no sandbox answers.
     """
+    client.retrieve_report()  # it refuses a key that has no world, which `verify` would make
     client.verify()
-    return client.retrieve_report()
+    world, report = client.retrieve_world(), client.retrieve_report()
+    was_used = bool(world["requests"]["kept"] or world["requests"]["dropped"] or world["events"])
+    return WorldReport(str(client.api_key), report, was_used=was_used, is_strict=is_strict)
 
 
-def world_names(keys: Sequence[str]) -> list[str]:
-    """What readers know worlds by: a key may be a real service's, and so is not shown whole."""
-    names = [key if key == DEFAULT_KEY else f"{key[:_SHOWN]}…" for key in keys]
-    return names if len(names) == 1 else [f"{n}. {name}" for n, name in enumerate(names, start=1)]
+def world_reports(kept: "Sequence[KeptReport]", *, is_strict: bool) -> Reports:
+    """The reports of a server in this process, as readers are told of them."""
+    return [
+        WorldReport(
+            each.config.api_key,
+            cast("ReportModel", each.report.as_json()),
+            each.reason,
+            was_used=each.was_used,
+            is_strict=is_strict,
+        )
+        for each in kept
+    ]
 
 
 def write_reports(reports: Reports, *, text: Path | None, junit: Path | None) -> None:

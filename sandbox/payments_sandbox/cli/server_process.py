@@ -27,7 +27,7 @@ from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
-    from payments_sandbox.world.registry import Worlds
+    from payments_sandbox.server.world_runtime import WorldRuntime
 
 Facts = dict[str, object]
 """What a server says of itself: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
@@ -42,7 +42,7 @@ class Listening(NamedTuple):
     """A server that listens; touch its worlds only from the loop that it runs on."""
 
     facts: Facts
-    worlds: "Worlds"
+    runtime: "WorldRuntime"
 
 
 ListeningServer = AbstractAsyncContextManager[Listening]
@@ -131,7 +131,7 @@ async def _served(
         if arguments.ready_file is not None:
             announced = _announced(arguments.ready_file, json.dumps(facts) + "\n")
             await stack.enter_async_context(announced)
-        yield Listening(facts, sandbox.runtime.worlds)
+        yield Listening(facts, sandbox.runtime)
 
 
 @contextlib.contextmanager

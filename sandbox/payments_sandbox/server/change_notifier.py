@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from payments_sandbox.world.world import World
 
@@ -10,26 +10,40 @@ from payments_sandbox.world.world import World
 class Subscriber:
     """One that waits for changes of a world.
 
+    Args:
+        others: all that wait for changes of the world, it among them.
+
     Attributes:
         is_over: the world is gone, or the server stops: nothing more will come.
     """
 
-    __slots__ = ("_notified", "is_over")
+    __slots__ = ("_notified", "_others", "is_over")
 
-    def __init__(self) -> None:
+    def __init__(self, others: "Collection[Subscriber]" = ()) -> None:
         self._notified = asyncio.Event()
+        self._others = others
         self.is_over = False
+
+    @property
+    def companions(self) -> int:
+        """How many wait for changes of the world, with this one."""
+        return len(self._others)
 
     def notify(self) -> None:
         """Say that something may have changed."""
         self._notified.set()
 
-    async def wait(self, seconds: float) -> None:
-        """Wait until something may have changed, or so many wall seconds have passed."""
+    async def wait(self, seconds: float) -> bool:
+        """Wait until something may have changed, or so many wall seconds have passed.
+
+        Returns:
+            Whether more may come.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._notified.wait()
         self._notified.clear()
+        return not self.is_over
 
 
 class ChangeNotifier:
@@ -45,9 +59,10 @@ class ChangeNotifier:
     @contextlib.contextmanager
     def subscribe(self, world: World) -> Iterator[Subscriber]:
         """Give a subscriber that is notified of a world's changes until the block ends."""
-        subscriber = Subscriber()
+        subscribers = self._subscribers.setdefault(world, set())
+        subscriber = Subscriber(subscribers)
         subscriber.is_over = self._is_closed
-        self._subscribers.setdefault(world, set()).add(subscriber)
+        subscribers.add(subscriber)
         try:
             yield subscriber
         finally:

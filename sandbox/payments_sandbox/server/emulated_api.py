@@ -59,6 +59,8 @@ class EmulatedApi:
         started = perf_counter()
         path, query = target.path, target.query
         call = Call(operation, request.method, path, headers.lines, query, allow=allow)
+        if isinstance(peer := request.protocol.peername, tuple):
+            call.connection = peer[1]  # its port: each connection of a client has its own
         if operation in _OF_A_PAYMENT:
             call.payment_id = target.parameter
         world = None

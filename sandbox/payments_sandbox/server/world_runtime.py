@@ -27,6 +27,7 @@ from payments_sandbox.world.registry import Activate, WorldDefaults, Worlds
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
+    from payments_sandbox.server.judging import KeptReports
     from payments_sandbox.webhooks.delivery import Delivery
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class WorldRuntime:
         timers: what falls due in live worlds.
         dispatcher: sends webhooks.
         clock_advancer: moves clocks.
+        reports: keeps those of worlds that are gone; None where nobody will read them.
     """
 
     dispatcher_type: ClassVar[type[Dispatcher]] = Dispatcher
@@ -77,6 +79,7 @@ class WorldRuntime:
         self.timers = self.timers_type(self.changed)
         self.dispatcher = self.dispatcher_type(make_sender, context.wall, self._attempted)
         self.clock_advancer = ClockAdvancer(self.dispatcher)
+        self.reports: KeptReports | None = None
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
@@ -107,6 +110,16 @@ class WorldRuntime:
             self.clock_advancer.stop(world)
         self.changed(world)
 
+    async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
+        """Judge a world that is about to begin anew, where reports are kept."""
+        if self.reports is not None:
+            await self.reports.before_reset(world, scopes)
+
+    async def before_drop(self, world: World) -> None:
+        """Let arrive what is expected of a world that is about to go, where reports are kept."""
+        if self.reports is not None:
+            await self.reports.settle(world)
+
     def dropped(self, world: World, reason: str) -> None:
         """End what runs for a world that is gone.
 
@@ -114,6 +127,8 @@ class WorldRuntime:
             world: no longer one of `worlds`.
             reason: why, for the log.
         """
+        if self.reports is not None:
+            self.reports.dropped(world, reason)
         self.delayed_replies.wake(world)
         self.notifier.close(world)
         self.timers.cancel(world)

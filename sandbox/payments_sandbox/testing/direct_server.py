@@ -127,9 +127,10 @@ class DirectDispatcher(Dispatcher):
 class DirectSubscriber(Subscriber):
     """A subscriber to which nothing happens while it waits."""
 
-    async def wait(self, seconds: float) -> None:  # noqa: ARG002 - as in the base class
+    async def wait(self, seconds: float) -> bool:  # noqa: ARG002 - as in the base class
         """All there is has been told."""
         self.is_over = True
+        return False
 
 
 class DirectNotifier(ChangeNotifier):

@@ -6,6 +6,7 @@ orders from one that was sent twice, so it says "possible".
 
 from collections.abc import Iterable
 
+from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.verification.findings import FINDING_KINDS
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import Observed
@@ -13,11 +14,16 @@ from payments_sandbox.verification.observed import Observed
 
 def audit(observed: Observed) -> tuple[Finding, ...]:
     """Everything that is found, by kind and then in the order it happened."""
-    return tuple(
-        Finding(kind, message, requests)
-        for kind in FINDING_KINDS
-        for message, requests in kind.find(observed)
-    )
+    return finish(auditing(observed))
+
+
+def auditing(observed: Observed) -> Slices[tuple[Finding, ...]]:
+    """The same, a kind at a time."""
+    found: list[Finding] = []
+    for kind in FINDING_KINDS:
+        found += [Finding(kind, message, requests) for message, requests in kind.find(observed)]
+        yield
+    return tuple(found)
 
 
 def audit_as_json(findings: Iterable[Finding]) -> dict[str, object]:

@@ -1,15 +1,17 @@
 """Owns what was observed of a client: its calls in the journal, and the deliveries it received."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import Final, NamedTuple
 
 import orjson
 
+from payments_sandbox.contract.operations import nearest_call
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_headers, mask_number
-from payments_sandbox.payments.payment import Payment
+from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.model import Condition, When
@@ -58,14 +60,31 @@ class ObservedCall:
         return self.entry.path
 
     @property
-    def retry_key(self) -> tuple[str, ...]:
-        """What makes a later call a repetition of this one."""
-        if self.entry.operation == "create_payment":
-            keys = ("customer_id", "amount", "currency", "description")
-            return tuple(repr(self.body.get(key)) for key in keys)
-        return (self.target, str(self.entry.body))
+    def retry_key(self) -> tuple[object, ...]:
+        """What makes a later call a repetition of this one, however its JSON is written."""
+        match self.entry.operation:
+            case "create_payment":
+                keys = ("customer_id", "amount", "currency", "description")
+                return tuple(_comparable(self.body.get(key)) for key in keys)
+            case "create_refund":
+                return (self.payment_id, _comparable(self.body.get("amount")))
+            case _:
+                return (self.target, str(self.entry.body))
+
+    def has_seen_reply_to(self, before: "ObservedCall") -> bool:
+        """Whether an earlier call had been answered when this one came.
+
+        The wall is read in whole milliseconds: what came after a reply may have come in the same.
+        """
+        return self.entry.wall >= before.entry.wall + int(before.entry.duration_ms or 0)
 
     @property
+    def was_charged(self) -> bool:
+        """Whether it has made a payment that has not failed since."""
+        made = self._world.ledger.payments.find(self.entry.made or "")
+        return self.entry.committed is True and (made is None or made.status is not Status.FAILED)
+
+    @cached_property
     def reply(self) -> dict[str, object]:
         """The JSON object that was answered, where no fault took its place."""
         body: dict[str, object] = orjson.loads(self.entry.reply_body)
@@ -121,11 +140,40 @@ class ObservedCall:
         return None if number is None else mask_number(number)
 
 
+def _comparable(value: object) -> object:
+    """A value of JSON, equal to others of its meaning: 2500 and 2500.0 are one number."""
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return value if is_number else repr(value)
+
+
 def observed_calls(world: World) -> Iterator[ObservedCall]:
     """The calls of documented operations that the journal still has, oldest first."""
     for entry in world.journal.since(0):
         if entry.operation is not None:
             yield ObservedCall(world, entry)
+
+
+class UndocumentedCall(NamedTuple):
+    """A call of a path or method that the API does not have; an unknown id is none.
+
+    Attributes:
+        request: its `req_…` id.
+        call: the method and the path that were called.
+        nearest: the documented method and path that it may have been meant for.
+    """
+
+    request: str
+    call: str
+    nearest: str
+
+
+def undocumented_calls(world: World) -> Iterator[UndocumentedCall]:
+    """The undocumented calls that the journal still has, oldest first."""
+    for entry in world.journal.since(0):
+        if entry.operation is None:
+            call = f"{entry.method} {entry.path}"
+            nearest = nearest_call(entry.method, entry.path)
+            yield UndocumentedCall(world.journal.id_of(entry), call, nearest)
 
 
 def payment_in_words(call: ObservedCall) -> str:
@@ -191,6 +239,7 @@ class ObservedDelivery(NamedTuple):
     endpoint_id: str
     is_delivered: bool
     attempts: tuple[ObservedAttempt, ...] = ()
+    is_pending: bool = False
 
 
 def observed_deliveries(world: World) -> Iterator[ObservedDelivery]:
@@ -207,6 +256,7 @@ def observed_deliveries(world: World) -> Iterator[ObservedDelivery]:
             endpoint_id=delivery.endpoint_id,
             is_delivered=delivery.status is DeliveryStatus.DELIVERED,
             attempts=tuple(map(_observed_attempt, delivery.attempts)),
+            is_pending=delivery.is_pending,
         )
 
 
@@ -229,6 +279,12 @@ class Observed(NamedTuple):
     world: World
     calls: tuple[ObservedCall, ...]
     deliveries: tuple[ObservedDelivery, ...]
+
+    def hears_of(self, event: str) -> bool:
+        """Whether an endpoint of the world is sent events of a type."""
+        webhooks = self.world.webhooks
+        endpoints = () if webhooks is None else webhooks.outbox.endpoints.values()
+        return any(each.enabled and each.wants(event) for each in endpoints)
 
 
 def observe(world: World) -> Observed:

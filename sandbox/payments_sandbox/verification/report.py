@@ -1,20 +1,25 @@
 """Owns the report: which expectations are met, which rules have fired, what the audit finds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, assert_never, cast
 
+from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.webhook_effects import WebhookRule
-from payments_sandbox.verification.audit import audit, audit_as_json
+from payments_sandbox.verification.audit import audit_as_json, auditing
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     Expectation,
     ExpectationResult,
 )
 from payments_sandbox.verification.findings.finding import Finding
-from payments_sandbox.verification.observed import Observed
+from payments_sandbox.verification.observed import (
+    Observed,
+    UndocumentedCall,
+    undocumented_calls,
+)
 from payments_sandbox.world.world import World
 
 
@@ -41,12 +46,16 @@ class Report(NamedTuple):
         rules: the rules as the control API shows them.
         findings: what the audit finds.
         has_failed: a rule with `then: fail` has run out of steps.
+        name: of the world, if it has one.
+        undocumented: the calls of a path or method that the API does not have.
     """
 
     lines: tuple[ReportLine, ...]
     rules: tuple[dict[str, object], ...]
     findings: tuple[Finding, ...]
     has_failed: bool
+    name: str | None = None
+    undocumented: tuple[UndocumentedCall, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -54,33 +63,74 @@ class Report(NamedTuple):
         return not self.has_failed and all(line.result.met for line in self.lines)
 
     def as_json(self) -> dict[str, object]:
-        """The report as the control API shows it."""
+        """The report as the control API shows it; `name` and `undocumented` where there are any."""
+        undocumented = [each._asdict() for each in self.undocumented]
         return {
+            **({} if self.name is None else {"name": self.name}),
             "passed": self.passed,
             "expectations": [line.as_json() for line in self.lines],
             "rules": list(self.rules),
             "audit": audit_as_json(self.findings),
+            **({"undocumented": undocumented} if undocumented else {}),
         }
 
 
 def report(observed: Observed) -> Report:
     """How the active scenarios stand now."""
+    return finish(reporting(observed))
+
+
+def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Slices[Report]:
+    """The same, a few milliseconds at a time.
+
+    Args:
+        observed: what the client did.
+        only: the scenarios that are judged; None are all that are active.
+    """
     world = observed.world
-    findings = audit(observed)
-    rules = _active_rules(world)
+    scenarios = world.rules.scenarios if only is None else only
+    names = {each.name for each in scenarios}
+    rules = [rule for rule in _active_rules(world) if rule.scenario in names]
+    auditing = _once(observed)
+    findings = yield from auditing()
     lines: list[ReportLine] = []
-    for scenario in world.rules.scenarios:
+    for scenario in scenarios:
         own = [rule for rule in rules if rule.scenario == scenario.name]
-        context = EvaluationContext(observed, own, findings)
-        lines += _evaluate(expectations_of(scenario), context)
-    shown = tuple(_rule_as_json(world, rule) for rule in rules)
-    return Report(tuple(lines), shown, findings, any(rule.failed for rule in rules))
+        context = EvaluationContext(observed, own, auditing)
+        lines += yield from _evaluate(expectations_of(scenario), context)
+    return Report(
+        lines=tuple(lines),
+        rules=tuple(_rule_as_json(world, rule) for rule in rules),
+        findings=tuple(findings),
+        has_failed=any(rule.failed for rule in rules),
+        name=world.config.name,
+        undocumented=tuple(undocumented_calls(world)),
+    )
 
 
 def verify(observed: Observed, expectations: Iterable[Expectation]) -> tuple[ReportLine, ...]:
     """How expectations stand now; `rules: all_fired` speaks of every active rule."""
-    context = EvaluationContext(observed, _active_rules(observed.world), audit(observed))
-    return tuple(_evaluate(expectations, context))
+    return finish(verifying(observed, expectations))
+
+
+def verifying(
+    observed: Observed, expectations: Iterable[Expectation]
+) -> Slices[tuple[ReportLine, ...]]:
+    """The same, a few milliseconds at a time."""
+    context = EvaluationContext(observed, _active_rules(observed.world), _once(observed))
+    return tuple((yield from _evaluate(expectations, context)))
+
+
+def _once(observed: Observed) -> Callable[[], Slices[Sequence[Finding]]]:
+    """Give the audit to whoever asks for it; it is made when the first one does."""
+    found: list[tuple[Finding, ...]] = []
+
+    def auditing_once() -> Slices[Sequence[Finding]]:
+        if not found:
+            found.append((yield from auditing(observed)))
+        return found[0]
+
+    return auditing_once
 
 
 def expectations_of(scenario: Scenario) -> tuple[Expectation, ...]:
@@ -92,8 +142,14 @@ def _active_rules(world: World) -> Sequence[AnyActiveRule]:
     return world.rules.rule_set.all
 
 
-def _evaluate(expectations: Iterable[Expectation], context: EvaluationContext) -> list[ReportLine]:
-    return [ReportLine(each, each.check.evaluate(context)) for each in expectations]
+def _evaluate(
+    expectations: Iterable[Expectation], context: EvaluationContext
+) -> Slices[list[ReportLine]]:
+    lines: list[ReportLine] = []
+    for each in expectations:
+        lines.append(ReportLine(each, (yield from each.check.evaluate(context))))
+        yield
+    return lines
 
 
 def _rule_as_json(world: World, active_rule: AnyActiveRule) -> dict[str, object]:

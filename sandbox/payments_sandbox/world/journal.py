@@ -20,7 +20,8 @@ class Entry:
 
     `body` is the masked JSON value, or masked text when it was not JSON. `wall` is the real time of
     its arrival, `leaked` says that a card number stood where text belongs. `considered` are the
-    rules that did not answer it. `error_code` and `error_details` are those of an error that was
+    rules that did not answer it. `connection` tells a client's connections apart. `made` is the
+    payment that was made. `error_code` and `error_details` are those of an error that was
     answered, `payment_status` is that of the payment in its path, once the call was performed.
     """
 
@@ -29,6 +30,7 @@ class Entry:
         "body",
         "card",
         "committed",
+        "connection",
         "considered",
         "duration_ms",
         "error_code",
@@ -36,6 +38,7 @@ class Entry:
         "fault",
         "headers",
         "leaked",
+        "made",
         "method",
         "number",
         "operation",
@@ -69,6 +72,8 @@ class Entry:
         self.step: int | None = None
         self.committed: bool | None = None
         self.leaked = False
+        self.connection: int | None = None
+        self.made: str | None = None
         self.error_code: str | None = None
         self.error_details: str | None = None
         self.payment_status: str | None = None
@@ -93,12 +98,17 @@ class Entry:
 class Journal:
     """A ring of entries; numbers go on counting when old entries fall out."""
 
-    __slots__ = ("_entries", "_ids", "count")
+    __slots__ = ("_entries", "_ids", "count", "restored")
 
     def __init__(self, seed: int) -> None:
         self._ids = IdSequence("req_", seed)
         self._entries: deque[Entry] = deque(maxlen=KEPT)
-        self.count = 0
+        self.count = self.restored = 0
+
+    @property
+    def news(self) -> int:
+        """How many requests there have been since it was made, cleared or restored."""
+        return self.count - self.restored
 
     def add(self, entry: Entry) -> None:
         """Keep an entry and number it."""
@@ -140,7 +150,7 @@ class Journal:
     def clear(self) -> None:
         """Forget every entry; ids start again."""
         self._entries.clear()
-        self.count = 0
+        self.count = self.restored = 0
 
     def snapshot(self) -> dict[str, object]:
         """The counter and every entry, masked."""
@@ -156,13 +166,13 @@ class Journal:
         for entry in entries:
             self._entries.append(_rebuilt(entry))
             yield
-        self.count = count
+        self.count = self.restored = count
 
 
 _KEPT_AS_IT_IS: Final = (
     "number", "at", "wall", "operation", "method", "path", "body", "card", "status", "fault",
     "rule", "step", "committed", "duration_ms", "leaked", "error_code", "error_details",
-    "payment_status",
+    "payment_status", "connection", "made",
 )  # fmt: skip
 
 

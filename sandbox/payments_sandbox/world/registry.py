@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest
+from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
 from payments_sandbox.core.ids import API_KEY, IdSequence
 from payments_sandbox.core.instants import DAY, Instant, show_duration
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
@@ -96,10 +96,29 @@ class Worlds:
         """
         world = self._worlds.get(api_key)
         if world is None:
-            world = self._first_use(api_key)
+            self._check_key(api_key)
+            world = self.make(api_key)
         self._worlds.move_to_end(api_key)
         world.used_at = self._wall()
         return world
+
+    def find(self, api_key: str) -> World:
+        """The world of a key that has one.
+
+        Raises:
+            InvalidApiKey: the key is malformed, or unknown where keys are strict.
+            NotFound: it has none.
+        """
+        if api_key not in self._worlds:
+            self._check_key(api_key)
+            gone = self._drop_reasons.get(api_key)
+            why = f"The world of this key was {gone}" if gone else "No world has this key"
+            raise NotFound(
+                "not_found",
+                f"{why}, so there is nothing to judge. A call with this key makes one, and so does"
+                " POST /_sandbox/worlds.",
+            )
+        return self.get_or_create(api_key)
 
     def make(  # noqa: PLR0913 - each by its name
         self,
@@ -183,7 +202,8 @@ class Worlds:
     def _longest_idle(self) -> World | None:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
 
-    def _first_use(self, api_key: str) -> World:
+    def _check_key(self, api_key: str) -> None:
+        """Check that a key that has no world may get one."""
         if not API_KEY.fullmatch(api_key):
             raise InvalidApiKey(
                 "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
@@ -193,7 +213,6 @@ class Worlds:
             gone = self._drop_reasons.get(api_key)
             reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
             raise InvalidApiKey(f"{reason} POST /_sandbox/worlds makes one.")
-        return self.make(api_key)
 
     def _forget(self, key: str, reason: str) -> None:
         self._drop_reasons.pop(key, None)

@@ -91,3 +91,10 @@ def test_garbage_is_no_reply_and_the_journal_shows_none() -> None:
     """It ends with the connection."""
     drawn = Send(garbage(0, 0))
     assert [*Malform(commit=True, how=Malformation.GARBAGE).plan(REAL_REPLY)] == [drawn, Close()]
+
+
+def test_garbage_is_the_same_for_a_seed_and_a_request_in_every_version() -> None:
+    """Its first byte begins no HTTP."""
+    assert garbage(7, 1)[:6].hex() == "e75792f9bb24"
+    assert len(garbage(7, 1)) == GARBAGE_BYTES + 4
+    assert garbage(7, 1) != garbage(7, 2) != garbage(8, 2)

@@ -106,6 +106,8 @@ def provoked(server: RunningServer, route: ControlRoute, code: str) -> RawReply:
         else bodies.get(route.name, b"{}")
     )
     headers = {"Sandbox-Token": TOKEN, **HEADERS.get(code, {})}
+    if code == "not_found" and not route.makes_world:
+        headers["Authorization"] = "Bearer sk_test_nobody"
     path = target(server, route, code)
     return exchange(server.address, raw_request(route.method, path, headers, body))
 

@@ -2,7 +2,7 @@
 
 from payments_sandbox.verification.expectations.counting import (
     Count,
-    count_and_total,
+    Tally,
     parse_count,
     saw,
 )
@@ -41,9 +41,11 @@ def test_a_count_is_exceeded_only_beyond_its_upper_bound() -> None:
 
 def test_a_count_and_a_total_are_both_demanded() -> None:
     """One of them alone is not enough, and what is not demanded may be anything."""
-    ids = ["pay_1", "pay_2"]
+    tally = Tally()
+    tally.add("pay_1", 200)
+    tally.add("pay_2", 300)
     met = [
-        count_and_total(count, total, ids, 500).met
+        tally.result(count, total).met
         for count in (None, Count(2, 2), Count(1, 1))
         for total in (None, Count(500, 500), Count(most=499))
     ]

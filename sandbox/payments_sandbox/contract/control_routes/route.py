@@ -38,6 +38,7 @@ class ControlRoute:
         body_depth: how deep the body may be nested.
         media_type: what a success is sent as.
         needs_key: whether an API key names the world that the route is about.
+        makes_world: whether a key that has no world yet gets one.
         needs_token: whether a server that has a control token asks for it.
         takes_yaml: whether the body may be YAML as well, sent as `application/yaml`.
         refusals: codes of its own, beside those that follow from the rest of the row.
@@ -62,6 +63,7 @@ class ControlRoute:
     body_depth: int = MAX_DEPTH
     media_type: str = "application/json"
     needs_key: bool = True
+    makes_world: bool = True
     needs_token: bool = True
     takes_yaml: bool = False
     refusals: tuple[str, ...] = ()

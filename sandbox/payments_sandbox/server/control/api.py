@@ -3,9 +3,8 @@
 import hmac
 import inspect
 import logging
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import orjson
@@ -41,6 +40,13 @@ from payments_sandbox.world.world import World
 _log = logging.getLogger("sandbox.control")
 
 
+class Admit(Protocol):
+    """Gives the world that an `Authorization` header names; it is `Gateway.admit`."""
+
+    def __call__(self, authorization: str | None, *, makes_world: bool) -> World:
+        """The world; made now if its key is new and that is wanted."""
+
+
 class ControlApi:
     """Serves the routes of `CONTROL_ROUTES`."""
 
@@ -49,7 +55,7 @@ class ControlApi:
         settings: Settings,
         contract: Contract,
         runtime: WorldRuntime,
-        admit: Callable[[str | None], World],
+        admit: Admit,
         log: RequestLog,
     ) -> None:
         self._settings = settings
@@ -85,11 +91,11 @@ class ControlApi:
     ) -> web.StreamResponse:
         if route.needs_token:
             self._check_token(request)
-        world = self._world(request) if route.needs_key else None
+        world = self._world(request, route) if route.needs_key else None
         text = await self._text(request, route)
         body = {} if text is not None else await self._body(request, route)
         if world is not None and world not in self._runtime.worlds:
-            world = self._world(request)  # the first was dropped while the body arrived
+            world = self._world(request, route)  # the first was dropped while the body arrived
         asked = ControlRequest(
             self._settings,
             self._contract,
@@ -114,8 +120,9 @@ class ControlApi:
         if token is not None and not hmac.compare_digest(given, token.encode()):
             raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
 
-    def _world(self, request: web.BaseRequest) -> World:
-        world = self._admit(read_headers(request).authorization)
+    def _world(self, request: web.BaseRequest, route: ControlRoute) -> World:
+        authorization = read_headers(request).authorization
+        world = self._admit(authorization, makes_world=route.makes_world)
         world.catch_up()
         return world
 

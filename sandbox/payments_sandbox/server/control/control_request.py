@@ -1,7 +1,6 @@
 """Owns what the handler of a control route is given: the request, read and checked."""
 
-import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
@@ -95,18 +94,3 @@ def read_all(*reads: Callable[[], object]) -> list[Any]:
     details = "; ".join((each.details or "").removesuffix(".") for each in refused) + "."
     problems = [problem for each in refused for problem in getattr(each, "problems", ())]
     raise InvalidScenario(details, problems) if problems else InvalidRequest(details)
-
-
-async def run_in_slices(work: Generator[None, None, T]) -> T:
-    """Run long work, letting other requests be served at each of its yields.
-
-    Returns:
-        What the generator returns.
-    """
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            result: T = done.value
-            return result
-        await asyncio.sleep(0)  # noqa: TID251 - it waits for no time, only lets others go first

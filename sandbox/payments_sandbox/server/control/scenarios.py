@@ -1,6 +1,6 @@
 """Owns the routes of scenarios: the library, what is active, what is wrong with one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from payments_sandbox.contract import representations
@@ -35,10 +35,11 @@ def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
     return representations.page(items, has_more=False)
 
 
-def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
+async def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Let exactly these be active."""
     values = _body_values(request, is_list=True)
     scenarios = resolve_scenarios(library_of(request.settings), values)
+    await _judge_leaving(request, lambda each: each not in scenarios)
     activation.set_active(request.world, scenarios)
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
@@ -54,10 +55,19 @@ def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     return list_active_scenarios(request)
 
 
-def remove_active_scenarios(request: ControlRequest) -> None:
+async def remove_active_scenarios(request: ControlRequest) -> None:
     """End one, or all."""
-    activation.remove(request.world, request.query.get("name"))
+    name = request.query.get("name")
+    await _judge_leaving(request, lambda each: name in (None, each.name))
+    activation.remove(request.world, name)
     request.runtime.reset(request.world, {ResetScope.RULES})
+
+
+async def _judge_leaving(request: ControlRequest, is_leaving: Callable[[Scenario], bool]) -> None:
+    """Judge the scenarios that are about to end, where reports are kept."""
+    if (reports := request.runtime.reports) is not None:
+        leaving = [each for each in request.world.rules.scenarios if is_leaving(each)]
+        await reports.before_scenarios_end(request.world, leaving)
 
 
 def check_scenario(request: ControlRequest) -> dict[str, object]:

@@ -7,8 +7,9 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.control import clock, rate_limit
-from payments_sandbox.server.control.control_request import ControlRequest, read_all, run_in_slices
+from payments_sandbox.server.control.control_request import ControlRequest, read_all
 from payments_sandbox.server.control.page import Listing, page
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
 from payments_sandbox.world.world import ResetScope, World
 
@@ -66,7 +67,7 @@ def retrieve_world(request: ControlRequest) -> dict[str, object]:
     return _summary(request, request.world)
 
 
-def reset_world(request: ControlRequest) -> dict[str, object]:
+async def reset_world(request: ControlRequest) -> dict[str, object]:
     """Put the world, or parts of it, back to how it was made."""
     world = request.world
     scopes = [ResetScope(name) for name in request.body.get("only", list(ResetScope))]
@@ -77,6 +78,7 @@ def reset_world(request: ControlRequest) -> dict[str, object]:
             " clock would be, and time never goes back. POST /_sandbox/world/reset with"
             ' {"only": ["payments", "clock"]} would work.'
         )
+    await request.runtime.before_reset(world, scopes)
     world.reset(scopes)
     if world.rules.scenarios:
         from payments_sandbox.scenarios.activation import start_again  # noqa: PLC0415 - with scenarios only
@@ -104,9 +106,11 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
     return _summary(request, world)
 
 
-def delete_world(request: ControlRequest) -> None:
+async def delete_world(request: ControlRequest) -> None:
     """Drop the world; its key starts afresh when it is used again."""
-    request.runtime.worlds.drop(request.world)
+    await request.runtime.before_drop(request.world)
+    if request.world in request.runtime.worlds:
+        request.runtime.worlds.drop(request.world)
 
 
 async def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
@@ -126,6 +130,7 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     )
     world = await run_in_slices(steps)
     world.config = world.config._replace(name=request.world.config.name)
+    await request.runtime.before_drop(request.world)
     worlds.put(world)
     request.runtime.changed(world)
     return _summary(request, world)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -19,11 +20,12 @@ class AuditIsClean:
     subject: ClassVar[None] = None
     conditions: ClassVar[When] = ()
 
-    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
+    def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
         """Name the kinds of what was found."""
-        kinds = dict.fromkeys(each.kind.name for each in context.findings)
+        findings = yield from context.auditing()
+        kinds = dict.fromkeys(each.kind.name for each in findings)
         observed = f"found {', '.join(kinds)}" if kinds else "found nothing"
-        is_final = any(not each.kind.may_clear for each in context.findings)
+        is_final = any(not each.kind.may_clear for each in findings)
         return ExpectationResult(not kinds, observed, is_final=is_final)
 
 

@@ -43,24 +43,37 @@ def parse_count(value: object) -> Count | None:
             return Count(bounds.get("min"), bounds.get("max"))
 
 
-def count_and_total(
-    count: Count | None, total: Count | None, ids: Sequence[str], amount: int
-) -> ExpectationResult:
-    """Hold a number of records, and the sum of their amounts, against what may be.
+class Tally:
+    """Records that were found, and the sum of their amounts in minor units."""
 
-    Args:
-        count: how many there may be; None for any number.
-        total: what they may add up to, in minor units; None for any sum.
-        ids: the records that were found.
-        amount: what they add up to, in minor units.
-    """
-    met = (count is None or count.admits(len(ids))) and (total is None or total.admits(amount))
-    wanted = [] if count is None else [str(count)]
-    wanted += [] if total is None else [f"a total of {total}"]
-    observed = f"expected {' and '.join(wanted)}, {saw(ids)}"
-    return ExpectationResult(
-        met, observed if total is None else f"{observed}; their total is {amount}"
-    )
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._amount = self._staying = self._staying_amount = 0
+
+    def add(self, record_id: str, amount: int, *, may_leave: bool = False) -> None:
+        """Count a record; one that may leave can yet become another that is not counted."""
+        self._ids.append(record_id)
+        self._amount += amount
+        if not may_leave:
+            self._staying += 1
+            self._staying_amount += amount
+
+    def result(self, count: Count | None, total: Count | None) -> ExpectationResult:
+        """Hold the records against what may be.
+
+        Args:
+            count: how many there may be; None for any number.
+            total: what they may add up to, in minor units; None for any sum.
+        """
+        met = count is None or count.admits(len(self._ids))
+        met = met and (total is None or total.admits(self._amount))
+        too_many = count is not None and count.is_exceeded_by(self._staying)
+        too_much = total is not None and total.is_exceeded_by(self._staying_amount)
+        wanted = [] if count is None else [str(count)]
+        wanted += [] if total is None else [f"a total of {total}"]
+        observed = f"expected {' and '.join(wanted)}, {saw(self._ids)}"
+        observed += "" if total is None else f"; their total is {self._amount}"
+        return ExpectationResult(met, observed, is_final=too_many or too_much)
 
 
 def saw(ids: Sequence[str]) -> str:

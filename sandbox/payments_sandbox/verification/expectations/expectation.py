@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.findings.finding import Finding
@@ -27,18 +28,19 @@ class ExpectationResult(NamedTuple):
     is_final: bool = False
 
 
-class EvaluationContext(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EvaluationContext:
     """What expectations are held against.
 
     Attributes:
         observed: the calls and deliveries, and the world they were of.
         rules: the active rules of whose firing `rules: all_fired` speaks.
-        findings: what the audit has found.
+        auditing: gives what the audit finds, in slices; most expectations do not ask for it.
     """
 
     observed: Observed
     rules: Sequence[AnyActiveRule]
-    findings: Sequence[Finding]
+    auditing: Callable[[], Slices[Sequence[Finding]]]
 
 
 class Check(Protocol):
@@ -52,8 +54,20 @@ class Check(Protocol):
     def conditions(self) -> When:
         """What the calls, payments or refunds that it counts have to be."""
 
-    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
-        """Hold it against what was seen."""
+    def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
+        """Hold it against what was seen, a few milliseconds at a time."""
+
+
+def at_once(
+    evaluate: Callable[[Any, EvaluationContext], ExpectationResult],
+) -> Callable[[Any, EvaluationContext], Slices[ExpectationResult]]:
+    """Make slices of an evaluation that is short: the calls of a journal are few."""
+
+    def evaluate_at_once(self: object, context: EvaluationContext) -> Slices[ExpectationResult]:
+        yield from ()
+        return evaluate(self, context)
+
+    return evaluate_at_once
 
 
 class ExpectationKind(NamedTuple):

@@ -10,6 +10,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
+    at_once,
 )
 
 _MAX_SHOWN: Final = 2 * MAX_IDS_SHOWN
@@ -23,6 +24,7 @@ class CallOrder:
     subject: ClassVar[None] = None
     conditions: ClassVar[When] = ()
 
+    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look for the operations as a subsequence of all calls."""
         seen = [str(call.entry.operation) for call in context.observed.calls]

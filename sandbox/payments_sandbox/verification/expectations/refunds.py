@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from payments_sandbox.payments.events import Event, EventType
+from payments_sandbox.core.slices import SLICE, Slices
+from payments_sandbox.payments.events import Event, Refund
 from payments_sandbox.rules.conditions import matches
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.rules.model import When
-from payments_sandbox.verification.expectations.counting import Count, count_and_total, parse_count
+from payments_sandbox.verification.expectations.counting import Count, Tally, parse_count
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
@@ -26,24 +27,19 @@ class RefundCount:
     total: Count | None = None
     subject: ClassVar[str] = "refunds"
 
-    def evaluate(self, context: EvaluationContext) -> ExpectationResult:
-        """Count the refunds by their events; events that were only announced are none."""
-        world = context.observed.world
-        found: list[Event] = []
+    def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
+        """Count the refunds by their events; events that were made by hand are none."""
+        world, found = context.observed.world, Tally()
         for number in range(world.ledger.events):
+            if number % SLICE == 0:
+                yield
             event = world.ledger.any_event(number)
-            if not isinstance(event, Event) or event.type is not EventType.REFUND_CREATED:
+            if not isinstance(event, Event) or not isinstance(event.reversal, Refund):
                 continue
             payment = world.ledger.payments.get(world.ledger.number_of(event.payment_id))
             if matches(self.conditions, PaymentFields(payment, world.rules.number_of, event)):
-                found.append(event)
-        ids = [each.reversal.id for each in found if each.reversal is not None]
-        amount = sum(each.amount for each in found)
-        result = count_and_total(self.count, self.total, ids, amount)
-        is_too_much = (self.count is not None and self.count.is_exceeded_by(len(ids))) or (
-            self.total is not None and self.total.is_exceeded_by(amount)
-        )
-        return result._replace(is_final=is_too_much)  # refunds are never taken back
+                found.add(event.reversal.id, event.amount)
+        return found.result(self.count, self.total)
 
 
 def _parse(plain: Plain) -> RefundCount:

@@ -12,6 +12,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
+    at_once,
 )
 from payments_sandbox.verification.observed import in_journal
 
@@ -29,6 +30,7 @@ class RequestCount:
         """The operation."""
         return self.operation
 
+    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Count the calls."""
         conditions = in_journal(self.conditions)

@@ -14,6 +14,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
+    at_once,
 )
 from payments_sandbox.verification.observed import ObservedCall
 
@@ -41,6 +42,7 @@ class RetryPolicyCheck:
     subject: ClassVar[None] = None
     conditions: ClassVar[When] = ()
 
+    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at the repetitions of each call."""
         groups = _repetitions(context.observed.calls, self.operation)
@@ -72,7 +74,7 @@ class RetryPolicyCheck:
 
 def _repetitions(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
     """The calls of an operation, those together that repeat one another."""
-    groups: dict[tuple[str, ...], list[ObservedCall]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[ObservedCall]] = defaultdict(list)
     for call in calls:
         if call.entry.operation == operation:
             groups[call.retry_key].append(call)

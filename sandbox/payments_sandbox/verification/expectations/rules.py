@@ -10,6 +10,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
+    at_once,
 )
 
 
@@ -20,6 +21,7 @@ class AllRulesFired:
     subject: ClassVar[None] = None
     conditions: ClassVar[When] = ()
 
+    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Name the rules that have not."""
         if not context.rules:

@@ -12,6 +12,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
+    at_once,
 )
 from payments_sandbox.verification.observed import ObservedAttempt, ObservedDelivery
 
@@ -36,6 +37,7 @@ class WebhookCheck:
     subject: ClassVar[None] = None
     conditions: ClassVar[When] = ()
 
+    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at each delivery of the event."""
         sent = [
@@ -63,7 +65,9 @@ class WebhookCheck:
         return self.acknowledged is not None or self.attempts is not None or self.forged_refused
 
     def _is_beyond_mending(self, sent: ObservedDelivery) -> bool:
-        """Whether no further attempt can put a delivery right."""
+        """Whether no further attempt can put a delivery right, or none will be made."""
+        if not sent.is_pending:
+            return True
         attempts = self.attempts is not None and self.attempts.is_exceeded_by(len(sent.attempts))
         acknowledged = self.acknowledged is False and sent.is_delivered
         forged = self.forged_refused and any(each.is_accepted for each in _forged(sent))

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from payments_sandbox.core.instants import SECOND
+from payments_sandbox.payments.events import EventType
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
 from payments_sandbox.verification.findings.repetitions import (
     REPEATED_WITHIN,
     alike,
+    gap,
     sent_again_unseen,
 )
 from payments_sandbox.verification.observed import (
@@ -16,22 +19,34 @@ from payments_sandbox.verification.observed import (
     refund_in_words,
 )
 
+_WEBHOOK_COMES: Final = SECOND
+"""Milliseconds, on either clock, in which the webhook of a refund comes."""
+
 _SHOWS_PAYMENTS: Final = frozenset({"list_payments"})
 _SHOWS_THE_PAYMENT: Final = frozenset({"list_payments", "retrieve_payment"})
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_payment"):
-        blind = sent_again_unseen(group, observed.calls, _SHOWS_PAYMENTS)
+        pairs = sent_again_unseen(group, observed.calls, _SHOWS_PAYMENTS)
+        blind = [call for _, call in pairs]
         yield from _occurrence(payment_in_words(group[0]), group, blind)
     for group in alike(observed.calls, "create_refund"):
         if not _refunds_everything(group[0]):
-            blind = [
-                call
-                for call in sent_again_unseen(group, observed.calls, _SHOWS_THE_PAYMENT)
-                if call.entry.at - group[0].entry.at <= REPEATED_WITHIN
-            ]
+            pairs = sent_again_unseen(group, observed.calls, _SHOWS_THE_PAYMENT)
+            blind = [call for before, call in pairs if not _would_know(observed, before, call)]
             yield from _occurrence(refund_in_words(group[0]), group, blind)
+
+
+def _would_know(observed: Observed, before: ObservedCall, call: ObservedCall) -> bool:
+    """Whether the webhook of a refund would have come before it was sent again.
+
+    Where an endpoint gets it, that takes no time to speak of, unless somebody holds it back.
+    """
+    waited = max(gap(before, call), call.entry.wall - before.entry.wall)
+    return gap(before, call) > REPEATED_WITHIN or (
+        observed.hears_of(EventType.REFUND_CREATED) and waited >= _WEBHOOK_COMES
+    )
 
 
 def _refunds_everything(call: ObservedCall) -> bool:
@@ -59,13 +74,14 @@ BLIND_RETRY: Final = FindingKind(
     finds=(
         "`create_payment` was called again with equal customer, amount, currency and description"
         " after the reply to the call before was lost, hidden by a fault, or a 5xx, and no list"
-        " of payments had succeeded in between; or an equal `create_refund` within ten minutes of"
-        " the world's clock, and nobody had read the payment in between; whether or not anything"
-        " had been performed"
+        " of payments had succeeded in between; or an equal `create_refund` (payment and amount)"
+        " within ten minutes of the world's clock, and nobody had read the payment in between;"
+        " whether or not anything had been performed"
     ),
     spares=(
         "a repetition after a refusal (4xx): that nothing has happened is known; a refund of the"
-        " whole payment, which cannot be made twice"
+        " whole payment, which cannot be made twice; a refund a second or more later, on either"
+        " clock, where an endpoint gets `refund.created`: it would have told"
     ),
     find=_find,
 )

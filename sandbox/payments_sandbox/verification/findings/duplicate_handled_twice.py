@@ -7,6 +7,7 @@ from typing import Final
 from payments_sandbox.core.instants import LAST
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence
+from payments_sandbox.verification.findings.repetitions import REPEATED_WITHIN
 from payments_sandbox.verification.observed import Observed, ObservedCall, ObservedDelivery
 
 
@@ -17,8 +18,9 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         for attempt in each.attempts if each.type != EventType.REFUND_CREATED else ():
             if attempt.is_accepted:
                 taken[each.event_id, each.endpoint_id].append((attempt.sent_at, each))
+    refunds = [call for call in observed.calls if _is_refund(call)]
     for accepted in taken.values():
-        handled = list(_refunded(sorted(accepted, key=lambda each: each[0]), observed.calls))
+        handled = list(_refunded(sorted(accepted, key=lambda each: each[0]), refunds))
         if len(handled) > 1:
             times = "twice" if len(handled) == 2 else f"{len(handled)} times"  # noqa: PLR2004 - a word
             event = handled[0][0].event_id
@@ -28,20 +30,25 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 
 
 def _refunded(
-    accepted: Sequence[tuple[int, ObservedDelivery]], calls: Sequence[ObservedCall]
+    accepted: Sequence[tuple[int, ObservedDelivery]], refunds: Sequence[ObservedCall]
 ) -> Iterator[tuple[ObservedDelivery, ObservedCall]]:
-    """Each delivery after which, and before the next, its payment was refunded; with that call."""
+    """Each delivery that was followed by such a refund of its payment as the first one was.
+
+    It came before the next delivery, and soon: one of a week later is another matter.
+    """
+    amount: object = None
     ends = [*(at for at, _ in accepted[1:]), LAST]
     for (start, each), end in zip(accepted, ends, strict=True):
-        for call in calls:
-            if start <= call.entry.wall < end and _is_refund(call, each.payment_id):
+        for call in refunds:
+            is_after = start <= call.entry.wall < min(end, start + REPEATED_WITHIN)
+            if is_after and call.retry_key == (each.payment_id, amount or call.retry_key[1]):
+                amount = call.retry_key[1]
                 yield each, call
                 break
 
 
-def _is_refund(call: ObservedCall, payment_id: str | None) -> bool:
-    is_made = call.entry.operation == "create_refund" and call.entry.committed is True
-    return is_made and call.payment_id == payment_id
+def _is_refund(call: ObservedCall) -> bool:
+    return call.entry.operation == "create_refund" and call.entry.committed is True
 
 
 DUPLICATE_HANDLED_TWICE: Final = FindingKind(
@@ -50,12 +57,12 @@ DUPLICATE_HANDLED_TWICE: Final = FindingKind(
         "Deliveries come more than once: remember the event's id, and do nothing the second time."
     ),
     finds=(
-        "an endpoint took deliveries of one event more than once, and its payment was refunded"
-        " after each of them, before the next, in real time"
+        "an endpoint took deliveries of one event more than once, and its payment was refunded by"
+        " an equal amount within ten minutes after each of them, before the next, in real time"
     ),
     spares=(
         "one refund, however often the event came; deliveries of `refund.created`, which refunds"
-        " are about anyway; refunds of other payments"
+        " are about anyway; refunds of other payments, of other amounts, or much later"
     ),
     find=_find,
 )

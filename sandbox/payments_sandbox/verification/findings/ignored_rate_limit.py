@@ -9,17 +9,21 @@ from payments_sandbox.verification.observed import Observed, ObservedCall
 
 _TOO_MANY: Final = 429
 
+_HEARSAY: Final = SECOND
+"""Wall milliseconds after which all of a client's workers know of a refusal."""
+
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
-    limited: ObservedCall | None = None
+    refused: dict[int | None, ObservedCall] = {}  # the first of each connection, in their order
     early: list[ObservedCall] = []
     for call in observed.calls:
         if call.entry.status != _TOO_MANY:
-            limited = None
-        elif limited is None:
-            limited = call
-        elif _is_early(call, limited):
-            early = [*(early or [limited]), call]
+            refused.clear()
+            continue
+        first = next(iter(refused.values()), call)
+        own = refused.setdefault(call.entry.connection, call)
+        if _has_heard(call, own, first) and not _has_waited(call, first):
+            early = [*(early or [first]), call]
     if early:
         count = len(early) - 1
         message = (
@@ -28,14 +32,21 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         yield Occurrence(message, ids_of(early))
 
 
-def _is_early(call: ObservedCall, limited: ObservedCall) -> bool:
-    """Whether the client had seen the refusal, and has not waited, on either clock, for its end."""
-    first = limited.entry
+def _has_heard(call: ObservedCall, own: ObservedCall, first: ObservedCall) -> bool:
+    """Whether who makes a call knows of a refusal.
+
+    On one connection the answer to a call comes before the next. Another connection may be that of
+    another worker, which learns of it a little later than the server has said it.
+    """
+    is_told = call is not own and call.has_seen_reply_to(own)
+    return is_told or call.entry.wall - first.entry.wall >= _HEARSAY
+
+
+def _has_waited(call: ObservedCall, refused: ObservedCall) -> bool:
+    """Whether the limit was back, on either clock."""
+    first = refused.entry
     reset = int(first.reply_headers.get("X-RateLimit-Reset", "0")) * SECOND
-    # The wall is read in whole milliseconds: what came after the reply may have come in the same.
-    has_seen = call.entry.wall >= first.wall + int(first.duration_ms or 0)
-    has_waited = call.entry.at >= reset or call.entry.wall - first.wall >= reset - first.at
-    return has_seen and not has_waited
+    return call.entry.at >= reset or call.entry.wall - first.wall >= reset - first.at
 
 
 IGNORED_RATE_LIMIT: Final = FindingKind(
@@ -45,12 +56,13 @@ IGNORED_RATE_LIMIT: Final = FindingKind(
         " number of seconds."
     ),
     finds=(
-        "a call was refused with 429 that arrived after the first 429 had been answered, and"
-        " before its `X-RateLimit-Reset` on either clock"
+        "a call was refused with 429 that arrived before the `X-RateLimit-Reset` of the first"
+        " 429 on either clock, and after a 429 had been answered on its own connection, or a"
+        " second of real time after the first one on any"
     ),
     spares=(
-        "calls that were under way when the first 429 was answered; a call that gets through,"
-        " since somebody has raised the limit"
+        "calls that were under way when the first 429 was answered, and the first calls of other"
+        " workers within a second; a call that gets through, since somebody has raised the limit"
     ),
     find=_find,
 )

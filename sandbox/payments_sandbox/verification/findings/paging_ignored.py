@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
+from payments_sandbox.core.instants import SECOND, Instant, show_instant
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
-from payments_sandbox.verification.observed import Observed
+from payments_sandbox.verification.observed import Observed, ObservedCall
 
 _AS_MANY_AS_THERE_ARE: Final = (None, "100")
 """The limits of who wants everything: none given, or the largest that is documented."""
@@ -13,15 +14,35 @@ _AS_MANY_AS_THERE_ARE: Final = (None, "100")
 def _find(observed: Observed) -> Iterator[Occurrence]:
     lists = [call for call in observed.calls if call.entry.operation == "list_payments"]
     asked = {call.fields.query.get("starting_after") for call in lists}
-    left = [
-        call
-        for call in lists
-        if call.is_success and call.reply.get("has_more") is True
-        if call.reply.get("next_cursor") not in asked
-        if call.fields.query.get("limit") in _AS_MANY_AS_THERE_ARE
-    ]
+    lost: list[ObservedCall] = []
+    left: list[ObservedCall] = []
+    for call in observed.calls:
+        if call.entry.operation == "create_payment" and call.outcome_unknown:
+            lost.append(call)
+        elif call.entry.operation == "list_payments" and _wants_all(call):
+            is_open = call.reply.get("has_more") is True
+            if is_open and call.reply.get("next_cursor") not in asked:
+                left += [] if any(_shows(call, each) for each in lost) else [call]
     if left:
         yield Occurrence("A list had more, and its cursor was not followed.", ids_of(left))
+
+
+def _wants_all(call: ObservedCall) -> bool:
+    """Whether a list is the first page of who wants everything, as far as can be seen."""
+    query = call.fields.query
+    is_first = "starting_after" not in query
+    return call.is_success and is_first and query.get("limit") in _AS_MANY_AS_THERE_ARE
+
+
+def _shows(call: ObservedCall, lost: ObservedCall) -> bool:
+    """Whether a page has what may be the payment of a create whose reply was lost."""
+    wanted = lost.body.get("amount"), lost.body.get("currency")
+    since = show_instant(Instant(lost.entry.at - lost.entry.at % SECOND))
+    items = call.reply.get("data")
+    return isinstance(items, list) and any(
+        (item["amount"], item["currency"]) == wanted and item["created_at"] >= since
+        for item in items
+    )
 
 
 PAGING_IGNORED: Final = FindingKind(
@@ -32,8 +53,9 @@ PAGING_IGNORED: Final = FindingKind(
         " asked for what follows its `next_cursor`"
     ),
     spares=(
-        "a list of a smaller `limit`: who asks for few has few on purpose; one that was followed"
-        " to its end, whoever asked for the next page"
+        "a list of a smaller `limit`: who asks for few has few on purpose; a list whose next page"
+        " was asked for by anybody, and that page itself: who follows a cursor knows when to stop;"
+        " a list that shows the payment whose reply was lost before"
     ),
     find=_find,
     may_clear=True,  # somebody may yet ask for the next page

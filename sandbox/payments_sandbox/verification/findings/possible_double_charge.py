@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
-from payments_sandbox.verification.findings.repetitions import alike, performed_again
+from payments_sandbox.verification.findings.repetitions import (
+    REPEATED_WITHIN,
+    alike,
+    performed_again,
+)
 from payments_sandbox.verification.observed import Observed, payment_in_words
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_payment"):
-        for chain in performed_again(group):
+        for chain in performed_again((call for call in group if call.was_charged), REPEATED_WITHIN):
             message = f"{payment_in_words(chain[0])} may have been charged {len(chain)} times."
             yield Occurrence(message, ids_of(chain))
 
@@ -28,7 +32,7 @@ POSSIBLE_DOUBLE_CHARGE: Final = FindingKind(
     ),
     spares=(
         "two equal payments whose replies both came: a customer may buy twice; a repetition after"
-        " a refusal (4xx), or of a call that made no payment"
+        " a refusal (4xx), or of a call that made no payment, or one that has failed since"
     ),
     find=_find,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from payments_sandbox.core.instants import DAY
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
 from payments_sandbox.verification.findings.repetitions import alike, performed_again
 from payments_sandbox.verification.observed import Observed, refund_in_words
@@ -10,7 +11,7 @@ from payments_sandbox.verification.observed import Observed, refund_in_words
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_refund"):
-        for chain in performed_again(group):
+        for chain in performed_again((call for call in group if call.entry.committed), DAY):
             message = f"{refund_in_words(chain[0])} may have been made {len(chain)} times."
             yield Occurrence(message, ids_of(chain))
 
@@ -22,9 +23,9 @@ POSSIBLE_DOUBLE_REFUND: Final = FindingKind(
         " refund again only when that does not come."
     ),
     finds=(
-        "a refund was made although an equal one (payment and body) had been made within ten"
-        " minutes of the world's clock before it, and the reply to that one was lost, hidden by a"
-        " fault, or a 5xx"
+        "a refund was made although an equal one (payment and amount) had been made within a day"
+        " of the world's clock before it, and the reply to that one was lost, hidden by a fault,"
+        " or a 5xx"
     ),
     spares=(
         "two equal refunds whose replies both came; a repetition that was refused, since nothing"

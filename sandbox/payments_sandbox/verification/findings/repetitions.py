@@ -14,18 +14,23 @@ REPEATED_WITHIN: Final = 10 * MINUTE
 
 def alike(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
     """The calls of an operation, in groups of those that look like one."""
-    groups: dict[tuple[str, ...], list[ObservedCall]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[ObservedCall]] = defaultdict(list)
     for call in calls:
         if call.entry.operation == operation:
             groups[call.retry_key].append(call)
     return list(groups.values())
 
 
-def performed_again(group: Iterable[ObservedCall]) -> Iterator[list[ObservedCall]]:
-    """The chains of equal writes that were performed, each after the reply before it was lost."""
+def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[list[ObservedCall]]:
+    """The chains of equal writes that were performed, each after the reply before it was lost.
+
+    Args:
+        performed: equal writes that have happened, in their order.
+        within: virtual milliseconds after which an equal write is another one.
+    """
     chain: list[ObservedCall] = []
-    for call in (call for call in group if call.entry.committed):
-        if chain and not _repeats(chain[-1], call):
+    for call in performed:
+        if chain and not (chain[-1].outcome_unknown and gap(chain[-1], call) <= within):
             if len(chain) > 1:
                 yield chain
             chain = []
@@ -36,8 +41,8 @@ def performed_again(group: Iterable[ObservedCall]) -> Iterator[list[ObservedCall
 
 def sent_again_unseen(
     group: Sequence[ObservedCall], calls: Sequence[ObservedCall], reads: frozenset[str]
-) -> list[ObservedCall]:
-    """The equal writes that were sent again with no successful read since the lost reply.
+) -> list[tuple[ObservedCall, ObservedCall]]:
+    """Pairs of equal writes: one whose reply was lost, and the next, with no read between.
 
     Args:
         group: the equal writes.
@@ -46,7 +51,7 @@ def sent_again_unseen(
     """
     places = {call.id: place for place, call in enumerate(calls)}
     return [
-        call
+        (before, call)
         for before, call in pairwise(group)
         if before.outcome_unknown
         and not any(
@@ -56,5 +61,6 @@ def sent_again_unseen(
     ]
 
 
-def _repeats(before: ObservedCall, call: ObservedCall) -> bool:
-    return before.outcome_unknown and call.entry.at - before.entry.at <= REPEATED_WITHIN
+def gap(before: ObservedCall, call: ObservedCall) -> int:
+    """Milliseconds between two calls, on the world's clock."""
+    return call.entry.at - before.entry.at

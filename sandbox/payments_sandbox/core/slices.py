@@ -1,0 +1,26 @@
+"""Owns long work in slices: generators that let others go first at each of their yields."""
+
+from collections.abc import Generator
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+Slices = Generator[None, None, T]
+"""Work in slices of a few milliseconds; what it returns is what it has made."""
+
+SLICE: Final = 250
+"""Rows, such as payments, that one slice goes through."""
+
+
+def finish(work: Slices[T]) -> T:
+    """Do all of some work at once, where nobody else is served.
+
+    Returns:
+        What the work has made.
+    """
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            made: T = done.value
+            return made

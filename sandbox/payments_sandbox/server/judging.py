@@ -1,0 +1,215 @@
+"""Owns judging worlds: what is waited for, and the reports of worlds that end or begin anew.
+
+When a world is judged, where reports are kept:
+
+1. Before it is dropped, reset or restored by hand, what its expectations may wait for is waited
+   for, but not longer than `GRACE`: a webhook that is on its way arrives.
+2. When it is gone, whoever has dropped it, it is judged as it stood then. Nothing changes it any
+   more, so this is done while others are served.
+3. Before a reset takes what was seen in it, or scenarios with expectations end.
+4. When all is over, if it is still there.
+
+Only `run` keeps reports, for its verdict: nobody else would read them.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from time import perf_counter
+from typing import Final, NamedTuple
+
+from payments_sandbox.core.instants import MINUTE, SECOND
+from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.server.change_notifier import ChangeNotifier
+from payments_sandbox.server.slices import run_in_slices
+from payments_sandbox.verification.expectations.expectation import Expectation
+from payments_sandbox.verification.observed import Observed, observe
+from payments_sandbox.verification.report import (
+    Report,
+    ReportLine,
+    expectations_of,
+    reporting,
+    verifying,
+)
+from payments_sandbox.world.config import WorldConfig
+from payments_sandbox.world.world import ResetScope, World
+
+MAX_WAIT: Final = 5 * MINUTE
+"""Wall milliseconds that expectations may be waited for."""
+
+GRACE: Final = 2 * SECOND
+"""The same before a world is dropped or reset."""
+
+MAX_PAUSE: Final = 0.25
+"""Wall seconds after a change that expectations are looked at, where many wait for them."""
+
+KEPT: Final = 10_000
+"""Reports that are kept; those that have passed go first."""
+
+_EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope.WEBHOOKS})
+"""What of a reset takes with it what expectations and the audit speak of."""
+
+
+class KeptReport(NamedTuple):
+    """The report of one world as it stood at some time.
+
+    Attributes:
+        config: what the world was made from; its key and its name among it.
+        reason: why it was judged before the end of all; None where it was not.
+        was_used: whether it had seen a request or had an event.
+        report: how its scenarios stood.
+    """
+
+    config: WorldConfig
+    reason: str | None
+    was_used: bool
+    report: Report
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it may be forgotten before one that is not."""
+        return self.report.passed and not self.report.undocumented
+
+
+class KeptReports:
+    """The reports of the worlds of one server that have ended or begun anew.
+
+    Args:
+        notifier: tells when a world has changed.
+    """
+
+    def __init__(self, notifier: ChangeNotifier) -> None:
+        self._notifier = notifier
+        self._judged: list[asyncio.Task[KeptReport]] = []
+
+    async def settle(self, world: World, most: int = GRACE) -> None:
+        """Wait until nothing is worth waiting for in a world that was used, or time is up.
+
+        Args:
+            world: that is judged next.
+            most: wall milliseconds that may be waited.
+        """
+        if world.journal.news:
+            expectations = expectations_in(world)
+            await wait_for(self._notifier, world, expectations, min(most, longest(expectations)))
+
+    def dropped(self, world: World, reason: str) -> None:
+        """Judge a world that is gone, if it has seen a request."""
+        if world.journal.news:
+            self._keep(world, reason)
+
+    async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
+        """Judge a world of which a reset is about to take what was seen in it.
+
+        The counts of rules alone are no loss, unless one of them has failed the report.
+        """
+        has_failed = ResetScope.RULES in scopes and any(
+            rule.failed for rule in world.rules.rule_set.all
+        )
+        if world.journal.news and (has_failed or not _EVIDENCE.isdisjoint(scopes)):
+            await self.settle(world)
+            self._keep(world, "reset")
+            await self._judged[-1]
+
+    async def before_scenarios_end(self, world: World, leaving: Iterable[Scenario]) -> None:
+        """Judge scenarios of a world that are about to end, as far as they expect something."""
+        expecting = [each for each in leaving if each.expectations]
+        if world.journal.news and expecting:
+            await self.settle(world)
+            names = ", ".join(each.name for each in expecting)
+            self._keep(world, f"when {names} ended", expecting)
+            await self._judged[-1]
+
+    async def finish(self, worlds: Iterable[World], default: World) -> list[KeptReport]:
+        """Judge what is still there, and give all reports.
+
+        Args:
+            worlds: that are there. Those are judged that have seen a request, or of which somebody
+                expects something that is not expected of all.
+            default: is judged where there is no other.
+
+        Returns:
+            The reports, in the order in which worlds ended; then those of `worlds`.
+        """
+        living = [world for world in worlds if world.journal.news or _is_expected_of(world)]
+        if not living and not self._judged:
+            living = [default]
+        await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in living))
+        return [
+            *[await each for each in self._judged],
+            *[await _judged(world, observe(world), None) for world in living],
+        ]
+
+    def _keep(self, world: World, reason: str, only: Sequence[Scenario] | None = None) -> None:
+        if len(self._judged) >= KEPT:
+            well = (each for each in self._judged if each.done() and each.result().is_well)
+            self._judged.remove(next(well, self._judged[0]))
+        # What was seen is taken now: who ends a world forgets its deliveries next.
+        judging = _judged(world, observe(world), reason, only)
+        self._judged.append(asyncio.ensure_future(judging))
+
+
+async def wait_for(
+    notifier: ChangeNotifier, world: World, expectations: Sequence[Expectation], wait_ms: int
+) -> tuple[ReportLine, ...]:
+    """Wait until expectations are met, or cannot be met any more, or time is up.
+
+    Args:
+        notifier: tells when the world has changed.
+        world: that the expectations are held against.
+        expectations: that are waited for.
+        wait_ms: wall milliseconds that may be waited.
+
+    Returns:
+        How they stand then.
+    """
+    end = perf_counter() + wait_ms / SECOND
+    with notifier.subscribe(world) as subscriber:
+        is_over = subscriber.is_over
+        while True:
+            started = perf_counter()
+            lines = await _verified(world, expectations)
+            looked = perf_counter()
+            if looked >= end or is_over or _are_settled(lines):
+                return lines
+            is_over = not await subscriber.wait(end - looked)
+            if is_over:
+                continue
+            # Together those who wait look for half of the time, however many they are.
+            pause = min((looked - started) * subscriber.companions, MAX_PAUSE)
+            await asyncio.sleep(min(pause, max(0, end - perf_counter())))  # noqa: TID251 - a breath
+
+
+async def _verified(world: World, expectations: Sequence[Expectation]) -> tuple[ReportLine, ...]:
+    return await run_in_slices(verifying(observe(world), expectations))
+
+
+def _are_settled(lines: Sequence[ReportLine]) -> bool:
+    """Whether nothing that may still happen is worth waiting for."""
+    return all(line.result.met or line.result.is_final for line in lines)
+
+
+def expectations_in(world: World) -> list[Expectation]:
+    """What the active scenarios of a world expect."""
+    return [each for scenario in world.rules.scenarios for each in expectations_of(scenario)]
+
+
+def longest(expectations: Iterable[Expectation]) -> int:
+    """Wall milliseconds that expectations may be waited for, by what they say themselves."""
+    return min(max((each.within for each in expectations), default=0), MAX_WAIT)
+
+
+def _is_expected_of(world: World) -> bool:
+    """Whether somebody expects something of a world that is not expected of every world."""
+    own = (each for each in world.rules.scenarios if each not in world.context.scenarios)
+    return any(each.expectations for each in own)
+
+
+async def _judged(
+    world: World,
+    observed: Observed,
+    reason: str | None,
+    only: Sequence[Scenario] | None = None,
+) -> KeptReport:
+    was_used = bool(world.journal.count or world.ledger.events)
+    found = await run_in_slices(reporting(observed, only))
+    return KeptReport(world.config, reason, was_used, found)

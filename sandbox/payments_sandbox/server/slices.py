@@ -1,0 +1,23 @@
+"""Owns how a server does long work: in slices, between which others are served."""
+
+import asyncio
+from typing import TypeVar
+
+from payments_sandbox.core.slices import Slices
+
+T = TypeVar("T")
+
+
+async def run_in_slices(work: Slices[T]) -> T:
+    """Run long work, letting other requests be served at each of its yields.
+
+    Returns:
+        What the generator returns.
+    """
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        await asyncio.sleep(0)  # noqa: TID251 - it waits for no time, only lets others go first
