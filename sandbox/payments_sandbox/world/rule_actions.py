@@ -74,5 +74,5 @@ def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEnt
 def _concerned(context: ActionContext, rule: str) -> list[int | None]:
     """The numbers of the payments that an `at` rule acts on, counted and drawn."""
     payments, rules = context.ledger.payments, context.rules
-    fields = (PaymentFields(payments.get(n), rules.number_of) for n in range(len(payments)))
-    return [number for number, each in enumerate(fields) if rules.count_and_draw(rule, each)]
+    fields = ((n, PaymentFields(payments.get(n), rules.number_of)) for n in payments.numbers)
+    return [number for number, each in fields if rules.count_and_draw(rule, each)]

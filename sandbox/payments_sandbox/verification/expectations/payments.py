@@ -29,7 +29,7 @@ class PaymentCount:
         """Count the payments as they are now."""
         world = context.observed.world
         payments, known = world.ledger.payments, world.rules.number_of
-        every = (payments.get(number) for number in range(len(payments)))
+        every = map(payments.get, payments.numbers)
         found = [each for each in every if matches(self.conditions, PaymentFields(each, known))]
         total = sum(each.amount for each in found)
         return count_and_total(self.count, self.total, [each.id for each in found], total)
