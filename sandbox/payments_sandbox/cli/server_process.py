@@ -164,10 +164,10 @@ def _run(working: Coroutine[Any, Any, int]) -> int:
     try:
         from uvloop import new_event_loop
     except ImportError:
-        return asyncio.run(working)
+        new_event_loop = None
+    # Not within the handler: whatever goes wrong would be told as a consequence of it.
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        code: int = runner.run(working)
-        return code
+        return runner.run(working)
 
 
 @contextlib.asynccontextmanager
