@@ -13,7 +13,7 @@ SEEDS ?= 1000
 CALLS ?= 1000000
 PLACES ?= 300
 
-.PHONY: setup check fix docs generate test nightly mutate serve bench lint types layers suite coverage
+.PHONY: setup check fix docs generate test nightly mutate serve screenshots bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -44,6 +44,9 @@ mutate:  ## whether the unit tests notice small faults in the core
 
 serve:  ## the sandbox on its usual port
 	$(BIN)/payments-sandbox serve
+
+screenshots:  ## docs/images, by a Chromium; see docs/dashboard.md
+	$(BIN)/python -m tools.screenshots
 
 bench:  ## measured side by side; see benchmarks/
 	$(BIN)/python -m benchmarks

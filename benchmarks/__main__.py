@@ -19,6 +19,7 @@ from benchmarks.fresh_worlds import measure_worlds
 from benchmarks.growth import measure_growth
 from benchmarks.load import Client, find_client
 from benchmarks.machine import Cores, find_cores
+from benchmarks.page import measure_page
 from benchmarks.peers import measure_peers
 from benchmarks.plan import QUICK, Plan
 from benchmarks.report import Table, as_json, described, render, rewrite
@@ -38,11 +39,12 @@ SECTIONS: Final[dict[str, Section]] = {
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
     "worlds": lambda plan, cores, _: [measure_worlds(plan, cores)],
     "fixture": lambda plan, _, __: [measure_fixture(plan)],
+    "page": lambda plan, cores, client: [measure_page(plan, cores, client)],
     "peers": lambda plan, cores, client: [measure_peers(plan, cores, client)],
     "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
 }
-UNASKED: Final = tuple(section for section in SECTIONS if section != "peers")
-"""What is measured when nobody says what; peers have to be installed, so they are asked for."""
+UNASKED: Final = tuple(section for section in SECTIONS if section not in ("page", "peers"))
+"""What is measured when nobody says what; a browser and peers may not be installed."""
 
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"

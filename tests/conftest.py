@@ -1,4 +1,4 @@
-"""Owns what every test shares: how Hypothesis draws, and that signals reach what tests start.
+"""Owns what every test shares: how Hypothesis draws, what is measured, and that signals arrive.
 
 `HYPOTHESIS_PROFILE=nightly` draws anew on every run and looks longer; the default draws the same
 examples every time, so that a red build is red for everybody.
@@ -6,8 +6,24 @@ examples every time, so that a red build is red for everybody.
 
 import os
 import signal
+from collections.abc import Generator
+from typing import Final
 
+import pytest
 from hypothesis import settings
+
+UNMEASURED: Final = (
+    "tests/contract/test_schemathesis.py",
+    "tests/docs/",
+    "tests/library/",
+    "tests/project/",
+    "tests/server/webhooks/test_many.py",
+    "tests/server/webhooks/test_sameness.py",
+)
+"""Tests that run for long and reach no line that others do not reach.
+
+To measure makes an interpreter twice as slow, whatever code it runs.
+"""
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile(
@@ -21,3 +37,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let coverage rest during the tests that need not be measured."""
+    if "COVERAGE_PROCESS_START" not in os.environ or not item.nodeid.startswith(UNMEASURED):
+        return (yield)
+    from coverage import Coverage  # noqa: PLC0415 - it is only there when something is measured
+
+    measured = Coverage.current()
+    assert measured is not None
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+            patch.delenv(name, raising=False)  # what such a test starts
+        measured.stop()
+        try:
+            return (yield)
+        finally:
+            measured.start()

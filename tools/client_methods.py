@@ -37,6 +37,8 @@ from payments_sandbox.client.{module} import {prefix}HttpTransport, {prefix}Tran
 
 T = TypeVar("T")
 
+__tracebackhide__ = True
+
 
 class {prefix}SandboxClient(BaseClient):
     """The control API of one server, for the world of one API key.

@@ -4,8 +4,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from payments_sandbox.cli.report_text import flow
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.schema_files import schema_files
+from payments_sandbox.rules.actions import ACTIONS
+from payments_sandbox.rules.outcomes import OUTCOMES
 from tools import verification_families
 from tools.client_parameters import parameters_of
 from tools.client_types import TypeWriter
@@ -49,10 +52,28 @@ def _routes() -> str:
     return "\n".join(rows)
 
 
+def _actions() -> str:
+    """A row for each action, with the last of its examples."""
+    rows = ["| action | what happens |", "|---|---|"]
+    for action in ACTIONS:
+        example = action.EXAMPLES[-1]
+        spelt = action.name if example is True else flow({action.name: example})[1:-1]
+        rows.append(f"| `{spelt}` | {action.ROW} |")
+    return "\n".join(rows)
+
+
+def _outcomes() -> str:
+    """A row for each outcome of a step."""
+    rows = ["| outcome | what the client meets |", "|---|---|"]
+    return "\n".join([*rows, *(f"| `{each.name}` | {each.ROW} |" for each in OUTCOMES)])
+
+
 TABLES: Final[tuple[tuple[str, str, Callable[[], str]], ...]] = (
     ("docs/testing.md", "methods of the client", _methods),
     ("docs/control-api.md", "routes of the control API", _routes),
     ("docs/control-api.md", "findings", verification_families.findings_table),
+    ("docs/scenario-language.md", "actions", _actions),
+    ("docs/scenario-language.md", "outcomes", _outcomes),
     ("docs/scenario-language.md", "expectations", verification_families.expectations_table),
 )
 """Each page, the mark of a generated part of it, and what makes that part."""

@@ -1,4 +1,4 @@
-"""Owns what is made from the wire faults: their parts of two pages."""
+"""Owns what is made from the wire faults: their parts of their page."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,6 @@ from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example, Fault
 
 PAGE: Final = "docs/wire-faults.md"
-LANGUAGE: Final = "docs/scenario-language.md"
 CLIENTS: Final = ("requests", "httpx", "aiohttp", "urllib")
 
 _WIDTH: Final = 1_000
@@ -24,14 +23,10 @@ def texts(known: Mapping[str, str]) -> dict[str, str]:
         "sections": "\n\n".join(f"### {each.name}\n\n{each.SECTION.strip()}" for each in FAULTS),
         "clients": "\n".join(_clients()),
     }
-    page, language = known[PAGE], known[LANGUAGE]
+    page = known[PAGE]
     for name, text in parts.items():
         page = _replaced(page, name, text)
-    rows = "".join(f"| `{each.name}` | {each.ROW} |\n" for each in FAULTS)
-    return {
-        PAGE: page,
-        LANGUAGE: _rows_replaced(language, rows),
-    }
+    return {PAGE: page}
 
 
 def spelling(fault: type[Fault], example: Example) -> str:
@@ -78,12 +73,3 @@ def _replaced(page: str, name: str, text: str) -> str:
     if not (mark and end_mark):
         raise ValueError(f"{PAGE}: expected the lines {start.strip()} and {end.strip()}")
     return f"{before}{mark}\n{text}\n{end_mark}{after}"
-
-
-def _rows_replaced(page: str, rows: str) -> str:
-    """The page with the rows of the faults in its table of steps, which end with the `patch`."""
-    names = "|".join(each.name for each in FAULTS)
-    found = re.compile(rf"(?:^\| `(?:{names})` \|.*\n){{2,}}", re.MULTILINE).search(page)
-    if found is None:
-        raise ValueError(f"{LANGUAGE}: expected a table with a row for each fault")
-    return page[: found.start()] + rows + page[found.end() :]

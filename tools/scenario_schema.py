@@ -1,4 +1,4 @@
-"""Owns what is made of the scenario schema: outcomes, actions and enumerations.
+"""Owns what is made of the scenario schema: outcomes, actions, matchers and enumerations.
 
 `tools/verification_families.py` adds the expectations; the rest of the file is written by hand.
 Definitions that nothing refers to any more are left out.
@@ -13,6 +13,7 @@ from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.actions import ACTIONS
+from payments_sandbox.rules.fields import FIELDS
 from payments_sandbox.rules.model import Per, Then
 from payments_sandbox.rules.outcomes import OUTCOMES
 from payments_sandbox.rules.webhook_effects import BodyFault, DeliveryOrder, Signature
@@ -50,6 +51,10 @@ def texts(known: Mapping[str, str]) -> dict[str, str]:
     definitions = schema["$defs"]
     _write_outcomes(definitions)
     _write_actions(definitions)
+    definitions["when"]["properties"] = {
+        field.name: {"description": field.about, "$ref": f"#/$defs/{field.matcher}"}
+        for field in FIELDS
+    }
     for place, words in ENUMERATIONS.items():
         _part(definitions, place)["enum"] = [str(word) for word in words]
     used = _definitions_in_use(schema)

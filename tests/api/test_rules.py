@@ -476,3 +476,18 @@ def test_rules_look_at_the_payment_that_the_path_names() -> None:
             for each in ("pay_y", "pay_x")]  # fmt: skip
 
     assert said == [404, 500]
+
+
+def test_what_a_rules_author_wrote_is_sent_whole_and_journalled_masked() -> None:
+    """A card number may be in it."""
+    said = "No 4242424242424242."
+    step = f"{{respond: {{error: internal_error, message: '{said}'}}}}"
+    desk = desk_of(f"- {{request: list_payments, do: [{step}]}}")
+    status, sent = desk.ask("list_payments")
+    entry = entry_of(desk)
+
+    assert (status, sent["error"]["message"]) == (500, said)
+    assert entry["response"]["status"] == 500
+    assert "Sandbox-Rule" in entry["response"]["headers"]
+    assert "internal_error" in json.dumps(entry["response"])
+    assert "4242424242424242" not in json.dumps(entry)

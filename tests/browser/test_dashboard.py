@@ -364,3 +364,25 @@ def test_a_server_that_restarts_is_joined_again_without_a_gap_or_a_duplicate(
         page.locator(".row.request", has_text="cust_later").wait_for()
         assert page.locator(".row.request").count() == 2
     context.close()
+
+
+def test_rows_that_were_missed_or_dropped_are_counted(page: "Page", world: Sandbox) -> None:
+    page.goto(address(world))
+    page.get_by_role("heading", name="payments-sandbox").wait_for()
+    counted = page.evaluate(
+        """async () => {
+          const { Timeline } = await import("/_sandbox/dashboard/timeline.js");
+          const at = "2030-01-15T09:00:00Z";
+          const request = (number) => ({ kind: "request", seen: `${number}-0-0`, value: {
+            id: `req_${number}`, at, request: {}, path: "/", method: "GET" } });
+          const timeline = new Timeline();
+          timeline.add([request(1), request(2)]);
+          timeline.add([request(3)]);
+          const whole = timeline.dropped;
+          timeline.add([request(10)]);
+          const missed = timeline.dropped;
+          timeline.add(Array.from({ length: 6000 }, (_, each) => request(11 + each)));
+          return [whole, missed, timeline.dropped + timeline.rows.length];
+        }"""
+    )
+    assert counted == [0, 6, 6 + 4 + 6000]

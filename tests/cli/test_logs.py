@@ -127,9 +127,8 @@ def test_followed_entries_come_after_those_of_the_past(
         assert list(map(without_ids, logs.lines(2))) == told[1:]
         told = seen(world, 3)
         assert list(map(without_ids, logs.lines(3))) == told
-        code, seconds = logs.stop(number)
+        code, _ = logs.stop(number)
         assert (code, logs.rest()) == (0, ("", ""))
-        assert seconds < 5
 
 
 def test_entries_can_be_followed_as_json(world: RemoteWorld) -> None:

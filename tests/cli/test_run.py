@@ -265,6 +265,17 @@ def test_a_signal_is_passed_to_the_command_once(number: Signals) -> None:
         assert is_gone(running.address)
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="a shell finds its grandparent there")
+def test_a_signal_that_comes_as_the_command_begins_is_passed_on_too() -> None:
+    """The run may not have heard yet that the command has begun."""
+    script = (
+        "trap 'echo heard; exit 7' INT; read -r _ _ _ run _ < /proc/$PPID/stat;"
+        " kill -INT $run; sleep 60 & wait"
+    )
+    done = run("run", "--", "sh", "-c", script)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "heard\n", "")
+
+
 def test_a_signal_reaches_what_the_command_has_started() -> None:
     """As a Ctrl-C would: a shell that waits for its child would not pass it on."""
     shell = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HANDLES!r}])"

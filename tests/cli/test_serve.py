@@ -136,10 +136,9 @@ def test_a_signal_stops_it_whatever_is_open(number: signal.Signals) -> None:
         idle.send(raw_request("GET", "/_sandbox/requests?limit=1"))
         [entry] = idle.reply().json["data"]
         assert (entry["operation"], entry["fault"]) == ("create_payment", "hang")
-        code, seconds = server.stop(number)
+        code, _ = server.stop(number)
 
         assert (code, server.rest()) == (0, ("", ""))
-        assert seconds < 1
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

@@ -1,7 +1,11 @@
 """Every option of `serve`: what it does, given on the command line or in the environment."""
 
+import contextlib
 import json
 import re
+import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 from tests.support.process import ServeProcess, environment_name, options_of, serve_process
+from tests.support.receiver import SELF_SIGNED
 from tests.support.sockets import RawReply, connected, exchange, raw_request
 from tests.support.values import documented_create
 
@@ -112,6 +117,35 @@ def webhook_targets(server: ServeProcess) -> object:
     return ask(server, "POST", "/_sandbox/webhook_endpoints", wanted, **key).status
 
 
+def webhook_ca(server: ServeProcess) -> object:
+    """What becomes of a webhook to a receiver whose certificate no authority has signed."""
+    _, key = new_world(server)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answering = threading.Thread(target=_answer_over_tls, args=(listener, context))
+        answering.start()
+        wanted = {"url": f"https://127.0.0.1:{listener.getsockname()[1]}/", "retries": []}
+        made = ask(server, "POST", "/_sandbox/webhook_endpoints", wanted, **key).json
+        ask(server, "POST", "/_sandbox/events", {"type": "payment.completed"}, **key)
+        ask(server, "POST", "/_sandbox/clock/advance", {"by": "0s"}, **key)
+        answering.join()
+    path = f"/_sandbox/deliveries?endpoint_id={made['id']}"
+    (delivery,) = ask(server, "GET", path, **key).json["data"]
+    return delivery["status"]
+
+
+def _answer_over_tls(listener: socket.socket, context: ssl.SSLContext) -> None:
+    plain, _ = listener.accept()
+    with (
+        plain,
+        contextlib.suppress(OSError),
+        context.wrap_socket(plain, server_side=True) as connection,
+    ):
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
 def scenario(server: ServeProcess) -> object:
     """What is active in a new world."""
     _, key = new_world(server)
@@ -147,6 +181,7 @@ OPTIONS: Final = (
     Option("--allow-host", "shop.test,Other.Test", allow_host, [200, 200], [421, 421]),
     Option("--webhook", "inbox:a,http://127.0.0.1:9/b", webhook, WEBHOOKS, []),
     Option("--webhook-targets", "public", webhook_targets, 201, 400),
+    Option("--webhook-ca", str(SELF_SIGNED), webhook_ca, "delivered", "failed"),
     Option("--scenario", f"{SCENARIOS}/quiet.yaml,refused", scenario, ["quiet", "refused"], []),
     Option("--scenario-dir", SCENARIOS, scenario_dir, ["quiet", "refused"], []),
     Option("--cors", "http://app.test", cors, ["http://app.test", None], [None, None]),

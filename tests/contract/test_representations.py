@@ -10,10 +10,10 @@ from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest, SandboxError
 from payments_sandbox.core.ids import ChargebackId, EventId, PaymentId, RefundId
 from payments_sandbox.core.instants import LAST, SECOND, Instant, read_instant
+from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, Refund
 from payments_sandbox.payments.payment import Payment, Status
-from payments_sandbox.payments.record_store import json_bytes
 from tests.support.in_process import contract
 
 AT = read_instant("2025-01-15T10:30:00Z")

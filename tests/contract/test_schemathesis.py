@@ -18,7 +18,7 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from tests.project.tree import ROOT
-from tests.support.process import environment
+from tests.support.process import environment, unmeasured
 from tests.support.sockets import RunningServer, exchange, raw_request, running_server
 
 Document = dict[str, Any]
@@ -97,7 +97,7 @@ def judge(document: Document, config: Path, folder: Path, *options: str) -> tupl
             *options,
         ],
         cwd=folder,
-        env=environment(),
+        env=unmeasured(environment()),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

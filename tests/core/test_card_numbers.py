@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.core.card_numbers import LENGTHS, Brand, brand_of, passes_luhn
+from payments_sandbox.core.masking import mask_text
 from tests.support.values import with_check_digit
 
 PREFIXES = {  # the first and the last four digits of each range, from the brands' own tables
@@ -72,3 +73,21 @@ def test_one_wrong_digit_is_noticed(digits: str, place: int, by: int) -> None:
     wrong = (int(number[place]) + by) % 10
 
     assert not passes_luhn(f"{number[:place]}{wrong}{number[place + 1 :]}")
+
+
+SPACES = (
+    "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u202f\u205f\u3000"
+)
+NO_WIDTH = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0f\ufeff"
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+DOTS_AND_LINES = "\u00b7\u2022\u30fb\uff0e\uff0f\uff3f"
+
+
+@pytest.mark.parametrize("sign", SPACES + NO_WIDTH + DASHES + DOTS_AND_LINES, ids=ascii)
+def test_groups_of_any_length_are_one_number_whatever_stands_between_them(sign: str) -> None:
+    """Spaces, dashes and dots of every alphabet, those of no width among them."""
+    groups = ("411", "11111", "1111", "1111")
+    hidden = ("***", "*****", "****", "1111")
+
+    assert mask_text(f"my {sign.join(groups)}.") == f"my {sign.join(hidden)}."

@@ -210,7 +210,8 @@ def test_the_schemas_have_the_form_of_a_duration(
     for step in path:
         schema = schema[step]
 
-    assert schema["pattern"] == f"^{sign}{DURATION}$"
+    # A client's generator may know no groups that capture nothing.
+    assert schema["pattern"].replace("(?:", "(") == f"^{sign}{DURATION}$".replace("(?:", "(")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from typing import Final
 import pytest
 
 from payments_sandbox.contract.schema_files import schema_files
-from payments_sandbox.core.resources import root
+from payments_sandbox.contract.schemas import load_contract
+from payments_sandbox.core.resources import data_files, read_all_data
+from payments_sandbox.scenarios.library import Library
 from tests.project.tree import PACKAGE, ROOT
 
 COUNT: Final = (
@@ -41,7 +43,7 @@ def _install(folder: Path, *, data: bool) -> Path:
 
 def test_a_checkout_reads_its_own_folder() -> None:
     """Nothing has to be installed."""
-    assert root("schemas").joinpath("objects", "amount.json").is_file()
+    assert "objects/amount.json" in data_files("schemas")
     assert "objects/amount" in schema_files()
 
 
@@ -86,4 +88,23 @@ def test_only_schemas_are_read(tmp_path: Path) -> None:
 def test_every_kind_that_is_missing_is_named() -> None:
     """The message says which folder it is about."""
     with pytest.raises(FileNotFoundError, match="The nonsense folder"):
-        root("nonsense")  # type: ignore[arg-type]  # that is the point
+        data_files("nonsense")  # type: ignore[arg-type]  # that is the point
+
+
+def test_what_was_read_stays_when_a_test_takes_the_file_system_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As pyfakefs does; a server in the same process reads all of it when it starts."""
+    read_all_data()
+    for method in ("read_text", "read_bytes", "open", "is_file", "is_dir", "iterdir"):
+        monkeypatch.setattr(Path, method, lambda *_, **__: pytest.fail("a file is looked for"))
+    contract = load_contract()
+    library = Library([], [data_files("scenarios")])
+
+    assert [name for name in contract.schemas if not contract.schema(name)] == []
+    assert [loaded.problems for loaded in library] == [()] * len(library.names())
+
+
+def test_a_file_that_there_is_not_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        data_files("schemas")["nothing.json"]

@@ -116,7 +116,7 @@ DRAWN: Final[dict[str, tuple[int, Draw]]] = {
     "remove_endpoint": (5, lambda draw: (_some(draw),)),
     "resend": (30, lambda draw: (_some(draw), draw.choice((None, _some(draw))))),
     "send_by_hand": (15, lambda draw: (draw.choice(EVENTS), _some(draw))),
-    "drop": (1, _no),
+    "drop": (2, _no),
     "reset": (4, _reset),
     "snapshot": (8, _no),
     "restore": (4, _no),

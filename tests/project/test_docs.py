@@ -17,6 +17,11 @@ TEST: Final = (
     " && .venv/bin/python -m pytest"
 )
 LINK: Final = re.compile(r"\[[^\]]*\]\((?!\w+:)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
+OTHER: Final = r"\[ADR \d+\]\((?P<other>\d{4})-[^)]+\)"
+SUPERSEDED: Final = re.compile(
+    rf"Superseded\s+by\s+{OTHER}|{OTHER.replace('other', 'later')}\s+supersedes"
+)
+SUPERSEDES: Final = re.compile(rf"[Ss]upersedes\s+(?:the\s+part\s+of\s+)?{OTHER}")
 DECISIONS: Final = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
 
 
@@ -63,6 +68,29 @@ def test_decision_has_the_five_headings_on_one_page(path: Path) -> None:
         "Status",
     ]
     assert len(lines) <= 60
+
+
+def test_a_superseded_decision_names_its_successor_and_the_other_way_round() -> None:
+    """Who reads either page finds the other, by a link in its status."""
+    statuses = {
+        int(path.name[:4]): path.read_text(encoding="utf-8").partition("## Status")[2]
+        for path in DECISIONS
+    }
+    by_old = {
+        (number, int(match["other"] or match["later"]))
+        for number, status in statuses.items()
+        for match in SUPERSEDED.finditer(status)
+    }
+    by_new = {
+        (int(match["other"]), number)
+        for number, status in statuses.items()
+        for match in SUPERSEDES.finditer(status)
+    }
+
+    assert by_old == by_new
+    assert {(4, 15), (11, 16), (12, 17), (13, 14)} <= by_old
+    told = {number for number, status in statuses.items() if "uperseded" in status}
+    assert told <= {old for old, _ in by_old}
 
 
 def test_blocks_know_their_heading_language_and_line() -> None:

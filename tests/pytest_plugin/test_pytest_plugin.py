@@ -323,14 +323,6 @@ def test_a_running_server_is_used(suite: Suite, monkeypatch: pytest.MonkeyPatch)
         assert server.client(key).retrieve_world()["payments"]["completed"] == 0
 
 
-def test_a_server_that_is_not_there_is_told_by_each_test(suite: Suite) -> None:
-    """Each test that wants a world says so."""
-    suite.holds("def test_it(sandbox): ...")
-    result = suite.run("--sandbox-url", "127.0.0.1:1")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["E *Unreachable: GET /_sandbox/live: no answer from *"])
-
-
 def test_the_server_can_be_set(suite: Suite) -> None:
     """A fixture of the suite changes what the server is told."""
     suite.holds(
@@ -376,6 +368,7 @@ def test_a_suite_that_ignores_it_pays_little() -> None:
     assert done.stdout.split() == [
         "payments_sandbox",
         "payments_sandbox.pytest_plugin",
+        "payments_sandbox.pytest_plugin.after_test",
         "payments_sandbox.pytest_plugin.marks",
         "payments_sandbox.pytest_plugin.options",
     ]

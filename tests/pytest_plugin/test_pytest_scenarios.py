@@ -83,21 +83,6 @@ def test_a_running_server_is_asked_for_names(suite: Suite) -> None:
         assert line.endswith("there is no scenario 'declnes'; did you mean 'declines'?")
 
 
-def test_a_server_that_cannot_be_asked_for_names_is_an_error_of_collection(suite: Suite) -> None:
-    """That is an error of collection, too."""
-    suite.holds(
-        """
-        import pytest
-
-        @pytest.mark.sandbox_scenario("declines")
-        def test_it(sandbox): ...
-        """
-    )
-    result = suite.run("--sandbox-url", "http://127.0.0.1:1")
-    result.assert_outcomes(errors=1)
-    assert "::test_it: GET /_sandbox/scenarios: no answer from" in result.stdout.str()
-
-
 STRICT = """
 from shop import pay
 

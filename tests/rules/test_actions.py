@@ -8,7 +8,7 @@ import pytest
 from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import MINUTE, Instant
-from payments_sandbox.core.resources import root
+from payments_sandbox.core.resources import data_files
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.actions import ACTIONS, Complete, Emit, parse_action
 from payments_sandbox.rules.outcomes import MoveRateLimit
@@ -33,8 +33,7 @@ def target_of(desk: InProcessApi, number: int | None = 0) -> ActionTarget:
 
 def test_schemas_are_those_that_editors_have() -> None:
     """`make generate` writes them into the file that is shipped."""
-    file = root("schemas") / "scenario.schema.json"
-    shipped = json.loads(file.read_text(encoding="utf-8"))["$defs"]
+    shipped = json.loads(data_files("schemas")["scenario.schema.json"])["$defs"]
     actions = shipped["action_mapping"]["properties"]
 
     assert list(actions) == [kind.name for kind in ACTIONS]

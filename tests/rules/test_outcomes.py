@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.instants import HOUR, MINUTE
-from payments_sandbox.core.resources import root
+from payments_sandbox.core.resources import data_files
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example
@@ -58,8 +58,7 @@ def problems(step: dict[str, Any], operation: str = "create_payment") -> list[st
 
 def test_schemas_are_those_that_editors_have() -> None:
     """`make generate` writes them into the file that is shipped."""
-    file = root("schemas") / "scenario.schema.json"
-    shipped = json.loads(file.read_text(encoding="utf-8"))["$defs"]
+    shipped = json.loads(data_files("schemas")["scenario.schema.json"])["$defs"]
     beside = shipped["step_mapping"]["properties"]
 
     for kind in OUTCOMES:
@@ -204,3 +203,9 @@ def test_a_patch_that_breaks_the_contract_has_to_say_so() -> None:
     patch = {"patch": {"surprise": True}}
 
     assert [len(problems(each)) for each in (patch, patch | {"off_contract": True})] == [1, 0]
+
+
+def test_a_window_without_a_length_cannot_be_made() -> None:
+    """The lint refuses it at its place; nothing is ever divided by it."""
+    with pytest.raises(ValueError, match="window: expected 1ms or more"):
+        MoveRateLimit(limit=5, window=0)

@@ -8,8 +8,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_instant, show_instant
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.initial_state import Given, GivenPayment
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.scenario import Given, GivenPayment, Scenario
 from payments_sandbox.scenarios.activation import activate, reload, remove, set_active, start_again
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.snapshot import snapshot
@@ -462,3 +461,47 @@ def test_a_given_card_number_that_is_none_is_an_error() -> None:
     scene = Scenario("x", {}, given=Given((GivenPayment(5, "EUR", card="1"),)))
     with pytest.raises(ValueError, match="not a valid card number"):
         set_active(new_world(), [scene])
+
+
+AT_ONCE = "- {name: now, at: 0s, when: {status: pending}, do: complete}"
+
+
+def test_an_endpoint_that_may_not_be_is_refused_before_anything_is_made() -> None:
+    """No payment, no scenario."""
+    world = new_world()
+    blocked = scenario_of(
+        """
+        given:
+          payments: [{amount: 5, currency: USD}]
+          webhook_endpoints: [{url: "http://169.254.169.254/hooks"}]
+        """,
+        name="blocked",
+    )
+    with pytest.raises(InvalidRequest):
+        set_active(world, [blocked])
+
+    assert (names(world), payments(world), world.webhooks) == ([], [], None)
+
+
+def test_what_is_due_at_once_happens_with_the_activation_the_reload_and_the_reset() -> None:
+    """Nobody has to ask twice."""
+    desk = InProcessApi(new_world())
+    world, statuses = desk.world, []
+
+    def pay() -> None:
+        desk.ask("create_payment", documented_create(card_number="4000009900000038"))
+
+    def look() -> None:
+        statuses.append(world.ledger.payments.status(len(world.ledger.payments) - 1))
+
+    pay()
+    set_active(world, [rules_of(AT_ONCE)])
+    look()
+    pay()
+    reload(world, rules_of(AT_ONCE))
+    look()
+    pay()
+    start_again(world, [ResetScope.RULES])
+    look()
+
+    assert statuses == [Status.COMPLETED] * 3

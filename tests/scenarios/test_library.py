@@ -10,11 +10,12 @@ from payments_sandbox.scenarios.library import (
     UnknownScenario,
     WrongScenarios,
     check_known,
+    count_problems,
     initial_files,
     library_of,
+    read_scenario_file,
     scenario_paths,
 )
-from payments_sandbox.scenarios.scenario_file import count_problems, read_scenario_file
 
 TEXT = "scenario: {name}\nabout: {about}\nexpect: [{{audit: clean}}]\n"
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from payments_sandbox.scenarios.diagnostics import Problem, render
-from payments_sandbox.scenarios.loader import load, load_value
+from payments_sandbox.scenarios.loader import load, load_expectations, load_value
 
 HEAD = "scenario: scene\n"
 CASES: Final = Path(__file__).with_name("lint_cases.txt").read_text(encoding="utf-8")
@@ -301,3 +301,17 @@ def test_a_thousand_rules_load_in_a_moment() -> None:
 
     assert loaded.scenario is not None
     assert len(loaded.scenario.rules) == 1_000
+
+
+def test_expectations_without_a_scenario_are_told_all_that_is_wrong() -> None:
+    """As those of a file are; the good ones are read, and rules may be elsewhere."""
+    wrong = {"request": "create_paymnt", "count": {"min": 2, "max": 1}, "cuont": 1}
+    good = [{"audit": "clean"}, {"rules": "all_fired"}]
+    found, problems = load_expectations([good[0], wrong, good[1]])
+
+    assert load_expectations([]) == ([], [])
+    assert [each.source for each in found] == good
+    assert {(each.path, each.message) for each in problems} == {
+        (("expect", 1, "request"), "'create_paymnt' is not known"),
+        (("expect", 1, "cuont"), "unknown key 'cuont'"),
+    }

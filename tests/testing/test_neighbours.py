@@ -38,4 +38,5 @@ def test_no_mark_has_the_name_of_another_plugins(pytestconfig: pytest.Config) ->
     assert [mark for mark in marks if mark.startswith("sandbox")] == [
         "sandbox_scenario",
         "sandbox_clock",
+        "sandbox_world",
     ]

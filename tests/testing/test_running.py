@@ -14,7 +14,15 @@ from typing import Final, NoReturn
 import pytest
 import requests
 
-from payments_sandbox.testing import ExpectationFailed, Options, Unreachable, running_sandbox
+from payments_sandbox import testing
+from payments_sandbox.core.settings import settings_from
+from payments_sandbox.testing import (
+    ExpectationFailed,
+    Options,
+    RunningSandbox,
+    Unreachable,
+    running_sandbox,
+)
 from tests.support.sockets import pay
 from tests.support.values import KEY
 
@@ -68,7 +76,7 @@ def test_a_taken_port_is_the_callers_error() -> None:
     before = threading.active_count()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = running_sandbox(port=taken.getsockname()[1])
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(OSError, match=r"(?i)address already in use"):
             server.start()
     assert threading.active_count() == before
 
@@ -171,6 +179,24 @@ def test_waits_of_the_server_end_while_a_test_has_stopped_time(
         with pytest.raises(ExpectationFailed):
             world.verify({"payments": {}, "count": 1}, within="10ms")
         pay(world, card_number="4000009900000129")  # held for the 50 ms
+
+
+def test_servers_of_one_seed_make_worlds_of_different_keys() -> None:
+    settings = settings_from({"seed": 7})
+    with RunningSandbox(settings, number=1) as one, RunningSandbox(settings, number=2) as other:
+        made = [server.new_world() for server in (one, other) for _ in range(2)]
+        assert len({world.api_key for world in made}) == len(made)
+        assert one.world("sk_test_shop").seed == other.world("sk_test_shop").seed
+
+
+def test_all_that_is_public_is_listed() -> None:
+    assert {"AsyncSandboxTransport", "SandboxTransport"} <= set(testing.__all__)
+    assert all(hasattr(testing, name) for name in testing.__all__)
+
+
+def test_a_star_import_works_without_httpx() -> None:
+    script = "import sys; sys.modules['httpx'] = None; from payments_sandbox.testing import *"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_importing_testing_imports_no_server_and_no_client() -> None:

@@ -49,6 +49,38 @@ def test_lists_have_every_page(world: Sandbox, monkeypatch: pytest.MonkeyPatch) 
     assert len(world.events) == len(world.requests) == 5
 
 
+def test_another_clock_follows_the_world_instant_by_instant(world: Sandbox) -> None:
+    """It is moved before whatever falls due happens, so a receiver sees the world's time."""
+    pay(world, card_number=PENDING)
+    inbox = world.inbox()
+    inbox.respond(500)
+    seen: list[datetime] = []
+    with world.clock.followed_by(seen.append):
+        assert seen == [START]
+        happened = world.clock.advance("2h")
+        world.clock.freeze("2030-01-15T12:00:00Z")
+        pay(world, card_number=PENDING)
+        world.clock.next()
+        world.clock.advance(to=START + timedelta(days=1))
+    world.clock.advance("1d")
+
+    settled = START + timedelta(hours=1)
+    assert [each["what"] for each in happened] == [
+        "payment.completed", "webhook.failed", "webhook.delivered",
+    ]  # fmt: skip
+    assert seen[1:6] == [
+        settled,
+        settled + timedelta(seconds=5),
+        START + timedelta(hours=2),
+        START + timedelta(hours=3),
+        START + timedelta(hours=4),
+    ]
+    assert (seen[6:], world.clock.now) == (
+        [START + timedelta(days=1)],
+        START + timedelta(days=2),
+    )
+
+
 def test_the_clock_is_advanced_by_every_kind_of_argument(world: Sandbox) -> None:
     """By a duration of either kind, to an instant of either kind, or to what is next."""
     assert (world.clock.now, world.clock.is_frozen) == (START, True)

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,15 @@ def test_the_schema_is_the_one_that_editors_have(kind: ExpectationKind) -> None:
     assert {key: shipped[key] for key in kind.schema if key in ("required", "x-hint")} == {
         key: part for key, part in kind.schema.items() if key in ("required", "x-hint")
     }
+
+
+def test_the_examples_are_those_of_the_page() -> None:
+    """`make generate` writes them there, one behind the other."""
+    page = (ROOT / "docs" / "scenario-language.md").read_text(encoding="utf-8")
+    block = page.partition("<!-- generated: expectations -->\n```yaml\n")[2].partition("```")[0]
+    examples = [example for kind in EXPECTATION_KINDS for example in kind.examples]
+
+    assert yaml.safe_load(block)["expect"] == examples
 
 
 @each_kind

@@ -15,7 +15,7 @@ from payments_sandbox.server.webhook_json import (
     endpoint_json,
     inbox_message_json,
 )
-from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
 from payments_sandbox.webhooks.inbox import Inboxes, InboxMessage
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.verification import Received
@@ -43,7 +43,8 @@ def busy(world: World) -> World:
     first = _endpoint(world, "http://localhost:1/")
     first = webhooks.rotate_secret(first, OTHER, world.clock.now())
     _endpoint(world, "inbox:orders", events=("payment.*",), description="ours")
-    _endpoint(world, "http://localhost:2/", signing=hmac, headers=(("X-Tenant", "7"),), timeout=50)
+    _endpoint(world, "http://localhost:2/", signing=hmac, headers=(("X-Tenant", "7"),), timeout=50,
+              timestamp=TimestampClock.WORLD)  # fmt: skip
     off = _endpoint(world, "http://localhost:3/", delays=(SECOND, HOUR))
     webhooks.inboxes.get_or_create("orders").script([500, 204])
     webhooks.receive("mine", Received({"x": "1"}, b"\xff{"), now=world.clock.now(), wall=NOON)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.webhooks.signing import STANDARD, Encoding, Scheme, Signing, sign
-from payments_sandbox.webhooks.verification import TOLERANCE, Received, why_refused
+from payments_sandbox.webhooks.verification import TOLERANCE, Received, guess_signing, why_refused
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PLAIN = "hush-hush-hush"
@@ -49,6 +49,19 @@ def test_a_missing_header_of_standard_is_named(name: str, value: str | None) -> 
     if value is not None:
         headers[name] = value
     assert verdict(STANDARD, headers) == f"the header {name} is missing"
+
+
+def test_the_older_names_of_the_headers_of_standard_are_the_same_scheme() -> None:
+    """All three, or some; a missing one is named as the standard has it."""
+    headers = signed(STANDARD)
+    older = {name.replace("webhook-", "svix-"): value for name, value in headers.items()}
+
+    assert guess_signing(older) == STANDARD
+    assert verdict(STANDARD, older) is None
+    assert verdict(STANDARD, older | headers) is None
+    assert verdict(STANDARD, older | {"svix-signature": "v1,AAAA"}) == NO_MATCH
+    del older["svix-timestamp"]
+    assert verdict(STANDARD, older) == "the header webhook-timestamp is missing"
 
 
 @pytest.mark.parametrize("signing", [TIMESTAMPED, HEX, BASE64])

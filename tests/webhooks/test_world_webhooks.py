@@ -8,7 +8,9 @@ import pytest
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import NotFound
 from payments_sandbox.core.instants import DAY, SECOND, Instant
-from payments_sandbox.webhooks.delivery import DeliveryStatus
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.webhooks.delivery import DeliveryStatus, WebhookRequest
+from payments_sandbox.webhooks.signing import Scheme, Signing
 from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
@@ -18,6 +20,7 @@ from tests.support.in_process import (
     Wall,
     config,
     new_world,
+    rules_of,
     server_context,
 )
 from tests.support.values import documented_create
@@ -144,3 +147,84 @@ def test_rotating_gives_another_secret_each_time_and_keeps_the_last(world: World
     assert len({SECRET, once.secret, twice.secret, other.secret}) == 4
     assert (twice.previous, twice.previous_until) == (once.secret, NOON + 1 + DAY)
     assert webhooks.endpoint(first.id) == twice
+
+
+def request_of(do: str, **settings: object) -> tuple[WebhookRequest, bytes]:
+    """What a receiver is sent of a payment under a rule, and the event's own bytes."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    webhooks.put(replace(webhooks.new_endpoint("http://localhost:1/"), **settings))  # type: ignore[arg-type]  # fields of an endpoint
+    set_active(world, [rules_of(f"- {{name: spoilt, webhook: '*', do: {do}}}")])
+    InProcessApi(world).ask("create_payment", documented_create())
+    [delivery] = webhooks.outbox.pop()
+    [endpoint] = webhooks.outbox.endpoints.values()
+    request = webhooks.request(delivery, endpoint, now=NOON, sent_at=NOON)
+    return request, delivery.message.body
+
+
+@pytest.mark.parametrize(
+    ("do", "found"),
+    [
+        ("{before_reply: true}", "genuine"),
+        ("{malform: truncated}", "forged"),
+        ("{malform: empty}", "genuine"),
+        ("{malform: wrong_content_type}", "genuine"),
+        ("{signature: missing}", "forged"),
+        ("{signature: garbled}", "forged"),
+        ("{signature: wrong_secret}", "forged"),
+        ("{signature: previous_secret}", "genuine"),
+        ("{timestamp: -5m}", "genuine"),
+        ("{timestamp: -301s}", "stale"),
+        ("{timestamp: +301s}", "stale"),
+    ],
+)
+def test_a_request_says_whether_a_careful_receiver_would_refuse_it(do: str, found: str) -> None:
+    """A forged one by its signature, a stale one by its time."""
+    request, _ = request_of(do)
+
+    assert (request.is_forged, request.is_stale) == (found == "forged", found == "stale")
+
+
+def test_a_scheme_without_a_timestamp_knows_no_stale_request() -> None:
+    """Nothing of it says when it was sent."""
+    request, _ = request_of("{timestamp: -10m}", signing=Signing(Scheme.HMAC, "X-Signature"))
+
+    assert not request.is_stale
+
+
+def test_a_patch_and_an_unknown_type_change_the_body_and_nothing_else_does() -> None:
+    """One without the other, and both."""
+    plain, own = request_of("{before_reply: true}")
+    patched, _ = request_of("{patch: {data: {note: new}}}")
+    renamed, _ = request_of("{unknown_type: true}")
+    both, _ = request_of("{unknown_type: true, patch: {type: x}}")
+    types = [orjson.loads(each.body)["type"] for each in (plain, patched, renamed, both)]
+
+    assert plain.body == own
+    assert orjson.loads(patched.body)["data"]["note"] == "new"
+    assert types == ["payment.completed", "payment.completed", "payment.unheard_of", "x"]
+
+
+def test_a_body_is_spoilt_as_the_rule_says() -> None:
+    """Half of it, a comma too many, nothing, or another name for its type."""
+    own = request_of("{before_reply: true}")[1]
+    found = {
+        fault: request_of(f"{{malform: {fault}}}")[0]
+        for fault in ("truncated", "invalid_json", "empty", "wrong_content_type")
+    }
+
+    assert found["truncated"].body == own[: len(own) // 2]
+    assert found["invalid_json"].body == own[:-1] + b",}"
+    assert found["empty"].body == b""
+    assert found["wrong_content_type"].body == own
+    assert found["wrong_content_type"].headers["Content-Type"] == "text/plain"
+    assert found["empty"].headers["Content-Type"] == "application/json"
+
+
+def test_an_event_by_hand_is_about_the_payment_that_its_data_names() -> None:
+    """An id in the form of one; anything else is about none."""
+    world = new_world()
+    named = ["pay_abc", "pay_", "ref_abc", 5, None]
+    made = [world.make_event("x.y", {"payment_id": each}) for each in named]
+
+    assert [event_message(each).payment_id for each in made] == ["pay_abc", None, None, None, None]

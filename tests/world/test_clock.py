@@ -158,3 +158,15 @@ def test_time_never_goes_back(frozen: bool, moves: list[tuple[str, int]]) -> Non
         seen.append(clock.now())
 
     assert seen == sorted(seen)
+
+
+def test_to_reach_the_present_does_not_set_a_clock_going_that_waits() -> None:
+    """The wall went back: the world waits until it has caught up, whoever asks for now."""
+    wall = Wall()
+    clock = WorldClock(wall)
+    clock.now()
+    wall.move(-HOUR)
+    clock.reach(clock.now())
+    wall.move(SECOND)
+
+    assert clock.now() == NOON

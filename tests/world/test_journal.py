@@ -154,3 +154,11 @@ def test_an_abandoned_reply_was_not_sent() -> None:
         "reply_body": "",
         "fault": "abandoned",
     }
+
+
+def test_a_new_entry_has_no_answer_and_nothing_against_it() -> None:
+    """Until somebody says otherwise."""
+    entry = Entry(NOON, "list_payments", "GET", "/v3/payments", ())
+
+    assert (entry.leaked, entry.status, entry.fault, entry.committed) == (False, None, None, None)
+    assert (entry.wall, entry.number, list(entry.considered)) == (NOON, -1, [])

@@ -329,3 +329,17 @@ def test_the_home_world_keeps_its_secret_through_a_restore() -> None:
         == DEFAULT_WEBHOOK_SECRET
         != other.config.webhook_secret
     )
+
+
+def test_the_reason_of_a_world_that_went_again_is_not_the_oldest() -> None:
+    """Of so many reasons the last ones are kept, each at the place of its last time."""
+    worlds = new_worlds(WorldDefaults(most=2))
+    worlds.get_or_create(ALICE)
+    for number in range(DROP_REASONS_KEPT - 1):
+        worlds.get_or_create(f"sk_test_{number}")
+    worlds.get_or_create(ALICE)
+    for number in range(2):
+        worlds.get_or_create(f"sk_test_again_{number}")
+
+    assert worlds.drop_reason(ALICE) == "the longest idle of 2 worlds (--max-worlds)"
+    assert worlds.drop_reason("sk_test_0") is None

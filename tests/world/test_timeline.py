@@ -125,3 +125,16 @@ def test_a_cleared_timeline_starts_again() -> None:
 
     assert (len(timeline), timeline.next_due) == (0, None)
     assert timeline.snapshot() == Timeline().snapshot()
+
+
+def test_what_is_meant_is_forgotten_and_all_else_stays() -> None:
+    """Due or not; attempts go when their deliveries are not pending any more."""
+    timeline = Timeline()
+    for due, job in enumerate(JOBS):
+        timeline.at(Instant(due), job)
+    timeline.plan_attempt(Instant(1), 4)
+    timeline.forget(lambda job: isinstance(job, SettlePayment))
+    timeline.forget_attempts(lambda delivery: delivery == 4)
+
+    kept = [job for job in JOBS if not isinstance(job, SettlePayment | AttemptDelivery)]
+    assert [job for _, job in drained(timeline)] == [AttemptDelivery(4), *kept]

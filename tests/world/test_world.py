@@ -295,3 +295,25 @@ def test_an_attempt_that_is_planned_for_no_delivery_is_an_error(*, has_webhooks:
     outbox = world.open_webhooks().outbox if has_webhooks else None
     with pytest.raises(LookupError, match="that is not there"):
         upcoming_entry(NOON, AttemptDelivery(0), world.ledger, outbox)
+
+
+def test_webhooks_that_are_to_come_are_counted() -> None:
+    """A world that has none has none pending."""
+    world = new_world()
+    before = world.pending_webhooks
+    world.open_webhooks().put(world.open_webhooks().new_endpoint("http://localhost:1/"))
+    world.create_payment(order())
+
+    assert (before, world.pending_webhooks) == (0, 1)
+
+
+def test_after_a_reset_of_the_payments_each_event_is_told_once() -> None:
+    """The first one too; those that were before it are not told again."""
+    world = new_world()
+    world.open_webhooks().put(world.open_webhooks().new_endpoint("http://localhost:1/"))
+    world.create_payment(order())
+    world.reset([ResetScope.PAYMENTS])
+    world.create_payment(order())
+    world.create_payment(order())
+
+    assert (world.pending_webhooks, world.open_webhooks().outbox.count) == (2, 2)

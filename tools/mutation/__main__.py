@@ -6,6 +6,7 @@ import os
 import random
 import sys
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,14 @@ def excused() -> set[str]:
     return {line for line in lines if line and not line.startswith((" ", "#"))}
 
 
-def drawn(seed: int, wanted: int, only: str) -> list[Fault]:
+def drawn(seed: int, wanted: int, only: str, again: Path | None) -> list[Fault]:
     """So many faults, drawn by a seed, but for those that are excused; layer by layer."""
     known = excused()
     there = (each for path in modules() for each in faults_of(path))
     found = [each for each in there if each.key not in known and only in each.key]
+    if again is not None:
+        named = set(again.read_text(encoding="utf-8").splitlines())
+        found = [each for each in found if each.key in named]
     return sorted(random.Random(seed).sample(found, min(wanted, len(found))))  # noqa: S311 - a sample
 
 
@@ -36,13 +40,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--places", type=int, default=300, metavar="N")
     parser.add_argument("--only", default="", metavar="TEXT", help="faults whose line has it")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="what a run has printed, again")
     options = parser.parse_args()
-    chosen = drawn(options.seed, options.places, options.only)
+    chosen = drawn(options.seed, options.places, options.only, options.again)
     os.environ["HYPOTHESIS_PROFILE"] = "mutate"
     for name in PRELOADED:
         importlib.import_module(name)
     survived = 0
-    for layer, group in groupby(chosen, lambda each: each.layer):
+    for layer, group in groupby(chosen, attrgetter("layer")):
         of_layer = list(group)
         lost = [
             each for each, seen in zip(of_layer, tried_together(of_layer), strict=True) if not seen

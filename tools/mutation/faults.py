@@ -60,7 +60,7 @@ class Fault(NamedTuple):
         """The module with the fault in it."""
         tree = parsed(self.path)
         for slot in _slots(tree):
-            if slot.number == self.number and (new := _changed(slot.node, slot.number)):
+            if slot.number == self.number and (new := _changed(slot.node)):
                 slot.put(ast.copy_location(new, slot.node))
                 break
         return ast.fix_missing_locations(tree)
@@ -81,13 +81,13 @@ def modules() -> list[str]:
 def faults_of(path: str) -> Iterator[Fault]:
     """Every fault of a module."""
     for slot in _slots(parsed(path)):
-        if (new := _changed(slot.node, slot.number)) is not None:
+        if (new := _changed(slot.node)) is not None:
             text = f"{ast.unparse(slot.node)} → {ast.unparse(new)}".replace("\n", " ")
             change = f"{slot.scope or 'module'}: {text}"[:160]
             yield Fault(path, slot.number, getattr(slot.node, "lineno", 0), slot.function, change)
 
 
-def _changed(node: ast.AST, number: int) -> ast.AST | None:
+def _changed(node: ast.AST) -> ast.AST | None:
     """The node with its fault, or None where there is none for it."""
     new: ast.AST | None = None
     match node:
@@ -100,7 +100,7 @@ def _changed(node: ast.AST, number: int) -> ast.AST | None:
         case ast.Constant(value=bool(value)):
             new = ast.Constant(not value)
         case ast.Constant(value=int(value)):
-            new = ast.Constant(value + (1 if number % 2 else -1))
+            new = ast.Constant(value - 1 if value % 2 else value + 1)
         case ast.Return(value=ast.expr() as value) if ast.unparse(value) != "None":
             new = ast.Return(ast.Constant(None))
         case ast.Expr(value=ast.Call(func=called)) if ast.unparse(called) != "assert_never":

@@ -13,10 +13,9 @@ from payments_sandbox.api.call import CallResult, Reply
 from payments_sandbox.contract.operations import Operation
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import InternalError, RateLimited
-from payments_sandbox.payments.record_store import json_bytes
+from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.rules.faults.fault import Fault
-from payments_sandbox.rules.merge_patch import merged
-from payments_sandbox.rules.step_outcome import DEFAULT, LimitMove, PaymentOptions, StepPlan
+from payments_sandbox.rules.step_outcome import DEFAULT, LimitMove, PaymentOptions, StepPlan, merged
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:

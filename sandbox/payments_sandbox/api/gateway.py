@@ -36,7 +36,7 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
-from payments_sandbox.payments.record_store import json_bytes
+from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.journal import Entry

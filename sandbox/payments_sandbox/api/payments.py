@@ -10,10 +10,10 @@ from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.masking import mask_number, mask_text
+from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments import cards
 from payments_sandbox.payments.ledger import NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.world import World
 

@@ -8,8 +8,8 @@ from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.contract.operations import Operation
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import SandboxError
+from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments.payment import Payment
-from payments_sandbox.payments.record_store import json_bytes
 
 
 class ContractBrokenError(ValueError):

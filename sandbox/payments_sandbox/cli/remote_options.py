@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
@@ -19,7 +19,7 @@ from payments_sandbox.core.option_values import (
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
-    from payments_sandbox.client.errors import ControlApiError, Unreachable
+    from payments_sandbox.client.errors import ControlApiError
 
 _HOST: Final = "127.0.0.1"
 _PORT: Final = 8080
@@ -134,14 +134,14 @@ def failures_told(url: str) -> Iterator[None]:
     Raises:
         CommandFailedError: the server refuses, or no sandbox answers.
     """
-    from payments_sandbox.client.errors import ControlApiError, Unreachable
+    from payments_sandbox.client.errors import ControlApiError, Unreachable, describe_unreachable
 
     try:
         yield
     except ControlApiError as error:
         raise CommandFailedError(_refusal(error, url)) from None
     except Unreachable as error:
-        raise CommandFailedError(_no_answer(error, url)) from None
+        raise CommandFailedError(describe_unreachable(error, url, "--url")) from None
 
 
 def _refusal(error: "ControlApiError", url: str) -> str:
@@ -150,26 +150,3 @@ def _refusal(error: "ControlApiError", url: str) -> str:
         text += f": {error.details.rstrip('.')}"
     hint = _HINTS.get(error.code)
     return f"{text}; {hint}" if hint else text
-
-
-def _no_answer(error: "Unreachable", url: str) -> str:
-    from payments_sandbox.client.errors import UnreachableCause
-
-    match error.cause:
-        case UnreachableCause.TIMEOUT:
-            return f"{url} does not answer"
-        case UnreachableCause.NO_CONNECTION:
-            return (
-                f"no sandbox answers at {url}: {error.reason};"
-                " payments-sandbox serve starts one, and --url names another"
-            )
-        case UnreachableCause.NOT_HTTP:
-            return _not_a_sandbox(url, "its answer is not HTTP, or not all of it")
-        case UnreachableCause.NOT_A_SANDBOX:
-            return _not_a_sandbox(url, error.reason)
-        case _:
-            assert_never(error.cause)
-
-
-def _not_a_sandbox(url: str, reason: str) -> str:
-    return f"what answers at {url} is no payments-sandbox ({reason}); --url names another"

@@ -85,6 +85,8 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
     async with server as listening:
         reports = listening.runtime.reports = KeptReports(listening.runtime.notifier)
         try:
+            early: list[int] = []  # a signal may come before we know that the command runs
+            on_signals(early.append)
             async with running(arguments.command, _environment(listening.facts)) as command:
 
                 def handle_signal(number: int) -> None:
@@ -94,6 +96,8 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
                         command.forward(number)
 
                 on_signals(handle_signal)
+                for number in early:
+                    command.forward(number)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
                 verdict = await _verdict(arguments, reports, listening, interrupted)

@@ -12,8 +12,7 @@ from payments_sandbox.core.option_values import folder, scenario_name
 
 if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
     from payments_sandbox.scenarios.diagnostics import Problem
-    from payments_sandbox.scenarios.library import Library
-    from payments_sandbox.scenarios.scenario_file import ScenarioFile
+    from payments_sandbox.scenarios.library import Library, ScenarioFile
 
 TEXT: Final = """\
 Work on scenarios: what goes wrong, and what must be true afterwards.
@@ -157,7 +156,7 @@ def list_scenarios(arguments: argparse.Namespace) -> int:
 
 
 def _row(file: "ScenarioFile") -> tuple[str, str]:
-    from payments_sandbox.scenarios.scenario_file import count_problems
+    from payments_sandbox.scenarios.library import count_problems
 
     scenario = file.loaded.scenario
     if scenario is None:
@@ -187,8 +186,8 @@ def _library(arguments: argparse.Namespace) -> "Library":
 
 def check(arguments: argparse.Namespace) -> int:
     """All problems of all files; 2 when there is one that is more than a warning."""
+    from payments_sandbox.scenarios.library import count_problems
     from payments_sandbox.scenarios.rates import rates_of
-    from payments_sandbox.scenarios.scenario_file import count_problems
 
     files = [_read(path) for path in arguments.files]
     lines: list[str] = []
@@ -204,7 +203,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _read(path: Path) -> "ScenarioFile":
-    from payments_sandbox.scenarios.scenario_file import read_scenario_file
+    from payments_sandbox.scenarios.library import read_scenario_file
 
     try:
         return read_scenario_file(path)
@@ -216,8 +215,8 @@ def _read(path: Path) -> "ScenarioFile":
 
 def _unread(path: Path, problem: str, hint: str | None = None) -> "ScenarioFile":
     from payments_sandbox.scenarios.diagnostics import Problem
+    from payments_sandbox.scenarios.library import ScenarioFile
     from payments_sandbox.scenarios.loader import Loaded
-    from payments_sandbox.scenarios.scenario_file import ScenarioFile
 
     return ScenarioFile(str(path), "", Loaded(None, (Problem((), problem, hint),)))
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from watchfiles import awatch
 
-from payments_sandbox.scenarios.library import scenario_paths
-from payments_sandbox.scenarios.scenario_file import name_of
+from payments_sandbox.scenarios.library import name_of, scenario_paths
 from payments_sandbox.server.scenario_reload import ScenarioReloader
 
 if TYPE_CHECKING:

@@ -43,12 +43,15 @@ from payments_sandbox.client.models import (
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
     WebhookEndpointSignatureModel,
+    WebhookEndpointTimestampLiteral,
     WorldModel,
     WrittenScenarioModel,
 )
 from payments_sandbox.client.transport import HttpTransport, Transport
 
 T = TypeVar("T")
+
+__tracebackhide__ = True
 
 
 class SandboxClient(BaseClient):
@@ -537,6 +540,7 @@ class SandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Make a webhook endpoint.
 
@@ -556,6 +560,8 @@ class SandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "POST",
@@ -570,6 +576,7 @@ class SandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return self._send(WebhookEndpointModel, request)
@@ -598,6 +605,7 @@ class SandboxClient(BaseClient):
         headers: Mapping[str, str] | None = None,
         retries: Sequence[str] | None = None,
         timeout: str | None = None,
+        timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
         """Change a webhook endpoint.
 
@@ -618,6 +626,8 @@ class SandboxClient(BaseClient):
                 Shown only where it is not the usual schedule.
             timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
                 where it is not 10s.
+            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
+                with their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "PATCH",
@@ -632,6 +642,7 @@ class SandboxClient(BaseClient):
                 "headers": headers,
                 "retries": retries,
                 "timeout": timeout,
+                "timestamp": timestamp,
             },
         )
         return self._send(WebhookEndpointModel, request)

@@ -12,7 +12,7 @@ The latter two are what a test asserts, so that a test runner counts them as fai
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 
 class ControlError(Exception):
@@ -94,6 +94,34 @@ class ExpectationFailed(AssertionError):
     def __init__(self, text: str, unmet: Sequence[Mapping[str, object]]) -> None:
         super().__init__(text)
         self.unmet = tuple(unmet)
+
+
+def describe_unreachable(error: Unreachable, url: str, option: str) -> str:
+    """Say to a user what to do about it, in one line.
+
+    Args:
+        error: what has come of asking.
+        url: who was asked.
+        option: what names another server.
+    """
+    match error.cause:
+        case UnreachableCause.TIMEOUT:
+            return f"{url} does not answer"
+        case UnreachableCause.NO_CONNECTION:
+            return (
+                f"no sandbox answers at {url}: {error.reason};"
+                f" payments-sandbox serve starts one, and {option} names another"
+            )
+        case UnreachableCause.NOT_HTTP:
+            return _not_a_sandbox(url, "its answer is not HTTP, or not all of it", option)
+        case UnreachableCause.NOT_A_SANDBOX:
+            return _not_a_sandbox(url, error.reason, option)
+        case _:
+            assert_never(error.cause)
+
+
+def _not_a_sandbox(url: str, reason: str, option: str) -> str:
+    return f"what answers at {url} is no payments-sandbox ({reason}); {option} names another"
 
 
 def _problem_line(problem: Mapping[str, Any]) -> str:

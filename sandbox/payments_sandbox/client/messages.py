@@ -13,6 +13,8 @@ TIMEOUT: Final = 330.0
 """Seconds without an answer after which a call fails: more than the 300 that `verify` may wait."""
 
 OK: Final = 200
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 _SUCCESS: Final = range(200, 300)

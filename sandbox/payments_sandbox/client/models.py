@@ -204,6 +204,8 @@ WebhookEndpointSignatureSchemeLiteral = Literal["standard", "timestamped", "hmac
 
 WebhookEndpointSignatureEncodingLiteral = Literal["hex", "base64"]
 
+WebhookEndpointTimestampLiteral = Literal["wall", "world"]
+
 DeliveryStatusLiteral = Literal["pending", "delivered", "failed", "disabled"]
 
 ResetWorldOnlyLiteral = Literal["payments", "journal", "rules", "webhooks", "clock", "rate_limit"]
@@ -264,12 +266,20 @@ class DueJobModel(TypedDict):
     delivery_id: NotRequired[str]
 
 
+class ClockMoveModel(TypedDict):
+    """One move."""
+
+    at: str
+    to: str
+
+
 class ClockModel(TypedDict):
     """A world's clock, and what waits for it."""
 
     now: str
     mode: ClockModeLiteral
     due: list[DueJobModel]
+    moves: NotRequired[list[ClockMoveModel]]
 
 
 class RateLimitModel(TypedDict):
@@ -490,6 +500,7 @@ class WebhookEndpointModel(TypedDict):
     headers: dict[str, str]
     retries: NotRequired[list[str]]
     timeout: NotRequired[str]
+    timestamp: NotRequired[WebhookEndpointTimestampLiteral]
 
 
 class DeliveryAttemptRequestModel(TypedDict):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
 
+__tracebackhide__ = True
+
+
 class Transport(Protocol):
     """Carries requests to a server."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from payments_sandbox import __version__
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
@@ -19,6 +19,19 @@ from payments_sandbox.contract.openapi_parts import (
 )
 from payments_sandbox.contract.schema_files import Schema
 
+
+class PathVariable(NamedTuple):
+    """A variable of a path.
+
+    Attributes:
+        schema: the name of its schema.
+        unknown: the code of a refusal where nothing has that id; None where something always does.
+    """
+
+    schema: str
+    unknown: str | None = "not_found"
+
+
 TAGS: Final = {
     "Server": "The process and what it offers to everybody.",
     "World": "The state that belongs to one API key.",
@@ -30,22 +43,17 @@ TAGS: Final = {
     "Records": "What the world has seen and done.",
 }
 PATH_VARIABLES: Final = {
-    "payment_id": "objects/payment_id",
-    "request_id": "control/objects/request_id",
-    "event_id": "objects/event_id",
-    "endpoint_id": "control/objects/webhook_endpoint_id",
-    "delivery_id": "control/objects/delivery_id",
-    "name": "control/objects/inbox_name",
+    "payment_id": PathVariable("objects/payment_id", "payment_not_found"),
+    "request_id": PathVariable("control/objects/request_id"),
+    "event_id": PathVariable("objects/event_id"),
+    "endpoint_id": PathVariable("control/objects/webhook_endpoint_id"),
+    "delivery_id": PathVariable("control/objects/delivery_id"),
+    "name": PathVariable("control/objects/inbox_name", None),  # it is there once it is named
 }
 TOKEN: Final = "sandboxToken"  # noqa: S105 - the name of a scheme
 UNAUTHORIZED: Final = "Unauthorized (invalid API key or token)"
 YAML: Final = {"application/yaml": {"schema": {"type": "string"}}}
 REFUSED: Final = "control/responses/refused_scenario"
-INBOX: Final = "name"
-"""An inbox is there once it is named, so none is unknown."""
-
-NOT_FOUND: Final = {"payment_id": "payment_not_found"}
-"""The code for an unknown id; `not_found` where it is not listed."""
 
 
 def control_document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, object]:
@@ -132,7 +140,8 @@ def _operation(
 
 
 def _parameters(route: ControlRoute, parts: DocumentParts) -> list[dict[str, object]]:
-    in_path = parts.path_parameters(route.path, PATH_VARIABLES, "decided")
+    schema_of = {name: variable.schema for name, variable in PATH_VARIABLES.items()}
+    in_path = parts.path_parameters(route.path, schema_of, "decided")
     in_query = parts.query_parameters(route.query_schema)
     return [*in_path, *in_query]
 
@@ -179,7 +188,7 @@ def _codes(route: ControlRoute) -> list[str]:
         *(["invalid_token"] if route.needs_token else []),
         *(["invalid_api_key"] if route.needs_key else []),
         *([] if route.method == "GET" else ["cross_site_request"]),
-        *(NOT_FOUND.get(each, "not_found") for each in variables(route.path) if each != INBOX),
+        *(code for each in variables(route.path) if (code := PATH_VARIABLES[each].unknown)),
         *(["request_too_large"] if route.request else []),
         "unknown_host",
         "internal_error",

@@ -161,6 +161,11 @@ def error(error: SandboxError) -> dict[str, object]:
 def payment_event_data(ledger: Ledger, type_: EventType, number: int) -> dict[str, object]:
     """Return the `data` of an event of a type about a payment.
 
+    Args:
+        ledger: that has the payment.
+        type_: what is to have happened.
+        number: of the payment in the ledger.
+
     Raises:
         InvalidRequest: nothing of it has happened to the payment.
     """

@@ -8,12 +8,9 @@ a validator gets is one closed document: no reference can leave the folder, noth
 import json
 import posixpath
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from payments_sandbox.core.resources import root
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+from payments_sandbox.core.resources import data_files
 
 Schema = dict[str, Any]
 """A JSON Schema document or a part of one, as read from JSON."""
@@ -34,14 +31,14 @@ def schema_files() -> Mapping[str, Schema]:
     Raises:
         FileNotFoundError: the schemas are neither shipped with the package nor beside it.
     """
-    return _Files(root("schemas"))
+    return _Files(data_files("schemas"))
 
 
 class _Files(Mapping[str, Schema]):
-    """A folder of schemas, each read when it is first asked for: a server needs few of them."""
+    """The schemas, each read when it is first asked for: a server needs few of them."""
 
-    def __init__(self, folder: "Traversable") -> None:
-        self._folder = folder
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
         self._read: dict[str, Schema] = {}
 
     def __getitem__(self, name: str) -> Schema:
@@ -50,16 +47,17 @@ class _Files(Mapping[str, Schema]):
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(_names(self._folder, "")))
+        return (
+            name.removesuffix(SUFFIX)
+            for name in self._texts
+            if name.endswith(SUFFIX) and not name.endswith(APART)
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def _file(self, name: str) -> Schema:
-        file = self._folder.joinpath(name + SUFFIX)
-        if not file.is_file():
-            raise KeyError(name)
-        schema: Schema = json.loads(file.read_text(encoding="utf-8"))
+        schema: Schema = json.loads(self._texts[name + SUFFIX])
         return schema
 
     def _page(self, name: str) -> Schema:
@@ -100,14 +98,6 @@ def _page_of(reference: str, item: Schema) -> Schema:
             {"data": [item["examples"][0]], "has_more": False, "next_cursor": None},
         ],
     }
-
-
-def _names(folder: "Traversable", prefix: str) -> Iterator[str]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _names(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(SUFFIX) and not entry.name.endswith(APART):
-            yield prefix + entry.name.removesuffix(SUFFIX)
 
 
 def target(reference: str, name: str) -> str:

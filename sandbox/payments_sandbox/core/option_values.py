@@ -27,9 +27,12 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Make a reader of integers of a range, both ends included."""
 
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        digits = text.lstrip("0") or "0"
+        # So many digits are not counted one by one: `int` refuses thousands of them otherwise.
+        is_short = text.isascii() and text.isdigit() and len(digits) <= len(str(high))
+        if not is_short or not low <= int(digits) <= high:
             raise ValueError(f"expected a whole number from {low} to {high}")
-        return int(text)
+        return int(digits)
 
     return read
 
@@ -137,6 +140,17 @@ def scenario_name(text: str) -> str:
     if not re.fullmatch(_WORD, text):
         raise ValueError("expected a name such as lost-reply")
     return text
+
+
+def certificates(text: str) -> Path:
+    """Read the path of a file of certificates, which is opened to see that it is one."""
+    import ssl  # noqa: PLC0415 - it takes long to import, and few name one
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
+    except (OSError, ValueError):
+        raise ValueError("expected a file of certificates in PEM, to read") from None
+    return Path(text)
 
 
 def folder(text: str) -> Path:

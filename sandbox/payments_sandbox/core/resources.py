@@ -1,20 +1,97 @@
-"""Owns where the data folders are found: in an installed package, a zip, or a checkout."""
+"""Owns the data that the package ships, schemas and scenarios: where it is, read once and kept.
 
+It is kept because a test in the same process may take the file system away, as pyfakefs does.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-Kind = Literal["schemas", "scenarios"]
+DataKind = Literal["schemas", "scenarios"]
 
 
-def root(kind: Kind) -> "Traversable":
-    """The folder of that kind; read from it with `read_text`, for it may be inside a zip.
+class DataFile(NamedTuple):
+    """A file of a data folder, as if it were a path.
+
+    Attributes:
+        path: of the file, to be shown.
+        text: what it says.
+    """
+
+    path: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return Path(self.path).name
+
+    def is_file(self) -> bool:
+        """Always."""
+        return True
+
+    def read_bytes(self) -> bytes:
+        """The text in UTF-8."""
+        return self.text.encode()
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class DataFiles(Mapping[str, str]):
+    """The texts of a data folder by their paths below it, each read when it is first asked for."""
+
+    def __init__(self, folder: "Traversable") -> None:
+        self._folder = folder
+        self._texts: dict[str, str] = {}
+        self._names: list[str] = []
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._texts:
+            file = self._folder.joinpath(name)
+            if not file.is_file():
+                raise KeyError(name)
+            self._texts[name] = file.read_text(encoding="utf-8")
+        return self._texts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._names = self._names or sorted(_files_below(self._folder, ""))
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def iterdir(self) -> Iterator[DataFile]:
+        """Every file, in the order of the names."""
+        return (DataFile(str(self._folder.joinpath(name)), self[name]) for name in self)
+
+
+@cache
+def data_files(kind: DataKind) -> DataFiles:
+    """The files of one kind, the same for all who ask.
 
     Raises:
         FileNotFoundError: the folder is neither shipped with the package nor beside it.
     """
+    return DataFiles(_data_folder(kind))
+
+
+def read_all_data() -> None:
+    """Read all that has not been read yet, while the file system is the real one.
+
+    Raises:
+        FileNotFoundError: a folder is neither shipped with the package nor beside it.
+    """
+    for kind in ("schemas", "scenarios"):
+        dict(data_files(kind))
+
+
+def _data_folder(kind: DataKind) -> "Traversable":
+    """The folder of that kind: in an installed package, a zip, or a checkout."""
     package = Path(__file__).resolve().parent.parent
     shipped = package / "_data" / kind
     if shipped.is_dir():
@@ -30,3 +107,11 @@ def root(kind: Kind) -> "Traversable":
     if zipped.is_dir():
         return zipped
     raise FileNotFoundError(f"The {kind} folder is neither shipped with the package nor beside it.")
+
+
+def _files_below(folder: "Traversable", prefix: str) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files_below(entry, f"{prefix}{entry.name}/")
+        else:
+            yield f"{prefix}{entry.name}"

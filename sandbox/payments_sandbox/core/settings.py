@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from payments_sandbox.core.option_values import (
     LAST_PORT,
+    certificates,
     clock,
     duration,
     folder,
@@ -131,6 +132,11 @@ class Settings:
         False, "--webhook-targets",  # noqa: FBT003 - the default, as in every setting
         "private: loopback and private networks; public: the internet too",
         webhook_targets, "private|public", "private",
+    )  # fmt: skip
+    webhook_ca: Path | None = _setting(  # noqa: RUF009 - a path does not change
+        None, "--webhook-ca",
+        "certificates (PEM) that receivers of webhooks are trusted by, besides the system's",
+        certificates, "FILE",
     )  # fmt: skip
     strict_keys: bool = _switch(
         "--strict-keys", "refuse keys that were not made by POST /_sandbox/worlds"

@@ -1,4 +1,6 @@
-"""Owns the reading of JSON that strangers send: what the standard reader lets through is refused.
+"""Owns the reading of JSON that strangers send, and the writing of JSON that is kept.
+
+Of what strangers send, what the standard reader lets through is refused.
 
 The standard reader accepts NaN, repeated keys (the last one wins), other encodings and half
 surrogate pairs, and fails in several ways on deep nesting and long numbers. Here each of these is
@@ -26,6 +28,11 @@ MAX_MAGNITUDE: Final = 308
 
 class BadJson(ValueError):
     """The bytes are not JSON that we accept; the text says why and where, never quoting them."""
+
+
+def json_bytes(value: object) -> bytes:
+    """JSON that may be kept: what orjson returns is a block of its own, far larger than this."""
+    return bytes(memoryview(orjson.dumps(value)))
 
 
 def read(raw: bytes, *, deepest: int = MAX_DEPTH) -> object:

@@ -8,6 +8,7 @@ import orjson
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments.events import EventType
 
 _TYPES: Final = tuple(EventType)
@@ -20,11 +21,6 @@ _EVENT_COLUMNS: Final = ("_type", "_payment", "_at", "_nth")
 
 _MADE: Final = 255
 """The type's code of an event that was made by hand."""
-
-
-def json_bytes(value: object) -> bytes:
-    """JSON that may be kept: what orjson returns is a block of its own, far larger than this."""
-    return bytes(memoryview(orjson.dumps(value)))
 
 
 class RecordTable:

@@ -4,16 +4,33 @@ Every run of every project imports this module, so it imports nothing that pytes
 """
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+import sys
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from payments_sandbox import __version__
-from payments_sandbox.pytest_plugin.marks import CLOCK, MARKS, SCENARIO, found, problems
+from payments_sandbox.pytest_plugin.after_test import (
+    JOURNALS,
+    WORLDS,
+    JournalFolder,
+    add_section,
+    judge,
+    shorten,
+)
+from payments_sandbox.pytest_plugin.marks import (
+    CLOCK,
+    FIXTURE,
+    MARKS,
+    SCENARIO,
+    WORLD,
+    found,
+    problems,
+    wants_server,
+)
 from payments_sandbox.pytest_plugin.options import (
     OPTIONS,
     SEED,
@@ -21,10 +38,11 @@ from payments_sandbox.pytest_plugin.options import (
     add_options,
     options_in,
     server_at,
+    why_unusable,
 )
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from payments_sandbox.testing import MakeSandbox, Options, Sandbox, Server
 
@@ -35,7 +53,8 @@ if TYPE_CHECKING:
         workerinput: dict[str, object]
 
 
-WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
+UNUSABLE: Final = "payments_sandbox_unusable"
+"""What a report of collection is marked with, so that the main process hears of it from workers."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
     config.stash[OPTIONS] = options_in(config)
+    if not config.stash[OPTIONS].worker:
+        config.pluginmanager.register(SessionEnd(), "payments-sandbox-session-end")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -68,22 +89,66 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """A mark that names no scenario, or no instant, is an error of collection."""
+    """A mark that names no scenario, or no instant, is an error of collection.
+
+    So is a server that cannot be used, for the first test that wants it: of the whole session.
+    """
     report = yield
-    if wrong := [line for item in report.result or () for line in problems(item)]:
+    config, items = collector.config, report.result or ()
+    if any(map(wants_server, items)) and (unusable := why_unusable(config)) is not None:
+        report.outcome, report.result, report.longrepr = "failed", [], unusable
+        vars(report)[UNUSABLE] = unusable
+        return report
+    if wrong := [line for item in items for line in problems(item)]:
         report.outcome, report.result = "failed", []
         report.longrepr = "\n".join([f"{collector.nodeid}:", *wrong])
     return report
 
 
+class SessionEnd:
+    """Ends a session whose server cannot be used with one usage error, whoever has met it.
+
+    It is a plugin of the main process alone: in a worker of pytest-xdist the error would end that.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Look whether a collector has met it.
+
+        Raises:
+            UsageError: one has.
+        """
+        if (unusable := vars(report).get(UNUSABLE)) is not None:
+            raise pytest.UsageError(unusable)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Begin without worlds, also where a test is run again."""
+    item.stash[WORLDS] = []
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Let a fixture of somebody else's that goes by our name keep marks and judging."""
+    result = yield
+    if fixturedef.argname == FIXTURE and fixturedef.scope == "function":
+        _watch(request.node, result)
+    return result
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Unmet expectations fail the test itself; its own failure comes first."""
+    given = getattr(item, "funcargs", {})
+    if FIXTURE in given:  # one of a wider scope was there already
+        _watch(item, given[FIXTURE])
     result = yield
-    if item.config.stash[OPTIONS].strict:
-        for world in item.stash.get(WORLDS, ()):
-            if world.is_scripted:
-                _judge(world)
+    if item.stash[WORLDS] and (reason := judge(item)) is not None:
+        pytest.fail(reason, pytrace=False)
     return result
 
 
@@ -93,12 +158,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test shows what its worlds have seen, and keeps all of it as a file."""
     report = yield
-    worlds, journal = item.stash.get(WORLDS, ()), item.config.stash[OPTIONS].journal
-    if worlds and call.when != "teardown" and (report.failed or journal == "on"):
-        from payments_sandbox.testing.failure_report import failure_report
-
-        lines = [] if journal == "off" else [f"journal: {_kept(item, worlds)}"]
-        report.sections.append(("payments sandbox", "\n".join([failure_report(worlds), *lines])))
+    if call.excinfo is not None:
+        shorten(report, call.excinfo.value)
+    is_wanted = report.failed or item.config.stash[OPTIONS].journal == "on"
+    if is_wanted and call.when != "teardown" and item.stash.get(WORLDS, None):
+        add_section(item, report)
     return report
 
 
@@ -114,16 +178,18 @@ def sandbox_server(
     request: pytest.FixtureRequest, sandbox_options: "Options"
 ) -> Iterator["Server"]:
     """One server for each process that runs tests, or the one of `--sandbox-url`."""
-    from payments_sandbox.testing import running_sandbox
+    from payments_sandbox.core.settings import settings_from
+    from payments_sandbox.testing import RunningSandbox
 
-    if (url := request.config.stash[OPTIONS].url) is None:
-        with running_sandbox(**sandbox_options) as own:
-            yield own
+    request.config.stash[JOURNALS] = JournalFolder(request.config)
+    told = request.config.stash[OPTIONS]
+    if told.url is not None:
+        yield server_at(told.url)
         return
-    server = server_at(url)
-    with server.client() as client:
-        client.live()  # it is there, and it is one of ours
-    yield server
+    # No world is idle for longer than its test; one that travels in time is not to lose its own.
+    options: Options = {"world_ttl": "36500d", "max_worlds": 10**6, **sandbox_options}
+    with RunningSandbox(settings_from(options), number=told.worker) as own:
+        yield own
 
 
 @pytest.fixture
@@ -131,43 +197,51 @@ def make_sandbox(
     request: pytest.FixtureRequest, sandbox_server: "Server"
 ) -> Iterator["MakeSandbox"]:
     """Makes worlds for one test, when one is not enough."""
-    from payments_sandbox.testing import ControlError
-
     options, node = request.config.stash[OPTIONS], request.node
     worlds = node.stash.setdefault(WORLDS, [])
+    made: list[Sandbox] = []
 
     def make(
         *scenarios: str,
+        key: str | None = None,
         seed: int | None = None,
         clock: str | None = None,
         rate_limit: int | None = None,
     ) -> "Sandbox":
         if seed is None:
-            seed = _world_seed(options.seed, node.nodeid, len(worlds))
+            seed = _world_seed(options.seed, node.nodeid, len(made))
         world = sandbox_server.new_world(
-            seed=seed, clock=clock, rate_limit=rate_limit, folders=options.folders
+            key=key,
+            name=node.nodeid,
+            seed=seed,
+            clock=clock,
+            rate_limit=rate_limit,
+            folders=options.folders,
         )
+        made.append(world)
         worlds.append(world)
         world.use(*scenarios)
         return world
 
     yield make
-    while worlds:
-        with suppress(ControlError):  # a server that is gone has failed the test already
-            worlds.pop().close()
+    for world in reversed(made):
+        with suppress(Exception):  # whatever keeps it from being dropped, the result stands
+            world.close()
 
 
 @pytest.fixture
 def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "Sandbox":
     """A world of the test's own, as its marks want it."""
     node = request.node
-    clock = node.get_closest_marker(CLOCK)
+    clock, key = node.get_closest_marker(CLOCK), node.get_closest_marker(WORLD)
     marks = list(node.iter_markers(SCENARIO))[::-1]  # those of the module come first
     seeds = [mark.kwargs["seed"] for mark in marks if "seed" in mark.kwargs]
     world = make_sandbox(
-        clock=None if clock is None else clock.args[0], seed=seeds[-1] if seeds else None
+        key=None if key is None else key.kwargs["key"],
+        clock=None if clock is None else clock.args[0],
+        seed=seeds[-1] if seeds else None,
     )
-    world.use(*(found(name, node) for mark in marks for name in mark.args))
+    _use_marked(node, world)
     return world
 
 
@@ -187,28 +261,57 @@ def payments_env(sandbox: "Sandbox", monkeypatch: pytest.MonkeyPatch) -> dict[st
     return variables
 
 
+def _watch(node: pytest.Item, value: object) -> None:
+    """Take the world that a fixture has given for one of the test's, with what its marks want.
+
+    It is the world itself, or an attribute of an object around it. What a fixture of our name gives
+    otherwise is no business of ours, but for marks, which would be ignored.
+    """
+    worlds, given = node.stash[WORLDS], []
+    if testing := sys.modules.get("payments_sandbox.testing.sandbox"):
+        around = getattr(value, "__dict__", {}).values()
+        given = [each for each in (value, *around) if isinstance(each, testing.Sandbox)]
+    for world in given:
+        if world not in worlds:
+            worlds.append(world)
+            _use_marks(node, world)
+    marks = [mark.name for mark in node.iter_markers() if mark.name in (CLOCK, SCENARIO, WORLD)]
+    if marks and not given:
+        pytest.fail(
+            f"{marks[0]}: the fixture {FIXTURE!r} of this suite gives {type(value).__name__}, which"
+            " is no world; return what make_sandbox() or sandbox_server.new_world() makes",
+            pytrace=False,
+        )
+
+
+def _use_marks(node: pytest.Item, world: "Sandbox") -> None:
+    """Give what marks want to a world that was made without them, and may outlive the test."""
+    if (clock := node.get_closest_marker(CLOCK)) is not None:
+        world.clock.freeze(clock.args[0])
+    if node.get_closest_marker(SCENARIO) is not None:
+        before = _active(world)
+        _use_marked(node, world)
+        node.addfinalizer(lambda: _stop_using(world, _active(world) - before))
+
+
+def _active(world: "Sandbox") -> set[str]:
+    with suppress(Exception):  # after a test, the result stands whatever is met
+        return {each["name"] for each in world.control.list_active_scenarios()["data"]}
+    return set()
+
+
+def _stop_using(world: "Sandbox", scenarios: set[str]) -> None:
+    with suppress(Exception):  # as above
+        for name in scenarios:
+            world.control.remove_active_scenarios(name=name)
+
+
+def _use_marked(node: pytest.Item, world: "Sandbox") -> None:
+    marks = list(node.iter_markers(SCENARIO))[::-1]  # those of the module come first
+    world.use(*(found(name, node) for mark in marks for name in mark.args))
+
+
 def _world_seed(seed: int, test: str, number: int) -> int:
     """A world's seed: the same for a test in every run, whatever runs beside it."""
     text = f"{seed}\0{test}\0{number}".encode()
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
-
-
-def _judge(world: "Sandbox") -> None:
-    from payments_sandbox.testing import ExpectationFailed
-
-    failure = None
-    try:
-        world.judge()
-    except ExpectationFailed as unmet:
-        failure = f"{world.api_key}: {unmet}"
-    if failure is not None:  # not within the handler, or the report tells of both
-        pytest.fail(failure, pytrace=False)
-
-
-def _kept(item: pytest.Item, worlds: "Sequence[Sandbox]") -> Path | str:
-    """Where the journal of a test's worlds is kept: with what else pytest caches."""
-    from payments_sandbox.testing.failure_report import write_journal
-
-    if (cache := getattr(item.config, "cache", None)) is None:
-        return "not kept, without pytest's cache"
-    return write_journal(worlds, item.nodeid, cache.mkdir("payments-sandbox"))

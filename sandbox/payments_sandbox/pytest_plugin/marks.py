@@ -11,14 +11,28 @@ from payments_sandbox.pytest_plugin.options import OPTIONS, SEEDS, server_at
 
 SCENARIO: Final = "sandbox_scenario"
 CLOCK: Final = "sandbox_clock"
+WORLD: Final = "sandbox_world"
 MARKS: Final = (
     f"{SCENARIO}(*scenarios, seed=None): let the test's world follow these, by name or path",
     f"{CLOCK}(instant): let the clock of the test's world stand still there",
+    f"{WORLD}(key): let the test's world have this API key, as services elsewhere know it",
 )
 FIXTURE: Final = "sandbox"
 """Makes the world that the marks are about."""
 
+_EVERY_SERVERS: Final = "sk_test_sandbox"
+
+_OURS: Final = "payments_sandbox.pytest_plugin"
+
 Node = pytest.Item | pytest.Collector
+
+
+def wants_server(node: Node) -> bool:
+    """Whether a test needs the server, or a class has a mark that is checked there."""
+    if isinstance(node, pytest.Class):
+        getattr(node, "obj", None)  # it has its marks once it has its object
+        return node.get_closest_marker(SCENARIO) is not None
+    return "sandbox_server" in getattr(node, "fixturenames", ())
 
 
 def problems(node: Node) -> list[str]:
@@ -32,9 +46,11 @@ def problems(node: Node) -> list[str]:
     elif not isinstance(node, pytest.Item):
         return []
     scenarios, clocks = list(node.iter_markers(SCENARIO)), list(node.iter_markers(CLOCK))
-    if not scenarios and not clocks:
+    worlds = list(node.iter_markers(WORLD))
+    if not scenarios and not clocks and not worlds:
         return []
-    checks = [partial(_check_use, node)]
+    checks = [partial(_check_use, node), partial(_check_fixture, node)]
+    checks += [partial(_check_world, mark) for mark in worlds]
     checks += [partial(_check_scenarios, mark) for mark in scenarios]
     checks += [partial(_check_name, name, node) for mark in scenarios for name in mark.args]
     checks += [partial(_check_instant, mark) for mark in clocks]
@@ -63,9 +79,43 @@ def _problem_of(check: partial[None]) -> str | None:
 
 def _check_use(node: Node) -> None:
     """A mark of a test without a world would be ignored; one of its class or module may be."""
-    own = [mark.name for mark in node.own_markers if mark.name in (SCENARIO, CLOCK)]
+    own = [mark.name for mark in node.own_markers if mark.name in (SCENARIO, CLOCK, WORLD)]
     if own and FIXTURE not in getattr(node, "fixturenames", (FIXTURE,)):
         raise ValueError(f"{own[0]} is for tests that use the fixture {FIXTURE!r}")
+
+
+def _check_fixture(node: Node) -> None:
+    """A fixture of the suite's own that goes by our name has to be able to follow marks."""
+    info = getattr(node, "_fixtureinfo", None)
+    fixtures = info.name2fixturedefs.get(FIXTURE, ()) if info is not None else ()
+    if not fixtures or fixtures[-1].func.__module__ == _OURS:
+        return
+    fixture = fixtures[-1]
+    if fixture.scope != "function":
+        raise ValueError(
+            f"marks are for a world of the test's own, and the fixture {FIXTURE!r} of this suite is"
+            f" for a {fixture.scope}; let it have the scope 'function'"
+        )
+    seeds = [mark for mark in node.iter_markers(SCENARIO) if "seed" in mark.kwargs]
+    is_built_on_ours = len(fixtures) > 1 and FIXTURE in fixture.argnames
+    if (seeds or node.get_closest_marker(WORLD)) and not is_built_on_ours:
+        raise ValueError(
+            f"a key or a seed is given to a world when it is made, and the fixture {FIXTURE!r} of"
+            f" this suite makes its own; build it on ours: def {FIXTURE}({FIXTURE})"
+        )
+
+
+def _check_world(mark: pytest.Mark) -> None:
+    from payments_sandbox.core.ids import API_KEY
+
+    key = mark.kwargs.get("key")
+    if mark.args or mark.kwargs.keys() != {"key"} or not isinstance(key, str):
+        raise ValueError(f"{WORLD}: expected a key, as in {WORLD}(key='sk_test_shop')")
+    if not API_KEY.fullmatch(key) or key == _EVERY_SERVERS:
+        raise ValueError(
+            f"{WORLD}: expected sk_test_ and 1 to 64 letters, digits, '-' or '_', and not"
+            f" {_EVERY_SERVERS}, which every server has"
+        )
 
 
 def _check_scenarios(mark: pytest.Mark) -> None:
@@ -92,13 +142,8 @@ def _check_name(name: object, node: Node) -> None:
 
 def _known_at(url: str) -> Iterable[str]:
     """The scenarios that a running server knows."""
-    from payments_sandbox.testing import ControlError
-
-    try:
-        with server_at(url).client() as client:
-            return [each["name"] for each in client.list_scenarios()["data"]]
-    except ControlError as error:
-        raise ValueError(str(error)) from error
+    with server_at(url).client() as client:
+        return [each["name"] for each in client.list_scenarios()["data"]]
 
 
 def _check_instant(mark: pytest.Mark) -> None:

@@ -27,7 +27,9 @@ class PluginOptions(NamedTuple):
         seed: what the seeds of the tests' worlds are derived from.
         folders: where the team's scenarios are.
         journal: one of `KEEPING`.
-        strict: whether unmet expectations fail a test.
+        strict: whether unmet expectations, and calls that the API does not have, fail a test.
+        html: whether a journal that is kept is kept as a page, too.
+        worker: the number of this worker of pytest-xdist, from 1; 0 where there is none.
     """
 
     url: str | None
@@ -35,9 +37,12 @@ class PluginOptions(NamedTuple):
     folders: tuple[Path, ...]
     journal: str
     strict: bool
+    html: bool
+    worker: int
 
 
 OPTIONS: Final = pytest.StashKey[PluginOptions]()
+UNUSABLE: Final = pytest.StashKey[str | None]()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -65,9 +70,15 @@ def add_options(parser: pytest.Parser) -> None:
         default=KEEPING[-1],
         help="keep what the worlds of a test have seen, as files (default: %(default)s)",
     )
+    group.addoption(
+        "--sandbox-html",
+        action="store_true",
+        help="keep journals as pages of HTML, too: a file each, which needs nothing else",
+    )
     parser.addini(
         "sandbox_strict",
-        "whether a test fails whose world's expectations are not met",
+        "whether a test fails whose world's expectations are not met, or whose client has called"
+        " what the API does not have",
         type="bool",
         default=True,
     )
@@ -86,6 +97,8 @@ def options_in(config: pytest.Config) -> PluginOptions:
         folders=_folders(config),
         journal=config.getoption("--sandbox-journal"),
         strict=config.getini("sandbox_strict"),
+        html=config.getoption("--sandbox-html"),
+        worker=_worker(config),
     )
 
 
@@ -94,6 +107,33 @@ def server_at(url: str) -> "Server":
     from payments_sandbox.testing import Server
 
     return Server(url, os.environ.get(f"{ENVIRONMENT}CONTROL_TOKEN"))
+
+
+def why_unusable(config: pytest.Config) -> str | None:
+    """Why the server of `--sandbox-url` cannot be used, asked once; None where it can."""
+    if UNUSABLE not in config.stash:
+        config.stash[UNUSABLE] = _why_unusable(config.stash[OPTIONS].url)
+    return config.stash[UNUSABLE]
+
+
+def _why_unusable(url: str | None) -> str | None:
+    if url is None:
+        return None
+    from payments_sandbox.client.errors import ControlApiError, Unreachable, describe_unreachable
+
+    try:
+        with server_at(url).client() as client:
+            client.list_cards()  # it wants the token, and no key
+    except Unreachable as error:
+        return describe_unreachable(error, url, "--sandbox-url")
+    except ControlApiError as error:
+        return f"{url} refuses: {error.message}; {ENVIRONMENT}CONTROL_TOKEN has to be its token"
+    return None
+
+
+def _worker(config: pytest.Config) -> int:
+    name = str(getattr(config, "workerinput", {}).get("workerid", ""))
+    return int(name[2:]) + 1 if name[2:].isdigit() else 0
 
 
 def _url(config: pytest.Config) -> str | None:
@@ -109,9 +149,7 @@ def _url(config: pytest.Config) -> str | None:
 
 
 def _seed(config: pytest.Config) -> int:
-    worker_input: dict[str, int] = getattr(
-        config, "workerinput", {}
-    )  # by pytest-xdist, to its workers
+    worker_input: dict[str, int] = getattr(config, "workerinput", {})  # of pytest-xdist
     if SEED in worker_input:
         return worker_input[SEED]
     given = config.getoption("--sandbox-seed") or os.environ.get(f"{ENVIRONMENT}SEED")

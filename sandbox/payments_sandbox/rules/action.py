@@ -10,7 +10,8 @@ from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.payment import Move
 from payments_sandbox.payments.rate_limiter import RateLimiter
-from payments_sandbox.rules.step_outcome import EntryProblem, Json
+from payments_sandbox.rules.schema_parts import Json
+from payments_sandbox.rules.step_outcome import EntryProblem
 
 
 class ActionTarget(NamedTuple):
@@ -48,6 +49,7 @@ class Action(ABC):
         SCHEMA: the JSON Schema of the key's value; `make generate` writes it into the scenario
             schema, and the lint reads it.
         EXAMPLES: values of the key as a scenario has them.
+        ROW: the action as the table in docs/scenario-language.md spells it, and what happens.
         payment_move: the move that the payment makes; None where it makes none.
     """
 
@@ -56,6 +58,7 @@ class Action(ABC):
     name: ClassVar[str]
     SCHEMA: ClassVar[Json]
     EXAMPLES: ClassVar[tuple[Any, ...]]
+    ROW: ClassVar[str]
     payment_move: ClassVar[Move | None] = None
 
     @classmethod

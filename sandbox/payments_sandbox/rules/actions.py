@@ -15,15 +15,10 @@ from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Move
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.outcomes import MoveRateLimit
-from payments_sandbox.rules.step_outcome import EntryProblem, Json
+from payments_sandbox.rules.schema_parts import Json, flag, mapping, text, whole, word
+from payments_sandbox.rules.step_outcome import EntryProblem
 
-_AMOUNT: Final[Json] = {
-    "description": "How much; what is left unless told less.",
-    "type": "integer",
-    "minimum": 1,
-    "maximum": 99_999_999,
-    "x-expected": "a whole number from 1 to 99999999",
-}
+_AMOUNT: Final = whole("How much; what is left unless told less.", 1, 99_999_999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +27,17 @@ class ChargeBack(Action):
 
     name: ClassVar = "chargeback"
     payment_move: ClassVar = Move.CHARGE_BACK
-    SCHEMA: ClassVar[Json] = {
-        "description": "The issuer takes money back.",
-        "type": "object",
-        "x-expected": "a mapping such as {reason: fraudulent}",
-        "required": ["reason"],
-        "properties": {
-            "reason": {
-                "description": "Why.",
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 255,
-                "x-expected": "text",
-                "x-hint": "a reason is text such as fraudulent",
-            },
+    SCHEMA: ClassVar[Json] = mapping(
+        "The issuer takes money back.",
+        "{reason: fraudulent}",
+        {
+            "reason": text("Why.", 255, hint="a reason is text such as fraudulent"),
             "amount": _AMOUNT,
         },
-        "additionalProperties": False,
-    }
+        ["reason"],
+    )
     EXAMPLES: ClassVar = ({"reason": "fraudulent"}, {"reason": "fraudulent", "amount": 500})
+    ROW: ClassVar = "the issuer takes an amount back, or what is left"
 
     reason: str
     amount: int | None = None
@@ -81,13 +68,9 @@ class Complete(Action):
 
     name: ClassVar = "complete"
     payment_move: ClassVar = Move.COMPLETE
-    SCHEMA: ClassVar[Json] = {
-        "description": "A pending payment completes.",
-        "type": "boolean",
-        "const": True,
-        "x-expected": "true, or leave it out",
-    }
+    SCHEMA: ClassVar[Json] = flag("A pending payment completes.")
     EXAMPLES: ClassVar = (True,)
+    ROW: ClassVar = "a pending payment completes"
 
     @classmethod
     def parse(cls, value: object) -> Self:  # noqa: ARG003 - it is true
@@ -114,23 +97,21 @@ class Fail(Action):
 
     name: ClassVar = "fail"
     payment_move: ClassVar = Move.FAIL
-    SCHEMA: ClassVar[Json] = {
-        "description": "A pending payment fails.",
-        "type": "object",
-        "x-expected": "a mapping such as {error: card_declined}",
-        "required": ["error"],
-        "properties": {
-            "error": {
-                "description": "Which decline.",
-                "type": "string",
-                "enum": [code for code, each in CODES.items() if each.is_decline],
-                "x-expected": "a decline",
-                "x-hint": "error is a decline such as card_declined",
-            }
+    SCHEMA: ClassVar[Json] = mapping(
+        "A pending payment fails.",
+        "{error: card_declined}",
+        {
+            "error": word(
+                "Which decline.",
+                "a decline",
+                [code for code, each in CODES.items() if each.is_decline],
+                "error is a decline such as card_declined",
+            )
         },
-        "additionalProperties": False,
-    }
+        ["error"],
+    )
     EXAMPLES: ClassVar = ({"error": "card_declined"},)
+    ROW: ClassVar = "a pending payment fails, with a decline"
 
     error: str
 
@@ -159,23 +140,13 @@ class RefundPayment(Action):
 
     name: ClassVar = "refund"
     payment_move: ClassVar = Move.REFUND
-    SCHEMA: ClassVar[Json] = {
-        "description": "Money is given back, as if somebody had used a dashboard.",
-        "type": "object",
-        "x-expected": "a mapping such as {amount: 500}, or {} for what is left",
-        "properties": {
-            "amount": _AMOUNT,
-            "reason": {
-                "description": "Why.",
-                "type": "string",
-                "minLength": 0,
-                "maxLength": 255,
-                "x-expected": "text",
-            },
-        },
-        "additionalProperties": False,
-    }
+    SCHEMA: ClassVar[Json] = mapping(
+        "Money is given back, as if somebody had used a dashboard.",
+        "{amount: 500}, or {} for what is left",
+        {"amount": _AMOUNT, "reason": text("Why.", 255, least=0)},
+    )
     EXAMPLES: ClassVar = ({}, {"amount": 500, "reason": "late"})
+    ROW: ClassVar = "an amount is given back, or what is left, as if somebody had used a dashboard"
 
     amount: int | None = None
     reason: str | None = None
@@ -205,17 +176,12 @@ class Emit(Action):
     """An event though nothing changed; without data it tells of the payment."""
 
     name: ClassVar = "emit"
-    SCHEMA: ClassVar[Json] = {
-        "description": "An event, though nothing changed.",
-        "type": "object",
-        "x-expected": "a mapping such as {type: payment.completed}",
-        "required": ["type"],
-        "properties": {
+    SCHEMA: ClassVar[Json] = mapping(
+        "An event, though nothing changed.",
+        "{type: payment.completed}",
+        {
             "type": {
-                "description": "Its type; without data one of the four documented ones.",
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 64,
+                **text("Its type; without data one of the four documented ones.", 64),
                 "pattern": "^[a-z0-9_.]+$",
                 "x-expected": "an event's type such as payment.completed",
             },
@@ -226,9 +192,13 @@ class Emit(Action):
                 "x-expected": "a mapping",
             },
         },
-        "additionalProperties": False,
-    }
+        ["type"],
+    )
     EXAMPLES: ClassVar = ({"type": "payment.completed"}, {"type": "made.up", "data": {"a": 1}})
+    ROW: ClassVar = (
+        "an event though nothing has changed; without `data` it tells of the"
+        " payment, with it any type goes, such as `payout.paid`"
+    )
 
     type: str
     data: Mapping[str, object] | None = None
@@ -287,5 +257,5 @@ def parse_action(source: Json) -> Action:
     return _ACTION_NAMED[name].parse(value)
 
 
-def _given(said: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in said.items() if value is not None}
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in fields.items() if value is not None}

@@ -119,7 +119,15 @@ class ActiveRule(Generic[RuleT]):
                 assert_never(per)
 
     def count_call(self, counters: Counters, key: str) -> int:
-        """Count a call of a key; returns its number, from 1, or 0 where nothing needs it."""
+        """Count a call.
+
+        Args:
+            counters: of the world.
+            key: whose call it is, as `key` gives it.
+
+        Returns:
+            Its number among those of the key, from 1, or 0 where nothing needs it.
+        """
         return counters.count(f"{self.name}\0call\0{key}") if self.counts else 0
 
     def wrong_call(self, call: int) -> Condition | None:
@@ -127,7 +135,15 @@ class ActiveRule(Generic[RuleT]):
         return next((each for each, test in self._call_tests if not test(call)), None)
 
     def chance_missed(self, key: str, call: int) -> float | None:
-        """The draw in [0, 1), where it is not below the rule's chance."""
+        """Draw for a call.
+
+        Args:
+            key: whose call it is.
+            call: its number among those of the key, from 1.
+
+        Returns:
+            The draw in [0, 1), where it is not below the rule's chance; else None.
+        """
         if self.rule.chance >= 1:
             return None
         found = draw(self._seed, self.name, key, call)
@@ -162,7 +178,16 @@ class ActiveRule(Generic[RuleT]):
         self.why_skipped = why
 
     def delay(self, delay: Delay, key: str, call: int) -> int:
-        """A delay in milliseconds, sampled where it is a distribution."""
+        """Sample a delay, where it is a distribution.
+
+        Args:
+            delay: in milliseconds, or drawn.
+            key: whose call it is.
+            call: its number among those of the key, from 1.
+
+        Returns:
+            Milliseconds.
+        """
         if isinstance(delay, int):
             return delay
         return sample_delay(delay, draw(self._seed, f"{self.name}\0delay", key, call))

@@ -1,7 +1,7 @@
-"""Owns what conditions mean: whether a value matches one, and in words why it does not."""
+"""Owns what conditions mean: reading them, whether a value matches, and in words why not."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from operator import ge, gt, le, lt
 from typing import Any, Final
@@ -81,7 +81,12 @@ def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
 
 
 def why_not(condition: Condition, value: object) -> str:
-    """In words: `amount 4200 is not gte 5000`."""
+    """Say why a value does not match, such as `amount 4200 is not gte 5000`.
+
+    Args:
+        condition: that it does not match.
+        value: what was found in the field; None where there is nothing.
+    """
     field, operator, operand = condition
     if value is None:
         return f"{field} is not there"
@@ -107,3 +112,44 @@ def _shown(field: str, value: object) -> str:
     if field == "card":
         return _NAMES.get(text) or mask_number(text)
     return mask_text(text)[:LONGEST_SHOWN]
+
+
+CARD_NUMBERS: Final = {card.name: card.number for card in MAGIC_CARDS}
+"""The magic cards' numbers by name."""
+
+_TEXT_OF_CARD: Final = frozenset({"prefix", "suffix", "contains"})
+
+
+def parse_when(plain: Mapping[str, object] | None) -> When:
+    """The conditions of a mapping of matchers, in its order; header names in lower case."""
+    found: list[Condition] = []
+    for key, value in (plain or {}).items():
+        field = key.lower() if key.startswith("header.") else key
+        found += (_condition(field, *each) for each in _operators(value))
+    return tuple(found)
+
+
+def _operators(value: object) -> list[tuple[str, object]]:
+    match value:
+        case dict():
+            return list(value.items())
+        case list():
+            return [("in", value)]
+        case _:
+            return [("eq", value)]
+
+
+def _condition(field: str, operator: str, operand: object) -> Condition:
+    if isinstance(operand, list):
+        given = (_operand(field, operator, each) for each in operand if each is not None)
+        return Condition(field, operator, tuple(given))
+    if operator == "exists":
+        return Condition(field, operator, operand is True)
+    return Condition(field, operator, _operand(field, operator, operand))
+
+
+def _operand(field: str, operator: str, operand: object) -> int | str:
+    if field == "card":
+        text = str(operand)
+        return text if operator in _TEXT_OF_CARD else CARD_NUMBERS.get(text, text)
+    return operand if isinstance(operand, int) else str(operand)

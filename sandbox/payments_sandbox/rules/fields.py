@@ -43,6 +43,8 @@ class FieldSource(NamedTuple):
     """Where the value of a field comes from.
 
     Attributes:
+        matcher: which definition of the scenario schema its matchers follow.
+        about: what a matcher looks at, in a sentence of the schema.
         subjects: what has the field: an operation, `*` for any operation, `event`, `webhook` or
             `at` for the rules of these triggers, `payments` or `refunds` for expectations.
         in_body: whether the body of a call may say it; that comes before the payment's.
@@ -51,6 +53,8 @@ class FieldSource(NamedTuple):
     """
 
     name: str
+    matcher: str
+    about: str
     subjects: frozenset[str]
     in_body: bool = False
     in_query: bool = False
@@ -62,30 +66,75 @@ _OPERATIONS: Final = frozenset({*BY_NAME, "*"})
 _OF_PAYMENT: Final = (_OPERATIONS - {"list_payments"}) | _RULES_OF_PAYMENTS | {"payments"}
 
 FIELDS: Final = (
-    FieldSource("card", _OF_PAYMENT),
-    FieldSource("brand", _OF_PAYMENT),
-    FieldSource("amount", _OF_PAYMENT | {"refunds"}, in_body=True, attribute="amount"),
-    FieldSource("currency", _OF_PAYMENT | {"refunds"}, in_body=True, attribute="currency"),
+    FieldSource("card", "card_match", "The card: its number, or a magic card's name.", _OF_PAYMENT),
+    FieldSource("brand", "brand_match", "The card's brand.", _OF_PAYMENT),
+    FieldSource(
+        "amount",
+        "number_match",
+        "In minor units: 5000 is 50.00.",
+        _OF_PAYMENT | {"refunds"},
+        in_body=True,
+        attribute="amount",
+    ),
+    FieldSource(
+        "currency",
+        "currency_match",
+        "The currency.",
+        _OF_PAYMENT | {"refunds"},
+        in_body=True,
+        attribute="currency",
+    ),
     FieldSource(
         "customer_id",
+        "text_match",
+        "The customer.",
         _OF_PAYMENT | {"list_payments", "refunds"},
         in_body=True,
         in_query=True,
         attribute="customer_id",
     ),
-    FieldSource("payment_id", _OF_PAYMENT - {"create_payment"} | {"refunds"}, attribute="id"),
-    FieldSource("description", _OF_PAYMENT, in_body=True, attribute="description"),
     FieldSource(
-        "reason", frozenset({"create_refund", "*", "event", "webhook", "refunds"}), in_body=True
+        "payment_id",
+        "text_match",
+        "The payment that the path names.",
+        _OF_PAYMENT - {"create_payment"} | {"refunds"},
+        attribute="id",
+    ),
+    FieldSource(
+        "description",
+        "text_match",
+        "The description.",
+        _OF_PAYMENT,
+        in_body=True,
+        attribute="description",
+    ),
+    FieldSource(
+        "reason",
+        "text_match",
+        "The reason of a refund or a chargeback.",
+        frozenset({"create_refund", "*", "event", "webhook", "refunds"}),
+        in_body=True,
     ),
     FieldSource(
         "status",
+        "status_match",
+        "The status of the payment, or that a list asks for.",
         _OF_PAYMENT - {"create_payment"} | {"list_payments"},
         in_query=True,
         attribute="status",
     ),
-    FieldSource(CALL, _OPERATIONS | _RULES_OF_PAYMENTS),
-    FieldSource(ATTEMPT, frozenset({"webhook"})),
+    FieldSource(
+        CALL,
+        "count_match",
+        "Which call of this rule, counted per `per` from 1.",
+        _OPERATIONS | _RULES_OF_PAYMENTS,
+    ),
+    FieldSource(
+        ATTEMPT,
+        "attempt_match",
+        "Which attempt of a delivery, counted from 1; webhook rules only.",
+        frozenset({"webhook"}),
+    ),
 )
 
 _SOURCES: Final = {source.name: source for source in FIELDS}

@@ -16,28 +16,30 @@ from payments_sandbox.core.errors import InternalError, SandboxError
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.faults import FAULTS
-from payments_sandbox.rules.merge_patch import merged
+from payments_sandbox.rules.schema_parts import (
+    OPTIONAL_COMMIT,
+    Json,
+    duration,
+    flag,
+    mapping,
+    text,
+    whole,
+    word,
+)
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import (
-    COMMIT,
     EntryProblem,
-    Json,
     LimitMove,
     Outcome,
     PaymentOptions,
     StepPlan,
+    merged,
 )
 
-_DURATION: Final = {"$ref": "#/$defs/duration"}
 _NOT_ZERO: Final = r"^0*(?:[1-9][0-9]*(?:\.[0-9]+)?(?:ms|s|m|h|d)|\.[0-9]*[1-9][0-9]*(?:s|m|h|d))$"
 """Durations of a millisecond or more: hundredths of one are nothing."""
 
-_COUNT: Final = {
-    "type": "integer",
-    "minimum": 0,
-    "maximum": 1_000_000,
-    "x-expected": "a whole number from 0 to 1000000",
-}
+_MOST_REQUESTS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,9 @@ class Pass(Outcome):
     """The call behaves normally."""
 
     name: ClassVar = "pass"
-    SCHEMA: ClassVar[Json] = {
-        "description": "Behave normally.",
-        "type": "boolean",
-        "const": True,
-        "x-expected": "true, or leave it out",
-    }
+    SCHEMA: ClassVar[Json] = flag("Behave normally.")
     EXAMPLES: ClassVar = (True,)
+    ROW: ClassVar = "what would have happened anyway"
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
@@ -66,10 +64,6 @@ class Pass(Outcome):
         """Perform the operation."""
         return StepPlan()
 
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success."""
-        return error is None
-
 
 @dataclass(frozen=True, slots=True)
 class StepsExhausted(Outcome):
@@ -81,6 +75,7 @@ class StepsExhausted(Outcome):
     name: ClassVar = ""
     SCHEMA: ClassVar[Json] = {}
     EXAMPLES: ClassVar = ()
+    ROW: ClassVar = ""
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
@@ -114,45 +109,29 @@ class Respond(Outcome):
     """
 
     name: ClassVar = "respond"
-    SCHEMA: ClassVar[Json] = {
-        "description": "An error that is documented for the operation.",
-        "type": "object",
-        "x-expected": "a mapping such as {error: internal_error}",
-        "required": ["error"],
-        "properties": {
-            "error": {
-                "description": "Its code; status and body come from the contract.",
-                "type": "string",
-                "enum": [code for code, each in CODES.items() if each.operations],
-                "x-expected": "an error code",
-                "x-hint": "an error is a documented code such as internal_error",
-            },
-            "message": {
-                "description": "In place of the code's own sentence.",
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 500,
-                "x-expected": "text",
-            },
-            "details": {
-                "description": "What else there is to say.",
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 1000,
-                "x-expected": "text",
-            },
-            "commit": {
-                **COMMIT,
-                "description": (
-                    "Whether the operation happens all the same; false unless told otherwise."
-                ),
-            },
+    SCHEMA: ClassVar[Json] = mapping(
+        "An error that is documented for the operation.",
+        "{error: internal_error}",
+        {
+            "error": word(
+                "Its code; status and body come from the contract.",
+                "an error code",
+                [code for code, each in CODES.items() if each.operations],
+                "an error is a documented code such as internal_error",
+            ),
+            "message": text("In place of the code's own sentence.", 500),
+            "details": text("What else there is to say.", 1000),
+            "commit": OPTIONAL_COMMIT,
         },
-        "additionalProperties": False,
-    }
+        ["error"],
+    )
     EXAMPLES: ClassVar = (
         {"error": "internal_error"},
         {"error": "internal_error", "message": "Oops", "details": "Later."},
+    )
+    ROW: ClassVar = (
+        "an error documented for this operation: `error`, and if need be"
+        " `message`, `details`, `commit`"
     )
 
     error: str
@@ -163,15 +142,15 @@ class Respond(Outcome):
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
         """Read `respond: {error, commit, message, details}`."""
-        said = step[cls.name]
-        commit = said.get("commit", False)
-        return cls(said["error"], commit, said.get("message"), said.get("details"))
+        fields = step[cls.name]
+        commit = fields.get("commit", False)
+        return cls(fields["error"], commit, fields.get("message"), fields.get("details"))
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write the error, and `commit` where it is true and has an effect."""
-        said = {"error": self.error, "message": self.message, "details": self.details}
+        fields = {"error": self.error, "message": self.message, "details": self.details}
         commit = {"commit": True} if self.commit and not is_read else {}
-        return {self.name: _given(said) | commit}
+        return {self.name: _given(fields) | commit}
 
     def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
         """Answer the error; a decline that does not commit keeps the attempt as failed."""
@@ -220,28 +199,27 @@ class MoveRateLimit(Outcome, Action):
 
     name: ClassVar = "rate_limit"
     is_replayed: ClassVar = False  # the scenario would move the limit again
-    SCHEMA: ClassVar[Json] = {
-        "description": "Moves the real limiter, headers included.",
-        "type": "object",
-        "x-expected": "a mapping such as {remaining: 0}",
-        "x-hint": "it has remaining, or limit and perhaps window",
-        "properties": {
-            "remaining": {"description": "What remains of this window.", **_COUNT},
-            "limit": {"description": "How many requests a window has.", **_COUNT},
+    SCHEMA: ClassVar[Json] = mapping(
+        "Moves the real limiter, headers included.",
+        "{remaining: 0}",
+        {
+            "remaining": whole("What remains of this window.", 0, _MOST_REQUESTS),
+            "limit": whole("How many requests a window has.", 0, _MOST_REQUESTS),
             "window": {
-                "description": (
-                    "How long a window is, in virtual time; an hour unless told otherwise."
-                ),
-                **_DURATION,
+                **duration("How long a window is, in virtual time; an hour unless told otherwise."),
                 "pattern": _NOT_ZERO,
                 "x-expected": "a duration of 1ms or more",
             },
         },
-        "minProperties": 1,
-        "dependentRequired": {"window": ["limit"]},
-        "additionalProperties": False,
-    }
+        x_hint="it has remaining, or limit and perhaps window",
+        minProperties=1,
+        dependentRequired={"window": ["limit"]},
+    )
     EXAMPLES: ClassVar = ({"remaining": 0}, {"limit": 5, "window": "1m"})
+    ROW: ClassVar = (
+        "the real limiter is moved: `remaining`, or a `limit` and perhaps a `window`; a step's move"
+        " holds for its own call too"
+    )
 
     remaining: int | None = None
     limit: int | None = None
@@ -288,10 +266,6 @@ class MoveRateLimit(Outcome, Action):
     def _move(self) -> LimitMove:
         return LimitMove(self.remaining, self.limit, self.window)
 
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success; of a 429 the limiter has more to say."""
-        return error is None
-
 
 @dataclass(frozen=True, slots=True)
 class Patch(Outcome):
@@ -305,15 +279,12 @@ class Patch(Outcome):
         "maxProperties": 100,
         "x-expected": "a mapping that is merged into the reply",
     }
-    BESIDE: ClassVar[Json] = {
-        "off_contract": {
-            "description": "Lets a patch leave the documented contract.",
-            "type": "boolean",
-            "const": True,
-            "x-expected": "true, or leave it out",
-        }
-    }
+    BESIDE: ClassVar[Json] = {"off_contract": flag("Lets a patch leave the documented contract.")}
     EXAMPLES: ClassVar = ({"status": "pending"},)
+    ROW: ClassVar = (
+        "the normal reply with a merge patch; it must fit the documentation"
+        " unless `off_contract: true` stands beside it"
+    )
 
     patch: Mapping[str, object]
     off_contract: bool = False
@@ -345,16 +316,18 @@ class Patch(Outcome):
         """Perform the operation, and patch the reply of a success."""
         return StepPlan(patch=self.patch, off_contract=self.off_contract)
 
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success."""
-        return error is None
-
 
 OUTCOMES: Final[tuple[type[Outcome], ...]] = (
     Pass, Respond, *FAULTS, MoveRateLimit, Settle, Patch,
 )  # fmt: skip
 """Every outcome that a step can have, in the order of the documentation."""
 
+SAYS_RATE_LIMITED: Final = Respond("rate_limit_exceeded")
+"""A 429 that leaves the limiter as it is."""
 
-def _given(said: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in said.items() if value is not None}
+EXHAUSTS_RATE_LIMIT: Final = MoveRateLimit(remaining=0)
+"""A 429 for this call and all that follow in its window."""
+
+
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in fields.items() if value is not None}

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.payments.payment import TRANSITIONS, Status
+from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.rules.step_outcome import (
     EntryProblem,
-    Json,
     Outcome,
     PaymentOptions,
     Settlement,
@@ -35,6 +35,7 @@ class Settle(Outcome):
         [{"to": "pending"}, {"to": "completed", "after": "2h"}],
         [{"to": "pending"}, {"to": "failed", "after_reads": 3}],
     )
+    ROW: ClassVar = "what becomes of the payment that is being made"
 
     turns: tuple[Settlement, ...]
 
@@ -85,10 +86,6 @@ class Settle(Outcome):
     def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
         """Make the payment pending."""
         return StepPlan(PaymentOptions(turns=self.turns, rule=known_as))
-
-    def may_have_answered(self, error: str | None) -> bool:
-        """Whether the reply is a success."""
-        return error is None
 
 
 def _turn_problems(

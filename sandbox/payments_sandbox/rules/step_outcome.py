@@ -11,19 +11,7 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.payments.payment import Status
-
-Json = Mapping[str, Any]
-"""A mapping of JSON."""
-
-COMMIT: Final[Json] = {
-    "description": (
-        "Whether the operation happens before the fault: it decides whether a retry charges twice."
-    ),
-    "type": "boolean",
-    "x-expected": "true or false",
-    "x-hint": "true: the operation happened before the fault; false: it never did",
-}
-"""The schema of `commit`, for the properties of an outcome that has one."""
+from payments_sandbox.rules.schema_parts import Json
 
 
 class Settlement(NamedTuple):
@@ -113,6 +101,7 @@ class Outcome(ABC):
             schema, and the lint reads it.
         BESIDE: schemas of the keys of a step that go with this outcome only, by key.
         EXAMPLES: values of the key as a scenario has them, `commit` left out.
+        ROW: what the client meets, for the table of steps in docs/scenario-language.md.
         needs_commit: whether a scenario has to say `commit` where the operation changes something.
         is_replayed: whether a scenario made of the journal repeats it.
         wall_time: the key in its mapping of a duration that a client waits, if it has one.
@@ -123,6 +112,7 @@ class Outcome(ABC):
     name: ClassVar[str]
     SCHEMA: ClassVar[Json]
     EXAMPLES: ClassVar[tuple[Any, ...]]
+    ROW: ClassVar[str]
     BESIDE: ClassVar[Json] = {}
     needs_commit: ClassVar[bool] = False
     is_replayed: ClassVar[bool] = True
@@ -154,13 +144,16 @@ class Outcome(ABC):
             known_as: the same within its scenario, for the report.
         """
 
-    @abstractmethod
     def may_have_answered(self, error: str | None) -> bool:
         """Whether a reply in the journal, no fault in its place, can have come of the outcome.
 
         Args:
             error: the code that was answered; None where it was a success.
+
+        Returns:
+            Whether it was a success, unless the outcome knows better.
         """
+        return error is None
 
     @classmethod
     def problems(
@@ -182,3 +175,16 @@ class Outcome(ABC):
     def may_commit(cls) -> bool:
         """Whether a scenario can say `commit`."""
         return "commit" in cls.SCHEMA.get("properties", ())
+
+
+def merged(target: object, patch: object) -> object:
+    """The target with the patch merged into it; neither is changed."""
+    if not isinstance(patch, Mapping):
+        return patch
+    found = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = merged(found.get(key), value)
+    return found

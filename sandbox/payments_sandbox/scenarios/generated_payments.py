@@ -16,7 +16,7 @@ from payments_sandbox.core.instants import EPOCH, Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.initial_state import Generated
+from payments_sandbox.rules.scenario import Generated
 
 _TABLE: Final = 256
 """Rows of a table; a byte of a hash picks one."""
@@ -39,7 +39,13 @@ class _Tables(NamedTuple):
 
 
 def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[HistoricalPayment]:
-    """Draw the payments, oldest first; equal arguments give equal payments."""
+    """Draw payments of the past, oldest first; equal arguments give equal payments.
+
+    Args:
+        seed: of the scenario, or of the world.
+        wanted: how many, of how many customers, over how many milliseconds.
+        now: on the world's clock; the last one is before it.
+    """
     tables = _tables(seed, wanted.customers)
     start = max(EPOCH, now - wanted.over)
     stretch = now - start

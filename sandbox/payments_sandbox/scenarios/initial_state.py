@@ -12,8 +12,7 @@ from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.scenario import Generated, Given, GivenPayment, Scenario
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy

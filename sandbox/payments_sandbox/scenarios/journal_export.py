@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import Step
-from payments_sandbox.rules.outcomes import MoveRateLimit, Respond
+from payments_sandbox.rules.outcomes import EXHAUSTS_RATE_LIMIT, SAYS_RATE_LIMITED
 from payments_sandbox.scenarios.parser import READS
 from payments_sandbox.scenarios.yaml_writer import Source, step_source
 from payments_sandbox.verification.journal_steps import journal_step
@@ -102,9 +102,9 @@ def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[Step]:
         if call.entry.status != LIMITED:
             yield journal_step(world, call)
         elif place <= last:
-            yield Step(Respond("rate_limit_exceeded"))
+            yield Step(SAYS_RATE_LIMITED)
         elif place == last + 1:
-            yield Step(MoveRateLimit(remaining=0))
+            yield Step(EXHAUSTS_RATE_LIMIT)
         else:
             yield Step()  # the limiter says it again
 

@@ -1,23 +1,106 @@
-"""Owns the library: scenarios by name, the users' own and those that are shipped."""
+"""Owns files of scenarios, and the library: scenarios by name, the users' own and the shipped."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final, NamedTuple, Protocol
 
-from payments_sandbox.core.resources import root
+from payments_sandbox.core.resources import data_files
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
-from payments_sandbox.scenarios.loader import LONGEST_WAIT, Loaded
-from payments_sandbox.scenarios.scenario_file import (
-    ScenarioFile,
-    count_problems,
-    name_of,
-    read_scenario_file,
-)
+from payments_sandbox.scenarios.diagnostics import Problem, render
+from payments_sandbox.scenarios.loader import LONGEST_WAIT, Loaded, load
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+_FILE: Final = re.compile(r"(?P<name>.+)\.(?:yaml|yml|json)", re.DOTALL)
+
+
+class File(Protocol):
+    """A file: a path, or a part of the package's data."""
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+
+    def is_file(self) -> bool:
+        """Whether it is a file that is there."""
+
+    def read_bytes(self) -> bytes:
+        """What it says."""
+
+
+class Folder(Protocol):
+    """A folder: a path, or the package's data."""
+
+    def iterdir(self) -> Iterable[File]:
+        """What is in it."""
+
+
+class ScenarioFile(NamedTuple):
+    """A file that was read, and the result.
+
+    Attributes:
+        path: as its problems name it.
+        text: what it says.
+        loaded: the scenario, or what is wrong.
+    """
+
+    path: str
+    text: str
+    loaded: Loaded
+
+    @property
+    def lint(self) -> list[str]:
+        """Its problems and warnings, each with its line and a caret."""
+        return [render(problem, self.path, self.text) for problem in self.loaded.problems]
+
+
+def read_scenario_file(file: File, *, longest_wait: int = LONGEST_WAIT) -> ScenarioFile:
+    """Read a file, whose name has to be that of its scenario.
+
+    Args:
+        file: of a scenario, in YAML or JSON.
+        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    raw = file.read_bytes()
+    text = raw.decode("utf-8", "replace")
+    loaded = load(text, name=name_of(file.name) or file.name, longest_wait=longest_wait)
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = _no_utf8(raw[: error.start])
+        others = (each for each in loaded.problems if each.place != problem.place)
+        loaded = Loaded(None, (problem, *others))
+    return ScenarioFile(str(file), text, loaded)
+
+
+def _no_utf8(before: bytes) -> Problem:
+    line = before.rpartition(b"\n")[2].decode("utf-8")
+    place = before.count(b"\n") + 1, len(line) + 1
+    return Problem((), "this is not UTF-8", "save the file in UTF-8", place)
+
+
+def name_of(file: str) -> str | None:
+    """The name of the scenario in a file of this name; None where it is not a scenario's file."""
+    found = _FILE.fullmatch(file)
+    return None if found is None else found["name"]
+
+
+def count_problems(files: Sequence[ScenarioFile]) -> str:
+    """Say how many problems there are: `2 problems and 1 warning in 3 files`."""
+    problems: list[Problem] = [each for file in files for each in file.loaded.problems]
+    warnings = sum(each.is_warning for each in problems)
+    counts = [_counted(len(problems) - warnings, "problem")]
+    if warnings:
+        counts.append(_counted(warnings, "warning"))
+    return f"{' and '.join(counts)} in {_counted(len(files), 'file')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 class UnknownScenario(ValueError):
@@ -50,8 +133,8 @@ class Library:
 
     def __init__(
         self,
-        files: Iterable["Traversable"],
-        folders: Iterable["Traversable"],
+        files: Iterable[File],
+        folders: Iterable[Folder],
         *,
         longest_wait: int = LONGEST_WAIT,
     ) -> None:
@@ -81,13 +164,13 @@ class Library:
     def __iter__(self) -> Iterator[Loaded]:
         return (self.load(name) for name in self.names())
 
-    def files(self) -> dict[str, "Traversable"]:
+    def files(self) -> dict[str, File]:
         """The files of all scenarios, by their names."""
-        entries = [*self._files]
+        entries: list[File] = [*self._files]
         for folder in self._folders:
             with suppress(FileNotFoundError, NotADirectoryError):  # it has gone since the start
                 entries += sorted(folder.iterdir(), key=lambda each: each.name)
-        found: dict[str, Traversable] = {}
+        found: dict[str, File] = {}
         for entry in entries:
             if (name := name_of(entry.name)) is not None and entry.is_file():
                 found.setdefault(name, entry)
@@ -98,7 +181,7 @@ def library_of(settings: Settings) -> Library:
     """The scenarios that a server knows by name: its files, its folders, and the shipped ones."""
     return Library(
         scenario_paths(settings),
-        [*settings.scenario_dirs, root("scenarios")],
+        [*settings.scenario_dirs, data_files("scenarios")],
         longest_wait=settings.max_wall_delay,
     )
 

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from payments_sandbox.contract.schema_errors import Path, presentable
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_duration, read_instant
-from payments_sandbox.rules.matchers import parse_when
+from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, why_unmatchable
 from payments_sandbox.scenarios.lint_rules import LintContext, check_rules
 from payments_sandbox.scenarios.parser import Plain, items, parse_rule
 from payments_sandbox.verification.expectations import kind_of
+from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.endpoint_settings import apply_settings
+from payments_sandbox.webhooks.target_policy import TargetPolicy
+from payments_sandbox.world.config import secret_of
 
 
 def check_scenario(plain: Plain, name: str | None, context: LintContext) -> Iterator[Problem]:
@@ -30,7 +35,9 @@ def check_scenario(plain: Plain, name: str | None, context: LintContext) -> Iter
     rules = [(n, each, parse_rule(each, n)) for n, each in items(plain, "rules")]
     yield from check_rules(rules, context)
     for position, each in items(plain, "expect"):
-        yield from check_expectation(each, ("expect", position), has_rules=bool(rules))
+        yield from check_expectation(
+            each, ("expect", position), has_rules=bool(rules) or context.has_rules
+        )
 
 
 def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Problem]:
@@ -45,11 +52,24 @@ def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Pro
         yield from _check_created(payment.get("created"), clock, (*place, "created"))
         if "card" in payment:
             yield from check_card(payment["card"], (*place, "card"))
+    for position, endpoint in items(plain, "webhook_endpoints"):
+        yield from _check_endpoint(endpoint, (*path, "webhook_endpoints", position))
     limits, generate = plain.get("rate_limit", {}), plain.get("generate", {})
     if limits.get("remaining", 0) > limits.get("limit", limits.get("remaining", 0)):
         yield Problem((*path, "rate_limit", "remaining"), "more remains than the limit allows")
     if generate.get("customers", 0) > generate.get("payments", 0):
         yield Problem((*path, "generate", "customers"), "more customers than payments")
+
+
+def _check_endpoint(plain: Plain, path: Path) -> Iterator[Problem]:
+    """Check an endpoint as the control API does; where it may lead is for the server to say."""
+    endpoint = Endpoint(number=0, id="", url=plain["url"], secret=secret_of(0))
+    try:
+        apply_settings(endpoint, plain, TargetPolicy(public=True))
+    except InvalidRequest as error:
+        pointer, _, message = (error.details or "").partition(": ")
+        place = (int(step) if step.isdigit() else step for step in pointer.split("/")[1:])
+        yield Problem((*path, *place), message.removesuffix("."))
 
 
 def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[Problem]:

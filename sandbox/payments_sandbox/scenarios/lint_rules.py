@@ -13,7 +13,8 @@ from payments_sandbox.rules.conditions import compile_condition, equals_one_of
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
 from payments_sandbox.rules.outcomes import OUTCOMES
 from payments_sandbox.rules.scenario import Rule
-from payments_sandbox.rules.step_outcome import COMMIT, EntryProblem
+from payments_sandbox.rules.schema_parts import COMMIT
+from payments_sandbox.rules.step_outcome import EntryProblem
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_cards, why_unmatchable
 from payments_sandbox.scenarios.parser import READS, TRIGGERS, Plain, items
@@ -46,10 +47,12 @@ class LintContext(NamedTuple):
     Attributes:
         contract: what patched replies must still follow.
         longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
+        has_rules: whether there are rules elsewhere that expectations may speak of.
     """
 
     contract: Contract
     longest_wait: int
+    has_rules: bool = False
 
 
 # Keys
@@ -194,18 +197,13 @@ def _check_step(step: Plain, operation: str, path: Path, context: LintContext) -
 
 def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or nothing
     """The duration of a delay, or that in the middle of a distribution."""
-    match delay:
-        case None:
-            return []
-        case str():
-            return [delay]
-        case {"cap": _}:
-            return []
-        case {"uniform": [low, _]}:
-            return [low]
-        case {"normal": {"mean": middle}} | {"lognormal": {"median": middle}}:
-            return [middle]
-    return []
+    if not isinstance(delay, dict):
+        return [] if delay is None else [delay]
+    if "cap" in delay:
+        return []
+    if "uniform" in delay:
+        return list(delay["uniform"][:1])
+    return [delay["normal"]["mean"] if "normal" in delay else delay["lognormal"]["median"]]
 
 
 def _placed(path: Path, found: EntryProblem) -> Problem:

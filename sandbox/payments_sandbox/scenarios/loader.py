@@ -28,7 +28,7 @@ from payments_sandbox.core import strict_json
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem, locate
-from payments_sandbox.scenarios.lint import check_expectation, check_scenario
+from payments_sandbox.scenarios.lint import check_scenario
 from payments_sandbox.scenarios.lint_rules import LintContext, check_keys
 from payments_sandbox.scenarios.parser import parse_scenario
 from payments_sandbox.scenarios.scenario_schema import accepts, drop_invalid_parts, schema_problems
@@ -137,20 +137,14 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
     Returns:
         The good ones, and what is wrong with the others.
     """
-    found: list[Expectation] = []
-    problems: list[Problem] = []
-    for position, value in enumerate(map(_plain, values)):
-        path: Path = ("expect", position)
-        if (
-            wrong := [
-                each._replace(path=(*path, *each.path))
-                for each in schema_problems(value, "expectation")
-            ]
-        ) or (wrong := list(check_expectation(value, path, has_rules=True))):
-            problems += wrong
-        else:
-            found.append(parse_expectation(value))
-    return found, locate(problems, {})
+    if not values:
+        return [], []
+    whole = {"scenario": "expectations", "expect": _plain(list(values))}
+    source = _Source(whole)
+    problems = _problems(source, drop_invalid_parts(whole), None, has_rules=True)
+    wrong = {problem.path[:2] for problem in problems if not problem.is_warning}
+    good = [each for n, each in enumerate(whole["expect"]) if ("expect", n) not in wrong]
+    return [parse_expectation(each) for each in good], problems
 
 
 class _Source(NamedTuple):
@@ -175,27 +169,47 @@ def _in_words_of(error: strict_json.BadJson, problem: Problem) -> Problem:
 
 
 def _check(source: _Source, name: str | None, longest_wait: int) -> Loaded:
-    data, cut = source.data, source.cut
+    data = source.data
     if data is None:
         hint = "a scenario starts with scenario: NAME"
-        return Loaded(
-            None,
-            tuple(source.problems) or (Problem((), "there is nothing in it", hint, (1, 1)),),
-        )
+        empty = Problem((), "there is nothing in it", hint, (1, 1))
+        return Loaded(None, tuple(source.problems) or (empty,))
     is_shaped = accepts(data)
     kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(data)
-    keys = data.keys() if isinstance(data, dict) else ()
-    has_seed = cut is not None or "seed" in keys
-    context = LintContext(_contract(), longest_wait)
-    found = [
-        *([] if is_shaped else schema_problems(data)),
-        *check_keys(data, has_seed=has_seed),
-        *check_scenario(kept, name if "scenario" in keys else None, context),
-    ]
-    known = [each for each in found if cut is None or not _may_be_behind(each.path, cut)]
-    problems = locate([*source.problems, *known], source.places)
+    if not (isinstance(data, dict) and "scenario" in data):
+        name = None  # there is nothing to compare it with
+    problems = _problems(source, kept, name, longest_wait)
     is_good = is_shaped and all(each.is_warning for each in problems)
     return Loaded(parse_scenario(kept) if is_good else None, tuple(problems))
+
+
+def _problems(
+    source: _Source,
+    kept: Mapping[str, Any],
+    name: str | None,
+    longest_wait: int = LONGEST_WAIT,
+    *,
+    has_rules: bool = False,
+) -> list[Problem]:
+    """All that is wrong, with its places.
+
+    Args:
+        source: what was read.
+        kept: the parts of it that have the right shape.
+        name: of its file.
+        longest_wait: as for `load`.
+        has_rules: whether there are rules elsewhere that an expectation may speak of.
+    """
+    data, cut = source.data, source.cut
+    has_seed = cut is not None or (isinstance(data, dict) and "seed" in data)
+    context = LintContext(_contract(), longest_wait, has_rules=has_rules)
+    found = [
+        *schema_problems(data),
+        *check_keys(data, has_seed=has_seed),
+        *check_scenario(kept, name, context),
+    ]
+    known = [each for each in found if cut is None or not _may_be_behind(each.path, cut)]
+    return locate([*source.problems, *known], source.places)
 
 
 def _may_be_behind(path: Path, cut: Path) -> bool:

@@ -7,12 +7,11 @@ from payments_sandbox.core.instants import DAY, read_duration, read_instant
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.action import Action
 from payments_sandbox.rules.actions import parse_action
+from payments_sandbox.rules.conditions import CARD_NUMBERS, parse_when
 from payments_sandbox.rules.delays import Delay, Distribution, Lognormal, Normal, Uniform
-from payments_sandbox.rules.initial_state import Generated, Given, GivenPayment
-from payments_sandbox.rules.matchers import CARD_NUMBERS, parse_when
 from payments_sandbox.rules.model import AtRule, EventRule, Per, RequestRule, Step, Then
 from payments_sandbox.rules.outcomes import OUTCOMES, Pass
-from payments_sandbox.rules.scenario import Rule, Scenario
+from payments_sandbox.rules.scenario import Generated, Given, GivenPayment, Rule, Scenario
 from payments_sandbox.rules.step_outcome import Outcome
 from payments_sandbox.rules.webhook_effects import (
     BodyFault,

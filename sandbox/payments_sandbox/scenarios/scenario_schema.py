@@ -12,7 +12,7 @@ from payments_sandbox.contract.schema_errors import (
     UnknownKey,
 )
 from payments_sandbox.contract.schema_files import Schema
-from payments_sandbox.core.resources import root
+from payments_sandbox.core.resources import data_files
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 
 FILE: Final = "scenario.schema.json"
@@ -21,27 +21,22 @@ FILE: Final = "scenario.schema.json"
 @functools.cache
 def schema() -> Schema:
     """The scenario schema, as editors get it."""
-    text = root("schemas").joinpath(FILE).read_text(encoding="utf-8")
-    return cast("Schema", json.loads(text))
+    return cast("Schema", json.loads(data_files("schemas")[FILE]))
 
 
 @functools.cache
-def _compiled(part: str | None) -> CompiledSchema:
-    """The whole schema, or one of its definitions, with its validator."""
-    wanted = schema()
-    if part is not None:
-        wanted = {"$ref": f"#/$defs/{part}", "$defs": wanted["$defs"]}
-    return CompiledSchema(wanted)
+def _compiled() -> CompiledSchema:
+    return CompiledSchema(schema())
 
 
-def accepts(value: object, part: str | None = None) -> bool:
-    """Whether the value has the shape of a scenario, or of one of the schema's definitions."""
-    return _compiled(part).is_valid(value)
+def accepts(value: object) -> bool:
+    """Whether the value has the shape of a scenario."""
+    return _compiled().is_valid(value)
 
 
-def schema_problems(value: object, part: str | None = None) -> Iterator[Problem]:
+def schema_problems(value: object) -> Iterator[Problem]:
     """What the schema says is wrong, in words; without places, in no order."""
-    for error in _compiled(part).file_errors(value):
+    for error in _compiled().file_errors(value):
         path = (*error.path, KEY) if error.is_about_key else error.path
         yield Problem(path, error.message, error.hint, is_missing=error.is_missing)
 
@@ -57,7 +52,7 @@ def drop_invalid_parts(value: object) -> dict[str, object]:
         off is None.
     """
     left: dict[str, Any] = json.loads(json.dumps(value)) if isinstance(value, dict) else {}
-    while wrong := list(_compiled(None).refusals(_without_gaps(left))):
+    while wrong := list(_compiled().refusals(_without_gaps(left))):
         for refusal, place in [(each, _find(left, each.path)) for each in wrong]:
             _take_off(left, refusal, *place)
     return left

@@ -10,7 +10,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.payments.ledger import SLICE, Ledger
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.initial_state import Generated
+from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_payments import generate_history
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 

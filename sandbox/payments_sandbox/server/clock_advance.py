@@ -64,7 +64,9 @@ class ClockAdvancer:
         await self._dispatcher.settle(world)
         turns.check()
         happened: list[TimelineEntry] = []
-        for batch in world.advance(target()):
+        start, end = world.clock.now(), target()
+        world.clock.moves.append((start, end))
+        for batch in world.advance(end):
             happened += batch
             made = await self._dispatcher.settle(world)
             turns.check()

@@ -124,9 +124,9 @@ def _read_scenario(source: object) -> "Scenario":
 
 
 def _sender(settings: Settings) -> Sender:
-    from payments_sandbox.server.webhooks.sender import HttpSender  # noqa: PLC0415 - most servers send nothing
+    from payments_sandbox.server.webhooks.sender import HttpSender, trusting  # noqa: PLC0415 - most servers send nothing
 
-    return HttpSender(public=settings.public_webhooks)
+    return HttpSender(public=settings.public_webhooks, tls=trusting(settings.webhook_ca))
 
 
 def _defaults(settings: Settings) -> WorldDefaults:

@@ -39,6 +39,10 @@ _WHICH_HOST: Final = (
 _WHICH_ORIGIN: Final = (
     "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
 )
+_INBOXES: Final = f"{CONTROL_PATH}/inbox"
+_NO_WEBHOOK: Final = (
+    "/: expected a client, not the webhook of a sandbox: only /_sandbox/inbox/{name} takes those."
+)
 _READS: Final = frozenset({"GET", "HEAD"})
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 _ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
@@ -79,7 +83,7 @@ class RequestHandler:
         target = target_of(request)
         headers = self._headers.read(request)
         is_emulated = target.is_below(BASE_PATH)
-        if (error := self._refusal(request, headers, is_emulated=is_emulated)) is not None:
+        if (error := self._refusal(request, headers, target, is_emulated=is_emulated)) is not None:
             return self._refuse(request, error, is_emulated=is_emulated)
         if not is_emulated:
             return await self._answer_control(request, target)
@@ -95,15 +99,22 @@ class RequestHandler:
         return response
 
     def _refusal(
-        self, request: web.BaseRequest, headers: RequestHeaders, *, is_emulated: bool
-    ) -> Forbidden | None:
-        """Why the origin guard refuses a request, if it does."""
+        self,
+        request: web.BaseRequest,
+        headers: RequestHeaders,
+        target: Target,
+        *,
+        is_emulated: bool,
+    ) -> Forbidden | InvalidRequest | None:
+        """Why the origin guard refuses a request, if it does; a webhook would feed itself."""
         if not self._hosts.allows(request, headers.host):
             return Forbidden("unknown_host", _WHICH_HOST)
         if is_cross_site(request, headers) and not (
             is_emulated and cors.permits(request, self._origins)
         ):
             return Forbidden("cross_site_request", _WHICH_ORIGIN)
+        if headers.is_webhook and not target.is_below(_INBOXES):
+            return InvalidRequest(_NO_WEBHOOK)
         return None
 
     async def _answer_undocumented(
@@ -139,10 +150,11 @@ class RequestHandler:
         return self._dashboard.answer(request, target.decoded)
 
     def _refuse(
-        self, request: web.BaseRequest, error: Forbidden, *, is_emulated: bool
+        self, request: web.BaseRequest, error: Forbidden | InvalidRequest, *, is_emulated: bool
     ) -> web.Response:
         """Refuse with 403 or 421; the emulated API documents neither: there it is a 400."""
-        response = refusal(InvalidRequest(f"/: {error.details}") if is_emulated else error)
+        is_undocumented = is_emulated and isinstance(error, Forbidden)
+        response = refusal(InvalidRequest(f"/: {error.details}") if is_undocumented else error)
         self._log.refused(request, response.status, error)
         return response
 

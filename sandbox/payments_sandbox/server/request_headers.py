@@ -11,6 +11,9 @@ from aiohttp import web
 from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.masking import mask_text
 
+SANDBOX_AGENT: Final = "payments-sandbox/"
+"""How the User-Agent of a webhook begins, unless its endpoint has another."""
+
 JSON: Final = "application/json"
 
 _KNOWN_AT_MOST: Final = 256
@@ -34,6 +37,7 @@ class RequestHeaders(NamedTuple):
         host: the Host; empty where there is none.
         authorizations: the values of every `Authorization` line.
         is_from_another_site: a browser says that a page of another origin has made the request.
+        is_webhook: a sandbox has sent it.
         length: the bytes that the body has, as the request says; 0 where it does not.
         is_encoded: the body is compressed, or encoded in another way.
         wrong_type: what Content-Type should have said, where it is not JSON in UTF-8.
@@ -43,6 +47,7 @@ class RequestHeaders(NamedTuple):
     host: str
     authorizations: tuple[str, ...]
     is_from_another_site: bool
+    is_webhook: bool
     length: int
     is_encoded: bool
     wrong_type: str | None
@@ -86,6 +91,7 @@ def read_headers(request: web.BaseRequest) -> RequestHeaders:
         host=headers.get("Host", ""),
         authorizations=tuple(headers.getall("Authorization", ())),
         is_from_another_site=_is_from_another_site(request),
+        is_webhook=headers.get("User-Agent", "").startswith(SANDBOX_AGENT),
         length=request.content_length or 0,
         is_encoded=headers.get("Content-Encoding", "identity").lower() != "identity",
         wrong_type=_wrong_type(request),

@@ -10,8 +10,13 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import check_together, reload
-from payments_sandbox.scenarios.library import Library, UnknownScenario, scenario_paths
-from payments_sandbox.scenarios.scenario_file import ScenarioFile, count_problems
+from payments_sandbox.scenarios.library import (
+    Library,
+    ScenarioFile,
+    UnknownScenario,
+    count_problems,
+    scenario_paths,
+)
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.registry import DEFAULT_API_KEY
 from payments_sandbox.world.world import ResetScope, World

@@ -13,7 +13,7 @@ from payments_sandbox.webhooks.delivery import (
     DeliveryStatus,
     ReceiverResponse,
 )
-from payments_sandbox.webhooks.endpoint import TIMEOUT, Endpoint
+from payments_sandbox.webhooks.endpoint import TIMEOUT, Endpoint, TimestampClock
 from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.retry_policy import DELAYS
@@ -21,7 +21,7 @@ from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 
 
 def endpoint_json(endpoint: Endpoint) -> dict[str, object]:
-    """An endpoint; its schedule and timeout show only where they are unusual."""
+    """An endpoint; its schedule, timeout and timestamp show only where they are unusual."""
     shown: dict[str, object] = {
         "id": endpoint.id,
         "url": endpoint.url,
@@ -36,6 +36,8 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, object]:
         shown["retries"] = [show_duration(delay) for delay in endpoint.delays]
     if endpoint.timeout != TIMEOUT:
         shown["timeout"] = show_duration(endpoint.timeout)
+    if endpoint.timestamp is not TimestampClock.WALL:
+        shown["timestamp"] = endpoint.timestamp.value
     return shown
 
 

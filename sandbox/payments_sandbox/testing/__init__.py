@@ -5,6 +5,7 @@ Importing this imports neither aiohttp nor httpx: a server that is started needs
 """
 
 import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncSandboxClient",
+    "AsyncSandboxTransport",
     "ControlApiError",
     "ControlError",
     "ExpectationFailed",
@@ -41,12 +43,16 @@ __all__ = [
     "RunningSandbox",
     "Sandbox",
     "SandboxClient",
+    "SandboxTransport",
     "Server",
     "Unreachable",
     "WebhookNotReceived",
     "running_sandbox",
 ]
 
+if find_spec("httpx") is None:  # `import *` is not to fail for want of it
+    __all__.remove("AsyncSandboxTransport")  # noqa: PYI056 - mypy supports it
+    __all__.remove("SandboxTransport")  # noqa: PYI056
 
 _RENAMED: Final = {
     "NotArrived": WebhookNotReceived,

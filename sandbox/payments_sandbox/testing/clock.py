@@ -1,9 +1,17 @@
 """Owns a world's clock and rate limit, as a test holds them."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.models import DueJobModel, HappenedJobModel
+from payments_sandbox.core.instants import read_duration, read_instant
+
+MoveTo = Callable[[datetime], object]
+"""Moves a clock of the test's own process to an instant: `move_to` of time-machine or freezegun."""
+
+__tracebackhide__ = True
 
 
 class Clock:
@@ -11,6 +19,7 @@ class Clock:
 
     def __init__(self, control: SandboxClient) -> None:
         self._control = control
+        self._followers: list[MoveTo] = []
 
     @property
     def now(self) -> datetime:
@@ -30,6 +39,7 @@ class Clock:
     def freeze(self, at: str | datetime | None = None) -> None:
         """Stand still, now or at a later instant; what falls due on the way happens."""
         self._control.freeze_clock(at=_instant(at))
+        self._tell(self.now)
 
     def resume(self) -> None:
         """Go on at wall speed."""
@@ -43,11 +53,47 @@ class Clock:
         Returns:
             What has happened on the way, in order; webhooks have been sent and answered.
         """
-        return self._control.advance_clock(by=_duration(by), to=_instant(to))["happened"]
+        if not self._followers:
+            return self._control.advance_clock(by=_duration(by), to=_instant(to))["happened"]
+        if by is not None:
+            end = self.now + timedelta(milliseconds=read_duration(_duration(by) or ""))
+        else:
+            end = _moment(_instant(to) or "")
+        happened: list[HappenedJobModel] = []
+        while (due := self.due) and (at := _moment(due[0]["at"])) <= end:
+            happened += self._move_together(at)
+        return happened + self._move_together(end)
 
     def next(self) -> list[HappenedJobModel]:
         """Move on to what is due next, whatever it is."""
+        if self._followers and (due := self.due):
+            return self._move_together(_moment(due[0]["at"]))
         return self._control.advance_clock(next=True)["happened"]
+
+    @contextmanager
+    def followed_by(self, move_to: MoveTo) -> Iterator[None]:
+        """Let another clock show what this one shows, until the block ends.
+
+        It is moved now, and before each instant at which something falls due, so a receiver that
+        is called on the way sees the world's time.
+
+        Args:
+            move_to: of time-machine or freezegun, or any function that takes an aware datetime.
+        """
+        self._followers.append(move_to)
+        try:
+            self._tell(self.now)
+            yield
+        finally:
+            self._followers.remove(move_to)
+
+    def _move_together(self, end: datetime) -> list[HappenedJobModel]:
+        self._tell(end)
+        return self._control.advance_clock(to=_instant(end))["happened"]
+
+    def _tell(self, now: datetime) -> None:
+        for move_to in self._followers:
+            move_to(now)
 
     def __repr__(self) -> str:
         clock = self._control.retrieve_clock()
@@ -94,6 +140,10 @@ def _instant(given: str | datetime | None) -> str | None:
     if given.tzinfo is None:
         raise ValueError("expected an instant with a time zone, such as datetime(…, tzinfo=UTC)")
     return given.isoformat()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=read_instant(text))
 
 
 def _duration(given: str | timedelta | None) -> str | None:

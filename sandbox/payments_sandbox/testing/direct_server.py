@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from aiohttp import web
 
+from payments_sandbox.core.resources import read_all_data
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
 from payments_sandbox.server.delayed_replies import DelayedReplies
@@ -45,6 +46,7 @@ class DirectServer:
     ) -> None:
         self._lock = threading.Lock()
         self._is_closed = False
+        read_all_data()  # a test may take the file system away
         self.sandbox: Final = assemble(
             settings,
             make_sender=lambda: make_sender(self._unlocked),

@@ -1,63 +1,100 @@
-"""Owns what a failed test shows of its worlds: lines for the report, and all of it as a file."""
+"""Owns what a failed test shows of its worlds: lines for the report, and all of it as files."""
 
 import json
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from payments_sandbox.client.errors import ControlError
-from payments_sandbox.testing.sandbox import Sandbox, explain_request
+from payments_sandbox.client.errors import ControlApiError, ControlError
+from payments_sandbox.client.models import ReportModel
+from payments_sandbox.testing.sandbox import Sandbox
+from payments_sandbox.testing.timeline import Moment, timeline
 
 SHOWN: Final = 20
-"""Requests that the report shows; the file has all that the journal keeps."""
+"""Requests that the report shows, with what happened since; files have all that is kept."""
+
+KEPT: Final = 1_000
+"""Requests that a journal keeps at most."""
+
+
+class _WorldSection(NamedTuple):
+    """What is told of one world."""
+
+    head: str
+    reasons: Sequence[str] = ()
+    moments: Sequence[Moment] = ()
+    rest: Sequence[str] = ()
+
+    def lines(self, shown: int) -> list[str]:
+        """The reasons, then so many requests with what has happened since, then the rest."""
+        requests = [number for number, each in enumerate(self.moments) if each.kind == "request"]
+        earlier = max(0, len(requests) - shown)
+        left_out = [f"… {earlier} earlier requests"] if earlier else []
+        moments = self.moments[requests[earlier] :] if earlier else self.moments
+        told = [each.text for each in moments]
+        return [*self.reasons, self.head, *left_out, *told, *self.rest]
 
 
 def failure_report(worlds: Sequence[Sandbox]) -> str:
     """What has happened in the worlds of a test, for its report."""
-    return "\n".join(map(_story, worlds))
+    return "\n".join(line for world in worlds for line in _section_of(world).lines(SHOWN))
 
 
-def write_journal(worlds: Sequence[Sandbox], test: str, folder: Path) -> Path:
-    """Write all that the worlds of a test have seen and done, as JSON and as text.
+def journal_files(worlds: Sequence[Sandbox], test: str, *, with_page: bool) -> dict[str, str]:
+    """All that the worlds of a test have seen and done: as JSON, as text, as a page.
 
     Args:
         worlds: of one test.
         test: its id.
-        folder: where the files go; the name is the test's.
+        with_page: whether a page of HTML is wanted, too.
 
     Returns:
-        The JSON file; the text is beside it.
+        The files' texts by their names, which are the test's.
     """
-    digest = blake2b(test.encode(), digest_size=4).hexdigest()
-    name = re.sub(r"[^\w.-]+", "-", test).strip("-")[-100:]
-    file = folder / f"{name}-{digest}.json"
+    digest = blake2b(test.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
+    name = f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', test).strip('-')[-100:]}-{digest}"
+    sections = [_section_of(world) for world in worlds]
     record = {"test": test, "worlds": [_record(world) for world in worlds]}
-    file.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = "\n".join([test, *map(_whole_story, worlds), ""])
-    file.with_suffix(".txt").write_text(text, encoding="utf-8")
-    return file
+    lines = [line for section in sections for line in section.lines(KEPT)]
+    files = {
+        f"{name}.json": json.dumps(record, indent=2, ensure_ascii=False) + "\n",
+        f"{name}.txt": "\n".join([test, *lines, ""]),
+    }
+    if with_page:
+        from payments_sandbox.testing.failure_page import failure_page
+
+        told = [([*each.reasons, each.head, *each.rest], each.moments) for each in sections]
+        files[f"{name}.html"] = failure_page(test, told)
+    return files
 
 
-def _story(world: Sandbox) -> str:
+def why_vanished(world: Sandbox) -> str | None:
+    """Why a world is another one than the test was given, or None: it was dropped meanwhile."""
     try:
-        lines = [_head(world)]
-        requests = world.requests
-        if len(requests) > SHOWN:
-            lines.append(f"… {len(requests) - SHOWN} earlier requests")
-        return "\n".join([*lines, *map(explain_request, requests[-SHOWN:]), *_judgement(world)])
-    except ControlError as error:
-        return f"{world!r} cannot be asked: {error}"
+        gone = world.control.retrieve_world()["restarted"]
+    except ControlApiError as error:  # where keys are strict, it is not made again
+        gone = error.details if "Its world was" in (error.details or "") else None
+    if gone is None or gone == world.made["restarted"]:
+        return None
+    return f"the world of this test was dropped while it ran: {gone}"
 
 
-def _whole_story(world: Sandbox) -> str:
+def _section_of(world: Sandbox) -> _WorldSection:
+    name = repr(world)
+    if world.is_closed:
+        return _WorldSection(f"{name} was dropped by the test")
     try:
-        events = [f"{each['id']} at {each['created_at']}: {each['type']}" for each in world.events]
-        lines = [_head(world), *map(explain_request, world.requests), *events, *_judgement(world)]
-        return "\n".join(lines)
+        vanished = why_vanished(world)
+        report = world.report()
+        return _WorldSection(
+            _head(world),
+            [*([] if vanished is None else [vanished]), *_reasons(report)],
+            timeline(world),
+            list(_rest(report)),
+        )
     except ControlError as error:
-        return f"{world!r} cannot be asked: {error}"
+        return _WorldSection(f"{name} cannot be asked: {error}")
 
 
 def _record(world: Sandbox) -> dict[str, object]:
@@ -73,17 +110,28 @@ def _record(world: Sandbox) -> dict[str, object]:
         return {"api_key": world.api_key, "error": str(error)}
 
 
-def _judgement(world: Sandbox) -> Iterator[str]:
-    """How expectations stand, what kept rules from firing, what the audit has found."""
-    report = world.report()
+def _reasons(report: ReportModel) -> Iterator[str]:
+    """What of it may have failed the test, or explains why it failed."""
+    if unmet := [each for each in report["expectations"] if not each["met"]]:
+        yield "not met:"
+        yield from (f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet)
+    if not report["passed"] and not unmet:
+        yield "a rule has failed:"
+        failed = [each for each in report["rules"] if each["why_not"]]
+        yield from (f"{each['rule']}: {each['why_not']}" for each in failed)
+    for call in report.get("undocumented", ()):
+        yield f"{call['call']}: the API has no such call; did you mean {call['nearest']}?"
+    for finding in report["audit"]["findings"]:
+        yield f"audit: {finding['kind']}: {finding['message']} {finding['advice']}"
+
+
+def _rest(report: ReportModel) -> Iterator[str]:
     for each in report["expectations"]:
         verdict = "met" if each["met"] else "not met"
         yield f"{verdict}: {json.dumps(each['expect'])}: {each['observed']}"
     for rule in report["rules"]:
         if rule["why_not"] is not None:
             yield f"rule {rule['rule']}: {rule['why_not']}"
-    for finding in report["audit"]["findings"]:
-        yield f"audit: {finding['kind']}: {finding['message']}"
 
 
 def _head(world: Sandbox) -> str:

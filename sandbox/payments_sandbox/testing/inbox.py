@@ -8,6 +8,8 @@ from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.errors import WebhookNotReceived
 from payments_sandbox.client.models import InboxMessageModel
 
+__tracebackhide__ = True
+
 MOST: Final = 1_000
 """Messages that an inbox keeps."""
 

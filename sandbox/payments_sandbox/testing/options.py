@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     scenario_dirs: Collection[str | Path]
     webhooks: Collection[str]
     public_webhooks: bool
+    webhook_ca: Path | None
     strict_keys: bool
     lenient: bool
     control_token: str | None

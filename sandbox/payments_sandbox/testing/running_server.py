@@ -32,6 +32,9 @@ STUCK: Final = 10.0
 LOOK_AGAIN: Final = 1.0
 """Seconds between two looks whether the server that is waited for still runs."""
 
+KEYS_OF_EACH: Final = 2**32
+"""Keys of one server among several of one seed."""
+
 
 def running_sandbox(**options: Unpack[Options]) -> "RunningSandbox":
     """A server on a free port, until the block ends: `with` and `async with` will both do.
@@ -48,13 +51,18 @@ def running_sandbox(**options: Unpack[Options]) -> "RunningSandbox":
 class RunningSandbox(Server):
     """A server in a thread. Starting takes milliseconds, and `async with` waits for it, too.
 
+    Args:
+        settings: of the server.
+        number: among servers of one seed; no two of them make worlds of the same keys.
+
     Attributes:
         api_key, webhook_secret: of the world that every server has; there once it has started.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, number: int = 0) -> None:
         super().__init__("", settings.control_token)
         self._settings = settings
+        self._first_key = number * KEYS_OF_EACH
         self._settled = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="payments-sandbox", daemon=True)
@@ -142,6 +150,7 @@ class RunningSandbox(Server):
             self._settled.set()
 
     async def _serve(self) -> None:
+        from payments_sandbox.core.resources import read_all_data
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
         from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
@@ -149,8 +158,10 @@ class RunningSandbox(Server):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         # Tests stop time by replacing what the module `time` has; waits of the server still end.
         self._loop.time = time.monotonic  # type: ignore[method-assign]
+        read_all_data()  # a test may take the file system away
         sandbox = assemble(self._settings)
         self._handler: RequestHandler = sandbox.handler
+        sandbox.runtime.worlds.begin_keys_at(self._first_key)
         async with listening(sandbox) as self.url:
             self.api_key, self.webhook_secret = DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
             self._settled.set()

@@ -29,6 +29,9 @@ from payments_sandbox.testing.scenario_files import find_scenario
 PAGE: Final = 1_000
 """Items of a page, where all of a list is wanted."""
 
+__tracebackhide__ = True
+"""pytest shows the test's line that called, not ours."""
+
 T = TypeVar("T")
 
 
@@ -68,6 +71,8 @@ class Sandbox:
         control: the control API, a method a route.
         clock, rate_limit: the world's own.
         is_scripted: whether it was given a scenario or an expectation.
+        is_closed: whether it was dropped here.
+        made: the world, as the control API showed it in the beginning.
     """
 
     def __init__(self, server: Clients, made: WorldModel, *, folders: Sequence[Path] = ()) -> None:
@@ -79,7 +84,9 @@ class Sandbox:
         self.control = server.client(self.api_key)
         self.clock = Clock(self.control)
         self.rate_limit = RateLimit(self.control)
+        self.made = made
         self.is_scripted = False
+        self.is_closed = False
         self._server = server
         self._folders = folders
         self._expected = 0
@@ -174,7 +181,21 @@ class Sandbox:
             rules = [
                 f"{each['rule']}: {each['why_not']}" for each in report["rules"] if each["why_not"]
             ]
-            raise ExpectationFailed("\n".join(["a rule has failed:", *rules]), ())
+            raise ExpectationFailed("\n".join(f"a rule has failed: {each}" for each in rules), ())
+
+    def check_calls(self) -> None:
+        """See that every call of the client was one that the API has.
+
+        Raises:
+            ExpectationFailed: some had a path or a method that is not documented.
+        """
+        calls = self.report().get("undocumented", ())
+        if calls:
+            lines = [
+                f"{each['call']}: the API has no such call; did you mean {each['nearest']}?"
+                for each in calls
+            ]
+            raise ExpectationFailed("\n".join(lines), ())
 
     def report(self) -> ReportModel:
         """Which expectations are met, which rules fired and why others did not, and the audit."""
@@ -206,6 +227,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Drop the world."""
+        self.is_closed = True
         self.control.delete_world()
         self.control.close()
 
@@ -229,8 +251,8 @@ class Sandbox:
 def raise_if_unmet(expectations: Iterable[ReportExpectationModel]) -> None:
     """Raise ExpectationFailed unless all are met."""
     if unmet := [each for each in expectations if not each["met"]]:
-        lines = [f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
-        raise ExpectationFailed("\n".join(["not met:", *lines]), unmet)
+        lines = [f"not met: {json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
+        raise ExpectationFailed("\n".join(lines), unmet)
 
 
 def explain_request(entry: JournalEntryModel) -> str:

@@ -37,7 +37,7 @@ def names_in(folders: Iterable[Path]) -> list[str]:
 
 def shipped() -> list[str]:
     """The names of the library that comes with the package."""
-    from payments_sandbox.core.resources import root
+    from payments_sandbox.core.resources import data_files
     from payments_sandbox.scenarios.library import Library
 
-    return Library([], [root("scenarios")]).names()
+    return Library([], [data_files("scenarios")]).names()

@@ -1,13 +1,17 @@
 """Owns a server as its users know it: an address, and a way to worlds and clients."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.errors import ControlApiError
 from payments_sandbox.client.models import SetRateLimitModel
 from payments_sandbox.testing.sandbox import Sandbox
+
+__tracebackhide__ = True
 
 
 class Server:
@@ -48,6 +52,8 @@ class Server:
     def new_world(
         self,
         *,
+        key: str | None = None,
+        name: str | None = None,
         seed: int | None = None,
         clock: str | None = None,
         rate_limit: int | None = None,
@@ -56,14 +62,21 @@ class Server:
         """A world of its own, until it is closed.
 
         Args:
+            key: its API key, whose earlier world is dropped; else a new one.
+            name: what reports call it.
             seed: what its ids and draws come from; else derived from the server's.
             clock: an ISO 8601 instant where its clock stands still, or `live`.
             rate_limit: requests in an hour of its clock.
             folders: where the team's scenarios are.
         """
         limit: SetRateLimitModel | None = None if rate_limit is None else {"limit": rate_limit}
+        if key is not None:
+            with self.client(key) as owner, suppress(ControlApiError):  # it may have none
+                owner.delete_world()
         with self.client() as anybody:
-            made = anybody.create_world(seed=seed, clock=clock, rate_limit=limit)
+            made = anybody.create_world(
+                api_key=key, name=name, seed=seed, clock=clock, rate_limit=limit
+            )
         return Sandbox(self, made, folders=folders)
 
     def __repr__(self) -> str:
@@ -76,6 +89,7 @@ class MakeSandbox(Protocol):
     def __call__(
         self,
         *scenarios: str,
+        key: str | None = None,
         seed: int | None = None,
         clock: str | None = None,
         rate_limit: int | None = None,

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from payments_sandbox.core.instants import DAY, EPOCH, SECOND, Instant
@@ -20,6 +21,13 @@ ROTATION: Final = DAY
 """Virtual milliseconds for which a rotated secret stays valid beside the new one."""
 
 
+class TimestampClock(StrEnum):
+    """Which clock the timestamp of a signature is of."""
+
+    WALL = "wall"
+    WORLD = "world"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One webhook endpoint of a world.
@@ -34,6 +42,7 @@ class Endpoint:
         headers: what is sent besides, by name.
         delays: the retry schedule, in virtual milliseconds.
         timeout: wall milliseconds.
+        timestamp: the clock of its receiver, which signatures are dated by.
     """
 
     number: int
@@ -51,6 +60,7 @@ class Endpoint:
     rotations: int = 0
     delays: tuple[int, ...] = DELAYS
     timeout: int = TIMEOUT
+    timestamp: TimestampClock = TimestampClock.WALL
 
     def wants(self, event: str) -> bool:
         """Whether the filter lets an event of this type through."""

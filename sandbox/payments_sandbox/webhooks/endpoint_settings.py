@@ -10,7 +10,7 @@ from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, SECOND, read_duration, show_duration
 from payments_sandbox.core.masking import holds_card_number, is_credential, mask_header, mask_text
-from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME, Endpoint
+from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME, Endpoint, TimestampClock
 from payments_sandbox.webhooks.signing import (
     DEFAULT_HEADER,
     STANDARD,
@@ -56,6 +56,7 @@ def apply_settings(endpoint: Endpoint, body: Mapping[str, Any], policy: TargetPo
         secret=body.get("secret", endpoint.secret),
         signing=_signing(body["signature"]) if "signature" in body else endpoint.signing,
         headers=tuple(body["headers"].items()) if "headers" in body else endpoint.headers,
+        timestamp=TimestampClock(body.get("timestamp", endpoint.timestamp)),
     )
     if "url" in body:
         endpoint = replace(endpoint, inbox=_inbox(endpoint.url, policy))

@@ -13,7 +13,7 @@ from payments_sandbox.webhooks.delivery import (
     ReceiverResponse,
     WebhookRequest,
 )
-from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
 from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
@@ -77,12 +77,13 @@ def _endpoint(endpoint: Endpoint) -> list[object]:
         endpoint.rotations,
         None if endpoint.delays == DELAYS else endpoint.delays,
         endpoint.timeout,
+        endpoint.timestamp,
     ]
 
 
 def _endpoint_of(row: list[Any]) -> Endpoint:
     number, endpoint_id, url, secret, inbox, events, description, enabled, *rest = row
-    signing, headers, previous, previous_until, rotations, delays, timeout = rest
+    signing, headers, previous, previous_until, rotations, delays, timeout, timestamp = rest
     scheme, header, prefix, encoding = signing
     return Endpoint(
         number=number,
@@ -100,6 +101,7 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
         rotations=rotations,
         delays=DELAYS if delays is None else tuple(delays),
         timeout=timeout,
+        timestamp=TimestampClock(timestamp),
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, assert_never
 
 from payments_sandbox.webhooks.signing import (
-    ID_HEADER,
     PREFIX,
     SIGNATURE_HEADER,
     STANDARD,
@@ -23,6 +22,9 @@ from payments_sandbox.webhooks.signing import (
 
 TOLERANCE: Final = 300
 """Seconds that a timestamp may differ from now, in both directions."""
+
+_OLDER_NAMES: Final = {name: name.replace("webhook", "svix") for name in STANDARD_HEADERS}
+"""What the headers of `standard` were called before it was a standard: the same scheme."""
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,15}")
 _MILLISECONDS: Final = 10**11
@@ -55,7 +57,7 @@ def guess_signing(headers: Mapping[str, str]) -> Signing | None:
     Args:
         headers: of the message, their names in lower case.
     """
-    if any(name in headers for name in STANDARD_HEADERS):
+    if headers.keys() & {*STANDARD_HEADERS, *_OLDER_NAMES.values()}:
         return STANDARD
     for name in sorted(headers, key=_is_named_otherwise):
         value = headers[name].strip()
@@ -121,20 +123,24 @@ def _claim(signing: Signing, received: Received) -> _Claim | str:
 
 
 def _standard(received: Received) -> _Claim | str:
-    for name in STANDARD_HEADERS:
-        if not received.headers.get(name):
+    found = [
+        received.headers.get(name) or received.headers.get(_OLDER_NAMES[name], "")
+        for name in STANDARD_HEADERS
+    ]
+    for name, value in zip(STANDARD_HEADERS, found, strict=True):
+        if not value:
             return _missing(name, received)
-    message, written = received.headers[ID_HEADER], received.headers[TIMESTAMP_HEADER]
+    message, written, signature = found
     if not _TIMESTAMP.fullmatch(written):
         return f"{TIMESTAMP_HEADER} is not a whole number of seconds"
     if int(written) > _MILLISECONDS:
         return f"{TIMESTAMP_HEADER} is in milliseconds; it is seconds"
-    parts = [part.partition(",") for part in received.headers[SIGNATURE_HEADER].split()]
-    found = [value for version, comma, value in parts if comma and version == "v1"]
-    if not found:
+    parts = [part.partition(",") for part in signature.split()]
+    macs = [value for version, comma, value in parts if comma and version == "v1"]
+    if not macs:
         return f"{SIGNATURE_HEADER} has no signature of version v1, written v1,BASE64"
-    signatures = [_decoded(value) for value in found]
-    is_hex = all(map(_HEX_DIGEST.fullmatch, found))  # which is base64 too, of other bytes
+    signatures = [_decoded(value) for value in macs]
+    is_hex = all(map(_HEX_DIGEST.fullmatch, macs))  # which is base64 too, of other bytes
     if is_hex or None in signatures:
         mistake = "hexadecimal; expected base64" if is_hex else "not base64"
         return f"{SIGNATURE_HEADER} is {mistake}"

@@ -14,12 +14,13 @@ from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.masking import mask_content, mask_headers, mask_text
+from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments.events import AnyEvent, Event
 from payments_sandbox.payments.ledger import Ledger
-from payments_sandbox.payments.record_store import json_bytes
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.rule_engine import AppliedRule, RuleEngine
 from payments_sandbox.rules.webhook_effects import NO_EFFECTS, WebhookEffects
+from payments_sandbox.webhooks.attempt_request import request_for
 from payments_sandbox.webhooks.delivery import (
     AttemptResult,
     Delivery,
@@ -30,10 +31,9 @@ from payments_sandbox.webhooks.delivery import (
     head_start,
     why_failed,
 )
-from payments_sandbox.webhooks.endpoint import INBOX, ROTATION, Endpoint
+from payments_sandbox.webhooks.endpoint import INBOX, ROTATION, Endpoint, TimestampClock
 from payments_sandbox.webhooks.inbox import Inboxes, InboxMessage
 from payments_sandbox.webhooks.outbox import AttemptSchedule, Outbox
-from payments_sandbox.webhooks.payload import request_for
 from payments_sandbox.webhooks.signing import STANDARD, Signing, check_secret
 from payments_sandbox.webhooks.verification import Received, why_refused
 
@@ -155,7 +155,7 @@ class Webhooks:
             delivery: what is to be attempted.
             endpoint: where to.
             now: on the world's clock: which secrets are valid.
-            sent_at: the real time, which the signature carries.
+            sent_at: the real time.
         """
         return request_for(
             delivery.message,
@@ -230,19 +230,26 @@ class Webhooks:
         self, name: str, received: Received, *, now: Instant, wall: Instant
     ) -> str | None:
         reasons = [
-            why_refused(signing, secrets, received, now=wall // SECOND)
-            for signing, secrets in self._accepted(name, now)
+            why_refused(
+                signing,
+                secrets,
+                received,
+                now=(now if timestamp is TimestampClock.WORLD else wall) // SECOND,
+            )
+            for signing, secrets, timestamp in self._accepted(name, now)
         ]
         return None if None in reasons else reasons[0]
 
-    def _accepted(self, name: str, now: Instant) -> Iterator[tuple[Signing, tuple[str, ...]]]:
+    def _accepted(
+        self, name: str, now: Instant
+    ) -> Iterator[tuple[Signing, tuple[str, ...], TimestampClock]]:
         """What an inbox takes: its own endpoints' secrets; without any, those of the world."""
         endpoints = self.outbox.endpoints.values()
         own = [each for each in endpoints if each.inbox == name] or list(endpoints)
         for endpoint in own:
-            yield endpoint.signing, endpoint.secrets_at(now)
+            yield endpoint.signing, endpoint.secrets_at(now), endpoint.timestamp
         if not any(each.inbox == name for each in own):
-            yield STANDARD, (self._secret,)
+            yield STANDARD, (self._secret,), TimestampClock.WALL
 
 
 def event_message(event: AnyEvent) -> EventMessage:

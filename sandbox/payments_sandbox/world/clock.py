@@ -1,10 +1,15 @@
 """Owns a world's time: live or frozen, moved forward by hand, never backward."""
 
+from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, SECOND, Instant, show_instant
+
+MOVES_KEPT: Final = 100
+"""Moves by hand that a clock remembers."""
 
 WallClock = Callable[[], Instant]
 """Reads the real time; the composition root provides it."""
@@ -18,14 +23,19 @@ class Mode(StrEnum):
 
 
 class WorldClock:
-    """Real time plus an offset, or one instant that stands still."""
+    """Real time plus an offset, or one instant that stands still.
 
-    __slots__ = ("_is_live", "_latest", "_offset", "_wall")
+    Attributes:
+        moves: from where it was moved by hand, and where to; the last few.
+    """
+
+    __slots__ = ("_is_live", "_latest", "_offset", "_wall", "moves")
 
     def __init__(self, wall: WallClock, *, frozen_at: Instant | None = None) -> None:
         self._wall = wall
         self._is_live = frozen_at is None
         self._offset = 0
+        self.moves: deque[tuple[Instant, Instant]] = deque(maxlen=MOVES_KEPT)
         self._latest = Instant(0) if frozen_at is None else frozen_at
 
     @property

@@ -79,6 +79,10 @@ class Worlds:
         self._drop_reasons: OrderedDict[str, str] = OrderedDict()
         self.make(DEFAULT_API_KEY)
 
+    def begin_keys_at(self, number: int) -> None:
+        """Let drawn keys begin with the nth: servers of one seed need not share them."""
+        self._made = number
+
     def __len__(self) -> int:
         return len(self._worlds)
 

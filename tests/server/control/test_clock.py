@@ -102,6 +102,16 @@ async def test_a_clock_is_advanced_by_a_duration(api: Api, control: Control) -> 
     assert latest[::-1] == [(each["event_id"], each["at"]) for each in advanced["happened"]]
 
 
+async def test_a_clock_tells_how_it_was_moved_by_hand(control: Control) -> None:
+    assert "moves" not in await control("retrieve_clock")
+    await control("advance_clock", {"by": "1h"})
+    await control("freeze_clock", {"at": "2030-01-16"})
+    assert (await control("retrieve_clock"))["moves"] == [
+        {"at": "2030-01-15T10:30:00Z", "to": "2030-01-15T11:30:00Z"},
+        {"at": "2030-01-15T11:30:00Z", "to": "2030-01-16T00:00:00Z"},
+    ]
+
+
 async def test_what_has_not_come_due_waits(api: Api, control: Control) -> None:
     """A millisecond short of its instant a payment is pending; at its instant it has settled."""
     await paid(api, card_number=THEN_COMPLETED)

@@ -1,6 +1,7 @@
 """Every route of the control API against every code: what is answered is in its document."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NoReturn
@@ -8,12 +9,13 @@ from typing import Any, Final, NoReturn
 import pytest
 
 from payments_sandbox.contract.control_openapi import control_document
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control import api as control_api
+from payments_sandbox.server.routing import Routes, Target
 from tests.support.http import path_of
 from tests.support.sockets import RawReply, RunningServer, exchange, raw_request, running_server
 from tests.support.values import documented_create
@@ -140,6 +142,27 @@ def test_each_route_answers_the_codes_that_are_documented(
     else:
         assert (answered, reply.status) in known.items()
     assert (answered == code) == (code in known)
+
+
+ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/(?:_sandbox|v3)/[\w/]+)")
+
+
+@pytest.mark.parametrize("code", ["payment_not_found", "not_found", "illegal_move"])
+@pytest.mark.parametrize("route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES])
+def test_what_is_not_there_or_cannot_be_names_a_route_that_would_do(
+    server: RunningServer, route: ControlRoute, code: str
+) -> None:
+    """One that there is, or of the emulated API."""
+    reply = provoked(server, route, code)
+    if reply.status < 400 or code_in(reply) != code:
+        return
+    routes = Routes((each.method, f"{CONTROL_PATH}{each.path}", each) for each in CONTROL_ROUTES)
+    named = ROUTE.findall(reply.json["error"]["details"])
+
+    assert named
+    for method, path in named:
+        found = routes.find(Target(path, "", path))
+        assert path.startswith("/v3/payments") or (found is not None and method in found)
 
 
 def test_every_documented_code_is_provoked_here() -> None:

@@ -79,22 +79,6 @@ async def test_the_end_of_a_world_ends_its_faults(  # noqa: PLR0913 - fixtures
 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
-async def test_a_reset_ends_a_fault_at_once(
-    api: Api, control: Control, sandbox: AssembledServer, card: str
-) -> None:
-    """The best of five, for the machine has other things to do."""
-    took = []
-    for _ in range(5):
-        async with raw_connection(api, raw_create(card)) as speaker:
-            await under_way(api, sandbox, speaker, card)
-            started = asyncio.get_running_loop().time()
-            await control("reset_world")
-            await speaker.rest()
-            took.append(asyncio.get_running_loop().time() - started)
-    assert min(took) < 0.1
-
-
-@pytest.mark.parametrize("card", [HANG, DRIP])
 async def test_a_client_that_leaves_ends_its_fault(
     api: Api, control: Control, sandbox: AssembledServer, card: str
 ) -> None:

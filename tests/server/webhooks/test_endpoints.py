@@ -107,7 +107,8 @@ async def test_endpoints_are_listed_in_pages(webhooks: WebhookApi) -> None:
     query = {"starting_after": "we_none"}
     refused = await webhooks.control("list_webhook_endpoints", status=400, query=query)
     assert refused["error"]["details"] == (
-        "/starting_after: expected the id of a webhook endpoint."
+        "/starting_after: expected the id of a webhook endpoint;"
+        " GET /_sandbox/webhook_endpoints begins the list."
     )
 
 
@@ -116,7 +117,8 @@ async def test_a_world_has_at_most_a_hundred_endpoints(webhooks: WebhookApi) -> 
     made = [await webhooks.create_endpoint("inbox:orders") for _ in range(100)]
     refused = await webhooks.control("create_webhook_endpoint", {"url": "inbox:x"}, status=400)
     assert refused["error"]["details"] == (
-        "/: expected at most 100 webhook endpoints; DELETE one first."
+        "/: expected at most 100 webhook endpoints;"
+        " DELETE /_sandbox/webhook_endpoints/ID takes one away."
     )
     await webhooks.control("delete_webhook_endpoint", endpoint_id=made[0])
     again = await webhooks.create_endpoint("inbox:x")
@@ -142,4 +144,7 @@ async def test_an_unknown_endpoint_is_404(webhooks: WebhookApi, route: str) -> N
     wanted: object = {} if route == "update_webhook_endpoint" else None
     for key, which in ((None, endpoint_id), (None, "we_none"), ("sk_test_other", mine)):
         refused = await webhooks.control(route, wanted, status=404, key=key, endpoint_id=which)
-        assert refused["error"]["details"] == "This world has no webhook endpoint of this id."
+        assert refused["error"]["details"] == (
+            "This world has no webhook endpoint of this id. GET /_sandbox/webhook_endpoints lists"
+            " what there is."
+        )

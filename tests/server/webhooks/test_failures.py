@@ -219,6 +219,7 @@ async def test_a_certificate_that_nobody_knows_is_refused(webhooks: WebhookApi) 
     assert error is not None
     assert error.startswith("TLS failed: ")
     assert "self-signed certificate" in error
+    assert error.endswith("; --webhook-ca FILE trusts the certificates in a file")
     assert "\n" not in error
     assert receiver.hits == []
 

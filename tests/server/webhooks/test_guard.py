@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.request_headers import SANDBOX_AGENT
 from tests.support.http import WebhookApi, attempt_errors
 from tests.support.receiver import Receiver
 
@@ -106,6 +107,25 @@ async def test_the_sandbox_itself_is_refused_as_a_receiver(webhooks: WebhookApi,
         url = f"http://{host}:{port}{path}"
         refused = await webhooks.control("create_webhook_endpoint", {"url": url}, status=400)
         assert refused["error"]["details"] == f"/url: {OURS}."
+
+
+@pytest.mark.parametrize("path", ["/_sandbox/events", "/v3/payments", "/"])
+async def test_a_webhook_that_reaches_the_sandbox_all_the_same_is_refused(
+    webhooks: WebhookApi, path: str
+) -> None:
+    """In a spelling that no text gives away: it would feed itself without end."""
+    port = webhooks.api.port
+    headers = {"Authorization": f"Bearer {webhooks.key}"}
+    await webhooks.create_endpoint(f"http://0x7f000001:{port}{path}", headers=headers, retries=[])
+    await webhooks.create_endpoint(f"http://0x7f000001:{port}/_sandbox/inbox/a", headers=headers)
+    await webhooks.pay()
+    await webhooks.advance("1h")
+    refused, taken = await webhooks.deliveries()
+
+    assert (refused["status"], taken["status"]) == ("failed", "delivered")
+    assert "not the webhook of a sandbox" in refused["attempts"][0]["response"]["body"]
+    assert refused["attempts"][0]["request"]["headers"]["User-Agent"].startswith(SANDBOX_AGENT)
+    assert len((await webhooks.control("list_events"))["data"]) == 1
 
 
 async def test_another_port_or_an_inbox_of_its_own_is_taken(webhooks: WebhookApi) -> None:

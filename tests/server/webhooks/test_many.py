@@ -70,12 +70,12 @@ async def test_every_event_arrives_at_a_receiver_that_fails_every_third_time(
     assert len(receiver.hits) > 500
 
 
-async def test_a_thousand_worlds_send_at_once(
+async def test_hundreds_of_worlds_send_at_once(
     api: Api, control: Control, sandbox: AssembledServer, receiver: Receiver
 ) -> None:
     """Each with an endpoint and a secret of its own, side by side; nothing is lost or doubled."""
     worlds = [
-        sandbox.runtime.worlds.make(f"sk_test_w{number}", seed=number) for number in range(1_000)
+        sandbox.runtime.worlds.make(f"sk_test_w{number}", seed=number) for number in range(300)
     ]
     for number, world in enumerate(worlds):
         webhooks = world.open_webhooks()
@@ -87,8 +87,8 @@ async def test_a_thousand_worlds_send_at_once(
         await sandbox.runtime.dispatcher.settle(world)
     told = Counter(hit.target for hit in receiver.hits)
 
-    assert told == {f"/{number}": 3 for number in range(1_000)}
-    assert len(set(receiver.bodies)) == 3_000
+    assert told == {f"/{number}": 3 for number in range(300)}
+    assert len(set(receiver.bodies)) == 900
     assert sum(world.pending_webhooks for world in worlds) == 0
     of_one = WebhookApi(api, control, sandbox, "sk_test_w77")
     assert [each["status"] for each in await of_one.deliveries()] == ["delivered"] * 3

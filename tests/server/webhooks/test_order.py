@@ -9,6 +9,7 @@ from typing import Self
 import orjson
 import pytest
 
+from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.webhooks.dispatcher import MAX_PER_ENDPOINT
@@ -189,7 +190,8 @@ class TestLive:
         told = Counter(each["what"] for each in happened)
 
         assert told == {"webhook.failed": 5 * 2 + 5 * 3, "payment.completed": 5}
-        assert [each["at"] for each in happened] == sorted(each["at"] for each in happened)
+        instants = [read_instant(each["at"]) for each in happened]
+        assert instants == sorted(instants)
 
 
 async def test_the_clock_can_go_to_the_very_next_attempt(

@@ -265,7 +265,7 @@ async def test_a_rule_can_shift_the_timestamp(
 
     assert verdict(request, await secret_of(webhooks)) is None
     sent = delivery["attempts"][0]["sent_at"]
-    assert show(signed + 600) == sent
+    assert show(signed + 600)[:19] == sent[:19]
 
 
 @pytest.mark.parametrize(

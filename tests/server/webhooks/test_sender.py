@@ -7,13 +7,14 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from payments_sandbox.server.webhooks import sender as sender_module
 from payments_sandbox.server.webhooks.sender import (
     MAX_ERROR,
     RECEIVE_BUFFER,
@@ -477,6 +478,25 @@ async def test_a_name_that_is_found_too_late_is_a_timeout(
     assert [thread.daemon for thread in threads] == [True]
 
 
+@pytest.mark.parametrize("name", ["shop.localhost", "a.B.LocalHost", "shop.localhost."])
+async def test_names_below_localhost_are_loopback_whatever_the_resolver_says(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """RFC 6761 says so, and not every system's resolver knows."""
+    system = socket.getaddrinfo
+
+    def strict(host: str, *args: Any) -> Any:  # noqa: ANN401 - the system's
+        if host not in ("localhost", "127.0.0.1"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return system(host, *args)
+
+    monkeypatch.setattr(socket, "getaddrinfo", strict)
+    async with receiving() as receiver:
+        port = receiver.url.rpartition(":")[2]
+        result = await post_and_close(f"http://{name}:{port}")
+    assert result.error is None
+
+
 def test_a_name_that_takes_long_holds_up_neither_other_names_nor_the_end_of_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -537,3 +557,147 @@ async def test_of_a_head_its_start_is_kept(receiver: Receiver, sender: HttpSende
     assert response is not None
     assert 7_000 < len(str(response.headers)) < 10_000
     assert response.retry_after == "7"
+
+
+LOOPS = ["asyncio", "uvloop"]
+
+
+def run_in(name: str, work: Coroutine[Any, Any, AttemptResult]) -> AttemptResult:
+    """Run something in a loop of its own, of either kind."""
+    if name == "asyncio":
+        return asyncio.run(work)
+    uvloop = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+class Peer:
+    """A receiver by hand, whose end of a connection closes within the very turn that says so.
+
+    Attributes:
+        taken: how many posts it has read whole.
+    """
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(0)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
+        self.taken = 0
+
+    async def accept(self) -> socket.socket:
+        """Take the next connection."""
+        connection, _ = await asyncio.get_running_loop().sock_accept(self.listener)
+        return connection
+
+    async def take_next(self) -> None:
+        """Take the next connection, and a post from it, and answer that."""
+        with await self.accept() as connection:
+            await self.take(connection, answer=OK + b"Content-Length: 0\r\n\r\n")
+
+    async def take(self, connection: socket.socket, *, answer: bytes) -> None:
+        """Read a post whole, and answer it."""
+        data = b""
+        while not data.endswith(b"{}"):
+            data += await asyncio.get_running_loop().sock_recv(connection, 65_536)
+        self.taken += 1
+        await asyncio.get_running_loop().sock_sendall(connection, answer)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="only this system tells what was taken")
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_kept_connection_that_ends_before_it_takes_a_post_costs_no_attempt(
+    loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receiver closes it in the moment in which the post is written: it is posted anew."""
+    peer = Peer()
+
+    async def unseen() -> None:
+        """See no end of a connection before the post."""
+
+    async def scene() -> AttemptResult:
+        sender = HttpSender(public=False)
+        first = asyncio.ensure_future(post(sender, peer.url))
+        connection = await peer.accept()
+        await peer.take(connection, answer=OK + b"Content-Length: 0\r\n\r\n")
+        assert (await first).error is None
+        monkeypatch.setattr(sender_module, "_look_at_connections", unseen)
+        answering = asyncio.ensure_future(peer.take_next())
+        await asyncio.tasks.sleep(0)
+        connection.close()
+        result = await post(sender, peer.url)  # no turn of the loop is between these two lines
+        await answering
+        await sender.close()
+        return result
+
+    with contextlib.closing(peer.listener):
+        assert run_in(loop, scene()).error is None
+    assert peer.taken == 2
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_post_that_was_taken_and_not_answered_is_not_posted_again(loop: str) -> None:
+    """The receiver may have done the work; so it is an attempt that failed, and is seen once."""
+    peer = Peer()
+
+    async def scene() -> AttemptResult:
+        sender = HttpSender(public=False)
+        first = asyncio.ensure_future(post(sender, peer.url))
+        connection = await peer.accept()
+        await peer.take(connection, answer=OK + b"Content-Length: 0\r\n\r\n")
+        await first
+        second = asyncio.ensure_future(post(sender, peer.url))
+        await peer.take(connection, answer=b"")
+        connection.close()
+        result = await second
+        await sender.close()
+        return result
+
+    with contextlib.closing(peer.listener):
+        assert run_in(loop, scene()).error == CUT_OFF
+        with pytest.raises(BlockingIOError):
+            peer.listener.accept()
+    assert peer.taken == 2
+
+
+def answer_rudely(listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+    """Answer one post without a length, and end the connection without a farewell of TLS."""
+    plain, _ = listener.accept()
+    with plain if tls is None else tls.wrap_socket(plain, server_side=True) as connection:
+        data = b""
+        while not data.endswith(b"{}"):
+            data += connection.recv(65_536)
+        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_answer_without_a_length_ends_with_its_connection(loop: str, scheme: str) -> None:
+    """However that is closed, and however a loop tells of it: the status has arrived."""
+    context, trusting = None, ssl.create_default_context(cafile=SELF_SIGNED)
+    if scheme == "https":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(SELF_SIGNED)
+
+    async def scene(url: str) -> AttemptResult:
+        trusting.check_hostname = False
+        sender = HttpSender(public=False, tls=trusting)
+        result = await post(sender, url)
+        await sender.close()
+        return result
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answering = threading.Thread(target=answer_rudely, args=(listener, context))
+        answering.start()
+        result = run_in(loop, scene(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/"))
+        answering.join()
+    assert (result.error, result.response and result.response.status) == (None, 200)
+
+
+async def test_a_name_without_an_address_is_not_known(
+    sender: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resolver may find the name, and no address of it."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [])
+    result = await post(sender, "http://shop.test/")
+
+    assert result.error == "the host shop.test is not known"

@@ -6,8 +6,9 @@ import hmac
 
 import pytest
 
+from payments_sandbox.core.instants import read_instant
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
+from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing, sign
 from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 from tests.support.http import Json, WebhookApi
@@ -15,7 +16,7 @@ from tests.support.receiver import Answer, Hit, Receiver
 from tests.support.values import CVC3, KEY, codes_in, leaks
 
 EXPECTED = "expected whsec_ and the base64 of 24 to 64 bytes"
-DURATION = "expected a duration such as 300ms, 5s, 10m, 2h or 45d"
+TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -223,6 +224,52 @@ async def test_a_change_of_scheme_keeps_an_old_secret_that_fits(
     ]
 
 
+async def test_a_signature_can_be_dated_by_the_clock_of_the_world(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
+    """For a receiver whose clock follows the world's; each attempt has its own date."""
+    receiver.script(500)
+    endpoint_id = await webhooks.create_endpoint(receiver.url, timestamp="world")
+    await webhooks.create_endpoint("inbox:world", timestamp="world")
+    await webhooks.create_endpoint("inbox:wall")
+    await webhooks.pay()
+    await webhooks.advance("5s")
+    dates = [int(hit.headers["webhook-timestamp"]) for hit in receiver.hits]
+    verified = {}
+    for name in ("world", "wall"):
+        (message,) = (await webhooks.control("read_inbox", ids={"name": name}))["data"]
+        verified[name] = message["reason"]
+    shown = await webhooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id)
+    changed = await webhooks.update_endpoint(endpoint_id, timestamp="wall")
+
+    noon = read_instant("2030-01-15T10:30:00Z") // 1_000
+    assert dates == [noon, noon + 5]
+    assert verified == {"world": None, "wall": None}
+    assert (shown["timestamp"], "timestamp" in changed) == ("world", False)
+
+
+async def test_an_inbox_refuses_what_is_dated_by_the_other_clock(webhooks: WebhookApi) -> None:
+    """The world is frozen years from now."""
+    body = b'{"id":"evt_1","type":"payment.completed"}'
+    noon = read_instant("2030-01-15T10:30:00Z") // 1_000
+    for name, clock in (("world", "world"), ("wall", "wall")):
+        await webhooks.create_endpoint(f"inbox:{name}", timestamp=clock)
+        headers = sign(
+            Signing(), [DEFAULT_WEBHOOK_SECRET], message="evt_1", sent_at=noon, body=body
+        )
+        async with webhooks.api.post(
+            f"/_sandbox/inbox/{name}", data=body, headers=headers
+        ) as reply:
+            assert reply.status == 200
+    reasons = [
+        (await webhooks.control("read_inbox", ids={"name": name}))["data"][0]["reason"]
+        for name in ("world", "wall")
+    ]
+
+    assert reasons[0] is None
+    assert reasons[1].startswith("the timestamp is too new")
+
+
 async def test_an_endpoint_can_have_headers_of_its_own(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
@@ -340,10 +387,13 @@ async def test_a_credential_in_a_header_is_sent_and_not_shown(
         ),
         ({"headers": {"": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
         ({"headers": {"Größe": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
-        ({"retries": ["soon"]}, f"/retries/0: {DURATION}."),
+        ({"retries": ["soon"]}, "/retries/0: expected a duration such as 5s, 10m or 2h."),
+        ({"retries": ["1s", "366d"]}, "/retries/1: expected a duration of at most 365d."),
+        ({"retries": ["100000d"]}, f"/retries/0: {TOO_LONG}."),
         ({"timeout": "9ms"}, "/timeout: expected a duration from 10ms to 30s."),
         ({"timeout": "31s"}, "/timeout: expected a duration from 10ms to 30s."),
-        ({"timeout": "long"}, f"/timeout: {DURATION}."),
+        ({"timeout": "100000d"}, f"/timeout: {TOO_LONG}."),
+        ({"timeout": "long"}, "/timeout: expected a duration from 10ms to 30s."),
     ],
 )  # fmt: skip
 async def test_settings_that_make_no_sense_are_refused_by_field(

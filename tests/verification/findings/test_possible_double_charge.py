@@ -121,3 +121,14 @@ def test_a_chain_of_lost_replies_is_one_finding() -> None:
     ids = [history.pay() for _ in range(4)]
 
     assert history.found()[0] == ("possible_double_charge", tuple(ids[:3]))
+
+
+def test_two_payments_are_a_finding_although_an_equal_one_follows_later() -> None:
+    """The chain ends where the next payment is no repetition any more."""
+    history = History(LOST)
+    ids = (history.pay(), history.pay())
+    history.look()
+    history.wait(10 * MINUTE + 1)
+    history.pay()
+
+    assert history.found()[0] == ("possible_double_charge", ids)

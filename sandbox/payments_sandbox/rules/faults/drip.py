@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import KeepOpen, PlanStep, RealReply, Send, WaitUntil
-from payments_sandbox.rules.step_outcome import Json
+from payments_sandbox.rules.schema_parts import Json, duration, mapping, whole
 
 _CHUNKS: Final = 20
 
@@ -29,27 +29,18 @@ class Drip(Fault):
     reply_arrives: ClassVar = True
     needs_commit: ClassVar = False
     wall_time: ClassVar = "over"
-    SCHEMA: ClassVar[Json] = {
-        "description": "A slow body.",
-        "type": "object",
-        "x-expected": "a mapping such as {over: 4s, chunks: 20}",
-        "required": ["over"],
-        "properties": {
-            "over": {
-                "description": "From the first piece to the last, in wall time.",
-                "$ref": "#/$defs/duration",
-                "x-hint": "over is how long the body takes, a duration",
-            },
-            "chunks": {
-                "description": "In how many pieces.",
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 10_000,
-                "x-expected": "a whole number from 1 to 10000",
-            },
+    SCHEMA: ClassVar[Json] = mapping(
+        "A slow body.",
+        "{over: 4s, chunks: 20}",
+        {
+            "over": duration(
+                "From the first piece to the last, in wall time.",
+                "over is how long the body takes, a duration",
+            ),
+            "chunks": whole("In how many pieces.", 1, 10_000),
         },
-        "additionalProperties": False,
-    }
+        ["over"],
+    )
     EXAMPLES: ClassVar = (
         Example(
             {"over": "900ms", "chunks": 30},

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Reset
-from payments_sandbox.rules.step_outcome import COMMIT, Json
+from payments_sandbox.rules.schema_parts import COMMIT, Json, mapping, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +16,16 @@ class Drop(Fault):
     name: ClassVar = "drop"
     reply_arrives: ClassVar = False
     needs_commit: ClassVar = True
-    SCHEMA: ClassVar[Json] = {
-        "description": "Not one byte comes back.",
-        "type": "object",
-        "x-expected": "a mapping such as {commit: true, how: reset}",
-        "properties": {
+    SCHEMA: ClassVar[Json] = mapping(
+        "Not one byte comes back.",
+        "{commit: true, how: reset}",
+        {
             "commit": COMMIT,
-            "how": {
-                "description": "How the connection ends: a FIN or an RST.",
-                "type": "string",
-                "enum": ["close", "reset"],
-                "x-expected": "close or reset",
-            },
+            "how": word(
+                "How the connection ends: a FIN or an RST.", "close or reset", ["close", "reset"]
+            ),
         },
-        "additionalProperties": False,
-    }
+    )
     EXAMPLES: ClassVar = (
         Example(
             {"how": "close"},

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, Self
 
 from payments_sandbox.rules.faults.reply import PlanStep, RealReply
-from payments_sandbox.rules.step_outcome import DEFAULT, Json, Outcome, StepPlan
+from payments_sandbox.rules.schema_parts import Json
+from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, StepPlan
 
 
 class JournalRecord(NamedTuple):

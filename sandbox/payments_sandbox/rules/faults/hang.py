@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, WaitUntil
-from payments_sandbox.rules.step_outcome import COMMIT, Json
+from payments_sandbox.rules.schema_parts import COMMIT, Json, duration, mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +23,14 @@ class Hang(Fault):
     needs_commit: ClassVar = True
     starts_silent: ClassVar = True
     wall_time: ClassVar = "for"
-    SCHEMA: ClassVar[Json] = {
-        "description": "Accepted, then silence.",
-        "type": "object",
-        "x-expected": "a mapping such as {commit: true}",
-        "properties": {
+    SCHEMA: ClassVar[Json] = mapping(
+        "Accepted, then silence.",
+        "{commit: true}",
+        {
             "commit": COMMIT,
-            "for": {
-                "description": "How long, in wall time; until the cap unless told otherwise.",
-                "$ref": "#/$defs/duration",
-            },
+            "for": duration("How long, in wall time; until the cap unless told otherwise."),
         },
-        "additionalProperties": False,
-    }
+    )
     EXAMPLES: ClassVar = (
         Example(
             {},

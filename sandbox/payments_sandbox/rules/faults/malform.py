@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self
 
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Send, send_last
-from payments_sandbox.rules.step_outcome import COMMIT, Json
+from payments_sandbox.rules.schema_parts import COMMIT, Json, mapping, word
 
 GARBAGE_BYTES: Final = 64
 _PAGE: Final = (
@@ -99,7 +99,24 @@ def _spoiler(way: Malformation) -> Callable[..., object]:
 
 _WAYS: Final = [str(each) for each in Malformation]
 
-_JSON_ERRORS: Final = ("JSONDecodeError",) * 4
+_MET: Final = {
+    Malformation.INVALID_JSON: ("JSONDecodeError",) * 4,
+    Malformation.HTML: ("status 502", "status 502", "status 502", "HTTPError"),
+    Malformation.EMPTY: ("JSONDecodeError", "JSONDecodeError", "**None**", "JSONDecodeError"),
+    Malformation.WRONG_CONTENT_TYPE:
+        ("completed", "completed", "ContentTypeError", "completed"),
+    Malformation.WRONG_LENGTH:
+        ("JSONDecodeError", "JSONDecodeError", "ClientResponseError", "JSONDecodeError"),
+    Malformation.BAD_CHUNK:
+        ("ChunkedEncodingError", "RemoteProtocolError", "ClientResponseError", "IncompleteRead"),
+    Malformation.GARBAGE:
+        ("ConnectionError", "RemoteProtocolError", "ClientResponseError", "BadStatusLine"),
+    Malformation.BAD_UTF8:
+        ("**completed**", "UnicodeDecodeError", "UnicodeDecodeError", "UnicodeDecodeError"),
+    Malformation.BAD_GZIP:
+        ("ContentDecodingError", "DecodingError", "ClientPayloadError", "**completed**"),
+}  # fmt: skip
+"""What requests, httpx, aiohttp and urllib make of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,72 +126,21 @@ class Malform(Fault):
     name: ClassVar = "malform"
     reply_arrives: ClassVar = False
     needs_commit: ClassVar = True
-    SCHEMA: ClassVar[Json] = {
-        "description": "A reply that no client should take for a good one.",
-        "type": "object",
-        "x-expected": "a mapping such as {commit: true, as: html}",
-        "required": ["as"],
-        "properties": {
+    SCHEMA: ClassVar[Json] = mapping(
+        "A reply that no client should take for a good one.",
+        "{commit: true, as: html}",
+        {
             "commit": COMMIT,
-            "as": {
-                "description": "In which way it is wrong.",
-                "type": "string",
-                "enum": _WAYS,
-                "x-expected": "a way to be wrong",
-                "x-hint": f"as is one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}",
-            },
+            "as": word(
+                "In which way it is wrong.",
+                "a way to be wrong",
+                _WAYS,
+                f"as is one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}",
+            ),
         },
-        "additionalProperties": False,
-    }
-    EXAMPLES: ClassVar = tuple(
-        Example({"as": way.value}, *said)
-        for way, said in {
-            Malformation.INVALID_JSON: _JSON_ERRORS,
-            Malformation.HTML: ("status 502", "status 502", "status 502", "HTTPError"),
-            Malformation.EMPTY: (
-                "JSONDecodeError",
-                "JSONDecodeError",
-                "**None**",
-                "JSONDecodeError",
-            ),
-            Malformation.WRONG_CONTENT_TYPE: (
-                "completed",
-                "completed",
-                "ContentTypeError",
-                "completed",
-            ),
-            Malformation.WRONG_LENGTH: (
-                "JSONDecodeError",
-                "JSONDecodeError",
-                "ClientResponseError",
-                "JSONDecodeError",
-            ),
-            Malformation.BAD_CHUNK: (
-                "ChunkedEncodingError",
-                "RemoteProtocolError",
-                "ClientResponseError",
-                "IncompleteRead",
-            ),
-            Malformation.GARBAGE: (
-                "ConnectionError",
-                "RemoteProtocolError",
-                "ClientResponseError",
-                "BadStatusLine",
-            ),
-            Malformation.BAD_UTF8: (
-                "**completed**",
-                "UnicodeDecodeError",
-                "UnicodeDecodeError",
-                "UnicodeDecodeError",
-            ),
-            Malformation.BAD_GZIP: (
-                "ContentDecodingError",
-                "DecodingError",
-                "ClientPayloadError",
-                "**completed**",
-            ),
-        }.items()
+        ["as"],
     )
+    EXAMPLES: ClassVar = tuple(Example({"as": way.value}, *met) for way, met in _MET.items())
     ROW: ClassVar = "a reply that no client should take for a good one, `as` one of those below"
     SECTION: ClassVar = """
 `malform: {commit: true, as: html}`.

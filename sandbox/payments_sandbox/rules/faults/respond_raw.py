@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Self
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.reply import BODILESS, PlanStep, RealReply, send_last
-from payments_sandbox.rules.step_outcome import COMMIT, Json
+from payments_sandbox.rules.schema_parts import OPTIONAL_COMMIT, Json, flag, mapping, whole
 
 LOWEST_STATUS: Final = 200
 """Below it are interim replies, after which a client goes on waiting."""
@@ -33,20 +33,16 @@ class RespondRaw(Fault):
     name: ClassVar = "respond_raw"
     reply_arrives: ClassVar = False
     needs_commit: ClassVar = False
-    SCHEMA: ClassVar[Json] = {
-        "description": "Any reply: the only door out of the contract.",
-        "type": "object",
-        "x-expected": "a mapping such as {status: 502, body: oops, off_contract: true}",
-        "required": ["status", "off_contract"],
-        "properties": {
-            "status": {
-                "description": "The HTTP status.",
-                "type": "integer",
-                "minimum": LOWEST_STATUS,
-                "maximum": HIGHEST_STATUS,
-                "x-expected": "a whole number from 200 to 599",
-                "x-hint": "status is the HTTP status of the reply, 200 to 599",
-            },
+    SCHEMA: ClassVar[Json] = mapping(
+        "Any reply: the only door out of the contract.",
+        "{status: 502, body: oops, off_contract: true}",
+        {
+            "status": whole(
+                "The HTTP status.",
+                LOWEST_STATUS,
+                HIGHEST_STATUS,
+                "status is the HTTP status of the reply, 200 to 599",
+            ),
             "headers": {
                 "description": "Its headers, beside or in place of those of the real reply.",
                 "type": "object",
@@ -74,32 +70,26 @@ class RespondRaw(Fault):
                 "additionalProperties": True,
                 "x-expected": "text, or a mapping or a list to be sent as JSON",
             },
-            "off_contract": {
-                "description": "Says that this is not what the documentation promises.",
-                "type": "boolean",
-                "const": True,
-                "x-expected": "true, or leave it out",
-                "x-hint": "off_contract: true says that this leaves the documented contract",
-            },
-            "commit": {
-                **COMMIT,
-                "description": (
-                    "Whether the operation happens all the same; false unless told otherwise."
-                ),
-            },
+            "off_contract": flag(
+                "Says that this is not what the documentation promises.",
+                "off_contract: true says that this leaves the documented contract",
+            ),
+            "commit": OPTIONAL_COMMIT,
         },
-        "if": {"properties": {"status": {"enum": sorted(BODILESS)}}},
-        "then": {
-            "properties": {
-                "body": {
-                    "type": "string",
-                    "maxLength": 0,
-                    "x-expected": "no body, as a 204 or a 304 has none",
+        ["status", "off_contract"],
+        **{
+            "if": {"properties": {"status": {"enum": sorted(BODILESS)}}},
+            "then": {
+                "properties": {
+                    "body": {
+                        "type": "string",
+                        "maxLength": 0,
+                        "x-expected": "no body, as a 204 or a 304 has none",
+                    }
                 }
-            }
+            },
         },
-        "additionalProperties": False,
-    }
+    )
     EXAMPLES: ClassVar = (
         Example(
             {"status": 503, "body": "busy", "off_contract": True},
@@ -149,8 +139,8 @@ refused before anything is activated.
 
     def fields(self) -> dict[str, object]:
         """Write `{status, body, off_contract, headers}`."""
-        said = {"status": self.status, "body": self.body, "off_contract": True}
-        return said | ({"headers": dict(self.headers)} if self.headers else {})
+        written = {"status": self.status, "body": self.body, "off_contract": True}
+        return written | ({"headers": dict(self.headers)} if self.headers else {})
 
     @classmethod
     def from_journal(cls, record: JournalRecord) -> Fault:
@@ -163,10 +153,10 @@ refused before anything is activated.
         """Send what it says; headers that it does not name are those of the real reply."""
         named = {name.lower() for name in self.headers}
         kept = {name: value for name, value in reply.headers.items() if name.lower() not in named}
-        said = reply._replace(
+        reply = reply._replace(
             status=self.status, headers={**kept, **self.headers}, body=self.body.encode()
         )
-        yield from send_last(said)
+        yield from send_last(reply)
 
 
 def _is_text(text: str) -> bool:

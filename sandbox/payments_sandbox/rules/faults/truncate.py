@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Literal, Self
 
 from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Send
-from payments_sandbox.rules.step_outcome import COMMIT, Json
+from payments_sandbox.rules.schema_parts import COMMIT, Json, mapping, word
 
 _WHOLE: Final = 100
 
@@ -27,11 +27,10 @@ class Truncate(Fault):
     name: ClassVar = "truncate"
     reply_arrives: ClassVar = False
     needs_commit: ClassVar = True
-    SCHEMA: ClassVar[Json] = {
-        "description": "The reply promises more than it sends.",
-        "type": "object",
-        "x-expected": "a mapping such as {commit: true, keep: 40%}",
-        "properties": {
+    SCHEMA: ClassVar[Json] = mapping(
+        "The reply promises more than it sends.",
+        "{commit: true, keep: 40%}",
+        {
             "commit": COMMIT,
             "keep": {
                 "description": "How much is sent; at least one byte is missing.",
@@ -41,15 +40,9 @@ class Truncate(Fault):
                 "x-expected": "a percentage",
                 "x-hint": "a percentage is 40% or 12.5%",
             },
-            "in": {
-                "description": "Where it breaks off.",
-                "type": "string",
-                "enum": ["body", "headers"],
-                "x-expected": "body or headers",
-            },
+            "in": word("Where it breaks off.", "body or headers", ["body", "headers"]),
         },
-        "additionalProperties": False,
-    }
+    )
     EXAMPLES: ClassVar = (
         Example(
             {"keep": "40%"},

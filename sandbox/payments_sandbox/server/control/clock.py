@@ -12,8 +12,12 @@ DUE_SHOWN: Final = 100
 
 
 def retrieve_clock(request: ControlRequest) -> dict[str, object]:
-    """Now, the mode, and what is due next."""
-    return clock_json(request.world)
+    """Now, the mode, what is due next, and how it was moved by hand, if it was."""
+    moves = [
+        {"at": show_milliseconds(start), "to": show_milliseconds(end)}
+        for start, end in request.world.clock.moves
+    ]
+    return clock_json(request.world) | ({"moves": moves} if moves else {})
 
 
 async def freeze_clock(request: ControlRequest) -> dict[str, object]:

@@ -34,7 +34,7 @@ export function Now({ apiKey, timeline }) {
         ${[["", "all"], ["request", "requests"], ["event", "events"], ["delivery", "webhook attempts"]].map(([value, text]) => html`<option value=${value}>${text}</option>`)}</select></label>
       <label class="check"><input type="checkbox" checked=${filter.wrong} onChange=${(event) => setFilter({ ...filter, wrong: event.target.checked })} /> only what went wrong</label>
       <button type="button" onClick=${pause} aria-pressed=${timeline.paused}>${timeline.paused ? `go on (${timeline.waiting} new)` : "pause"}</button>
-      <small role="status">${rows.length} rows${timeline.dropped ? `, ${timeline.dropped} older ones dropped` : ""}</small>
+      <small role="status">${rows.length} rows${timeline.dropped ? `, ${timeline.dropped} more were dropped` : ""}</small>
     </div>
     <${Problem} error=${move.problem} />
     <section class="future" aria-label="Due on the world's clock">${due.slice(0, 8).reverse().map((each) => html`

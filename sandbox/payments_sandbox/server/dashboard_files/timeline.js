@@ -1,6 +1,7 @@
 // What has happened in one world, as its stream tells it: bounded, counted, and never blocking.
 
 const KEPT = 5000;
+const KINDS = ["request", "event", "delivery"]; // in the order of a message's id
 
 /** The rows of a world, newest last; whoever subscribes is told at most ten times a second. */
 export class Timeline {
@@ -10,6 +11,7 @@ export class Timeline {
     this.state = "connecting";
     this.error = null;
     this.paused = false;
+    this._seen = null;
     this.waiting = 0;
     this.version = 0;
     this._listeners = new Set();
@@ -22,13 +24,24 @@ export class Timeline {
   }
 
   add(messages) {
-    for (const { kind, value } of messages) this.rows.push({ kind, id: idOf(kind, value), value });
+    for (const { kind, seen, value } of messages) {
+      this.rows.push({ kind, id: idOf(kind, value), value });
+      this._countMissed(kind, seen);
+    }
     if (this.rows.length > KEPT * 1.2) {
       this.dropped += this.rows.length - KEPT;
       this.rows.splice(0, this.rows.length - KEPT);
     }
     if (this.paused) this.waiting += messages.length;
     this.changed();
+  }
+
+  /** A reader that is too slow misses what the journal has dropped meanwhile: the numbers tell. */
+  _countMissed(kind, seen) {
+    const numbers = seen.split("-").map(Number);
+    const at = KINDS.indexOf(kind);
+    if (this._seen) this.dropped += Math.max(0, numbers[at] - this._seen[at] - 1);
+    this._seen = numbers;
   }
 
   /** What had happened before the stream began, but for what it has told already. */
@@ -52,6 +65,7 @@ export class Timeline {
   /** The world begins anew: what was shown is of another one. */
   clear() {
     this.rows = [];
+    this._seen = null;
     this.dropped = 0;
     this.waiting = 0;
     this.changed();

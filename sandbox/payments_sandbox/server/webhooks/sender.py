@@ -1,14 +1,18 @@
 """Owns the one way out: it posts webhooks through aiohttp's client and says what came of each."""
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
+import os
 import socket
 import ssl
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import lru_cache, partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Self, cast
 from urllib.parse import quote, urlsplit
@@ -41,6 +45,14 @@ RECEIVE_BUFFER: Final = 16 * 1024
 
 KEEP_ALIVE: Final = 4
 """Seconds for which an idle connection is kept; many receivers close theirs after five."""
+
+_ACKNOWLEDGED: Final = "acknowledged"
+"""The attribute of a connection that says how many bytes were acknowledged at its last answer."""
+
+_BYTES_ACKED: Final = range(120, 128)
+"""Where that stands in what the system tells of a connection."""
+
+_TRUST: Final = "; --webhook-ca FILE trusts the certificates in a file"
 
 _PORTS: Final = {"http": 80, "https": 443}
 _UNQUOTED: Final = "%/?:@!$&'()*+,;="
@@ -92,12 +104,8 @@ class HttpSender:
     ) -> ReceiverResponse:
         if self._session is None:
             self._session = self._open_session()
-        # A kept connection may have been closed by the receiver just now. In two turns the loop
-        # sees what the system knows, and the session then takes another: no attempt is wasted.
-        await asyncio.sleep(0)  # noqa: TID251 - no time passes
-        await asyncio.sleep(0)  # noqa: TID251
-        posted = await self._session.post(url, data=body, headers=headers, allow_redirects=False)
-        response = cast("_Response", posted)
+        await _look_at_connections()
+        response = await self._post(self._session, url, headers, body)
         try:
             start = await _read_start(response.content)
         finally:
@@ -107,18 +115,61 @@ class HttpSender:
             response.release()
         return receiver_response(response.status, response.raw_headers, start)
 
+    async def _post(
+        self, session: aiohttp.ClientSession, url: URL, headers: Mapping[str, str], body: bytes
+    ) -> "_Response":
+        """Post, over another connection where one had ended before it took the request."""
+        while True:  # each turn takes a kept connection away, and a new one ends it
+            try:
+                posted = await session.post(url, data=body, headers=headers, allow_redirects=False)
+            except _NotTakenError:
+                continue
+            return cast("_Response", posted)
+
+
+async def _look_at_connections() -> None:
+    """Let the loop see which kept connections receivers have closed: the session drops those."""
+    for _ in range(2):
+        await asyncio.sleep(0)  # noqa: TID251 - no time passes
+
+
+class _NotTakenError(aiohttp.ClientError):
+    """A kept connection had ended, and the receiver's system took nothing of the request."""
+
 
 class _Response(aiohttp.ClientResponse):
-    """Remembers its connection, which aiohttp keeps for the next post once the answer is read."""
+    """Remembers its connection, which aiohttp keeps for the next post once the answer is read.
+
+    A receiver may close a kept connection while a request is on its way. aiohttp does not post it
+    again, since the receiver may have handled it. But where its system has acknowledged none of it
+    nobody has, and it is posted again without any risk; that costs no attempt.
+    """
 
     async def start(self, connection: Connection) -> Self:
-        self._handler = cast(ResponseHandler, connection.protocol)  # there until it is released
-        await super().start(connection)
+        self._handler = handler = cast(ResponseHandler, connection.protocol)
+        known: int | None = vars(handler).get(_ACKNOWLEDGED)  # None on a new connection
+        with _held_open(None if known is None else handler.transport) as descriptor:
+            try:
+                await super().start(connection)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if known and known == _acknowledged(descriptor):
+                    raise _NotTakenError from error
+                raise
+        vars(handler)[_ACKNOWLEDGED] = _acknowledged(_descriptor(handler.transport))
         return self
 
     def discard_connection(self) -> None:
         """Let no other post use the connection."""
         self._handler.close()
+
+
+def trusting(certificates: Path | None) -> ssl.SSLContext | bool:
+    """Return what verifies receivers: the system's authorities, and a file's."""
+    if certificates is None:
+        return True
+    context = ssl.create_default_context()
+    context.load_verify_locations(certificates)
+    return context
 
 
 def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
@@ -140,6 +191,38 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
         max_line_size=MAX_HEADER,
         max_field_size=MAX_HEADER,
     )
+
+
+@contextlib.contextmanager
+def _held_open(transport: asyncio.BaseTransport | None) -> Iterator[int]:
+    """Keep a connection's socket open, so that it can be asked when the transport has ended."""
+    descriptor = _descriptor(transport)
+    held = -1 if descriptor < 0 else os.dup(descriptor)
+    try:
+        yield held
+    finally:
+        if held >= 0:
+            os.close(held)
+
+
+def _descriptor(transport: asyncio.BaseTransport | None) -> int:
+    connection = None if transport is None else transport.get_extra_info("socket")
+    return -1 if connection is None else int(connection.fileno())
+
+
+def _acknowledged(descriptor: int) -> int:
+    """How many bytes the other system has acknowledged; 0 where this one does not tell.
+
+    Source: `struct tcp_info` of <linux/tcp.h>, `tcpi_bytes_acked`.
+    """
+    if descriptor < 0 or not hasattr(socket, "TCP_INFO"):
+        return 0
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
+    except OSError:
+        return 0
+    return int.from_bytes(info[_BYTES_ACKED.start : _BYTES_ACKED.stop], sys.byteorder)
 
 
 async def _read_start(content: aiohttp.StreamReader) -> bytes:
@@ -194,11 +277,15 @@ class _SystemResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        # Names below localhost are loopback (RFC 6761), which not every resolver knows.
+        asked = "localhost" if host.rstrip(".").lower().endswith(".localhost") else host
+        ask = partial(socket.getaddrinfo, asked, port, family, socket.SOCK_STREAM)
         try:
             addresses = [str(address[0]) for *_, address in await _in_a_thread(ask)]
         except UnicodeError as error:  # not a name by its form, such as a label of 64 letters
             raise OSError(str(error)) from error
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
         return [ResolveResult(hostname=host, host=each, port=port, family=family, proto=0, flags=0)
                 for each in addresses]  # fmt: skip
 
@@ -245,7 +332,8 @@ def _describe_os_error(failure: Exception) -> str:
         case TargetNotPermittedError(strerror=reason):
             return str(reason)
         case ssl.SSLError():
-            return f"TLS failed: {failure}"
+            is_distrusted = isinstance(failure, ssl.SSLCertVerificationError)
+            return f"TLS failed: {failure}{_TRUST if is_distrusted else ''}"
         case ConnectionRefusedError():
             return "the connection was refused"
         case ConnectionResetError() | OSError(errno=errno.EPIPE | errno.ECONNRESET):

@@ -5,9 +5,8 @@ from typing import ClassVar, Final
 
 from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.payments.events import Event, Refund
-from payments_sandbox.rules.conditions import matches
+from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.fields import PaymentFields
-from payments_sandbox.rules.matchers import parse_when
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.expectations.counting import Count, Tally, parse_count
 from payments_sandbox.verification.expectations.expectation import (

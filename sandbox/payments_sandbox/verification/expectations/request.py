@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from payments_sandbox.rules.conditions import matches
-from payments_sandbox.rules.matchers import parse_when
+from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.model import When
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (

@@ -7,10 +7,10 @@ import orjson
 
 from payments_sandbox import __version__
 from payments_sandbox.core.instants import SECOND, Instant
-from payments_sandbox.rules.merge_patch import merged
+from payments_sandbox.rules.step_outcome import merged
 from payments_sandbox.rules.webhook_effects import NO_EFFECTS, BodyFault, Signature, WebhookEffects
 from payments_sandbox.webhooks.delivery import EventMessage, WebhookRequest
-from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
 from payments_sandbox.webhooks.signing import SIGNATURE_HEADER, Scheme, sign
 from payments_sandbox.webhooks.verification import TOLERANCE
 
@@ -37,18 +37,19 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
         endpoint: where to.
         effects: what rules do to this attempt.
         now: on the world's clock: which secrets are valid.
-        sent_at: the real time, which the signature carries.
+        sent_at: the real time; the signature carries one of the two, as the endpoint has it.
         wrong_secret: what a forger signs with; asked for when one does.
     """
     body = _patched(message.body, effects)
     sent = _spoiled(body, effects.malform)
     # What is cut on its way was signed when it was whole; all else is signed as it is sent.
     signed = body if effects.malform is BodyFault.TRUNCATED else sent
+    signed_at = now if endpoint.timestamp is TimestampClock.WORLD else sent_at
     signature = sign(
         endpoint.signing,
         _secrets(endpoint, effects.signature, now, wrong_secret),
         message=message.event_id,
-        sent_at=(sent_at + effects.timestamp) // SECOND,
+        sent_at=(signed_at + effects.timestamp) // SECOND,
         body=signed,
     )
     is_text = effects.malform is BodyFault.WRONG_CONTENT_TYPE

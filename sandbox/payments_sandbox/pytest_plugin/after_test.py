@@ -1,0 +1,145 @@
+"""Owns what follows a test: its worlds are judged, and what they have seen is shown and kept.
+
+Whatever is met here, the session goes on and the test's own result stands. So nothing leaves these
+functions but the failure that they find, and they use none of what a test may have replaced: the
+server in this process is asked without a socket, and files are written by functions that were taken
+when the session began.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from payments_sandbox.pytest_plugin.options import OPTIONS
+
+if TYPE_CHECKING:
+    from payments_sandbox.testing import Sandbox
+
+WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
+"""The worlds of a test, in the order in which it has got them."""
+
+
+class JournalFolder:
+    """Where journals are kept, or why not: with what else pytest caches.
+
+    It is made before a test replaces what writes files.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._open, self._write, self._close = os.open, os.write, os.close
+        self._flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        self.path: Path | None = None
+        self.why_not = ", without pytest's cache"
+        if (cache := getattr(config, "cache", None)) is not None:
+            try:
+                self.path = cache.mkdir("payments-sandbox")
+            except OSError as error:
+                self.why_not = f": {_told(error)}"
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file anew.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        descriptor = self._open(f"{self.path}/{name}", self._flags, 0o666)
+        try:
+            data = text.encode("utf-8", "backslashreplace")
+            while data:
+                data = data[self._write(descriptor, data) :]
+        finally:
+            self._close(descriptor)
+
+
+JOURNALS: Final = pytest.StashKey[JournalFolder]()
+
+
+def judge(item: pytest.Item) -> str | None:
+    """Why a test fails whose own part has passed; None where it does not.
+
+    A world that has vanished fails it; in a strict session so do calls that the API does not have,
+    expectations that are not met, and those that could not be judged.
+    """
+    is_strict = item.config.stash[OPTIONS].strict
+    worlds = item.stash[WORLDS]
+    for world in worlds:
+        if (reason := _reason(world, is_strict=is_strict)) is not None:
+            return reason if len(worlds) == 1 else f"{reason}\n(in world {world.api_key})"
+    return None
+
+
+def shorten(report: pytest.TestReport, error: BaseException) -> None:
+    """Let the summary's line of a test that asked in vain be the reason, not the error's class."""
+    errors = sys.modules.get("payments_sandbox.client.errors")
+    if errors and isinstance(error, errors.ExpectationFailed | errors.WebhookNotReceived):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if crash is not None:
+            crash.message = str(error)
+
+
+def add_section(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Show what a test's worlds have seen, and keep all of it as files."""
+    report.sections.append(("payments sandbox", _section(item)))
+
+
+def _section(item: pytest.Item) -> str:
+    try:
+        from payments_sandbox.testing.failure_report import failure_report
+
+        worlds = item.stash[WORLDS]
+        lines = [failure_report(worlds)]
+    except Exception as error:  # noqa: BLE001 - a hook that raises ends the session
+        lines = [f"the sandbox cannot be asked: {_told(error)}"]
+    if item.config.stash[OPTIONS].journal != "off":
+        lines.append(f"journal: {_keep(item)}")
+    return "\n".join(lines)
+
+
+def _reason(world: "Sandbox", *, is_strict: bool) -> str | None:
+    from payments_sandbox.testing import ExpectationFailed
+    from payments_sandbox.testing.failure_report import why_vanished
+
+    try:
+        if world.is_closed:
+            return None
+        if (reason := why_vanished(world)) is not None or not is_strict:
+            return reason
+        world.check_calls()
+        if world.is_scripted:
+            world.judge()
+    except ExpectationFailed as unmet:
+        return str(unmet)
+    except Exception as error:  # noqa: BLE001 - as above
+        if is_strict and world.is_scripted:
+            return f"what was expected of the test could not be judged: {_told(error)}"
+    return None
+
+
+def _keep(item: pytest.Item) -> str:
+    """Where the journal of a test's worlds is kept, or why not."""
+    try:
+        from payments_sandbox.testing.failure_report import journal_files
+
+        folder = item.config.stash.get(JOURNALS, None) or JournalFolder(item.config)
+        if folder.path is None:
+            return f"not kept{folder.why_not}"
+        worlds, is_page_wanted = item.stash[WORLDS], item.config.stash[OPTIONS].html
+        files = journal_files(worlds, item.nodeid, with_page=is_page_wanted)
+        for name, text in files.items():
+            folder.write(name, text)
+        return _listed(folder.path, list(files))
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"not kept: {_told(error)}"
+
+
+def _listed(folder: Path, names: Sequence[str]) -> str:
+    """The JSON file, and the page where there is one."""
+    return ", ".join(f"{folder}/{each}" for each in names if not each.endswith(".txt"))
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,87 @@
+"""Owns the parts that the schemas of outcomes, actions and faults are put together from.
+
+Each part says what was expected (`x-expected`) and, where that is not enough, what would have
+worked (`x-hint`): the lint speaks in these words.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+Json = Mapping[str, Any]
+"""A mapping of JSON."""
+
+COMMIT: Final[Json] = {
+    "description": (
+        "Whether the operation happens before the fault: it decides whether a retry charges twice."
+    ),
+    "type": "boolean",
+    "x-expected": "true or false",
+    "x-hint": "true: the operation happened before the fault; false: it never did",
+}
+"""`commit`, for the properties of an outcome that has to say it."""
+
+OPTIONAL_COMMIT: Final[Json] = {
+    **COMMIT,
+    "description": "Whether the operation happens all the same; false unless told otherwise.",
+}
+
+
+def mapping(
+    description: str,
+    example: str,
+    properties: Mapping[str, Json],
+    required: Iterable[str] = (),
+    **more: object,
+) -> Json:
+    """A mapping with these keys and no others.
+
+    Args:
+        description: a sentence for editors.
+        example: such as `{reason: fraudulent}`; what else there is to say may follow.
+        properties: the schema of each key's value.
+        required: the keys that it needs, but for `commit`, which the lint asks for.
+        more: other keywords, the dashes in their names written as underscores.
+    """
+    return {
+        "description": description,
+        "type": "object",
+        "x-expected": f"a mapping such as {example}",
+        **({"required": list(required)} if required else {}),
+        "properties": dict(properties),
+        **{key.replace("_", "-"): value for key, value in more.items()},
+        "additionalProperties": False,
+    }
+
+
+def word(description: str, expected: str, words: Iterable[str], hint: str | None = None) -> Json:
+    """One of some words."""
+    part = {"description": description, "type": "string", "enum": [str(each) for each in words]}
+    return _worded(part, expected, hint)
+
+
+def text(description: str, most: int, *, least: int = 1, hint: str | None = None) -> Json:
+    """Text of so many characters."""
+    part = {"description": description, "type": "string", "minLength": least, "maxLength": most}
+    return _worded(part, "text", hint)
+
+
+def whole(description: str, least: int, most: int, hint: str | None = None) -> Json:
+    """A whole number from `least` to `most`."""
+    part = {"description": description, "type": "integer", "minimum": least, "maximum": most}
+    return _worded(part, f"a whole number from {least} to {most}", hint)
+
+
+def flag(description: str, hint: str | None = None) -> Json:
+    """The value true, of a key that is left out otherwise."""
+    part = {"description": description, "type": "boolean", "const": True}
+    return _worded(part, "true, or leave it out", hint)
+
+
+def duration(description: str, hint: str | None = None) -> Json:
+    """A duration."""
+    part = {"description": description, "$ref": "#/$defs/duration"}
+    return part | ({"x-hint": hint} if hint else {})
+
+
+def _worded(part: dict[str, Any], expected: str, hint: str | None) -> dict[str, Any]:
+    return part | {"x-expected": expected} | ({"x-hint": hint} if hint else {})

@@ -1,0 +1,126 @@
+"""Owns the timeline of a world: its requests, events, deliveries and clock moves in one order.
+
+The order is that of the world's time. Where time stands still, what follows from something comes
+after it: an event after the request that made it, an attempt after its event.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from payments_sandbox.client.models import DeliveryModel, EventModel, JournalEntryModel
+from payments_sandbox.testing.sandbox import Sandbox, explain_request
+
+_WRITES: Final = frozenset({"create_payment", "create_refund"})
+_SECOND: Final = 19
+"""Characters of an instant up to its second: the instant of an event says no more."""
+
+
+class Moment(NamedTuple):
+    """Something that happened in a world.
+
+    Attributes:
+        at: when, by the world's clock.
+        kind: `request`, `event`, `attempt` or `clock`.
+        text: what happened.
+        detail: all that is known of it, as the control API shows it.
+    """
+
+    at: datetime
+    kind: str
+    text: str
+    detail: Mapping[str, Any]
+
+
+def timeline(world: Sandbox) -> list[Moment]:
+    """All that a world has seen and done, in order."""
+    requests, events = world.requests, world.events
+    attempts = _attempts(world)
+    found: list[Moment] = []
+    for request, own in zip([None, *requests], _events_of(requests, events), strict=True):
+        if request is not None:
+            found.append(_moment("request", request["at"], explain_request(request), request))
+        for event in own:
+            tried = attempts.pop(event["id"], [])
+            found += [_event(event, request, tried), *tried]
+    found += [each for rest in attempts.values() for each in rest]  # the event itself is forgotten
+    for move in world.control.retrieve_clock().get("moves", ()):
+        text = f"clock at {move['at']}: moved to {move['to']}"
+        found.append(_moment("clock", move["at"], text, move))
+    return sorted(found, key=lambda each: each.at)
+
+
+def _events_of(
+    requests: Sequence[JournalEntryModel], events: Sequence[EventModel]
+) -> list[list[EventModel]]:
+    """The events by the request that they follow; the first are before all requests.
+
+    An event follows the request that has answered with its payment or refund, else one that has
+    kept it to itself since its reply was lost, else whatever came last before it.
+    """
+    owners = {made: number for number, each in enumerate(requests) if (made := _made(each))}
+    found: list[list[EventModel]] = [[] for _ in range(len(requests) + 1)]
+    last = -1
+    for event in events:
+        data, second = event["data"], event["created_at"][:_SECOND]
+        owner = owners.get(str(data.get("refund_id") or data.get("payment_id")), -1)
+        if owner < 0 or requests[owner]["at"][:_SECOND] != second:
+            later = enumerate(requests[last + 1 :], start=last + 1)
+            silent = (number for number, each in later if _is_silent(each, second))
+            earlier = [n for n, each in enumerate(requests) if each["at"][:_SECOND] <= second]
+            owner = next(silent, earlier[-1] if earlier else -1)
+        last = max(last, owner)
+        found[owner + 1].append(event)
+    return found
+
+
+def _made(request: JournalEntryModel) -> str | None:
+    """The payment or the refund that a reply tells of."""
+    response = request["response"]
+    if request["operation"] not in _WRITES or response is None:
+        return None
+    body = response["body"]
+    return str(body["id"]) if isinstance(body, dict) and "id" in body else None
+
+
+def _is_silent(request: JournalEntryModel, second: str) -> bool:
+    """Whether a request may have made an event of this second without telling."""
+    is_write = request["operation"] in _WRITES and request["committed"] is not False
+    return is_write and request["at"][:_SECOND] == second and _made(request) is None
+
+
+def _event(event: EventModel, request: JournalEntryModel | None, tried: Sequence[Moment]) -> Moment:
+    """An event, at the instant of what it stands beside: its own has no milliseconds."""
+    created = event["created_at"]
+    beside = [each.detail["at"] for each in tried] + ([] if request is None else [request["at"]])
+    exact = [at for at in beside if at[:_SECOND] == created[:_SECOND]]
+    at = min(exact, default=created)
+    text = f"{event['id']} at {at}: {event['type']} {event['data'].get('payment_id') or ''}"
+    return _moment("event", at, text.rstrip(), event)
+
+
+def _attempts(world: Sandbox) -> dict[str, list[Moment]]:
+    """The attempts to deliver each event."""
+    urls = {each["id"]: each["url"] for each in world.webhooks}
+    found: dict[str, list[Moment]] = {}
+    for delivery in world.deliveries:
+        url = urls.get(delivery["endpoint_id"], "an endpoint that is gone")
+        found.setdefault(delivery["event_id"], []).extend(_attempts_of(delivery, url))
+    return found
+
+
+def _attempts_of(delivery: DeliveryModel, url: str) -> Iterator[Moment]:
+    for number, attempt in enumerate(delivery["attempts"], start=1):
+        response = attempt["response"]
+        came = attempt["error"] if response is None else response["status"]
+        text = (
+            f"{delivery['id']} at {attempt['at']}: {delivery['type']} to {url} → {came}"
+            f" after {attempt['duration_ms']:g} ms"
+        )
+        if number == len(delivery["attempts"]) and delivery["next_attempt_at"] is not None:
+            text += f", again at {delivery['next_attempt_at']}"
+        yield _moment("attempt", attempt["at"], text, attempt)
+
+
+def _moment(kind: str, at: str, text: str, detail: Mapping[str, Any]) -> Moment:
+    return Moment(datetime.fromisoformat(at), kind, text, detail)

@@ -1,0 +1,328 @@
+"""What follows a test: its own result stands, whatever the plugin meets, and others follow."""
+
+import pytest
+
+from payments_sandbox.testing import running_sandbox
+from tests.support.process import SHOP_MODULE, Suite
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """A suite whose only plugin is ours."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
+    suite = Suite(pytester)
+    suite.holds("", shop=SHOP_MODULE)
+    return suite
+
+
+PATCHES = """
+import builtins, http.client, json, os, pathlib, socket, time
+from shop import pay
+
+def boom(*_, **__):
+    raise RuntimeError("this is patched")
+
+def test_sockets(monkeypatch, sandbox):
+    sandbox.expect({"request": "create_payment", "count": 1})
+    pay(sandbox)
+    monkeypatch.setattr(socket, "socket", boom)
+    monkeypatch.setattr(socket, "create_connection", boom)
+    monkeypatch.setattr(http.client.HTTPConnection, "request", boom)
+
+def test_files(monkeypatch, sandbox):
+    pay(sandbox)
+    for module, name in [(os, "open"), (os, "write"), (builtins, "open"), (pathlib.Path, "open")]:
+        monkeypatch.setattr(module, name, boom)
+    assert 0, "its own failure"
+
+def test_time(monkeypatch, sandbox):
+    now = time.time_ns() + 10**18  # thirty years
+    for name, per in [("time_ns", 1), ("time", 1e9), ("monotonic", 1e9), ("perf_counter", 1e9)]:
+        monkeypatch.setattr(time, name, lambda per=per: now // per)
+    assert sandbox.inbox().url in [each["url"] for each in sandbox.webhooks]
+
+def test_json(monkeypatch, sandbox):
+    sandbox.expect({"request": "create_payment", "count": 0})
+    monkeypatch.setattr(json, "dumps", boom)
+
+def test_the_server(sandbox, sandbox_server):
+    sandbox_server.stop()
+
+def test_the_next(): pass
+"""
+
+
+def test_what_a_test_has_replaced_is_nothing_to_the_plugin(suite: Suite) -> None:
+    """Sockets, files, time: expectations are judged, and the journal is kept, all the same."""
+    suite.holds(PATCHES)
+    result = suite.run()
+    result.assert_outcomes(passed=4, failed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    shown = result.stdout.str()
+    assert "AssertionError: its own failure" in shown
+    assert "what was expected of the test could not be judged: RuntimeError: this is pa" in shown
+    kept = suite.pytester.path / ".pytest_cache" / "d" / "payments-sandbox"
+    assert [file.name.split("test_")[-1][:5] for file in kept.glob("*.json")] == ["files"]
+
+
+def test_a_journal_that_cannot_be_kept_is_a_line_of_the_report(suite: Suite) -> None:
+    suite.holds("def test_a(sandbox): assert 0\ndef test_b(sandbox): pass")
+    suite.pytester.path.joinpath(".pytest_cache").touch()
+    result = suite.run("-W", "ignore::pytest.PytestCacheWarning")  # pytest's own
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["journal: not kept: *Error: *"])
+
+
+VANISHES = """
+import pytest
+from shop import pay
+
+@pytest.fixture(scope="session")
+def sandbox_options(sandbox_options):
+    return {**sandbox_options, "max_worlds": 2}
+
+def test_lost(sandbox, sandbox_server):
+    sandbox_server.new_world()
+
+def test_lost_and_failed(sandbox, sandbox_server):
+    sandbox_server.new_world()
+    assert 0, "its own failure"
+
+def test_given_up(sandbox):
+    sandbox.close()
+
+def test_given_up_elsewhere(sandbox):
+    sandbox.control.delete_world()
+"""
+
+
+def test_a_test_whose_world_was_dropped_fails_with_that_sentence(suite: Suite) -> None:
+    """Its own failure comes first; a world that the test itself drops is none."""
+    suite.holds("", test_it=VANISHES)
+    result = suite.run()
+    result.assert_outcomes(passed=2, failed=2)
+    sentence = (
+        "the world of this test was dropped while it ran: An earlier world of this key was the"
+        " longest idle of 2 worlds (--max-worlds)."
+    )
+    assert result.stdout.str().count(sentence) >= 2
+    result.stdout.fnmatch_lines(["FAILED *::test_lost - Failed: the world of this test was *"])
+    assert "AssertionError: its own failure" in result.stdout.str()
+
+
+OVERRIDES = """
+import pytest
+from shop import pay
+
+class TestByKey:
+    @pytest.fixture
+    def sandbox(self, sandbox_server):
+        return sandbox_server.world("sk_test_shop")
+
+    @pytest.mark.sandbox_scenario("lost-reply")
+    @pytest.mark.sandbox_clock("2030-01-15T09:00:00Z")
+    def test_marks(self, sandbox):
+        assert sandbox.clock.is_frozen
+        assert len(sandbox.control.list_active_scenarios()["data"]) == 1
+
+    def test_marks_of_another(self, sandbox):
+        assert sandbox.control.list_active_scenarios()["data"] == []
+
+    def test_section(self, sandbox):
+        pay(sandbox)
+        assert 0
+
+class TestAround:
+    @pytest.fixture
+    def sandbox(self, sandbox_server):
+        class Shop:
+            def __init__(self):
+                self.world = sandbox_server.new_world()
+        return Shop()
+
+    @pytest.mark.sandbox_scenario("lost-reply")
+    def test_unmet(self, sandbox):
+        assert pay.__module__ == "shop"
+
+class TestOther:
+    @pytest.fixture
+    def sandbox(self):
+        return "a box of sand"
+
+    def test_unmarked(self, sandbox):
+        assert sandbox
+
+    @pytest.mark.sandbox_clock("2030-01-15")
+    def test_marked(self, sandbox):
+        assert sandbox
+"""
+
+SHARED = """
+import pytest
+
+@pytest.fixture(scope="module")
+def sandbox(sandbox_server):
+    return sandbox_server.new_world()
+
+def test_judged(sandbox):
+    sandbox.expect({"request": "create_payment", "count": 3})
+"""
+
+
+def test_a_world_of_the_suites_own_keeps_marks_judging_and_section(suite: Suite) -> None:
+    suite.holds("", test_own=OVERRIDES, test_shared=SHARED)
+    result = suite.run()
+    result.assert_outcomes(passed=2, failed=4, errors=1)
+    shown = result.stdout.str()
+    assert shown.count("- payments sandbox -") == 4
+    assert shown.count("world sk_test_shop, seed") == 2
+    assert shown.count('not met: {"order": ["create_payment", "list_payments"]}') >= 2
+    assert (
+        "sandbox_clock: the fixture 'sandbox' of this suite gives str, which is no world" in shown
+    )
+
+
+def test_marks_that_a_fixture_of_the_suites_own_cannot_follow(suite: Suite) -> None:
+    """They are errors of collection, with what would do."""
+    suite.holds(
+        """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def sandbox(sandbox_server): return sandbox_server.new_world()
+
+        @pytest.mark.sandbox_clock("2030-01-15")
+        def test_scope(sandbox): ...
+
+        @pytest.mark.sandbox_world("sk_test_shop")
+        def test_place(sandbox): ...
+
+        @pytest.mark.sandbox_world(key="shop")
+        def test_form(sandbox): ...
+        """,
+        test_own="""
+        import pytest
+
+        @pytest.fixture
+        def sandbox(make_sandbox): return make_sandbox()
+
+        @pytest.mark.sandbox_world(key="sk_test_shop")
+        def test_key(sandbox): ...
+        """,
+    )
+    suite.run().stdout.fnmatch_lines_random(
+        [
+            "*::test_scope: marks are for a world of the test's own, and the fixture 'sandbox' *",
+            "*::test_key: a key or a seed is given to a world when it is made, and the fixture *",
+            "*::test_place: sandbox_world: expected a key, as in sandbox_world(key='sk_test_shop')",
+            "*::test_form: sandbox_world: expected sk_test_ and 1 to 64 letters, digits, *",
+        ]
+    )
+
+
+def test_a_mark_gives_a_world_the_key_that_services_know(suite: Suite) -> None:
+    """Fresh for each test, whoever has used the key before; reports name the test."""
+    suite.holds(
+        """
+        import pytest
+        from shop import pay
+
+        pytestmark = pytest.mark.sandbox_world(key="sk_test_shop")
+
+        @pytest.mark.parametrize("turn", range(2))
+        def test_key(sandbox, sandbox_server, turn):
+            assert (sandbox.api_key, sandbox.payments) == ("sk_test_shop", [])
+            assert sandbox.made["name"].endswith(f"::test_key[{turn}]")
+            pay(sandbox)
+
+        def test_built_on_ours(sandbox, sandbox_server):
+            assert sandbox.payments == []
+        """
+    )
+    suite.run().assert_outcomes(passed=3)
+
+
+def test_the_failure_section_is_one_timeline(suite: Suite) -> None:
+    """The reason first; requests, events, attempts and clock moves in order; the audit's advice."""
+    suite.holds(
+        """
+        import pytest, requests
+        from shop import pay
+
+        @pytest.mark.sandbox_clock("2030-01-15T09:00:00Z")
+        def test_it(sandbox):
+            sandbox.inbox("shop").respond(404)
+            pay(sandbox)
+            with pytest.raises(OSError):
+                pay(sandbox, card_number="4000009900000079")
+            pay(sandbox)
+            sandbox.clock.advance("1h")
+            sandbox.verify({"request": "create_payment", "count": 5})
+        """
+    )
+    result = suite.run("--sandbox-html")
+    result.stdout.fnmatch_lines(
+        [
+            "*- payments sandbox -*",
+            "audit: possible_double_charge: *",
+            "world sk_test_*",
+            "req_* at 2030-01-15T09:00:00*: POST /v3/payments → 201",
+            "evt_* at 2030-01-15T09:00:00*: payment.completed pay_*",
+            "dlv_* at 2030-01-15T09:00:00*: payment.completed to inbox:shop → 404 after * ms",
+            "req_* at 2030-01-15T09:00:00*: POST /v3/payments → fault *",
+            "  answered by card:*",
+            "evt_* at 2030-01-15T09:00:00*: payment.completed pay_*",
+            "dlv_* at 2030-01-15T09:00:00*: payment.completed to inbox:shop → 200 after * ms",
+            "req_* at 2030-01-15T09:00:00*: POST /v3/payments → 201",
+            "evt_* at 2030-01-15T09:00:00*: payment.completed pay_*",
+            "dlv_* at 2030-01-15T09:00:00*: payment.completed to inbox:shop → 200 after * ms",
+            "clock at 2030-01-15T09:00:00*: moved to 2030-01-15T10:00:00*",
+            "dlv_* at 2030-01-15T09:00:05*: payment.completed to inbox:shop → 200 after * ms",
+            "journal: *.json, *.html",
+            "FAILED *::test_it - not met: {*",
+        ]
+    )
+    shown = result.stdout.str()
+    assert "raise_if_unmet" not in shown  # the traceback ends in the test
+    [page] = suite.pytester.path.glob(".pytest_cache/d/payments-sandbox/*.html")
+    text = page.read_text(encoding="utf-8")
+    assert text.count('<details class="attempt">') == 4
+    assert not {"<script", "http-equiv", "src=", "href="} & set(text.lower().split())
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_server_that_cannot_be_used_is_one_usage_error(
+    suite: Suite, workers: tuple[str, ...]
+) -> None:
+    suite = Suite(suite.pytester, ("xdist",) if workers else ())
+    suite.holds(
+        """
+        import pytest
+
+        @pytest.mark.sandbox_scenario("lost-reply")
+        def test_one(sandbox): ...
+
+        def test_two(make_sandbox): ...
+        """
+    )
+    result = suite.run(*workers, "--sandbox-url", "127.0.0.1:1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.str().strip() == (
+        "ERROR: no sandbox answers at http://127.0.0.1:1: Connection refused;"
+        " payments-sandbox serve starts one, and --sandbox-url names another"
+    )
+    assert "no sandbox answers" not in result.stdout.str()
+
+
+def test_a_token_that_is_missing_is_one_usage_error_for_who_wants_a_world(suite: Suite) -> None:
+    suite.holds("def test_it(sandbox): ...")
+    with running_sandbox(control_token="t0ken") as server:
+        result = suite.run("--sandbox-url", server.url)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert "PAYMENTS_SANDBOX_CONTROL_TOKEN has to be its token" in result.stderr.str()
+    suite.holds("def test_it(): ...")
+    suite.run("--sandbox-url", server.url).assert_outcomes(passed=1)

@@ -1,0 +1,68 @@
+"""Which urls are refused by their text, and with what."""
+
+import pytest
+
+from payments_sandbox.webhooks.target_policy import why_blocked
+
+NO_URL = "expected an http or https url, or inbox:NAME for a built-in receiver"
+NO_ASCII = "expected a url in ASCII, without blanks"
+NO_USER = "expected a url without user and password; send them as a header"
+PRIVATE = "expected a private address; --webhook-targets public permits others"
+NEVER = "expected no link-local, multicast or metadata address"
+NAME = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("inbox:orders", None),
+        ("inbox:", NAME),
+        ("inbox:a b", NAME),
+        ("http://localhost:3000/hooks", None),
+        ("https://127.0.0.1/", None),
+        ("http://10.0.0.1/", None),
+        ("http://[::1]:3000/", None),
+        ("http://[::ffff:127.0.0.1]/", None),
+        ("ftp://localhost/", NO_URL),
+        ("http:///hooks", NO_URL),
+        ("localhost:3000", NO_URL),
+        ("http://user:password@localhost/", NO_USER),
+        ("http://localhost/ä", NO_ASCII),
+        ("http://localhost/a b", NO_ASCII),
+        ("http://localhost/\x7f", NO_ASCII),
+        ("http://8.8.8.8/", PRIVATE),
+        ("http://[2606:4700::1]/", PRIVATE),
+        ("http://169.254.169.254/", NEVER),
+        ("http://100.100.100.200/", NEVER),
+        ("http://[fe80::1%25eth0]/", NEVER),
+        ("http://[::ffff:169.254.169.254]/", NEVER),
+        ("http://224.0.0.1/", NEVER),
+        ("http://256.1.1.1/", "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_url_is_refused_by_its_text_with_what_would_have_worked(
+    url: str, why: str | None
+) -> None:
+    """Names are judged when it is known where they lead."""
+    assert why_blocked(url, public=False) == why
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("http://8.8.8.8/", None), ("http://169.254.169.254/", NEVER), ("http://10.0.0.1/", None)],
+)
+def test_the_public_internet_can_be_opened_and_metadata_cannot(url: str, why: str | None) -> None:
+    """Private networks are open all the same."""
+    assert why_blocked(url, public=True) == why
+
+
+def test_a_url_has_two_thousand_characters_at_most() -> None:
+    """That is what a url may have."""
+    start = "http://localhost/"
+    longest = start + "a" * (2_000 - len(start))
+
+    assert (why_blocked(longest, public=False), why_blocked(f"{longest}a", public=False)) == (
+        None,
+        NO_URL,
+    )
