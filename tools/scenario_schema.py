@@ -1,4 +1,4 @@
-"""Owns what is made of the scenario schema: outcomes, actions, matchers and enumerations.
+"""Owns what is made of the scenario schema: outcomes, actions, matchers, enumerations, endpoints.
 
 `tools/verification_families.py` adds the expectations; the rest of the file is written by hand.
 Definitions that nothing refers to any more are left out.
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Status
@@ -21,6 +22,7 @@ from payments_sandbox.rules.webhook_effects import BodyFault, DeliveryOrder, Sig
 Json = dict[str, Any]
 
 FILE: Final = "schemas/scenario.schema.json"
+ENDPOINTS: Final = "control/requests/create_webhook_endpoint"
 _BESIDE_OUTCOMES: Final = ("delay", "times")
 _EVENTS: Final = [
     *EventType,
@@ -55,6 +57,9 @@ def texts(known: Mapping[str, str]) -> dict[str, str]:
         field.name: {"description": field.about, "$ref": f"#/$defs/{field.matcher}"}
         for field in FIELDS
     }
+    endpoint = _part(definitions, "given/properties/webhook_endpoints/items/properties")
+    taken = schema_files()[ENDPOINTS]["properties"]
+    endpoint.update((key, _without_provenance(taken[key])) for key in ("signature", "headers"))
     for place, words in ENUMERATIONS.items():
         _part(definitions, place)["enum"] = [str(word) for word in words]
     used = _definitions_in_use(schema)
@@ -82,6 +87,13 @@ def _write_actions(definitions: Json) -> None:
     mapping["x-hint"] = f"an action is one of {', '.join(names[:-1])} and {names[-1]}"
     words = [action.name for action in ACTIONS if action.SCHEMA["type"] == "boolean"]
     definitions["action"]["then"]["enum"] = words
+
+
+def _without_provenance(part: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(part, dict):
+        kept = (key for key in part if key != "x-provenance")
+        return {key: _without_provenance(part[key]) for key in kept}
+    return [_without_provenance(each) for each in part] if isinstance(part, list) else part
 
 
 def _part(definitions: Json, place: str) -> Json:

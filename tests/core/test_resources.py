@@ -88,7 +88,7 @@ def test_only_schemas_are_read(tmp_path: Path) -> None:
 def test_every_kind_that_is_missing_is_named() -> None:
     """The message says which folder it is about."""
     with pytest.raises(FileNotFoundError, match="The nonsense folder"):
-        data_files("nonsense")  # type: ignore[arg-type]  # that is the point
+        data_files("nonsense")
 
 
 def test_what_was_read_stays_when_a_test_takes_the_file_system_away(

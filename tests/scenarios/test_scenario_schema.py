@@ -23,7 +23,7 @@ from payments_sandbox.scenarios.scenario_schema import (
 SCHEMA: Final = schema()
 DEFS: Final[dict[str, Any]] = SCHEMA["$defs"]
 LOGIC: Final = {"if", "then", "else", "not", "anyOf", "oneOf", "propertyNames"}
-OPEN: Final = {"patch", "signature", "data"}
+OPEN: Final = {"patch", "data"}
 """Mappings whose keys are somebody else's."""
 
 
