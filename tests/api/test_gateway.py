@@ -72,7 +72,7 @@ def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
     answer = gateway.turn_away(caught.value)
 
     assert status_and_json(answer) == (401, envelope("invalid_api_key", UNADMITTED[header]))
-    assert answer == Answer(answer.reply, {})
+    assert answer == Answer(answer.reply, {"WWW-Authenticate": "Bearer"})
 
 
 @pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER   {KEY} "])
@@ -242,7 +242,7 @@ def test_an_unexpected_failure_is_a_documented_500(
     (record,) = caplog.records
 
     assert (status_and_json(answer), answer.headers) == ((500, FAILED), HEADERS)
-    assert (record.levelno, record.name) == (logging.ERROR, "sandbox.api")
+    assert (record.levelno, record.name) == (logging.ERROR, "payments_sandbox.api.gateway")
     assert record.getMessage() == (
         "unhandled error in GET /v3/payments?customer_id=**** **** **** 1111"
     )

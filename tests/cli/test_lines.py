@@ -10,7 +10,7 @@ from payments_sandbox.client.models import (
     JournalEntryModel,
 )
 from payments_sandbox.payments.events import EventType
-from payments_sandbox.server.log_line import outcome_of, request_line
+from payments_sandbox.server.request_log import format_line, outcome_of
 from payments_sandbox.webhooks.endpoint import Endpoint
 
 EVENTS = [*EventType, "payout.paid"]
@@ -138,13 +138,13 @@ def test_a_line_tells_the_status_and_the_id_or_code_of_a_reply(
 ) -> None:
     """Status and fault, and its id or code, whatever a script has made of it."""
     outcome = outcome_of(status, fault)
-    said = request_line(what="x" * 99, outcome=outcome, reply=reply, card=None, duration_ms=None)
+    said = format_line(what="x" * 99, outcome=outcome, reply=reply, card=None, duration_ms=None)
     assert said == f"{'x' * 60}  {line}"
 
 
 def test_the_line_of_a_world_with_a_name_ends_in_it() -> None:
     """Whoever watches several worlds sees whose request it was."""
-    said = request_line(
+    said = format_line(
         what="list_payments", outcome="200", reply={}, card=None, duration_ms=0.5, world="a test"
     )
 

@@ -158,7 +158,7 @@ def test_beyond_loopback_the_command_gets_the_token() -> None:
     assert json.loads(output)["PAYMENTS_SANDBOX_URL"].startswith("http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 77])
+@pytest.mark.parametrize("code", [0, 77])
 def test_the_exit_code_is_the_commands(code: int) -> None:
     """Whatever it means by it."""
     assert ended(f"raise SystemExit({code})") == (code, "", "")
@@ -193,7 +193,7 @@ def test_a_command_that_cannot_be_run_exits_with_127_or_126() -> None:
 )
 def test_without_a_command_nothing_runs(words: tuple[str, ...], meant: str) -> None:
     """Exit 2, and what would have worked: behind `--` no option can be mistaken for ours."""
-    done = run("run", *words)
+    done = run("run", *words, is_process=False)
     expected = "expected one, behind `--`: payments-sandbox run [options] -- "
 
     assert (done.returncode, done.stdout) == (2, "")

@@ -28,6 +28,8 @@ WITHOUT_WATCHFILES: Final = (
     ),
 )
 
+LOGGER = "payments_sandbox.server.scenario_reload"
+
 
 def write(folder: Path, name: str, rest: str) -> Path:
     """A file with the scenario of its name."""
@@ -157,8 +159,8 @@ def test_a_warning_is_said_and_refuses_nothing(tmp_path: Path) -> None:
     with serve_process("--scenario", str(file)) as server:
         server.stop()
         assert server.rest()[1] == (
-            f"WARNING sandbox: {file}:4:18: warning: commit has no effect on list_payments, which"
-            " changes nothing; leave it out\n"
+            f"WARNING payments_sandbox.server.factory: {file}:4:18: warning: commit has no effect"
+            " on list_payments, which changes nothing; leave it out\n"
             "        do: [{hang: {commit: true}}]\n"
             "                     ^\n"
         )
@@ -240,18 +242,18 @@ def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
         assert pay(server) == (500, "rule-1")
 
         write(tmp_path, "down", failing("card_declined"))
-        assert log.until("reloaded") == ["INFO sandbox.scenarios: down is reloaded in 1 world"]
+        assert log.until("reloaded") == [f"INFO {LOGGER}: down is reloaded in 1 world"]
         assert pay(server) == (400, "rule-1")
 
         write(tmp_path, "down", failing("card_decline"))
         assert log.until("stays") == [
             (
-                f"WARNING sandbox.scenarios: {file}:4:28: 'card_decline' is not known;"
+                f"WARNING {LOGGER}: {file}:4:28: 'card_decline' is not known;"
                 " did you mean 'card_declined'?"
             ),
             "        do: [{respond: {error: card_decline}}]",
             "                               ^",
-            "WARNING sandbox.scenarios: down has 1 problem in 1 file: it stays as it was",
+            f"WARNING {LOGGER}: down has 1 problem in 1 file: it stays as it was",
         ]
         assert pay(server) == (400, "rule-1")
 

@@ -194,12 +194,12 @@ def test_work_grows_with_the_length_alone(text: str, monkeypatch: pytest.MonkeyP
     """A hostile body costs a few looks a character, and no recursion."""
     looks = 0
 
-    def counted(number: str) -> object:
+    def counted(number: str) -> bool:
         nonlocal looks
         looks += 1
-        return brand_of(number)
+        return passes_luhn(number)
 
-    monkeypatch.setattr("payments_sandbox.core.card_numbers.brand_of", counted)
+    monkeypatch.setattr("payments_sandbox.core.card_numbers.passes_luhn", counted)
 
     assert len(mask_text(text)) == len(text)
     assert looks <= 4 * len(text)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.payment_store import PaymentStore
@@ -285,9 +286,9 @@ def test_a_past_that_is_put_before_all_is_as_if_it_had_been_there(
     if query.below is not None:
         query = replace(query, below=min(query.below, len(rows)) - split)
 
-    assert (store.numbers, store.snapshot(), store.counts) == (
+    assert (store.numbers, finish(store.snapshotting()), store.counts) == (
         whole.numbers,
-        whole.snapshot(),
+        finish(whole.snapshotting()),
         whole.counts,
     )
     assert list(query.asked_of(store)) == list(query.asked_of(whole))

@@ -6,10 +6,18 @@ import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_instant, show_instant
+from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.scenario import Given, GivenPayment, Scenario
-from payments_sandbox.scenarios.activation import activate, reload, remove, set_active, start_again
+from payments_sandbox.scenarios.activation import (
+    activate,
+    reload,
+    remove,
+    resetting,
+    set_active,
+    setting_active,
+)
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import ResetScope, World
@@ -119,8 +127,7 @@ def test_a_scenarios_clock_freezes_the_world() -> None:
     set_active(world, [CLOCK])
     started = (show_instant(world.clock.now()), world.clock.mode)
     world.clock.reach(Instant(world.clock.now() + DAY))
-    world.reset([ResetScope.CLOCK])
-    start_again(world, [ResetScope.CLOCK])
+    finish(resetting(world, [ResetScope.CLOCK]))
 
     assert started == ("2031-01-15T09:00:00Z", Mode.FROZEN)
     assert (show_instant(world.clock.now()), world.clock.mode) == started
@@ -213,8 +220,7 @@ def test_a_given_rate_limit_limits_calls() -> None:
     set_active(world, [GIVEN])
     said = [(world.limiter.limit, world.limiter.remaining)]
     world.limiter.take(NOON)
-    world.reset([ResetScope.RATE_LIMIT])
-    start_again(world, [ResetScope.RATE_LIMIT])
+    finish(resetting(world, [ResetScope.RATE_LIMIT]))
     said.append((world.limiter.limit, world.limiter.remaining))
 
     assert said == [(50, 3), (50, 3)]
@@ -306,8 +312,7 @@ def test_a_reset_starts_scenarios_again() -> None:
     desk.ask("create_payment", documented_create())
     desk.ask("create_payment", documented_create())
     desk.world.clock.reach(Instant(NOON + MINUTE))
-    desk.world.reset(list(ResetScope))
-    start_again(desk.world, list(ResetScope))
+    finish(resetting(desk.world, list(ResetScope)))
 
     assert snapshot(desk.world) == fresh | {"timeline": snapshot(desk.world)["timeline"]}
     assert [each.at - NOON for each in desk.world.upcoming(10)] == [3 * DAY]
@@ -318,8 +323,7 @@ def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
     world = new_world()
     set_active(world, [GIVEN])
     before = snapshot(world)
-    world.reset([ResetScope.JOURNAL])
-    start_again(world, [ResetScope.JOURNAL])
+    finish(resetting(world, [ResetScope.JOURNAL]))
 
     assert snapshot(world) == before
 
@@ -463,6 +467,44 @@ def test_a_given_card_number_that_is_none_is_an_error() -> None:
         set_active(new_world(), [scene])
 
 
+MANY = scenario_of("given: {generate: {payments: 2000}}", name="many")
+
+
+def test_a_world_is_as_it_was_until_all_its_payments_are_made() -> None:
+    """Others are served meanwhile, and the world itself."""
+    world = new_world()
+    counts = [len(world.ledger.payments) for _ in setting_active(world, [MANY])]
+
+    assert (len(counts) > 5, set(counts), len(world.ledger.payments)) == (True, {0}, 2_000)
+    counts = [len(world.ledger.payments) for _ in resetting(world, list(ResetScope))]
+    assert (len(counts) > 5, set(counts), len(world.ledger.payments)) == (True, {2_000}, 2_000)
+
+
+def test_a_world_that_is_used_while_its_payments_are_made_stays_as_it_is() -> None:
+    """What has happened in it is not thrown away."""
+    world = new_world()
+    steps = setting_active(world, [MANY])
+    next(steps)
+    world.make_event("payout.paid", {})
+    with pytest.raises(InvalidRequest, match="not used yet"):
+        list(steps)
+
+    assert (world.rules.scenarios, world.ledger.events) == ((), 1)
+
+
+def test_a_reset_whose_scenarios_are_changed_meanwhile_is_refused() -> None:
+    """What was made for the ones is not given to the others."""
+    world = new_world()
+    set_active(world, [MANY])
+    steps = resetting(world, list(ResetScope))
+    next(steps)
+    remove(world, None)
+    with pytest.raises(InvalidRequest, match="changed meanwhile"):
+        list(steps)
+
+    assert len(world.ledger.payments) == 2_000
+
+
 AT_ONCE = "- {name: now, at: 0s, when: {status: pending}, do: complete}"
 
 
@@ -473,7 +515,7 @@ def test_an_endpoint_that_may_not_be_is_refused_before_anything_is_made() -> Non
         """
         given:
           payments: [{amount: 5, currency: USD}]
-          webhook_endpoints: [{url: "http://169.254.169.254/hooks"}]
+          webhook_endpoints: [{url: "http://93.184.216.34/hooks"}]
         """,
         name="blocked",
     )
@@ -501,7 +543,7 @@ def test_what_is_due_at_once_happens_with_the_activation_the_reload_and_the_rese
     reload(world, rules_of(AT_ONCE))
     look()
     pay()
-    start_again(world, [ResetScope.RULES])
+    finish(resetting(world, [ResetScope.RULES]))
     look()
 
     assert statuses == [Status.COMPLETED] * 3

@@ -4,7 +4,7 @@ import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY
-from payments_sandbox.payments.ledger import SLICE
+from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_payments import generate_history
 from payments_sandbox.scenarios.seeding import fill_world

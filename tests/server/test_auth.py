@@ -62,6 +62,38 @@ async def test_a_wrong_key_is_refused_without_a_rate_limit(
     assert found == (401, [], envelope("invalid_api_key", details))
 
 
+NO_KEY = raw_request("GET", PATH, {"Authorization": None})
+ACTIVATE = raw_request(
+    "POST",
+    "/_sandbox/scenarios/active",
+    {"Sandbox-Token": "t"},
+    b'{"scenario": "s", "rules": [{"name": "r", "request": "list_payments",'
+    b' "do": [{"respond": {"error": "invalid_api_key"}}]}]}',
+)
+
+
+def test_every_401_says_which_credentials_are_wanted() -> None:
+    """RFC 9110 demands it, and Java's client fails without: of each API, scripted ones too."""
+    refused = {
+        "no key": NO_KEY,
+        "HEAD": NO_KEY.replace(b"GET", b"HEAD", 1),
+        "a wrong key": NO_KEY.replace(b"\r\n\r\n", b"\r\nAuthorization: Basic a\r\n\r\n"),
+        "no key for the control API": NO_KEY.replace(PATH.encode(), b"/_sandbox/world", 1).replace(
+            b"\r\n\r\n", b"\r\nSandbox-Token: t\r\n\r\n"
+        ),
+        "no token": raw_request("GET", "/_sandbox/cards"),
+        "a rule of a scenario": raw_request("GET", PATH),
+    }
+    with running_server(Settings(port=0, control_token="t")) as server:
+        assert exchange(server.address, ACTIVATE).status in {200, 201}
+        found = {name: exchange(server.address, raw) for name, raw in refused.items()}
+
+    shown = {
+        name: (each.status, each.headers.get("www-authenticate")) for name, each in found.items()
+    }
+    assert shown == dict.fromkeys(refused, (401, "Bearer"))
+
+
 async def test_two_authorization_lines_are_refused(
     aiohttp_client: AiohttpClient, sandbox: AssembledServer
 ) -> None:

@@ -16,7 +16,10 @@ DETAILS = (
     "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
 )
 REFUSAL = envelope("cross_site_request", DETAILS)
-EXPOSED = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+EXPOSED = (
+    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset,"
+    " Sandbox-Rule, Sandbox-Step, Sandbox-Request-Id"
+)
 
 FROM_A_FOREIGN_PAGE = {
     "origin": {"Origin": FOREIGN},
@@ -103,6 +106,33 @@ async def test_a_preflight_is_told_which_methods_and_headers_may_be_sent(
             "Vary": "Origin",
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "allowed"),
+    [
+        ("authorization,content-type,idempotency-key", None),
+        ("traceparent, baggage, X-Request-Id", None),
+        ("x", None),
+        ("", "Authorization, Content-Type"),
+        ("*, a b", "Authorization, Content-Type"),
+        ("x-\u00fc", "Authorization, Content-Type"),
+        ("a,,b", "Authorization, Content-Type"),
+    ],
+)
+async def test_a_page_that_may_call_may_send_the_headers_that_it_has(
+    settings: Settings, aiohttp_client: AiohttpClient, wanted: str, allowed: str | None
+) -> None:
+    """Libraries add their own; what is no list of names is not repeated."""
+    browser = await client_of(aiohttp_client, assemble(settings))
+    headers = {
+        "Origin": SHOP,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": wanted,
+    }
+    async with browser.options(PATH, headers=headers) as reply:
+        found = reply.status, reply.headers["Access-Control-Allow-Headers"]
+    assert found == (204, allowed or wanted)
 
 
 @pytest.mark.parametrize("headers", FROM_A_FOREIGN_PAGE.values(), ids=FROM_A_FOREIGN_PAGE.keys())

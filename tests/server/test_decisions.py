@@ -168,7 +168,7 @@ LIMITS: Final = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Rese
 @pytest.mark.parametrize(
     ("headers", "method", "status", "expected"),
     [
-        ({"Authorization": "Bearer sk_live_0"}, "GET", 401, PLAIN),
+        ({"Authorization": "Bearer sk_live_0"}, "GET", 401, [*PLAIN, "WWW-Authenticate"]),
         ({"Host": "evil.test"}, "GET", 400, PLAIN),
         ({}, "POST", 400, sorted([*PLAIN, *LIMITS])),
         ({}, "DELETE", 405, sorted([*PLAIN, *LIMITS, "Allow"])),

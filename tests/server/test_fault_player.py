@@ -13,7 +13,8 @@ from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.faults.reply import PlanStep, RealReply, Send
 from payments_sandbox.rules.faults.truncate import Truncate
-from payments_sandbox.server.fault_player import AlreadySent, apply_fault
+from payments_sandbox.server.fault_player import apply_fault
+from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.world.journal import Entry
 from tests.support.values import FAULT_EXAMPLES, REAL_REPLY, fault_of, fault_seconds
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 import select
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
@@ -12,11 +14,10 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import HttpServer, listening
 from tests.support.sockets import raw_request
-from tests.support.values import KEY, LONGEST_WAIT, documented_create
+from tests.support.values import LONGEST_WAIT, documented_create
 
 LIST = raw_request("GET", "/v3/payments")
 PAY = raw_request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
-SLOW = PAY.replace(b"4111111111111111", b"4000009900000129")
 
 
 @asynccontextmanager
@@ -53,46 +54,6 @@ async def some(connection: socket.socket) -> bytes:
     """What comes next."""
     async with asyncio.timeout(LONGEST_WAIT):
         return await asyncio.get_running_loop().sock_recv(connection, 65_536)
-
-
-async def test_a_client_that_closes_its_side_is_answered() -> None:
-    """Twenty send a request and close their sending side; each gets its reply, and the end."""
-    async with served() as (_, port):
-        with connections(port, 20) as clients:
-            for each in clients:
-                each.sendall(LIST)
-                each.shutdown(socket.SHUT_WR)
-            heard = [await everything(each) for each in clients]
-
-    assert [raw[:12] for raw in heard] == [b"HTTP/1.1 200"] * len(clients)
-
-
-async def test_a_client_that_closes_its_side_after_a_reply_gets_the_end() -> None:
-    """A connection on which nothing is under way ends when its client has said its last."""
-    async with served() as (_, port):
-        with connections(port) as [client]:
-            client.sendall(LIST)
-            first = await some(client)
-            client.shutdown(socket.SHUT_WR)
-            rest = await everything(client)
-
-    assert (first[:12], rest) == (b"HTTP/1.1 200", b"")
-
-
-async def test_a_held_reply_finds_a_client_that_closed_its_side_gone() -> None:
-    """The payment is made, and the journal says that nobody had the reply."""
-    async with served() as (sandbox, port):
-        with connections(port) as [client]:
-            client.sendall(SLOW)
-            client.shutdown(socket.SHUT_WR)
-            heard = await everything(client)
-        async with asyncio.timeout(LONGEST_WAIT):
-            while len(sandbox.runtime.delayed_replies):
-                await turn()
-        [entry] = sandbox.runtime.worlds.get_or_create(KEY).journal.since(0)
-
-    assert heard == b""
-    assert (entry.committed, entry.fault, entry.status) == (True, "abandoned", None)
 
 
 async def test_requests_sent_at_once_are_answered_in_order() -> None:
@@ -132,6 +93,40 @@ async def turn() -> None:
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(future.set_result, None)
     await future
+
+
+SHORT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+sys.modules["uvloop"] = None  # it drops whom it cannot let in, and says nothing
+from payments_sandbox.cli.main import main
+sys.exit(main())
+"""
+
+
+def test_a_server_without_descriptors_says_so_once_and_goes_on() -> None:
+    """Whoever found no room is let in when others go; there is no traceback for each try."""
+    command = [sys.executable, "-c", SHORT, "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port = urlsplit(json.loads(process.stdout.readline())["base_url"]).port
+        assert port is not None
+        with connections(port, 100) as clients:
+            said = process.stderr.readline()
+            for each in clients[:-1]:
+                each.close()
+            last = clients[-1]
+            last.settimeout(LONGEST_WAIT)
+            last.sendall(LIST)
+            heard = last.recv(65_536)
+        process.terminate()
+        rest = process.stderr.read()
+
+    assert said.startswith(
+        b"WARNING payments_sandbox.server.http_server: no further connection can"
+    )
+    assert (heard[:12], rest) == (b"HTTP/1.1 200", b"")
 
 
 async def test_a_rush_of_connections_finds_room() -> None:

@@ -1,4 +1,4 @@
-"""The door: which Host names are ours, and which requests a foreign web page could have caused."""
+"""The origin guard: which Host names are ours, and what a foreign web page could have caused."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -53,6 +53,11 @@ OURS: Final = (
     "host.docker.internal",
     "api.payments.example.com",
     "API.payments.example.com.:443",
+    "metadata.google.internal",
+    "payments-sandbox.ci.svc",
+    "payments-sandbox.ci.svc.cluster.local:8080",
+    "a.staging.example",
+    "A.B.Staging.Example.:8080",
     "shop.test",
     "Shop.Test.:8080",
     "other.test",
@@ -65,6 +70,11 @@ FOREIGN: Final = (
     "api.payments.example.com.evil.test",
     "example.com",
     "sub.shop.test",
+    "staging.example",
+    "evilstaging.example",
+    "a.staging.example.evil.test",
+    "printer.local",
+    "evil.internal.test",
     "shop.test.evil.test",
     "0.0.0.0",
     "0.0.0.0:8080",
@@ -129,7 +139,7 @@ def server() -> Iterator[RunningServer]:
         port=0,
         clock="2030-01-15T10:30:00Z",
         rate_limit=100_000,
-        allow_hosts=frozenset({ALLOWED, "Other.Test."}),
+        allow_hosts=frozenset({ALLOWED, "Other.Test.", "*.Staging.Example"}),
     )
     with running_server(settings) as running:
         yield running
@@ -187,6 +197,34 @@ def test_a_host_that_a_page_could_own_is_refused(
         for path in ("/v3/payments", "/_sandbox/live", "/"):
             reply = exchange(server.address, raw_request("GET", path, {"Host": host}))
             assert outcome(reply) == foreign_host(path)
+
+
+@pytest.mark.parametrize("path", ["/_sandbox/live", "/_sandbox/ready"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_health_check_of_http_1_0_needs_no_host(
+    server: RunningServer, method: str, path: str
+) -> None:
+    """Load balancers send it so, and no browser can."""
+    bare = f"{method} {path} HTTP/1.0\r\n\r\n".encode()
+    assert exchange(server.address, bare).status == 200
+    named = bare.replace(b"\r\n\r\n", b"\r\nHost: evil.test\r\n\r\n")
+    assert exchange(server.address, named).status == 421
+    elsewhere = bare.replace(path.encode(), b"/_sandbox/cards")
+    assert exchange(server.address, elsewhere).status == 421
+
+
+@pytest.mark.parametrize("path", ["/v3/payments", "/v3/nothing", "/_sandbox/worlds", "/"])
+def test_a_preflight_of_a_foreign_page_is_told_of_the_option(
+    server: RunningServer, path: str
+) -> None:
+    """Its browser asks without a key, so a refused key would be the wrong thing to hear of."""
+    asked = {
+        "Origin": "http://localhost:5173",
+        "Access-Control-Request-Method": "POST",
+        "Authorization": None,
+    }
+    reply = exchange(server.address, raw_request("OPTIONS", path, asked))
+    assert outcome(reply) == foreign_page(path)
 
 
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world"])

@@ -66,7 +66,7 @@ def edit(sandbox: AssembledServer, file: Path) -> Edit:
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture, file: Path) -> Logged:
     """What has been logged of scenarios."""
-    caplog.set_level(logging.INFO, "sandbox.scenarios")
+    caplog.set_level(logging.INFO, "payments_sandbox.server.scenario_reload")
     return lambda: [line.replace(str(file), "FILE") for line in caplog.messages]
 
 

@@ -86,7 +86,8 @@ async def test_a_snapshot_of_a_restored_world_is_the_same(api: Api, control: Con
     kept = await control("retrieve_snapshot")
     summary = await control("restore_snapshot", kept)
     assert await control("retrieve_snapshot") == kept
-    assert without_durations(await control("retrieve_world")) == without_durations(summary)
+    again = await control("retrieve_world")
+    assert again | {"used_at": summary["used_at"]} == summary
 
 
 async def test_another_server_goes_on_byte_for_byte(
@@ -250,7 +251,7 @@ async def test_others_are_served_while_a_world_is_put_back(
 def without_durations(value: Json) -> Json:
     """The value without what was measured on the wall, and what the client's socket was called."""
     if isinstance(value, dict):
-        measured = ("duration_ms", "used_at", "Host")
+        measured = ("duration_ms", "Host")
         return {key: without_durations(item) for key, item in value.items() if key not in measured}
     return [without_durations(item) for item in value] if isinstance(value, list) else value
 

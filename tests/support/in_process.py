@@ -20,10 +20,10 @@ from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.rules.rule_engine import Decision, RuleEngine
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.step_search import SelectedStep
-from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.scenarios.activation import set_active, setting_active
 from payments_sandbox.scenarios.loader import load, load_expectations, read_scenario
-from payments_sandbox.server.access_log import log_line
 from payments_sandbox.server.journal_json import entry_json
+from payments_sandbox.server.request_log import journal_line
 from payments_sandbox.verification.audit import audit
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from payments_sandbox.verification.findings.finding import Finding
@@ -112,7 +112,7 @@ def new_worlds(
         context=server_context(wall),
         entropy=count().__next__,
         on_drop=on_drop,
-        activate=set_active,
+        activate=setting_active,
     )
 
 
@@ -178,7 +178,7 @@ def all_outputs(world: World) -> list[Any]:
     ledger = world.ledger
     shown: list[Any] = [representations.event(ledger.any_event(n)) for n in range(ledger.events)]
     for entry in world.journal.since(0):
-        shown += [entry_json(world, entry), log_line(entry)]
+        shown += [entry_json(world, entry), journal_line(entry)]
     return [*shown, world.upcoming(100), json.loads(json.dumps(snapshot(world))), repr(world)]
 
 

@@ -27,6 +27,13 @@ from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.support.http import Api
 from tests.support.values import KEY, LONGEST_WAIT, documented_create
 
+WHAT_IS_HTTP = b"""\
+This is no HTTP request, or its body is not framed as its head says.
+The sandbox speaks HTTP/1.1 and 1.0 without TLS. A head has one Host, at most 128 lines, and at most
+8190 bytes in each; a body has one Content-Length, or comes in chunks.
+"""
+"""What the refusal of something else says."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
@@ -109,9 +116,14 @@ class RawReply:
 
     @property
     def is_the_transports(self) -> bool:
-        """Whether it is the refusal that comes before any of our code."""
-        plain = self.headers.get("content-type") == "text/plain; charset=utf-8"
-        return self.status == 400 and plain
+        """Whether it is the refusal of what is not HTTP, which tells nothing of what came."""
+        return (self.status, self.body) == (400, WHAT_IS_HTTP) and {**self.headers, "date": ""} == {
+            "content-type": "text/plain; charset=utf-8",
+            "content-length": str(len(WHAT_IS_HTTP)),
+            "server": "payments-sandbox",
+            "date": "",
+            "connection": "close",
+        }
 
 
 class BlockingConnection:
@@ -152,6 +164,10 @@ class BlockingConnection:
         except ConnectionResetError:
             return came, True
         return came, False
+
+    def finish(self) -> None:
+        """Close the sending side: nothing more comes from here."""
+        self._connection.shutdown(socket.SHUT_WR)
 
     def leave(self) -> None:
         """Close the connection, whatever is under way."""

@@ -7,16 +7,25 @@ from typing import Any
 
 import pytest
 
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.masking import mask_object, mask_text
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.server.webhook_json import delivery_json, endpoint_json, inbox_message_json
 from payments_sandbox.webhooks.delivery import AttemptResult, receiver_response, why_failed
 from payments_sandbox.webhooks.verification import Received
+from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import World
 from tests.server.test_leaks import FORTY, NUMBERS, revealed
-from tests.support.in_process import NOON, FakeDispatcher, InProcessApi, all_outputs, new_world
-from tests.support.values import documented_create
+from tests.support.in_process import (
+    NOON,
+    FakeDispatcher,
+    InProcessApi,
+    all_outputs,
+    new_world,
+    restored_world,
+)
+from tests.support.values import all_paths, documented_create, value_at, with_value
 
 CODE = "9137"
 
@@ -165,3 +174,36 @@ def test_an_inbox_keeps_no_security_code(form: str, name: str) -> None:
     world.open_webhooks().receive("orders", Received(headers, body), now=NOON, wall=NOON)
 
     assert CODE not in json.dumps(everything(world), default=str)
+
+
+def busy_snapshot() -> dict[str, Any]:
+    """A world with an endpoint, deliveries, messages, refunds and a journal, as others keep it."""
+    world = new_world()
+    POSITIONS["an answer's header"](world, "7")
+    POSITIONS["a rule's patch of a webhook"](world, "8")
+    POSITIONS["a header"](world, "9")
+    made_by_hand(world, "a.b")
+    InProcessApi(world).ask("create_payment", documented_create(card_number="4000009900000012"))
+    world.create_refund(0, 5, reason="late", description="much too late")
+    taken: dict[str, Any] = json.loads(json.dumps(snapshot(world)))
+    return taken
+
+
+KEPT = busy_snapshot()
+
+
+@pytest.mark.parametrize("part", [name for name in KEPT if isinstance(KEPT[name], dict)])
+def test_whatever_others_write_into_a_snapshot_is_masked_or_refused(part: str) -> None:
+    """In the place of any text and of any key; whoever writes it can seal it, too."""
+    number = NUMBERS[0]
+    for path in all_paths(KEPT[part]):
+        found = value_at(KEPT[part], path)
+        changes = [with_value(KEPT, (part, *path), number)] if isinstance(found, str) else []
+        if isinstance(found, dict):
+            changes.append(with_value(KEPT, (part, *path, number), "x"))
+        for change in changes:
+            try:
+                world = restored_world(change)
+            except InvalidRequest:
+                continue
+            assert revealed(everything(world), [number]) == [], path

@@ -136,6 +136,32 @@ def test_a_snapshot_is_the_same_journal() -> None:
     assert other.snapshot() == kept
 
 
+def test_an_abandoned_reply_that_was_read_all_the_same_is_in_the_journal() -> None:
+    """Its client had closed no more than its sending side."""
+    entry = Entry(NOON, "create_payment", "POST", "/v3/payments", ())
+    entry.status, entry.reply_headers, entry.reply_body = 400, {"X": "1"}, b"{}"
+    entry.error_code, entry.error_details = "invalid_card", "/card"
+    take_back = entry.abandon()
+    before = journalled(entry)
+    take_back = entry.abandon()
+    assert journalled(entry) == {
+        "fault": "abandoned",
+        "status": None,
+        "reply_headers": {},
+        "reply_body": b"",
+        "error_code": None,
+        "error_details": None,
+    }
+    take_back()
+    assert journalled(entry) == before
+
+
+def journalled(entry: Entry) -> dict[str, object]:
+    """What an entry says of its reply."""
+    names = ("fault", "status", "reply_headers", "reply_body", "error_code", "error_details")
+    return {name: getattr(entry, name) for name in names}
+
+
 def test_an_abandoned_reply_was_not_sent() -> None:
     """The client left, or the world ended, while it was held; a snapshot keeps that."""
     entry = Entry(NOON, "create_payment", "POST", "/v3/payments", ())

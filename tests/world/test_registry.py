@@ -18,7 +18,7 @@ from payments_sandbox.world.registry import (
 )
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
-from tests.support.in_process import NOON, Wall, new_worlds
+from tests.support.in_process import NOON, Wall, new_worlds, scenario_of
 
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"
@@ -329,6 +329,21 @@ def test_the_home_world_keeps_its_secret_through_a_restore() -> None:
         == DEFAULT_WEBHOOK_SECRET
         != other.config.webhook_secret
     )
+
+
+def test_a_world_that_is_being_made_is_found_by_nobody() -> None:
+    """Until it is ready; whoever makes one of its key meanwhile keeps it."""
+    many = scenario_of("given: {generate: {payments: 600}}")
+    worlds = new_worlds()
+    making = worlds.making(ALICE, scenarios=[many])
+    next(making)
+    before = keys_of(worlds)
+    other = worlds.make(ALICE)
+    with pytest.raises(InvalidRequest, match="has no world yet"):
+        list(making)
+
+    assert before == [DEFAULT_API_KEY]
+    assert worlds.get_or_create(ALICE) is other
 
 
 def test_the_reason_of_a_world_that_went_again_is_not_the_oldest() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, Instant
-from payments_sandbox.payments.ledger import SLICE
+from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.webhooks.verification import Received

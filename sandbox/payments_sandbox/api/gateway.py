@@ -46,7 +46,7 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:
     from payments_sandbox.rules.step_search import SelectedStep
 
-_log = logging.getLogger("sandbox.api")
+_log = logging.getLogger(__name__)
 
 Handler = Callable[[World, Contract, Call, object, PaymentOptions], CallResult]
 
@@ -58,6 +58,9 @@ HANDLERS: Final[dict[str, Handler]] = {
 }
 
 _EMPTY: Final = "expected JSON; the body is empty"
+CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
+"""What RFC 9110 (11.6.1) demands of every 401; some HTTP libraries fail without it."""
+
 _FAILED: Final = "The sandbox itself failed; its log has the traceback."
 _READS: Final = frozenset({"retrieve_payment", "list_payments"})
 _SCHEME: Final = "bearer "
@@ -93,7 +96,7 @@ class Gateway:
 
     def turn_away(self, error: SandboxError) -> Answer:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
-        return Answer(refusal(self._contract, error), {})
+        return Answer(refusal(self._contract, error), CHALLENGE)
 
     def give_up(self, world: World) -> Answer:
         """The answer when we have failed where no answer should: held against no schema, sent last.
@@ -121,7 +124,9 @@ class Gateway:
                 entry.error_code = error.code
                 entry.error_details = error.details and mask_text(error.details)
             reply = refusal(self._contract, error)
-        headers: Mapping[str, str] = _headers(world) if reply.status != _UNAUTHORIZED else {}
+        headers: Mapping[str, str] = _headers(world)
+        if reply.status == _UNAUTHORIZED:
+            headers = CHALLENGE
         if call.payment is not None:
             entry.payment_status = world.ledger.payments.status(call.payment)
             if call.operation == "create_payment":

@@ -16,7 +16,7 @@ from payments_sandbox.cli.remote_options import (
     control_client,
 )
 from payments_sandbox.cli.signals import until_stopped
-from payments_sandbox.server.log_line import plain
+from payments_sandbox.server.request_log import plain
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient

@@ -14,7 +14,7 @@ from payments_sandbox.cli.remote_options import (
 )
 from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.core.option_values import whole_number
-from payments_sandbox.server.log_line import outcome_of, request_line
+from payments_sandbox.server.request_log import format_line, outcome_of
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.models import JournalEntryModel
@@ -80,7 +80,7 @@ def _print(entry: "JournalEntryModel", *, as_json: bool) -> None:
 def entry_line(entry: "JournalEntryModel") -> str:
     """The line that `serve` prints of a request; of the card, only what the journal keeps."""
     response = entry["response"]
-    return request_line(
+    return format_line(
         what=entry["operation"] or f"{entry['method']} {entry['path'].partition('?')[0]}",
         outcome=outcome_of(response["status"] if response else None, entry["fault"]),
         reply=response["body"] if response else None,

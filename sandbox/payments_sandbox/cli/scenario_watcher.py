@@ -20,7 +20,7 @@ from payments_sandbox.server.scenario_reload import ScenarioReloader
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
 
-_log: Final = logging.getLogger("sandbox.scenarios")
+_log: Final = logging.getLogger(__name__)
 
 QUIET: Final = 100
 """Wall milliseconds without a change after which a file counts as written."""

@@ -161,12 +161,12 @@ async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
 
 def _run(working: Coroutine[Any, Any, int]) -> int:
     """Run on uvloop where the extra `[fast]` has installed it."""
-    try:
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with contextlib.suppress(ImportError):
         from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = None
-    # Not within the handler: whatever goes wrong would be told as a consequence of it.
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+
+        new_loop = new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:  # no error is being handled here
         return runner.run(working)
 
 

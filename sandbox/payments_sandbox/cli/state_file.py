@@ -25,7 +25,7 @@ from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
 from payments_sandbox.world.world import World
 
-_log: Final = logging.getLogger("sandbox.state")
+_log: Final = logging.getLogger(__name__)
 
 SAVE_EVERY: Final = 30
 """Wall seconds between two times that the state is saved, beside the last one at the end."""

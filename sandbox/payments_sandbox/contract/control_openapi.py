@@ -140,7 +140,7 @@ def _operation(
 
 
 def _parameters(route: ControlRoute, parts: DocumentParts) -> list[dict[str, object]]:
-    schema_of = {name: variable.schema for name, variable in PATH_VARIABLES.items()}
+    schema_of = {name: each.schema for name, each in PATH_VARIABLES.items()}
     in_path = parts.path_parameters(route.path, schema_of, "decided")
     in_query = parts.query_parameters(route.query_schema)
     return [*in_path, *in_query]

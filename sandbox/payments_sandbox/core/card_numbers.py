@@ -2,8 +2,9 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
+from itertools import accumulate, pairwise
 from typing import Final
 
 SHORTEST: Final = 13
@@ -51,6 +52,7 @@ _RANGES: Final[tuple[tuple[int, int, Brand], ...]] = (  # first four digits, bot
     (6440, 6599, Brand.DISCOVER),
     (8100, 8199, Brand.UNIONPAY),
 )
+_SORTED_LENGTHS: Final = {brand: tuple(sorted(each)) for brand, each in LENGTHS.items()}
 _LOWS: Final = tuple(low for low, _, _ in _RANGES)
 _DIGITS: Final = b"0123456789"
 _DOUBLED: Final = bytes.maketrans(_DIGITS, b"0246813579")
@@ -80,8 +82,8 @@ _OTHER_BLANKS: Final = dict.fromkeys(
 _EXPIRY: Final = re.compile(r"(?:0[1-9]|1[0-2])[0-9]{0,6}")
 """Digits that may touch the end of a card number: its month, its year and a code."""
 
-_TOUCHING: Final = 8
-"""Digits that may touch a card number: an expiry date and a code."""
+_PREFIX: Final = 4
+"""Digits that tell a brand."""
 
 
 def brand_of(number: str) -> Brand | None:
@@ -127,43 +129,60 @@ def in_ascii(text: str) -> str:
 
 def _hidden_places(text: str) -> Iterator[int]:
     """Where the digits are that belong to a card number, but not to its last four signs."""
-    groups = [found.span() for found in re.finditer("[0-9]+", text)]
-    for first, (start, _) in enumerate(groups):
-        for end in _ends(text, groups[first : first + LONGEST]):
-            yield from (place for place in range(start, end - 4) if text[place].isdigit())
+    places = [place for place, sign in enumerate(text) if sign.isdigit()]
+    digits = "".join(map(text.__getitem__, places))
+    groups = _Groups(text)
+    hidden = 0  # up to where places were given; numbers may overlap
+    for group, first in enumerate(groups.firsts):
+        for length in _lengths(digits[first : first + _PREFIX]):
+            end = first + length
+            if end > len(digits):
+                break
+            if groups.may_hold(digits, group, end) and passes_luhn(digits[first:end]):
+                start, hidden = max(places[first], hidden), max(places[end - 1] - 3, hidden)
+                yield from (place for place in range(start, hidden) if text[place].isdigit())
 
 
-def _ends(text: str, groups: Sequence[tuple[int, int]]) -> Iterator[int]:
-    """Where the card numbers end that begin with the first of these groups."""
-    digits, is_close = "", True
-    sizes: tuple[int, ...] = ()
-    for place, (begin, end) in enumerate(groups):
-        before, digits = len(digits), digits + text[begin:end][: LONGEST + _TOUCHING]
-        sizes = (*sizes, end - begin)
-        is_close = is_close and (
-            place == 0 or bool(_CLOSE.fullmatch(text[groups[place - 1][1] : begin]))
-        )
-        if before >= LONGEST:
-            return
-        if len(digits) >= SHORTEST and (is_close or _is_layout(sizes)):
-            if _is_card(digits):
-                yield end
-            yield from (begin + size - before for size in _touched(digits, before))
+def _lengths(prefix: str) -> tuple[int, ...]:
+    """The lengths of card numbers that begin so, the shortest first."""
+    if len(prefix) < _PREFIX:
+        return ()
+    low, high, brand = _RANGES[bisect_right(_LOWS, int(prefix)) - 1]
+    return _SORTED_LENGTHS[brand] if low <= int(prefix) <= high else ()
 
 
-def _touched(digits: str, before: int) -> Iterator[int]:
-    """How many digits a card number has that other digits touch: an expiry date, a code."""
-    for size in range(max(SHORTEST, before + 1), min(LONGEST, len(digits) - 2) + 1):
-        if _EXPIRY.fullmatch(digits, size) and _is_card(digits[:size]):
-            yield size
+class _Groups:
+    """The groups that digits stand in, made ready to be asked about any stretch of them at once.
 
+    Attributes:
+        firsts: of each group, how many digits are before it.
+    """
 
-def _is_layout(sizes: Sequence[int]) -> bool:
-    """Whether groups of these lengths are how card numbers are written."""
-    *whole, last = sizes
-    is_even = len(set(whole)) == 1 and last <= whole[0] != _PAIR
-    return is_even or sizes in _LAYOUTS
+    def __init__(self, text: str) -> None:
+        spans = [found.span() for found in re.finditer("[0-9]+", text)]
+        self._sizes = [end - start for start, end in spans]
+        self.firsts = [0, *accumulate(self._sizes)][:-1]
+        self._group_of = [group for group, size in enumerate(self._sizes) for _ in range(size)]
+        between = [text[end:start] for (_, end), (start, _) in pairwise(spans)]
+        self._gaps = [0, *accumulate(not _CLOSE.fullmatch(each) for each in between)]
+        self._equal = [1] * len(spans)
+        for group in range(len(spans) - 2, -1, -1):
+            if self._sizes[group] == self._sizes[group + 1]:
+                self._equal[group] = self._equal[group + 1] + 1
 
+    def may_hold(self, digits: str, group: int, end: int) -> bool:
+        """Whether a card number may begin with a group and end before a digit.
 
-def _is_card(digits: str) -> bool:
-    return brand_of(digits) is not None and passes_luhn(digits)
+        It does at the end of a group, or where only an expiry date and a code follow in it; its
+        groups stand close together, or are laid out as those of card numbers are.
+        """
+        last = self._group_of[end - 1]
+        group_end = self.firsts[last] + self._sizes[last]
+        if end < group_end and not _EXPIRY.fullmatch(digits, end, group_end):
+            return False
+        return self._gaps[last] == self._gaps[group] or self._is_layout(group, last)
+
+    def _is_layout(self, group: int, last: int) -> bool:
+        size, whole = self._sizes[group], last - group
+        is_even = self._equal[group] >= whole and self._sizes[last] <= size != _PAIR
+        return is_even or tuple(self._sizes[group : last + 1]) in _LAYOUTS

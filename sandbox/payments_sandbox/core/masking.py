@@ -62,8 +62,8 @@ _PIECES: Final = re.compile(r"[^/?&;,#]+")
 """What stands between the separators of paths, queries and headers: a word or `name=value`."""
 
 _PAIRS: Final = re.compile(
-    r"""(?P<name>[A-Za-z][\w.\[\]-]{0,63})(?P<between>["']?\s*[:=>]\s*["']?)"""
-    r"""(?P<value>[^\s"'&;,}\]<>]+)"""
+    r"""(?<![\w.\[\]-])(?P<name>[A-Za-z_][\w.\[\]-]*+)(?P<between>["']?\s*+[:=>]\s*+["']?)"""
+    r"""(?P<value>[^\s"'&;,}\]<>]++)"""
 )
 """A name and a value in text that is nearly JSON, a form, or XML."""
 

@@ -84,9 +84,9 @@ def listening_host(text: str) -> str:
 
 
 def host_name(text: str) -> str:
-    """Read a name as the Host header has it, without its port."""
-    if not re.fullmatch(r"[\w.-]+", text, re.ASCII):
-        raise ValueError("expected a host name without port, such as shop.test")
+    """Read a name as the Host header has it, without its port, or `*.` and what it ends in."""
+    if not re.fullmatch(r"(?:\*\.)?[\w.-]+", text, re.ASCII):
+        raise ValueError("expected a host name without port, such as shop.test or *.shop.test")
     return text
 
 

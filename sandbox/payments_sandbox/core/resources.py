@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DataKind = Literal["schemas", "scenarios"]
 
 
-class DataFile(NamedTuple):
+class PackageFile(NamedTuple):
     """A file of a data folder, as if it were a path.
 
     Attributes:
@@ -42,7 +42,7 @@ class DataFile(NamedTuple):
         return self.path
 
 
-class DataFiles(Mapping[str, str]):
+class PackageFiles(Mapping[str, str]):
     """The texts of a data folder by their paths below it, each read when it is first asked for."""
 
     def __init__(self, folder: "Traversable") -> None:
@@ -65,19 +65,19 @@ class DataFiles(Mapping[str, str]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def iterdir(self) -> Iterator[DataFile]:
+    def iterdir(self) -> Iterator[PackageFile]:
         """Every file, in the order of the names."""
-        return (DataFile(str(self._folder.joinpath(name)), self[name]) for name in self)
+        return (PackageFile(str(self._folder.joinpath(name)), self[name]) for name in self)
 
 
 @cache
-def data_files(kind: DataKind) -> DataFiles:
+def data_files(kind: DataKind) -> PackageFiles:
     """The files of one kind, the same for all who ask.
 
     Raises:
         FileNotFoundError: the folder is neither shipped with the package nor beside it.
     """
-    return DataFiles(_data_folder(kind))
+    return PackageFiles(_data_folder(kind))
 
 
 def read_all_data() -> None:

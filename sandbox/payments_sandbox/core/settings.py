@@ -148,8 +148,9 @@ class Settings:
         header_value, "TOKEN", is_shown=False,
     )  # fmt: skip
     allow_hosts: frozenset[str] = _list(
-        frozenset(), "--allow-host", "a further name that the Host header may carry", host_name,
-        "NAME",
+        frozenset(), "--allow-host",
+        "a further name that the Host header may carry, or *.NAME for every name below it",
+        host_name, "NAME",
     )  # fmt: skip
     cors: frozenset[str] = _list(
         frozenset(), "--cors",

@@ -4,12 +4,13 @@ Every command is synchronous and whole: it checks first, then keeps the new valu
 event. A command that raises has changed nothing.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
 from payments_sandbox.core.instants import SECOND, Instant
+from payments_sandbox.core.slices import SLICE, Slices, finish
 from payments_sandbox.payments import payment as payments
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import (
@@ -24,8 +25,7 @@ from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.payment_store import PaymentStore, Represent
 from payments_sandbox.payments.record_store import EventLog, RecordTable
 
-SLICE: Final = 250
-"""Rows of a snapshot that are taken over between two breaths: a few milliseconds."""
+T = TypeVar("T")
 
 _EVENT_OF: Final = {
     Status.COMPLETED: EventType.PAYMENT_COMPLETED,
@@ -276,16 +276,23 @@ class Ledger:
 
     # Snapshot
 
-    def snapshot(self) -> dict[str, object]:
-        """Everything as plain values."""
+    def snapshotting(self) -> Slices[dict[str, object]]:
+        """Everything as plain values, as it is now; rows that come meanwhile are left out."""
+        refunds, chargebacks, events = self.refunds, self.chargebacks, self.events
+        refund_rows, chargeback_rows, event_rows = self._refunds, self._chargebacks, self._events
+        names, first = self.payments.names(), self.payments.numbers.start
         return {
-            "first": self.payments.numbers.start,
-            "payments": self.payments.snapshot(),
-            "names": self.payments.names(),
-            "refunds": [self._refunds.row(nth) for nth in range(self.refunds)],
-            "chargebacks": [self._chargebacks.row(nth) for nth in range(self.chargebacks)],
-            "events": self._events.snapshot(),
+            "first": first,
+            "payments": (yield from self.payments.snapshotting()),
+            "names": names,
+            "refunds": (yield from _rows(refund_rows.row, range(refunds))),
+            "chargebacks": (yield from _rows(chargeback_rows.row, range(chargebacks))),
+            "events": (yield from _rows(event_rows.any_row, range(first, events))),
         }
+
+    def snapshot(self) -> dict[str, object]:
+        """The same at once."""
+        return finish(self.snapshotting())
 
     def restore(self, kept: dict[str, Any]) -> Iterator[None]:
         """Take over a snapshot slice by slice.
@@ -330,6 +337,16 @@ class Ledger:
             created=created,
             reason=cast("str", reason),  # every command gives one
         )
+
+
+def _rows(row: Callable[[int], T], numbers: range) -> Slices[list[T]]:
+    """The rows of these numbers, of a table that only grows."""
+    rows: list[T] = []
+    for number in numbers:
+        if number % SLICE == 0:
+            yield
+        rows.append(row(number))
+    return rows
 
 
 def _slices(rows: list[Any]) -> Iterator[list[Any]]:

@@ -8,6 +8,7 @@ What is put before the first payment later on has numbers below 0.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any, Final
 
 import orjson
@@ -15,6 +16,7 @@ import orjson
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence, PaymentId
 from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 
@@ -242,9 +244,26 @@ class PaymentStore:
         if (codes := self._codes_of.get(customer_id)) is not None:
             codes.append(self._status[number - self._first])
 
-    def snapshot(self) -> list[list[object]]:
-        """Every payment as a row of plain values."""
-        return [_row(self.get(number)) for number in self.numbers]
+    def snapshotting(self) -> Slices[list[list[object]]]:
+        """Every payment as a row of plain values, as it is now, whatever it becomes meanwhile."""
+        kept = copy(self)
+        kept.detach()
+        return (yield from kept.rows())
+
+    def detach(self) -> None:
+        """Share with no other store what changes; what only grows may be shared."""
+        self._shown, self._status = self._shown[:], self._status[:]
+        self._refunded, self._charged_back = self._refunded[:], self._charged_back[:]
+        self._failures = self._failures.copy()
+
+    def rows(self) -> Slices[list[list[object]]]:
+        """Every payment as a row of plain values, a few milliseconds at a time."""
+        rows: list[list[object]] = []
+        for number in self.numbers:
+            if number % SLICE == 0:
+                yield
+            rows.append(_row(self._read(number)))
+        return rows
 
     def names(self) -> list[tuple[int, str]]:
         """The ids of somebody's choice, by number."""

@@ -139,9 +139,9 @@ class EventLog:
         for column in _EVENT_COLUMNS:
             setattr(self, column, getattr(past, column) + getattr(self, column))
 
-    def snapshot(self) -> list[tuple[object, ...]]:
-        """Every event as a row: of four plain values, or of three where it was made by hand."""
-        return [self.made(number) or self.row(number) for number in self.numbers]
+    def any_row(self, number: int) -> tuple[object, ...]:
+        """An event as a row: of four plain values, or of three where it was made by hand."""
+        return self.made(number) or self.row(number)
 
     def restore(self, rows: Iterable[Sequence[Any]]) -> None:
         """Take over the rows of a snapshot.

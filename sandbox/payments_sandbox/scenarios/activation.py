@@ -7,8 +7,9 @@ is set, the state is made, and the `at` rules are put on the timeline.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from payments_sandbox.core.errors import InvalidRequest, StateConflict
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
+from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import plan_start
 from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
@@ -17,8 +18,8 @@ from payments_sandbox.world.world import ResetScope, World
 _AGAIN: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLOCK})
 
 
-def activate(world: World, scenario: Scenario) -> None:
-    """Make one more scenario active, behind those that are.
+def activating(world: World, scenario: Scenario) -> Slices[None]:
+    """Make one more scenario active, behind those that are; see `setting_active`.
 
     Raises:
         InvalidRequest: one of its name is active, or it needs a world that is not used yet.
@@ -28,7 +29,12 @@ def activate(world: World, scenario: Scenario) -> None:
             f"/: '{scenario.name}' is active already;"
             f" DELETE /_sandbox/scenarios/active?name={scenario.name} ends it."
         )
-    set_active(world, [*world.rules.scenarios, scenario])
+    yield from setting_active(world, [*world.rules.scenarios, scenario])
+
+
+def activate(world: World, scenario: Scenario) -> None:
+    """Make one more scenario active, at once."""
+    finish(activating(world, scenario))
 
 
 def remove(world: World, name: str | None) -> None:
@@ -54,7 +60,17 @@ def remove(world: World, name: str | None) -> None:
 def set_active(
     world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False
 ) -> None:
+    """Make exactly these scenarios active, at once; see `setting_active`."""
+    finish(setting_active(world, scenarios, is_clock_given=is_clock_given))
+
+
+def setting_active(
+    world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False
+) -> Slices[None]:
     """Make exactly these scenarios active; those that are already go on where they are.
+
+    The payments that they start from are made beside the world, a few milliseconds at a time.
+    Until all are there, it is as it was.
 
     Args:
         world: where.
@@ -71,12 +87,16 @@ def set_active(
     _check_unused(world, coming, clock)
     start = plan_start(coming, now=world.clock.now() if clock is None else clock)
     start.check_endpoints(world)
+    ledger = yield from start.making_ledger(world, scenarios)
+    _check_unused(world, coming, clock)  # it may have been used meanwhile
     _forget_gone(world, {each.name for each in scenarios})
     if clock is not None:
         world.config = world.config._replace(frozen_at=clock)
         world.start_clock(clock)
     world.rules.set_scenarios(scenarios)
-    start.make_payments(world)
+    if ledger is not None:
+        world.replace_ledger(ledger)
+    start.set_rate_limit(world)
     start.open_endpoints(world)
     _plan_timed_rules(world, coming)
     world.catch_up()
@@ -106,33 +126,48 @@ def reload(world: World, scenario: Scenario) -> None:
     world.catch_up()
 
 
-def start_again(world: World, parts: Collection[ResetScope]) -> None:
-    """Start the active scenarios again after a reset.
+def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
+    """Reset parts of a world, and start its active scenarios again.
 
-    What they start from is made again, as far as it was reset, and offsets count from now.
+    What they start from is made again, as far as it is reset, and offsets count from now. The
+    payments are made beside the world, a few milliseconds at a time; until all are there, it is as
+    it was.
 
     Args:
-        world: that was reset.
-        parts: of it that were.
+        world: that is reset.
+        parts: of it that are.
+
+    Raises:
+        InvalidRequest: the scenarios were changed meanwhile.
     """
-    scenarios = world.rules.scenarios
+    scenarios, ledger = world.rules.scenarios, None
+    starts_at = world.clock_start if ResetScope.CLOCK in parts else world.clock.now()
+    start = plan_start(scenarios, now=starts_at)
+    if ResetScope.PAYMENTS in parts:
+        ledger = yield from start.making_ledger(world, scenarios)
+    if world.rules.scenarios != scenarios:
+        raise InvalidRequest(
+            "/: the scenarios were changed meanwhile; reset the world again.", is_conflict=True
+        )
+    world.reset(parts)
+    if ledger is not None:
+        world.replace_ledger(ledger)
     if not _AGAIN.isdisjoint(parts):
         world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
-        start = plan_start(scenarios, now=world.clock.now())
-        if ResetScope.PAYMENTS in parts:
-            start.make_payments(world)
         _plan_timed_rules(world, scenarios)
     if ResetScope.WEBHOOKS in parts:
-        plan_start(scenarios, now=world.clock.now()).open_endpoints(world)
-    if ResetScope.RATE_LIMIT in parts:
-        plan_start(scenarios, now=world.clock.now()).set_rate_limit(world)
+        start.open_endpoints(world)
+    if not {ResetScope.PAYMENTS, ResetScope.RATE_LIMIT}.isdisjoint(parts):
+        start.set_rate_limit(world)
     world.catch_up()
 
 
 def _check_names(scenarios: Sequence[Scenario]) -> None:
     names = [each.name for each in scenarios]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise StateConflict(f"/: expected each scenario once; '{twice}' comes twice.")
+        raise InvalidRequest(
+            f"/: expected each scenario once; '{twice}' comes twice.", is_conflict=True
+        )
 
 
 def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | None) -> None:
@@ -150,7 +185,9 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
     clocks = {each.clock for each in coming} - {None}
     if len(clocks) > 1:
         shown = " and ".join(sorted(show_instant(each) for each in clocks if each is not None))
-        raise StateConflict(f"/: expected one clock; the scenarios start at {shown}.")
+        raise InvalidRequest(
+            f"/: expected one clock; the scenarios start at {shown}.", is_conflict=True
+        )
     return next(iter(clocks), None)
 
 

@@ -1,17 +1,19 @@
 """Owns the state that scenarios start from: payments, endpoints, a rate limit, made in one go."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from typing import Final, NamedTuple
 
 from payments_sandbox.core.card_numbers import brand_of
-from payments_sandbox.core.errors import StateConflict
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import PaymentId
 from payments_sandbox.core.instants import EPOCH, Instant, read_duration, read_instant
 from payments_sandbox.core.masking import mask_text
+from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.payments.cards import Card, fingerprint
-from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
+from payments_sandbox.payments.ledger import HistoricalPayment, Ledger, NewPayment
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.rule_engine import RuleEngine
 from payments_sandbox.rules.scenario import Generated, Given, GivenPayment, Scenario
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
@@ -42,19 +44,24 @@ class StartState(NamedTuple):
             )
             apply_settings(endpoint, body, TargetPolicy(world.context.public_webhooks))
 
-    def make_payments(self, world: World) -> None:
-        """Make the payments in the order of time, without webhooks, and set the rate limit."""
-        by_hand = (_historical(world, at, each) for at, each in self.payments)
+    def making_ledger(self, world: World, scenarios: Sequence[Scenario]) -> Slices[Ledger | None]:
+        """Make the payments beside a world, in the order of time and without webhooks.
+
+        Args:
+            world: that they are for.
+            scenarios: that will be active in it, whose rules may name cards.
+
+        Returns:
+            The ledger with the payments; None where there are none.
+        """
+        if not self.payments and not self.generated:
+            return None
+        yield
+        rules = RuleEngine(world.config.seed, world.context.card_rules)
+        rules.set_scenarios(scenarios)
+        by_hand = (_historical(rules, at, each) for at, each in self.payments)
         streams = [_generate(world, seed, each, self.now) for seed, each in self.generated]
-        ledger = world.ledger
-        for past in merge(by_hand, *streams, key=lambda past: past.at):
-            if past.id is not None:
-                ledger.payments.name(len(ledger.payments), past.id)
-            failure = _FAILURE.get(past.status)
-            ledger.create(past.order, at=past.at, status=past.status, failure=failure)
-        ledger.preexisting_events = ledger.events
-        world.mark_published()
-        self.set_rate_limit(world)
+        return (yield from fill_ledger(world, merge(by_hand, *streams, key=lambda past: past.at)))
 
     def open_endpoints(self, world: World) -> None:
         """Make the webhook endpoints."""
@@ -70,6 +77,28 @@ class StartState(NamedTuple):
         for each in self.limits:
             world.limiter.turn(world.clock.now())
             world.limiter.set(limit=each.limit, remaining=each.remaining)
+
+
+def fill_ledger(
+    world: World, payments: Iterable[HistoricalPayment], first: int = 0
+) -> Slices[Ledger]:
+    """Make a ledger for a world with payments of the past, of which nobody is told.
+
+    Args:
+        world: whose ledger it may become.
+        payments: in the order of time.
+        first: the number of the first.
+    """
+    ledger = Ledger(world.config.seed, world.context.represent, first)
+    for number, past in enumerate(payments):
+        if number % SLICE == 0:
+            yield
+        if past.id is not None:
+            ledger.payments.name(number, past.id)
+        failure = _FAILURE.get(past.status)
+        ledger.create(past.order, at=past.at, status=past.status, failure=failure)
+    ledger.preexisting_events = ledger.events
+    return ledger
 
 
 def plan_start(scenarios: Iterable[Scenario], *, now: Instant) -> StartState:
@@ -99,7 +128,9 @@ def _check_ids(ids: Iterable[str | None]) -> None:
     seen: set[str] = set()
     for each in ids:
         if each is not None and each in seen:
-            raise StateConflict(f"/: expected each payment once; '{each}' comes twice.")
+            raise InvalidRequest(
+                f"/: expected each payment once; '{each}' comes twice.", is_conflict=True
+            )
         seen |= {each} if each is not None else set()
 
 
@@ -111,17 +142,18 @@ def _created(payment: GivenPayment, now: Instant) -> Instant:
         return Instant(max(EPOCH, now - read_duration(text[1:])))
     created = read_instant(text)
     if created > now:
-        raise StateConflict(
-            f"/: expected payments of the past; one is created at {text}, after the world's now."
+        raise InvalidRequest(
+            f"/: expected payments of the past; one is created at {text}, after the world's now.",
+            is_conflict=True,
         )
     return created
 
 
-def _historical(world: World, at: Instant, payment: GivenPayment) -> HistoricalPayment:
+def _historical(rules: RuleEngine, at: Instant, payment: GivenPayment) -> HistoricalPayment:
     order = NewPayment(
         amount=payment.amount,
         currency=payment.currency,
-        card=_card(world, payment.card),
+        card=_card(rules, payment.card),
         description=None if payment.description is None else mask_text(payment.description),
         customer_id=None if payment.customer_id is None else mask_text(payment.customer_id),
     )
@@ -130,11 +162,11 @@ def _historical(world: World, at: Instant, payment: GivenPayment) -> HistoricalP
     )
 
 
-def _card(world: World, number: str) -> Card:
+def _card(rules: RuleEngine, number: str) -> Card:
     brand, mark = brand_of(number), fingerprint(number)
     if brand is None:
         raise ValueError("not a valid card number")
-    return Card(brand, number[-4:], mark if world.rules.names_card(mark) else 0)
+    return Card(brand, number[-4:], mark if rules.names_card(mark) else 0)
 
 
 def _generate(

@@ -4,20 +4,16 @@ They are made beside the world, and take their place in it at the end. In a worl
 come before all that it has, so that payments and events stay in the order of time.
 """
 
-from collections.abc import Generator
-
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant
-from payments_sandbox.payments.ledger import SLICE, Ledger
-from payments_sandbox.payments.payment import Status
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_payments import generate_history
-from payments_sandbox.world.world import SETTLED_AS_FAILED, World
+from payments_sandbox.scenarios.initial_state import fill_ledger
+from payments_sandbox.world.world import World
 
 
-def fill_world(
-    world: World, wanted: Generated, seed: int | None = None
-) -> Generator[None, None, None]:
+def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slices[None]:
     """Fill a world, with a breath after each slice; until it is full, it stays as it is.
 
     The payments are those that `given: {generate: …}` of a scenario makes of the same numbers. They
@@ -35,20 +31,12 @@ def fill_world(
     lowest, earliest = begin = _begin_of(world)
     is_empty = earliest == LAST
     until = min(world.clock.now(), earliest)
-    first = 0 if is_empty else lowest - wanted.payments
-    past = Ledger(world.config.seed, world.context.represent, first)
     payments = generate_history(world.config.seed if seed is None else seed, wanted, until)
-    for number, payment in enumerate(payments, start=1):
-        failure = SETTLED_AS_FAILED if payment.status is Status.FAILED else None
-        past.create(payment.order, at=payment.at, status=payment.status, failure=failure)
-        if number % SLICE == 0:
-            yield
+    past = yield from fill_ledger(world, payments, 0 if is_empty else lowest - wanted.payments)
     if _begin_of(world) != begin or world.clock.now() < until:
         raise InvalidRequest("/: the world was reset, filled or first used meanwhile; try again.")
     if is_empty:
-        past.preexisting_events = past.events
-        world.ledger = past
-        world.mark_published()
+        world.replace_ledger(past)
     else:
         world.ledger.put_before(past)
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import Any, TypeVar
 
 from payments_sandbox.world.world import World
+
+T = TypeVar("T")
 
 
 class Subscriber:
@@ -51,6 +54,7 @@ class ChangeNotifier:
 
     def __init__(self) -> None:
         self._subscribers: dict[World, set[Subscriber]] = {}
+        self._shared: dict[World, dict[Hashable, Any]] = {}
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -70,6 +74,7 @@ class ChangeNotifier:
             left.discard(subscriber)
             if not left:
                 self._subscribers.pop(world, None)
+                self._shared.pop(world, None)
 
     async def wait_until(self, world: World, holds: Callable[[], bool], seconds: float) -> None:
         """Wait until something holds in a world, so many wall seconds passed, or it is gone."""
@@ -78,13 +83,29 @@ class ChangeNotifier:
                 while not subscriber.is_over and not holds():
                     await subscriber.wait(seconds)
 
+    def shared(self, world: World, key: Hashable, make: Callable[[], T]) -> T:
+        """What is the same for all subscribers of a world until it changes, made by the first.
+
+        Args:
+            world: what it is about.
+            key: which of several such things it is.
+            make: makes it.
+        """
+        made = self._shared.setdefault(world, {}) if world in self._subscribers else {}
+        if key not in made:
+            made[key] = make()
+        found: T = made[key]
+        return found
+
     def notify(self, world: World) -> None:
         """Notify the subscribers of a world."""
+        self._shared.pop(world, None)
         for subscriber in self._subscribers.get(world, ()):
             subscriber.notify()
 
     def close(self, world: World) -> None:
         """Let the subscribers of a world go: it is gone."""
+        self._shared.pop(world, None)
         for subscriber in self._subscribers.pop(world, ()):
             subscriber.is_over = True
             subscriber.notify()

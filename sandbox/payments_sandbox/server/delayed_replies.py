@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from payments_sandbox.server.connection import is_half_closed
 from payments_sandbox.world.world import World
 
 CHECK_EVERY: Final = 0.05
@@ -56,33 +57,57 @@ class DelayedReplies:
 
     def wait_until(
         self, request: web.BaseRequest, world: World
-    ) -> Callable[[float], Awaitable[bool]]:
+    ) -> Callable[[float, Callable[[], bool]], Awaitable[bool]]:
         """Give what waits until so many ms from now have passed, as `sleep` does."""
         started = self._time()
 
-        async def wait(milliseconds: float) -> bool:
-            return await self.sleep(request, world, started + milliseconds / 1_000 - self._time())
+        async def wait(milliseconds: float, goes_on: Callable[[], bool]) -> bool:
+            left = started + milliseconds / 1_000 - self._time()
+            return await self.sleep(request, world, left, goes_on)
 
         return wait
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
 
-    async def sleep(self, request: web.BaseRequest, world: World, seconds: float) -> bool:
+    async def sleep(
+        self,
+        request: web.BaseRequest,
+        world: World,
+        seconds: float,
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> bool:
         """Wait for wall seconds.
+
+        Args:
+            request: what is waited with.
+            world: whose waits it is one of.
+            seconds: how long.
+            goes_on: asked once when the client has closed its sending side, and may have left:
+                whether to wait all the same.
 
         Returns:
             False when the client left or the world ended the wait before time was up.
         """
         with self.wake_event(world) as event:
-            return await _sleep(request, event, seconds)
+            return await _sleep(request, event, seconds, goes_on)
 
 
-async def _sleep(request: web.BaseRequest, wake_event: asyncio.Event, seconds: float) -> bool:
+async def _sleep(
+    request: web.BaseRequest,
+    wake_event: asyncio.Event,
+    seconds: float,
+    goes_on: Callable[[], bool],
+) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
+    was_half_closed = False
     # A client that goes away tells nobody, so its transport is looked at now and then.
     while (transport := request.transport) is not None and not transport.is_closing():
+        if not was_half_closed and is_half_closed(request):
+            was_half_closed = True
+            if not goes_on():
+                return False
         left = end - loop.time()
         if left <= 0:
             return True

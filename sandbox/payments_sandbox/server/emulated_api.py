@@ -1,10 +1,11 @@
-"""Owns the rim of the emulated API: requests become calls, answers become bytes or faults."""
+"""Owns the emulated API on a connection: requests become calls, answers become bytes or faults."""
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
@@ -16,11 +17,13 @@ from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
 from payments_sandbox.server import cors
-from payments_sandbox.server.access_log import RequestLog
-from payments_sandbox.server.fault_player import AlreadySent, apply_fault
+from payments_sandbox.server.connection import has_failed, is_half_closed
+from payments_sandbox.server.delayed_replies import CHECK_EVERY
+from payments_sandbox.server.fault_player import apply_fault
 from payments_sandbox.server.request_body import buffered_body, read_any_body
 from payments_sandbox.server.request_headers import RequestHeaders
-from payments_sandbox.server.response import EVERY_REPLY, JsonResponse
+from payments_sandbox.server.request_log import RequestLog
+from payments_sandbox.server.response import EVERY_REPLY, AlreadySent, JsonResponse
 from payments_sandbox.server.routing import Target
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.journal import Entry
@@ -29,7 +32,7 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:
     from payments_sandbox.webhooks.delivery import Delivery
 
-_log = logging.getLogger("sandbox.web")
+_log = logging.getLogger(__name__)
 
 _OF_A_PAYMENT: Final = frozenset(each.name for each in OPERATIONS if "{" in each.path)
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
@@ -138,34 +141,72 @@ class EmulatedApi:
         self, request: web.BaseRequest, world: World, answer: Answer
     ) -> web.StreamResponse:
         """Hold the reply, or do in its place what the fault says."""
-        if answer.delay and not await self._hold(request, world, answer):
+        entry = cast("Entry", answer.entry)  # every call has one
+        wait = partial(self._runtime.delayed_replies.sleep, request, world)
+        restore = await self._hold(wait, answer, entry) if answer.delay else _nothing
+        if restore is None:
             return AlreadySent()
-        if answer.fault is None or answer.entry is None:
-            return _response(answer)
+        if answer.fault is not None:
+            restore()
+            real = self._real_reply(request, world, answer, entry)
+            wait_until = self._runtime.delayed_replies.wait_until(request, world)
+            return await apply_fault(answer.fault, request, real, entry, wait_until)
+        response = _response(answer)
+        if not is_half_closed(request):
+            return response
+        # Only what comes back of the reply tells who still reads from who has left.
+        await response.prepare(request)
+        if not await wait(CHECK_EVERY) or has_failed(request):
+            entry.abandon()
+            return AlreadySent()
+        restore()
+        return AlreadySent(stays_open=response.keep_alive)
+
+    def _real_reply(
+        self, request: web.BaseRequest, world: World, answer: Answer, entry: Entry
+    ) -> RealReply:
         headers = {**EVERY_REPLY, **answer.headers}
         if origins := self._settings.cors:  # too late for the request handler to add them
             cors.name_origin(request, headers, is_permitted=cors.permits(request, origins))
-        real = RealReply(
+        return RealReply(
             answer.reply.status,
             headers,
             answer.reply.body,
             seed=world.config.seed,
-            request_number=answer.entry.number,
+            request_number=entry.number,
             max_wait=self._settings.max_wall_delay,
         )
-        wait_until = self._runtime.delayed_replies.wait_until(request, world)
-        return await apply_fault(answer.fault, request, real, answer.entry, wait_until)
 
-    async def _hold(self, request: web.BaseRequest, world: World, answer: Answer) -> bool:
-        """Hold the reply; False, and journalled as abandoned, when nobody waits for it any more."""
-        seconds = min(answer.delay, self._settings.max_wall_delay) / 1_000
+    async def _hold(
+        self,
+        wait: Callable[[float, Callable[[], bool]], Awaitable[bool]],
+        answer: Answer,
+        entry: Entry,
+    ) -> Callable[[], None] | None:
+        """Hold the reply, and journal it as abandoned when its client may have left.
+
+        Returns:
+            What restores the journal if the client was there; None when nobody waits any more.
+        """
+        restore = _nothing
+
+        def presume_gone() -> bool:
+            nonlocal restore
+            restore = entry.abandon()
+            return True
+
         is_time_up = False
         try:
-            is_time_up = await self._runtime.delayed_replies.sleep(request, world, seconds)
+            seconds = min(answer.delay, self._settings.max_wall_delay) / 1_000
+            is_time_up = await wait(seconds, presume_gone)
         finally:
-            if not is_time_up and answer.entry is not None:
-                answer.entry.abandon()
-        return is_time_up
+            if not is_time_up:
+                entry.abandon()
+        return restore if is_time_up else None
+
+
+def _nothing() -> None:
+    """There is nothing to restore."""
 
 
 def _abandoned(answer: Answer) -> AlreadySent:

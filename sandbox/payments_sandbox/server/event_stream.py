@@ -6,6 +6,7 @@ what the records have dropped meanwhile, and never slows anybody else.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 import orjson
@@ -13,12 +14,16 @@ from aiohttp import web
 
 from payments_sandbox.contract import representations
 from payments_sandbox.server.change_notifier import ChangeNotifier
+from payments_sandbox.server.connection import has_failed, is_half_closed
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.world.world import World
 
 HEARTBEAT: Final = 15
 """Seconds after which a quiet stream says that it is still there."""
+
+PROBE: Final = 1
+"""As long, to a reader that has closed its sending side: only what comes back tells if it reads."""
 
 _EVENT_ID: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
 
@@ -58,10 +63,13 @@ async def serve_stream(
             name = world.config.name
             quiet = f": connected{'' if name is None else f' to {name}'}\n\n".encode()
             while not subscriber.is_over:
-                upto = _now(world)
-                await response.write(b"".join(_news(world, seen, upto)) or quiet)
-                seen, quiet = upto, b": still here\n\n"
-                await subscriber.wait(HEARTBEAT)
+                # Those who have seen the same are sent the same bytes, however many they are.
+                seen, news = notifier.shared(world, seen, partial(_news_since, world, seen))
+                await response.write(news or quiet)
+                quiet = b": still here\n\n"
+                await subscriber.wait(PROBE if is_half_closed(request) else HEARTBEAT)
+                if is_half_closed(request) and has_failed(request):
+                    break
         except ConnectionResetError:
             pass  # the reader left
     return response
@@ -78,6 +86,12 @@ def _left_off(request: web.BaseRequest, world: World, last: int) -> _Cursor:
 def _now(world: World) -> _Cursor:
     attempts = 0 if world.webhooks is None else world.webhooks.outbox.attempted
     return _Cursor(world.journal.count, world.ledger.events, attempts)
+
+
+def _news_since(world: World, seen: _Cursor) -> tuple[_Cursor, bytes]:
+    """What there is that a reader has not seen, as one message after the other."""
+    upto = _now(world)
+    return upto, b"".join(_news(world, seen, upto))
 
 
 def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:

@@ -12,10 +12,11 @@ from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.access_log import RequestLog
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.request_handler import RequestHandler
+from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from payments_sandbox.rules.scenario import Scenario
 
-_log = logging.getLogger("sandbox")
+_log = logging.getLogger(__name__)
 
 
 class AssembledServer(NamedTuple):
@@ -111,10 +112,12 @@ def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     return tuple(each.loaded.scenario for each in files if each.loaded.scenario is not None)
 
 
-def _activate(world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool) -> None:
-    from payments_sandbox.scenarios.activation import set_active  # noqa: PLC0415 - most servers have none
+def _activate(
+    world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool
+) -> Slices[None]:
+    from payments_sandbox.scenarios.activation import setting_active  # noqa: PLC0415 - most servers have none
 
-    set_active(world, scenarios, is_clock_given=is_clock_given)
+    return setting_active(world, scenarios, is_clock_given=is_clock_given)
 
 
 def _read_scenario(source: object) -> "Scenario":

@@ -2,43 +2,28 @@
 
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, assert_never
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 
 from payments_sandbox.rules.faults.fault import Fault
-from payments_sandbox.rules.faults.reply import Close, KeepOpen, RealReply, Reset, Send, WaitUntil
+from payments_sandbox.rules.faults.reply import (
+    Close,
+    KeepOpen,
+    PlanStep,
+    RealReply,
+    Reset,
+    Send,
+    WaitUntil,
+)
+from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.world.journal import Entry
 
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 """Tells a socket to end with an RST in place of a FIN."""
-
-
-class AlreadySent(web.StreamResponse):
-    """Stands for what was written already: aiohttp adds no byte.
-
-    Args:
-        stays_open: whether the connection can be used again; else aiohttp closes it.
-    """
-
-    def __init__(self, *, stays_open: bool = False) -> None:
-        super().__init__()
-        self._stays_open = stays_open
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection can be used again."""
-        return self._stays_open
-
-    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - aiohttp's
-        """Send nothing; aiohttp takes the error for a client that has left, and logs nothing."""
-        if not self._stays_open:
-            raise ConnectionResetError("a fault ended this exchange")
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Send nothing."""
 
 
 async def apply_fault(
@@ -46,7 +31,7 @@ async def apply_fault(
     request: web.BaseRequest,
     reply: RealReply,
     entry: Entry,
-    wait_until: Callable[[float], Awaitable[bool]],
+    wait_until: Callable[[float, Callable[[], bool]], Awaitable[bool]],
 ) -> AlreadySent:
     """Play the plan of a fault on the connection of a request.
 
@@ -56,7 +41,8 @@ async def apply_fault(
         reply: the reply that the client would have had; what depends on the request is added.
         entry: the journal's, which shows what went out.
         wait_until: waits until so many ms from now have passed; False when the client has left or
-            the world was reset.
+            the world was reset. A client that has closed its sending side may wait for more, so it
+            is told whether more is sent.
 
     Returns:
         What aiohttp shall take for the response.
@@ -65,14 +51,15 @@ async def apply_fault(
         RuntimeError: the plan of the fault has no end.
     """
     try:
-        for action in fault.plan(_for_request(reply, request)):
+        plan = list(fault.plan(_for_request(reply, request)))
+        for number, action in enumerate(plan):
             match action:
                 case Send(data, shown):
                     await request.writer.write(data)
                     if shown is not None:
                         entry.replied(shown.status, shown.headers, shown.body)
                 case WaitUntil(milliseconds):
-                    if not await wait_until(milliseconds):
+                    if not await wait_until(milliseconds, partial(_sends, plan[number:])):
                         return AlreadySent()
                 case Reset():
                     _reset(request)
@@ -86,6 +73,10 @@ async def apply_fault(
     except ConnectionResetError:
         return AlreadySent()  # the client left between two looks
     raise RuntimeError(f"the plan of {fault.name} does not end in Reset, Close or KeepOpen")
+
+
+def _sends(plan: Sequence[PlanStep]) -> bool:
+    return any(isinstance(step, Send) for step in plan)
 
 
 def _for_request(reply: RealReply, request: web.BaseRequest) -> RealReply:

@@ -2,20 +2,22 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
-from collections.abc import AsyncIterator
-from typing import Any, Final
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, cast
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
 
 from payments_sandbox.server.bound_sockets import bind_sockets
+from payments_sandbox.server.connection import Connection, Request
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.world.registry import Worlds
-
-KEEP_ALIVE: Final = 75
-"""Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
 
 SWEEP_EVERY: Final = 60
 """Seconds between two looks for idle worlds."""
@@ -23,46 +25,14 @@ SWEEP_EVERY: Final = 60
 _BACKLOG: Final = 128
 """Connections that may wait to be let in; one that finds no room comes again a second later."""
 
+_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_SHORTAGE_AGAIN: Final = 60
+"""Seconds until the log tells of a shortage again."""
+
 _SHUTDOWN: Final = 0.4
 """aiohttp waits at most twice this long for handlers that are still running."""
 
-_TURNS_TO_ANSWER: Final = 4
-"""Turns of the loop from the arrival of a request to its reply, where that waits for nothing."""
-
-_log: Final = logging.getLogger("sandbox.server")
-
-_OPTIONS: Final[dict[str, Any]] = {
-    "logger": _log,
-    "access_log": None,  # the journal is ours
-    "auto_decompress": False,  # a truncated gzip body would arrive as an empty one
-    "keepalive_timeout": KEEP_ALIVE,
-    "lingering_time": 1,
-}
-
-
-class _Connection(web.RequestHandler):
-    """A connection of aiohttp's that answers a client which has closed its sending side."""
-
-    __slots__ = ()
-
-    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's protocol returns a bool
-        """Take no more requests, answer at once what has come, then close.
-
-        A reply that waits for something finds the client gone: nothing tells one that has closed
-        its sending side from one that has left.
-
-        Returns:
-            True: the transport stays open for the answer.
-        """
-        self.close()
-        self._end_in(_TURNS_TO_ANSWER)
-        return True
-
-    def _end_in(self, turns: int) -> None:
-        if turns > 0:
-            asyncio.get_running_loop().call_soon(self._end_in, turns - 1)
-        else:
-            self.force_close()
+_log: Final = logging.getLogger(__name__)
 
 
 class HttpServer(web.Server):
@@ -70,15 +40,27 @@ class HttpServer(web.Server):
 
     Args:
         handler: answers each request.
+        head_timeout: seconds that the head of a request may take to arrive.
     """
 
-    def __init__(self, handler: RequestHandler) -> None:
-        super().__init__(handler)
-        _log.addFilter(_ONE_LINE)
+    def __init__(self, handler: RequestHandler, head_timeout: float = 30) -> None:
+        super().__init__(handler, request_factory=self._request)
+        self._head_timeout = head_timeout
 
-    def __call__(self) -> _Connection:
+    def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
-        return _Connection(self, loop=asyncio.get_running_loop(), **_OPTIONS)
+        return Connection(self, self._head_timeout)
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> Request:
+        cast("Connection", protocol).body = payload
+        return Request(message, payload, protocol, writer, task, self._loop)
 
     async def close(self) -> None:
         """End every connection; requests that are being answered have a moment."""
@@ -93,12 +75,14 @@ async def listening(server: AssembledServer) -> AsyncIterator[str]:
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    settings, runtime, http_server = server.settings, server.runtime, HttpServer(server.handler)
+    settings, runtime = server.settings, server.runtime
+    http_server = HttpServer(server.handler, settings.body_timeout)
     loop = asyncio.get_running_loop()
     listeners = [
-        await loop.create_server(http_server, sock=bound, backlog=_BACKLOG)
+        await _listen(http_server, bound)
         for bound in await bind_sockets(settings.host, settings.port)
     ]
+    stop_watching = _tell_of_shortages(loop)
     sweeper = asyncio.create_task(_sweep(runtime.worlds))
     try:
         runtime.start()
@@ -109,12 +93,48 @@ async def listening(server: AssembledServer) -> AsyncIterator[str]:
         runtime.stop()
         for listener in listeners:
             listener.close()
+        stop_watching()
         for _ in range(2):  # turns of the loop: in one what has come is read, in the next it begins
             await asyncio.sleep(0)  # noqa: TID251 - it takes no time
         # Side by side, since all has to end within a second.
         pending, _ = await asyncio.gather(runtime.close(), http_server.close())
         if pending:
             _log.warning("webhook deliveries that were pending: %d", pending)
+
+
+async def _listen(http_server: HttpServer, bound: socket.socket) -> asyncio.Server:
+    # asyncio accepts as many connections in a turn as its backlog has, and where it has run out of
+    # descriptors it fails as often, and tries again a second later for each: so the backlog is the
+    # system's alone.
+    listener = await asyncio.get_running_loop().create_server(http_server, sock=bound, backlog=1)
+    bound.listen(_BACKLOG)
+    return listener
+
+
+def _tell_of_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Log one line when no connection can be accepted, and no traceback for each try.
+
+    Returns:
+        What leaves the loop as it was.
+    """
+    before = loop.get_exception_handler()
+    silent_until = 0.0
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal silent_until
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in _SHORTAGES:
+            before(loop, context) if before else loop.default_exception_handler(context)
+        elif loop.time() >= silent_until:
+            silent_until = loop.time() + _SHORTAGE_AGAIN
+            _log.warning(
+                "no further connection can be accepted (%s): it is tried again each second, and"
+                " succeeds when others end; ulimit -n raises the limit",
+                error.strerror,
+            )
+
+    loop.set_exception_handler(handle)
+    return lambda: loop.set_exception_handler(before)
 
 
 async def _sweep(worlds: Worlds) -> None:
@@ -124,20 +144,3 @@ async def _sweep(worlds: Worlds) -> None:
             async with asyncio.timeout(SWEEP_EVERY):
                 await never.wait()
         worlds.sweep()
-
-
-class OneLinePerStranger(logging.Filter):
-    """Clients that do not speak HTTP are one line of log each, without a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Make a short warning of what aiohttp refuses before any of our code."""
-        if record.exc_info and isinstance(record.exc_info[1], _NOT_HTTP):
-            record.exc_info = None
-            record.msg = "What %s sent is not HTTP, or not its body; the connection is closed."
-            record.args = record.args or ("a client",)
-            record.levelno, record.levelname = logging.WARNING, "WARNING"
-        return True
-
-
-_NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
-_ONE_LINE: Final = OneLinePerStranger()

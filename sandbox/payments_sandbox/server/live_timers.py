@@ -47,5 +47,5 @@ class LiveTimers:
 
     def _fire(self, world: World) -> None:
         del self._timers[world]
-        world.catch_up()
+        world.catch_up_some()  # the next timer is for the rest, and others come between
         self._on_fired(world)

@@ -11,9 +11,16 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from payments_sandbox.server.cors import is_preflight
 from payments_sandbox.server.request_headers import RequestHeaders
 
 DOCUMENTED_HOST: Final = "api.payments.example.com"
+_LOCAL_ENDINGS: Final = (".localhost", ".internal", ".svc", ".svc.cluster.local")
+"""What no registrar sells: names of this machine, of private networks, of Kubernetes services.
+
+Not `.test`, which nobody can own either: it stands for a stranger in many a test of such guards.
+"""
+
 _LOCAL_NAMES: Final = frozenset({"localhost", "host.docker.internal", DOCUMENTED_HOST})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST: Final = re.compile(r"(?:[\w.-]+|\[[\w.:%-]+\])(?::[0-9]*)?", re.ASCII)
@@ -21,7 +28,12 @@ _HOST: Final = re.compile(r"(?:[\w.-]+|\[[\w.:%-]+\])(?::[0-9]*)?", re.ASCII)
 
 
 def is_our_host(host: str, allowed: frozenset[str] = frozenset()) -> bool:
-    """Whether a Host is a literal address, a local name, a single label, or an allowed name."""
+    """Whether a Host is a literal address, a local name, a single label, or an allowed name.
+
+    Args:
+        host: the header's value.
+        allowed: names, and patterns such as `*.shop.test` for every name below one.
+    """
     if not _HOST.fullmatch(host):
         return False
     try:
@@ -32,20 +44,29 @@ def is_our_host(host: str, allowed: frozenset[str] = frozenset()) -> bool:
         address = ipaddress.ip_address(name)
         return not (getattr(address, "ipv4_mapped", None) or address).is_unspecified
     except ValueError:
-        local = name in allowed or name in _LOCAL_NAMES or name.endswith(".localhost")
-        return local or (name != "" and not name.isdigit() and "." not in name and ":" not in name)
+        is_local = name in _LOCAL_NAMES or name.endswith(_LOCAL_ENDINGS)
+        is_label = name != "" and not name.isdigit() and "." not in name and ":" not in name
+        return is_local or is_label or _is_allowed(name, allowed)
+
+
+def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
+    return name in allowed or any(
+        name.endswith(each[1:]) for each in allowed if each.startswith("*.")
+    )
 
 
 def is_cross_site(request: web.BaseRequest, headers: RequestHeaders) -> bool:
-    """Whether a browser says that this write comes from a page of another origin."""
-    return headers.is_from_another_site and request.method not in _SAFE_METHODS
+    """Whether a browser says that a page of another origin writes, or asks whether it may call."""
+    return headers.is_from_another_site and (
+        request.method not in _SAFE_METHODS or is_preflight(request)
+    )
 
 
 class HostPolicy:
     """Which Host headers are allowed; remembers some of them, as clients send the same one.
 
     Args:
-        allowed: names that are allowed beside the local ones.
+        allowed: names, and patterns of names, that are allowed beside the local ones.
     """
 
     def __init__(self, allowed: frozenset[str]) -> None:

@@ -1,8 +1,9 @@
 """Owns the reading of request bodies: bounded in size and time, refused in words."""
 
 import asyncio
+import contextlib
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from payments_sandbox.core.errors import InvalidRequest, RequestTooLarge, SandboxError
 from payments_sandbox.server.request_headers import RequestHeaders, read_headers
@@ -11,6 +12,9 @@ LIMIT = 64 * 1024
 """Bytes of a request body that are read."""
 
 YAML = "application/yaml"
+
+_MOMENT = 0.1
+"""Seconds in which the body that follows a head is there."""
 
 
 def buffered_body(
@@ -53,7 +57,8 @@ async def read_any_body(
         return RequestTooLarge(limit)
     if (body := _buffered(request, limit)) is not None:
         return body
-    if request.headers.get("Expect", "").lower() == "100-continue":
+    expects = request.headers.get("Expect", "").lower()
+    if expects == "100-continue" and request.version != HttpVersion10:  # it would not understand
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     if limit != LIMIT or request.content_length is None:
@@ -67,6 +72,18 @@ async def read_any_body(
         return RequestTooLarge(limit)
     except web.RequestPayloadError:
         return InvalidRequest("/: expected a body that is framed correctly.")
+
+
+async def await_unread_body(request: web.BaseRequest) -> None:
+    """Let a body that nobody reads arrive, if it follows its head: else the connection must end.
+
+    Many clients send the two apart, a moment after each other.
+    """
+    if "Expect" in request.headers or request.content.exception() is not None:
+        return  # it is held back until it is asked for, or does not come at all
+    with contextlib.suppress(TimeoutError, ConnectionResetError, web.RequestPayloadError):
+        async with asyncio.timeout(_MOMENT):
+            await request.content.wait_eof()
 
 
 def _buffered(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
@@ -20,18 +20,20 @@ from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.server import cors
-from payments_sandbox.server.access_log import RequestLog
+from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
-from payments_sandbox.server.fault_player import AlreadySent
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
+from payments_sandbox.server.request_body import await_unread_body
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
+from payments_sandbox.server.request_log import RequestLog
+from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.server.routing import Routes, Target, target_of
 
 if TYPE_CHECKING:
     from payments_sandbox.server.dashboard import Dashboard
 
-_log = logging.getLogger("sandbox.web")
+_log = logging.getLogger(__name__)
 
 _WHICH_HOST: Final = (
     "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
@@ -39,11 +41,13 @@ _WHICH_HOST: Final = (
 _WHICH_ORIGIN: Final = (
     "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
 )
+_WHICH_BODY: Final = "/: expected all of the body that the head announces."
 _INBOXES: Final = f"{CONTROL_PATH}/inbox"
 _NO_WEBHOOK: Final = (
     "/: expected a client, not the webhook of a sandbox: only /_sandbox/inbox/{name} takes those."
 )
 _READS: Final = frozenset({"GET", "HEAD"})
+_HEALTH: Final = frozenset({f"{CONTROL_PATH}/live", f"{CONTROL_PATH}/ready"})
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 _ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
 
@@ -71,13 +75,24 @@ class RequestHandler:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request in the envelope, whatever goes wrong."""
+        if request.version not in VERSIONS:
+            return NotHttp(HttpVersion10)
         try:
-            return await self._answer(request)
+            response = await self._answer(request)
+        except UnfinishedBodyError:
+            refused = refusal(
+                InvalidRequest("/: expected all of the body that the head announces.")
+            )
+            refused.force_close()
+            return refused
         except ConnectionResetError:
             return AlreadySent()  # the client left while we read: nobody to answer
         except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
             _log.exception("unhandled error in a %s request", request.method)
             return _failure(request)
+        if not request.content.is_eof() and response.keep_alive is not False:
+            await await_unread_body(request)
+        return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)
@@ -107,7 +122,7 @@ class RequestHandler:
         is_emulated: bool,
     ) -> Forbidden | InvalidRequest | None:
         """Why the origin guard refuses a request, if it does; a webhook would feed itself."""
-        if not self._hosts.allows(request, headers.host):
+        if not self._hosts.allows(request, headers.host) and not _is_bare_health_check(request):
             return Forbidden("unknown_host", _WHICH_HOST)
         if is_cross_site(request, headers) and not (
             is_emulated and cors.permits(request, self._origins)
@@ -126,7 +141,7 @@ class RequestHandler:
     ) -> web.StreamResponse:
         """Answer a path or method of `/v3` that is no operation."""
         if request.method == "OPTIONS" and cors.permits(request, self._origins):
-            return cors.preflight(allow)
+            return cors.preflight(request, allow)
         response = await self._emulated.handle(request, headers, target, None, allow=allow)
         return _with_allow(response, allow)
 
@@ -157,6 +172,15 @@ class RequestHandler:
         response = refusal(InvalidRequest(f"/: {error.details}") if is_undocumented else error)
         self._log.refused(request, response.status, error)
         return response
+
+
+def _is_bare_health_check(request: web.BaseRequest) -> bool:
+    """Whether a load balancer asks, in HTTP/1.0 and without a Host, as no browser can."""
+    return (
+        request.version == HttpVersion10
+        and "Host" not in request.headers
+        and request.raw_path in _HEALTH
+    )
 
 
 def _failure(request: web.BaseRequest) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Owns how a JSON reply is sent: head and body, known as a whole, in one write.
+"""Owns how a JSON reply is sent, head and body in one write, and what stands for one that was.
 
 aiohttp's own response makes a dozen objects to build and send a head: a quarter of what a bare
 request costs. Here a head is one `bytes` format.
@@ -92,6 +92,31 @@ class JsonResponse(web.StreamResponse):
             return _LINES % (start, lines, added, len(self._whole), date)
         limit, remaining, reset_at = lines.limit, lines.remaining, lines.reset_at
         return _LIMITS % (start, limit, remaining, reset_at, added, len(self._whole), date)
+
+
+class AlreadySent(web.StreamResponse):
+    """Stands for what was written already: aiohttp adds no byte.
+
+    Args:
+        stays_open: whether the connection can be used again; else aiohttp closes it.
+    """
+
+    def __init__(self, *, stays_open: bool = False) -> None:
+        super().__init__()
+        self._stays_open = stays_open
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection can be used again."""
+        return self._stays_open
+
+    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - aiohttp's
+        """Send nothing; aiohttp takes the error for a client that has left, and logs nothing."""
+        if not self._stays_open:
+            raise ConnectionResetError("this exchange has ended")
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send nothing."""
 
 
 def _encoded(headers: Mapping[str, str]) -> bytes:

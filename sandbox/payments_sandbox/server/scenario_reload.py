@@ -21,7 +21,7 @@ from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.registry import DEFAULT_API_KEY
 from payments_sandbox.world.world import ResetScope, World
 
-_log: Final = logging.getLogger("sandbox.scenarios")
+_log: Final = logging.getLogger(__name__)
 
 Stamp = tuple[int, int, int, int]
 """What tells a file from another one of its name: where it is, when it was written, how long."""

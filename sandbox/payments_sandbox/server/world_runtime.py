@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # a server without webhooks does without their modules
 
 T = TypeVar("T")
 
-_log: Final = logging.getLogger("sandbox")
+_log: Final = logging.getLogger(__name__)
 
 _DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
 """What of a reset takes the deliveries with it."""

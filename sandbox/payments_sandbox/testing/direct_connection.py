@@ -16,7 +16,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from payments_sandbox.client.messages import HttpRequest, HttpResponse
-from payments_sandbox.server.fault_player import AlreadySent
+from payments_sandbox.server.response import AlreadySent
 
 if TYPE_CHECKING:
     import asyncio

@@ -105,7 +105,13 @@ class DirectDelays(DelayedReplies):
         super().__init__()
         self.passed = 0.0
 
-    async def sleep(self, request: web.BaseRequest, world: World, seconds: float) -> bool:  # noqa: ARG002 - as in the base class
+    async def sleep(
+        self,
+        request: web.BaseRequest,
+        world: World,  # noqa: ARG002 - as in the base class
+        seconds: float,
+        goes_on: Callable[[], bool] = lambda: True,  # noqa: ARG002 - as in the base class
+    ) -> bool:
         """Let seconds pass, or as many as the client bears."""
         connection = cast("DirectConnection", request.protocol)
         left = connection.read_timeout - connection.silence

@@ -1,7 +1,7 @@
 """Owns the journal: the last requests of one world and what was answered, cards masked."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from payments_sandbox.core.ids import IdSequence
@@ -80,11 +80,25 @@ class Entry:
         self.considered: Iterable[WhyNot] = ()
         self.duration_ms: float | None = None
 
-    def abandon(self) -> None:
-        """The reply was held, and the client left or the world ended before it was sent."""
+    def abandon(self) -> Callable[[], None]:
+        """The reply was held, and the client left or the world ended before it was sent.
+
+        Returns:
+            What takes that back, where the client was there all the same.
+        """
+        reply = self.status, self.reply_headers, self.reply_body
+        error = self.error_code, self.error_details
+        fault = self.fault
+
+        def take_back() -> None:
+            self.status, self.reply_headers, self.reply_body = reply
+            self.error_code, self.error_details = error
+            self.fault = fault
+
         self.status, self.reply_headers, self.reply_body = None, {}, b""
         self.error_code = self.error_details = None
         self.fault = "abandoned"
+        return take_back
 
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """What a fault has sent in place of the reply: any text, card numbers in it masked."""

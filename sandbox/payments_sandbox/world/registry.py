@@ -3,11 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypedDict, Unpack
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
 from payments_sandbox.core.ids import API_KEY, IdSequence
 from payments_sandbox.core.instants import DAY, Instant, show_duration
+from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
 from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of, world_name
 from payments_sandbox.world.world import World
@@ -46,12 +47,22 @@ class WorldDefaults(NamedTuple):
     most: int = 10_000
 
 
+class WorldWishes(TypedDict, total=False):
+    """What may be wanted of a new world, as `Worlds.making` takes it."""
+
+    name: str | None
+    seed: int | None
+    clock: Instant | str | None
+    rate_limit: int | None
+    scenarios: "Sequence[Scenario]"
+
+
 class Activate(Protocol):
     """Makes exactly these scenarios the active ones of a world; raises InvalidRequest."""
 
     def __call__(
         self, world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool
-    ) -> None:
+    ) -> Slices[None]:
         """Activate them, those of an earlier time ended."""
 
 
@@ -124,7 +135,7 @@ class Worlds:
             )
         return self.get_or_create(api_key)
 
-    def make(  # noqa: PLR0913 - each by its name
+    def making(  # noqa: PLR0913 - each by its name
         self,
         api_key: str | None = None,
         *,
@@ -133,8 +144,8 @@ class Worlds:
         clock: Instant | str | None = None,
         rate_limit: int | None = None,
         scenarios: "Sequence[Scenario]" = (),
-    ) -> World:
-        """Make a new world.
+    ) -> Slices[World]:
+        """Make a new world, a few milliseconds at a time; nobody finds it before it is ready.
 
         Args:
             api_key: its key; None makes one up.
@@ -148,11 +159,7 @@ class Worlds:
             InvalidRequest: the key has a world already, or the scenarios do not go together.
         """
         key = self._fresh_key() if api_key is None else api_key
-        if key in self._worlds:
-            raise InvalidRequest(
-                "/api_key: expected a key that has no world yet;"
-                " DELETE /_sandbox/world with this key drops the one that it has."
-            )
+        self._check_new(key)
         self.sweep(room_for=1)
         seed = self._seed_of(key) if seed is None else seed
         frozen_at = self._defaults.frozen_at
@@ -166,9 +173,21 @@ class Worlds:
         world = World(config, self.context)
         if scenarios or self.context.scenarios:
             together = [*self.context.scenarios, *scenarios]
-            self._activate(world, together, is_clock_given=clock is not None)
+            yield from self._activate(world, together, is_clock_given=clock is not None)
+            self._check_new(key)  # another may have been made meanwhile
         self._worlds[key] = world
         return world
+
+    def make(self, api_key: str | None = None, **wishes: Unpack[WorldWishes]) -> World:
+        """Make a new world at once; see `making`."""
+        return finish(self.making(api_key, **wishes))
+
+    def _check_new(self, key: str) -> None:
+        if key in self._worlds:
+            raise InvalidRequest(
+                "/api_key: expected a key that has no world yet;"
+                " DELETE /_sandbox/world with this key drops the one that it has."
+            )
 
     def put(self, world: World) -> None:
         """Let a restored world take its key's place."""

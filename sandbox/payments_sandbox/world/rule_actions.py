@@ -6,6 +6,7 @@ from typing import NamedTuple
 from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, RefundRefused
 from payments_sandbox.core.instants import LAST, SECOND, Instant
+from payments_sandbox.core.slices import SLICE
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.rules.action import ActionTarget
@@ -38,20 +39,23 @@ def react(context: ActionContext, events: Iterable[int]) -> None:
 
 def perform(
     context: ActionContext, job: ActOnPayment | RunTimedRule, due: Instant
-) -> TimelineEntry:
-    """Do what a rule has planned, now that it is due."""
+) -> TimelineEntry | None:
+    """Do what a rule has planned, now that it is due; what is told of it, if anything is."""
     return _reach(context, job, due) if isinstance(job, RunTimedRule) else _act(context, job, due)
 
 
-def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> TimelineEntry:
-    """Let an `at` rule act, on every payment that it is about, at once."""
+def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> TimelineEntry | None:
+    """Let an `at` rule act on every payment that it is about, some hundred with each job."""
     rule = context.rules.timed_rule(job.rule)
-    if rule is not None:
-        for number in _concerned(context, job.rule) if rule.when else (None,):
+    if rule is not None and not rule.when:
+        context.timeline.at(due, ActOnPayment(None, rule.action, job.rule))
+        context.rules.count_firing(job.rule)
+    elif rule is not None:
+        for number in _concerned(context, job):
             context.timeline.at(due, ActOnPayment(number, rule.action, job.rule))
-            if number is None:
-                context.rules.count_firing(job.rule)
-    return TimelineEntry(due, describe_job(job), None)
+        if (end := job.start + SLICE) < len(context.ledger.payments):
+            context.timeline.at(due, job._replace(start=end))
+    return None if job.start else TimelineEntry(due, describe_job(job), None)
 
 
 def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEntry:
@@ -71,8 +75,9 @@ def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEnt
     return TimelineEntry(due, what, payment_id, event_id)
 
 
-def _concerned(context: ActionContext, rule: str) -> list[int | None]:
-    """The numbers of the payments that an `at` rule acts on, counted and drawn."""
+def _concerned(context: ActionContext, job: RunTimedRule) -> list[int]:
+    """The numbers of the next payments that an `at` rule acts on, counted and drawn."""
     payments, rules = context.ledger.payments, context.rules
-    fields = ((n, PaymentFields(payments.get(n), rules.number_of)) for n in payments.numbers)
-    return [number for number, each in fields if rules.count_and_draw(rule, each)]
+    numbers = payments.numbers[job.start : job.start + SLICE]
+    fields = ((number, PaymentFields(payments.get(number), rules.number_of)) for number in numbers)
+    return [number for number, each in fields if rules.count_and_draw(job.rule, each)]

@@ -26,6 +26,7 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import masking
+from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.core.strict_json import MAX_DIGITS
 from payments_sandbox.world.config import ServerContext, WorldConfig, world_name
 from payments_sandbox.world.world import World
@@ -42,13 +43,19 @@ _MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, Attribute
 
 
 def snapshot(world: World) -> dict[str, object]:
-    """The whole world but its API key, unsealed; no card number is in it.
+    """The whole world at once; see `snapshotting`."""
+    return finish(snapshotting(world))
 
-    Webhook secrets and the headers of endpoints are: a restored world has to send them.
+
+def snapshotting(world: World) -> Slices[dict[str, object]]:
+    """The whole world but its API key, unsealed, as it is now; no card number is in it.
+
+    Webhook secrets and the headers of endpoints are: a restored world has to send them. What may
+    be much is taken a few milliseconds at a time, and what changes meanwhile is left out.
     """
     config = world.config
     world.catch_up()
-    return {
+    kept: dict[str, object] = {
         "format": FORMAT,
         "version": VERSION,
         "seed": config.seed,
@@ -60,10 +67,10 @@ def snapshot(world: World) -> dict[str, object]:
         "rate_limit": world.limiter.snapshot(),
         "rules": world.rules.snapshot(),
         "pending_reads": world.pending_reads.snapshot(),
-        "ledger": world.ledger.snapshot(),
         "journal": world.journal.snapshot(),
         "webhooks": _webhooks(world),
     }
+    return {**kept, "ledger": (yield from world.ledger.snapshotting())}
 
 
 def sealed(kept: Mapping[str, object]) -> Generator[None, None, dict[str, object]]:

@@ -27,9 +27,15 @@ class ActOnPayment(NamedTuple):
 
 
 class RunTimedRule(NamedTuple):
-    """An `at` rule is due: it acts on every payment that it is about."""
+    """An `at` rule is due: it acts on every payment that it is about.
+
+    Attributes:
+        rule: its name.
+        start: the number of the payment that is looked at next; before it all were.
+    """
 
     rule: str
+    start: int = 0
 
 
 class AttemptDelivery(NamedTuple):
@@ -112,8 +118,8 @@ def _plain(due: Instant, ticket: int, job: Job) -> list[object]:
             return [due, ticket, "settle", payment, failure, rule]
         case ActOnPayment(payment, action, rule):
             return [due, ticket, "act", payment, action.source(), rule]
-        case RunTimedRule(rule):
-            return [due, ticket, "timed_rule", rule]
+        case RunTimedRule(rule, start):
+            return [due, ticket, "timed_rule", rule, start]
         case AttemptDelivery(delivery):
             return [due, ticket, "attempt", delivery]
         case _:
@@ -127,8 +133,8 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             return Instant(due), ticket, job
         case [int(due), int(ticket), "act", None | int() as about, dict(source), str(rule)]:
             return Instant(due), ticket, _planned_action(about, source, rule)
-        case [int(due), int(ticket), "timed_rule", str(rule)]:
-            return Instant(due), ticket, RunTimedRule(rule)
+        case [int(due), int(ticket), "timed_rule", str(rule), int(start)]:
+            return Instant(due), ticket, RunTimedRule(rule, max(0, start))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
     raise ValueError("a job of the timeline is not known")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.slices import SLICE
 from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment
 from payments_sandbox.payments.payment import Payment, Status
@@ -50,14 +51,15 @@ class World:
     """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
 
     __slots__ = (
-        "_published", "_rules", "clock", "config", "context", "journal", "ledger", "limiter",
-        "pending_reads", "timeline", "used_at", "webhooks",
+        "_is_advancing", "_published", "_rules", "clock", "config", "context", "journal", "ledger",
+        "limiter", "pending_reads", "timeline", "used_at", "webhooks",
     )  # fmt: skip
 
     def __init__(self, config: WorldConfig, context: ServerContext) -> None:
         self.config = config
         self.context = context
         self._published = 0
+        self._is_advancing = False
         self.clock = WorldClock(context.wall, frozen_at=config.frozen_at)
         self.timeline = Timeline()
         self.ledger = Ledger(config.seed, context.represent)
@@ -92,27 +94,49 @@ class World:
         self.clock = WorldClock(self.context.wall, frozen_at=at)
 
     def catch_up(self) -> Instant:
-        """Let everything happen that is due by now; returns now."""
+        """Let everything happen that is due by now; returns now.
+
+        While somebody moves the clock, what is due happens there, and others come between.
+        """
         now = self.clock.now()
-        due = self.timeline.next_due
-        while due is not None and due <= now:
+        while not self._is_advancing and self._has_due(now):
             self._perform(*self.timeline.pop())
-            due = self.timeline.next_due
         return now
+
+    def catch_up_some(self) -> None:
+        """Let some of what is due by now happen: as much as takes a few milliseconds."""
+        now = self.clock.now()
+        for _ in range(SLICE):
+            if self._is_advancing or not self._has_due(now):
+                break
+            self._perform(*self.timeline.pop())
+
+    def _has_due(self, now: Instant) -> bool:
+        due = self.timeline.next_due
+        return due is not None and due <= now
 
     def advance(self, until: Instant) -> Iterator[list[TimelineEntry]]:
         """Move the clock to an instant, stopping wherever something falls due.
 
-        What comes of webhooks that are tried again is for whoever sends them to say.
+        Where much falls due at once it stops there several times, after a few milliseconds each;
+        then something is due at the instant where the clock stands. What comes of webhooks that
+        are tried again is for whoever sends them to say.
         """
-        while (due := self.timeline.next_due) is not None and due <= until:
-            self.clock.reach(due)
-            happened = []
-            while self.timeline.next_due == due:
-                if (entry := self._perform(*self.timeline.pop())) is not None:
-                    happened.append(entry)
-            yield happened
-        self.clock.reach(until)
+        try:
+            while (due := self.timeline.next_due) is not None and due <= until:
+                self.clock.reach(due)
+                self._is_advancing = True
+                happened = []
+                for _ in range(SLICE):
+                    if self.timeline.next_due != due:
+                        break
+                    if (entry := self._perform(*self.timeline.pop())) is not None:
+                        happened.append(entry)
+                self._is_advancing = self.timeline.next_due == due
+                yield happened
+            self.clock.reach(until)
+        finally:
+            self._is_advancing = False
 
     def upcoming(self, most: int) -> list[TimelineEntry]:
         """What is due next, in order."""
@@ -225,8 +249,12 @@ class World:
 
     def would_go_back(self) -> bool:
         """Whether something has happened that is later than a reset clock would be."""
-        start = WorldClock(self.context.wall, frozen_at=self.config.frozen_at).now()
-        return self.ledger.latest > start
+        return self.ledger.latest > self.clock_start
+
+    @property
+    def clock_start(self) -> Instant:
+        """Where the clock would be if it were reset now."""
+        return WorldClock(self.context.wall, frozen_at=self.config.frozen_at).now()
 
     # Inside
 
@@ -256,7 +284,7 @@ class World:
             case _:
                 assert_never(job)
 
-    def _act(self, due: Instant, job: ActOnPayment | RunTimedRule) -> TimelineEntry:
+    def _act(self, due: Instant, job: ActOnPayment | RunTimedRule) -> TimelineEntry | None:
         from payments_sandbox.world import rule_actions  # noqa: PLC0415 - most worlds have no such rules
 
         context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.rules)
@@ -287,6 +315,11 @@ class World:
         event = self.ledger.event(self.ledger.events - 1)
         self._publish(job.payment)
         return TimelineEntry(due, what, payment_id, event.id)
+
+    def replace_ledger(self, ledger: Ledger) -> None:
+        """Take a ledger that was made beside the world; nobody is told of what is in it."""
+        self.ledger = ledger
+        self.mark_published()
 
     def mark_published(self) -> None:
         """A restored world's events have been told before."""

@@ -273,3 +273,42 @@ async def test_frozen_worlds_are_not_paced(
     running = len(sandbox.runtime.timers)
     await control("freeze_clock")
     assert (frozen, running, len(sandbox.runtime.timers)) == (0, 1, 0)
+
+
+INSTANTS = [
+    "2031-01-15T10:30:00.1234567Z",
+    "2031-01-15T10:30:00.123456789Z",
+    f"2031-01-15T10:30:00.123{'9' * 40}Z",
+    "2031-01-15T10:30:00,123Z",
+    "2031-01-15t11:30:00.123+01",
+    "2031-01-15T11:30:00.123+0100",
+    "20310115T103000.123Z",
+    "20310115T103000.123-00:00",
+]
+
+
+@pytest.mark.parametrize("text", INSTANTS)
+async def test_an_instant_is_taken_everywhere_as_languages_write_it(
+    api: Api, control: Control, text: str
+) -> None:
+    """In bodies, queries and scenarios, cut to the millisecond."""
+    shown = "2031-01-15T10:30:00.123Z"
+    made = await control("create_world", {"clock": text})
+    scenario = {
+        "scenario": "then",
+        "clock": text,
+        "given": {"payments": [{"amount": 5, "currency": "EUR", "created": text}]},
+    }
+    assert made["clock"]["now"] == shown
+    assert (await control("check_scenario", scenario))["problems"] == []
+    assert (await control("freeze_clock", {"at": text}))["now"] == shown
+    assert (await control("advance_clock", {"to": text}))["now"] == shown
+    await paid(api)
+    async with api.get("/v3/payments", params={"created_after": text}) as reply:
+        assert (reply.status, (await reply.json())["data"]) == (200, [])
+
+
+async def test_a_leap_second_is_the_first_of_the_next_day(control: Control) -> None:
+    """RFC 3339 has it; no clock of a world does."""
+    frozen = await control("freeze_clock", {"at": "2030-12-31T23:59:60Z"})
+    assert frozen["now"] == "2031-01-01T00:00:00Z"

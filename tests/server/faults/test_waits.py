@@ -25,7 +25,7 @@ from tests.support.sockets import (
 MINUTE = 60_000
 CARDS: dict[str, Fault] = {
     "4000009800000013": Hang(commit=True),
-    "4000009800000021": Drip(over=MINUTE, chunks=40),
+    "4000009800000021": Drip(over=MINUTE, chunks=200),
     "4000009800000039": Hang(commit=True, lasts=80),
     "4000009800000047": Drop(commit=True, how="close"),
 }

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 
 from payments_sandbox.core.instants import Instant
-from payments_sandbox.server.access_log import log_line
 from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.server.request_log import journal_line
 from payments_sandbox.world.journal import Entry
 from tests.support.http import Api, Control, events, paid, until
 from tests.support.sockets import raw_create, raw_exchange
@@ -132,7 +132,7 @@ async def test_the_log_line_names_the_fault_beside_the_status(
     for step in ("malform: {as: html}", "malform: {as: empty}", HANG):
         await raw_exchange(api, raw_create(fault_card(step)))
     world = sandbox.runtime.worlds.get_or_create("sk_test_sandbox")
-    lines = [log_line(entry).split("  ")[:2] for entry in world.journal.since(0)]
+    lines = [journal_line(entry).split("  ")[:2] for entry in world.journal.since(0)]
 
     assert lines == [
         ["create_payment", "502 malform"],
@@ -156,4 +156,4 @@ def test_a_line_of_the_log_stays_one_line(body: str, shown: str | None) -> None:
     entry = Entry(Instant(0), "list_payments", "GET", "/v3/payments", ())
     entry.replied(200, {}, body.encode())
 
-    assert log_line(entry).split("  ")[2:] == ([] if shown is None else [shown])
+    assert journal_line(entry).split("  ")[2:] == ([] if shown is None else [shown])

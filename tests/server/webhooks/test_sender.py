@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gzip
 import json
 import socket
@@ -21,6 +22,7 @@ from payments_sandbox.server.webhooks.sender import (
     HttpSender,
     describe_failure,
     guarded_sockets,
+    trusting,
 )
 from payments_sandbox.webhooks.delivery import KEPT_BODY, AttemptResult
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
@@ -701,3 +703,31 @@ async def test_a_name_without_an_address_is_not_known(
     result = await post(sender, "http://shop.test/")
 
     assert result.error == "the host shop.test is not known"
+
+
+async def test_without_a_descriptor_to_spare_a_kept_connection_is_used_all_the_same(
+    receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be said then of what a receiver has taken, and nothing fails."""
+
+    def exhausted(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("payments_sandbox.server.webhooks.sender.os.dup", exhausted)
+    results = [await post(sender, receiver.url) for _ in range(3)]
+
+    assert [each.error for each in results] == [None] * 3
+    assert [hit.connection for hit in receiver.hits] == [0, 0, 0]
+
+
+async def test_certificates_of_a_file_are_trusted() -> None:
+    """Besides those of the system."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    async with receiving(tls=context) as receiver:
+        sender = HttpSender(public=False, tls=trusting(SELF_SIGNED))
+        result = await post(sender, receiver.url)
+        await sender.close()
+
+    assert result.error is None
+    assert trusting(None) is True

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import web
 
+from payments_sandbox.api.gateway import CHALLENGE
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.contract.control_routes.route import ControlRoute
@@ -24,20 +25,19 @@ from payments_sandbox.core.errors import (
     InvalidScenario,
     NotFound,
     SandboxError,
-    StateConflict,
 )
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.access_log import RequestLog
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.handlers import handler_of
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.request_headers import JSON, read_headers
+from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.world import World
 
-_log = logging.getLogger("sandbox.control")
+_log = logging.getLogger(__name__)
 
 
 class Admit(Protocol):
@@ -177,8 +177,8 @@ def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
         nouns = "/payments" if error.code == "payment_not_found" else route.path.partition("/{")[0]
         advice = f"GET {CONTROL_PATH}{nouns} lists what there is."
         return NotFound(error.code, f"{details} {advice}".strip())
-    if isinstance(error, StateConflict) and route.otherwise:
-        return StateConflict(f"{details} {route.otherwise}")
+    if isinstance(error, InvalidRequest) and error.is_conflict and route.otherwise:
+        return InvalidRequest(f"{details} {route.otherwise}")
     return error
 
 
@@ -187,7 +187,10 @@ def refusal(error: SandboxError) -> web.Response:
     body = representations.error(error)
     if isinstance(error, InvalidScenario):
         body["problems"] = error.problems
-    return json_response(code_of(error.code).status, body)
+    response = json_response(code_of(error.code).status, body)
+    if response.status == web.HTTPUnauthorized.status_code:
+        response.headers.update(CHALLENGE)
+    return response
 
 
 def json_response(status: int, body: object) -> web.Response:

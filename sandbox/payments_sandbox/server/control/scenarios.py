@@ -13,6 +13,7 @@ from payments_sandbox.scenarios.library import Library, UnknownScenario, library
 from payments_sandbox.scenarios.loader import Loaded, load, load_list, load_value
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.world import ResetScope
 
 FROM_JOURNAL: Final = "from-journal"
@@ -40,17 +41,17 @@ async def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     values = _body_values(request, is_list=True)
     scenarios = resolve_scenarios(library_of(request.settings), values)
     await _judge_leaving(request, lambda each: each not in scenarios)
-    activation.set_active(request.world, scenarios)
+    await run_in_slices(activation.setting_active(request.world, scenarios))
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 
 
-def add_active_scenario(request: ControlRequest) -> dict[str, object]:
+async def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     """Activate one more."""
     [scenario] = resolve_scenarios(
         library_of(request.settings), _body_values(request, is_list=False)
     )
-    activation.activate(request.world, scenario)
+    await run_in_slices(activation.activating(request.world, scenario))
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
 

@@ -10,14 +10,14 @@ from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, read_all
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
+from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshotting
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
 
-def create_world(request: ControlRequest) -> dict[str, object]:
+async def create_world(request: ControlRequest) -> dict[str, object]:
     """Make a world of its own, with a key of its own."""
     wanted = request.body
     limits = wanted.get("rate_limit", {})
@@ -26,7 +26,7 @@ def create_world(request: ControlRequest) -> dict[str, object]:
         lambda: _clock(wanted.get("clock")),
         lambda: _scenarios(request, wanted.get("scenarios")),
     )
-    world = request.runtime.worlds.make(
+    making = request.runtime.worlds.making(
         wanted.get("api_key"),
         name=mask_text(wanted.get("name", "")) or None,
         seed=wanted.get("seed"),
@@ -34,6 +34,7 @@ def create_world(request: ControlRequest) -> dict[str, object]:
         rate_limit=limits.get("limit"),
         scenarios=scenarios,
     )
+    world = await run_in_slices(making)
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=None, remaining=limits.get("remaining"))
     return _summary(request, world)
@@ -79,11 +80,12 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
             ' {"only": ["payments", "clock"]} would work.'
         )
     await request.runtime.before_reset(world, scopes)
-    world.reset(scopes)
     if world.rules.scenarios:
-        from payments_sandbox.scenarios.activation import start_again  # noqa: PLC0415 - with scenarios only
+        from payments_sandbox.scenarios.activation import resetting  # noqa: PLC0415 - with scenarios only
 
-        start_again(world, scopes)
+        await run_in_slices(resetting(world, scopes))
+    else:
+        world.reset(scopes)
     request.runtime.reset(world, scopes)
     return _summary(request, world)
 
@@ -114,8 +116,9 @@ async def delete_world(request: ControlRequest) -> None:
 
 
 async def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
-    """The whole world as JSON, sealed; others are served while the digest is made."""
-    return await run_in_slices(sealed(snapshot(request.world)))
+    """The whole world as JSON, sealed; others are served while it is made."""
+    kept = await run_in_slices(snapshotting(request.world))
+    return await run_in_slices(sealed(kept))
 
 
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:

@@ -155,7 +155,8 @@ class _Response(aiohttp.ClientResponse):
                 if known and known == _acknowledged(descriptor):
                     raise _NotTakenError from error
                 raise
-        vars(handler)[_ACKNOWLEDGED] = _acknowledged(_descriptor(handler.transport))
+        with _held_open(handler.transport) as descriptor:
+            vars(handler)[_ACKNOWLEDGED] = _acknowledged(descriptor)
         return self
 
     def discard_connection(self) -> None:
@@ -195,19 +196,19 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
 
 @contextlib.contextmanager
 def _held_open(transport: asyncio.BaseTransport | None) -> Iterator[int]:
-    """Keep a connection's socket open, so that it can be asked when the transport has ended."""
-    descriptor = _descriptor(transport)
-    held = -1 if descriptor < 0 else os.dup(descriptor)
+    """Keep a connection's socket open, so that it can be asked when the transport has ended.
+
+    It gives a descriptor; -1 where there is no connection, or no descriptor is left.
+    """
+    connection = None if transport is None else transport.get_extra_info("socket")
+    held = -1
+    with contextlib.suppress(OSError):
+        held = -1 if connection is None else os.dup(connection.fileno())
     try:
         yield held
     finally:
         if held >= 0:
             os.close(held)
-
-
-def _descriptor(transport: asyncio.BaseTransport | None) -> int:
-    connection = None if transport is None else transport.get_extra_info("socket")
-    return -1 if connection is None else int(connection.fileno())
 
 
 def _acknowledged(descriptor: int) -> int:
@@ -217,11 +218,9 @@ def _acknowledged(descriptor: int) -> int:
     """
     if descriptor < 0 or not hasattr(socket, "TCP_INFO"):
         return 0
-    try:
-        with socket.socket(fileno=os.dup(descriptor)) as connection:
-            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
-    except OSError:
-        return 0
+    connection = socket.socket(fileno=descriptor)
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
+    connection.detach()
     return int.from_bytes(info[_BYTES_ACKED.start : _BYTES_ACKED.stop], sys.byteorder)
 
 

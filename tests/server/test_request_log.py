@@ -68,6 +68,12 @@ REFUSED: dict[str, tuple[str, str, dict[str, str], str]] = {
         {"Origin": "http://evil.test"},
         f"POST /_sandbox/worlds  403  cross_site_request  {ORIGIN}  Origin: http://evil.test",
     ),
+    "a foreign page that asks whether it may": (
+        "OPTIONS",
+        "/v3/payments",
+        {"Origin": "http://localhost:5173", "Access-Control-Request-Method": "POST"},
+        f"OPTIONS /v3/payments  400  cross_site_request  {ORIGIN}  Origin: http://localhost:5173",
+    ),
     "a foreign page that does not say which": (
         "POST",
         "/v3/payments",

@@ -1,0 +1,240 @@
+"""Owns one connection: aiohttp's, and what aiohttp has no option for.
+
+1. Requests are taken from the parser one by one. When an error follows in the same segment, aiohttp
+   forgets what it has read of it, and a request would be lost to the junk behind it.
+2. A client that has closed its sending side is answered: until something is sent to it, nothing
+   tells it from one that has left (HTTP/1.0 has no interim answer to probe with). So a reply that
+   is held is journalled as abandoned at once, sent in its time, and journalled as sent if no RST
+   comes back. A fault that sends nothing more ends, else who has left would keep a socket for as
+   long as `--max-wall-delay` allows. What the client has begun and not finished is over at once.
+3. A connection is not used again where a body was not read, or where nothing can follow.
+4. The head of a request has its time to arrive, as its body has.
+5. What is not HTTP gets a 400 of ours that repeats nothing, and is one line of log.
+"""
+
+import asyncio
+import logging
+import socket
+from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
+from typing import Any, Final
+
+from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+
+from payments_sandbox.server.response import SERVER, AlreadySent
+
+KEEP_ALIVE: Final = 75
+"""Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
+
+VERSIONS: Final = (HttpVersion11, HttpVersion10)
+"""The versions of HTTP that are spoken here."""
+
+_log: Final = logging.getLogger(__name__)
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "logger": _log,
+    "access_log": None,  # the journal is ours
+    "auto_decompress": False,  # a truncated gzip body would arrive as an empty one
+    "keepalive_timeout": KEEP_ALIVE,
+    "lingering_time": 1,
+}
+_NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
+_WHAT_IS_HTTP: Final = b"""\
+This is no HTTP request, or its body is not framed as its head says.
+The sandbox speaks HTTP/1.1 and 1.0 without TLS. A head has one Host, at most 128 lines, and at most
+8190 bytes in each; a body has one Content-Length, or comes in chunks.
+"""
+
+
+class Request(web.BaseRequest):
+    """A request that knows whether another one can follow it."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection can be used again, as far as is known now.
+
+        Whatever comes next on it would be taken for the rest of a body that was not read.
+        """
+        return (
+            not self._message.should_close
+            and self._payload.is_eof()
+            and not self._protocol.is_at_end  # type: ignore[attr-defined]  # it is a `Connection`
+        )
+
+
+class Connection(web.RequestHandler):
+    """One connection of a server.
+
+    Args:
+        server: makes the requests of what is read, and knows all of its connections.
+        head_timeout: seconds that the head of a request may take to arrive.
+
+    Attributes:
+        is_half_closed: the client sends no more; whether it still reads is unknown.
+        body: that of the last request that was begun.
+    """
+
+    __slots__ = ("_head_timeout", "_head_timer", "body", "is_half_closed")
+
+    def __init__(self, server: web.Server, head_timeout: float) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **_OPTIONS)
+        self._parser = HttpRequestParser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=1,  # it stops behind every request
+        )
+        self._head_timeout = head_timeout
+        self._head_timer: asyncio.TimerHandle | None = None
+        self.is_half_closed = False
+        self.body: StreamReader = EMPTY_PAYLOAD
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether no request follows the one that is being answered."""
+        return self.is_half_closed and not self._messages
+
+    def data_received(self, data: bytes) -> None:
+        """Read what has come, request after request, as long as there is room for them."""
+        messages, known = self._messages, -1
+        super().data_received(data)
+        while known < len(messages) < self._max_msg_queue_size and self._parser is not None:
+            if messages and not isinstance(messages[-1][0], RawRequestMessage):
+                break  # what follows an error is nothing
+            known = len(messages)
+            self._parser.message_consumed()
+            super().data_received(b"")
+        if messages:
+            self._stop_head_timer()
+        elif self._waiter is not None and self._head_timer is None and data.strip():
+            self._head_timer = self._loop.call_later(self._head_timeout, self._give_up)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's protocol returns a bool
+        """Take no more requests, answer those that have come, then close.
+
+        Returns:
+            True: the transport stays open for the answers.
+        """
+        self.is_half_closed = True
+        self._end_body(UnfinishedBodyError("the client has closed its sending side"))
+        if not self._messages:
+            if self._is_idle():
+                self.force_close()
+            else:
+                self.close()  # once what is under way is answered
+        return True
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Let everything go that waits for the client."""
+        self._stop_head_timer()
+        self._end_body(ConnectionResetError("the client has left"))
+        self.body = EMPTY_PAYLOAD
+        task = self._task_handler if self._is_idle() else None
+        super().connection_lost(exc)
+        if task is not None:
+            task.cancel()  # it may have been woken, and would stumble over what is gone
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is not HTTP; aiohttp's own answer would repeat it."""
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        self.log_exception("not HTTP", exc_info=exc)
+        return NotHttp()
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as in aiohttp
+        """Log what has failed: in one line, or not at all, where the client has done it."""
+        error = kw.get("exc_info")
+        if isinstance(error, _NOT_HTTP):
+            _log.warning(
+                "What %s sent is not HTTP, or not its body; the connection is closed.", self._peer()
+            )
+        elif self.transport is not None and not isinstance(error, ConnectionError):
+            super().log_exception(*args, **kw)
+
+    def _is_idle(self) -> bool:
+        """Whether aiohttp's task waits for a request, or has not begun."""
+        work = None if self._task_handler is None else self._task_handler.get_coro()
+        has_begun = not iscoroutine(work) or getcoroutinestate(work) != CORO_CREATED
+        return self._waiter is not None or not has_begun
+
+    def _end_body(self, error: ConnectionResetError) -> None:
+        """Tell whoever reads the last body, if it has not come whole, that no more comes."""
+        body = self._messages[-1][1] if self._messages else self.body
+        if not body.is_eof():
+            body.set_exception(error)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up(self) -> None:
+        """The head of a request has not arrived in time."""
+        self._head_timer = None
+        if self.transport is not None:
+            _log.warning(
+                "%s sent no whole head within %g s; the connection is closed.",
+                self._peer(),
+                self._head_timeout,
+            )
+            self.transport.write(_not_http(HttpVersion11))
+            self.force_close()
+
+    def _peer(self) -> str:
+        return str(self.peername[0]) if self.peername else "a client"
+
+
+def is_half_closed(request: web.BaseRequest) -> bool:
+    """Whether the client of a request has closed its sending side, and may have left."""
+    connection = request.protocol
+    return isinstance(connection, Connection) and connection.is_half_closed
+
+
+def has_failed(request: web.BaseRequest) -> bool:
+    """Whether what was sent last has met nobody: the client has left."""
+    transport = request.transport
+    if transport is None or transport.is_closing():
+        return True
+    connection: socket.socket = transport.get_extra_info("socket")
+    return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+
+class UnfinishedBodyError(ConnectionResetError):
+    """A client has closed its sending side in the middle of a body."""
+
+
+class NotHttp(AlreadySent):
+    """The answer to what is not HTTP, in text and in no API's envelope.
+
+    Args:
+        version: how the answer begins.
+    """
+
+    def __init__(self, version: HttpVersion = HttpVersion11) -> None:
+        super().__init__()
+        self._version = version
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Send everything."""
+        await request.writer.write_eof(_not_http(self._version))
+
+
+def _not_http(version: HttpVersion) -> bytes:
+    head = (
+        f"HTTP/{version.major}.{version.minor} 400 Bad Request\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(_WHAT_IS_HTTP)}\r\n"
+        f"Server: {SERVER['Server']}\r\nDate: {rfc822_formatted_time()}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode() + _WHAT_IS_HTTP

@@ -1,0 +1,101 @@
+"""What takes long in a world is done in pieces, between which others come."""
+
+from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.core.slices import SLICE, finish
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.world.snapshot import snapshot, snapshotting
+from payments_sandbox.world.world import World
+from tests.support.in_process import (
+    NOON,
+    InProcessApi,
+    Wall,
+    new_world,
+    restored_world,
+    scenario_of,
+)
+from tests.support.values import documented_create
+
+COUNT = 2 * SLICE + 100
+WAVE = scenario_of(
+    f"""
+    given: {{generate: {{payments: {COUNT}}}}}
+    rules:
+      - {{at: 1h, when: {{status: completed}}, do: {{chargeback: {{reason: fraudulent}}}}}}
+    """
+)
+
+
+def with_many(*, frozen_at: Instant | None = NOON) -> tuple[World, Wall]:
+    """A world of many payments, all of which are charged back in an hour; and its wall."""
+    wall = Wall()
+    world = new_world(wall, frozen_at=frozen_at)
+    set_active(world, [WAVE])
+    return world, wall
+
+
+def test_an_at_rule_acts_on_many_payments_in_pieces() -> None:
+    """The clock stands still meanwhile; who comes between finds it there."""
+    world, _ = with_many()
+    at, seen, told = Instant(NOON + HOUR), [], 0
+    for batch in world.advance(at):
+        assert len(batch) <= SLICE
+        told += len(batch)
+        assert world.catch_up() == at
+        world.catch_up_some()
+        seen.append(world.ledger.chargebacks)
+    charged = world.ledger.payments.counts["completed"]  # type: ignore[index]  # a Status is a text
+
+    assert (len(seen) > 2, seen == sorted(seen), seen[-1]) == (True, True, charged)
+    assert told == charged + 1
+    assert InProcessApi(world).ask("create_payment", documented_create())[0] == 201
+
+
+def test_what_is_due_on_a_live_clock_happens_in_pieces() -> None:
+    """A timer lets some of it happen, and the next one the rest."""
+    world, wall = with_many(frozen_at=None)
+    wall.move(HOUR)
+    world.catch_up_some()
+    some = world.ledger.chargebacks
+    world.catch_up()
+    every = world.ledger.chargebacks
+    world.catch_up_some()
+
+    assert 0 < some < every == world.ledger.chargebacks
+
+
+def test_an_at_rule_goes_on_where_a_snapshot_was_taken() -> None:
+    """Between two pieces: nothing is done twice, and nothing is left out."""
+    world, _ = with_many()
+    steps = world.advance(Instant(NOON + HOUR))
+    next(steps)
+    other = restored_world(snapshot(world))
+    list(steps)
+    list(other.advance(Instant(NOON + HOUR)))
+
+    assert 0 < other.ledger.chargebacks == world.ledger.chargebacks
+
+
+def test_a_move_of_the_clock_that_is_given_up_leaves_the_rest_to_others() -> None:
+    """The world was reset, or whoever moved it has gone."""
+    world, _ = with_many()
+    steps = world.advance(Instant(NOON + HOUR))
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]  # it is a generator
+    before = world.ledger.chargebacks
+    world.catch_up()
+
+    assert before < world.ledger.chargebacks
+
+
+def test_a_snapshot_is_of_one_moment() -> None:
+    """What changes while it is taken is not in it."""
+    world, _ = with_many()
+    before = snapshot(world)
+    steps = snapshotting(world)
+    next(steps)
+    world.charge_back(0, None, "fraudulent")
+    InProcessApi(world).ask("create_payment", documented_create())
+    taken = finish(steps)
+
+    assert taken["ledger"] == before["ledger"]
+    assert len(world.ledger.payments) == COUNT + 1
