@@ -150,7 +150,7 @@ class Dispatcher:
                 if not (waiting := self._under_way(world)):
                     break
                 if blocked:
-                    _refuse_to_wait(map(self._url_of(world), waiting), blocked)
+                    _refuse_to_wait(_urls(world, [each for each, _ in waiting]), blocked)
                 await self._until_attempted(settling, waiting)
         finally:
             self._settling.remove(settling)
@@ -159,13 +159,8 @@ class Dispatcher:
     def awaited_url(self, world: World) -> str | None:
         """Where a webhook is in flight to over the network, if one is."""
         queues = self._queues.get(world, {}).values()
-        in_flight = [(each, 0) for queue in queues for each in queue.in_flight]
-        urls = map(self._url_of(world), in_flight)
+        urls = _urls(world, [each for queue in queues for each in queue.in_flight])
         return next((url for url in urls if _SCHEME.match(url)), None)
-
-    def _url_of(self, world: World) -> "Callable[[tuple[Delivery, int]], str]":
-        endpoints = world.open_webhooks().outbox.endpoints
-        return lambda waiting: endpoints[waiting[0].endpoint_id].url
 
     def forget(self, world: World) -> None:
         """Cancel what is in flight and forget what waits: the world is gone, or begins anew."""
@@ -306,6 +301,13 @@ class Dispatcher:
         return await self._sender.post(
             endpoint.url, headers=request.headers, body=request.body, timeout_ms=endpoint.timeout
         )
+
+
+def _urls(world: World, deliveries: "Iterable[Delivery]") -> Iterator[str]:
+    """Where deliveries go, but for those whose endpoint was deleted meanwhile."""
+    endpoints = world.open_webhooks().outbox.endpoints
+    found = (endpoints.get(each.endpoint_id) for each in deliveries)
+    return (endpoint.url for endpoint in found if endpoint is not None)
 
 
 def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
