@@ -172,6 +172,6 @@ def _card(rules: RuleEngine, number: str) -> Card:
 def _generate(
     world: World, seed: int | None, wanted: Generated, now: Instant
 ) -> Iterator[HistoricalPayment]:
-    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - it brings faker
+    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - few scenarios ask for some
 
     return generate_history(world.config.seed if seed is None else seed, wanted, now)

@@ -27,7 +27,7 @@ def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slic
     Raises:
         InvalidRequest: it gets others meanwhile that are older, or its clock is set back.
     """
-    yield  # whoever asks first has just imported faker, and its names are drawn next
+    yield  # whoever asks first has just imported the tables of names
     lowest, earliest = begin = _begin_of(world)
     is_empty = earliest == LAST
     until = min(world.clock.now(), earliest)

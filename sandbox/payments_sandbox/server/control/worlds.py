@@ -93,7 +93,7 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
     from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
-    from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - it brings faker
+    from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - few fill a world
 
     world = request.world
     try:
