@@ -79,14 +79,17 @@ class StartState(NamedTuple):
             world.limiter.set(limit=each.limit, remaining=each.remaining)
 
 
-def fill_ledger(world: World, payments: Iterable[HistoricalPayment]) -> Slices[Ledger]:
+def fill_ledger(
+    world: World, payments: Iterable[HistoricalPayment], first: int = 0
+) -> Slices[Ledger]:
     """Make a ledger for a world with payments of the past, of which nobody is told.
 
     Args:
         world: whose ledger it may become.
         payments: in the order of time.
+        first: the number of the first.
     """
-    ledger = Ledger(world.config.seed, world.context.represent)
+    ledger = Ledger(world.config.seed, world.context.represent, first)
     for number, past in enumerate(payments):
         if number % SLICE == 0:
             yield

@@ -168,7 +168,7 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "payments": counts,
         "refunds": ledger.refunds,
         "chargebacks": ledger.chargebacks,
-        "events": ledger.events,
+        "events": len(ledger.event_numbers),
         "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
         "restarted": f"An earlier world of this key was {gone}." if gone else None,
     }
