@@ -13,7 +13,7 @@ SEEDS ?= 1000
 CALLS ?= 1000000
 PLACES ?= 300
 
-.PHONY: setup check fix docs generate test nightly mutate serve screenshots bench lint types layers suite coverage
+.PHONY: setup check fix docs generate names test nightly mutate serve screenshots bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,9 @@ fix:  ## what a machine can put right
 
 generate:  ## what is made from the families, the settings, the routes and the schemas; see tools/
 	$(BIN)/python -m tools.generate
+
+names:  ## the tables of names for generated payments, drawn by faker
+	$(BIN)/python -m tools.names
 
 docs:  ## docs/scenarios.md, from the files of the library
 	$(BIN)/python -m tests.project.scenarios_page

@@ -64,7 +64,7 @@ def post(
 def test_a_stop_says_how_many_deliveries_were_pending(*, is_advancing: bool) -> None:
     """Whatever time they would have, it does not wait for them; the exit code is 0."""
     with black_hole() as hole, serve_process("--clock", "2030-01-15T10:30:00Z") as server:
-        post(server, "/_sandbox/webhook_endpoints", {"url": hole.url, "timeout": "60s"})
+        post(server, "/_sandbox/webhook_endpoints", {"url": hole.url, "timeout": "30s"})
         for _ in range(5):
             assert post(server, "/v3/payments", documented_create()).status_code == 201
         assert hole.arrived.acquire(timeout=LONGEST_WAIT)

@@ -98,3 +98,13 @@ def test_a_number_is_only_read_from_its_own_id(digits: str) -> None:
     number = PAYMENTS.number_of(f"pay_{digits}")
 
     assert number is None or PAYMENTS.nth(number) == f"pay_{digits}"
+
+
+@given(st.integers(-1_000_000, -1), st.integers(0, 1_000_000))
+def test_numbers_below_zero_have_ids_of_their_own(first: int, number: int) -> None:
+    """They are read back where somebody uses them, and are no numbers elsewhere."""
+    assert PAYMENTS.number_of(PAYMENTS.nth(first), first) == first
+    assert PAYMENTS.number_of(PAYMENTS.nth(number), first) == number
+    far = PAYMENTS.number_of(PAYMENTS.nth(first))
+    assert far is not None
+    assert far > 2**63

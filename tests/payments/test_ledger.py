@@ -11,7 +11,7 @@ from payments_sandbox.contract.representations import payment as represented
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, NotFound, RefundRefused
 from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import DAY, Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment, PaymentFilter
@@ -277,3 +277,51 @@ def _try(ledger: Ledger, what: int, number: int) -> None:
                 ledger.fail(number, "lost_card", at=NOON)
     except (IllegalMove, RefundRefused):
         pass
+
+
+def past_of(first: int, days: int) -> Ledger:
+    """A ledger of a payment a day before noon, the first of them failed."""
+    past = Ledger(SEED, server_context().represent, first)
+    for day in range(days, 0, -1):
+        status = Status.FAILED if day == days else Status.COMPLETED
+        failure = "card_declined" if day == days else None
+        past.create(ORDER, at=Instant(NOON - day * DAY), status=status, failure=failure)
+    return past
+
+
+def test_a_past_comes_before_what_there_is_and_changes_none_of_it() -> None:
+    """Payments and events keep their ids; the older ones can be used as any."""
+    ledger = Ledger(SEED, server_context().represent)
+    number, payment = ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
+    refund = ledger.refund(number, 900, at=LATER)
+    ledger.make_event("payout.paid", {"n": 1}, at=LATER)
+    before = [ledger.any_event(each) for each in ledger.event_numbers]
+    ledger.put_before(past_of(-3, 3))
+    ledger.put_before(past_of(-5, 2))
+
+    assert (ledger.payments.numbers, ledger.event_numbers) == (range(-5, 1), range(-5, 3))
+    assert [ledger.any_event(each) for each in range(3)] == before
+    assert (ledger.events, ledger.earliest) == (3, NOON - 2 * DAY)
+    assert ledger.number_of(payment.id) == number == 0
+    assert ledger.event(1).reversal == refund
+    for each in ledger.event_numbers:
+        assert ledger.event_number(ledger.any_event(each).id) == each
+    [oldest] = [each for each in ledger.payments.numbers if each == -5]
+    assert ledger.payments.get(oldest).failure == "card_declined"
+    taken = ledger.refund(-1, None, at=LATER)
+    assert (taken.amount, taken.payment_id) == (2_500, ledger.payments.id_of(-1))
+    assert ledger.last_event(EventType.REFUND_CREATED, -1) == ledger.event(3)
+    assert ledger.last_event(EventType.PAYMENT_FAILED, -3) == ledger.event(-3)
+
+
+def test_a_ledger_with_a_past_comes_back_from_its_snapshot() -> None:
+    """Number by number."""
+    ledger = Ledger(SEED, server_context().represent)
+    ledger.create(ORDER, at=LATER, status=Status.PENDING)
+    ledger.put_before(past_of(-2, 2))
+    back = Ledger(SEED, server_context().represent)
+    for _ in back.restore(orjson.loads(orjson.dumps(ledger.snapshot()))):
+        pass
+
+    assert (back.snapshot(), back.payments.numbers) == (ledger.snapshot(), range(-2, 1))
+    assert [back.any_event(each) for each in (-2, -1)] == [ledger.any_event(n) for n in (-2, -1)]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.payment_store import PaymentStore
@@ -186,7 +187,7 @@ def test_a_page_costs_its_own_length(
     """
     store = copy.copy(five_thousand)
     store._created = Watched("q", store._created)  # noqa: SLF001 - looks are what is measured
-    store._customers = {"anna": Watched("I", store._customers["anna"])}  # noqa: SLF001 - as above
+    store._customers = {"anna": Watched("i", store._customers["anna"])}  # noqa: SLF001 - as above
     Watched.looks = 0
     query = Query(below, customer_id, status, created_after)
 
@@ -258,3 +259,40 @@ def test_a_payment_that_was_read_is_read_anew_once_it_has_changed() -> None:
     store.put(0, first._replace(refunded=5))
     assert store.get(1).id == store.id_of(1)
     assert store.get(0) == first._replace(refunded=5)
+
+
+def numbered_from(first: int, rows: list[Row]) -> PaymentStore:
+    """A store of such payments whose numbers begin there."""
+    store = PaymentStore(IdSequence("pay_", 7), server_context().represent, first)
+    for row in rows:
+        failure = "lost_card" if row.status is Status.FAILED else None
+        store.add(payment_of(store, row, failure=failure))
+    return store
+
+
+@given(ROWS, QUERIES, st.data())
+def test_a_past_that_is_put_before_all_is_as_if_it_had_been_there(
+    rows: list[Row], query: Query, data: st.DataObject
+) -> None:
+    """By number, id, customer, status and time; what was there keeps its number and its id."""
+    split = data.draw(st.integers(0, len(rows)))
+    middle = data.draw(st.integers(0, split))
+    whole = numbered_from(-split, rows)
+    store = numbered_from(0, rows[split:])
+    for customer_id in CUSTOMERS:  # what was asked before is not what is answered after
+        list(Query(None, customer_id, Status.PENDING, None).asked_of(store))
+    store.put_before(numbered_from(middle - split, rows[middle:split]))
+    store.put_before(numbered_from(-split, rows[:middle]))
+    if query.below is not None:
+        query = replace(query, below=min(query.below, len(rows)) - split)
+
+    assert (store.numbers, finish(store.snapshotting()), store.counts) == (
+        whole.numbers,
+        finish(whole.snapshotting()),
+        whole.counts,
+    )
+    assert list(query.asked_of(store)) == list(query.asked_of(whole))
+    assert [store.number_of(store.id_of(number)) for number in store.numbers] == [*store.numbers]
+    for beyond in (store.numbers.start - 1, store.numbers.stop):
+        assert store.number_of(store.id_of(beyond)) is None
+    assert store.earliest == (store.get(-split).created if rows else LAST)

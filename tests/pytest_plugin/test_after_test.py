@@ -36,6 +36,8 @@ def test_files(monkeypatch, sandbox):
     pay(sandbox)
     for module, name in [(os, "open"), (os, "write"), (builtins, "open"), (pathlib.Path, "open")]:
         monkeypatch.setattr(module, name, boom)
+    assert pay(sandbox, exp_year=1).status_code == 400
+    sandbox.use("lost-reply")
     assert 0, "its own failure"
 
 def test_time(monkeypatch, sandbox):
@@ -244,6 +246,36 @@ def test_a_mark_gives_a_world_the_key_that_services_know(suite: Suite) -> None:
         """
     )
     suite.run().assert_outcomes(passed=3)
+
+
+def test_a_client_that_calls_what_does_not_exist_fails_its_test(suite: Suite) -> None:
+    """A path or a method; an unknown id is none, and a session may be less strict."""
+    suite.holds(
+        "",
+        test_it="""
+        import requests
+
+        def get(sandbox, path, method="GET"):
+            url = sandbox.base_url + path
+            return requests.request(method, url, headers=sandbox.headers, timeout=10).status_code
+
+        def test_path(sandbox): assert get(sandbox, "/payment") == 404
+        def test_method(sandbox): assert get(sandbox, "/payments", "DELETE") == 405
+        def test_id(sandbox): assert get(sandbox, "/payments/pay_0123456789abcdef") == 404
+        def test_own(sandbox): assert get(sandbox, "/payment") == 200
+        """,
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "GET /v3/payment: the API has no such call; did you mean GET /v3/payments?",
+            "DELETE /v3/payments: the API has no such call; did you mean *",
+            "*assert 404 == 200",
+            "FAILED test_it.py::test_path - Failed: GET /v3/payment: the API has no such *",
+        ]
+    )
+    suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=3, failed=1)
 
 
 def test_the_failure_section_is_one_timeline(suite: Suite) -> None:

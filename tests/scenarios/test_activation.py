@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from payments_sandbox.core.errors import InvalidRequest, StateConflict
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_instant, show_instant
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
@@ -499,7 +499,7 @@ def test_a_reset_whose_scenarios_are_changed_meanwhile_is_refused() -> None:
     steps = resetting(world, list(ResetScope))
     next(steps)
     remove(world, None)
-    with pytest.raises(StateConflict, match="changed meanwhile"):
+    with pytest.raises(InvalidRequest, match="changed meanwhile"):
         list(steps)
 
     assert len(world.ledger.payments) == 2_000

@@ -97,7 +97,11 @@ UNKNOWN_PATHS = [
     ("POST", "/v3/payments/", "Did you mean /v3/payments?"),
     ("GET", "/v3/payments/pay_xyz789/", "Did you mean /v3/payments/pay_xyz789?"),
     ("POST", "/v3/payments/pay_xyz789/refunds/", "Did you mean /v3/payments/pay_xyz789/refunds?"),
-    ("POST", "/v3/payments//refunds", PATHS),
+    (
+        "POST",
+        "/v3/payments//refunds",
+        "There are two slashes in a row; did you mean /v3/payments/{payment_id}/refunds?",
+    ),
     ("OPTIONS", "/v3/customers", PATHS),
     ("GET", "/v3/PAYMENTS", PATHS),
     ("GET", "/", APIS),

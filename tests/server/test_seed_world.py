@@ -8,14 +8,9 @@ import pytest
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.seeding import fill_world
-from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.world.world import World
 from tests.support.http import Api, Control, ask, bearer, invalid, paid
 
-USED = invalid(
-    "/: expected a world without payments and events, for these are older, and all are kept in the"
-    ' order of time; POST /_sandbox/world/reset {"only": ["payments"]} empties it.'
-)
 NUMBERS = {"payments": 50, "customers": 4, "over": "10d"}
 
 
@@ -26,10 +21,15 @@ async def everything(api: Api, key: str | None = None) -> list[dict[str, Any]]:
     return list(page["data"])
 
 
+def without_use(shown: dict[str, Any]) -> dict[str, Any]:
+    """A world but for when it was last used, which whoever asks changes."""
+    return {key: value for key, value in shown.items() if key != "used_at"}
+
+
 async def test_a_world_is_filled_with_payments_of_the_past(api: Api, control: Control) -> None:
     """The answer is the world; payments are spread over the time, each with its event."""
     shown = await control("seed_world", NUMBERS)
-    assert shown == await control("retrieve_world")
+    assert without_use(shown) == without_use(await control("retrieve_world"))
     found = await everything(api)
     events = (await control("list_events"))["data"]
 
@@ -60,21 +60,40 @@ async def test_what_is_not_given_has_its_default(api: Api, control: Control) -> 
     assert await everything(api) == first
 
 
-@pytest.mark.parametrize("what", ["payment", "event", "seed"])
-async def test_a_world_that_has_payments_is_refused(api: Api, control: Control, what: str) -> None:
-    """Payments or events, from wherever; nothing is changed, and a reset makes room."""
+@pytest.mark.parametrize("what", ["payment", "event", "seed", "given"])
+async def test_a_world_that_is_used_gets_a_past_before_all_that_it_has(
+    api: Api, control: Control, what: str
+) -> None:
+    """Payments, events and their ids stay; what is new is older, listed last, and can be used."""
     match what:
         case "payment":
             await paid(api)
         case "event":
             await control("create_event", {"type": "payout.paid", "data": {}})
-        case _:
+        case "seed":
             await control("seed_world", NUMBERS)
-    before = await control("retrieve_world")
-    assert await control("seed_world", NUMBERS, status=400) == USED
-    assert await control("retrieve_world") == before
-    await control("reset_world", {"only": ["payments"]})
-    await control("seed_world", NUMBERS)
+        case _:
+            given = {"payments": [{"id": "pay_old", "amount": 1200, "currency": "EUR"}]}
+            await control("put_active_scenarios", [{"scenario": "past", "given": given}])
+    before, events = (
+        await everything(api),
+        (await control("list_events", query={"limit": "100"}))["data"],
+    )
+    shown = await control("seed_world", {"payments": 30, "over": "10d"})
+    after = await everything(api)
+    later = (await control("list_events", query={"limit": "100"}))["data"]
+
+    assert (after[: len(before)], later[: len(events)]) == (before, events)
+    assert (len(after), sum(shown["payments"].values())) == (len(before) + 30,) * 2
+    assert (len(later), shown["events"]) == (len(events) + 30,) * 2
+    created = [each["created_at"] for each in after]
+    assert created == sorted(created, reverse=True)
+    assert len({each["id"] for each in after}) == len(after)
+    for each in after[-3:]:
+        found = await ask(api, "GET", f"/v3/payments/{each['id']}")
+        assert found.items() >= each.items()
+    page = await ask(api, "GET", f"/v3/payments?limit=100&starting_after={after[0]['id']}")
+    assert page["data"] == after[1:]
 
 
 @pytest.mark.parametrize(
@@ -128,19 +147,26 @@ async def test_nobody_is_told_of_payments_of_the_past(
     assert len((await control("list_deliveries"))["data"]) == 1
 
 
-def test_what_happens_meanwhile_wins(sandbox: AssembledServer, world: World) -> None:
-    """A payment that is made while the world is filled stays, and nothing else comes."""
+def test_a_world_that_is_first_used_meanwhile_stays_as_it_is(world: World) -> None:
+    """The numbers of what is made would be those of what has happened."""
     steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)
     next(steps)
     world.make_event("payout.paid", {})
-    with pytest.raises(InvalidRequest, match="without payments and events"):
+    with pytest.raises(InvalidRequest, match="try again"):
         list(steps)
-    assert (world.ledger.events, len(world.ledger.payments), len(sandbox.runtime.worlds)) == (
-        1,
-        0,
-        1,
-    )
+    assert (world.ledger.events, len(world.ledger.payments)) == (1, 0)
+
+
+def test_what_happens_meanwhile_in_a_world_that_is_used_stays(world: World) -> None:
+    """It is later than the past that comes before."""
+    world.make_event("payout.paid", {"n": 1})
+    steps = fill_world(world, Generated(1_000, 10, 86_400_000))
+    next(steps)
+    next(steps)
+    world.make_event("payout.paid", {"n": 2})
+    list(steps)
+    assert (world.ledger.event_numbers, len(world.ledger.payments)) == (range(-1_000, 2), 1_000)
 
 
 def test_a_clock_that_is_reset_meanwhile_refuses_the_payments(world: World) -> None:

@@ -2,9 +2,16 @@
 
 import inspect
 import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from types import ModuleType
 
 import pytest
+
+from tests.project.tree import ROOT
 
 OURS = "payments-sandbox"
 
@@ -30,6 +37,29 @@ def test_no_fixture_has_the_name_of_another_plugins(pytestconfig: pytest.Config)
     assert ours == {"sandbox", "sandbox_server", "sandbox_options", "make_sandbox", "payments_env"}
     assert len(modules) > 20
     assert {name: both for name, each in modules.items() if (both := ours & fixtures(each))} == {}
+
+
+def needed_by(requirements: Iterable[str]) -> Iterator[str]:
+    """The packages that some requirements bring, extras left out, and what those bring in turn."""
+    for line in requirements:
+        if "extra ==" not in line and (name := re.match(r"[\w.-]+", line)):
+            yield name[0]
+            with suppress(PackageNotFoundError):  # it is for another system, or another Python
+                yield from needed_by(metadata.requires(name[0]) or ())
+
+
+def test_no_package_that_we_need_brings_a_plugin_of_its_own() -> None:
+    """It would come into the suite of everyone who installs us."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {name.lower() for name in needed_by(project["dependencies"])}
+    plugins = {
+        entry.dist.name.lower()
+        for entry in metadata.entry_points(group="pytest11")
+        if entry.dist is not None
+    }
+    assert {"aiohttp", "orjson", "multidict"} <= needed
+    assert "faker" in plugins
+    assert needed & plugins == set()
 
 
 def test_no_mark_has_the_name_of_another_plugins(pytestconfig: pytest.Config) -> None:

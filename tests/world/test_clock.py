@@ -127,15 +127,18 @@ def test_a_snapshot_goes_on_from_where_it_was(mode: Mode) -> None:
     wall = Wall()
     clock = WorldClock(wall)
     clock.reach(Instant(NOON + DAY))
+    clock.moves.append((NOON, Instant(NOON + DAY)))
     if mode is Mode.FROZEN:
         clock.freeze()
     kept = clock.snapshot()
     wall.move(HOUR)
     other = WorldClock(wall)
-    other.restore(kept)  # type: ignore[arg-type]  # JSON
+    other.restore(kept)
 
     expected = NOON + DAY + (HOUR if mode is Mode.LIVE else 0)
-    assert kept == {"mode": mode.value, "now": NOON + DAY, "offset": DAY}
+    moved = [[NOON, NOON + DAY]]
+    assert kept == {"mode": mode.value, "now": NOON + DAY, "offset": DAY, "moves": moved}
+    assert other.moves == clock.moves
     assert (other.mode, other.now()) == (mode, expected) == (clock.mode, clock.now())
 
 

@@ -157,11 +157,6 @@ class ChangedModule(importlib.machinery.SourceFileLoader):
         """Come before pytest's own loader, which is there by now."""
         sys.meta_path.insert(0, self)
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Begin with the tests of that module."""
-        mirror = mirror_of(self._fault)
-        items.sort(key=lambda each: each.path != mirror)
-
     def find_spec(
         self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
@@ -199,8 +194,9 @@ def tried_together(faults: Sequence[Fault]) -> list[bool]:
 
 
 def tried_alone(fault: Fault, layer: Path) -> bool:
-    """Whether a fault is noticed that modules are imported with."""
-    return bool(in_fork(partial(run, ChangedModule(fault), layer)) != 0)
+    """Whether a fault is noticed that modules are imported with; a layer is slow to collect."""
+    tests = [each for each in (mirror_of(fault), layer) if each.exists()]
+    return any(in_fork(partial(run, ChangedModule(fault), each)) != 0 for each in tests)
 
 
 def run(plugin: object, tests: Path) -> int:

@@ -69,6 +69,7 @@ def _add_options(options: CommandOptions) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fill the world, however long it takes, and say with what."""
     with control_client(arguments, timeout=None) as client:
+        before = cast("dict[str, int]", client.retrieve_world()["payments"])
         world = client.seed_world(
             arguments.payments,
             customers=arguments.customers,
@@ -76,7 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
         )
     payments = cast("dict[str, int]", world["payments"])
-    counts = {status: count for status, count in payments.items() if count}
+    made = {status: count - before[status] for status, count in payments.items()}
+    counts = {status: count for status, count in made.items() if count}
     by_status = ", ".join(f"{count} {status}" for status, count in counts.items())
     sys.stdout.write(f"{sum(counts.values())} payments: {by_status}\n")
     return 0

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from payments_sandbox.client.blocked_ports import blocked_ports
 from payments_sandbox.client.messages import (
     OK,
     TIMEOUT,
@@ -112,7 +113,7 @@ class HttpTransport:
             return connection, self._send_on(connection, request)
 
     def _send_on(self, connection: "HTTPConnection", request: HttpRequest) -> "HTTPResponse":
-        headers = {**self._headers, **request.headers}
+        headers = {**self._headers, **request.headers, **blocked_ports(request)}
         connection.request(request.method, request.target, request.body, headers)
         return connection.getresponse()
 

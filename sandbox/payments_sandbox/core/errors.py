@@ -2,7 +2,6 @@
 
     SandboxError
     ├── InvalidRequest        the request breaks the documented contract
-    │   └── StateConflict     it does not go with what there is (control API only)
     ├── CardRefused           the card fails a check of ours, or its issuer declines
     ├── InvalidApiKey         no world answers to this key
     ├── InvalidScenario       a scenario has problems (control API only)
@@ -43,14 +42,16 @@ class SandboxError(Exception):
 
 
 class InvalidRequest(SandboxError):
-    """The request breaks the documented contract; `details` starts with a JSON pointer."""
+    """The request breaks the documented contract.
 
-    def __init__(self, details: str) -> None:
+    Args:
+        details: starts with a JSON pointer.
+        is_conflict: what is asked for does not go with what there is; another world may take it.
+    """
+
+    def __init__(self, details: str, *, is_conflict: bool = False) -> None:
         super().__init__("invalid_request", details)
-
-
-class StateConflict(InvalidRequest):
-    """What is asked for does not go with what there is; another world may take it."""
+        self.is_conflict = is_conflict
 
 
 class CardRefused(SandboxError):

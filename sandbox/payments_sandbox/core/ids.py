@@ -43,8 +43,13 @@ class IdSequence:
         """The id of a number, counted from 0."""
         return f"{self._prefix}{(self._factor * number + self._offset) % _PRIME:016x}"
 
-    def number_of(self, text: str) -> int | None:
-        """The number of an id, or None when no sequence of this kind could have made it."""
+    def number_of(self, text: str, first: int = 0) -> int | None:
+        """The number of an id, or None when no sequence of this kind could have made it.
+
+        Args:
+            text: the id.
+            first: the lowest number in use; those below 0 are the last ones of the sequence.
+        """
         if len(text) != self._width or not text.startswith(self._prefix):
             return None
         digits = text[self._start :]
@@ -56,4 +61,5 @@ class IdSequence:
             not 0 <= value < _PRIME or f"{value:016x}" != digits
         ):  # int() reads more than nth() writes
             return None
-        return (value - self._offset) * self._inverse % _PRIME
+        number = (value - self._offset) * self._inverse % _PRIME
+        return number if number < _PRIME + first else number - _PRIME

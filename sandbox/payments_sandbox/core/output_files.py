@@ -73,12 +73,10 @@ def check_writable(file: Path) -> None:
     Raises:
         OSError: the system refuses.
     """
-    target = _renamable(file)
-    if target is not None and target.exists():
-        os.close(os.open(target, os.O_WRONLY))
-    elif target is not None:
-        with _part_of(target, is_private=False):
-            pass
+    if (target := _renamable(file)) is not None:
+        with _part_of(target, is_private=False) as part:
+            if part is None:
+                os.close(os.open(target, os.O_WRONLY))
 
 
 def remove_file(file: Path) -> None:
@@ -212,11 +210,14 @@ def _write_in_place(file: Path, content: BinaryIO, *, is_private: bool) -> None:
                 with suppress(OSError):  # it is somebody else's
                     file.chmod(_FOR_OWNER)
                 os.fsync(written.fileno())
-    else:
-        # A pipe that nobody reads is an error at once: no signal would end the wait for a reader.
-        descriptor = os.open(file, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    elif stat.S_ISFIFO(found.st_mode):
+        # One that nobody reads is an error at once: no signal would end the wait for a reader.
+        descriptor = os.open(file, os.O_WRONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "wb") as written:
             os.set_blocking(descriptor, True)
+            shutil.copyfileobj(content, written)
+    else:
+        with file.open("wb") as written:
             shutil.copyfileobj(content, written)
 
 

@@ -75,17 +75,21 @@ class Ledger:
         "preexisting_events",
     )  # fmt: skip
 
-    def __init__(self, seed: int, represent: Represent) -> None:
+    def __init__(self, seed: int, represent: Represent, first: int = 0) -> None:
         self._seed = seed
         self._represent = represent
-        self.clear()
+        self.clear(first)
 
-    def clear(self) -> None:
-        """Forget everything; ids start again."""
-        self.payments = PaymentStore(IdSequence("pay_", self._seed), self._represent)
+    def clear(self, first: int = 0) -> None:
+        """Forget everything; ids start again.
+
+        Args:
+            first: the number of the first payment, and of the first event.
+        """
+        self.payments = PaymentStore(IdSequence("pay_", self._seed), self._represent, first)
         self._refunds = RecordTable(IdSequence("ref_", self._seed))
         self._chargebacks = RecordTable(IdSequence("chb_", self._seed))
-        self._events = EventLog(IdSequence("evt_", self._seed))
+        self._events = EventLog(IdSequence("evt_", self._seed), first)
         self.preexisting_events = 0
 
     # Commands
@@ -158,6 +162,16 @@ class Ledger:
         event_id = EventId(self._events.id_of(self.events - 1))
         return MadeEvent(id=event_id, type=type_, created=at, data=data)
 
+    def put_before(self, past: "Ledger") -> None:
+        """Let what happened in another ledger, before anything in this one, come first.
+
+        Args:
+            past: made with a `first` so that it ends where this one begins; it has payments and
+                their events alone, and is not used any more.
+        """
+        self.payments.put_before(past.payments)
+        self._events.put_before(past._events)  # noqa: SLF001 - another of its own kind
+
     # Queries
 
     def number_of(self, payment_id: str) -> int:
@@ -201,8 +215,18 @@ class Ledger:
 
     @property
     def events(self) -> int:
-        """How many events there are; their numbers count from 0."""
-        return len(self._events)
+        """The number that the next event will have; that of the first one is 0."""
+        return self._events.numbers.stop
+
+    @property
+    def event_numbers(self) -> range:
+        """The numbers of all events; those of a past that came later are below 0."""
+        return self._events.numbers
+
+    @property
+    def earliest(self) -> Instant:
+        """When the first payment was made or the first event happened; else the last instant."""
+        return min(self.payments.earliest, self._events.earliest)
 
     @property
     def latest(self) -> Instant:
@@ -256,26 +280,27 @@ class Ledger:
         """Everything as plain values, as it is now; rows that come meanwhile are left out."""
         refunds, chargebacks, events = self.refunds, self.chargebacks, self.events
         refund_rows, chargeback_rows, event_rows = self._refunds, self._chargebacks, self._events
-        names = self.payments.names()
+        names, first = self.payments.names(), self.payments.numbers.start
         return {
+            "first": first,
             "payments": (yield from self.payments.snapshotting()),
             "names": names,
-            "refunds": (yield from _rows(refund_rows.row, refunds)),
-            "chargebacks": (yield from _rows(chargeback_rows.row, chargebacks)),
-            "events": (yield from _rows(event_rows.any_row, events)),
+            "refunds": (yield from _rows(refund_rows.row, range(refunds))),
+            "chargebacks": (yield from _rows(chargeback_rows.row, range(chargebacks))),
+            "events": (yield from _rows(event_rows.any_row, range(first, events))),
         }
 
     def snapshot(self) -> dict[str, object]:
         """The same at once."""
         return finish(self.snapshotting())
 
-    def restore(self, kept: dict[str, list[Any]]) -> Iterator[None]:
+    def restore(self, kept: dict[str, Any]) -> Iterator[None]:
         """Take over a snapshot slice by slice.
 
         Raises:
             ValueError, KeyError, TypeError, IndexError, OverflowError: it is not one.
         """
-        self.clear()
+        self.clear(kept.get("first", 0))
         for number, name in kept["names"]:
             self.payments.name(number, PaymentId(name))
         for rows in _slices(kept["payments"]):
@@ -314,10 +339,10 @@ class Ledger:
         )
 
 
-def _rows(row: Callable[[int], T], count: int) -> Slices[list[T]]:
-    """The first rows of a table that only grows."""
+def _rows(row: Callable[[int], T], numbers: range) -> Slices[list[T]]:
+    """The rows of these numbers, of a table that only grows."""
     rows: list[T] = []
-    for number in range(count):
+    for number in numbers:
         if number % SLICE == 0:
             yield
         rows.append(row(number))

@@ -2,6 +2,7 @@
 
 So retrieving one is a look-up, a payment takes little more than its JSON, and the garbage collector
 never looks at it. The number of a payment is its position: in order of creation, and so of time.
+What is put before the first payment later on has numbers below 0.
 """
 
 from array import array
@@ -14,7 +15,7 @@ import orjson
 
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence, PaymentId
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
@@ -22,7 +23,12 @@ from payments_sandbox.payments.payment import Payment, Status
 STATUSES: Final = tuple(Status)
 _CODE_OF: Final = {status: code for code, status in enumerate(STATUSES)}
 _BRANDS: Final = {str(brand): brand for brand in Brand}
-_NOBODY: Final = array("I")
+_NOBODY: Final = array("i")
+
+_COLUMNS: Final = (
+    "_shown", "_status", "_created", "_amount", "_refunded", "_charged_back", "_fingerprint",
+)  # fmt: skip
+"""What has an item for each payment, at the place of its number."""
 
 Represent = Callable[[Payment], bytes]
 """Writes a payment as RETRIEVE PAYMENT shows it, held against the contract."""
@@ -32,13 +38,13 @@ class PaymentStore:
     """Payments by number, found again by id, customer, status and time."""
 
     __slots__ = (
-        "_amount", "_charged_back", "_codes_of", "_created", "_customers", "_failures",
-        "_fingerprint", "_ids", "_last_read", "_named", "_names", "_refunded", "_represent",
-        "_shown", "_status", "counts",
+        *_COLUMNS, "_codes_of", "_customers", "_failures", "_first", "_ids", "_last_read", "_named",
+        "_names", "_represent", "counts",
     )  # fmt: skip
 
-    def __init__(self, ids: IdSequence, represent: Represent) -> None:
+    def __init__(self, ids: IdSequence, represent: Represent, first: int = 0) -> None:
         self._ids = ids
+        self._first = first
         self._represent = represent
         self._shown: list[bytes] = []
         self._status = bytearray()
@@ -57,29 +63,43 @@ class PaymentStore:
         return len(self._status)
 
     @property
+    def numbers(self) -> range:
+        """The numbers of all payments, oldest first."""
+        return range(self._first, self._first + len(self._status))
+
+    @property
+    def earliest(self) -> Instant:
+        """When the first payment was made; the last instant of all when there is none."""
+        return Instant(self._created[0]) if self._created else LAST
+
+    @property
     def latest(self) -> Instant:
         """When the last payment was made; the first instant of all when there is none."""
         return Instant(self._created[-1] if self._created else 0)
 
     def next_id(self) -> PaymentId:
         """The id of the payment that `add` will be given next."""
-        return self.id_of(len(self._status))
+        return self.id_of(self.numbers.stop)
 
     def number_of(self, payment_id: str) -> int | None:
         """The number of a payment of this world, or None."""
-        number = self._ids.number_of(payment_id)
-        if number is not None and number < len(self._status) and number not in self._names:
+        number = self._ids.number_of(payment_id, self._first)
+        if (
+            number is not None
+            and number < self._first + len(self._status)
+            and number not in self._names
+        ):
             return number
         return self._named.get(payment_id)
 
     def status_of(self, payment_id: str) -> Status | None:
         """The status of a payment of this world, or None where there is no such payment."""
         number = self.number_of(payment_id)
-        return None if number is None else STATUSES[self._status[number]]
+        return None if number is None else self.status(number)
 
     def status(self, number: int) -> Status:
         """The status of the payment of a number."""
-        return STATUSES[self._status[number]]
+        return STATUSES[self._status[number - self._first]]
 
     def find(self, payment_id: str) -> Payment | None:
         """The payment of an id, or None where this world has none."""
@@ -88,7 +108,7 @@ class PaymentStore:
 
     def fingerprint_of(self, number: int) -> int:
         """The fingerprint of a payment's card, 0 where no rule names it."""
-        return self._fingerprint[number]
+        return self._fingerprint[number - self._first]
 
     def id_of(self, number: int) -> PaymentId:
         """The id of a payment, by number."""
@@ -102,7 +122,7 @@ class PaymentStore:
     def add(self, payment: Payment) -> int:
         """Keep a new payment; returns its number."""
         shown = self._represent(payment)
-        number = len(self._status)
+        number = self._first + len(self._status)
         self._shown.append(shown)
         self._created.append(payment.created)
         self._amount.append(payment.amount)
@@ -119,7 +139,7 @@ class PaymentStore:
 
     def retrieve_json(self, number: int) -> bytes:
         """The payment as RETRIEVE PAYMENT shows it."""
-        return self._shown[number]
+        return self._shown[number - self._first]
 
     def get(self, number: int) -> Payment:
         """The payment of a number; a call that reads one reads it again when it changes it."""
@@ -130,39 +150,54 @@ class PaymentStore:
         return payment
 
     def _read(self, number: int) -> Payment:
-        shown: dict[str, Any] = orjson.loads(self._shown[number])
+        place = number - self._first
+        shown: dict[str, Any] = orjson.loads(self._shown[place])
         method = shown["payment_method"]
         return Payment(
             id=shown["id"],
-            amount=self._amount[number],
+            amount=self._amount[place],
             currency=shown["currency"],
-            card=Card(_BRANDS[method["brand"]], method["last4"], self._fingerprint[number]),
-            created=Instant(self._created[number]),
-            status=STATUSES[self._status[number]],
+            card=Card(_BRANDS[method["brand"]], method["last4"], self._fingerprint[place]),
+            created=Instant(self._created[place]),
+            status=STATUSES[self._status[place]],
             description=shown["description"],
             customer_id=shown["customer_id"],
-            refunded=self._refunded[number],
-            charged_back=self._charged_back[number],
+            refunded=self._refunded[place],
+            charged_back=self._charged_back[place],
             failure=self._failures.get(number),
         )
 
     def put(self, number: int, payment: Payment) -> None:
         """Keep what a payment has become; amount, customer and date never change."""
         self._last_read = None
-        before = STATUSES[self._status[number]]
+        place = number - self._first
+        before = STATUSES[self._status[place]]
         if payment.status is not before:
-            self._shown[number] = self._represent(payment)
-            self._status[number] = _CODE_OF[payment.status]
+            self._shown[place] = self._represent(payment)
+            self._status[place] = _CODE_OF[payment.status]
             self.counts[before] -= 1
             self.counts[payment.status] += 1
             if payment.failure is not None:
                 self._failures[number] = payment.failure
             customer_id = payment.customer_id
             if customer_id is not None and customer_id in self._codes_of:
-                place = bisect_left(self._customers[customer_id], number)
-                self._codes_of[customer_id][place] = _CODE_OF[payment.status]
-        self._refunded[number] = payment.refunded
-        self._charged_back[number] = payment.charged_back
+                among = bisect_left(self._customers[customer_id], number)
+                self._codes_of[customer_id][among] = _CODE_OF[payment.status]
+        self._refunded[place] = payment.refunded
+        self._charged_back[place] = payment.charged_back
+
+    def put_before(self, past: "PaymentStore") -> None:
+        """Let the payments of another store, which are older and numbered so, come before all."""
+        self._first = past.numbers.start
+        for column in _COLUMNS:
+            setattr(self, column, getattr(past, column) + getattr(self, column))
+        self._failures |= past._failures  # noqa: SLF001 - another of its own kind
+        customers = past._customers  # noqa: SLF001 - so is this
+        for customer_id, own in self._customers.items():
+            customers[customer_id] = customers.get(customer_id, _NOBODY) + own
+        self._customers, self._codes_of = customers, {}
+        for status, count in past.counts.items():
+            self.counts[status] += count
 
     def newest_first(
         self,
@@ -173,8 +208,9 @@ class PaymentStore:
         created_after: Instant | None,
     ) -> Iterator[int]:
         """Numbers of the matching payments, walked lazily: a page costs its own length."""
-        lowest = 0 if created_after is None else bisect_right(self._created, created_after)
-        top = len(self) if below is None else below
+        after = 0 if created_after is None else bisect_right(self._created, created_after)
+        lowest = self._first + after
+        top = self.numbers.stop if below is None else below
         if customer_id is None:
             return self._by_status(status, lowest, top)
         own = self._customers.get(customer_id, _NOBODY)
@@ -188,22 +224,25 @@ class PaymentStore:
         if status is None:
             yield from range(top - 1, lowest - 1, -1)
             return
-        yield from _places(self._status, _CODE_OF[status], lowest, top)
+        first = self._first
+        for place in _places(self._status, _CODE_OF[status], lowest - first, top - first):
+            yield first + place
 
     def _codes(self, customer_id: str, own: "array[int]") -> bytearray:
         """The statuses of a customer's payments, in order; made when they are first asked for."""
         codes = self._codes_of.get(customer_id)
         if codes is None:
-            codes = self._codes_of[customer_id] = bytearray(map(self._status.__getitem__, own))
+            codes = bytearray(self._status[number - self._first] for number in own)
+            self._codes_of[customer_id] = codes
         return codes
 
     def _index(self, customer_id: str, number: int) -> None:
         own = self._customers.get(customer_id)
         if own is None:
-            own = self._customers[customer_id] = array("I")
+            own = self._customers[customer_id] = array("i")
         own.append(number)
         if (codes := self._codes_of.get(customer_id)) is not None:
-            codes.append(self._status[number])
+            codes.append(self._status[number - self._first])
 
     def snapshotting(self) -> Slices[list[list[object]]]:
         """Every payment as a row of plain values, as it is now, whatever it becomes meanwhile."""
@@ -220,7 +259,7 @@ class PaymentStore:
     def rows(self) -> Slices[list[list[object]]]:
         """Every payment as a row of plain values, a few milliseconds at a time."""
         rows: list[list[object]] = []
-        for number in range(len(self)):
+        for number in self.numbers:
             if number % SLICE == 0:
                 yield
             rows.append(_row(self._read(number)))

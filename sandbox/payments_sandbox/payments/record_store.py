@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from payments_sandbox.core.ids import IdSequence
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments.events import EventType
 
@@ -15,6 +15,9 @@ _TYPES: Final = tuple(EventType)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
 MADE_BY_HAND: Final = 3
 """Values in the row of an event that was made by hand; the others have four."""
+
+_EVENT_COLUMNS: Final = ("_type", "_payment", "_at", "_nth")
+"""What has an item for each event, at the place of its number."""
 
 _MADE: Final = 255
 """The type's code of an event that was made by hand."""
@@ -27,7 +30,7 @@ class RecordTable:
 
     def __init__(self, ids: IdSequence) -> None:
         self._ids = ids
-        self._payment, self._amount, self._created = array("I"), array("I"), array("q")
+        self._payment, self._amount, self._created = array("i"), array("I"), array("q")
         self._notes: list[bytes] = []
 
     def __len__(self) -> int:
@@ -57,19 +60,28 @@ class RecordTable:
 class EventLog:
     """Events: type, payment, instant, and which refund or chargeback it was, by number.
 
-    Those that were made by hand have a type and data of their own, and no payment.
+    Those that were made by hand have a type and data of their own, and no payment. Those that are
+    put before the first one later on have numbers below 0.
     """
 
-    __slots__ = ("_at", "_ids", "_made", "_nth", "_payment", "_type")
+    __slots__ = (*_EVENT_COLUMNS, "_first", "_ids", "_made")
 
-    def __init__(self, ids: IdSequence) -> None:
+    def __init__(self, ids: IdSequence, first: int = 0) -> None:
         self._ids = ids
-        self._type, self._payment = array("B"), array("I")
+        self._first = first
+        self._type, self._payment = array("B"), array("i")
         self._at, self._nth = array("q"), array("I")
         self._made: dict[int, bytes] = {}
 
-    def __len__(self) -> int:
-        return len(self._type)
+    @property
+    def numbers(self) -> range:
+        """The numbers of all events, oldest first."""
+        return range(self._first, self._first + len(self._type))
+
+    @property
+    def earliest(self) -> Instant:
+        """When the first event happened; the last instant of all when there is none."""
+        return Instant(self._at[0]) if self._at else LAST
 
     @property
     def latest(self) -> Instant:
@@ -82,8 +94,8 @@ class EventLog:
 
     def number_of(self, event_id: str) -> int | None:
         """The number behind an id, or None."""
-        number = self._ids.number_of(event_id)
-        return number if number is not None and number < len(self) else None
+        number = self._ids.number_of(event_id, self._first)
+        return number if number in self.numbers else None
 
     def add(self, type_: EventType, payment: int, at: Instant, nth: int = 0) -> None:
         """Keep one."""
@@ -94,7 +106,7 @@ class EventLog:
 
     def add_made(self, type_: str, data: dict[str, object], at: Instant) -> None:
         """Keep one that was made by hand."""
-        self._made[len(self)] = json_bytes((type_, data))
+        self._made[self.numbers.stop] = json_bytes((type_, data))
         self._type.append(_MADE)
         self._payment.append(0)
         self._at.append(at)
@@ -102,23 +114,30 @@ class EventLog:
 
     def made(self, number: int) -> tuple[str, dict[str, object], Instant] | None:
         """What `add_made` was given; None when the event was not made by hand."""
-        if self._type[number] != _MADE:
+        if self._type[number - self._first] != _MADE:
             return None
         type_, data = orjson.loads(self._made[number])
-        return type_, data, Instant(self._at[number])
+        return type_, data, Instant(self._at[number - self._first])
 
     def row(self, number: int) -> tuple[EventType, int, Instant, int]:
         """What `add` was given."""
-        at = Instant(self._at[number])
-        return _TYPES[self._type[number]], self._payment[number], at, self._nth[number]
+        place = number - self._first
+        at = Instant(self._at[place])
+        return _TYPES[self._type[place]], self._payment[place], at, self._nth[place]
 
     def last(self, type_: EventType, payment: int) -> int | None:
         """The number of the last event of a type that tells of a payment, or None."""
-        code, number = _CODE_OF[type_], len(self)
-        while (number := bytes(self._type).rfind(code, 0, number)) >= 0:
-            if self._payment[number] == payment:
-                return number
+        code, place = _CODE_OF[type_], len(self._type)
+        while (place := bytes(self._type).rfind(code, 0, place)) >= 0:
+            if self._payment[place] == payment:
+                return self._first + place
         return None
+
+    def put_before(self, past: "EventLog") -> None:
+        """Let the events of another log, which are older and numbered so, come before all."""
+        self._first = past.numbers.start
+        for column in _EVENT_COLUMNS:
+            setattr(self, column, getattr(past, column) + getattr(self, column))
 
     def any_row(self, number: int) -> tuple[object, ...]:
         """An event as a row: of four plain values, or of three where it was made by hand."""

@@ -7,7 +7,7 @@ is set, the state is made, and the `at` rules are put on the timeline.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from payments_sandbox.core.errors import InvalidRequest, StateConflict
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.rules.scenario import Scenario
@@ -138,7 +138,7 @@ def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
         parts: of it that are.
 
     Raises:
-        StateConflict: the scenarios were changed meanwhile.
+        InvalidRequest: the scenarios were changed meanwhile.
     """
     scenarios, ledger = world.rules.scenarios, None
     starts_at = world.clock_start if ResetScope.CLOCK in parts else world.clock.now()
@@ -146,7 +146,9 @@ def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
     if ResetScope.PAYMENTS in parts:
         ledger = yield from start.making_ledger(world, scenarios)
     if world.rules.scenarios != scenarios:
-        raise StateConflict("/: the scenarios were changed meanwhile; reset the world again.")
+        raise InvalidRequest(
+            "/: the scenarios were changed meanwhile; reset the world again.", is_conflict=True
+        )
     world.reset(parts)
     if ledger is not None:
         world.replace_ledger(ledger)
@@ -163,7 +165,9 @@ def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
 def _check_names(scenarios: Sequence[Scenario]) -> None:
     names = [each.name for each in scenarios]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise StateConflict(f"/: expected each scenario once; '{twice}' comes twice.")
+        raise InvalidRequest(
+            f"/: expected each scenario once; '{twice}' comes twice.", is_conflict=True
+        )
 
 
 def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | None) -> None:
@@ -181,7 +185,9 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
     clocks = {each.clock for each in coming} - {None}
     if len(clocks) > 1:
         shown = " and ".join(sorted(show_instant(each) for each in clocks if each is not None))
-        raise StateConflict(f"/: expected one clock; the scenarios start at {shown}.")
+        raise InvalidRequest(
+            f"/: expected one clock; the scenarios start at {shown}.", is_conflict=True
+        )
     return next(iter(clocks), None)
 
 

@@ -1,15 +1,12 @@
 """Owns payments that look like those of a real shop: as many as wanted, all from the seed.
 
-Names and phrases are drawn by faker once, into small tables; each payment is then put together
-from a hash of its number, so that a hundred thousand take a second or two.
+Each payment is put together from a hash of its number and tables of names and phrases, so that a
+hundred thousand take a second or two.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Final, NamedTuple
-
-from faker import Faker
+from typing import Final
 
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.instants import EPOCH, Instant
@@ -17,9 +14,14 @@ from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.scenario import Generated
+from payments_sandbox.scenarios.generated_names import FIRST_NAMES, LAST_NAMES, PHRASES
 
 _TABLE: Final = 256
 """Rows of a table; a byte of a hash picks one."""
+
+_FIRST_NAMES: Final = FIRST_NAMES.split()
+_LAST_NAMES: Final = LAST_NAMES.split()
+_PHRASES: Final = [phrase.replace("_", " ") for phrase in PHRASES.split()]
 
 _CARDS: Final = (
     Card(Brand.VISA, "4242", 0),
@@ -33,11 +35,6 @@ _FAILED: Final = 13
 """Of 256 payments, how many have failed: one in twenty."""
 
 
-class _Tables(NamedTuple):
-    customers: Sequence[str]
-    phrases: Sequence[str]
-
-
 def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[HistoricalPayment]:
     """Draw payments of the past, oldest first; equal arguments give equal payments.
 
@@ -46,42 +43,27 @@ def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[His
         wanted: how many, of how many customers, over how many milliseconds.
         now: on the world's clock; the last one is before it.
     """
-    tables = _tables(seed, wanted.customers)
     start = max(EPOCH, now - wanted.over)
     stretch = now - start
     for number in range(wanted.payments):
         digest = blake2b(f"{seed}\0payment\0{number}".encode(), digest_size=12).digest()
         at = start + stretch * (number * _TABLE + digest[0]) // (wanted.payments * _TABLE)
         status = Status.FAILED if digest[1] < _FAILED else Status.COMPLETED
-        yield HistoricalPayment(Instant(at), _order(digest, number, tables), status)
+        yield HistoricalPayment(Instant(at), _order(digest, number, seed, wanted.customers), status)
 
 
-def _order(digest: bytes, number: int, tables: _Tables) -> NewPayment:
-    whose = int.from_bytes(digest[8:], "big") % len(tables.customers)
+def _order(digest: bytes, number: int, seed: int, customers: int) -> NewPayment:
+    whose = int.from_bytes(digest[8:], "big") % customers
     return NewPayment(
         amount=_PRICES[digest[2] % len(_PRICES)] * (1 + digest[3] % 3) + digest[4] % 2 * 490,
         currency=_CURRENCIES[digest[5] % len(_CURRENCIES)],
         card=_CARDS[digest[6] % len(_CARDS)],
-        description=f"Order {10_000 + number}: {tables.phrases[digest[7]]}",
-        customer_id=tables.customers[whose],
+        description=f"Order {10_000 + number}: {_PHRASES[digest[7]]}",
+        customer_id=_customer(seed, whose),
     )
 
 
-def _tables(seed: int, customers: int) -> _Tables:
-    fake = Faker("en_US")
-    fake.seed_instance(seed)
-    phrases = [fake.catch_phrase().lower() for _ in range(_TABLE)]
-    rows = min(_TABLE, customers)
-    first = [_letters(fake.first_name()) for _ in range(rows)]
-    last = [_letters(fake.last_name()) for _ in range(rows)]
-    return _Tables([_customer(number, first, last) for number in range(customers)], phrases)
-
-
-def _customer(number: int, first: Sequence[str], last: Sequence[str]) -> str:
+def _customer(seed: int, number: int) -> str:
     """A customer's id: two have the same name now and then, and never the same number."""
-    turn, place = divmod(number, len(first))
-    return f"cust_{first[place]}_{last[(place + turn) % len(last)]}_{number + 1}"
-
-
-def _letters(name: str) -> str:
-    return re.sub("[^a-z]", "", name.lower())
+    first, last = blake2b(f"{seed}\0customer\0{number}".encode(), digest_size=2).digest()
+    return f"cust_{_FIRST_NAMES[first]}_{_LAST_NAMES[last]}_{number + 1}"

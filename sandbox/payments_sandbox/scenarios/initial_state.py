@@ -5,7 +5,7 @@ from heapq import merge
 from typing import Final, NamedTuple
 
 from payments_sandbox.core.card_numbers import brand_of
-from payments_sandbox.core.errors import StateConflict
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import PaymentId
 from payments_sandbox.core.instants import EPOCH, Instant, read_duration, read_instant
 from payments_sandbox.core.masking import mask_text
@@ -79,14 +79,17 @@ class StartState(NamedTuple):
             world.limiter.set(limit=each.limit, remaining=each.remaining)
 
 
-def fill_ledger(world: World, payments: Iterable[HistoricalPayment]) -> Slices[Ledger]:
+def fill_ledger(
+    world: World, payments: Iterable[HistoricalPayment], first: int = 0
+) -> Slices[Ledger]:
     """Make a ledger for a world with payments of the past, of which nobody is told.
 
     Args:
         world: whose ledger it may become.
         payments: in the order of time.
+        first: the number of the first.
     """
-    ledger = Ledger(world.config.seed, world.context.represent)
+    ledger = Ledger(world.config.seed, world.context.represent, first)
     for number, past in enumerate(payments):
         if number % SLICE == 0:
             yield
@@ -125,7 +128,9 @@ def _check_ids(ids: Iterable[str | None]) -> None:
     seen: set[str] = set()
     for each in ids:
         if each is not None and each in seen:
-            raise StateConflict(f"/: expected each payment once; '{each}' comes twice.")
+            raise InvalidRequest(
+                f"/: expected each payment once; '{each}' comes twice.", is_conflict=True
+            )
         seen |= {each} if each is not None else set()
 
 
@@ -137,8 +142,9 @@ def _created(payment: GivenPayment, now: Instant) -> Instant:
         return Instant(max(EPOCH, now - read_duration(text[1:])))
     created = read_instant(text)
     if created > now:
-        raise StateConflict(
-            f"/: expected payments of the past; one is created at {text}, after the world's now."
+        raise InvalidRequest(
+            f"/: expected payments of the past; one is created at {text}, after the world's now.",
+            is_conflict=True,
         )
     return created
 
@@ -166,6 +172,6 @@ def _card(rules: RuleEngine, number: str) -> Card:
 def _generate(
     world: World, seed: int | None, wanted: Generated, now: Instant
 ) -> Iterator[HistoricalPayment]:
-    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - it brings faker
+    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - few scenarios ask for some
 
     return generate_history(world.config.seed if seed is None else seed, wanted, now)

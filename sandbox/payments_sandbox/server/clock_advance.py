@@ -13,7 +13,7 @@ How a clock is moved:
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
@@ -32,21 +32,31 @@ class ClockAdvancer:
     def __contains__(self, world: World) -> bool:
         return world in self._turns
 
-    async def advance(self, world: World, target: Callable[[], Instant]) -> list[TimelineEntry]:
+    async def advance(
+        self, world: World, target: Callable[[], Instant], blocked: Collection[int] = ()
+    ) -> list[TimelineEntry]:
         """Move the clock; return all that became due and has happened, in order.
 
         Args:
             world: whose clock.
             target: where to; asked once what is in flight has ended, and may refuse.
+            blocked: ports of receivers that cannot answer before this has returned.
 
         Raises:
-            InvalidRequest: the world was reset, restored or dropped meanwhile.
+            InvalidRequest: the world was reset, restored or dropped meanwhile, or it would wait for
+                a receiver that waits for it.
         """
         turns = self._turns.setdefault(world, _Turns())
+        # The other waits for a receiver, which may be who asks: neither would ever go on.
+        if turns.waiting and (url := self._dispatcher.awaited_url(world)) is not None:
+            raise InvalidRequest(
+                f"/: the clock is being moved, and waits for {url} to answer a webhook: a receiver"
+                " that moves the clock while it handles one waits for itself. Let it answer first."
+            )
         turns.waiting += 1
         try:
             async with turns.lock:
-                return await self._advance(world, turns, target)
+                return await self._advance(world, turns, target, blocked)
         finally:
             turns.waiting -= 1
             if not turns.waiting and self._turns.get(world) is turns:
@@ -58,10 +68,14 @@ class ClockAdvancer:
             turns.is_over = True
 
     async def _advance(
-        self, world: World, turns: "_Turns", target: Callable[[], Instant]
+        self,
+        world: World,
+        turns: "_Turns",
+        target: Callable[[], Instant],
+        blocked: Collection[int],
     ) -> list[TimelineEntry]:
         turns.check()
-        await self._dispatcher.settle(world)
+        await self._dispatcher.settle(world, blocked)
         turns.check()
         happened: list[TimelineEntry] = []
         start, end = world.clock.now(), target()
@@ -72,7 +86,7 @@ class ClockAdvancer:
                 await asyncio.sleep(0)  # noqa: TID251 - others come between; more is due at once
                 turns.check()
                 continue
-            made = await self._dispatcher.settle(world)
+            made = await self._dispatcher.settle(world, blocked)
             turns.check()
             made.sort(key=lambda each: each.delivery.number)
             happened += [_timeline_entry(world, each) for each in made]

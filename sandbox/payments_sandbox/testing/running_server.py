@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self, Unpack
 from urllib.parse import urlsplit
 
+from payments_sandbox.client.blocked_ports import blocked_ports
 from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.messages import HttpRequest, HttpResponse, common_headers
 from payments_sandbox.client.transport import HttpTransport
@@ -182,4 +183,5 @@ class LoopTransport(HttpTransport):
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; returns the response, whatever its status."""
-        return self._server.ask(request, self._headers) or super().send(request)
+        headers = {**self._headers, **blocked_ports(request)}
+        return self._server.ask(request, headers) or super().send(request)

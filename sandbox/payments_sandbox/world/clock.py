@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, SECOND, Instant, show_instant
@@ -87,10 +87,15 @@ class WorldClock:
             )
 
     def snapshot(self) -> dict[str, object]:
-        """The mode, and the frozen instant or the live offset."""
-        return {"mode": self.mode.value, "now": self.now(), "offset": self._offset}
+        """The mode, the frozen instant or the live offset, and how it was moved."""
+        return {
+            "mode": self.mode.value,
+            "now": self.now(),
+            "offset": self._offset,
+            "moves": [list(move) for move in self.moves],
+        }
 
-    def restore(self, kept: dict[str, int | str]) -> None:
+    def restore(self, kept: dict[str, Any]) -> None:
         """Take over a snapshot; a live clock goes on from where the wall now is.
 
         Raises:
@@ -99,5 +104,7 @@ class WorldClock:
         self._is_live = Mode(str(kept["mode"])) is Mode.LIVE
         self._latest = Instant(int(kept["now"]))
         self._offset = int(kept["offset"])
+        moves = kept.get("moves", ())  # a snapshot of before they were kept has none
+        self.moves.extend((Instant(int(start)), Instant(int(end))) for start, end in moves)
         if not 0 <= self._latest <= LAST or abs(self._offset) > LAST:
             raise ValueError("a clock shows an instant that none reaches")

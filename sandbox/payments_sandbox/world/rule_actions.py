@@ -78,6 +78,6 @@ def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEnt
 def _concerned(context: ActionContext, job: RunTimedRule) -> list[int]:
     """The numbers of the next payments that an `at` rule acts on, counted and drawn."""
     payments, rules = context.ledger.payments, context.rules
-    numbers = range(job.start, min(job.start + SLICE, len(payments)))
+    numbers = payments.numbers[job.start : job.start + SLICE]
     fields = ((number, PaymentFields(payments.get(number), rules.number_of)) for number in numbers)
     return [number for number, each in fields if rules.count_and_draw(job.rule, each)]

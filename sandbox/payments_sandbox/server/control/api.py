@@ -25,7 +25,6 @@ from payments_sandbox.core.errors import (
     InvalidScenario,
     NotFound,
     SandboxError,
-    StateConflict,
 )
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
@@ -178,8 +177,8 @@ def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
         nouns = "/payments" if error.code == "payment_not_found" else route.path.partition("/{")[0]
         advice = f"GET {CONTROL_PATH}{nouns} lists what there is."
         return NotFound(error.code, f"{details} {advice}".strip())
-    if isinstance(error, StateConflict) and route.otherwise:
-        return StateConflict(f"{details} {route.otherwise}")
+    if isinstance(error, InvalidRequest) and error.is_conflict and route.otherwise:
+        return InvalidRequest(f"{details} {route.otherwise}")
     return error
 
 

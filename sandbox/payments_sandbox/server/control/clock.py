@@ -28,7 +28,9 @@ async def freeze_clock(request: ControlRequest) -> dict[str, object]:
     world = request.world
     if (text := request.body.get("at")) is not None:
         at = _reachable(world, "at", parse_field(read_instant, "at", text))
-        await request.runtime.clock_advancer.advance(world, lambda: _reachable(world, "at", at))
+        await request.runtime.clock_advancer.advance(
+            world, lambda: _reachable(world, "at", at), _blocked_ports(request)
+        )
     world.clock.freeze()
     return clock_json(world)
 
@@ -44,12 +46,18 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
     world = request.world
     _target(world, request.body)  # what cannot be reached is refused before anything is waited for
     happened = await request.runtime.clock_advancer.advance(
-        world, lambda: _target(world, request.body)
+        world, lambda: _target(world, request.body), _blocked_ports(request)
     )
     return {
         "now": show_milliseconds(world.clock.now()),
         "happened": await run_in_slices(_all_json(happened)),
     }
+
+
+def _blocked_ports(request: ControlRequest) -> frozenset[int]:
+    """The ports of receivers that cannot answer before this request is answered."""
+    told = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
+    return frozenset(int(port) for port in told if port.isascii() and port.isdigit())
 
 
 def _all_json(happened: Sequence[TimelineEntry]) -> Slices[list[dict[str, object]]]:

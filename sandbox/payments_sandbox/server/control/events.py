@@ -18,8 +18,9 @@ def list_events(request: ControlRequest) -> dict[str, object]:
     ledger = request.world.ledger
 
     def older_than(number: int | None) -> Iterator[AnyEvent]:
-        newest = ledger.events if number is None else number
-        return (ledger.any_event(each) for each in range(newest - 1, -1, -1))
+        numbers = ledger.event_numbers
+        older = numbers if number is None else range(numbers.start, number)
+        return map(ledger.any_event, reversed(older))
 
     listing = Listing(
         noun="an event",

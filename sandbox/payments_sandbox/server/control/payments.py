@@ -32,8 +32,8 @@ def list_payments(request: ControlRequest) -> dict[str, object]:
     payments = request.world.ledger.payments
 
     def older_than(number: int | None) -> Iterator[Payment]:
-        newest = len(payments) if number is None else number
-        return (payments.get(each) for each in range(newest - 1, -1, -1))
+        older = payments.numbers if number is None else range(payments.numbers.start, number)
+        return map(payments.get, reversed(older))
 
     listing = Listing(
         noun="a payment",

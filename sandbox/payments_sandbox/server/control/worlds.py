@@ -96,7 +96,7 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
     from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
-    from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - it brings faker
+    from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - few fill a world
 
     world = request.world
     try:
@@ -171,7 +171,7 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "payments": counts,
         "refunds": ledger.refunds,
         "chargebacks": ledger.chargebacks,
-        "events": ledger.events,
+        "events": len(ledger.event_numbers),
         "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
         "restarted": f"An earlier world of this key was {gone}." if gone else None,
     }

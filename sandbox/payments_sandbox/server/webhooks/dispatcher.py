@@ -19,11 +19,13 @@ How a delivery leaves:
 """
 
 import asyncio
+import re
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.world import World
 
@@ -48,6 +50,11 @@ SLOW_MS: Final = 1_000
 
 GRACE: Final = 0.4
 """Wall seconds that attempts in flight have to end when a server stops: it has one for all."""
+
+_SCHEME: Final = re.compile("https?://")
+_LOCAL: Final = re.compile(
+    r"https?://(?:localhost|[\w.-]+\.localhost|127[\d.]+|\[::1\])(?::(\d+))?(?:/|$)"
+)
 
 MAX_FOLLOW_UPS: Final = 4
 """How often `settle` waits for what the webhooks that it waited for have led to."""
@@ -125,8 +132,12 @@ class Dispatcher:
             await asyncio.gather(*(self._attempt(world, webhooks, each) for each in deliveries))
             self._on_attempt(world)
 
-    async def settle(self, world: World) -> list[MadeAttempt]:
+    async def settle(self, world: World, blocked: Collection[int] = ()) -> list[MadeAttempt]:
         """Send what is due in a world, and wait until it has ended, and what it has led to.
+
+        Args:
+            world: whose outbox.
+            blocked: ports of receivers that cannot answer before this has returned.
 
         Returns:
             the attempts that have ended meanwhile in this world, in the order they did.
@@ -138,10 +149,18 @@ class Dispatcher:
                 self.release(world)
                 if not (waiting := self._under_way(world)):
                     break
+                if blocked:
+                    _refuse_to_wait(_urls(world, [each for each, _ in waiting]), blocked)
                 await self._until_attempted(settling, waiting)
         finally:
             self._settling.remove(settling)
         return settling.attempts
+
+    def awaited_url(self, world: World) -> str | None:
+        """Where a webhook is in flight to over the network, if one is."""
+        queues = self._queues.get(world, {}).values()
+        urls = _urls(world, [each for queue in queues for each in queue.in_flight])
+        return next((url for url in urls if _SCHEME.match(url)), None)
 
     def forget(self, world: World) -> None:
         """Cancel what is in flight and forget what waits: the world is gone, or begins anew."""
@@ -282,6 +301,28 @@ class Dispatcher:
         return await self._sender.post(
             endpoint.url, headers=request.headers, body=request.body, timeout_ms=endpoint.timeout
         )
+
+
+def _urls(world: World, deliveries: "Iterable[Delivery]") -> Iterator[str]:
+    """Where deliveries go, but for those whose endpoint was deleted meanwhile."""
+    endpoints = world.open_webhooks().outbox.endpoints
+    found = (endpoints.get(each.endpoint_id) for each in deliveries)
+    return (endpoint.url for endpoint in found if endpoint is not None)
+
+
+def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
+    """Refuse to wait for a receiver on this machine that cannot answer meanwhile.
+
+    Raises:
+        InvalidRequest: one of them is.
+    """
+    for url in urls:
+        if (found := _LOCAL.match(url)) and int(found[1] or 80) in blocked:
+            raise InvalidRequest(
+                f"/: this call waits for {url} to answer a webhook, and keeps it from answering: it"
+                " blocks the event loop of that receiver, or is made in its handler. Await the"
+                " client of sandbox.async_client(), or move the clock when it has answered."
+            )
 
 
 async def _let_others_run() -> None:

@@ -32,7 +32,7 @@ class PaymentCount:
         payments, known = world.ledger.payments, world.rules.number_of
         asks_for_status = any(each.field == "status" for each in self.conditions)
         found = Tally()
-        for number in range(len(payments)):
+        for number in payments.numbers:
             if number % SLICE == 0:
                 yield
             each = payments.get(number)

@@ -1,0 +1,106 @@
+"""Who moves a clock and keeps the receiver of a webhook from answering is told so at once."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from aiohttp import web
+from pytest_aiohttp import AiohttpServer
+
+from payments_sandbox.client.blocked_ports import blocked_ports
+from payments_sandbox.client.messages import HttpRequest
+from payments_sandbox.testing import ControlApiError, RunningSandbox, Sandbox, SandboxClient
+
+BLOCKED = "and keeps it from answering: it blocks the event loop of that receiver, or is made in"
+
+
+@contextmanager
+def receiver(world: Sandbox, handle: Callable[[], object]) -> Iterator[list[str]]:
+    """A receiver in a thread, whose handler does something before it answers."""
+    refusals: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            try:
+                handle()
+            except ControlApiError as error:
+                refusals.append(str(error))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        world.control.create_webhook_endpoint(f"http://127.0.0.1:{server.server_port}/webhooks")
+        try:
+            yield refusals
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_a_handler_that_moves_the_clock_is_refused(
+    server: RunningSandbox, world: Sandbox, *, is_remote: bool
+) -> None:
+    """In the handler of a webhook that a call has set off, by a client of any process."""
+    with SandboxClient(server.url, world.api_key) as remote:
+        client = remote if is_remote else world.control
+        with receiver(world, lambda: client.advance_clock(by="1h")) as refusals:
+            world.control.create_event("payment.completed")
+            world.verify({"webhook": "payment.completed", "acknowledged": True}, within="60s")
+    assert len(refusals) == 1
+    assert BLOCKED in refusals[0]
+
+
+def test_a_handler_that_moves_the_clock_in_another_thread_is_refused(world: Sandbox) -> None:
+    """When the clock is on the move already: it waits for the answer of this very handler."""
+    with ThreadPoolExecutor(1) as pool:
+        freeze = lambda: pool.submit(world.clock.freeze, "2030-02-01").result()  # noqa: E731
+        with receiver(world, freeze) as refusals:
+            world.use(
+                {
+                    "scenario": "later",
+                    "rules": [{"webhook": "*", "do": {"delay": "1h"}}],
+                }
+            )
+            world.control.create_event("payment.completed")
+            happened = world.clock.advance("2h")
+    assert [each["what"] for each in happened] == ["webhook.delivered"]
+    assert len(refusals) == 1
+    assert "a receiver that moves the clock while it handles one waits for itself" in refusals[0]
+
+
+async def test_a_call_that_blocks_the_loop_of_the_receiver_is_refused(
+    world: Sandbox, aiohttp_server: AiohttpServer
+) -> None:
+    """The client that does not block is named, and does it."""
+
+    async def receive(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", receive)
+    receiving = await aiohttp_server(app)
+    async with world.async_client() as control:
+        await control.create_webhook_endpoint(str(receiving.make_url("/")))
+        world.control.create_event("payment.completed")
+        with pytest.raises(ControlApiError, match=BLOCKED):
+            world.clock.advance("1h")
+        await control.advance_clock(by="1h")
+        await asyncio.to_thread(world.clock.advance, "1h")
+        world.clock.advance("1h")  # nothing is waited for
+    assert [each["status"] for each in world.deliveries] == ["delivered"]
+
+
+def test_only_requests_that_wait_for_webhooks_say_what_they_block() -> None:
+    assert blocked_ports(HttpRequest("GET", "/_sandbox/clock")) == {}
+    assert blocked_ports(HttpRequest("POST", "/_sandbox/clock/advance")) == {}
