@@ -44,9 +44,9 @@ from payments_sandbox.webhooks.delivery import (
 from payments_sandbox.world.clock import Mode, WallClock
 from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
 from payments_sandbox.world.registry import WorldDefaults, Worlds
-from payments_sandbox.world.snapshot import restored, sealed_json, snapshot
+from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
-from tests.support.values import KEY, documented_create, run_to_end
+from tests.support.values import KEY, documented_create
 
 NOON = read_instant("2030-01-15T12:00:00Z")
 """Where tests begin: on the hour, so that limits and windows are round."""
@@ -161,13 +161,6 @@ class InProcessApi:
         """The same of the world that this one's snapshot restores, its JSON written and read."""
         kept = json.loads(json.dumps(snapshot(self.world)))
         return InProcessApi(restored_world(kept, wall))
-
-
-def sealed(kept: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """A snapshot with its digest, as clients are given it; and how many steps that takes."""
-    written, steps = run_to_end(sealed_json(kept))
-    found: dict[str, Any] = json.loads(written)
-    return found, steps
 
 
 def restored_world(kept: Mapping[str, Any], wall: WallClock | None = None) -> World:

@@ -3,7 +3,7 @@
 Theory of operation:
 
 1. `snapshot` gives every part of a world as plain values that change no more; never its API key.
-2. `sealed_json` adds the digest: the SHA-256 of the canonical JSON of all the rest.
+2. `sealed` adds the digest: the SHA-256 of the canonical JSON of all the rest.
 3. Canonical JSON has its keys sorted, no blanks, UTF-8, and whole numbers written as integers. So
    others may read a snapshot and write it again: only its values count.
 4. `check_seal` refuses what is of another version, or is not what its digest says. So nobody has to
@@ -16,7 +16,7 @@ Theory of operation:
 """
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final, cast
@@ -73,11 +73,9 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
     return {**kept, "ledger": (yield from world.ledger.snapshotting())}
 
 
-def sealed_json(kept: Mapping[str, object]) -> Slices[bytes]:
-    """Write a snapshot as JSON with its digest, a few milliseconds at a time."""
-    pieces: list[bytes] = []
-    digest = yield from _digest(kept, pieces.append)
-    return b'{"digest":' + orjson.dumps(digest) + b"," + b"".join(pieces).removeprefix(b"{")
+def sealed(kept: Mapping[str, object]) -> Generator[None, None, dict[str, object]]:
+    """Seal a snapshot, a few milliseconds at a time; the last step returns it with its digest."""
+    return {**kept, "digest": (yield from _digest(kept))}
 
 
 def check_seal(kept: Mapping[str, object]) -> Generator[None, None, None]:
@@ -108,16 +106,11 @@ def _check_version(kept: Mapping[str, object]) -> None:
         )
 
 
-def _digest(
-    kept: Mapping[str, object], take: Callable[[bytes], object] | None = None
-) -> Slices[str]:
-    """The digest of a snapshot; `take` is given each piece of its canonical JSON."""
+def _digest(kept: Mapping[str, object]) -> Generator[None, None, str]:
     seal = sha256()
     unbroken = 0
     for piece in _canonical(kept):
         seal.update(piece)
-        if take is not None:
-            take(piece)
         unbroken += len(piece)
         if unbroken >= _BREATH:
             unbroken = 0

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, read_all
 from payments_sandbox.server.control.page import Listing, page
-from payments_sandbox.server.response import EVERY_REPLY
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.world.snapshot import check_seal, restoring, sealed_json, snapshotting
+from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshotting
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
@@ -118,10 +115,10 @@ async def delete_world(request: ControlRequest) -> None:
         request.runtime.worlds.drop(request.world)
 
 
-async def retrieve_snapshot(request: ControlRequest) -> web.Response:
+async def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
     """The whole world as JSON, sealed; others are served while it is made."""
     kept = await run_in_slices(snapshotting(request.world))
-    return web.Response(body=await run_in_slices(sealed_json(kept)), headers=EVERY_REPLY)
+    return await run_in_slices(sealed(kept))
 
 
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
