@@ -283,7 +283,6 @@ async def test_a_wrong_method_is_refused_with_those_that_are_allowed(
     ("path", "details"),
     [
         ("/_sandbox", ROUTES),
-        ("/_sandbox/", ROUTES),
         ("/_sandbox/nope", ROUTES),
         ("/_sandbox/world/", "Did you mean /_sandbox/world?"),
         ("/_sandbox/clock/advnace", "Did you mean /_sandbox/clock/advance?"),
