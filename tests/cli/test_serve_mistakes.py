@@ -25,13 +25,17 @@ WRONG: Final = {
         "http://169.254.169.254/",
         "expected no link-local, multicast or metadata address",
     ),
+    "--webhook-ca": ("no/such", "expected a file of certificates in PEM, to read"),
     "--webhook-targets": ("everywhere", "expected private or public"),
     "--scenario": (
         "no/such.yaml",
         "expected the name of a scenario, or a file that exists",
     ),
     "--scenario-dir": ("no/such/folder", "expected a folder that exists"),
-    "--allow-host": ("shop.test:80", "expected a host name without port, such as shop.test"),
+    "--allow-host": (
+        "shop.test:80",
+        "expected a host name without port, such as shop.test or *.shop.test",
+    ),
     "--cors": (
         "http://app.test/",
         "expected an origin in lower case, without a path, such as http://localhost:5173",

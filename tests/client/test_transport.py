@@ -56,7 +56,7 @@ def kept(client: SandboxClient) -> int:
 
 def test_one_call_after_the_other_needs_one_connection(server: RunningSandbox) -> None:
     """One call after the other needs one; closing gives it up, and the next call opens one."""
-    with server.client() as client:
+    with SandboxClient(server.url) as client:
         for _ in range(3):
             client.live()
             assert kept(client) == 1
@@ -67,7 +67,7 @@ def test_one_call_after_the_other_needs_one_connection(server: RunningSandbox) -
 
 def test_threads_that_share_a_client_have_a_connection_each(server: RunningSandbox) -> None:
     """Each call has a connection to itself."""
-    with server.client() as client, ThreadPoolExecutor(8) as threads:
+    with SandboxClient(server.url) as client, ThreadPoolExecutor(8) as threads:
         worlds = list(threads.map(lambda _: client.create_world(), range(64)))
         assert len({world["api_key"] for world in worlds}) == 64
         assert 1 <= kept(client) <= 8

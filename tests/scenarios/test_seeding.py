@@ -1,8 +1,5 @@
 """A world that is filled with payments of the past."""
 
-import pytest
-
-from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY
 from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.scenario import Generated
@@ -54,12 +51,3 @@ def test_another_seed_gives_other_payments() -> None:
 def test_others_are_served_between_slices() -> None:
     """Once at the beginning, and after each slice."""
     assert len(list(fill_world(new_world(), WANTED))) == 1 + 2
-
-
-def test_a_world_with_events_alone_is_used() -> None:
-    """What is older would come behind them."""
-    world = new_world()
-    world.make_event("payout.paid", {})
-
-    with pytest.raises(InvalidRequest, match="without payments and events"):
-        list(fill_world(world, WANTED))

@@ -16,7 +16,6 @@ from payments_sandbox.cli.remote_options import (
     control_client,
 )
 from payments_sandbox.cli.signals import until_stopped
-from payments_sandbox.server.request_log import plain
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
@@ -171,6 +170,8 @@ class _Printer:
 
 def delivery_line(delivery: "DeliveryModel", url: str) -> str:
     """One line: when, type, event, where to, status or error, milliseconds, and what is next."""
+    from payments_sandbox.server.request_log import plain
+
     attempt = delivery["attempts"][-1]
     response, error = attempt["response"], attempt["error"]
     outcome = str(response["status"]) if error is None and response else plain(error or "")

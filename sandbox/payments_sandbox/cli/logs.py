@@ -14,7 +14,6 @@ from payments_sandbox.cli.remote_options import (
 )
 from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.core.option_values import whole_number
-from payments_sandbox.server.request_log import format_line, outcome_of
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.models import JournalEntryModel
@@ -79,6 +78,8 @@ def _print(entry: "JournalEntryModel", *, as_json: bool) -> None:
 
 def entry_line(entry: "JournalEntryModel") -> str:
     """The line that `serve` prints of a request; of the card, only what the journal keeps."""
+    from payments_sandbox.server.request_log import format_line, outcome_of
+
     response = entry["response"]
     return format_line(
         what=entry["operation"] or f"{entry['method']} {entry['path'].partition('?')[0]}",

@@ -16,7 +16,7 @@ from payments_sandbox.core.option_values import file_to_write
 
 TEXT: Final = """\
 Judge a world: which expectations of its scenarios are met, which rules have fired, and
-what the audit finds. Exit 1 when an expectation is not met, or nothing has happened at all.
+what the audit finds. Exit 1 when an expectation is not met, or nothing has happened.
 
 examples:
   payments-sandbox report

@@ -315,7 +315,7 @@ class WorldModel(TypedDict):
     webhook_secret: str
     seed: int
     created_at: str
-    used_at: str
+    used_at: NotRequired[str]
     clock: ClockModel
     rate_limit: RateLimitModel
     payments: WorldPaymentsModel

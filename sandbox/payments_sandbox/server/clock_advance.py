@@ -2,7 +2,8 @@
 
 How a clock is moved:
 
-1. One caller at a time moves the clock of a world; others wait for their turn.
+1. One caller at a time moves the clock of a world; others wait for their turn, unless the one
+   before waits for a receiver that does not answer.
 2. First, what is in flight ends. Only then is the target asked for, since it may depend on that.
 3. The world goes to the next instant at which something is due, and does it. The webhooks that are
    due there are really sent, and have ended before the clock goes on: when the second attempt is
@@ -14,12 +15,16 @@ How a clock is moved:
 
 import asyncio
 from collections.abc import Callable, Collection
+from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, MadeAttempt
 from payments_sandbox.world.timeline_entries import TimelineEntry
 from payments_sandbox.world.world import World
+
+PATIENCE: Final = 1.0
+"""Wall seconds that somebody waits for a turn while the one before gets no further."""
 
 
 class ClockAdvancer:
@@ -47,16 +52,13 @@ class ClockAdvancer:
                 a receiver that waits for it.
         """
         turns = self._turns.setdefault(world, _Turns())
-        # The other waits for a receiver, which may be who asks: neither would ever go on.
-        if turns.waiting and (url := self._dispatcher.awaited_url(world)) is not None:
-            raise InvalidRequest(
-                f"/: the clock is being moved, and waits for {url} to answer a webhook: a receiver"
-                " that moves the clock while it handles one waits for itself. Let it answer first."
-            )
         turns.waiting += 1
         try:
-            async with turns.lock:
+            await self._take_turn(world, turns)
+            try:
                 return await self._advance(world, turns, target, blocked)
+            finally:
+                turns.lock.release()
         finally:
             turns.waiting -= 1
             if not turns.waiting and self._turns.get(world) is turns:
@@ -66,6 +68,29 @@ class ClockAdvancer:
         """Let nobody move the clock any further: the world is gone, or begins anew."""
         if (turns := self._turns.pop(world, None)) is not None:
             turns.is_over = True
+
+    async def _take_turn(self, world: World, turns: "_Turns") -> None:
+        """Wait until nobody else moves the clock.
+
+        Raises:
+            InvalidRequest: who moves it waits for a receiver, and has not got on for a while. That
+                receiver may be who asks, and then neither would ever go on.
+        """
+        while True:
+            before = self._dispatcher.urls_in_flight(world)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await turns.lock.acquire()
+            except TimeoutError:
+                after = self._dispatcher.urls_in_flight(world)
+                if stuck := [url for attempt, url in after.items() if attempt in before]:
+                    raise InvalidRequest(
+                        f"/: the clock is being moved, and waits for {stuck[0]} to answer a"
+                        " webhook: a receiver that moves the clock while it handles one waits for"
+                        " itself. Let it answer first."
+                    ) from None
+            else:
+                return
 
     async def _advance(
         self,

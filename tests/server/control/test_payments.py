@@ -169,7 +169,7 @@ async def test_an_illegal_move_is_refused(
     details = f"You cannot {MOVES[move]} a payment that is {status}. {possible(payment_id, status)}"
     assert refusal == envelope("illegal_move", details)
     after = await control("retrieve_world")
-    assert after | {"used_at": before["used_at"]} == before
+    assert after == before
 
 
 @pytest.mark.parametrize("move", MOVES)
@@ -225,7 +225,7 @@ async def test_payments_are_listed_in_full_and_newest_first(api: Api, control: C
         "next_cursor": None,
     }
     after = await control("retrieve_world")
-    assert after | {"used_at": before["used_at"]} == before
+    assert after == before
 
 
 async def test_a_list_of_nothing_is_empty_and_an_unknown_cursor_is_refused(

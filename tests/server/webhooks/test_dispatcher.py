@@ -11,9 +11,9 @@ from payments_sandbox.server.webhooks.dispatcher import (
     MAX_FOLLOW_UPS,
     MAX_IN_FLIGHT,
     MAX_PER_ENDPOINT,
-    SLOW_MS,
     Dispatcher,
 )
+from payments_sandbox.server.webhooks.endpoint_queue import SLOW_MS
 from payments_sandbox.webhooks.delivery import DeliveryStatus
 from payments_sandbox.world.manual_events import trigger
 from payments_sandbox.world.world import World

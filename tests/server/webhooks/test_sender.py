@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -561,14 +562,21 @@ async def test_of_a_head_its_start_is_kept(receiver: Receiver, sender: HttpSende
     assert response.retry_after == "7"
 
 
-LOOPS = ["asyncio", "uvloop"]
+LOOPS = [
+    "asyncio",
+    pytest.param(
+        "uvloop",
+        marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed"),
+    ),
+]
 
 
 def run_in(name: str, work: Coroutine[Any, Any, AttemptResult]) -> AttemptResult:
     """Run something in a loop of its own, of either kind."""
     if name == "asyncio":
         return asyncio.run(work)
-    uvloop = pytest.importorskip("uvloop")
+    import uvloop  # noqa: PLC0415 - it may not be installed
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 

@@ -57,7 +57,7 @@ def list_worlds(request: ControlRequest) -> dict[str, object]:
         noun="a world, its API key",
         position_of=lambda key: keys.index(key) if key in keys else None,
         items_after=lambda position: worlds[0 if position is None else position + 1 :],
-        show=lambda world: _summary(request, world),
+        show=lambda world: _listed(request, world),
         cursor_of=lambda world: world.config.api_key,
     )
     return page(request, listing)
@@ -148,6 +148,11 @@ def _clock(text: str | None) -> Instant | str | None:
         raise InvalidRequest(f"/clock: {error}, or live.") from None
 
 
+def _listed(request: ControlRequest, world: World) -> dict[str, object]:
+    # Only here: what is read again and again of one world stays the same where nothing happens.
+    return _summary(request, world) | {"used_at": show_milliseconds(world.used_at)}
+
+
 def _summary(request: ControlRequest, world: World) -> dict[str, object]:
     config, ledger = world.config, world.ledger
     origin = f"{request.http.scheme}://{request.http.host}"
@@ -162,7 +167,6 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "webhook_secret": config.webhook_secret,
         "seed": config.seed,
         "created_at": show_milliseconds(config.made_at),
-        "used_at": show_milliseconds(world.used_at),
         "clock": clock.clock_json(world),
         "rate_limit": rate_limit.rate_limit_json(world),
         "payments": counts,

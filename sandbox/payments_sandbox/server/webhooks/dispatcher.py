@@ -20,12 +20,12 @@ How a delivery leaves:
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.server.webhooks.endpoint_queue import EndpointQueue
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.world import World
 
@@ -44,9 +44,6 @@ MAX_PER_ENDPOINT: Final = 8
 
 MAX_IN_FLIGHT: Final = 128
 """Attempts in flight from one server to quick endpoints, and as many again to slow ones."""
-
-SLOW_MS: Final = 1_000
-"""Wall milliseconds from which on an endpoint is slow; one that does not answer is, too."""
 
 GRACE: Final = 0.4
 """Wall seconds that attempts in flight have to end when a server stops: it has one for all."""
@@ -99,7 +96,7 @@ class Dispatcher:
         self._wall = wall
         self._on_attempt = on_attempt
         self._is_closed = False
-        self._queues: dict[World, dict[str, _EndpointQueue]] = {}
+        self._queues: dict[World, dict[str, EndpointQueue]] = {}
         self._settling: list[_Settling] = []
         self._quick, self._slow = asyncio.Semaphore(MAX_IN_FLIGHT), asyncio.Semaphore(MAX_IN_FLIGHT)
 
@@ -120,7 +117,7 @@ class Dispatcher:
         queues = self._queues.setdefault(world, {})
         for delivery in chain(popped, webhooks.outbox.pop()):
             if (queue := queues.get(delivery.endpoint_id)) is None:
-                queue = queues[delivery.endpoint_id] = _EndpointQueue()
+                queue = queues[delivery.endpoint_id] = EndpointQueue()
             queue.append(delivery)
         for queue in queues.values():
             if queue.waiting:
@@ -156,11 +153,16 @@ class Dispatcher:
             self._settling.remove(settling)
         return settling.attempts
 
-    def awaited_url(self, world: World) -> str | None:
-        """Where a webhook is in flight to over the network, if one is."""
+    def urls_in_flight(self, world: World) -> dict[tuple[int, int], str]:
+        """Where webhooks are in flight to over the network, by delivery and number of attempt."""
         queues = self._queues.get(world, {}).values()
-        urls = _urls(world, [each for queue in queues for each in queue.in_flight])
-        return next((url for url in urls if _SCHEME.match(url)), None)
+        found = {
+            (each.number, len(each.attempts)): url
+            for queue in queues
+            for each in queue.in_flight
+            for url in _urls(world, [each])
+        }
+        return {attempt: url for attempt, url in found.items() if _SCHEME.match(url)}
 
     def forget(self, world: World) -> None:
         """Cancel what is in flight and forget what waits: the world is gone, or begins anew."""
@@ -235,19 +237,19 @@ class Dispatcher:
 
     # Working
 
-    def _start_workers(self, world: World, webhooks: "Webhooks", queue: "_EndpointQueue") -> None:
+    def _start_workers(self, world: World, webhooks: "Webhooks", queue: "EndpointQueue") -> None:
         """Give a queue as many workers as it can use."""
         room = (1 if queue.is_single else MAX_PER_ENDPOINT) - queue.busy
         for _ in range(min(room, len(queue.waiting))):
             queue.busy += 1
             self._start(queue, self._work(world, webhooks, queue))
 
-    def _start(self, queue: "_EndpointQueue", work: Coroutine[None, None, None]) -> None:
+    def _start(self, queue: "EndpointQueue", work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         queue.workers.add(task)
         task.add_done_callback(queue.workers.discard)
 
-    async def _work(self, world: World, webhooks: "Webhooks", queue: "_EndpointQueue") -> None:
+    async def _work(self, world: World, webhooks: "Webhooks", queue: "EndpointQueue") -> None:
         """Attempt one delivery of the queue after another, until none waits."""
         try:
             while not queue.is_crowded and (delivery := queue.pop()) is not None:
@@ -339,60 +341,3 @@ class _Settling:
         self.world = world
         self.attempts: list[MadeAttempt] = []
         self.woken = asyncio.Event()
-
-
-class _EndpointQueue:
-    """The deliveries that wait for one endpoint, and how it took the last attempt.
-
-    Attributes:
-        waiting: those that are to be sent, in order.
-        in_flight: those that a worker holds.
-        busy: how many workers are at work; a task ends a little later.
-        is_silent: it has not answered yet, or did not the last time.
-        is_slow: it is silent, or took long the last time.
-    """
-
-    __slots__ = ("_ordered", "busy", "in_flight", "is_silent", "is_slow", "waiting", "workers")
-
-    def __init__(self) -> None:
-        self.waiting: deque[Delivery] = deque()
-        self.in_flight: set[Delivery] = set()
-        self.workers: set[asyncio.Task[None]] = set()
-        self.busy = 0
-        self.is_silent = True
-        self.is_slow = False
-        self._ordered = 0
-
-    def append(self, delivery: "Delivery") -> None:
-        """Let a delivery wait, behind all others."""
-        self.waiting.append(delivery)
-        self._ordered += delivery.order is not None
-
-    def clear(self) -> None:
-        """Let no delivery wait any more."""
-        self.waiting.clear()
-        self._ordered = 0
-
-    def pop(self) -> "Delivery | None":
-        """Take out the next delivery that is still to be attempted, or None."""
-        while self.waiting:
-            delivery = self.waiting.popleft()
-            self._ordered -= delivery.order is not None
-            if delivery.is_pending:
-                return delivery
-        return None
-
-    def notice(self, result: "AttemptResult") -> None:
-        """Remember how the endpoint took an attempt."""
-        self.is_silent = result.response is None
-        self.is_slow = self.is_silent or result.duration_ms >= SLOW_MS
-
-    @property
-    def is_single(self) -> bool:
-        """Whether its deliveries go one at a time."""
-        return self.is_silent or self._ordered > 0
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether a worker is one too many."""
-        return self.is_silent and self.busy > 1
