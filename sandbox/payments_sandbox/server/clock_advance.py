@@ -76,6 +76,9 @@ class ClockAdvancer:
             InvalidRequest: who moves it waits for a receiver, and has not got on for a while. That
                 receiver may be who asks, and then neither would ever go on.
         """
+        if turns.waiting == 1:
+            await turns.lock.acquire()  # alone, it waits for nothing and needs no event loop
+            return
         while True:
             before = self._dispatcher.urls_in_flight(world)
             try:

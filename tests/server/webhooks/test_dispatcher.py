@@ -401,3 +401,32 @@ async def test_an_attempt_that_waits_for_its_turn_is_not_begun_by_a_dispatcher_t
 
     assert setup.sender.count == MAX_IN_FLIGHT
     assert [world.pending_webhooks for world in worlds].count(1) == 1
+
+
+async def test_two_who_settle_are_told_of_the_attempts_of_their_own_world(
+    setup: DispatcherFixture,
+) -> None:
+    """Receivers that can answer are waited for, whatever port another caller keeps busy."""
+    worlds = [world_with("http://127.0.0.1:8/"), world_with("http://127.0.0.1:9/")]
+    for world in worlds:
+        trigger(world, EventType.PAYMENT_COMPLETED, None)
+    both = asyncio.gather(*(setup.dispatcher.settle(world, blocked={7}) for world in worlds))
+    await setup.sender.turn()
+    await setup.sender.answer_all()
+
+    for world, made in zip(worlds, await both, strict=True):
+        [delivery] = world.open_webhooks().outbox.newest_first()
+        assert [(each.delivery, each.attempt) for each in made] == [(delivery, *delivery.attempts)]
+
+
+async def test_who_settles_is_not_kept_by_a_dispatcher_that_closes(
+    setup: DispatcherFixture,
+) -> None:
+    """What has not ended is no attempt."""
+    world = world_with("http://a/")
+    trigger(world, EventType.PAYMENT_COMPLETED, None)
+    settling = asyncio.create_task(setup.dispatcher.settle(world))
+    await setup.sender.turn()
+    await setup.dispatcher.close(grace=0)
+
+    assert await settling == []

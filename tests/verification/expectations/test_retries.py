@@ -72,3 +72,13 @@ def test_refunds_repeat_one_another_when_path_and_body_are_equal() -> None:
 
     assert history.meets(retries="create_refund", max=1)
     assert not history.meets(retries="create_refund", max=0)
+
+
+def test_reads_repeat_one_another_where_they_ask_for_the_same() -> None:
+    """A list with another filter is another call."""
+    history = History()
+    for query in ("customer_id=cust_a", "customer_id=cust_b", "customer_id=cust_a"):
+        history.look(query)
+
+    assert history.meets(retries="list_payments", max=1)
+    assert not history.meets(retries="list_payments", max=0)
