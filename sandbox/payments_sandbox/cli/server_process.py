@@ -156,7 +156,10 @@ async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
     try:
         return await working
     finally:
-        ignore_signals(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        # For a moment a signal would end the process: it is blocked, but in this thread alone.
+        await loop.shutdown_default_executor()
+        ignore_signals(loop)
 
 
 def _run(working: Coroutine[Any, Any, int]) -> int:

@@ -193,8 +193,6 @@ class Dispatcher:
                 task.cancel()
             await asyncio.wait(running)
         self._queues.clear()
-        for settling in self._settling:
-            settling.woken.set()
         if self._sender is not None:
             await self._sender.close()
 
