@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.webhooks import dispatcher as dispatcher_module
 from payments_sandbox.server.webhooks.dispatcher import (
@@ -430,3 +431,14 @@ async def test_who_settles_is_not_kept_by_a_dispatcher_that_closes(
     await setup.dispatcher.close(grace=0)
 
     assert await settling == []
+
+
+async def test_a_receiver_that_its_caller_keeps_from_answering_is_not_waited_for(
+    setup: DispatcherFixture,
+) -> None:
+    """Neither would ever go on."""
+    world = world_with("http://127.0.0.1:8/")
+    trigger(world, EventType.PAYMENT_COMPLETED, None)
+    with pytest.raises(InvalidRequest, match=r"waits for http://127\.0\.0\.1:8/ to answer"):
+        await setup.dispatcher.settle(world, blocked={8})
+    await setup.dispatcher.close(grace=0)
