@@ -1,6 +1,5 @@
 """Owns the section on the dashboard: how soon a page shows what has happened, and under load."""
 
-from shutil import which
 from typing import TYPE_CHECKING, Final
 
 import requests
@@ -11,6 +10,7 @@ from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, at_most
 from benchmarks.servers import Loop, Server, running, sandbox_command
 from benchmarks.traffic import CREATED, KEY, VARIETY, create, create_body
+from tools.chromium import start_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -38,9 +38,7 @@ def measure_page(plan: Plan, cores: Cores, client: Client) -> Table:
 
     command = sandbox_command(Loop.ASYNCIO)
     with running(command, cores) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = start_chromium(playwright)
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.port}/_sandbox/#/w/{KEY}/now")
         page.get_by_text("live", exact=True).first.wait_for()

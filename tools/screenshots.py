@@ -4,8 +4,6 @@ The world of the pictures has a fixed seed and clock, so that they change with t
 """
 
 import contextlib
-import shutil
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.testing import Sandbox, running_sandbox
+from tools.chromium import start_chromium
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "images"
 CARDS: Final = ("visa", "declined", "pending_then_completed", "mastercard")
@@ -21,12 +20,9 @@ CARDS: Final = ("visa", "declined", "pending_then_completed", "mastercard")
 
 def main() -> None:
     """Fill a world, look at it, and write the pictures."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        sys.exit("No Chromium on the PATH: install it, then `make screenshots` again.")
     FOLDER.mkdir(exist_ok=True)
     with running_sandbox(seed=7) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = start_chromium(playwright)
         page = browser.new_page(viewport={"width": 960, "height": 560})
         with server.new_world(seed=7, clock="2030-01-15T09:00:00Z") as world:
             _fill(world)

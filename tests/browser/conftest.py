@@ -3,37 +3,26 @@
 Without Chromium, or without `playwright`, these tests are skipped and say what is missing.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
+from tools.chromium import find_chromium, start_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-FLAGS = (
-    "--no-sandbox",  # as root, in a container
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
 
 @pytest.fixture(scope="module")  # it runs an event loop, which tests of other modules want to do
 def browser() -> "Iterator[Browser]":
-    """A Chromium, the system's own: `$CHROMIUM`, or the one on the PATH."""
+    """A Chromium, the system's own."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
+    if find_chromium() is None:
         pytest.skip("no Chromium: install it, or name it in $CHROMIUM")
     with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        opened = start_chromium(playwright)
         yield opened
         opened.close()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 import requests
 
+from payments_sandbox.client.environment import sandbox_variables
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
 
@@ -80,6 +81,25 @@ def test_a_world_is_made_reset_and_dropped(page: "Page", server: RunningSandbox)
     row.get_by_role("button", name="drop").click()
     row.get_by_role("button", name="really drop?").click()
     row.wait_for(state="detached")
+
+
+def test_the_environment_of_a_world_is_what_run_tells_a_command(
+    browser: "Browser", server: RunningSandbox, world: Sandbox
+) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{server.sandbox_url}/")
+    row = page.locator("tr", has_text=world.api_key)
+    row.get_by_role("button", name="environment").click()
+    row.get_by_role("button", name="copied").wait_for()
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    context.close()
+    assert dict(line.split("=", 1) for line in lines) == sandbox_variables(
+        base_url=world.base_url,
+        api_key=world.api_key,
+        webhook_secret=world.webhook_secret,
+        sandbox_url=world.sandbox_url,
+    )
 
 
 def test_a_click_on_what_is_due_advances_the_clock_to_it(page: "Page", world: Sandbox) -> None:
@@ -288,7 +308,7 @@ def test_nothing_is_wider_than_the_screen(browser: "Browser", world: Sandbox, wi
     assert wide == {}
 
 
-def test_everything_is_reached_by_the_keyboard(page: "Page", world: Sandbox) -> None:
+def test_views_rows_and_the_clock_are_reached_by_the_keyboard(page: "Page", world: Sandbox) -> None:
     pay(world)
     page.goto(address(world))
     page.locator(".row.request").wait_for()
@@ -307,8 +327,10 @@ def test_everything_is_reached_by_the_keyboard(page: "Page", world: Sandbox) -> 
     page.keyboard.press("k")
     page.keyboard.press("Enter")
     page.locator("h2").first.wait_for()
+    bar = page.get_by_role("group", name="Clock and rate limit")
+    bar.get_by_role("button", name="resume").wait_for()
     page.keyboard.press("f")
-    page.get_by_text("live", exact=False).first.wait_for()
+    bar.get_by_role("button", name="freeze").wait_for()
 
 
 def test_two_tabs_on_two_worlds_do_not_mix(

@@ -27,9 +27,9 @@ def name(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, Sequence[object
     return "shop"
 
 
-async def bound(host: str, port: int = 0) -> list[tuple[str, int]]:
+def bound(host: str, port: int = 0) -> list[tuple[str, int]]:
     """Where a server would listen; it does not any more."""
-    found = await bind_sockets(host, port)
+    found = bind_sockets(host, port)
     try:
         return [each.getsockname()[:2] for each in found]
     finally:
@@ -38,31 +38,31 @@ async def bound(host: str, port: int = 0) -> list[tuple[str, int]]:
 
 
 @needs_ipv6
-async def test_a_name_of_two_families_has_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_of_two_families_has_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever address a client tries first; what a name leads to twice is bound once."""
-    (first, port), (second, other) = await bound(name(monkeypatch, V6, V4, V6))
+    (first, port), (second, other) = bound(name(monkeypatch, V6, V4, V6))
     assert (first, second, port == other) == ("::1", "127.0.0.1", True)
 
 
-async def test_an_address_that_this_machine_has_not_is_left_out(
+def test_an_address_that_this_machine_has_not_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A hosts file may name one of IPv6 where there is no such thing."""
-    [(address, _)] = await bound(name(monkeypatch, ELSEWHERE, V4))
+    [(address, _)] = bound(name(monkeypatch, ELSEWHERE, V4))
     assert address == "127.0.0.1"
 
 
-async def test_a_name_whose_every_address_is_elsewhere_is_refused(
+def test_a_name_whose_every_address_is_elsewhere_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In the system's words."""
     with pytest.raises(OSError, match="assign requested address") as refused:
-        await bound(name(monkeypatch, ELSEWHERE))
+        bound(name(monkeypatch, ELSEWHERE))
     assert refused.value.errno == errno.EADDRNOTAVAIL
 
 
 @needs_ipv6
-async def test_a_port_that_is_taken_at_one_address_is_taken(
+def test_a_port_that_is_taken_at_one_address_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Half of a server would be found by half of its clients."""
@@ -70,13 +70,13 @@ async def test_a_port_that_is_taken_at_one_address_is_taken(
         closing(socket.create_server(("127.0.0.1", 0))) as taken,
         pytest.raises(OSError, match="in use"),
     ):
-        await bound(name(monkeypatch, V6, V4), taken.getsockname()[1])
+        bound(name(monkeypatch, V6, V4), taken.getsockname()[1])
 
 
 @needs_ipv6
-async def test_every_address_is_that_of_both_families() -> None:
+def test_every_address_is_that_of_both_families() -> None:
     """A client of IPv4 reaches what listens on `::`."""
-    [server] = await bind_sockets("::", 0)
+    [server] = bind_sockets("::", 0)
     with closing(server):
         port = server.getsockname()[1]
         for host in ("127.0.0.1", "::1"):

@@ -6,8 +6,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Iterator
 from itertools import product
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from tests.support.sockets import (
     RunningServer,
     connected,
     exchange,
+    new_loop,
     raw_request,
     running_server,
     server_unharmed,
@@ -74,18 +74,6 @@ UNREAD: Final = {
     ),
 }
 VERSIONS: Final = ("2.0", "0.9")
-
-
-def new_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes a loop of this name; the test is skipped where it is not installed."""
-    if name == "asyncio":
-        return None
-    if find_spec("uvloop") is None:
-        pytest.skip("the extra [fast] is not installed")
-    from uvloop import new_event_loop  # noqa: PLC0415 - only where it is installed
-
-    maker: Callable[[], asyncio.AbstractEventLoop] = new_event_loop
-    return maker
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])

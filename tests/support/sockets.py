@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -371,3 +372,15 @@ def pay(world: Sandbox, status: int = 201, **changes: object) -> dict[str, Any]:
     assert reply.status_code == status, reply.text
     found: dict[str, Any] = reply.json()
     return found
+
+
+def new_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes a loop of this name; the test is skipped where it is not installed."""
+    if name == "asyncio":
+        return None
+    if find_spec("uvloop") is None:
+        pytest.skip("the extra [fast] is not installed")
+    from uvloop import new_event_loop  # noqa: PLC0415 - only where it is installed
+
+    maker: Callable[[], asyncio.AbstractEventLoop] = new_event_loop
+    return maker

@@ -1,6 +1,5 @@
 """Owns the addresses that a server listens on: one port for all that a name leads to."""
 
-import asyncio
 import errno
 import os
 import socket
@@ -17,7 +16,7 @@ _NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _EVERY_IPV6: Final = "::"
 
 
-async def bind_sockets(host: str, port: int) -> list[socket.socket]:
+def bind_sockets(host: str, port: int) -> list[socket.socket]:
     """Bind a socket for each address of a host, all to one port.
 
     Args:
@@ -27,8 +26,8 @@ async def bind_sockets(host: str, port: int) -> list[socket.socket]:
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(
+    # Nothing is served yet that could wait for it, so the loop needs no thread for it.
+    found = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
     )
     addresses = list(dict.fromkeys((family, address) for family, *_, address in found))

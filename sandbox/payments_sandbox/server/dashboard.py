@@ -6,12 +6,15 @@ It is imported with the first request for the page: a server that nobody looks a
 from hashlib import sha256
 from importlib.resources import files
 from mimetypes import guess_type
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.server.response import SERVER
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 PAGE: Final = f"{CONTROL_PATH}/"
 _FOLDER: Final = f"{CONTROL_PATH}/dashboard/"
@@ -45,9 +48,8 @@ class Dashboard:
     def __init__(self) -> None:
         folder = files("payments_sandbox.server").joinpath("dashboard_files")
         self._files = {
-            each.name: _read(each.name, each.read_bytes())
+            PAGE if each.name == "index.html" else f"{_FOLDER}{each.name}": _read(each)
             for each in folder.iterdir()
-            if each.is_file()
         }
 
     def answer(self, request: web.BaseRequest, path: str) -> web.Response | None:
@@ -64,9 +66,7 @@ class Dashboard:
             if "text/html" not in request.headers.get("Accept", ""):
                 return None  # a client of the API gets what it always got
             return web.Response(status=302, headers={**SERVER, "Location": PAGE})
-        name = "index.html" if path == PAGE else path.removeprefix(_FOLDER)
-        found = self._files.get(name)
-        if found is None or (name == "index.html") != (path == PAGE):
+        if (found := self._files.get(path)) is None:
             return None
         headers = {**_HEADERS, "ETag": found.tag, "Content-Type": found.type}
         if request.headers.get("If-None-Match") == found.tag:
@@ -74,7 +74,8 @@ class Dashboard:
         return web.Response(body=found.content, headers=headers)
 
 
-def _read(name: str, content: bytes) -> _File:
+def _read(file: "Traversable") -> _File:
+    name, content = file.name, file.read_bytes()
     kind = "text/javascript" if name.endswith(".js") else guess_type(name)[0] or "text/plain"
     encoding = "" if kind.startswith("image/") else "; charset=utf-8"
     return _File(content, kind + encoding, f'"{sha256(content).hexdigest()[:16]}"')

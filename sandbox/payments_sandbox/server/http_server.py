@@ -79,8 +79,7 @@ async def listening(server: AssembledServer) -> AsyncIterator[str]:
     http_server = HttpServer(server.handler, settings.body_timeout)
     loop = asyncio.get_running_loop()
     listeners = [
-        await _listen(http_server, bound)
-        for bound in await bind_sockets(settings.host, settings.port)
+        await _listen(http_server, bound) for bound in bind_sockets(settings.host, settings.port)
     ]
     stop_watching = _tell_of_shortages(loop)
     sweeper = asyncio.create_task(_sweep(runtime.worlds))

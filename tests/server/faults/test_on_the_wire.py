@@ -1,9 +1,7 @@
 """The bytes of every fault beside those of the real reply, on each event loop there is."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -11,7 +9,13 @@ import requests
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import KeepOpen, PlanStep, RealReply, Reset, Send
-from tests.support.sockets import RunningServer, connected, raw_request, running_server
+from tests.support.sockets import (
+    RunningServer,
+    connected,
+    new_loop,
+    raw_request,
+    running_server,
+)
 from tests.support.values import (
     FAULT_SPELLINGS,
     LONGEST_WAIT,
@@ -23,18 +27,6 @@ from tests.support.values import (
 
 GOOD: Final = "4111111111111111"
 LAST: Final = {"Connection": "close"}
-
-
-def new_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes a loop of this name; the test is skipped where it is not installed."""
-    if name == "asyncio":
-        return None
-    if find_spec("uvloop") is None:
-        pytest.skip("the extra [fast] is not installed")
-    from uvloop import new_event_loop  # noqa: PLC0415 - only where it is installed
-
-    maker: Callable[[], asyncio.AbstractEventLoop] = new_event_loop
-    return maker
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])

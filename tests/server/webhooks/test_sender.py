@@ -27,6 +27,7 @@ from payments_sandbox.server.webhooks.sender import (
 )
 from payments_sandbox.webhooks.delivery import KEPT_BODY, AttemptResult
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
+from tests.support.sockets import new_loop
 
 HEADERS = {"Content-Type": "application/json"}
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -573,11 +574,7 @@ LOOPS = [
 
 def run_in(name: str, work: Coroutine[Any, Any, AttemptResult]) -> AttemptResult:
     """Run something in a loop of its own, of either kind."""
-    if name == "asyncio":
-        return asyncio.run(work)
-    import uvloop  # noqa: PLC0415 - it may not be installed
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop(name)) as runner:
         return runner.run(work)
 
 

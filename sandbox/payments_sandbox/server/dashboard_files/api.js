@@ -48,8 +48,8 @@ export async function call(key, method, path, body, { yaml } = {}) {
   return answer;
 }
 
-/** Every item of a list, page after page, up to `most`. */
-export async function list(key, path, most = 1000) {
+/** Every item of a list, page after page, up to `most`, or until `isLast` says so of one. */
+export async function list(key, path, most = 1000, isLast = () => false) {
   const items = [];
   let cursor = null;
   do {
@@ -58,7 +58,7 @@ export async function list(key, path, most = 1000) {
     const page = await call(key, "GET", `${path}${path.includes("?") ? "&" : "?"}${query}`);
     items.push(...page.data);
     cursor = page.has_more ? page.next_cursor : null;
-  } while (cursor && items.length < most);
+  } while (cursor && items.length < most && !items.some(isLast));
   return items;
 }
 

@@ -1,8 +1,8 @@
 // The clock bar: now, what is due, moving on; and the rate limit as a gauge.
 
 import { call } from "./api.js";
-import { Action, Form, html, Problem, useEvery, useLoaded } from "./parts.js";
-import { useEffect, useRef, useState } from "./preact.js";
+import { Action, Form, html, Problem, useEvery, useFollowed } from "./parts.js";
+import { useState } from "./preact.js";
 
 const STEPS = [["+1 h", "1h"], ["+1 d", "1d"], ["+45 d", "45d"]];
 
@@ -14,16 +14,13 @@ export function useClock(apiKey, timeline) {
     ]);
     return { clock, limit, read: Date.now() };
   };
-  const loaded = useLoaded(load, [apiKey]);
-  const stale = useRef(false);
-  useEffect(() => timeline.subscribe(() => { stale.current = true; }), [timeline]);
-  useEvery(300, () => { if (stale.current) { stale.current = false; loaded.reload(); } }, []);
+  const loaded = useFollowed(load, [apiKey], timeline);
   useEvery(3000, loaded.reload, []);
   return loaded;
 }
 
-export function ClockBar({ apiKey, timeline }) {
-  const { value, error, reload } = useClock(apiKey, timeline);
+export function ClockBar({ apiKey, clock: loaded }) {
+  const { value, error, reload } = loaded;
   const [, tick] = useState(0);
   useEvery(1000, () => tick((old) => old + 1), []);
   if (!value) return html`<div class="bar"><${Problem} error=${error} /></div>`;

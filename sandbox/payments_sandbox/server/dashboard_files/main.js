@@ -1,7 +1,8 @@
 // The page: which view the address names, the frame around it, and the keyboard.
 
+import { addressOf, readAddress } from "./address.js";
 import { onTokenWanted, keepToken, follow } from "./api.js";
-import { ClockBar } from "./clock.js";
+import { ClockBar, useClock } from "./clock.js";
 import { html, Form, Field } from "./parts.js";
 import { render, useEffect, useRef, useState } from "./preact.js";
 import { Timeline } from "./timeline.js";
@@ -37,14 +38,6 @@ const KEYS = [
 ];
 
 const isTyping = (target) => /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
-
-function readAddress() {
-  const [place, key, view = "now", ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
-  return place === "w" && key ? { key, view, id: rest.join("/") } : { key: null };
-}
-
-export const addressOf = (key, view, id) =>
-  `#/w/${[key, view, ...(id ? [id] : [])].map(encodeURIComponent).join("/")}`;
 
 function App() {
   const [address, setAddress] = useState(readAddress());
@@ -84,7 +77,8 @@ function World({ address, help }) {
     onAnew: () => timeline.current.clear(),
     onState: (state, error) => timeline.current.set(state, error),
   }), [key]);
-  const shared = { apiKey: key, id, timeline: timeline.current };
+  const clock = useClock(key, timeline.current);
+  const shared = { apiKey: key, id, timeline: timeline.current, clock };
   const shown = {
     now: Now, requests: Request, payments: id ? Payment : Payments, webhooks: Webhooks,
     deliveries: Delivery, scenarios: Scenarios, verdict: Verdict, reference: Reference,
@@ -96,7 +90,7 @@ function World({ address, help }) {
         aria-current=${tab === name ? "page" : undefined}>${title}</a>`)}</nav>
       <span class="grow"></span><${Connection} timeline=${timeline.current} />
       <button type="button" class="quiet" onClick=${help}>keys (?)</button></header>
-    <${ClockBar} apiKey=${key} timeline=${timeline.current} />
+    <${ClockBar} apiKey=${key} clock=${clock} />
     <main id="main" tabindex="-1"><${shown} ...${shared} key=${`${view} ${id}`} /></main>`;
 }
 

@@ -1,20 +1,19 @@
 // One list on the world's clock: what is due above the line, what has happened below it.
 
+import { addressOf } from "./address.js";
 import { call } from "./api.js";
-import { useClock, span } from "./clock.js";
+import { span } from "./clock.js";
 import { Badge, html, Problem, useAction } from "./parts.js";
 import { useEffect, useMemo, useRef, useState } from "./preact.js";
 import { describe } from "./timeline.js";
-import { addressOf } from "./main.js";
 import { FirstCall } from "./worlds.js";
 
 const ROW = 30;
 
-export function Now({ apiKey, timeline }) {
+export function Now({ apiKey, timeline, clock }) {
   const [version, setVersion] = useState(timeline.version);
   const [filter, setFilter] = useState({ text: "", kind: "", wrong: false });
   useEffect(() => timeline.subscribe(() => timeline.paused || setVersion(timeline.version)), [timeline]);
-  const clock = useClock(apiKey, timeline);
   const rows = useMemo(() => chosen(timeline.rows, filter), [version, filter]);
   const pause = () => { timeline.pause(!timeline.paused); setVersion(timeline.version); };
   useEffect(() => {

@@ -19,6 +19,15 @@ export function useLoaded(load, deps) {
   return { ...state, reload: useCallback(() => setTurn((old) => old + 1), []) };
 }
 
+/** Load something again whenever `deps` change, and soon after something has happened. */
+export function useFollowed(load, deps, timeline) {
+  const loaded = useLoaded(load, deps);
+  const stale = useRef(false);
+  useEffect(() => timeline.subscribe(() => { stale.current = true; }), [timeline]);
+  useEvery(300, () => { if (stale.current) { stale.current = false; loaded.reload(); } }, []);
+  return loaded;
+}
+
 /** Run an action; `busy` while it lasts, `problem` where it was refused. */
 export function useAction(action) {
   const [state, setState] = useState({ busy: false, problem: null });

@@ -1,21 +1,13 @@
 // The payments of a world, one with its history, and paying with a card.
 
+import { addressOf } from "./address.js";
 import { call, callApi, list, whole } from "./api.js";
-import { Action, Badge, Choice, Facts, Field, Form, html, Json, Problem, Table, time, useEvery, useLoaded } from "./parts.js";
-import { useEffect, useRef, useState } from "./preact.js";
+import { Action, Badge, Choice, Facts, Field, Form, html, Json, Problem, Table, time, useFollowed, useLoaded } from "./parts.js";
+import { useState } from "./preact.js";
 import { money } from "./timeline.js";
-import { addressOf } from "./main.js";
 
 const MARKS = { completed: "yes", failed: "no", pending: "due" };
 const Status = ({ status }) => html`<${Badge} kind=${MARKS[status]}>${status}<//>`;
-
-function useFollowed(load, deps, timeline) {
-  const loaded = useLoaded(load, deps);
-  const stale = useRef(false);
-  useEffect(() => timeline.subscribe(() => { stale.current = true; }), [timeline]);
-  useEvery(250, () => { if (stale.current) { stale.current = false; loaded.reload(); } }, []);
-  return loaded;
-}
 
 export function Payments({ apiKey, timeline }) {
   const { value, error } = useFollowed(() => list(apiKey, "/payments"), [apiKey], timeline);
@@ -79,7 +71,7 @@ export function PayWithCard({ apiKey }) {
 export function Payment({ apiKey, id, timeline }) {
   const { value, error, reload } = useFollowed(async () => {
     const [payments, events, requests] = await Promise.all([
-      list(apiKey, "/payments", 10000), list(apiKey, "/events", 10000), list(apiKey, "/requests"),
+      list(apiKey, "/payments", Infinity, (each) => each.id === id), list(apiKey, "/events", 10000), list(apiKey, "/requests"),
     ]);
     const payment = payments.find((each) => each.id === id);
     const about = events.filter((each) => each.data?.payment_id === id);

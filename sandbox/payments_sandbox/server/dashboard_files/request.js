@@ -1,9 +1,9 @@
 // One request, explained: what was asked and answered, by which rule, and what followed.
 
+import { addressOf } from "./address.js";
 import { call, callApi, list, whole } from "./api.js";
 import { Action, Badge, Copy, Facts, Form, html, Json, Problem, time, useLoaded } from "./parts.js";
 import { useState } from "./preact.js";
-import { addressOf } from "./main.js";
 
 /** The request as a line for a shell; a card's number is masked in the journal, so a test card's stands in. */
 export function curl(entry) {

@@ -1,7 +1,7 @@
 // The library, what is active and how its rules stand, and an editor with the lint beside it.
 
 import { call, whole } from "./api.js";
-import { Action, Badge, Field, html, Problem, Table, useEvery, useLoaded } from "./parts.js";
+import { Action, Badge, html, Problem, Table, useEvery, useFollowed, useLoaded } from "./parts.js";
 import { useEffect, useRef, useState } from "./preact.js";
 
 const DRAFT = "payments-sandbox-draft";
@@ -16,13 +16,13 @@ expect:
   - audit: clean
 `;
 
-export function Scenarios({ apiKey }) {
+export function Scenarios({ apiKey, timeline }) {
   const library = useLoaded(() => whole(null, "/scenarios"), []);
   const active = useLoaded(() => whole(apiKey, "/scenarios/active"), [apiKey]);
-  const report = useLoaded(() => call(apiKey, "GET", "/report"), [apiKey]);
+  const report = useFollowed(() => call(apiKey, "GET", "/report"), [apiKey], timeline);
   const [search, setSearch] = useState("");
   const reload = () => { active.reload(); report.reload(); };
-  useEvery(1000, reload, []);
+  useEvery(5000, reload, []); // others may activate scenarios, of which no stream tells
   const names = new Set((active.value ?? []).map((each) => each.name));
   const found = (library.value ?? []).filter((each) => `${each.name} ${each.about} ${each.tags.join(" ")}`.toLowerCase().includes(search.toLowerCase()));
   const use = (name) => async () => { await call(apiKey, "POST", "/scenarios/active", name); reload(); };

@@ -1,12 +1,12 @@
 // What is expected and whether it holds, and what the audit found, with the calls behind it.
 
+import { addressOf } from "./address.js";
 import { call } from "./api.js";
-import { Badge, Copy, html, Json, Problem, Table, useEvery, useLoaded } from "./parts.js";
-import { addressOf } from "./main.js";
+import { Badge, Copy, html, Json, Problem, Table, useEvery, useFollowed } from "./parts.js";
 
-export function Verdict({ apiKey }) {
-  const { value, error, reload } = useLoaded(() => call(apiKey, "GET", "/report"), [apiKey]);
-  useEvery(1000, reload, []);
+export function Verdict({ apiKey, timeline }) {
+  const { value, error, reload } = useFollowed(() => call(apiKey, "GET", "/report"), [apiKey], timeline);
+  useEvery(5000, reload, []); // time alone may change it
   if (!value) return html`<${Problem} error=${error} />`;
   const to = (id) => (id.startsWith("dlv_") ? addressOf(apiKey, "deliveries", id) : addressOf(apiKey, "requests", id));
   return html`<h2>Verdict ${value.passed ? html`<${Badge} kind="yes">expectations met<//>` : html`<${Badge} kind="no">not passed<//>`}

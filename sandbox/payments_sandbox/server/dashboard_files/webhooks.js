@@ -1,9 +1,9 @@
 // Endpoints, deliveries with each attempt and its signature explained, inboxes.
 
+import { addressOf } from "./address.js";
 import { call, list } from "./api.js";
-import { Action, Badge, Choice, Copy, Facts, Field, Form, html, Json, Problem, Table, time, useEvery, useLoaded } from "./parts.js";
-import { useEffect, useRef, useState } from "./preact.js";
-import { addressOf } from "./main.js";
+import { Action, Badge, Choice, Copy, Facts, Field, Form, html, Json, Problem, Table, time, useEvery, useFollowed, useLoaded } from "./parts.js";
+import { useEffect, useState } from "./preact.js";
 
 const MARKS = { delivered: "yes", failed: "no", pending: "due", disabled: "" };
 const TYPES = ["payment.completed", "payment.failed", "refund.created", "chargeback.created"];
@@ -16,10 +16,7 @@ export function Webhooks({ apiKey, timeline }) {
     ]);
     return { endpoints, deliveries };
   };
-  const { value, error, reload } = useLoaded(load, [apiKey, status]);
-  const stale = useRef(false);
-  useEffect(() => timeline.subscribe(() => { stale.current = true; }), [timeline]);
-  useEvery(300, () => { if (stale.current) { stale.current = false; reload(); } }, []);
+  const { value, error, reload } = useFollowed(load, [apiKey, status], timeline);
   const { endpoints = [], deliveries = [] } = value ?? {};
   const urls = Object.fromEntries(endpoints.map((each) => [each.id, each.url]));
   const send = async ({ type, payment }, form) => {
@@ -83,14 +80,11 @@ function Endpoint({ apiKey, endpoint, reload, deliveries }) {
 }
 
 export function Delivery({ apiKey, id, timeline }) {
-  const { value, error, reload } = useLoaded(async () => {
+  const { value, error } = useFollowed(async () => {
     const delivery = await call(apiKey, "GET", `/deliveries/${encodeURIComponent(id)}`);
     const endpoint = await call(apiKey, "GET", `/webhook_endpoints/${delivery.endpoint_id}`).catch(() => null);
     return { delivery, endpoint };
-  }, [apiKey, id]);
-  const stale = useRef(false);
-  useEffect(() => timeline.subscribe(() => { stale.current = true; }), [timeline]);
-  useEvery(300, () => { if (stale.current) { stale.current = false; reload(); } }, []);
+  }, [apiKey, id], timeline);
   if (!value) return html`<${Problem} error=${error} />`;
   const { delivery, endpoint } = value;
   const again = async () => {

@@ -1,13 +1,15 @@
 // All worlds of the server: who is there, make one, copy what a client needs, reset, drop.
 
+import { addressOf } from "./address.js";
 import { call, list, whole } from "./api.js";
 import { Action, Choice, Copy, Field, Form, html, Problem, Table, time, useEvery, useLoaded } from "./parts.js";
-import { addressOf } from "./main.js";
 
-export const environment = (world) => [
-  `PAYMENTS_API_URL=${world.base_url}`,
+/** What `payments-sandbox run` tells a command, as lines of a file of variables. */
+const environment = (world) => [
+  `PAYMENTS_BASE_URL=${world.base_url}`,
   `PAYMENTS_API_KEY=${world.api_key}`,
   `PAYMENTS_WEBHOOK_SECRET=${world.webhook_secret}`,
+  `PAYMENTS_SANDBOX_URL=${world.sandbox_url}`,
 ].join("\n");
 
 export function Worlds() {
@@ -47,7 +49,7 @@ export function Worlds() {
     <//>`;
 }
 
-export const firstCall = (key) => `curl ${location.origin}/v3/payments \\
+const firstCall = (key) => `curl ${location.origin}/v3/payments \\
   -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\
   -d '{"amount": 2500, "currency": "USD", "customer_id": "cust_ada", "payment_method":
        {"type": "card", "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2040, "cvc": "123"}}'`;
