@@ -156,3 +156,13 @@ def test_no_server_is_one_line() -> None:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("payments-sandbox: no sandbox answers at http://127.0.0.1:1: ")
+
+
+def test_a_report_that_cannot_be_made_leaves_no_file_of_an_earlier_time(tmp_path: Path) -> None:
+    """A CI server would read it."""
+    file = tmp_path / "sandbox.xml"
+    file.write_text("<testsuites/>")
+    ended = run("report", "--url", "http://127.0.0.1:1", "--junit-xml", str(file))
+
+    assert ended.returncode == 1
+    assert not file.exists()

@@ -1,5 +1,7 @@
 """Fixtures of the HTTP tests: a sandbox frozen in 2030, its home world, and clients of it."""
 
+from collections.abc import Iterator
+
 import pytest
 from pytest_aiohttp import AiohttpClient
 
@@ -7,6 +9,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.world import World
 from tests.support.http import Api, Control, client_of
+from tests.support.sockets import BlockingConnection, RunningServer, connected
 from tests.support.values import AUTHORIZED, KEY
 
 
@@ -38,3 +41,10 @@ async def api(sandbox: AssembledServer, aiohttp_client: AiohttpClient) -> Api:
 def control(api: Api, sandbox: AssembledServer) -> Control:
     """The control API by route name, every reply held against its schema."""
     return Control(api, sandbox.contract)
+
+
+@pytest.fixture
+def wire(server: RunningServer) -> Iterator[BlockingConnection]:
+    """A connection of the test's own, to the `server` of its module."""
+    with connected(server.address) as connection:
+        yield connection

@@ -14,7 +14,6 @@ from tests.support.sockets import (
     BlockingConnection,
     RawReply,
     RunningServer,
-    connected,
     exchange,
     rate_limit_of,
     raw_request,
@@ -164,13 +163,6 @@ def server() -> Iterator[RunningServer]:
         Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000)
     ) as running:
         yield running
-
-
-@pytest.fixture
-def wire(server: RunningServer) -> Iterator[BlockingConnection]:
-    """A connection of the test's own."""
-    with connected(server.address) as connection:
-        yield connection
 
 
 def assert_envelope(reply: RawReply, status: int, body: dict[str, object]) -> None:

@@ -174,3 +174,14 @@ def test_a_clock_that_is_reset_meanwhile_refuses_the_payments(world: World) -> N
     with pytest.raises(InvalidRequest, match="try again"):
         list(steps)
     assert len(world.ledger.payments) == 0
+
+
+async def test_a_world_with_a_past_goes_on_taking_payments(api: Api, control: Control) -> None:
+    """Numbers of the past are below those of what was there before."""
+    first = await paid(api)
+    await control("seed_world", {"payments": 5})
+    second = await paid(api)
+    page = await control("list_payments")
+
+    assert [each["id"] for each in page["data"][:2]] == [second["id"], first["id"]]
+    assert len(page["data"]) == 7

@@ -60,13 +60,6 @@ def server() -> Iterator[RunningServer]:
         yield running
 
 
-@pytest.fixture
-def wire(server: RunningServer) -> Iterator[BlockingConnection]:
-    """A connection of the test's own."""
-    with connected(server.address) as connection:
-        yield connection
-
-
 def chunks(body: bytes, size: int) -> bytes:
     """The body in chunks, and the end."""
     parts = [body[start : start + size] for start in range(0, len(body), size)]

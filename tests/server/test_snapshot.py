@@ -154,11 +154,11 @@ async def test_a_snapshot_may_be_larger_than_other_bodies(api: Api, control: Con
         ),
         (
             {"format": "payments-sandbox/world", "version": 1},
-            "/version: expected a snapshot of format payments-sandbox/world, version 3.",
+            "/version: expected a snapshot of format payments-sandbox/world, version 4.",
         ),
-        ({"format": "payments-sandbox/world", "version": 3}, DIGEST),
+        ({"format": "payments-sandbox/world", "version": 4}, DIGEST),
         (
-            {"format": "payments-sandbox/world", "version": 3, "digest": 5},
+            {"format": "payments-sandbox/world", "version": 4, "digest": 5},
             NO_TEXT,
         ),
         (

@@ -217,6 +217,10 @@ class History:
         """List payments."""
         return self.call("list_payments", query=query)
 
+    def refund(self, **body: object) -> str:
+        """Refund some of the first payment."""
+        return self.call("create_refund", body, payment_id=self.payment())
+
     def payment(self, number: int = 0) -> str:
         """The id of a payment."""
         return self.world.ledger.payments.id_of(number)

@@ -1,18 +1,20 @@
 """Who moves a clock and keeps the receiver of a webhook from answering is told so at once."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
 from payments_sandbox.client.blocked_ports import blocked_ports
-from payments_sandbox.client.messages import HttpRequest
+from payments_sandbox.client.messages import HttpRequest, control_request
 from payments_sandbox.testing import ControlApiError, RunningSandbox, Sandbox, SandboxClient
 
 BLOCKED = "and keeps it from answering: it blocks the event loop of that receiver, or is made in"
@@ -104,3 +106,25 @@ async def test_a_call_that_blocks_the_loop_of_the_receiver_is_refused(
 def test_only_requests_that_wait_for_webhooks_say_what_they_block() -> None:
     assert blocked_ports(HttpRequest("GET", "/_sandbox/clock")) == {}
     assert blocked_ports(HttpRequest("POST", "/_sandbox/clock/advance")) == {}
+
+
+def open_descriptors() -> int:
+    """How many this process has."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only this system lists them")
+async def test_a_loop_that_watches_a_pipe_loses_no_descriptor() -> None:
+    """Each call looks at what the loop reads from, and leaves it open."""
+    loop = asyncio.get_running_loop()
+    reading, writing = os.pipe()
+    loop.add_reader(reading, lambda: None)
+    try:
+        before = open_descriptors()
+        for _ in range(3):
+            blocked_ports(control_request("POST", "/clock/advance", body={"next": True}))
+        assert open_descriptors() == before
+    finally:
+        loop.remove_reader(reading)
+        os.close(reading)
+        os.close(writing)

@@ -188,11 +188,12 @@ def test_a_wait_costs_nothing(memory: MemorySandbox) -> None:
     slow = documented_create(card_number="4000009900000129")
     started = perf_counter()
     with httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client:
-        with pytest.raises(httpx.ReadTimeout, match="timed out") as caught:
-            client.post(URL, json=slow, timeout=2.9)
-        assert caught.value.request.url == URL
+        for _ in range(15):
+            with pytest.raises(httpx.ReadTimeout, match="timed out") as caught:
+                client.post(URL, json=slow, timeout=2.9)
+            assert caught.value.request.url == URL
         assert client.post(URL, json=slow, timeout=3.1).status_code == 201
-    assert perf_counter() - started < 2.9, "it has waited, once at least"
+    assert perf_counter() - started < LONGEST_WAIT, "it has waited, each time"
 
 
 def test_an_exception_says_what_the_system_says(memory: MemorySandbox) -> None:

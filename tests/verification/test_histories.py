@@ -239,8 +239,6 @@ FAULTY: Final = {
     "pay pending_forever, take, read, read, read, read": (POLLS,),
     # pages
     f"{ELEVEN}, look": (PAGES,), f"{ELEVEN}, look customer_id=cust_abc123": (PAGES,),
-    f"{ELEVEN}, lost pay 7000, pay 8000, look status=completed&created_after=2001-01-01": (),
-    f"{ELEVEN}, lost pay for ben, look status=completed, look": (),
     f"lost pay, {ELEVEN}, look": (PAGES,),
     # webhooks
     "pay, take forged": (FORGED,), "pay, take stale": (STALE,),
@@ -269,3 +267,4 @@ def test_a_faulty_client_is_found_out(words: str, kinds: tuple[str, ...]) -> Non
 def test_there_are_a_hundred_histories() -> None:
     """And half of them are of clients that do everything right."""
     assert len(CORRECT) + len(FAULTY) >= 100
+    assert len(CORRECT) >= 50

@@ -2,7 +2,7 @@
 
 import pytest
 
-from payments_sandbox.webhooks.target_policy import why_blocked
+from payments_sandbox.webhooks.target_policy import loopback_port, why_blocked
 
 NO_URL = "expected an http or https url, or inbox:NAME for a built-in receiver"
 NO_ASCII = "expected a url in ASCII, without blanks"
@@ -66,3 +66,22 @@ def test_a_url_has_two_thousand_characters_at_most() -> None:
         None,
         NO_URL,
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://localhost/webhooks", 80),
+        ("https://localhost/webhooks", 443),
+        ("http://LOCALHOST.:3000/", 3000),
+        ("http://shop.localhost:3000/", 3000),
+        ("http://127.0.0.2:3000/", 3000),
+        ("http://[::1]:3000/", 3000),
+        ("http://[::ffff:127.0.0.1]:3000/", 3000),
+        ("http://192.168.0.1:3000/", None),
+        ("http://localhost.example:3000/", None),
+    ],
+)
+def test_a_url_that_leads_to_this_machine_has_its_port(url: str, port: int | None) -> None:
+    """In whatever spelling."""
+    assert loopback_port(url) == port

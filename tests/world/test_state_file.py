@@ -89,7 +89,7 @@ def test_a_world_of_another_version_is_refused_by_its_key() -> None:
         kept.restored(server_context())
     assert str(refused.value) == (
         "the world of sk_test_checkout: /version: expected a snapshot of format"
-        " payments-sandbox/world, version 3."
+        " payments-sandbox/world, version 4."
     )
 
 

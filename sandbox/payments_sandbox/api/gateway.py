@@ -26,6 +26,7 @@ from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import (
+    SANDBOX_FAILED,
     InternalError,
     InvalidApiKey,
     InvalidRequest,
@@ -61,7 +62,6 @@ _EMPTY: Final = "expected JSON; the body is empty"
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 """What RFC 9110 (11.6.1) demands of every 401; some HTTP libraries fail without it."""
 
-_FAILED: Final = "The sandbox itself failed; its log has the traceback."
 _READS: Final = frozenset({"retrieve_payment", "list_payments"})
 _SCHEME: Final = "bearer "
 _UNAUTHORIZED: Final = 401
@@ -103,7 +103,7 @@ class Gateway:
 
         How much of the request was read is unknown, so the connection cannot be used again.
         """
-        reply = Reply(500, json_bytes(representations.error(InternalError(_FAILED))))
+        reply = Reply(500, json_bytes(representations.error(InternalError(SANDBOX_FAILED))))
         return Answer(reply, _headers(world), close=True)
 
     def answer(self, world: World, call: Call) -> Answer:
@@ -162,7 +162,7 @@ class Gateway:
             return CallResult(error)
         except Exception:  # noqa: BLE001 - a bug of ours is a documented 500, with its traceback
             _log.exception("unhandled error in %s %s", call.method, entry.path)
-            return CallResult(InternalError(_FAILED))
+            return CallResult(InternalError(SANDBOX_FAILED))
         finally:
             if body is not None and not isinstance(body, SandboxError):
                 entry.body = mask_json(body) if call.shown is None else call.shown

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from contextlib import suppress
 from typing import Final
 
 from payments_sandbox.cli.failure import FAILED
@@ -45,9 +46,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report, after all that may be waited for; 1 when it has failed."""
+    from payments_sandbox.cli.output_files import UnwritableError, forget
     from payments_sandbox.cli.report_text import as_text
     from payments_sandbox.cli.run_verdict import final_report, write_reports
 
+    with suppress(UnwritableError):  # that is told below the report
+        forget(arguments.junit_xml)
     with control_client(arguments, timeout=None) as client:
         world = final_report(client, is_strict=arguments.strict)
     as_json = json.dumps(world.report, indent=2) + "\n"

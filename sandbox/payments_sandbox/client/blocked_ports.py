@@ -5,7 +5,6 @@ receiver, or in the handler of one, waits for himself until the webhook times ou
 told the ports of such receivers, and refuses to wait for them.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -39,8 +38,11 @@ def _ports_of_loop() -> Iterator[int]:
     loop = running()
     selector = getattr(loop, "_selector", None)  # uvloop has none, and tells nobody
     for key in () if selector is None else list(selector.get_map().values()):
-        with suppress(OSError), socket(fileno=os.dup(key.fd)) as found:  # it may be a pipe
-            yield _port(found)
+        with suppress(OSError):  # it may be a pipe
+            found = socket(fileno=key.fd)
+            port = _port(found)
+            found.detach()  # it is the loop's, not ours to close
+            yield port
 
 
 def _ports_of_stack() -> Iterator[int]:

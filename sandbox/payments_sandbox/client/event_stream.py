@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from payments_sandbox.client.messages import HttpRequest, control_request
-
-JOURNAL_SIZE: Final = 1_000
-"""Requests that a journal has at most, and so what `last` may ask for."""
 
 
 class StreamMessage(NamedTuple):

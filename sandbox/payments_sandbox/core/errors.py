@@ -19,6 +19,7 @@ optional `details`. It knows no HTTP: statuses live in `payments_sandbox.contrac
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from payments_sandbox.core.masking import mask_text
 
@@ -111,6 +112,9 @@ class RateLimited(SandboxError):
 
     def __init__(self, details: str) -> None:
         super().__init__("rate_limit_exceeded", details)
+
+
+SANDBOX_FAILED: Final = "The sandbox itself failed; its log has the traceback."
 
 
 class InternalError(SandboxError):

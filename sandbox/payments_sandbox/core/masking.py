@@ -18,7 +18,7 @@ How it works:
 import contextlib
 import re
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Final
@@ -28,6 +28,7 @@ import orjson
 
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.card_numbers import SHORTEST, has_few_digits, in_ascii, mask_digits
+from payments_sandbox.core.slices import SLICE, Slices
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Header lines as they came, or as a snapshot kept them."""
@@ -75,8 +76,6 @@ _ESCAPES: Final = re.compile(
 )
 _SURROGATES: Final = range(0xD800, 0xE000)
 _ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
-_SLICE: Final = 256
-"""Rows of a snapshot that are masked in one go."""
 
 
 class _Secret(Enum):
@@ -196,7 +195,7 @@ def is_credential(name: str) -> bool:
     return name.lower() in _SECRET_HEADERS
 
 
-def masking(kept: object, depth: int = 3) -> Generator[None, None, object]:
+def masking(kept: object, depth: int = 3) -> Slices[object]:
     """Mask every text in a snapshot, a slice at a time; the last step returns it.
 
     Ids stay as they are, whatever their digits say, and so do numbers: they are the world's own.
@@ -212,8 +211,8 @@ def masking(kept: object, depth: int = 3) -> Generator[None, None, object]:
         return found
     if depth and isinstance(kept, list):
         rows: list[object] = []
-        for start in range(0, len(kept), _SLICE):
-            rows += map(_mask_row, kept[start : start + _SLICE])
+        for start in range(0, len(kept), SLICE):
+            rows += map(_mask_row, kept[start : start + SLICE])
             yield
         return rows
     return _mask_row(kept)

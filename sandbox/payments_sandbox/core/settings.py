@@ -81,8 +81,8 @@ class Settings:
 
     Durations are whole milliseconds. `control_token` is what `Sandbox-Token` must say, and None
     asks for none; of `scenarios`, a text is a name and a path is a file; a name of `scenario_dirs`
-    comes before one that is shipped; `body_timeout` is how many seconds a request's body may take
-    to arrive, and has no option.
+    comes before one that is shipped; `body_timeout` is how many seconds a request's head, and
+    then its body, may each take to arrive, and has no option.
     """
 
     host: str = _setting(

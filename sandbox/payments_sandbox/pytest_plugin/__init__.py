@@ -122,9 +122,9 @@ class SessionEnd:
             raise pytest.UsageError(unusable)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Begin without worlds, also where a test is run again."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Begin without worlds, each time that a test is run."""
     item.stash[WORLDS] = []
     return (yield)
 
@@ -160,7 +160,8 @@ def pytest_runtest_makereport(
     report = yield
     if call.excinfo is not None:
         shorten(report, call.excinfo.value)
-    is_wanted = report.failed or item.config.stash[OPTIONS].journal == "on"
+    is_kept = call.when == "call" and item.config.stash[OPTIONS].journal == "on"
+    is_wanted = report.failed or is_kept
     if is_wanted and call.when != "teardown" and item.stash.get(WORLDS, None):
         add_section(item, report)
     return report

@@ -33,27 +33,18 @@ class DelayedReplies:
         for world in self._wake_events:
             self.wake(world)
 
-    def add_wake_event(self, world: World) -> asyncio.Event:
-        """Give an event that is set when the waits of a world end, until it is removed."""
-        event = asyncio.Event()
-        self._wake_events.setdefault(world, set()).add(event)
-        return event
-
-    def remove_wake_event(self, world: World, event: asyncio.Event) -> None:
-        """Forget an event that `add_wake_event` has given."""
-        left = self._wake_events.get(world, set())
-        left.discard(event)
-        if not left:
-            self._wake_events.pop(world, None)
-
     @contextlib.contextmanager
     def wake_event(self, world: World) -> Iterator[asyncio.Event]:
         """Give an event that is set when the waits of a world end, until the block does."""
-        event = self.add_wake_event(world)
+        event = asyncio.Event()
+        events = self._wake_events.setdefault(world, set())
+        events.add(event)
         try:
             yield event
         finally:
-            self.remove_wake_event(world, event)
+            events.discard(event)
+            if not events:
+                del self._wake_events[world]
 
     def wait_until(
         self, request: web.BaseRequest, world: World

@@ -10,6 +10,7 @@ from aiohttp import HttpVersion10, web
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.errors import (
+    SANDBOX_FAILED,
     Forbidden,
     InternalError,
     InvalidRequest,
@@ -80,9 +81,7 @@ class RequestHandler:
         try:
             response = await self._answer(request)
         except UnfinishedBodyError:
-            refused = refusal(
-                InvalidRequest("/: expected all of the body that the head announces.")
-            )
+            refused = refusal(InvalidRequest(_WHICH_BODY))
             refused.force_close()
             return refused
         except ConnectionResetError:
@@ -187,7 +186,7 @@ def _failure(request: web.BaseRequest) -> web.StreamResponse:
     """The envelope of our own failure, unless a part of some other answer is on its way."""
     if request.writer.output_size > 0:
         return AlreadySent()
-    response = refusal(InternalError("The sandbox itself failed; its log has the traceback."))
+    response = refusal(InternalError(SANDBOX_FAILED))
     response.force_close()  # how much of the request was read is unknown
     return response
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from payments_sandbox.client.errors import ControlApiError, ControlError
 from payments_sandbox.client.models import ReportModel
-from payments_sandbox.testing.sandbox import Sandbox
+from payments_sandbox.testing.sandbox import Sandbox, explain_undocumented, failed_rules
 from payments_sandbox.testing.timeline import Moment, timeline
 
 SHOWN: Final = 20
@@ -117,18 +117,17 @@ def _reasons(report: ReportModel) -> Iterator[str]:
         yield from (f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet)
     if not report["passed"] and not unmet:
         yield "a rule has failed:"
-        failed = [each for each in report["rules"] if each["why_not"]]
-        yield from (f"{each['rule']}: {each['why_not']}" for each in failed)
-    for call in report.get("undocumented", ()):
-        yield f"{call['call']}: the API has no such call; did you mean {call['nearest']}?"
+        yield from failed_rules(report)
+    yield from map(explain_undocumented, report.get("undocumented", ()))
     for finding in report["audit"]["findings"]:
         yield f"audit: {finding['kind']}: {finding['message']} {finding['advice']}"
 
 
 def _rest(report: ReportModel) -> Iterator[str]:
+    """What is no reason of its own: expectations that are met, and why rules did not fire."""
     for each in report["expectations"]:
-        verdict = "met" if each["met"] else "not met"
-        yield f"{verdict}: {json.dumps(each['expect'])}: {each['observed']}"
+        if each["met"]:
+            yield f"met: {json.dumps(each['expect'])}: {each['observed']}"
     for rule in report["rules"]:
         if rule["why_not"] is not None:
             yield f"rule {rule['rule']}: {rule['why_not']}"

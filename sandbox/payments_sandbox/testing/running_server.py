@@ -11,7 +11,7 @@ import asyncio
 import os
 import threading
 import time
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self, Unpack
 from urllib.parse import urlsplit
@@ -115,8 +115,11 @@ class RunningSandbox(Server):
             work.close()
             return None
         while self._thread.is_alive():
-            with suppress(TimeoutError, CancelledError):
-                return future.result(LOOK_AGAIN)
+            wait([future], LOOK_AGAIN)
+            if future.done():
+                with suppress(CancelledError):  # the loop has ended
+                    return future.result()
+                return None
         return None
 
     def __enter__(self) -> Self:

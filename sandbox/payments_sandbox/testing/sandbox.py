@@ -17,6 +17,7 @@ from payments_sandbox.client.models import (
     PaymentModel,
     ReportExpectationModel,
     ReportModel,
+    ReportUndocumentedModel,
     ResetWorldOnlyLiteral,
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
@@ -178,10 +179,8 @@ class Sandbox:
         self.verify()
         report = self.report()
         if not report["passed"]:
-            rules = [
-                f"{each['rule']}: {each['why_not']}" for each in report["rules"] if each["why_not"]
-            ]
-            raise ExpectationFailed("\n".join(f"a rule has failed: {each}" for each in rules), ())
+            rules = (f"a rule has failed: {each}" for each in failed_rules(report))
+            raise ExpectationFailed("\n".join(rules), ())
 
     def check_calls(self) -> None:
         """See that every call of the client was one that the API has.
@@ -191,11 +190,7 @@ class Sandbox:
         """
         calls = self.report().get("undocumented", ())
         if calls:
-            lines = [
-                f"{each['call']}: the API has no such call; did you mean {each['nearest']}?"
-                for each in calls
-            ]
-            raise ExpectationFailed("\n".join(lines), ())
+            raise ExpectationFailed("\n".join(map(explain_undocumented, calls)), ())
 
     def report(self) -> ReportModel:
         """Which expectations are met, which rules fired and why others did not, and the audit."""
@@ -253,6 +248,23 @@ def raise_if_unmet(expectations: Iterable[ReportExpectationModel]) -> None:
     if unmet := [each for each in expectations if not each["met"]]:
         lines = [f"not met: {json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
         raise ExpectationFailed("\n".join(lines), unmet)
+
+
+def failed_rules(report: ReportModel) -> list[str]:
+    """The rules of a report that has failed without an unmet expectation, and why they have.
+
+    A rule that has never fired has a reason, too, and fails nothing.
+    """
+    return [
+        f"{each['rule']}: {each['why_not']}"
+        for each in report["rules"]
+        if each["fired"] and each["why_not"]
+    ]
+
+
+def explain_undocumented(call: ReportUndocumentedModel) -> str:
+    """A call that the API does not have, in a line."""
+    return f"{call['call']}: the API has no such call; did you mean {call['nearest']}?"
 
 
 def explain_request(entry: JournalEntryModel) -> str:

@@ -1,6 +1,7 @@
 """Owns what was observed of a client: its calls in the journal, and the deliveries it received."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -290,3 +291,12 @@ class Observed(NamedTuple):
 def observe(world: World) -> Observed:
     """Look at a world as it is now."""
     return Observed(world, tuple(observed_calls(world)), tuple(observed_deliveries(world)))
+
+
+def alike(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
+    """The calls of an operation, in groups of those that look like one."""
+    groups: dict[tuple[object, ...], list[ObservedCall]] = defaultdict(list)
+    for call in calls:
+        if call.entry.operation == operation:
+            groups[call.retry_key].append(call)
+    return list(groups.values())

@@ -40,7 +40,7 @@ _NETLOC: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[^\[\]:@]+)(
 """A host and a port; what a parser of urls leaves out of them is not to be overlooked."""
 
 _EXPECTED: Final = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
-_PORTS: Final = {"http": 80, "https": 443}
+PORTS: Final = {"http": 80, "https": 443}
 
 MAX_URL: Final = 2_000
 """Characters that a url may have."""
@@ -64,8 +64,14 @@ class TargetPolicy(NamedTuple):
         parts = urlsplit(url)
         if parts.netloc == self.sandbox_host:
             return True
-        port = parts.port or _PORTS[parts.scheme]
-        return port == self.sandbox_port and _is_loopback(parts.hostname or "")
+        port = loopback_port(url)
+        return port is not None and port == self.sandbox_port
+
+
+def loopback_port(url: str) -> int | None:
+    """The port of an http or https url that leads to this machine by its text; else None."""
+    parts = urlsplit(url)
+    return parts.port or PORTS[parts.scheme] if _is_loopback(parts.hostname or "") else None
 
 
 def _is_loopback(host: str) -> bool:

@@ -104,7 +104,6 @@ class WorldClock:
         self._is_live = Mode(str(kept["mode"])) is Mode.LIVE
         self._latest = Instant(int(kept["now"]))
         self._offset = int(kept["offset"])
-        moves = kept.get("moves", ())  # a snapshot of before they were kept has none
-        self.moves.extend((Instant(int(start)), Instant(int(end))) for start, end in moves)
+        self.moves.extend((Instant(int(start)), Instant(int(end))) for start, end in kept["moves"])
         if not 0 <= self._latest <= LAST or abs(self._offset) > LAST:
             raise ValueError("a clock shows an instant that none reaches")

@@ -16,7 +16,7 @@ Theory of operation:
 """
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final, cast
@@ -32,7 +32,7 @@ from payments_sandbox.world.config import ServerContext, WorldConfig, world_name
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/world"
-VERSION: Final = 3
+VERSION: Final = 4
 
 _AS_GIVEN: Final = "this part as GET world/snapshot gave it"
 _BREATH: Final = 2**16
@@ -73,12 +73,12 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
     return {**kept, "ledger": (yield from world.ledger.snapshotting())}
 
 
-def sealed(kept: Mapping[str, object]) -> Generator[None, None, dict[str, object]]:
+def sealed(kept: Mapping[str, object]) -> Slices[dict[str, object]]:
     """Seal a snapshot, a few milliseconds at a time; the last step returns it with its digest."""
     return {**kept, "digest": (yield from _digest(kept))}
 
 
-def check_seal(kept: Mapping[str, object]) -> Generator[None, None, None]:
+def check_seal(kept: Mapping[str, object]) -> Slices[None]:
     """Hold a snapshot against its digest, a few milliseconds at a time.
 
     Args:
@@ -106,7 +106,7 @@ def _check_version(kept: Mapping[str, object]) -> None:
         )
 
 
-def _digest(kept: Mapping[str, object]) -> Generator[None, None, str]:
+def _digest(kept: Mapping[str, object]) -> Slices[str]:
     seal = sha256()
     unbroken = 0
     for piece in _canonical(kept):
@@ -160,18 +160,12 @@ def restored(
     kept: Mapping[str, Any], *, api_key: str, made_at: Instant, context: ServerContext
 ) -> World:
     """A world made anew from a snapshot, in one go; see `restoring`."""
-    steps = restoring(kept, api_key=api_key, made_at=made_at, context=context)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            world: World = done.value
-            return world
+    return finish(restoring(kept, api_key=api_key, made_at=made_at, context=context))
 
 
 def restoring(
     kept: Mapping[str, Any], *, api_key: str, made_at: Instant, context: ServerContext
-) -> Generator[None, None, World]:
+) -> Slices[World]:
     """Make a world anew from a snapshot, a few milliseconds at a time; the last step returns it.
 
     Args:

@@ -31,7 +31,7 @@ class RunTimedRule(NamedTuple):
 
     Attributes:
         rule: its name.
-        start: the number of the payment that is looked at next; before it all were.
+        start: the place of the payment that is looked at next; all before it were.
     """
 
     rule: str

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
-from payments_sandbox.core.errors import IllegalMove
+from payments_sandbox.core.errors import SANDBOX_FAILED, IllegalMove
 from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.core.slices import SLICE
 from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 SETTLED_AS_FAILED: Final = "card_declined"
 """The code that a pending payment fails with when nothing says otherwise."""
-
-SANDBOX_FAILED: Final = "The sandbox itself failed; its log has the traceback."
 
 
 class ResetScope(StrEnum):

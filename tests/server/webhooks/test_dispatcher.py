@@ -442,3 +442,14 @@ async def test_a_receiver_that_its_caller_keeps_from_answering_is_not_waited_for
     with pytest.raises(InvalidRequest, match=r"waits for http://127\.0\.0\.1:8/ to answer"):
         await setup.dispatcher.settle(world, blocked={8})
     await setup.dispatcher.close(grace=0)
+
+
+async def test_a_world_that_was_forgotten_is_not_kept(setup: DispatcherFixture) -> None:
+    """Whoever has popped its deliveries may release them after its end."""
+    world = world_with("http://a/")
+    trigger(world, EventType.PAYMENT_COMPLETED, None)
+    popped = world.open_webhooks().outbox.pop()
+    setup.dispatcher.forget(world)
+    setup.dispatcher.release(world, popped)
+
+    assert setup.dispatcher._queues == {}  # noqa: SLF001 - nothing else shows what is kept

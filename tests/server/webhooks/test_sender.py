@@ -290,11 +290,11 @@ async def test_the_body_of_an_answer_is_cut_at_20_kb(
 
 async def test_one_tls_handshake_serves_all_that_a_connection_carries() -> None:
     """A certificate is verified with what the sender is given."""
-    trusting = ssl.create_default_context(cafile=SELF_SIGNED)
-    trusting.check_hostname = False
+    tls = ssl.create_default_context(cafile=SELF_SIGNED)
+    tls.check_hostname = False
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(SELF_SIGNED)
-    sender = HttpSender(public=False, tls=trusting)
+    sender = HttpSender(public=False, tls=tls)
     async with receiving(tls=context) as receiver:
         receiver.usual = Answer(body=b"x" * 5_000)
         told = [await post(sender, receiver.url) for _ in range(2)]
@@ -680,14 +680,14 @@ def answer_rudely(listener: socket.socket, tls: ssl.SSLContext | None) -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_an_answer_without_a_length_ends_with_its_connection(loop: str, scheme: str) -> None:
     """However that is closed, and however a loop tells of it: the status has arrived."""
-    context, trusting = None, ssl.create_default_context(cafile=SELF_SIGNED)
+    context, tls = None, ssl.create_default_context(cafile=SELF_SIGNED)
     if scheme == "https":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(SELF_SIGNED)
 
     async def scene(url: str) -> AttemptResult:
-        trusting.check_hostname = False
-        sender = HttpSender(public=False, tls=trusting)
+        tls.check_hostname = False
+        sender = HttpSender(public=False, tls=tls)
         result = await post(sender, url)
         await sender.close()
         return result

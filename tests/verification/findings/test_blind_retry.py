@@ -35,16 +35,11 @@ def test_a_retry_after_a_refusal_is_not_blind() -> None:
 REFUND_LOST = rules_of("- {request: create_refund, do: [{drop: {commit: false}, times: 2}]}")
 
 
-def refund(history: History, **body: object) -> str:
-    """Refund some of the first payment."""
-    return history.call("create_refund", body, payment_id=history.payment())
-
-
 def test_a_refund_sent_again_without_a_look_is_blind() -> None:
     """Whether or not the first one was made."""
     history = History(REFUND_LOST)
     history.pay()
-    ids = (refund(history, amount=500), refund(history, amount=500))
+    ids = (history.refund(amount=500), history.refund(amount=500))
 
     assert history.found() == [("blind_retry", ids)]
     [finding] = history.findings()
@@ -59,8 +54,8 @@ def test_a_refund_of_everything_may_be_sent_again(body: dict[str, object]) -> No
     """It cannot be made twice, and its second answer says whether it was made."""
     history = History(REFUND_LOST)
     history.pay()
-    refund(history, **body)
-    refund(history, **body)
+    history.refund(**body)
+    history.refund(**body)
 
     assert history.found() == []
 
@@ -80,12 +75,12 @@ def test_a_refund_sent_again_after_a_look_or_a_while_is_not_blind(wait: int) -> 
     """A webhook would have told of it by then; or somebody has read the payment."""
     history = History(REFUND_LOST)
     history.pay()
-    refund(history, amount=500)
+    history.refund(amount=500)
     if wait:
         history.wait(wait)
     else:
         history.call("retrieve_payment", payment_id=history.payment())
-    refund(history, amount=500)
+    history.refund(amount=500)
 
     assert history.found() == []
 
@@ -96,9 +91,9 @@ def test_a_refund_is_a_repetition_for_ten_minutes_to_the_last() -> None:
     for wait in (10 * MINUTE, 10 * MINUTE + 1):
         history = History(REFUND_LOST)
         history.pay()
-        refund(history, amount=500)
+        history.refund(amount=500)
         history.wait(wait)
-        refund(history, amount=500)
+        history.refund(amount=500)
         found.append([kind for kind, _ in history.found()])
 
     assert found == [["blind_retry"], []]

@@ -11,17 +11,12 @@ CHARGED = rules_of(
 )
 
 
-def refund(history: History, **body: object) -> str:
-    """Refund some of the first payment."""
-    return history.call("create_refund", body, payment_id=history.payment())
-
-
 @pytest.mark.parametrize("scene", [LOST, CHARGED], ids=["lost", "made but 500"])
 def test_a_refund_made_again_after_a_lost_reply_is_found(scene: Scenario) -> None:
     """And it was blind, too."""
     history = History(scene)
     history.pay()
-    ids = (refund(history, amount=500), refund(history, amount=500))
+    ids = (history.refund(amount=500), history.refund(amount=500))
 
     assert history.found() == [("possible_double_refund", ids), ("blind_retry", ids)]
     assert history.findings()[0].message == (
@@ -33,8 +28,8 @@ def test_a_refund_of_what_is_left_that_is_refused_the_second_time_is_no_finding(
     """Nothing was left, so nothing was given back twice."""
     history = History(LOST)
     history.pay()
-    refund(history)
-    refund(history)
+    history.refund()
+    history.refund()
 
     assert history.found() == []
 
@@ -43,8 +38,8 @@ def test_two_equal_refunds_with_replies_are_no_finding() -> None:
     """Two returned items may cost the same."""
     history = History()
     history.pay()
-    refund(history, amount=500)
-    refund(history, amount=500)
+    history.refund(amount=500)
+    history.refund(amount=500)
 
     assert history.found() == []
 
@@ -53,7 +48,7 @@ def test_refunds_of_different_amounts_are_no_repetitions() -> None:
     """Though the reply to the first was lost."""
     history = History(LOST)
     history.pay()
-    refund(history, amount=500)
-    refund(history, amount=400)
+    history.refund(amount=500)
+    history.refund(amount=400)
 
     assert history.found() == []

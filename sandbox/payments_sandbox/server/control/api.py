@@ -18,6 +18,7 @@ from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import (
+    SANDBOX_FAILED,
     Forbidden,
     InternalError,
     InvalidApiKey,
@@ -84,7 +85,7 @@ class ControlApi:
             if request.writer.output_size > 0:
                 raise  # half an answer is sent, and another one cannot follow
             _log.exception("unhandled error in %s %s", request.method, mask_target(request.path))
-            return refusal(InternalError("The sandbox itself failed; its log has the traceback."))
+            return refusal(InternalError(SANDBOX_FAILED))
 
     async def _answer(
         self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str

@@ -76,7 +76,7 @@ def check_scenario(request: ControlRequest) -> dict[str, object]:
     [value] = _body_values(request, is_list=False)
     library = library_of(request.settings)
     loaded = _load(library, value)
-    resolve_scenarios(library, [value])
+    resolve_scenarios(library, [loaded])
     warnings = loaded.problems if isinstance(loaded, Loaded) else ()
     return {"problems": [problem.as_json() for problem in warnings]}
 
@@ -110,7 +110,7 @@ def resolve_scenarios(library: Library, values: Iterable[object]) -> list[Scenar
 
 def _load(library: Library, value: object) -> Loaded | UnknownScenario:
     match value:
-        case Loaded():
+        case Loaded() | UnknownScenario():
             return value
         case str():
             try:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
-from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, read_all
 from payments_sandbox.server.control.page import Listing, page
@@ -28,7 +27,7 @@ async def create_world(request: ControlRequest) -> dict[str, object]:
     )
     making = request.runtime.worlds.making(
         wanted.get("api_key"),
-        name=mask_text(wanted.get("name", "")) or None,
+        name=wanted.get("name") or None,
         seed=wanted.get("seed"),
         clock=start,
         rate_limit=limits.get("limit"),
@@ -72,14 +71,9 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
     """Put the world, or parts of it, back to how it was made."""
     world = request.world
     scopes = [ResetScope(name) for name in request.body.get("only", list(ResetScope))]
-    moves_clock_alone = ResetScope.CLOCK in scopes and ResetScope.PAYMENTS not in scopes
-    if moves_clock_alone and world.would_go_back():
-        raise InvalidRequest(
-            "/only: expected 'payments' beside 'clock': payments exist that are later than the"
-            " clock would be, and time never goes back. POST /_sandbox/world/reset with"
-            ' {"only": ["payments", "clock"]} would work.'
-        )
+    _check_clock(world, scopes)  # before a report is kept of what is then not reset
     await request.runtime.before_reset(world, scopes)
+    _check_clock(world, scopes)
     if world.rules.scenarios:
         from payments_sandbox.scenarios.activation import resetting  # noqa: PLC0415 - with scenarios only
 
@@ -88,6 +82,16 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
         world.reset(scopes)
     request.runtime.reset(world, scopes)
     return _summary(request, world)
+
+
+def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
+    moves_clock_alone = ResetScope.CLOCK in scopes and ResetScope.PAYMENTS not in scopes
+    if moves_clock_alone and world.would_go_back():
+        raise InvalidRequest(
+            "/only: expected 'payments' beside 'clock': payments exist that are later than the"
+            " clock would be, and time never goes back. POST /_sandbox/world/reset with"
+            ' {"only": ["payments", "clock"]} would work.'
+        )
 
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:

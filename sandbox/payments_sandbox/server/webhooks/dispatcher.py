@@ -19,7 +19,6 @@ How a delivery leaves:
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -47,11 +46,6 @@ MAX_IN_FLIGHT: Final = 128
 
 GRACE: Final = 0.4
 """Wall seconds that attempts in flight have to end when a server stops: it has one for all."""
-
-_SCHEME: Final = re.compile("https?://")
-_LOCAL: Final = re.compile(
-    r"https?://(?:localhost|[\w.-]+\.localhost|127[\d.]+|\[::1\])(?::(\d+))?(?:/|$)"
-)
 
 MAX_FOLLOW_UPS: Final = 4
 """How often `settle` waits for what the webhooks that it waited for have led to."""
@@ -114,12 +108,14 @@ class Dispatcher:
         """
         if (webhooks := world.webhooks) is None or self._is_closed:
             return
-        queues = self._queues.setdefault(world, {})
         for delivery in chain(popped, webhooks.outbox.pop()):
+            if not delivery.is_pending:
+                continue  # its world has ended meanwhile, and is not to be kept
+            queues = self._queues.setdefault(world, {})
             if (queue := queues.get(delivery.endpoint_id)) is None:
                 queue = queues[delivery.endpoint_id] = EndpointQueue()
             queue.append(delivery)
-        for queue in queues.values():
+        for queue in self._queues.get(world, {}).values():
             if queue.waiting:
                 self._start_workers(world, webhooks, queue)
 
@@ -156,13 +152,12 @@ class Dispatcher:
     def urls_in_flight(self, world: World) -> dict[tuple[int, int], str]:
         """Where webhooks are in flight to over the network, by delivery and number of attempt."""
         queues = self._queues.get(world, {}).values()
-        found = {
+        return {
             (each.number, len(each.attempts)): url
             for queue in queues
             for each in queue.in_flight
             for url in _urls(world, [each])
         }
-        return {attempt: url for attempt, url in found.items() if _SCHEME.match(url)}
 
     def forget(self, world: World) -> None:
         """Cancel what is in flight and forget what waits: the world is gone, or begins anew."""
@@ -304,10 +299,10 @@ class Dispatcher:
 
 
 def _urls(world: World, deliveries: "Iterable[Delivery]") -> Iterator[str]:
-    """Where deliveries go, but for those whose endpoint was deleted meanwhile."""
+    """Where deliveries go over the network, but for endpoints that were deleted meanwhile."""
     endpoints = world.open_webhooks().outbox.endpoints
     found = (endpoints.get(each.endpoint_id) for each in deliveries)
-    return (endpoint.url for endpoint in found if endpoint is not None)
+    return (each.url for each in found if each is not None and each.inbox is None)
 
 
 def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
@@ -316,8 +311,10 @@ def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
     Raises:
         InvalidRequest: one of them is.
     """
+    from payments_sandbox.webhooks.target_policy import loopback_port  # noqa: PLC0415 - most have none
+
     for url in urls:
-        if (found := _LOCAL.match(url)) and int(found[1] or 80) in blocked:
+        if loopback_port(url) in blocked:
             raise InvalidRequest(
                 f"/: this call waits for {url} to answer a webhook, and keeps it from answering: it"
                 " blocks the event loop of that receiver, or is made in its handler. Await the"

@@ -32,7 +32,7 @@ from payments_sandbox.webhooks.delivery import (
     receiver_response,
     why_failed,
 )
-from payments_sandbox.webhooks.target_policy import is_permitted
+from payments_sandbox.webhooks.target_policy import PORTS, is_permitted
 
 MAX_ERROR: Final = 300
 """Characters of the description of a failure, which may quote what came in place of an answer."""
@@ -54,7 +54,6 @@ _BYTES_ACKED: Final = range(120, 128)
 
 _TRUST: Final = "; --webhook-ca FILE trusts the certificates in a file"
 
-_PORTS: Final = {"http": 80, "https": 443}
 _UNQUOTED: Final = "%/?:@!$&'()*+,;="
 """What stands in a path or a query as it is (RFC 3986); a url may have been quoted already."""
 
@@ -236,9 +235,9 @@ async def _read_start(content: aiohttp.StreamReader) -> bytes:
 def _target(url: str) -> tuple[URL, str]:
     """Return where to post, and what `Host` says: without the port that the scheme implies."""
     parts = urlsplit(url)
-    if parts.scheme not in _PORTS:
+    if parts.scheme not in PORTS:
         raise ValueError("expected an http or https url")
-    host = parts.netloc.lower().removesuffix(f":{_PORTS[parts.scheme]}")
+    host = parts.netloc.lower().removesuffix(f":{PORTS[parts.scheme]}")
     path, query = quote(parts.path or "/", _UNQUOTED), quote(parts.query, _UNQUOTED)
     target = f"{path}?{query}" if query else path
     return URL(f"{parts.scheme}://{parts.netloc}{target}", encoded=True), host

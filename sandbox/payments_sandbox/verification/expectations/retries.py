@@ -1,7 +1,6 @@
 """Owns the expectation `retries`: how calls of an operation were repeated."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Final
@@ -16,7 +15,7 @@ from payments_sandbox.verification.expectations.expectation import (
     Plain,
     at_once,
 )
-from payments_sandbox.verification.observed import ObservedCall
+from payments_sandbox.verification.observed import ObservedCall, alike
 
 GROWTH_TOLERANCE: Final = 0.9
 """The part of a growth that a gap must reach: clients sleep about as long as they say."""
@@ -45,7 +44,7 @@ class RetryPolicyCheck:
     @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at the repetitions of each call."""
-        groups = _repetitions(context.observed.calls, self.operation)
+        groups = alike(context.observed.calls, self.operation)
         if not groups:
             return ExpectationResult(met=False, observed=f"saw no {self.operation}")
         for calls in groups:
@@ -70,15 +69,6 @@ class RetryPolicyCheck:
         if self.same_body and any(call.entry.body != calls[0].entry.body for call in calls):
             return "expected the same body each time, saw it change"
         return None
-
-
-def _repetitions(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
-    """The calls of an operation, those together that repeat one another."""
-    groups: dict[tuple[object, ...], list[ObservedCall]] = defaultdict(list)
-    for call in calls:
-        if call.entry.operation == operation:
-            groups[call.retry_key].append(call)
-    return list(groups.values())
 
 
 def _gap(before: ObservedCall, after: ObservedCall) -> int:

@@ -8,13 +8,13 @@ from payments_sandbox.payments.events import EventType
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
 from payments_sandbox.verification.findings.repetitions import (
     REPEATED_WITHIN,
-    alike,
     gap,
     sent_again_unseen,
 )
 from payments_sandbox.verification.observed import (
     Observed,
     ObservedCall,
+    alike,
     payment_in_words,
     refund_in_words,
 )

@@ -6,10 +6,9 @@ from typing import Final
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
 from payments_sandbox.verification.findings.repetitions import (
     REPEATED_WITHIN,
-    alike,
     performed_again,
 )
-from payments_sandbox.verification.observed import Observed, payment_in_words
+from payments_sandbox.verification.observed import Observed, alike, payment_in_words
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:

@@ -5,8 +5,8 @@ from typing import Final
 
 from payments_sandbox.core.instants import DAY
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
-from payments_sandbox.verification.findings.repetitions import alike, performed_again
-from payments_sandbox.verification.observed import Observed, refund_in_words
+from payments_sandbox.verification.findings.repetitions import performed_again
+from payments_sandbox.verification.observed import Observed, alike, refund_in_words
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:

@@ -1,6 +1,5 @@
 """Owns what findings about repeated writes share: which calls repeat one another, and why."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
@@ -10,15 +9,6 @@ from payments_sandbox.verification.observed import ObservedCall
 
 REPEATED_WITHIN: Final = 10 * MINUTE
 """Virtual milliseconds within which an equal write is taken for the same one sent again."""
-
-
-def alike(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
-    """The calls of an operation, in groups of those that look like one."""
-    groups: dict[tuple[object, ...], list[ObservedCall]] = defaultdict(list)
-    for call in calls:
-        if call.entry.operation == operation:
-            groups[call.retry_key].append(call)
-    return list(groups.values())
 
 
 def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[list[ObservedCall]]:
