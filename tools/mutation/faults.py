@@ -5,7 +5,7 @@ or a call whose result nobody takes.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -49,12 +49,17 @@ class Fault(NamedTuple):
     @property
     def module(self) -> str:
         """The name of the module."""
-        return "payments_sandbox." + self.path.removesuffix(".py").replace("/", ".")
+        return module_name(self.path)
 
     @property
     def layer(self) -> str:
         """The layer of the module."""
         return self.path.partition("/")[0]
+
+    @property
+    def order(self) -> tuple[int, str, int]:
+        """Where it stands among all: from the lowest layer up."""
+        return LAYERS.index(self.layer), self.path, self.number
 
     def tree(self) -> ast.Module:
         """The module with the fault in it."""
@@ -71,9 +76,14 @@ def parsed(path: str) -> ast.Module:
     return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
 
 
-def modules() -> list[str]:
-    """The paths of the core's modules, below the package."""
-    files = (file for layer in LAYERS for file in sorted((PACKAGE / layer).rglob("*.py")))
+def module_name(path: str) -> str:
+    """The name of a module by its path below the package."""
+    return "payments_sandbox." + path.removesuffix(".py").replace("/", ".")
+
+
+def modules(layers: Sequence[str] = LAYERS) -> list[str]:
+    """The paths of the modules of layers of the core, below the package."""
+    files = (file for layer in layers for file in sorted((PACKAGE / layer).rglob("*.py")))
     paths = (file.relative_to(PACKAGE).as_posix() for file in files)
     return [path for path in paths if path not in ELSEWHERE]
 
