@@ -36,7 +36,7 @@ PRELOADED: Final = (
 )  # fmt: skip
 """What tests import that is not ours: each fork has it."""
 
-SECONDS: Final = 60
+SECONDS: Final = 20
 """Of computing after which tests count as hanging, and a fault as noticed."""
 
 MEMORY: Final = 4 << 30
