@@ -325,3 +325,27 @@ def test_a_ledger_with_a_past_comes_back_from_its_snapshot() -> None:
 
     assert (back.snapshot(), back.payments.numbers) == (ledger.snapshot(), range(-2, 1))
     assert [back.any_event(each) for each in (-2, -1)] == [ledger.any_event(n) for n in (-2, -1)]
+
+
+def test_a_payment_of_a_chosen_id_is_found_by_that_id_alone() -> None:
+    """In a ledger that came back from its snapshot, too."""
+    ledger, chosen = paid(), PaymentId("pay_abc123")
+    ledger.payments.name(1, chosen)
+    _, made = ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
+    back = Ledger(SEED, server_context().represent)
+    list(back.restore(orjson.loads(orjson.dumps(ledger.snapshot()))))
+
+    assert made == PAYMENT._replace(id=chosen)
+    for each in (ledger, back):
+        assert (each.number_of(chosen), each.number_of(PAYMENT.id)) == (1, 0)
+        assert (each.payments.find(chosen), each.payments.find(PAYMENT.id)) == (made, PAYMENT)
+        assert each.payments.find(nth("pay_", 1)) is None
+
+
+def test_a_snapshot_from_before_there_was_a_past_begins_at_the_first_payment() -> None:
+    """Those that were written then do not say where they begin."""
+    ledger, back = paid(), Ledger(SEED, server_context().represent)
+    kept = ledger.snapshot()
+    list(back.restore({name: value for name, value in kept.items() if name != "first"}))
+
+    assert (back.snapshot(), back.number_of(PAYMENT.id)) == (kept, 0)

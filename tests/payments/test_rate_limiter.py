@@ -125,7 +125,8 @@ def test_the_same_window_again_changes_nothing() -> None:
         limiter.move(NOON, limit=5, window=60_000)
         limiter.take(NOON)
 
-    assert limiter.remaining == 3
+    assert (limiter.remaining, limiter.window) == (3, "window")
+    assert limiter.reset_at == NOON // 1_000 + 60
 
 
 def test_what_is_given_back_can_be_taken_again() -> None:

@@ -36,6 +36,9 @@ PRELOADED: Final = (
 )  # fmt: skip
 """What tests import that is not ours: each fork has it."""
 
+LONG: Final = ("tests/webhooks/test_leaks.py",)
+"""What takes longer than all others together, and is asked about no fault."""
+
 SECONDS: Final = 20
 """Of computing after which tests count as hanging, and a fault as noticed."""
 
@@ -214,6 +217,7 @@ def run(plugin: object, tests: Path) -> int:
         os.dup2(nowhere, stream)
     without = [f"-pno:{each}" for each in ("cacheprovider", "faker", "randomly", "schemathesis")]
     preloaded = "-Wignore::pytest.PytestAssertRewriteWarning"
+    without += [f"--ignore={ROOT / each}" for each in LONG]
     options = ["-xq", "-n0", "--tb=no", preloaded, *without, str(tests)]
     return int(pytest.main(options, plugins=[plugin]))
 
