@@ -329,7 +329,7 @@ async def test_the_stream_tells_of_the_calls_that_are_held(
         assert first["event"] == "held"
         assert json.loads(first["data"]) == [await the_held(control)]
         await decided(control, "pass")
-        found = {}
+        found: dict[str, str] = {}
         while "request" not in found or found.get("held") != "[]":
             message = await _message(stream)
             found[message["event"]] = message["data"]

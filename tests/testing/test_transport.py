@@ -33,8 +33,8 @@ from tests.project.tree import ROOT
 from tests.support.sockets import with_card_rules
 from tests.support.values import (
     AUTHORIZED,
-    HOLD,
     FAULT_SPELLINGS,
+    HOLD,
     LONGEST_WAIT,
     documented_create,
     documented_refund,
@@ -473,7 +473,7 @@ def test_a_hold_is_over_at_once_as_nobody_can_decide_meanwhile(memory: MemorySan
         assert client.post(URL, json=documented_create(), timeout=601).status_code == 201
         with pytest.raises(httpx.ReadTimeout):
             client.post(URL, json=documented_create(), timeout=599)
-    left, waited = world.requests
+    waited, left = world.requests
     assert (waited["committed"], waited["duration_ms"]) == (True, 600_000)
     assert (left["committed"], left["fault"]) == (False, "abandoned")
     assert world.control.list_held_calls()["data"] == []

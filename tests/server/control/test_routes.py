@@ -167,7 +167,7 @@ async def a_delivery(api: Api, control: Control, route: ControlRoute) -> str:
 
 async def a_held_call(api: Api, control: Control, _: ControlRoute) -> str:
     """One whose client waits."""
-    await hold_a_create(api, control)
+    _client = await hold_a_create(api, control)
     return str((await control("list_held_calls"))["data"][0]["id"])
 
 
