@@ -386,13 +386,26 @@ class ScenarioSummaryModel(TypedDict):
     tags: list[str]
 
 
+class ScenarioModel(TypedDict):
+    """All of a scenario."""
+
+    scenario: str
+    about: NotRequired[str]
+    tags: NotRequired[list[str]]
+    seed: NotRequired[int]
+    clock: NotRequired[str]
+    given: NotRequired[dict[str, Any]]
+    rules: NotRequired[list[dict[str, Any]]]
+    expect: NotRequired[list[dict[str, Any]]]
+
+
 class ActiveScenarioModel(TypedDict):
     """A scenario that is active."""
 
     name: str
     about: str
     tags: list[str]
-    scenario: str | dict[str, Any]
+    scenario: ScenarioModel
 
 
 class ScenarioProblemModel(TypedDict):
@@ -414,7 +427,7 @@ class ProblemsModel(TypedDict):
 class WrittenScenarioModel(TypedDict):
     """A scenario that makes happen again what was seen."""
 
-    scenario: str | dict[str, Any]
+    scenario: ScenarioModel
     yaml: str
 
 
