@@ -149,7 +149,9 @@ class InProcessApi:
 
     def answer(self, call: Call) -> Answer:
         """What the server would be given to send."""
-        return self.gateway.answer(self.world, call)
+        answer = self.gateway.answer(self.world, call)
+        assert isinstance(answer, Answer), "a held call wants its decision: ask the gateway"
+        return answer
 
     def ask(
         self, operation: str, body: object = None, *, payment_id: str = "", query: str = ""

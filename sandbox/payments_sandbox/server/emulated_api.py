@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from payments_sandbox.api.call import Answer, Call
+from payments_sandbox.api.call import Answer, Call, HeldCall
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.errors import InvalidApiKey
@@ -100,8 +100,18 @@ class EmulatedApi:
     async def _answer(
         self, request: web.BaseRequest, world: World, call: Call, started: float
     ) -> web.StreamResponse:
-        """Let the call happen, then answer it; up to its webhooks nothing of this awaits."""
+        """Let the call happen, then answer it; up to its webhooks nothing but a hold awaits."""
+        self._runtime.held_calls.abandon_left(world, self._gateway)
         answer = self._gateway.answer(world, call)
+        if isinstance(answer, HeldCall):
+            outcome = await self._runtime.held_calls.wait_for_decision(
+                request, self._gateway, answer
+            )
+            if not isinstance(outcome, Answer):
+                if outcome is not None:
+                    self._finish(world, outcome, (), perf_counter() - started)
+                return AlreadySent()
+            answer = outcome
         held = self._runtime.take_due(world)
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):
