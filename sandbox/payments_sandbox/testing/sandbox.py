@@ -188,9 +188,7 @@ class Sandbox:
         Raises:
             ExpectationFailed: some had a path or a method that is not documented.
         """
-        calls = self.report().get("undocumented", ())
-        if calls:
-            raise ExpectationFailed("\n".join(map(explain_undocumented, calls)), ())
+        check_calls(self.report())
 
     def report(self) -> ReportModel:
         """Which expectations are met, which rules fired and why others did not, and the audit."""
@@ -248,6 +246,12 @@ def raise_if_unmet(expectations: Iterable[ReportExpectationModel]) -> None:
     if unmet := [each for each in expectations if not each["met"]]:
         lines = [f"not met: {json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
         raise ExpectationFailed("\n".join(lines), unmet)
+
+
+def check_calls(report: ReportModel) -> None:
+    """Raise ExpectationFailed if a report has calls that the API does not have."""
+    if calls := report.get("undocumented", ()):
+        raise ExpectationFailed("\n".join(map(explain_undocumented, calls)), ())
 
 
 def failed_rules(report: ReportModel) -> list[str]:

@@ -253,6 +253,11 @@ class Worlds:
         """Why an earlier world of this key was dropped, or None."""
         return self._drop_reasons.get(api_key)
 
+    def restarted(self, api_key: str) -> str | None:
+        """The same as a sentence, as worlds and reports have it."""
+        gone = self._drop_reasons.get(api_key)
+        return f"An earlier world of this key was {gone}." if gone else None
+
     def _longest_idle(self) -> World | None:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
 
