@@ -25,7 +25,7 @@ examples:
   payments-sandbox explore --depth 2 --budget 60s -- ./checkout.sh
       a second failure after each that was survived, for a minute at most
   payments-sandbox explore --faults drop,malform,forged -- python pay.py
-      those alone; a set (all, calls, errors, wire, webhooks, quick) or a file does as well
+      those alone; or a set: all, calls, errors, wire, webhooks, quick; or a file
   payments-sandbox explore --told-by 'exit 4' -- python pay.py
       exit code 4 says that money may have moved and somebody has to look
 
