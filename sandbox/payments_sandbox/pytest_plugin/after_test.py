@@ -19,7 +19,7 @@ from payments_sandbox.pytest_plugin.options import OPTIONS
 
 if TYPE_CHECKING:
     from payments_sandbox.testing import Sandbox
-    from payments_sandbox.testing.failure_report import WorldRecord
+    from payments_sandbox.testing.failure_report import WorldSection
 
 WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
 """The worlds of a test, in the order in which it has got them."""
@@ -90,14 +90,17 @@ def add_section(item: pytest.Item, report: pytest.TestReport) -> None:
 
 def _section(item: pytest.Item) -> str:
     try:
-        from payments_sandbox.testing.failure_report import WorldRecord, failure_report
+        from payments_sandbox.testing.failure_report import WorldSection, failure_report
 
-        records = [WorldRecord(world) for world in item.stash[WORLDS]]
+        records = [WorldSection(world) for world in item.stash[WORLDS]]
         lines = [failure_report(records)]
     except Exception as error:  # noqa: BLE001 - a hook that raises ends the session
         records, lines = [], [f"the sandbox cannot be asked: {_told(error)}"]
-    if item.config.stash[OPTIONS].journal != "off":
+    options = item.config.stash[OPTIONS]
+    if options.journal != "off":
         lines.append(f"journal: {_keep(item, records)}")
+    elif options.html:
+        lines.append("page: not written: --sandbox-journal off keeps nothing; leave it out")
     return "\n".join(lines)
 
 
@@ -144,7 +147,7 @@ def _why_vanished(world: "Sandbox", *, is_strict: bool) -> str | None:
     return why_vanished(world, restarted)
 
 
-def _keep(item: pytest.Item, records: "Sequence[WorldRecord]") -> str:
+def _keep(item: pytest.Item, records: "Sequence[WorldSection]") -> str:
     """Where the journal of a test's worlds is kept, or why not."""
     try:
         from payments_sandbox.testing.failure_report import journal_files

@@ -18,7 +18,7 @@ KEPT: Final = 1_000
 """Requests that a journal keeps at most."""
 
 
-class WorldRecord:
+class WorldSection:
     """What is told of one world of a test, asked for once.
 
     Args:
@@ -64,12 +64,12 @@ class WorldRecord:
         return [*self.reasons, self._head, *left_out, *told, *self._rest]
 
 
-def failure_report(records: Sequence[WorldRecord]) -> str:
+def failure_report(records: Sequence[WorldSection]) -> str:
     """What has happened in the worlds of a test, for its report."""
     return "\n".join(line for record in records for line in record.lines(SHOWN))
 
 
-def journal_files(records: Sequence[WorldRecord], test: str, *, with_page: bool) -> dict[str, str]:
+def journal_files(records: Sequence[WorldSection], test: str, *, with_page: bool) -> dict[str, str]:
     """All that the worlds of a test have seen and done: as JSON, as text, as a page.
 
     Args:

@@ -46,6 +46,10 @@ class Lister(Protocol[T]):
 class Clients(Protocol):
     """What makes clients of a server; `Server` is one."""
 
+    @property
+    def token(self) -> str | None:
+        """What its control API wants as `Sandbox-Token`, if anything."""
+
     def client(self, api_key: str | None = None) -> SandboxClient:
         """A client that blocks, for the world of a key."""
 
@@ -69,6 +73,7 @@ class Sandbox:
         api_key: names the world.
         webhook_secret: what its webhooks are signed with.
         seed: what its ids and draws come from.
+        token: what the control API wants as `Sandbox-Token`, if anything.
         control: the control API, a method a route.
         clock, rate_limit: the world's own.
         is_scripted: whether it was given a scenario or an expectation.
@@ -82,6 +87,7 @@ class Sandbox:
         self.api_key = made["api_key"]
         self.webhook_secret = made["webhook_secret"]
         self.seed = made["seed"]
+        self.token = server.token
         self.control = server.client(self.api_key)
         self.clock = Clock(self.control)
         self.rate_limit = RateLimit(self.control)
