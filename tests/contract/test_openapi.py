@@ -288,6 +288,7 @@ def test_only_a_body_that_must_say_something_is_required() -> None:
         "check_scenario",
         "create_event",
         "create_webhook_endpoint",
+        "decide_held_call",
         "put_active_scenarios",
         "restore_snapshot",
         "script_inbox",

@@ -33,6 +33,7 @@ OPEN: Final = {
     "control/requests/put_scenarios",
     "control/responses/written_scenario",
     "control/requests/verify",
+    "control/requests/decide_held_call",
     "control/objects/active_scenario",
     "control/responses/report",
     "control/responses/verified",

@@ -624,9 +624,26 @@ class JournalEntryModel(TypedDict):
     fault: str | None
     rule: str | None
     step: int | None
+    decided: NotRequired[dict[str, Any]]
     committed: bool | None
     considered: list[JournalEntryConsideredModel]
     duration_ms: float | None
+
+
+class HeldCallModel(TypedDict):
+    """A call that a step holds: nothing of it has happened."""
+
+    id: str
+    since: str
+    until: str
+    operation: str
+    method: str
+    path: str
+    request: JournalEntryRequestModel
+    scenario: str
+    rule: str
+    step: int
+    request_id: str | None
 
 
 class SetRateLimitModel(TypedDict):

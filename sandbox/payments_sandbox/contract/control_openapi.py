@@ -49,6 +49,7 @@ PATH_VARIABLES: Final = {
     "request_id": PathVariable("control/objects/request_id"),
     "event_id": PathVariable("objects/event_id"),
     "endpoint_id": PathVariable("control/objects/webhook_endpoint_id"),
+    "held_id": PathVariable("control/objects/held_call_id"),
     "delivery_id": PathVariable("control/objects/delivery_id"),
     "name": PathVariable("control/objects/inbox_name", None),  # it is there once it is named
 }

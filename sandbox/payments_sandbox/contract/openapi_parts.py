@@ -19,6 +19,7 @@ DESCRIPTIONS: Final = {
     401: "Unauthorized (invalid API key)",
     403: "Forbidden (a page of another site)",
     404: "Not found",
+    409: "Conflict (it is too late for that)",
     413: "The request body is too large",
     421: "Misdirected (the Host header names another server)",
     429: "Rate limit exceeded",

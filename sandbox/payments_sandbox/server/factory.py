@@ -55,6 +55,7 @@ def assemble(
     *,
     make_sender: Callable[[], Sender] | None = None,
     runtime_type: type[WorldRuntime] = WorldRuntime,
+    scenarios: "Sequence[Scenario]" = (),
 ) -> AssembledServer:
     """Put a server together.
 
@@ -63,6 +64,7 @@ def assemble(
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
         runtime_type: what runs for the worlds; another one where there is no event loop.
+        scenarios: what every world starts with, behind those of the settings.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
@@ -72,19 +74,21 @@ def assemble(
     contract = load_contract(lenient=settings.lenient)
     runtime = runtime_type(
         _defaults(settings),
-        _context(settings, contract),
+        _context(settings, contract, scenarios),
         entropy=_entropy,
         activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
     )
     gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
     emulated = EmulatedApi(settings, runtime, gateway, log)
-    control = ControlApi(settings, contract, runtime, gateway.admit, log)
+    control = ControlApi(settings, contract, runtime, gateway.admitting, log)
     handler = RequestHandler(settings, emulated, control, log)
     return AssembledServer(settings, contract, runtime, gateway, handler)
 
 
-def _context(settings: Settings, contract: Contract) -> ServerContext:
+def _context(
+    settings: Settings, contract: Contract, scenarios: "Sequence[Scenario]"
+) -> ServerContext:
     return ServerContext(
         _wall,
         partial(payment_at_rest, contract),
@@ -92,7 +96,7 @@ def _context(settings: Settings, contract: Contract) -> ServerContext:
         settings.webhooks,
         DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
-        _scenarios(settings),
+        (*_scenarios(settings), *scenarios),
         report_bug=_report_bug,
     )
 
