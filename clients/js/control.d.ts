@@ -205,6 +205,15 @@ export type CreateWorldRequest = {
  */
 export type Currency = 'AED' | 'AFN' | 'ALL' | 'AMD' | 'ANG' | 'AOA' | 'ARS' | 'AUD' | 'AWG' | 'AZN' | 'BAM' | 'BBD' | 'BDT' | 'BGN' | 'BHD' | 'BIF' | 'BMD' | 'BND' | 'BOB' | 'BRL' | 'BSD' | 'BTN' | 'BWP' | 'BYN' | 'BZD' | 'CAD' | 'CDF' | 'CHF' | 'CLP' | 'CNY' | 'COP' | 'CRC' | 'CUP' | 'CVE' | 'CZK' | 'DJF' | 'DKK' | 'DOP' | 'DZD' | 'EGP' | 'ERN' | 'ETB' | 'EUR' | 'FJD' | 'FKP' | 'GBP' | 'GEL' | 'GHS' | 'GIP' | 'GMD' | 'GNF' | 'GTQ' | 'GYD' | 'HKD' | 'HNL' | 'HTG' | 'HUF' | 'IDR' | 'ILS' | 'INR' | 'IQD' | 'IRR' | 'ISK' | 'JMD' | 'JOD' | 'JPY' | 'KES' | 'KGS' | 'KHR' | 'KMF' | 'KPW' | 'KRW' | 'KWD' | 'KYD' | 'KZT' | 'LAK' | 'LBP' | 'LKR' | 'LRD' | 'LSL' | 'LYD' | 'MAD' | 'MDL' | 'MGA' | 'MKD' | 'MMK' | 'MNT' | 'MOP' | 'MRU' | 'MUR' | 'MVR' | 'MWK' | 'MXN' | 'MYR' | 'MZN' | 'NAD' | 'NGN' | 'NIO' | 'NOK' | 'NPR' | 'NZD' | 'OMR' | 'PAB' | 'PEN' | 'PGK' | 'PHP' | 'PKR' | 'PLN' | 'PYG' | 'QAR' | 'RON' | 'RSD' | 'RUB' | 'RWF' | 'SAR' | 'SBD' | 'SCR' | 'SDG' | 'SEK' | 'SGD' | 'SHP' | 'SLE' | 'SOS' | 'SRD' | 'SSP' | 'STN' | 'SVC' | 'SYP' | 'SZL' | 'THB' | 'TJS' | 'TMT' | 'TND' | 'TOP' | 'TRY' | 'TTD' | 'TWD' | 'TZS' | 'UAH' | 'UGX' | 'USD' | 'UYU' | 'UZS' | 'VED' | 'VES' | 'VND' | 'VUV' | 'WST' | 'XAF' | 'XCD' | 'XCG' | 'XOF' | 'XPF' | 'YER' | 'ZAR' | 'ZMW' | 'ZWG'
 
+/** The body of a request that lets a held call meet a step. */
+export type DecideHeldCallRequest = {
+  /**
+   * A step of the scenario language: the word pass, or a mapping. What is in it is judged by
+   * the lint.
+   */
+  do: string | Record<string, unknown>
+}
+
 /** One event on its way to one endpoint. */
 export type Delivery = {
   id: DeliveryId
@@ -346,6 +355,49 @@ export type HappenedJob = {
   error?: string | null
 }
 
+/** A call that a step holds: nothing of it has happened. */
+export type HeldCall = {
+  id: HeldCallId
+  /** When it arrived, on the wall. */
+  since: Instant
+  /** When it goes on if nobody decides, on the wall. */
+  until: Instant
+  /** The operation. */
+  operation: string
+  /** The HTTP method. */
+  method: string
+  /** The path and the query, as sent. */
+  path: string
+  /** What was sent. */
+  request: {
+    /** The header fields, secrets masked. */
+    headers: Record<string, string>
+    /** The body as JSON, cards masked; a string when it was not JSON; null when there was none. */
+    body: unknown
+  }
+  /** The scenario whose rule holds it. */
+  scenario: string
+  /** The rule that holds it. */
+  rule: string
+  /** The number of the rule's step. */
+  step: number
+  /** The request of the journal that it has become; null while it is held. */
+  request_id: string | null
+}
+
+/** The identifier of a call that is held. */
+export type HeldCallId = string
+
+/** One page of a list; its items are of the schema Held call. */
+export type HeldCallPage = {
+  /** The items of this page. */
+  data: Array<HeldCall>
+  /** Whether more items follow this page. */
+  has_more: boolean
+  /** What to send as starting_after for the next page; null on the last one. */
+  next_cursor: string | null
+}
+
 /** One message. */
 export type InboxMessage = {
   /** The headers as they arrived, names in lower case. */
@@ -390,7 +442,7 @@ export type JournalEntry = {
   id: RequestId
   /** What the world is called; only where it was given a name. */
   world?: string
-  /** When it arrived, on the world's clock. */
+  /** When it arrived, on the world's clock; of a call that was held, when it went on. */
   at: Instant
   /** The operation; null when the path or the method has none. */
   operation: string | null
@@ -425,6 +477,11 @@ export type JournalEntry = {
   rule: string | null
   /** The number of the rule's step; null when no rule answered. */
   step: number | null
+  /**
+   * The step that somebody chose for it while it was held, as a scenario spells it; only where
+   * somebody did.
+   */
+  decided?: Record<string, unknown>
   /** Whether the operation took effect; null where there was nothing to commit. */
   committed: boolean | null
   /** The rules that did not answer. */
@@ -1117,4 +1174,15 @@ export class ControlClient extends Transport {
   retrieveRequest(requestId: string): Promise<JournalEntry>
   /** What happens in the world, as it happens. Server-sent events; the connection stays open. */
   stream(query?: { last?: number }): AsyncGenerator<StreamMessage, void, undefined>
+  /**
+   * List the calls that are held now. Oldest first, cards masked; nothing of them has
+   * happened. Always whole.
+   */
+  listHeldCalls(): Promise<HeldCallPage>
+  /**
+   * Let a held call meet a step. Any step of the scenario language: pass answers as if nobody
+   * had held it, and hold keeps it further. Answers when it has happened, with its id in the
+   * journal.
+   */
+  decideHeldCall(heldId: string, body: DecideHeldCallRequest): Promise<HeldCall>
 }

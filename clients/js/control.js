@@ -208,6 +208,14 @@ class ControlClient extends Transport {
   stream(query) {
     return this._stream('GET', '/stream', { query })
   }
+
+  listHeldCalls() {
+    return this._ask('GET', '/held')
+  }
+
+  decideHeldCall(heldId, body) {
+    return this._ask('POST', `/held/${encodeURIComponent(heldId)}`, { body })
+  }
 }
 
 module.exports = { ControlClient }
