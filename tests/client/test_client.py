@@ -1,11 +1,14 @@
 """The client has a method for each route, which asks it and gives what it answers."""
 
+import contextlib
 import inspect
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+import requests
 
 from payments_sandbox.client.messages import HttpRequest, HttpResponse
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
@@ -13,7 +16,7 @@ from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
 from tests.support.sockets import pay
-from tests.support.values import DECLINED, PENDING
+from tests.support.values import DECLINED, HOLD, PENDING
 
 VARIABLE: Final = re.compile(r"\{(\w+)\}")
 NOT_ROUTES: Final = {"close"}
@@ -50,6 +53,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "add_active_scenario": {"scenario": SCENARIO},
     "check_scenario": {"scenario": SCENARIO},
     "verify": {"expect": SCENARIO["expect"], "within": "10ms"},
+    "decide_held_call": {"do": {"drop": {"commit": False}}},
 }
 """What each method is given besides ids, and so what its schemas accept."""
 
@@ -156,6 +160,8 @@ def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
     if route.name == "write_scenario":
         pay(world, 400, card_number=DECLINED)
         return {"requests": [world.requests[-1]["id"]]}
+    if route.name == "decide_held_call":
+        return {"held_id": _held(world)}
     inbox = world.inbox("orders")
     card = "4111111111111111" if route.name == "charge_back_payment" else PENDING
     payment_id = pay(world, card_number=card)["id"]
@@ -170,3 +176,17 @@ def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
         "name": "orders",
     }
     return {name: known[name] for name in VARIABLE.findall(route.path)}
+
+
+def _held(world: Sandbox) -> str:
+    """The id of a create that is held, until it is decided that there is no reply."""
+
+    def lose() -> None:
+        with contextlib.suppress(requests.ConnectionError):
+            pay(world)
+
+    world.use(HOLD)
+    threading.Thread(target=lose).start()
+    while not (found := world.control.list_held_calls()["data"]):
+        pass
+    return str(found[0]["id"])

@@ -24,6 +24,13 @@ KEY = "sk_test_sandbox"
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 
 
+HOLD: Final[dict[str, Any]] = {
+    "scenario": "hold-next",
+    "rules": [{"name": "wait", "request": "create_payment", "do": [{"hold": {"for": "10m"}}]}],
+}
+"""The next create is held."""
+
+
 def documented_create(**changes: object) -> dict[str, Any]:
     """The documented create body; a change to None removes the field."""
     body: dict[str, Any] = {

@@ -27,6 +27,7 @@ from payments_sandbox.client.models import (
     DeliveryStatusLiteral,
     EventModel,
     FailPaymentCodeLiteral,
+    HeldCallModel,
     InboxMessageModel,
     InboxScriptModel,
     JournalEntryModel,
@@ -906,3 +907,25 @@ class AsyncSandboxClient(BaseClient):
         async for line in self._transport.stream(stream_request(last, last_event_id)):
             if (message := reader.read(line)) is not None:
                 yield message
+
+    async def list_held_calls(self) -> Page[HeldCallModel]:
+        """List the calls that are held now.
+
+        Oldest first, cards masked; nothing of them has happened. Always whole.
+        """
+        request = control_request("GET", "/held")
+        return await self._send(Page[HeldCallModel], request)
+
+    async def decide_held_call(self, held_id: str, do: str | Mapping[str, object]) -> HeldCallModel:
+        """Let a held call meet a step.
+
+        Any step of the scenario language: pass answers as if nobody had held it, and hold keeps it
+        further. Answers when it has happened, with its id in the journal.
+
+        Args:
+            held_id: id of the held.
+            do: a step of the scenario language: the word pass, or a mapping. What is in it is
+                judged by the lint.
+        """
+        request = control_request("POST", f"/held/{path_segment(held_id)}", fields={"do": do})
+        return await self._send(HeldCallModel, request)

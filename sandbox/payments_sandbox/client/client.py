@@ -26,6 +26,7 @@ from payments_sandbox.client.models import (
     DeliveryStatusLiteral,
     EventModel,
     FailPaymentCodeLiteral,
+    HeldCallModel,
     InboxMessageModel,
     InboxScriptModel,
     JournalEntryModel,
@@ -900,3 +901,25 @@ class SandboxClient(BaseClient):
         for line in self._transport.stream(stream_request(last, last_event_id)):
             if (message := reader.read(line)) is not None:
                 yield message
+
+    def list_held_calls(self) -> Page[HeldCallModel]:
+        """List the calls that are held now.
+
+        Oldest first, cards masked; nothing of them has happened. Always whole.
+        """
+        request = control_request("GET", "/held")
+        return self._send(Page[HeldCallModel], request)
+
+    def decide_held_call(self, held_id: str, do: str | Mapping[str, object]) -> HeldCallModel:
+        """Let a held call meet a step.
+
+        Any step of the scenario language: pass answers as if nobody had held it, and hold keeps it
+        further. Answers when it has happened, with its id in the journal.
+
+        Args:
+            held_id: id of the held.
+            do: a step of the scenario language: the word pass, or a mapping. What is in it is
+                judged by the lint.
+        """
+        request = control_request("POST", f"/held/{path_segment(held_id)}", fields={"do": do})
+        return self._send(HeldCallModel, request)

@@ -410,13 +410,26 @@ class ScenarioSummaryModel(TypedDict):
     tags: list[str]
 
 
+class ScenarioModel(TypedDict):
+    """All of a scenario."""
+
+    scenario: str
+    about: NotRequired[str]
+    tags: NotRequired[list[str]]
+    seed: NotRequired[int]
+    clock: NotRequired[str]
+    given: NotRequired[dict[str, Any]]
+    rules: NotRequired[list[dict[str, Any]]]
+    expect: NotRequired[list[dict[str, Any]]]
+
+
 class ActiveScenarioModel(TypedDict):
     """A scenario that is active."""
 
     name: str
     about: str
     tags: list[str]
-    scenario: str | dict[str, Any]
+    scenario: ScenarioModel
 
 
 class ScenarioProblemModel(TypedDict):
@@ -438,7 +451,7 @@ class ProblemsModel(TypedDict):
 class WrittenScenarioModel(TypedDict):
     """A scenario that makes happen again what was seen."""
 
-    scenario: str | dict[str, Any]
+    scenario: ScenarioModel
     yaml: str
 
 
@@ -635,9 +648,26 @@ class JournalEntryModel(TypedDict):
     fault: str | None
     rule: str | None
     step: int | None
+    decided: NotRequired[dict[str, Any]]
     committed: bool | None
     considered: list[JournalEntryConsideredModel]
     duration_ms: float | None
+
+
+class HeldCallModel(TypedDict):
+    """A call that a step holds: nothing of it has happened."""
+
+    id: str
+    since: str
+    until: str
+    operation: str
+    method: str
+    path: str
+    request: JournalEntryRequestModel
+    scenario: str
+    rule: str
+    step: int
+    request_id: str | None
 
 
 class SetRateLimitModel(TypedDict):

@@ -13,6 +13,7 @@ from payments_sandbox.contract.control_routes.clock import CLOCK
 from payments_sandbox.contract.control_routes.coverage import COVERAGE
 from payments_sandbox.contract.control_routes.deliveries import DELIVERIES
 from payments_sandbox.contract.control_routes.events import EVENTS
+from payments_sandbox.contract.control_routes.held import HELD
 from payments_sandbox.contract.control_routes.inbox import INBOX
 from payments_sandbox.contract.control_routes.journal import JOURNAL
 from payments_sandbox.contract.control_routes.payments import PAYMENTS
@@ -43,6 +44,7 @@ ROUTES_BY_NOUN: Final[Mapping[str, tuple[ControlRoute, ...]]] = {
     "inbox": INBOX,
     "events": EVENTS,
     "journal": JOURNAL,
+    "held": HELD,
 }
 
 CONTROL_ROUTES: Final = tuple(route for rows in ROUTES_BY_NOUN.values() for route in rows)

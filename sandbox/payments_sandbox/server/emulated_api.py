@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from payments_sandbox.api.call import Answer, Call
+from payments_sandbox.api.call import Answer, Call, HeldCall
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.errors import InvalidApiKey
@@ -25,6 +25,7 @@ from payments_sandbox.server.request_headers import RequestHeaders
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, AlreadySent, JsonResponse
 from payments_sandbox.server.routing import Target
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -45,6 +46,7 @@ class EmulatedApi:
         self, settings: Settings, runtime: WorldRuntime, gateway: Gateway, log: RequestLog
     ) -> None:
         self._settings = settings
+        self._worlds_start_empty = not settings.scenarios
         self._runtime = runtime
         self._gateway = gateway
         self._log = log
@@ -69,13 +71,18 @@ class EmulatedApi:
         world = None
         try:
             key = headers.authorization
-            world = self._gateway.admit(key)
+            world = (
+                self._gateway.admit(key)
+                if self._worlds_start_empty
+                else await run_in_slices(self._gateway.admitting(key))
+            )
             if operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
                     body = await read_any_body(request, seconds=self._settings.body_timeout)
                     if world not in self._runtime.worlds:
-                        world = self._gateway.admit(key)  # it was dropped while the body arrived
+                        # It was dropped while the body arrived.
+                        world = await run_in_slices(self._gateway.admitting(key))
                 call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
@@ -100,8 +107,18 @@ class EmulatedApi:
     async def _answer(
         self, request: web.BaseRequest, world: World, call: Call, started: float
     ) -> web.StreamResponse:
-        """Let the call happen, then answer it; up to its webhooks nothing of this awaits."""
+        """Let the call happen, then answer it; up to its webhooks nothing but a hold awaits."""
+        self._runtime.held_calls.abandon_left(world, self._gateway)
         answer = self._gateway.answer(world, call)
+        if isinstance(answer, HeldCall):
+            outcome = await self._runtime.held_calls.wait_for_decision(
+                request, self._gateway, answer
+            )
+            if not isinstance(outcome, Answer):
+                if outcome is not None:
+                    self._finish(world, outcome, (), perf_counter() - started)
+                return AlreadySent()
+            answer = outcome
         held = self._runtime.take_due(world)
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):

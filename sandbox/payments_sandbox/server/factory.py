@@ -81,7 +81,7 @@ def assemble(
     )
     gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
     emulated = EmulatedApi(settings, runtime, gateway, log)
-    control = ControlApi(settings, contract, runtime, gateway.admit, log)
+    control = ControlApi(settings, contract, runtime, gateway.admitting, log)
     handler = RequestHandler(settings, emulated, control, log)
     return AssembledServer(settings, contract, runtime, gateway, handler)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import DelayedReplies
+from payments_sandbox.server.held_calls import HeldCalls
 from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.world.clock import Mode
@@ -38,6 +39,9 @@ _log: Final = logging.getLogger(__name__)
 _DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
 """What of a reset takes the deliveries with it."""
 
+_RECORDS: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL})
+"""What of a reset takes the calls with it that have not happened yet."""
+
 
 class WorldRuntime:
     """The worlds of one server, and what runs for them.
@@ -56,6 +60,7 @@ class WorldRuntime:
         worlds: the worlds by their keys.
         notifier: who waits for a change.
         delayed_replies: who waits for a reply.
+        held_calls: who waits for a decision.
         timers: what falls due in live worlds.
         dispatcher: sends webhooks.
         clock_advancer: moves clocks.
@@ -81,6 +86,7 @@ class WorldRuntime:
         self.tally = tally
         self.notifier = self.notifier_type()
         self.delayed_replies = self.delays_type()
+        self.held_calls = HeldCalls(self.delayed_replies, self.notifier)
         self.timers = self.timers_type(self.changed)
         self.dispatcher = self.dispatcher_type(make_sender, context.wall, self._attempted, tally)
         self.clock_advancer = ClockAdvancer(self.dispatcher)
@@ -109,6 +115,10 @@ class WorldRuntime:
     def reset(self, world: World, scopes: Collection[ResetScope]) -> None:
         """Let follow what follows a reset of some of a world, or a change of its rules."""
         self.delayed_replies.wake(world)
+        if _RECORDS.isdisjoint(scopes):
+            self.held_calls.let_go(world)
+        else:
+            self.held_calls.end(world)
         if not _DELIVERIES.isdisjoint(scopes):
             self.dispatcher.forget(world)
         if not (_DELIVERIES | {ResetScope.CLOCK}).isdisjoint(scopes):
@@ -135,6 +145,7 @@ class WorldRuntime:
         if self.reports is not None:
             self.reports.dropped(world, reason)
         self.delayed_replies.wake(world)
+        self.held_calls.forget(world)
         self.notifier.close(world)
         self.timers.cancel(world)
         self.clock_advancer.stop(world)
@@ -171,6 +182,7 @@ class WorldRuntime:
         self.timers.cancel_all()
         self.notifier.close_all()
         self.delayed_replies.wake_all()
+        self.held_calls.wake_all()
 
     async def close(self) -> int:
         """Let what is in flight end, for a moment, and begin nothing.
