@@ -38,10 +38,10 @@ def test_some_of_what_is_missing_is_named_with_its_rule_and_the_rest_counted() -
     text = as_text(coverage_of([LOST]), "--coverage-json")
 
     assert (
-        "  create_payment hang_after_commit: no reply comes, and the connection stays open,"
+        "  create_payment hang_after_commit: no reply comes, the connection stays open,"
         " though the operation has happened\n"
         "    {name: hang-after-commit, request: create_payment,"
-        " do: [{hang: {commit: true, for: 5s}}]}\n"
+        " do: [{hang: {commit: true, for: 2500ms}}]}\n"
     ) in text
     assert text.endswith(
         f"  and {len(all_failures()) - 7} more, which --coverage-json FILE writes down\n"

@@ -13,10 +13,9 @@ from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.output_files import forget, write_whole
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
-from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer, run_server
+from payments_sandbox.cli.server_process import Listening, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.cli.standard_streams import try_to_print
-from payments_sandbox.client.environment import sandbox_variables, without_proxy
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
-    from payments_sandbox.cli.child_process import NotStartedError, running
+    from payments_sandbox.cli.child_process import NotStartedError, environment_of, running
     from payments_sandbox.server.judging import KeptReports
 
     forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
@@ -94,7 +93,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
         try:
             early: list[int] = []  # a signal may come before we know that the command runs
             on_signals(early.append)
-            async with running(arguments.command, _environment(listening.facts)) as command:
+            async with running(arguments.command, environment_of(listening.facts)) as command:
 
                 def handle_signal(number: int) -> None:
                     if command.has_ended:
@@ -173,15 +172,6 @@ def _publish_coverage(arguments: argparse.Namespace, listening: Listening) -> No
     )
     for file, text in files:
         write_whole(file, text)
-
-
-def _environment(facts: Facts) -> dict[str, str]:
-    """Ours, and where the server is."""
-    names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
-    given = sandbox_variables(**{name: str(facts[name]) for name in names})
-    if (token := facts.get("control_token")) is not None:
-        given["PAYMENTS_SANDBOX_CONTROL_TOKEN"] = str(token)
-    return {**os.environ, **without_proxy(given["PAYMENTS_BASE_URL"], os.environ), **given}
 
 
 def _say(line: str) -> None:

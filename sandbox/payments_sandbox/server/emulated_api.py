@@ -132,7 +132,8 @@ class EmulatedApi:
                 return _response(answer)
             return await self._deviate(request, world, answer)
         finally:
-            self._finish(world, answer, held, perf_counter() - started)
+            seconds = perf_counter() - started
+            self._finish(world, answer.entry, held, seconds, delay=answer.delay)
 
     async def _sent_first(self, world: World, first: "Sequence[Delivery]") -> bool:
         """Send webhooks; False when the world ended before they had."""
@@ -149,14 +150,20 @@ class EmulatedApi:
                 ending.cancel()
 
     def _finish(
-        self, world: World, answer: Answer, held: "Sequence[Delivery]", seconds: float
+        self,
+        world: World,
+        entry: Entry | None,
+        held: "Sequence[Delivery]",
+        seconds: float,
+        *,
+        delay: int = 0,
     ) -> None:
         """Let follow what a call sets off; whoever fails at that changes nothing of the reply."""
         try:
-            if (entry := answer.entry) is not None:
+            if entry is not None:
                 entry.duration_ms = seconds * 1_000
                 if self._runtime.tally is not None:
-                    self._runtime.tally.count_call(entry, answer.delay)
+                    self._runtime.tally.count_call(entry, delay)
             self._runtime.replied(world, held)
             if entry is not None:
                 self._log.answered(entry, world.config.name)

@@ -56,6 +56,7 @@ def assemble(
     *,
     make_sender: Callable[[], Sender] | None = None,
     runtime_type: type[WorldRuntime] = WorldRuntime,
+    scenarios: "Sequence[Scenario]" = (),
 ) -> AssembledServer:
     """Put a server together.
 
@@ -64,6 +65,7 @@ def assemble(
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
         runtime_type: what runs for the worlds; another one where there is no event loop.
+        scenarios: what every world starts with, behind those of the settings.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
@@ -73,7 +75,7 @@ def assemble(
     contract = load_contract(lenient=settings.lenient)
     runtime = runtime_type(
         _defaults(settings),
-        _context(settings, contract),
+        _context(settings, contract, scenarios),
         entropy=_entropy,
         activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
@@ -86,7 +88,9 @@ def assemble(
     return AssembledServer(settings, contract, runtime, gateway, handler)
 
 
-def _context(settings: Settings, contract: Contract) -> ServerContext:
+def _context(
+    settings: Settings, contract: Contract, scenarios: "Sequence[Scenario]"
+) -> ServerContext:
     return ServerContext(
         _wall,
         partial(payment_at_rest, contract),
@@ -94,7 +98,7 @@ def _context(settings: Settings, contract: Contract) -> ServerContext:
         settings.webhooks,
         DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
-        _scenarios(settings),
+        (*_scenarios(settings), *scenarios),
         report_bug=_report_bug,
     )
 
