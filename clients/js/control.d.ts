@@ -112,6 +112,30 @@ export type Clock = {
 /** The body of a request that completes a pending payment; nothing can be set. */
 export type CompletePaymentRequest = Record<string, never>
 
+/** Which failures the calls and webhooks of all worlds have met. */
+export type CoverageResponse = {
+  /** A row for each operation, failure and commit; a call that met two failures counts in both. */
+  calls: Array<{
+    /** The operation. */
+    operation: string
+    /** The code of an error, the name of a wire fault, or slow; null where all went well. */
+    failure: string | null
+    /** Whether the operation happened all the same; null for reads, and where all went well. */
+    commit: boolean | null
+    /** How many calls. */
+    count: number
+  }>
+  /** A row for each event and failure; an attempt that met two counts in both. */
+  webhooks: Array<{
+    /** The event's type. */
+    event: string
+    /** What was wrong with the webhook; null where all went well. */
+    failure: string | null
+    /** How many attempts. */
+    count: number
+  }>
+}
+
 /**
  * The body of a request that sends an event by hand: about a payment, or with any data; with
  * neither, a payment is made for it.
@@ -1034,6 +1058,11 @@ export class ControlClient extends Transport {
   retrieveControlOpenapi(): Promise<Record<string, unknown>>
   /** List the magic cards. Always comes whole, in one page. */
   listCards(): Promise<MagicCardPage>
+  /**
+   * Which failures calls and webhooks have met. Over all worlds, since a server that was
+   * started with --coverage began.
+   */
+  retrieveCoverage(): Promise<CoverageResponse>
   /** Make a new world. A given clock instant starts the world frozen there. */
   createWorld(body?: CreateWorldRequest): Promise<World>
   /** List the worlds of the server. Each in summary, the one that was used last first. */

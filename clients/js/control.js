@@ -25,6 +25,10 @@ class ControlClient extends Transport {
     return this._ask('GET', '/cards')
   }
 
+  retrieveCoverage() {
+    return this._ask('GET', '/coverage')
+  }
+
   createWorld(body) {
     return this._ask('POST', '/worlds', { body })
   }
