@@ -179,7 +179,7 @@ async def test_a_decision_may_be_written_as_in_a_file(
     api: Api, control: Control, held: "asyncio.Task[Any]"
 ) -> None:
     path = f"/_sandbox/held/{(await the_held(control))['id']}"
-    yaml = {"headers": {"Content-Type": "application/yaml"}}
+    yaml: Any = {"headers": {"Content-Type": "application/yaml"}}
     refused = await ask(api, "POST", path, 400, data="do: {drop: {commit: yes}}", **yaml)
     assert "yes" in refused["error"]["details"]
     other = await ask(api, "POST", path, 400, data="step: pass", **yaml)
