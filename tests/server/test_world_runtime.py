@@ -7,6 +7,7 @@ from unittest.mock import MagicMock, create_autospec
 import pytest
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
@@ -65,7 +66,7 @@ def test_a_change_is_told_timed_and_sent(fixture: RuntimeFixture) -> None:
 
 
 def test_nothing_follows_a_change_of_a_world_that_is_gone(fixture: RuntimeFixture) -> None:
-    fixture.runtime.worlds.drop(fixture.world)
+    finish(fixture.runtime.worlds.dropping(fixture.world))
     fixture.asked()
     fixture.runtime.changed(fixture.world)
     assert fixture.asked() == []

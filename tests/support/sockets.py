@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.slices import finish
 from payments_sandbox.rules.magic_cards import CARD_RULES
 from payments_sandbox.rules.model import CardRule
 from payments_sandbox.rules.rule_engine import index_card_rules
@@ -53,7 +54,7 @@ def with_card_rules(sandbox: AssembledServer, rules: Iterable[CardRule]) -> Asse
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
-    worlds.drop(worlds.get_or_create(DEFAULT_API_KEY))  # it starts again at once
+    finish(worlds.dropping(worlds.get_or_create(DEFAULT_API_KEY)))  # it starts again at once
     return sandbox
 
 

@@ -39,6 +39,7 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.rules.delays import draw, sample_delay
 from payments_sandbox.rules.fields import CallFields, CallParts
@@ -83,23 +84,27 @@ class Gateway:
         self._worlds = worlds
         self._contract = contract
 
-    def admit(self, authorization: str | None, *, makes_world: bool = True) -> World:
-        """The world that an `Authorization` header names.
+    def admit(self, authorization: str | None) -> World:
+        """The world that an `Authorization` header names, made at once if need be.
+
+        Raises:
+            InvalidApiKey: as `admitting`.
+        """
+        return self._worlds.get_or_create(_key_in(authorization))
+
+    def admitting(self, authorization: str | None, *, makes_world: bool = True) -> Slices[World]:
+        """Find or make the world that a header names, a few milliseconds at a time.
 
         Args:
-            authorization: the header.
+            authorization: the `Authorization` header.
             makes_world: whether a key that has no world yet gets one.
 
         Raises:
             InvalidApiKey: the header is missing or malformed, or the key is unknown.
             NotFound: the key has no world, and was to get none.
         """
-        if authorization is None:
-            raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
-        if authorization[: len(_SCHEME)].lower() != _SCHEME:
-            raise InvalidApiKey("The Authorization header is 'Bearer ' and the key.")
-        key = authorization[len(_SCHEME) :].strip()
-        return self._worlds.get_or_create(key) if makes_world else self._worlds.find(key)
+        key = _key_in(authorization)
+        return (yield from self._worlds.getting(key)) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Answer:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
@@ -261,6 +266,14 @@ class Gateway:
         except strict_json.BadJson as error:
             entry.body = mask_body(call.body)
             return InvalidRequest(f"/: expected JSON; {error}.")
+
+
+def _key_in(authorization: str | None) -> str:
+    if authorization is None:
+        raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
+    if authorization[: len(_SCHEME)].lower() != _SCHEME:
+        raise InvalidApiKey("The Authorization header is 'Bearer ' and the key.")
+    return authorization[len(_SCHEME) :].strip()
 
 
 def _parts(world: World, call: Call, body: object) -> CallParts:

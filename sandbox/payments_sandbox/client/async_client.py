@@ -22,6 +22,7 @@ from payments_sandbox.client.models import (
     AuditModel,
     ChargebackModel,
     ClockModel,
+    CoverageModel,
     DeliveryModel,
     DeliveryStatusLiteral,
     EventModel,
@@ -139,6 +140,14 @@ class AsyncSandboxClient(BaseClient):
         """
         request = control_request("GET", "/cards")
         return await self._send(Page[MagicCardModel], request)
+
+    async def retrieve_coverage(self) -> CoverageModel:
+        """Which failures calls and webhooks have met.
+
+        Over all worlds, since a server that was started with --coverage began.
+        """
+        request = control_request("GET", "/coverage")
+        return await self._send(CoverageModel, request)
 
     async def create_world(
         self,

@@ -103,18 +103,18 @@ class _WireFault(NamedTuple):
 
 WIRE_FAULTS: Final = (
     _WireFault("drop", "the connection breaks and no reply comes", {"drop": {"how": "reset"}}),
-    _WireFault("hang", "no reply comes, and the connection stays open", {"hang": {"for": "5s"}}),
+    _WireFault("hang", "no reply comes, the connection stays open", {"hang": {"for": "2500ms"}}),
     _WireFault("truncate", "the reply breaks off", {"truncate": {"keep": "50%"}}),
     _WireFault("malform", "the reply is no JSON", {"malform": {"as": "invalid_json"}}),
-    _WireFault("drip", "the reply drips in", {"drip": {"over": "5s"}}, has_commit=False),
-    _WireFault("slow", "the reply comes late", {"delay": "5s"}, has_commit=False),
+    _WireFault("drip", "the reply drips in", {"drip": {"over": "2500ms"}}, has_commit=False),
+    _WireFault("slow", "the reply comes late", {"delay": "2500ms"}, has_commit=False),
 )  # fmt: skip
-"""One of each class, with the longest wait that a server allows unless told otherwise."""
+"""One of each class. The waits lie between timeouts that clients have: none of them is a race."""
 
 WEBHOOK_FAILURES: Final = (
     WebhookFailure("", "lost", "it never arrives", {"drop": True}),
     WebhookFailure("", "twice", "it arrives twice", {"duplicate": {"copies": 2}}),
-    WebhookFailure("", "late", "it arrives an hour late", {"delay": "1h"}),
+    WebhookFailure("", "late", "it arrives three seconds late", {"delay": "3s"}),
     WebhookFailure("", "month_late", "it arrives a month late", {"delay": "30d"}),
     WebhookFailure(
         "", "before_reply", "it arrives before the reply to the call that caused it",
@@ -122,7 +122,7 @@ WEBHOOK_FAILURES: Final = (
     ),
     WebhookFailure(
         "", "out_of_order", "it is held while others overtake it",
-        {"reorder": {"window": "30s", "order": "reverse"}},
+        {"reorder": {"window": "2s", "order": "reverse"}},
     ),
     WebhookFailure(
         "", "forged", "a stranger has signed it", {"signature": "wrong_secret"}, first_attempt=True

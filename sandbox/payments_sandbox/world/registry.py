@@ -87,6 +87,7 @@ class Worlds:
         self._keys = IdSequence("sk_test_", entropy() if defaults.seed is None else defaults.seed)
         self._made = 0
         self._worlds: OrderedDict[str, World] = OrderedDict()
+        self._being_made: dict[str, Slices[World]] = {}
         self._drop_reasons: OrderedDict[str, str] = OrderedDict()
         self.make(DEFAULT_API_KEY)
 
@@ -111,11 +112,41 @@ class Worlds:
         """
         world = self._worlds.get(api_key)
         if world is None:
-            self._check_key(api_key)
-            world = self.make(api_key)
+            return finish(self.getting(api_key))
         self._worlds.move_to_end(api_key)
         world.used_at = self._wall()
         return world
+
+    def getting(self, api_key: str) -> Slices[World]:
+        """Get or create the world of a key, a few milliseconds at a time.
+
+        Who asks for it while it is made takes part in making it: it is made once.
+
+        Raises:
+            InvalidApiKey: as `get_or_create`.
+            InvalidRequest: the scenarios of the server do not go together.
+        """
+        while api_key not in self._worlds:
+            self._check_key(api_key)
+            work = self._being_made.get(api_key)
+            if work is None:
+                work = self._being_made[api_key] = self._making_once(api_key)
+            try:
+                next(work)
+            except StopIteration:
+                continue
+            except InvalidRequest:
+                if api_key not in self._worlds:
+                    raise
+                continue  # POST worlds has made it meanwhile
+            yield
+        return self.get_or_create(api_key)
+
+    def _making_once(self, api_key: str) -> Slices[World]:
+        try:
+            return (yield from self.making(api_key))
+        finally:
+            del self._being_made[api_key]
 
     def find(self, api_key: str) -> World:
         """The world of a key that has one.
@@ -197,12 +228,12 @@ class Worlds:
             world.config = world.config._replace(webhook_secret=DEFAULT_WEBHOOK_SECRET)
         self._worlds[world.config.api_key] = world
 
-    def drop(self, world: World) -> None:
-        """Forget a world; the home world starts again at once."""
+    def dropping(self, world: World) -> Slices[None]:
+        """Forget a world; the home world starts again, a few milliseconds at a time."""
         self._forget(world.config.api_key, "dropped by DELETE world")
         self._drop_reasons.pop(world.config.api_key, None)
         if world.config.api_key == DEFAULT_API_KEY:
-            self.make(DEFAULT_API_KEY)
+            yield from self.getting(DEFAULT_API_KEY)
 
     def sweep(self, *, room_for: int = 0) -> None:
         """Drop worlds that are idle for too long, and the longest idle ones over the limit."""
@@ -232,7 +263,7 @@ class Worlds:
                 "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
                 " as in 'Authorization: Bearer sk_test_sandbox'."
             )
-        if self._defaults.strict_keys:
+        if self._defaults.strict_keys and api_key != DEFAULT_API_KEY:
             gone = self._drop_reasons.get(api_key)
             reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
             raise InvalidApiKey(f"{reason} POST /_sandbox/worlds makes one.")
