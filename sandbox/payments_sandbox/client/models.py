@@ -540,6 +540,13 @@ class WebhookEndpointModel(TypedDict):
     timestamp: NotRequired[WebhookEndpointTimestampLiteral]
 
 
+class VerifiedWebhookModel(TypedDict):
+    """Whether a careful receiver would take a webhook, and why not."""
+
+    verified: bool
+    reason: str | None
+
+
 class DeliveryAttemptRequestModel(TypedDict):
     """What was sent."""
 
