@@ -4,7 +4,7 @@ import json
 from unittest.mock import Mock
 
 from payments_sandbox.testing import MemorySandbox
-from payments_sandbox.testing.failure_report import WorldRecord, failure_report, journal_files
+from payments_sandbox.testing.failure_report import WorldSection, failure_report, journal_files
 
 
 def test_a_world_is_asked_once_for_all_that_is_shown_of_it() -> None:
@@ -14,7 +14,7 @@ def test_a_world_is_asked_once_for_all_that_is_shown_of_it() -> None:
         world.control.create_event("payout.paid", data={})
         transport = world.control._transport  # noqa: SLF001 - what is asked goes through it
         world.control._transport = noted = Mock(wraps=transport)  # noqa: SLF001 - as above
-        record = WorldRecord(world)
+        record = WorldSection(world)
         asked = [call.args[0].target for call in noted.send.call_args_list]
         shown = failure_report([record])
         files = journal_files([record], "test_it", with_page=True)
@@ -33,7 +33,7 @@ def test_a_world_that_the_test_has_dropped_is_not_asked() -> None:
     with MemorySandbox() as server:
         world = server.new_world()
         world.close()
-        record = WorldRecord(world)
+        record = WorldSection(world)
         sentence = f"{world!r} was dropped by the test"
 
     assert record.lines(20) == [sentence]
