@@ -7,7 +7,7 @@ import orjson
 
 from benchmarks.servers import RATE_LIMIT
 from benchmarks.traffic import CREATED, KEY, REFUND_BODY, create_body
-from payments_sandbox.api.call import Call, Reply
+from payments_sandbox.api.call import Answer, Call, Reply
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 
@@ -56,9 +56,10 @@ class Api:
 
     def _answer(self, call: Call, status: int) -> Reply:
         world = self._gateway.admit(f"Bearer {KEY}")
-        reply = self._gateway.answer(world, call).reply
-        assert reply.status == status, reply
-        return reply
+        answer = self._gateway.answer(world, call)
+        assert isinstance(answer, Answer)
+        assert answer.reply.status == status, answer.reply
+        return answer.reply
 
 
 _BODY: Final = create_body("%b", 0).replace(b'"amount": 0', b'"amount": %d')

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from payments_sandbox.api.call import Answer, Call, CallResult
+from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall
 from payments_sandbox.api.gateway import HANDLERS, Gateway
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, RequestTooLarge
+from payments_sandbox.core.instants import Instant
 from payments_sandbox.payments.cards import fingerprint
+from payments_sandbox.rules.hold import Hold
+from payments_sandbox.rules.model import Step
 from payments_sandbox.world.registry import WorldDefaults
 from tests.support.http import envelope, invalid
 from tests.support.in_process import (
@@ -20,11 +23,13 @@ from tests.support.in_process import (
     contract,
     new_world,
     new_worlds,
+    scenario_of,
     status_and_json,
 )
 from tests.support.values import KEY, documented_create
 
 GOOD = documented_create()
+HELD = "rules: [{request: create_payment, do: [{hold: {for: 1m}}]}]"
 NOT_LUHN = "4111111111111112"
 HEADERS = {
     "X-RateLimit-Limit": "1000",
@@ -287,6 +292,23 @@ def test_a_failure_while_a_payment_is_made_makes_none(
 
 def _card(body: dict[str, Any], **changes: object) -> None:
     body["payment_method"].update(changes)
+
+
+def test_a_held_call_has_passed_the_limit_and_nothing_else(desk: InProcessApi) -> None:
+    """Its body is checked when it goes on, and what is due by then has happened before."""
+    desk.world.rules.set_scenarios([scenario_of(HELD)])
+    held = desk.gateway.answer(desk.world, call_of("create_payment", GOOD | {"amount": "1"}))
+    assert isinstance(held, HeldCall)
+    assert (held.lasts, desk.world.limiter.remaining, desk.world.journal.count) == (60_000, 999, 0)
+    desk.world.clock.reach(Instant(NOON + 5))
+    again = desk.gateway.go_on(held, Step(Hold(7)))
+    assert isinstance(again, HeldCall)
+    assert (again.lasts, again.entry is held.entry) == (7, True)
+    answer = desk.gateway.go_on(again, Step(delay=3))
+    assert isinstance(answer, Answer)
+    assert (answer.reply.status, answer.delay) == (400, 3)
+    [entry] = desk.world.journal.since(0)
+    assert (entry.at, entry.wall, entry.committed) == (NOON + 5, NOON, False)
 
 
 def test_of_an_ordinary_card_no_fingerprint_is_kept() -> None:

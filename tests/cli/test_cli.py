@@ -17,8 +17,8 @@ from tests.support.process import COMMAND, environment, run, serve_process
 from tests.support.sockets import exchange, raw_request
 
 NAMES: Final = (
-    "serve", "run", "healthcheck", "advance", "trigger", "logs", "listen", "report", "seed",
-    "reset", "scenario", "webhook", "cards", "openapi",
+    "serve", "run", "explore", "healthcheck", "advance", "trigger", "logs", "listen", "report",
+    "seed", "reset", "scenario", "webhook", "cards", "openapi",
 )  # fmt: skip
 NESTED: Final = (
     "webhook verify", "scenario list", "scenario show", "scenario check", "scenario from-journal"
@@ -170,21 +170,27 @@ def test_every_option_comes_from_the_environment() -> None:
     )
 
 
-def test_openapi_prints_the_servers_document() -> None:
-    """Valid, with the documented URL; with `--server`, what a server has there."""
+def test_openapi_prints_the_servers_documents() -> None:
+    """Valid; with `--server` what a server has there, else with the usual URL."""
     documented = json.loads(run("openapi").stdout)
+    control = json.loads(run("openapi", "--control").stdout)
     with serve_process() as server:
-        path = "/_sandbox/openapi.json"
-        host = server.address.removeprefix("http://")
-        shown = exchange(server.address, raw_request("GET", path, {"Host": host})).json
+        host = {"Host": server.address.removeprefix("http://")}
+        api, remote = (
+            exchange(server.address, raw_request("GET", f"/_sandbox/{name}.json", host)).json
+            for name in ("openapi", "control-openapi")
+        )
         printed = json.loads(run("openapi", "--server", f"{server.address}/v3").stdout)
 
     validate(documented)
-    assert printed == shown
-    assert documented == shown | {
+    assert printed == api
+    assert documented == api | {
         "servers": [
             {"url": "https://api.payments.example.com/v3", "description": "The Payments API."}
         ]
+    }
+    assert control == remote | {
+        "servers": [{"url": "http://127.0.0.1:8080/_sandbox", "description": "The sandbox."}]
     }
 
 

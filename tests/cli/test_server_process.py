@@ -18,5 +18,5 @@ def test_a_traceback_tells_of_no_loop_that_is_not_installed(
     """That uvloop is not there has nothing to do with it."""
     monkeypatch.setitem(sys.modules, "uvloop", None)
     with pytest.raises(RuntimeError, match="a defect") as failure:
-        server_process._run(fail())  # noqa: SLF001 - what runs the loop
+        server_process.run_loop(fail())
     assert failure.value.__context__ is None

@@ -11,10 +11,11 @@ from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from payments_sandbox.core.settings import settings_from
+from payments_sandbox.core.slices import finish
 from payments_sandbox.testing.direct_connection import DirectConnection, Ending, make_request
 from payments_sandbox.testing.direct_server import DirectServer
 from payments_sandbox.webhooks.delivery import AttemptResult, ReceiverResponse, why_failed
-from payments_sandbox.world.state_file import lines_of, read_lines
+from payments_sandbox.world.state_file import read_lines, writing
 from payments_sandbox.world.world import World
 
 NOON: Final = int(datetime(2030, 1, 15, 12, tzinfo=UTC).timestamp())
@@ -128,7 +129,8 @@ class Server:
         def refuse(_: World, error: Exception) -> None:
             raise error
 
-        return list(lines_of(self._direct.sandbox.runtime.worlds, refuse))
+        written = finish(writing(self._direct.sandbox.runtime.worlds, refuse))
+        return b"".join(written).splitlines()
 
     def ask(self, method: str, path: str, body: object = None, key: str = KEY) -> Reply:
         """Make a request; a body of bytes is JSON already."""

@@ -10,6 +10,7 @@ from payments_sandbox.core.resources import data_files
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example
+from payments_sandbox.rules.hold import Hold
 from payments_sandbox.rules.outcomes import (
     OUTCOMES,
     MoveRateLimit,
@@ -105,6 +106,7 @@ PLANS: list[tuple[Outcome, StepPlan]] = [
     (Settle((TURN,)), StepPlan(PaymentOptions(turns=(TURN,), rule="s/r"))),
     (MoveRateLimit(0), StepPlan(limit=LimitMove(remaining=0))),
     (Patch({"a": 1}, off_contract=True), StepPlan(patch={"a": 1}, off_contract=True)),
+    (Hold(MINUTE), StepPlan(None, hold=MINUTE)),
 ]
 
 
@@ -150,6 +152,7 @@ def test_a_rule_without_steps_left_answers_500_and_performs_nothing() -> None:
         (Settle(()), {None}),
         (MoveRateLimit(1), {None}),
         (Patch({}), {None}),
+        (Hold(MINUTE), {None}),
         (Respond("lost_card"), {"lost_card"}),
         (StepsExhausted(), set()),
         (FAULTS[0].parse(FAULTS[0].EXAMPLES[0].plain, is_read=True), set()),

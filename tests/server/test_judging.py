@@ -5,13 +5,14 @@ from typing import Final
 
 import pytest
 
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.slices import finish
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server import judging
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.judging import KeptReport, KeptReports
 from payments_sandbox.server.world_runtime import WorldRuntime
-from payments_sandbox.world.registry import DEFAULT_API_KEY
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import InProcessApi, scenario_of
 from tests.support.values import documented_create
@@ -50,9 +51,9 @@ async def test_worlds_that_were_used_are_judged_whatever_becomes_of_them() -> No
     """Dropped ones as they stood then, those that are left at the end; the unused one is not."""
     runtime, _ = keeping()
     for calls in (1, 2):
-        runtime.worlds.drop(used(runtime, calls))
+        finish(runtime.worlds.dropping(used(runtime, calls)))
     used(runtime, 3)
-    runtime.worlds.drop(runtime.worlds.make())
+    finish(runtime.worlds.dropping(runtime.worlds.make()))
 
     assert await verdict(runtime) == [
         ("1 of 2", "dropped by DELETE world", False),
@@ -132,7 +133,7 @@ async def test_so_many_reports_are_kept_and_those_that_passed_go_first(
     monkeypatch.setattr(judging, "KEPT", 2)
     runtime, _ = keeping()
     for calls in (1, 2, 3):
-        runtime.worlds.drop(used(runtime, calls))
+        finish(runtime.worlds.dropping(used(runtime, calls)))
         await asyncio.gather(
             *(task for task in asyncio.all_tasks() if task is not asyncio.current_task())
         )

@@ -9,6 +9,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.slices import SLICE
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import World
@@ -69,6 +70,27 @@ async def future(api: Api, control: Control) -> list[Any]:
     later = await control("advance_clock", {"by": "2d"})
     rest = [await control("list_events"), await control("retrieve_rate_limit")]
     return [shown, answers, later, rest]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_large_snapshot_is_sent_while_others_are_served(
+    api: Api, control: Control, method: str
+) -> None:
+    """Block by block; whoever asks for its head alone gets no more."""
+    await control("seed_world", {"payments": 4 * SLICE})
+    served = 0
+    async with api.request(method, PATH) as reply:
+        reading = asyncio.ensure_future(reply.read())
+        while not reading.done():
+            await ask(api, "GET", "/_sandbox/live")
+            served += 1
+        body = await reading
+    length = int(reply.headers["Content-Length"])
+
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json")
+    assert length > 2**17
+    assert len(body) == (length if method == "GET" else 0)
+    assert served >= 1
 
 
 async def test_the_same_world_goes_on_byte_for_byte(api: Api, control: Control) -> None:

@@ -7,11 +7,13 @@ from unittest.mock import MagicMock, create_autospec
 import pytest
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.factory import assemble
+from payments_sandbox.server.held_calls import HeldCalls
 from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher
 from payments_sandbox.server.world_runtime import WorldRuntime
@@ -24,6 +26,7 @@ CHANGED = ["notifier.notify", "timers.cancel", "timers.set", "dispatcher.release
 PARTS: dict[str, type] = {
     "notifier": ChangeNotifier,
     "delayed_replies": DelayedReplies,
+    "held_calls": HeldCalls,
     "timers": LiveTimers,
     "dispatcher": Dispatcher,
     "clock_advancer": ClockAdvancer,
@@ -63,7 +66,7 @@ def test_a_change_is_told_timed_and_sent(fixture: RuntimeFixture) -> None:
 
 
 def test_nothing_follows_a_change_of_a_world_that_is_gone(fixture: RuntimeFixture) -> None:
-    fixture.runtime.worlds.drop(fixture.world)
+    finish(fixture.runtime.worlds.dropping(fixture.world))
     fixture.asked()
     fixture.runtime.changed(fixture.world)
     assert fixture.asked() == []
@@ -85,7 +88,8 @@ def test_a_reset_wakes_who_waits_and_ends_what_it_takes_away(
 ) -> None:
     """Deliveries go with the payments or the webhooks; a clock on the move also with itself."""
     fixture.runtime.reset(fixture.world, [scope])
-    assert fixture.asked() == ["delayed_replies.wake", *ended, *CHANGED]
+    taken = "end" if scope in {ResetScope.PAYMENTS, ResetScope.JOURNAL} else "let_go"
+    assert fixture.asked() == ["delayed_replies.wake", f"held_calls.{taken}", *ended, *CHANGED]
 
 
 def test_every_scope_of_a_reset_is_tried_above() -> None:
@@ -104,6 +108,7 @@ def test_all_that_runs_for_a_dropped_world_ends(
     fixture.runtime.dropped(fixture.world, "it was not used for an hour")
     assert fixture.asked() == [
         "delayed_replies.wake",
+        "held_calls.forget",
         "notifier.close",
         "timers.cancel",
         "clock_advancer.stop",
@@ -164,6 +169,7 @@ def test_worlds_that_were_kept_go_on_at_the_start_and_nobody_waits_at_the_stop(
         "timers.cancel_all",
         "notifier.close_all",
         "delayed_replies.wake_all",
+        "held_calls.wake_all",
     ]
 
 

@@ -8,10 +8,11 @@ import urllib.error
 import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiohttp import ClientResponse, web
+from aiohttp import ClientConnectionError, ClientResponse, web
 from aiohttp.test_utils import BaseTestServer, TestClient
 from aiohttp.web import BaseRequest
 from pytest_aiohttp import AiohttpClient
@@ -22,7 +23,7 @@ from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.http_server import HttpServer
-from tests.support.values import KEY, LONGEST_WAIT, documented_create, documented_refund
+from tests.support.values import HOLD, KEY, LONGEST_WAIT, documented_create, documented_refund
 
 Api = TestClient[BaseRequest, None]
 
@@ -135,6 +136,7 @@ def path_of(route: ControlRoute) -> str:
         event_id="evt_abc123",
         endpoint_id="we_4b1d0f",
         delivery_id="dlv_9c2e71",
+        held_id="held_5e21c8",
         name="orders",
     )
 
@@ -194,6 +196,23 @@ class Control:
         assert schema is None or self._contract.accepts(schema, body), (
             f"{schema}: {self._contract.explain(schema or '', body)}"
         )
+
+
+async def hold_a_create(api: Api, control: Control) -> "asyncio.Task[int | None]":
+    """Let a create be held; the task is its client, which gets a status or no reply."""
+    await control("add_active_scenario", HOLD)
+    task = asyncio.create_task(_status_of_a_create(api))
+    async with asyncio.timeout(LONGEST_WAIT):
+        while not (await control("list_held_calls"))["data"]:
+            pass
+    return task
+
+
+async def _status_of_a_create(api: Api) -> int | None:
+    with suppress(ClientConnectionError):
+        async with api.post("/v3/payments", json=documented_create()) as reply:
+            return reply.status
+    return None
 
 
 DeliveryJson = dict[str, Any]

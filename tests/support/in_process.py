@@ -17,6 +17,7 @@ from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.core.slices import finish
 from payments_sandbox.rules.rule_engine import Decision, RuleEngine
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.step_search import SelectedStep
@@ -44,7 +45,7 @@ from payments_sandbox.webhooks.delivery import (
 from payments_sandbox.world.clock import Mode, WallClock
 from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
 from payments_sandbox.world.registry import WorldDefaults, Worlds
-from payments_sandbox.world.snapshot import restored, snapshot
+from payments_sandbox.world.snapshot import restored, sealed, snapshot
 from payments_sandbox.world.world import World
 from tests.support.values import KEY, documented_create
 
@@ -148,7 +149,9 @@ class InProcessApi:
 
     def answer(self, call: Call) -> Answer:
         """What the server would be given to send."""
-        return self.gateway.answer(self.world, call)
+        answer = self.gateway.answer(self.world, call)
+        assert isinstance(answer, Answer), "a held call wants its decision: ask the gateway"
+        return answer
 
     def ask(
         self, operation: str, body: object = None, *, payment_id: str = "", query: str = ""
@@ -166,6 +169,12 @@ class InProcessApi:
 def restored_world(kept: Mapping[str, Any], wall: WallClock | None = None) -> World:
     """The world of a snapshot."""
     return restored(kept, api_key=KEY, made_at=NOON, context=server_context(wall))
+
+
+def sealed_snapshot(kept: Mapping[str, object]) -> dict[str, Any]:
+    """A snapshot with its digest, as a client gets it."""
+    shown: dict[str, Any] = json.loads(b"".join(finish(sealed(kept))))
+    return shown
 
 
 def status_and_json(answer: Answer) -> tuple[int, Any]:

@@ -67,7 +67,7 @@ def run(
     to start an interpreter takes longer than most commands do.
     """
     if is_process is None:
-        is_process = command is not COMMAND or arguments[:1] in {("serve",), ("run",)}
+        is_process = command is not COMMAND or arguments[:1] in {("serve",), ("run",), ("explore",)}
     if not is_process:
         return call(*arguments, cwd=cwd, extra=extra, given=given)
     return subprocess.run(

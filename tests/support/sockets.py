@@ -17,16 +17,17 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.slices import finish
 from payments_sandbox.rules.magic_cards import CARD_RULES
 from payments_sandbox.rules.model import CardRule
 from payments_sandbox.rules.rule_engine import index_card_rules
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
 from payments_sandbox.testing import Sandbox
-from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.support.http import Api
-from tests.support.values import KEY, LONGEST_WAIT, documented_create
+from tests.support.values import HOLD, KEY, LONGEST_WAIT, documented_create
 
 WHAT_IS_HTTP = b"""\
 This is no HTTP request, or its body is not framed as its head says.
@@ -53,7 +54,7 @@ def with_card_rules(sandbox: AssembledServer, rules: Iterable[CardRule]) -> Asse
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
-    worlds.drop(worlds.get_or_create(DEFAULT_API_KEY))  # it starts again at once
+    finish(worlds.dropping(worlds.get_or_create(DEFAULT_API_KEY)))  # it starts again at once
     return sandbox
 
 
@@ -279,6 +280,19 @@ def raw_create(card: str) -> bytes:
     """A create that is its connection's last request."""
     body = json.dumps(documented_create(card_number=card)).encode()
     return raw_request("POST", "/v3/payments", {"Connection": "close"}, body)
+
+
+@contextmanager
+def held_create(address: str, headers: Mapping[str, str | None] | None = None) -> Iterator[str]:
+    """A create that is held, as long as the block lasts; gives its id."""
+    active = json.dumps([HOLD]).encode()
+    exchange(address, raw_request("PUT", "/_sandbox/scenarios/active", headers, active))
+    with connected(address) as wire:
+        wire.send(raw_create("4111111111111111"))
+        found: list[dict[str, Any]] = []
+        while not found:
+            found = exchange(address, raw_request("GET", "/_sandbox/held", headers)).json["data"]
+        yield str(found[-1]["id"])
 
 
 RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")

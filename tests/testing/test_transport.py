@@ -34,6 +34,7 @@ from tests.support.sockets import with_card_rules
 from tests.support.values import (
     AUTHORIZED,
     FAULT_SPELLINGS,
+    HOLD,
     LONGEST_WAIT,
     documented_create,
     documented_refund,
@@ -462,6 +463,20 @@ def test_a_large_snapshot_is_put_back(memory: MemorySandbox) -> None:
     world.reset()
     world.restore(snapshot)
     assert len(world.payments) == 150
+
+
+def test_a_hold_is_over_at_once_as_nobody_can_decide_meanwhile(memory: MemorySandbox) -> None:
+    """It goes on as if unheld, unless the client waits for less: then nothing happens."""
+    world = memory.new_world()
+    world.use(HOLD | {"rules": [HOLD["rules"][0] | {"then": "cycle"}]})
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        assert client.post(URL, json=documented_create(), timeout=601).status_code == 201
+        with pytest.raises(httpx.ReadTimeout):
+            client.post(URL, json=documented_create(), timeout=599)
+    waited, left = world.requests
+    assert (waited["committed"], waited["duration_ms"]) == (True, 600_000)
+    assert (left["committed"], left["fault"]) == (False, "abandoned")
+    assert world.control.list_held_calls()["data"] == []
 
 
 def test_a_fault_may_come_after_a_delay(memory: MemorySandbox) -> None:

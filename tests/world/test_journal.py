@@ -99,7 +99,7 @@ def test_a_snapshot_is_the_same_journal() -> None:
     entry.reply_headers, entry.reply_body = {"X-RateLimit-Limit": "1"}, b'{"id":"pay_1"}'
     entry.fault, entry.rule, entry.step, entry.committed = "hang", "card:timeout", 1, True
     entry.duration_ms, entry.leaked = 1.5, True
-    entry.connection, entry.made = 4711, "pay_1"
+    entry.connection, entry.made, entry.decided = 4711, "pay_1", {"pass": True}
     entry.considered = [("scene", "rule", "amount 1 is not 2")]
     journal.add(entry)
     kept = json.loads(json.dumps(journal.snapshot()))
@@ -131,6 +131,7 @@ def test_a_snapshot_is_the_same_journal() -> None:
         "payment_status": None,
         "connection": 4711,
         "made": "pay_1",
+        "decided": {"pass": True},
         "considered": [["scene", "rule", "amount 1 is not 2"]],
     }
     assert other.snapshot() == kept

@@ -5,11 +5,13 @@ import re
 import pytest
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import DAY, HOUR
+from payments_sandbox.core.slices import SLICE, finish
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import NAME_LENGTH, secret_of
 from payments_sandbox.world.registry import (
-    DEFAULT_API_KEY,
     DEFAULT_WEBHOOK_SECRET,
     DROP_REASONS_KEPT,
     SEEDS,
@@ -47,6 +49,70 @@ def test_a_server_begins_with_the_home_world() -> None:
 
     assert (keys_of(worlds), len(worlds)) == ([DEFAULT_API_KEY], 1)
     assert worlds.get_or_create(DEFAULT_API_KEY).config.webhook_secret == DEFAULT_WEBHOOK_SECRET
+
+
+def starting_with(*scenarios: Scenario, is_strict: bool = False) -> Worlds:
+    """Worlds that start with these from now on."""
+    worlds = new_worlds(WorldDefaults(strict_keys=is_strict))
+    worlds.context = worlds.context._replace(scenarios=scenarios)
+    return worlds
+
+
+FILLED = scenario_of(f"given: {{generate: {{payments: {3 * SLICE}}}}}")
+"""More payments than are made at once."""
+
+
+def test_the_first_use_of_a_key_is_one_work_for_all_who_come_meanwhile() -> None:
+    """Each does a slice of it in turn, and all get the one world."""
+    worlds = starting_with(FILLED)
+    waiting = [worlds.getting(ALICE), worlds.getting(ALICE), worlds.getting(BOB)]
+    turns, found = [0, 0, 0], dict[int, World]()
+    while len(found) < len(waiting):
+        for number in {0, 1, 2} - found.keys():
+            try:
+                next(waiting[number])
+                turns[number] += 1
+            except StopIteration as done:
+                found[number] = done.value
+
+    assert found[0] is found[1] is worlds.get_or_create(ALICE)
+    assert found[2] is worlds.get_or_create(BOB) is not found[0]
+    assert turns[0] + turns[1] == turns[2] >= 3, "the work for one key is done once"
+    assert len(found[0].ledger.payments) == 3 * SLICE
+
+
+def test_a_world_that_is_made_by_hand_meanwhile_is_that_of_its_first_use() -> None:
+    """Nobody is refused, and the other one is forgotten."""
+    worlds = starting_with(FILLED)
+    first_use = worlds.getting(ALICE)
+    next(first_use)
+    made = worlds.make(ALICE)
+
+    assert finish(first_use) is made
+    assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
+
+
+def test_a_first_use_that_is_refused_leaves_nothing_behind() -> None:
+    """The scenarios of the server do not go together; the next use is refused as well."""
+    worlds = starting_with(FILLED, FILLED)
+    for _ in range(2):
+        with pytest.raises(InvalidRequest, match="'scene' comes twice"):
+            finish(worlds.getting(ALICE))
+    worlds.context = worlds.context._replace(scenarios=())
+
+    assert finish(worlds.getting(ALICE)).config.api_key == ALICE
+
+
+def test_the_home_world_starts_again_in_slices_and_is_found_meanwhile() -> None:
+    """Whatever keys are strict: it is always there."""
+    worlds = starting_with(FILLED, is_strict=True)
+    steps = worlds.dropping(worlds.get_or_create(DEFAULT_API_KEY))
+    next(steps)
+    found = worlds.get_or_create(DEFAULT_API_KEY)
+    finish(steps)
+
+    assert worlds.get_or_create(DEFAULT_API_KEY) is found
+    assert len(found.ledger.payments) == 3 * SLICE
 
 
 def test_first_use_makes_a_world() -> None:
@@ -255,7 +321,7 @@ def test_a_world_that_is_dropped_by_hand_leaves_no_reason(key: str) -> None:
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
     before = worlds.get_or_create(key)
-    worlds.drop(before)
+    finish(worlds.dropping(before))
 
     assert keys_of(worlds) == [DEFAULT_API_KEY]
     assert (gone, worlds.drop_reason(key)) == ([(key, "dropped by DELETE world")], None)
@@ -290,7 +356,7 @@ def test_a_world_is_among_them_until_it_goes() -> None:
     worlds = new_worlds()
     first = worlds.get_or_create(ALICE)
     before = first in worlds
-    worlds.drop(first)
+    finish(worlds.dropping(first))
     second = worlds.get_or_create(ALICE)
 
     assert (before, first in worlds, second in worlds) == (True, False, True)

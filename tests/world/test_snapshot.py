@@ -25,6 +25,7 @@ from tests.support.in_process import (
     contract,
     new_world,
     restored_world,
+    sealed_snapshot,
     server_context,
 )
 from tests.support.values import (
@@ -96,9 +97,7 @@ def refusal_of(kept: dict[str, Any]) -> str | None:
 
 def busy_snapshot() -> dict[str, Any]:
     """The sealed snapshot of a busy world, as a client gets it."""
-    taken, _ = run_to_end(sealed(snapshot(busy(new_world()).world)))
-    shown: dict[str, Any] = json.loads(json.dumps(taken))
-    return shown
+    return sealed_snapshot(snapshot(busy(new_world()).world))
 
 
 KEPT = busy_snapshot()
@@ -170,7 +169,7 @@ def test_a_snapshot_may_be_read_and_written_by_others(kept: dict[str, Any]) -> N
 @pytest.mark.parametrize("number", [100.0, 0.1, -0.0, 1e22, 1.5e-7, 2.5, 123456789.125, 9e15])
 def test_a_number_is_the_same_however_it_is_written(number: float) -> None:
     """A strict reader makes whole numbers integers and others decimals."""
-    shown, _ = run_to_end(sealed(snapshot(new_world()) | {"seed": [number, {"x": (number,)}]}))
+    shown = sealed_snapshot(snapshot(new_world()) | {"seed": [number, {"x": (number,)}]})
     read = strict_json.read(json.dumps(shown).encode(), deepest=40)
 
     assert isinstance(read, dict)
@@ -180,7 +179,7 @@ def test_a_number_is_the_same_however_it_is_written(number: float) -> None:
 def test_a_number_that_no_float_is_is_refused(kept: dict[str, Any]) -> None:
     """Though it would be read as the float that was given."""
     entry = ("journal", "entries", 0, "duration_ms")
-    given, _ = run_to_end(sealed(with_value(without(kept, ("digest",)), entry, 1.5)))
+    given = sealed_snapshot(with_value(without(kept, ("digest",)), entry, 1.5))
     text = json.dumps(given).replace('"duration_ms": 1.5', '"duration_ms": 1.50000000000000000001')
     read = strict_json.read(text.encode(), deepest=40)
 
@@ -355,14 +354,15 @@ def test_a_snapshot_is_sealed_and_taken_over_in_slices() -> None:
     desk = InProcessApi(new_world(rate_limit=10_000))
     for _ in range(2 * SLICE):
         desk.ask("create_payment", documented_create())
-    taken, sealing = run_to_end(sealed(snapshot(desk.world)))
-    kept = json.loads(json.dumps(taken))
+    blocks, sealing = run_to_end(sealed(snapshot(desk.world)))
+    kept = json.loads(b"".join(blocks))
     _, checking = run_to_end(check_seal(kept))
     steps = restoring(kept, api_key=KEY, made_at=NOON, context=server_context())
     world, restoring_ = run_to_end(steps)
 
     assert snapshot(world) == snapshot(desk.world)
-    assert sealing == checking >= len(json.dumps(kept)) // 2**17
+    assert sealing == checking == len(blocks) >= len(json.dumps(kept)) // 2**17
+    assert max(map(len, blocks)) < 2**17
     assert restoring_ >= 2 * SLICE + 4, "each entry of the journal, each slice of rows"
 
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.slices import finish
 from payments_sandbox.world.snapshot import snapshot
-from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
+from payments_sandbox.world.state_file import NoStateError, read_lines, writing
 from payments_sandbox.world.world import World
 from tests.support.in_process import InProcessApi, new_world, server_context
 from tests.support.values import documented_create
@@ -35,9 +36,9 @@ def sealed(*lines: object) -> list[bytes]:
 def lines(*worlds: World) -> list[bytes]:
     """The state of worlds that can all be saved."""
     failures: list[tuple[World, Exception]] = []
-    found = list(lines_of(worlds, lambda *failure: failures.append(failure)))
+    found = finish(writing(worlds, lambda *failure: failures.append(failure)))
     assert failures == []
-    return found
+    return b"".join(found).splitlines()
 
 
 def test_a_state_that_is_read_has_all_that_was_written() -> None:
@@ -66,8 +67,8 @@ def test_a_world_that_cannot_be_saved_is_told_and_the_others_are_saved() -> None
     good, bad = busy_world(), busy_world()
     bad.journal = None  # type: ignore[assignment]  # a defect, whatever it may be
     failures: list[tuple[World, Exception]] = []
-    found = lines_of([bad, good], lambda *failure: failures.append(failure))
-    (kept,) = read_lines(found)
+    found = finish(writing([bad, good], lambda *failure: failures.append(failure)))
+    (kept,) = read_lines(b"".join(found).splitlines())
 
     assert (kept.api_key, kept.snapshot["seed"]) == (good.config.api_key, good.config.seed)
     [(world, error)] = failures
@@ -78,7 +79,8 @@ def test_a_server_whose_every_world_fails_has_a_state_without_worlds() -> None:
     """It can be read, and says that there are none."""
     bad = busy_world()
     bad.journal = None  # type: ignore[assignment]  # a defect, whatever it may be
-    assert read_lines(lines_of([bad], lambda *_: None)) == []
+    found = finish(writing([bad], lambda *_: None))
+    assert read_lines(b"".join(found).splitlines()) == []
 
 
 def test_a_world_of_another_version_is_refused_by_its_key() -> None:

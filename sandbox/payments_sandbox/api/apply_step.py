@@ -41,6 +41,8 @@ def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform)
     """Perform the operation as the selected step says."""
     outcome = selected.step.outcome
     plan = outcome.step_plan(selected.rule, selected.known_as)
+    if plan.hold:
+        return CallResult(None, selected=selected, committed=False, hold=plan.hold)
     result = _perform(plan, context.world, perform)
     if plan.answer is not None:
         result = _answered(plan, result)

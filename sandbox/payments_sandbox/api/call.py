@@ -97,6 +97,7 @@ class CallResult:
         committed: whether the operation happened; None where nothing could.
         fault: what the rim does to the connection in place of sending the reply.
         delay: wall milliseconds to hold the reply.
+        hold: wall milliseconds to keep the call, of which nothing has happened yet.
     """
 
     reply: Reply | SandboxError | None
@@ -105,6 +106,23 @@ class CallResult:
     committed: bool | None = None
     fault: "Fault | None" = None
     delay: int = 0
+    hold: int = 0
+
+
+class HeldCall(NamedTuple):
+    """A call that a step keeps before anything has happened; `Gateway.go_on` lets it happen.
+
+    Attributes:
+        world, entry: whose call it is, and its record, which is not in the journal yet.
+        selected: the step that keeps it.
+        lasts: for how many wall milliseconds.
+    """
+
+    world: World
+    call: Call
+    entry: Entry
+    selected: "SelectedStep"
+    lasts: int
 
 
 @dataclass(slots=True)

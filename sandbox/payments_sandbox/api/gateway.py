@@ -10,16 +10,18 @@
    schema (400), the card (400), the card's rule, the ledger (400).
 
 Whatever goes wrong becomes the documented envelope. Nothing here awaits, so a call happens wholly
-or not at all.
+or not at all. One that a step holds has passed 1 and 2 and ended at 3: `go_on` gives it another
+step, and 4 to 7 are asked then.
 """
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.api import payments, refunds
 from payments_sandbox.api.apply_step import StepContext, apply_step
-from payments_sandbox.api.call import Answer, Call, CallResult, RateLimitHeaders, Reply
+from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall, RateLimitHeaders, Reply
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
@@ -37,8 +39,11 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.core.strict_json import json_bytes
+from payments_sandbox.rules.delays import draw, sample_delay
 from payments_sandbox.rules.fields import CallFields, CallParts
+from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.step_outcome import DEFAULT, PaymentOptions
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.registry import Worlds
@@ -70,29 +75,36 @@ _PAYMENT: Final = 3
 
 
 class Gateway:
-    """The emulated API as a function: `admit` the key, then `answer` the call."""
+    """The emulated API as a function: `admit` the key, then `answer` the call.
+
+    A call that is held is let go on by `go_on`, or given up by `abandon`.
+    """
 
     def __init__(self, worlds: Worlds, contract: Contract) -> None:
         self._worlds = worlds
         self._contract = contract
 
-    def admit(self, authorization: str | None, *, makes_world: bool = True) -> World:
-        """The world that an `Authorization` header names.
+    def admit(self, authorization: str | None) -> World:
+        """The world that an `Authorization` header names, made at once if need be.
+
+        Raises:
+            InvalidApiKey: as `admitting`.
+        """
+        return self._worlds.get_or_create(_key_in(authorization))
+
+    def admitting(self, authorization: str | None, *, makes_world: bool = True) -> Slices[World]:
+        """Find or make the world that a header names, a few milliseconds at a time.
 
         Args:
-            authorization: the header.
+            authorization: the `Authorization` header.
             makes_world: whether a key that has no world yet gets one.
 
         Raises:
             InvalidApiKey: the header is missing or malformed, or the key is unknown.
             NotFound: the key has no world, and was to get none.
         """
-        if authorization is None:
-            raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
-        if authorization[: len(_SCHEME)].lower() != _SCHEME:
-            raise InvalidApiKey("The Authorization header is 'Bearer ' and the key.")
-        key = authorization[len(_SCHEME) :].strip()
-        return self._worlds.get_or_create(key) if makes_world else self._worlds.find(key)
+        key = _key_in(authorization)
+        return (yield from self._worlds.getting(key)) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Answer:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
@@ -106,14 +118,49 @@ class Gateway:
         reply = Reply(500, json_bytes(representations.error(InternalError(SANDBOX_FAILED))))
         return Answer(reply, _headers(world), close=True)
 
-    def answer(self, world: World, call: Call) -> Answer:
-        """The answer to an admitted call, counted and journalled."""
+    def answer(self, world: World, call: Call) -> Answer | HeldCall:
+        """The answer to an admitted call, counted and journalled; or the call, where it is held."""
         now = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
         method, path = mask_text(call.method), mask_target(path)
         entry = Entry(now, call.operation, method, path, call.headers)
         entry.wall, entry.connection = world.wall(), call.connection
-        result = self._result(world, call, entry, now)
+        first_checks = partial(self._count_and_decide, world, call, entry, now)
+        return self._concluded(world, call, entry, self._result(call, entry, first_checks))
+
+    def go_on(self, held: HeldCall, step: Step) -> Answer | HeldCall:
+        """Let a held call meet another step than the one that held it, by now.
+
+        Args:
+            held: the call; its place in the journal is that of what happens now.
+            step: what it meets; another `hold` keeps it further.
+        """
+        world, call, entry, selected, _ = held
+        entry.at = world.catch_up()
+        delay = step.delay
+        if not isinstance(delay, int):
+            name = f"{selected.known_as}\0decided"
+            delay = sample_delay(delay, draw(world.config.seed, name, "", world.journal.count))
+        chosen = selected._replace(step=step, delay=selected.delay + delay)
+        result = self._result(call, entry, partial(self._by_rule, chosen, world, call))
+        return self._concluded(world, call, entry, result)
+
+    def abandon(self, held: HeldCall) -> Entry:
+        """Journal a held call to which nobody listens any more: nothing of it has happened."""
+        entry = held.entry
+        entry.at = held.world.catch_up()
+        entry.rule, entry.step = held.selected.rule, held.selected.position
+        entry.committed = None if held.call.operation in _READS else False
+        entry.abandon()
+        held.world.journal.add(entry)
+        return entry
+
+    def _concluded(
+        self, world: World, call: Call, entry: Entry, result: CallResult
+    ) -> Answer | HeldCall:
+        """Journal what a call came to, and make the answer of it."""
+        if result.hold and result.selected is not None:
+            return HeldCall(world, call, entry, result.selected, result.hold)
         world.journal.add(entry)  # before anything else: what has happened is never lost
         if world.timeline.next_due is not None:
             world.catch_up()  # rules may have made something due at once
@@ -144,20 +191,14 @@ class Gateway:
         close = isinstance(call.body, SandboxError)
         return Answer(reply, headers, result.delay, result.fault, close, world, entry)
 
-    def _result(self, world: World, call: Call, entry: Entry, now: Instant) -> CallResult:
-        """Put a call through the checks, and perform it where it passes them."""
+    def _result(
+        self, call: Call, entry: Entry, perform: Callable[[object], CallResult]
+    ) -> CallResult:
+        """What performing a call with its body comes to, whatever goes wrong."""
         body: object = None
         try:
-            is_allowed = world.limiter.take(now)
             body = self._body(call, entry)
-            if not is_allowed:
-                return CallResult(_rate_limited(world))
-            if world.rules.scenarios and call.operation is not None:
-                fields = CallFields(_parts(world, call, body), world.rules.number_of)
-                selected, entry.considered = world.rules.decide(call.operation, fields)
-                if selected is not None:
-                    return self._by_rule(selected, world, call, body)
-            return self._operate(world, call, body)
+            return perform(body)
         except SandboxError as error:
             return CallResult(error)
         except Exception:  # noqa: BLE001 - a bug of ours is a documented 500, with its traceback
@@ -167,6 +208,19 @@ class Gateway:
             if body is not None and not isinstance(body, SandboxError):
                 entry.body = mask_json(body) if call.shown is None else call.shown
             entry.leaked = call.leaked
+
+    def _count_and_decide(
+        self, world: World, call: Call, entry: Entry, now: Instant, body: object
+    ) -> CallResult:
+        """Put a call through the checks, and perform it where it passes them."""
+        if not world.limiter.take(now):
+            return CallResult(_rate_limited(world))
+        if world.rules.scenarios and call.operation is not None:
+            fields = CallFields(_parts(world, call, body), world.rules.number_of)
+            selected, entry.considered = world.rules.decide(call.operation, fields)
+            if selected is not None:
+                return self._by_rule(selected, world, call, body)
+        return self._operate(world, call, body)
 
     def _by_rule(
         self, selected: "SelectedStep", world: World, call: Call, body: object
@@ -212,6 +266,14 @@ class Gateway:
         except strict_json.BadJson as error:
             entry.body = mask_body(call.body)
             return InvalidRequest(f"/: expected JSON; {error}.")
+
+
+def _key_in(authorization: str | None) -> str:
+    if authorization is None:
+        raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
+    if authorization[: len(_SCHEME)].lower() != _SCHEME:
+        raise InvalidApiKey("The Authorization header is 'Bearer ' and the key.")
+    return authorization[len(_SCHEME) :].strip()
 
 
 def _parts(world: World, call: Call, body: object) -> CallParts:

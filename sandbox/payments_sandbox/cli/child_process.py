@@ -8,12 +8,25 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from payments_sandbox.cli import supervisor
+from payments_sandbox.client.environment import sandbox_variables, without_proxy
 
 GRACE: Final = 5.0
 """Seconds that a command has to end after SIGTERM, or when its terminal has gone."""
+
+_KEPT: Final = 64 * 1024
+"""Bytes of each stream whose end is kept."""
+
+_LAST_WORDS: Final = 0.5
+"""Seconds that are waited for the end of streams whose processes were ended."""
+
+_CAPTURED: Final[dict[str, Any]] = {
+    "stdin": asyncio.subprocess.DEVNULL,
+    "stdout": asyncio.subprocess.PIPE,
+    "stderr": asyncio.subprocess.PIPE,
+}
 
 _ENDS: Final = frozenset({signal.SIGTERM, signal.SIGHUP})
 
@@ -28,6 +41,42 @@ class NotStartedError(Exception):
     def __init__(self, number: int) -> None:
         super().__init__(os.strerror(number))
         self.errno = number
+
+
+class Output:
+    """The end of what a command prints: it may print any amount."""
+
+    def __init__(self) -> None:
+        self._tails = (bytearray(), bytearray())
+        self._reading: list[asyncio.Task[None]] = []
+
+    @property
+    def printed(self) -> str:
+        """The end of its stdout."""
+        return self._tails[0].decode("utf-8", "replace")
+
+    @property
+    def errors(self) -> str:
+        """The end of its stderr."""
+        return self._tails[1].decode("utf-8", "replace")
+
+    def read_from(self, process: asyncio.subprocess.Process) -> None:
+        """Begin to read what a process prints, and whoever has its streams."""
+        for stream, tail in zip((process.stdout, process.stderr), self._tails, strict=True):
+            if stream is not None:
+                self._reading.append(asyncio.create_task(_keep_end(stream, tail)))
+
+    async def end(self) -> None:
+        """Read what is left; who has left the group may hold the streams open for ever."""
+        _, pending = await asyncio.wait(self._reading, timeout=_LAST_WORDS)
+        for each in pending:
+            each.cancel()
+
+
+async def _keep_end(stream: asyncio.StreamReader, tail: bytearray) -> None:
+    while data := await stream.read(_KEPT):
+        tail += data
+        del tail[:-_KEPT]
 
 
 class Command:
@@ -78,11 +127,31 @@ class Command:
             os.killpg(self._group, number)
 
 
+def environment_of(facts: Mapping[str, object]) -> dict[str, str]:
+    """Our environment, and where a server is, by what it says of itself."""
+    names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
+    token = facts.get("control_token")
+    given = sandbox_variables(
+        **{name: str(facts[name]) for name in names}, token=None if token is None else str(token)
+    )
+    return {**os.environ, **without_proxy(given["PAYMENTS_BASE_URL"], os.environ), **given}
+
+
 @contextlib.asynccontextmanager
 async def running(
-    words: Sequence[str], environment: Mapping[str, str], *, grace: float = GRACE
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    grace: float = GRACE,
+    output: "Output | None" = None,
 ) -> AsyncIterator[Command]:
     """Run a command until the block ends, and end what is left of its group then.
+
+    Args:
+        words: of the command.
+        environment: of the command.
+        grace: seconds that it has to end after SIGTERM.
+        output: gets what it prints, and it reads nothing then; else the streams are ours.
 
     Raises:
         NotStartedError: there is no such command, or it cannot be run.
@@ -97,13 +166,18 @@ async def running(
             *words,
             env=environment,
             pass_fds=[theirs.fileno()],
+            **({} if output is None else _CAPTURED),
         )
+    if output is not None:
+        output.read_from(process)
     lines, line = await asyncio.open_connection(sock=ours)
     try:
         yield Command(_group_in(await lines.readline()), lines, grace)
     finally:
         line.close()
         await process.wait()
+        if output is not None:
+            await output.end()
 
 
 def _group_in(line: bytes) -> int:

@@ -48,7 +48,7 @@ def _names(reports: Reports) -> Iterator[str]:
     for each in reports:
         seen[each.name] += 1
         again = seen[each.name]
-        yield _clean(each.name if again == 1 else f"{each.name} #{again}")
+        yield clean_text(each.name if again == 1 else f"{each.name} #{again}")
 
 
 def _suite(name: str, world: WorldReport) -> "Element":
@@ -62,7 +62,7 @@ def _suite(name: str, world: WorldReport) -> "Element":
     for count, kind in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
         suite.set(count, str(sum(1 for _ in suite.iter(kind))))
     suite.set("errors", "0")
-    _add(suite, "system-out").text = _clean(f"{world.title}\n{as_text([world])}")
+    _add(suite, "system-out").text = clean_text(f"{world.title}\n{as_text([world])}")
     return suite
 
 
@@ -107,11 +107,11 @@ def _outcome(rule: ReportRuleModel, *, has_passed: bool) -> str:
 def _case(world: str, name: str) -> "Element":
     from xml.etree.ElementTree import Element
 
-    return Element("testcase", classname=f"{SUITE}.{world}", name=_clean(name))
+    return Element("testcase", classname=f"{SUITE}.{world}", name=clean_text(name))
 
 
 def _explain(case: "Element", outcome: str, why: str) -> None:
-    _add(case, outcome).set("message", _clean(why))
+    _add(case, outcome).set("message", clean_text(why))
 
 
 def _add(parent: "Element", tag: str) -> "Element":
@@ -120,6 +120,6 @@ def _add(parent: "Element", tag: str) -> "Element":
     return SubElement(parent, tag)
 
 
-def _clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """The text with what XML cannot hold written as Python would."""
     return _NOT_IN_XML.sub(lambda found: ascii(found[0])[1:-1], text)

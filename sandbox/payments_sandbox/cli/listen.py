@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         printer = _Printer(client, forward, as_json=arguments.json)
         for message in follow(client, on_connected=printer.begin):
-            if message.kind != "request" and is_wanted(message.value["type"], filters):
+            if message.kind in ("event", "delivery") and is_wanted(message.value["type"], filters):
                 printer.print(message)
     return 0
 

@@ -20,6 +20,7 @@ from payments_sandbox.core.suggestions import nearest
 COMMANDS: Final = (
     "serve",
     "run",
+    "explore",
     "healthcheck",
     "advance",
     "trigger",
@@ -35,6 +36,9 @@ COMMANDS: Final = (
 )
 """Each is a module beside this one; only the one that is called is imported, since each costs."""
 
+_RUNNING: Final = frozenset({"run", "explore"})
+"""Those that run a command, whose words are behind `--`."""
+
 INTERRUPTED: Final = 130
 """The exit code of what Ctrl-C has ended, as shells have it."""
 
@@ -46,6 +50,7 @@ examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
   payments-sandbox serve --port 0 --ready-file ready.json
   payments-sandbox run -- npm test           a server for as long as the tests run
+  payments-sandbox explore -- python pay.py  which failures a client does not survive
   payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox advance 3d                what is due within three days happens
   payments-sandbox seed --payments 500       a past, for lists and dashboards
@@ -132,8 +137,8 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 
 def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Our own words, and those of the command that `run` runs: argparse would read those too."""
-    if given[:1] != ["run"] or "--" not in given:
+    """Our own words, and those of a command that is run: argparse would read those too."""
+    if not given or given[0] not in _RUNNING or "--" not in given:
         return given, ()
     at = given.index("--")
     return given[:at], given[at + 1 :]

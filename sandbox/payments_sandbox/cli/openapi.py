@@ -1,11 +1,15 @@
-"""Owns `payments-sandbox openapi`: the OpenAPI 3.1 document of the emulated API."""
+"""Owns `payments-sandbox openapi`: the OpenAPI 3.1 documents, for generators of clients."""
 
 import argparse
 import json
 import sys
+from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.contract.operations import DOCUMENTED_URL
+
+CONTROL_URL: Final = "http://127.0.0.1:8080/_sandbox"
+"""Where the control API of a server is that was started without options."""
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -13,26 +17,34 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser, options = add_command(
         commands,
         "openapi",
-        usage="openapi [--server URL]",
+        usage="openapi [--control] [--server URL]",
         does="print the API's OpenAPI document",
-        text="Print the OpenAPI 3.1 document of the emulated API.\n\n"
+        text="Print the OpenAPI 3.1 document of the emulated API, or that of the control API.\n\n"
         "examples:\n  payments-sandbox openapi > openapi.json\n"
-        "  payments-sandbox openapi --server http://127.0.0.1:8080/v3",
+        "  payments-sandbox openapi --server http://127.0.0.1:8080/v3\n"
+        "  payments-sandbox openapi --control > control-openapi.json",
     )
+    options.flag("--control", "the control API, which is below /_sandbox")
     options.value(
         "--server",
-        "what servers[0].url says (default: %(default)s)",
+        f"what servers[0].url says (default: {DOCUMENTED_URL}, or with --control {CONTROL_URL})",
         metavar="URL",
-        default=DOCUMENTED_URL,
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the document."""
-    from payments_sandbox.contract.openapi import document
     from payments_sandbox.contract.schema_files import schema_files
 
-    json.dump(document(schema_files(), server_url=arguments.server), sys.stdout, indent=2)
+    if arguments.control:
+        from payments_sandbox.contract.control_openapi import control_document
+
+        made = control_document(schema_files(), server_url=arguments.server or CONTROL_URL)
+    else:
+        from payments_sandbox.contract.openapi import document
+
+        made = document(schema_files(), server_url=arguments.server or DOCUMENTED_URL)
+    json.dump(made, sys.stdout, indent=2)
     sys.stdout.write("\n")
     return 0

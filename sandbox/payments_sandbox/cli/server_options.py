@@ -30,7 +30,17 @@ def add_server_options(parser: CommandOptions, *, port: int = _PORT) -> None:
         parser: where to.
         port: the default port, which is not the same for each command.
     """
+    add_settings(parser, port=port)
+    _add_files(parser)
+
+
+def add_settings(
+    parser: CommandOptions, *, port: int, without: frozenset[str] = frozenset()
+) -> None:
+    """Add the options of a server that are settings, but for those of some names."""
     for setting, option in options():
+        if setting.name in without:
+            continue
         default = port if setting.name == "port" else setting.default
         shown = str(port) if setting.name == "port" else option.shown
         text = f"{option.help} (default: {shown})" if shown else option.help
@@ -48,7 +58,6 @@ def add_server_options(parser: CommandOptions, *, port: int = _PORT) -> None:
                 metavar=option.metavar,
                 field=setting.name,
             )
-    _add_files(parser)
 
 
 def _add_files(parser: CommandOptions) -> None:

@@ -74,20 +74,20 @@ def run_server(
     """
     settings = read_settings(arguments)
     gc.disable()  # nothing that is imported from here on is garbage
-    with _no_certificates():
+    with no_certificates():
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    sandbox = _assembled(settings, partial(assemble, settings, say))
+    sandbox = assembled(settings, partial(assemble, settings, say))
     working = use_server(_served(arguments, sandbox, listening(sandbox)))
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
-    return _run(_to_the_end(working))
+    return run_loop(to_the_end(working))
 
 
-def _assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> "AssembledServer":
+def assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> "AssembledServer":
     """The server, unless its scenarios are refused: then everything that is wrong is printed."""
     if not settings.scenarios:
         return assemble()
@@ -127,7 +127,7 @@ async def _served(
             address = await stack.enter_async_context(listens)
         except OSError as error:
             raise CannotServeError(_cannot_listen(settings, error)) from None
-        facts = _facts(settings, _reachable(address))
+        facts = facts_of(settings, address)
         if arguments.ready_file is not None:
             announced = _announced(arguments.ready_file, json.dumps(facts) + "\n")
             await stack.enter_async_context(announced)
@@ -135,7 +135,7 @@ async def _served(
 
 
 @contextlib.contextmanager
-def _no_certificates() -> Iterator[None]:
+def no_certificates() -> Iterator[None]:
     """While aiohttp is imported it reads the machine's certificates, for clients that we are not.
 
     That takes longer than all of our own imports. Who calls out has to make a context of its own.
@@ -151,7 +151,7 @@ def _no_certificates() -> Iterator[None]:
                 os.environ[name] = value
 
 
-async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
+async def to_the_end(working: Coroutine[Any, Any, int]) -> int:
     """Not even the exit is interrupted, by whoever is impatient."""
     try:
         return await working
@@ -162,7 +162,7 @@ async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
         ignore_signals(loop)
 
 
-def _run(working: Coroutine[Any, Any, int]) -> int:
+def run_loop(working: Coroutine[Any, Any, int]) -> int:
     """Run on uvloop where the extra `[fast]` has installed it."""
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
     with contextlib.suppress(ImportError):
@@ -227,14 +227,13 @@ async def _announced(file: Path, text: str) -> AsyncIterator[None]:
 
 
 async def _tell_reader(pipe: Path, text: str) -> None:
-    never = asyncio.Event()
+    from payments_sandbox.server.slices import pause
+
     while True:
         try:
             write_whole(pipe, text)
         except UnwritableError:  # nobody reads it yet
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_FOR_READER_EVERY):
-                    await never.wait()
+            await pause(_LOOK_FOR_READER_EVERY)
         else:
             return
 
@@ -252,9 +251,12 @@ def _reachable(address: str) -> str:
     return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def _facts(settings: Settings, address: str) -> Facts:
-    from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
+def facts_of(settings: Settings, listens_at: str) -> Facts:
+    """What a server says of itself that listens at an address."""
+    from payments_sandbox.core.ids import DEFAULT_API_KEY
+    from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 
+    address = _reachable(listens_at)
     facts: Facts = {
         "base_url": f"{address}/v3",
         "sandbox_url": f"{address}/_sandbox",

@@ -4,14 +4,15 @@ Rules:
 
 1. From before it is read until after it was written for the last time, no other server has it.
 2. A world that cannot be saved is said and left out; all others are saved.
-3. While the server runs, others are served between two worlds that are written.
+3. While the server runs, a save is gathered in slices and written beside the loop.
 """
 
 import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Generator, Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,10 @@ from payments_sandbox.core.output_files import (
     replaced,
     reserved,
 )
+from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.world.state_file import NoStateError, lines_of, read_lines
+from payments_sandbox.server.slices import pause, run_in_slices
+from payments_sandbox.world.state_file import NoStateError, read_lines, writing
 from payments_sandbox.world.world import World
 
 _log: Final = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ class StateFile:
     def __init__(self, path: Path, sandbox: AssembledServer) -> None:
         self._path = path
         self._worlds = sandbox.runtime.worlds
+        self._one_writes = threading.Lock()  # the last save may find the one before under way
         self.unsaved: list[str] = []
 
     @contextlib.contextmanager
@@ -80,16 +84,16 @@ class StateFile:
         Raises:
             OSError: the file cannot be written.
         """
-        for _ in self._saving():
-            pass
+        self._write(finish(self._writing()))
 
-    def _saving(self) -> Generator[None, None, None]:
-        """Write it anew, a world at a time: whatever happens, there is a whole file."""
+    def _writing(self) -> Slices[list[bytes]]:
         self.unsaved = []
-        with replaced(self._path, is_private=True) as file:
-            for line in lines_of(self._worlds, self._tell):
-                file.write(line + b"\n")
-                yield
+        return (yield from writing(self._worlds, self._tell))
+
+    def _write(self, blocks: list[bytes]) -> None:
+        """Put the whole file in the place of the one before: whatever happens, there is one."""
+        with self._one_writes, replaced(self._path, is_private=True) as file:
+            file.writelines(blocks)
 
     def _tell(self, world: World, error: Exception) -> None:
         self.unsaved.append(world.config.api_key)
@@ -110,15 +114,11 @@ class StateFile:
                 await task
 
     async def _save_now_and_then(self) -> None:
-        never = asyncio.Event()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SAVE_EVERY):
-                    await never.wait()
+            await pause(SAVE_EVERY)
             try:
-                with contextlib.closing(self._saving()) as saving:
-                    for _ in saving:
-                        await asyncio.sleep(0)  # noqa: TID251 - no time passes
+                # A disk may take its time, so the loop does not wait for it.
+                await asyncio.to_thread(self._write, await run_in_slices(self._writing()))
             except OSError as error:
                 _log.warning("the state could not be saved in %s: %s", self._path, error.strerror)
 

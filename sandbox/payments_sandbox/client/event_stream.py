@@ -11,8 +11,9 @@ class StreamMessage(NamedTuple):
     """One message of the event stream.
 
     Attributes:
-        kind: what it is about: `request`, `event` or `delivery`.
-        value: that, as the control API shows it; a delivery with its newest attempt alone.
+        kind: what it is about: `request`, `event`, `delivery` or `held`.
+        value: that, as the control API shows it; a delivery with its newest attempt alone, and of
+            `held` the list of all calls that are held now.
         id: what to send as `last_event_id` to go on after it.
     """
 

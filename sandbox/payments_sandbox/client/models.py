@@ -257,6 +257,30 @@ class MagicCardModel(TypedDict):
     description: str
 
 
+class CoverageCallModel(TypedDict):
+    """What calls of an operation have met."""
+
+    operation: str
+    failure: str | None
+    commit: bool | None
+    count: int
+
+
+class CoverageWebhookModel(TypedDict):
+    """What attempts to deliver an event have met."""
+
+    event: str
+    failure: str | None
+    count: int
+
+
+class CoverageModel(TypedDict):
+    """Which failures the calls and webhooks of all worlds have met."""
+
+    calls: list[CoverageCallModel]
+    webhooks: list[CoverageWebhookModel]
+
+
 class DueJobModel(TypedDict):
     """Something that waits for the world's clock."""
 
@@ -386,13 +410,26 @@ class ScenarioSummaryModel(TypedDict):
     tags: list[str]
 
 
+class ScenarioModel(TypedDict):
+    """All of a scenario."""
+
+    scenario: str
+    about: NotRequired[str]
+    tags: NotRequired[list[str]]
+    seed: NotRequired[int]
+    clock: NotRequired[str]
+    given: NotRequired[dict[str, Any]]
+    rules: NotRequired[list[dict[str, Any]]]
+    expect: NotRequired[list[dict[str, Any]]]
+
+
 class ActiveScenarioModel(TypedDict):
     """A scenario that is active."""
 
     name: str
     about: str
     tags: list[str]
-    scenario: str | dict[str, Any]
+    scenario: ScenarioModel
 
 
 class ScenarioProblemModel(TypedDict):
@@ -414,7 +451,7 @@ class ProblemsModel(TypedDict):
 class WrittenScenarioModel(TypedDict):
     """A scenario that makes happen again what was seen."""
 
-    scenario: str | dict[str, Any]
+    scenario: ScenarioModel
     yaml: str
 
 
@@ -464,6 +501,7 @@ class ReportModel(TypedDict):
     """What has become of the active scenarios."""
 
     name: NotRequired[str]
+    restarted: NotRequired[str]
     passed: bool
     expectations: list[ReportExpectationModel]
     rules: list[ReportRuleModel]
@@ -501,6 +539,13 @@ class WebhookEndpointModel(TypedDict):
     retries: NotRequired[list[str]]
     timeout: NotRequired[str]
     timestamp: NotRequired[WebhookEndpointTimestampLiteral]
+
+
+class VerifiedWebhookModel(TypedDict):
+    """Whether a careful receiver would take a webhook, and why not."""
+
+    verified: bool
+    reason: str | None
 
 
 class DeliveryAttemptRequestModel(TypedDict):
@@ -611,9 +656,26 @@ class JournalEntryModel(TypedDict):
     fault: str | None
     rule: str | None
     step: int | None
+    decided: NotRequired[dict[str, Any]]
     committed: bool | None
     considered: list[JournalEntryConsideredModel]
     duration_ms: float | None
+
+
+class HeldCallModel(TypedDict):
+    """A call that a step holds: nothing of it has happened."""
+
+    id: str
+    since: str
+    until: str
+    operation: str
+    method: str
+    path: str
+    request: JournalEntryRequestModel
+    scenario: str
+    rule: str
+    step: int
+    request_id: str | None
 
 
 class SetRateLimitModel(TypedDict):

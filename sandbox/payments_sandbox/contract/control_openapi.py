@@ -8,9 +8,11 @@ from payments_sandbox import __version__
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.openapi_parts import (
+    CHALLENGE,
     DESCRIPTIONS,
     JSON,
     KEY,
+    UNAUTHORIZED,
     VERSION,
     DocumentParts,
     by_status,
@@ -47,11 +49,12 @@ PATH_VARIABLES: Final = {
     "request_id": PathVariable("control/objects/request_id"),
     "event_id": PathVariable("objects/event_id"),
     "endpoint_id": PathVariable("control/objects/webhook_endpoint_id"),
+    "held_id": PathVariable("control/objects/held_call_id"),
     "delivery_id": PathVariable("control/objects/delivery_id"),
     "name": PathVariable("control/objects/inbox_name", None),  # it is there once it is named
 }
 TOKEN: Final = "sandboxToken"  # noqa: S105 - the name of a scheme
-UNAUTHORIZED: Final = "Unauthorized (invalid API key or token)"
+NOT_ADMITTED: Final = "Unauthorized (invalid API key or token)"
 YAML: Final = {"application/yaml": {"schema": {"type": "string"}}}
 REFUSED: Final = "control/responses/refused_scenario"
 
@@ -157,13 +160,15 @@ def _responses(route: ControlRoute, parts: DocumentParts) -> dict[str, object]:
     answers = {status: _content(route, parts) for status in (route.success, *route.also)}
     refusals = {
         status: {"content": parts.error(codes, _envelope(codes))}
+        | ({"headers": CHALLENGE} if status == UNAUTHORIZED else {})
         for status, codes in by_status(pick(_codes(route))).items()
     }
-    descriptions = DESCRIPTIONS | {401: UNAUTHORIZED}
-    return {
+    descriptions = DESCRIPTIONS | {UNAUTHORIZED: NOT_ADMITTED}
+    listed: dict[str, object] = {
         str(status): {"description": descriptions[status], "x-provenance": "decided"} | answer
         for status, answer in (answers | refusals).items()
     }
+    return listed | {"default": parts.any_error(pick(["method_not_allowed"]))}
 
 
 def _envelope(codes: Collection[str]) -> str:
@@ -173,7 +178,7 @@ def _envelope(codes: Collection[str]) -> str:
 
 def _content(route: ControlRoute, parts: DocumentParts) -> dict[str, object]:
     if route.response_schema:
-        return {"content": parts.body(route.response_schema)}
+        return {"content": parts.sent_body(route.response_schema)}
     if route.success == HTTPStatus.NO_CONTENT:
         return {}
     kind = "object" if route.media_type == JSON else "string"

@@ -10,8 +10,10 @@ from typing import Final
 from payments_sandbox.contract.control_routes.audit import AUDIT
 from payments_sandbox.contract.control_routes.cards import CARDS
 from payments_sandbox.contract.control_routes.clock import CLOCK
+from payments_sandbox.contract.control_routes.coverage import COVERAGE
 from payments_sandbox.contract.control_routes.deliveries import DELIVERIES
 from payments_sandbox.contract.control_routes.events import EVENTS
+from payments_sandbox.contract.control_routes.held import HELD
 from payments_sandbox.contract.control_routes.inbox import INBOX
 from payments_sandbox.contract.control_routes.journal import JOURNAL
 from payments_sandbox.contract.control_routes.payments import PAYMENTS
@@ -29,6 +31,7 @@ CONTROL_PATH: Final = "/_sandbox"
 ROUTES_BY_NOUN: Final[Mapping[str, tuple[ControlRoute, ...]]] = {
     "server": SERVER,
     "cards": CARDS,
+    "coverage": COVERAGE,
     "worlds": WORLDS,
     "clock": CLOCK,
     "rate_limit": RATE_LIMIT,
@@ -41,6 +44,7 @@ ROUTES_BY_NOUN: Final[Mapping[str, tuple[ControlRoute, ...]]] = {
     "inbox": INBOX,
     "events": EVENTS,
     "journal": JOURNAL,
+    "held": HELD,
 }
 
 CONTROL_ROUTES: Final = tuple(route for rows in ROUTES_BY_NOUN.values() for route in rows)

@@ -71,6 +71,7 @@ CODES: Final[dict[str, Code]] = {
 CONTROL_CODES: Final[dict[str, Code]] = {
     "invalid_scenario": _of(400, "The scenario is not valid"),
     "illegal_move": _of(400, "The payment is not in a state that allows this"),
+    "not_held": _of(409, "The call is not held any more"),
     "invalid_token": _of(401, "The Sandbox-Token header is missing or wrong"),
     "cross_site_request": _of(403, "A page of another site may not do this"),
     "unknown_host": _of(421, "The Host header names another server"),

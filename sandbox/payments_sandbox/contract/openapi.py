@@ -4,16 +4,19 @@ Nothing is written here that a table or a schema knows: a code, a field or an op
 added there is documented by that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.openapi_parts import (
+    CHALLENGE,
     DESCRIPTIONS,
     KEY,
+    UNAUTHORIZED,
     VERSION,
     DocumentParts,
     by_status,
+    pick,
 )
 from payments_sandbox.contract.operations import DOCUMENTED_URL, OPERATIONS, Operation
 from payments_sandbox.contract.schema_files import Schema
@@ -21,7 +24,10 @@ from payments_sandbox.contract.schema_files import Schema
 RATE_LIMIT: Final = "headers/rate_limit"
 RATE_LIMIT_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 EVENTS: Final = "events/"
-WITHOUT_RATE_LIMIT: Final = 401
+SIGNATURE: Final = "headers/webhook_signature"
+OTHER_CODES: Final = ("not_found", "method_not_allowed", "request_too_large")
+"""What any path may be answered with; it belongs to no operation."""
+
 
 SENTENCES: Final = {
     "create_payment": "Creates a new payment transaction.",
@@ -50,7 +56,10 @@ def document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, obj
     """
     parts = DocumentParts(schemas)
     paths = _paths(parts)
-    webhooks = _webhooks(parts, schemas)
+    events = [name for name in schemas if name.startswith(EVENTS)]
+    webhooks = {
+        name.removeprefix(EVENTS): {"post": _webhook(name, parts, schemas)} for name in events
+    }
     headers = {name: parts.header(RATE_LIMIT, name) for name in RATE_LIMIT_HEADERS}
     return {
         "openapi": VERSION,
@@ -63,7 +72,7 @@ def document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, obj
         "components": {
             "securitySchemes": {KEY: _security()},
             "headers": headers,
-            "schemas": parts.components(),
+            "schemas": parts.components() | {"WebhookEvent": _any_event(parts, events)},
         },
     }
 
@@ -130,14 +139,15 @@ def _parameters(operation: Operation, parts: DocumentParts) -> list[dict[str, ob
 
 
 def _responses(operation: Operation, parts: DocumentParts) -> dict[str, object]:
-    success = _response(operation.success, parts.body(operation.response))
+    success = _response(operation.success, parts.sent_body(operation.response))
     if links := LINKS.get(operation.name):
         success["links"] = {name: _link(name, field) for name, field in links.items()}
     refusals = {
         str(status): _response(status, parts.error(codes))
         for status, codes in by_status(documented_for(operation.name)).items()
     }
-    return {str(operation.success): success, **refusals}
+    others = {"default": parts.any_error(pick(OTHER_CODES))}
+    return {str(operation.success): success, **refusals, **others}
 
 
 def _response(status: int, content: Mapping[str, object]) -> dict[str, object]:
@@ -146,10 +156,8 @@ def _response(status: int, content: Mapping[str, object]) -> dict[str, object]:
         "x-source": "ERROR HANDLING",
         "x-provenance": "documented",
     }
-    if status != WITHOUT_RATE_LIMIT:
-        response["headers"] = {
-            name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT_HEADERS
-        }
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT_HEADERS}
+    response["headers"] = CHALLENGE if status == UNAUTHORIZED else headers
     return response | {"content": content}
 
 
@@ -161,9 +169,15 @@ def _link(operation: str, field: str) -> dict[str, object]:
     }
 
 
-def _webhooks(parts: DocumentParts, schemas: Mapping[str, Schema]) -> dict[str, object]:
-    names = (name for name in schemas if name.startswith(EVENTS))
-    return {name.removeprefix(EVENTS): {"post": _webhook(name, parts, schemas)} for name in names}
+def _any_event(parts: DocumentParts, events: Iterable[str]) -> dict[str, object]:
+    """What a receiver reads. Without a discriminator: `type` is a constant, which is enough."""
+    return {
+        "title": "Webhook event",
+        "description": "The body of any webhook; `type` says which event it is.",
+        "x-source": "WEBHOOKS",
+        "x-provenance": "documented",
+        "oneOf": [parts.reference(name) for name in events],
+    }
 
 
 def _webhook(name: str, parts: DocumentParts, schemas: Mapping[str, Schema]) -> dict[str, object]:
@@ -176,7 +190,8 @@ def _webhook(name: str, parts: DocumentParts, schemas: Mapping[str, Schema]) -> 
         "x-source": "WEBHOOKS",
         "x-provenance": schema["x-provenance"],
         "security": [],
-        "requestBody": {"required": True, "content": parts.body(name)},
+        "parameters": list(parts.query_parameters(SIGNATURE, "header")),
+        "requestBody": {"required": True, "content": parts.sent_body(name)},
         "responses": {
             "2XX": {
                 "description": "The event has arrived.",

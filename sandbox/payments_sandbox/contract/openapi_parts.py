@@ -1,10 +1,11 @@
 """Owns what both OpenAPI documents are made of: components, parameters, bodies, errors."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
-from payments_sandbox.contract.error_codes import Code, code_of
-from payments_sandbox.contract.schema_files import IDENTITY, Schema, component, target
+from payments_sandbox.contract.error_codes import CODES, CONTROL_CODES, Code, code_of
+from payments_sandbox.contract.published_schemas import published, references
+from payments_sandbox.contract.schema_files import Schema, component, target
 
 JSON: Final = "application/json"
 VERSION: Final = "3.1.0"
@@ -18,11 +19,22 @@ DESCRIPTIONS: Final = {
     401: "Unauthorized (invalid API key)",
     403: "Forbidden (a page of another site)",
     404: "Not found",
+    409: "Conflict (it is too late for that)",
     413: "The request body is too large",
     421: "Misdirected (the Host header names another server)",
     429: "Rate limit exceeded",
     500: "Internal server error",
     503: "Not ready",
+}
+
+UNAUTHORIZED: Final = 401
+CHALLENGE: Final = {
+    "WWW-Authenticate": {
+        "description": "Which credentials are wanted, as HTTP demands of every 401.",
+        "x-provenance": "decided",
+        "required": True,
+        "schema": {"type": "string", "const": "Bearer"},
+    }
 }
 
 
@@ -36,6 +48,8 @@ class DocumentParts:
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self._schemas = schemas
         self._used: set[str] = set()
+        self._sent: set[str] = set()
+        self._codes: set[str] = set()
 
     def reference(self, name: str) -> Schema:
         """A reference to the component made of the named schema."""
@@ -43,24 +57,34 @@ class DocumentParts:
         return {"$ref": f"#/components/schemas/{component(self._schemas[name])}"}
 
     def components(self) -> dict[str, Schema]:
-        """Every schema that is referred to, directly or not, as a component."""
-        made: dict[str, Schema] = {}
-        while waiting := sorted(self._used - made.keys()):
-            for name in waiting:
-                made[name] = self._component(name)
-        named = sorted(made.items(), key=lambda item: component(item[1]))
-        return {component(schema): schema for _, schema in named}
+        """Every schema that is referred to, directly or not, as a component.
+
+        What the server sends is open, and only what it is sent is closed.
+        """
+        used, sent = self._reached(self._used), self._reached(self._sent)
+        made = [self._component(name, is_closed=name not in sent) for name in used]
+        return {component(schema): schema for schema in sorted(made, key=component)}
 
     def body(self, name: str) -> dict[str, object]:
-        """The content of a JSON body, with the examples of its schema."""
+        """The content of a JSON body that the server takes, with the examples of its schema."""
         examples = self._schemas[name]["examples"]
         named = {f"example_{n}": {"value": value} for n, value in enumerate(examples, start=1)}
         return {JSON: {"schema": self.reference(name), "examples": named}}
 
-    def query_parameters(self, name: str) -> Iterator[dict[str, object]]:
-        """Each property of the named schema of a query, as a parameter."""
+    def sent_body(self, name: str) -> dict[str, object]:
+        """The content of a JSON body that the server sends."""
+        self._sent.add(name)
+        return self.body(name)
+
+    def query_parameters(self, name: str, place: str = "query") -> Iterator[dict[str, object]]:
+        """Each property of the named schema of a query, as a parameter.
+
+        Args:
+            name: of the schema; its first example has a value for each.
+            place: `query`, or `header` for a schema of headers.
+        """
         for key, property_ in self._schemas[name]["properties"].items():
-            yield self._parameter(key, property_, name) | {"in": "query", "required": False}
+            yield self._parameter(key, property_, name) | {"in": place, "required": False}
 
     def path_parameters(
         self, path: str, schema_of: Mapping[str, str], provenance: str
@@ -72,6 +96,7 @@ class DocumentParts:
                 "description": self._schemas[schema_of[name]]["description"],
                 "x-provenance": provenance,
                 "schema": self.reference(schema_of[name]),
+                "example": self._schemas[schema_of[name]]["examples"][0],
                 "in": "path",
                 "required": True,
             }
@@ -87,8 +112,18 @@ class DocumentParts:
         self, codes: Mapping[str, Code], envelope: str = "responses/error"
     ) -> dict[str, object]:
         """The content of an error, with an example for each code."""
+        self._sent.add(envelope)
+        self._codes.update(codes)
         examples = {name: _example(name, code) for name, code in codes.items()}
         return {JSON: {"schema": self.reference(envelope), "examples": examples}}
+
+    def any_error(self, codes: Mapping[str, Code]) -> dict[str, object]:
+        """The response of whatever else goes wrong; the codes are those that any route may have."""
+        return {
+            "description": "Any other error, in the same envelope.",
+            "x-provenance": "decided",
+            "content": self.error(codes),
+        }
 
     def _parameter(self, key: str, property_: Schema, name: str) -> dict[str, object]:
         about = {"description", "x-provenance", "x-expected"}
@@ -98,29 +133,36 @@ class DocumentParts:
             "name": key,
             "description": property_.get("description") or described["description"],
             "x-provenance": property_["x-provenance"],
-            "schema": self._rewritten(schema, name),
+            "schema": self._published(schema, name, is_closed=True),
+            "example": self._schemas[name]["examples"][0][key],
         }
 
-    def _component(self, name: str) -> Schema:
-        schema = self._schemas[name]
-        return {
-            key: value if key == "examples" else self._rewritten(value, name)
-            for key, value in schema.items()
-            if key not in IDENTITY
-        }
+    def _component(self, name: str, *, is_closed: bool) -> Schema:
+        schema = self._published(self._schemas[name], name, is_closed=is_closed)
+        if (
+            name == "objects/error_detail"
+        ):  # a list that grows: no enumeration, which would close it
+            known = [code for code in (*CODES, *CONTROL_CODES) if code in self._codes]
+            schema["properties"]["code"]["x-extensible-enum"] = known
+        return schema
 
-    def _rewritten(self, part: Any, name: str) -> Any:  # noqa: ANN401 - JSON
-        """A part of the named file, its relative references made to point at components."""
-        if isinstance(part, list):
-            return [self._rewritten(item, name) for item in part]
-        if not isinstance(part, dict):
-            return part
-        return {
-            key: self.reference(target(value, name))["$ref"]
-            if key == "$ref"
-            else self._rewritten(value, name)
-            for key, value in part.items()
-        }
+    def _published(self, part: Schema, name: str, *, is_closed: bool) -> Schema:
+        def refer(path: str) -> Schema:
+            return self.reference(target(path, name))
+
+        written: Schema = published(part, refer, is_closed=is_closed)
+        return written
+
+    def _reached(self, names: Iterable[str]) -> set[str]:
+        """The named schemas, and all that they refer to."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += references(self._schemas[name], name)
+        return found
 
 
 def variables(path: str) -> list[str]:

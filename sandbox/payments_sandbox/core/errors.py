@@ -9,6 +9,7 @@
     ├── MethodNotAllowed      the path exists, the method does not
     ├── RequestTooLarge       the body is larger than the server reads
     ├── IllegalMove           the transition table has no such move (control API only)
+    ├── NotHeld               the call is not held any more (control API only)
     ├── RefundRefused         a refund that the ledger or the issuer will not make
     ├── RateLimited           the hour's requests are used up
     ├── InternalError         the sandbox failed, or a rule says that it did
@@ -101,6 +102,17 @@ class IllegalMove(SandboxError):
 
     def __init__(self, details: str) -> None:
         super().__init__("illegal_move", details)
+
+
+class NotHeld(SandboxError):
+    """A held call was decided, its time was over, its client has left, or its world was reset."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "not_held",
+            "It was decided, its time was over, its client has left, or its world was reset."
+            " GET /_sandbox/held lists the calls that are held now.",
+        )
 
 
 class RefundRefused(SandboxError):

@@ -24,3 +24,15 @@ def finish(work: Slices[T]) -> T:
         except StopIteration as done:
             made: T = done.value
             return made
+
+
+def discard(value: object) -> Slices[None]:
+    """Empty lists that nobody needs any more: to free a hundred thousand rows at once takes long.
+
+    Args:
+        value: a list of rows, or an object whose values are some.
+    """
+    for rows in value.values() if isinstance(value, dict) else (value,):
+        while rows and isinstance(rows, list):
+            del rows[-SLICE:]
+            yield

@@ -16,7 +16,9 @@ from payments_sandbox.core.errors import InternalError, SandboxError
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.hold import Hold
 from payments_sandbox.rules.schema_parts import (
+    NOT_ZERO,
     OPTIONAL_COMMIT,
     Json,
     duration,
@@ -35,9 +37,6 @@ from payments_sandbox.rules.step_outcome import (
     StepPlan,
     merged,
 )
-
-_NOT_ZERO: Final = r"^0*(?:[1-9][0-9]*(?:\.[0-9]+)?(?:ms|s|m|h|d)|\.[0-9]*[1-9][0-9]*(?:s|m|h|d))$"
-"""Durations of a millisecond or more: hundredths of one are nothing."""
 
 _MOST_REQUESTS: Final = 1_000_000
 
@@ -207,7 +206,7 @@ class MoveRateLimit(Outcome, Action):
             "limit": whole("How many requests a window has.", 0, _MOST_REQUESTS),
             "window": {
                 **duration("How long a window is, in virtual time; an hour unless told otherwise."),
-                "pattern": _NOT_ZERO,
+                "pattern": NOT_ZERO,
                 "x-expected": "a duration of 1ms or more",
             },
         },
@@ -318,7 +317,7 @@ class Patch(Outcome):
 
 
 OUTCOMES: Final[tuple[type[Outcome], ...]] = (
-    Pass, Respond, *FAULTS, MoveRateLimit, Settle, Patch,
+    Pass, Respond, *FAULTS, MoveRateLimit, Settle, Patch, Hold,
 )  # fmt: skip
 """Every outcome that a step can have, in the order of the documentation."""
 

@@ -26,6 +26,10 @@ OPTIONAL_COMMIT: Final[Json] = {
 }
 
 
+NOT_ZERO: Final = r"^0*(?:[1-9][0-9]*(?:\.[0-9]+)?(?:ms|s|m|h|d)|\.[0-9]*[1-9][0-9]*(?:s|m|h|d))$"
+"""Durations of a millisecond or more: hundredths of one are nothing."""
+
+
 def mapping(
     description: str,
     example: str,

@@ -83,6 +83,7 @@ class StepPlan(NamedTuple):
         limit: how the rate limit is moved before the call counts against it.
         patch: a merge patch (RFC 7396) on the reply of a success.
         off_contract: whether the patched reply may break the contract.
+        hold: wall milliseconds to keep the call before anything of this happens; 0 where it is not.
     """
 
     options: PaymentOptions | None = DEFAULT
@@ -90,6 +91,7 @@ class StepPlan(NamedTuple):
     limit: LimitMove | None = None
     patch: Json | None = None
     off_contract: bool = False
+    hold: int = 0
 
 
 class Outcome(ABC):

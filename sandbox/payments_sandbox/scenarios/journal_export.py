@@ -14,7 +14,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import EXHAUSTS_RATE_LIMIT, SAYS_RATE_LIMITED
-from payments_sandbox.scenarios.parser import READS
+from payments_sandbox.scenarios.parser import READS, parse_step
 from payments_sandbox.scenarios.yaml_writer import Source, step_source
 from payments_sandbox.verification.journal_steps import journal_step
 from payments_sandbox.verification.observed import ObservedCall, observed_calls
@@ -99,7 +99,9 @@ def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[Step]:
     through = [place for place, call in enumerate(exported) if call.entry.status != LIMITED]
     last = through[-1] if through else -1
     for place, call in enumerate(exported):
-        if call.entry.status != LIMITED:
+        if call.entry.decided is not None:
+            yield parse_step(call.entry.decided, is_read=call.entry.operation in READS)
+        elif call.entry.status != LIMITED:
             yield journal_step(world, call)
         elif place <= last:
             yield Step(SAYS_RATE_LIMITED)

@@ -81,7 +81,17 @@ class DelayedReplies:
             False when the client left or the world ended the wait before time was up.
         """
         with self.wake_event(world) as event:
-            return await _sleep(request, event, seconds, goes_on)
+            return await self.wait(request, event, seconds, goes_on)
+
+    async def wait(
+        self,
+        request: web.BaseRequest,
+        wake_event: asyncio.Event,
+        seconds: float,
+        goes_on: Callable[[], bool],
+    ) -> bool:
+        """Wait as `sleep` does, until an event of the caller's own is set."""
+        return await _sleep(request, wake_event, seconds, goes_on)
 
 
 async def _sleep(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from payments_sandbox.api.call import Answer, Call
+from payments_sandbox.api.call import Answer, Call, HeldCall
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.errors import InvalidApiKey
@@ -25,6 +25,7 @@ from payments_sandbox.server.request_headers import RequestHeaders
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, AlreadySent, JsonResponse
 from payments_sandbox.server.routing import Target
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -45,6 +46,7 @@ class EmulatedApi:
         self, settings: Settings, runtime: WorldRuntime, gateway: Gateway, log: RequestLog
     ) -> None:
         self._settings = settings
+        self._worlds_start_empty = not settings.scenarios
         self._runtime = runtime
         self._gateway = gateway
         self._log = log
@@ -69,19 +71,22 @@ class EmulatedApi:
         world = None
         try:
             key = headers.authorization
-            world = self._gateway.admit(key)
+            world = (
+                self._gateway.admit(key)
+                if self._worlds_start_empty
+                else await run_in_slices(self._gateway.admitting(key))
+            )
             if operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
                     body = await read_any_body(request, seconds=self._settings.body_timeout)
                     if world not in self._runtime.worlds:
-                        world = self._gateway.admit(key)  # it was dropped while the body arrived
+                        # It was dropped while the body arrived.
+                        world = await run_in_slices(self._gateway.admitting(key))
                 call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
-            refused = self._gateway.turn_away(error)
-            self._log.refused(request, refused.reply.status, error)
-            return _response(refused)
+            return self._turn_away(request, operation, error)
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
         except Exception:
@@ -90,11 +95,30 @@ class EmulatedApi:
             _log.exception("unhandled error in %s %s", request.method, mask_target(path))
             return _response(self._gateway.give_up(world))
 
+    def _turn_away(
+        self, request: web.BaseRequest, operation: str | None, error: InvalidApiKey
+    ) -> web.StreamResponse:
+        refused = self._gateway.turn_away(error)
+        if self._runtime.tally is not None:
+            self._runtime.tally.count_refused_key(operation, error.code)
+        self._log.refused(request, refused.reply.status, error)
+        return _response(refused)
+
     async def _answer(
         self, request: web.BaseRequest, world: World, call: Call, started: float
     ) -> web.StreamResponse:
-        """Let the call happen, then answer it; up to its webhooks nothing of this awaits."""
+        """Let the call happen, then answer it; up to its webhooks nothing but a hold awaits."""
+        self._runtime.held_calls.abandon_left(world, self._gateway)
         answer = self._gateway.answer(world, call)
+        if isinstance(answer, HeldCall):
+            outcome = await self._runtime.held_calls.wait_for_decision(
+                request, self._gateway, answer
+            )
+            if not isinstance(outcome, Answer):
+                if outcome is not None:
+                    self._finish(world, outcome, (), perf_counter() - started)
+                return AlreadySent()
+            answer = outcome
         held = self._runtime.take_due(world)
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):
@@ -108,7 +132,8 @@ class EmulatedApi:
                 return _response(answer)
             return await self._deviate(request, world, answer)
         finally:
-            self._finish(world, answer.entry, held, perf_counter() - started)
+            seconds = perf_counter() - started
+            self._finish(world, answer.entry, held, seconds, delay=answer.delay)
 
     async def _sent_first(self, world: World, first: "Sequence[Delivery]") -> bool:
         """Send webhooks; False when the world ended before they had."""
@@ -125,12 +150,20 @@ class EmulatedApi:
                 ending.cancel()
 
     def _finish(
-        self, world: World, entry: Entry | None, held: "Sequence[Delivery]", seconds: float
+        self,
+        world: World,
+        entry: Entry | None,
+        held: "Sequence[Delivery]",
+        seconds: float,
+        *,
+        delay: int = 0,
     ) -> None:
         """Let follow what a call sets off; whoever fails at that changes nothing of the reply."""
         try:
             if entry is not None:
                 entry.duration_ms = seconds * 1_000
+                if self._runtime.tally is not None:
+                    self._runtime.tally.count_call(entry, delay)
             self._runtime.replied(world, held)
             if entry is not None:
                 self._log.answered(entry, world.config.name)

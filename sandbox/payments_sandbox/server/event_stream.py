@@ -15,7 +15,8 @@ from aiohttp import web
 from payments_sandbox.contract import representations
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.connection import has_failed, is_half_closed
-from payments_sandbox.server.journal_json import entry_json
+from payments_sandbox.server.held_calls import HeldCalls
+from payments_sandbox.server.journal_json import entry_json, held_call_json
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.world.world import World
 
@@ -29,15 +30,24 @@ _EVENT_ID: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
 
 
 class _Cursor(NamedTuple):
-    """How many requests, events and attempts a reader has seen."""
+    """How many requests, events and attempts a reader has seen, and which list of held calls.
+
+    The last is told again to who comes back, and is no part of a message's id.
+    """
 
     requests: int
     events: int
     attempts: int
+    held: int = 0
 
 
 async def serve_stream(
-    request: web.BaseRequest, world: World, notifier: ChangeNotifier, *, last: int
+    request: web.BaseRequest,
+    world: World,
+    notifier: ChangeNotifier,
+    held_calls: HeldCalls,
+    *,
+    last: int,
 ) -> web.StreamResponse:
     """Send news as server-sent events until the reader leaves or the world ends.
 
@@ -45,6 +55,7 @@ async def serve_stream(
         request: its `Last-Event-ID` says what the reader has seen already.
         world: whose news.
         notifier: tells when there are some.
+        held_calls: of the server.
         last: how many requests of the journal to begin with, unless the reader comes back.
     """
     response = web.StreamResponse(
@@ -64,7 +75,9 @@ async def serve_stream(
             quiet = f": connected{'' if name is None else f' to {name}'}\n\n".encode()
             while not subscriber.is_over:
                 # Those who have seen the same are sent the same bytes, however many they are.
-                seen, news = notifier.shared(world, seen, partial(_news_since, world, seen))
+                seen, news = notifier.shared(
+                    world, seen, partial(_news_since, world, held_calls, seen)
+                )
                 await response.write(news or quiet)
                 quiet = b": still here\n\n"
                 await subscriber.wait(PROBE if is_half_closed(request) else HEARTBEAT)
@@ -88,10 +101,14 @@ def _now(world: World) -> _Cursor:
     return _Cursor(world.journal.count, world.ledger.events, attempts)
 
 
-def _news_since(world: World, seen: _Cursor) -> tuple[_Cursor, bytes]:
+def _news_since(world: World, held_calls: HeldCalls, seen: _Cursor) -> tuple[_Cursor, bytes]:
     """What there is that a reader has not seen, as one message after the other."""
-    upto = _now(world)
-    return upto, b"".join(_news(world, seen, upto))
+    upto = _now(world)._replace(held=held_calls.version(world))
+    news = b"".join(_news(world, seen, upto))
+    if seen.held != upto.held:
+        now = [held_call_json(each) for each in held_calls.of(world)]
+        news += _message("held", upto, now)
+    return upto, news
 
 
 def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
@@ -112,5 +129,5 @@ def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
 
 
 def _message(kind: str, seen: _Cursor, body: object) -> bytes:
-    head = f"event: {kind}\nid: {'-'.join(map(str, seen))}\ndata: ".encode()
+    head = f"event: {kind}\nid: {'-'.join(map(str, seen[:3]))}\ndata: ".encode()
     return head + orjson.dumps(body) + b"\n\n"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from payments_sandbox.rules.scenario import Scenario
+    from payments_sandbox.verification.failure_tally import FailureTally
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def assemble(
     *,
     make_sender: Callable[[], Sender] | None = None,
     runtime_type: type[WorldRuntime] = WorldRuntime,
+    scenarios: "Sequence[Scenario]" = (),
 ) -> AssembledServer:
     """Put a server together.
 
@@ -63,6 +65,7 @@ def assemble(
         say: given a line for each call to `/v3` and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
         runtime_type: what runs for the worlds; another one where there is no event loop.
+        scenarios: what every world starts with, behind those of the settings.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
@@ -72,19 +75,22 @@ def assemble(
     contract = load_contract(lenient=settings.lenient)
     runtime = runtime_type(
         _defaults(settings),
-        _context(settings, contract),
+        _context(settings, contract, scenarios),
         entropy=_entropy,
         activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
+        tally=_tally() if settings.coverage else None,
     )
     gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
     emulated = EmulatedApi(settings, runtime, gateway, log)
-    control = ControlApi(settings, contract, runtime, gateway.admit, log)
+    control = ControlApi(settings, contract, runtime, gateway.admitting, log)
     handler = RequestHandler(settings, emulated, control, log)
     return AssembledServer(settings, contract, runtime, gateway, handler)
 
 
-def _context(settings: Settings, contract: Contract) -> ServerContext:
+def _context(
+    settings: Settings, contract: Contract, scenarios: "Sequence[Scenario]"
+) -> ServerContext:
     return ServerContext(
         _wall,
         partial(payment_at_rest, contract),
@@ -92,7 +98,7 @@ def _context(settings: Settings, contract: Contract) -> ServerContext:
         settings.webhooks,
         DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
-        _scenarios(settings),
+        (*_scenarios(settings), *scenarios),
         report_bug=_report_bug,
     )
 
@@ -130,6 +136,12 @@ def _sender(settings: Settings) -> Sender:
     from payments_sandbox.server.webhooks.sender import HttpSender, trusting  # noqa: PLC0415 - most servers send nothing
 
     return HttpSender(public=settings.public_webhooks, tls=trusting(settings.webhook_ca))
+
+
+def _tally() -> "FailureTally":
+    from payments_sandbox.verification.failure_tally import FailureTally  # noqa: PLC0415 - most servers count nothing
+
+    return FailureTally()
 
 
 def _defaults(settings: Settings) -> WorldDefaults:

@@ -1,10 +1,11 @@
-"""Owns how a journal entry looks, in the control API and the stream."""
+"""Owns how a journal entry and a held call look, in the control API and the stream."""
 
 import orjson
 
 from payments_sandbox.contract.operations import nearest_call
 from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_headers, mask_target
+from payments_sandbox.server.held_calls import PendingCall
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -12,7 +13,8 @@ from payments_sandbox.world.world import World
 def entry_json(world: World, entry: Entry) -> dict[str, object]:
     """One entry as JSON: `request` and `response` with cards masked.
 
-    `world` is there where that has a name, and `nearest` where no operation was called.
+    `world` is there where that has a name, `nearest` where no operation was called, and `decided`
+    where somebody has chosen what a held call meets.
     """
     name = world.config.name
     return {
@@ -21,16 +23,39 @@ def entry_json(world: World, entry: Entry) -> dict[str, object]:
         "at": show_milliseconds(entry.at),
         "operation": entry.operation,
         **({} if entry.operation else {"nearest": nearest_call(entry.method, entry.path)}),
-        "method": entry.method,
-        "path": mask_target(entry.path),
-        "request": {"headers": mask_headers(entry.headers), "body": entry.body},
+        **_request_json(entry),
         "response": _reply_json(entry),
         "fault": entry.fault,
         "rule": entry.rule,
         "step": entry.step,
+        **({} if entry.decided is None else {"decided": entry.decided}),
         "committed": entry.committed,
         "considered": [{"rule": rule, "why_not": why} for _, rule, why in entry.considered],
         "duration_ms": None if entry.duration_ms is None else round(entry.duration_ms, 3),
+    }
+
+
+def held_call_json(pending: PendingCall) -> dict[str, object]:
+    """A held call as JSON: its request with cards masked, and which step holds it."""
+    entry, selected = pending.held.entry, pending.held.selected
+    return {
+        "id": pending.id,
+        "since": show_milliseconds(entry.wall),
+        "until": show_milliseconds(pending.until),
+        "operation": entry.operation,
+        **_request_json(entry),
+        "scenario": selected.scenario,
+        "rule": selected.rule,
+        "step": selected.position,
+        "request_id": pending.request_id,
+    }
+
+
+def _request_json(entry: Entry) -> dict[str, object]:
+    return {
+        "method": entry.method,
+        "path": mask_target(entry.path),
+        "request": {"headers": mask_headers(entry.headers), "body": entry.body},
     }
 
 

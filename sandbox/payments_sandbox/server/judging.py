@@ -45,7 +45,7 @@ MAX_PAUSE: Final = 0.25
 KEPT: Final = 10_000
 """Reports that are kept; those that have passed go first."""
 
-_EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope.WEBHOOKS})
+EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope.WEBHOOKS})
 """What of a reset takes with it what expectations and the audit speak of."""
 
 
@@ -105,7 +105,7 @@ class KeptReports:
         has_failed = ResetScope.RULES in scopes and any(
             rule.failed for rule in world.rules.rule_set.all
         )
-        if world.journal.news and (has_failed or not _EVIDENCE.isdisjoint(scopes)):
+        if world.journal.news and (has_failed or not EVIDENCE.isdisjoint(scopes)):
             await self.settle(world)
             self._keep(world, "reset")
             await self._judged[-1]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import DelayedReplies
+from payments_sandbox.server.held_calls import HeldCalls
 from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.world.clock import Mode
@@ -28,6 +29,7 @@ from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
     from payments_sandbox.server.judging import KeptReports
+    from payments_sandbox.verification.failure_tally import FailureTally
     from payments_sandbox.webhooks.delivery import Delivery
 
 T = TypeVar("T")
@@ -36,6 +38,9 @@ _log: Final = logging.getLogger(__name__)
 
 _DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
 """What of a reset takes the deliveries with it."""
+
+_RECORDS: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL})
+"""What of a reset takes the calls with it that have not happened yet."""
 
 
 class WorldRuntime:
@@ -49,15 +54,18 @@ class WorldRuntime:
         entropy: gives a seed for each world that is given none.
         activate: makes scenarios the active ones of a world.
         make_sender: makes what sends webhooks, when the first is to be sent.
+        tally: counts what calls and webhooks of all worlds meet; None where nobody asked for it.
 
     Attributes:
         worlds: the worlds by their keys.
         notifier: who waits for a change.
         delayed_replies: who waits for a reply.
+        held_calls: who waits for a decision.
         timers: what falls due in live worlds.
         dispatcher: sends webhooks.
         clock_advancer: moves clocks.
         reports: keeps those of worlds that are gone; None where nobody will read them.
+        tally: as it was given.
     """
 
     dispatcher_type: ClassVar[type[Dispatcher]] = Dispatcher
@@ -65,7 +73,7 @@ class WorldRuntime:
     timers_type: ClassVar[type[LiveTimers]] = LiveTimers
     delays_type: ClassVar[type[DelayedReplies]] = DelayedReplies
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a server, each by its name
         self,
         defaults: WorldDefaults,
         context: ServerContext,
@@ -73,11 +81,14 @@ class WorldRuntime:
         entropy: Callable[[], int],
         activate: Activate,
         make_sender: Callable[[], Sender],
+        tally: "FailureTally | None" = None,
     ) -> None:
+        self.tally = tally
         self.notifier = self.notifier_type()
         self.delayed_replies = self.delays_type()
+        self.held_calls = HeldCalls(self.delayed_replies, self.notifier)
         self.timers = self.timers_type(self.changed)
-        self.dispatcher = self.dispatcher_type(make_sender, context.wall, self._attempted)
+        self.dispatcher = self.dispatcher_type(make_sender, context.wall, self._attempted, tally)
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.reports: KeptReports | None = None
         self.worlds = Worlds(
@@ -104,6 +115,10 @@ class WorldRuntime:
     def reset(self, world: World, scopes: Collection[ResetScope]) -> None:
         """Let follow what follows a reset of some of a world, or a change of its rules."""
         self.delayed_replies.wake(world)
+        if _RECORDS.isdisjoint(scopes):
+            self.held_calls.let_go(world)
+        else:
+            self.held_calls.end(world)
         if not _DELIVERIES.isdisjoint(scopes):
             self.dispatcher.forget(world)
         if not (_DELIVERIES | {ResetScope.CLOCK}).isdisjoint(scopes):
@@ -130,6 +145,7 @@ class WorldRuntime:
         if self.reports is not None:
             self.reports.dropped(world, reason)
         self.delayed_replies.wake(world)
+        self.held_calls.forget(world)
         self.notifier.close(world)
         self.timers.cancel(world)
         self.clock_advancer.stop(world)
@@ -166,6 +182,7 @@ class WorldRuntime:
         self.timers.cancel_all()
         self.notifier.close_all()
         self.delayed_replies.wake_all()
+        self.held_calls.wake_all()
 
     async def close(self) -> int:
         """Let what is in flight end, for a moment, and begin nothing.

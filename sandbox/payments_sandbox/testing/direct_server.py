@@ -28,6 +28,8 @@ from payments_sandbox.testing.direct_connection import DirectConnection, Ending
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
+    import asyncio
+
     from payments_sandbox.webhooks.delivery import Delivery
 
 T = TypeVar("T")
@@ -105,12 +107,12 @@ class DirectDelays(DelayedReplies):
         super().__init__()
         self.passed = 0.0
 
-    async def sleep(
+    async def wait(
         self,
         request: web.BaseRequest,
-        world: World,  # noqa: ARG002 - as in the base class
+        wake_event: "asyncio.Event",  # noqa: ARG002 - as in the base class
         seconds: float,
-        goes_on: Callable[[], bool] = lambda: True,  # noqa: ARG002 - as in the base class
+        goes_on: Callable[[], bool],  # noqa: ARG002 - as in the base class
     ) -> bool:
         """Let seconds pass, or as many as the client bears."""
         connection = cast("DirectConnection", request.protocol)

@@ -23,6 +23,7 @@ class Entry:
     rules that did not answer it. `connection` tells a client's connections apart. `made` is the
     payment that was made. `error_code` and `error_details` are those of an error that was
     answered, `payment_status` is that of the payment in its path, once the call was performed.
+    `decided` is the step that somebody chose for it while it was held, as a scenario spells it.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Entry:
         "committed",
         "connection",
         "considered",
+        "decided",
         "duration_ms",
         "error_code",
         "error_details",
@@ -78,6 +80,7 @@ class Entry:
         self.error_details: str | None = None
         self.payment_status: str | None = None
         self.considered: Iterable[WhyNot] = ()
+        self.decided: Mapping[str, object] | None = None
         self.duration_ms: float | None = None
 
     def abandon(self) -> Callable[[], None]:
@@ -186,7 +189,7 @@ class Journal:
 _KEPT_AS_IT_IS: Final = (
     "number", "at", "wall", "operation", "method", "path", "body", "card", "status", "fault",
     "rule", "step", "committed", "duration_ms", "leaked", "error_code", "error_details",
-    "payment_status", "connection", "made",
+    "payment_status", "connection", "made", "decided",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypedDict, Unpack
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
-from payments_sandbox.core.ids import API_KEY, IdSequence
+from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY, IdSequence
 from payments_sandbox.core.instants import DAY, Instant, show_duration
 from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
@@ -15,9 +15,6 @@ from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
-
-DEFAULT_API_KEY: Final = "sk_test_sandbox"
-"""The key that every server has; its world is never dropped for being idle."""
 
 DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
 """The home world's webhook secret: one documented constant, so that it survives restarts."""
@@ -87,6 +84,7 @@ class Worlds:
         self._keys = IdSequence("sk_test_", entropy() if defaults.seed is None else defaults.seed)
         self._made = 0
         self._worlds: OrderedDict[str, World] = OrderedDict()
+        self._being_made: dict[str, Slices[World]] = {}
         self._drop_reasons: OrderedDict[str, str] = OrderedDict()
         self.make(DEFAULT_API_KEY)
 
@@ -111,11 +109,41 @@ class Worlds:
         """
         world = self._worlds.get(api_key)
         if world is None:
-            self._check_key(api_key)
-            world = self.make(api_key)
+            return finish(self.getting(api_key))
         self._worlds.move_to_end(api_key)
         world.used_at = self._wall()
         return world
+
+    def getting(self, api_key: str) -> Slices[World]:
+        """Get or create the world of a key, a few milliseconds at a time.
+
+        Who asks for it while it is made takes part in making it: it is made once.
+
+        Raises:
+            InvalidApiKey: as `get_or_create`.
+            InvalidRequest: the scenarios of the server do not go together.
+        """
+        while api_key not in self._worlds:
+            self._check_key(api_key)
+            work = self._being_made.get(api_key)
+            if work is None:
+                work = self._being_made[api_key] = self._making_once(api_key)
+            try:
+                next(work)
+            except StopIteration:
+                continue
+            except InvalidRequest:
+                if api_key not in self._worlds:
+                    raise
+                continue  # POST worlds has made it meanwhile
+            yield
+        return self.get_or_create(api_key)
+
+    def _making_once(self, api_key: str) -> Slices[World]:
+        try:
+            return (yield from self.making(api_key))
+        finally:
+            del self._being_made[api_key]
 
     def find(self, api_key: str) -> World:
         """The world of a key that has one.
@@ -197,12 +225,12 @@ class Worlds:
             world.config = world.config._replace(webhook_secret=DEFAULT_WEBHOOK_SECRET)
         self._worlds[world.config.api_key] = world
 
-    def drop(self, world: World) -> None:
-        """Forget a world; the home world starts again at once."""
+    def dropping(self, world: World) -> Slices[None]:
+        """Forget a world; the home world starts again, a few milliseconds at a time."""
         self._forget(world.config.api_key, "dropped by DELETE world")
         self._drop_reasons.pop(world.config.api_key, None)
         if world.config.api_key == DEFAULT_API_KEY:
-            self.make(DEFAULT_API_KEY)
+            yield from self.getting(DEFAULT_API_KEY)
 
     def sweep(self, *, room_for: int = 0) -> None:
         """Drop worlds that are idle for too long, and the longest idle ones over the limit."""
@@ -222,6 +250,11 @@ class Worlds:
         """Why an earlier world of this key was dropped, or None."""
         return self._drop_reasons.get(api_key)
 
+    def restarted(self, api_key: str) -> str | None:
+        """The same as a sentence, as worlds and reports have it."""
+        gone = self._drop_reasons.get(api_key)
+        return f"An earlier world of this key was {gone}." if gone else None
+
     def _longest_idle(self) -> World | None:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
 
@@ -232,7 +265,7 @@ class Worlds:
                 "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
                 " as in 'Authorization: Bearer sk_test_sandbox'."
             )
-        if self._defaults.strict_keys:
+        if self._defaults.strict_keys and api_key != DEFAULT_API_KEY:
             gone = self._drop_reasons.get(api_key)
             reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
             raise InvalidApiKey(f"{reason} POST /_sandbox/worlds makes one.")

@@ -3,7 +3,7 @@
 Theory of operation:
 
 1. `snapshot` gives every part of a world as plain values that change no more; never its API key.
-2. `sealed` adds the digest: the SHA-256 of the canonical JSON of all the rest.
+2. `sealed` writes them as canonical JSON, and adds the digest: the SHA-256 of all the rest.
 3. Canonical JSON has its keys sorted, no blanks, UTF-8, and whole numbers written as integers. So
    others may read a snapshot and write it again: only its values count.
 4. `check_seal` refuses what is of another version, or is not what its digest says. So nobody has to
@@ -16,7 +16,7 @@ Theory of operation:
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final, cast
@@ -26,7 +26,7 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import masking
-from payments_sandbox.core.slices import Slices, finish
+from payments_sandbox.core.slices import Slices, discard, finish
 from payments_sandbox.core.strict_json import MAX_DIGITS
 from payments_sandbox.world.config import ServerContext, WorldConfig, world_name
 from payments_sandbox.world.world import World
@@ -35,8 +35,10 @@ FORMAT: Final = "payments-sandbox/world"
 VERSION: Final = 4
 
 _AS_GIVEN: Final = "this part as GET world/snapshot gave it"
-_BREATH: Final = 2**16
-"""Bytes of canonical JSON between two breaths: about a millisecond."""
+_BLOCK: Final = 2**16
+"""Bytes of JSON that are written at once: about a millisecond."""
+_ROWS: Final = 8
+"""Rows that are written at once: one of the journal may have a large body."""
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 _MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, AttributeError)
 """What comes of values that are not what a snapshot has in their place."""
@@ -73,9 +75,19 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
     return {**kept, "ledger": (yield from world.ledger.snapshotting())}
 
 
-def sealed(kept: Mapping[str, object]) -> Slices[dict[str, object]]:
-    """Seal a snapshot, a few milliseconds at a time; the last step returns it with its digest."""
-    return {**kept, "digest": (yield from _digest(kept))}
+def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
+    """Write a snapshot as JSON with its digest, a few milliseconds at a time.
+
+    Returns:
+        The blocks of the text.
+    """
+    seal, blocks = sha256(), []
+    for block in blocks_of(kept, _canonical):
+        seal.update(block)
+        blocks.append(block)
+        yield
+    digest = f'{{"digest":"sha256:{seal.hexdigest()}",'.encode()
+    return [digest + blocks[0].removeprefix(b"{"), *blocks[1:]]
 
 
 def check_seal(kept: Mapping[str, object]) -> Slices[None]:
@@ -108,35 +120,50 @@ def _check_version(kept: Mapping[str, object]) -> None:
 
 def _digest(kept: Mapping[str, object]) -> Slices[str]:
     seal = sha256()
-    unbroken = 0
-    for piece in _canonical(kept):
-        seal.update(piece)
-        unbroken += len(piece)
-        if unbroken >= _BREATH:
-            unbroken = 0
-            yield
+    for block in blocks_of(kept, _canonical):
+        seal.update(block)
+        yield
     return f"sha256:{seal.hexdigest()}"
 
 
-def _canonical(value: object, depth: int = 2) -> Iterator[bytes]:
-    """The canonical JSON of a value in pieces: objects and lists at most so deep are cut open.
+def blocks_of(kept: object, write: Callable[[object], bytes]) -> Iterator[bytes]:
+    """The JSON of a snapshot in blocks of about a millisecond.
+
+    Args:
+        kept: the snapshot, or a part of it.
+        write: gives the JSON of what is small.
 
     Raises:
-        TypeError, ValueError: a number or a text is none that a snapshot has.
+        TypeError, ValueError: what is to be written is nothing that a snapshot has.
     """
+    block: list[bytes] = []
+    for piece in _pieces(kept, write):
+        block.append(piece)
+        if sum(map(len, block)) >= _BLOCK:
+            yield b"".join(block)
+            block.clear()
+    yield b"".join(block)
+
+
+def _pieces(value: object, write: Callable[[object], bytes], depth: int = 2) -> Iterator[bytes]:
+    """The JSON of a value in pieces: objects and lists at most so deep are cut open."""
     if depth >= 0 and isinstance(value, dict):
         yield b"{"
         for place, key in enumerate(sorted(value)):
             yield b"," * (place > 0) + orjson.dumps(key) + b":"
-            yield from _canonical(value[key], depth - 1)
+            yield from _pieces(value[key], write, depth - 1)
         yield b"}"
     elif depth >= 0 and isinstance(value, list):
         yield b"["
-        for place, item in enumerate(value):
-            yield b"," * (place > 0) + orjson.dumps(_with_whole(item), option=orjson.OPT_SORT_KEYS)
+        for start in range(0, len(value), _ROWS):
+            yield b"," * (start > 0) + write(value[start : start + _ROWS])[1:-1]
         yield b"]"
     else:
-        yield orjson.dumps(_with_whole(value), option=orjson.OPT_SORT_KEYS)
+        yield write(value)
+
+
+def _canonical(value: object) -> bytes:
+    return orjson.dumps(_with_whole(value), option=orjson.OPT_SORT_KEYS)
 
 
 def _with_whole(value: object) -> object:
@@ -188,6 +215,7 @@ def restoring(
         world.limiter.restore(kept["rate_limit"])
     with _naming("ledger"):
         yield from world.ledger.restore(kept["ledger"])
+        yield from discard(kept["ledger"])
         world.mark_published()
     with _naming("timeline"):
         world.timeline.restore(**kept["timeline"])

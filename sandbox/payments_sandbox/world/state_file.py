@@ -4,7 +4,7 @@ The end carries a digest of all that is before it, so a file that is torn or was
 before any world is made of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -14,8 +14,9 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import EPOCH, LAST, Instant
+from payments_sandbox.core.slices import Slices, discard
 from payments_sandbox.world.config import ServerContext
-from payments_sandbox.world.snapshot import restored, snapshot
+from payments_sandbox.world.snapshot import blocks_of, restored, snapshotting
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/state"
@@ -55,35 +56,45 @@ class SavedWorld:
         return world
 
 
-def lines_of(
+def writing(
     worlds: Iterable[World], tell_unsaved: Callable[[World, Exception], None]
-) -> Iterator[bytes]:
-    """The state, line by line, without line ends; each world is as it is when its line is made.
+) -> Slices[list[bytes]]:
+    """Write the state, a few milliseconds at a time; each world is as it is when its turn comes.
 
     Args:
         worlds: of the server.
         tell_unsaved: given each world that could not be saved, and why; it has no line.
+
+    Returns:
+        The blocks of the file.
     """
-    seal = sha256()
-    count = -1  # the head is no world
-    for count, line in enumerate(_open_lines(worlds, tell_unsaved)):  # noqa: B007 - how many came is the point
-        seal.update(line)
-        yield line
-    yield orjson.dumps({"worlds": count, "sha256": seal.hexdigest()})
-
-
-def _open_lines(
-    worlds: Iterable[World], tell_unsaved: Callable[[World, Exception], None]
-) -> Iterator[bytes]:
-    yield orjson.dumps({"format": FORMAT, "version": VERSION})
+    seal, count = sha256(), 0
+    file = [orjson.dumps({"format": FORMAT, "version": VERSION})]
+    seal.update(file[0])
     for world in worlds:
-        config = world.config
         try:
-            line = orjson.dumps([config.api_key, config.made_at, world.used_at, snapshot(world)])
+            line = yield from _writing_line(world)
         except Exception as error:  # noqa: BLE001 - whatever one world has, the others are saved
             tell_unsaved(world, error)
-        else:
-            yield line
+            continue
+        for block in line:
+            seal.update(block)
+            yield
+        file += [b"\n", *line]
+        count += 1
+    return [*file, b"\n", orjson.dumps({"worlds": count, "sha256": seal.hexdigest()}), b"\n"]
+
+
+def _writing_line(world: World) -> Slices[list[bytes]]:
+    """Write a world whole, or raise before any of it is in the file."""
+    kept = yield from snapshotting(world)
+    head = orjson.dumps([world.config.api_key, world.config.made_at, world.used_at])
+    line = [head.removesuffix(b"]") + b","]
+    for block in blocks_of(kept, orjson.dumps):
+        line.append(block)
+        yield
+    yield from discard(kept["ledger"])
+    return [*line, b"]"]
 
 
 def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:

@@ -17,7 +17,14 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control import api as control_api
 from payments_sandbox.server.routing import Routes, Target
 from tests.support.http import path_of
-from tests.support.sockets import RawReply, RunningServer, exchange, raw_request, running_server
+from tests.support.sockets import (
+    RawReply,
+    RunningServer,
+    exchange,
+    held_create,
+    raw_request,
+    running_server,
+)
 from tests.support.values import documented_create
 
 TOKEN: Final = "token"
@@ -45,6 +52,8 @@ BODIES: Final = {
     "check_scenario": b'{"scenario": "x", "expect": [{"audit": "clean"}]}',
     "seed_world": b'{"payments": 1}',
     "write_scenario": b'{"requests": ["req_7k2m9q"]}',
+    "decide_held_call": b'{"do": "pass"}',
+    "verify_webhook": b'{"headers": {}, "body": ""}',
 }
 WITHOUT_RULES: Final = {
     "create_world": b'{"scenarios": [{"scenario": "x"}]}',
@@ -52,11 +61,12 @@ WITHOUT_RULES: Final = {
     "add_active_scenario": b'{"scenario": "x"}',
     "check_scenario": b'{"scenario": "x"}',
     "verify": b'{"expect": [{}]}',
+    "decide_held_call": b'{"do": {"drop": {}}}',
 }
 """Scenarios, or expectations, with a problem."""
 CODES: Final = (
     *HEADERS, "invalid_request", "payment_not_found", "not_found", "illegal_move", "internal_error",
-    "invalid_scenario",
+    "invalid_scenario", "not_held",
 )  # fmt: skip
 
 
@@ -77,6 +87,7 @@ def documented(route: ControlRoute) -> dict[str, int]:
         for status, response in paths[route.path][route.method.lower()]["responses"].items()
         for media in response.get("content", {}).values()
         for code, example in media.get("examples", {}).items()
+        if status != "default"  # of any path, and so of none of these
         if "error" in example["value"]
     }
 
@@ -111,6 +122,12 @@ def provoked(server: RunningServer, route: ControlRoute, code: str) -> RawReply:
     if code == "not_found" and not route.makes_world:
         headers["Authorization"] = "Bearer sk_test_nobody"
     path = target(server, route, code)
+    if "{held_id}" in route.path and code in ("invalid_scenario", "not_held"):
+        with held_create(server.address, headers) as held_id:
+            decision = raw_request("POST", path.replace("held_5e21c8", held_id), headers, body)
+            if code == "not_held":
+                exchange(server.address, decision)
+            return exchange(server.address, decision)
     return exchange(server.address, raw_request(route.method, path, headers, body))
 
 

@@ -4,7 +4,17 @@ import pytest
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
-from tests.support.http import Api, Control, Json, ask, envelope, invalid, paid, path_of
+from tests.support.http import (
+    Api,
+    Control,
+    Json,
+    ask,
+    envelope,
+    hold_a_create,
+    invalid,
+    paid,
+    path_of,
+)
 
 PENDING = "4000009900000038"
 ROUTES = "GET /_sandbox/control-openapi.json has all routes."
@@ -40,6 +50,8 @@ BODIES: dict[str, Json] = {
     "script_inbox": {"respond": [500, 200]},
     "write_scenario": {"requests": [FIRST], "name": "seen"},
     "verify": {"expect": [{"audit": "clean"}], "within": "1s"},
+    "decide_held_call": {"do": "pass"},
+    "verify_webhook": {"headers": {"webhook-id": "evt_1"}, "body": "{}", "now": "ignore"},
 }
 
 DOWN = {"scenario": "down", "rules": [{"request": "list_payments", "do": ["pass"]}]}
@@ -61,6 +73,14 @@ NEEDED = {
     "seed_world": "/payments: is required: expected a whole number from 1 to 1000000.",
     "write_scenario": (
         "/requests: is required: expected a list of 1 to 100 ids of requests in the journal."
+    ),
+    "verify_webhook": (
+        "/headers: is required: expected an object of header names and values;"
+        " /body: is required: expected the body as a text, just as it arrived."
+    ),
+    "decide_held_call": (
+        "/do: is required: expected a step: the word pass,"
+        ' or a JSON object such as {"respond": {"error": "internal_error"}}.'
     ),
 }
 """What is missed in an empty body, by the routes that need one."""
@@ -85,6 +105,8 @@ TYPOS = [
     ("script_inbox", "responds", "did you mean 'respond'?"),
     ("write_scenario", "nam", "did you mean 'name'?"),
     ("verify", "expects", "did you mean 'expect'?"),
+    ("decide_held_call", "step", "documented are do."),
+    ("verify_webhook", "header", "did you mean 'headers'?"),
 ]
 
 INBOX = {"url": "inbox:orders"}
@@ -149,6 +171,12 @@ async def a_delivery(api: Api, control: Control, route: ControlRoute) -> str:
     return str((await control("list_deliveries"))["data"][0]["id"])
 
 
+async def a_held_call(api: Api, control: Control, _: ControlRoute) -> str:
+    """One whose client waits."""
+    _client = await hold_a_create(api, control)
+    return str((await control("list_held_calls"))["data"][0]["id"])
+
+
 async def an_inbox(_: Api, __: Control, ___: ControlRoute) -> str:
     """Any name will do."""
     return "orders"
@@ -160,6 +188,7 @@ IDS = {
     "event_id": an_event,
     "endpoint_id": an_endpoint,
     "delivery_id": a_delivery,
+    "held_id": a_held_call,
     "name": an_inbox,
 }
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from payments_sandbox.world.snapshot import sealed
 from tests.support.http import Control, WebhookApi
+from tests.support.in_process import sealed_snapshot
 from tests.support.receiver import Receiver
-from tests.support.values import Matching, run_to_end
+from tests.support.values import Matching
 
 SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 ENDPOINT_ID = Matching("we_[0-9a-f]{16}")
@@ -74,8 +74,7 @@ async def test_a_card_number_in_a_description_is_masked(
     assert by_hand != kept
     changed: dict[str, object] = json.loads(by_hand)
     del changed["digest"]
-    resealed, _ = run_to_end(sealed(changed))
-    await control("restore_snapshot", resealed)
+    await control("restore_snapshot", sealed_snapshot(changed))
 
     assert made["description"] == "of **** **** **** 1111"
     assert await webhooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id) == made

@@ -29,23 +29,25 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.handlers import handler_of
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.request_headers import JSON, read_headers
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
+from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.world import World
 
 _log = logging.getLogger(__name__)
 
 
-class Admit(Protocol):
-    """Gives the world that an `Authorization` header names; it is `Gateway.admit`."""
+class Admitting(Protocol):
+    """Gives the world that an `Authorization` header names; it is `Gateway.admitting`."""
 
-    def __call__(self, authorization: str | None, *, makes_world: bool) -> World:
-        """The world; made now if its key is new and that is wanted."""
+    def __call__(self, authorization: str | None, *, makes_world: bool) -> Slices[World]:
+        """Find the world, or make it if its key is new and that is wanted."""
 
 
 class ControlApi:
@@ -56,14 +58,15 @@ class ControlApi:
         settings: Settings,
         contract: Contract,
         runtime: WorldRuntime,
-        admit: Admit,
+        admitting: Admitting,
         log: RequestLog,
     ) -> None:
         self._settings = settings
         self._contract = contract
         self._runtime = runtime
         self._log = log
-        self._admit = admit
+        self._admitting = admitting
+        self._imported: set[str] = set()
 
     async def handle(
         self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str
@@ -92,11 +95,12 @@ class ControlApi:
     ) -> web.StreamResponse:
         if route.needs_token:
             self._check_token(request)
-        world = self._world(request, route) if route.needs_key else None
+        world = await self._world(request, route) if route.needs_key else None
         text = await self._text(request, route)
         body = {} if text is not None else await self._body(request, route)
         if world is not None and world not in self._runtime.worlds:
-            world = self._world(request, route)  # the first was dropped while the body arrived
+            # It was dropped while the body arrived.
+            world = await self._world(request, route)
         asked = ControlRequest(
             self._settings,
             self._contract,
@@ -108,6 +112,9 @@ class ControlApi:
             path_parameter=path_parameter,
             text=text,
         )
+        if route.name not in self._imported:  # beside the loop: some bring the scenario language
+            await self._runtime.run_beside(partial(handler_of, route.name))
+            self._imported.add(route.name)
         result = handler_of(route.name)(asked)
         if inspect.isawaitable(result):
             result = await result
@@ -121,9 +128,10 @@ class ControlApi:
         if token is not None and not hmac.compare_digest(given, token.encode()):
             raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
 
-    def _world(self, request: web.BaseRequest, route: ControlRoute) -> World:
+    async def _world(self, request: web.BaseRequest, route: ControlRoute) -> World:
         authorization = read_headers(request).authorization
-        world = self._admit(authorization, makes_world=route.makes_world)
+        admitting = self._admitting(authorization, makes_world=route.makes_world)
+        world = await run_in_slices(admitting)
         world.catch_up()
         return world
 

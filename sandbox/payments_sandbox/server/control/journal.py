@@ -39,5 +39,9 @@ def retrieve_request(request: ControlRequest) -> dict[str, object]:
 async def stream(request: ControlRequest) -> web.StreamResponse:
     """New requests, events and webhooks as they come, as server-sent events."""
     return await serve_stream(
-        request.http, request.world, request.runtime.notifier, last=request.query["last"]
+        request.http,
+        request.world,
+        request.runtime.notifier,
+        request.runtime.held_calls,
+        last=request.query["last"],
     )

@@ -1,6 +1,7 @@
 """Owns the routes of scenarios: the library, what is active, what is wrong with one."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from payments_sandbox.contract import representations
@@ -11,6 +12,7 @@ from payments_sandbox.scenarios.diagnostics import Problem
 from payments_sandbox.scenarios.journal_export import scenario_from_journal
 from payments_sandbox.scenarios.library import Library, UnknownScenario, library_of
 from payments_sandbox.scenarios.loader import Loaded, load, load_list, load_value
+from payments_sandbox.scenarios.scenario_schema import schema
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.slices import run_in_slices
@@ -20,10 +22,10 @@ FROM_JOURNAL: Final = "from-journal"
 """What a scenario is called that is written without a name."""
 
 
-def list_scenarios(request: ControlRequest) -> dict[str, object]:
+async def list_scenarios(request: ControlRequest) -> dict[str, object]:
     """The library; a file that is wrong is left out here, and named by `scenarios/check`."""
-    found = (loaded.scenario for loaded in library_of(request.settings))
-    items = [_summary(scenario) for scenario in found if scenario is not None]
+    loaded = await request.runtime.run_beside(lambda: list(library_of(request.settings)))
+    items = [_summary(each.scenario) for each in loaded if each.scenario is not None]
     return representations.page(items, has_more=False)
 
 
@@ -38,8 +40,7 @@ def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
 
 async def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Let exactly these be active."""
-    values = _body_values(request, is_list=True)
-    scenarios = resolve_scenarios(library_of(request.settings), values)
+    scenarios = await _read_scenarios(request, is_list=True)
     await _judge_leaving(request, lambda each: each not in scenarios)
     await run_in_slices(activation.setting_active(request.world, scenarios))
     request.runtime.reset(request.world, {ResetScope.RULES})
@@ -48,9 +49,7 @@ async def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
 
 async def add_active_scenario(request: ControlRequest) -> dict[str, object]:
     """Activate one more."""
-    [scenario] = resolve_scenarios(
-        library_of(request.settings), _body_values(request, is_list=False)
-    )
+    [scenario] = await _read_scenarios(request, is_list=False)
     await run_in_slices(activation.activating(request.world, scenario))
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
@@ -71,14 +70,24 @@ async def _judge_leaving(request: ControlRequest, is_leaving: Callable[[Scenario
         await reports.before_scenarios_end(request.world, leaving)
 
 
-def check_scenario(request: ControlRequest) -> dict[str, object]:
+async def check_scenario(request: ControlRequest) -> dict[str, object]:
     """Say what is wrong with one; warnings alone are no refusal."""
+    loaded = await request.runtime.run_beside(partial(_checked, request))
+    warnings = loaded.problems if isinstance(loaded, Loaded) else ()
+    return {"problems": [problem.as_json() for problem in warnings]}
+
+
+def _checked(request: ControlRequest) -> Loaded | UnknownScenario:
     [value] = _body_values(request, is_list=False)
     library = library_of(request.settings)
     loaded = _load(library, value)
     resolve_scenarios(library, [loaded])
-    warnings = loaded.problems if isinstance(loaded, Loaded) else ()
-    return {"problems": [problem.as_json() for problem in warnings]}
+    return loaded
+
+
+def retrieve_scenario_schema(_: ControlRequest) -> dict[str, object]:
+    """The shape of scenarios, with what each word means."""
+    return schema()
 
 
 def write_scenario(request: ControlRequest) -> dict[str, object]:
@@ -86,6 +95,15 @@ def write_scenario(request: ControlRequest) -> dict[str, object]:
     name = request.body.get("name", FROM_JOURNAL)
     scenario = scenario_from_journal(request.world, request.body["requests"], name)
     return {"scenario": scenario, "yaml": text_of(scenario)}
+
+
+async def _read_scenarios(request: ControlRequest, *, is_list: bool) -> list[Scenario]:
+    """Read those of a body beside the loop: one may have thousands of lines."""
+    return await request.runtime.run_beside(
+        lambda: resolve_scenarios(
+            library_of(request.settings), _body_values(request, is_list=is_list)
+        )
+    )
 
 
 def resolve_scenarios(library: Library, values: Iterable[object]) -> list[Scenario]:

@@ -1,13 +1,18 @@
 """Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
+from payments_sandbox.core.slices import Slices, discard
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, read_all
 from payments_sandbox.server.control.page import Listing, page
+from payments_sandbox.server.response import send_blocks
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshotting
 from payments_sandbox.world.world import ResetScope, World
@@ -20,11 +25,15 @@ async def create_world(request: ControlRequest) -> dict[str, object]:
     """Make a world of its own, with a key of its own."""
     wanted = request.body
     limits = wanted.get("rate_limit", {})
-    _, start, scenarios = read_all(
+    read = partial(
+        read_all,
         lambda: rate_limit.check(limits, request.settings.rate_limit, "/rate_limit"),
         lambda: _clock(wanted.get("clock")),
         lambda: _scenarios(request, wanted.get("scenarios")),
     )
+    # The scenario language is imported with its first use, which takes long.
+    has_scenarios = bool(wanted.get("scenarios"))
+    _, start, scenarios = await request.runtime.run_beside(read) if has_scenarios else read()
     making = request.runtime.worlds.making(
         wanted.get("api_key"),
         name=wanted.get("name") or None,
@@ -96,10 +105,16 @@ def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
+    filling = await request.runtime.run_beside(partial(_filling, request))
+    await run_in_slices(filling)
+    return _summary(request, request.world)
+
+
+def _filling(request: ControlRequest) -> Slices[None]:
+    """Read what a world is to be filled with; nothing of it is done yet."""
     from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - few fill a world
 
-    world = request.world
     try:
         wanted = parse_generated(request.body)
     except ValueError as error:
@@ -108,26 +123,30 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
         raise InvalidRequest(
             f"/customers: expected at most as many as payments, {wanted.payments}."
         )
-    await run_in_slices(fill_world(world, wanted, request.body.get("seed")))
-    return _summary(request, world)
+    return fill_world(request.world, wanted, request.body.get("seed"))
 
 
 async def delete_world(request: ControlRequest) -> None:
     """Drop the world; its key starts afresh when it is used again."""
     await request.runtime.before_drop(request.world)
     if request.world in request.runtime.worlds:
-        request.runtime.worlds.drop(request.world)
+        await run_in_slices(request.runtime.worlds.dropping(request.world))
 
 
-async def retrieve_snapshot(request: ControlRequest) -> dict[str, object]:
-    """The whole world as JSON, sealed; others are served while it is made."""
+async def retrieve_snapshot(request: ControlRequest) -> web.StreamResponse:
+    """The whole world as JSON, sealed; others are served while it is made and sent."""
     kept = await run_in_slices(snapshotting(request.world))
-    return await run_in_slices(sealed(kept))
+    blocks = await run_in_slices(sealed(kept))
+    await run_in_slices(discard(kept["ledger"]))
+    return await send_blocks(request.http, blocks)
 
 
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Put a snapshot in the world's place; until it is whole, others and that world are served."""
     await run_in_slices(check_seal(request.body))
+    match request.body:
+        case {"rules": {"scenarios": [_, *_]}}:
+            await request.runtime.run_beside(_import_language)
     worlds = request.runtime.worlds
     steps = restoring(
         request.body,
@@ -136,11 +155,17 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
         context=worlds.context,
     )
     world = await run_in_slices(steps)
+    await run_in_slices(discard(request.body["ledger"]))
     world.config = world.config._replace(name=request.world.config.name)
     await request.runtime.before_drop(request.world)
     worlds.put(world)
     request.runtime.changed(world)
     return _summary(request, world)
+
+
+def _import_language() -> None:
+    """Import what reads the scenarios of a snapshot."""
+    import payments_sandbox.scenarios.loader  # noqa: F401, PLC0415 - few snapshots have any
 
 
 def _clock(text: str | None) -> Instant | str | None:
@@ -161,7 +186,6 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
     config, ledger = world.config, world.ledger
     origin = f"{request.http.scheme}://{request.http.host}"
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
-    gone = request.runtime.worlds.drop_reason(config.api_key)
     name = {} if config.name is None else {"name": config.name}
     return {
         "api_key": config.api_key,
@@ -178,5 +202,5 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "chargebacks": ledger.chargebacks,
         "events": len(ledger.event_numbers),
         "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
-        "restarted": f"An earlier world of this key was {gone}." if gone else None,
+        "restarted": request.runtime.worlds.restarted(config.api_key),
     }

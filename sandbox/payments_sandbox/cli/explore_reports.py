@@ -1,0 +1,67 @@
+"""Owns where the reports of an exploration go: the terminal, the folder, and files."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+from payments_sandbox.cli.explore_junit import as_explored_junit
+from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
+from payments_sandbox.exploration.annotations import annotations
+from payments_sandbox.exploration.exploration import ExplorationResult
+from payments_sandbox.exploration.page import as_page
+from payments_sandbox.exploration.report import (
+    ExploredFlow,
+    as_json,
+    new_findings,
+    scenario_of,
+)
+from payments_sandbox.exploration.report_text import as_text
+from payments_sandbox.scenarios.yaml_writer import text_of
+
+PAGE: Final = "index.html"
+DATA: Final = "report.json"
+
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """Make the folder, and let nobody take files of an earlier time for those of this one.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    folder: Path | None = arguments.report
+    forget(arguments.junit_xml, arguments.json)
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableError(f"cannot make {folder}: {error.strerror}") from None
+    forget(folder / PAGE, folder / DATA, *folder.glob("[0-9][0-9]*-*-*.yaml"))
+
+
+def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: ExplorationResult) -> bool:
+    """Print the report and write its files; whether all is well.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    sys.stdout.write(as_text(flow, result, width=shutil.get_terminal_size((90, 24)).columns))
+    data = json.dumps(as_json(flow, result), indent=2, ensure_ascii=False) + "\n"
+    if arguments.json is not None:
+        write_whole(arguments.json, data)
+    if arguments.junit_xml is not None:
+        write_whole(arguments.junit_xml, as_explored_junit(flow, result))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write("".join(f"{line}\n" for line in annotations(flow, result)))
+    if arguments.report is not None:
+        write_whole(arguments.report / PAGE, as_page(flow, result))
+        write_whole(arguments.report / DATA, data)
+        for finding in result.found:
+            write_whole(
+                arguments.report / f"{finding.name}.yaml", text_of(scenario_of(finding, result))
+            )
+    return not new_findings(flow, result)

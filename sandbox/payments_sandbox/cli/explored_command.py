@@ -1,0 +1,123 @@
+"""Owns the runs of a command that is explored: each has worlds, and a port, of its own.
+
+All runs share this process, its loop and the compiled contract; to put the rest of a server
+together takes half a millisecond, and to listen three. So whatever worlds a command makes belong to
+its run, by the port that it was told, and equal seeds make equal worlds, however many runs there
+are at once.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from payments_sandbox.cli.child_process import Command, Output, environment_of, running
+from payments_sandbox.cli.server_process import facts_of
+from payments_sandbox.core.ids import DEFAULT_API_KEY
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.exploration.crashes import crash_evidence
+from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
+from payments_sandbox.exploration.run_record import FlowEnd, RunRecord
+from payments_sandbox.scenarios.loader import read_scenario
+from payments_sandbox.server.factory import assemble
+from payments_sandbox.server.http_server import listening
+
+if TYPE_CHECKING:
+    from signal import Signals
+
+    from payments_sandbox.server.factory import AssembledServer
+
+GRACE: Final = 1.0
+"""Seconds that a command has to end when its time is over."""
+
+_LINES: Final = 40
+"""Lines of a command's output that are kept."""
+
+_CHANGING: Final = re.compile(r"0x[0-9a-f]{6,}")
+"""What is another one in each run and says nothing: addresses in memory."""
+
+
+class ExploredCommand(NamedTuple):
+    """A command that is run again and again.
+
+    Attributes:
+        words: of the command.
+        settings: of its servers; with a seed, so that they are equal.
+        timeout: seconds that a run may take.
+    """
+
+    words: Sequence[str]
+    settings: Settings
+    timeout: float
+
+    async def run(self, number: int, scenario: Mapping[str, Any] | None) -> RunRecord:
+        """Run it once, and record what has become of it.
+
+        Args:
+            number: of the run, for its key.
+            scenario: what is active in each of its worlds.
+
+        Raises:
+            NotStartedError: there is no such command, or it cannot be run.
+        """
+        scenarios = () if scenario is None else (read_scenario(scenario),)
+        server = assemble(self.settings, scenarios=scenarios)
+        worlds = server.runtime.reports = RecordedWorlds(server.runtime.notifier)
+        # Each server puts the handler of an earlier one back, which may have ended before it.
+        asyncio.get_running_loop().set_exception_handler(None)
+        output = Output()
+        async with AsyncExitStack() as stack:
+            address = await stack.enter_async_context(listening(server))
+            facts = _facts(server, address, number)
+            started = perf_counter()
+            async with running(
+                self.words, environment_of(facts), grace=GRACE, output=output
+            ) as command:
+                code = await self._ended(command)
+                seconds = perf_counter() - started
+                await stack.aclose()  # what the command has left running may answer webhooks still
+                records = await worlds.recorded(server.runtime.worlds)
+        return RunRecord(_end(code, output, seconds, address), records)
+
+    async def _ended(self, command: Command) -> int | None:
+        """Wait for the command; None when its time was over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.timeout):
+                return await command.ended()
+        command.forward(_sigterm())
+        await command.ended()
+        return None
+
+
+def _sigterm() -> "Signals":
+    from signal import SIGTERM
+
+    return SIGTERM
+
+
+def _facts(server: "AssembledServer", address: str, number: int) -> dict[str, object]:
+    """What a run's command is told: a key of its own, whose world is as that of `run` is."""
+    worlds = server.runtime.worlds
+    usual = worlds.get_or_create(DEFAULT_API_KEY)
+    world = worlds.make(f"sk_test_explore_{number}", seed=usual.config.seed)
+    own = {"api_key": world.config.api_key, "webhook_secret": world.config.webhook_secret}
+    return facts_of(server.settings, address) | own
+
+
+def _end(code: int | None, output: Output, seconds: float, address: str) -> FlowEnd:
+    return FlowEnd(
+        exit_code=-1 if code is None else code,
+        output=_last_lines(f"{output.printed}\n{output.errors}", address),
+        crash=None if code is None else crash_evidence(code, output.errors),
+        timed_out=code is None,
+        seconds=seconds,
+    )
+
+
+def _last_lines(text: str, address: str) -> str:
+    """The end of an output, without what is another one in each run."""
+    port = address.rpartition(":")[2]
+    lines = [line for line in text.splitlines() if line.strip()][-_LINES:]
+    return _CHANGING.sub("0x…", "\n".join(lines)).replace(f":{port}", ":PORT")

@@ -1,0 +1,178 @@
+"""Owns the exploring of a command: so many runs at once, until all are made, or time is up."""
+
+import argparse
+import asyncio
+import errno
+import os
+import shlex
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+from payments_sandbox.cli.child_process import NotStartedError
+from payments_sandbox.cli.explored_command import ExploredCommand
+from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
+from payments_sandbox.cli.run import NOT_FOUND, NOT_RUNNABLE
+from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.exploration.exploration import (
+    CannotExploreError,
+    Exploration,
+    Wishes,
+)
+from payments_sandbox.exploration.planning import PlannedRun
+from payments_sandbox.exploration.report import ExploredFlow
+from payments_sandbox.exploration.run_record import RunRecord
+
+T = TypeVar("T")
+
+INTERRUPTED: Final = 130
+_SECOND: Final = 1_000
+
+
+async def explore_command(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Explore the command that was given, and report; the exit code."""
+    from payments_sandbox.cli.explore_reports import prepare, publish
+
+    prepare(arguments)
+    exploring = Exploring(arguments, settings)
+    try:
+        await exploring.run()
+    except NotStartedError as error:
+        code = NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
+        raise CommandFailedError(f"cannot run {arguments.command[0]}: {error}", code) from None
+    except CannotExploreError as error:
+        raise CommandFailedError(exploring.why_not(error), MISTAKEN) from None
+    if exploring.is_interrupted and not exploring.has_begun:
+        return INTERRUPTED
+    result = exploring.exploration.result()
+    is_well = publish(arguments, exploring.flow(), result)
+    if exploring.is_interrupted:
+        return INTERRUPTED
+    if not result.runs:
+        why = "there was no time" if result.left else "no call meets the failures of --faults"
+        raise CommandFailedError(f"no failure was tried, and nothing is known: {why}", MISTAKEN)
+    return 0 if is_well else FAILED
+
+
+class Exploring:
+    """Makes the runs of an exploration.
+
+    Args:
+        arguments: of the command line.
+        settings: of the servers.
+
+    Attributes:
+        exploration: says which runs to make.
+        is_interrupted: whether somebody has stopped it.
+        has_begun: whether the runs without a failure are made.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
+        self._arguments = arguments
+        seconds = arguments.timeout / _SECOND
+        self._command = ExploredCommand(arguments.command, settings, seconds)
+        wishes = Wishes(arguments.depth, arguments.faults, arguments.told_by)
+        self.exploration = Exploration(wishes)
+        self._started = perf_counter()
+        self._slots = asyncio.Semaphore(arguments.jobs or os.cpu_count() or 1)
+        self._baseline: Sequence[RunRecord] = ()
+        self.is_interrupted = self.has_begun = False
+
+    async def run(self) -> None:
+        """Make all runs, until somebody interrupts.
+
+        Raises:
+            CannotExploreError, NotStartedError: there is nothing to compare with.
+        """
+        working = asyncio.ensure_future(self._run())
+
+        def stop(_number: int) -> None:
+            self.is_interrupted = True
+            working.cancel()
+
+        on_signals(stop)
+        await asyncio.wait((working,))
+        if not working.cancelled():
+            working.result()
+
+    async def _run(self) -> None:
+        from payments_sandbox.cli.explore_progress import Progress
+
+        self._baseline = await self._together([self._command.run(0, None) for _ in range(2)])
+        self.exploration.begin(*self._baseline)
+        self.has_begun = True
+        with Progress(self.exploration) as progress:
+
+            async def make(planned: PlannedRun) -> None:
+                record = await self._command.run(planned.number, planned.scenario())
+                self.exploration.record(planned, record)
+                progress.show()
+
+            async def repeat(planned: PlannedRun) -> None:
+                record = await self._command.run(planned.number, planned.scenario())
+                self.exploration.repeat(planned, record)
+
+            while batch := self.exploration.next_batch():
+                await self._in_time(batch, make)
+            await self._in_time(self.exploration.to_repeat(), repeat)
+
+    def flow(self) -> ExploredFlow:
+        """What is explored, for reports."""
+        arguments = self._arguments
+        options = [f"--seed {arguments.seed}"]
+        options += [f"--clock {arguments.clock}"] if arguments.clock != "live" else []
+        options += [f"--scenario {each}" for each in arguments.scenarios]
+        options += [f"--webhook {each}" for each in arguments.webhooks]
+        folder = arguments.report or "."
+        words = shlex.join(arguments.command)
+        file = "FILE" if str(folder) == "." else f"{folder}/FILE"
+        return ExploredFlow(
+            title=words,
+            repeat=f"payments-sandbox run --scenario {file} {' '.join(options)} -- {words}",
+            depth=arguments.depth,
+            seed=arguments.seed,
+            seconds=perf_counter() - self._started,
+            keeps_files=arguments.report is not None,
+            accepted=frozenset(arguments.allow) | (arguments.baseline or frozenset()),
+        )
+
+    def why_not(self, error: CannotExploreError) -> str:
+        """Why there is nothing to explore, with the last words of the command."""
+        said = [record.end.output for record in self._baseline if record.end.output]
+        last = "".join(f"\n  {line}" for line in said[0].splitlines()[-5:]) if said else ""
+        words = shlex.join(self._arguments.command)
+        hint = (
+            "\nIt gets no terminal and no input here; "
+            f"payments-sandbox run -- {words} shows all that it prints"
+        )
+        return f"cannot explore {words}: {error}{last}{hint}"
+
+    async def _in_time(
+        self, batch: Sequence[PlannedRun], make: Callable[[PlannedRun], Awaitable[None]]
+    ) -> None:
+        """Make runs, those of which none has begun when time is up left out."""
+
+        async def begin(planned: PlannedRun) -> None:
+            if self._has_time():
+                await make(planned)
+
+        await self._together([begin(planned) for planned in batch])
+
+    async def _together(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """Do so many at once as there are jobs; what comes of them is in their order."""
+
+        async def in_turn(one: Coroutine[Any, Any, T]) -> T:
+            async with self._slots:
+                return await one
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(in_turn(each)) for each in work]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    def _has_time(self) -> bool:
+        budget = self._arguments.budget
+        return budget is None or perf_counter() - self._started < budget / _SECOND

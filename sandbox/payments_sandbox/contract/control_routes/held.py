@@ -1,0 +1,33 @@
+"""Owns the routes about the calls that steps hold."""
+
+from typing import Final
+
+from payments_sandbox.contract.control_routes.route import ControlRoute
+
+HELD: Final = (
+    ControlRoute(
+        name="list_held_calls",
+        method="GET",
+        path="/held",
+        tag="Records",
+        summary="List the calls that are held now",
+        description="Oldest first, cards masked; nothing of them has happened. Always whole.",
+        query="control/queries/none",
+        page_of="held_call",
+    ),
+    ControlRoute(
+        name="decide_held_call",
+        method="POST",
+        path="/held/{held_id}",
+        tag="Records",
+        summary="Let a held call meet a step",
+        description=(
+            "Any step of the scenario language: pass answers as if nobody had held it, and hold"
+            " keeps it further. Answers when it has happened, with its id in the journal."
+        ),
+        request="control/requests/decide_held_call",
+        response="control/objects/held_call",
+        takes_yaml=True,
+        refusals=("invalid_scenario", "not_held"),
+    ),
+)

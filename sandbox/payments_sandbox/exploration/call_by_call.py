@@ -1,0 +1,45 @@
+"""Owns how a run is told: what happened, call by call."""
+
+from collections.abc import Iterator
+
+from payments_sandbox.exploration.run_record import RunRecord, SeenCall
+
+
+def call_by_call(record: RunRecord) -> tuple[str, ...]:
+    """Tell what the calls of a run have met, and how its command ended."""
+    calls = tuple(_told(call) for call in record.calls())
+    return (*calls, *_webhooks(record), _ending(record))
+
+
+def _told(call: SeenCall) -> str:
+    of = f" of {call.about}" if call.about else ""
+    whose = f" for {call.customer}" if call.customer else ""
+    return f"{call.operation}{of}{whose}: {_outcome(call)}"
+
+
+def _outcome(call: SeenCall) -> str:
+    has_happened = "it has happened" if call.committed else "nothing has happened"
+    after = f", {has_happened}" if call.committed is not None else ""
+    if call.fault is not None:
+        return f"the reply was spoilt ({call.fault}){after}"
+    if call.status is None:
+        return f"no reply{after}"
+    if call.code:
+        return f"{call.status} {call.code}{after if call.is_unknown else ''}"
+    return str(call.status)
+
+
+def _webhooks(record: RunRecord) -> Iterator[str]:
+    for world in record.worlds:
+        for webhook in world.webhooks:
+            whose = f" for {webhook.customer}" if webhook.customer else ""
+            taken = "taken" if webhook.is_delivered else "not taken"
+            times = f" at attempt {webhook.attempts}" if webhook.attempts > 1 else ""
+            yield f"webhook {webhook.event}{whose}: {taken}{times}"
+
+
+def _ending(record: RunRecord) -> str:
+    end = record.end
+    if end.timed_out:
+        return "the command was ended, since its time was over"
+    return f"the command: {end.crash or f'exit status {end.exit_code}'}"

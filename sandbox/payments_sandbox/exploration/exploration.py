@@ -1,0 +1,270 @@
+"""Owns an exploration: which runs to make next, what has become of them, and what it comes to.
+
+It makes no run itself, and knows neither processes nor tests. Whoever makes runs asks it:
+
+    exploration = Exploration(wishes)
+    exploration.begin(flow(None), flow(None))          the run without a failure, twice
+    while batch := exploration.next_batch():
+        for planned in batch:                          in any order, or several at once
+            exploration.record(planned, flow(planned.scenario()))
+    result = exploration.result()
+
+where a flow is what is explored: called with a scenario, it lets the client act in a fresh world in
+which that is active, and gives a `RunRecord`. Everything is planned by number, so that the order in
+which runs end changes nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from payments_sandbox.exploration.calls import CallName
+from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun, group
+from payments_sandbox.exploration.judge import Oracle, customers_money, judge
+from payments_sandbox.exploration.planning import (
+    Injection,
+    PlannedRun,
+    SecondFailures,
+    Survivor,
+    injections,
+    second_failures,
+)
+from payments_sandbox.exploration.run_record import RunRecord, SeenCall
+from payments_sandbox.exploration.verdicts import RunVerdict
+
+Flow = Callable[[Mapping[str, Any] | None], RunRecord]
+"""Lets the client act in a fresh world with a scenario, or with none, and records the run."""
+
+_NOTHING: Final = SecondFailures((), {})
+
+
+class CannotExploreError(Exception):
+    """There is nothing to compare with; the text says why, and what would have worked."""
+
+
+class Wishes(NamedTuple):
+    """What is asked of an exploration.
+
+    Attributes:
+        depth: how many failures a run may meet, 1 or 2.
+        among: the ids or names of the failures to try; None tries all.
+        told_by: how a flow says that money may have moved: `exit N`, or words in its output.
+    """
+
+    depth: int = 1
+    among: frozenset[str] | None = None
+    told_by: str | None = None
+
+
+class ExplorationResult(NamedTuple):
+    """What an exploration comes to.
+
+    Attributes:
+        names: the calls and webhooks of the run without a failure.
+        differences: in what two runs without a failure differ, a sentence each.
+        runs: those that were made, by number.
+        left: those that were not made, since time was up.
+        found: what went wrong, the worst first.
+        pruned: how many pairs of failures were left out, by the reason.
+        oracle: the money that moves without a failure.
+    """
+
+    names: tuple[CallName, ...]
+    differences: tuple[str, ...]
+    runs: tuple[JudgedRun, ...]
+    left: tuple[PlannedRun, ...]
+    found: tuple[ExploredFinding, ...]
+    pruned: Mapping[str, int]
+    oracle: Oracle
+
+
+class Exploration:
+    """An exploration of one flow.
+
+    Args:
+        wishes: what is asked of it.
+
+    Attributes:
+        names: the calls and webhooks of the run without a failure, once it has begun.
+    """
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._runs: dict[int, JudgedRun] = {}
+        self._planned: list[PlannedRun] = []
+        self._batches = 0
+        self._repeated: dict[int, bool] = {}
+        self._second = _NOTHING
+        self.names: tuple[CallName, ...] = ()
+
+    def begin(self, first: RunRecord, second: RunRecord) -> None:
+        """Take the two runs without a failure, and compare them.
+
+        Raises:
+            CannotExploreError: the flow has failed in them, or makes no call.
+        """
+        _check_well(first)
+        _check_well(second)
+        self._oracle, self.names, self._differences = compared(first, second)
+
+    def next_batch(self) -> Sequence[PlannedRun]:
+        """The runs to make next, in any order; none when all is done."""
+        self._batches += 1
+        batch: Sequence[PlannedRun] = ()
+        if self._batches == 1:
+            found = injections(self.names, among=self._wishes.among)
+            batch = [PlannedRun(number, (each,)) for number, each in enumerate(found, 1)]
+        elif self._batches == 2 and self._wishes.depth > 1:  # noqa: PLR2004 - the second
+            self._second = self._plan_second()
+            batch = self._second.runs
+        self._planned += batch
+        return batch
+
+    def judged(self, planned: PlannedRun, record: RunRecord) -> JudgedRun:
+        """Judge a run without keeping it."""
+        why = judge(record, self._oracle, planned.failures, self._wishes.told_by)
+        is_met = all(record.has_fired(rule) for rule in planned.rule_names)
+        return JudgedRun(planned, record, why, is_met)
+
+    def record(self, planned: PlannedRun, record: RunRecord) -> JudgedRun:
+        """Take a run that was made; returns its verdict."""
+        run = self._runs[planned.number] = self.judged(planned, record)
+        return run
+
+    def to_repeat(self) -> Sequence[PlannedRun]:
+        """The runs that tell of what was found, to see whether they come to the same again."""
+        return [each.run.planned for each in self.result().found]
+
+    def repeat(self, planned: PlannedRun, record: RunRecord) -> None:
+        """Take a run that was made again."""
+        again = self.judged(planned, record)
+        self._repeated[planned.number] = again.verdict is self._runs[planned.number].verdict
+
+    def result(self) -> ExplorationResult:
+        """What it comes to by now."""
+        runs = tuple(self._runs[number] for number in sorted(self._runs))
+        left = tuple(each for each in self._planned if each.number not in self._runs)
+        return ExplorationResult(
+            self.names,
+            self._differences,
+            runs,
+            left,
+            group(runs, self._repeated),
+            self._second.pruned,
+            self._oracle,
+        )
+
+    def _plan_second(self) -> SecondFailures:
+        runs = [self._runs[number] for number in sorted(self._runs)]
+        well = [each for each in runs if each.verdict is RunVerdict.SURVIVED and each.is_met]
+        return second_failures(
+            map(self._survivor, well),
+            lost=len(runs) - len(well),
+            usual=self.names,
+            among=self._wishes.among,
+            first_number=len(self._planned) + 1,
+        )
+
+    def _survivor(self, run: JudgedRun) -> Survivor:
+        usual, by_customer = set(self.names), self._oracle.by_customer
+        new = [each for each in run.record.names(by_customer=by_customer) if each not in usual]
+        calls = tuple(run.record.named_calls(by_customer=by_customer))
+        return Survivor(run.planned, tuple(new), _history(run.planned.injections[0], calls))
+
+
+def explore(
+    flow: Flow,
+    wishes: Wishes,
+    *,
+    has_time: Callable[[], bool] = lambda: True,
+    on_run: Callable[[JudgedRun], None] = lambda _: None,
+) -> ExplorationResult:
+    """Explore a flow, one run after the other.
+
+    Args:
+        flow: what is explored.
+        wishes: what is asked.
+        has_time: whether another run may be made.
+        on_run: told of each run.
+
+    Raises:
+        CannotExploreError: the flow fails without a failure, or makes no call.
+    """
+    exploration = Exploration(wishes)
+    exploration.begin(flow(None), flow(None))
+    while batch := exploration.next_batch():
+        for planned in batch:
+            if has_time():
+                on_run(exploration.record(planned, flow(planned.scenario())))
+    for planned in exploration.to_repeat():
+        if has_time():
+            exploration.repeat(planned, flow(planned.scenario()))
+    return exploration.result()
+
+
+def _history(injection: Injection, calls: Sequence[tuple[CallName, SeenCall]]) -> object:
+    """What the flow has met since its failure; of a webhook's failure, all."""
+    seen = [(name, call.status, call.code, call.is_unknown, call.committed) for name, call in calls]
+    place = next((at for at, (name, *_) in enumerate(seen) if name == injection.name), None)
+    if place is None:
+        return injection.name, injection.failure.id, tuple(seen)
+    return injection.name, seen[place][-1], tuple(seen[place + 1 :])
+
+
+def compared(
+    first: RunRecord, second: RunRecord
+) -> tuple[Oracle, tuple[CallName, ...], tuple[str, ...]]:
+    """Say what two runs without a failure have in common, and in what they differ.
+
+    Returns:
+        The money that moves; the names of calls and webhooks that are in both; the differences.
+    """
+    differences: list[str] = []
+    by_customer = set(first.names()) == set(second.names())
+    names = first.names(by_customer=by_customer)
+    if not by_customer:
+        differences.append(_DIFFERENT_CUSTOMERS)
+        others = set(second.names(by_customer=False))
+        if set(names) != others:
+            only = sorted({*names} ^ others)
+            differences.append(
+                f"Two runs without a failure make different calls: {'; '.join(map(str, only))} in"
+                " one of them alone. Only what is in both is explored."
+            )
+        names = tuple(each for each in names if each in others)
+    by_order = by_customer and first.money() == second.money()
+    oracle = Oracle(first.money(), by_customer, by_order)
+    if customers_money(first.money(), oracle) != customers_money(second.money(), oracle):
+        raise CannotExploreError(
+            "two runs without a failure move different amounts of money, and there is nothing to"
+            " compare with; a fixed seed, or fixed amounts, would do"
+        )
+    if by_customer and not by_order:
+        differences.append(_DIFFERENT_ORDERS)
+    return oracle, names, tuple(differences)
+
+
+_DIFFERENT_CUSTOMERS: Final = (
+    "Two runs without a failure have different customers, or calls in another number: calls are"
+    " told apart by operation and number alone, and money is compared in all."
+)
+_DIFFERENT_ORDERS: Final = (
+    "Two runs without a failure have different descriptions: money is compared by"
+    " customer, and not by order."
+)
+
+
+def _check_well(record: RunRecord) -> None:
+    end = record.end
+    if not end.says_well:
+        how = (
+            "it did not end in time"
+            if end.timed_out
+            else end.crash or f"exit status {end.exit_code}"
+        )
+        raise CannotExploreError(f"it fails without any failure: {how}")
+    if unmet := next((each for world in record.worlds for each in world.unmet), None):
+        raise CannotExploreError(f"an expectation is not met without any failure: {unmet}")
+    if not record.names():
+        raise CannotExploreError(
+            "it has made no call: it has to call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"
+        )

@@ -1,0 +1,206 @@
+"""Owns the family of failures that calls and webhooks can meet, and how each is brought on.
+
+Coverage of failure has a row for each of them, and exploring a client tries them. Of a call they
+are the errors that are documented for its operation, in the order of `contract/error_codes.py`,
+then one of each wire fault; of a webhook they are `WEBHOOK_FAILURES`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from payments_sandbox.contract.error_codes import documented_for
+from payments_sandbox.contract.operations import BY_NAME, OPERATIONS
+from payments_sandbox.payments.events import EventType
+
+EVENTS: Final = tuple(each.value for each in EventType)
+"""The documented events, each of which can be a webhook."""
+
+_SERVER_ERRORS: Final = 500
+"""Statuses from here on do not tell the client whether the operation happened."""
+
+_READS: Final = frozenset(each.name for each in OPERATIONS if each.method == "GET")
+
+
+class CallFailure(NamedTuple):
+    """A failure that a call can meet.
+
+    Attributes:
+        operation: of the call.
+        name: the code of a documented error, or the name of a wire fault.
+        about: what it is, in a clause.
+        step: what brings it on, as a step of a scenario, `commit` included.
+        commit: whether the operation has happened all the same; None where there is no choice.
+        is_on_wire: whether it is none of the documented errors.
+    """
+
+    operation: str
+    name: str
+    about: str
+    step: Mapping[str, Any]
+    commit: bool | None = None
+    is_on_wire: bool = False
+
+    @property
+    def id(self) -> str:
+        """What it is called beside the others of its operation, such as `drop_after_commit`."""
+        return f"{self.name}_after_commit" if self.commit else self.name
+
+    def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The rule of a scenario that brings it on, once.
+
+        Args:
+            when: which call meets it, such as `{"call": 2, "customer_id": "cust_ada"}`; without
+                it the first.
+        """
+        named = {"name": self.id.replace("_", "-"), "request": self.operation}
+        return named | ({"when": dict(when)} if when else {}) | {"do": [dict(self.step)]}
+
+
+class WebhookFailure(NamedTuple):
+    """A failure that the webhook of an event can meet.
+
+    Attributes:
+        event: such as `payment.completed`.
+        name: what it is called.
+        about: what it is, in a clause.
+        modifiers: what brings it on, as `do` of a webhook rule.
+        first_attempt: whether the first attempt alone meets it, so that the genuine one follows.
+    """
+
+    event: str
+    name: str
+    about: str
+    modifiers: Mapping[str, Any]
+    first_attempt: bool = False
+
+    @property
+    def id(self) -> str:
+        """What it is called beside the others of its event."""
+        return self.name
+
+    def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The rule of a scenario that brings it on.
+
+        Args:
+            when: which deliveries meet it, such as `{"call": 2}`; without it all of the event.
+        """
+        matchers = {**(when or {}), **({"attempt": 1} if self.first_attempt else {})}
+        named = {"name": self.id.replace("_", "-"), "webhook": self.event}
+        return named | ({"when": matchers} if matchers else {}) | {"do": dict(self.modifiers)}
+
+
+Failure = CallFailure | WebhookFailure
+
+
+class _WireFault(NamedTuple):
+    """A wire fault, as every operation can meet it; the step is without `commit`."""
+
+    name: str
+    about: str
+    step: Mapping[str, Any]
+    has_commit: bool = True
+
+
+WIRE_FAULTS: Final = (
+    _WireFault("drop", "the connection breaks and no reply comes", {"drop": {"how": "reset"}}),
+    _WireFault("hang", "no reply comes, the connection stays open", {"hang": {"for": "2500ms"}}),
+    _WireFault("truncate", "the reply breaks off", {"truncate": {"keep": "50%"}}),
+    _WireFault("malform", "the reply is no JSON", {"malform": {"as": "invalid_json"}}),
+    _WireFault("drip", "the reply drips in", {"drip": {"over": "2500ms"}}, has_commit=False),
+    _WireFault("slow", "the reply comes late", {"delay": "2500ms"}, has_commit=False),
+)  # fmt: skip
+"""One of each class. The waits lie between timeouts that clients have: none of them is a race."""
+
+WEBHOOK_FAILURES: Final = (
+    WebhookFailure("", "lost", "it never arrives", {"drop": True}),
+    WebhookFailure("", "twice", "it arrives twice", {"duplicate": {"copies": 2}}),
+    WebhookFailure("", "late", "it arrives three seconds late", {"delay": "3s"}),
+    WebhookFailure("", "month_late", "it arrives a month late", {"delay": "30d"}),
+    WebhookFailure(
+        "", "before_reply", "it arrives before the reply to the call that caused it",
+        {"before_reply": True},
+    ),
+    WebhookFailure(
+        "", "out_of_order", "it is held while others overtake it",
+        {"reorder": {"window": "2s", "order": "reverse"}},
+    ),
+    WebhookFailure(
+        "", "forged", "a stranger has signed it", {"signature": "wrong_secret"}, first_attempt=True
+    ),
+    WebhookFailure(
+        "", "stale", "it was signed ten minutes ago", {"timestamp": "-10m"}, first_attempt=True
+    ),
+)  # fmt: skip
+"""What the webhook of any event can meet; `webhook_failures` puts the event in."""
+
+
+def call_failures(operation: str) -> tuple[CallFailure, ...]:
+    """Every failure of an operation: documented errors first, then wire faults.
+
+    Raises:
+        KeyError: there is no such operation.
+    """
+    is_read = BY_NAME[operation].name in _READS
+    return (*_errors(operation, is_read=is_read), *_wire_failures(operation, is_read=is_read))
+
+
+def webhook_failures(event: str) -> tuple[WebhookFailure, ...]:
+    """Every failure of an event's webhook."""
+    return tuple(each._replace(event=event) for each in WEBHOOK_FAILURES)
+
+
+def all_failures() -> tuple[Failure, ...]:
+    """Every failure of every operation, then of every event."""
+    calls = (each for operation in BY_NAME for each in call_failures(operation))
+    return (*calls, *(each for event in EVENTS for each in webhook_failures(event)))
+
+
+def scenario_of(
+    failure: Failure, *, name: str | None = None, when: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write the scenario that brings a failure on.
+
+    Args:
+        failure: of a call, or of a webhook.
+        name: of the scenario; else one is made of the failure.
+        when: as `rule` of the failure has it.
+
+    Returns:
+        The scenario in plain values, as YAML and JSON have them.
+    """
+    subject = failure.operation if isinstance(failure, CallFailure) else failure.event
+    made = f"{subject}-{failure.id}".replace("_", "-").replace(".", "-")
+    about = f"{subject}: {failure.about}."
+    return {"scenario": name or made, "about": about, "rules": [failure.rule(when)]}
+
+
+def _errors(operation: str, *, is_read: bool) -> Iterator[CallFailure]:
+    for name, code in documented_for(operation).items():
+        about = code.message[0].lower() + code.message[1:]
+        if name == "rate_limit_exceeded":  # the real limiter, so that its headers say so, too
+            yield CallFailure(operation, name, about, {"rate_limit": {"remaining": 0}})
+        elif code.status < _SERVER_ERRORS or is_read:
+            yield CallFailure(operation, name, about, {"respond": {"error": name}})
+        else:
+            for commit, what in _COMMITS:
+                step = {"respond": {"error": name, "commit": commit}}
+                yield CallFailure(operation, name, f"{about}, {what}", step, commit)
+
+
+def _wire_failures(operation: str, *, is_read: bool) -> Iterator[CallFailure]:
+    for fault in WIRE_FAULTS:
+        if is_read or not fault.has_commit:
+            yield CallFailure(operation, fault.name, fault.about, fault.step, is_on_wire=True)
+            continue
+        [(key, value)] = fault.step.items()
+        for commit, what in _COMMITS:
+            step = {key: {"commit": commit, **value}}
+            about = f"{fault.about}, {what}"
+            yield CallFailure(operation, fault.name, about, step, commit, is_on_wire=True)
+
+
+_COMMITS: Final = (
+    (True, "though the operation has happened"),
+    (False, "and nothing has happened"),
+)
+"""The choice of `commit`, what is worse first."""

@@ -1,0 +1,227 @@
+"""Owns the verdict of a run: the flow's word, held against the ledger of a run without a failure.
+
+1. What the ledger and the audit show comes first: more charged, more given back, a forgery taken.
+   Of several verdicts the worst counts, and the others are evidence.
+2. A flow that says "well" is held against the money of the run without a failure: where some is
+   missing, it is a phantom success.
+3. A flow that says "not well" may have failed rightly. It has lost a payment where money has moved
+   all the same: a write has happened whose reply it never had, and it has not looked afterwards; or
+   all the money has moved that moves without a failure.
+4. Else it has crashed, if a signal or a trace says so; or it has told. What breaks down at a reply
+   that has come and cannot be read has crashed, whether money has moved or not.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from payments_sandbox.exploration.failures import Failure, WebhookFailure
+from payments_sandbox.exploration.run_record import (
+    FlowEnd,
+    Money,
+    OrderName,
+    RunRecord,
+    SeenCall,
+    WorldRecord,
+)
+from payments_sandbox.exploration.verdicts import RunVerdict
+from payments_sandbox.payments.events import EventType
+
+_EXIT: Final = re.compile(r"exit (\d+)")
+
+_UNREADABLE: Final = frozenset({"malform", "truncate"})
+"""Failures in which a reply comes, and is none."""
+
+CustomersMoney = dict[tuple[str, str], Money]
+"""What each customer has paid and was given back, by customer and currency."""
+
+
+class ReasonedVerdict(NamedTuple):
+    """A verdict.
+
+    Attributes:
+        verdict: the worst that is true.
+        evidence: what it is known by, a sentence each.
+        advice: what the audit advises.
+    """
+
+    verdict: RunVerdict
+    evidence: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+
+class Oracle(NamedTuple):
+    """What money moves where nothing fails.
+
+    Attributes:
+        money: of each order, in the run without a failure.
+        by_customer: whether customers are the same in every run; else money is compared in all.
+        by_order: whether orders are.
+    """
+
+    money: Mapping[OrderName, Money]
+    by_customer: bool = True
+    by_order: bool = True
+
+
+def judge(
+    record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...], told_by: str | None = None
+) -> ReasonedVerdict:
+    """Judge a run.
+
+    Args:
+        record: of the run.
+        oracle: the ledger of the run without a failure.
+        failures: that the run has met.
+        told_by: how the flow says that money may have moved: `exit N`, or words in its output.
+    """
+    found = list(_found(record, oracle, failures))
+    if record.end.says_well:
+        found += _phantoms(record, oracle)
+    else:
+        found.append(_failed(record, oracle, failures, told_by))
+    if not found:
+        return ReasonedVerdict(RunVerdict.SURVIVED)
+    order = list(RunVerdict)
+    found.sort(key=lambda each: order.index(each[0]))
+    evidence = tuple(dict.fromkeys(why for _, why in found))
+    advice = tuple(dict.fromkeys(each.advice for each in record.audit()))
+    return ReasonedVerdict(found[0][0], evidence, advice)
+
+
+_Found = tuple[RunVerdict, str]
+
+
+def _found(record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...]) -> Iterator[_Found]:
+    """What the ledger and the audit show, whatever the flow says."""
+    is_duplicate = any(
+        isinstance(each, WebhookFailure) and each.name == "twice" for each in failures
+    )
+    for verdict, why in _extra(record, oracle):
+        yield (RunVerdict.HANDLED_TWICE if is_duplicate else verdict), why
+    for finding in record.audit():
+        if finding.kind in _OF_AUDIT:
+            yield _OF_AUDIT[finding.kind], finding.message
+
+
+_OF_AUDIT: Final = {
+    "forged_delivery_accepted": RunVerdict.ACCEPTED_FORGERY,
+    "stale_delivery_accepted": RunVerdict.ACCEPTED_FORGERY,
+    "duplicate_handled_twice": RunVerdict.HANDLED_TWICE,
+}
+"""Findings of the audit that are verdicts; those about money are the ledger's to say."""
+
+
+def _extra(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
+    """More than without the failure: paid by a customer or for an order, or given back."""
+    usual, now = customers_money(oracle.money, oracle), customers_money(record.money(), oracle)
+    said: set[str] = set()
+    for (customer, currency), money in now.items():
+        before = usual.get((customer, currency), Money())
+        if _is_more(money, before):
+            said.add(customer)
+            yield RunVerdict.DOUBLE_CHARGE, _paid(customer, currency, money, before)
+        elif money.refunded - before.refunded > max(0, money.charged - before.charged):
+            yield RunVerdict.REFUNDED_TWICE, _given_back(customer, currency, money, before)
+    for order, money in record.money().items() if oracle.by_order else ():
+        before = oracle.money.get(order, money)
+        if _is_more(money, before) and order.customer not in said:
+            whose = f"For '{order.description}' {order.customer or 'somebody'}"
+            yield RunVerdict.DOUBLE_CHARGE, _paid(whose, order.currency, money, before)
+
+
+def _phantoms(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
+    """What is missing although the flow says that all went well."""
+    now = customers_money(record.money(), oracle)
+    for (customer, currency), before in customers_money(oracle.money, oracle).items():
+        money = now.get((customer, currency), Money())
+        if money.charged < before.charged:
+            yield RunVerdict.PHANTOM_SUCCESS, _paid(customer, currency, money, before)
+        elif money.refunded < before.refunded:
+            yield RunVerdict.PHANTOM_SUCCESS, _given_back(customer, currency, money, before)
+    for unmet in (each for world in record.worlds for each in world.unmet):
+        yield RunVerdict.PHANTOM_SUCCESS, f"An expectation is not met: {unmet}."
+
+
+def _is_more(money: Money, before: Money) -> bool:
+    """Whether more was charged, and is kept: what was given back again is put right."""
+    return money.charged > before.charged and money.net > before.net
+
+
+def _paid(customer: str, currency: str, money: Money, before: Money) -> str:
+    whose = customer or "The customers together"
+    return f"{whose} paid {money.charged} {currency}, and {before.charged} without the failure."
+
+
+def _given_back(customer: str, currency: str, money: Money, before: Money) -> str:
+    whose, usual = customer or "The customers together", before.refunded
+    return f"{whose} was given back {money.refunded} {currency}, and {usual} without the failure."
+
+
+def _failed(
+    record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...], told_by: str | None
+) -> _Found:
+    """What a flow has done that says that it did not go well."""
+    end = record.end
+    if end.timed_out:
+        return RunVerdict.HANG, "It was still running when its time was over, and was ended."
+    how = end.crash or f"exit status {end.exit_code}"
+    if told_by is not None and _is_told(end, told_by):
+        return RunVerdict.TOLD, f"It says that money may have moved ({told_by})."
+    if end.crash is not None and any(each.name in _UNREADABLE for each in failures):
+        return RunVerdict.CRASH, f"It broke down at a reply that cannot be read: {end.crash}."
+    return _lost_or_not(record, oracle, how)
+
+
+def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _Found:
+    """Whether money has moved although the flow has failed; else how it has failed."""
+    if unseen := list(_never_seen(record)):
+        what = "; ".join(f"{call.operation} of {call.about}" for call in unseen)
+        why = f"The ledger has {what}, whose reply was lost, and the command failed ({how})."
+        return RunVerdict.LOST_PAYMENT, why
+    now = customers_money(record.money(), oracle)
+    if now and now == customers_money(oracle.money, oracle):
+        why = f"All money has moved as without the failure, and the command failed ({how})."
+        return RunVerdict.LOST_PAYMENT, why
+    if record.end.crash is not None:
+        return RunVerdict.CRASH, f"It broke down: {how}."
+    return RunVerdict.TOLD, f"It says that it failed ({how}), and the ledger agrees."
+
+
+def _never_seen(record: RunRecord) -> Iterator[SeenCall]:
+    """Writes that have happened, whose reply was lost, and for which nobody has looked since."""
+    for world in record.worlds:
+        for place, call in enumerate(world.calls):
+            if call.committed and call.is_unknown and not _was_seen(call, world, place):
+                yield call
+
+
+def _was_seen(write: SeenCall, world: WorldRecord, place: int) -> bool:
+    """Whether the flow has been told later what has become of a write."""
+    if write.operation == "create_refund":  # it cannot be looked up
+        told = (each for each in world.webhooks if each.event == EventType.REFUND_CREATED)
+        return any(each.is_delivered and each.payment_id == write.payment_id for each in told)
+    return any(
+        each.operation == "list_payments"
+        or (each.operation == "retrieve_payment" and each.payment_id == write.payment_id)
+        for each in world.calls[place + 1 :]
+        if each.is_success
+    )
+
+
+def _is_told(end: FlowEnd, told_by: str) -> bool:
+    if found := _EXIT.fullmatch(told_by):
+        return end.exit_code == int(found[1])
+    return told_by in end.output
+
+
+def customers_money(money: Mapping[OrderName, Money], oracle: Oracle) -> CustomersMoney:
+    """What each customer has paid and was given back; all together where they are not the same."""
+    charged: Counter[tuple[str, str]] = Counter()
+    refunded: Counter[tuple[str, str]] = Counter()
+    for order, each in money.items():
+        key = order.customer if oracle.by_customer else "", order.currency
+        charged[key] += each.charged
+        refunded[key] += each.refunded
+    return {key: Money(charged[key], refunded[key]) for key in charged}

@@ -1,0 +1,73 @@
+"""Owns the matrix that a terminal shows: a row for each failure, a column for each call."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from payments_sandbox.exploration.calls import CallName
+from payments_sandbox.exploration.findings import JudgedRun
+from payments_sandbox.exploration.planning import Injection
+from payments_sandbox.exploration.verdicts import RunVerdict
+
+MARKS: Final = {
+    RunVerdict.DOUBLE_CHARGE: "D",
+    RunVerdict.REFUNDED_TWICE: "R",
+    RunVerdict.LOST_PAYMENT: "L",
+    RunVerdict.PHANTOM_SUCCESS: "P",
+    RunVerdict.ACCEPTED_FORGERY: "F",
+    RunVerdict.HANDLED_TWICE: "W",
+    RunVerdict.HANG: "H",
+    RunVerdict.CRASH: "C",
+    RunVerdict.TOLD: "t",
+    RunVerdict.SURVIVED: "·",
+}
+"""What stands for each verdict in a cell."""
+
+NOT_MET: Final = "-"
+AHEAD: Final = "."
+_NONE: Final = " "
+_LABEL: Final = 34
+"""Columns of a failure's name."""
+
+Cells = Mapping[tuple[CallName, str], str]
+
+
+def cells(
+    planned: Iterable[Injection], runs: Iterable[JudgedRun]
+) -> dict[tuple[CallName, str], str]:
+    """The cells: what each failure of each call has come to, of depth 1."""
+    found = {(each.name, each.failure.id): AHEAD for each in planned}
+    for run in runs:
+        if run.planned.depth == 1:
+            [injection] = run.planned.injections
+            key = injection.name, injection.failure.id
+            found[key] = MARKS[run.verdict] if run.is_met else NOT_MET
+    return found
+
+
+def matrix(names: Sequence[CallName], marks: Cells, *, width: int) -> list[str]:
+    """The lines of the matrix, in parts where a terminal is too narrow for all calls.
+
+    Args:
+        names: the calls, a column each.
+        marks: the cells.
+        width: columns of the terminal.
+    """
+    most = max(1, (width - _LABEL) // 3)
+    lines: list[str] = []
+    for start in range(0, len(names), most):
+        part = names[start : start + most]
+        numbers = range(start + 1, start + len(part) + 1)
+        lines.append(" " * _LABEL + "".join(f"{number:>3}" for number in numbers))
+        for failure in dict.fromkeys(failure for name, failure in marks if name in part):
+            row = "".join(f"{marks.get((name, failure), _NONE):>3}" for name in part)
+            lines.append(f"{failure[:_LABEL]:<{_LABEL}}{row}".rstrip())
+    return lines
+
+
+def legend(names: Sequence[CallName], used: Iterable[str]) -> list[str]:
+    """What the numbers and the marks stand for."""
+    words = {mark: verdict.replace("_", " ") for verdict, mark in MARKS.items()}
+    words |= {NOT_MET: "not met", AHEAD: "not tried"}
+    present = set(used)
+    marks = [f"{mark} {word}" for mark, word in words.items() if mark in present]
+    return [f"{number:>3} {name}" for number, name in enumerate(names, 1)] + ["", "  ".join(marks)]

@@ -1,0 +1,204 @@
+"""Owns the plan of an exploration: which failure meets which call, the worst first.
+
+Of depth 1 is every failure of every call and webhook of the run without a failure. Of depth 2 are
+failures of calls that were only made after a first failure, which the flow had survived: any other
+pair is two failures of depth 1, and was seen. Runs that have come to the same after their first
+failure go on the same, so that one of them stands for all.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from payments_sandbox.exploration.calls import CallName
+from payments_sandbox.exploration.failures import (
+    CallFailure,
+    Failure,
+    WebhookFailure,
+    call_failures,
+    webhook_failures,
+)
+
+_SLUG: Final = re.compile(r"[^A-Za-z0-9_]+")
+_SLUG_LENGTH: Final = 40
+"""Signs of a customer's id in a file's name."""
+
+_NEEDS_OTHERS: Final = frozenset({"out_of_order"})
+"""Failures of webhooks that there have to be several for."""
+
+
+class Injection(NamedTuple):
+    """A failure that a call or a webhook of a run is given."""
+
+    name: CallName
+    failure: Failure
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """The rule of a scenario that brings it on."""
+        return self.failure.rule(self.name.when())
+
+    @property
+    def slug(self) -> str:
+        """It in the name of a file: CALL-FAULT."""
+        parts = self.name.what, (self.name.customer or "")[:_SLUG_LENGTH], str(self.name.nth)
+        call = "_".join(_SLUG.sub("_", part) for part in parts if part)
+        return f"{call}-{self.failure.id}"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.failure.about}"
+
+
+class PlannedRun(NamedTuple):
+    """A run that is to be made.
+
+    Attributes:
+        number: its place in the plan, from 1; 0 is the run without a failure.
+        injections: the failures that it meets; none, one or two.
+    """
+
+    number: int
+    injections: tuple[Injection, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """How many failures it meets."""
+        return len(self.injections)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The failures alone."""
+        return tuple(each.failure for each in self.injections)
+
+    def scenario(self, name: str = "explored") -> dict[str, Any]:
+        """The scenario that makes it happen, in plain values."""
+        about = "; then ".join(map(str, self.injections))
+        rules = [each.rule for each in self.injections]
+        if len({rule["name"] for rule in rules}) < len(rules):
+            rules = [
+                rule | {"name": f"{rule['name']}-{place}"} for place, rule in enumerate(rules, 1)
+            ]
+        return {"scenario": name, "about": f"{about}.", "rules": rules}
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The names of its rules, as `scenario/rule`."""
+        return tuple(f"explored/{rule['name']}" for rule in self.scenario()["rules"])
+
+
+def class_of(failure: Failure) -> str:
+    """The class of a failure: those of one class are told apart by nothing that a client can see.
+
+    Nine ways to lose the reply of a call that has happened are one thing that went wrong.
+    """
+    if isinstance(failure, WebhookFailure):
+        return failure.name
+    if failure.commit:
+        return "reply lost, and it has happened"
+    if failure.name in _LATE:
+        return "late"
+    return "reply lost, and nothing has happened" if failure.is_on_wire else "refused"
+
+
+_LATE: Final = frozenset({"drip", "slow"})
+_WAITING: Final = frozenset({"hang", *_LATE})
+"""Failures that take their time: their quick siblings are tried before them."""
+
+
+def failures_of(name: CallName, *, among: frozenset[str] | None) -> Iterator[Failure]:
+    """The failures that a call or a webhook can meet.
+
+    Args:
+        name: of it.
+        among: the ids or names of those that are wanted; None wants all.
+    """
+    all_of = webhook_failures(name.what) if name.is_webhook else call_failures(name.what)
+    for failure in all_of:
+        if among is None or failure.id in among or failure.name in among:
+            yield failure
+
+
+def injections(names: Sequence[CallName], *, among: frozenset[str] | None) -> list[Injection]:
+    """Every failure of every name, what is most likely to go wrong first."""
+    webhooks = sum(name.is_webhook for name in names)
+    found = [
+        Injection(name, failure)
+        for name in names
+        for failure in failures_of(name, among=among)
+        if webhooks > 1 or failure.name not in _NEEDS_OTHERS
+    ]
+    return sorted(found, key=lambda each: _rank(each.failure))  # stable: then as calls came
+
+
+_RANKS: Final = (
+    "reply lost, and it has happened", "forged", "twice", "reply lost, and nothing has happened",
+    "lost", "stale", "before_reply", "out_of_order", "refused", "late", "month_late",
+)  # fmt: skip
+"""Classes of failures, what has gone wrong most often first."""
+
+
+def _rank(failure: Failure) -> tuple[bool, int]:
+    is_slow = isinstance(failure, CallFailure) and failure.name in _WAITING
+    return is_slow, _RANKS.index(class_of(failure))
+
+
+class Survivor(NamedTuple):
+    """A run of depth 1 that went well.
+
+    Attributes:
+        planned: the run.
+        new: the names of calls and webhooks that are not in the run without a failure.
+        history: what the flow has met since its failure; equal ones go on equally.
+    """
+
+    planned: PlannedRun
+    new: tuple[CallName, ...]
+    history: object
+
+
+class SecondFailures(NamedTuple):
+    """The runs of depth 2, and how many pairs were left out, by the reason."""
+
+    runs: tuple[PlannedRun, ...]
+    pruned: Mapping[str, int]
+
+
+NOT_SURVIVED: Final = "the first failure alone was not survived"
+NOT_NEW: Final = "the second call is made without a first failure, too"
+SAME_HISTORY: Final = "another first failure has led to the same calls"
+
+
+def second_failures(
+    survivors: Iterable[Survivor],
+    *,
+    lost: int,
+    usual: Sequence[CallName],
+    among: frozenset[str] | None,
+    first_number: int,
+) -> SecondFailures:
+    """Plan the runs of depth 2.
+
+    Args:
+        survivors: the runs of depth 1 that went well, in the order of the plan.
+        lost: how many runs of depth 1 did not.
+        usual: the names of the run without a failure.
+        among: as for `failures_of`.
+        first_number: of the first run.
+    """
+    pruned: Counter[str] = Counter()
+    of_usual = len(injections(usual, among=among))
+    pruned[NOT_SURVIVED] += lost * of_usual
+    seen: set[object] = set()
+    pairs: list[tuple[Injection, Injection]] = []
+    for survivor in survivors:
+        pruned[NOT_NEW] += of_usual
+        found = injections(survivor.new, among=among)
+        if survivor.history in seen:
+            pruned[SAME_HISTORY] += len(found)
+            continue
+        seen.add(survivor.history)
+        pairs += [(*survivor.planned.injections, second) for second in found]  # type: ignore[misc]
+    pairs.sort(key=lambda pair: _rank(pair[1].failure))
+    runs = (PlannedRun(first_number + place, pair) for place, pair in enumerate(pairs))
+    return SecondFailures(tuple(runs), {why: count for why, count in pruned.items() if count})

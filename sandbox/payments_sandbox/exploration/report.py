@@ -1,0 +1,149 @@
+"""Owns the report of an exploration as plain values, as JSON has them; every other form reads it.
+
+Whatever is a time is called `seconds`: all else is equal where seeds are.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from payments_sandbox.exploration.call_by_call import call_by_call
+from payments_sandbox.exploration.calls import CallName
+from payments_sandbox.exploration.expected import expected
+from payments_sandbox.exploration.exploration import ExplorationResult
+from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun
+from payments_sandbox.exploration.planning import Injection, PlannedRun
+
+FORMAT: Final = 1
+"""The number of this form; another one may be read otherwise."""
+
+NOT_MET: Final = "not_met"
+"""What stands for the verdict of a run in counts, where its failure has not come up."""
+
+Json = dict[str, Any]
+
+
+class ExploredFlow(NamedTuple):
+    """What was explored, and how.
+
+    Attributes:
+        title: the command as it is typed, or the test's id.
+        repeat: what is typed to run it with a scenario; `FILE` stands for that.
+        depth: how many failures a run may meet.
+        seed: that every world's is derived from.
+        seconds: that it took.
+        accepted: the identities of findings that are known and accepted, and verdicts that are.
+        keeps_files: whether the scenarios of findings are written to files.
+    """
+
+    title: str
+    repeat: str
+    depth: int
+    seed: int | None
+    seconds: float = 0.0
+    accepted: frozenset[str] = frozenset()
+    keeps_files: bool = True
+
+    def repeat_of(self, finding: ExploredFinding) -> str:
+        """What is typed to run it with the scenario of a finding."""
+        return self.repeat.replace("FILE", f"{finding.name}.yaml")
+
+
+def as_json(flow: ExploredFlow, result: ExplorationResult) -> Json:
+    """The whole report."""
+    return {
+        "format": FORMAT,
+        "command": flow.title,
+        "depth": flow.depth,
+        "seed": flow.seed,
+        "calls": [_name(each) for each in result.names],
+        "differences": list(result.differences),
+        "verdicts": counts(result),
+        "runs": [_run(each) for each in result.runs],
+        "findings": [finding_json(flow, each, result) for each in result.found],
+        "left": [[_injection(each) for each in planned.injections] for planned in result.left],
+        "pruned": dict(result.pruned),
+        "is_well": bool(result.runs) and not new_findings(flow, result),
+        "seconds": round(flow.seconds, 3),
+    }
+
+
+def counts(result: ExplorationResult) -> dict[str, int]:
+    """How many runs have come to what; those whose failure has not come up are no verdict."""
+    found = Counter(str(each.verdict) if each.is_met else NOT_MET for each in result.runs)
+    return dict(sorted(found.items()))
+
+
+def new_findings(flow: ExploredFlow, result: ExplorationResult) -> list[ExploredFinding]:
+    """What was found that nobody has accepted."""
+    return [each for each in result.found if not is_accepted(flow, each)]
+
+
+def is_accepted(flow: ExploredFlow, finding: ExploredFinding) -> bool:
+    """Whether a finding is of a class that is allowed, or in the baseline."""
+    return not flow.accepted.isdisjoint({finding.verdict, finding.identity})
+
+
+def scenario_of(finding: ExploredFinding, result: ExplorationResult) -> Json:
+    """The scenario that makes a finding happen, and fails for as long as it does."""
+    scenario = finding.run.planned.scenario(finding.name)
+    expectations = expected(finding.run, result.oracle)
+    return scenario | ({"expect": expectations} if expectations else {})
+
+
+def finding_json(flow: ExploredFlow, finding: ExploredFinding, result: ExplorationResult) -> Json:
+    """One finding."""
+    run = finding.run
+    return {
+        "name": finding.name,
+        "verdict": finding.verdict,
+        "identity": finding.identity,
+        "is_accepted": is_accepted(flow, finding),
+        "is_repeatable": finding.is_repeatable,
+        "failures": [_injection(each) for each in run.planned.injections],
+        "happened": list(call_by_call(run.record)),
+        "evidence": list(run.why.evidence),
+        "advice": list(run.why.advice),
+        "output": run.record.end.output.splitlines()[-5:],
+        "witnesses": [also(each.planned) for each in finding.witnesses],
+        "scenario": scenario_of(finding, result),
+        "repeat": flow.repeat_of(finding),
+    }
+
+
+def also(planned: PlannedRun) -> str:
+    """The failures of a run by their ids: what tells one witness of a finding from another."""
+    return " then ".join(each.failure.id for each in planned.injections)
+
+
+def _run(run: JudgedRun) -> Json:
+    end = run.record.end
+    return {
+        "number": run.planned.number,
+        "depth": run.planned.depth,
+        "verdict": run.verdict,
+        "is_met": run.is_met,
+        "failures": [_injection(each) for each in run.planned.injections],
+        "exit_code": None if end.timed_out else end.exit_code,
+        "evidence": list(run.why.evidence),
+        "seconds": round(end.seconds, 3),
+    }
+
+
+def _injection(injection: Injection) -> Json:
+    return {
+        "call": str(injection.name),
+        **_name(injection.name),
+        "failure": injection.failure.id,
+        "about": injection.failure.about,
+    }
+
+
+def _name(name: CallName) -> Json:
+    kind = "event" if name.is_webhook else "operation"
+    return {kind: name.what, "customer": name.customer or None, "nth": name.nth}
+
+
+def wrapped_list(words: Sequence[str]) -> str:
+    """Words in a row, each once."""
+    return ", ".join(dict.fromkeys(words))

@@ -1,0 +1,97 @@
+"""Owns how the report of an exploration reads on a terminal."""
+
+from collections.abc import Iterator
+from textwrap import indent, wrap
+from typing import Final
+
+from payments_sandbox.exploration.call_by_call import call_by_call
+from payments_sandbox.exploration.exploration import ExplorationResult
+from payments_sandbox.exploration.findings import ExploredFinding
+from payments_sandbox.exploration.matrix import cells, legend, matrix
+from payments_sandbox.exploration.report import (
+    ExploredFlow,
+    also,
+    counts,
+    is_accepted,
+    new_findings,
+    scenario_of,
+    wrapped_list,
+)
+from payments_sandbox.exploration.verdicts import MEANINGS
+from payments_sandbox.scenarios.yaml_writer import text_of
+
+WIDTH: Final = 90
+_INDENT: Final = "     "
+
+
+def as_text(flow: ExploredFlow, result: ExplorationResult, *, width: int = WIDTH) -> str:
+    """The whole report: the outcome, the matrix, the findings, and what was left out."""
+    lines = [summary(flow, result), ""]
+    first = [each.planned.injections[0] for each in result.runs if each.planned.depth == 1]
+    left = [each.injections[0] for each in result.left if each.depth == 1]
+    marks = cells([*first, *left], result.runs)
+    shown = [name for name in result.names if any(name == each for each, _ in marks)]
+    lines += matrix(shown, marks, width=width)
+    lines += ["", *legend(shown, marks.values())]
+    for finding in result.found:
+        lines += ["", *finding_lines(flow, finding)]
+        if not flow.keeps_files:
+            text = text_of(scenario_of(finding, result))
+            lines += [f"{_INDENT}where {finding.name}.yaml is", indent(text.rstrip(), _INDENT * 2)]
+    lines += remarks(result)
+    return "\n".join(lines) + "\n"
+
+
+def summary(flow: ExploredFlow, result: ExplorationResult) -> str:
+    """One line: how many findings, in how many runs, of which verdicts."""
+    new, all_found = new_findings(flow, result), len(result.found)
+    known = f", {all_found - len(new)} accepted" if all_found > len(new) else ""
+    what = _counted(len(new), "finding") if new else "nothing found"
+    spread = ", ".join(f"{word} {count}" for word, count in counts(result).items())
+    left = f"; {len(result.left)} left, since time was up" if result.left else ""
+    runs = _counted(len(result.runs), "run")
+    return f"{what}{known} in {runs} ({spread}){left}"
+
+
+def finding_lines(flow: ExploredFlow, finding: ExploredFinding) -> Iterator[str]:
+    """A finding, as a story with its end, the advice, and what repeats it."""
+    run = finding.run
+    accepted = " (accepted)" if is_accepted(flow, finding) else ""
+    yield f"{finding.number:02} {finding.verdict}{accepted}: {MEANINGS[finding.verdict]}"
+    for injection in run.planned.injections:
+        yield from _wrapped(f"{injection}")
+    for number, line in enumerate(call_by_call(run.record), 1):
+        yield from _wrapped(f"{number}. {line}")
+    for line in run.why.evidence:
+        yield from _wrapped(f"→ {line}")
+    for line in run.why.advice:
+        yield from _wrapped(f"advice: {line}")
+    if len(finding.witnesses) > 1:
+        others = [also(each.planned) for each in finding.witnesses[1:]]
+        yield from _wrapped(f"the same after: {wrapped_list(others)}")
+    if finding.is_repeatable is False:
+        yield from _wrapped("another run of it has come to something else")
+    yield f"{_INDENT}{flow.repeat_of(finding)}"
+
+
+def remarks(result: ExplorationResult) -> Iterator[str]:
+    """In what runs without a failure differ, and which pairs of failures were left out."""
+    for difference in result.differences:
+        yield ""
+        yield from wrap(difference, WIDTH)
+    if result.pruned:
+        yield ""
+        yield "pairs of failures that were left out:"
+        for why, count in result.pruned.items():
+            yield f"{count:>7}  {why}"
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(
+        text, WIDTH, initial_indent=_INDENT, subsequent_indent=f"{_INDENT}   ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,251 @@
+"""Owns what is kept of one run: how its flow ended, and what its worlds have seen.
+
+A run may use several worlds: that of its key, and those that it makes itself. A world is recorded
+when the run is over, and before it is dropped or reset; nothing of it is held on to.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from payments_sandbox.exploration.calls import NOBODY, CallName, names_of
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.verification.observed import (
+    Observed,
+    ObservedCall,
+    ObservedDelivery,
+    observe,
+)
+from payments_sandbox.verification.report import report
+from payments_sandbox.world.world import World
+
+
+class FlowEnd(NamedTuple):
+    """How a flow has ended: all that it says of itself.
+
+    Attributes:
+        exit_code: 0 says that all went well for the user; 128 and more that a signal ended it.
+        output: the last lines of what it has printed.
+        crash: by what it is known that it did not handle a failure, but broke down; else None.
+        timed_out: whether it was ended because it had run for too long.
+        seconds: how long it ran.
+    """
+
+    exit_code: int
+    output: str = ""
+    crash: str | None = None
+    timed_out: bool = False
+    seconds: float = 0.0
+
+    @property
+    def says_well(self) -> bool:
+        """Whether it says that all went well."""
+        return self.exit_code == 0 and not self.timed_out
+
+
+class SeenCall(NamedTuple):
+    """A call of the emulated API, as the flow has seen it, and as it was.
+
+    Attributes:
+        operation: which one.
+        customer: whose, or NOBODY.
+        request: its `req_…` id.
+        status: what was answered; None where no reply came.
+        code: of the error that was answered; "" where it was none.
+        fault: the wire fault that took the reply's place, or None.
+        committed: whether it has changed anything; None where there was nothing to change.
+        is_unknown: whether the flow cannot know what has become of it.
+        is_success: whether the flow was told that all is well.
+        payment_id: the payment that it has made, or that its path names.
+        about: what it asks for, in words; "" for reads.
+    """
+
+    operation: str
+    customer: str
+    request: str
+    status: int | None
+    code: str
+    fault: str | None
+    committed: bool | None
+    is_unknown: bool
+    is_success: bool
+    payment_id: str | None
+    about: str = ""
+
+
+class SeenWebhook(NamedTuple):
+    """A delivery of an event.
+
+    Attributes:
+        event: its type.
+        customer: of its payment, or NOBODY.
+        payment_id: the payment that it is about, if it is about one.
+        attempts: how often it was sent.
+        is_delivered: whether a receiver has taken it.
+    """
+
+    event: str
+    customer: str
+    payment_id: str | None
+    attempts: int
+    is_delivered: bool
+
+
+class OrderName(NamedTuple):
+    """What tells orders apart in the ledger."""
+
+    customer: str
+    currency: str
+    description: str | None
+
+
+class Money(NamedTuple):
+    """What was taken for an order, and given back of it, in minor units."""
+
+    charged: int = 0
+    refunded: int = 0
+
+    @property
+    def net(self) -> int:
+        """What is kept."""
+        return self.charged - self.refunded
+
+
+class FoundByAudit(NamedTuple):
+    """A finding of the audit, in words."""
+
+    kind: str
+    message: str
+    advice: str
+
+
+class WorldRecord(NamedTuple):
+    """What one world has seen of a run.
+
+    Attributes:
+        calls, webhooks: in the order in which they came.
+        money: of each order.
+        audit: what it finds.
+        unmet: the expectations of active scenarios that are not met, in words.
+        fired: the rules that have answered or acted, each as `scenario/rule`.
+    """
+
+    calls: tuple[SeenCall, ...]
+    webhooks: tuple[SeenWebhook, ...]
+    money: dict[OrderName, Money]
+    audit: tuple[FoundByAudit, ...]
+    unmet: tuple[str, ...]
+    fired: frozenset[str]
+
+
+class RunRecord(NamedTuple):
+    """One run: how the flow has ended, and its worlds in the order in which they ended."""
+
+    end: FlowEnd
+    worlds: tuple[WorldRecord, ...]
+
+    def names(self, *, by_customer: bool = True) -> tuple[CallName, ...]:
+        """The names of its calls and then of its webhooks, each once, as they first came."""
+        found: dict[CallName, None] = {}
+        for world in self.worlds:
+            calls = [(each.operation, each.customer) for each in world.calls]
+            webhooks = [(each.event, each.customer) for each in world.webhooks]
+            found |= dict.fromkeys(names_of(calls, by_customer=by_customer))
+            found |= dict.fromkeys(names_of(webhooks, by_customer=by_customer))
+        return tuple(sorted(found, key=lambda name: name.is_webhook))
+
+    def calls(self) -> Iterator[SeenCall]:
+        """The calls of all worlds."""
+        return (call for world in self.worlds for call in world.calls)
+
+    def named_calls(self, *, by_customer: bool = True) -> Iterator[tuple[CallName, SeenCall]]:
+        """The calls of all worlds with their names."""
+        for world in self.worlds:
+            seen = [(each.operation, each.customer) for each in world.calls]
+            yield from zip(names_of(seen, by_customer=by_customer), world.calls, strict=True)
+
+    def audit(self) -> Iterator[FoundByAudit]:
+        """What the audit finds in all worlds."""
+        return (finding for world in self.worlds for finding in world.audit)
+
+    def money(self) -> dict[OrderName, Money]:
+        """What was taken and given back of each order, in all worlds together."""
+        return _added(item for world in self.worlds for item in world.money.items())
+
+    def has_fired(self, rule: str) -> bool:
+        """Whether a rule has answered or acted in any world."""
+        return any(rule in world.fired for world in self.worlds)
+
+
+def record_world(world: World) -> WorldRecord:
+    """Record a world as it is now."""
+    observed, judged = observe(world), report(observe(world))
+    return WorldRecord(
+        tuple(_seen_call(call) for call in observed.calls),
+        tuple(_seen_webhook(observed, each) for each in observed.deliveries),
+        _added(_charges(world)),
+        tuple(
+            FoundByAudit(each.kind.name, each.message, each.kind.advice) for each in judged.findings
+        ),
+        tuple(line.result.observed for line in judged.lines if not line.result.met),
+        frozenset(f"{each['scenario']}/{each['rule']}" for each in judged.rules if each["fired"]),
+    )
+
+
+def was_used(world: World) -> bool:
+    """Whether there is anything to record of a world."""
+    return bool(world.journal.count or world.ledger.events)
+
+
+def _added(items: Iterable[tuple[OrderName, Money]]) -> dict[OrderName, Money]:
+    charged: Counter[OrderName] = Counter()
+    refunded: Counter[OrderName] = Counter()
+    for order, money in items:
+        charged[order] += money.charged
+        refunded[order] += money.refunded
+    return {order: Money(charged[order], refunded[order]) for order in charged}
+
+
+def _charges(world: World) -> Iterator[tuple[OrderName, Money]]:
+    payments = world.ledger.payments
+    for payment in map(payments.get, payments.numbers):
+        if payment.status is not Status.FAILED:
+            customer = payment.customer_id or NOBODY
+            order = OrderName(customer, payment.currency, payment.description)
+            yield order, Money(payment.amount, payment.refunded)
+
+
+def _seen_call(call: ObservedCall) -> SeenCall:
+    entry, customer = call.entry, call.get("customer_id")
+    return SeenCall(
+        operation=str(entry.operation),
+        customer=customer if isinstance(customer, str) else NOBODY,
+        request=call.id,
+        status=entry.status,
+        code=call.code,
+        fault=entry.fault,
+        committed=entry.committed,
+        is_unknown=call.outcome_unknown,
+        is_success=call.is_success,
+        payment_id=entry.made or call.payment_id,
+        about=_about(call),
+    )
+
+
+def _about(call: ObservedCall) -> str:
+    if call.entry.operation not in {"create_payment", "create_refund"}:
+        return ""
+    amount = call.get("amount")
+    return "" if amount is None else f"{amount} {call.get('currency')}"
+
+
+def _seen_webhook(observed: Observed, delivery: ObservedDelivery) -> SeenWebhook:
+    payment = observed.world.ledger.payments.find(delivery.payment_id or "")
+    customer = None if payment is None else payment.customer_id
+    return SeenWebhook(
+        delivery.type,
+        customer or NOBODY,
+        delivery.payment_id,
+        len(delivery.attempts),
+        delivery.is_delivered,
+    )

@@ -1,0 +1,67 @@
+"""Owns the routes of the calls that steps hold: which there are, and what they meet."""
+
+from typing import Any, Final
+
+from payments_sandbox.contract import representations
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.masking import mask_json
+from payments_sandbox.rules.model import RequestRule, Step
+from payments_sandbox.scenarios.loader import load_value
+from payments_sandbox.scenarios.yaml_reader import Document
+from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.scenarios import refuse_problems
+from payments_sandbox.server.journal_json import held_call_json
+
+_PLACE: Final = ("rules", 0, "do", 0)
+"""Where the step stands in the scenario that it is read in."""
+
+
+def list_held_calls(request: ControlRequest) -> dict[str, object]:
+    """Those of the world, oldest first."""
+    found = request.runtime.held_calls.of(request.world)
+    return representations.page([held_call_json(each) for each in found], has_more=False)
+
+
+async def decide_held_call(request: ControlRequest) -> dict[str, object]:
+    """Give one its step, and answer when it has met it."""
+    held_calls, held_id = request.runtime.held_calls, request.path_parameter
+    operation = held_calls.find(request.world, held_id).held.call.operation
+    source = _chosen(request)["do"]
+    source = {source: True} if isinstance(source, str) else source
+    step = _read_step(source, str(operation), request.settings.max_wall_delay)
+    pending = held_calls.find(request.world, held_id)
+    pending.decide(step, _masked(source))
+    await pending.settled.wait()
+    return held_call_json(pending)
+
+
+def _masked(source: dict[str, object]) -> dict[str, object]:
+    """The step as the journal may keep it."""
+    return {key: mask_json(value) for key, value in source.items()}
+
+
+def _chosen(request: ControlRequest) -> dict[str, Any]:
+    """The body, which may be YAML as a step in a file is."""
+    if request.text is None:
+        return request.body
+    document = Document(request.text)
+    refuse_problems(document.problems)
+    return request.contract.check("control/requests/decide_held_call", document.data)
+
+
+def _read_step(source: dict[str, object], operation: str, longest_wait: int) -> Step:
+    """Read a step as the one of a rule about the operation.
+
+    Raises:
+        InvalidScenario: it has problems; their paths begin with `/do`.
+        InvalidRequest: it has `times`, which is about more calls than one.
+    """
+    about_it = {"request": operation, "do": [source]}
+    scenario = {"scenario": "held", "seed": 0, "rules": [about_it]}  # the world's seed draws
+    loaded = load_value(scenario, longest_wait=longest_wait)
+    depth = len(_PLACE)
+    refuse_problems([each._replace(path=("do", *each.path[depth:])) for each in loaded.problems])
+    if "times" in source:
+        raise InvalidRequest("/do/times: expected to be left out: this is about one call.")
+    rules = () if loaded.scenario is None else loaded.scenario.rules
+    return next(each.steps[0] for each in rules if isinstance(each, RequestRule))

@@ -1,0 +1,221 @@
+"""Owns the calls that steps hold: who waits for a decision, what decides, and what ends the wait.
+
+1. A call that the gateway holds becomes a `PendingCall`, of which nothing has happened.
+2. `decide` gives it another step, which it meets at once. Without one it goes on as if nobody had
+   held it, when its time is over or its scenario has ended.
+3. A client that leaves, or a server that stops, makes it an abandoned call in the journal. A world
+   that is reset, replaced or dropped takes it along: it belongs to none any more.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+
+from payments_sandbox.api.call import Answer, HeldCall
+from payments_sandbox.api.gateway import Gateway
+from payments_sandbox.core.errors import NotFound, NotHeld
+from payments_sandbox.core.ids import IdSequence
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.rules.model import Step
+from payments_sandbox.server.change_notifier import ChangeNotifier
+from payments_sandbox.server.connection import is_half_closed
+from payments_sandbox.server.delayed_replies import DelayedReplies
+from payments_sandbox.world.journal import Entry
+from payments_sandbox.world.world import World
+
+_AS_IF_UNHELD: Final = Step()
+
+
+class PendingCall:
+    """A call that waits for a decision.
+
+    Attributes:
+        id: what it is called meanwhile.
+        held: the call; another one where a decision keeps it further.
+        until: when its time is over, on the wall.
+        request: what its client waits for an answer to.
+        request_id: that of the journal, once something has happened.
+        abandoned: what the journal has of it, once its client has left.
+        is_of_no_world: its world was reset, replaced or dropped.
+        woken: set when the wait is over.
+        settled: set when what was decided has happened.
+    """
+
+    def __init__(self, held_id: str, held: HeldCall, request: web.BaseRequest) -> None:
+        self.id = held_id
+        self.request = request
+        self.abandoned: Entry | None = None
+        self.request_id: str | None = None
+        self.is_of_no_world = False
+        self.settled = asyncio.Event()
+        self._begin(held)
+
+    def _begin(self, held: HeldCall) -> None:
+        self.held = held
+        self.until = Instant(held.world.wall() + held.lasts)
+        self.woken = asyncio.Event()
+        self._step: Step | None = None
+        held.entry.decided = None  # what keeps it further is not what it meets in the end
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether there is a step for it that it has not met yet."""
+        return self._step is not None
+
+    def decide(self, step: Step, source: Mapping[str, object] | None = None) -> None:
+        """Give it the step that it meets.
+
+        Args:
+            step: as it was read.
+            source: the step as it was written, for the journal; None where nobody chose it.
+        """
+        self._step, self.held.entry.decided = step, source
+        self.settled.clear()
+        self.woken.set()
+
+    def end(self) -> None:
+        """Let nothing of it happen: its world is another one."""
+        self.is_of_no_world = True
+        self.woken.set()
+
+    def abandon(self, gateway: Gateway) -> Entry:
+        """Journal it as a call to which nobody listens any more, once."""
+        if self.abandoned is None:
+            self.abandoned = gateway.abandon(self.held)
+            self.woken.set()
+        return self.abandoned
+
+    def meet_step(self, gateway: Gateway) -> Answer | None:
+        """Let it meet its step; None where that holds it further."""
+        outcome = gateway.go_on(self.held, self._step or _AS_IF_UNHELD)
+        if isinstance(outcome, HeldCall):
+            self._begin(outcome)
+            self.settled.set()
+            return None
+        self.request_id = self.held.world.journal.id_of(self.held.entry)
+        return outcome
+
+
+class _OfWorld:
+    """The held calls of one world; `version` grows whenever they change."""
+
+    def __init__(self, seed: int) -> None:
+        self.ids = IdSequence("held_", seed)
+        self.pending: dict[str, PendingCall] = {}
+        self.count = self.version = 0
+
+
+class HeldCalls:
+    """The held calls of one server, by world."""
+
+    def __init__(self, delays: DelayedReplies, notifier: ChangeNotifier) -> None:
+        self._delays = delays
+        self._notifier = notifier
+        self._worlds: dict[World, _OfWorld] = {}
+
+    def of(self, world: World) -> list[PendingCall]:
+        """Those of a world, oldest first."""
+        found = self._worlds.get(world)
+        return [] if found is None else list(found.pending.values())
+
+    def version(self, world: World) -> int:
+        """What is another number whenever those of a world have changed; 0 until there is one."""
+        found = self._worlds.get(world)
+        return 0 if found is None else found.version
+
+    def find(self, world: World, held_id: str) -> PendingCall:
+        """The one of an id.
+
+        Raises:
+            NotFound: there has never been one.
+            NotHeld: it is held no longer, or is decided.
+        """
+        known = self._worlds.get(world)
+        number = None if known is None else known.ids.number_of(held_id)
+        if known is None or number is None or not 0 <= number < known.count:
+            raise NotFound("not_found", "No such held call.")
+        found = known.pending.get(held_id)
+        if found is None or found.is_decided or found.abandoned is not None:
+            raise NotHeld
+        return found
+
+    async def wait_for_decision(
+        self, request: web.BaseRequest, gateway: Gateway, held: HeldCall
+    ) -> Answer | Entry | None:
+        """Keep a call until it is decided, its time is over, or nobody waits for it any more.
+
+        Returns:
+            The answer; what the journal has of it where its client has left or the server stops;
+            None where its world is another one.
+        """
+        pending = self._add(held, request)
+        try:
+            while True:
+                seconds = pending.held.lasts / 1_000
+                is_time_up = await self._delays.wait(
+                    request, pending.woken, seconds, goes_on=lambda: False
+                )
+                if pending.is_of_no_world:
+                    return None
+                if pending.abandoned is not None or not (is_time_up or pending.is_decided):
+                    return pending.abandon(gateway)
+                if (answer := pending.meet_step(gateway)) is not None:
+                    return answer
+                self._changed(held.world)
+        finally:
+            self._remove(pending)
+
+    def abandon_left(self, world: World, gateway: Gateway) -> None:
+        """Journal those whose client has left, before what it sends next."""
+        for each in self.of(world):
+            transport = each.request.transport
+            has_left = transport is None or transport.is_closing() or is_half_closed(each.request)
+            if has_left and not each.is_decided:
+                each.abandon(gateway)
+
+    def end(self, world: World) -> None:
+        """Let those of a world that begins anew end without a reply."""
+        for each in self.of(world):
+            each.end()
+
+    def forget(self, world: World) -> None:
+        """End those of a world that is gone, and forget the world."""
+        self.end(world)
+        self._worlds.pop(world, None)
+
+    def let_go(self, world: World) -> None:
+        """Let those go on, as if nobody had held them, whose scenario is not active any more."""
+        active = {each.name for each in world.rules.scenarios}
+        for each in self.of(world):
+            if each.held.selected.scenario not in active and not each.is_decided:
+                each.decide(_AS_IF_UNHELD)
+
+    def wake_all(self) -> None:
+        """Let nobody wait any more: the server stops."""
+        for world in self._worlds:
+            for each in self.of(world):
+                each.woken.set()
+
+    def _add(self, held: HeldCall, request: web.BaseRequest) -> PendingCall:
+        world = held.world
+        known = self._worlds.get(world)
+        if known is None:
+            known = self._worlds[world] = _OfWorld(world.config.seed)
+        pending = PendingCall(known.ids.nth(known.count), held, request)
+        known.count += 1
+        known.pending[pending.id] = pending
+        self._changed(world)
+        return pending
+
+    def _remove(self, pending: PendingCall) -> None:
+        world = pending.held.world
+        if (known := self._worlds.get(world)) is not None:
+            known.pending.pop(pending.id, None)
+            self._changed(world)
+        pending.settled.set()
+
+    def _changed(self, world: World) -> None:
+        self._worlds[world].version += 1
+        self._notifier.notify(world)

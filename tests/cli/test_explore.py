@@ -1,0 +1,230 @@
+"""`payments-sandbox explore`: a command and every failure, its reports, and nothing left."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from xmlschema import XMLSchema
+
+from tests.support.process import COMMAND, environment, run
+from tests.support.values import LONGEST_WAIT, documented_create
+
+SCHEMA: Final = Path(__file__).with_name("junit.xsd")
+
+PAY: Final = f"""
+import http.client, json, os, sys
+from urllib.parse import urlsplit
+
+API = urlsplit(os.environ["PAYMENTS_BASE_URL"])
+ORDER = {documented_create()!r}
+
+def post():
+    api = http.client.HTTPConnection(API.hostname, API.port, timeout=20)
+    headers = {{"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
+               "Content-Type": "application/json"}}
+    api.request("POST", API.path + "/payments", json.dumps(ORDER), headers)
+    reply = api.getresponse()
+    return reply.status, reply.read()
+
+def lost():
+    try:
+        status, body = post()
+        return status >= 500
+    except (OSError, http.client.HTTPException):
+        return True
+"""
+"""The begin of a client: `lost()` pays, and says whether the reply was lost."""
+
+NAIVE: Final = (
+    PAY
+    + """
+for _ in range(3):
+    try:
+        status, body = post()
+    except (OSError, http.client.HTTPException):
+        continue
+    if status < 500:
+        sys.exit(0 if json.loads(body)["status"] == "completed" else 1)
+sys.exit(3)
+"""
+)
+"""Pays again at once, and reads JSON, whatever comes."""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A folder's file for a program."""
+    return tmp_path / "pay.py"
+
+
+def explore(program: Path, text: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Explore a program of Python that is not measured."""
+    program.write_text(text, encoding="utf-8")
+    return run("explore", *options, "--", *python(program))
+
+
+def python(program: Path) -> list[str]:
+    """What starts it: nothing is imported that it does not name."""
+    return ["env", "-u", "COVERAGE_PROCESS_START", "python3", "-I", "-S", str(program)]
+
+
+def test_a_naive_client_is_found_out_and_its_scenario_repeats_it(
+    program: Path, tmp_path: Path
+) -> None:
+    folder, xml, data = tmp_path / "found", tmp_path / "x.xml", tmp_path / "x.json"
+    faults = ("--faults", "drop_after_commit,malform,drop,card_declined")
+    files = ("--report", str(folder), "--junit-xml", str(xml), "--json", str(data))
+    ended = explore(program, NAIVE, *faults, *files)
+
+    report: dict[str, Any] = json.loads(data.read_text("utf-8"))
+    names = [each["name"] for each in report["findings"]]
+    assert ended.returncode == 1, ended.stderr
+    assert [(each["failures"][0]["failure"], each["verdict"]) for each in report["runs"]] == [
+        ("drop_after_commit", "double_charge"),
+        ("malform_after_commit", "crash"),
+        ("drop", "survived"),
+        ("malform", "survived"),
+        ("card_declined", "crash"),
+    ]
+    assert names[0] == "01-double_charge-create_payment_cust_abc123_1-drop_after_commit"
+    assert sorted(path.name for path in folder.glob("*.yaml")) == [f"{each}.yaml" for each in names]
+    assert names[0] in ended.stdout
+    assert "cust_abc123 paid 5000 USD, and 2500 without the failure." in ended.stdout
+    assert (folder / "report.json").read_bytes() == data.read_bytes()
+    assert not {"http:", "https:", "src="} & set((folder / "index.html").read_text("utf-8").split())
+    XMLSchema(SCHEMA).validate(xml)
+
+    again = run("run", "--scenario", str(folder / f"{names[0]}.yaml"), "--", *python(program))
+    assert again.returncode == 1
+    assert "1 of 1 expectation not met" in again.stderr
+
+
+def test_equal_seeds_give_equal_reports_whatever_runs_at_once(
+    program: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / "1.json", tmp_path / "4.json"]
+    ended = [
+        explore(
+            program, NAIVE, "--faults", "drop,card_declined", "--depth", "2", "--jobs", jobs,
+            "--json", str(file),
+        )
+        for jobs, file in zip("14", files, strict=True)
+    ]  # fmt: skip
+
+    one, four = (_without_seconds(json.loads(file.read_text("utf-8"))) for file in files)
+    assert one == four
+    assert ended[0].stdout == ended[1].stdout
+
+
+def _without_seconds(value: Any) -> Any:  # noqa: ANN401 - JSON
+    match value:
+        case dict():
+            return {key: _without_seconds(each) for key, each in value.items() if key != "seconds"}
+        case list():
+            return [_without_seconds(each) for each in value]
+        case _:
+            return value
+
+
+def test_what_is_allowed_or_known_fails_nothing(program: Path, tmp_path: Path) -> None:
+    data, faults = tmp_path / "x.json", ("--faults", "drop_after_commit")
+    first = explore(program, NAIVE, *faults, "--json", str(data))
+    known = explore(program, NAIVE, *faults, "--baseline", str(data))
+    allowed = explore(program, NAIVE, *faults, "--allow", "double_charge")
+
+    assert [first.returncode, known.returncode, allowed.returncode] == [1, 0, 0]
+    assert known.stdout.startswith("nothing found, 1 accepted in 1 run (double_charge 1)\n")
+
+
+def test_a_command_that_fails_without_a_failure_is_shown_with_its_last_words(
+    program: Path,
+) -> None:
+    ended = explore(program, "import sys; print('no such shop'); sys.exit('stop')")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "it fails without any failure: exit status 1" in ended.stderr
+    assert "  no such shop\n  stop\n" in ended.stderr
+    assert "It gets no terminal and no input here" in ended.stderr
+
+
+def test_a_command_that_is_not_there_is_127() -> None:
+    ended = run("explore", "--", "no-such-command-anywhere")
+
+    assert (ended.returncode, ended.stdout) == (127, "")
+    assert "cannot run no-such-command-anywhere: No such file" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--budget", "1ms"), "there was no time"),
+        (("--faults", "lost"), "no call meets the failures of --faults"),
+    ],
+)
+def test_a_run_that_has_tried_nothing_does_not_pass(
+    program: Path, options: tuple[str, str], why: str
+) -> None:
+    ended = explore(program, NAIVE, *options)
+
+    assert ended.returncode == 2
+    assert f"no failure was tried, and nothing is known: {why}" in ended.stderr
+
+
+def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(
+    program: Path, tmp_path: Path
+) -> None:
+    """Both ignore SIGTERM, and one prints megabytes meanwhile."""
+    pids = tmp_path / "pids"
+    hangs = f"""
+if lost():
+    import signal
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = os.fork()
+    with open({str(pids)!r}, "a") as file:
+        file.write(f"{{os.getpid()}}\\n")
+    while child == 0:
+        print("x" * 100_000)
+    signal.pause()
+"""
+    ended = explore(program, PAY + hangs, "--faults", "drop", "--timeout", "5s")
+
+    assert ended.returncode == 1
+    assert "01 hang: the command did not end within its time" in ended.stdout
+    started = pids.read_text("utf-8").split()
+    assert len(started) >= 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+
+
+def test_ctrl_c_prints_the_report_so_far(program: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    waits = f"""
+if lost():
+    open({str(pipe)!r}, "w").close()
+    import signal
+    signal.pause()
+"""
+    program.write_text(PAY + waits, encoding="utf-8")
+    words = [
+        *COMMAND,
+        "explore",
+        "--jobs",
+        "1",
+        "--faults",
+        "card_declined,drop",
+        "--",
+        *python(program),
+    ]
+    with subprocess.Popen(
+        words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        pipe.read_text()  # a run waits now
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=LONGEST_WAIT)
+
+    assert process.returncode == 130
+    assert "3 left, since time was up" in printed

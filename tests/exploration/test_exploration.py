@@ -1,0 +1,269 @@
+"""Exploring a client finds each kind of bug that it has, and nothing in one that has none."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from payments_sandbox.exploration.exploration import (
+    CannotExploreError,
+    Exploration,
+    ExplorationResult,
+    Wishes,
+    explore,
+)
+from payments_sandbox.exploration.verdicts import RunVerdict
+from payments_sandbox.testing.sandbox import Sandbox
+from tests.support.flows import Body, flow_of, order
+
+OK = 0
+NOT_PAID = 1
+NOBODY_KNOWS = 4
+
+
+def post(api: httpx.Client, path: str, body: dict[str, object]) -> httpx.Response | None:
+    """What a careful client takes for an answer; None is a lost one."""
+    try:
+        reply = api.post(path, json=body)
+        reply.json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    return reply if reply.status_code < 500 else None
+
+
+def read(api: httpx.Client, path: str) -> dict[str, object] | None:
+    """Read, three times if need be."""
+    for _ in range(3):
+        try:
+            reply = api.get(path)
+            if reply.status_code == 200:
+                found: dict[str, object] = reply.json()
+                return found
+        except (httpx.HTTPError, ValueError):
+            continue
+    return None
+
+
+def careful(api: httpx.Client, _: Sandbox) -> int:
+    """Looks into the list before it pays again, and says so when nobody can tell."""
+    for _attempt in range(3):
+        reply = post(api, "/payments", order())
+        if reply is not None:
+            return OK if reply.status_code == 201 else NOT_PAID
+        listed = read(api, "/payments?customer_id=cust_ada")
+        if listed is None:
+            return NOBODY_KNOWS
+        if listed["data"]:
+            return OK
+    return NOT_PAID
+
+
+def pays_again(api: httpx.Client, _: Sandbox) -> int:
+    """Tries again at once, whatever has become of the first."""
+    replies = (post(api, "/payments", order()) for _ in range(3))
+    reply = next((each for each in replies if each is not None), None)
+    return OK if reply is not None and reply.status_code == 201 else NOT_PAID
+
+
+def gives_up(api: httpx.Client, _: Sandbox) -> int:
+    """Takes a lost reply for a payment that was not made."""
+    reply = post(api, "/payments", order())
+    return OK if reply is not None and reply.status_code == 201 else NOT_PAID
+
+
+def believes(api: httpx.Client, _: Sandbox) -> int:
+    """Takes every answer for a payment."""
+    post(api, "/payments", order())
+    return OK
+
+
+def trusts_json(api: httpx.Client, _: Sandbox) -> int:
+    """Reads JSON, whatever comes."""
+    try:
+        reply = api.post("/payments", json=order())
+    except httpx.HTTPError:
+        return NOT_PAID
+    return OK if reply.json()["status"] == "completed" else NOT_PAID
+
+
+def refunds_again(api: httpx.Client, _: Sandbox) -> int:
+    """Gives back twice when it has not heard of the first time."""
+    payment = api.post("/payments", json=order()).json()["id"]
+    for _attempt in range(3):
+        if post(api, f"/payments/{payment}/refunds", {"amount": 100}) is not None:
+            return OK
+    return NOT_PAID
+
+
+def verdicts(result: ExplorationResult) -> set[RunVerdict]:
+    return {each.verdict for each in result.found}
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "failure"),
+    [
+        (pays_again, RunVerdict.DOUBLE_CHARGE, "drop_after_commit"),
+        (gives_up, RunVerdict.LOST_PAYMENT, "drop_after_commit"),
+        (believes, RunVerdict.PHANTOM_SUCCESS, "card_declined"),
+        (trusts_json, RunVerdict.CRASH, "malform_after_commit"),
+        (refunds_again, RunVerdict.REFUNDED_TWICE, "drop_after_commit"),
+    ],
+)
+def test_a_planted_bug_is_found_and_its_scenario_repeats_it(
+    body: Body, verdict: RunVerdict, failure: str
+) -> None:
+    flow = flow_of(body)
+    result = explore(flow, Wishes())
+
+    [run] = [
+        each
+        for each in result.runs
+        if each.verdict is verdict and each.planned.failures[0].id == failure
+    ]
+    again = Exploration(Wishes())
+    again.begin(flow(None), flow(None))
+
+    assert verdict in verdicts(result)
+    assert all(each.is_repeatable for each in result.found)
+    assert again.judged(run.planned, flow(run.planned.scenario())).verdict is verdict
+
+
+def test_a_careful_client_survives_two_failures_or_says_that_it_has_not() -> None:
+    result = explore(flow_of(careful), Wishes(depth=2, told_by=f"exit {NOBODY_KNOWS}"))
+
+    assert result.found == ()
+    assert {each.planned.depth for each in result.runs} == {1, 2}
+    assert {each.verdict for each in result.runs} == {RunVerdict.SURVIVED, RunVerdict.TOLD}
+    assert all(each.is_met for each in result.runs)
+
+
+def test_second_failures_are_those_of_calls_that_come_after_the_first() -> None:
+    result = explore(flow_of(careful), Wishes(depth=2, told_by=f"exit {NOBODY_KNOWS}"))
+    seconds = {str(each.planned.injections[1].name) for each in result.runs[26:]}
+
+    assert seconds == {"list_payments of cust_ada, 1st", "create_payment of cust_ada, 2nd"}
+    assert set(result.pruned) == {
+        "the first failure alone was not survived",
+        "the second call is made without a first failure, too",
+        "another first failure has led to the same calls",
+    }
+
+
+def test_equal_flows_give_equal_results_in_whatever_order_runs_end() -> None:
+    flow, wishes = flow_of(pays_again), Wishes(depth=2)
+    backwards = Exploration(wishes)
+    backwards.begin(flow(None), flow(None))
+    while batch := backwards.next_batch():
+        for planned in reversed(batch):
+            backwards.record(planned, flow(planned.scenario()))
+    for planned in backwards.to_repeat():
+        backwards.repeat(planned, flow(planned.scenario()))
+
+    assert backwards.result() == explore(flow, wishes)
+
+
+def test_runs_for_which_there_is_no_time_are_left_and_named() -> None:
+    times = iter([True] * 3)
+    result = explore(flow_of(gives_up), Wishes(), has_time=lambda: next(times, False))
+
+    assert [len(result.runs), len(result.left)] == [3, 23]
+    assert [each.is_repeatable for each in result.found] == [None]
+
+
+def test_only_the_failures_that_are_wanted_are_tried() -> None:
+    result = explore(flow_of(pays_again), Wishes(among=frozenset({"drop", "card_declined"})))
+
+    assert [each.planned.failures[0].id for each in result.runs] == [
+        "drop_after_commit",
+        "drop",
+        "card_declined",
+    ]
+
+
+def _fails(_api: httpx.Client, _world: Sandbox) -> int:
+    return 3
+
+
+def _crashes(_api: httpx.Client, _world: Sandbox) -> int:
+    raise ValueError
+
+
+def _idles(_api: httpx.Client, _world: Sandbox) -> int:
+    return OK
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (_fails, "it fails without any failure: exit status 3"),
+        (_crashes, "it fails without any failure: ValueError"),
+        (_idles, "it has made no call: it has to call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"),
+    ],
+)
+def test_a_flow_that_has_nothing_to_compare_with_is_refused(body: Body, why: str) -> None:
+    with pytest.raises(CannotExploreError, match=why):
+        explore(flow_of(body), Wishes())
+
+
+def _varying(make: Callable[[int], dict[str, object]]) -> Body:
+    runs = iter(range(1_000))
+
+    def body(api: httpx.Client, _: Sandbox) -> int:
+        reply = post(api, "/payments", make(next(runs)))
+        return OK if reply is not None and reply.status_code == 201 else NOT_PAID
+
+    return body
+
+
+def test_customers_that_are_made_up_in_each_run_are_not_told_apart() -> None:
+    body = _varying(lambda run: order(customer=f"cust_{run}"))
+    result = explore(flow_of(body), Wishes(among=frozenset({"drop"})))
+
+    assert [str(each) for each in result.names] == ["create_payment, 1st"]
+    assert [each[:41] for each in result.differences] == [
+        "Two runs without a failure have different"
+    ]
+    assert verdicts(result) == {RunVerdict.LOST_PAYMENT}
+    assert all(each.is_met for each in result.runs)
+
+
+def test_descriptions_that_are_made_up_are_told_and_do_no_harm() -> None:
+    body = _varying(lambda run: order(text=f"Order {run}"))
+    result = explore(flow_of(body), Wishes(among=frozenset({"drop"})))
+
+    assert [each[:55] for each in result.differences] == [
+        "Two runs without a failure have different descriptions:"
+    ]
+    assert [each.verdict for each in result.runs] == [RunVerdict.LOST_PAYMENT, RunVerdict.TOLD]
+
+
+def test_amounts_that_are_made_up_cannot_be_compared() -> None:
+    body = _varying(lambda run: order(amount=100 + run))
+
+    with pytest.raises(CannotExploreError, match="move different amounts of money"):
+        explore(flow_of(body), Wishes())
+
+
+def test_calls_that_only_one_of_two_runs_makes_are_not_explored() -> None:
+    runs = iter(range(1_000))
+
+    def body(api: httpx.Client, _: Sandbox) -> int:
+        if next(runs) == 1:
+            read(api, "/payments")
+        return OK if post(api, "/payments", order()) is not None else NOT_PAID
+
+    result = explore(flow_of(body), Wishes(among=frozenset({"drop"})))
+
+    assert [str(each) for each in result.names] == ["create_payment, 1st"]
+    assert "list_payments, 1st in one of them alone" in result.differences[1]
+
+
+def test_what_a_world_has_seen_before_a_reset_counts() -> None:
+    def body(api: httpx.Client, world: Sandbox) -> int:
+        code = pays_again(api, world)
+        world.reset()
+        return code
+
+    result = explore(flow_of(body), Wishes(among=frozenset({"drop_after_commit"})))
+
+    assert verdicts(result) == {RunVerdict.DOUBLE_CHARGE}

@@ -1,0 +1,86 @@
+"""The family of failures: each names itself, and its scenario is one that a world takes."""
+
+import pytest
+
+from payments_sandbox.contract.error_codes import documented_for
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.exploration.failures import (
+    EVENTS,
+    WIRE_FAULTS,
+    CallFailure,
+    Failure,
+    all_failures,
+    call_failures,
+    scenario_of,
+    webhook_failures,
+)
+from payments_sandbox.rules.faults import FAULT_NAMED
+from payments_sandbox.scenarios.loader import load
+from payments_sandbox.scenarios.yaml_writer import text_of
+
+
+def _name(failure: Failure) -> str:
+    return str(scenario_of(failure)["scenario"])
+
+
+@pytest.mark.parametrize("failure", all_failures(), ids=_name)
+def test_the_scenario_of_a_failure_loads_without_a_problem_or_a_warning(failure: Failure) -> None:
+    loaded = load(text_of(scenario_of(failure)), name=None)
+
+    assert loaded.problems == ()
+    assert loaded.scenario is not None
+
+
+def test_no_two_failures_share_a_scenario_name() -> None:
+    names = [_name(each) for each in all_failures()]
+
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("operation", BY_NAME)
+def test_an_operation_has_each_of_its_documented_errors_and_each_wire_fault(operation: str) -> None:
+    errors = {each.name for each in call_failures(operation) if not each.is_on_wire}
+    faults = {each.name for each in call_failures(operation) if each.is_on_wire}
+
+    assert errors == set(documented_for(operation))
+    assert faults == {each.name for each in WIRE_FAULTS}
+
+
+def test_every_wire_fault_has_a_class_but_the_one_that_is_a_reply_of_any_kind() -> None:
+    """`respond_raw` is what its author writes; a reply that is slow is no fault but a delay."""
+    assert {each.name for each in WIRE_FAULTS} == {*FAULT_NAMED, "slow"} - {"respond_raw"}
+
+
+def test_what_hides_the_reply_of_a_write_comes_with_and_without_its_effect() -> None:
+    with_choice = {each.name for each in call_failures("create_payment") if each.commit}
+    without = {each.name for each in call_failures("create_payment") if each.commit is False}
+
+    assert with_choice == without == {"internal_error", "drop", "hang", "truncate", "malform"}
+    assert not [each for each in call_failures("list_payments") if each.commit is not None]
+
+
+def test_a_rule_can_be_for_one_call_of_one_customer() -> None:
+    [failure] = [each for each in call_failures("create_refund") if each.id == "drop_after_commit"]
+
+    assert failure.rule({"call": 2, "customer_id": "cust_ada"}) == {
+        "name": "drop-after-commit",
+        "request": "create_refund",
+        "when": {"call": 2, "customer_id": "cust_ada"},
+        "do": [{"drop": {"commit": True, "how": "reset"}}],
+    }
+
+
+def test_a_forged_webhook_is_followed_by_the_genuine_one() -> None:
+    [failure] = [each for each in webhook_failures("refund.created") if each.name == "forged"]
+
+    assert failure.rule({"call": 3})["when"] == {"call": 3, "attempt": 1}
+    assert failure.rule()["when"] == {"attempt": 1}
+
+
+def test_all_failures_are_those_of_every_operation_and_every_event() -> None:
+    found = all_failures()
+    calls = {each.operation for each in found if isinstance(each, CallFailure)}
+    events = {each.event for each in found if not isinstance(each, CallFailure)}
+
+    assert calls == set(BY_NAME)
+    assert events == set(EVENTS)

@@ -1,0 +1,20 @@
+"""docs/explore.md says of each verdict what the command says."""
+
+from payments_sandbox.exploration.failure_sets import SETS
+from payments_sandbox.exploration.verdicts import MEANINGS, RunVerdict
+from tests.project.tree import ROOT
+
+PAGE = (ROOT / "docs" / "explore.md").read_text(encoding="utf-8")
+
+
+def test_the_page_has_every_verdict_with_its_meaning() -> None:
+    rows = [
+        line for line in PAGE.splitlines() if line.startswith(tuple(f"| `{v}`" for v in MEANINGS))
+    ]
+
+    assert set(MEANINGS) == set(RunVerdict)
+    assert rows == [f"| `{verdict}` | {meaning} |" for verdict, meaning in MEANINGS.items()]
+
+
+def test_the_page_has_every_set_of_failures() -> None:
+    assert ", ".join(f"`{name}`" for name in SETS) in " ".join(PAGE.split())
