@@ -181,8 +181,8 @@ def mirror_of(fault: Fault) -> Path:
     return ROOT / "tests" / folder / f"test_{name}"
 
 
-def tried_together(faults: Sequence[Fault]) -> list[bool]:
-    """Whether each of some faults, all of one layer, is noticed.
+def tried_together(faults: Sequence[Fault]) -> Iterator[bool]:
+    """Yield whether each of some faults, all of one layer, is noticed.
 
     The layers below, which stay as they are, are imported once for all of them.
 
@@ -196,10 +196,8 @@ def tried_together(faults: Sequence[Fault]) -> list[bool]:
     noticed = in_fork(lambda: (run(trials, layer), trials.noticed)[1] or None)
     if noticed is None or len(noticed) != len(faults):
         raise RuntimeError(f"the tests of {faults[0].layer} fail as they are")
-    return [
-        each if each is not None else tried_alone(fault, layer)
-        for fault, each in zip(faults, noticed, strict=True)
-    ]
+    for fault, each in zip(faults, noticed, strict=True):
+        yield tried_alone(fault, layer) if each is None else each
 
 
 def tried_alone(fault: Fault, layer: Path) -> bool:
@@ -216,9 +214,8 @@ def run(plugin: object, tests: Path) -> int:
     for stream in (1, 2):
         os.dup2(nowhere, stream)
     without = [f"-pno:{each}" for each in ("cacheprovider", "faker", "randomly", "schemathesis")]
-    preloaded = "-Wignore::pytest.PytestAssertRewriteWarning"
     without += [f"--ignore={ROOT / each}" for each in LONG]
-    options = ["-xq", "-n0", "--tb=no", preloaded, *without, str(tests)]
+    options = ["-xq", "-n0", "--tb=no", "--assert=plain", *without, str(tests)]
     return int(pytest.main(options, plugins=[plugin]))
 
 
