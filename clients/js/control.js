@@ -126,7 +126,7 @@ class ControlClient extends Transport {
   }
 
   retrieveScenarioSchema() {
-    return this._ask('GET', '/scenarios/schema')
+    return this._ask('GET', '/scenario.schema.json')
   }
 
   writeScenario(body) {

@@ -33,6 +33,7 @@ COMMANDS: Final = (
     "webhook",
     "cards",
     "openapi",
+    "schema",
 )
 """Each is a module beside this one; only the one that is called is imported, since each costs."""
 

@@ -482,7 +482,7 @@ class AsyncSandboxClient(BaseClient):
 
         What editors complete and check a scenario by.
         """
-        request = control_request("GET", "/scenarios/schema")
+        request = control_request("GET", "/scenario.schema.json")
         return await self._send(dict[str, Any], request)
 
     async def write_scenario(

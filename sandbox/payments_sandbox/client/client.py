@@ -480,7 +480,7 @@ class SandboxClient(BaseClient):
 
         What editors complete and check a scenario by.
         """
-        request = control_request("GET", "/scenarios/schema")
+        request = control_request("GET", "/scenario.schema.json")
         return self._send(dict[str, Any], request)
 
     def write_scenario(
