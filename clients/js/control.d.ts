@@ -649,6 +649,8 @@ export type RefusedScenario = {
 export type Report = {
   /** What the world is called; only where it was given a name. */
   name?: string
+  /** Why an earlier world of this key was dropped; only where one was, as in GET world. */
+  restarted?: string
   /** Whether every expectation is met, and no rule has run out of steps with then: fail. */
   passed: boolean
   /** The expectations, in the order of the scenarios. */

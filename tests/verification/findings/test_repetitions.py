@@ -14,7 +14,7 @@ BY_ITSELF: Final = (
     " themselves (libcurl, HttpURLConnection, browsers)."
 )
 BLIND: Final = "was sent again although nobody had looked for it."
-LOST: Final = rules_of("- {request: '*', do: [{drop: {commit: true}}]}")
+LOST: Final = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
 FAILED: Final = rules_of(
     "- {request: create_payment, do: [{respond: {error: internal_error, commit: true}}]}"
 )
@@ -40,6 +40,12 @@ def send(
     answer.entry.duration_ms = took
 
 
+def look(history: History, connection: int | None) -> None:
+    """List payments over a connection, which is kept."""
+    call = call_of("list_payments", headers=(AUTHORIZATION,))
+    history.desk.answer(replace(call, connection=connection))
+
+
 def messages(history: History) -> list[str]:
     """What the audit says, without whom it is about."""
     return [each.message.partition("cust_abc123 ")[2] for each in history.findings()]
@@ -49,6 +55,7 @@ def messages(history: History) -> list[str]:
 def test_a_payment_that_a_library_sends_again_is_told_apart(wait: int) -> None:
     """In both findings, with how long it was after the loss."""
     history = History(LOST)
+    look(history, 1)
     send(history, 1, took=3.4)
     history.wait(3 + wait)
     send(history, 2)
@@ -62,26 +69,36 @@ def test_a_payment_that_a_library_sends_again_is_told_apart(wait: int) -> None:
 @pytest.mark.parametrize(
     ("scene", "wait", "connections", "agent"),
     [
-        (LOST, 14, (1, 2), ()),
-        (LOST, 2, (1, 2), ()),
-        (LOST, 4, (1, 1), ()),
-        (LOST, 4, (None, 2), ()),
-        (LOST, 4, (1, 2), AGENT),
-        (FAILED, 4, (1, 2), ()),
+        (LOST, 14, (1, 1, 2), ()),
+        (LOST, 2, (1, 1, 2), ()),
+        (LOST, 4, (1, 1, 1), ()),
+        (LOST, 4, (0, 1, 2), ()),
+        (LOST, 4, (None, None, 2), ()),
+        (LOST, 4, (1, 1, 2), AGENT),
+        (FAILED, 4, (1, 1, 2), ()),
     ],
-    ids=["late", "before the loss", "same connection", "no network", "other headers", "a reply"],
+    ids=[
+        "late",
+        "before the loss",
+        "same connection",
+        "new connection",
+        "no network",
+        "other headers",
+        "a reply",
+    ],
 )
 def test_what_a_program_may_have_decided_is_told_as_ever(
     scene: Scenario,
     wait: int,
-    connections: tuple[int | None, int],
+    connections: tuple[int | None, int | None, int],
     agent: tuple[tuple[bytes, bytes], ...],
 ) -> None:
-    """A pause, another worker, a header of its own, or a reply that it has read."""
+    """A pause, another worker, no connection kept, a header of its own, or a reply."""
     history = History(scene)
-    send(history, connections[0], took=3.0)
+    look(history, connections[0])
+    send(history, connections[1], took=3.0)
     history.wait(wait)
-    send(history, connections[1], agent=agent)
+    send(history, connections[2], agent=agent)
 
     assert messages(history) == ["may have been charged 2 times.", BLIND]
 

@@ -26,12 +26,16 @@ _QUALITY: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 
 
 async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.StreamResponse:
-    """How the active scenarios stand now, as JSON or in the form that `Accept` asks for."""
+    """How the active scenarios stand now, as JSON or in the form that `Accept` asks for.
+
+    With it, as JSON, whether the key had another world before.
+    """
     world = request.world
     report = (await run_in_slices(reporting(observe(world)))).as_json()
     media_type = _wanted(request.http.headers.get("Accept", ""))
     if media_type is None:
-        return report
+        restarted = request.runtime.worlds.restarted(world.config.api_key)
+        return report | ({} if restarted is None else {"restarted": restarted})
     was_used = bool(world.journal.count or world.ledger.events)
     return web.Response(
         body=_written(media_type, world.config.api_key, report, was_used=was_used).encode(),

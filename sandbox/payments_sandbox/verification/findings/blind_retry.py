@@ -30,12 +30,12 @@ _SHOWS_THE_PAYMENT: Final = frozenset({"list_payments", "retrieve_payment"})
 def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_payment"):
         pairs = sent_again_unseen(group, observed.calls, _SHOWS_PAYMENTS)
-        yield from _occurrence(payment_in_words(group[0]), group, pairs)
+        yield from _occurrence(payment_in_words(group[0]), group, pairs, observed.calls)
     for group in alike(observed.calls, "create_refund"):
         if not _refunds_everything(group[0]):
             pairs = sent_again_unseen(group, observed.calls, _SHOWS_THE_PAYMENT)
             blind = [pair for pair in pairs if not _would_know(observed, *pair)]
-            yield from _occurrence(refund_in_words(group[0]), group, blind)
+            yield from _occurrence(refund_in_words(group[0]), group, blind, observed.calls)
 
 
 def _would_know(observed: Observed, before: ObservedCall, call: ObservedCall) -> bool:
@@ -60,9 +60,10 @@ def _occurrence(
     what: str,
     group: Sequence[ObservedCall],
     blind: Sequence[tuple[ObservedCall, ObservedCall]],
+    calls: Sequence[ObservedCall],
 ) -> Iterator[Occurrence]:
     if blind:
-        how = sent_again_by_library(blind) or "although nobody had looked for it"
+        how = sent_again_by_library(blind, calls) or "although nobody had looked for it"
         ids = ids_of(call for _, call in blind)
         yield Occurrence(f"{what} was sent again {how}.", (group[0].id, *ids))
 

@@ -16,7 +16,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_payment"):
         for chain in performed_again((call for call in group if call.was_charged), REPEATED_WITHIN):
             message = f"{payment_in_words(chain[0])} may have been charged {len(chain)} times"
-            yield Occurrence(message + why_again(chain), ids_of(chain))
+            yield Occurrence(message + why_again(chain, observed.calls), ids_of(chain))
 
 
 POSSIBLE_DOUBLE_CHARGE: Final = FindingKind(

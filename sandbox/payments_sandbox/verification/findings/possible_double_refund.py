@@ -13,7 +13,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_refund"):
         for chain in performed_again((call for call in group if call.entry.committed), DAY):
             message = f"{refund_in_words(chain[0])} may have been made {len(chain)} times"
-            yield Occurrence(message + why_again(chain), ids_of(chain))
+            yield Occurrence(message + why_again(chain, observed.calls), ids_of(chain))
 
 
 POSSIBLE_DOUBLE_REFUND: Final = FindingKind(

@@ -54,21 +54,29 @@ def sent_again_unseen(
     ]
 
 
-def sent_again_by_library(pairs: Iterable[tuple[ObservedCall, ObservedCall]]) -> str:
+def sent_again_by_library(
+    pairs: Iterable[tuple[ObservedCall, ObservedCall]], calls: Sequence[ObservedCall]
+) -> str:
     """How long after a loss a write was sent again, where that was hardly the program's doing.
+
+    Libraries do it where a connection that they had kept is lost: an idle one may have been closed
+    by the server meanwhile, and then the request was never read. It was here.
 
     Args:
         pairs: equal writes, the first of which may have got no reply.
+        calls: all calls of the world, in their order.
 
     Returns:
         The rest of a sentence about the first such pair, from `2 ms later` on; else nothing.
     """
+    first = {call.entry.connection: call.id for call in reversed(calls)}
     for before, call in pairs:
         lost, again = before.entry, call.entry
         waited = again.wall - lost.wall - int(lost.duration_ms or 0)
         is_resent = (
             lost.status is None
             and lost.connection not in (None, again.connection)
+            and first[lost.connection] != before.id
             and lost.headers == again.headers
             and 0 <= waited <= _AT_ONCE
         )
@@ -80,9 +88,9 @@ def sent_again_by_library(pairs: Iterable[tuple[ObservedCall, ObservedCall]]) ->
     return ""
 
 
-def why_again(chain: Sequence[ObservedCall]) -> str:
+def why_again(chain: Sequence[ObservedCall], calls: Sequence[ObservedCall]) -> str:
     """The end of a sentence about a write that was performed again: why, where that is known."""
-    how = sent_again_by_library(pairwise(chain))
+    how = sent_again_by_library(pairwise(chain), calls)
     return f": it was sent again {how}." if how else "."
 
 
