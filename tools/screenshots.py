@@ -110,8 +110,9 @@ def _go(page: Page, world: Sandbox, view: str, *ids: str) -> None:
 
 def _keep(page: Page, name: str, part: Locator | None = None, *, below: int = 0) -> None:
     """Keep what is in sight, or a part of the page and so many pixels below it."""
-    box = part and part.bounding_box()
-    clip: FloatRect | None = box and {**box, "height": box["height"] + below}
+    clip: FloatRect | None = None if part is None else part.bounding_box()
+    if clip is not None:
+        clip["height"] += below
     png = page.screenshot(clip=clip, full_page=clip is not None)
     blank = page.context.new_page()
     picture = blank.evaluate(WEBP, base64.b64encode(png).decode())
