@@ -22,6 +22,7 @@ from benchmarks.machine import Cores, find_cores
 from benchmarks.page import measure_page
 from benchmarks.peers import measure_peers
 from benchmarks.plan import QUICK, Plan
+from benchmarks.plot import draw
 from benchmarks.report import Table, as_json, described, render, rewrite
 from benchmarks.rules import measure_rules
 from benchmarks.servers import loops
@@ -49,6 +50,7 @@ UNASKED: Final = tuple(section for section in SECTIONS if section not in ("page"
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 HEADING: Final = "## The last run"
+PICTURE: Final = PAGE.parent / "images" / "performance.svg"
 
 
 def main() -> None:
@@ -65,6 +67,7 @@ def main() -> None:
             print(f"\n{render(table)}", flush=True)
             tables.append(table)
     if chosen.docs:
+        PICTURE.write_text(draw(tables, facts), encoding="utf-8")
         rewrite(PAGE, HEADING, "\n\n".join([described(facts), *map(render, tables)]))
     if chosen.json is not None:
         text = json.dumps(as_json(facts, tables), indent=2, ensure_ascii=False)
@@ -86,7 +89,9 @@ def _read() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="see that it runs; believe nothing")
     parser.add_argument("--client", choices=("wrk", "own"), help="what makes the load")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round here, too")
-    parser.add_argument("--docs", action="store_true", help="put the tables into the document")
+    parser.add_argument(
+        "--docs", action="store_true", help="put tables and picture into the document"
+    )
     chosen = parser.parse_args()
     if chosen.docs and chosen.quick:
         parser.error("--docs wants figures that mean something, so not those of --quick.")

@@ -16,6 +16,7 @@ from tools import (
     magic_cards,
     scenario_schema,
     settings_keywords,
+    typescript_client,
     verification_families,
 )
 
@@ -43,6 +44,7 @@ def generated() -> dict[str, str]:
     texts.update(magic_cards.texts(texts))
     texts.update(verification_families.schemas(texts))
     texts.update(documentation.pages(texts))
+    texts.update(typescript_client.modules(texts))
     return {**texts, **code}
 
 

@@ -408,3 +408,42 @@ print(os.environ["NO_PROXY"], os.environ["no_proxy"])
     code, output, errors = ended(program, NO_PROXY=".corp", no_proxy="", **proxy)
     hosts = ".corp,localhost,127.0.0.1,::1"
     assert (code, output, errors) == (0, f"200\n{hosts} {hosts}\n", "")
+
+
+def test_coverage_is_told_when_the_command_has_ended_and_written_where_it_is_wanted(
+    tmp_path: Path,
+) -> None:
+    """Of every world, those that are gone too; stdout is the command's."""
+    declined = documented_create(card_number="4000000000000002")
+    program = f"""{ASK}
+other = ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/worlds", {{}})["api_key"]
+for key in (other, os.environ["PAYMENTS_API_KEY"]):
+    os.environ["PAYMENTS_API_KEY"] = key
+    try:
+        pay({declined!r})
+    except urllib.error.HTTPError:
+        pass
+    ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/world/reset", {{}})
+"""
+    written = tmp_path / "coverage.json"
+    page = tmp_path / "coverage.html"
+    done = run(
+        "run", "--coverage-json", str(written), "--coverage-html", str(page), "--", *python(program)
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("payments-sandbox: coverage of failure: 1 of 98 met (1 %);")
+    found = json.loads(written.read_text())
+    met = [(each["failure"], each["count"]) for each in found["failures"] if each["count"]]
+    assert (met, found["errors"]["seen"]) == ([("card_declined", 2)], ["card_declined"])
+    assert "<h1>coverage of failure: 1 of 98 met" in page.read_text()
+
+
+def test_without_a_call_nothing_is_covered() -> None:
+    done = run("run", "--coverage", "--", *python(""))
+
+    assert done.returncode == 0
+    assert done.stderr == (
+        "payments-sandbox: coverage of failure: nothing is covered, for no call has reached a"
+        " sandbox.\n"
+    )

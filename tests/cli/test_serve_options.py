@@ -187,6 +187,7 @@ OPTIONS: Final = (
     Option("--cors", "http://app.test", cors, ["http://app.test", None], [None, None]),
 )
 ELSEWHERE: Final = {
+    "--until-stdin-closes",
     "--host",
     "--port",
     "--ready-file",

@@ -21,14 +21,13 @@ PATIENCE: Final = 50
 
 
 def copied(name: str, folder: Path) -> Path:
-    """The files of an example, and nothing that its use has left beside them."""
-    prefix = f"examples/{name}/"
+    """The files of an example and of our clients, and nothing that is left from using them."""
     for path in not_ignored():
-        if path.startswith(prefix):
-            target = folder / path.removeprefix(prefix)
+        if path.startswith((f"examples/{name}/", "clients/")):
+            target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, target)
-    return folder
+    return folder / "examples" / name
 
 
 def outcome(folder: Path) -> subprocess.CompletedProcess[str]:

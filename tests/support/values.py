@@ -6,6 +6,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
+from payments_sandbox.client.models import CoverageModel
 from payments_sandbox.core.card_numbers import passes_luhn
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example, Fault
@@ -308,3 +309,21 @@ def scenario_of_fault(fault: Fault) -> Scenario:
     """A scenario in which every call meets one fault."""
     rule = RequestRule("faulty", "*", (), (Step(fault),), then=Then.REPEAT_LAST)
     return Scenario("faulty", {}, rules=(rule,))
+
+
+MetCall = tuple[str, str | None, bool | None, int]
+"""Operation, failure, commit and count."""
+
+
+def tally(*calls: MetCall, webhooks: tuple[tuple[str, str | None, int], ...] = ()) -> CoverageModel:
+    """What `GET /_sandbox/coverage` shows where these were counted."""
+    return {
+        "calls": [
+            {"operation": operation, "failure": failure, "commit": commit, "count": count}
+            for operation, failure, commit, count in calls
+        ],
+        "webhooks": [
+            {"event": event, "failure": failure, "count": count}
+            for event, failure, count in webhooks
+        ],
+    }

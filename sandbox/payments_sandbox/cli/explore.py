@@ -34,7 +34,7 @@ exit code: 0 nothing was found, 1 something was, 2 the command fails without any
 
 _USUAL_TIMEOUT: Final = 30_000
 
-_OF_EACH_SERVER: Final = frozenset({"host", "port", "control_token", "allow_hosts"})
+_OF_EACH_SERVER: Final = frozenset({"host", "port", "control_token", "allow_hosts", "coverage"})
 """Settings that are not for the user to say: each run has a port of its own, on loopback."""
 
 _MAX_SEED: Final = 2**53 - 1
@@ -54,7 +54,13 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     _add_options(options)
     add_settings(options, port=0, without=_OF_EACH_SERVER | {"seed"})
     parser.set_defaults(
-        run=run, watch=False, host="127.0.0.1", port=0, control_token=None, allow_hosts=[]
+        run=run,
+        watch=False,
+        host="127.0.0.1",
+        port=0,
+        control_token=None,
+        allow_hosts=[],
+        coverage=False,
     )
 
 

@@ -7,11 +7,11 @@ import logging
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, refuse
-from payments_sandbox.cli.output_files import forget
+from payments_sandbox.cli.output_files import forget, write_whole
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Listening, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals
@@ -20,6 +20,7 @@ from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
     from payments_sandbox.cli.report_text import Reports
+    from payments_sandbox.client.models import CoverageModel
     from payments_sandbox.server.judging import KeptReports
 
 TEXT: Final = """\
@@ -57,6 +58,11 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         options.value(
             option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
         )
+    for option, form in (("--coverage-json", "JSON"), ("--coverage-html", "a page of HTML")):
+        options.value(
+            option, f"write what --coverage counts here, as {form}",
+            read=file_to_write, metavar="FILE",
+        )  # fmt: skip
     options.flag("--strict", "fail when a path or method was called that the API does not have")
     add_server_options(options, port=0)
     parser.set_defaults(run=run)
@@ -71,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if os.name != "posix":
         _say("payments-sandbox: run needs a POSIX system; serve runs anywhere.")
         return MISTAKEN
+    arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     say = _say if arguments.log else None
     return run_server(arguments, say, partial(_run, arguments), level=logging.WARNING)
 
@@ -79,7 +86,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
     from payments_sandbox.cli.child_process import NotStartedError, environment_of, running
     from payments_sandbox.server.judging import KeptReports
 
-    forget(arguments.report, arguments.junit_xml)
+    forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
     interrupted = asyncio.Event()
     async with server as listening:
         reports = listening.runtime.reports = KeptReports(listening.runtime.notifier)
@@ -122,10 +129,12 @@ async def _verdict(
         _say("payments-sandbox: interrupted before the expectations were judged.")
         return FAILED
     try:
-        return _publish(arguments, judging.result())
+        verdict = _publish(arguments, judging.result())
+        _publish_coverage(arguments, listening)
     except CommandFailedError as error:
         _say(error.line.rstrip())
         return error.code
+    return verdict
 
 
 async def _judged(
@@ -147,6 +156,22 @@ def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
         _say(f"payments-sandbox: {summary.rstrip()}")
     write_reports(reports, text=arguments.report, junit=arguments.junit_xml)
     return 0 if all(world.passed for world in reports) else FAILED
+
+
+def _publish_coverage(arguments: argparse.Namespace, listening: Listening) -> None:
+    if (tally := listening.runtime.tally) is None:
+        return
+    from payments_sandbox.exploration.coverage import coverage_of
+    from payments_sandbox.exploration.coverage_files import coverage_files
+    from payments_sandbox.exploration.coverage_text import as_text
+
+    coverage = coverage_of([cast("CoverageModel", tally.as_json())])
+    _say(f"payments-sandbox: {as_text(coverage, '--coverage-json').rstrip()}")
+    files = coverage_files(
+        coverage, json_file=arguments.coverage_json, html_file=arguments.coverage_html
+    )
+    for file, text in files:
+        write_whole(file, text)
 
 
 def _say(line: str) -> None:

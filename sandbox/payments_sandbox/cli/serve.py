@@ -3,13 +3,16 @@
 import argparse
 import asyncio
 import json
+import os
+import stat
 import sys
+from functools import partial
 from typing import Final
 
-from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
-from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.cli.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.standard_streams import drop_unwritten, try_to_print
 
 EXAMPLES: Final = """\
@@ -25,6 +28,9 @@ examples:
   payments-sandbox serve --scenario ./outage.yaml --watch
       what goes wrong, from a file that you edit meanwhile"""
 
+UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
+_STDIN: Final = 0
+
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
@@ -37,20 +43,35 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         epilog=EPILOG,
     )
     add_server_options(options)
+    options.flag(
+        UNTIL_STDIN_CLOSES,
+        "stop when stdin is closed too: no server outlives the program that started it",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until a signal."""
+    """Serve until a signal, or as long as stdin is open."""
+    if arguments.until_stdin_closes and _has_no_stdin():
+        expected = "expected a pipe that stays open; stdin is closed, or the null device"
+        refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     say = _say if arguments.log or sys.stdout.isatty() else None
-    code = run_server(arguments, say, _until_told)
+    until_told = partial(_until_told, watches_stdin=arguments.until_stdin_closes)
+    code = run_server(arguments, say, until_told)
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
 
 
-async def _until_told(server: ListeningServer) -> int:
+def _has_no_stdin() -> bool:
+    """Whether it ends at once: what was closed is the null device by now."""
+    return stat.S_ISCHR(os.fstat(_STDIN).st_mode) and not os.isatty(_STDIN)
+
+
+async def _until_told(server: ListeningServer, *, watches_stdin: bool) -> int:
     told_to_stop = asyncio.Event()
     on_signals(lambda _: told_to_stop.set())
+    if watches_stdin:
+        on_stdin_closed(told_to_stop.set)
     async with server as (facts, _):
         _say(_in_prose(facts) if sys.stdout.isatty() else json.dumps({"ready": True} | facts))
         await told_to_stop.wait()

@@ -1,5 +1,6 @@
 """Owns how a command that goes on by itself is stopped, and may still put things in order."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,9 @@ _SIGNALS: Final = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if hasattr(signal, name)  # Windows has no SIGHUP
 )
+
+_STDIN: Final = 0
+_CHUNK: Final = 65536
 
 _HANG_UP: Final = getattr(signal, "SIGHUP", None)
 
@@ -52,6 +56,27 @@ def on_signals(handle_signal: Callable[[int], None]) -> None:
             loop.add_signal_handler(number, handle_signal, number)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda heard, _: loop.call_soon_threadsafe(handle_signal, heard))
+
+
+def on_stdin_closed(handle: Callable[[], None]) -> None:
+    """Let the end of stdin be handled in the running loop; what comes before it is thrown away.
+
+    However the process ends that has the other end, the system closes it: so nobody who started us
+    leaves us behind. A thread waits for it, since on Windows no loop can wait for a pipe.
+    """
+    import asyncio
+    import threading
+
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        with suppress(OSError):  # a terminal that has gone
+            while os.read(_STDIN, _CHUNK):
+                pass
+        with suppress(RuntimeError):  # the loop has ended before
+            loop.call_soon_threadsafe(handle)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def ignore_signals(loop: "asyncio.AbstractEventLoop") -> None:

@@ -257,6 +257,30 @@ class MagicCardModel(TypedDict):
     description: str
 
 
+class CoverageCallModel(TypedDict):
+    """What calls of an operation have met."""
+
+    operation: str
+    failure: str | None
+    commit: bool | None
+    count: int
+
+
+class CoverageWebhookModel(TypedDict):
+    """What attempts to deliver an event have met."""
+
+    event: str
+    failure: str | None
+    count: int
+
+
+class CoverageModel(TypedDict):
+    """Which failures the calls and webhooks of all worlds have met."""
+
+    calls: list[CoverageCallModel]
+    webhooks: list[CoverageWebhookModel]
+
+
 class DueJobModel(TypedDict):
     """Something that waits for the world's clock."""
 
@@ -477,6 +501,7 @@ class ReportModel(TypedDict):
     """What has become of the active scenarios."""
 
     name: NotRequired[str]
+    restarted: NotRequired[str]
     passed: bool
     expectations: list[ReportExpectationModel]
     rules: list[ReportRuleModel]
@@ -514,6 +539,13 @@ class WebhookEndpointModel(TypedDict):
     retries: NotRequired[list[str]]
     timeout: NotRequired[str]
     timestamp: NotRequired[WebhookEndpointTimestampLiteral]
+
+
+class VerifiedWebhookModel(TypedDict):
+    """Whether a careful receiver would take a webhook, and why not."""
+
+    verified: bool
+    reason: str | None
 
 
 class DeliveryAttemptRequestModel(TypedDict):

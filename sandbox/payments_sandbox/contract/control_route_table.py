@@ -10,6 +10,7 @@ from typing import Final
 from payments_sandbox.contract.control_routes.audit import AUDIT
 from payments_sandbox.contract.control_routes.cards import CARDS
 from payments_sandbox.contract.control_routes.clock import CLOCK
+from payments_sandbox.contract.control_routes.coverage import COVERAGE
 from payments_sandbox.contract.control_routes.deliveries import DELIVERIES
 from payments_sandbox.contract.control_routes.events import EVENTS
 from payments_sandbox.contract.control_routes.held import HELD
@@ -30,6 +31,7 @@ CONTROL_PATH: Final = "/_sandbox"
 ROUTES_BY_NOUN: Final[Mapping[str, tuple[ControlRoute, ...]]] = {
     "server": SERVER,
     "cards": CARDS,
+    "coverage": COVERAGE,
     "worlds": WORLDS,
     "clock": CLOCK,
     "rate_limit": RATE_LIMIT,

@@ -142,6 +142,10 @@ class Settings:
         "--strict-keys", "refuse keys that were not made by POST /_sandbox/worlds"
     )
     lenient: bool = _switch("--lenient", "ignore undocumented body fields and query parameters")
+    coverage: bool = _switch(
+        "--coverage",
+        "count which failures calls and webhooks meet (GET /_sandbox/coverage); run shows them",
+    )
     control_token: str | None = _setting(
         None, "--control-token",
         "what the header Sandbox-Token must say on /_sandbox (beyond loopback one is made)",

@@ -1,5 +1,6 @@
 """Owns the writing of scenarios: steps as a file says them, and the file's text."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -35,6 +36,15 @@ def text_of(source: Mapping[str, object]) -> str:
         default_flow_style=None,
     )  # fmt: skip
     return text
+
+
+def line_of(source: Mapping[str, object]) -> str:
+    """A part of a scenario as YAML on one line."""
+    text: str = yaml.dump(
+        dict(source), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=math.inf,
+        default_flow_style=True,
+    )  # fmt: skip
+    return text.rstrip()
 
 
 class _Indented(yaml.SafeDumper):

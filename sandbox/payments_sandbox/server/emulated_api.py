@@ -86,9 +86,7 @@ class EmulatedApi:
                 call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
-            refused = self._gateway.turn_away(error)
-            self._log.refused(request, refused.reply.status, error)
-            return _response(refused)
+            return self._turn_away(request, operation, error)
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
         except Exception:
@@ -96,6 +94,15 @@ class EmulatedApi:
                 raise  # the request handler answers without a world, and after half an answer
             _log.exception("unhandled error in %s %s", request.method, mask_target(path))
             return _response(self._gateway.give_up(world))
+
+    def _turn_away(
+        self, request: web.BaseRequest, operation: str | None, error: InvalidApiKey
+    ) -> web.StreamResponse:
+        refused = self._gateway.turn_away(error)
+        if self._runtime.tally is not None:
+            self._runtime.tally.count_refused_key(operation, error.code)
+        self._log.refused(request, refused.reply.status, error)
+        return _response(refused)
 
     async def _answer(
         self, request: web.BaseRequest, world: World, call: Call, started: float
@@ -125,7 +132,8 @@ class EmulatedApi:
                 return _response(answer)
             return await self._deviate(request, world, answer)
         finally:
-            self._finish(world, answer.entry, held, perf_counter() - started)
+            seconds = perf_counter() - started
+            self._finish(world, answer.entry, held, seconds, delay=answer.delay)
 
     async def _sent_first(self, world: World, first: "Sequence[Delivery]") -> bool:
         """Send webhooks; False when the world ended before they had."""
@@ -142,12 +150,20 @@ class EmulatedApi:
                 ending.cancel()
 
     def _finish(
-        self, world: World, entry: Entry | None, held: "Sequence[Delivery]", seconds: float
+        self,
+        world: World,
+        entry: Entry | None,
+        held: "Sequence[Delivery]",
+        seconds: float,
+        *,
+        delay: int = 0,
     ) -> None:
         """Let follow what a call sets off; whoever fails at that changes nothing of the reply."""
         try:
             if entry is not None:
                 entry.duration_ms = seconds * 1_000
+                if self._runtime.tally is not None:
+                    self._runtime.tally.count_call(entry, delay)
             self._runtime.replied(world, held)
             if entry is not None:
                 self._log.answered(entry, world.config.name)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from payments_sandbox.rules.scenario import Scenario
+    from payments_sandbox.verification.failure_tally import FailureTally
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ def assemble(
         entropy=_entropy,
         activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
+        tally=_tally() if settings.coverage else None,
     )
     gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
     emulated = EmulatedApi(settings, runtime, gateway, log)
@@ -134,6 +136,12 @@ def _sender(settings: Settings) -> Sender:
     from payments_sandbox.server.webhooks.sender import HttpSender, trusting  # noqa: PLC0415 - most servers send nothing
 
     return HttpSender(public=settings.public_webhooks, tls=trusting(settings.webhook_ca))
+
+
+def _tally() -> "FailureTally":
+    from payments_sandbox.verification.failure_tally import FailureTally  # noqa: PLC0415 - most servers count nothing
+
+    return FailureTally()
 
 
 def _defaults(settings: Settings) -> WorldDefaults:

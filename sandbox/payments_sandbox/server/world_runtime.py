@@ -29,6 +29,7 @@ from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
     from payments_sandbox.server.judging import KeptReports
+    from payments_sandbox.verification.failure_tally import FailureTally
     from payments_sandbox.webhooks.delivery import Delivery
 
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class WorldRuntime:
         entropy: gives a seed for each world that is given none.
         activate: makes scenarios the active ones of a world.
         make_sender: makes what sends webhooks, when the first is to be sent.
+        tally: counts what calls and webhooks of all worlds meet; None where nobody asked for it.
 
     Attributes:
         worlds: the worlds by their keys.
@@ -63,6 +65,7 @@ class WorldRuntime:
         dispatcher: sends webhooks.
         clock_advancer: moves clocks.
         reports: keeps those of worlds that are gone; None where nobody will read them.
+        tally: as it was given.
     """
 
     dispatcher_type: ClassVar[type[Dispatcher]] = Dispatcher
@@ -70,7 +73,7 @@ class WorldRuntime:
     timers_type: ClassVar[type[LiveTimers]] = LiveTimers
     delays_type: ClassVar[type[DelayedReplies]] = DelayedReplies
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a server, each by its name
         self,
         defaults: WorldDefaults,
         context: ServerContext,
@@ -78,12 +81,14 @@ class WorldRuntime:
         entropy: Callable[[], int],
         activate: Activate,
         make_sender: Callable[[], Sender],
+        tally: "FailureTally | None" = None,
     ) -> None:
+        self.tally = tally
         self.notifier = self.notifier_type()
         self.delayed_replies = self.delays_type()
         self.held_calls = HeldCalls(self.delayed_replies, self.notifier)
         self.timers = self.timers_type(self.changed)
-        self.dispatcher = self.dispatcher_type(make_sender, context.wall, self._attempted)
+        self.dispatcher = self.dispatcher_type(make_sender, context.wall, self._attempted, tally)
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.reports: KeptReports | None = None
         self.worlds = Worlds(

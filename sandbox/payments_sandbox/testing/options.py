@@ -28,6 +28,7 @@ class Options(TypedDict, total=False):
     webhook_ca: Path | None
     strict_keys: bool
     lenient: bool
+    coverage: bool
     control_token: str | None
     allow_hosts: Collection[str]
     cors: Collection[str]

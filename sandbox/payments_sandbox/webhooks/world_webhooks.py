@@ -58,7 +58,7 @@ class Webhooks:
         self._seed = seed
         self._secret = secret
         self._rules = rules
-        self.outbox = Outbox(seed, schedule, self._effects)
+        self.outbox = Outbox(seed, schedule, self.effects)
         self.inboxes = Inboxes()
 
     # Endpoints
@@ -140,7 +140,7 @@ class Webhooks:
         fields = PaymentFields(ledger.payments.get(number), rules.number_of, change)
         return lambda: rules.select_webhook_rules(event.type, fields)
 
-    def _effects(self, delivery: Delivery) -> WebhookEffects:
+    def effects(self, delivery: Delivery) -> WebhookEffects:
         """Return what the rules do to the next attempt of a delivery."""
         if not delivery.applied:
             return NO_EFFECTS
@@ -160,7 +160,7 @@ class Webhooks:
         return request_for(
             delivery.message,
             endpoint,
-            self._effects(delivery),
+            self.effects(delivery),
             now=now,
             sent_at=sent_at,
             wrong_secret=lambda: _secret_of(self._seed, endpoint.number, -1),

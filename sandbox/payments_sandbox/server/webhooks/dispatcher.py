@@ -29,6 +29,7 @@ from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
+    from payments_sandbox.verification.failure_tally import FailureTally
     from payments_sandbox.webhooks.delivery import (
         AttemptResult,
         Delivery,
@@ -77,6 +78,7 @@ class Dispatcher:
         make_sender: called once, when something is to be sent over the network.
         wall: the real time.
         on_attempt: called with each world in which an attempt has ended.
+        tally: counts what attempts meet; None where nobody asked for it.
     """
 
     def __init__(
@@ -84,11 +86,13 @@ class Dispatcher:
         make_sender: Callable[[], Sender],
         wall: WallClock,
         on_attempt: Callable[[World], None],
+        tally: "FailureTally | None" = None,
     ) -> None:
         self._make_sender = make_sender
         self._sender: Sender | None = None
         self._wall = wall
         self._on_attempt = on_attempt
+        self._tally = tally
         self._is_closed = False
         self._queues: dict[World, dict[str, EndpointQueue]] = {}
         self._settling: list[_Settling] = []
@@ -273,6 +277,8 @@ class Dispatcher:
         endpoint = webhooks.outbox.endpoints[delivery.endpoint_id]
         now, wall = world.clock.now(), self._wall()
         request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
+        if self._tally is not None:
+            self._tally.count_attempt(webhooks, delivery, request)
         result = await self._send(webhooks, endpoint, request)
         if webhooks.outbox.get(delivery.number) is not delivery:
             return None

@@ -1,0 +1,118 @@
+'use strict'
+
+const { spawn } = require('node:child_process')
+const { once } = require('node:events')
+const { createInterface } = require('node:readline')
+const { ControlClient } = require('./control.js')
+const { ControlApiError } = require('./transport.js')
+
+const INSTALL = 'pip install payments-sandbox, or start the tests by: payments-sandbox run -- npm test'
+
+// A world of a test's own: what the control API does, and how the API is called.
+class World extends ControlClient {
+  constructor(access, made) {
+    super({ ...access, apiKey: made.api_key })
+    Object.assign(this, { baseUrl: made.base_url, webhookSecret: made.webhook_secret })
+    this.headers = { authorization: `Bearer ${this.apiKey}`, 'content-type': 'application/json' }
+  }
+
+  async assertExpectations() {
+    const report = await this.retrieveReport()
+    if (!report.passed) throw new ExpectationsNotMet(report)
+  }
+
+  drop() {
+    return this.deleteWorld()
+  }
+}
+
+class ExpectationsNotMet extends Error {
+  constructor(report) {
+    const unmet = report.expectations.filter(({ met }) => !met)
+    const lines = [
+      ...unmet.map(({ expect, observed }) => `${JSON.stringify(expect)}: ${observed}`),
+      ...report.audit.findings.map(({ kind, message }) => `${kind}: ${message}`),
+    ]
+    super(`The sandbox's report:\n${lines.map((line) => `  ${line}`).join('\n')}`)
+    Object.assign(this, { name: 'ExpectationsNotMet', report })
+  }
+}
+
+// A server of this process's own: it ends with it, however that ends, since the pipe is closed then.
+async function startServer({ command = ['payments-sandbox'], options = [] } = {}) {
+  const [program, ...before] = command
+  const serve = [...before, 'serve', '--port', '0', '--until-stdin-closes', ...options]
+  const child = spawn(program, serve, { stdio: 'pipe' })
+  const ended = new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve(`it has ended with ${code ?? signal}`))
+    child.once('error', ({ code, message }) => {
+      resolve(code === 'ENOENT' ? `there is no such command; ${INSTALL}` : message)
+    })
+  })
+  child.stdin.on('error', () => {}) // it has ended by itself
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (!line.startsWith('INFO ')) console.error(line)
+  })
+  const first = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended])
+  if (!Array.isArray(first)) throw new Error(`cannot start ${program}: ${first}`)
+  for (const each of [child, ...child.stdio]) each.unref() // no test waits for it
+  const facts = JSON.parse(first[0])
+  const server = {
+    baseUrl: facts.base_url, sandboxUrl: facts.sandbox_url, apiKey: facts.api_key,
+    webhookSecret: facts.webhook_secret, controlToken: facts.control_token, pid: facts.pid,
+    createWorld: (wishes) => worldOf(server, wishes),
+    stop: async () => {
+      child.ref()
+      child.stdin.end()
+      await ended
+    },
+  }
+  return server
+}
+
+async function worldOf({ sandboxUrl, controlToken }, wishes = {}) {
+  const access = { sandboxUrl, controlToken }
+  return new World(access, await new ControlClient(access).createWorld(wishes))
+}
+
+let own // one server for this process, and for as long as it is
+
+// A world on the server of `payments-sandbox run`, or on one that is started when it is first needed.
+async function createWorld(wishes) {
+  const sandboxUrl = process.env.PAYMENTS_SANDBOX_URL
+  const controlToken = process.env.PAYMENTS_SANDBOX_CONTROL_TOKEN
+  return worldOf(sandboxUrl ? { sandboxUrl, controlToken } : await (own ??= startServer()), wishes)
+}
+
+async function judgeAndDrop(world) {
+  try {
+    await world.assertExpectations()
+  } finally {
+    await world.drop()
+  }
+}
+
+// For vitest: `test.extend({ world: worldFixture() })`.
+function worldFixture(wishes) {
+  return async ({ task }, use) => {
+    const world = await createWorld({ name: task.name, ...wishes })
+    await use(world)
+    await judgeAndDrop(world)
+  }
+}
+
+// For node:test and jest: `const world = worldForEachTest({ beforeEach, afterEach })`, then `world()`.
+function worldForEachTest({ beforeEach, afterEach }, wishes) {
+  let world
+  beforeEach(async (...given) => { // jest takes a hook that names its argument for one of callbacks
+    const name = given[0]?.task?.name ?? given[0]?.name ?? globalThis.expect?.getState?.().currentTestName
+    world = await createWorld({ ...name && { name }, ...wishes })
+  })
+  afterEach(() => judgeAndDrop(world))
+  return () => world
+}
+
+module.exports = {
+  ControlApiError, ControlClient, ExpectationsNotMet, World, createWorld,
+  startServer, worldFixture, worldForEachTest,
+}

@@ -1,0 +1,15 @@
+"""Owns the route of the tally."""
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.server.control.control_request import ControlRequest
+
+
+def retrieve_coverage(request: ControlRequest) -> dict[str, object]:
+    """Which failures calls and webhooks of all worlds have met.
+
+    Raises:
+        InvalidRequest: the server was not told to count.
+    """
+    if request.runtime.tally is None:
+        raise InvalidRequest("/: this server counts no failures; start it with --coverage.")
+    return request.runtime.tally.as_json()

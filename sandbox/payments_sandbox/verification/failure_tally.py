@@ -1,0 +1,137 @@
+"""Owns the tally of one server: which failures calls and webhooks have met, over all its worlds.
+
+It counts when something has happened, so nothing is lost with a world that is dropped or reset. Its
+words for failures are those of `exploration/failures.py`, whose tests let each of them happen.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple, TypeVar
+
+from payments_sandbox.contract.operations import OPERATIONS
+from payments_sandbox.core.instants import DAY, SECOND
+from payments_sandbox.payments.events import EventType
+from payments_sandbox.verification.journal_steps import ABANDONED
+from payments_sandbox.webhooks.delivery import Delivery, WebhookRequest
+from payments_sandbox.webhooks.outbox import Outbox
+from payments_sandbox.webhooks.world_webhooks import Webhooks
+from payments_sandbox.world.journal import Entry
+
+SLOW: Final = 1 * SECOND
+"""Wall milliseconds from which on a reply that a rule holds is slow."""
+
+MONTH: Final = 28 * DAY
+"""Virtual milliseconds from which on a webhook is a month late."""
+
+_NONE: Final = (None,)
+_EVENTS: Final = frozenset(each.value for each in EventType)
+_WRITES: Final = frozenset(each.name for each in OPERATIONS if each.method == "POST")
+
+
+class CallRow(NamedTuple):
+    """What calls have met.
+
+    Attributes:
+        operation: of the call.
+        failure: an error code or the name of a wire fault; None where all went well.
+        commit: whether the operation happened all the same; None where nothing could, or did.
+    """
+
+    operation: str
+    failure: str | None
+    commit: bool | None
+
+
+class WebhookRow(NamedTuple):
+    """What attempts of webhooks have met; `failure` is None where all went well."""
+
+    event: str
+    failure: str | None
+
+
+Row = TypeVar("Row", CallRow, WebhookRow)
+
+
+class FailureTally:
+    """Counts what calls and attempts of webhooks have met."""
+
+    def __init__(self) -> None:
+        self._calls: Counter[CallRow] = Counter()
+        self._webhooks: Counter[WebhookRow] = Counter()
+
+    def count_call(self, entry: Entry, delay: int) -> None:
+        """Count a call of a documented operation that was answered, or met a fault.
+
+        Args:
+            entry: its entry in the journal.
+            delay: wall milliseconds for which a rule has held its reply.
+        """
+        if entry.operation is None:
+            return
+        commit = bool(entry.committed) if entry.operation in _WRITES else None
+        for failure in tuple(_failures_of_call(entry, delay)) or _NONE:
+            self._calls[CallRow(entry.operation, failure, commit if failure else None)] += 1
+
+    def count_refused_key(self, operation: str | None, error_code: str) -> None:
+        """Count a call that no world was asked about."""
+        if operation is not None:
+            commit = False if operation in _WRITES else None
+            self._calls[CallRow(operation, error_code, commit)] += 1
+
+    def count_attempt(
+        self, webhooks: Webhooks, delivery: Delivery, request: WebhookRequest
+    ) -> None:
+        """Count an attempt of a documented event's webhook that is about to be made."""
+        if (event := delivery.message.type) not in _EVENTS:
+            return  # somebody has made it up, as he could a million others
+        for failure in tuple(_failures_of_attempt(webhooks, delivery, request)) or _NONE:
+            self._webhooks[WebhookRow(event, failure)] += 1
+
+    def as_json(self) -> dict[str, object]:
+        """The rows, as the control API shows them, in an order that is always the same."""
+        return {"calls": _as_json(self._calls), "webhooks": _as_json(self._webhooks)}
+
+
+def _as_json(rows: Mapping[Row, int]) -> list[dict[str, object]]:
+    return [{**row._asdict(), "count": rows[row]} for row in sorted(rows, key=str)]
+
+
+def _failures_of_call(entry: Entry, delay: int) -> Iterator[str]:
+    if entry.error_code is not None:
+        yield entry.error_code
+    if entry.fault is not None and entry.fault != ABANDONED:
+        yield entry.fault
+    elif entry.fault == ABANDONED or delay >= SLOW:
+        yield "slow"
+
+
+def _failures_of_attempt(
+    webhooks: Webhooks, delivery: Delivery, request: WebhookRequest
+) -> Iterator[str]:
+    effects = webhooks.effects(delivery)
+    if request.dropped_by is not None:
+        yield "lost"
+        return  # nobody has met what else was wrong with it
+    if (effects.copies > 1 or delivery.is_resend) and _was_sent_before(webhooks.outbox, delivery):
+        yield "twice"
+    if effects.delay:
+        yield "month_late" if effects.delay >= MONTH else "late"
+    if delivery.is_before_reply:
+        yield "before_reply"
+    if effects.window is not None:
+        yield "out_of_order"
+    if request.is_forged:
+        yield "forged"
+    if request.is_stale:
+        yield "stale"
+
+
+def _was_sent_before(outbox: Outbox, delivery: Delivery) -> bool:
+    """Whether another delivery of the same event has been attempted at the same endpoint."""
+    return any(
+        each.attempts
+        for each in outbox.oldest_first()
+        if each is not delivery
+        and each.endpoint_id == delivery.endpoint_id
+        and each.message.event_id == delivery.message.event_id
+    )

@@ -1,0 +1,160 @@
+"""Coverage of failure: what servers have counted, held against the family."""
+
+from typing import Final
+
+import pytest
+
+from payments_sandbox.exploration.coverage import (
+    FailureCoverage,
+    OtherRow,
+    coverage_of,
+    subject_of,
+    table,
+    why_too_low,
+)
+from payments_sandbox.exploration.failures import EVENTS, CallFailure, all_failures
+from tests.support.values import MetCall, tally
+
+ALL: Final = len(all_failures())
+
+
+def met(coverage: FailureCoverage) -> dict[str, int]:
+    """How often each failure was met that was."""
+    return {
+        f"{subject_of(row.failure)} {row.failure.id}": row.times
+        for row in coverage.rows
+        if row.times
+    }
+
+
+def test_commit_tells_two_failures_of_a_write_apart() -> None:
+    found = coverage_of(
+        [tally(("create_payment", "drop", True, 2), ("create_payment", "drop", False, 1))]
+    )
+
+    assert met(found) == {"create_payment drop_after_commit": 2, "create_payment drop": 1}
+
+
+def test_commit_is_no_matter_where_there_is_no_choice() -> None:
+    found = coverage_of(
+        [tally(("create_payment", "card_declined", False, 1), ("create_payment", "slow", True, 3))]
+    )
+
+    assert met(found) == {"create_payment card_declined": 1, "create_payment slow": 3}
+
+
+def test_what_several_servers_have_counted_adds_up() -> None:
+    one = tally(("list_payments", "hang", None, 2), webhooks=(("refund.created", "lost", 1),))
+    other = tally(("list_payments", "hang", None, 5), webhooks=(("refund.created", "twice", 1),))
+
+    assert met(coverage_of([one, other])) == {
+        "list_payments hang": 7, "refund.created lost": 1, "refund.created twice": 1,
+    }  # fmt: skip
+
+
+def test_what_a_server_had_counted_before_is_taken_off() -> None:
+    before = tally(("list_payments", "hang", None, 2), ("list_payments", "drop", None, 1))
+    now = tally(("list_payments", "hang", None, 3), ("list_payments", "drop", None, 1))
+
+    found = coverage_of([now], before)
+
+    assert met(found) == {"list_payments hang": 1}
+
+
+def test_calls_that_went_well_are_no_failure_met() -> None:
+    found = coverage_of([tally(("create_payment", None, None, 40))])
+
+    assert (found.met, found.percent, list(found.used)) == (0, 0, ["create_payment"])
+
+
+def test_what_is_none_of_the_family_is_told_beside_it() -> None:
+    found = coverage_of(
+        [
+            tally(
+                ("create_payment", "respond_raw", False, 2), ("list_payments", "not_found", None, 1)
+            )
+        ]
+    )
+
+    assert met(found) == {}
+    assert found.others == (
+        OtherRow("create_payment", "respond_raw", 2),
+        OtherRow("list_payments", "not_found", 1),
+    )
+
+
+def test_an_error_is_seen_once_any_operation_has_answered_it() -> None:
+    found = coverage_of([tally(("create_refund", "internal_error", True, 1))])
+
+    assert found.errors_seen == ["internal_error"]
+    assert "invalid_request" in found.errors_unseen
+    assert "drop" not in found.errors_unseen
+
+
+def test_only_all_of_it_is_a_hundred_percent() -> None:
+    """It is rounded down."""
+    every: list[MetCall] = [
+        (each.operation, each.name, each.commit, 1)
+        for each in all_failures()
+        if isinstance(each, CallFailure)
+    ]
+    webhooks = [
+        (each.event, each.name, 1) for each in all_failures() if not isinstance(each, CallFailure)
+    ]
+
+    assert coverage_of([tally(*every, webhooks=tuple(webhooks))]).percent == 100
+    assert coverage_of([tally(*every, webhooks=tuple(webhooks[1:]))]).percent == 98
+    assert coverage_of([tally(*every[1:], webhooks=tuple(webhooks))]).met == ALL - 1
+
+
+def test_missing_is_first_what_moves_money_of_what_the_suite_uses() -> None:
+    found = coverage_of([tally(("create_refund", None, None, 1))])
+
+    first, *_ = found.missing
+    assert (subject_of(first), first.id) == ("create_refund", "internal_error_after_commit")
+    assert subject_of(found.missing[-1]) != "create_refund"
+
+
+def test_a_missing_failure_has_the_scenario_that_would_meet_it() -> None:
+    found = coverage_of([tally(("create_payment", "drop", True, 1))]).as_json()
+
+    [hit] = [each for each in found["failures"] if each["count"]]
+    assert hit == {
+        "operation": "create_payment", "failure": "drop", "commit": True, "count": 1,
+        "about": "the connection breaks and no reply comes, though the operation has happened",
+    }  # fmt: skip
+    [missing] = [
+        each
+        for each in found["failures"]
+        if (each.get("event"), each["failure"]) == (EVENTS[0], "lost")
+    ]
+    assert missing["scenario"]["rules"] == [
+        {"name": "lost", "webhook": "payment.completed", "do": {"drop": True}}
+    ]
+    assert (found["met"], found["total"]) == (1, ALL)
+
+
+def test_a_table_has_a_gap_where_a_subject_has_no_such_failure() -> None:
+    found = coverage_of([tally(("create_payment", "drop", True, 1))])
+
+    rows = dict(table(found.rows, ("create_payment", "list_payments")))
+
+    assert rows["drop_after_commit"] == [1, None]
+    assert rows["drop"] == [0, 0]
+    assert [*rows].index("internal_error") < [*rows].index("drop_after_commit")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [(0, None), (1, None), (1.5, "1 % of the failures were met, and 1.5 % are wanted")],
+)
+def test_less_than_is_wanted_is_told(wanted: float, why: str | None) -> None:
+    found = coverage_of([tally(("create_payment", "drop", True, 1))])
+
+    assert why_too_low(found, wanted) == why
+
+
+def test_a_suite_that_has_called_nothing_is_never_enough() -> None:
+    found = coverage_of([])
+
+    assert why_too_low(found, 0) == "no call has reached a sandbox, so no failure is covered"
