@@ -114,7 +114,7 @@ def shop(*, verifies: bool = True, remembers: bool = True) -> Flow:
         except WebhookVerificationError:
             if verifies:
                 return httpx.Response(400)
-        event = request.read() and json.loads(request.content)
+        event = json.loads(request.content)
         if not remembers or event["id"] not in heard:
             heard.add(event["id"])
             calls[-1](event["data"]["payment_id"])

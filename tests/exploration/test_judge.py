@@ -47,7 +47,8 @@ def record(
 
 def failure(name: str) -> tuple[Failure, ...]:
     """A failure by its id."""
-    known = (*call_failures("create_payment"), *webhook_failures("payment.completed"))
+    known: list[Failure] = [*call_failures("create_payment")]
+    known += webhook_failures("payment.completed")
     return tuple(each for each in known if each.id == name)
 
 
