@@ -649,6 +649,8 @@ export type RefusedScenario = {
 export type Report = {
   /** What the world is called; only where it was given a name. */
   name?: string
+  /** Why an earlier world of this key was dropped; only where one was, as in GET world. */
+  restarted?: string
   /** Whether every expectation is met, and no rule has run out of steps with then: fail. */
   passed: boolean
   /** The expectations, in the order of the scenarios. */
@@ -876,6 +878,14 @@ export type Verified = {
   }>
 }
 
+/** Whether a careful receiver would take a webhook, and why not. */
+export type VerifiedWebhook = {
+  /** Whether the signature holds. */
+  verified: boolean
+  /** Why the signature does not hold; null when it does. */
+  reason: string | null
+}
+
 /** The body of a request that judges expectations, and may wait until they are met. */
 export type VerifyRequest = {
   /**
@@ -888,6 +898,19 @@ export type VerifyRequest = {
    * otherwise.
    */
   within?: string
+}
+
+/** The body of a request that judges a webhook which was received. */
+export type VerifyWebhookRequest = {
+  /** The headers as they arrived. */
+  headers: Record<string, string>
+  /** The body's exact text. */
+  body: string
+  /**
+   * The receiver's time, which the timestamp may differ from by five minutes; ignore accepts
+   * any. The real time, or the world's where the endpoint has it so, unless told otherwise.
+   */
+  now?: string
 }
 
 /** Where a world's events are sent. */
@@ -1135,6 +1158,8 @@ export class ControlClient extends Transport {
    * is activated.
    */
   checkScenario(body: ScenarioOrName): Promise<Problems>
+  /** The JSON Schema of scenarios. What editors complete and check a scenario by. */
+  retrieveScenarioSchema(): Promise<Record<string, unknown>>
   /**
    * Write a scenario of what requests have met. As JSON and as the text of a file. Nothing is
    * activated.
@@ -1170,6 +1195,11 @@ export class ControlClient extends Transport {
   deleteWebhookEndpoint(endpointId: string): Promise<void>
   /** Give a webhook endpoint a new secret. The old one stays valid for a virtual day. */
   rotateSecret(endpointId: string, body?: RotateSecretRequest): Promise<WebhookEndpoint>
+  /**
+   * Say why a webhook would be refused. Held against the endpoint's scheme and the secrets
+   * that are valid now.
+   */
+  verifyWebhook(endpointId: string, body: VerifyWebhookRequest): Promise<VerifiedWebhook>
   /** List the deliveries. Newest first, each with all its attempts. */
   listDeliveries(query?: { limit?: number; starting_after?: string; event_id?: EventId; endpoint_id?: WebhookEndpointId; status?: 'pending' | 'delivered' | 'failed' | 'disabled' }): Promise<DeliveryPage>
   /** One delivery. The same as in the list. */

@@ -125,6 +125,10 @@ class ControlClient extends Transport {
     return this._ask('POST', '/scenarios/check', { body })
   }
 
+  retrieveScenarioSchema() {
+    return this._ask('GET', '/scenarios/schema')
+  }
+
   writeScenario(body) {
     return this._ask('POST', '/scenarios/from_journal', { body })
   }
@@ -163,6 +167,10 @@ class ControlClient extends Transport {
 
   rotateSecret(endpointId, body) {
     return this._ask('POST', `/webhook_endpoints/${encodeURIComponent(endpointId)}/rotate_secret`, { body })
+  }
+
+  verifyWebhook(endpointId, body) {
+    return this._ask('POST', `/webhook_endpoints/${encodeURIComponent(endpointId)}/verify`, { body })
   }
 
   listDeliveries(query) {

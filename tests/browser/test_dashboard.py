@@ -193,6 +193,23 @@ def test_an_endpoint_is_made_and_its_delivery_explained(page: "Page", world: San
     assert len(world.deliveries) >= 2
 
 
+def test_a_webhook_that_is_pasted_is_judged(page: "Page", world: Sandbox) -> None:
+    inbox = world.inbox("orders")
+    pay(world)
+    [message] = inbox.wait()
+    page.goto(address(world, "webhooks"))
+    page.get_by_text("Why is a webhook refused?").click()
+    form = page.get_by_role("form", name="Judge a webhook")
+    lines = [f"{name}: {value}" for name, value in message["headers"].items()]
+    form.get_by_label("Headers").fill("\n".join(lines))
+    form.get_by_label("Body").fill(message["raw"])
+    form.get_by_role("button", name="judge it").click()
+    page.get_by_text("its receiver takes it").wait_for()
+    form.get_by_label("Body").fill(message["raw"] + " ")
+    form.get_by_role("button", name="judge it").click()
+    page.get_by_text("it has blanks or a line end around it").wait_for()
+
+
 def test_a_scenario_is_activated_and_linted_as_it_is_written(page: "Page", world: Sandbox) -> None:
     page.goto(address(world, "scenarios"))
     page.get_by_role("button", name="activate lost-reply").click()

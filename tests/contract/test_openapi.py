@@ -294,6 +294,7 @@ def test_only_a_body_that_must_say_something_is_required() -> None:
         "script_inbox",
         "seed_world",
         "set_rate_limit",
+        "verify_webhook",
         "write_scenario",
     }
 

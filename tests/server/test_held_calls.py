@@ -175,6 +175,19 @@ async def test_a_step_that_is_wrong_is_refused_in_the_words_of_the_lint(
     held.cancel()
 
 
+async def test_a_decision_may_be_written_as_in_a_file(
+    api: Api, control: Control, held: "asyncio.Task[Any]"
+) -> None:
+    path = f"/_sandbox/held/{(await the_held(control))['id']}"
+    yaml: Any = {"headers": {"Content-Type": "application/yaml"}}
+    refused = await ask(api, "POST", path, 400, data="do: {drop: {commit: yes}}", **yaml)
+    assert "yes" in refused["error"]["details"]
+    other = await ask(api, "POST", path, 400, data="step: pass", **yaml)
+    assert "/do: is required" in other["error"]["details"]
+    await ask(api, "POST", path, data="do: {respond: {error: internal_error}}", **yaml)
+    assert await ended(held) == 500
+
+
 async def test_a_decision_is_about_one_call(control: Control, held: "asyncio.Task[Any]") -> None:
     refused = await decided(control, {"times": 3, **COMMITTED_500}, status=400)
     assert refused["error"]["details"] == (

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from aiohttp import ServerDisconnectedError
 
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.resources import data_files
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.world import World
@@ -60,6 +62,14 @@ REFUSED = {
     },
     "problems": PROBLEMS,
 }
+
+
+async def test_editors_get_the_schema_that_is_shipped(api: Api, control: Control) -> None:
+    """Without a key: it is the same in every world."""
+    shipped = json.loads(data_files("schemas")["scenario.schema.json"])
+    assert await control("retrieve_scenario_schema") == shipped
+    async with api.get("/_sandbox/scenarios/schema", headers={"Authorization": ""}) as reply:
+        assert reply.status == 200
 
 
 @pytest.fixture

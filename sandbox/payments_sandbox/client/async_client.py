@@ -43,6 +43,7 @@ from payments_sandbox.client.models import (
     ScenarioSummaryModel,
     SetRateLimitModel,
     VerifiedModel,
+    VerifiedWebhookModel,
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
     WebhookEndpointSignatureModel,
@@ -476,6 +477,14 @@ class AsyncSandboxClient(BaseClient):
         request = control_request("POST", "/scenarios/check", body=scenario)
         return await self._send(ProblemsModel, request)
 
+    async def retrieve_scenario_schema(self) -> dict[str, Any]:
+        """The JSON Schema of scenarios.
+
+        What editors complete and check a scenario by.
+        """
+        request = control_request("GET", "/scenarios/schema")
+        return await self._send(dict[str, Any], request)
+
     async def write_scenario(
         self, requests: Sequence[str], *, name: str | None = None
     ) -> WrittenScenarioModel:
@@ -687,6 +696,28 @@ class AsyncSandboxClient(BaseClient):
             fields={"secret": secret},
         )
         return await self._send(WebhookEndpointModel, request)
+
+    async def verify_webhook(
+        self, endpoint_id: str, headers: Mapping[str, str], body: str, *, now: str | None = None
+    ) -> VerifiedWebhookModel:
+        """Say why a webhook would be refused.
+
+        Held against the endpoint's scheme and the secrets that are valid now.
+
+        Args:
+            endpoint_id: id of the endpoint.
+            headers: the headers as they arrived.
+            body: the body's exact text.
+            now: the receiver's time, which the timestamp may differ from by five minutes; ignore
+                accepts any. The real time, or the world's where the endpoint has it so, unless told
+                otherwise.
+        """
+        request = control_request(
+            "POST",
+            f"/webhook_endpoints/{path_segment(endpoint_id)}/verify",
+            fields={"headers": headers, "body": body, "now": now},
+        )
+        return await self._send(VerifiedWebhookModel, request)
 
     async def list_deliveries(
         self,

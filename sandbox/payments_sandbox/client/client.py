@@ -42,6 +42,7 @@ from payments_sandbox.client.models import (
     ScenarioSummaryModel,
     SetRateLimitModel,
     VerifiedModel,
+    VerifiedWebhookModel,
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
     WebhookEndpointSignatureModel,
@@ -474,6 +475,14 @@ class SandboxClient(BaseClient):
         request = control_request("POST", "/scenarios/check", body=scenario)
         return self._send(ProblemsModel, request)
 
+    def retrieve_scenario_schema(self) -> dict[str, Any]:
+        """The JSON Schema of scenarios.
+
+        What editors complete and check a scenario by.
+        """
+        request = control_request("GET", "/scenarios/schema")
+        return self._send(dict[str, Any], request)
+
     def write_scenario(
         self, requests: Sequence[str], *, name: str | None = None
     ) -> WrittenScenarioModel:
@@ -683,6 +692,28 @@ class SandboxClient(BaseClient):
             fields={"secret": secret},
         )
         return self._send(WebhookEndpointModel, request)
+
+    def verify_webhook(
+        self, endpoint_id: str, headers: Mapping[str, str], body: str, *, now: str | None = None
+    ) -> VerifiedWebhookModel:
+        """Say why a webhook would be refused.
+
+        Held against the endpoint's scheme and the secrets that are valid now.
+
+        Args:
+            endpoint_id: id of the endpoint.
+            headers: the headers as they arrived.
+            body: the body's exact text.
+            now: the receiver's time, which the timestamp may differ from by five minutes; ignore
+                accepts any. The real time, or the world's where the endpoint has it so, unless told
+                otherwise.
+        """
+        request = control_request(
+            "POST",
+            f"/webhook_endpoints/{path_segment(endpoint_id)}/verify",
+            fields={"headers": headers, "body": body, "now": now},
+        )
+        return self._send(VerifiedWebhookModel, request)
 
     def list_deliveries(
         self,

@@ -501,6 +501,7 @@ class ReportModel(TypedDict):
     """What has become of the active scenarios."""
 
     name: NotRequired[str]
+    restarted: NotRequired[str]
     passed: bool
     expectations: list[ReportExpectationModel]
     rules: list[ReportRuleModel]
@@ -538,6 +539,13 @@ class WebhookEndpointModel(TypedDict):
     retries: NotRequired[list[str]]
     timeout: NotRequired[str]
     timestamp: NotRequired[WebhookEndpointTimestampLiteral]
+
+
+class VerifiedWebhookModel(TypedDict):
+    """Whether a careful receiver would take a webhook, and why not."""
+
+    verified: bool
+    reason: str | None
 
 
 class DeliveryAttemptRequestModel(TypedDict):

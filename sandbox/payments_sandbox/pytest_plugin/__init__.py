@@ -262,6 +262,7 @@ def payments_env(sandbox: "Sandbox", monkeypatch: pytest.MonkeyPatch) -> dict[st
         api_key=sandbox.api_key,
         webhook_secret=sandbox.webhook_secret,
         sandbox_url=sandbox.sandbox_url,
+        token=sandbox.token,
     )
     for name, value in {**variables, **without_proxy(sandbox.base_url, os.environ)}.items():
         monkeypatch.setenv(name, value)

@@ -50,7 +50,7 @@ class PluginOptions(NamedTuple):
 
 
 OPTIONS: Final = pytest.StashKey[PluginOptions]()
-UNUSABLE: Final = pytest.StashKey[str | None]()
+_WHY_UNUSABLE: Final = pytest.StashKey[str | None]()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -154,9 +154,9 @@ def server_at(url: str) -> "Server":
 
 def why_unusable(config: pytest.Config) -> str | None:
     """Why the server of `--sandbox-url` cannot be used, asked once; None where it can."""
-    if UNUSABLE not in config.stash:
-        config.stash[UNUSABLE] = _why_unusable(config.stash[OPTIONS].url)
-    return config.stash[UNUSABLE]
+    if _WHY_UNUSABLE not in config.stash:
+        config.stash[_WHY_UNUSABLE] = _why_unusable(config.stash[OPTIONS].url)
+    return config.stash[_WHY_UNUSABLE]
 
 
 def _why_unusable(url: str | None) -> str | None:

@@ -51,6 +51,7 @@ BODIES: dict[str, Json] = {
     "write_scenario": {"requests": [FIRST], "name": "seen"},
     "verify": {"expect": [{"audit": "clean"}], "within": "1s"},
     "decide_held_call": {"do": "pass"},
+    "verify_webhook": {"headers": {"webhook-id": "evt_1"}, "body": "{}", "now": "ignore"},
 }
 
 DOWN = {"scenario": "down", "rules": [{"request": "list_payments", "do": ["pass"]}]}
@@ -72,6 +73,10 @@ NEEDED = {
     "seed_world": "/payments: is required: expected a whole number from 1 to 1000000.",
     "write_scenario": (
         "/requests: is required: expected a list of 1 to 100 ids of requests in the journal."
+    ),
+    "verify_webhook": (
+        "/headers: is required: expected an object of header names and values;"
+        " /body: is required: expected the body as a text, just as it arrived."
     ),
     "decide_held_call": (
         "/do: is required: expected a step: the word pass,"
@@ -101,6 +106,7 @@ TYPOS = [
     ("write_scenario", "nam", "did you mean 'name'?"),
     ("verify", "expects", "did you mean 'expect'?"),
     ("decide_held_call", "step", "documented are do."),
+    ("verify_webhook", "header", "did you mean 'headers'?"),
 ]
 
 INBOX = {"url": "inbox:orders"}

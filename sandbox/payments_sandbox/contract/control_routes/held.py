@@ -27,6 +27,7 @@ HELD: Final = (
         ),
         request="control/requests/decide_held_call",
         response="control/objects/held_call",
+        takes_yaml=True,
         refusals=("invalid_scenario", "not_held"),
     ),
 )

@@ -83,6 +83,15 @@ SCENARIOS: Final = (
         refusals=("invalid_scenario",),
     ),
     ControlRoute(
+        name="retrieve_scenario_schema",
+        method="GET",
+        path="/scenarios/schema",
+        tag="Scenarios",
+        summary="The JSON Schema of scenarios",
+        description="What editors complete and check a scenario by.",
+        needs_key=False,
+    ),
+    ControlRoute(
         name="write_scenario",
         method="POST",
         path="/scenarios/from_journal",

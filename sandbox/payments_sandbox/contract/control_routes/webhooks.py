@@ -63,4 +63,14 @@ WEBHOOKS: Final = (
         request="control/requests/rotate_secret",
         response="control/objects/webhook_endpoint",
     ),
+    ControlRoute(
+        name="verify_webhook",
+        method="POST",
+        path="/webhook_endpoints/{endpoint_id}/verify",
+        tag="Webhooks",
+        summary="Say why a webhook would be refused",
+        description="Held against the endpoint's scheme and the secrets that are valid now.",
+        request="control/requests/verify_webhook",
+        response="control/responses/verified_webhook",
+    ),
 )

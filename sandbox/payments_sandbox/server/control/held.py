@@ -1,15 +1,18 @@
 """Owns the routes of the calls that steps hold: which there are, and what they meet."""
 
+from typing import Any, Final
+
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.masking import mask_json
 from payments_sandbox.rules.model import RequestRule, Step
 from payments_sandbox.scenarios.loader import load_value
+from payments_sandbox.scenarios.yaml_reader import Document
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.server.journal_json import held_call_json
 
-_PLACE = ("rules", 0, "do", 0)
+_PLACE: Final = ("rules", 0, "do", 0)
 """Where the step stands in the scenario that it is read in."""
 
 
@@ -23,7 +26,7 @@ async def decide_held_call(request: ControlRequest) -> dict[str, object]:
     """Give one its step, and answer when it has met it."""
     held_calls, held_id = request.runtime.held_calls, request.path_parameter
     operation = held_calls.find(request.world, held_id).held.call.operation
-    source = request.body["do"]
+    source = _chosen(request)["do"]
     source = {source: True} if isinstance(source, str) else source
     step = _read_step(source, str(operation), request.settings.max_wall_delay)
     pending = held_calls.find(request.world, held_id)
@@ -35,6 +38,15 @@ async def decide_held_call(request: ControlRequest) -> dict[str, object]:
 def _masked(source: dict[str, object]) -> dict[str, object]:
     """The step as the journal may keep it."""
     return {key: mask_json(value) for key, value in source.items()}
+
+
+def _chosen(request: ControlRequest) -> dict[str, Any]:
+    """The body, which may be YAML as a step in a file is."""
+    if request.text is None:
+        return request.body
+    document = Document(request.text)
+    refuse_problems(document.problems)
+    return request.contract.check("control/requests/decide_held_call", document.data)
 
 
 def _read_step(source: dict[str, object], operation: str, longest_wait: int) -> Step:

@@ -15,8 +15,10 @@ from payments_sandbox.verification.report import reporting
 
 
 async def retrieve_report(request: ControlRequest) -> dict[str, object]:
-    """How the active scenarios stand now."""
-    return (await run_in_slices(reporting(observe(request.world)))).as_json()
+    """How the active scenarios stand now, and whether the key had another world before."""
+    report = await run_in_slices(reporting(observe(request.world)))
+    restarted = request.runtime.worlds.restarted(request.world.config.api_key)
+    return {**report.as_json(), **({} if restarted is None else {"restarted": restarted})}
 
 
 async def verify(request: ControlRequest) -> dict[str, object]:

@@ -12,6 +12,7 @@ from payments_sandbox.scenarios.diagnostics import Problem
 from payments_sandbox.scenarios.journal_export import scenario_from_journal
 from payments_sandbox.scenarios.library import Library, UnknownScenario, library_of
 from payments_sandbox.scenarios.loader import Loaded, load, load_list, load_value
+from payments_sandbox.scenarios.scenario_schema import schema
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.slices import run_in_slices
@@ -82,6 +83,11 @@ def _checked(request: ControlRequest) -> Loaded | UnknownScenario:
     loaded = _load(library, value)
     resolve_scenarios(library, [loaded])
     return loaded
+
+
+def retrieve_scenario_schema(_: ControlRequest) -> dict[str, object]:
+    """The shape of scenarios, with what each word means."""
+    return schema()
 
 
 def write_scenario(request: ControlRequest) -> dict[str, object]:

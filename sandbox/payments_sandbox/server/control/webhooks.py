@@ -1,14 +1,17 @@
-"""Owns the routes of webhook endpoints: make, show, change, delete, give a new secret."""
+"""Owns the routes of webhook endpoints: make, show, change, delete, rotate, verify."""
 
 from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.core.instants import SECOND, read_instant
+from payments_sandbox.core.masking import mask_text
+from payments_sandbox.server.control.control_request import ControlRequest, parse_field
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.webhook_json import endpoint_json
-from payments_sandbox.webhooks.endpoint import Endpoint
+from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
+from payments_sandbox.webhooks.verification import Received, why_refused
 
 MAX_ENDPOINTS: Final = 100
 """Endpoints that a world may have."""
@@ -69,6 +72,30 @@ def rotate_secret(request: ControlRequest) -> dict[str, object]:
     except ValueError as error:
         raise InvalidRequest(f"/secret: {error}.") from None
     return endpoint_json(rotated)
+
+
+def verify_webhook(request: ControlRequest) -> dict[str, object]:
+    """Judge a webhook that somebody has kept, as a careful receiver of the endpoint would."""
+    world, body = request.world, request.body
+    endpoint = world.open_webhooks().endpoint(request.path_parameter)
+    headers = {name.lower(): value for name, value in body["headers"].items()}
+    received = Received(headers, body["body"].encode("utf-8", "surrogatepass"))
+    secrets = endpoint.secrets_at(world.clock.now())
+    reason = why_refused(
+        endpoint.signing, secrets, received, now=_receivers_time(request, endpoint)
+    )
+    return {"verified": reason is None, "reason": reason and mask_text(reason)}
+
+
+def _receivers_time(request: ControlRequest, endpoint: Endpoint) -> int | None:
+    """Epoch seconds of the receiver's clock; None where any timestamp will do."""
+    world, text = request.world, request.body.get("now")
+    if text == "ignore":
+        return None
+    if text is None:
+        is_worlds = endpoint.timestamp is TimestampClock.WORLD
+        return (world.clock.now() if is_worlds else world.wall()) // SECOND
+    return parse_field(read_instant, "now", text) // SECOND
 
 
 def _apply_settings(request: ControlRequest, endpoint: Endpoint) -> Endpoint:

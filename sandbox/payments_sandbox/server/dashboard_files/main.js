@@ -33,6 +33,8 @@ const KEYS = [
   ["Enter", "open the row"],
   ["a", "advance to what is due next"],
   ["f", "freeze or resume the clock"],
+  ["h", "hold the next call (in Now and Scenarios)"],
+  ["ctrl space, Tab", "complete, and take it (in the editor)"],
   ["?", "this sheet"],
   ["Esc", "close it"],
 ];
@@ -129,6 +131,7 @@ function useKeyboard(address, sheet, setSheet) {
       else if (event.key === "?") setSheet(!sheet);
       else if (event.key === "/") document.querySelector("[data-search]")?.focus();
       else if (event.key === "a") document.querySelector("[data-next]")?.click();
+      else if (event.key === "h") document.querySelector("[data-hold]")?.click();
       else if (event.key === "f") document.querySelector("[data-freeze]")?.click();
       else return;
       event.preventDefault();

@@ -3,6 +3,7 @@
 import { addressOf } from "./address.js";
 import { call } from "./api.js";
 import { span } from "./clock.js";
+import { Held, HoldNext } from "./held.js";
 import { Badge, html, Problem, useAction } from "./parts.js";
 import { useEffect, useMemo, useRef, useState } from "./preact.js";
 import { describe } from "./timeline.js";
@@ -34,7 +35,9 @@ export function Now({ apiKey, timeline, clock }) {
       <label class="check"><input type="checkbox" checked=${filter.wrong} onChange=${(event) => setFilter({ ...filter, wrong: event.target.checked })} /> only what went wrong</label>
       <button type="button" onClick=${pause} aria-pressed=${timeline.paused}>${timeline.paused ? `go on (${timeline.waiting} new)` : "pause"}</button>
       <small role="status">${rows.length} rows${timeline.dropped ? `, ${timeline.dropped} more were dropped` : ""}</small>
+      <${HoldNext} apiKey=${apiKey} timeline=${timeline} />
     </div>
+    <${Held} apiKey=${apiKey} timeline=${timeline} />
     <${Problem} error=${move.problem} />
     <section class="future" aria-label="Due on the world's clock">${due.slice(0, 8).reverse().map((each) => html`
       <button type="button" key=${`${each.at} ${each.what} ${each.payment_id} ${each.delivery_id}`} class="row" disabled=${move.busy} onClick=${() => move.run(each.at)} title="advance the clock to it">

@@ -50,7 +50,7 @@ export function Problem({ error }) {
 }
 
 /** A button that does something at the server and says what it was refused for. */
-export function Action({ does, children, sure, kind, label }) {
+export function Action({ does, children, sure, kind, label, data }) {
   const { busy, problem, run } = useAction(does);
   const [asked, setAsked] = useState(false);
   const click = () => {
@@ -58,7 +58,7 @@ export function Action({ does, children, sure, kind, label }) {
     setAsked(false);
     return run();
   };
-  return html`<button type="button" class=${kind ?? ""} disabled=${busy} aria-label=${label}
+  return html`<button type="button" class=${kind ?? ""} disabled=${busy} aria-label=${label} ...${data && { [`data-${data}`]: true }}
       onClick=${click} onBlur=${() => setAsked(false)}>${asked ? sure : children}</button>
     <${Problem} error=${problem} />`;
 }

@@ -51,6 +51,7 @@ export function Request({ apiKey, id }) {
       ["at", time(entry.at)], ["request", html`<code>${entry.method} ${entry.path}</code>`],
       ["answer", entry.response ? entry.response.status : "no reply"], ["fault", entry.fault],
       ["answered by", entry.rule ? html`rule <code>${entry.rule}</code>, step ${entry.step}` : "the API itself: no rule fired"],
+      ["decided while it was held", entry.decided && html`<code>${JSON.stringify(entry.decided)}</code>`],
       ["operation", entry.committed === true ? html`<${Badge} kind="yes">committed<//>` : html`<${Badge} kind="no">not committed<//>`],
       ["did you mean", entry.nearest], ["took", entry.duration_ms === null ? null : `${entry.duration_ms} ms`],
     ]} />

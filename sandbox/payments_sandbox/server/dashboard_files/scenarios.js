@@ -1,8 +1,10 @@
 // The library, what is active and how its rules stand, and an editor with the lint beside it.
 
 import { call, whole } from "./api.js";
+import { complete } from "./complete.js";
+import { Held, HoldNext } from "./held.js";
 import { Action, Badge, html, Problem, Table, useEvery, useFollowed, useLoaded } from "./parts.js";
-import { useEffect, useRef, useState } from "./preact.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 
 const DRAFT = "payments-sandbox-draft";
 const START = `scenario: my-scenario
@@ -34,6 +36,7 @@ export function Scenarios({ apiKey, timeline }) {
     ${report.value?.rules.length > 0 && html`<h3>Their rules</h3><${Table} label="Rules" head=${["scenario", "rule", "matched", "fired", "why not"]}
       rows=${report.value.rules.map((each) => ({ key: `${each.scenario} ${each.rule}`, cells: [each.scenario, each.rule, each.matched,
         html`${each.fired} ${each.fired ? "" : html`<${Badge} kind="due">unused<//>`}`, each.why_not ?? ""] }))} />`}
+    <p><${HoldNext} apiKey=${apiKey} timeline=${timeline} /></p><${Held} apiKey=${apiKey} timeline=${timeline} />
     <${Editor} apiKey=${apiKey} reload=${reload} />
     <h3>Library</h3>
     <p class="tools"><label>Search <input data-search type="search" value=${search} onInput=${(event) => setSearch(event.target.value)} /></label></p>
@@ -70,11 +73,62 @@ function Editor({ apiKey, reload }) {
   const marked = new Set(problems.map((each) => each.line));
   return html`<h3>Editor</h3><div class="editor">
       <pre class="gutter" aria-hidden="true">${lines.map((_, index) => html`<span class=${marked.has(index + 1) ? "bad" : ""}>${index + 1}</span>`)}</pre>
-      <textarea ref=${area} aria-label="Scenario in YAML" aria-describedby="problems" rows=${Math.max(12, lines.length + 1)} spellcheck=${false} wrap="off"
-        value=${text} onInput=${(event) => setText(event.target.value)}></textarea></div>
+      <${Completed} area=${area} text=${text} setText=${setText} rows=${Math.max(12, lines.length + 1)} /></div>
+    <p><small>Press ctrl and space for what can stand at the cursor, Tab to take it.</small></p>
     <div id="problems" role="status"><${Problem} error=${trouble} />
       ${problems.length === 0 ? html`<p><${Badge} kind="yes">valid<//></p>` : html`<ul class="problems">${problems.map((each) => html`<li>
         <button type="button" class="quiet" onClick=${() => goTo(each)}>${each.line ? `line ${each.line}, column ${each.column}` : each.path || "/"}</button>
         ${each.message}${each.hint ? html` <em>${each.hint}</em>` : ""}</li>`)}</ul>`}</div>
     <p class="buttons"><${Action} does=${activate} kind="main">activate it<//>${isWrong && html`<small>It has problems: activating it is refused.</small>`}</p>`;
+}
+
+const NOTHING = { items: [], typed: "", expected: "" };
+
+/** The text, and below its cursor what the scenario schema knows there. */
+function Completed({ area, text, setText, rows }) {
+  const schema = useLoaded(() => call(null, "GET", "/scenarios/schema"), []);
+  const [found, setFound] = useState(NOTHING);
+  const [at, setAt] = useState(0);
+  const [caret, setCaret] = useState(null);
+  const close = () => setFound(NOTHING);
+  useLayoutEffect(() => {
+    if (caret !== null) area.current.setSelectionRange(caret, caret);
+    setCaret(null);
+  }, [caret]);
+  const look = (isAsked) => {
+    const { value, selectionStart: end } = area.current;
+    const line = value.slice(0, end).split("\n").at(-1);
+    if (!schema.value || !(isAsked || /[\w]$|[{[,:-] $/.test(line))) return close();
+    setAt(0);
+    return setFound({ ...complete(value.slice(0, end), schema.value), left: line.length, top: value.slice(0, end).split("\n").length });
+  };
+  const take = (item) => {
+    const { value, selectionStart: end } = area.current;
+    const start = end - found.typed.length;
+    setText(value.slice(0, start) + item.insert + value.slice(end));
+    setCaret(start + item.insert.length);
+    close();
+  };
+  const press = (event) => {
+    if (event.ctrlKey && event.key === " ") {
+      event.preventDefault();
+      return look(true);
+    }
+    if (!found.items.length) return undefined;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) setAt((at + step + found.items.length) % found.items.length);
+    else if (event.key === "Tab" && !event.shiftKey) take(found.items[at]);
+    else if (event.key === "Escape") close();
+    else return undefined;
+    return event.preventDefault();
+  };
+  const shown = found.items.slice(Math.max(0, at - 7), Math.max(0, at - 7) + 8);
+  return html`<div class="completed"><textarea ref=${area} aria-label="Scenario in YAML" aria-describedby="problems" rows=${rows} spellcheck=${false} wrap="off"
+      aria-autocomplete="list" aria-controls="completions" aria-activedescendant=${shown.length ? "completion" : undefined} value=${text}
+      onInput=${(event) => { setText(event.target.value); look(false); }} onKeyDown=${press} onBlur=${close} onClick=${close}></textarea>
+    <ul id="completions" role="listbox" aria-label="What can stand here" hidden=${!shown.length}
+      style=${{ left: `${Math.min(found.left ?? 0, 40)}ch`, top: `${(found.top ?? 0) * 1.35 + 0.4}rem` }}>${shown.map((each) => html`
+      <li role="option" key=${each.insert} id=${each === found.items[at] ? "completion" : undefined} aria-selected=${each === found.items[at]}
+        onMouseDown=${(event) => { event.preventDefault(); take(each); }}><code>${each.insert.trim()}</code> <small>${each.about}</small></li>`)}</ul>
+    ${found.expected && html`<small class="expected" role="status">here belongs ${found.expected}</small>`}</div>`;
 }

@@ -7,6 +7,7 @@ const KINDS = ["request", "event", "delivery"]; // in the order of a message's i
 export class Timeline {
   constructor() {
     this.rows = [];
+    this.held = [];
     this.dropped = 0;
     this.state = "connecting";
     this.error = null;
@@ -25,6 +26,10 @@ export class Timeline {
 
   add(messages) {
     for (const { kind, seen, value } of messages) {
+      if (kind === "held") {
+        this.held = value;
+        continue;
+      }
       this.rows.push({ kind, id: idOf(kind, value), value });
       this._countMissed(kind, seen);
     }
@@ -65,6 +70,7 @@ export class Timeline {
   /** The world begins anew: what was shown is of another one. */
   clear() {
     this.rows = [];
+    this.held = [];
     this._seen = null;
     this.dropped = 0;
     this.waiting = 0;
@@ -72,6 +78,7 @@ export class Timeline {
   }
 
   set(state, error = null) {
+    if (state === "live") this.held = []; // the stream begins with those that are held now
     this.state = state;
     this.error = error;
     this.changed();
@@ -131,6 +138,7 @@ export function describe({ kind, value }) {
       typeof body?.amount === "number" ? money(body.amount, body.currency) : "",
       body?.customer_id ?? "",
       value.rule ? `rule ${value.rule} · step ${value.step}` : "",
+      value.decided ? `decided: ${Object.keys(value.decided).join(", ")}` : "",
     ].filter(Boolean).join(" · "),
     outcome: value.fault ?? (status === undefined ? "no reply" : String(status)),
     committed: value.committed,

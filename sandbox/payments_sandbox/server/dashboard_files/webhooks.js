@@ -32,6 +32,7 @@ export function Webhooks({ apiKey, timeline }) {
     <h3>Send a test event</h3>
     <${Form} does=${send} submit="send" label="Send a test event"><${Choice} label="Type" name="type" options=${TYPES} />
       <${Field} label="Payment" name="payment" placeholder="made for it" /><//>
+    <${Pasted} apiKey=${apiKey} endpoints=${endpoints} />
     <h3>Deliveries</h3>
     <div class="tools"><label>Status <select data-search value=${status} onChange=${(event) => setStatus(event.target.value)}>
       ${["", "pending", "delivered", "failed", "disabled"].map((each) => html`<option value=${each}>${each || "all"}</option>`)}</select></label></div>
@@ -42,6 +43,24 @@ export function Webhooks({ apiKey, timeline }) {
         each.attempts.at(-1)?.error ?? each.attempts.at(-1)?.response?.status ?? "", each.next_attempt_at ? time(each.next_attempt_at) : "",
       ] }))} />
     <${Inbox} apiKey=${apiKey} names=${endpoints.filter((each) => each.url.startsWith("inbox:")).map((each) => each.url.slice(6))} />`;
+}
+
+/** A webhook that somebody has kept, held against what each endpoint signs with. */
+function Pasted({ apiKey, endpoints }) {
+  const [verdicts, setVerdicts] = useState(null);
+  const judge = async ({ headers, body, age }) => {
+    const lines = headers.split("\n").map((line) => line.replace(/^-H\s+|['"\\]/g, "").split(/:\s*(.*)/s)).filter(([name, value]) => name.trim() && value !== undefined);
+    const message = { headers: Object.fromEntries(lines.map(([name, value]) => [name.trim(), value.trim()])), body, ...(age && { now: "ignore" }) };
+    setVerdicts(await Promise.all(endpoints.map(async ({ id, url }) => ({ id, url, ...await call(apiKey, "POST", `/webhook_endpoints/${id}/verify`, message) }))));
+  };
+  return html`<details><summary>Why is a webhook refused? Paste it here</summary>
+    ${endpoints.length ? html`<${Form} does=${judge} submit="judge it" label="Judge a webhook">
+      <label class="wide">Headers, one a line<textarea name="headers" rows="4" required spellcheck=${false} placeholder="webhook-id: evt_…"></textarea></label>
+      <label class="wide">Body, just as it arrived<textarea name="body" rows="4" spellcheck=${false} placeholder='{"id":"evt_…"}'></textarea></label>
+      <label class="check"><input type="checkbox" name="age" checked /> whatever its age</label><//>`
+      : html`<p>There is no endpoint that could have sent it: make one first.</p>`}
+    <div role="status">${verdicts?.map((each) => html`<p key=${each.id}><code>${each.url}</code> ${each.verified
+      ? html`<${Badge} kind="yes">good<//> its receiver takes it` : html`<${Badge} kind="no">refused<//> ${each.reason}`}</p>`)}</div></details>`;
 }
 
 function NewEndpoint({ apiKey, reload }) {

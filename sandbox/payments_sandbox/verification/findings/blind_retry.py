@@ -9,6 +9,7 @@ from payments_sandbox.verification.findings.finding import FindingKind, Occurren
 from payments_sandbox.verification.findings.repetitions import (
     REPEATED_WITHIN,
     gap,
+    sent_again_by_library,
     sent_again_unseen,
 )
 from payments_sandbox.verification.observed import (
@@ -29,13 +30,12 @@ _SHOWS_THE_PAYMENT: Final = frozenset({"list_payments", "retrieve_payment"})
 def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_payment"):
         pairs = sent_again_unseen(group, observed.calls, _SHOWS_PAYMENTS)
-        blind = [call for _, call in pairs]
-        yield from _occurrence(payment_in_words(group[0]), group, blind)
+        yield from _occurrence(payment_in_words(group[0]), group, pairs, observed.calls)
     for group in alike(observed.calls, "create_refund"):
         if not _refunds_everything(group[0]):
             pairs = sent_again_unseen(group, observed.calls, _SHOWS_THE_PAYMENT)
-            blind = [call for before, call in pairs if not _would_know(observed, before, call)]
-            yield from _occurrence(refund_in_words(group[0]), group, blind)
+            blind = [pair for pair in pairs if not _would_know(observed, *pair)]
+            yield from _occurrence(refund_in_words(group[0]), group, blind, observed.calls)
 
 
 def _would_know(observed: Observed, before: ObservedCall, call: ObservedCall) -> bool:
@@ -57,11 +57,15 @@ def _refunds_everything(call: ObservedCall) -> bool:
 
 
 def _occurrence(
-    what: str, group: Sequence[ObservedCall], blind: Sequence[ObservedCall]
+    what: str,
+    group: Sequence[ObservedCall],
+    blind: Sequence[tuple[ObservedCall, ObservedCall]],
+    calls: Sequence[ObservedCall],
 ) -> Iterator[Occurrence]:
     if blind:
-        message = f"{what} was sent again although nobody had looked for it."
-        yield Occurrence(message, (group[0].id, *ids_of(blind)))
+        how = sent_again_by_library(blind, calls) or "although nobody had looked for it"
+        ids = ids_of(call for _, call in blind)
+        yield Occurrence(f"{what} was sent again {how}.", (group[0].id, *ids))
 
 
 BLIND_RETRY: Final = FindingKind(

@@ -7,6 +7,7 @@ from payments_sandbox.verification.findings.finding import FindingKind, Occurren
 from payments_sandbox.verification.findings.repetitions import (
     REPEATED_WITHIN,
     performed_again,
+    why_again,
 )
 from payments_sandbox.verification.observed import Observed, alike, payment_in_words
 
@@ -14,8 +15,8 @@ from payments_sandbox.verification.observed import Observed, alike, payment_in_w
 def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_payment"):
         for chain in performed_again((call for call in group if call.was_charged), REPEATED_WITHIN):
-            message = f"{payment_in_words(chain[0])} may have been charged {len(chain)} times."
-            yield Occurrence(message, ids_of(chain))
+            message = f"{payment_in_words(chain[0])} may have been charged {len(chain)} times"
+            yield Occurrence(message + why_again(chain, observed.calls), ids_of(chain))
 
 
 POSSIBLE_DOUBLE_CHARGE: Final = FindingKind(

@@ -5,15 +5,15 @@ from typing import Final
 
 from payments_sandbox.core.instants import DAY
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
-from payments_sandbox.verification.findings.repetitions import performed_again
+from payments_sandbox.verification.findings.repetitions import performed_again, why_again
 from payments_sandbox.verification.observed import Observed, alike, refund_in_words
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
     for group in alike(observed.calls, "create_refund"):
         for chain in performed_again((call for call in group if call.entry.committed), DAY):
-            message = f"{refund_in_words(chain[0])} may have been made {len(chain)} times."
-            yield Occurrence(message, ids_of(chain))
+            message = f"{refund_in_words(chain[0])} may have been made {len(chain)} times"
+            yield Occurrence(message + why_again(chain, observed.calls), ids_of(chain))
 
 
 POSSIBLE_DOUBLE_REFUND: Final = FindingKind(

@@ -10,6 +10,9 @@ from payments_sandbox.verification.observed import ObservedCall
 REPEATED_WITHIN: Final = 10 * MINUTE
 """Virtual milliseconds within which an equal write is taken for the same one sent again."""
 
+_AT_ONCE: Final = 10
+"""Real milliseconds in which no program has looked anywhere, but an HTTP library has sent again."""
+
 
 def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[list[ObservedCall]]:
     """The chains of equal writes that were performed, each after the reply before it was lost.
@@ -49,6 +52,46 @@ def sent_again_unseen(
             for each in calls[places[before.id] : places[call.id]]
         )
     ]
+
+
+def sent_again_by_library(
+    pairs: Iterable[tuple[ObservedCall, ObservedCall]], calls: Sequence[ObservedCall]
+) -> str:
+    """How long after a loss a write was sent again, where that was hardly the program's doing.
+
+    Libraries do it where a connection that they had kept is lost: an idle one may have been closed
+    by the server meanwhile, and then the request was never read. It was here.
+
+    Args:
+        pairs: equal writes, the first of which may have got no reply.
+        calls: all calls of the world, in their order.
+
+    Returns:
+        The rest of a sentence about the first such pair, from `2 ms later` on; else nothing.
+    """
+    first = {call.entry.connection: call.id for call in reversed(calls)}
+    for before, call in pairs:
+        lost, again = before.entry, call.entry
+        waited = again.wall - lost.wall - int(lost.duration_ms or 0)
+        is_resent = (
+            lost.status is None
+            and lost.connection not in (None, again.connection)
+            and first[lost.connection] != before.id
+            and lost.headers == again.headers
+            and 0 <= waited <= _AT_ONCE
+        )
+        if is_resent:
+            return (
+                f"{waited} ms later over a new connection, before anybody could have looked: HTTP"
+                " libraries do this by themselves (libcurl, HttpURLConnection, browsers)"
+            )
+    return ""
+
+
+def why_again(chain: Sequence[ObservedCall], calls: Sequence[ObservedCall]) -> str:
+    """The end of a sentence about a write that was performed again: why, where that is known."""
+    how = sent_again_by_library(pairwise(chain), calls)
+    return f": it was sent again {how}." if how else "."
 
 
 def gap(before: ObservedCall, call: ObservedCall) -> int:

@@ -1,0 +1,67 @@
+// The calls that wait for a decision, and the button that lets the next one wait.
+
+import { call, whole } from "./api.js";
+import { Action, Badge, Form, html, Json, useEvery, useFollowed } from "./parts.js";
+import { useEffect, useState } from "./preact.js";
+
+const NAME = "hold-next-call";
+const OPERATIONS = [["*", "any call"], "create_payment", "retrieve_payment", "list_payments", "create_refund"];
+const DECLINES = { create_payment: "card_declined", create_refund: "refund_declined", retrieve_payment: "payment_not_found" };
+const STEPS = [
+  "{delay: 2s}", "{respond: {error: rate_limit_exceeded}}", "{hang: {commit: false}}", "{malform: {commit: true, as: html}}",
+  "{truncate: {commit: true, keep: 40%}}", "{settle: [{to: pending}, {to: completed, after: 2h}]}", "{hold: {for: 1h}}",
+];
+
+/** Let the next call of an operation wait; others that are held stay so. */
+export function HoldNext({ apiKey, timeline }) {
+  const [operation, setOperation] = useState("*");
+  const active = useFollowed(() => whole(apiKey, "/scenarios/active"), [apiKey], timeline);
+  const hold = async () => {
+    const others = (await whole(apiKey, "/scenarios/active")).filter((each) => each.name !== NAME).map((each) => each.scenario);
+    const about = `Asked for at ${new Date().toISOString()}.`; // another text than before, so its counting starts anew
+    const rules = [{ name: "hold", request: operation, do: [{ hold: { for: "10m" } }] }];
+    await call(apiKey, "PUT", "/scenarios/active", [...others, { scenario: NAME, about, rules }]);
+    active.reload();
+  };
+  const end = async () => { await call(apiKey, "DELETE", `/scenarios/active?name=${NAME}`); active.reload(); };
+  const isThere = (active.value ?? []).some((each) => each.name === NAME);
+  return html`<span class="buttons"><label class="check">hold <select value=${operation} onChange=${(event) => setOperation(event.target.value)}>
+      ${OPERATIONS.map((each) => { const [value, text] = Array.isArray(each) ? each : [each, each]; return html`<option value=${value}>${text}</option>`; })}</select></label>
+    <${Action} does=${hold} data="hold">hold the next call<//>
+    ${isThere && html`<${Action} does=${end}>hold no call<//>`}</span>`;
+}
+
+/** What is held now, each with the ways to decide it. */
+export function Held({ apiKey, timeline }) {
+  const [held, setHeld] = useState(timeline.held);
+  useEffect(() => timeline.subscribe(() => setHeld(timeline.held)), [timeline]);
+  return html`<section aria-label="Calls that are held">
+    <p role="status" class=${held.length ? "" : "quiet"}>${held.length ? `${held.length === 1 ? "One call is" : `${held.length} calls are`} held: nothing of ${held.length === 1 ? "it" : "them"} has happened.` : ""}</p>
+    <datalist id="steps">${STEPS.map((each) => html`<option value=${each} />`)}</datalist>
+    ${held.map((each) => html`<${HeldCall} key=${each.id} apiKey=${apiKey} held=${each} />`)}</section>`;
+}
+
+function HeldCall({ apiKey, held }) {
+  const [, tick] = useState(0);
+  useEvery(1000, () => tick((old) => old + 1), []);
+  const post = async (body, options) => {
+    try {
+      await call(apiKey, "POST", `/held/${held.id}`, body, options);
+    } catch (error) {
+      if (error.code !== "not_held") throw error; // it has gone on meanwhile: its row says what became of it
+    }
+  };
+  const decide = (step) => () => post({ do: step });
+  const left = Math.max(0, Math.round((Date.parse(held.until) - Date.now()) / 1000));
+  const decline = DECLINES[held.operation];
+  const isWrite = held.method === "POST";
+  return html`<article class="card held"><h3><${Badge} kind="due">held<//> ${held.operation} <small>${held.path}</small></h3>
+    <p><small>by the rule ${held.rule} of ${held.scenario}; goes on by itself in ${Math.floor(left / 60)} min ${left % 60} s</small></p>
+    <p class="buttons"><${Action} does=${decide("pass")} kind="main">answer<//>
+      ${decline && html`<${Action} does=${decide({ respond: { error: decline } })}>decline<//>`}
+      <${Action} does=${decide({ drop: { commit: isWrite } })}>lose the reply<//>
+      <${Action} does=${decide({ respond: { error: "internal_error", ...(isWrite && { commit: true }) } })}>${isWrite ? "500 after commit" : "500"}<//></p>
+    <${Form} does=${({ step }) => post(`do: ${step}`, { yaml: true })} submit="decide" label="Another step"><label>Another step
+      <input name="step" list="steps" required size="34" autocomplete="off" spellcheck=${false} placeholder="{delay: 2s}" /></label><//>
+    ${held.request.body && html`<details><summary>What it asks for</summary><${Json} value=${held.request.body} label="Body of the held call" /></details>`}</article>`;
+}

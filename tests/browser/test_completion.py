@@ -1,0 +1,78 @@
+"""What the scenario editor proposes at the cursor, and how it is taken without a mouse."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from payments_sandbox.testing import Sandbox
+from tests.browser.test_dashboard import address
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+RULE: Final = "scenario: a\nrules:\n  - request: create_payment\n"
+EXPECTED: Final[dict[str, list[str]]] = {
+    "": ["scenario: ", "about: ", "tags: ", "seed: ", "clock: ", "given: ", "rules: ", "expect: "],
+    "# scen\nscen": ["scenario: "],
+    "scenario: a\nrules:\n  ": ["- request: ", "- event: ", "- webhook: ", "- at: "],
+    "scenario: a\nrules:\n- ": ["request: ", "event: ", "webhook: ", "at: "],
+    "scenario: a\nrules:\n  - request: create_": ["create_payment", "create_refund"],
+    f"{RULE}    ": ["name: ", "when: ", "per: ", "chance: ", "do: ", "then: "],
+    f"{RULE}    then: ": ["pass", "repeat_last", "cycle", "fail"],
+    f"{RULE}    do: [pass, {{drop: {{commit: true, how: ": ["close", "reset"],
+    f"{RULE}    do: [{{respond: {{error: int": ["internal_error"],
+    f"{RULE}    do:\n      - drop: {{commit: true}}\n      - ho": ["hold: "],
+    f"{RULE}    do:\n      - hold:\n          ": ["for: "],
+    f'{RULE}    when: {{customer_id: "cust: {{", amount: {{gt': ["gte: "],
+    f"{RULE}    when:\n      amount: 5\n      cur": ["currency: "],
+    "scenario: a\nexpect:\n  - {audit: ": ["clean"],
+    "scenario: a\nexpect:\n  - request: create_payment\n    co": ["count: "],
+    "scenario: a\nrules:\n  - at: 3d\n    do: compl": ["complete"],
+}
+"""What is proposed at the end of each text."""
+
+
+def test_keys_and_words_are_those_that_the_schema_knows_at_the_cursor(
+    page: "Page", world: Sandbox
+) -> None:
+    page.goto(address(world, "scenarios"))
+    found: dict[str, Any] = page.evaluate(
+        """async (texts) => {
+          const { complete } = await import("/_sandbox/dashboard/complete.js");
+          const schema = await (await fetch("/_sandbox/scenarios/schema")).json();
+          const proposed = (text) => complete(text, schema).items.map((each) => each.insert);
+          return Object.fromEntries(texts.map((text) => [text, proposed(text)]));
+        }""",
+        list(EXPECTED),
+    )
+    assert found == EXPECTED
+
+
+def test_a_scenario_is_written_by_completion_and_the_keyboard_alone(
+    page: "Page", world: Sandbox
+) -> None:
+    page.goto(address(world, "scenarios"))
+    editor = page.get_by_label("Scenario in YAML")
+    listed = page.get_by_role("listbox", name="What can stand here")
+    editor.fill("")
+    editor.press_sequentially("scen")
+    listed.get_by_role("option").first.wait_for()
+    editor.press("Tab")
+    editor.press_sequentially("typed\nrules:\n  - reque")
+    editor.press("Tab")
+    editor.press_sequentially("create")
+    editor.press("ArrowDown")
+    assert listed.get_by_role("option", selected=True).inner_text().strip() == "create_refund"
+    editor.press("ArrowUp")
+    editor.press("Tab")
+    editor.press_sequentially("\n    do: [{respond: {error: lost_c")
+    editor.press("Tab")
+    editor.press_sequentially("}}]")
+    assert editor.input_value() == (
+        "scenario: typed\nrules:\n  - request: create_payment\n"
+        "    do: [{respond: {error: lost_card}}]"
+    )
+    page.get_by_text("valid", exact=True).wait_for()
+    editor.press("Control+Space")
+    editor.press("Escape")
+    assert listed.count() == 0
+    editor.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") != "TEXTAREA", "Tab leaves the editor"

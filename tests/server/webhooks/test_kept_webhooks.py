@@ -1,0 +1,76 @@
+"""A webhook that somebody has kept, and asks about: why does my receiver refuse it."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.http import WebhookApi, invalid
+
+
+async def kept(webhooks: WebhookApi) -> tuple[str, dict[str, Any]]:
+    """An endpoint, and what was sent to it for a payment."""
+    endpoint_id = await webhooks.create_endpoint("inbox:orders")
+    await webhooks.pay()
+    await webhooks.settle()
+    [message] = (await webhooks.control("read_inbox", ids={"name": "orders"}, key=webhooks.key))[
+        "data"
+    ]
+    return endpoint_id, {"headers": message["headers"], "body": message["raw"]}
+
+
+async def judged(webhooks: WebhookApi, endpoint_id: str, body: dict[str, Any]) -> tuple[bool, Any]:
+    """Whether it is taken, and why not."""
+    answer = await webhooks.control(
+        "verify_webhook", body, key=webhooks.key, endpoint_id=endpoint_id
+    )
+    return answer["verified"], answer["reason"]
+
+
+async def test_what_was_sent_is_taken(webhooks: WebhookApi) -> None:
+    endpoint_id, message = await kept(webhooks)
+    shouted = {name.upper(): value for name, value in message["headers"].items()}
+    assert await judged(webhooks, endpoint_id, message) == (True, None)
+    assert await judged(webhooks, endpoint_id, message | {"headers": shouted}) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"body": "{}"}, "no signature matches: another secret, or the body was changed"),
+        ({"headers": {}}, "the header webhook-id is missing"),
+        ({"now": "2000-01-01T00:00:00Z"}, "the timestamp is too new: "),
+    ],
+)
+async def test_what_is_wrong_with_it_is_said(
+    webhooks: WebhookApi, change: dict[str, Any], reason: str
+) -> None:
+    endpoint_id, message = await kept(webhooks)
+    is_taken, why = await judged(webhooks, endpoint_id, message | change)
+    assert not is_taken
+    assert why.startswith(reason)
+
+
+async def test_the_secret_before_a_rotation_is_still_good(webhooks: WebhookApi) -> None:
+    """And its age can be left out of it."""
+    endpoint_id, message = await kept(webhooks)
+    await webhooks.control("rotate_secret", {}, key=webhooks.key, endpoint_id=endpoint_id)
+    assert await judged(webhooks, endpoint_id, message | {"now": "ignore"}) == (True, None)
+    await webhooks.advance("2d")
+    assert (await judged(webhooks, endpoint_id, message | {"now": "ignore"}))[0] is False
+
+
+async def test_a_receiver_on_the_worlds_clock_is_asked_by_it(webhooks: WebhookApi) -> None:
+    endpoint_id, message = await kept(webhooks)
+    await webhooks.update_endpoint(endpoint_id, timestamp="world")
+    _, why = await judged(webhooks, endpoint_id, message)
+    assert why.startswith("the timestamp is too old: ")
+
+
+async def test_a_time_that_is_none_is_refused(webhooks: WebhookApi) -> None:
+    endpoint_id, message = await kept(webhooks)
+    refused = await webhooks.control(
+        "verify_webhook", message | {"now": "soon"}, status=400, key=webhooks.key,
+        endpoint_id=endpoint_id,
+    )  # fmt: skip
+    assert refused["error"]["details"].startswith("/now: expected ")
+    assert refused == invalid(refused["error"]["details"])

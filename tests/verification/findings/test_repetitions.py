@@ -1,0 +1,118 @@
+"""A write that was sent again at once: HTTP libraries do that, and no program has decided it."""
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from payments_sandbox.rules.scenario import Scenario
+from tests.support.in_process import AUTHORIZATION, History, call_of, rules_of
+from tests.support.values import documented_create
+
+BY_ITSELF: Final = (
+    "ms later over a new connection, before anybody could have looked: HTTP libraries do this by"
+    " themselves (libcurl, HttpURLConnection, browsers)."
+)
+BLIND: Final = "was sent again although nobody had looked for it."
+LOST: Final = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
+FAILED: Final = rules_of(
+    "- {request: create_payment, do: [{respond: {error: internal_error, commit: true}}]}"
+)
+AGENT: Final = ((b"User-Agent", b"shop/1"),)
+
+
+def send(
+    history: History,
+    connection: int | None,
+    *,
+    agent: tuple[tuple[bytes, bytes], ...] = (),
+    took: float = 0.0,
+    refund: int | None = None,
+) -> None:
+    """Create a payment over a connection, or refund some of the first."""
+    operation, body = "create_payment", documented_create()
+    payment_id = ""
+    if refund is not None:
+        operation, body, payment_id = "create_refund", {"amount": refund}, history.payment()
+    call = call_of(operation, body, payment_id=payment_id, headers=(AUTHORIZATION, *agent))
+    answer = history.desk.answer(replace(call, connection=connection))
+    assert answer.entry is not None
+    answer.entry.duration_ms = took
+
+
+def look(history: History, connection: int | None) -> None:
+    """List payments over a connection, which is kept."""
+    call = call_of("list_payments", headers=(AUTHORIZATION,))
+    history.desk.answer(replace(call, connection=connection))
+
+
+def messages(history: History) -> list[str]:
+    """What the audit says, without whom it is about."""
+    return [each.message.partition("cust_abc123 ")[2] for each in history.findings()]
+
+
+@pytest.mark.parametrize("wait", [0, 2, 10])
+def test_a_payment_that_a_library_sends_again_is_told_apart(wait: int) -> None:
+    """In both findings, with how long it was after the loss."""
+    history = History(LOST)
+    look(history, 1)
+    send(history, 1, took=3.4)
+    history.wait(3 + wait)
+    send(history, 2)
+
+    assert messages(history) == [
+        f"may have been charged 2 times: it was sent again {wait} {BY_ITSELF}",
+        f"was sent again {wait} {BY_ITSELF}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scene", "wait", "connections", "agent"),
+    [
+        (LOST, 14, (1, 1, 2), ()),
+        (LOST, 2, (1, 1, 2), ()),
+        (LOST, 4, (1, 1, 1), ()),
+        (LOST, 4, (0, 1, 2), ()),
+        (LOST, 4, (None, None, 2), ()),
+        (LOST, 4, (1, 1, 2), AGENT),
+        (FAILED, 4, (1, 1, 2), ()),
+    ],
+    ids=[
+        "late",
+        "before the loss",
+        "same connection",
+        "new connection",
+        "no network",
+        "other headers",
+        "a reply",
+    ],
+)
+def test_what_a_program_may_have_decided_is_told_as_ever(
+    scene: Scenario,
+    wait: int,
+    connections: tuple[int | None, int | None, int],
+    agent: tuple[tuple[bytes, bytes], ...],
+) -> None:
+    """A pause, another worker, no connection kept, a header of its own, or a reply."""
+    history = History(scene)
+    look(history, connections[0])
+    send(history, connections[1], took=3.0)
+    history.wait(wait)
+    send(history, connections[2], agent=agent)
+
+    assert messages(history) == ["may have been charged 2 times.", BLIND]
+
+
+def test_a_refund_that_a_library_sends_again_is_told_apart() -> None:
+    """It happens to any POST."""
+    lost = rules_of("- {request: create_refund, do: [{drop: {commit: true}}]}")
+    history = History(lost)
+    send(history, 1)
+    send(history, 1, refund=500)
+    send(history, 2, refund=500)
+
+    refund = f"The refund of 500 of {history.payment()}"
+    assert sorted(each.message for each in history.findings()) == [
+        f"{refund} may have been made 2 times: it was sent again 0 {BY_ITSELF}",
+        f"{refund} was sent again 0 {BY_ITSELF}",
+    ]
