@@ -649,6 +649,8 @@ export type RefusedScenario = {
 export type Report = {
   /** What the world is called; only where it was given a name. */
   name?: string
+  /** Why an earlier world of this key was dropped; only where one was, as in GET world. */
+  restarted?: string
   /** Whether every expectation is met, and no rule has run out of steps with then: fail. */
   passed: boolean
   /** The expectations, in the order of the scenarios. */
@@ -1165,7 +1167,7 @@ export class ControlClient extends Transport {
   writeScenario(body: WriteScenarioRequest): Promise<WrittenScenario>
   /**
    * How the active scenarios stand. Expectations met or not, rules fired or why not, and the
-   * audit.
+   * audit; as a text, a page or JUnit XML where Accept asks for that.
    */
   retrieveReport(): Promise<Report>
   /**

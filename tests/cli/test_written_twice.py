@@ -6,23 +6,21 @@ import pytest
 
 from payments_sandbox.cli.follow import JOURNAL_SIZE
 from payments_sandbox.cli.listen import event_filter
-from payments_sandbox.cli.remote_options import DEFAULT_KEY, DEFAULT_URL, api_key
+from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.client import messages
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.world.journal import KEPT
-from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.project.tree import ROOT
 
 SCHEMA = ROOT / "schemas" / "control" / "requests" / "create_webhook_endpoint.json"
 
 
 def test_the_address_of_a_server_is_the_same_in_both_places() -> None:
-    """Its address, the prefix of the control API, and the key that every server has."""
+    """Its address, and the prefix of the control API."""
     settings = Settings()
     assert f"http://{settings.host}:{settings.port}" == DEFAULT_URL
-    assert (messages.CONTROL_PATH, DEFAULT_KEY) == (CONTROL_PATH, DEFAULT_API_KEY)
-    assert api_key(DEFAULT_API_KEY) == DEFAULT_API_KEY
+    assert messages.CONTROL_PATH == CONTROL_PATH
 
 
 def test_the_length_of_a_journal_is_the_same_in_both_places() -> None:

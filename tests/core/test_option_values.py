@@ -2,16 +2,30 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.core.option_values import (
+    LAST_PORT,
     certificates,
     clock,
     duration,
+    file_to_write,
+    folder,
+    header_value,
+    host_name,
     lifetime,
+    listening_host,
+    one_of,
+    origin,
+    scenario,
+    scenario_name,
+    server_url,
+    text_that,
+    webhook_targets,
     whole_number,
 )
 from tests.support.receiver import SELF_SIGNED
@@ -58,3 +72,74 @@ def test_a_value_beyond_its_bounds_is_told_them(
 def test_certificates_are_a_file_that_can_be_read() -> None:
     """It is kept as a path."""
     assert certificates(str(SELF_SIGNED)) == SELF_SIGNED
+
+
+HERE = Path(__file__)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (whole_number(1, 9), "1", 1),
+        (whole_number(1, 9), "09", 9),
+        (whole_number(0, LAST_PORT), "65535", 65_535),
+        (text_that(int), "07", "07"),
+        (duration, "500ms", 500),
+        (lifetime, "1ms", 1),
+        (clock, "live", "live"),
+        (clock, "2030-01-15T10:30:00Z", "2030-01-15T10:30:00Z"),
+        (header_value, "a b", "a b"),
+        (listening_host, "::1", "::1"),
+        (host_name, "shop.test", "shop.test"),
+        (host_name, "*.shop.test", "*.shop.test"),
+        (origin, "http://localhost:5173", "http://localhost:5173"),
+        (server_url, "https://[::1]:65535/v3", "https://[::1]:65535"),
+        (server_url, "http://shop.test/_sandbox/", "http://shop.test"),
+        (webhook_targets, "private", False),
+        (webhook_targets, "public", True),
+        (one_of("a", "b"), "b", "b"),
+        (scenario, "lost-reply", "lost-reply"),
+        (scenario, str(HERE), HERE),
+        (scenario_name, "lost-reply", "lost-reply"),
+        (folder, str(HERE.parent), HERE.parent),
+        (file_to_write, str(HERE.parent / "new.json"), HERE.parent / "new.json"),
+        (file_to_write, str(HERE), HERE),
+    ],
+)
+def test_a_value_is_read_as_what_it_says(
+    read: Callable[[str], object], text: str, value: object
+) -> None:
+    """Up to its bounds, and no further than it is meant."""
+    assert read(text) == value
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "reason"),
+    [
+        (text_that(int), "x", "invalid literal for int() with base 10: 'x'"),
+        (header_value, " ", "expected printable characters, without blanks around"),
+        (header_value, "a ", "expected printable characters, without blanks around"),
+        (header_value, "a\n.b", "expected printable characters, without blanks around"),
+        (listening_host, " ", "expected an address, such as 127.0.0.1"),
+        (host_name, "shop.test:80", "expected a host name without port, such as shop.test or"),
+        (origin, "http://Shop.test", "expected an origin in lower case, without a path"),
+        (origin, "http://shop.test/", "expected an origin in lower case, without a path"),
+        (server_url, "ftp://shop.test", "expected an address such as http://127.0.0.1:8080"),
+        (server_url, "http://shop.test:65536", "expected an address such as http://127.0.0.1:8080"),
+        (webhook_targets, "all", "expected private or public"),
+        (scenario, str(HERE.parent), "expected a name or a file; a folder is for --scenario-dir"),
+        (scenario, "no.yaml", "expected the name of a scenario, or a file that exists"),
+        (scenario, "no/lost-reply", "expected the name of a scenario, or a file that exists"),
+        (scenario, "-x", "expected the name of a scenario, or a file that exists"),
+        (scenario_name, "-x", "expected a name such as lost-reply"),
+        (folder, str(HERE), "expected a folder that exists"),
+        (file_to_write, str(HERE.parent), "expected a file in a folder that exists"),
+        (file_to_write, str(HERE / "x.json"), "expected a file in a folder that exists"),
+    ],
+)
+def test_what_is_no_such_value_is_refused_by_what_would_do(
+    read: Callable[[str], object], text: str, reason: str
+) -> None:
+    """In the words that the user sees."""
+    with pytest.raises(ValueError, match="^" + re.escape(reason)):
+        read(text)

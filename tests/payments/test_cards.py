@@ -91,3 +91,8 @@ def test_fingerprints_tell_cards_apart() -> None:
     numbers = {with_check_digit(f"400000{place:09}") for place in range(1_000)}
 
     assert len({fingerprint(number) for number in numbers}) == len(numbers)
+
+
+def test_a_card_that_no_rule_names_is_kept_without_its_fingerprint() -> None:
+    """With brand and last four it would narrow a number."""
+    assert Card(Brand.VISA, "1111", fingerprint(VISA)).forgotten() == Card(Brand.VISA, "1111", 0)

@@ -11,7 +11,7 @@ from payments_sandbox.contract.representations import payment as represented
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, NotFound, RefundRefused
 from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
-from payments_sandbox.core.instants import DAY, Instant
+from payments_sandbox.core.instants import DAY, LAST, Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Chargeback, Event, EventType, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment, PaymentFilter
@@ -209,6 +209,10 @@ def test_a_page_shows_payments_as_they_are_retrieved() -> None:
     assert ledger.page(PaymentFilter(limit=3)) == (shown, False)
     assert ledger.page(PaymentFilter(limit=2)) == (shown[:2], True)
     assert ledger.page(below) == (shown[2:], False)
+    for _ in range(8):
+        ledger.create(ORDER, at=NOON, status=Status.COMPLETED)
+    items, more = ledger.page(PaymentFilter())
+    assert (len(items), more) == (10, True)
 
 
 def test_an_unknown_cursor_is_refused() -> None:
@@ -241,6 +245,7 @@ def test_a_cleared_ledger_starts_again() -> None:
     ledger.clear()
 
     assert ledger.snapshot() == Ledger(SEED, server_context().represent).snapshot()
+    assert (ledger.preexisting_events, ledger.latest) == (0, 0)
     assert ledger.create(ORDER, at=LATER, status=Status.COMPLETED) == (0, PAYMENT)
 
 
@@ -277,6 +282,44 @@ def _try(ledger: Ledger, what: int, number: int) -> None:
                 ledger.fail(number, "lost_card", at=NOON)
     except (IllegalMove, RefundRefused):
         pass
+
+
+def test_rows_of_events_are_of_plain_values() -> None:
+    """Which refund it was, by number; what is made by hand comes back from its row."""
+    ledger, back = paid(), Ledger(SEED, server_context().represent)
+    ledger.refund(0, 5, at=NOON)
+    ledger.refund(0, 6, at=NOON)
+    ledger.make_event("payout.paid", {"n": 1}, at=LATER)
+    list(back.restore(orjson.loads(orjson.dumps(ledger.snapshot()))))
+
+    assert len(list(ledger.snapshotting())) == 3  # a slice a table, where there are so few rows
+    assert ledger.snapshot()["events"] == [
+        ("payment.completed", 0, LATER, 0),
+        ("refund.created", 0, NOON, 0),
+        ("refund.created", 0, NOON, 1),
+        ("payout.paid", {"n": 1}, LATER),
+    ]
+    assert [back.any_event(each) for each in range(4)] == [
+        ledger.any_event(each) for each in range(4)
+    ]
+
+
+def test_a_ledger_knows_its_first_and_its_last_instant() -> None:
+    """Of payments and of events: a pending payment has none, and an event may come much later."""
+    ledger = Ledger(SEED, server_context().represent)
+    empty = ledger.earliest, ledger.latest
+    ledger.create(ORDER, at=LATER, status=Status.PENDING)
+    pending = ledger.earliest, ledger.latest
+    ledger.complete(0, at=Instant(NOON + DAY))
+    ledger.refund(0, 5, at=Instant(NOON + 2 * DAY))
+
+    other = Ledger(SEED, server_context().represent)
+    other.make_event("payout.paid", {}, at=NOON)
+    other.create(ORDER, at=LATER, status=Status.COMPLETED)
+
+    assert (other.earliest, other.latest) == (NOON, LATER)
+    assert (empty, pending) == ((LAST, 0), (SHOWN_LATER, SHOWN_LATER))
+    assert (ledger.earliest, ledger.latest) == (SHOWN_LATER, NOON + 2 * DAY)
 
 
 def past_of(first: int, days: int) -> Ledger:
@@ -325,3 +368,27 @@ def test_a_ledger_with_a_past_comes_back_from_its_snapshot() -> None:
 
     assert (back.snapshot(), back.payments.numbers) == (ledger.snapshot(), range(-2, 1))
     assert [back.any_event(each) for each in (-2, -1)] == [ledger.any_event(n) for n in (-2, -1)]
+
+
+def test_a_payment_of_a_chosen_id_is_found_by_that_id_alone() -> None:
+    """In a ledger that came back from its snapshot, too."""
+    ledger, chosen = paid(), PaymentId("pay_abc123")
+    ledger.payments.name(1, chosen)
+    _, made = ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
+    back = Ledger(SEED, server_context().represent)
+    list(back.restore(orjson.loads(orjson.dumps(ledger.snapshot()))))
+
+    assert made == PAYMENT._replace(id=chosen)
+    for each in (ledger, back):
+        assert (each.number_of(chosen), each.number_of(PAYMENT.id)) == (1, 0)
+        assert (each.payments.find(chosen), each.payments.find(PAYMENT.id)) == (made, PAYMENT)
+        assert each.payments.find(nth("pay_", 1)) is None
+
+
+def test_a_snapshot_from_before_there_was_a_past_begins_at_the_first_payment() -> None:
+    """Those that were written then do not say where they begin."""
+    ledger, back = paid(), Ledger(SEED, server_context().represent)
+    kept = ledger.snapshot()
+    list(back.restore({name: value for name, value in kept.items() if name != "first"}))
+
+    assert (back.snapshot(), back.number_of(PAYMENT.id)) == (kept, 0)

@@ -166,3 +166,16 @@ def test_without_an_amount_what_is_left_is_taken() -> None:
 
     assert refund(payment, None) == (payment._replace(refunded=2_000), 1_000)
     assert charge_back(payment, None) == (payment._replace(charged_back=1_500), 1_000)
+
+
+@pytest.mark.parametrize("take", [refund, charge_back])
+def test_the_smallest_unit_and_all_that_is_left_can_be_taken(
+    take: Callable[[Payment, int | None], tuple[Payment, int]],
+) -> None:
+    """One minor unit is an amount; nothing is none."""
+    paid = PAYMENT._replace(status=Status.COMPLETED)
+
+    assert [take(paid, each)[1] for each in (1, 2_500, None)] == [1, 2_500, 2_500]
+    for amount in (0, 2_501):
+        with pytest.raises(SandboxError):
+            take(paid, amount)

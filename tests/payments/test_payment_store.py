@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import LAST, Instant
-from payments_sandbox.core.slices import finish
+from payments_sandbox.core.slices import SLICE, finish
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.payment_store import PaymentStore
@@ -248,6 +248,34 @@ def test_the_latest_instant_is_that_of_the_last_payment() -> None:
     """The first instant of all where there is none."""
     assert empty().latest == 0
     assert filled([Row(3, None, Status.PENDING), Row(5, None, Status.PENDING)]).latest == 5_000
+
+
+def test_status_and_fingerprint_are_told_without_a_payment_being_made() -> None:
+    """By id, or by number."""
+    store = filled([Row(0, None, Status.PENDING), Row(0, None, Status.FAILED)])
+
+    assert [store.status_of(store.id_of(each)) for each in range(3)] == [
+        Status.PENDING, Status.FAILED, None,
+    ]  # fmt: skip
+    assert store.fingerprint_of(1) == 2**32 - 1
+
+
+def test_a_snapshot_in_slices_is_of_the_moment_when_it_was_begun(
+    five_thousand: PaymentStore,
+) -> None:
+    """Whatever settles, or is refunded, while others are served between two slices."""
+    store = copy.copy(five_thousand)
+    store.detach()
+    store.counts = dict(store.counts)
+    as_it_was = finish(store.snapshotting())
+    slices = sum(1 for _ in store.snapshotting())
+    work = store.snapshotting()
+    next(work)
+    store.put(0, store.get(0)._replace(status=Status.FAILED, failure="lost_card"))
+    store.put(4_999, store.get(4_999)._replace(refunded=5))
+
+    assert (finish(work) == as_it_was, slices) == (True, 5_000 // SLICE)
+    assert finish(store.snapshotting()) != as_it_was
 
 
 def test_a_payment_that_was_read_is_read_anew_once_it_has_changed() -> None:

@@ -34,6 +34,18 @@ def test_the_documented_reset_is_the_turn_of_an_hour() -> None:
     ]
 
 
+def test_a_new_limiter_has_used_nothing() -> None:
+    """Before the first request, too; and a reset one is as a new one."""
+    limiter = RateLimiter(10)
+    limiter.move(NOON, limit=5, remaining=1, window=60_000)
+    limiter.reset()
+    new = RateLimiter(10)
+
+    assert (new.remaining, new.window) == (10, "hour")
+    assert new.snapshot() == {"default": 10, "limit": 10, "used": 0, "hour": 0, "window": HOUR}
+    assert limiter.snapshot() == new.snapshot()
+
+
 def test_the_hour_turns_exactly() -> None:
     """The last millisecond is still refused; refusals do not count."""
     limiter = RateLimiter(2)
@@ -93,6 +105,20 @@ def test_what_remains_can_be_set_for_this_hour() -> None:
     assert (limiter.limit, limiter.remaining) == (7, 7)
 
 
+def test_what_a_rule_leaves_is_of_the_hour_in_which_it_says_so() -> None:
+    """Not of the one before, in which the last request came; nothing is used when all remains."""
+    limiter = RateLimiter(10)
+    limiter.take(at(0))
+    limiter.move(at(HOUR), remaining=1)
+    taken = [limiter.take(at(HOUR)), limiter.take(at(HOUR))]
+    seen = []
+    for remaining in (10, 11):
+        limiter.move(at(HOUR), remaining=remaining)
+        seen.append(limiter.remaining)
+
+    assert (taken, seen) == ([True, False], [10, 10])
+
+
 def test_reset_goes_back_to_the_limit_it_was_made_with() -> None:
     """All of it unused."""
     limiter = RateLimiter(10)
@@ -125,7 +151,8 @@ def test_the_same_window_again_changes_nothing() -> None:
         limiter.move(NOON, limit=5, window=60_000)
         limiter.take(NOON)
 
-    assert limiter.remaining == 3
+    assert (limiter.remaining, limiter.window) == (3, "window")
+    assert limiter.reset_at == NOON // 1_000 + 60
 
 
 def test_what_is_given_back_can_be_taken_again() -> None:

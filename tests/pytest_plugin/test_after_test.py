@@ -102,10 +102,11 @@ def test_given_up_elsewhere(sandbox):
 """
 
 
-def test_a_test_whose_world_was_dropped_fails_with_that_sentence(suite: Suite) -> None:
+@pytest.mark.parametrize("strict", ["true", "false"])
+def test_a_test_whose_world_was_dropped_fails_with_that_sentence(suite: Suite, strict: str) -> None:
     """Its own failure comes first; a world that the test itself drops is none."""
     suite.holds("", test_it=VANISHES)
-    result = suite.run()
+    result = suite.run("-o", f"sandbox_strict={strict}")
     result.assert_outcomes(passed=2, failed=2)
     sentence = (
         "the world of this test was dropped while it ran: An earlier world of this key was the"

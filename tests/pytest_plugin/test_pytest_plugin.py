@@ -260,7 +260,10 @@ def test_journals_are_kept_as_told(suite: Suite, keeping: str, names: list[str])
         def test_other(): assert 0
         """
     )
-    suite.run("--sandbox-journal", keeping).assert_outcomes(passed=1, failed=2)
+    result = suite.run("--sandbox-journal", keeping, "--sandbox-html")
+    result.assert_outcomes(passed=1, failed=2)
+    said = "page: not written: --sandbox-journal off keeps nothing; leave it out"
+    assert (said in result.stdout.str()) == (keeping == "off")
     assert [file.stem.split("test_")[-1].split("-")[0] for file in journals(suite)] == names
 
 
@@ -307,8 +310,9 @@ def test_a_running_server_is_used(suite: Suite, monkeypatch: pytest.MonkeyPatch)
         """
         from shop import pay
 
-        def test_it(sandbox, sandbox_server):
+        def test_it(sandbox, sandbox_server, payments_env):
             assert pay(sandbox).status_code == 201
+            assert payments_env["PAYMENTS_SANDBOX_CONTROL_TOKEN"] == "t0ken"
             print("url", sandbox_server.url, "key", sandbox.api_key)
         """
     )

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
 from payments_sandbox.scenarios.activation import set_active
@@ -12,7 +13,6 @@ from payments_sandbox.server import judging
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.judging import KeptReport, KeptReports
 from payments_sandbox.server.world_runtime import WorldRuntime
-from payments_sandbox.world.registry import DEFAULT_API_KEY
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import InProcessApi, scenario_of
 from tests.support.values import documented_create

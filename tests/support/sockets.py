@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
 from payments_sandbox.rules.magic_cards import CARD_RULES
@@ -25,7 +26,6 @@ from payments_sandbox.rules.rule_engine import index_card_rules
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
 from payments_sandbox.testing import Sandbox
-from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.support.http import Api
 from tests.support.values import HOLD, KEY, LONGEST_WAIT, documented_create
 

@@ -5,9 +5,13 @@ from payments_sandbox.webhooks.delivery import (
     Delivery,
     EventMessage,
     ReceiverResponse,
+    WebhookRequest,
+    head_start,
     in_sending_order,
+    receiver_response,
     why_failed,
 )
+from tests.support.in_process import NOON
 
 
 def test_only_an_answer_of_two_hundred_to_two_ninety_nine_is_a_success() -> None:
@@ -45,3 +49,58 @@ def test_what_a_rule_held_leaves_last_and_in_the_order_that_it_wants() -> None:
     assert shuffled == [each.number for each in in_sending_order(reversed(made), 7)]
     assert sorted(shuffled) == list(range(8))
     assert shuffled != list(range(8))
+
+
+def test_what_a_rule_shuffled_leaves_after_what_none_held() -> None:
+    """Wherever it stood."""
+    made = [Delivery(n, EventMessage(f"evt_{n}", "x.y", None, b"{}"), "we_1") for n in range(8)]
+    for each in made[:4]:
+        each.order = DeliveryOrder.SHUFFLE
+    numbers = [each.number for each in in_sending_order(made, 7)]
+
+    assert (numbers[:4], sorted(numbers[4:])) == ([4, 5, 6, 7], [0, 1, 2, 3])
+
+
+def test_a_new_delivery_waits_and_a_plain_request_is_genuine() -> None:
+    """What nobody has said is not so."""
+    delivery = Delivery(0, EventMessage("evt_1", "x.y", None, b"{}"), "we_1")
+    request = WebhookRequest(NOON, NOON, {}, b"{}")
+
+    assert (delivery.is_pending, delivery.is_resend, delivery.is_before_reply) == (
+        True, False, False,
+    )  # fmt: skip
+    assert (request.is_forged, request.is_stale, request.dropped_by) == (False, False, None)
+
+
+def test_the_start_of_an_answer_is_kept() -> None:
+    """Eight KiB of its head in whole lines, and twenty of its body; a wish is read in any case."""
+    line = (b"X-A", b"a" * (8 * 1024 - 3 - 13))
+    lines = [(b"RETRY-After", b"60"), line]
+    kept = receiver_response(503, [*lines, (b"X-B", b"b")], b"b" * 20_480 + b"c")
+    cut = receiver_response(503, [*lines[:1], (b"X-A", line[1] + b"a"), (b"X-B", b"b")], b"")
+
+    assert head_start([*lines, (b"X-B", b"")]) == lines
+    assert list(kept.headers) == ["RETRY-After", "X-A"]
+    assert kept == ReceiverResponse(503, kept.headers, "b" * 20_480, "60")
+    assert cut == ReceiverResponse(503, {"RETRY-After": "60"}, "", "60")
+    assert receiver_response(200, [(b"X-A", b"a")], b"{}") == ReceiverResponse(
+        200, {"X-A": "a"}, "{}", None
+    )
+
+
+def test_what_a_receiver_says_is_kept_without_card_numbers() -> None:
+    """In its head, its body and its wish."""
+    number = b"4242424242424242"
+    kept = receiver_response(503, [(b"Retry-After", number), (b"X-A", number)], b"no " + number)
+
+    assert kept == ReceiverResponse(
+        503, dict.fromkeys(("Retry-After", "X-A"), "*" * 12 + "4242"), "no " + "*" * 12 + "4242",
+        "*" * 12 + "4242",
+    )  # fmt: skip
+
+
+def test_where_a_redirect_leads_is_told_in_two_hundred_characters() -> None:
+    """It may be as long as its sender likes."""
+    told = why_failed(ReceiverResponse(302, {"location": "x" * 201}, ""))
+
+    assert told == f"answered 302, a redirect to {'x' * 200}, which is not followed"

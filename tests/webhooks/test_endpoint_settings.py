@@ -110,6 +110,10 @@ def test_a_signature_has_the_parts_of_its_scheme(wanted: dict[str, str], signing
          "/headers/Content-Type: expected a header that is not the sandbox's."),
         ({"headers": {"webhook-id": "x"}},
          "/headers/webhook-id: expected a header that is not the sandbox's."),
+        ({"headers": {"X-A": "1", "x-a": "2"}},
+         "/headers/x-a: expected each header once, however written."),
+        ({"headers": {"X-Card": "4242424242424242"}},
+         "/headers/X-Card: expected no card number and no security code."),
         ({"headers": {"a b": "x"}}, "/headers: expected names of headers, such as X-Tenant."),
     ],
     ids=str,
@@ -121,8 +125,16 @@ def test_what_cannot_be_is_refused_by_its_name(body: dict[str, Any], details: st
 
 def test_the_longest_retry_and_the_shortest_and_longest_timeout_are_taken() -> None:
     """Bounds are included."""
+    assert PLAIN.timeout == 10 * SECOND
     assert changed(retries=["365d"]).delays == (365 * DAY,)
     assert [changed(timeout=each).timeout for each in ("10ms", "30s")] == [10, 30 * SECOND]
+
+
+def test_credentials_of_a_receiver_are_taken_as_headers() -> None:
+    """They are shown to nobody, and sent as they are."""
+    headers = {"Authorization": "Bearer 7", "X-Api-Key": "4242424242424242"}
+
+    assert changed(headers=headers).headers == tuple(headers.items())
 
 
 def test_durations_that_are_none_name_their_place() -> None:

@@ -78,6 +78,7 @@ def test_an_inbox_keeps_the_last_thousand_messages(
     webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Old ones make room; numbers go on."""
+    assert inbox_module.KEPT == 1_000
     monkeypatch.setattr(inbox_module, "KEPT", 3)
     for _ in range(5):
         receive(webhooks, "orders", {})

@@ -15,9 +15,13 @@ from payments_sandbox.rules.webhook_effects import DeliveryOrder, WebhookEffects
 from payments_sandbox.server.webhook_json import delivery_json
 from payments_sandbox.webhooks import outbox as outbox_module
 from payments_sandbox.webhooks.delivery import (
+    AttemptResult,
     Delivery,
+    DeliveryAttempt,
     DeliveryStatus,
     EventMessage,
+    ReceiverResponse,
+    WebhookRequest,
     in_sending_order,
 )
 from payments_sandbox.webhooks.endpoint import Endpoint
@@ -333,3 +337,107 @@ def test_an_attempt_that_no_clock_reaches_waits_at_the_end_of_time() -> None:
     assert shown[0] == "2303-10-31T12:00:00Z"
     assert set(shown[4:]) == {"2999-12-31T23:59:59.999Z"}
     assert len(shown) == outbox.pending == 100
+
+
+def test_an_answer_of_gone_disables_the_endpoint_and_ends_its_deliveries() -> None:
+    """410 says that nobody is there any more; another code of the same family does not."""
+    dispatcher = FakeDispatcher(new_world(), 411, 410)
+    webhooks = dispatcher.webhooks
+    webhooks.put(webhooks.new_endpoint("http://localhost:1/"))
+    for _ in range(3):
+        webhooks.outbox.schedule(MESSAGE, NOON)
+    dispatcher.deliver()
+    (endpoint,) = webhooks.outbox.endpoints.values()
+
+    assert not endpoint.enabled
+    assert [each.status for each in webhooks.outbox.oldest_first()] == [DeliveryStatus.DISABLED] * 3
+    assert sorted(webhooks.outbox.finished) == [0, 1, 2]
+    assert len(dispatcher.world.timeline) == 0
+
+
+def test_a_delivery_fails_when_its_schedule_is_used_up_and_a_resend_at_once() -> None:
+    """Then it has ended, and takes its place among those that have."""
+    dispatcher = FakeDispatcher(new_world(), 500, 500, 500)
+    webhooks = dispatcher.webhooks
+    webhooks.put(replace(webhooks.new_endpoint("http://localhost:1/"), delays=(SECOND,)))
+    webhooks.outbox.schedule(MESSAGE, NOON)
+    [resent] = webhooks.outbox.resend(MESSAGE, webhooks.outbox.endpoints.values())
+    attempts = dispatcher.advance(Instant(NOON + DAY))
+    found = [(each.status, len(each.attempts)) for each in webhooks.outbox.oldest_first()]
+
+    assert (attempts, resent.is_resend) == (3, True)
+    assert found == [(DeliveryStatus.FAILED, 2), (DeliveryStatus.FAILED, 1)]
+    assert sorted(webhooks.outbox.finished) == [0, 1]
+
+
+def test_the_last_answer_says_how_long_to_wait() -> None:
+    """Not the first; a wish that is longer than the schedule counts."""
+    dispatcher = FakeDispatcher(new_world())
+    webhooks = dispatcher.webhooks
+    webhooks.put(webhooks.new_endpoint("http://localhost:1/"))
+    webhooks.outbox.schedule(MESSAGE, NOON)
+    [delivery] = webhooks.outbox.pop()
+    waits = []
+    for wish in ("60", "7200", None):
+        request = WebhookRequest(NOON, NOON, {}, b"{}")
+        response = ReceiverResponse(503, {}, "", wish)
+        result = AttemptResult({}, response, "answered 503", 0.0)
+        webhooks.outbox.record(delivery, DeliveryAttempt(request, result), NOON)
+        waits.append((delivery.next_at or 0) - NOON)
+
+    assert waits == [60 * SECOND, 7_200 * SECOND, 1_800 * SECOND]
+
+
+def ruled(effects: WebhookEffects) -> Outbox:
+    """An outbox with an endpoint whose every delivery a rule changes so."""
+    world = new_world()
+    outbox = Outbox(7, world.timeline, lambda _: effects)
+    outbox.put(world.open_webhooks().new_endpoint("http://localhost:1/"))
+    return outbox
+
+
+def planned(outbox: Outbox, *at: int) -> list[int | None]:
+    """When deliveries are attempted that are scheduled at these times, each after noon."""
+    for each in at:
+        outbox.schedule(MESSAGE, Instant(NOON + each), lambda: (AppliedRule("rule", "", 1),))
+    return [each.next_at and each.next_at - NOON for each in outbox.oldest_first()]
+
+
+def test_a_delivery_that_no_rule_delays_is_due_at_once_and_its_copies_later() -> None:
+    """It is not planned for an instant that is there already."""
+    outbox = ruled(WebhookEffects(copies=3, gap=SECOND))
+
+    assert planned(outbox, 0) == [None, SECOND, 2 * SECOND]
+    assert [each.number for each in outbox.pop()] == [0]
+
+
+def test_a_window_holds_what_comes_while_it_is_open() -> None:
+    """The first delivery opens it; the one that comes as it closes opens the next."""
+    outbox = ruled(WebhookEffects(window=10 * SECOND, order=DeliveryOrder.REVERSE))
+    times = (0, SECOND, 10 * SECOND - 1, 10 * SECOND)
+
+    assert planned(outbox, *times) == [10 * SECOND] * 3 + [20 * SECOND]
+
+
+def test_a_thousand_deliveries_are_remembered_that_have_ended() -> None:
+    """And all of their attempts."""
+    webhooks = new_world().open_webhooks()
+    webhooks.put(replace(webhooks.new_endpoint("http://localhost:1/"), enabled=False))
+    for _ in range(1_001):
+        webhooks.outbox.schedule(MESSAGE, NOON)
+
+    assert len(webhooks.outbox.finished) == 1_000
+    assert webhooks.outbox.dropped == 1
+
+
+def test_endpoints_are_numbered_from_nothing() -> None:
+    """One that is removed leaves its number to nobody."""
+    webhooks = new_world().open_webhooks()
+    made = []
+    for port in (1, 2, 3):
+        webhooks.put(endpoint := webhooks.new_endpoint(f"http://localhost:{port}/"))
+        made.append((endpoint.number, endpoint.rotations))
+        if port == 2:
+            webhooks.remove(endpoint)
+
+    assert made == [(0, 0), (1, 0), (2, 0)]

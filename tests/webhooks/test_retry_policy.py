@@ -102,6 +102,7 @@ def test_retry_after_as_a_date_counts_from_the_real_time_of_the_attempt(ahead: t
         ("9" * 5_000, DAY),
         ("0" * 5_000 + "7", 7 * SECOND),
         ("86401", DAY),
+        ("86399", DAY - SECOND),
         ("٣", None),
         (None, None),
     ],

@@ -15,6 +15,7 @@ from payments_sandbox.server.webhook_json import (
     endpoint_json,
     inbox_message_json,
 )
+from payments_sandbox.webhooks.delivery import AttemptResult, DeliveryAttempt, ReceiverResponse
 from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
 from payments_sandbox.webhooks.inbox import Inboxes, InboxMessage
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
@@ -46,7 +47,7 @@ def busy(world: World) -> World:
     _endpoint(world, "http://localhost:2/", signing=hmac, headers=(("X-Tenant", "7"),), timeout=50,
               timestamp=TimestampClock.WORLD)  # fmt: skip
     off = _endpoint(world, "http://localhost:3/", delays=(SECOND, HOUR))
-    webhooks.inboxes.get_or_create("orders").script([500, 204])
+    webhooks.inboxes.get_or_create("orders").script([500, 204, 204, 503])
     webhooks.receive("mine", Received({"x": "1"}, b"\xff{"), now=world.clock.now(), wall=NOON)
     dispatcher = FakeDispatcher(world, 200, 500, None, 429, 302)
     desk = InProcessApi(world)
@@ -115,14 +116,37 @@ def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> 
 
 def test_a_restored_world_shows_what_the_first_has_received(kept: dict[str, Any]) -> None:
     """Every message of every inbox, from the first."""
-    first = busy(new_world()).open_webhooks().inboxes
-    again = restored_world(kept).open_webhooks().inboxes
+    world, twin = busy(new_world()), restored_world(kept)
+    first, again = world.open_webhooks().inboxes, twin.open_webhooks().inboxes
 
     def messages(inboxes: Inboxes) -> dict[str, list[InboxMessage]]:
         return {name: list(each.since(0, None)) for name, each in inboxes.items()}
 
     assert messages(again) == messages(first)
+    assert again.get_or_create("orders").answers == first.get_or_create("orders").answers == [503]
+    here, there = list(shown(world)), list(shown(twin))
+    assert (there[:2], there[3:]) == (here[:2], here[3:])  # what readers of attempts get is new
     assert [message.number for message in messages(again)["mine"]] == [0]
+
+
+def test_an_attempt_is_kept_as_it_was_sent_and_answered() -> None:
+    """Whatever a fault has sent, and what the receiver wished."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    endpoint = _endpoint(world, "http://localhost:1/")
+    for event, body in (("a.b", None), ("c.d", b"\xff spoilt")):
+        world.make_event(event, {})
+        [delivery] = webhooks.outbox.pop()
+        request = webhooks.request(delivery, endpoint, now=NOON, sent_at=NOON)
+        sent = request if body is None else request._replace(body=body, is_stale=True)
+        response = ReceiverResponse(503, {"X-A": "b"}, "later", "60")
+        result = AttemptResult({"Host": "localhost"}, response, "answered 503", 1.5)
+        webhooks.outbox.record(delivery, DeliveryAttempt(sent, result), NOON)
+    back = restored_world(json.loads(json.dumps(snapshot(world)))).open_webhooks().outbox
+
+    assert [each.attempts for each in back.oldest_first()] == [
+        each.attempts for each in webhooks.outbox.oldest_first()
+    ]
 
 
 def test_all_of_a_restored_world_follows_its_schemas(kept: dict[str, Any]) -> None:

@@ -2,13 +2,15 @@
 
 import pytest
 
-from payments_sandbox.webhooks.target_policy import loopback_port, why_blocked
+from payments_sandbox.webhooks.target_policy import TargetPolicy, loopback_port, why_blocked
 
 NO_URL = "expected an http or https url, or inbox:NAME for a built-in receiver"
 NO_ASCII = "expected a url in ASCII, without blanks"
 NO_USER = "expected a url without user and password; send them as a header"
 PRIVATE = "expected a private address; --webhook-targets public permits others"
 NEVER = "expected no link-local, multicast or metadata address"
+NO_URL_AT_ALL = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
+NO_NUMBER = "expected a url without a card number or security code"
 NAME = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
 
 
@@ -37,6 +39,11 @@ NAME = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
         ("http://[fe80::1%25eth0]/", NEVER),
         ("http://[::ffff:169.254.169.254]/", NEVER),
         ("http://224.0.0.1/", NEVER),
+        ("http://[::1]x/", NO_URL_AT_ALL),
+        ("http://[v1.a]/", NO_URL_AT_ALL),
+        ("http://localhost:99999/", NO_URL_AT_ALL),
+        ("http://localhost/4242424242424242", NO_NUMBER),
+        ("inbox:4242424242424242", "expected a name without a card number"),
         ("http://256.1.1.1/", "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"),
     ],
     ids=str,
@@ -85,3 +92,24 @@ def test_a_url_has_two_thousand_characters_at_most() -> None:
 def test_a_url_that_leads_to_this_machine_has_its_port(url: str, port: int | None) -> None:
     """In whatever spelling."""
     assert loopback_port(url) == port
+
+
+@pytest.mark.parametrize(
+    ("url", "is_it"),
+    [
+        ("http://sandbox.test:8080/_sandbox/inbox/a", True),
+        ("http://sandbox.test/_sandbox/inbox/a", False),
+        ("http://localhost:8080/", True),
+        ("http://[::ffff:127.0.0.1]:8080/", True),
+        ("http://localhost:8081/", False),
+        ("http://192.168.0.1:8080/", False),
+    ],
+)
+def test_the_sandbox_knows_itself_by_its_host_and_by_its_port_on_this_machine(
+    url: str, *, is_it: bool
+) -> None:
+    """In whatever spelling; elsewhere that port is anybody's."""
+    policy = TargetPolicy(False, "sandbox.test:8080", 8080)  # noqa: FBT003 - a field
+
+    assert policy.is_sandbox(url) is is_it
+    assert TargetPolicy(public=False).is_sandbox(url) is False

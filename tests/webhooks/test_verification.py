@@ -91,6 +91,7 @@ def test_a_malformed_timestamp_is_refused(value: str, reason: str) -> None:
         ("v2,AAAA", "webhook-signature has no signature of version v1, written v1,BASE64"),
         ("v1,AAAA v1,not*base64", "webhook-signature is not base64"),
         ("v1,AAA", "webhook-signature is not base64"),
+        ("v1,AA*AA", "webhook-signature is not base64"),
         ("v1,AAAA", NO_MATCH),
     ],
 )
@@ -230,6 +231,32 @@ def test_a_body_that_was_parsed_and_written_again_is_told(
     assert verdict(signing, headers, body=arrived) == (
         f"the body was changed after signing: {reason}"
     )
+
+
+@pytest.mark.parametrize("is_ascii", [False, True])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_a_body_that_was_signed_with_its_keys_in_order_is_told(
+    separators: tuple[str, str], *, is_ascii: bool
+) -> None:
+    """Some clients sort them, with blanks or without, and write other alphabets in two ways."""
+    ordered = json.dumps(
+        json.loads(BODY), sort_keys=True, separators=separators, ensure_ascii=is_ascii
+    )
+    headers = signed(STANDARD, body=ordered.encode())
+
+    assert verdict(STANDARD, headers) == f"the body was changed after signing: {ANEW}"
+
+
+def test_the_last_second_of_all_is_in_seconds_and_the_next_in_milliseconds() -> None:
+    """As seconds it is the year 5138, as milliseconds 1973."""
+    for signing in (STANDARD, TIMESTAMPED):
+        headers = sign(signing, [SECRET], message="evt_1", sent_at=10**11, body=BODY)
+        arrived = {name.lower(): value for name, value in headers.items()}
+        later = {name: value.replace("100000000000", "100000000001") for name, value in
+                 arrived.items()}  # fmt: skip
+
+        assert "too new" in str(verdict(signing, arrived))
+        assert "is in milliseconds; it is seconds" in str(verdict(signing, later))
 
 
 def test_a_body_that_lost_its_line_end_is_told() -> None:

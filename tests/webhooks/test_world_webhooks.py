@@ -1,5 +1,6 @@
 """Holds a world's webhooks to who is told what, and with which endpoints a world begins."""
 
+from base64 import b64decode
 from dataclasses import replace
 
 import orjson
@@ -9,8 +10,10 @@ from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import NotFound
 from payments_sandbox.core.instants import DAY, SECOND, Instant
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.webhooks.delivery import DeliveryStatus, WebhookRequest
+from payments_sandbox.webhooks.delivery import AttemptResult, DeliveryStatus, WebhookRequest
+from payments_sandbox.webhooks.endpoint import TimestampClock
 from payments_sandbox.webhooks.signing import Scheme, Signing
+from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
@@ -147,6 +150,14 @@ def test_rotating_gives_another_secret_each_time_and_keeps_the_last(world: World
     assert len({SECRET, once.secret, twice.secret, other.secret}) == 4
     assert (twice.previous, twice.previous_until) == (once.secret, NOON + 1 + DAY)
     assert webhooks.endpoint(first.id) == twice
+    assert [first.rotations, once.rotations, twice.rotations] == [0, 1, 2]
+    assert len(b64decode(once.secret.removeprefix("whsec_"))) == 32
+    with pytest.raises(ValueError, match="expected whsec_"):
+        webhooks.rotate_secret(twice, "too-short", NOON)
+    assert webhooks.endpoint(first.id) == twice
+
+
+ENDPOINT = new_world().open_webhooks().new_endpoint("http://localhost:1/")
 
 
 def request_of(do: str, **settings: object) -> tuple[WebhookRequest, bytes]:
@@ -228,3 +239,113 @@ def test_an_event_by_hand_is_about_the_payment_that_its_data_names() -> None:
     made = [world.make_event("x.y", {"payment_id": each}) for each in named]
 
     assert [event_message(each).payment_id for each in made] == ["pay_abc", None, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("do", "by", "reason"),
+    [
+        ("{before_reply: true}", "secret", None),
+        ("{signature: previous_secret}", "previous", None),
+        ("{signature: previous_secret}", "secret", "no signature matches: another secret, or"),
+        ("{signature: wrong_secret}", "secret", "no signature matches: another secret, or"),
+        ("{signature: wrong_secret}", "previous", "no signature matches: another secret, or"),
+        ("{signature: missing}", "secret", "the header webhook-signature is missing"),
+    ],
+)
+def test_a_receiver_finds_what_the_rule_has_done_to_the_signature(
+    do: str, by: str, reason: str | None
+) -> None:
+    """A secret that was valid once signs long after its day; a forger has one of his own."""
+    previous = new_world().open_webhooks().rotate_secret(ENDPOINT, None, NOON).secret
+    request, _ = request_of(do, previous=previous, previous_until=NOON)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    secret = previous if by == "previous" else ENDPOINT.secret
+    found = why_refused(
+        ENDPOINT.signing, [secret], Received(headers, request.body), now=NOON // SECOND
+    )
+
+    assert str(found).startswith(str(reason))
+    assert {"webhook-id", "webhook-timestamp"} <= headers.keys()
+
+
+def test_a_signature_is_dated_by_the_clock_of_the_receiver() -> None:
+    """The wall's, or the world's where its receiver lives in it; an inbox judges by the same."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    later, judged = Instant(NOON + DAY), []
+    for clock in TimestampClock:
+        webhooks.put(replace(webhooks.new_endpoint(f"inbox:{clock.value}"), timestamp=clock))
+    world.make_event("payout.paid", {})
+    for delivery in webhooks.outbox.pop():
+        endpoint = webhooks.endpoint(delivery.endpoint_id)
+        request = webhooks.request(delivery, endpoint, now=later, sent_at=NOON)
+        webhooks.deliver_to_inbox(str(endpoint.inbox), request)
+        judged.append(int(request.headers["webhook-timestamp"]) * SECOND)
+    messages = [each for _, inbox in webhooks.inboxes.items() for each in inbox.since(0, None)]
+
+    assert dict(zip(TimestampClock, judged, strict=True)) == {
+        TimestampClock.WALL: NOON, TimestampClock.WORLD: later,
+    }  # fmt: skip
+    assert [each.reason for each in messages] == [None, None]
+
+
+def test_a_user_agent_of_the_endpoint_takes_the_place_of_ours() -> None:
+    """However it is written; other headers are sent as they were named."""
+    headers = (("user-agent", "shop/1"), ("x-Tenant", "7"))
+    request, _ = request_of("{before_reply: true}", headers=headers)
+    agents = [value for name, value in request.headers.items() if name.lower() == "user-agent"]
+
+    assert (agents, request.headers["x-Tenant"]) == (["shop/1"], "7")
+
+
+def test_an_event_about_no_payment_is_sent_as_it_is_whatever_the_rules_say() -> None:
+    """A rule looks at the payment, and there is none; without rules, nothing looks at one."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    webhooks.put(webhooks.new_endpoint("http://localhost:1/"))
+    set_active(world, [rules_of("- {name: spoilt, webhook: '*', do: {malform: empty}}")])
+    world.make_event("payout.paid", {})
+    world.make_event("payout.paid", {"payment_id": "pay_unknown"})
+
+    assert [each.applied for each in webhooks.outbox.pop()] == [(), ()]
+
+
+def test_a_rule_may_be_about_one_attempt_of_a_delivery() -> None:
+    """Attempts are counted from 1."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    webhooks.put(endpoint := webhooks.new_endpoint("http://localhost:1/"))
+    rules = "- {name: second, webhook: '*', when: {attempt: 2}, do: {malform: empty}}"
+    set_active(world, [rules_of(rules)])
+    InProcessApi(world).ask("create_payment", documented_create())
+    [delivery] = webhooks.outbox.pop()
+    bodies = []
+    for _ in range(3):
+        request = webhooks.request(delivery, endpoint, now=NOON, sent_at=NOON)
+        bodies.append(request.body)
+        attempt = webhooks.record(delivery, request, webhooks.drop(request), NOON)
+        assert attempt is delivery.attempts[-1]
+
+    assert bodies == [delivery.message.body, b"", delivery.message.body]
+
+
+def test_what_a_rule_lets_never_arrive_has_failed_without_an_answer() -> None:
+    """Its attempt says which rule it was."""
+    request, _ = request_of("{drop: true}")
+    result = new_world().open_webhooks().drop(request)
+
+    assert result == AttemptResult(request.headers, None, "dropped by the rule spoilt", 0.0)
+
+
+def test_what_a_rule_has_written_is_kept_without_card_numbers() -> None:
+    """What the event says itself was masked when it was made."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    webhooks.put(endpoint := webhooks.new_endpoint("http://localhost:1/"))
+    world.make_event("payout.paid", {})
+    [delivery] = webhooks.outbox.pop()
+    request = webhooks.request(delivery, endpoint, now=NOON, sent_at=NOON)
+    written = request._replace(body=b'{"a":"4242424242424242"}')
+    attempt = webhooks.record(delivery, written, webhooks.drop(written), NOON)
+
+    assert attempt.request.body == b'{"a":"************4242"}'

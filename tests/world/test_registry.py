@@ -5,13 +5,13 @@ import re
 import pytest
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.core.slices import SLICE, finish
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import NAME_LENGTH, secret_of
 from payments_sandbox.world.registry import (
-    DEFAULT_API_KEY,
     DEFAULT_WEBHOOK_SECRET,
     DROP_REASONS_KEPT,
     SEEDS,

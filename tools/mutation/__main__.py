@@ -24,14 +24,15 @@ def excused() -> set[str]:
 
 
 def drawn(seed: int, wanted: int, only: str, again: Path | None) -> list[Fault]:
-    """So many faults, drawn by a seed, but for those that are excused; layer by layer."""
+    """So many faults, drawn by a seed, but for those that are excused; from the lowest layer up."""
     known = excused()
     there = (each for path in modules() for each in faults_of(path))
     found = [each for each in there if each.key not in known and only in each.key]
     if again is not None:
         named = set(again.read_text(encoding="utf-8").splitlines())
         found = [each for each in found if each.key in named]
-    return sorted(random.Random(seed).sample(found, min(wanted, len(found))))  # noqa: S311 - a sample
+    sample = random.Random(seed).sample(found, min(wanted, len(found)))  # noqa: S311 - it is one
+    return sorted(sample, key=attrgetter("order"))
 
 
 def main() -> int:

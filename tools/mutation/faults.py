@@ -5,7 +5,7 @@ or a call whose result nobody takes.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,10 +15,8 @@ LAYERS: Final = (
     "core", "payments", "rules", "webhooks", "world", "api", "verification", "scenarios",
 )  # fmt: skip
 
-ELSEWHERE: Final = frozenset(
-    f"core/{name}.py" for name in ("option_values", "output_files", "resources", "settings")
-)
-"""What is about files and options; the tests of the command line hold it."""
+ELSEWHERE: Final = frozenset({"core/settings.py"})
+"""What is a declaration of options; the tests of the command line hold it."""
 
 _COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -49,12 +47,17 @@ class Fault(NamedTuple):
     @property
     def module(self) -> str:
         """The name of the module."""
-        return "payments_sandbox." + self.path.removesuffix(".py").replace("/", ".")
+        return module_name(self.path)
 
     @property
     def layer(self) -> str:
         """The layer of the module."""
         return self.path.partition("/")[0]
+
+    @property
+    def order(self) -> tuple[int, str, int]:
+        """Where it stands among all: from the lowest layer up."""
+        return LAYERS.index(self.layer), self.path, self.number
 
     def tree(self) -> ast.Module:
         """The module with the fault in it."""
@@ -71,9 +74,14 @@ def parsed(path: str) -> ast.Module:
     return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
 
 
-def modules() -> list[str]:
-    """The paths of the core's modules, below the package."""
-    files = (file for layer in LAYERS for file in sorted((PACKAGE / layer).rglob("*.py")))
+def module_name(path: str) -> str:
+    """The name of a module by its path below the package."""
+    return "payments_sandbox." + path.removesuffix(".py").replace("/", ".")
+
+
+def modules(layers: Sequence[str] = LAYERS) -> list[str]:
+    """The paths of the modules of layers of the core, below the package."""
+    files = (file for layer in layers for file in sorted((PACKAGE / layer).rglob("*.py")))
     paths = (file.relative_to(PACKAGE).as_posix() for file in files)
     return [path for path in paths if path not in ELSEWHERE]
 

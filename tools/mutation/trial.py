@@ -9,6 +9,7 @@
    changed module is imported in place of the other.
 """
 
+import gc
 import importlib
 import importlib.machinery
 import importlib.util
@@ -26,16 +27,19 @@ from typing import Any, Final
 
 import pytest
 
-from tools.mutation.faults import PACKAGE, ROOT, Fault
+from tools.mutation.faults import LAYERS, PACKAGE, ROOT, Fault, module_name, modules
 
 PRELOADED: Final = (
-    "aiohttp.web", "aiohttp.pytest_plugin", "faker.contrib.pytest.plugin", "hypothesis.stateful",
-    "httpx", "jsonschema", "jsonschema_rs", "orjson", "pytest_asyncio.plugin", "pytest_randomly",
-    "pytest_timeout", "requests", "xdist.plugin", "yaml",
+    "aiohttp.web", "aiohttp.pytest_plugin", "anyio.pytest_plugin", "hypothesis.stateful", "httpx",
+    "jsonschema", "jsonschema_rs", "orjson", "pytest_asyncio.plugin", "pytest_randomly",
+    "pytest_timeout", "requests", "xdist.looponfail", "xdist.plugin", "yaml",
 )  # fmt: skip
 """What tests import that is not ours: each fork has it."""
 
-SECONDS: Final = 60
+LONG: Final = ("tests/webhooks/test_leaks.py",)
+"""What takes longer than all others together, and is asked about no fault."""
+
+SECONDS: Final = 20
 """Of computing after which tests count as hanging, and a fault as noticed."""
 
 MEMORY: Final = 4 << 30
@@ -64,6 +68,7 @@ class Trials:
         for place, (seconds, called) in enumerate(calls):
             for each in called:
                 reached[each].append((seconds, place))
+        gc.freeze()  # or each fork would copy what its collector counts
         for fault in self._faults:
             called = str(PACKAGE / fault.path), fault.function or ""
             is_alone = fault.function is None or called in self._at_import
@@ -179,9 +184,13 @@ def mirror_of(fault: Fault) -> Path:
 def tried_together(faults: Sequence[Fault]) -> list[bool]:
     """Whether each of some faults, all of one layer, is noticed.
 
+    The layers below, which stay as they are, are imported once for all of them.
+
     Raises:
         RuntimeError: the tests fail as they are.
     """
+    for path in modules(LAYERS[: LAYERS.index(faults[0].layer)]):
+        importlib.import_module(module_name(path))
     layer = ROOT / "tests" / faults[0].layer
     trials = Trials(faults)
     noticed = in_fork(lambda: (run(trials, layer), trials.noticed)[1] or None)
@@ -206,9 +215,11 @@ def run(plugin: object, tests: Path) -> int:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
-    without = [f"-pno:{each}" for each in ("randomly", "cacheprovider", "schemathesis")]
+    without = [f"-pno:{each}" for each in ("cacheprovider", "faker", "randomly", "schemathesis")]
     preloaded = "-Wignore::pytest.PytestAssertRewriteWarning"
-    return int(pytest.main(["-xq", "-n0", preloaded, *without, str(tests)], plugins=[plugin]))
+    without += [f"--ignore={ROOT / each}" for each in LONG]
+    options = ["-xq", "-n0", "--tb=no", preloaded, *without, str(tests)]
+    return int(pytest.main(options, plugins=[plugin]))
 
 
 def bound_resources() -> None:

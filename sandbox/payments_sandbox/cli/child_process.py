@@ -130,9 +130,10 @@ class Command:
 def environment_of(facts: Mapping[str, object]) -> dict[str, str]:
     """Our environment, and where a server is, by what it says of itself."""
     names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
-    given = sandbox_variables(**{name: str(facts[name]) for name in names})
-    if (token := facts.get("control_token")) is not None:
-        given["PAYMENTS_SANDBOX_CONTROL_TOKEN"] = str(token)
+    token = facts.get("control_token")
+    given = sandbox_variables(
+        **{name: str(facts[name]) for name in names}, token=None if token is None else str(token)
+    )
     return {**os.environ, **without_proxy(given["PAYMENTS_BASE_URL"], os.environ), **given}
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from payments_sandbox.cli.child_process import Command, Output, environment_of, running
 from payments_sandbox.cli.server_process import facts_of
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.crashes import crash_evidence
 from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
@@ -22,7 +23,6 @@ from payments_sandbox.exploration.run_record import FlowEnd, RunRecord
 from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.http_server import listening
-from payments_sandbox.world.registry import DEFAULT_API_KEY
 
 if TYPE_CHECKING:
     from signal import Signals

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
-from payments_sandbox.core.ids import API_KEY
+from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY
 from payments_sandbox.core.option_values import (
     LAST_PORT,
     header_value,
@@ -24,11 +24,10 @@ if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
 _HOST: Final = "127.0.0.1"
 _PORT: Final = 8080
 DEFAULT_URL: Final = f"http://{_HOST}:{_PORT}"
-DEFAULT_KEY: Final = "sk_test_sandbox"
 TIMEOUT: Final = 30.0
 """Seconds of silence after which a server counts as gone."""
 
-_EXPECTED_KEY: Final = "expected a key of the sandbox, such as sk_test_sandbox"
+_EXPECTED_KEY: Final = f"expected a key of the sandbox, such as {DEFAULT_API_KEY}"
 _FALLBACK: Final = "PAYMENTS_API_KEY"
 _HINTS: Final = {
     "invalid_api_key": "--api-key names another",
@@ -63,7 +62,7 @@ def add_remote_options(options: CommandOptions) -> None:
     add_url_option(options)
     options.value(
         "--api-key",
-        f"whose world (default: what {_FALLBACK} says, else {DEFAULT_KEY})",
+        f"whose world (default: what {_FALLBACK} says, else {DEFAULT_API_KEY})",
         read=api_key,
         metavar="KEY",
     )
@@ -116,7 +115,7 @@ def control_client(
     """
     from payments_sandbox.client.client import SandboxClient
 
-    key = arguments.api_key or os.environ.get(_FALLBACK) or DEFAULT_KEY
+    key = arguments.api_key or os.environ.get(_FALLBACK) or DEFAULT_API_KEY
     if not API_KEY.fullmatch(key):
         refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
     client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)

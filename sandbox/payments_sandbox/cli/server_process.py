@@ -227,14 +227,13 @@ async def _announced(file: Path, text: str) -> AsyncIterator[None]:
 
 
 async def _tell_reader(pipe: Path, text: str) -> None:
-    never = asyncio.Event()
+    from payments_sandbox.server.slices import pause
+
     while True:
         try:
             write_whole(pipe, text)
         except UnwritableError:  # nobody reads it yet
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_FOR_READER_EVERY):
-                    await never.wait()
+            await pause(_LOOK_FOR_READER_EVERY)
         else:
             return
 
@@ -254,7 +253,8 @@ def _reachable(address: str) -> str:
 
 def facts_of(settings: Settings, listens_at: str) -> Facts:
     """What a server says of itself that listens at an address."""
-    from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
+    from payments_sandbox.core.ids import DEFAULT_API_KEY
+    from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 
     address = _reachable(listens_at)
     facts: Facts = {

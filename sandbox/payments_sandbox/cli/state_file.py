@@ -24,7 +24,7 @@ from payments_sandbox.core.output_files import (
 )
 from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.server.slices import run_in_slices
+from payments_sandbox.server.slices import pause, run_in_slices
 from payments_sandbox.world.state_file import NoStateError, read_lines, writing
 from payments_sandbox.world.world import World
 
@@ -114,11 +114,8 @@ class StateFile:
                 await task
 
     async def _save_now_and_then(self) -> None:
-        never = asyncio.Event()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SAVE_EVERY):
-                    await never.wait()
+            await pause(SAVE_EVERY)
             try:
                 # A disk may take its time, so the loop does not wait for it.
                 await asyncio.to_thread(self._write, await run_in_slices(self._writing()))

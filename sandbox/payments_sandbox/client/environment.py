@@ -10,7 +10,7 @@ _NO_PROXY: Final = ("NO_PROXY", "no_proxy")
 
 
 def sandbox_variables(
-    *, base_url: str, api_key: str, webhook_secret: str, sandbox_url: str
+    *, base_url: str, api_key: str, webhook_secret: str, sandbox_url: str, token: str | None = None
 ) -> dict[str, str]:
     """The variables that say where a server is, and whose world.
 
@@ -19,8 +19,11 @@ def sandbox_variables(
         api_key: of the world.
         webhook_secret: what its endpoints sign with unless they have a secret of their own.
         sandbox_url: of the control API; ends in `/_sandbox`.
+        token: what the control API wants as `Sandbox-Token`, if anything.
     """
+    given = {} if token is None else {"PAYMENTS_SANDBOX_CONTROL_TOKEN": token}
     return {
+        **given,
         "PAYMENTS_BASE_URL": base_url,
         "PAYMENTS_API_KEY": api_key,
         "PAYMENTS_WEBHOOK_SECRET": webhook_secret,

@@ -501,6 +501,7 @@ class ReportModel(TypedDict):
     """What has become of the active scenarios."""
 
     name: NotRequired[str]
+    restarted: NotRequired[str]
     passed: bool
     expectations: list[ReportExpectationModel]
     rules: list[ReportRuleModel]

@@ -17,6 +17,9 @@ EventId = NewType("EventId", str)
 API_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
 """A key of the sandbox; any other is perhaps a real one."""
 
+DEFAULT_API_KEY: Final = "sk_test_sandbox"
+"""The key that every server has; its world is never dropped for being idle."""
+
 _PRIME: Final[int] = 2**64 - 59
 _DIGITS: Final = 16
 

@@ -13,9 +13,6 @@ from payments_sandbox.payments.events import EventType
 
 _TYPES: Final = tuple(EventType)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
-MADE_BY_HAND: Final = 3
-"""Values in the row of an event that was made by hand; the others have four."""
-
 _EVENT_COLUMNS: Final = ("_type", "_payment", "_at", "_nth")
 """What has an item for each event, at the place of its number."""
 
@@ -66,7 +63,7 @@ class EventLog:
 
     __slots__ = (*_EVENT_COLUMNS, "_first", "_ids", "_made")
 
-    def __init__(self, ids: IdSequence, first: int = 0) -> None:
+    def __init__(self, ids: IdSequence, first: int) -> None:
         self._ids = ids
         self._first = first
         self._type, self._payment = array("B"), array("i")

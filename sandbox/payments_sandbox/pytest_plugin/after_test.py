@@ -9,6 +9,7 @@ when the session began.
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from payments_sandbox.pytest_plugin.options import OPTIONS
 
 if TYPE_CHECKING:
     from payments_sandbox.testing import Sandbox
+    from payments_sandbox.testing.failure_report import WorldSection
 
 WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
 """The worlds of a test, in the order in which it has got them."""
@@ -88,27 +90,28 @@ def add_section(item: pytest.Item, report: pytest.TestReport) -> None:
 
 def _section(item: pytest.Item) -> str:
     try:
-        from payments_sandbox.testing.failure_report import failure_report
+        from payments_sandbox.testing.failure_report import WorldSection, failure_report
 
-        worlds = item.stash[WORLDS]
-        lines = [failure_report(worlds)]
+        records = [WorldSection(world) for world in item.stash[WORLDS]]
+        lines = [failure_report(records)]
     except Exception as error:  # noqa: BLE001 - a hook that raises ends the session
-        lines = [f"the sandbox cannot be asked: {_told(error)}"]
-    if item.config.stash[OPTIONS].journal != "off":
-        lines.append(f"journal: {_keep(item)}")
+        records, lines = [], [f"the sandbox cannot be asked: {_told(error)}"]
+    options = item.config.stash[OPTIONS]
+    if options.journal != "off":
+        lines.append(f"journal: {_keep(item, records)}")
+    elif options.html:
+        lines.append("page: not written: --sandbox-journal off keeps nothing; leave it out")
     return "\n".join(lines)
 
 
 def _reason(world: "Sandbox", *, is_strict: bool) -> str | None:
     from payments_sandbox.testing import ExpectationFailed
-    from payments_sandbox.testing.failure_report import why_vanished
 
     try:
         if world.is_closed:
             return None
-        if (reason := why_vanished(world)) is not None or not is_strict:
+        if (reason := _why_vanished(world, is_strict=is_strict)) is not None or not is_strict:
             return reason
-        world.check_calls()
         if world.is_scripted:
             world.judge()
     except ExpectationFailed as unmet:
@@ -119,7 +122,32 @@ def _reason(world: "Sandbox", *, is_strict: bool) -> str | None:
     return None
 
 
-def _keep(item: pytest.Item) -> str:
+def _why_vanished(world: "Sandbox", *, is_strict: bool) -> str | None:
+    """Why a world is another one than its test was given; in a strict session, see to its calls.
+
+    One request says both: the report. It brings the scenario language, so others ask for less.
+
+    Raises:
+        ExpectationFailed: some calls are none that the API has.
+    """
+    from payments_sandbox.client.errors import ControlApiError
+    from payments_sandbox.testing.failure_report import why_vanished
+    from payments_sandbox.testing.sandbox import check_calls
+
+    if is_strict:
+        with suppress(ControlApiError):  # the key has no world any more
+            report = world.report()
+            if (reason := why_vanished(world, report.get("restarted"))) is None:
+                check_calls(report)
+            return reason
+    try:
+        restarted = world.control.retrieve_world()["restarted"]
+    except ControlApiError as error:  # where keys are strict, it is not made again
+        restarted = error.details if "Its world was" in (error.details or "") else None
+    return why_vanished(world, restarted)
+
+
+def _keep(item: pytest.Item, records: "Sequence[WorldSection]") -> str:
     """Where the journal of a test's worlds is kept, or why not."""
     try:
         from payments_sandbox.testing.failure_report import journal_files
@@ -127,8 +155,8 @@ def _keep(item: pytest.Item) -> str:
         folder = item.config.stash.get(JOURNALS, None) or JournalFolder(item.config)
         if folder.path is None:
             return f"not kept{folder.why_not}"
-        worlds, is_page_wanted = item.stash[WORLDS], item.config.stash[OPTIONS].html
-        files = journal_files(worlds, item.nodeid, with_page=is_page_wanted)
+        is_page_wanted = item.config.stash[OPTIONS].html
+        files = journal_files(records, item.nodeid, with_page=is_page_wanted)
         for name, text in files.items():
             folder.write(name, text)
         return _listed(folder.path, list(files))

@@ -20,8 +20,6 @@ MARKS: Final = (
 FIXTURE: Final = "sandbox"
 """Makes the world that the marks are about."""
 
-_EVERY_SERVERS: Final = "sk_test_sandbox"
-
 _OURS: Final = "payments_sandbox.pytest_plugin"
 
 Node = pytest.Item | pytest.Collector
@@ -106,15 +104,15 @@ def _check_fixture(node: Node) -> None:
 
 
 def _check_world(mark: pytest.Mark) -> None:
-    from payments_sandbox.core.ids import API_KEY
+    from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY
 
     key = mark.kwargs.get("key")
     if mark.args or mark.kwargs.keys() != {"key"} or not isinstance(key, str):
         raise ValueError(f"{WORLD}: expected a key, as in {WORLD}(key='sk_test_shop')")
-    if not API_KEY.fullmatch(key) or key == _EVERY_SERVERS:
+    if not API_KEY.fullmatch(key) or key == DEFAULT_API_KEY:
         raise ValueError(
             f"{WORLD}: expected sk_test_ and 1 to 64 letters, digits, '-' or '_', and not"
-            f" {_EVERY_SERVERS}, which every server has"
+            f" {DEFAULT_API_KEY}, which every server has"
         )
 
 

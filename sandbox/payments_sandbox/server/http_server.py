@@ -17,6 +17,7 @@ from payments_sandbox.server.bound_sockets import bind_sockets
 from payments_sandbox.server.connection import Connection, Request
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.request_handler import RequestHandler
+from payments_sandbox.server.slices import pause
 from payments_sandbox.world.registry import Worlds
 
 SWEEP_EVERY: Final = 60
@@ -137,9 +138,6 @@ def _tell_of_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
 
 
 async def _sweep(worlds: Worlds) -> None:
-    never = asyncio.Event()
     while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SWEEP_EVERY):
-                await never.wait()
+        await pause(SWEEP_EVERY)
         worlds.sweep()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import check_together, reload
@@ -18,7 +19,6 @@ from payments_sandbox.scenarios.library import (
     scenario_paths,
 )
 from payments_sandbox.server.world_runtime import WorldRuntime
-from payments_sandbox.world.registry import DEFAULT_API_KEY
 from payments_sandbox.world.world import ResetScope, World
 
 _log: Final = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Owns how a server does long work: in slices, between which others are served."""
+"""Owns how a server lets others go first: between slices of long work, and until it is time."""
 
 import asyncio
 from typing import TypeVar
@@ -6,6 +6,11 @@ from typing import TypeVar
 from payments_sandbox.core.slices import Slices
 
 T = TypeVar("T")
+
+
+async def pause(seconds: float) -> None:
+    """Let wall seconds pass, as work that is done again and again does in between."""
+    await asyncio.sleep(seconds)  # noqa: TID251 - of the server, and of no world
 
 
 async def run_in_slices(work: Slices[T]) -> T:

@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Final
 
-from payments_sandbox.client.errors import ControlApiError, ControlError
+from payments_sandbox.client.errors import ControlError
 from payments_sandbox.client.models import ReportModel
 from payments_sandbox.testing.sandbox import Sandbox, explain_undocumented, failed_rules
-from payments_sandbox.testing.timeline import Moment, timeline
+from payments_sandbox.testing.timeline import Moment, Seen, see, timeline
 
 SHOWN: Final = 20
 """Requests that the report shows, with what happened since; files have all that is kept."""
@@ -18,13 +18,41 @@ KEPT: Final = 1_000
 """Requests that a journal keeps at most."""
 
 
-class _WorldSection(NamedTuple):
-    """What is told of one world."""
+class WorldSection:
+    """What is told of one world of a test, asked for once.
 
-    head: str
-    reasons: Sequence[str] = ()
-    moments: Sequence[Moment] = ()
-    rest: Sequence[str] = ()
+    Args:
+        world: of the test.
+    """
+
+    def __init__(self, world: Sandbox) -> None:
+        self._head, self._rest = f"{world!r} was dropped by the test", list[str]()
+        self.reasons, self.moments = list[str](), list[Moment]()
+        self.shown: dict[str, object] = {"api_key": world.api_key, "error": self._head}
+        if world.is_closed:
+            return
+        try:
+            seen = see(world)
+        except ControlError as error:
+            self._head = f"{world!r} cannot be asked: {error}"
+            self.shown["error"] = str(error)
+            return
+        vanished = why_vanished(world, seen.world["restarted"])
+        self._head, self._rest = _head(world, seen), list(_rest(seen.report))
+        self.reasons = [*([] if vanished is None else [vanished]), *_reasons(seen.report)]
+        self.moments = timeline(seen)
+        self.shown = {
+            "world": seen.world,
+            "requests": seen.requests,
+            "events": seen.events,
+            "deliveries": seen.deliveries,
+            "report": seen.report,
+        }
+
+    @property
+    def around(self) -> list[str]:
+        """The lines without the moments."""
+        return [*self.reasons, self._head, *self._rest]
 
     def lines(self, shown: int) -> list[str]:
         """The reasons, then so many requests with what has happened since, then the rest."""
@@ -33,19 +61,19 @@ class _WorldSection(NamedTuple):
         left_out = [f"… {earlier} earlier requests"] if earlier else []
         moments = self.moments[requests[earlier] :] if earlier else self.moments
         told = [each.text for each in moments]
-        return [*self.reasons, self.head, *left_out, *told, *self.rest]
+        return [*self.reasons, self._head, *left_out, *told, *self._rest]
 
 
-def failure_report(worlds: Sequence[Sandbox]) -> str:
+def failure_report(records: Sequence[WorldSection]) -> str:
     """What has happened in the worlds of a test, for its report."""
-    return "\n".join(line for world in worlds for line in _section_of(world).lines(SHOWN))
+    return "\n".join(line for record in records for line in record.lines(SHOWN))
 
 
-def journal_files(worlds: Sequence[Sandbox], test: str, *, with_page: bool) -> dict[str, str]:
+def journal_files(records: Sequence[WorldSection], test: str, *, with_page: bool) -> dict[str, str]:
     """All that the worlds of a test have seen and done: as JSON, as text, as a page.
 
     Args:
-        worlds: of one test.
+        records: of the worlds of one test.
         test: its id.
         with_page: whether a page of HTML is wanted, too.
 
@@ -54,60 +82,30 @@ def journal_files(worlds: Sequence[Sandbox], test: str, *, with_page: bool) -> d
     """
     digest = blake2b(test.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
     name = f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', test).strip('-')[-100:]}-{digest}"
-    sections = [_section_of(world) for world in worlds]
-    record = {"test": test, "worlds": [_record(world) for world in worlds]}
-    lines = [line for section in sections for line in section.lines(KEPT)]
+    shown = {"test": test, "worlds": [record.shown for record in records]}
+    lines = [line for record in records for line in record.lines(KEPT)]
     files = {
-        f"{name}.json": json.dumps(record, indent=2, ensure_ascii=False) + "\n",
+        f"{name}.json": json.dumps(shown, indent=2, ensure_ascii=False) + "\n",
         f"{name}.txt": "\n".join([test, *lines, ""]),
     }
     if with_page:
         from payments_sandbox.testing.failure_page import failure_page
 
-        told = [([*each.reasons, each.head, *each.rest], each.moments) for each in sections]
+        told = [(record.around, record.moments) for record in records]
         files[f"{name}.html"] = failure_page(test, told)
     return files
 
 
-def why_vanished(world: Sandbox) -> str | None:
-    """Why a world is another one than the test was given, or None: it was dropped meanwhile."""
-    try:
-        gone = world.control.retrieve_world()["restarted"]
-    except ControlApiError as error:  # where keys are strict, it is not made again
-        gone = error.details if "Its world was" in (error.details or "") else None
-    if gone is None or gone == world.made["restarted"]:
+def why_vanished(world: Sandbox, restarted: str | None) -> str | None:
+    """Why a world is another one than the test was given, or None: it was dropped meanwhile.
+
+    Args:
+        world: as the test was given it.
+        restarted: what the world, or its report, says of an earlier one.
+    """
+    if restarted is None or restarted == world.made["restarted"]:
         return None
-    return f"the world of this test was dropped while it ran: {gone}"
-
-
-def _section_of(world: Sandbox) -> _WorldSection:
-    name = repr(world)
-    if world.is_closed:
-        return _WorldSection(f"{name} was dropped by the test")
-    try:
-        vanished = why_vanished(world)
-        report = world.report()
-        return _WorldSection(
-            _head(world),
-            [*([] if vanished is None else [vanished]), *_reasons(report)],
-            timeline(world),
-            list(_rest(report)),
-        )
-    except ControlError as error:
-        return _WorldSection(f"{name} cannot be asked: {error}")
-
-
-def _record(world: Sandbox) -> dict[str, object]:
-    try:
-        return {
-            "world": world.control.retrieve_world(),
-            "requests": world.requests,
-            "events": world.events,
-            "deliveries": world.deliveries,
-            "report": world.report(),
-        }
-    except ControlError as error:
-        return {"api_key": world.api_key, "error": str(error)}
+    return f"the world of this test was dropped while it ran: {restarted}"
 
 
 def _reasons(report: ReportModel) -> Iterator[str]:
@@ -133,11 +131,10 @@ def _rest(report: ReportModel) -> Iterator[str]:
             yield f"rule {rule['rule']}: {rule['why_not']}"
 
 
-def _head(world: Sandbox) -> str:
-    state = world.control.retrieve_world()
-    counts = [f"{count} {name}" for name, count in state["payments"].items() if count]
+def _head(world: Sandbox, seen: Seen) -> str:
+    counts = [f"{count} {name}" for name, count in seen.world["payments"].items() if count]
     payments = ", ".join(counts) or "no"
     return (
         f"world {world.api_key}, seed {world.seed}, at {world.base_url}: {payments} payments,"
-        f" clock {state['clock']['mode']} at {state['clock']['now']}"
+        f" clock {seen.clock['mode']} at {seen.clock['now']}"
     )

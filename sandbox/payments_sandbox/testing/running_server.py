@@ -154,10 +154,11 @@ class RunningSandbox(Server):
             self._settled.set()
 
     async def _serve(self) -> None:
+        from payments_sandbox.core.ids import DEFAULT_API_KEY
         from payments_sandbox.core.resources import read_all_data
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
-        from payments_sandbox.world.registry import DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
+        from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         # Tests stop time by replacing what the module `time` has; waits of the server still end.

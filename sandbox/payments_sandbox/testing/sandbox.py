@@ -46,6 +46,10 @@ class Lister(Protocol[T]):
 class Clients(Protocol):
     """What makes clients of a server; `Server` is one."""
 
+    @property
+    def token(self) -> str | None:
+        """What its control API wants as `Sandbox-Token`, if anything."""
+
     def client(self, api_key: str | None = None) -> SandboxClient:
         """A client that blocks, for the world of a key."""
 
@@ -69,6 +73,7 @@ class Sandbox:
         api_key: names the world.
         webhook_secret: what its webhooks are signed with.
         seed: what its ids and draws come from.
+        token: what the control API wants as `Sandbox-Token`, if anything.
         control: the control API, a method a route.
         clock, rate_limit: the world's own.
         is_scripted: whether it was given a scenario or an expectation.
@@ -82,6 +87,7 @@ class Sandbox:
         self.api_key = made["api_key"]
         self.webhook_secret = made["webhook_secret"]
         self.seed = made["seed"]
+        self.token = server.token
         self.control = server.client(self.api_key)
         self.clock = Clock(self.control)
         self.rate_limit = RateLimit(self.control)
@@ -188,9 +194,7 @@ class Sandbox:
         Raises:
             ExpectationFailed: some had a path or a method that is not documented.
         """
-        calls = self.report().get("undocumented", ())
-        if calls:
-            raise ExpectationFailed("\n".join(map(explain_undocumented, calls)), ())
+        check_calls(self.report())
 
     def report(self) -> ReportModel:
         """Which expectations are met, which rules fired and why others did not, and the audit."""
@@ -248,6 +252,12 @@ def raise_if_unmet(expectations: Iterable[ReportExpectationModel]) -> None:
     if unmet := [each for each in expectations if not each["met"]]:
         lines = [f"not met: {json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
         raise ExpectationFailed("\n".join(lines), unmet)
+
+
+def check_calls(report: ReportModel) -> None:
+    """Raise ExpectationFailed if a report has calls that the API does not have."""
+    if calls := report.get("undocumented", ()):
+        raise ExpectationFailed("\n".join(map(explain_undocumented, calls)), ())
 
 
 def failed_rules(report: ReportModel) -> list[str]:

@@ -8,7 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from payments_sandbox.client.models import DeliveryModel, EventModel, JournalEntryModel
+from payments_sandbox.client.models import (
+    ClockModel,
+    DeliveryModel,
+    EventModel,
+    JournalEntryModel,
+    ReportModel,
+    WebhookEndpointModel,
+    WorldModel,
+)
 from payments_sandbox.testing.sandbox import Sandbox, explain_request
 
 _WRITES: Final = frozenset({"create_payment", "create_refund"})
@@ -32,19 +40,48 @@ class Moment(NamedTuple):
     detail: Mapping[str, Any]
 
 
-def timeline(world: Sandbox) -> list[Moment]:
-    """All that a world has seen and done, in order."""
-    requests, events = world.requests, world.events
-    attempts = _attempts(world)
+class Seen(NamedTuple):
+    """All that a world has seen and done, as the control API shows it, asked for once."""
+
+    world: WorldModel
+    report: ReportModel
+    requests: Sequence[JournalEntryModel]
+    events: Sequence[EventModel]
+    deliveries: Sequence[DeliveryModel]
+    endpoints: Sequence[WebhookEndpointModel]
+    clock: ClockModel
+
+
+def see(world: Sandbox) -> Seen:
+    """Ask for all of it.
+
+    Raises:
+        ControlError: the world cannot be asked.
+    """
+    return Seen(
+        world.control.retrieve_world(),
+        world.report(),
+        world.requests,
+        world.events,
+        world.deliveries,
+        world.webhooks,
+        world.control.retrieve_clock(),
+    )
+
+
+def timeline(seen: Seen) -> list[Moment]:
+    """What a world has seen and done, in order."""
+    attempts = _attempts(seen)
     found: list[Moment] = []
-    for request, own in zip([None, *requests], _events_of(requests, events), strict=True):
+    owned = _events_of(seen.requests, seen.events)
+    for request, own in zip([None, *seen.requests], owned, strict=True):
         if request is not None:
             found.append(_moment("request", request["at"], explain_request(request), request))
         for event in own:
             tried = attempts.pop(event["id"], [])
             found += [_event(event, request, tried), *tried]
     found += [each for rest in attempts.values() for each in rest]  # the event itself is forgotten
-    for move in world.control.retrieve_clock().get("moves", ()):
+    for move in seen.clock.get("moves", ()):
         text = f"clock at {move['at']}: moved to {move['to']}"
         found.append(_moment("clock", move["at"], text, move))
     return sorted(found, key=lambda each: each.at)
@@ -99,11 +136,11 @@ def _event(event: EventModel, request: JournalEntryModel | None, tried: Sequence
     return _moment("event", at, text.rstrip(), event)
 
 
-def _attempts(world: Sandbox) -> dict[str, list[Moment]]:
+def _attempts(seen: Seen) -> dict[str, list[Moment]]:
     """The attempts to deliver each event."""
-    urls = {each["id"]: each["url"] for each in world.webhooks}
+    urls = {each["id"]: each["url"] for each in seen.endpoints}
     found: dict[str, list[Moment]] = {}
-    for delivery in world.deliveries:
+    for delivery in seen.deliveries:
         url = urls.get(delivery["endpoint_id"], "an endpoint that is gone")
         found.setdefault(delivery["event_id"], []).extend(_attempts_of(delivery, url))
     return found

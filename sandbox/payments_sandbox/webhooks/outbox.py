@@ -171,7 +171,7 @@ class Outbox:
         if attempt.result.error is None:
             self._finish(delivery, DeliveryStatus.DELIVERED)
         elif response is not None and response.status == GONE:
-            self._finish(delivery, DeliveryStatus.DISABLED)
+            # It ends with all others of the endpoint.
             self.put(replace(self.endpoints[delivery.endpoint_id], enabled=False))
         elif delivery.is_resend or (due := self._next_attempt(delivery, failed_at)) is None:
             self._finish(delivery, DeliveryStatus.FAILED)

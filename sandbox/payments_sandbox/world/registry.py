@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypedDict, Unpack
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
-from payments_sandbox.core.ids import API_KEY, IdSequence
+from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY, IdSequence
 from payments_sandbox.core.instants import DAY, Instant, show_duration
 from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
@@ -15,9 +15,6 @@ from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
-
-DEFAULT_API_KEY: Final = "sk_test_sandbox"
-"""The key that every server has; its world is never dropped for being idle."""
 
 DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
 """The home world's webhook secret: one documented constant, so that it survives restarts."""
@@ -252,6 +249,11 @@ class Worlds:
     def drop_reason(self, api_key: str) -> str | None:
         """Why an earlier world of this key was dropped, or None."""
         return self._drop_reasons.get(api_key)
+
+    def restarted(self, api_key: str) -> str | None:
+        """The same as a sentence, as worlds and reports have it."""
+        gone = self._drop_reasons.get(api_key)
+        return f"An earlier world of this key was {gone}." if gone else None
 
     def _longest_idle(self) -> World | None:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)

@@ -86,8 +86,8 @@ def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
         seal.update(block)
         blocks.append(block)
         yield
-    digest = f',"digest":"sha256:{seal.hexdigest()}"}}'.encode()
-    return [*blocks[:-1], blocks[-1].removesuffix(b"}") + digest]
+    digest = f'{{"digest":"sha256:{seal.hexdigest()}",'.encode()
+    return [digest + blocks[0].removeprefix(b"{"), *blocks[1:]]
 
 
 def check_seal(kept: Mapping[str, object]) -> Slices[None]:
@@ -142,8 +142,7 @@ def blocks_of(kept: object, write: Callable[[object], bytes]) -> Iterator[bytes]
         if sum(map(len, block)) >= _BLOCK:
             yield b"".join(block)
             block.clear()
-    if block:
-        yield b"".join(block)
+    yield b"".join(block)
 
 
 def _pieces(value: object, write: Callable[[object], bytes], depth: int = 2) -> Iterator[bytes]:

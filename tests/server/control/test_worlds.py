@@ -8,6 +8,7 @@ import orjson
 import pytest
 from pytest_aiohttp import AiohttpClient
 
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.http import Api, Control, Json, ask, bearer, client_of, invalid, paid, refunded
@@ -278,6 +279,9 @@ async def test_a_crowded_server_says_what_it_dropped(aiohttp_client: AiohttpClie
     assert again["restarted"] == (
         "An earlier world of this key was the longest idle of 2 worlds (--max-worlds)."
     )
+    reported = await control("retrieve_report", key="sk_test_a")
+    assert reported["restarted"] == again["restarted"]
+    assert "restarted" not in await control("retrieve_report", key=DEFAULT_API_KEY)
 
 
 @pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])

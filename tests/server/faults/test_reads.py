@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pytest_aiohttp import AiohttpClient
 
+from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.fault import Fault
@@ -13,7 +14,6 @@ from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server.factory import AssembledServer, assemble
-from payments_sandbox.world.registry import DEFAULT_API_KEY
 from tests.support.http import Api, SandboxServer
 from tests.support.sockets import raw_exchange, raw_request
 from tests.support.values import AUTHORIZED, scenario_of_fault

@@ -186,7 +186,6 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
     config, ledger = world.config, world.ledger
     origin = f"{request.http.scheme}://{request.http.host}"
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
-    gone = request.runtime.worlds.drop_reason(config.api_key)
     name = {} if config.name is None else {"name": config.name}
     return {
         "api_key": config.api_key,
@@ -203,5 +202,5 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "chargebacks": ledger.chargebacks,
         "events": len(ledger.event_numbers),
         "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
-        "restarted": f"An earlier world of this key was {gone}." if gone else None,
+        "restarted": request.runtime.worlds.restarted(config.api_key),
     }
