@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 VIEWS = ("now", "payments", "webhooks", "scenarios", "verdict", "reference")
+FORMS = {"the page": "<!doctype html>", "JUnit XML": "<?xml ", "the text": "nothing happened"}
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
@@ -240,6 +241,17 @@ def test_the_verdict_leads_to_the_calls_behind_it(page: "Page", world: Sandbox) 
     card = page.locator("article", has_text="possible_double_charge")
     card.get_by_role("link").first.click()
     page.get_by_role("heading", name=re.compile("^create_payment")).wait_for()
+
+
+def test_the_report_is_kept_as_a_page_junit_or_text(page: "Page", world: Sandbox) -> None:
+    """And nothing is called good before anything has happened."""
+    page.goto(address(world, "verdict"))
+    page.get_by_text("nothing has happened", exact=True).wait_for()
+    page.get_by_text("nothing is expected", exact=True).wait_for()
+    for name, begins in FORMS.items():
+        with page.expect_download() as kept:
+            page.get_by_role("button", name=name).click()
+        assert kept.value.path().read_text(encoding="utf-8").startswith(begins)
 
 
 def test_an_operation_of_the_documentation_is_tried(page: "Page", world: Sandbox) -> None:
