@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from payments_sandbox.cli import supervisor
@@ -144,6 +145,7 @@ async def running(
     *,
     grace: float = GRACE,
     output: "Output | None" = None,
+    folder: Path | None = None,
 ) -> AsyncIterator[Command]:
     """Run a command until the block ends, and end what is left of its group then.
 
@@ -152,6 +154,7 @@ async def running(
         environment: of the command.
         grace: seconds that it has to end after SIGTERM.
         output: gets what it prints, and it reads nothing then; else the streams are ours.
+        folder: where it runs; None is where we do.
 
     Raises:
         NotStartedError: there is no such command, or it cannot be run.
@@ -166,6 +169,7 @@ async def running(
             *words,
             env=environment,
             pass_fds=[theirs.fileno()],
+            cwd=folder,
             **({} if output is None else _CAPTURED),
         )
     if output is not None:

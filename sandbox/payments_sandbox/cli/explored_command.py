@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -46,11 +47,13 @@ class ExploredCommand(NamedTuple):
         words: of the command.
         settings: of its servers; with a seed, so that they are equal.
         timeout: seconds that a run may take.
+        folder: where it runs; None is where we do.
     """
 
     words: Sequence[str]
     settings: Settings
     timeout: float
+    folder: Path | None = None
 
     async def run(self, number: int, scenario: Mapping[str, Any] | None) -> RunRecord:
         """Run it once, and record what has become of it.
@@ -73,7 +76,7 @@ class ExploredCommand(NamedTuple):
             facts = _facts(server, address, number)
             started = perf_counter()
             async with running(
-                self.words, environment_of(facts), grace=GRACE, output=output
+                self.words, environment_of(facts), grace=GRACE, output=output, folder=self.folder
             ) as command:
                 code = await self._ended(command)
                 seconds = perf_counter() - started
