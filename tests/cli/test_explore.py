@@ -109,7 +109,7 @@ def test_equal_seeds_give_equal_reports_whatever_runs_at_once(
     files = [tmp_path / "1.json", tmp_path / "4.json"]
     ended = [
         explore(
-            program, NAIVE, "--faults", "drop,card_declined", "--depth", "2", "--jobs", jobs,
+            program, NAIVE, "--faults", "drop_after_commit,card_declined", "--jobs", jobs,
             "--json", str(file),
         )
         for jobs, file in zip("14", files, strict=True)

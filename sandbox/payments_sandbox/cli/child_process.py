@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from payments_sandbox.cli import supervisor
@@ -157,6 +158,7 @@ async def running(
     *,
     grace: float = GRACE,
     output: "Output | None" = None,
+    folder: Path | None = None,
 ) -> AsyncIterator[Command]:
     """Run a command until the block ends, and end what is left of its group then.
 
@@ -165,6 +167,7 @@ async def running(
         environment: of the command.
         grace: seconds that it has to end after SIGTERM.
         output: gets what it prints, and it reads nothing then; else the streams are ours.
+        folder: where it runs; None is where we do.
 
     Raises:
         NotStartedError: there is no such command, or it cannot be run.
@@ -180,6 +183,7 @@ async def running(
                 *words,
                 env=environment,
                 pass_fds=[theirs.fileno()],
+                cwd=folder,
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,

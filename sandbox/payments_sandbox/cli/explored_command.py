@@ -11,6 +11,7 @@ import re
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -49,11 +50,13 @@ class ExploredCommand(NamedTuple):
         words: of the command.
         settings: of its servers; with a seed, so that they are equal.
         timeout: seconds that a run may take.
+        folder: where it runs; None is where we do.
     """
 
     words: Sequence[str]
     settings: Settings
     timeout: float
+    folder: Path | None = None
 
     async def run(self, number: int, scenario: Mapping[str, Any] | None) -> RunRecord:
         """Run it once, and record what has become of it.
@@ -76,7 +79,9 @@ class ExploredCommand(NamedTuple):
             facts = _facts(server, address, number)
             environment, started = environment_of(facts), perf_counter()
             with strays_ended({name: environment[name] for name in _OF_ONE_RUN}):
-                async with running(self.words, environment, grace=GRACE, output=output) as command:
+                async with running(
+                    self.words, environment, grace=GRACE, output=output, folder=self.folder
+                ) as command:
                     code = await self._ended(command)
                     seconds = perf_counter() - started
                     await stack.aclose()  # what it has left running may answer webhooks still
