@@ -17,8 +17,8 @@ from tests.support.process import COMMAND, environment, run, serve_process
 from tests.support.sockets import exchange, raw_request
 
 NAMES: Final = (
-    "serve", "run", "explore", "healthcheck", "advance", "trigger", "logs", "listen", "report",
-    "seed", "reset", "scenario", "webhook", "cards", "openapi",
+    "serve", "run", "explore", "prove", "healthcheck", "advance", "trigger", "logs", "listen",
+    "report", "seed", "reset", "scenario", "webhook", "cards", "openapi",
 )  # fmt: skip
 NESTED: Final = (
     "webhook verify", "scenario list", "scenario show", "scenario check", "scenario from-journal"
