@@ -1172,7 +1172,7 @@ export class ControlClient extends Transport {
   writeScenario(body: WriteScenarioRequest): Promise<WrittenScenario>
   /**
    * How the active scenarios stand. Expectations met or not, rules fired or why not, and the
-   * audit.
+   * audit; as a text, a page or JUnit XML where Accept asks for that.
    */
   retrieveReport(): Promise<Report>
   /**

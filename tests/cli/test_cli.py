@@ -17,9 +17,9 @@ from tests.support.process import COMMAND, environment, run, serve_process
 from tests.support.sockets import exchange, raw_request
 
 NAMES: Final = (
-    "serve", "run", "explore", "healthcheck", "advance", "trigger", "logs", "listen", "report",
-    "seed", "reset", "worlds", "clock", "payments", "scenario", "webhook", "cards", "openapi",
-    "schema",
+    "serve", "run", "explore", "prove", "healthcheck", "advance", "trigger", "logs", "listen",
+    "report", "seed", "reset", "worlds", "clock", "payments", "scenario", "webhook", "cards",
+    "openapi", "schema",
 )  # fmt: skip
 NESTED: Final = (
     "webhook verify", "scenario list", "scenario show", "scenario new", "scenario check",

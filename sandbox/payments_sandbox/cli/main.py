@@ -21,6 +21,7 @@ COMMANDS: Final = (
     "serve",
     "run",
     "explore",
+    "prove",
     "healthcheck",
     "advance",
     "trigger",
@@ -40,7 +41,7 @@ COMMANDS: Final = (
 )
 """Each is a module beside this one; only the one that is called is imported, since each costs."""
 
-_RUNNING: Final = frozenset({"run", "explore"})
+_RUNNING: Final = frozenset({"run", "explore", "prove"})
 """Those that run a command, whose words are behind `--`."""
 
 INTERRUPTED: Final = 130
@@ -55,6 +56,7 @@ examples:
   payments-sandbox serve --port 0 --ready-file ready.json
   payments-sandbox run -- npm test           a server for as long as the tests run
   payments-sandbox explore -- python pay.py  which failures a client does not survive
+  payments-sandbox prove FILE -- npm test    whether a repair is one
   payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox advance 3d                what is due within three days happens
   payments-sandbox seed --payments 500       a past, for lists and dashboards

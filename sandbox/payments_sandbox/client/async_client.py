@@ -535,7 +535,8 @@ class AsyncSandboxClient(BaseClient):
     async def retrieve_report(self) -> ReportModel:
         """How the active scenarios stand.
 
-        Expectations met or not, rules fired or why not, and the audit.
+        Expectations met or not, rules fired or why not, and the audit; as a text, a page or JUnit
+        XML where Accept asks for that.
         """
         request = control_request("GET", "/report")
         return await self._send(ReportModel, request)
