@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from payments_sandbox.cli.report_text import flow
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.rules.actions import ACTIONS
 from payments_sandbox.rules.outcomes import OUTCOMES
+from payments_sandbox.verification.report_text import flow
 from tools import verification_families
 from tools.client_parameters import parameters_of
 from tools.client_types import TypeWriter

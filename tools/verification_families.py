@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from payments_sandbox.cli.report_text import flow
 from payments_sandbox.verification.expectations import EXPECTATION_KINDS
 from payments_sandbox.verification.expectations.expectation import ExpectationKind
 from payments_sandbox.verification.findings import FINDING_KINDS
+from payments_sandbox.verification.report_text import flow
 
 Json = dict[str, Any]
 

@@ -47,7 +47,7 @@ body=$(cat <<END
  "payment_method": {"type": "card", "card_number": "$card", "exp_month": 12, "exp_year": 2099, "cvc": "123"}}
 END
 )
-for pause in 0 1 2 4; do
+for pause in ${PAUSES:-0 1 2 4}; do
     sleep "$pause"
     if [ "$pause" != 0 ]; then
         find_payment

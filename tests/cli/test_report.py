@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from payments_sandbox.cli.junit import as_junit
-from payments_sandbox.cli.report_text import WorldReport, as_text
+from payments_sandbox.verification.report_junit import as_junit
+from payments_sandbox.verification.report_page import as_page
+from payments_sandbox.verification.report_text import WorldReport, as_text
 from tests.support.process import (
     RemoteWorld,
     ServeProcess,
@@ -73,14 +74,15 @@ def test_a_report_can_be_printed_as_json(world: RemoteWorld) -> None:
 
 
 def test_a_report_can_be_written_as_junit_xml(world: RemoteWorld, tmp_path: Path) -> None:
-    """Into a file, beside what is printed."""
-    file = tmp_path / "junit.xml"
+    """Into a file, beside what is printed; and as a page into another."""
+    file, page = tmp_path / "junit.xml", tmp_path / "report.html"
     printed = world.run("report").stdout
-    done = world.run("report", "--junit-xml", str(file))
+    done = world.run("report", "--junit-xml", str(file), "--html", str(page))
 
     assert (done.returncode, done.stdout, done.stderr) == (1, printed, "")
     report = WorldReport(world.key, world.control("GET", "/report"))
     assert file.read_text() == as_junit([report])
+    assert page.read_text() == as_page([report])
 
 
 def test_a_key_that_has_no_world_has_no_report_and_gets_none(server: ServeProcess) -> None:

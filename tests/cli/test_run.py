@@ -445,5 +445,5 @@ def test_without_a_call_nothing_is_covered() -> None:
     assert done.returncode == 0
     assert done.stderr == (
         "payments-sandbox: coverage of failure: nothing is covered, for no call has reached a"
-        " sandbox.\n"
+        " sandbox that counts.\n"
     )

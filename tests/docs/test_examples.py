@@ -48,7 +48,7 @@ def outcome(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_there_is_a_test_for_each_example() -> None:
     """An example that nobody runs rots."""
-    assert NAMES == ["node", "python-httpx", "shell"]
+    assert NAMES == ["explore", "node", "python-httpx", "shell"]
 
 
 @pytest.mark.parametrize("name", NAMES)

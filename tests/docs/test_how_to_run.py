@@ -1,4 +1,4 @@
-"""docs/how-to/from-another-language.md: its scripts written down, its commands run."""
+"""Pages of docs/how-to in shell: their scripts written down, their commands run."""
 
 import os
 import re
@@ -16,18 +16,24 @@ from tests.project.tree import ROOT
 from tests.support.process import environment
 from tests.support.values import LONGEST_WAIT
 
-PAGE: Final = ROOT / "docs" / "how-to" / "from-another-language.md"
-LINES: Final = PAGE.read_text(encoding="utf-8").splitlines()
-BLOCKS: Final = read_blocks(PAGE)
-EXAMPLES: Final = [block for block in BLOCKS if block.language == "console"]
-SCRIPTS: Final = {
-    LINES[block.line - 1].split()[1]: block.code for block in BLOCKS if block.language == "sh"
-}
+HOW_TO: Final = ROOT / "docs" / "how-to"
+PAGES: Final = ("from-another-language", "your-http-library-pays-twice")
+BLOCKS: Final = {name: read_blocks(HOW_TO / f"{name}.md") for name in PAGES}
+EXAMPLES: Final = [
+    (name, block) for name in PAGES for block in BLOCKS[name] if block.language == "console"
+]
 
 
-def outcome(command: str, folder: Path) -> str:
+def scripts_of(page: str) -> dict[str, str]:
+    """The scripts of a page, by the name that stands beside their language."""
+    lines = (HOW_TO / f"{page}.md").read_text(encoding="utf-8").splitlines()
+    heads = [(lines[block.line - 1].split(), block) for block in BLOCKS[page]]
+    return {head[1]: block.code for head, block in heads if head[0] == "```sh" and len(head) > 1}
+
+
+def outcome(page: str, command: str, folder: Path) -> str:
     """What a command prints, errors after the rest, in a folder that has the page's scripts."""
-    for name, code in SCRIPTS.items():
+    for name, code in scripts_of(page).items():
         (folder / name).write_text(code, encoding="utf-8")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
@@ -52,20 +58,24 @@ def pattern(shown: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda block: str(block.line))
-def test_an_example_prints_what_the_page_shows(example: Block, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "example"), EXAMPLES, ids=[f"{name}-{block.line}" for name, block in EXAMPLES]
+)
+def test_an_example_prints_what_the_page_shows(page: str, example: Block, tmp_path: Path) -> None:
     """The whole of it, in this order."""
     first, _, shown = example.code.partition("\n")
-    printed = outcome(first.removeprefix("$ "), tmp_path)
+    printed = outcome(page, first.removeprefix("$ "), tmp_path)
     assert re.fullmatch(pattern(shown), printed), printed
 
 
-def test_every_script_is_used() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_script_is_used(page: str) -> None:
     """By the command that follows it."""
+    scripts = scripts_of(page)
     used = [
         name
-        for script, example in pairwise(block for block in BLOCKS)
-        for name in SCRIPTS
-        if script.code == SCRIPTS[name] and f"sh {name}" in example.code
+        for script, example in pairwise(BLOCKS[page])
+        for name in scripts
+        if script.code == scripts[name] and f"sh {name}" in example.code
     ]
-    assert used == list(SCRIPTS)
+    assert used == list(scripts)

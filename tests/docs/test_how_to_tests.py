@@ -26,6 +26,7 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "rate-limits": (),
     "parallel-ci": ("xdist",),
     "debug-a-failed-test": (),
+    "coverage-of-failure": (),
     "testing": (),
 }
 FOLDERS: Final = {"testing": ""}
@@ -133,6 +134,9 @@ def _output(words: Sequence[str], plugins: Sequence[str], folder: Path) -> str:
             command = ["-m", "pytest", *plugins, *arguments]
         case ["python", script]:
             command = [script]
+        case ["payments-sandbox", *arguments]:
+            here = {"python": sys.executable}
+            command = ["-m", "payments_sandbox", *(here.get(each, each) for each in arguments)]
         case _:
             raise AssertionError(words)
     done = subprocess.run(

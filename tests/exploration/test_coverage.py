@@ -157,4 +157,6 @@ def test_less_than_is_wanted_is_told(wanted: float, why: str | None) -> None:
 def test_a_suite_that_has_called_nothing_is_never_enough() -> None:
     found = coverage_of([])
 
-    assert why_too_low(found, 0) == "no call has reached a sandbox, so no failure is covered"
+    assert why_too_low(found, 0) == (
+        "no call has reached a sandbox that counts, so no failure is covered"
+    )

@@ -71,5 +71,5 @@ def test_where_little_is_missing_all_of_it_is_named() -> None:
 def test_nothing_is_covered_where_nothing_was_called() -> None:
     """No table, no number: that would look like a result."""
     assert as_text(coverage_of([tally()]), "") == (
-        "coverage of failure: nothing is covered, for no call has reached a sandbox.\n"
+        "coverage of failure: nothing is covered, for no call has reached a sandbox that counts.\n"
     )

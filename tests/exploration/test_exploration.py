@@ -1,14 +1,17 @@
 """Exploring a client finds each kind of bug that it has, and nothing in one that has none."""
 
+import json
 from collections.abc import Callable
 
 import httpx
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
     Exploration,
     ExplorationResult,
+    Flow,
     Wishes,
     explore,
 )
@@ -19,6 +22,8 @@ from tests.support.flows import Body, flow_of, order
 OK = 0
 NOT_PAID = 1
 NOBODY_KNOWS = 4
+URL = "http://127.0.0.1:9000/"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def post(api: httpx.Client, path: str, body: dict[str, object]) -> httpx.Response | None:
@@ -95,6 +100,70 @@ def refunds_again(api: httpx.Client, _: Sandbox) -> int:
     return NOT_PAID
 
 
+def shop(*, verifies: bool = True, remembers: bool = True) -> Flow:
+    """Pays, and gives 100 back when it hears of the payment: a discount for new customers.
+
+    The clock moves, so that a webhook which was refused comes again.
+    """
+    heard: set[str] = set()
+    calls: list[Callable[[str], None]] = []
+
+    def receive(request: httpx.Request) -> httpx.Response:
+        try:
+            Webhook(SECRET).verify(request.content, dict(request.headers))
+        except WebhookVerificationError:
+            if verifies:
+                return httpx.Response(400)
+        event = json.loads(request.content)
+        if not remembers or event["id"] not in heard:
+            heard.add(event["id"])
+            calls[-1](event["data"]["payment_id"])
+        return httpx.Response(204)
+
+    def body(api: httpx.Client, world: Sandbox) -> int:
+        heard.clear()
+        calls.append(lambda payment: _give_back(api, payment))
+        world.control.create_webhook_endpoint(URL, events=["payment.*"], secret=SECRET)
+        code = gives_up(api, world)
+        world.clock.advance("1m")
+        return code
+
+    return flow_of(body, {URL: httpx.MockTransport(receive)})
+
+
+def _give_back(api: httpx.Client, payment: str) -> None:
+    post(api, f"/payments/{payment}/refunds", {"amount": 100})
+
+
+def test_a_shop_that_verifies_and_remembers_is_not_fooled_by_webhooks() -> None:
+    result = explore(shop(), Wishes(among=frozenset({"forged", "stale", "twice", "before_reply"})))
+
+    assert result.found == ()
+    assert [str(each) for each in result.names] == [
+        "create_payment of cust_ada, 1st",
+        "create_refund of cust_ada, 1st",
+        "payment.completed webhook of cust_ada, 1st",
+    ]
+
+
+def test_a_shop_that_takes_a_forgery_is_found() -> None:
+    result = explore(shop(verifies=False), Wishes(among=frozenset({"forged", "twice"})))
+
+    assert [each.verdict for each in result.runs] == [
+        RunVerdict.ACCEPTED_FORGERY,
+        RunVerdict.SURVIVED,
+    ]
+
+
+def test_a_shop_that_does_not_remember_events_is_found() -> None:
+    result = explore(shop(remembers=False), Wishes(among=frozenset({"forged", "twice"})))
+
+    assert [each.verdict for each in result.runs] == [
+        RunVerdict.SURVIVED,
+        RunVerdict.HANDLED_TWICE,
+    ]
+
+
 def verdicts(result: ExplorationResult) -> set[RunVerdict]:
     return {each.verdict for each in result.found}
 
@@ -143,7 +212,7 @@ def test_second_failures_are_those_of_calls_that_come_after_the_first() -> None:
 
     assert seconds == {"list_payments of cust_ada, 1st", "create_payment of cust_ada, 2nd"}
     assert set(result.pruned) == {
-        "the first failure alone was not survived",
+        "the first failure alone has ended the flow, or was not survived",
         "the second call is made without a first failure, too",
         "another first failure has led to the same calls",
     }

@@ -68,8 +68,34 @@ async def test_editors_get_the_schema_that_is_shipped(api: Api, control: Control
     """Without a key: it is the same in every world."""
     shipped = json.loads(data_files("schemas")["scenario.schema.json"])
     assert await control("retrieve_scenario_schema") == shipped
-    async with api.get("/_sandbox/scenarios/schema", headers={"Authorization": ""}) as reply:
+    async with api.get("/_sandbox/scenario.schema.json", headers={"Authorization": ""}) as reply:
         assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "begins"),
+    [
+        ("text/plain", "text/plain", "passed: 1 expectation met; the audit is clean\n"),
+        ("application/xml", "application/xml", '<?xml version="1.0" encoding="UTF-8"?>\n'),
+        ("text/html,application/xml;q=0.9,*/*;q=0.8", "text/html", "<!doctype html>"),
+        ("text/plain;q=0.5, application/json", "application/json", '{"passed":true'),
+        ("TEXT/PLAIN;q=0.5, */*;q=0.1", "text/plain", "passed: "),
+        ("text/plain;q=0", "application/json", '{"passed":true'),
+        ("image/png", "application/json", '{"passed":true'),
+        ("*/*", "application/json", '{"passed":true'),
+    ],
+)
+async def test_a_report_comes_in_the_form_that_is_asked_for(
+    api: Api, control: Control, accept: str, content_type: str, begins: str
+) -> None:
+    """Whoever has no client of ours prints the text, or keeps the file."""
+    await control(
+        "add_active_scenario", {"scenario": "s", "expect": [{"request": "*", "count": 1}]}
+    )
+    await ask(api, "GET", "/v3/payments")
+    async with api.get("/_sandbox/report", headers={"Accept": accept}) as reply:
+        assert (reply.status, reply.content_type) == (200, content_type)
+        assert (await reply.text()).startswith(begins)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from http.client import HTTPConnection
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import ClientConnectionError
@@ -10,7 +11,9 @@ from aiohttp.web import StreamResponse
 
 from payments_sandbox.api.call import Call
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.server import event_stream
 from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.server.journal_json import entry_json
 from tests.support.http import (
     Api,
     Control,
@@ -207,6 +210,28 @@ async def test_several_readers_each_get_everything(api: Api) -> None:
         found = [await StreamReader(reply).take(2) for reply in replies]
     assert [brief(messages) for messages in found] == [brief(found[0])] * 4
     assert brief(found[0])[0] == ("event", "payment.completed")
+
+
+async def test_many_readers_cost_no_more_json_than_one(
+    api: Api, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a stream and of what is waited for: all hear of every payment, each written once or so."""
+    readers, payments, shown = 40, 10, Mock(wraps=entry_json)
+    monkeypatch.setattr(event_stream, "entry_json", shown)
+    wanted = {"expect": [{"payments": {}, "count": payments}], "within": "60s"}
+    async with AsyncExitStack() as opened, asyncio.timeout(LONGEST_WAIT):
+        replies = [await opened.enter_async_context(api.get(PATH)) for _ in range(readers)]
+        streams = [StreamReader(reply) for reply in replies]
+        waiting = [asyncio.ensure_future(control("verify", wanted)) for _ in range(readers)]
+        for _ in range(payments):
+            await paid(api)
+        heard = [brief(await stream.take(2 * payments)) for stream in streams]
+        met = [await each for each in waiting]
+
+    assert [each for each in heard if each != heard[0]] == []
+    assert heard[0].count(("request", "create_payment")) == payments
+    assert all(each["passed"] for each in met)
+    assert payments <= shown.call_count < payments * readers // 4
 
 
 async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:

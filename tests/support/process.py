@@ -19,8 +19,8 @@ import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml 
 
 from payments_sandbox.cli import main
 from payments_sandbox.cli.failure import FAILED
-from payments_sandbox.cli.report_text import Reports, WorldReport
 from payments_sandbox.client.models import ReportModel
+from payments_sandbox.verification.report_text import Reports, WorldReport
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
 from tests.support.sockets import RawReply, exchange, raw_request

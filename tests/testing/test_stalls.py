@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections import UserDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -101,6 +102,75 @@ async def test_a_call_that_blocks_the_loop_of_the_receiver_is_refused(
         await asyncio.to_thread(world.clock.advance, "1h")
         world.clock.advance("1h")  # nothing is waited for
     assert [each["status"] for each in world.deliveries] == ["delivered"]
+
+
+async def test_an_async_handler_that_awaits_the_client_is_refused(
+    world: Sandbox, aiohttp_server: AiohttpServer
+) -> None:
+    """It blocks no loop, and waits for its own answer all the same; beside it, all is well."""
+    refusals: list[str] = []
+
+    async def receive(_request: web.Request) -> web.Response:
+        try:
+            await control.advance_clock(by="1h")
+        except ControlApiError as error:
+            refusals.append(str(error))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", receive)
+    receiving = await aiohttp_server(app)
+    async with world.async_client() as control:
+        await control.create_webhook_endpoint(str(receiving.make_url("/")))
+        await control.create_event("payment.completed")
+        await control.verify(
+            expect=[{"webhook": "payment.completed", "acknowledged": True}], within="60s"
+        )
+        await control.advance_clock(by="1h")
+    assert len(refusals) == 1
+    assert BLOCKED in refusals[0]
+
+
+ADVANCE = HttpRequest("POST", "/_sandbox/clock/advance")
+
+
+class Scope(UserDict[str, object]):
+    """A request, as frameworks wrap an ASGI scope."""
+
+
+class OddMapping(UserDict[str, object]):
+    """What nobody can look into."""
+
+    def __contains__(self, key: object) -> bool:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("is_awaited", [True, False])
+@pytest.mark.parametrize(
+    ("held", "ports"),
+    [
+        ({"type": "http", "asgi": {"version": "3.0"}, "server": ("127.0.0.1", 4711)}, "4711"),
+        (Scope({"asgi": {}, "server": ("::1", 4711)}), "4711"),
+        ({"asgi": {}, "server": None}, None),
+        ({"asgi": {}, "server": ("/run/socket", None)}, None),
+        ({"wsgi.version": (1, 0), "SERVER_PORT": "4711"}, "4711"),
+        ({"server": ("127.0.0.1", 4711), "SERVER_PORT": "4711"}, None),
+        (asyncio.Protocol(), None),
+        (OddMapping(), None),
+    ],
+    ids=["asgi", "request", "no-server", "unix", "wsgi", "neither", "protocol", "odd"],
+)
+def test_a_handler_in_a_pool_is_known_by_the_request_on_its_stack(
+    held: object, ports: str | None, *, is_awaited: bool
+) -> None:
+    """Whatever server and framework it is; what looks like nothing is left alone."""
+
+    def handler(_request: object) -> dict[str, str]:
+        return blocked_ports(ADVANCE, is_awaited=is_awaited)
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(handler, held).result()
+    assert found == ({} if ports is None else {"Sandbox-Blocked-Ports": ports})
 
 
 def test_only_requests_that_wait_for_webhooks_say_what_they_block() -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
@@ -250,6 +252,48 @@ FAULTY: Final = {
     "lost pay, pay, lost refund 5, refund 5": (CHARGED, REFUNDED, BLIND, BLIND),
     "lost pay telling 4111111111111111, pay telling 4111111111111111": (CHARGED, BLIND, LEAK),
 }  # fmt: skip
+
+
+GOOD: Final = (
+    "pay {a}", "lost pay {a}, look limit=5", "hidden pay {a}, look limit=5", "pay declined",
+    "dropped pay {a}, look limit=5, pay {a}", "failed pay {a}, look limit=5, wait 2m, pay {a}",
+    "pay {a}, refund 5 of {n}", "pay {a}, lost refund 5 of {n}", "pay {a}, read {n}, read {n}",
+    "pay {a}, dropped refund 5 of {n}, read {n}, refund 5 of {n}",
+    "exhaust, look limit=5, wait 1h", "pay {a}, take evt_{a}, take evt_{a}",
+)  # fmt: skip
+BAD: Final = {
+    "lost pay {a}, pay {a}": {CHARGED, BLIND},
+    "hidden pay {a}, look limit=5, pay {a}": {CHARGED},
+    "dropped pay {a}, pay {a}": {BLIND},
+    "pay {a}, lost refund 5 of {n}, refund 5 of {n}": {REFUNDED, BLIND},
+    "pay {a}, hidden refund 5 of {n}, read {n}, refund 5 of {n}": {REFUNDED},
+    "pay {a}, failed refund 5 of {n}, refund 5 of {n}": {BLIND},
+    "exhaust, look limit=5, look limit=5, wait 1h": {LIMIT},
+    "pay telling 4111111111111111": {LEAK},
+    "pay pending_forever, read {n}, read {n}, read {n}": {POLLS},
+}
+"""What a client does about one order, of amount `a`, after `n` payments; and what is wrong."""
+
+EPISODES: Final = st.sampled_from(GOOD) | st.sampled_from(list(BAD))
+
+
+@given(st.lists(EPISODES, max_size=8), st.sampled_from(["wait 1s", "wait 1m", "wait 2h"]))
+@example(list(GOOD), "wait 1s")
+@example(list(BAD), "wait 1s")
+@example([*BAD, *GOOD], "wait 2h")
+def test_in_any_life_the_audit_finds_what_was_wrong_and_nothing_else(
+    episodes: list[str], pause: str
+) -> None:
+    """Whatever a client did rightly or wrongly before and after, about other orders."""
+    story = Story()
+    payments = story.history.world.ledger.payments
+    for number, episode in enumerate(episodes):
+        for words in episode.format(a=100 + number, n=len(payments)).split(", "):
+            story.tell(words)
+        story.tell(pause)
+    expected = {kind for episode in episodes for kind in BAD.get(episode, ())}
+
+    assert {kind for kind, _ in story.history.found()} == expected
 
 
 @pytest.mark.parametrize("words", CORRECT)

@@ -1,6 +1,7 @@
 """Owns `payments-sandbox explore`: a command, run once for every failure that could have met it."""
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -142,6 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments)
     from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
 
+    logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     with no_certificates():
         from payments_sandbox.cli.exploring import explore_command
     return run_loop(to_the_end(explore_command(arguments, settings)))

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.junit import clean_text
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import JudgedRun
 from payments_sandbox.exploration.planning import PlannedRun
 from payments_sandbox.exploration.report import ExploredFlow, is_accepted
 from payments_sandbox.exploration.report_text import finding_lines, summary
+from payments_sandbox.verification.report_junit import clean_text
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

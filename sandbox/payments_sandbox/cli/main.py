@@ -21,6 +21,7 @@ COMMANDS: Final = (
     "serve",
     "run",
     "explore",
+    "prove",
     "healthcheck",
     "advance",
     "trigger",
@@ -29,14 +30,18 @@ COMMANDS: Final = (
     "report",
     "seed",
     "reset",
+    "worlds",
+    "clock",
+    "payments",
     "scenario",
     "webhook",
     "cards",
     "openapi",
+    "schema",
 )
 """Each is a module beside this one; only the one that is called is imported, since each costs."""
 
-_RUNNING: Final = frozenset({"run", "explore"})
+_RUNNING: Final = frozenset({"run", "explore", "prove"})
 """Those that run a command, whose words are behind `--`."""
 
 INTERRUPTED: Final = 130
@@ -51,10 +56,13 @@ examples:
   payments-sandbox serve --port 0 --ready-file ready.json
   payments-sandbox run -- npm test           a server for as long as the tests run
   payments-sandbox explore -- python pay.py  which failures a client does not survive
+  payments-sandbox prove FILE -- npm test    whether a repair is one
   payments-sandbox healthcheck               exit 0 when a server is ready
   payments-sandbox advance 3d                what is due within three days happens
   payments-sandbox seed --payments 500       a past, for lists and dashboards
   payments-sandbox reset                     the world as it was made
+  payments-sandbox worlds list               the worlds of a server
+  payments-sandbox payments --status failed  what has been paid, and what has not
   payments-sandbox listen                    webhooks, as they are sent
   payments-sandbox logs --follow             requests, as they come
   payments-sandbox scenario list             what can go wrong, ready-made

@@ -40,6 +40,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     options.value(
         "--junit-xml", "write it here as JUnit XML, too", read=file_to_write, metavar="FILE"
     )
+    options.value("--html", "write it here as a page, too", read=file_to_write, metavar="FILE")
     add_remote_options(options)
     parser.set_defaults(run=run)
 
@@ -47,15 +48,16 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the report, after all that may be waited for; 1 when it has failed."""
     from payments_sandbox.cli.output_files import UnwritableError, forget
-    from payments_sandbox.cli.report_text import as_text
     from payments_sandbox.cli.run_verdict import final_report, write_reports
+    from payments_sandbox.verification.report_text import as_text
 
     with suppress(UnwritableError):  # that is told below the report
         forget(arguments.junit_xml)
+        forget(arguments.html)
     with control_client(arguments, timeout=None) as client:
         world = final_report(client, is_strict=arguments.strict)
     as_json = json.dumps(world.report, indent=2) + "\n"
     sys.stdout.write(as_json if arguments.json else as_text([world]))
     sys.stdout.flush()
-    write_reports([world], text=None, junit=arguments.junit_xml)
+    write_reports([world], junit=arguments.junit_xml, html=arguments.html)
     return 0 if world.passed and not world.says_nothing else FAILED

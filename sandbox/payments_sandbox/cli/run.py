@@ -19,9 +19,9 @@ from payments_sandbox.cli.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
-    from payments_sandbox.cli.report_text import Reports
     from payments_sandbox.client.models import CoverageModel
     from payments_sandbox.server.judging import KeptReports
+    from payments_sandbox.verification.report_text import Reports
 
 TEXT: Final = """\
 Run a command, such as a test suite, with a server of its own on a free port. The command
@@ -149,8 +149,8 @@ async def _judged(
 
 
 def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
-    from payments_sandbox.cli.report_text import as_short_text
     from payments_sandbox.cli.run_verdict import write_reports
+    from payments_sandbox.verification.report_text import as_short_text
 
     if summary := as_short_text(reports):
         _say(f"payments-sandbox: {summary.rstrip()}")

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from payments_sandbox.cli.junit import as_junit
 from payments_sandbox.cli.output_files import write_whole
-from payments_sandbox.cli.report_text import Reports, WorldReport, as_text
-from payments_sandbox.client.models import ReportModel
+from payments_sandbox.verification.report_junit import as_junit
+from payments_sandbox.verification.report_page import as_page
+from payments_sandbox.verification.report_text import Reports, WorldReport, as_text
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
@@ -36,7 +36,7 @@ def world_reports(kept: "Sequence[KeptReport]", *, is_strict: bool) -> Reports:
     return [
         WorldReport(
             each.config.api_key,
-            cast("ReportModel", each.report.as_json()),
+            each.report.as_json(),
             each.reason,
             was_used=each.was_used,
             is_strict=is_strict,
@@ -45,7 +45,9 @@ def world_reports(kept: "Sequence[KeptReport]", *, is_strict: bool) -> Reports:
     ]
 
 
-def write_reports(reports: Reports, *, text: Path | None, junit: Path | None) -> None:
+def write_reports(
+    reports: Reports, *, text: Path | None = None, junit: Path | None, html: Path | None = None
+) -> None:
     """Write the files that were asked for.
 
     Raises:
@@ -55,3 +57,5 @@ def write_reports(reports: Reports, *, text: Path | None, junit: Path | None) ->
         write_whole(text, as_text(reports))
     if junit is not None:
         write_whole(junit, as_junit(reports))
+    if html is not None:
+        write_whole(html, as_page(reports))

@@ -92,11 +92,22 @@ def assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> 
     if not settings.scenarios:
         return assemble()
 
+    with scenarios_read("--scenario"):
+        return assemble()
+
+
+@contextlib.contextmanager
+def scenarios_read(option: str) -> Iterator[None]:
+    """Print all that is wrong with scenarios that are read in the block.
+
+    Raises:
+        CannotServeError: something is.
+    """
     from payments_sandbox.core.errors import InvalidRequest
     from payments_sandbox.scenarios.library import UnknownScenario, WrongScenarios
 
     try:
-        return assemble()
+        yield
     except WrongScenarios as error:
         try_to_print(str(error), sys.stderr)
         problem = error.summary
@@ -106,7 +117,9 @@ def assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> 
         problem = str(error)
     except OSError as error:
         problem = f"cannot read {error.filename}: {error.strerror}"
-    raise CannotServeError(f"--scenario: {problem}", MISTAKEN)
+    else:
+        return
+    raise CannotServeError(f"{option}: {problem}", MISTAKEN)
 
 
 @contextlib.asynccontextmanager

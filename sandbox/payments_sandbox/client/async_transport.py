@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
+from payments_sandbox.client.blocked_ports import blocked_ports
 from payments_sandbox.client.messages import (
     OK,
     TIMEOUT,
@@ -59,9 +60,10 @@ class AsyncHttpTransport:
         from aiohttp import ClientError
 
         url = self._address + request.target
+        headers = {**request.headers, **blocked_ports(request, is_awaited=True)}
         try:
             async with self._opened().request(
-                request.method, url, data=request.body, headers=request.headers
+                request.method, url, data=request.body, headers=headers
             ) as response:
                 return HttpResponse(response.status, await response.read())
         except (OSError, ClientError) as error:

@@ -178,7 +178,8 @@ def _envelope(codes: Collection[str]) -> str:
 
 def _content(route: ControlRoute, parts: DocumentParts) -> dict[str, object]:
     if route.response_schema:
-        return {"content": parts.sent_body(route.response_schema)}
+        others = {each: {"schema": {"type": "string"}} for each in route.also_as}
+        return {"content": parts.sent_body(route.response_schema) | others}
     if route.success == HTTPStatus.NO_CONTENT:
         return {}
     kind = "object" if route.media_type == JSON else "string"

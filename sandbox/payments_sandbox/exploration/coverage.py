@@ -133,7 +133,7 @@ def why_too_low(coverage: FailureCoverage, wanted: float) -> str | None:
     A suite that has called nothing covers too little, however little is wanted.
     """
     if not coverage.used:
-        return "no call has reached a sandbox, so no failure is covered"
+        return "no call has reached a sandbox that counts, so no failure is covered"
     if coverage.percent >= wanted:
         return None
     return f"{coverage.percent} % of the failures were met, and {wanted:g} % are wanted"

@@ -11,7 +11,9 @@ from payments_sandbox.scenarios.yaml_writer import line_of
 NAMED: Final = 5
 """Missing failures that a terminal is told of, each with its scenario."""
 
-NOTHING: Final = "coverage of failure: nothing is covered, for no call has reached a sandbox."
+NOTHING: Final = (
+    "coverage of failure: nothing is covered, for no call has reached a sandbox that counts."
+)
 
 _NEVER: Final = "-"
 

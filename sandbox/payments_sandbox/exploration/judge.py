@@ -167,7 +167,7 @@ def _failed(
     if end.timed_out:
         return RunVerdict.HANG, "It was still running when its time was over, and was ended."
     how = end.crash or f"exit status {end.exit_code}"
-    if told_by is not None and _is_told(end, told_by):
+    if told_by is not None and is_told(end, told_by):
         return RunVerdict.TOLD, f"It says that money may have moved ({told_by})."
     if end.crash is not None and any(each.name in _UNREADABLE for each in failures):
         return RunVerdict.CRASH, f"It broke down at a reply that cannot be read: {end.crash}."
@@ -210,7 +210,8 @@ def _was_seen(write: SeenCall, world: WorldRecord, place: int) -> bool:
     )
 
 
-def _is_told(end: FlowEnd, told_by: str) -> bool:
+def is_told(end: FlowEnd, told_by: str) -> bool:
+    """Whether a flow has given the sign that money may have moved: `exit N`, or words."""
     if found := _EXIT.fullmatch(told_by):
         return end.exit_code == int(found[1])
     return told_by in end.output

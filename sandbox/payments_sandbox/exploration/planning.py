@@ -93,7 +93,7 @@ def class_of(failure: Failure) -> str:
     Nine ways to lose the reply of a call that has happened are one thing that went wrong.
     """
     if isinstance(failure, WebhookFailure):
-        return failure.name
+        return "not in time" if failure.name in _NOT_IN_TIME else failure.name
     if failure.commit:
         return "reply lost, and it has happened"
     if failure.name in _LATE:
@@ -102,6 +102,7 @@ def class_of(failure: Failure) -> str:
 
 
 _LATE: Final = frozenset({"drip", "slow"})
+_NOT_IN_TIME: Final = frozenset({"lost", "late", "month_late"})
 _WAITING: Final = frozenset({"hang", *_LATE})
 """Failures that take their time: their quick siblings are tried before them."""
 
@@ -133,7 +134,7 @@ def injections(names: Sequence[CallName], *, among: frozenset[str] | None) -> li
 
 _RANKS: Final = (
     "reply lost, and it has happened", "forged", "twice", "reply lost, and nothing has happened",
-    "lost", "stale", "before_reply", "out_of_order", "refused", "late", "month_late",
+    "not in time", "stale", "before_reply", "out_of_order", "refused", "late",
 )  # fmt: skip
 """Classes of failures, what has gone wrong most often first."""
 
@@ -164,7 +165,7 @@ class SecondFailures(NamedTuple):
     pruned: Mapping[str, int]
 
 
-NOT_SURVIVED: Final = "the first failure alone was not survived"
+NOT_SURVIVED: Final = "the first failure alone has ended the flow, or was not survived"
 NOT_NEW: Final = "the second call is made without a first failure, too"
 SAME_HISTORY: Final = "another first failure has led to the same calls"
 

@@ -13,7 +13,6 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.verification.observed import (
     Observed,
     ObservedCall,
-    ObservedDelivery,
     observe,
 )
 from payments_sandbox.verification.report import report
@@ -82,6 +81,7 @@ class SeenWebhook(NamedTuple):
         payment_id: the payment that it is about, if it is about one.
         attempts: how often it was sent.
         is_delivered: whether a receiver has taken it.
+        is_copy: whether it is of an event that was sent to this endpoint before.
     """
 
     event: str
@@ -89,6 +89,7 @@ class SeenWebhook(NamedTuple):
     payment_id: str | None
     attempts: int
     is_delivered: bool
+    is_copy: bool = False
 
 
 class OrderName(NamedTuple):
@@ -149,7 +150,7 @@ class RunRecord(NamedTuple):
         found: dict[CallName, None] = {}
         for world in self.worlds:
             calls = [(each.operation, each.customer) for each in world.calls]
-            webhooks = [(each.event, each.customer) for each in world.webhooks]
+            webhooks = [(each.event, each.customer) for each in world.webhooks if not each.is_copy]
             found |= dict.fromkeys(names_of(calls, by_customer=by_customer))
             found |= dict.fromkeys(names_of(webhooks, by_customer=by_customer))
         return tuple(sorted(found, key=lambda name: name.is_webhook))
@@ -182,7 +183,7 @@ def record_world(world: World) -> WorldRecord:
     observed, judged = observe(world), report(observe(world))
     return WorldRecord(
         tuple(_seen_call(call) for call in observed.calls),
-        tuple(_seen_webhook(observed, each) for each in observed.deliveries),
+        tuple(_seen_webhooks(observed)),
         _added(_charges(world)),
         tuple(
             FoundByAudit(each.kind.name, each.message, each.kind.advice) for each in judged.findings
@@ -239,13 +240,18 @@ def _about(call: ObservedCall) -> str:
     return "" if amount is None else f"{amount} {call.get('currency')}"
 
 
-def _seen_webhook(observed: Observed, delivery: ObservedDelivery) -> SeenWebhook:
-    payment = observed.world.ledger.payments.find(delivery.payment_id or "")
-    customer = None if payment is None else payment.customer_id
-    return SeenWebhook(
-        delivery.type,
-        customer or NOBODY,
-        delivery.payment_id,
-        len(delivery.attempts),
-        delivery.is_delivered,
-    )
+def _seen_webhooks(observed: Observed) -> Iterator[SeenWebhook]:
+    seen: set[tuple[str, str]] = set()
+    for delivery in observed.deliveries:
+        payment = observed.world.ledger.payments.find(delivery.payment_id or "")
+        customer = None if payment is None else payment.customer_id
+        sent_to = delivery.event_id, delivery.endpoint_id
+        yield SeenWebhook(
+            delivery.type,
+            customer or NOBODY,
+            delivery.payment_id,
+            len(delivery.attempts),
+            delivery.is_delivered,
+            is_copy=sent_to in seen,
+        )
+        seen.add(sent_to)

@@ -66,8 +66,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read what the session is told."""
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
-    config.stash[OPTIONS] = options_in(config)
-    if not config.stash[OPTIONS].worker:
+    options = options_in(config)
+    config.stash[OPTIONS] = options
+    if options.coverage:
+        from payments_sandbox.pytest_plugin.coverage import SessionCoverage
+
+        config.pluginmanager.register(SessionCoverage(options), "payments-sandbox-coverage")
+    if not options.worker:
         config.pluginmanager.register(SessionEnd(), "payments-sandbox-session-end")
 
 
@@ -188,7 +193,8 @@ def sandbox_server(
         yield server_at(told.url)
         return
     # No world is idle for longer than its test; one that travels in time is not to lose its own.
-    options: Options = {"world_ttl": "36500d", "max_worlds": 10**6, **sandbox_options}
+    options: Options = {"world_ttl": "36500d", "max_worlds": 10**6, "coverage": told.coverage}
+    options |= sandbox_options
     with RunningSandbox(settings_from(options), number=told.worker) as own:
         yield own
 

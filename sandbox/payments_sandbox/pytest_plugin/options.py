@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 KEEPING: Final = ("off", "on", "retain-on-failure")
 ENVIRONMENT: Final = "PAYMENTS_SANDBOX_"
 DEFAULT_SEED: Final = 0
+_ALL: Final = 100
 SEED: Final = "sandbox_seed"
 """What a worker of pytest-xdist is told the seed by."""
 
@@ -29,6 +30,9 @@ class PluginOptions(NamedTuple):
         journal: one of `KEEPING`.
         strict: whether unmet expectations, and calls that the API does not have, fail a test.
         html: whether a journal that is kept is kept as a page, too.
+        coverage: whether servers count which failures are met.
+        fail_under: how many of a hundred failures the suite has to meet; None where it need not.
+        coverage_json, coverage_html: the files that get what was counted.
         worker: the number of this worker of pytest-xdist, from 1; 0 where there is none.
     """
 
@@ -38,6 +42,10 @@ class PluginOptions(NamedTuple):
     journal: str
     strict: bool
     html: bool
+    coverage: bool
+    fail_under: float | None
+    coverage_json: Path | None
+    coverage_html: Path | None
     worker: int
 
 
@@ -75,6 +83,7 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_true",
         help="keep journals as pages of HTML, too: a file each, which needs nothing else",
     )
+    _add_coverage_options(group)
     parser.addini(
         "sandbox_strict",
         "whether a test fails whose world's expectations are not met, or whose client has called"
@@ -85,12 +94,42 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("sandbox_scenarios", "where the team's scenarios are", type="paths", default=[])
 
 
+def _add_coverage_options(group: pytest.OptionGroup) -> None:
+    group.addoption(
+        "--sandbox-coverage",
+        action="store_true",
+        help="tell which failures of the API the suite has met, and name those that it has not",
+    )
+    group.addoption(
+        "--sandbox-coverage-fail-under",
+        metavar="N",
+        type=_percent,
+        help="the same, and fail when less than so many of a hundred were met",
+    )
+    for form, text in (("json", "JSON"), ("html", "a page of HTML")):
+        group.addoption(
+            f"--sandbox-coverage-{form}",
+            metavar="FILE",
+            type=Path,
+            help=f"the same, and write all of it here, as {text}",
+        )
+
+
+def _percent(text: str) -> float:
+    if not 0 <= (number := float(text)) <= _ALL:
+        raise ValueError(text)
+    return number
+
+
 def options_in(config: pytest.Config) -> PluginOptions:
     """What was options.
 
     Raises:
         UsageError: a value makes no sense.
     """
+    fail_under = config.getoption("--sandbox-coverage-fail-under")
+    files = [config.getoption(f"--sandbox-coverage-{form}") for form in ("json", "html")]
+    is_wanted = fail_under is not None or any(files)
     return PluginOptions(
         url=_url(config),
         seed=_seed(config),
@@ -98,6 +137,10 @@ def options_in(config: pytest.Config) -> PluginOptions:
         journal=config.getoption("--sandbox-journal"),
         strict=config.getini("sandbox_strict"),
         html=config.getoption("--sandbox-html"),
+        coverage=is_wanted or config.getoption("--sandbox-coverage"),
+        fail_under=fail_under,
+        coverage_json=files[0],
+        coverage_html=files[1],
         worker=_worker(config),
     )
 

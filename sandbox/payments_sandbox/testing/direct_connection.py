@@ -87,6 +87,9 @@ class DirectConnection(BaseProtocol):
         """Keep what is sent in one move."""
         self.write(b"".join(parts))
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
+        """Nothing more comes; aiohttp's own would ask the transport, itself, without end."""
+
     def is_closing(self) -> bool:
         """Whether nobody reads any more."""
         return self.ending is not None

@@ -444,6 +444,54 @@ async def test_a_receiver_that_its_caller_keeps_from_answering_is_not_waited_for
     await setup.dispatcher.close(grace=0)
 
 
+@pytest.mark.parametrize(
+    ("is_asked_meanwhile", "status", "duration_ms", "is_told"),
+    [
+        (True, None, 10_000, True),
+        (True, None, 9_999, False),
+        (True, 200, 9_999, False),
+        (False, None, 10_000, False),
+    ],
+    ids=["silent", "reset", "answered", "nobody waits"],
+)
+async def test_an_attempt_that_times_out_says_who_may_have_kept_it_waiting(
+    setup: DispatcherFixture,
+    status: int | None,
+    duration_ms: float,
+    *,
+    is_asked_meanwhile: bool,
+    is_told: bool,
+) -> None:
+    """A request to move the clock that came while the receiver handled it, perhaps from there."""
+    world, other = world_with("http://a/"), world_with("http://b/")
+    await setup.send(world)
+    asking = world if is_asked_meanwhile else other
+    settling = asyncio.create_task(setup.dispatcher.settle(asking))
+    await setup.sender.turn()
+    await setup.sender.answer_all(status, duration_ms=duration_ms)
+    setup.dispatcher.forget(other)
+    await settling
+    delivery = world.open_webhooks().outbox.get(0)
+    assert delivery is not None
+    (attempt,) = delivery.attempts
+
+    assert ("makes one while it handles" in str(attempt.result.error)) == is_told
+
+
+async def test_who_moves_a_clock_and_sets_off_a_webhook_is_not_blamed(
+    setup: DispatcherFixture,
+) -> None:
+    """It was there first."""
+    world = world_with("http://a/")
+    trigger(world, EventType.PAYMENT_COMPLETED, None)
+    settling = asyncio.create_task(setup.dispatcher.settle(world))
+    await setup.sender.turn()
+    await setup.sender.answer_all(None, duration_ms=10_000)
+    (made,) = await settling
+
+    assert "move the clock" not in str(made.attempt.result.error)
+
+
 async def test_a_world_that_was_forgotten_is_not_kept(setup: DispatcherFixture) -> None:
     """Whoever has popped its deliveries may release them after its end."""
     world = world_with("http://a/")

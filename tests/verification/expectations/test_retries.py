@@ -1,5 +1,7 @@
 """`retries` speaks of the repetitions of a call: how many, how far apart, how alike."""
 
+from collections.abc import Callable
+
 import pytest
 
 from payments_sandbox.core.instants import SECOND
@@ -35,14 +37,18 @@ def test_more_repetitions_than_allowed_are_named() -> None:
         ([1_000, 1_000], {"growth": 1.5}, "expected gaps that grow by 1.5, saw 1s and then 1s"),
     ],
 )
-def test_repetitions_keep_their_distance_in_wall_time(
-    gaps: list[int], spacing: dict[str, object], observed: str | None
+@pytest.mark.parametrize("wait", [History.wait, History.advance], ids=["wall", "world"])
+def test_repetitions_keep_their_distance_on_the_clock_that_has_moved_further(
+    gaps: list[int],
+    spacing: dict[str, object],
+    observed: str | None,
+    wait: Callable[[History, int], None],
 ) -> None:
-    """In wall time, also where the world's clock stands still."""
+    """In wall time while the world's clock stands still, and in its time where the wall does."""
     history = History(frozen=True)
     history.pay()
     for gap in gaps:
-        history.wait(gap)
+        wait(history, gap)
         history.pay()
     found = history.result_of(retries="create_payment", spacing=spacing)
 

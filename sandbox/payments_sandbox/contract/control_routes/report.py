@@ -13,8 +13,12 @@ REPORT: Final = (
         refusals=("not_found",),
         tag="Scenarios",
         summary="How the active scenarios stand",
-        description="Expectations met or not, rules fired or why not, and the audit.",
+        description=(
+            "Expectations met or not, rules fired or why not, and the audit; as a text, a page or"
+            " JUnit XML where Accept asks for that."
+        ),
         response="control/responses/report",
+        also_as=("text/plain", "text/html", "application/xml"),
     ),
     ControlRoute(
         name="verify",

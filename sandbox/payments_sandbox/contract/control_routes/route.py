@@ -37,6 +37,7 @@ class ControlRoute:
         body_limit: bytes that the body may have; None for as many as one of the emulated API.
         body_depth: how deep the body may be nested.
         media_type: what a success is sent as.
+        also_as: as what else, where `Accept` asks for it.
         needs_key: whether an API key names the world that the route is about.
         makes_world: whether a key that has no world yet gets one.
         needs_token: whether a server that has a control token asks for it.
@@ -62,6 +63,7 @@ class ControlRoute:
     body_limit: int | None = None
     body_depth: int = MAX_DEPTH
     media_type: str = "application/json"
+    also_as: tuple[str, ...] = ()
     needs_key: bool = True
     makes_world: bool = True
     needs_token: bool = True

@@ -11,5 +11,7 @@ def retrieve_coverage(request: ControlRequest) -> dict[str, object]:
         InvalidRequest: the server was not told to count.
     """
     if request.runtime.tally is None:
-        raise InvalidRequest("/: this server counts no failures; start it with --coverage.")
+        raise InvalidRequest(
+            "/: this server counts no failures; start it with --coverage, or with coverage=True."
+        )
     return request.runtime.tally.as_json()

@@ -1,6 +1,10 @@
 """Owns the routes of the report: how scenarios stand, and expectations that are waited for."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import read_duration, show_duration
@@ -8,17 +12,64 @@ from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.server.judging import MAX_WAIT, expectations_in, longest, wait_for
+from payments_sandbox.server.request_headers import JSON
+from payments_sandbox.server.response import SERVER
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import reporting
 
+_FORMS: Final = frozenset({"text/plain", "text/html", "application/xml"})
+"""What a report is sent as besides JSON."""
 
-async def retrieve_report(request: ControlRequest) -> dict[str, object]:
-    """How the active scenarios stand now, and whether the key had another world before."""
-    report = await run_in_slices(reporting(observe(request.world)))
-    restarted = request.runtime.worlds.restarted(request.world.config.api_key)
-    return {**report.as_json(), **({} if restarted is None else {"restarted": restarted})}
+_QUALITY: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
+
+
+async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.StreamResponse:
+    """How the active scenarios stand now, as JSON or in the form that `Accept` asks for.
+
+    With it, as JSON, whether the key had another world before.
+    """
+    world = request.world
+    report = (await run_in_slices(reporting(observe(world)))).as_json()
+    media_type = _wanted(request.http.headers.get("Accept", ""))
+    if media_type is None:
+        restarted = request.runtime.worlds.restarted(world.config.api_key)
+        return report | ({} if restarted is None else {"restarted": restarted})
+    was_used = bool(world.journal.count or world.ledger.events)
+    return web.Response(
+        body=_written(media_type, world.config.api_key, report, was_used=was_used).encode(),
+        content_type=media_type,
+        charset="utf-8",
+        headers=SERVER,
+    )
+
+
+def _written(media_type: str, api_key: str, report: dict[str, object], *, was_used: bool) -> str:
+    """The report in one of the forms that few ask for."""
+    from payments_sandbox.verification.report_junit import as_junit  # noqa: PLC0415 - as above
+    from payments_sandbox.verification.report_page import as_page  # noqa: PLC0415
+    from payments_sandbox.verification.report_text import WorldReport, as_text  # noqa: PLC0415
+
+    forms = {"text/plain": as_text, "text/html": as_page, "application/xml": as_junit}
+    return forms[media_type]([WorldReport(api_key, report, was_used=was_used)])
+
+
+def _wanted(accept: str) -> str | None:
+    """The form of a report that a client likes best, by `Accept`; None for JSON."""
+    best, chosen = 0.0, None
+    for each in accept.lower().split(","):
+        kind, _, parameters = each.partition(";")
+        quality = _quality(parameters)
+        if quality > best and kind.strip() in _FORMS | {JSON, "*/*"}:
+            best, chosen = quality, kind.strip()
+    return chosen if chosen in _FORMS else None
+
+
+def _quality(parameters: str) -> float:
+    """How much a client likes a media type, from 0 to 1."""
+    found = _QUALITY.search(parameters)
+    return 1.0 if found is None else float(found[1])
 
 
 async def verify(request: ControlRequest) -> dict[str, object]:

@@ -48,6 +48,17 @@ export async function call(key, method, path, body, { yaml } = {}) {
   return answer;
 }
 
+/** Keep an answer in a form of its own, such as a page, as a file. */
+export async function download(key, path, accept, name) {
+  const response = await fetch(`/_sandbox${path}`, { headers: headersFor(key, { Accept: accept }), cache: "no-store" });
+  if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => null));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 /** Every item of a list, page after page, up to `most`, or until `isLast` says so of one. */
 export async function list(key, path, most = 1000, isLast = () => false) {
   const items = [];

@@ -1,23 +1,27 @@
 // What is expected and whether it holds, and what the audit found, with the calls behind it.
 
 import { addressOf } from "./address.js";
-import { call } from "./api.js";
-import { Badge, Copy, html, Json, Problem, Table, useEvery, useFollowed } from "./parts.js";
+import { call, download } from "./api.js";
+import { Action, Badge, Copy, html, Json, Problem, Table, useEvery, useFollowed } from "./parts.js";
 
 export function Verdict({ apiKey, timeline }) {
   const { value, error, reload } = useFollowed(() => call(apiKey, "GET", "/report"), [apiKey], timeline);
   useEvery(5000, reload, []); // time alone may change it
   if (!value) return html`<${Problem} error=${error} />`;
+  const isUsed = timeline.rows.length > 0;
+  const keep = (accept, name) => () => download(apiKey, "/report", accept, name);
   const to = (id) => (id.startsWith("dlv_") ? addressOf(apiKey, "deliveries", id) : addressOf(apiKey, "requests", id));
-  return html`<h2>Verdict ${value.passed ? html`<${Badge} kind="yes">expectations met<//>` : html`<${Badge} kind="no">not passed<//>`}
-      ${value.audit.clean ? html`<${Badge} kind="yes">audit clean<//>` : html`<${Badge} kind="no">${value.audit.findings.length} findings<//>`}</h2>
+  return html`<h2>Verdict ${!value.expectations.length && value.passed ? html`<${Badge}>nothing is expected<//>` : value.passed ? html`<${Badge} kind="yes">expectations met<//>` : html`<${Badge} kind="no">not passed<//>`}
+      ${value.audit.clean ? (isUsed ? html`<${Badge} kind="yes">audit clean<//>` : html`<${Badge}>nothing has happened<//>`) : html`<${Badge} kind="no">${value.audit.findings.length} findings<//>`}</h2>
     <h3>Expectations</h3>
     <${Table} label="Expectations" head=${["met", "expected", "saw"]} empty="No active scenario expects anything."
       rows=${value.expectations.map((each, index) => ({ key: index, cells: [html`<${Badge} kind=${each.met ? "yes" : "no"}>${each.met ? "met" : "not met"}<//>`,
         html`<code>${JSON.stringify(each.expect)}</code>`, each.observed] }))} />
     <h3>Audit</h3>
-    ${value.audit.findings.length === 0 ? html`<p class="empty">Nothing that a real ledger, or a real receiver, would not forgive.</p>`
+    ${value.audit.findings.length === 0 ? html`<p class="empty">${isUsed ? "Nothing that a real ledger, or a real receiver, would not forgive." : "Nothing has happened yet that could be audited."}</p>`
       : value.audit.findings.map((each, index) => html`<article class="card" key=${index}><h4>${each.kind}</h4><p>${each.message}</p><p><em>${each.advice}</em></p>
         <p>${[...(each.requests ?? []), ...(each.deliveries ?? [])].map((id) => html`<a href=${to(id)}>${id}</a> `)}</p></article>`)}
-    <h3>Report</h3><p class="buttons"><${Copy} text=${JSON.stringify(value, null, 2)}>copy as JSON<//></p><details><summary>as JSON</summary><${Json} value=${value} label="Report" /></details>`;
+    <h3>Report</h3><p class="buttons"><${Copy} text=${JSON.stringify(value, null, 2)}>copy as JSON<//>
+      <${Action} does=${keep("text/html", "report.html")}>download the page<//><${Action} does=${keep("application/xml", "report.xml")}>download JUnit XML<//>
+      <${Action} does=${keep("text/plain", "report.txt")}>download the text<//></p><details><summary>as JSON</summary><${Json} value=${value} label="Report" /></details>`;
 }

@@ -24,6 +24,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.instants import SECOND
 from payments_sandbox.server.webhooks.endpoint_queue import EndpointQueue
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.world import World
@@ -47,6 +48,11 @@ MAX_IN_FLIGHT: Final = 128
 
 GRACE: Final = 0.4
 """Wall seconds that attempts in flight have to end when a server stops: it has one for all."""
+
+_KEPT_WAITING: Final = (
+    "; a request to move the clock came meanwhile, and waited for this answer: a receiver that"
+    " makes one while it handles a webhook waits for itself"
+)
 
 MAX_FOLLOW_UPS: Final = 4
 """How often `settle` waits for what the webhooks that it waited for have led to."""
@@ -213,6 +219,7 @@ class Dispatcher:
     ) -> None:
         """Wait until each has been attempted once more, or never will be."""
         while any(queue.busy for queue in self._queues.get(settling.world, {}).values()):
+            # From the end: who ends last has the others behind him, and each is looked at once.
             while waiting and self._has_ended(settling.world, *waiting[-1]):
                 waiting.pop()
             if not waiting:
@@ -279,7 +286,13 @@ class Dispatcher:
         request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
         if self._tally is not None:
             self._tally.count_attempt(webhooks, delivery, request)
+        # Who comes to wait while the request is out may be its own receiver.
+        before = tuple(self._settling)
         result = await self._send(webhooks, endpoint, request)
+        came = [each for each in self._settling if each.world is world and each not in before]
+        if came and result.duration_ms >= endpoint.timeout >= SECOND:
+            result = result._replace(error=f"{result.error}{_KEPT_WAITING}")
+        # After a reset numbers start again: another delivery may have this one.
         if webhooks.outbox.get(delivery.number) is not delivery:
             return None
         attempt = webhooks.record(delivery, request, result, world.clock.now())
@@ -324,7 +337,8 @@ def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
             raise InvalidRequest(
                 f"/: this call waits for {url} to answer a webhook, and keeps it from answering: it"
                 " blocks the event loop of that receiver, or is made in its handler. Await the"
-                " client of sandbox.async_client(), or move the clock when it has answered."
+                " client of sandbox.async_client() outside of it, or move the clock when it has"
+                " answered."
             )
 
 

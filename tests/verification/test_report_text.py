@@ -6,14 +6,14 @@ from typing import Final
 import pytest
 import yaml
 
-from payments_sandbox.cli.report_text import (
+from payments_sandbox.client.models import ReportModel
+from payments_sandbox.verification.report_text import (
     WorldReport,
     as_one_line,
     as_short_text,
     as_text,
     flow,
 )
-from payments_sandbox.client.models import ReportModel
 from tests.support.process import (
     EMPTY_REPORT,
     FAILED_REPORT,

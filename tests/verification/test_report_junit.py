@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 import pytest
 import xmlschema
 
-from payments_sandbox.cli.junit import as_junit
-from payments_sandbox.cli.report_text import WorldReport
 from payments_sandbox.client.models import ReportModel
+from payments_sandbox.verification.report_junit import as_junit
+from payments_sandbox.verification.report_text import WorldReport
 from tests.support.process import (
     EMPTY_REPORT,
     FAILED_REPORT,
@@ -20,7 +20,7 @@ from tests.support.process import (
     only_report,
 )
 
-SCHEMA: Final = Path(__file__).with_name("junit.xsd")
+SCHEMA: Final = Path(__file__).parents[1] / "cli" / "junit.xsd"
 
 WHOLE: Final = """\
 <?xml version="1.0" encoding="UTF-8"?>

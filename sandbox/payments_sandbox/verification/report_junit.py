@@ -3,19 +3,17 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from payments_sandbox.cli.report_text import (
+from payments_sandbox.rules.schema_parts import Json
+from payments_sandbox.verification.report_text import (
     Reports,
     WorldReport,
     as_text,
     flow,
     undocumented_in_words,
 )
-from payments_sandbox.client.models import ReportModel, ReportRuleModel
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
 
 SUITE: Final = "payments-sandbox"
 
@@ -30,8 +28,6 @@ def as_junit(reports: Reports) -> str:
     is a case, too: skipped where it finds something, since that alone fails nothing, and where
     nothing has happened that it could judge.
     """
-    from xml.etree.ElementTree import Element, indent, tostring
-
     suites = Element("testsuites", name=SUITE)
     suites.extend(map(_suite, _names(reports), reports))
     indent(suites)
@@ -51,9 +47,7 @@ def _names(reports: Reports) -> Iterator[str]:
         yield clean_text(each.name if again == 1 else f"{each.name} #{again}")
 
 
-def _suite(name: str, world: WorldReport) -> "Element":
-    from xml.etree.ElementTree import Element
-
+def _suite(name: str, world: WorldReport) -> Element:
     suite = Element("testsuite", name=f"{SUITE}: {name}")
     suite.extend(_expectations(name, world.report))
     suite.extend(_rules(name, world))
@@ -66,7 +60,7 @@ def _suite(name: str, world: WorldReport) -> "Element":
     return suite
 
 
-def _expectations(name: str, report: ReportModel) -> Iterator["Element"]:
+def _expectations(name: str, report: Json) -> Iterator[Element]:
     for each in report["expectations"]:
         case = _case(name, flow(each["expect"]))
         if not each["met"]:
@@ -74,7 +68,7 @@ def _expectations(name: str, report: ReportModel) -> Iterator["Element"]:
         yield case
 
 
-def _rules(name: str, world: WorldReport) -> Iterator["Element"]:
+def _rules(name: str, world: WorldReport) -> Iterator[Element]:
     for rule in world.report["rules"]:
         if rule["why_not"] is not None:
             case = _case(name, f"{rule['scenario']}: {rule['rule']}")
@@ -82,7 +76,7 @@ def _rules(name: str, world: WorldReport) -> Iterator["Element"]:
             yield case
 
 
-def _undocumented(name: str, world: WorldReport) -> Iterator["Element"]:
+def _undocumented(name: str, world: WorldReport) -> Iterator[Element]:
     if world.undocumented:
         case = _case(name, "undocumented calls")
         said = "; ".join(map(undocumented_in_words, world.undocumented))
@@ -90,7 +84,7 @@ def _undocumented(name: str, world: WorldReport) -> Iterator["Element"]:
         yield case
 
 
-def _audit(name: str, world: WorldReport) -> "Element":
+def _audit(name: str, world: WorldReport) -> Element:
     case = _case(name, "audit")
     kinds = dict.fromkeys(each["kind"] for each in world.report["audit"]["findings"])
     if kinds:
@@ -100,23 +94,19 @@ def _audit(name: str, world: WorldReport) -> "Element":
     return case
 
 
-def _outcome(rule: ReportRuleModel, *, has_passed: bool) -> str:
+def _outcome(rule: Json, *, has_passed: bool) -> str:
     return "failure" if rule["fired"] and not has_passed else "skipped"
 
 
-def _case(world: str, name: str) -> "Element":
-    from xml.etree.ElementTree import Element
-
+def _case(world: str, name: str) -> Element:
     return Element("testcase", classname=f"{SUITE}.{world}", name=clean_text(name))
 
 
-def _explain(case: "Element", outcome: str, why: str) -> None:
+def _explain(case: Element, outcome: str, why: str) -> None:
     _add(case, outcome).set("message", clean_text(why))
 
 
-def _add(parent: "Element", tag: str) -> "Element":
-    from xml.etree.ElementTree import SubElement
-
+def _add(parent: Element, tag: str) -> Element:
     return SubElement(parent, tag)
 
 

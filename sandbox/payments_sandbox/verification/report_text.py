@@ -6,13 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final, NamedTuple
 
-from payments_sandbox.client.models import (
-    AuditFindingModel,
-    ReportExpectationModel,
-    ReportModel,
-    ReportRuleModel,
-    ReportUndocumentedModel,
-)
+from payments_sandbox.rules.schema_parts import Json
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*|[0-9]+(ms|[smhd])")
 _NOT_TEXT: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
@@ -34,7 +28,7 @@ class WorldReport(NamedTuple):
     """
 
     api_key: str
-    report: ReportModel
+    report: Json
     reason: str | None = None
     was_used: bool = True
     is_strict: bool = False
@@ -42,7 +36,7 @@ class WorldReport(NamedTuple):
     @property
     def name(self) -> str:
         """What the world is called, or its key."""
-        return self.report.get("name", self.api_key)
+        return str(self.report.get("name", self.api_key))
 
     @property
     def title(self) -> str:
@@ -56,9 +50,10 @@ class WorldReport(NamedTuple):
         return self.report["passed"] and not (self.is_strict and self.undocumented)
 
     @property
-    def undocumented(self) -> Sequence[ReportUndocumentedModel]:
+    def undocumented(self) -> Sequence[Json]:
         """The calls of a path or method that the API does not have."""
-        return self.report.get("undocumented", ())
+        found: Sequence[Json] = self.report.get("undocumented", ())
+        return found
 
     @property
     def says_nothing(self) -> bool:
@@ -164,20 +159,20 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
     return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
 
 
-def _expectations(expectations: Sequence[ReportExpectationModel]) -> Iterator[str]:
+def _expectations(expectations: Sequence[Json]) -> Iterator[str]:
     for each in expectations:
         yield f"{'met    ' if each['met'] else 'NOT MET'}  {flow(each['expect'])}"
         yield f"         {each['observed']}"
 
 
-def _rules(rules: Sequence[ReportRuleModel]) -> Iterator[str]:
+def _rules(rules: Sequence[Json]) -> Iterator[str]:
     for rule in rules:
         yield f"{_times(rule)}  {rule['scenario']}: {rule['rule']}"
         if rule["why_not"] is not None:
             yield f"         {rule['why_not']}"
 
 
-def _times(rule: ReportRuleModel) -> str:
+def _times(rule: Json) -> str:
     """How often it fired, and of how many chances where it let some go."""
     match rule["fired"]:
         case 0:
@@ -188,18 +183,18 @@ def _times(rule: ReportRuleModel) -> str:
             return f"fired {fired}× of {rule['matched']}"
 
 
-def _undocumented(calls: Sequence[ReportUndocumentedModel]) -> Iterator[str]:
+def _undocumented(calls: Sequence[Json]) -> Iterator[str]:
     for each in calls:
         yield undocumented_in_words(each)
         yield f"         {each['request']}"
 
 
-def undocumented_in_words(call: ReportUndocumentedModel) -> str:
+def undocumented_in_words(call: Json) -> str:
     """What was called, and what it may have been meant for."""
     return f"{call['call']}: the API has no such call; did you mean {call['nearest']}?"
 
 
-def _findings(findings: Sequence[AuditFindingModel]) -> Iterator[str]:
+def _findings(findings: Sequence[Json]) -> Iterator[str]:
     for each in findings:
         yield each["kind"]
         for text in (each["message"], each["advice"], ", ".join(each["requests"])):

@@ -1,0 +1,107 @@
+"""Owns trees of earlier revisions: git puts one into a temporary folder, and removes it again."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+
+
+class Revision(NamedTuple):
+    """A revision of the repository that the working folder is in.
+
+    Attributes:
+        name: as it was given.
+        commit: its id.
+        folder: the working folder, below the top of the tree.
+    """
+
+    name: str
+    commit: str
+    folder: str
+
+
+def find_revision(name: str) -> Revision:
+    """Find a revision by its name.
+
+    Raises:
+        CommandFailedError: there is no git, no repository or no such revision; or it is the tree
+            that we are in, and nothing has changed since.
+    """
+    try:
+        folder = _git("rev-parse", "--show-prefix")
+    except subprocess.CalledProcessError:
+        raise CommandFailedError(
+            f"prove compares two trees of a git repository, and {Path.cwd()} is in none;"
+            " --against takes the JSON report of an earlier exploration, too",
+            MISTAKEN,
+        ) from None
+    try:
+        commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except subprocess.CalledProcessError:
+        raise CommandFailedError(
+            f"--against: there is no revision '{name}' here; git log lists what there is", MISTAKEN
+        ) from None
+    if commit == _head() and not _git("status", "--porcelain"):
+        raise CommandFailedError(
+            f"--against: nothing has changed since {name}; name an earlier revision, such as"
+            f" {name}~1",
+            MISTAKEN,
+        )
+    return Revision(name, commit, folder)
+
+
+@contextmanager
+def tree_of(revision: Revision) -> Iterator[Path]:
+    """Have the tree of a revision until the block ends; yields where the working folder is in it.
+
+    Raises:
+        CommandFailedError: git refuses, or the tree has no such folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="payments-sandbox-") as temporary:
+        tree = Path(temporary) / "tree"
+        try:
+            # What the team's hooks do at a checkout is for the tree that people work in.
+            _git(
+                "-c", f"core.hooksPath={os.devnull}",
+                "worktree", "add", "--detach", "--quiet", str(tree), revision.commit,
+            )  # fmt: skip
+        except subprocess.CalledProcessError as error:
+            last = str(error.stderr).strip().rpartition("\n")[2]
+            raise CommandFailedError(f"cannot have the tree of {revision.name}: {last}") from None
+        try:
+            if not (folder := tree / revision.folder).is_dir():
+                raise CommandFailedError(
+                    f"the tree of {revision.name} has no folder {revision.folder}", MISTAKEN
+                )
+            yield folder
+        finally:
+            with suppress(subprocess.CalledProcessError):  # somebody has removed it already
+                _git("worktree", "remove", "--force", str(tree))
+
+
+def _head() -> str | None:
+    with suppress(subprocess.CalledProcessError):
+        return _git("rev-parse", "--verify", "--quiet", "HEAD")
+    return None
+
+
+def _git(*words: str) -> str:
+    """What git says.
+
+    Raises:
+        CalledProcessError: it refuses.
+        CommandFailedError: there is none.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - each word is ours, or git takes it for a name
+            ["git", *words],  # noqa: S607 - the user's own
+            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise CommandFailedError("prove needs git, and there is none", MISTAKEN) from None
+    return done.stdout.strip()

@@ -1,0 +1,118 @@
+"""Owns `payments-sandbox prove`: a scenario fails with the old code and passes with the new."""
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.failure import MISTAKEN
+from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.server_options import EPILOG, add_settings, read_settings
+from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.core.option_values import lifetime, scenario, whole_number
+
+if TYPE_CHECKING:
+    from payments_sandbox.core.settings import Settings
+    from payments_sandbox.rules.scenario import Scenario
+
+TEXT: Final = """\
+Show that a repair is one: run a command with a scenario on an earlier tree of the git
+repository, and on the tree as it is now, with equal seeds. It is proved when the first
+run fails and the second passes, and only then is the exit code 0. What passes and fails
+is what does under `run`. A run without what the scenario lets go wrong shows that the
+command works on both trees.
+
+examples:
+  payments-sandbox prove found/01-double_charge-create_payment-drop.yaml -- python pay.py
+      what is changed and not committed yet, against HEAD
+  payments-sandbox prove lost-reply --against HEAD~1 -- npm run checkout
+      the last commit, against the one before it
+  payments-sandbox prove FILE.yaml --against found/report.json -- python pay.py
+      against what explore has seen when it wrote the scenario
+  payments-sandbox prove FILE.yaml --told-by 'exit 3' -- python pay.py
+      exit code 3 says what has happened, and is no failure
+
+exit code: 0 proved, 1 not proved, 2 there is nothing to compare"""
+
+_USUAL_TIMEOUT: Final = 30_000
+_MAX_SEED: Final = 2**53 - 1
+
+_OF_EACH_SERVER: Final = frozenset(
+    {"host", "port", "control_token", "allow_hosts", "coverage", "scenarios", "seed"}
+)
+"""Settings that are not for the user to say: each run has a server of its own, on loopback."""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_command(
+        commands,
+        "prove",
+        usage="prove SCENARIO [options] -- COMMAND…",
+        does="show that a repair is one, by a scenario",
+        text=TEXT,
+        epilog=EPILOG,
+    )
+    parser.add_argument("scenario", nargs="?", metavar="SCENARIO", help="its name, or its file")
+    parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
+    options.value(
+        "--against",
+        "the old tree: a revision, or the JSON report of an exploration (default: HEAD)",
+        metavar="REV|FILE", default="HEAD",
+    )  # fmt: skip
+    options.value(
+        "--timeout", "how long the command may take (default: 30s)",
+        metavar="DURATION", default=_USUAL_TIMEOUT, read=lifetime,
+    )  # fmt: skip
+    options.value(
+        "--told-by",
+        "how the command says that money may have moved: `exit N`, or words that it prints",
+        metavar="SIGN",
+    )
+    options.value(
+        "--seed", "derive every world's seed from this and its key (default: 0)",
+        metavar="N", default=0, read=whole_number(0, _MAX_SEED),
+    )  # fmt: skip
+    add_settings(options, port=0, without=_OF_EACH_SERVER)
+    parser.set_defaults(
+        run=run, watch=False, host="127.0.0.1", port=0, control_token=None, allow_hosts=[],
+        coverage=False, scenarios=[],
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare the two trees; 0 when the repair is proved."""
+    if arguments.scenario is None:
+        example = "payments-sandbox prove lost-reply -- npm test"
+        refuse(arguments, "SCENARIO", f"expected a name or a file: {example}")
+    if arguments.astray or not arguments.command:
+        words = " ".join([*arguments.astray, *arguments.command]) or "python pay.py"
+        example = f"payments-sandbox prove {arguments.scenario} [options] -- {words}"
+        refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
+    if os.name != "posix":
+        try_to_print("payments-sandbox: prove needs a POSIX system.", sys.stderr)
+        return MISTAKEN
+    settings = read_settings(arguments)
+    wanted = _scenario(arguments, settings)
+    from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
+
+    with no_certificates():
+        from payments_sandbox.cli.proving import prove_command
+    return run_loop(to_the_end(prove_command(arguments, settings, wanted)))
+
+
+def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario":
+    """Read the scenario; what is wrong with it is told as `run` tells it."""
+    from payments_sandbox.cli.server_process import scenarios_read
+    from payments_sandbox.scenarios.library import initial_files
+
+    try:
+        name: str | Path = scenario(arguments.scenario)
+    except ValueError as error:
+        refuse(arguments, "SCENARIO", str(error))
+    with scenarios_read("SCENARIO"):
+        [file] = initial_files(replace(settings, scenarios=(name,)))
+    assert file.loaded.scenario is not None  # noqa: S101 - files with problems are refused
+    return file.loaded.scenario

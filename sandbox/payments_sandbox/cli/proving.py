@@ -1,0 +1,102 @@
+"""Owns the runs of a proof: on each tree one with the scenario, and one without what goes wrong."""
+
+import argparse
+import asyncio
+import errno
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from payments_sandbox.cli.child_process import NotStartedError
+from payments_sandbox.cli.explored_command import ExploredCommand
+from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
+from payments_sandbox.cli.old_tree import find_revision, tree_of
+from payments_sandbox.cli.run import NOT_FOUND, NOT_RUNNABLE
+from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.exploration.proof import (
+    ProvedTree,
+    conclude,
+    judge_run,
+    read_earlier,
+    side_by_side,
+)
+from payments_sandbox.rules.scenario import Scenario
+
+INTERRUPTED: Final = 130
+_SECOND: Final = 1_000
+_NEW: Final = "the tree as it is"
+
+
+async def prove_command(
+    arguments: argparse.Namespace, settings: Settings, scenario: Scenario
+) -> int:
+    """Run the command on both trees, show both runs, and say what they come to; the exit code."""
+    working = asyncio.ensure_future(_both(arguments, settings, scenario))
+
+    def stop(_number: int) -> None:
+        working.cancel()
+
+    on_signals(stop)
+    await asyncio.wait((working,))
+    if working.cancelled():
+        return INTERRUPTED
+    old, new = working.result()
+    conclusion = conclude(old, new)
+    print(f"{side_by_side(old, new)}\n\n{conclusion.sentence}")
+    return 0 if conclusion.is_proved else FAILED
+
+
+async def _both(
+    arguments: argparse.Namespace, settings: Settings, scenario: Scenario
+) -> tuple[ProvedTree, ProvedTree]:
+    if (old := _earlier(arguments, scenario)) is not None:
+        return old, await _tree(arguments, settings, scenario, _NEW, None)
+    revision = find_revision(arguments.against)
+    name = f"{revision.name} ({revision.commit[:7]})"
+    with ExitStack() as stack:
+        folder = stack.enter_context(tree_of(revision))
+        old = await _tree(arguments, settings, scenario, name, folder)
+    return old, await _tree(arguments, settings, scenario, _NEW, None)
+
+
+def _earlier(arguments: argparse.Namespace, scenario: Scenario) -> ProvedTree | None:
+    """What an earlier report says, if one was given."""
+    if not (file := Path(arguments.against)).is_file():
+        return None
+    try:
+        return read_earlier(file, scenario.name, arguments.seed)
+    except ValueError as error:
+        raise CommandFailedError(f"--against: {error}", MISTAKEN) from None
+
+
+async def _tree(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    scenario: Scenario,
+    name: str,
+    folder: Path | None,
+) -> ProvedTree:
+    """What becomes of the command on one tree."""
+    seconds = arguments.timeout / _SECOND
+    command = ExploredCommand(arguments.command, settings, seconds, folder)
+    try:
+        without = await command.run(1, _harmless(scenario.source))
+        with_it = await command.run(1, scenario.source)
+    except NotStartedError as error:
+        code = NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
+        hint = "" if folder is None else "; what git does not keep is not there, a whole path is"
+        words = arguments.command[0]
+        raise CommandFailedError(f"cannot run {words} on {name}: {error}{hint}", code) from None
+    has_fired = not scenario.rules or any(
+        each.startswith(f"{scenario.name}/") for world in with_it.worlds for each in world.fired
+    )
+    run = judge_run(with_it, arguments.told_by)
+    return ProvedTree(name, run, judge_run(without, arguments.told_by), has_fired)
+
+
+def _harmless(source: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What is left of a scenario without what it lets go wrong, and what it expects then."""
+    left = {key: value for key, value in source.items() if key not in {"rules", "expect"}}
+    return left if "given" in left else None

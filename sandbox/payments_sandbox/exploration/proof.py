@@ -1,0 +1,159 @@
+"""Owns the proof of a repair: a scenario fails with the old code, and passes with the new."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from payments_sandbox.exploration.baseline import read_report
+from payments_sandbox.exploration.call_by_call import call_by_call
+from payments_sandbox.exploration.judge import is_told
+from payments_sandbox.exploration.run_record import RunRecord
+
+COLUMN: Final = 48
+"""Signs of each of the two columns."""
+
+_LAST_LINES: Final = 3
+"""Lines of a command's output that are shown where it fails."""
+
+
+class ProvedRun(NamedTuple):
+    """What became of a run.
+
+    Attributes:
+        why: by what it is known whether it passes.
+        happened: what its calls have met, and how it has ended.
+        passes: whether all was well.
+        is_word: whether it is the command itself that says that it failed.
+    """
+
+    why: str
+    happened: tuple[str, ...] = ()
+    passes: bool = False
+    is_word: bool = False
+
+
+class ProvedTree(NamedTuple):
+    """The code of one time, and what became of the command there.
+
+    Attributes:
+        name: what it is called.
+        run: with the scenario.
+        without: without what the scenario lets go wrong; None where that is not known.
+        has_fired: whether a rule of the scenario has fired, if it has any.
+    """
+
+    name: str
+    run: ProvedRun
+    without: ProvedRun | None = None
+    has_fired: bool = True
+
+
+class Conclusion(NamedTuple):
+    """What two trees come to: a sentence or two, and whether the repair is proved."""
+
+    sentence: str
+    is_proved: bool = False
+
+
+def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
+    """Judge a run as `run` does: by its expectations, and by how its command has ended.
+
+    Args:
+        record: of the run.
+        told_by: how the command says that money may have moved: `exit N`, or words in its output.
+    """
+    end = record.end
+    unmet = [each for world in record.worlds for each in world.unmet]
+    happened = call_by_call(record)
+    if unmet:
+        return ProvedRun(f"an expectation is not met: {unmet[0]}", happened)
+    if end.timed_out:
+        return ProvedRun("it did not end in time", happened)
+    if end.says_well:
+        return ProvedRun("exit status 0", happened, passes=True)
+    if told_by is not None and is_told(end, told_by):
+        return ProvedRun(f"it says what has happened ({told_by})", happened, passes=True)
+    why = end.crash or f"exit status {end.exit_code}"
+    last = tuple(f"  {line}" for line in end.output.splitlines()[-_LAST_LINES:])
+    return ProvedRun(why, (*happened, *last), is_word=end.crash is None)
+
+
+def conclude(old: ProvedTree, new: ProvedTree) -> Conclusion:
+    """Say what two trees come to; nothing is proved but by a failure there and none here."""
+    if (doubt := _doubt(old, new)) is not None:
+        return Conclusion(doubt)
+    match old.run.passes, new.run.passes:
+        case False, True:
+            sentence = f"Proved: it fails on {old.name}, and passes on {new.name}."
+            return Conclusion(sentence, is_proved=True)
+        case True, True:
+            why = "it passes on both: the scenario does not show the fault"
+        case False, False:
+            hint = f". {_HINT}" if new.run.is_word else ""
+            why = f"it fails on both: on {new.name} {new.run.why}{hint}"
+        case _:
+            why = f"it passes on {old.name} and fails on {new.name}: the fault is a new one"
+    return Conclusion(f"Not proved: {why.rstrip('.')}.")
+
+
+_HINT: Final = "Where the command says so on purpose, --told-by names the sign"
+
+
+def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
+    """Why the runs with the scenario say nothing, whatever has become of them."""
+    for tree, other in ((old, new), (new, old)):
+        if tree.without is None or other.without is None:
+            continue
+        if not tree.without.passes and other.without.passes:
+            lacks = "" if tree is new else " What git does not keep is not there."
+            return (
+                f"Not proved: on {tree.name} it fails without any failure, too:"
+                f" {tree.without.why}.{lacks}"
+            )
+    if not old.has_fired:
+        return f"Not proved: on {old.name} no rule of the scenario has fired."
+    return None
+
+
+def side_by_side(old: ProvedTree, new: ProvedTree) -> str:
+    """Both runs, in two columns."""
+    lines = zip_longest(_lines(old), _lines(new), fillvalue="")
+    return "\n".join(f"{left.ljust(COLUMN)}  {right}".rstrip() for left, right in lines)
+
+
+def _lines(tree: ProvedTree) -> Iterator[str]:
+    verdict = "passes" if tree.run.passes else "fails"
+    yield from _wrapped((tree.name, f"{verdict}: {tree.run.why}"))
+    yield ""
+    yield from _wrapped(tree.run.happened)
+
+
+def _wrapped(lines: Sequence[str]) -> Iterator[str]:
+    for line in lines:
+        yield from textwrap.wrap(line, COLUMN, subsequent_indent="  ") or [""]
+
+
+def read_earlier(file: Path, scenario: str, seed: int) -> ProvedTree:
+    """Read what an earlier exploration has seen of a scenario that it has written.
+
+    Args:
+        file: the JSON report.
+        scenario: the name of the scenario.
+        seed: of the run that it is compared with.
+
+    Raises:
+        ValueError: it is no such report, has not found that, or had another seed.
+    """
+    report = read_report(file)
+    names = [each["name"] for each in report["findings"]]
+    if scenario not in names:
+        raise ValueError(
+            f"{file} has no finding {scenario!r}; it has {', '.join(names) or 'none at all'}"
+        )
+    if report["seed"] != seed:
+        raise ValueError(f"{file} is of seed {report['seed']}: add --seed {report['seed']}")
+    finding = report["findings"][names.index(scenario)]
+    run = ProvedRun(finding["verdict"], tuple(finding["happened"]))
+    return ProvedTree(str(file), run)

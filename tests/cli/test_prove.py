@@ -1,0 +1,134 @@
+"""`payments-sandbox prove`: a scenario fails on the old tree and passes on the new one."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.process import COMMAND, environment
+from tests.support.values import LONGEST_WAIT, documented_create
+
+PAY: Final = f"""
+import http.client, json, os
+from urllib.parse import urlsplit
+
+API = urlsplit(os.environ["PAYMENTS_BASE_URL"])
+HEADERS = {{"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
+            "Content-Type": "application/json"}}
+
+def ask(method, path, body=None):
+    api = http.client.HTTPConnection(API.hostname, API.port, timeout=20)
+    api.request(method, API.path + path, body and json.dumps(body), HEADERS)
+    return json.loads(api.getresponse().read())
+
+def pay():
+    ask("POST", "/payments", {documented_create()!r})
+
+try:
+    pay()
+except OSError:
+    LOST
+"""
+SCENARIO: Final = """
+scenario: lost
+rules: [{request: create_payment, do: [{drop: {commit: true, how: reset}}]}]
+expect: [{payments: {status: completed}, total: 2500}]
+"""
+CLIENT: Final = ("env", "-u", "COVERAGE_PROCESS_START", "python3", "-I", "-S", "pay.py")
+
+
+class Repository:
+    """A repository with a naive client, and a scenario that git does not keep."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._git("init", "--quiet")
+        self.write("pay()")
+        self._git("add", "pay.py")
+        self._git("commit", "--quiet", "-m", "Pay")
+        (folder / "lost.yaml").write_text(SCENARIO)
+
+    def write(self, when_lost: str) -> None:
+        """Let the client do this when its reply was lost."""
+        (self.folder / "pay.py").write_text(PAY.replace("LOST", when_lost))
+
+    def prove(self, *options: str, words: tuple[str, ...] = CLIENT) -> tuple[int, str, str]:
+        """The exit code and both outputs."""
+        done = subprocess.run(
+            [*COMMAND, "prove", *options, "--", *words], cwd=self.folder, env=environment(),
+            capture_output=True, text=True, check=False, timeout=LONGEST_WAIT,
+        )  # fmt: skip
+        assert not list((self.folder / ".git").glob("worktrees/*"))
+        return done.returncode, done.stdout, done.stderr
+
+    def _git(self, *words: str) -> None:
+        identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+        subprocess.run(["git", *identity, *words], cwd=self.folder, check=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)
+
+
+def test_a_repair_is_proved_against_the_last_commit(repository: Repository) -> None:
+    """And it is shown what the calls of both have met, side by side."""
+    repository.write('ask("GET", "/payments")')
+
+    code, output, errors = repository.prove("lost.yaml")
+
+    assert (code, errors) == (0, "")
+    lines = output.splitlines()
+    assert lines[0].split() == ["HEAD", lines[0].split()[1], "the", "tree", "as", "it", "is"]
+    assert lines[1].startswith("fails: an expectation is not met:")
+    assert lines[1].endswith("passes: exit status 0")
+    assert lines[-1].startswith("Proved: it fails on HEAD (")
+    assert "list_payments: 200" in output
+
+
+def test_a_change_that_repairs_nothing_is_not_proved(repository: Repository) -> None:
+    repository.write("pay()  # surely")
+
+    code, output, _ = repository.prove("lost.yaml")
+
+    assert code == 1
+    assert "\nNot proved: it fails on both: on the tree as it is an expectation" in output
+
+
+def test_an_earlier_report_does_instead_of_a_tree(repository: Repository) -> None:
+    finding = {"name": "lost", "verdict": "double_charge", "happened": ["create_payment: 201"]}
+    report = {"format": 1, "seed": 0, "findings": [finding]}
+    (repository.folder / "report.json").write_text(json.dumps(report))
+    repository.write('ask("GET", "/payments")')
+
+    code, output, _ = repository.prove("lost.yaml", "--against", "report.json")
+
+    assert code == 0
+    assert "\nfails: double_charge " in output
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "code", "problem"),
+    [
+        ((), CLIENT, 2, "argument SCENARIO: expected a name or a file"),
+        (("lost.yaml",), (), 2, "argument COMMAND: expected one, behind `--`"),
+        (("lost.yml",), CLIENT, 2, "argument SCENARIO: expected the name of a scenario"),
+        (("lost-replies",), CLIENT, 2, "SCENARIO: there is no scenario 'lost-replies'"),
+        (("lost.yaml", "--against", "v9"), CLIENT, 2, "there is no revision 'v9' here"),
+        (("lost.yaml",), ("./new.sh",), 127, "cannot run ./new.sh on HEAD ("),
+        (("lost.yaml", "--against", "lost.yaml"), CLIENT, 2, "--against: expected a report that"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_words(
+    options: tuple[str, ...],
+    words: tuple[str, ...],
+    code: int,
+    problem: str,
+    repository: Repository,
+) -> None:
+    found, output, errors = repository.prove(*options, words=words)
+
+    assert (found, output) == (code, "")
+    assert problem in errors.splitlines()[-1]

@@ -1,0 +1,59 @@
+"""The shops of examples/explore: what is wrong with the naive ones is found, and nothing else."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.project.tree import ROOT
+from tests.support.process import run
+
+SHOPS: Final = ROOT / "examples" / "explore"
+SHELLS: Final = {"py": ["python3", "-S"], "mjs": ["node"], "sh": ["sh"]}
+NEEDED: Final = {"py": "python3", "mjs": "node", "sh": "curl"}
+WORST: Final = "drop_after_commit,malform_after_commit,forged,slow"
+"""Failures that find every kind of bug that the naive shops have."""
+
+each_shop = pytest.mark.parametrize("kind", SHELLS)
+
+
+def explored(shop: str, kind: str, data: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Explore a shop; the exit code and the report."""
+    if shutil.which(NEEDED[kind]) is None:
+        pytest.skip(f"there is no {NEEDED[kind]}")
+    command = [*SHELLS[kind], str(SHOPS / f"{shop}_shop.{kind}")]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    ended = run("explore", "--json", str(data), *options, "--", *command, extra={"PATH": path})
+    assert ended.returncode in {0, 1}, ended.stderr
+    return ended.returncode, json.loads(data.read_text("utf-8"))
+
+
+@each_shop
+def test_what_is_wrong_with_a_naive_shop_is_found(kind: str, tmp_path: Path) -> None:
+    code, report = explored("naive", kind, tmp_path / "x.json", "--faults", WORST)
+
+    found = {each["verdict"] for each in report["findings"]}
+    of_webhooks = set() if kind == "sh" else {"accepted_forgery", "crash"}
+    assert code == 1
+    assert found == {"double_charge", "lost_payment"} | of_webhooks
+
+
+@each_shop
+def test_a_careful_shop_survives_two_failures(kind: str, tmp_path: Path) -> None:
+    options = (
+        "--depth",
+        "2",
+        "--told-by",
+        "exit 4",
+        "--faults",
+        f"{WORST},drop,rate_limit_exceeded",
+    )
+    code, report = explored("careful", kind, tmp_path / "x.json", *options)
+
+    assert (code, report["findings"]) == (0, [])
+    assert {each["depth"] for each in report["runs"]} == {1, 2}
+    assert set(report["verdicts"]) <= {"survived", "told"}

@@ -1,0 +1,126 @@
+"""docs/how-to, a page for each language: followed as written, where its toolchain is."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.project.blocks import read_blocks
+from tests.project.tree import ROOT
+from tests.support.process import environment
+
+PAGES: Final = ROOT / "docs" / "how-to"
+PATIENCE: Final = 120
+"""Seconds that a page may take; Go compiles its library first, where it never has."""
+
+JUNIT: Final = Path("/usr/share/java")
+"""Where Debian's package junit5 has its jars."""
+
+
+class Language(NamedTuple):
+    """A page, and what stands in for the parts of it that fetch something.
+
+    Attributes:
+        page: its name, without the ending.
+        needs: the programs without which it is skipped.
+        copied: the helper below `clients`, and where the page says it goes.
+        commands: what is run, in place of the page's commands where those would install.
+        passed: what the output says when both tests have passed.
+    """
+
+    page: str
+    needs: Sequence[str]
+    copied: tuple[str, str]
+    commands: Sequence[str]
+    passed: str
+
+
+CONSOLE: Final = "org.junit.platform.console.ConsoleLauncher"
+LANGUAGES: Final = (
+    Language("node", ["node"], ("js", "node_modules/@payments-sandbox/client"), [], "# pass 2"),
+    Language(
+        "go",
+        ["go"],
+        ("go/sandbox.go", "sandbox/sandbox.go"),
+        ["go mod init example.com/shop"],
+        "ok  \texample.com/shop",
+    ),
+    Language(
+        "java",
+        ["javac", "java"],
+        ("java/Sandbox.java", "Sandbox.java"),
+        [
+            f"javac -cp '{JUNIT}/*' -d classes Sandbox.java CheckoutTest.java",
+            f"java -cp '{JUNIT}/*:classes' {CONSOLE} --scan-class-path classes",
+        ],
+        "2 tests successful",
+    ),
+    Language("ruby", ["ruby"], ("ruby/sandbox.rb", "sandbox.rb"), [], "2 runs, 3 assertions"),
+    Language("php", ["phpunit"], ("php/Sandbox.php", "Sandbox.php"), [], "OK (2 tests, 3 assert"),
+)
+"""`csharp.md` says that nobody has run it."""
+
+
+def missing(language: Language) -> str:
+    """Why a page cannot be followed here; nothing where it can."""
+    absent = [name for name in language.needs if shutil.which(name) is None]
+    if language.page == "java" and not list(JUNIT.glob("junit-jupiter-*.jar")):
+        absent.append("junit5")
+    if language.page == "ruby" and not absent:
+        has_minitest = subprocess.run(["ruby", "-rminitest", "-e", ""], check=False).returncode == 0
+        absent += [] if has_minitest else ["minitest"]
+    return f"there is no {' and no '.join(absent)}" if absent else ""
+
+
+def follow(language: Language, folder: Path) -> str:
+    """Do what a page says in an empty folder; the output of its last command."""
+    source, target = (ROOT / "clients" / language.copied[0], folder / language.copied[1])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    path = PAGES / f"{language.page}.md"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    blocks = read_blocks(path)
+    [test] = [block for block in blocks if " " in lines[block.line - 1]]
+    (folder / lines[test.line - 1].split()[1]).write_text(test.code, encoding="utf-8")
+    last = [block.code for block in blocks if block.language == "sh"][-1]
+    commands = [*language.commands, *([] if language.page == "java" else [last])]
+    done = subprocess.run(
+        ["sh", "-ec", "\n".join(commands)],
+        cwd=folder,
+        env=environment(
+            PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            GOFLAGS="-mod=mod",
+            GOPROXY="off",
+        ),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.page)
+def test_a_page_leads_to_a_test_of_a_declined_card(language: Language, tmp_path: Path) -> None:
+    """In a folder that was empty, by the commands and the code of the page."""
+    if reason := missing(language):
+        pytest.skip(reason)
+
+    assert language.passed in follow(language, tmp_path)
+
+
+def test_every_page_of_a_language_is_followed() -> None:
+    """But the one that says that it is unrun; each begins with the same first step."""
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")}
+    found = {name for name, text in pages.items() if re.match("# Test from (?!an)", text)}
+
+    assert found == {language.page for language in LANGUAGES} | {"csharp"}
+    assert "**Unrun.**" in pages["csharp"]
+    assert all("\npip install payments-sandbox\n" in pages[name] for name in found)

@@ -1,0 +1,33 @@
+"""A crash is told from a failure that was handled by a signal, or by a runtime's last words."""
+
+import pytest
+
+from payments_sandbox.exploration.crashes import LAST_LINES, RUNTIMES, Runtime, crash_evidence
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda each: each.name)
+def test_the_trace_of_a_runtime_is_known(runtime: Runtime) -> None:
+    said = crash_evidence(1, f"shop starts\n{runtime.example}\n")
+
+    assert said == f"exit status 1, and a trace of {runtime.name} at the end of stderr"
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [(137, "SIGKILL ended it"), (139, "SIGSEGV ended it"), (134, "SIGABRT ended it")],
+)
+def test_a_signal_is_a_crash(code: int, why: str) -> None:
+    assert crash_evidence(code, "") == why
+
+
+@pytest.mark.parametrize("code", [1, 2, 255])
+def test_an_exit_code_alone_is_none(code: int) -> None:
+    assert crash_evidence(code, "the card was declined\n") is None
+
+
+def test_a_trace_of_a_command_that_says_well_is_a_log() -> None:
+    assert crash_evidence(0, RUNTIMES[0].example) is None
+
+
+def test_a_trace_far_above_the_end_was_handled() -> None:
+    assert crash_evidence(1, RUNTIMES[0].example + "\nagain" * LAST_LINES) is None

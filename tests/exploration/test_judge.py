@@ -1,0 +1,189 @@
+"""The verdict of a run: the flow's word, held against the money of a run without a failure."""
+
+import pytest
+
+from payments_sandbox.exploration.failures import Failure, call_failures, webhook_failures
+from payments_sandbox.exploration.judge import Oracle, judge
+from payments_sandbox.exploration.run_record import (
+    FlowEnd,
+    FoundByAudit,
+    Money,
+    OrderName,
+    RunRecord,
+    SeenCall,
+    SeenWebhook,
+    WorldRecord,
+)
+from payments_sandbox.exploration.verdicts import RunVerdict
+
+ORDER = OrderName("ada", "EUR", "Order 1")
+OTHER = OrderName("ada", "EUR", "Order 2")
+ONCE, TWICE = Money(100), Money(200)
+PAID = Oracle({ORDER: ONCE})
+WELL, FAILED = FlowEnd(0), FlowEnd(1)
+CRASHED = FlowEnd(1, crash="SIGSEGV ended it")
+
+LOST = SeenCall(
+    "create_payment", "ada", "req_1", None, "", "drop", committed=True, is_unknown=True,
+    is_success=False, payment_id="pay_1", about="100 EUR",
+)  # fmt: skip
+LISTED = SeenCall(
+    "list_payments", "ada", "req_2", 200, "", None, committed=None, is_unknown=False,
+    is_success=True, payment_id=None,
+)  # fmt: skip
+
+
+def record(
+    money: dict[OrderName, Money],
+    end: FlowEnd = WELL,
+    *calls: SeenCall,
+    webhooks: tuple[SeenWebhook, ...] = (),
+    audit: tuple[FoundByAudit, ...] = (),
+    unmet: tuple[str, ...] = (),
+) -> RunRecord:
+    """A run with one world."""
+    return RunRecord(end, (WorldRecord(calls, webhooks, money, audit, unmet, frozenset()),))
+
+
+def failure(name: str) -> tuple[Failure, ...]:
+    """A failure by its id."""
+    known: list[Failure] = [*call_failures("create_payment")]
+    known += webhook_failures("payment.completed")
+    return tuple(each for each in known if each.id == name)
+
+
+@pytest.mark.parametrize(
+    ("money", "end", "verdict"),
+    [
+        ({ORDER: ONCE}, WELL, RunVerdict.SURVIVED),
+        ({}, FAILED, RunVerdict.TOLD),
+        ({}, CRASHED, RunVerdict.CRASH),
+        ({}, WELL, RunVerdict.PHANTOM_SUCCESS),
+        ({ORDER: TWICE}, WELL, RunVerdict.DOUBLE_CHARGE),
+        ({ORDER: TWICE}, CRASHED, RunVerdict.DOUBLE_CHARGE),
+        ({ORDER: ONCE}, FAILED, RunVerdict.LOST_PAYMENT),
+        ({ORDER: ONCE}, CRASHED, RunVerdict.LOST_PAYMENT),
+        ({ORDER: Money(200, 100)}, WELL, RunVerdict.SURVIVED),
+        ({ORDER: Money(100, 50)}, WELL, RunVerdict.REFUNDED_TWICE),
+        ({}, FlowEnd(-1, timed_out=True), RunVerdict.HANG),
+        ({ORDER: TWICE}, FlowEnd(-1, timed_out=True), RunVerdict.DOUBLE_CHARGE),
+    ],
+)
+def test_the_word_is_held_against_the_money(
+    money: dict[OrderName, Money], end: FlowEnd, verdict: RunVerdict
+) -> None:
+    assert judge(record(money, end), PAID, failure("drop")).verdict is verdict
+
+
+def test_a_refund_that_is_missing_is_a_phantom() -> None:
+    given_back = Oracle({ORDER: Money(100, 50)})
+    found = judge(record({ORDER: ONCE}), given_back, failure("drop"))
+
+    assert found.verdict is RunVerdict.PHANTOM_SUCCESS
+    assert found.evidence == ("ada was given back 0 EUR, and 50 without the failure.",)
+
+
+def test_one_order_paid_twice_is_found_although_another_was_not_paid() -> None:
+    both = Oracle({ORDER: ONCE, OTHER: ONCE})
+    found = judge(record({ORDER: TWICE}, FAILED), both, failure("drop_after_commit"))
+
+    assert found.verdict is RunVerdict.DOUBLE_CHARGE
+    assert found.evidence[0] == "For 'Order 1' ada paid 200 EUR, and 100 without the failure."
+
+
+def test_an_order_that_has_not_its_usual_name_is_no_double_charge() -> None:
+    assert judge(record({OTHER: ONCE}), PAID, failure("drop")).verdict is RunVerdict.SURVIVED
+
+
+def test_a_lost_write_that_nobody_has_looked_for_is_a_lost_payment() -> None:
+    both = Oracle({ORDER: ONCE, OTHER: ONCE})
+    lost = judge(record({ORDER: ONCE}, FAILED, LOST), both, failure("drop_after_commit"))
+    looked = judge(record({ORDER: ONCE}, FAILED, LOST, LISTED), both, failure("drop_after_commit"))
+
+    assert (lost.verdict, looked.verdict) == (RunVerdict.LOST_PAYMENT, RunVerdict.TOLD)
+    assert lost.evidence[0].startswith("The ledger has create_payment of 100 EUR, whose reply was")
+
+
+@pytest.mark.parametrize(("paid_for", "is_known"), [("pay_1", True), ("pay_2", False)])
+def test_a_payment_that_was_retrieved_is_known(paid_for: str, *, is_known: bool) -> None:
+    read = LISTED._replace(operation="retrieve_payment", payment_id=paid_for)
+    both = Oracle({ORDER: ONCE, OTHER: ONCE})
+    found = judge(record({ORDER: ONCE}, FAILED, LOST, read), both, failure("drop_after_commit"))
+
+    assert (found.verdict is RunVerdict.TOLD) is is_known
+
+
+@pytest.mark.parametrize("is_heard_of", [True, False])
+def test_a_lost_refund_is_known_by_its_webhook_alone(*, is_heard_of: bool) -> None:
+    refund = LOST._replace(operation="create_refund")
+    heard = SeenWebhook("refund.created", "ada", "pay_1", 1, is_delivered=is_heard_of)
+    given_back = Oracle({ORDER: Money(100, 50), OTHER: ONCE})
+    run = record({ORDER: Money(100, 50)}, FAILED, refund, LISTED, webhooks=(heard,))
+
+    found = judge(run, given_back, failure("drop_after_commit"))
+    assert (found.verdict is RunVerdict.TOLD) is is_heard_of
+
+
+@pytest.mark.parametrize(
+    ("told_by", "verdict"),
+    [
+        ("exit 4", RunVerdict.TOLD),
+        ("exit 5", RunVerdict.LOST_PAYMENT),
+        ("nobody can tell", RunVerdict.TOLD),
+        ("all is well", RunVerdict.LOST_PAYMENT),
+    ],
+)
+def test_a_flow_may_say_that_money_may_have_moved(told_by: str, verdict: RunVerdict) -> None:
+    end = FlowEnd(4, output="nobody can tell: look")
+    run = record({ORDER: ONCE}, end, LOST)
+
+    assert judge(run, PAID, failure("drop_after_commit"), told_by).verdict is verdict
+
+
+@pytest.mark.parametrize("name", ["malform_after_commit", "truncate_after_commit"])
+def test_what_breaks_down_at_a_reply_that_cannot_be_read_has_crashed(name: str) -> None:
+    found = judge(record({ORDER: ONCE}, CRASHED, LOST), PAID, failure(name))
+
+    assert found.verdict is RunVerdict.CRASH
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("forged_delivery_accepted", RunVerdict.ACCEPTED_FORGERY),
+        ("stale_delivery_accepted", RunVerdict.ACCEPTED_FORGERY),
+        ("duplicate_handled_twice", RunVerdict.HANDLED_TWICE),
+        ("blind_retry", RunVerdict.SURVIVED),
+    ],
+)
+def test_the_audit_has_its_say_about_webhooks(kind: str, verdict: RunVerdict) -> None:
+    found = judge(
+        record({ORDER: ONCE}, audit=(FoundByAudit(kind, "It happened.", "Do not."),)),
+        PAID,
+        failure("forged"),
+    )
+
+    assert found.verdict is verdict
+    assert verdict is RunVerdict.SURVIVED or found.advice == ("Do not.",)
+
+
+def test_more_money_after_a_webhook_that_came_twice_was_handled_twice() -> None:
+    run = record({ORDER: Money(100, 50)})
+
+    assert judge(run, PAID, failure("twice")).verdict is RunVerdict.HANDLED_TWICE
+
+
+def test_an_expectation_that_is_not_met_is_a_phantom() -> None:
+    found = judge(record({ORDER: ONCE}, unmet=("saw none",)), PAID, failure("drop"))
+
+    assert found.verdict is RunVerdict.PHANTOM_SUCCESS
+    assert found.evidence == ("An expectation is not met: saw none.",)
+
+
+def test_money_of_customers_who_are_not_the_same_is_compared_in_all() -> None:
+    loose = Oracle({ORDER: ONCE}, by_customer=False, by_order=False)
+    other = OrderName("eve", "EUR", None)
+
+    assert judge(record({other: ONCE}), loose, failure("drop")).verdict is RunVerdict.SURVIVED
+    found = judge(record({other: TWICE}), loose, failure("drop"))
+    assert found.evidence == ("The customers together paid 200 EUR, and 100 without the failure.",)

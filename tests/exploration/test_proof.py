@@ -1,0 +1,168 @@
+"""A proof: what two trees come to, and how both are shown."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from payments_sandbox.exploration.proof import (
+    ProvedRun,
+    ProvedTree,
+    conclude,
+    judge_run,
+    read_earlier,
+    side_by_side,
+)
+from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
+
+FAILS = ProvedRun("an expectation is not met: expected 1, saw 2")
+PASSES = ProvedRun("exit status 0", passes=True)
+
+
+def tree(
+    name: str, run: ProvedRun, without: ProvedRun | None = PASSES, *, has_fired: bool = True
+) -> ProvedTree:
+    return ProvedTree(name, run, without, has_fired)
+
+
+def sentence(old: ProvedTree, new: ProvedTree) -> str:
+    found = conclude(old, new)
+    assert found.is_proved is found.sentence.startswith("Proved: ")
+    return found.sentence
+
+
+def record(end: FlowEnd, *unmet: str) -> RunRecord:
+    return RunRecord(end, (WorldRecord((), (), {}, (), unmet, frozenset()),))
+
+
+def test_a_failure_there_and_none_here_is_a_proof() -> None:
+    assert sentence(tree("HEAD", FAILS), tree("here", PASSES)) == (
+        "Proved: it fails on HEAD, and passes on here."
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (PASSES, PASSES, "it passes on both: the scenario does not show the fault."),
+        (FAILS, FAILS, "it fails on both: on here an expectation is not met: expected 1, saw 2."),
+        (PASSES, FAILS, "it passes on HEAD and fails on here: the fault is a new one."),
+    ],
+    ids=["passes on both", "fails on both", "fails here alone"],
+)
+def test_every_other_pair_proves_nothing(old: ProvedRun, new: ProvedRun, told: str) -> None:
+    assert sentence(tree("HEAD", old), tree("here", new)) == f"Not proved: {told}"
+
+
+def test_a_command_that_says_that_it_failed_is_told_of_the_sign_for_that() -> None:
+    word = judge_run(record(FlowEnd(3)), None)
+
+    assert sentence(tree("HEAD", FAILS), tree("here", word)) == (
+        "Not proved: it fails on both: on here exit status 3. Where the command says so on purpose,"
+        " --told-by names the sign."
+    )
+
+
+def test_an_old_tree_that_does_not_work_at_all_proves_nothing() -> None:
+    """Its packages may not be there: that is no fault of the code."""
+    broken = ProvedRun("exit status 1")
+
+    assert sentence(tree("HEAD", FAILS, broken), tree("here", PASSES)) == (
+        "Not proved: on HEAD it fails without any failure, too: exit status 1. What git does not"
+        " keep is not there."
+    )
+
+
+def test_a_new_tree_that_does_not_work_at_all_proves_nothing() -> None:
+    broken = ProvedRun("exit status 1")
+
+    assert sentence(tree("HEAD", FAILS), tree("here", FAILS, broken)) == (
+        "Not proved: on here it fails without any failure, too: exit status 1."
+    )
+
+
+def test_a_command_that_always_needs_the_scenario_can_be_proved() -> None:
+    """Such as a test that waits for the failure: without it, it fails on both trees."""
+    needs = ProvedRun("exit status 1")
+
+    assert conclude(tree("HEAD", FAILS, needs), tree("here", PASSES, needs)).is_proved
+
+
+def test_a_scenario_that_has_not_come_up_on_the_old_tree_proves_nothing() -> None:
+    """On the new one it need not: the repair may have made the call needless."""
+    silent = tree("HEAD", FAILS, has_fired=False)
+
+    assert sentence(silent, tree("here", PASSES)) == (
+        "Not proved: on HEAD no rule of the scenario has fired."
+    )
+    assert conclude(tree("HEAD", FAILS), tree("here", PASSES, has_fired=False)).is_proved
+
+
+@pytest.mark.parametrize(
+    ("end", "unmet", "passes", "why"),
+    [
+        (FlowEnd(0), (), True, "exit status 0"),
+        (FlowEnd(0), ("saw 2",), False, "an expectation is not met: saw 2"),
+        (FlowEnd(4), (), True, "it says what has happened (exit 4)"),
+        (FlowEnd(4), ("saw 2",), False, "an expectation is not met: saw 2"),
+        (FlowEnd(1, "no"), (), False, "exit status 1"),
+        (FlowEnd(1, crash="a traceback"), (), False, "a traceback"),
+        (FlowEnd(-1, timed_out=True), (), False, "it did not end in time"),
+    ],
+)
+def test_a_run_passes_as_it_does_under_run(
+    end: FlowEnd, unmet: tuple[str, ...], why: str, *, passes: bool
+) -> None:
+    found = judge_run(record(end, *unmet), "exit 4")
+
+    assert (found.passes, found.why) == (passes, why)
+
+
+def test_a_command_that_fails_is_shown_with_its_last_words() -> None:
+    found = judge_run(record(FlowEnd(1, "one\ntwo\nthree\nfour")), None)
+
+    assert found.happened == ("the command: exit status 1", "  two", "  three", "  four")
+
+
+def test_both_runs_stand_side_by_side() -> None:
+    old = tree("HEAD", ProvedRun("exit status 1", ("create_payment: 201", "create_payment: 201")))
+    new = tree(
+        "here", ProvedRun("exit status 0", ("create_payment: 201 " + "x" * 50,), passes=True)
+    )
+
+    assert side_by_side(old, new).splitlines() == [
+        "HEAD                                              here",
+        "fails: exit status 1                              passes: exit status 0",
+        "",
+        f"create_payment: 201                               create_payment: 201 {'x' * 28}",
+        f"create_payment: 201                                 {'x' * 22}",
+    ]
+
+
+def report(tmp_path: Path, **changes: object) -> Path:
+    finding = {"name": "01-it", "verdict": "double_charge", "happened": ["create_payment: 201"]}
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps({"format": 1, "seed": 0, "findings": [finding]} | changes))
+    return file
+
+
+def test_an_earlier_report_stands_for_the_old_tree(tmp_path: Path) -> None:
+    old = read_earlier(report(tmp_path), "01-it", seed=0)
+
+    assert old.run == ProvedRun("double_charge", ("create_payment: 201",))
+    assert conclude(old, tree("here", PASSES)).is_proved
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"findings": []}, "has no finding '01-it'; it has none at all"),
+        ({"seed": 3}, "is of seed 3: add --seed 3"),
+        ({"format": 2}, "expected a report that `explore --json FILE` has written"),
+    ],
+)
+def test_a_report_that_does_not_fit_is_refused(
+    changes: dict[str, object], why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        read_earlier(report(tmp_path, **changes), "01-it", seed=0)

@@ -1,0 +1,70 @@
+"""A report as a page: all that the text says, and whatever was sent shows as text."""
+
+import re
+from html import unescape
+from typing import Final
+
+from payments_sandbox.verification.report_page import as_page
+from payments_sandbox.verification.report_text import WorldReport
+from tests.support.process import (
+    EMPTY_REPORT,
+    FAILED_REPORT,
+    PASSED_REPORT,
+    UNDOCUMENTED_REPORT,
+    only_report,
+)
+
+SEEN: Final = """\
+failed: 2 of 3 expectations not met; 1 of 3 rules never fired; 1 rule went wrong; 1 audit finding
+sk_test_sandbox
+failed: 2 of 3 expectations not met; 1 of 3 rules never fired; 1 rule went wrong; 1 audit finding
+Expectations
+met
+{request: create_payment, count: {min: 2, max: 4}}
+expected 2 to 4, saw 2: req_1, req_2
+not met
+{payments: {description: "<b> & \\"you\\": on", status: "on"}, count: 1}
+expected 1, saw 2: pay_1, pay_2
+not met
+{audit: clean}
+found possible_double_charge
+Rules
+fired 1 of 1
+lost-reply: lost
+fired 2 of 3
+lost-reply: noise
+ran out of steps once (then: fail)
+fired 0 of 0
+burst: rule-1
+no such call was made
+Audit
+possible_double_charge
+2500 USD were taken twice for 'a\x00b\ud800'.
+Look before you pay again.
+req_1, req_2"""
+
+
+def seen(page: str) -> str:
+    """The text of a page, a line for each piece."""
+    body = page.partition("<body>")[2]
+    pieces = re.split(r"(?:<[^>]*>|\n)+", body)
+    return "\n".join(unescape(each) for each in pieces if each)
+
+
+def test_a_report_is_shown_whole_and_as_text() -> None:
+    page = as_page(only_report(FAILED_REPORT))
+    assert seen(page) == SEEN
+    assert "<b>" not in page
+
+
+def test_what_there_is_none_of_has_no_heading() -> None:
+    page = as_page([WorldReport("sk_test_unused", EMPTY_REPORT, was_used=False)])
+    assert "<h3>" not in page
+    assert "nothing happened: no request has come" in page
+
+
+def test_each_world_and_its_undocumented_calls_have_their_place() -> None:
+    page = as_page([*only_report(PASSED_REPORT), *only_report(UNDOCUMENTED_REPORT)])
+    assert page.count("<h2>") == 2
+    assert "the API has no such call; did you mean" in page
+    assert "<h1>passed: 2 worlds; " in page
