@@ -138,7 +138,8 @@ def calls_of(
 
 def _say(called: Called, before: ast.stmt) -> ast.stmt:
     """A statement that says that a function was called."""
-    call = ast.Call(ast.Name(_SAY, ast.Load()), [ast.Constant(called)], [])
+    named = ast.Tuple([ast.Constant(each) for each in called], ast.Load())
+    call = ast.Call(ast.Name(_SAY, ast.Load()), [named], [])
     return ast.copy_location(ast.Expr(call), before)
 
 
