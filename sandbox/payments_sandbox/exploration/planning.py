@@ -139,9 +139,11 @@ _RANKS: Final = (
 """Classes of failures, what has gone wrong most often first."""
 
 
-def _rank(failure: Failure) -> tuple[bool, int]:
-    is_slow = isinstance(failure, CallFailure) and failure.name in _WAITING
-    return is_slow, _RANKS.index(class_of(failure))
+def _rank(failure: Failure) -> tuple[bool, int, bool]:
+    """What takes time comes last; in a class, what is on the wire comes before a status."""
+    is_call = isinstance(failure, CallFailure)
+    is_slow = is_call and failure.name in _WAITING
+    return is_slow, _RANKS.index(class_of(failure)), is_call and not failure.is_on_wire
 
 
 class Survivor(NamedTuple):
