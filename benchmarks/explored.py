@@ -36,7 +36,14 @@ def measure_explored(plan: Plan) -> Table:
     """Runs a minute."""
     return Table(
         "Exploring",
-        [Row("a command of 200 ms", [_of_command() for _ in range(plan.rounds)], "/min", COMMAND)],
+        [
+            Row(
+                "a command of 200 ms",
+                [_of_command() for _ in range(plan.rounds)],
+                "runs/min",
+                COMMAND,
+            )
+        ],
     )
 
 

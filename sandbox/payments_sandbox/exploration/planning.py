@@ -141,9 +141,10 @@ _RANKS: Final = (
 
 def _rank(failure: Failure) -> tuple[bool, int, bool]:
     """What takes time comes last; in a class, what is on the wire comes before a status."""
-    is_call = isinstance(failure, CallFailure)
-    is_slow = is_call and failure.name in _WAITING
-    return is_slow, _RANKS.index(class_of(failure)), is_call and not failure.is_on_wire
+    place = _RANKS.index(class_of(failure))
+    if isinstance(failure, WebhookFailure):
+        return False, place, False
+    return failure.name in _WAITING, place, not failure.is_on_wire
 
 
 class Survivor(NamedTuple):
