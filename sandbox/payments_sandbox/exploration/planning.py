@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from payments_sandbox.exploration.calls import CallName
 from payments_sandbox.exploration.failures import (
-    CallFailure,
     Failure,
     WebhookFailure,
     call_failures,
