@@ -33,7 +33,7 @@ from tests.support.in_process import (
 from tests.support.values import KEY, documented_create
 
 GOOD = documented_create()
-HELD = "rules: [{request: create_payment, do: [{hold: {for: 1m}}]}]"
+HELD = "rules: [{request: create_payment, do: [{hold: {for: 1m}, delay: 4ms}]}]"
 NOT_LUHN = "4111111111111112"
 HEADERS = {
     "X-RateLimit-Limit": "1000",
@@ -310,7 +310,7 @@ def test_a_held_call_has_passed_the_limit_and_nothing_else(desk: InProcessApi) -
     assert (again.lasts, again.entry is held.entry) == (7, True)
     answer = desk.gateway.go_on(again, Step(delay=3))
     assert isinstance(answer, Answer)
-    assert (answer.reply.status, answer.delay) == (400, 3)
+    assert (answer.reply.status, answer.delay) == (400, 7), "the step that held it has a delay, too"
     [entry] = desk.world.journal.since(0)
     assert (entry.at, entry.wall, entry.committed) == (NOON + 5, NOON, False)
 
