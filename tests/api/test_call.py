@@ -1,7 +1,6 @@
 """Holds calls and answers to what they show, and to what is so unless somebody says otherwise."""
 
-from payments_sandbox.api.call import Answer, Call, CallResult, RateLimitHeaders
-from payments_sandbox.api.responses import Reply
+from payments_sandbox.api.call import Answer, Call, CallResult, RateLimitHeaders, Reply
 from tests.support.in_process import call_of
 from tests.support.values import documented_create
 
