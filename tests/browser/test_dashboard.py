@@ -10,6 +10,8 @@ import requests
 from payments_sandbox.client.environment import sandbox_variables
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
+from tests.support.sockets import WaitingClient
+from tests.support.values import HOLD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -282,13 +284,19 @@ def test_hostile_text_shows_as_text(page: "Page", world: Sandbox) -> None:
         headers=world.headers,
         timeout=30,
     )
+    world.use(HOLD | {"about": HOSTILE})
+    client = WaitingClient(world, customer_id=HOSTILE, description=HOSTILE)
     places: list[tuple[str, ...]] = [(view,) for view in VIEWS]
     places += [("requests", each["id"]) for each in world.requests]
     places += [("payments", made["id"])]
+    places += [("deliveries", each["id"]) for each in world.deliveries]
     for place in places:
         page.goto(address(world, *place))
         page.locator("main h2, main .row").first.wait_for()
-    assert violations == []
+    page.goto(address(world))
+    page.get_by_role("article").get_by_text(HOSTILE).first.wait_for()
+    world.reset()
+    assert (client.answer(), violations) == ("no reply", [])
     assert page.locator("main img, main script").count() == 0
     assert page.evaluate("window.refused ?? []") == []
 
@@ -302,6 +310,8 @@ def test_nothing_serious_is_found_by_axe(
     with contextlib.suppress(requests.ConnectionError):
         pay(world)
     pay(world)
+    world.use(HOLD)
+    client = WaitingClient(world)
     requests.post(
         f"{world.sandbox_url}/webhook_endpoints",
         json={"url": "inbox:x"}, headers=world.headers, timeout=30,
@@ -318,12 +328,15 @@ def test_nothing_serious_is_found_by_axe(
         if serious := [each for each in violations if each["impact"] in ("serious", "critical")]:
             found[place] = [(each["id"], each["nodes"][0]["html"]) for each in serious]
     context.close()
-    assert found == {}
+    world.reset()
+    assert (client.answer(), found) == ("no reply", {})
 
 
 @pytest.mark.parametrize("width", [320, 1200])
 def test_nothing_is_wider_than_the_screen(browser: "Browser", world: Sandbox, width: int) -> None:
     pay(world)
+    world.use(HOLD)
+    client = WaitingClient(world)
     context = browser.new_context(viewport={"width": width, "height": 800})
     page = context.new_page()
     wide: dict[str, int] = {}
@@ -334,7 +347,8 @@ def test_nothing_is_wider_than_the_screen(browser: "Browser", world: Sandbox, wi
         if over > 0:
             wide[view] = over
     context.close()
-    assert wide == {}
+    world.reset()
+    assert (client.answer(), wide) == ("no reply", {})
 
 
 def test_views_rows_and_the_clock_are_reached_by_the_keyboard(page: "Page", world: Sandbox) -> None:

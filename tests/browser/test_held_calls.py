@@ -1,39 +1,16 @@
 """Held calls in a real browser: seen as they come, decided by button, step and keyboard."""
 
-import contextlib
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 
 from payments_sandbox.testing import Sandbox
-from tests.browser.test_dashboard import address, pay
-from tests.support.values import LONGEST_WAIT
+from tests.browser.test_dashboard import address
+from tests.support.sockets import WaitingClient
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-
-class HeldClient:
-    """A client whose payment is held, in a thread of its own."""
-
-    def __init__(self, world: Sandbox) -> None:
-        self._world = world
-        self.got: object = "no reply"
-        self._thread = threading.Thread(target=self._pay)
-        self._thread.start()
-
-    def _pay(self) -> None:
-        with contextlib.suppress(requests.ConnectionError):
-            made = pay(self._world)
-            self.got = made.get("status") or made["error"]["code"]
-
-    def answer(self) -> object:
-        """What it has got in the end."""
-        self._thread.join(LONGEST_WAIT)
-        return self.got
 
 
 BUTTONS = {
@@ -45,7 +22,7 @@ BUTTONS = {
 
 
 @pytest.fixture
-def held(page: "Page", world: Sandbox) -> Iterator[HeldClient]:
+def held(page: "Page", world: Sandbox) -> Iterator[WaitingClient]:
     """A client that waits, since somebody has pressed the button."""
     page.goto(address(world))
     client = hold_next(page, world)
@@ -54,18 +31,18 @@ def held(page: "Page", world: Sandbox) -> Iterator[HeldClient]:
     client.answer()
 
 
-def hold_next(page: "Page", world: Sandbox) -> HeldClient:
+def hold_next(page: "Page", world: Sandbox) -> WaitingClient:
     """Press the button, and let a client come."""
     button = page.get_by_role("button", name="hold the next call")
     with page.expect_response(lambda reply: reply.request.method == "PUT"):
         button.click()
-    client = HeldClient(world)
+    client = WaitingClient(world)
     page.get_by_role("article").get_by_text("create_payment").wait_for()
     return client
 
 
 def test_each_button_decides_a_held_call_in_its_way(
-    page: "Page", world: Sandbox, held: HeldClient
+    page: "Page", world: Sandbox, held: WaitingClient
 ) -> None:
     """Nothing of it has happened before, and the row says afterwards what was decided."""
     client = held
@@ -80,7 +57,7 @@ def test_each_button_decides_a_held_call_in_its_way(
     page.get_by_text("decided while it was held").wait_for()
 
 
-def test_a_held_call_is_decided_by_any_step(page: "Page", held: HeldClient) -> None:
+def test_a_held_call_is_decided_by_any_step(page: "Page", held: WaitingClient) -> None:
     """One that is wrong is refused beside it, and the call is held all the same."""
     step = page.get_by_role("combobox", name="Another step")
     step.fill("{respond: {error: refund_declined}}")
@@ -98,11 +75,11 @@ def test_calls_are_held_and_answered_by_the_keyboard_for_who_comes_late_too(
     """Another is held beside the first, which stays; and what a reset ends goes from sight."""
     page.goto(address(world))
     page.locator("[data-hold]").wait_for()
-    clients: list[HeldClient] = []
+    clients: list[WaitingClient] = []
     for seen in ("One call is held", "2 calls are held"):
         with page.expect_response(lambda reply: reply.request.method == "PUT"):
             page.keyboard.press("h")
-        clients.append(HeldClient(world))
+        clients.append(WaitingClient(world))
         page.get_by_text(seen).wait_for()
     page.reload()
     page.get_by_text("2 calls are held").wait_for()

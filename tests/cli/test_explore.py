@@ -109,7 +109,7 @@ def test_equal_seeds_give_equal_reports_whatever_runs_at_once(
     files = [tmp_path / "1.json", tmp_path / "4.json"]
     ended = [
         explore(
-            program, NAIVE, "--faults", "drop,card_declined", "--depth", "2", "--jobs", jobs,
+            program, NAIVE, "--faults", "drop_after_commit,card_declined", "--jobs", jobs,
             "--json", str(file),
         )
         for jobs, file in zip("14", files, strict=True)
@@ -177,12 +177,14 @@ def test_a_run_that_has_tried_nothing_does_not_pass(
 def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(
     program: Path, tmp_path: Path
 ) -> None:
-    """Both ignore SIGTERM, and one prints megabytes meanwhile."""
+    """All ignore SIGTERM, one has left the group, and one prints megabytes meanwhile."""
     pids = tmp_path / "pids"
     hangs = f"""
 if lost():
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.fork() == 0:
+        os.setsid()
     child = os.fork()
     with open({str(pids)!r}, "a") as file:
         file.write(f"{{os.getpid()}}\\n")
@@ -190,13 +192,42 @@ if lost():
         print("x" * 100_000)
     signal.pause()
 """
-    ended = explore(program, PAY + hangs, "--faults", "drop", "--timeout", "5s")
+    ended = explore(program, PAY + hangs, "--faults", "drop_after_commit", "--timeout", "5s")
 
     assert ended.returncode == 1
     assert "01 hang: the command did not end within its time" in ended.stdout
     started = pids.read_text("utf-8").split()
-    assert len(started) >= 2
-    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+    assert len(started) >= 4
+    assert not any(map(_is_running, started))
+
+
+def _is_running(process: str) -> bool:
+    """A zombie is over; who has adopted it may not have looked yet."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
+
+
+def test_worlds_that_the_command_makes_itself_take_part(program: Path) -> None:
+    own = PAY.replace(
+        "def post",
+        """
+def make():
+    control = urlsplit(os.environ["PAYMENTS_SANDBOX_URL"])
+    api = http.client.HTTPConnection(control.hostname, control.port)
+    api.request("POST", control.path + "/worlds", "{}", {"Content-Type": "application/json"})
+    os.environ["PAYMENTS_API_KEY"] = json.load(api.getresponse())["api_key"]
+
+make()
+
+def post""",
+    )
+    ended = explore(program, f"{own}\nlost() and lost()", "--faults", "drop", "--jobs", "3")
+
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("1 finding in 2 runs (double_charge 1, survived 1)\n")
 
 
 def test_ctrl_c_prints_the_report_so_far(program: Path, tmp_path: Path) -> None:

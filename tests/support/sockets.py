@@ -388,6 +388,29 @@ def pay(world: Sandbox, status: int = 201, **changes: object) -> dict[str, Any]:
     return found
 
 
+class WaitingClient:
+    """A client that pays in a thread of its own, and waits for the reply."""
+
+    def __init__(self, world: Sandbox, **changes: object) -> None:
+        self._world = world
+        self._body = documented_create(**changes)
+        self._got: object = "no reply"
+        self._thread = threading.Thread(target=self._pay)
+        self._thread.start()
+
+    def _pay(self) -> None:
+        url = f"{self._world.base_url}/payments"
+        with contextlib.suppress(requests.ConnectionError):
+            reply = requests.post(url, json=self._body, headers=self._world.headers, timeout=600)
+            made = reply.json()
+            self._got = made.get("status") or made["error"]["code"]
+
+    def answer(self) -> object:
+        """The status of its payment in the end, the code of an error, or `no reply`."""
+        self._thread.join(LONGEST_WAIT)
+        return self._got
+
+
 def new_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """What makes a loop of this name; the test is skipped where it is not installed."""
     if name == "asyncio":

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from payments_sandbox.cli import supervisor
 from payments_sandbox.client.environment import sandbox_variables, without_proxy
@@ -23,11 +23,8 @@ _KEPT: Final = 64 * 1024
 _LAST_WORDS: Final = 0.5
 """Seconds that are waited for the end of streams whose processes were ended."""
 
-_CAPTURED: Final[dict[str, Any]] = {
-    "stdin": asyncio.subprocess.DEVNULL,
-    "stdout": asyncio.subprocess.PIPE,
-    "stderr": asyncio.subprocess.PIPE,
-}
+Streams = tuple[int | None, int | None, int | None]
+"""The descriptors of stdin, stdout and stderr; None is our own."""
 
 _ENDS: Final = frozenset({signal.SIGTERM, signal.SIGHUP})
 
@@ -45,7 +42,10 @@ class NotStartedError(Exception):
 
 
 class Output:
-    """The end of what a command prints: it may print any amount."""
+    """The end of what a command prints: it may print any amount.
+
+    The pipes are our own: asyncio waits for the end of those that it makes, which may never come.
+    """
 
     def __init__(self) -> None:
         self._tails = (bytearray(), bytearray())
@@ -61,11 +61,19 @@ class Output:
         """The end of its stderr."""
         return self._tails[1].decode("utf-8", "replace")
 
-    def read_from(self, process: asyncio.subprocess.Process) -> None:
-        """Begin to read what a process prints, and whoever has its streams."""
-        for stream, tail in zip((process.stdout, process.stderr), self._tails, strict=True):
-            if stream is not None:
-                self._reading.append(asyncio.create_task(_keep_end(stream, tail)))
+    @contextlib.asynccontextmanager
+    async def pipes(self) -> AsyncIterator[Streams]:
+        """The streams of a process that is started in the block; what it prints is read on."""
+        writers: list[int] = []
+        for tail in self._tails:
+            read, write = os.pipe()
+            writers.append(write)
+            self._reading.append(asyncio.create_task(_keep_end(read, tail)))
+        try:
+            yield asyncio.subprocess.DEVNULL, writers[0], writers[1]
+        finally:
+            for write in writers:
+                os.close(write)
 
     async def end(self) -> None:
         """Read what is left; who has left the group may hold the streams open for ever."""
@@ -74,10 +82,15 @@ class Output:
             each.cancel()
 
 
-async def _keep_end(stream: asyncio.StreamReader, tail: bytearray) -> None:
-    while data := await stream.read(_KEPT):
-        tail += data
-        del tail[:-_KEPT]
+async def _keep_end(pipe: int, tail: bytearray) -> None:
+    stream = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(pipe, "rb", 0)
+    )
+    with contextlib.closing(transport):
+        while data := await stream.read(_KEPT):
+            tail += data
+            del tail[:-_KEPT]
 
 
 class Command:
@@ -160,20 +173,21 @@ async def running(
         NotStartedError: there is no such command, or it cannot be run.
     """
     ours, theirs = socket.socketpair()
-    with theirs:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",  # what the environment says to Python is for the command
-            supervisor.__file__,
-            str(theirs.fileno()),
-            *words,
-            env=environment,
-            pass_fds=[theirs.fileno()],
-            cwd=folder,
-            **({} if output is None else _CAPTURED),
-        )
-    if output is not None:
-        output.read_from(process)
+    async with _ours() if output is None else output.pipes() as (stdin, stdout, stderr):
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",  # what the environment says to Python is for the command
+                supervisor.__file__,
+                str(theirs.fileno()),
+                *words,
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                cwd=folder,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+            )
     lines, line = await asyncio.open_connection(sock=ours)
     try:
         yield Command(_group_in(await lines.readline()), lines, grace)
@@ -182,6 +196,12 @@ async def running(
         await process.wait()
         if output is not None:
             await output.end()
+
+
+@contextlib.asynccontextmanager
+async def _ours() -> AsyncIterator[Streams]:
+    """A command has the streams that we have."""
+    yield None, None, None
 
 
 def _group_in(line: bytes) -> int:

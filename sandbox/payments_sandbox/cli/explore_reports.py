@@ -20,6 +20,7 @@ from payments_sandbox.exploration.report import (
     scenario_of,
 )
 from payments_sandbox.exploration.report_text import as_text
+from payments_sandbox.exploration.verdicts import UNWELL
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 PAGE: Final = "index.html"
@@ -40,7 +41,8 @@ def prepare(arguments: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnwritableError(f"cannot make {folder}: {error.strerror}") from None
-    forget(folder / PAGE, folder / DATA, *folder.glob("[0-9][0-9]*-*-*.yaml"))
+    earlier = (file for verdict in UNWELL for file in folder.glob(f"[0-9]*-{verdict}-*.yaml"))
+    forget(folder / PAGE, folder / DATA, *earlier)
 
 
 def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: ExplorationResult) -> bool:

@@ -8,6 +8,7 @@ are at once.
 
 import asyncio
 import re
+import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from payments_sandbox.cli.child_process import Command, Output, environment_of, running
 from payments_sandbox.cli.server_process import facts_of
+from payments_sandbox.cli.stray_processes import strays_ended
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.crashes import crash_evidence
@@ -26,12 +28,13 @@ from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.http_server import listening
 
 if TYPE_CHECKING:
-    from signal import Signals
-
     from payments_sandbox.server.factory import AssembledServer
 
 GRACE: Final = 1.0
 """Seconds that a command has to end when its time is over."""
+
+_OF_ONE_RUN: Final = ("PAYMENTS_BASE_URL", "PAYMENTS_API_KEY")
+"""Variables that together no two runs have."""
 
 _LINES: Final = 40
 """Lines of a command's output that are kept."""
@@ -74,14 +77,15 @@ class ExploredCommand(NamedTuple):
         async with AsyncExitStack() as stack:
             address = await stack.enter_async_context(listening(server))
             facts = _facts(server, address, number)
-            started = perf_counter()
-            async with running(
-                self.words, environment_of(facts), grace=GRACE, output=output, folder=self.folder
-            ) as command:
-                code = await self._ended(command)
-                seconds = perf_counter() - started
-                await stack.aclose()  # what the command has left running may answer webhooks still
-                records = await worlds.recorded(server.runtime.worlds)
+            environment, started = environment_of(facts), perf_counter()
+            with strays_ended({name: environment[name] for name in _OF_ONE_RUN}):
+                async with running(
+                    self.words, environment, grace=GRACE, output=output, folder=self.folder
+                ) as command:
+                    code = await self._ended(command)
+                    seconds = perf_counter() - started
+                    await stack.aclose()  # what it has left running may answer webhooks still
+                    records = await worlds.recorded(server.runtime.worlds)
         return RunRecord(_end(code, output, seconds, address), records)
 
     async def _ended(self, command: Command) -> int | None:
@@ -89,15 +93,9 @@ class ExploredCommand(NamedTuple):
         with suppress(TimeoutError):
             async with asyncio.timeout(self.timeout):
                 return await command.ended()
-        command.forward(_sigterm())
+        command.forward(signal.SIGTERM)
         await command.ended()
         return None
-
-
-def _sigterm() -> "Signals":
-    from signal import SIGTERM
-
-    return SIGTERM
 
 
 def _facts(server: "AssembledServer", address: str, number: int) -> dict[str, object]:

@@ -151,6 +151,7 @@ class PaymentStore:
 
     def _read(self, number: int) -> Payment:
         place = number - self._first
+        # What no column has is read back from what clients are shown.
         shown: dict[str, Any] = orjson.loads(self._shown[place])
         method = shown["payment_method"]
         return Payment(
@@ -181,6 +182,7 @@ class PaymentStore:
                 self._failures[number] = payment.failure
             customer_id = payment.customer_id
             if customer_id is not None and customer_id in self._codes_of:
+                # Numbers only grow, so a customer's are sorted.
                 among = bisect_left(self._customers[customer_id], number)
                 self._codes_of[customer_id][among] = _CODE_OF[payment.status]
         self._refunded[place] = payment.refunded
@@ -195,6 +197,7 @@ class PaymentStore:
         customers = past._customers  # noqa: SLF001 - so is this
         for customer_id, own in self._customers.items():
             customers[customer_id] = customers.get(customer_id, _NOBODY) + own
+        # Statuses by customer are made again when somebody asks for them.
         self._customers, self._codes_of = customers, {}
         for status, count in past.counts.items():
             self.counts[status] += count

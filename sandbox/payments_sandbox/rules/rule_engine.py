@@ -156,6 +156,7 @@ class RuleEngine:
         if (found := self._matches.get(key)) is None:
             found = _all_matching(self._requests[operation], values)
             if len(self._matches) >= MATCHES_KEPT:
+                # To forget all, rarely, costs less than to know for each which was used last.
                 self._matches.clear()
             self._matches[key] = found
         return found
@@ -272,6 +273,7 @@ class RuleEngine:
             scenarios: in the order in which they apply, no two of one name.
         """
         before, used_up = self._by_name, self._names_used_up()
+        # By value: an edited scenario of the same name is another one, and begins anew.
         staying = {each.name for each in self.scenarios if each in scenarios}
         for each in self.scenarios:
             if each.name not in staying:

@@ -61,6 +61,7 @@ class ClockAdvancer:
                 turns.lock.release()
         finally:
             turns.waiting -= 1
+            # Others may wait with turns of their own by now: a stop has let go of these.
             if not turns.waiting and self._turns.get(world) is turns:
                 del self._turns[world]
 
@@ -116,6 +117,7 @@ class ClockAdvancer:
                 continue
             made = await self._dispatcher.settle(world, blocked)
             turns.check()
+            # Receivers answer in any order; what has happened is told in the same one in every run.
             made.sort(key=lambda each: each.delivery.number)
             happened += [_timeline_entry(world, each) for each in made]
         return happened

@@ -107,10 +107,12 @@ class Connection(web.RequestHandler):
             if messages and not isinstance(messages[-1][0], RawRequestMessage):
                 break  # what follows an error is nothing
             known = len(messages)
+            # Behind each request the parser stops, and goes on with what it has when it is told so.
             self._parser.message_consumed()
             super().data_received(b"")
         if messages:
             self._stop_head_timer()
+        # Line breaks before a request line are no beginning of a head (RFC 9112, 2.2).
         elif self._waiter is not None and self._head_timer is None and data.strip():
             self._head_timer = self._loop.call_later(self._head_timeout, self._give_up)
 

@@ -89,6 +89,7 @@ class RequestHandler:
         except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
             _log.exception("unhandled error in a %s request", request.method)
             return _failure(request)
+        # To close on what is still being sent is to reset it, and a reply on its way would be lost.
         if not request.content.is_eof() and response.keep_alive is not False:
             await await_unread_body(request)
         return response

@@ -162,6 +162,7 @@ class Outbox:
             failed_at: the instant that the schedule counts from if it failed.
         """
         delivery.attempts.append(attempt)
+        # It has had its place in a window; a retry goes when it is due.
         delivery.order = None
         self._log.append((delivery, attempt))
         self.attempted += 1
@@ -263,6 +264,7 @@ class Outbox:
 
     def newest_first(self, below: int | None = None) -> Iterator[Delivery]:
         """Yield the deliveries that are kept, below a number or all."""
+        # Numbers only grow, so they stand in the order in which they were put in.
         for number in reversed(self._deliveries):
             if below is None or number < below:
                 yield self._deliveries[number]
@@ -309,5 +311,6 @@ class Outbox:
         self._made, self.count = made, count
         self.dropped, self.attempted = dropped, attempted
         self.windows = windows
+        # Who had popped some is not in a snapshot: what was in flight goes out again.
         pending = [each for each in self._deliveries.values() if each.is_pending]
         self._due = [each for each in pending if each.next_at is None]

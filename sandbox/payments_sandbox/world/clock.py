@@ -59,6 +59,7 @@ class WorldClock:
 
     def freeze(self) -> None:
         """Stand still."""
+        # It stands where it is now, not where somebody has looked last.
         self.now()
         self._is_live = False
 

@@ -215,7 +215,9 @@ def restoring(
         world.limiter.restore(kept["rate_limit"])
     with _naming("ledger"):
         yield from world.ledger.restore(kept["ledger"])
+        # What was masked is a copy, and to free it at once takes long.
         yield from discard(kept["ledger"])
+        # Before anything else can happen: its events were told in its life before.
         world.mark_published()
     with _naming("timeline"):
         world.timeline.restore(**kept["timeline"])

@@ -130,6 +130,7 @@ class World:
                         break
                     if (entry := self._perform(*self.timeline.pop())) is not None:
                         happened.append(entry)
+                # Who comes between may not do the rest of this instant: nobody would be told of it.
                 self._is_advancing = self.timeline.next_due == due
                 yield happened
             self.clock.reach(until)
@@ -184,6 +185,7 @@ class World:
             job = SettlePayment(number, failed_with, rule)
             if turn.reads is not None:
                 self.pending_reads.add(turn.reads, job)
+            # One that would settle after the last instant of all stays pending.
             elif (due := payment.created + (turn.after or 0)) <= LAST:
                 self.timeline.at(Instant(due), job)
         self._publish(number)

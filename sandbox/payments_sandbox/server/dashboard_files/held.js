@@ -3,9 +3,10 @@
 import { call, whole } from "./api.js";
 import { Action, Badge, Form, html, Json, useEvery, useFollowed } from "./parts.js";
 import { useEffect, useState } from "./preact.js";
+import { money } from "./timeline.js";
 
 const NAME = "hold-next-call";
-const OPERATIONS = [["*", "any call"], "create_payment", "retrieve_payment", "list_payments", "create_refund"];
+const OPERATIONS = [["*", "any operation"], "create_payment", "retrieve_payment", "list_payments", "create_refund"];
 const DECLINES = { create_payment: "card_declined", create_refund: "refund_declined", retrieve_payment: "payment_not_found" };
 const STEPS = [
   "{delay: 2s}", "{respond: {error: rate_limit_exceeded}}", "{hang: {commit: false}}", "{malform: {commit: true, as: html}}",
@@ -25,9 +26,9 @@ export function HoldNext({ apiKey, timeline }) {
   };
   const end = async () => { await call(apiKey, "DELETE", `/scenarios/active?name=${NAME}`); active.reload(); };
   const isThere = (active.value ?? []).some((each) => each.name === NAME);
-  return html`<span class="buttons"><label class="check">hold <select value=${operation} onChange=${(event) => setOperation(event.target.value)}>
+  return html`<span class="buttons"><${Action} does=${hold} data="hold">hold the next call<//>
+    <label class="check">of <select value=${operation} onChange=${(event) => setOperation(event.target.value)}>
       ${OPERATIONS.map((each) => { const [value, text] = Array.isArray(each) ? each : [each, each]; return html`<option value=${value}>${text}</option>`; })}</select></label>
-    <${Action} does=${hold} data="hold">hold the next call<//>
     ${isThere && html`<${Action} does=${end}>hold no call<//>`}</span>`;
 }
 
@@ -36,7 +37,7 @@ export function Held({ apiKey, timeline }) {
   const [held, setHeld] = useState(timeline.held);
   useEffect(() => timeline.subscribe(() => setHeld(timeline.held)), [timeline]);
   return html`<section aria-label="Calls that are held">
-    <p role="status" class=${held.length ? "" : "quiet"}>${held.length ? `${held.length === 1 ? "One call is" : `${held.length} calls are`} held: nothing of ${held.length === 1 ? "it" : "them"} has happened.` : ""}</p>
+    <p role="status">${held.length ? `${held.length === 1 ? "One call is" : `${held.length} calls are`} held: nothing of ${held.length === 1 ? "it" : "them"} has happened.` : ""}</p>
     <datalist id="steps">${STEPS.map((each) => html`<option value=${each} />`)}</datalist>
     ${held.map((each) => html`<${HeldCall} key=${each.id} apiKey=${apiKey} held=${each} />`)}</section>`;
 }
@@ -55,7 +56,9 @@ function HeldCall({ apiKey, held }) {
   const left = Math.max(0, Math.round((Date.parse(held.until) - Date.now()) / 1000));
   const decline = DECLINES[held.operation];
   const isWrite = held.method === "POST";
-  return html`<article class="card held"><h3><${Badge} kind="due">held<//> ${held.operation} <small>${held.path}</small></h3>
+  const { amount, currency, customer_id: customer } = held.request.body ?? {};
+  const about = [typeof amount === "number" && money(amount, currency), customer].filter(Boolean).join(" · ");
+  return html`<article class="card held"><h3><${Badge} kind="due">held<//> ${held.operation} <small>${held.path}${about && ` · ${about}`}</small></h3>
     <p><small>by the rule ${held.rule} of ${held.scenario}; goes on by itself in ${Math.floor(left / 60)} min ${left % 60} s</small></p>
     <p class="buttons"><${Action} does=${decide("pass")} kind="main">answer<//>
       ${decline && html`<${Action} does=${decide({ respond: { error: decline } })}>decline<//>`}

@@ -35,6 +35,7 @@ const KEYS = [
   ["f", "freeze or resume the clock"],
   ["h", "hold the next call (in Now and Scenarios)"],
   ["ctrl space, Tab", "complete, and take it (in the editor)"],
+  ["Tab, then Enter", "every button, link and field, in the order of the page"],
   ["?", "this sheet"],
   ["Esc", "close it"],
 ];
@@ -64,8 +65,8 @@ function App() {
   return html`${sheet && html`<${Sheet} close=${() => setSheet(false)} />`}
     ${address.key
       ? html`<${World} key=${`${address.key} ${turn}`} address=${address} help=${() => setSheet(true)} />`
-      : html`<header><h1><a href="#/">payments-sandbox</a></h1><span class="grow"></span>
-          <button type="button" class="quiet" onClick=${() => setSheet(true)}>keys (?)</button></header>
+      : html`<header><h1><a href="#/">payments-sandbox</a></h1>
+          <span class="corner"><button type="button" class="quiet" onClick=${() => setSheet(true)}>keys (?)</button></span></header>
           <main id="main"><${Worlds} key=${turn} /></main>`}`;
 }
 
@@ -87,11 +88,11 @@ function World({ address, help }) {
   }[view] ?? Now;
   const tab = { requests: "now", deliveries: "webhooks" }[view] ?? view;
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
-    <header><h1><a href="#/" title="all worlds">payments-sandbox</a></h1><code class="key">${key}</code>
-      <nav aria-label="Views">${VIEWS.map(([name, title]) => html`<a href=${addressOf(key, name)}
+    <header><h1><a href="#/">payments-sandbox</a></h1><code class="key" title=${key}>${key}</code>
+      <nav aria-label="Views"><a href="#/">Worlds</a>${VIEWS.map(([name, title]) => html`<a href=${addressOf(key, name)}
         aria-current=${tab === name ? "page" : undefined}>${title}</a>`)}</nav>
-      <span class="grow"></span><${Connection} timeline=${timeline.current} />
-      <button type="button" class="quiet" onClick=${help}>keys (?)</button></header>
+      <span class="corner"><${Connection} timeline=${timeline.current} />
+        <button type="button" class="quiet" onClick=${help}>keys (?)</button></span></header>
     <${ClockBar} apiKey=${key} clock=${clock} />
     <main id="main" tabindex="-1"><${shown} ...${shared} key=${`${view} ${id}`} /></main>`;
 }

@@ -219,6 +219,7 @@ class Dispatcher:
     ) -> None:
         """Wait until each has been attempted once more, or never will be."""
         while any(queue.busy for queue in self._queues.get(settling.world, {}).values()):
+            # From the end: who ends last has the others behind him, and each is looked at once.
             while waiting and self._has_ended(settling.world, *waiting[-1]):
                 waiting.pop()
             if not waiting:
@@ -285,11 +286,13 @@ class Dispatcher:
         request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
         if self._tally is not None:
             self._tally.count_attempt(webhooks, delivery, request)
+        # Who comes to wait while the request is out may be its own receiver.
         before = tuple(self._settling)
         result = await self._send(webhooks, endpoint, request)
         came = [each for each in self._settling if each.world is world and each not in before]
         if came and result.duration_ms >= endpoint.timeout >= SECOND:
             result = result._replace(error=f"{result.error}{_KEPT_WAITING}")
+        # After a reset numbers start again: another delivery may have this one.
         if webhooks.outbox.get(delivery.number) is not delivery:
             return None
         attempt = webhooks.record(delivery, request, result, world.clock.now())

@@ -129,6 +129,7 @@ class HttpSender:
 async def _look_at_connections() -> None:
     """Let the loop see which kept connections receivers have closed: the session drops those."""
     for _ in range(2):
+        # In one turn the loop notices what has come, in the next it tells the connection.
         await asyncio.sleep(0)  # noqa: TID251 - no time passes
 
 
@@ -151,6 +152,7 @@ class _Response(aiohttp.ClientResponse):
             try:
                 await super().start(connection)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                # 0 proves nothing: a system that does not tell says so, too.
                 if known and known == _acknowledged(descriptor):
                     raise _NotTakenError from error
                 raise
@@ -259,6 +261,7 @@ def guarded_sockets(*, public: bool) -> Callable[[Any], socket.socket]:
             reason = f"{address[0]} is not a permitted webhook target"
             raise TargetNotPermittedError(errno.EACCES, reason)
         made = socket.socket(family, kind, protocol)
+        # Before it connects, when the window is agreed on.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         return made
 

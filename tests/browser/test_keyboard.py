@@ -1,0 +1,147 @@
+"""Everything the dashboard does is done without a mouse: each control is reached, and works."""
+
+import re
+from typing import TYPE_CHECKING
+
+from payments_sandbox.testing import RunningSandbox, Sandbox
+from tests.browser.test_dashboard import VIEWS, address, pay
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+CONTROLS = "a[href], button:not([disabled]), input, select, textarea, summary"
+WALKED = f"""() => {{
+  for (const each of document.querySelectorAll("details")) each.open = true;
+  window.left = new Set([...document.querySelectorAll("{CONTROLS}")].filter(
+    (each) => each.checkVisibility()));
+  document.activeElement.blur();
+  return window.left.size;
+}}"""
+STEP = "() => { window.left.delete(document.activeElement); return window.left.size; }"
+LEFT = "() => [...window.left].filter((each) => each.isConnected).map((each) => each.outerHTML)"
+
+
+def walk(page: "Page") -> list[str]:
+    """The controls of a view that the Tab key does not come to."""
+    controls = page.evaluate(WALKED)
+    assert controls > len(VIEWS)
+    for _ in range(controls + 30):
+        page.keyboard.press("Tab")
+        if page.evaluate(STEP) == 0:
+            break
+    return [str(each)[:200] for each in page.evaluate(LEFT)]
+
+
+def test_the_tab_key_comes_to_every_control(
+    page: "Page", server: RunningSandbox, world: Sandbox
+) -> None:
+    world.inbox("orders")
+    made = pay(world)
+    places = [address(world, view) for view in VIEWS]
+    places += [
+        f"{server.sandbox_url}/",
+        address(world, "requests", world.requests[0]["id"]),
+        address(world, "payments", made["id"]),
+        address(world, "deliveries", world.deliveries[0]["id"]),
+    ]
+    unreached: dict[str, list[str]] = {}
+    for place in places:
+        page.goto(place)
+        page.locator("main h2, main .row").first.wait_for()
+        if found := walk(page):
+            unreached[place] = found
+    assert unreached == {}
+
+
+def enter(control: "Locator") -> None:
+    """Press a control that has the focus."""
+    control.focus()
+    control.press("Enter")
+
+
+def view(page: "Page", key: str, title: str) -> None:
+    """Go to a view by its keys."""
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("g")
+    page.keyboard.press(key)
+    page.get_by_role("heading", name=re.compile(f"^{title}"), level=2).wait_for()
+
+
+def test_a_whole_session_needs_no_mouse(page: "Page", server: RunningSandbox) -> None:
+    page.goto(f"{server.sandbox_url}/")
+    for name, text in (("API key", "sk_test_keys"), ("Clock", "2030-01-15T09:00:00Z")):
+        page.get_by_label(name, exact=True).focus()
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    page.locator("code.key", has_text="sk_test_keys").wait_for()
+    _pay_and_move(page)
+    _be_told(page)
+    _deviate(page)
+    view(page, "o", "Worlds")
+    row = page.locator("tr", has_text="sk_test_keys")
+    for button in ("reset", "really reset?", "drop", "really drop?"):
+        enter(row.get_by_role("button", name=button, exact=True))
+    row.wait_for(state="detached")
+
+
+def _pay_and_move(page: "Page") -> None:
+    """Pay with a card that stays pending, complete it, and give some of it back."""
+    view(page, "p", "Payments")
+    enter(page.locator("summary", has_text="Pay with a card"))
+    page.get_by_role("form", name="Pay with a card").locator("select").focus()
+    page.keyboard.type("pending_then")
+    enter(page.get_by_role("button", name="Pay", exact=True))
+    enter(page.get_by_role("link", name=re.compile("^pay_")))
+    page.get_by_text("pending").first.wait_for()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("a")  # advance to what is due
+    refund = page.get_by_role("form", name="Refund the payment").get_by_label("Amount")
+    refund.focus()
+    page.keyboard.type("500")
+    page.keyboard.press("Enter")
+    page.get_by_text("refund.created").wait_for()
+
+
+def _be_told(page: "Page") -> None:
+    """Make an endpoint, send an event, look at its delivery and send it again."""
+    view(page, "w", "Webhooks")
+    enter(page.locator("summary", has_text="Make an endpoint"))
+    page.get_by_label("URL").focus()
+    page.keyboard.type("inbox:orders")
+    page.keyboard.press("Enter")
+    enter(page.get_by_role("button", name="send", exact=True))
+    enter(page.get_by_role("region", name="Deliveries").get_by_role("link").first)
+    enter(page.get_by_role("button", name="send the event again"))
+    view(page, "w", "Webhooks")
+    for button in ("reveal", "rotate the secret", "really rotate?", "disable", "enable"):
+        enter(page.get_by_role("button", name=button, exact=True))
+
+
+def _deviate(page: "Page") -> None:
+    """Let a scenario come and go, keep the report, and write a request as a scenario."""
+    view(page, "s", "Scenarios")
+    enter(page.get_by_role("button", name="activate lost-reply"))
+    enter(page.get_by_role("button", name="end", exact=True))
+    page.get_by_text("None: the API behaves as documented.").wait_for()
+    view(page, "v", "Verdict")
+    with page.expect_download():
+        enter(page.get_by_role("button", name="download the page"))
+    view(page, "r", "Reference")
+    enter(page.locator("summary", has=page.get_by_text("GET /v3/payments", exact=True)))
+    enter(page.get_by_role("form", name="Try list_payments").get_by_role("button"))
+    page.get_by_text(re.compile("^200 in")).wait_for()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("g")
+    page.keyboard.press("n")
+    page.locator(".row.request").first.wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("create_payment")
+    page.locator(".rows").focus()
+    page.keyboard.press("j")
+    page.locator("[data-row='0']:focus").wait_for()
+    page.keyboard.press("Enter")
+    enter(page.get_by_role("button", name="POST it again"))
+    page.get_by_role("heading", name=re.compile("^201 in")).wait_for()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("f")
+    page.get_by_role("button", name="freeze").wait_for()
