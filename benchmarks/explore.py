@@ -71,7 +71,14 @@ def measure_explore(plan: Plan) -> Table:
     rounds = [_round() for _ in range(plan.rounds)]
     return Table(
         "Exploring",
-        [Row("a test with httpx and no socket, its process included", rounds, "runs/min", MARK)],
+        [
+            Row(
+                "runs of tests with httpx and no socket, their process included",
+                rounds,
+                "/min",
+                MARK,
+            )
+        ],
     )
 
 

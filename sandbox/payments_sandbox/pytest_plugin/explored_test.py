@@ -23,15 +23,13 @@ from payments_sandbox.exploration.expected import expected
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
     ExplorationResult,
-    Wishes,
     explore,
 )
-from payments_sandbox.exploration.failure_sets import read_failures
 from payments_sandbox.exploration.findings import JudgedRun, scenario_name
 from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
 from payments_sandbox.exploration.report import counts
 from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
-from payments_sandbox.pytest_plugin.marks import EXPLORE, EXPLORED_SCENARIO, REPORT
+from payments_sandbox.pytest_plugin.marks import EXPLORE, EXPLORED_SCENARIO, REPORT, wishes_of
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 if TYPE_CHECKING:
@@ -66,17 +64,6 @@ def explore_item(item: pytest.Function) -> None:
     finally:
         item.stash[EXPLORED_SCENARIO] = None
         _begin_anew(item)
-
-
-def wishes_of(*, depth: int = 1, faults: str | None = None) -> Wishes:
-    """What a mark asks for.
-
-    Raises:
-        ValueError: a value makes no sense; the text says what would.
-    """
-    if depth not in {1, 2}:
-        raise ValueError(f"expected depth=1 or depth=2, not {depth!r}")
-    return Wishes(depth, None if faults is None else read_failures(faults))
 
 
 class ItemFlow:

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from payments_sandbox.pytest_plugin.options import OPTIONS, SEEDS, server_at
+
+if TYPE_CHECKING:
+    from payments_sandbox.exploration.exploration import Wishes
 
 SCENARIO: Final = "sandbox_scenario"
 CLOCK: Final = "sandbox_clock"
@@ -75,6 +78,20 @@ def found(name: str, node: Node) -> str | Path:
     from payments_sandbox.testing.scenario_files import find_scenario
 
     return find_scenario(name, node.config.stash[OPTIONS].folders, beside=node.path.parent)
+
+
+def wishes_of(*, depth: int = 1, faults: str | None = None) -> "Wishes":
+    """What a mark wants to be explored.
+
+    Raises:
+        ValueError: a value makes no sense; the text says what would.
+    """
+    from payments_sandbox.exploration.exploration import Wishes
+    from payments_sandbox.exploration.failure_sets import read_failures
+
+    if depth not in {1, 2}:
+        raise ValueError(f"expected depth=1 or depth=2, not {depth!r}")
+    return Wishes(depth, None if faults is None else read_failures(faults))
 
 
 def _problem_of(check: partial[None]) -> str | None:
@@ -168,8 +185,6 @@ def _check_instant(mark: pytest.Mark) -> None:
 
 def _check_explored(mark: pytest.Mark, node: Node) -> None:
     """See that an exploration knows what to try, and has a server that it can look into."""
-    from payments_sandbox.pytest_plugin.explored_test import wishes_of
-
     if mark.args or mark.kwargs.keys() - {"depth", "faults"}:
         raise ValueError(f"{EXPLORE}: expected depth and faults, as in {EXPLORE}(depth=2)")
     try:
