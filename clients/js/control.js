@@ -89,6 +89,10 @@ class ControlClient extends Transport {
     return this._ask('GET', '/payments', { query })
   }
 
+  retrievePayment(paymentId) {
+    return this._ask('GET', `/payments/${encodeURIComponent(paymentId)}`)
+  }
+
   completePayment(paymentId, body) {
     return this._ask('POST', `/payments/${encodeURIComponent(paymentId)}/complete`, { body })
   }
@@ -126,7 +130,7 @@ class ControlClient extends Transport {
   }
 
   retrieveScenarioSchema() {
-    return this._ask('GET', '/scenarios/schema')
+    return this._ask('GET', '/scenario.schema.json')
   }
 
   writeScenario(body) {

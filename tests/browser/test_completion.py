@@ -37,7 +37,7 @@ def test_keys_and_words_are_those_that_the_schema_knows_at_the_cursor(
     found: dict[str, Any] = page.evaluate(
         """async (texts) => {
           const { complete } = await import("/_sandbox/dashboard/complete.js");
-          const schema = await (await fetch("/_sandbox/scenarios/schema")).json();
+          const schema = await (await fetch("/_sandbox/scenario.schema.json")).json();
           const proposed = (text) => complete(text, schema).items.map((each) => each.insert);
           return Object.fromEntries(texts.map((text) => [text, proposed(text)]));
         }""",

@@ -18,10 +18,14 @@ from tests.support.sockets import exchange, raw_request
 
 NAMES: Final = (
     "serve", "run", "explore", "prove", "healthcheck", "advance", "trigger", "logs", "listen",
-    "report", "seed", "reset", "scenario", "webhook", "cards", "openapi",
+    "report", "seed", "reset", "worlds", "clock", "payments", "scenario", "webhook", "cards",
+    "openapi", "schema",
 )  # fmt: skip
 NESTED: Final = (
-    "webhook verify", "scenario list", "scenario show", "scenario check", "scenario from-journal"
+    "webhook verify", "scenario list", "scenario show", "scenario new", "scenario check",
+    "scenario use", "scenario end", "worlds list", "worlds show", "worlds reset", "worlds drop",
+    "clock show", "clock freeze", "clock resume",
+    "scenario from-journal",
 )  # fmt: skip
 PAGE: Final = ROOT / "docs" / "cli.md"
 HELP: Final = {block.heading: block.code for block in read_blocks(PAGE) if block.language == "text"}

@@ -24,6 +24,7 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "test-your-webhooks": ("asyncio", "aiohttp"),
     "time-travel": (),
     "rate-limits": (),
+    "while-a-payment-is-in-flight": (),
     "parallel-ci": ("xdist",),
     "debug-a-failed-test": (),
     "coverage-of-failure": (),

@@ -68,7 +68,7 @@ async def test_editors_get_the_schema_that_is_shipped(api: Api, control: Control
     """Without a key: it is the same in every world."""
     shipped = json.loads(data_files("schemas")["scenario.schema.json"])
     assert await control("retrieve_scenario_schema") == shipped
-    async with api.get("/_sandbox/scenarios/schema", headers={"Authorization": ""}) as reply:
+    async with api.get("/_sandbox/scenario.schema.json", headers={"Authorization": ""}) as reply:
         assert reply.status == 200
 
 

@@ -142,11 +142,16 @@ def _filter(contract: Contract, query: str) -> PaymentFilter:
         starting_after=wanted.get("starting_after"),
         customer_id=None if customer_id is None else mask_text(customer_id),
         status=None if status is None else Status(status),
-        created_after=_instant(wanted.get("created_after")),
+        created_after=read_created_after(wanted.get("created_after")),
     )
 
 
-def _instant(text: str | None) -> Instant | None:
+def read_created_after(text: str | None) -> Instant | None:
+    """Read the filter of lists of payments; None where it was not given.
+
+    Raises:
+        InvalidRequest: it is no date that there is.
+    """
     try:
         return None if text is None else read_instant(text, earliest=None)
     except ValueError as error:

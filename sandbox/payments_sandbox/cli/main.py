@@ -30,10 +30,14 @@ COMMANDS: Final = (
     "report",
     "seed",
     "reset",
+    "worlds",
+    "clock",
+    "payments",
     "scenario",
     "webhook",
     "cards",
     "openapi",
+    "schema",
 )
 """Each is a module beside this one; only the one that is called is imported, since each costs."""
 
@@ -57,6 +61,8 @@ examples:
   payments-sandbox advance 3d                what is due within three days happens
   payments-sandbox seed --payments 500       a past, for lists and dashboards
   payments-sandbox reset                     the world as it was made
+  payments-sandbox worlds list               the worlds of a server
+  payments-sandbox payments --status failed  what has been paid, and what has not
   payments-sandbox listen                    webhooks, as they are sent
   payments-sandbox logs --follow             requests, as they come
   payments-sandbox scenario list             what can go wrong, ready-made

@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.options import Commands
+from payments_sandbox.cli.options import CommandOptions, Commands
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
@@ -12,12 +12,18 @@ from payments_sandbox.cli.remote_options import (
 )
 from payments_sandbox.core.option_values import one_of
 
-TEXT: Final = """\
+if TYPE_CHECKING:  # for the type checker alone
+    from collections.abc import Sequence
+
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.models import ResetWorldOnlyLiteral
+
+_TEXT: Final = """\
 Put a world back to how it was made. Requests that are being held end without a reply.
 
 examples:
-  payments-sandbox reset
-  payments-sandbox reset --only payments --only journal
+  payments-sandbox {command}
+  payments-sandbox {command} --only payments --only journal
       its scenarios, webhook endpoints and clock stay as they are"""
 
 PARTS: Final = ("payments", "journal", "rules", "webhooks", "clock", "rate_limit")
@@ -30,22 +36,37 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         "reset",
         usage="[--only PART]… [options]",
         does="put a world back to how it was made",
-        text=TEXT,
+        text=text_of("reset"),
     )
+    add_only(options)
+    add_remote_options(options)
+    parser.set_defaults(run=run)
+
+
+def text_of(command: str) -> str:
+    """What the help of a command says first that resets a world."""
+    return _TEXT.format(command=command)
+
+
+def add_only(options: CommandOptions) -> None:
+    """Add the option that says which parts."""
     options.many(
         "--only",
         f"only this: {', '.join(PARTS[:-1])} or {PARTS[-1]} (repeatable)",
         read=one_of(*PARTS),
         metavar="PART",
     )
-    add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reset it, and say what."""
-    parts = list(dict.fromkeys(arguments.only))
+    """Reset it."""
     with control_client(arguments) as client:
-        client.reset_world(only=parts or None)
-        sys.stdout.write(f"{client.api_key}: reset {', '.join(parts or PARTS)}\n")
+        reset_parts(client, arguments.only)
     return 0
+
+
+def reset_parts(client: "SandboxClient", only: "Sequence[ResetWorldOnlyLiteral]") -> None:
+    """Reset these parts of a world, or all, and say which."""
+    parts = list(dict.fromkeys(only))
+    client.reset_world(only=parts or None)
+    sys.stdout.write(f"{client.api_key}: reset {', '.join(parts or PARTS)}\n")

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from payments_sandbox.cli.active_scenarios import add_end, add_use
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.new_scenario import add_new
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.core.option_values import folder, scenario_name
@@ -20,7 +22,10 @@ Work on scenarios: what goes wrong, and what must be true afterwards.
 examples:
   payments-sandbox scenario list
   payments-sandbox scenario show lost-reply > mine.yaml
+  payments-sandbox scenario new mine
   payments-sandbox scenario check scenarios/*.yaml
+  payments-sandbox scenario use lost-reply
+  payments-sandbox scenario end
   payments-sandbox scenario from-journal req_7k2m9q > seen.yaml"""
 
 LIST_TEXT: Final = """\
@@ -63,14 +68,22 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     group, known = add_command(
         commands,
         "scenario",
-        usage="scenario (list | show | check | from-journal) …",
-        does="list, show, check and write scenarios",
+        usage="scenario (list | show | new | check | use | end | from-journal) …",
+        does="list, show, check, write and use scenarios",
         text=TEXT,
     )
     verbs = group.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="payments-sandbox scenario"
     )
-    added = (_add_list(verbs), _add_show(verbs), _add_check(verbs), _add_from_journal(verbs))
+    added = (
+        _add_list(verbs),
+        _add_show(verbs),
+        add_new(verbs),
+        _add_check(verbs),
+        add_use(verbs),
+        add_end(verbs),
+        _add_from_journal(verbs),
+    )
     for options in added:  # the environment's names are looked for in those of the group
         known.variables |= options.variables
 

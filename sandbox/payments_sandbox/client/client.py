@@ -34,6 +34,7 @@ from payments_sandbox.client.models import (
     MagicCardModel,
     Page,
     PaymentModel,
+    PaymentStatusLiteral,
     ProblemsModel,
     RateLimitModel,
     ReadyModel,
@@ -348,7 +349,13 @@ class SandboxClient(BaseClient):
         return self._send(RateLimitModel, request)
 
     def list_payments(
-        self, *, limit: int | None = None, starting_after: str | None = None
+        self,
+        *,
+        limit: int | None = None,
+        starting_after: str | None = None,
+        customer_id: str | None = None,
+        status: PaymentStatusLiteral | None = None,
+        created_after: str | None = None,
     ) -> Page[PaymentModel]:
         """List the payments in full.
 
@@ -357,11 +364,35 @@ class SandboxClient(BaseClient):
         Args:
             limit: number of items to return.
             starting_after: pagination cursor: the next_cursor of the page before.
+            customer_id: only of this customer.
+            status: only of this status.
+            created_after: only those created later. ISO 8601: a date and time with Z or an offset,
+                or a plain date, which is its midnight in UTC. The schema bounds the length; the
+                server's own parser judges the date.
         """
         request = control_request(
-            "GET", "/payments", query={"limit": limit, "starting_after": starting_after}
+            "GET",
+            "/payments",
+            query={
+                "limit": limit,
+                "starting_after": starting_after,
+                "customer_id": customer_id,
+                "status": status,
+                "created_after": created_after,
+            },
         )
         return self._send(Page[PaymentModel], request)
+
+    def retrieve_payment(self, payment_id: str) -> PaymentModel:
+        """One payment in full.
+
+        The same as in the list.
+
+        Args:
+            payment_id: id of the payment.
+        """
+        request = control_request("GET", f"/payments/{path_segment(payment_id)}")
+        return self._send(PaymentModel, request)
 
     def complete_payment(self, payment_id: str) -> PaymentModel:
         """Complete a pending payment.
@@ -480,7 +511,7 @@ class SandboxClient(BaseClient):
 
         What editors complete and check a scenario by.
         """
-        request = control_request("GET", "/scenarios/schema")
+        request = control_request("GET", "/scenario.schema.json")
         return self._send(dict[str, Any], request)
 
     def write_scenario(

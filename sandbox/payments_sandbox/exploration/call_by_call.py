@@ -20,22 +20,21 @@ def _told(call: SeenCall) -> str:
 def _outcome(call: SeenCall) -> str:
     has_happened = "it has happened" if call.committed else "nothing has happened"
     after = f", {has_happened}" if call.committed is not None else ""
-    if call.fault is not None:
-        return f"the reply was spoilt ({call.fault}){after}"
     if call.status is None:
-        return f"no reply{after}"
+        return f"no reply ({call.fault}){after}"
+    if call.fault is not None:
+        return f"a spoilt reply ({call.fault}){after}"
     if call.code:
         return f"{call.status} {call.code}{after if call.is_unknown else ''}"
     return str(call.status)
 
 
 def _webhooks(record: RunRecord) -> Iterator[str]:
+    """The webhooks; whether one was taken may hang on who was faster, and is the audit's to say."""
     for world in record.worlds:
         for webhook in world.webhooks:
             whose = f" for {webhook.customer}" if webhook.customer else ""
-            taken = "taken" if webhook.is_delivered else "not taken"
-            times = f" at attempt {webhook.attempts}" if webhook.attempts > 1 else ""
-            yield f"webhook {webhook.event}{whose}: {taken}{times}"
+            yield f"webhook {webhook.event}{whose}"
 
 
 def _ending(record: RunRecord) -> str:

@@ -172,7 +172,7 @@ async def test_an_illegal_move_is_refused(
     assert after == before
 
 
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("move", [*MOVES, "retrieve_payment"])
 async def test_an_unknown_payment_is_not_found(api: Api, control: Control, move: str) -> None:
     """404, and the same for another key's payment."""
     foreign = (await paid(api, key="sk_test_other", card_number=PENDING))["id"]
@@ -238,3 +238,30 @@ async def test_a_list_of_nothing_is_empty_and_an_unknown_cursor_is_refused(
     assert refusal == invalid(
         "/starting_after: expected the id of a payment; GET /_sandbox/payments begins the list."
     )
+
+
+async def test_payments_are_filtered_as_the_emulated_list_is(api: Api, control: Control) -> None:
+    pending = await a_payment(api, "pending")
+    await a_payment(api, "completed")
+    ada = (await paid(api, customer_id="cust_ada"))["id"]
+    await control("advance_clock", {"to": "2030-01-15T10:30:01Z"})
+    later = (await paid(api, customer_id="cust_ada"))["id"]
+
+    async def found(**query: str) -> list[str]:
+        return [each["id"] for each in (await control("list_payments", query=query))["data"]]
+
+    assert await found(status="pending") == [pending]
+    assert await found(customer_id="cust_ada") == [later, ada]
+    assert await found(customer_id="cust_ada", starting_after=later) == [ada]
+    assert await found(created_after="2030-01-15T10:30:00Z") == [later]
+    refusal = await control("list_payments", query={"created_after": "2030-02-30"}, status=400)
+    assert refusal["error"]["details"].startswith("/created_after: expected ")
+
+
+async def test_one_payment_is_shown_as_in_the_list(api: Api, control: Control) -> None:
+    payment_id = await a_payment(api, "failed")
+    before = await control("retrieve_world")
+
+    [listed] = (await control("list_payments"))["data"]
+    assert await control("retrieve_payment", payment_id=payment_id) == listed
+    assert await control("retrieve_world") == before

@@ -12,7 +12,17 @@ PAYMENTS: Final = (
         tag="Payments",
         summary="List the payments in full",
         description="Newest first, with all that became of them; asking leaves no trace.",
+        query="control/queries/payments",
         page_of="payment",
+    ),
+    ControlRoute(
+        name="retrieve_payment",
+        method="GET",
+        path="/payments/{payment_id}",
+        tag="Payments",
+        summary="One payment in full",
+        description="The same as in the list.",
+        response="control/objects/payment",
     ),
     ControlRoute(
         name="complete_payment",

@@ -85,7 +85,7 @@ SCENARIOS: Final = (
     ControlRoute(
         name="retrieve_scenario_schema",
         method="GET",
-        path="/scenarios/schema",
+        path="/scenario.schema.json",
         tag="Scenarios",
         summary="The JSON Schema of scenarios",
         description="What editors complete and check a scenario by.",

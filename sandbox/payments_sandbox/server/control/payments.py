@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
+from payments_sandbox.api.payments import read_created_after
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_route_table import CONTROL_PATH
 from payments_sandbox.contract.operations import BASE_PATH
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.payments.payment import TRANSITIONS, Move, Payment
+from payments_sandbox.payments.payment import TRANSITIONS, Move, Payment, Status
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.world.world import SETTLED_AS_FAILED
@@ -28,12 +29,19 @@ CHARGEBACK_REASON: Final = "fraudulent"
 
 
 def list_payments(request: ControlRequest) -> dict[str, object]:
-    """Payments with what has become of them, newest first."""
-    payments = request.world.ledger.payments
+    """Payments with what has become of them, newest first: all, or some of the API's filters."""
+    payments, wanted = request.world.ledger.payments, request.query
+    customer_id, status = wanted.get("customer_id"), wanted.get("status")
+    created_after = read_created_after(wanted.get("created_after"))
 
     def older_than(number: int | None) -> Iterator[Payment]:
-        older = payments.numbers if number is None else range(payments.numbers.start, number)
-        return map(payments.get, reversed(older))
+        numbers = payments.newest_first(
+            below=number,
+            customer_id=None if customer_id is None else mask_text(customer_id),
+            status=None if status is None else Status(status),
+            created_after=created_after,
+        )
+        return map(payments.get, numbers)
 
     listing = Listing(
         noun="a payment",
@@ -42,6 +50,12 @@ def list_payments(request: ControlRequest) -> dict[str, object]:
         show=_payment_json,
     )
     return page(request, listing)
+
+
+def retrieve_payment(request: ControlRequest) -> dict[str, object]:
+    """One payment with what has become of it."""
+    ledger = request.world.ledger
+    return _payment_json(ledger.payments.get(ledger.number_of(request.path_parameter)))
 
 
 def complete_payment(request: ControlRequest) -> dict[str, object]:

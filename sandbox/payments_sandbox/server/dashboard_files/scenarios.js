@@ -86,7 +86,7 @@ const NOTHING = { items: [], typed: "", expected: "" };
 
 /** The text, and below its cursor what the scenario schema knows there. */
 function Completed({ area, text, setText, rows }) {
-  const schema = useLoaded(() => call(null, "GET", "/scenarios/schema"), []);
+  const schema = useLoaded(() => call(null, "GET", "/scenario.schema.json"), []);
   const [found, setFound] = useState(NOTHING);
   const [at, setAt] = useState(0);
   const [caret, setCaret] = useState(null);

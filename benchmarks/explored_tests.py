@@ -1,4 +1,4 @@
-"""Owns the section on exploring: how many runs there are in a minute."""
+"""Owns the row on tests that are explored: their runs in a minute, without a socket."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Final
 
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_least
+from benchmarks.report import Row, at_least
 from benchmarks.servers import users_environment
 
 MARK: Final = at_least(2_000)
@@ -66,20 +66,10 @@ def test_pays(api, number):
 """
 
 
-def measure_explore(plan: Plan) -> Table:
+def explored_tests(plan: Plan) -> Row:
     """Runs in a minute, each the median of its rounds."""
     rounds = [_round() for _ in range(plan.rounds)]
-    return Table(
-        "Exploring",
-        [
-            Row(
-                "runs of tests with httpx and no socket, their process included",
-                rounds,
-                "/min",
-                MARK,
-            )
-        ],
-    )
+    return Row("tests with httpx and no socket, their process included", rounds, "runs/min", MARK)
 
 
 def _round() -> float:

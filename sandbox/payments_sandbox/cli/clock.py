@@ -1,0 +1,125 @@
+"""Owns `payments-sandbox clock`: a world's clock is shown, frozen, and let run."""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.columns import print_rows
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.remote_options import EPILOG, add_remote_options, control_client
+from payments_sandbox.core.instants import read_instant
+from payments_sandbox.core.option_values import text_that
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.models import ClockModel
+
+TEXT: Final = """\
+Look at the clock of a world, stop it, or let it run; payments-sandbox advance moves it.
+
+examples:
+  payments-sandbox clock show
+  payments-sandbox clock freeze
+  payments-sandbox clock freeze --at 2030-01-18T09:00:00Z
+  payments-sandbox clock resume"""
+
+SHOW_TEXT: Final = """\
+Show where the clock of a world stands, and what waits for it, soonest first.
+
+examples:
+  payments-sandbox clock show
+  payments-sandbox clock show --json | jq .due"""
+
+FREEZE_TEXT: Final = """\
+Stop the clock of a world: now, or at an instant that is later. What is due until then
+happens.
+
+examples:
+  payments-sandbox clock freeze
+  payments-sandbox clock freeze --at 2030-01-18T09:00:00Z"""
+
+RESUME_TEXT: Final = """\
+Let the clock of a world run on from where it stands, at the speed of the real one.
+
+examples:
+  payments-sandbox clock resume"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    group, known = add_command(
+        commands,
+        "clock",
+        usage="clock (show | freeze | resume) …",
+        does="show a world's clock, stop it, let it run",
+        text=TEXT,
+    )
+    verbs = group.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox clock"
+    )
+    for options in (_add_show(verbs), _add_freeze(verbs), _add_resume(verbs)):
+        known.variables |= options.variables
+
+
+def _add(
+    verbs: "Commands[argparse.ArgumentParser]", name: str, does: str, text: str
+) -> tuple[argparse.ArgumentParser, CommandOptions]:
+    parser, options = add_command(
+        verbs, name, usage=f"clock {name} [options]", does=does, text=text, epilog=EPILOG
+    )
+    options.flag("--json", "as JSON, like GET /_sandbox/clock")
+    return parser, options
+
+
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+    parser, options = _add(verbs, "show", "show where it stands, and what is due", SHOW_TEXT)
+    add_remote_options(options)
+    parser.set_defaults(run=show)
+    return options
+
+
+def _add_freeze(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+    parser, options = _add(verbs, "freeze", "stop it", FREEZE_TEXT)
+    options.value("--at", "at which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
+    add_remote_options(options)
+    parser.set_defaults(run=freeze)
+    return options
+
+
+def _add_resume(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+    parser, options = _add(verbs, "resume", "let it run", RESUME_TEXT)
+    add_remote_options(options)
+    parser.set_defaults(run=resume)
+    return options
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Where it stands."""
+    with control_client(arguments) as client:
+        return _print(client.retrieve_clock(), arguments)
+
+
+def freeze(arguments: argparse.Namespace) -> int:
+    """Stop it; what happens on the way may take as long as receivers of webhooks do."""
+    with control_client(arguments, timeout=None) as client:
+        return _print(client.freeze_clock(at=arguments.at), arguments)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """Let it run."""
+    with control_client(arguments) as client:
+        return _print(client.resume_clock(), arguments)
+
+
+def _print(clock: "ClockModel", arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        sys.stdout.write(json.dumps(clock, indent=2) + "\n")
+        return 0
+    sys.stdout.write(f"now {clock['now']}, {clock['mode']}\n")
+    print_rows(
+        [
+            ("due", each["at"], each["what"], each["payment_id"] or each.get("delivery_id") or "")
+            for each in clock["due"]
+        ]
+    )
+    return 0

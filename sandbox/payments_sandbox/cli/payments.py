@@ -1,0 +1,207 @@
+"""Owns `payments-sandbox payments`: a world's payments, and what has become of one."""
+
+import argparse
+import json
+import sys
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.columns import print_facts, print_rows, remark
+from payments_sandbox.cli.options import CommandOptions, Commands, refuse
+from payments_sandbox.cli.remote_options import (
+    add_remote_command,
+    add_remote_options,
+    control_client,
+    every,
+)
+from payments_sandbox.core.instants import read_instant
+from payments_sandbox.core.option_values import one_of, text_that, whole_number
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.models import (
+        DeliveryModel,
+        EventModel,
+        JournalEntryModel,
+        PaymentModel,
+    )
+
+TEXT: Final = """\
+Print the payments of a world, newest first, or one with its history: the requests, the
+events and the webhooks that were about it. To look leaves no trace in the journal.
+
+examples:
+  payments-sandbox payments
+  payments-sandbox payments --status pending --customer cust_abc123
+  payments-sandbox payments --created-after 2030-01-15 --limit 100 --json
+  payments-sandbox payments pay_7k2m9q
+      that one, and what has become of it"""
+
+LIMIT: Final = 20
+MOST: Final = 1_000
+STATUSES: Final = ("pending", "completed", "failed")
+_CUT: Final = ((4, 24), (5, 1), (4, 1))
+"""The customer may be long; then goes what has become of a payment, which is shown of each."""
+
+_FILTERS: Final = ("--status", "--customer", "--created-after", "--starting-after")
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser, options = add_remote_command(
+        commands,
+        "payments",
+        usage="[ID] [options]",
+        does="list the payments of a world, or show one",
+        text=TEXT,
+    )
+    parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
+    _add_filters(options)
+    options.flag("--json", "all that is known of each, as one line of JSON")
+    add_remote_options(options)
+    parser.set_defaults(run=run)
+
+
+def _add_filters(options: CommandOptions) -> None:
+    options.value(
+        "--status",
+        f"only those that are {', '.join(STATUSES[:-1])} or {STATUSES[-1]}",
+        read=one_of(*STATUSES),
+        metavar="STATUS",
+    )
+    options.value("--customer", "only those of this customer_id", metavar="ID")
+    options.value(
+        "--created-after",
+        "only those that were created later",
+        read=text_that(lambda text: read_instant(text, earliest=None)),
+        metavar="ISO",
+    )
+    options.value("--starting-after", "go on behind this payment", metavar="ID")
+    options.value(
+        "--limit",
+        f"how many, up to {MOST} (default: {LIMIT})",
+        default=LIMIT,
+        read=whole_number(1, MOST),
+        metavar="N",
+        short="-n",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a list, or one."""
+    with control_client(arguments) as client:
+        if arguments.id is None:
+            _list(client, arguments)
+        else:
+            _show(client, arguments)
+    return 0
+
+
+def _list(client: "SandboxClient", arguments: argparse.Namespace) -> None:
+    page = client.list_payments(
+        limit=arguments.limit,
+        status=arguments.status,
+        customer_id=arguments.customer,
+        created_after=arguments.created_after,
+        starting_after=arguments.starting_after,
+    )
+    if arguments.json:
+        sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in page["data"]))
+    elif page["data"]:
+        print_rows([_row(each) for each in page["data"]], cut=_CUT)
+    else:
+        remark(f"{client.api_key} has no such payment")
+    if page["has_more"]:
+        remark(f"there are more: --starting-after {page['next_cursor']} goes on")
+
+
+def _row(payment: "PaymentModel") -> tuple[str, ...]:
+    became = [
+        payment["failure_code"] or "",
+        f"refunded {payment['refunded']}" if payment["refunded"] else "",
+        f"charged back {payment['charged_back']}" if payment["charged_back"] else "",
+    ]
+    return (
+        payment["created_at"],
+        payment["id"],
+        payment["status"],
+        f"{payment['amount']} {payment['currency']}",
+        payment["customer_id"] or "",
+        ", ".join(filter(None, became)),
+    )
+
+
+def _show(client: "SandboxClient", arguments: argparse.Namespace) -> None:
+    for option in _FILTERS:
+        if getattr(arguments, option[2:].replace("-", "_")) is not None:
+            refuse(arguments, option, "expected a list to filter; there is one payment of an ID")
+    payment = client.retrieve_payment(arguments.id)
+    events, deliveries, requests = _history(client, payment)
+    if arguments.json:
+        whole = {"payment": payment, "events": events}
+        sys.stdout.write(
+            json.dumps(whole | {"deliveries": deliveries, "requests": requests}) + "\n"
+        )
+        return
+    card = payment["payment_method"]
+    print_facts(
+        (
+            ("payment", payment["id"]),
+            ("status", payment["status"]),
+            ("amount", f"{payment['amount']} {payment['currency']}"),
+            ("failed because", payment["failure_code"]),
+            ("refunded", payment["refunded"] or None),
+            ("charged back", payment["charged_back"] or None),
+            ("customer", payment["customer_id"]),
+            ("description", payment["description"]),
+            ("card", f"{card['brand']} …{card['last4']}"),
+            ("created", payment["created_at"]),
+        )
+    )
+    sys.stdout.write("\n")
+    lines = [*map(_request_row, requests), *map(_event_row, events)]
+    lines += (row for each in deliveries for row in _attempt_rows(each))
+    print_rows(sorted(lines, key=lambda row: row[0]), cut=((2, 1),))
+
+
+def _history(
+    client: "SandboxClient", payment: "PaymentModel"
+) -> "tuple[list[EventModel], list[DeliveryModel], list[JournalEntryModel]]":
+    """All that was about a payment, each oldest first; what the journal has dropped is gone."""
+    since = takewhile(
+        lambda each: each["created_at"] >= payment["created_at"],
+        every(lambda after: client.list_events(limit=MOST, starting_after=after)),
+    )
+    events = [each for each in since if each["data"].get("payment_id") == payment["id"]][::-1]
+    deliveries = [
+        delivery
+        for event in events
+        for delivery in client.list_deliveries(event_id=event["id"], limit=MOST)["data"][::-1]
+    ]
+    requests = client.list_requests(limit=MOST)["data"][::-1]
+    return events, deliveries, [each for each in requests if _is_about(each, payment["id"])]
+
+
+def _is_about(entry: "JournalEntryModel", payment_id: str) -> bool:
+    body = entry["response"]["body"] if entry["response"] else None
+    own = body.get("id") if isinstance(body, dict) else None
+    return own == payment_id or payment_id in entry["path"].partition("?")[0].split("/")
+
+
+def _request_row(entry: "JournalEntryModel") -> tuple[str, str, str]:
+    status = entry["response"]["status"] if entry["response"] else "no reply"
+    outcome = f"{status} {entry['fault']}" if entry["fault"] else str(status)
+    return entry["at"], entry["operation"] or entry["path"], f"{outcome}  {entry['id']}"
+
+
+def _event_row(event: "EventModel") -> tuple[str, str, str]:
+    return event["created_at"], event["type"], event["id"]
+
+
+def _attempt_rows(delivery: "DeliveryModel") -> list[tuple[str, str, str]]:
+    rows = []
+    for attempt in delivery["attempts"]:
+        answered = attempt["response"]["status"] if attempt["response"] else ""
+        outcome = attempt["error"] or f"answered {answered}"
+        rows.append((attempt["at"], "webhook", f"{outcome}  {delivery['id']}"))
+    return rows

@@ -1,0 +1,230 @@
+"""Owns `payments-sandbox worlds`: the worlds of a running server, listed, shown, reset, dropped."""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli import reset
+from payments_sandbox.cli.columns import print_facts, print_rows
+from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument
+from payments_sandbox.cli.remote_options import (
+    EPILOG,
+    add_remote_options,
+    api_key,
+    control_client,
+    every,
+)
+
+if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+    from collections.abc import Iterator
+
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.models import WorldModel
+
+TEXT: Final = """\
+Look at the worlds of a running server: each API key has one.
+
+examples:
+  payments-sandbox worlds list
+  payments-sandbox worlds show sk_test_sandbox
+  payments-sandbox worlds reset sk_test_sandbox --only journal
+  payments-sandbox worlds drop sk_test_5e3fd11c2ab04a6f"""
+
+LIST_TEXT: Final = """\
+List the worlds of a server, the one that was used last first: its key, where its clock
+stands, how many payments it has, and its name.
+
+examples:
+  payments-sandbox worlds list
+  payments-sandbox worlds list --json | jq .api_key"""
+
+SHOW_TEXT: Final = """\
+Show a world in summary; to look makes no world of a key that has none.
+
+examples:
+  payments-sandbox worlds show
+  payments-sandbox worlds show sk_test_5e3fd11c2ab04a6f --json"""
+
+DROP_TEXT: Final = """\
+Drop a world, and all that waits in it. Its key has a new one when it is used again.
+
+examples:
+  payments-sandbox worlds drop sk_test_5e3fd11c2ab04a6f"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    group, known = add_command(
+        commands,
+        "worlds",
+        usage="worlds (list | show | reset | drop) …",
+        does="list, show, reset and drop worlds",
+        text=TEXT,
+    )
+    verbs = group.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox worlds"
+    )
+    for options in (_add_list(verbs), _add_show(verbs), _add_reset(verbs), _add_drop(verbs)):
+        known.variables |= options.variables
+
+
+def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+    parser, options = add_command(
+        verbs,
+        "list",
+        usage="worlds list [options]",
+        does="list the worlds of a server",
+        text=LIST_TEXT,
+        epilog=EPILOG,
+    )
+    options.flag("--json", "all that is known of each, as one line of JSON")
+    add_remote_options(options)
+    parser.set_defaults(run=list_worlds)
+    return options
+
+
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+    parser, options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT)
+    options.flag("--json", "as JSON, like GET /_sandbox/world")
+    add_remote_options(options)
+    parser.set_defaults(run=show)
+    return options
+
+
+def _add_reset(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+    parser, options = _add_for_one(
+        verbs, "reset", "the same as payments-sandbox reset", reset.text_of("worlds reset")
+    )
+    reset.add_only(options)
+    add_remote_options(options)
+    parser.set_defaults(run=reset_world)
+    return options
+
+
+def _add_drop(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+    parser, options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT)
+    add_remote_options(options)
+    parser.set_defaults(run=drop)
+    return options
+
+
+def _add_for_one(
+    verbs: "Commands[argparse.ArgumentParser]", name: str, does: str, text: str
+) -> tuple[argparse.ArgumentParser, CommandOptions]:
+    parser, options = add_command(
+        verbs, name, usage=f"worlds {name} [KEY] [options]", does=does, text=text, epilog=EPILOG
+    )
+    parser.add_argument(
+        "key",
+        nargs="?",
+        type=argument(api_key),
+        metavar="KEY",
+        help="whose world (default: that of --api-key)",
+    )
+    return parser, options
+
+
+def list_worlds(arguments: argparse.Namespace) -> int:
+    """A line for each, the last used first."""
+    with control_client(arguments) as client:
+        worlds = list(_worlds(client))
+    if arguments.json:
+        sys.stdout.write("".join(f"{json.dumps(world)}\n" for world in worlds))
+    else:
+        print_rows([_row(world) for world in worlds], cut=((4, 1),))
+    return 0
+
+
+def _row(world: "WorldModel") -> tuple[str, ...]:
+    count = sum((world["payments"]["pending"], *_settled(world)))
+    return (
+        world["api_key"],
+        _seconds(world["clock"]["now"]),
+        world["clock"]["mode"],
+        f"{count} payment{'' if count == 1 else 's'}",
+        world.get("name", ""),
+    )
+
+
+def _settled(world: "WorldModel") -> tuple[int, int]:
+    return world["payments"]["completed"], world["payments"]["failed"]
+
+
+def _seconds(instant: str) -> str:
+    """An instant without its milliseconds."""
+    whole, dot, _ = instant.partition(".")
+    return f"{whole}Z" if dot else instant
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """What there is to know of one."""
+    with control_client(_of_key(arguments)) as client:
+        world = _found(client)
+    if arguments.json:
+        sys.stdout.write(json.dumps(world, indent=2) + "\n")
+        return 0
+    completed, failed = _settled(world)
+    limit = world["rate_limit"]
+    print_facts(
+        (
+            ("API key", world["api_key"]),
+            ("name", world.get("name")),
+            ("base URL", world["base_url"]),
+            ("webhook secret", world["webhook_secret"]),
+            ("made", world["created_at"]),
+            ("used", world.get("used_at")),
+            ("clock", f"{world['clock']['now']}, {world['clock']['mode']}"),
+            ("waiting", len(world["clock"]["due"])),
+            (
+                "payments",
+                f"{world['payments']['pending']} pending, {completed} completed, {failed} failed",
+            ),
+            ("refunds", world["refunds"]),
+            ("chargebacks", world["chargebacks"]),
+            ("events", world["events"]),
+            ("requests", f"{world['requests']['kept']} kept, {world['requests']['dropped']} gone"),
+            ("rate limit", f"{limit['remaining']} of {limit['limit']} left in this hour"),
+            ("seed", world["seed"]),
+            ("begun anew", world["restarted"]),
+        )
+    )
+    return 0
+
+
+def reset_world(arguments: argparse.Namespace) -> int:
+    """Reset one that there is."""
+    with control_client(_of_key(arguments)) as client:
+        _found(client)
+        reset.reset_parts(client, arguments.only)
+    return 0
+
+
+def drop(arguments: argparse.Namespace) -> int:
+    """Drop one that there is."""
+    with control_client(_of_key(arguments)) as client:
+        _found(client)
+        client.delete_world()
+        sys.stdout.write(f"{client.api_key}: dropped\n")
+    return 0
+
+
+def _of_key(arguments: argparse.Namespace) -> argparse.Namespace:
+    """With the key that was given by itself as that of the option."""
+    if arguments.key is not None:
+        arguments.api_key = arguments.key
+    return arguments
+
+
+def _found(client: "SandboxClient") -> "WorldModel":
+    """The world of the client's key; to ask for it alone would make one."""
+    for world in _worlds(client):
+        if world["api_key"] == client.api_key:
+            return world
+    hint = "payments-sandbox worlds list shows those that there are"
+    raise CommandFailedError(f"{client.api_key} has no world at {client.url}; {hint}")
+
+
+def _worlds(client: "SandboxClient") -> "Iterator[WorldModel]":
+    return every(lambda after: client.list_worlds(limit=1_000, starting_after=after))

@@ -1,0 +1,62 @@
+"""`payments-sandbox scenario use` and `scenario end`: what a world of a server follows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.process import RemoteWorld, new_remote_world, run
+from tests.support.sockets import running_server
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where a server is."""
+    with running_server() as server:
+        yield server.address
+
+
+@pytest.fixture
+def world(address: str) -> RemoteWorld:
+    """A world without scenarios."""
+    return new_remote_world(address)
+
+
+def test_scenarios_are_used_by_name_and_by_file_until_they_are_ended(
+    world: RemoteWorld, tmp_path: Path
+) -> None:
+    run("scenario", "new", "mine", cwd=tmp_path)
+    used = world.run("scenario", "use", "late-decline", str(tmp_path / "mine.yaml"))
+    assert (used.returncode, used.stdout, used.stderr) == (
+        0,
+        f"{world.key}: late-decline, mine active\n",
+        "",
+    )
+    ended = [world.run("scenario", "end", *name).stdout for name in (["mine"], [])]
+    assert ended == [f"{world.key}: late-decline active\n", f"{world.key}: no scenario active\n"]
+
+
+def test_a_file_that_is_wrong_is_told_its_problems_and_nothing_is_used(
+    world: RemoteWorld, tmp_path: Path
+) -> None:
+    (tmp_path / "wrong.yaml").write_text("scenario: wrong\nrulez: []\n", encoding="utf-8")
+    refused = world.run("scenario", "use", "late-decline", str(tmp_path / "wrong.yaml"))
+
+    assert refused.returncode == 2
+    assert f"{tmp_path}/wrong.yaml:2:1: " in refused.stdout
+    assert refused.stderr.endswith("in 1 file.\n")
+    assert world.control("GET", "/scenarios/active")["data"] == []
+
+
+def test_what_is_not_there_is_told(world: RemoteWorld) -> None:
+    unknown = world.run("scenario", "use", "late-declin")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "did you mean 'late-decline'?" in unknown.stderr
+    inactive = world.run("scenario", "end", "late-decline")
+    assert (inactive.returncode, inactive.stdout) == (1, "")
+    assert "expected an active scenario; active are: none" in inactive.stderr
+    missing = run("scenario", "use", "./none.yaml")
+    assert missing.returncode == 2
+    assert missing.stderr.splitlines()[-1].endswith(
+        "argument NAME|FILE: expected the name of a scenario, or a file that exists"
+    )

@@ -1,0 +1,96 @@
+"""`payments-sandbox clock`: shown, frozen, and let run."""
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.support.process import (
+    RemoteWorld,
+    documented_example,
+    new_remote_world,
+    options_of,
+    run,
+    without_ids,
+)
+from tests.support.sockets import running_server
+
+SHARED: Final = {"--url", "--api-key", "--control-token", "--json"}
+PENDING: Final = "4000009900000012"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where a server is."""
+    with running_server() as server:
+        yield server.address
+
+
+@pytest.fixture
+def world(address: str) -> RemoteWorld:
+    """A world whose clock stands still."""
+    return new_remote_world(address, seed=7)
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_the_clock_is_shown_with_what_is_due(world: RemoteWorld, columns: str) -> None:
+    world.pay(card_number=PENDING)
+    ended = run("clock", "show", extra=world.variables | {"COLUMNS": columns})
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == (
+        "now 2030-01-15T10:30:00Z, frozen\n"
+        "due  2030-01-15T11:30:00Z  payment.completed  pay_89a87720e551cafb\n"
+    )
+
+
+def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
+    world.pay(card_number=PENDING)
+    console, *shown = documented_example("payments-sandbox clock show")
+    assert without_ids(world.run(*console.split()[2:]).stdout).splitlines() == shown
+
+
+def test_the_clock_is_frozen_at_an_instant_and_what_is_due_until_then_happens(
+    world: RemoteWorld,
+) -> None:
+    world.pay(card_number=PENDING)
+    ended = world.run("clock", "freeze", "--at", "2030-01-16T00:00:00Z")
+
+    assert (ended.returncode, ended.stdout) == (0, "now 2030-01-16T00:00:00Z, frozen\n")
+    [payment] = world.control("GET", "/payments")["data"]
+    assert payment["status"] == "completed"
+
+
+def test_the_clock_runs_and_is_stopped_again(world: RemoteWorld) -> None:
+    running = world.run("clock", "resume")
+    assert (running.returncode, running.stdout[-7:]) == (0, ", live\n")
+    stopped = json.loads(world.run("clock", "freeze", "--json").stdout)
+
+    assert stopped["mode"] == "frozen"
+    assert json.loads(world.run("clock", "show", "--json").stdout)["now"] == stopped["now"]
+
+
+def test_a_webhook_that_is_due_has_its_delivery(world: RemoteWorld) -> None:
+    world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
+    world.control("PUT", "/inbox/orders", {"respond": [500]})
+    world.pay()
+    world.control("POST", "/clock/advance", {"by": "1s"})
+
+    due = world.control("GET", "/clock")["due"][0]
+    where = due["payment_id"] or due["delivery_id"]
+    assert world.run("clock", "show").stdout.splitlines()[1].endswith(f"  {where}")
+
+
+def test_time_never_goes_back(world: RemoteWorld) -> None:
+    ended = world.run("clock", "freeze", "--at", "2020-01-01")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "time never goes back" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "own"), [("show", set()), ("freeze", {"--at"}), ("resume", set())]
+)
+def test_every_option_is_tried(verb: str, own: set[str]) -> None:
+    assert options_of(f"clock {verb}") == SHARED | own
