@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from benchmarks.explored_tests import explored_tests
 from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, at_least
 from benchmarks.servers import users_environment
@@ -42,7 +43,8 @@ def measure_explored(plan: Plan) -> Table:
                 [_of_command() for _ in range(plan.rounds)],
                 "runs/min",
                 COMMAND,
-            )
+            ),
+            explored_tests(plan),
         ],
     )
 

@@ -1,15 +1,22 @@
 """`payments-sandbox explore`: a command and every failure, its reports, and nothing left."""
 
+import io
 import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 from xmlschema import XMLSchema
 
+from payments_sandbox.cli.explore_progress import Progress, progress_line
+from payments_sandbox.exploration.exploration import Exploration, Wishes
+from payments_sandbox.testing.sandbox import Sandbox
+from tests.support.flows import flow_of, order
 from tests.support.process import COMMAND, environment, run
 from tests.support.values import LONGEST_WAIT, documented_create
 
@@ -259,3 +266,58 @@ if lost():
 
     assert process.returncode == 130
     assert "3 left, since time was up" in printed
+
+
+def test_nothing_of_exploring_is_imported_by_what_does_not_explore() -> None:
+    """Neither by a plain `serve`, nor by the plugin before it is used."""
+    modules = "cli.serve, cli.server_process, cli.main, server.factory, server.http_server"
+    names = [f"payments_sandbox.{each}" for each in modules.split(", ")]
+    script = (
+        f"import sys, payments_sandbox.pytest_plugin, {', '.join(names)};"
+        " print([name for name in sys.modules if 'explor' in name])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
+
+
+def test_a_terminal_shows_the_matrix_as_it_fills(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the end of the block, which leaves nothing of it."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "30")
+    exploration = Exploration(Wishes(among=frozenset({"drop"})))
+    flow = flow_of(_pays)
+    exploration.begin(flow(None), flow(None))
+    [first, _] = exploration.next_batch()
+    with Progress(exploration) as progress:
+        exploration.record(first, flow(first.scenario()))
+        progress.show()
+
+    shown, erased = terminal.getvalue().rsplit("\r\x1b[J", 1)
+    assert "drop_after_commit                   L\n" in shown
+    assert "1 of 2 runs" in shown
+    assert erased == ""
+
+
+def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(Exploration(Wishes())) as progress:
+        progress.show()
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_bar_tells_how_many_seconds_are_left() -> None:
+    assert progress_line(2, 4, 10.0) == f"[{'█' * 15}{'░' * 15}] 2 of 4 runs, 10 s left"
+    assert progress_line(0, 0, 0.0) == f"[{'░' * 30}] 0 of 0 runs, 0 s left"
+
+
+def _pays(api: httpx.Client, _: Sandbox) -> int:
+    try:
+        return api.post("/payments", json=order()).status_code - 201
+    except httpx.HTTPError:
+        return 1

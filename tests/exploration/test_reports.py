@@ -191,3 +191,43 @@ def test_a_call_is_told_by_what_it_has_met(step: dict[str, Any], told: str) -> N
     first, *_ = call_by_call(flow_of(body)(scenario))
 
     assert first.startswith(f"create_payment of 4200 USD for cust_ada: {told}")
+
+
+def test_what_differs_and_what_was_left_out_stand_at_the_end(result: ExplorationResult) -> None:
+    text = as_text(
+        FLOW, result._replace(differences=("Two runs differ.",), pruned={"too many": 1_200})
+    )
+
+    assert text.endswith(
+        "\nTwo runs differ.\n\npairs of failures that were left out:\n   1200  too many\n"
+    )
+
+
+def test_a_finding_that_has_not_come_again_says_so(result: ExplorationResult) -> None:
+    first = result.found[0]
+    again = first._replace(witnesses=(first.run, first.run), is_repeatable=False)
+    text = as_text(FLOW, result._replace(found=(again,)))
+
+    assert "     the same after: drop_after_commit\n" in text
+    assert "     another run of it has come to something else\n" in text
+
+
+def test_a_run_whose_failure_has_not_come_up_says_nothing(result: ExplorationResult) -> None:
+    run = result.runs[2]._replace(is_met=False)
+    without = result._replace(runs=(run,), found=(), left=())
+
+    assert as_text(FLOW, without).startswith("nothing found in 1 run (not_met 1)\n")
+    assert "- not met" in as_text(FLOW, without)
+    assert "<td>-</td>" in as_page(FLOW, without)
+
+
+def test_webhooks_are_told_after_the_calls() -> None:
+    def body(api: httpx.Client, world: Sandbox) -> int:
+        world.control.create_webhook_endpoint("inbox:shop")
+        return api.post("/payments", json=order()).status_code - 201
+
+    assert call_by_call(flow_of(body)(None)) == (
+        "create_payment of 4200 USD for cust_ada: 201",
+        "webhook payment.completed for cust_ada",
+        "the command: exit status 0",
+    )
