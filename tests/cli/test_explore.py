@@ -229,6 +229,17 @@ def test_a_command_that_is_not_there_is_127() -> None:
     assert "cannot run no-such-command-anywhere: No such file" in ended.stderr
 
 
+def test_scenarios_that_are_wrong_are_told_before_anything_runs(
+    program: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("scenario: wrong\nrules: [{request: pay, do: [pass]}]\n", encoding="utf-8")
+    ended = explore(program, NAIVE, "--scenario", str(wrong))
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("payments-sandbox: --scenario: 1 problem in 1 file.\n")
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
