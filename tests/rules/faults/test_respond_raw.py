@@ -87,3 +87,12 @@ def test_a_mapping_is_sent_as_json() -> None:
     plain = {"status": 200, "body": {"a": "é"}, "off_contract": True}
     assert RespondRaw.parse(plain, is_read=False) == RespondRaw(200, {}, '{"a": "é"}')
     assert REAL_REPLY.headers == {"Content-Type": "application/json", "X-Real": "1"}
+
+
+def test_another_reply_stands_in_place_of_the_real_one() -> None:
+    """A scenario may say that the call happens; unless it does, nothing has."""
+    assert (RespondRaw.reply_arrives, RespondRaw.needs_commit, RespondRaw.starts_silent) == (
+        False,
+        False,
+        False,
+    )
