@@ -59,10 +59,10 @@ WRONG: Final = {
         ),
     ),
     "one letter": (
-        ["logs", "-f"],
+        ["logs", "-j"],
         (
-            "payments-sandbox logs: error: argument -f: there is no such option;"
-            " did you mean --follow?"
+            "payments-sandbox logs: error: argument -j: there is no such option;"
+            " did you mean --json?"
         ),
     ),
     "one letter of several options": (
