@@ -14,6 +14,7 @@ from typing import Final
 from benchmarks.clients import measure_clients
 from benchmarks.cold_start import measure_cold_start
 from benchmarks.core import measure_core
+from benchmarks.explored import measure_explored
 from benchmarks.fixture import measure_fixture
 from benchmarks.fresh_worlds import measure_worlds
 from benchmarks.growth import measure_growth
@@ -43,6 +44,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "page": lambda plan, cores, client: [measure_page(plan, cores, client)],
     "peers": lambda plan, cores, client: [measure_peers(plan, cores, client)],
     "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
+    "explore": lambda plan, _, __: [measure_explored(plan)],
 }
 UNASKED: Final = tuple(section for section in SECTIONS if section not in ("page", "peers"))
 """What is measured when nobody says what; a browser and peers may not be installed."""

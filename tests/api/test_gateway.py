@@ -9,11 +9,15 @@ import pytest
 from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall
 from payments_sandbox.api.gateway import HANDLERS, Gateway
 from payments_sandbox.contract import representations
-from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, RequestTooLarge
+from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound, RequestTooLarge
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.delays import Uniform
 from payments_sandbox.rules.hold import Hold
 from payments_sandbox.rules.model import Step
+from payments_sandbox.verification.journal_steps import ABANDONED
 from payments_sandbox.world.registry import WorldDefaults
 from tests.support.http import envelope, invalid
 from tests.support.in_process import (
@@ -29,7 +33,7 @@ from tests.support.in_process import (
 from tests.support.values import KEY, documented_create
 
 GOOD = documented_create()
-HELD = "rules: [{request: create_payment, do: [{hold: {for: 1m}}]}]"
+HELD = "rules: [{request: create_payment, do: [{hold: {for: 1m}, delay: 4ms}]}]"
 NOT_LUHN = "4111111111111112"
 HEADERS = {
     "X-RateLimit-Limit": "1000",
@@ -306,7 +310,7 @@ def test_a_held_call_has_passed_the_limit_and_nothing_else(desk: InProcessApi) -
     assert (again.lasts, again.entry is held.entry) == (7, True)
     answer = desk.gateway.go_on(again, Step(delay=3))
     assert isinstance(answer, Answer)
-    assert (answer.reply.status, answer.delay) == (400, 3)
+    assert (answer.reply.status, answer.delay) == (400, 7), "the step that held it has a delay, too"
     [entry] = desk.world.journal.since(0)
     assert (entry.at, entry.wall, entry.committed) == (NOON + 5, NOON, False)
 
@@ -319,3 +323,127 @@ def test_of_an_ordinary_card_no_fingerprint_is_kept() -> None:
         desk.answer(call_of("create_payment", documented_create(card_number=number)))
         kept[number] = desk.world.ledger.payments.get(len(kept)).card.fingerprint
     assert kept == {"4000000000005126": fingerprint("4000000000005126"), "4242424242424242": 0}
+
+
+PATHS = "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
+DOUBLE = "There are two slashes in a row; did you mean"
+
+
+@pytest.mark.parametrize(
+    ("path", "details"),
+    [
+        ("/v3//payments", f"{DOUBLE} /v3/payments?"),
+        ("//v3/payments", f"{DOUBLE} /v3/payments?"),
+        ("/v3/payments//", f"{DOUBLE} /v3/payments?"),
+        ("/v3/payments//refunds", f"{DOUBLE} /v3/payments/{{payment_id}}/refunds?"),
+        ("/v3/payments/", "Did you mean /v3/payments?"),
+        ("/v3/payments/pay_1/", "Did you mean /v3/payments/pay_1?"),
+        ("/v3/payments/pay_1/refunds/", "Did you mean /v3/payments/pay_1/refunds?"),
+        ("/v3/payments/4111111111111111/", "Did you mean /v3/payments/************1111?"),
+        ("/v3/payments/x/refunds/y", PATHS),
+        ("/v3/payment", PATHS),
+        ("/v3", PATHS),
+    ],
+)
+def test_a_path_that_differs_by_slashes_is_told_what_was_meant(
+    path: str, details: str, desk: InProcessApi
+) -> None:
+    """Any other is told which there are."""
+    assert status_and_json(desk.answer(unknown(path))) == (404, envelope("not_found", details))
+
+
+def test_a_method_that_a_path_does_not_have_is_told_which_it_has(desk: InProcessApi) -> None:
+    """As `Allow` does."""
+    answer = desk.answer(unknown("/v3/payments", "PUT", "GET, POST"))
+
+    assert status_and_json(answer) == (
+        405,
+        envelope("method_not_allowed", "PUT is not supported here; use one of: GET, POST."),
+    )
+
+
+def test_a_key_that_is_only_looked_for_gets_no_world() -> None:
+    """In slices, as others are served meanwhile; a world that is there is found."""
+    worlds = new_worlds()
+    gateway = Gateway(worlds, contract())
+    found = finish(gateway.admitting(f"Bearer {KEY}", makes_world=False))
+    with pytest.raises(NotFound):
+        finish(gateway.admitting("Bearer sk_test_alice", makes_world=False))
+    made = finish(gateway.admitting("Bearer sk_test_alice"))
+
+    assert found is worlds.find(KEY)
+    assert worlds.find("sk_test_alice") is made is gateway.admit("Bearer sk_test_alice")
+
+
+def test_an_answer_of_last_resort_is_a_documented_500_on_a_connection_that_ends(
+    desk: InProcessApi,
+) -> None:
+    """How much of the request was read is unknown."""
+    desk.ask("list_payments")
+    answer = desk.gateway.give_up(desk.world)
+
+    assert (status_and_json(answer), answer.close) == ((500, FAILED), True)
+    assert dict(answer.headers) == HEADERS
+    assert len(answer.headers) == 3
+
+
+def test_the_journal_says_what_became_of_the_payment_of_a_call(desk: InProcessApi) -> None:
+    """Its id where it was made, its status at the call, and the error without its text."""
+    desk.ask("create_payment", GOOD)
+    made = desk.world.ledger.payments.id_of(0)
+    for operation, body, payment_id in (
+        ("retrieve_payment", None, made),
+        ("create_refund", {"amount": 99_999}, made),
+        ("create_refund", {"amount": "x"}, made),
+        ("retrieve_payment", None, "pay_x"),
+    ):
+        desk.ask(operation, body, payment_id=payment_id)
+    entries = list(desk.world.journal.since(0))
+
+    assert [(each.made, each.payment_status, each.status, each.error_code) for each in entries] == [
+        (made, Status.COMPLETED, 201, None),
+        (None, Status.COMPLETED, 200, None),
+        (None, Status.COMPLETED, 400, "refund_exceeds_payment"),
+        (None, Status.COMPLETED, 400, "invalid_request"),
+        (None, None, 404, "payment_not_found"),
+    ]
+    assert entries[2].error_details == "2500 of 2500 is left to refund."
+    assert [each.committed for each in entries] == [True, None, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "committed"),
+    [("create_payment", GOOD, False), ("list_payments", None, None)],
+)
+def test_a_held_call_to_which_nobody_listens_has_not_happened(
+    operation: str, body: object, *, committed: bool | None
+) -> None:
+    """It is journalled by when its client left, with its rule; a read could not happen anyway."""
+    desk = InProcessApi(new_world())
+    desk.world.rules.set_scenarios([scenario_of(HELD.replace("create_payment", operation))])
+    held = desk.gateway.answer(desk.world, call_of(operation, body))
+    assert isinstance(held, HeldCall)
+    desk.world.clock.reach(Instant(NOON + 5))
+    entry = desk.gateway.abandon(held)
+
+    assert list(desk.world.journal.since(0)) == [entry]
+    assert (entry.at, entry.rule, entry.step) == (NOON + 5, "rule-1", 1)
+    assert (entry.committed, entry.status, entry.fault) == (committed, None, ABANDONED)
+    assert desk.world.ledger.events == 0
+
+
+def test_a_held_call_that_goes_on_waits_as_its_decision_and_its_rule_say() -> None:
+    """A delay that is drawn is the same in every run, and another for each call."""
+    drawn = []
+    for _ in range(2):
+        desk = InProcessApi(new_world())
+        desk.world.rules.set_scenarios([scenario_of(HELD.replace("1m}", "1m}, times: 9"))])
+        for _ in range(2):
+            held = desk.gateway.answer(desk.world, call_of("create_payment", GOOD))
+            assert isinstance(held, HeldCall)
+            answer = desk.gateway.go_on(held, Step(delay=Uniform(1_000, 900_000)))
+            assert isinstance(answer, Answer)
+            drawn.append(answer.delay)
+
+    assert drawn[:2] == drawn[2:]
+    assert 1_000 <= drawn[0] != drawn[1] <= 900_000

@@ -42,8 +42,8 @@ def test_a_tree_is_there_until_the_block_ends_and_nothing_is_left(repository: Pa
     assert len(listed.stdout.splitlines()) == 1
 
 
-def test_it_is_gone_when_the_block_fails_too(repository: Path) -> None:
-    assert repository
+@pytest.mark.usefixtures("repository")
+def test_it_is_gone_when_the_block_fails_too() -> None:
     with pytest.raises(ZeroDivisionError), tree_of(find_revision("HEAD~1")) as folder:
         _ = 1 / 0
 
@@ -86,9 +86,9 @@ def test_what_is_changed_and_not_committed_is_compared_with_the_last_commit(
     assert find_revision("HEAD").folder == ""
 
 
+@pytest.mark.usefixtures("repository")
 @pytest.mark.parametrize("name", ["nowhere", "--all", "HEAD~7"])
-def test_a_revision_that_is_not_there_is_refused(name: str, repository: Path) -> None:
-    assert repository
+def test_a_revision_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(CommandFailedError, match=f"there is no revision '{name}' here") as refused:
         find_revision(name)
     assert refused.value.code == 2

@@ -11,13 +11,21 @@ from hypothesis import strategies as st
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.masking import (
     TEXT_KEPT,
+    holds_card_number,
+    is_credential,
+    joined,
     mask_body,
+    mask_content,
+    mask_header,
     mask_headers,
     mask_json,
+    mask_kept,
     mask_number,
     mask_target,
     mask_text,
+    masking,
 )
+from payments_sandbox.core.slices import SLICE, finish
 from tests.support.values import in_groups
 
 VISA, CVC = "4111111111111111", "8731"
@@ -390,3 +398,108 @@ def test_a_number_that_a_cut_goes_through_is_masked(mask: Callable[[str], object
     text = "x" * (TEXT_KEPT - 8) + VISA
 
     assert "4111" not in str(mask(text))
+
+
+CONTENTS: dict[str, tuple[bytes, bytes]] = {
+    "JSON with nothing to hide": (b'{"a": 1e2}', b'{"a": 1e2}'),
+    "JSON": (b'{"a": "4111111111111111", "cvc": 873}', b'{"a":"************1111","cvc":"***"}'),
+    "a key that is there twice": (b'{"cvc":"873","cvc":"874"}', b'{"cvc":"***","cvc":"***"}'),
+    "broken JSON": (b'{"cvc": "873", ', b'{"cvc": "***", '),
+    "a form": (b"cvc=873&b=2", b"cvc=***&b=2"),
+    "a form that is encoded": (b"a%3D1&cvc%3D873", b"a=1&cvc=***"),
+    "a form that hides nothing": (b"a%3D1&b%3D873", b"a%3D1&b%3D873"),
+    "XML": (b"<cvc>873</cvc>", b"<cvc>***</cvc>"),
+    "a number of a field": (b"PAN: 41-11", b"PAN: **-**"),
+    "a short number that may be a code": (b"cid=873 cid=abc", b"cid=*** cid=abc"),
+    "an escape": (b'{"a": "\\u0034111111111111111"', b'{"a": "************1111"'),
+    "entities": (b"&#52;111111111111111 &#x34;2", b"************1111 42"),
+    "escapes of blanks": (b'\\u0034111\\t1111\\n11111111 \\/ \\"', b'**** **** ****1111 / "'),
+    "what no letter has": (b"&#99999999999; \\ud800 &#x110000; cvc=8",
+                           b"&#99999999999; \\ud800 &#x110000; cvc=*"),
+    "no text": (b"\xff{", b"\xef\xbf\xbd{"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CONTENTS)
+def test_a_body_of_any_kind_is_kept_without_numbers_and_codes(case: str) -> None:
+    """As it came where there is nothing to hide; and what is masked stays so."""
+    body, kept = CONTENTS[case]
+
+    assert (mask_content(body), mask_content(kept)) == (kept, kept)
+
+
+KEPT: dict[str, tuple[str, str]] = {
+    "few digits": ("{cvc", "{cvc"),
+    "a card number": (VISA, HIDDEN),
+    "an id": (f"pay_{VISA} and {VISA}", f"pay_{VISA} and {HIDDEN}"),
+    "JSON with nothing to hide": ('{"a": 1, "b": "1234567890123"}',) * 2,
+    "JSON": (f'{{"a": 1, "b": "{VISA}", "cvc": "873"}}', f'{{"a":1,"b":"{HIDDEN}","cvc":"***"}}'),
+    "a number of the world's own": (f"[{VISA}, 1.5]",) * 2,
+    "a list": (f'[1.5, {VISA}, "{VISA}", null]', f'[1.5,{VISA},"{HIDDEN}",null]'),
+    "no JSON": (f"{{{VISA}", f"{{{HIDDEN}"),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_a_text_of_a_snapshot_is_masked_but_for_ids(case: str) -> None:
+    """Parsed where it is JSON; sixteen digits of an id are no card's."""
+    text, kept = KEPT[case]
+
+    assert mask_kept(text) == kept
+
+
+def test_a_snapshot_is_masked_in_slices() -> None:
+    """Every text and key in it, and codes by their name; numbers are the world's own."""
+    row = {"cvc": "873", "x": VISA, "n": 1, "deep": [{"a": VISA, "cvc": 873}]}
+    shown = {"cvc": "***", "x": HIDDEN, "n": 1, "deep": [{"a": HIDDEN, "cvc": "***"}]}
+    rows = {"rows": [row] * (2 * SLICE + 1), VISA: {"a": VISA}, "d": Decimal("1.5"), "n": int(VISA)}
+    kept = {"rows": [shown] * (2 * SLICE + 1), HIDDEN: {"a": HIDDEN}, "d": 1.5, "n": int(VISA)}
+
+    assert finish(masking(rows)) == kept
+    assert len(list(masking(rows))) == 3
+    assert list(masking(rows, 0)) == []
+    assert finish(masking(rows, 0)) == kept
+
+
+def test_header_lines_of_one_name_are_joined_as_they_came() -> None:
+    """For rules, which may look at what is secret; in lower case."""
+    lines = [(b"Via", b"a"), (b"VIA", b"b"), (b"X-Card", VISA.encode()), (b"X-Bytes", b"\xff")]
+
+    assert joined(lines) == {
+        "via": "a, b", "x-card": VISA, "x-bytes": "\N{REPLACEMENT CHARACTER}",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Authorization", "COOKIE", "x-api-key", "Sandbox-Token"])
+def test_credentials_are_known_by_their_header(name: str) -> None:
+    """In any case; of another key not even the beginning is shown."""
+    assert is_credential(name)
+    assert mask_header(name, "Bearer sk_live_1") == "…"
+    assert mask_header(name, "Bearer sk_test_a") == "Bearer sk_test_…"
+    assert not is_credential("X-Tenant")
+
+
+@pytest.mark.parametrize(("text", "is_held"), [(VISA, True), ("a?cvc=873", True), ("a?b=1", False)])
+def test_what_has_to_stay_whole_is_refused_where_it_holds_a_number(
+    text: str, *, is_held: bool
+) -> None:
+    """Such as a url."""
+    assert holds_card_number(text) is is_held
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("1234567890123", "*********0123"),
+        ("123456789012", "************"),
+        ("1234 5678 9012 3", "**** **** **12 3"),
+        ("1234 5678 9012 x", "**** **** **** x"),
+        ("12/34", "**/**"),
+        ("\u0664" + "\u0661" * 15, "*" * 12 + "\u0661" * 4),
+    ],
+)
+def test_of_a_number_that_may_be_a_cards_the_last_four_signs_are_shown(
+    number: str, shown: str
+) -> None:
+    """Thirteen digits may be; what has letters, or fewer, is hidden altogether."""
+    assert mask_number(number) == shown

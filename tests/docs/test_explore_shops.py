@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 from tests.support.process import run
 
@@ -40,6 +42,21 @@ def test_what_is_wrong_with_a_naive_shop_is_found(kind: str, tmp_path: Path) -> 
     of_webhooks = set() if kind == "sh" else {"accepted_forgery", "crash"}
     assert code == 1
     assert found == {"double_charge", "lost_payment"} | of_webhooks
+
+
+def test_the_readme_shows_what_is_printed(tmp_path: Path) -> None:
+    """The command as it stands, beside the shop; what is left out stands as `…`."""
+    blocks = read_blocks(ROOT / "README.md")
+    [asked] = [each for each in blocks if each.first_line.startswith("payments-sandbox explore")]
+    [shown] = [each for each in blocks if each.heading == asked.heading and each != asked]
+    shutil.copy(SHOPS / "naive_shop.py", tmp_path)
+    command = shlex.split(asked.code)
+    ended = run(*command[1:], cwd=tmp_path)
+
+    printed = ended.stdout
+    for part in filter(None, (each.strip() for each in shown.code.split("…\n"))):
+        assert part in printed, printed + ended.stderr
+        printed = printed.partition(part)[2]
 
 
 @each_shop

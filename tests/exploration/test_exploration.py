@@ -15,6 +15,7 @@ from payments_sandbox.exploration.exploration import (
     Wishes,
     explore,
 )
+from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
 from payments_sandbox.exploration.verdicts import RunVerdict
 from payments_sandbox.testing.sandbox import Sandbox
 from tests.support.flows import Body, flow_of, order
@@ -136,7 +137,8 @@ def _give_back(api: httpx.Client, payment: str) -> None:
 
 
 def test_a_shop_that_verifies_and_remembers_is_not_fooled_by_webhooks() -> None:
-    result = explore(shop(), Wishes(among=frozenset({"forged", "stale", "twice", "before_reply"})))
+    among = frozenset({"forged", "stale", "twice", "before_reply"})
+    result = explore(shop(), Wishes(depth=2, among=among))
 
     assert result.found == ()
     assert [str(each) for each in result.names] == [
@@ -247,6 +249,20 @@ def test_only_the_failures_that_are_wanted_are_tried() -> None:
         "drop",
         "card_declined",
     ]
+
+
+def test_a_flow_that_does_not_end_in_time_has_nothing_to_compare_with() -> None:
+    ended = RunRecord(FlowEnd(-1, timed_out=True), ())
+
+    with pytest.raises(CannotExploreError, match="it did not end in time"):
+        explore(lambda _: ended, Wishes())
+
+
+def test_a_flow_whose_expectations_are_not_met_has_nothing_to_compare_with() -> None:
+    world = WorldRecord((), (), {}, (), ("saw none",), frozenset())
+
+    with pytest.raises(CannotExploreError, match="is not met without any failure: saw none"):
+        explore(lambda _: RunRecord(FlowEnd(0), (world,)), Wishes())
 
 
 def _fails(_api: httpx.Client, _world: Sandbox) -> int:

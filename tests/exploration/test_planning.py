@@ -33,9 +33,9 @@ def test_what_has_gone_wrong_most_often_comes_first_and_what_takes_time_last() -
     found = shown(injections([PAY, LIST, COMPLETED], among=None))
 
     assert found[:3] == [
-        "create_payment internal_error_after_commit",
         "create_payment drop_after_commit",
         "create_payment truncate_after_commit",
+        "create_payment malform_after_commit",
     ]
     assert found.index("payment.completed forged") < found.index("create_payment card_declined")
     assert found[-1] == "list_payments slow"

@@ -4,7 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from payments_sandbox.rules.conditions import compile_condition, equals_one_of, matches, why_not
+from payments_sandbox.rules.conditions import (
+    compile_condition,
+    equals_one_of,
+    matches,
+    parse_when,
+    why_not,
+)
 from payments_sandbox.rules.model import Condition
 from tests.support.in_process import GivenFields
 
@@ -106,3 +112,32 @@ def test_of_a_long_list_five_values_are_shown() -> None:
     condition = Condition("amount", "in", (1, 2, 3, 4, 5, 6))
 
     assert why_not(condition, 9) == "amount 9 is not one of 1, 2, 3, 4, 5"
+
+
+@pytest.mark.parametrize(
+    ("plain", "when"),
+    [
+        (None, ()),
+        ({"amount": 5, "currency": "EUR"},
+         (Condition("amount", "eq", 5), Condition("currency", "eq", "EUR"))),
+        ({"amount": {"gte": 5, "lt": 9}},
+         (Condition("amount", "gte", 5), Condition("amount", "lt", 9))),
+        ({"amount": [1, None, 2]}, (Condition("amount", "in", (1, 2)),)),
+        ({"amount": {"not_in": ["a", 2]}}, (Condition("amount", "not_in", ("a", 2)),)),
+        ({"customer_id": {"exists": True}}, (Condition("customer_id", "exists", True),)),  # noqa: FBT003
+        ({"customer_id": {"exists": False}}, (Condition("customer_id", "exists", False),)),  # noqa: FBT003
+        ({"customer_id": Decimal("1.50")}, (Condition("customer_id", "eq", "1.50"),)),
+        ({"header.X-A": "B", "query.X-A": "B"},
+         (Condition("header.x-a", "eq", "B"), Condition("query.X-A", "eq", "B"))),
+        ({"card": "declined"}, (Condition("card", "eq", "4000000000000002"),)),
+        ({"card": 4_111_111_111_111_111}, (Condition("card", "eq", "4111111111111111"),)),
+        ({"card": {"prefix": 4111}}, (Condition("card", "prefix", "4111"),)),
+        ({"card": {"suffix": "declined"}}, (Condition("card", "suffix", "declined"),)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_conditions_are_read_as_they_are_written(
+    plain: dict[str, object] | None, when: tuple[Condition, ...]
+) -> None:
+    """A value, a list of them, or operators; a card by its name; a header in any case."""
+    assert parse_when(plain) == when

@@ -212,3 +212,41 @@ def test_a_window_without_a_length_cannot_be_made() -> None:
     """The lint refuses it at its place; nothing is ever divided by it."""
     with pytest.raises(ValueError, match="window: expected 1ms or more"):
         MoveRateLimit(limit=5, window=0)
+
+
+FIRST = "the first entry is {to: pending}"
+BOTH = "an entry has after or after_reads, and not both"
+SETTLED = "a payment that is completed does not become failed"
+
+
+@pytest.mark.parametrize(
+    ("turns", "found"),
+    [
+        ([{"to": "pending"}], []),
+        ([{"to": "pending"}, {"to": "completed", "after": "1h"}], []),
+        ([{"to": "pending"}, {"to": "failed", "after_reads": 1}], []),
+        ([{"to": "completed"}], [FIRST]),
+        ([{"to": "pending", "after": "1h"}], [FIRST]),
+        ([{"to": "pending"}, {"to": "completed"}], [BOTH]),
+        ([{"to": "pending"}, {"to": "completed", "after": "1h", "after_reads": 1}], [BOTH]),
+        ([{"to": "pending"}, {"to": "completed", "after": "1h"}, {"to": "failed", "after": "1h"}],
+         [SETTLED]),
+        ([{"to": "pending"}, {"to": "pending", "after": "1h"}],
+         ["a payment that is pending does not become pending"]),
+        ([{"to": "pending"}, {"to": "failed", "after": "1h"}, {"to": "failed", "after": "1h"}],
+         ["a payment that is failed does not become failed"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_payment_settles_as_its_table_of_moves_has_it(
+    turns: list[dict[str, object]], found: list[str]
+) -> None:
+    """Once, from pending, each turn after a wait of one kind."""
+    assert problems({"settle": turns}) == found
+
+
+def test_only_a_payment_that_is_being_made_settles() -> None:
+    """Nothing else is pending."""
+    found = problems({"settle": [{"to": "pending"}]}, "list_payments")
+
+    assert found == ["'settle' is about a payment that is being made"]

@@ -602,7 +602,10 @@ def test_calls_of_more_values_than_are_kept_are_answered_all_the_same() -> None:
             - {request: create_payment, when: {amount: {gte: 5}}, do: [pass], then: repeat_last}
             """)
     )
-    said = [engine.answer(amount=amount) is not None for amount in range(MATCHES_KEPT + 10)]
+    said = [engine.answer(amount=amount) is not None for amount in range(MATCHES_KEPT)]
+    assert len(engine.rules._matches) == MATCHES_KEPT  # noqa: SLF001 - memory is what is bounded
+    said += [engine.answer(amount=MATCHES_KEPT + each) is not None for each in range(10)]
+    assert len(engine.rules._matches) == 10  # noqa: SLF001 - as above
 
     assert said == [amount >= 5 for amount in range(MATCHES_KEPT + 10)]
     assert engine.answer(amount=7) is not None

@@ -1,10 +1,14 @@
 """A world that is filled with payments of the past."""
 
+import pytest
+
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY
 from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_payments import generate_history
 from payments_sandbox.scenarios.seeding import fill_world
+from payments_sandbox.world.world import ResetScope
 from tests.support.in_process import NOON, new_world
 
 WANTED = Generated(payments=2 * SLICE, customers=5, over=30 * DAY)
@@ -51,3 +55,38 @@ def test_another_seed_gives_other_payments() -> None:
 def test_others_are_served_between_slices() -> None:
     """Once at the beginning, and after each slice."""
     assert len(list(fill_world(new_world(), WANTED))) == 1 + 2
+
+
+def test_a_past_comes_before_one_that_is_there_and_changes_none_of_it() -> None:
+    """A world may be filled again; what it had keeps its numbers and its ids."""
+    world = new_world()
+    list(fill_world(world, WANTED))
+    first = world.ledger.payments.get(0)
+    list(fill_world(world, WANTED, seed=8))
+    payments = world.ledger.payments
+
+    assert payments.numbers == range(-2 * SLICE, 2 * SLICE)
+    assert payments.get(0) == first
+    assert payments.get(-1).created <= first.created
+
+
+@pytest.mark.parametrize("meanwhile", ["reset", "filled"])
+def test_a_world_that_changes_while_it_is_filled_is_left_as_it_is(meanwhile: str) -> None:
+    """What was made for it would not go with what it has by then."""
+    world = new_world()
+    list(fill_world(world, WANTED))
+    work = fill_world(world, WANTED, seed=8)
+    next(work)
+    next(work)
+    if meanwhile == "reset":
+        world.reset([ResetScope.PAYMENTS])
+    else:
+        list(fill_world(world, WANTED, seed=9))
+    before = world.ledger.payments.numbers
+    with pytest.raises(InvalidRequest) as caught:
+        list(work)
+
+    assert caught.value.details == (
+        "/: the world was reset, filled or first used meanwhile; try again."
+    )
+    assert world.ledger.payments.numbers == before

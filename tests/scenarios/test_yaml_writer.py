@@ -27,7 +27,7 @@ from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Outcome, Settlement
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.parser import parse_step
-from payments_sandbox.scenarios.yaml_writer import step_source, text_of
+from payments_sandbox.scenarios.yaml_writer import line_of, step_source, text_of
 
 FLAGS: Final = st.booleans()
 TEXTS: Final = st.text(min_size=1, max_size=30) | st.sampled_from(
@@ -107,3 +107,10 @@ def test_the_written_text_is_laid_out_as_people_write_it(*, is_short: bool) -> N
         "    do:\n"
         "      - respond: {error: internal_error}\n"
     ) + ("" if is_short else "      - pass\n      - respond: {error: internal_error}\n")
+
+
+def test_a_part_is_written_on_one_line_however_long_it_is() -> None:
+    """In any alphabet, and in the order of its keys."""
+    part = {"z": {"b": [1, "é" * 200, {"c": None}]}, "a": True}
+
+    assert line_of(part) == f"{{z: {{b: [1, {'é' * 200}, {{c: null}}]}}, a: true}}"

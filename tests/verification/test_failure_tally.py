@@ -6,7 +6,12 @@ That each failure of the family counts as itself: tests/exploration/test_failure
 import httpx
 import pytest
 
+from payments_sandbox.core.instants import DAY, Instant
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.testing import ControlApiError, MemorySandbox, Sandbox, SandboxTransport
+from payments_sandbox.verification.failure_tally import FailureTally
+from tests.support.in_process import NOON as INSTANT
+from tests.support.in_process import InProcessApi, new_world, rules_of
 from tests.support.values import documented_create
 
 NOON = "2030-01-15T12:00:00Z"
@@ -175,3 +180,41 @@ def test_what_is_lost_has_met_nothing_else(box: MemorySandbox, world: Sandbox) -
 def test_a_server_that_was_not_told_to_count_says_how() -> None:
     with pytest.raises(ControlApiError, match="start it with --coverage"):
         MemorySandbox().client().retrieve_coverage()
+
+
+@pytest.mark.parametrize(
+    ("do", "failures"),
+    [
+        ("{before_reply: true}", ["before_reply"]),
+        ("{malform: empty}", [None]),
+        ("{delay: 1ms}", ["late"]),
+        ("{delay: 27d}", ["late"]),
+        ("{delay: 28d}", ["month_late"]),
+        ("{reorder: {window: 30s, order: reverse}}", ["out_of_order"]),
+        ("{signature: garbled}", ["forged"]),
+        ("{timestamp: -10m}", ["stale"]),
+        ("{timestamp: -10m, signature: garbled, delay: 1s}", ["forged", "late", "stale"]),
+        ("{duplicate: {copies: 2}}", ["twice", None]),
+        ("{drop: true, signature: garbled}", ["lost"]),
+    ],
+)
+def test_each_failure_of_a_webhook_counts_as_itself(do: str, failures: list[str | None]) -> None:
+    """Of each attempt, before it is made; an empty body that is signed as such is none."""
+    world, tally = new_world(), FailureTally()
+    webhooks = world.open_webhooks()
+    webhooks.put(endpoint := webhooks.new_endpoint("http://localhost:1/"))
+    set_active(world, [rules_of(f"- {{name: spoilt, webhook: '*', do: {do}}}")])
+    InProcessApi(world).ask("create_payment", documented_create())
+    for _ in world.advance(Instant(INSTANT + 29 * DAY)):
+        pass
+    for delivery in webhooks.outbox.pop():
+        request = webhooks.request(delivery, endpoint, now=INSTANT, sent_at=INSTANT)
+        tally.count_attempt(webhooks, delivery, request)
+        webhooks.record(delivery, request, webhooks.drop(request), INSTANT)
+
+    assert tally.as_json() == {
+        "calls": [],
+        "webhooks": [
+            {"event": "payment.completed", "failure": each, "count": 1} for each in failures
+        ],
+    }

@@ -216,6 +216,15 @@ def test_keys_are_made_up_from_the_seed() -> None:
     assert repeated == made[1:]
 
 
+def test_servers_of_one_seed_need_not_draw_the_same_keys() -> None:
+    """Each may begin where another does not come."""
+    worlds, other = (new_worlds(WorldDefaults(seed=1)) for _ in range(2))
+    made = [worlds.make().config.api_key for _ in range(6)]
+    other.begin_keys_at(5)
+
+    assert other.make().config.api_key == made[5]
+
+
 def test_clocks_are_as_asked_for_or_as_the_server_has_them() -> None:
     """An instant to stand still at, or "live"."""
     worlds = new_worlds(WorldDefaults(frozen_at=NOON))
@@ -257,6 +266,9 @@ def test_idle_worlds_go_and_the_home_world_stays() -> None:
     assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
     assert gone == [(BOB, IDLE)]
     assert [worlds.drop_reason(key) for key in (ALICE, BOB)] == [None, IDLE]
+    assert [worlds.restarted(key) for key in (ALICE, BOB)] == [
+        None, f"An earlier world of this key was {IDLE}.",
+    ]  # fmt: skip
 
 
 def test_a_world_that_is_looked_for_is_not_made() -> None:

@@ -95,6 +95,16 @@ def test_a_snapshot_shows_each_job() -> None:
     }
 
 
+@pytest.mark.parametrize("job", JOBS, ids=str)
+def test_each_kind_of_job_comes_back_from_a_snapshot(job: Job) -> None:
+    """Through JSON, as it is kept."""
+    timeline, twin = Timeline(), Timeline()
+    timeline.at(Instant(5), job)
+    twin.restore(**json.loads(json.dumps(timeline.snapshot())))
+
+    assert (twin.next_due, twin.pop(), len(twin)) == (Instant(5), (Instant(5), job), 0)
+
+
 @pytest.mark.parametrize(
     "item",
     [

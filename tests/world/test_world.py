@@ -5,18 +5,19 @@ from collections.abc import Callable
 import pytest
 
 from payments_sandbox.core.errors import IllegalMove
-from payments_sandbox.core.instants import DAY, HOUR, SECOND, Instant
+from payments_sandbox.core.instants import DAY, HOUR, LAST, SECOND, Instant
 from payments_sandbox.payments.cards import check
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.actions import Complete
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.world.config import secret_of
 from payments_sandbox.world.snapshot import snapshot
-from payments_sandbox.world.timeline import AttemptDelivery
+from payments_sandbox.world.timeline import ActOnPayment, AttemptDelivery, RunTimedRule
 from payments_sandbox.world.timeline_entries import TimelineEntry, upcoming_entry
 from payments_sandbox.world.world import SETTLED_AS_FAILED, ResetScope, World
-from tests.support.in_process import NOON, InProcessApi, Wall, new_world
+from tests.support.in_process import NOON, FakeDispatcher, InProcessApi, Wall, new_world
 from tests.support.values import documented_create
 
 VISA, CHARGED_BACK, FLAKY = "4111111111111111", "4000000000000259", "4000009900000111"
@@ -317,3 +318,68 @@ def test_after_a_reset_of_the_payments_each_event_is_told_once() -> None:
     world.create_payment(order())
 
     assert (world.pending_webhooks, world.open_webhooks().outbox.count) == (2, 2)
+
+
+def test_upcoming_tells_of_attempts_and_of_rules() -> None:
+    """An attempt by its payment, event and delivery; a rule of an instant by its name."""
+    world = new_world()
+    world.open_webhooks().put(world.open_webhooks().new_endpoint("http://localhost:1/"))
+    world.create_payment(order())
+    FakeDispatcher(world, 500).deliver()
+    for after, job in (
+        (HOUR, ActOnPayment(0, Complete(), "scene/late")),
+        (2 * HOUR, RunTimedRule("scene/at")),
+    ):
+        world.timeline.at(Instant(NOON + after), job)
+    payment, event = world.ledger.payments.id_of(0), world.ledger.event(0).id
+    delivery = world.open_webhooks().outbox.id_of(0)
+
+    assert world.upcoming(9) == [
+        TimelineEntry(Instant(NOON + 5 * SECOND), "webhook.attempt", payment, event, delivery),
+        TimelineEntry(Instant(NOON + HOUR), "payment.completed", payment),
+        TimelineEntry(Instant(NOON + 2 * HOUR), "rule scene/at", None),
+    ]
+    assert walked(world, 5 * SECOND) == [[]]
+    assert world.pending_webhooks == 1
+
+
+def test_a_payment_settles_when_it_has_been_read_often_enough() -> None:
+    """At that read; the next one changes nothing, nor does time."""
+    world = new_world()
+    world.create_payment(order(), turns=(Settlement(Status.COMPLETED, None, 2),))
+    seen = []
+    for _ in range(3):
+        seen.append((world.ledger.payments.get(0).status, told(world)))
+        world.count_read(0)
+
+    assert (seen[:2], walked(world, DAY)) == ([(Status.PENDING, [])] * 2, [])
+    assert seen[2] == (Status.COMPLETED, [(EventType.PAYMENT_COMPLETED, 0)])
+
+
+def test_a_settlement_counts_from_the_second_in_which_the_payment_is_dated() -> None:
+    """And at once where it is given no wait; one that no clock reaches never comes."""
+    world = new_world()
+    at_once, never = Settlement(Status.COMPLETED, 0), Settlement(Status.COMPLETED, LAST - NOON + 1)
+    last = Settlement(Status.COMPLETED, LAST - NOON)
+    for turn in (at_once, never, last):
+        world.create_payment(order(), turns=(turn,))
+
+    assert [each.at for each in world.upcoming(9)] == [LAST]
+    assert [world.ledger.payments.get(number).status for number in range(3)] == [
+        Status.COMPLETED, Status.PENDING, Status.PENDING,
+    ]  # fmt: skip
+
+
+def test_a_reset_of_the_webhooks_forgets_endpoints_and_what_is_on_its_way() -> None:
+    """Inboxes too; who holds a delivery sends it no more."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    webhooks.put(webhooks.new_endpoint("http://localhost:1/"))
+    webhooks.inboxes.get_or_create("orders")
+    world.create_payment(order())
+    [held] = webhooks.outbox.pop()
+    world.reset([ResetScope.WEBHOOKS])
+
+    assert (held.is_pending, world.webhooks, world.pending_webhooks) == (False, None, 0)
+    assert world.open_webhooks().outbox.endpoints == {}
+    assert world.open_webhooks().inboxes.items() == []

@@ -5,9 +5,11 @@ import importlib
 import os
 import random
 import sys
+from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from tools.mutation.faults import Fault, faults_of, modules
@@ -47,19 +49,23 @@ def main() -> int:
     os.environ["HYPOTHESIS_PROFILE"] = "mutate"
     for name in PRELOADED:
         importlib.import_module(name)
-    survived = 0
-    for layer, group in groupby(chosen, attrgetter("layer")):
-        of_layer = list(group)
-        lost = [
-            each for each, seen in zip(of_layer, tried_together(of_layer), strict=True) if not seen
-        ]
-        survived += len(lost)
-        print(f"{layer}: {len(of_layer) - len(lost)} of {len(of_layer)} noticed", flush=True)
-        for each in lost:
-            print(f"  line {each.line}\n{each.key}", flush=True)
+    with TemporaryDirectory() as compiled:  # of what is not changed, for all who import it
+        sys.dont_write_bytecode, sys.pycache_prefix = False, compiled
+        survived = sum(_survivors(group) for _, group in groupby(chosen, attrgetter("layer")))
     score = 1 - survived / len(chosen)
     print(f"{len(chosen) - survived} of {len(chosen)} noticed: {score:.1%}, wanted {WANTED:.0%}")
     return int(score < WANTED)
+
+
+def _survivors(faults: Iterable[Fault]) -> int:
+    """Try the faults of a layer, and say which survive as they are found; how many they are."""
+    faults, lost = list(faults), 0
+    for each, is_noticed in zip(faults, tried_together(faults), strict=True):
+        if not is_noticed:
+            lost += 1
+            print(f"  line {each.line}\n{each.key}", flush=True)
+    print(f"{faults[0].layer}: {len(faults) - lost} of {len(faults)} noticed", flush=True)
+    return lost
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 1. `Trials` is a plugin of a run of pytest over a layer's tests. When they are collected it runs
    them in a fork as they are, and learns which functions each calls, and how long it takes.
-   Who fails even so, be it for being watched, is asked no more.
+   Who fails even so is asked no more.
 2. A fault in a function is tried in a fork of that run: the function gets its changed code, and the
    tests that call it run, those of the mirroring module first, until one fails.
 3. A fault in what is made while modules are imported is tried by a run of its own, in which the
    changed module is imported in place of the other.
 """
 
+import ast
+import builtins
 import gc
 import importlib
 import importlib.machinery
@@ -19,7 +21,7 @@ import resource
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
@@ -27,7 +29,7 @@ from typing import Any, Final
 
 import pytest
 
-from tools.mutation.faults import LAYERS, PACKAGE, ROOT, Fault, module_name, modules
+from tools.mutation.faults import LAYERS, PACKAGE, ROOT, Fault, module_name, modules, parsed
 
 PRELOADED: Final = (
     "aiohttp.web", "aiohttp.pytest_plugin", "anyio.pytest_plugin", "hypothesis.stateful", "httpx",
@@ -47,6 +49,9 @@ MEMORY: Final = 4 << 30
 Called = tuple[str, str]
 """A function that was called: its file, and the outermost function that it is in."""
 
+_SAY: Final = "__called__"
+"""What functions call that say so."""
+
 
 class Trials:
     """Tries the faults of a layer; `noticed` says of each, None where it needs a run of its own."""
@@ -63,21 +68,31 @@ class Trials:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try every fault."""
         sys.settrace(None)
-        calls = in_fork(partial(calls_of, session.items))
+        named = [(each, called_of(each)) for each in self._faults]
+        functions = {called: each for each, called in named if self._is_in_a_function(each)}
         reached: dict[Called, list[tuple[float, int]]] = defaultdict(list)
-        for place, (seconds, called) in enumerate(calls):
-            for each in called:
+        for place, (seconds, calls) in enumerate(
+            in_fork(partial(calls_of, session.items, functions))
+        ):
+            for each in calls:
                 reached[each].append((seconds, place))
         gc.freeze()  # or each fork would copy what its collector counts
-        for fault in self._faults:
-            called = str(PACKAGE / fault.path), fault.function or ""
-            is_alone = fault.function is None or called in self._at_import
+        for fault, called in named:
             tests = [session.items[place] for _, place in sorted(reached[called])]
             mirror = mirror_of(fault)
             in_mirror = [each for each in tests if each.path == mirror]
             trial = partial(survives, fault, in_mirror + [e for e in tests if e.path != mirror])
-            self.noticed.append(None if is_alone else in_fork(trial) is None)
+            self.noticed.append(in_fork(trial) is None if called in functions else None)
         return True
+
+    def _is_in_a_function(self, fault: Fault) -> bool:
+        """Whether it can be tried when all is imported."""
+        return fault.function is not None and called_of(fault) not in self._at_import
+
+
+def called_of(fault: Fault) -> Called:
+    """The function that a fault is in."""
+    return str(PACKAGE / fault.path), fault.function or ""
 
 
 def recording(found: set[Called]) -> Callable[[FrameType, str, object], None]:
@@ -92,19 +107,44 @@ def recording(found: set[Called]) -> Callable[[FrameType, str, object], None]:
     return record
 
 
-def calls_of(items: Sequence[pytest.Item]) -> list[tuple[float, set[Called]]]:
-    """Run tests; how long each takes and what it calls: nothing where it fails as it is."""
+def calls_of(
+    items: Sequence[pytest.Item], functions: Mapping[Called, Fault]
+) -> list[tuple[float, set[Called]]]:
+    """Run tests; how long each takes and what it calls: nothing where it fails as it is.
+
+    Args:
+        items: the tests.
+        functions: what may be called, each with a fault that is in it. They say so themselves:
+            whoever traced would slow down all that is not looked for.
+    """
+    called: set[Called] = set()
+    setattr(builtins, _SAY, called.add)
+    for each, fault in functions.items():
+        tree = parsed(fault.path)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.lineno <= fault.line <= _end_of(node):
+                node.body.insert(0, _say(each, node.body[0]))
+        put_code(fault, ast.fix_missing_locations(tree))
     found = []
     for item in items:
-        called: set[Called] = set()
+        called.clear()
         started = time.process_time()
-        sys.settrace(recording(called))
         if not passes([item]):
             called.clear()
             item.session.testsfailed = 0
-        sys.settrace(None)
-        found.append((time.process_time() - started, called))
+        found.append((time.process_time() - started, set(called)))
     return found
+
+
+def _say(called: Called, before: ast.stmt) -> ast.stmt:
+    """A statement that says that a function was called."""
+    named = ast.Tuple([ast.Constant(each) for each in called], ast.Load())
+    call = ast.Call(ast.Name(_SAY, ast.Load()), [named], [])
+    return ast.copy_location(ast.Expr(call), before)
+
+
+def _end_of(node: ast.FunctionDef) -> int:
+    return node.end_lineno or node.lineno
 
 
 def passes(items: Sequence[pytest.Item]) -> bool:
@@ -119,14 +159,18 @@ def passes(items: Sequence[pytest.Item]) -> bool:
 def survives(fault: Fault, items: Sequence[pytest.Item]) -> bool | None:
     """Change the function of a fault and run tests; None when one of them notices."""
     bound_resources()
-    function = function_of(fault)
-    code = compile(fault.tree(), str(PACKAGE / fault.path), "exec")
-    function.__code__ = next(
+    put_code(fault, fault.tree())
+    return passes(items) or None
+
+
+def put_code(fault: Fault, tree: ast.Module) -> None:
+    """Give the function of a fault the code that it has in another tree of its module."""
+    code = compile(tree, str(PACKAGE / fault.path), "exec")
+    function_of(fault).__code__ = next(
         each
         for each in reversed(list(codes_in(code)))
         if each.co_qualname == fault.function and each.co_firstlineno <= fault.line
     )
-    return passes(items) or None
 
 
 def function_of(fault: Fault) -> FunctionType:
@@ -181,8 +225,8 @@ def mirror_of(fault: Fault) -> Path:
     return ROOT / "tests" / folder / f"test_{name}"
 
 
-def tried_together(faults: Sequence[Fault]) -> list[bool]:
-    """Whether each of some faults, all of one layer, is noticed.
+def tried_together(faults: Sequence[Fault]) -> Iterator[bool]:
+    """Yield whether each of some faults, all of one layer, is noticed.
 
     The layers below, which stay as they are, are imported once for all of them.
 
@@ -196,10 +240,8 @@ def tried_together(faults: Sequence[Fault]) -> list[bool]:
     noticed = in_fork(lambda: (run(trials, layer), trials.noticed)[1] or None)
     if noticed is None or len(noticed) != len(faults):
         raise RuntimeError(f"the tests of {faults[0].layer} fail as they are")
-    return [
-        each if each is not None else tried_alone(fault, layer)
-        for fault, each in zip(faults, noticed, strict=True)
-    ]
+    for fault, each in zip(faults, noticed, strict=True):
+        yield tried_alone(fault, layer) if each is None else each
 
 
 def tried_alone(fault: Fault, layer: Path) -> bool:
@@ -216,9 +258,8 @@ def run(plugin: object, tests: Path) -> int:
     for stream in (1, 2):
         os.dup2(nowhere, stream)
     without = [f"-pno:{each}" for each in ("cacheprovider", "faker", "randomly", "schemathesis")]
-    preloaded = "-Wignore::pytest.PytestAssertRewriteWarning"
     without += [f"--ignore={ROOT / each}" for each in LONG]
-    options = ["-xq", "-n0", "--tb=no", preloaded, *without, str(tests)]
+    options = ["-xq", "-n0", "--tb=no", "--assert=plain", *without, str(tests)]
     return int(pytest.main(options, plugins=[plugin]))
 
 

@@ -11,7 +11,7 @@ from payments_sandbox.cli.failure import MISTAKEN
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_settings, read_settings
 from payments_sandbox.cli.standard_streams import try_to_print
-from payments_sandbox.core.option_values import file_to_write, lifetime, whole_number
+from payments_sandbox.core.option_values import duration, file_to_write, whole_number
 
 TEXT: Final = """\
 Run a command once for every failure that could have met it, and hold what it says
@@ -79,11 +79,11 @@ def _add_options(options: CommandOptions) -> None:
     )  # fmt: skip
     options.value(
         "--timeout", "how long the command may take (default: 30s)",
-        metavar="DURATION", default=_USUAL_TIMEOUT, read=lifetime,
+        metavar="DURATION", default=_USUAL_TIMEOUT, read=_time,
     )  # fmt: skip
     options.value(
         "--budget", "begin no run after so long; what is most likely comes first",
-        metavar="DURATION", read=lifetime,
+        metavar="DURATION", read=_time,
     )  # fmt: skip
     options.value(
         "--report", "a folder for the page, the JSON and the scenarios", metavar="DIR", read=Path
@@ -108,6 +108,12 @@ def _add_options(options: CommandOptions) -> None:
         "--seed", "derive every world's seed from this and its key (default: 0)",
         metavar="N", default=0, read=whole_number(0, _MAX_SEED),
     )  # fmt: skip
+
+
+def _time(text: str) -> int:
+    if not (milliseconds := duration(text)):
+        raise ValueError("expected 1ms or more, such as 30s")
+    return milliseconds
 
 
 def _failures(text: str) -> frozenset[str]:

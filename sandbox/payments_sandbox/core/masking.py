@@ -152,6 +152,8 @@ def mask_content(body: bytes) -> bytes:
     It is as it came unless there is something to hide. JSON that hides something is written anew;
     what only looks like it, such as an object that names a key twice, is text.
     """
+    if not body:
+        return body
     try:
         strict_json.read(body)
     except strict_json.BadJson:

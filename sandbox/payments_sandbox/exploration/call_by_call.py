@@ -8,7 +8,7 @@ from payments_sandbox.exploration.run_record import RunRecord, SeenCall
 def call_by_call(record: RunRecord) -> tuple[str, ...]:
     """Tell what the calls of a run have met, and how its command ended."""
     calls = tuple(_told(call) for call in record.calls())
-    return (*calls, *_webhooks(record), _ending(record))
+    return (*calls, *_webhooks(record), _ending(record), *_last_words(record))
 
 
 def _told(call: SeenCall) -> str:
@@ -20,22 +20,21 @@ def _told(call: SeenCall) -> str:
 def _outcome(call: SeenCall) -> str:
     has_happened = "it has happened" if call.committed else "nothing has happened"
     after = f", {has_happened}" if call.committed is not None else ""
-    if call.fault is not None:
-        return f"the reply was spoilt ({call.fault}){after}"
     if call.status is None:
-        return f"no reply{after}"
+        return f"no reply ({call.fault}){after}"
+    if call.fault is not None:
+        return f"a spoilt reply ({call.fault}){after}"
     if call.code:
         return f"{call.status} {call.code}{after if call.is_unknown else ''}"
     return str(call.status)
 
 
 def _webhooks(record: RunRecord) -> Iterator[str]:
+    """The webhooks; whether one was taken may hang on who was faster, and is the audit's to say."""
     for world in record.worlds:
         for webhook in world.webhooks:
             whose = f" for {webhook.customer}" if webhook.customer else ""
-            taken = "taken" if webhook.is_delivered else "not taken"
-            times = f" at attempt {webhook.attempts}" if webhook.attempts > 1 else ""
-            yield f"webhook {webhook.event}{whose}: {taken}{times}"
+            yield f"webhook {webhook.event}{whose}"
 
 
 def _ending(record: RunRecord) -> str:
@@ -43,3 +42,9 @@ def _ending(record: RunRecord) -> str:
     if end.timed_out:
         return "the command was ended, since its time was over"
     return f"the command: {end.crash or f'exit status {end.exit_code}'}"
+
+
+def _last_words(record: RunRecord) -> Iterator[str]:
+    """What a command that broke down has printed last: a trace ends with what went wrong."""
+    if record.end.crash is not None:
+        yield from (f"its last words: {line}" for line in record.end.output.splitlines()[-1:])

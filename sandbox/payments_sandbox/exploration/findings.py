@@ -1,12 +1,15 @@
 """Owns findings: runs that went wrong in one way, as one thing with several witnesses."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from payments_sandbox.exploration.judge import ReasonedVerdict
 from payments_sandbox.exploration.planning import PlannedRun, class_of
 from payments_sandbox.exploration.run_record import RunRecord
 from payments_sandbox.exploration.verdicts import RunVerdict
+
+LONGEST_NAME: Final = 80
+"""Signs of a scenario's name, as the scenario schema has it."""
 
 
 class JudgedRun(NamedTuple):
@@ -54,7 +57,7 @@ class ExploredFinding(NamedTuple):
     def name(self) -> str:
         """The name of its scenario, and of the file: NN-VERDICT-CALL-FAULT."""
         slug = "-then-".join(each.slug for each in self.run.planned.injections)
-        return f"{self.number:02}-{self.verdict}-{slug}"
+        return scenario_name(f"{self.number:02}-{self.verdict}-{slug}")
 
     @property
     def identity(self) -> str:
@@ -62,6 +65,11 @@ class ExploredFinding(NamedTuple):
         return (
             f"{self.verdict} | {' | '.join(f'{name}: {kind}' for name, kind in key_of(self.run))}"
         )
+
+
+def scenario_name(text: str) -> str:
+    """The start of a text that is a scenario's name: there is a most of signs to it."""
+    return text[:LONGEST_NAME].rstrip("-_")
 
 
 def key_of(run: JudgedRun) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from payments_sandbox.exploration.calls import CallName
 from payments_sandbox.exploration.failures import (
-    CallFailure,
     Failure,
     WebhookFailure,
     call_failures,
@@ -139,9 +138,12 @@ _RANKS: Final = (
 """Classes of failures, what has gone wrong most often first."""
 
 
-def _rank(failure: Failure) -> tuple[bool, int]:
-    is_slow = isinstance(failure, CallFailure) and failure.name in _WAITING
-    return is_slow, _RANKS.index(class_of(failure))
+def _rank(failure: Failure) -> tuple[bool, int, bool]:
+    """What takes time comes last; in a class, what is on the wire comes before a status."""
+    place = _RANKS.index(class_of(failure))
+    if isinstance(failure, WebhookFailure):
+        return False, place, False
+    return failure.name in _WAITING, place, not failure.is_on_wire
 
 
 class Survivor(NamedTuple):

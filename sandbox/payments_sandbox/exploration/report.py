@@ -4,7 +4,6 @@ Whatever is a time is called `seconds`: all else is equal where seeds are.
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.exploration.call_by_call import call_by_call
@@ -13,6 +12,7 @@ from payments_sandbox.exploration.expected import expected
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun
 from payments_sandbox.exploration.planning import Injection, PlannedRun
+from payments_sandbox.exploration.verdicts import RunVerdict
 
 FORMAT: Final = 1
 """The number of this form; another one may be read otherwise."""
@@ -71,7 +71,7 @@ def as_json(flow: ExploredFlow, result: ExplorationResult) -> Json:
 def counts(result: ExplorationResult) -> dict[str, int]:
     """How many runs have come to what; those whose failure has not come up are no verdict."""
     found = Counter(str(each.verdict) if each.is_met else NOT_MET for each in result.runs)
-    return dict(sorted(found.items()))
+    return {word: found[word] for word in (*map(str, RunVerdict), NOT_MET) if found[word]}
 
 
 def new_findings(flow: ExploredFlow, result: ExplorationResult) -> list[ExploredFinding]:
@@ -142,8 +142,3 @@ def _injection(injection: Injection) -> Json:
 def _name(name: CallName) -> Json:
     kind = "event" if name.is_webhook else "operation"
     return {kind: name.what, "customer": name.customer or None, "nth": name.nth}
-
-
-def wrapped_list(words: Sequence[str]) -> str:
-    """Words in a row, each once."""
-    return ", ".join(dict.fromkeys(words))

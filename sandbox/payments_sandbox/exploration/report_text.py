@@ -15,7 +15,6 @@ from payments_sandbox.exploration.report import (
     is_accepted,
     new_findings,
     scenario_of,
-    wrapped_list,
 )
 from payments_sandbox.exploration.verdicts import MEANINGS
 from payments_sandbox.scenarios.yaml_writer import text_of
@@ -68,7 +67,7 @@ def finding_lines(flow: ExploredFlow, finding: ExploredFinding) -> Iterator[str]
         yield from _wrapped(f"advice: {line}")
     if len(finding.witnesses) > 1:
         others = [also(each.planned) for each in finding.witnesses[1:]]
-        yield from _wrapped(f"the same after: {wrapped_list(others)}")
+        yield from _wrapped(f"the same after: {', '.join(dict.fromkeys(others))}")
     if finding.is_repeatable is False:
         yield from _wrapped("another run of it has come to something else")
     yield f"{_INDENT}{flow.repeat_of(finding)}"

@@ -68,7 +68,7 @@ class EventLog:
         self._first = first
         self._type, self._payment = array("B"), array("i")
         self._at, self._nth = array("q"), array("I")
-        self._made: dict[int, bytes] = {}
+        self._made: list[bytes] = []
 
     @property
     def numbers(self) -> range:
@@ -103,18 +103,19 @@ class EventLog:
 
     def add_made(self, type_: str, data: dict[str, object], at: Instant) -> None:
         """Keep one that was made by hand."""
-        self._made[self.numbers.stop] = json_bytes((type_, data))
         self._type.append(_MADE)
         self._payment.append(0)
         self._at.append(at)
-        self._nth.append(0)
+        self._nth.append(len(self._made))
+        self._made.append(json_bytes((type_, data)))
 
     def made(self, number: int) -> tuple[str, dict[str, object], Instant] | None:
         """What `add_made` was given; None when the event was not made by hand."""
-        if self._type[number - self._first] != _MADE:
+        place = number - self._first
+        if self._type[place] != _MADE:
             return None
-        type_, data = orjson.loads(self._made[number])
-        return type_, data, Instant(self._at[number - self._first])
+        type_, data = orjson.loads(self._made[self._nth[place]])
+        return type_, data, Instant(self._at[place])
 
     def row(self, number: int) -> tuple[EventType, int, Instant, int]:
         """What `add` was given."""

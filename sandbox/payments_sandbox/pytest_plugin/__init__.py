@@ -23,8 +23,11 @@ from payments_sandbox.pytest_plugin.after_test import (
 )
 from payments_sandbox.pytest_plugin.marks import (
     CLOCK,
+    EXPLORE,
+    EXPLORED_SCENARIO,
     FIXTURE,
     MARKS,
+    REPORT,
     SCENARIO,
     WORLD,
     found,
@@ -127,6 +130,24 @@ class SessionEnd:
             raise pytest.UsageError(unusable)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Explore a test that is marked so, before its own protocol reports what was found."""
+    if isinstance(item, pytest.Function) and item.get_closest_marker(EXPLORE) is not None:
+        from payments_sandbox.pytest_plugin.explored_test import explore_item
+
+        explore_item(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Let the report of an exploration take the place of the test's body."""
+    if (report := pyfuncitem.stash.get(REPORT, None)) is None:
+        return None
+    report(pyfuncitem)
+    return True
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin without worlds, each time that a test is run."""
@@ -152,6 +173,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if FIXTURE in given:  # one of a wider scope was there already
         _watch(item, given[FIXTURE])
     result = yield
+    if EXPLORED_SCENARIO in item.stash:
+        return result  # an exploration judges its worlds itself
     if item.stash[WORLDS] and (reason := judge(item)) is not None:
         pytest.fail(reason, pytrace=False)
     return result
@@ -166,7 +189,7 @@ def pytest_runtest_makereport(
     if call.excinfo is not None:
         shorten(report, call.excinfo.value)
     is_kept = call.when == "call" and item.config.stash[OPTIONS].journal == "on"
-    is_wanted = report.failed or is_kept
+    is_wanted = (report.failed or is_kept) and REPORT not in item.stash
     if is_wanted and call.when != "teardown" and item.stash.get(WORLDS, None):
         add_section(item, report)
     return report
@@ -228,6 +251,8 @@ def make_sandbox(
         made.append(world)
         worlds.append(world)
         world.use(*scenarios)
+        if explored := node.stash.get(EXPLORED_SCENARIO, None):
+            world.control.add_active_scenario(explored)
         return world
 
     yield make
@@ -283,7 +308,8 @@ def _watch(node: pytest.Item, value: object) -> None:
         if world not in worlds:
             worlds.append(world)
             _use_marks(node, world)
-    marks = [mark.name for mark in node.iter_markers() if mark.name in (CLOCK, SCENARIO, WORLD)]
+    names = (CLOCK, SCENARIO, WORLD, EXPLORE)
+    marks = [mark.name for mark in node.iter_markers() if mark.name in names]
     if marks and not given:
         pytest.fail(
             f"{marks[0]}: the fixture {FIXTURE!r} of this suite gives {type(value).__name__}, which"

@@ -1,25 +1,37 @@
 """Owns the marks: what they are called, and all that can be wrong with them, told at collection."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from payments_sandbox.pytest_plugin.options import OPTIONS, SEEDS, server_at
 
+if TYPE_CHECKING:
+    from payments_sandbox.exploration.exploration import Wishes
+
 SCENARIO: Final = "sandbox_scenario"
 CLOCK: Final = "sandbox_clock"
 WORLD: Final = "sandbox_world"
+EXPLORE: Final = "sandbox_explore"
 MARKS: Final = (
     f"{SCENARIO}(*scenarios, seed=None): let the test's world follow these, by name or path",
     f"{CLOCK}(instant): let the clock of the test's world stand still there",
     f"{WORLD}(key): let the test's world have this API key, as services elsewhere know it",
+    f"{EXPLORE}(depth=1, faults=None): run the test once for every failure that could meet it",
 )
 FIXTURE: Final = "sandbox"
 """Makes the world that the marks are about."""
 
+EXPLORED_SCENARIO: Final = pytest.StashKey[Mapping[str, Any] | None]()
+"""What the worlds of a test follow that is explored: in a run without a failure, nothing."""
+
+REPORT: Final = pytest.StashKey[Callable[[pytest.Function], None]]()
+"""What takes the place of the body of a test that was explored."""
+
+_ALL: Final = (SCENARIO, CLOCK, WORLD, EXPLORE)
 _OURS: Final = "payments_sandbox.pytest_plugin"
 
 Node = pytest.Item | pytest.Collector
@@ -44,14 +56,15 @@ def problems(node: Node) -> list[str]:
     elif not isinstance(node, pytest.Item):
         return []
     scenarios, clocks = list(node.iter_markers(SCENARIO)), list(node.iter_markers(CLOCK))
-    worlds = list(node.iter_markers(WORLD))
-    if not scenarios and not clocks and not worlds:
+    worlds, explored = list(node.iter_markers(WORLD)), list(node.iter_markers(EXPLORE))
+    if not scenarios and not clocks and not worlds and not explored:
         return []
     checks = [partial(_check_use, node), partial(_check_fixture, node)]
     checks += [partial(_check_world, mark) for mark in worlds]
     checks += [partial(_check_scenarios, mark) for mark in scenarios]
     checks += [partial(_check_name, name, node) for mark in scenarios for name in mark.args]
     checks += [partial(_check_instant, mark) for mark in clocks]
+    checks += [partial(_check_explored, mark, node) for mark in explored]
     found_problems = (_problem_of(check) for check in checks)
     return [f"{node.nodeid}: {line}" for line in found_problems if line is not None]
 
@@ -67,6 +80,20 @@ def found(name: str, node: Node) -> str | Path:
     return find_scenario(name, node.config.stash[OPTIONS].folders, beside=node.path.parent)
 
 
+def wishes_of(*, depth: int = 1, faults: str | None = None) -> "Wishes":
+    """What a mark wants to be explored.
+
+    Raises:
+        ValueError: a value makes no sense; the text says what would.
+    """
+    from payments_sandbox.exploration.exploration import Wishes
+    from payments_sandbox.exploration.failure_sets import read_failures
+
+    if depth not in {1, 2}:
+        raise ValueError(f"expected depth=1 or depth=2, not {depth!r}")
+    return Wishes(depth, None if faults is None else read_failures(faults))
+
+
 def _problem_of(check: partial[None]) -> str | None:
     try:
         check()
@@ -77,7 +104,7 @@ def _problem_of(check: partial[None]) -> str | None:
 
 def _check_use(node: Node) -> None:
     """A mark of a test without a world would be ignored; one of its class or module may be."""
-    own = [mark.name for mark in node.own_markers if mark.name in (SCENARIO, CLOCK, WORLD)]
+    own = [mark.name for mark in node.own_markers if mark.name in _ALL]
     if own and FIXTURE not in getattr(node, "fixturenames", (FIXTURE,)):
         raise ValueError(f"{own[0]} is for tests that use the fixture {FIXTURE!r}")
 
@@ -154,3 +181,15 @@ def _check_instant(mark: pytest.Mark) -> None:
         read_instant(str(mark.args[0]))
     except ValueError as error:
         raise ValueError(f"{CLOCK}: {error}") from None
+
+
+def _check_explored(mark: pytest.Mark, node: Node) -> None:
+    """See that an exploration knows what to try, and has a server that it can look into."""
+    if mark.args or mark.kwargs.keys() - {"depth", "faults"}:
+        raise ValueError(f"{EXPLORE}: expected depth and faults, as in {EXPLORE}(depth=2)")
+    try:
+        wishes_of(**mark.kwargs)
+    except ValueError as error:
+        raise ValueError(f"{EXPLORE}: {error}") from None
+    if node.config.stash[OPTIONS].url is not None:
+        raise ValueError(f"{EXPLORE} looks into a server of this process, not of --sandbox-url")

@@ -50,11 +50,11 @@ class PendingCall:
         self.request_id: str | None = None
         self.is_of_no_world = False
         self.settled = asyncio.Event()
-        self._begin(held)
+        self._begin(held, since=held.entry.wall)
 
-    def _begin(self, held: HeldCall) -> None:
+    def _begin(self, held: HeldCall, *, since: Instant) -> None:
         self.held = held
-        self.until = Instant(held.world.wall() + held.lasts)
+        self.until = Instant(since + held.lasts)
         self.woken = asyncio.Event()
         self._step: Step | None = None
         held.entry.decided = None  # what keeps it further is not what it meets in the end
@@ -91,7 +91,7 @@ class PendingCall:
         """Let it meet its step; None where that holds it further."""
         outcome = gateway.go_on(self.held, self._step or _AS_IF_UNHELD)
         if isinstance(outcome, HeldCall):
-            self._begin(outcome)
+            self._begin(outcome, since=outcome.world.wall())
             self.settled.set()
             return None
         self.request_id = self.held.world.journal.id_of(self.held.entry)

@@ -1,7 +1,7 @@
 """Owns a sandbox without a socket, as its users know it: its worlds, and clients of them."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, Self, Unpack
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
@@ -17,8 +17,11 @@ from payments_sandbox.testing.options import Options
 from payments_sandbox.testing.server import Server
 
 if TYPE_CHECKING:
+    from payments_sandbox.server.world_runtime import WorldRuntime
     from payments_sandbox.testing.direct_server import DirectServer
     from payments_sandbox.testing.plugged_receivers import Receiver
+
+T = TypeVar("T")
 
 URL: Final = "http://sandbox"
 """What it calls itself; any name that is local will do."""
@@ -61,6 +64,12 @@ class MemorySandbox(Server):
         """The same with `await`; nothing is waited for."""
         transport = AsyncMemoryTransport(self._transport(api_key))
         return AsyncSandboxClient(self.url, api_key, transport=transport)
+
+    def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
+        """Let a coroutine look into the server; it waits for nothing."""
+        from payments_sandbox.testing.direct_server import run_now
+
+        return run_now(work(self.server.sandbox.runtime))
 
     def close(self) -> None:
         """End it: nobody is answered any more."""

@@ -13,7 +13,7 @@ import threading
 import time
 from concurrent.futures import CancelledError, wait
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 from payments_sandbox.client.blocked_ports import blocked_ports
@@ -25,7 +25,12 @@ from payments_sandbox.testing.options import Options
 from payments_sandbox.testing.server import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from payments_sandbox.server.request_handler import RequestHandler
+    from payments_sandbox.server.world_runtime import WorldRuntime
+
+T = TypeVar("T")
 
 STUCK: Final = 10.0
 """Seconds after which a server that has not started, or not stopped, never will."""
@@ -122,6 +127,10 @@ class RunningSandbox(Server):
                 return None
         return None
 
+    def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
+        """Let a coroutine look into the server, in its loop."""
+        return asyncio.run_coroutine_threadsafe(work(self._runtime), self._loop).result()
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -166,6 +175,7 @@ class RunningSandbox(Server):
         read_all_data()  # a test may take the file system away
         sandbox = assemble(self._settings)
         self._handler: RequestHandler = sandbox.handler
+        self._runtime: WorldRuntime = sandbox.runtime
         sandbox.runtime.worlds.begin_keys_at(self._first_key)
         async with listening(sandbox) as self.url:
             self.api_key, self.webhook_secret = DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET

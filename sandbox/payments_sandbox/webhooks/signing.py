@@ -10,6 +10,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple, assert_never
 
 from payments_sandbox.core.masking import mask_text
@@ -87,6 +88,7 @@ def check_secret(secret: str, scheme: Scheme) -> None:
         raise ValueError(f"{expected}, not of {size}")
 
 
+@lru_cache(maxsize=256)
 def key_of(secret: str, scheme: Scheme) -> bytes:
     """The bytes to sign with: `standard` decodes what follows `whsec_`, the others take it whole.
 

@@ -56,6 +56,19 @@ def test_repetitions_keep_their_distance_on_the_clock_that_has_moved_further(
     assert observed is None or found.observed.startswith(f"{observed}: req_")
 
 
+def test_a_call_that_was_held_is_counted_from_when_it_came() -> None:
+    """It is journalled when it happens: here after one that came five seconds later."""
+    history = History(frozen=True)
+    history.pay()
+    history.wait(5 * SECOND)
+    history.pay()
+    first, second = history.world.journal.since(0)
+    first.wall, second.wall = second.wall, first.wall
+    found = history.result_of(retries="create_payment", spacing={"min": "5s"})
+
+    assert found.met
+
+
 def test_repetitions_have_the_same_body_where_that_is_expected() -> None:
     """What is not part of what makes them alike may have changed."""
     same, changed = History(), History()

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from payments_sandbox.contract import representations
-from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.errors import InvalidRequest, NotHeld
 from payments_sandbox.core.masking import mask_json
 from payments_sandbox.rules.model import RequestRule, Step
 from payments_sandbox.scenarios.loader import load_value
@@ -32,6 +32,8 @@ async def decide_held_call(request: ControlRequest) -> dict[str, object]:
     pending = held_calls.find(request.world, held_id)
     pending.decide(step, _masked(source))
     await pending.settled.wait()
+    if pending.request_id is None and pending not in held_calls.of(request.world):
+        raise NotHeld  # its world began anew before it met the step
     return held_call_json(pending)
 
 

@@ -9,12 +9,13 @@ const frame = (step, more) => ({ step, keys: new Set(), pending: null, ...more }
 function openFrames(text) {
   const frames = [frame(null, { indent: 0 })];
   const top = () => frames.at(-1);
-  for (const line of text.split("\n")) {
+  const lines = text.split("\n");
+  for (const [number, line] of lines.entries()) {
     let rest = line.replace(/(^|\s)#.*$/, "$1");
     if (!top().flow) {
       let indent = rest.length - rest.trimStart().length;
       rest = rest.trimStart();
-      if (rest === "" && line !== text.split("\n").at(-1)) continue;
+      if (rest === "" && number < lines.length - 1) continue;
       while (frames.length > 1 && top().indent > indent) frames.pop();
       for (let dash; (dash = /^-(\s+|$)/.exec(rest)); rest = rest.slice(dash[0].length)) {
         if (!(top().list && top().indent === indent)) frames.push(frame(top().pending, { indent, list: true }));

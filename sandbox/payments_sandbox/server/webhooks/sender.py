@@ -153,11 +153,12 @@ class _Response(aiohttp.ClientResponse):
                 await super().start(connection)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
                 # 0 proves nothing: a system that does not tell says so, too.
-                if known and known == _acknowledged(descriptor):
+                if known and descriptor >= 0 and known == _acknowledged_on(descriptor):
                     raise _NotTakenError from error
                 raise
-        with _held_open(handler.transport) as descriptor:
-            vars(handler)[_ACKNOWLEDGED] = _acknowledged(descriptor)
+        if handler.transport is not None:
+            connected = handler.transport.get_extra_info("socket")
+            vars(handler)[_ACKNOWLEDGED] = _acknowledged(connected)
         return self
 
     def discard_connection(self) -> None:
@@ -212,17 +213,24 @@ def _held_open(transport: asyncio.BaseTransport | None) -> Iterator[int]:
             os.close(held)
 
 
-def _acknowledged(descriptor: int) -> int:
+def _acknowledged(connection: socket.socket) -> int:
     """How many bytes the other system has acknowledged; 0 where this one does not tell.
 
     Source: `struct tcp_info` of <linux/tcp.h>, `tcpi_bytes_acked`.
     """
-    if descriptor < 0 or not hasattr(socket, "TCP_INFO"):
-        return 0
-    connection = socket.socket(fileno=descriptor)
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
-    connection.detach()
+    info = b""
+    with contextlib.suppress(OSError, AttributeError):  # it has ended, or no system tells
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
     return int.from_bytes(info[_BYTES_ACKED.start : _BYTES_ACKED.stop], sys.byteorder)
+
+
+def _acknowledged_on(descriptor: int) -> int:
+    """The same of a descriptor, which stays open."""
+    connection = socket.socket(fileno=descriptor)
+    try:
+        return _acknowledged(connection)
+    finally:
+        connection.detach()
 
 
 async def _read_start(content: aiohttp.StreamReader) -> bytes:

@@ -44,7 +44,11 @@ class RetryPolicyCheck:
     @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at the repetitions of each call."""
-        groups = alike(context.observed.calls, self.operation)
+        # One that was held is journalled when it happens, perhaps after a later one.
+        groups = [
+            sorted(group, key=lambda call: call.entry.wall)
+            for group in alike(context.observed.calls, self.operation)
+        ]
         if not groups:
             return ExpectationResult(met=False, observed=f"saw no {self.operation}")
         for calls in groups:

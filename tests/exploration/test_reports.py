@@ -1,0 +1,242 @@
+"""What an exploration comes to, as text, JSON, a page and annotations, and call by call."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from payments_sandbox.exploration.annotations import annotations
+from payments_sandbox.exploration.call_by_call import call_by_call
+from payments_sandbox.exploration.exploration import ExplorationResult, Wishes, explore
+from payments_sandbox.exploration.matrix import cells, legend, matrix
+from payments_sandbox.exploration.page import as_page
+from payments_sandbox.exploration.report import (
+    ExploredFlow,
+    as_json,
+    new_findings,
+    scenario_of,
+)
+from payments_sandbox.exploration.report_text import as_text
+from payments_sandbox.exploration.run_record import FlowEnd, RunRecord
+from payments_sandbox.scenarios.loader import load
+from payments_sandbox.scenarios.yaml_writer import text_of
+from payments_sandbox.testing.sandbox import Sandbox
+from tests.support.flows import flow_of, order
+
+FLOW = ExploredFlow("shop <test>", "payments-sandbox run --scenario FILE -- shop", 1, 7)
+
+
+def pays_again(api: httpx.Client, _: Sandbox) -> int:
+    """Tries twice, and gives up at a refusal; prints what it is told."""
+    for _attempt in range(2):
+        try:
+            reply = api.post("/payments", json=order())
+        except httpx.HTTPError:
+            continue
+        return 0 if reply.json()["status"] == "completed" else 1
+    return 1
+
+
+@pytest.fixture(scope="module")
+def result() -> ExplorationResult:
+    """Of one client: three failures, and no time for the last."""
+    among = frozenset({"drop", "card_declined", "malform_after_commit"})
+    times = iter([True] * 3)
+    return explore(flow_of(pays_again), Wishes(among=among), has_time=lambda: next(times, False))
+
+
+def test_the_text_tells_findings_call_by_call_the_worst_first(result: ExplorationResult) -> None:
+    text = as_text(FLOW, result)
+
+    assert text.splitlines()[:2] == [
+        "2 findings in 3 runs (double_charge 1, crash 1, survived 1); 1 left, since time was up",
+        "",
+    ]
+    assert "drop_after_commit                   D\n" in text
+    assert "card_declined                       .\n" in text
+    assert text.index("01 double_charge: ") < text.index("02 crash: ")
+    assert "1. create_payment of 4200 USD for cust_ada: no reply (drop), it has happened\n" in text
+    assert "→ cust_ada paid 8400 USD, and 4200 without the failure.\n" in text
+    assert f"run --scenario {result.found[0].name}.yaml -- shop\n" in text
+    assert "where 01-" not in text
+
+
+def test_scenarios_are_printed_where_no_folder_keeps_them(result: ExplorationResult) -> None:
+    text = as_text(FLOW._replace(keeps_files=False), result)
+
+    assert f"     where {result.found[0].name}.yaml is\n" in text
+    assert f"          scenario: {result.found[0].name}\n" in text
+
+
+def test_what_is_accepted_is_told_and_is_no_finding(result: ExplorationResult) -> None:
+    first, second = result.found
+    flow = FLOW._replace(accepted=frozenset({first.identity, "crash"}))
+
+    assert new_findings(flow, result) == []
+    assert as_text(flow, result).startswith("nothing found, 2 accepted in 3 runs")
+    assert "01 double_charge (accepted): " in as_text(flow, result)
+    assert list(annotations(flow, result)) == []
+    assert as_json(flow, result)["is_well"] is True
+    assert [each.verdict for each in (first, second)] == ["double_charge", "crash"]
+
+
+def test_the_json_has_every_run_with_its_verdict(result: ExplorationResult) -> None:
+    report: dict[str, Any] = json.loads(json.dumps(as_json(FLOW, result)))
+
+    assert [(run["number"], run["verdict"], run["exit_code"]) for run in report["runs"]] == [
+        (1, "double_charge", 0),
+        (2, "crash", 1),
+        (3, "survived", 0),
+    ]
+    assert report["verdicts"] == {"double_charge": 1, "crash": 1, "survived": 1}
+    assert report["left"][0][0]["failure"] == "card_declined"
+    assert report["findings"][0]["failures"][0] == {
+        "call": "create_payment of cust_ada, 1st",
+        "operation": "create_payment",
+        "customer": "cust_ada",
+        "nth": 1,
+        "failure": "drop_after_commit",
+        "about": "the connection breaks and no reply comes, though the operation has happened",
+    }
+    assert (report["is_well"], report["seed"], report["depth"]) == (False, 7, 1)
+
+
+def test_the_scenario_of_a_finding_loads_and_expects_the_usual_money(
+    result: ExplorationResult,
+) -> None:
+    double, crash = (scenario_of(each, result) for each in result.found)
+
+    assert load(text_of(double), name=double["scenario"]).problems == ()
+    assert double["expect"] == [
+        {
+            "payments": {
+                "customer_id": "cust_ada",
+                "currency": "USD",
+                "status": ["completed", "pending"],
+            },
+            "total": 4200,
+        }
+    ]
+    assert "expect" not in crash
+
+
+def test_the_page_is_one_file_that_needs_nothing(result: ExplorationResult) -> None:
+    page = as_page(FLOW, result)
+
+    assert "<title>Explored: shop &lt;test&gt;</title>" in page
+    assert '<td class="unwell">double_charge</td>' in page
+    assert '<td class="well">survived</td>' in page
+    assert result.found[0].name in page
+    assert not any(each in page for each in ("<script", "src=", "href=", "http:", "https:"))
+
+
+def test_annotations_are_one_line_each(result: ExplorationResult) -> None:
+    first, _ = annotations(FLOW, result)
+
+    assert first.startswith(
+        "::error title=double_charge%3A a customer has paid more than without the failure::create_"
+    )
+    assert "%0Acust_ada paid 8400 USD, and 4200 without the failure.%0A" in first
+
+
+def test_a_matrix_that_is_too_wide_comes_in_parts(result: ExplorationResult) -> None:
+    names = [result.names[0], *(result.names[0]._replace(nth=nth) for nth in range(2, 5))]
+    marks = {(name, "drop"): "D" for name in names}
+
+    assert matrix(names, marks, width=42) == [
+        f"{'':34}  1  2",
+        f"{'drop':34}  D  D",
+        f"{'':34}  3  4",
+        f"{'drop':34}  D  D",
+    ]
+
+
+def test_only_marks_that_are_used_are_explained(result: ExplorationResult) -> None:
+    marks = cells([], result.runs)
+
+    assert legend(result.names, marks.values())[-1] == "D double charge  C crash  · survived"
+
+
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [
+        (FlowEnd(-1, timed_out=True), "the command was ended, since its time was over"),
+        (FlowEnd(139, crash="SIGSEGV ended it"), "the command: SIGSEGV ended it"),
+        (FlowEnd(3), "the command: exit status 3"),
+    ],
+)
+def test_a_run_ends_with_how_its_command_did(end: FlowEnd, last: str) -> None:
+    assert call_by_call(RunRecord(end, ())) == (last,)
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"respond": {"error": "card_declined"}}, "400 card_declined"),
+        ({"respond": {"error": "internal_error", "commit": True}}, "500 internal_error, it has"),
+        ({"malform": {"commit": False, "as": "html"}}, "a spoilt reply (malform), nothing has"),
+        ({"hang": {"commit": True, "for": "100ms"}}, "no reply (hang), it has happened"),
+    ],
+)
+def test_a_call_is_told_by_what_it_has_met(step: dict[str, Any], told: str) -> None:
+    def body(api: httpx.Client, _: Sandbox) -> int:
+        try:
+            api.post("/payments", json=order())
+        except httpx.HTTPError:
+            return 1
+        return 0
+
+    scenario = {"scenario": "one", "rules": [{"request": "create_payment", "do": [step]}]}
+    first, *_ = call_by_call(flow_of(body)(scenario))
+
+    assert first.startswith(f"create_payment of 4200 USD for cust_ada: {told}")
+
+
+def test_what_differs_and_what_was_left_out_stand_at_the_end(result: ExplorationResult) -> None:
+    text = as_text(
+        FLOW, result._replace(differences=("Two runs differ.",), pruned={"too many": 1_200})
+    )
+
+    assert text.endswith(
+        "\nTwo runs differ.\n\npairs of failures that were left out:\n   1200  too many\n"
+    )
+
+
+def test_a_finding_that_has_not_come_again_says_so(result: ExplorationResult) -> None:
+    first = result.found[0]
+    again = first._replace(witnesses=(first.run, first.run), is_repeatable=False)
+    text = as_text(FLOW, result._replace(found=(again,)))
+
+    assert "     the same after: drop_after_commit\n" in text
+    assert "     another run of it has come to something else\n" in text
+
+
+def test_a_run_whose_failure_has_not_come_up_says_nothing(result: ExplorationResult) -> None:
+    run = result.runs[2]._replace(is_met=False)
+    without = result._replace(runs=(run,), found=(), left=())
+
+    assert as_text(FLOW, without).startswith("nothing found in 1 run (not_met 1)\n")
+    assert "- not met" in as_text(FLOW, without)
+    assert "<td>-</td>" in as_page(FLOW, without)
+
+
+def test_the_last_words_of_a_crash_are_told() -> None:
+    end = FlowEnd(1, output="paying\nKeyError: 1", crash="a trace of Python")
+
+    assert call_by_call(RunRecord(end, ())) == (
+        "the command: a trace of Python",
+        "its last words: KeyError: 1",
+    )
+
+
+def test_webhooks_are_told_after_the_calls() -> None:
+    def body(api: httpx.Client, world: Sandbox) -> int:
+        world.control.create_webhook_endpoint("inbox:shop")
+        return api.post("/payments", json=order()).status_code - 201
+
+    assert call_by_call(flow_of(body)(None)) == (
+        "create_payment of 4200 USD for cust_ada: 201",
+        "webhook payment.completed for cust_ada",
+        "the command: exit status 0",
+    )

@@ -1,0 +1,245 @@
+"""`sandbox_explore`: a test becomes an exploration inside the session."""
+
+import re
+from typing import Final
+
+import pytest
+
+from payments_sandbox.scenarios.loader import load
+from payments_sandbox.testing import running_sandbox
+from tests.support.process import Suite
+
+pytest_plugins = ["pytester"]
+
+WITHOUT_SOCKETS: Final = """
+import httpx
+import pytest
+from payments_sandbox.testing import MemorySandbox, SandboxTransport
+
+@pytest.fixture(scope="session")
+def sandbox_server():
+    with MemorySandbox() as server:
+        yield server
+
+@pytest.fixture
+def api(sandbox, sandbox_server):
+    with httpx.Client(transport=SandboxTransport(sandbox_server), base_url=sandbox.base_url,
+                      headers=sandbox.headers, timeout=1) as api:
+        yield api
+"""
+"""A `conftest.py`: a fixture that is made of a world, as suites have them."""
+
+SHOP: Final = """
+import httpx
+
+CARD = {"type": "card", "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2099,
+        "cvc": "123"}
+ORDER = {"amount": 4200, "currency": "USD", "customer_id": "cust_ada", "payment_method": CARD}
+
+def pay(api):
+    try:
+        reply = api.post("/payments", json=ORDER)
+        return "unknown" if reply.status_code >= 500 else reply.json()["status"]
+    except (httpx.HTTPError, ValueError):
+        return "unknown"
+
+def is_paid(api):
+    for _ in range(3):
+        try:
+            return bool(api.get("/payments", params={"customer_id": "cust_ada"}).json()["data"])
+        except httpx.HTTPError:
+            pass
+    return False
+"""
+
+FAULTS: Final = "drop_after_commit,drop,card_declined,malform_after_commit"
+SUITE: Final = f"""
+import os
+import pytest
+from shop import ORDER, is_paid, pay
+
+@pytest.fixture(scope="module")
+def module():
+    return []
+
+@pytest.fixture
+def runs(module):
+    module.append(1)
+    return module
+
+@pytest.mark.sandbox_explore(faults="{FAULTS}")
+def test_naive(api):
+    while (status := pay(api)) == "unknown":
+        pass
+    assert status == "completed"
+
+@pytest.mark.sandbox_explore(faults="{FAULTS}", depth=2)
+def test_careful(api, runs):
+    for _ in range(3):
+        if is_paid(api):
+            return
+        try:
+            status = pay(api)
+        except KeyError:
+            pytest.fail("refused")
+        if status == "completed":
+            return
+    pytest.fail("nobody knows")
+
+def test_runs(runs):
+    assert sum(runs) > 10
+
+@pytest.mark.sandbox_explore
+def test_broken(api):
+    pay(api)
+    assert not "ever"
+
+@pytest.mark.sandbox_explore(faults="refund_declined")
+def test_without_refunds(api):
+    pay(api)
+
+@pytest.mark.sandbox_explore
+def test_silent(sandbox):
+    pass
+
+@pytest.mark.sandbox_explore
+@pytest.mark.skip
+def test_skipped(sandbox):
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No plugin but ours is loaded unless a test wants it."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
+
+
+def suite_of(pytester: pytest.Pytester, code: str, *plugins: str) -> Suite:
+    suite = Suite(pytester, plugins)
+    suite.holds(code, conftest=WITHOUT_SOCKETS, shop=SHOP)
+    return suite
+
+
+LOST: Final = (
+    "create_payment of cust_ada, 1st: the connection breaks and no reply comes, though the"
+    " operation has happened"
+)
+
+
+def test_a_test_is_run_for_each_failure_with_a_subtest_for_each_run(
+    pytester: pytest.Pytester,
+) -> None:
+    result = suite_of(pytester, SUITE).run()
+
+    shown = result.stdout.str()
+    summary = [line for line in shown.splitlines() if line.startswith(("SUBFAILED", "FAILED"))]
+    failed = [line.partition("[")[2].partition("]")[0] for line in summary if "SUBF" in line]
+    assert sorted(failed) == [
+        "create_payment of cust_ada, 1st: the card was declined",
+        LOST,
+        "create_payment of cust_ada, 1st: the reply is no JSON, though the operation has happened",
+    ]
+    assert [line.split("::")[1].split()[0] for line in summary if "SUBF" not in line] == [
+        "test_naive", "test_broken", "test_without_refunds", "test_silent",
+    ]  # fmt: skip
+    assert "double_charge: cust_ada paid 8400 USD, and 4200 without the failure." in shown
+    assert "crash: It broke down: KeyError: 'status'." in shown
+    assert "sandbox_explore: it fails without any failure: exit status 1" in shown
+    assert "sandbox_explore: nothing is known: no call of the test meets such a failure" in shown
+    assert "sandbox_explore: it has made no call" in shown
+    assert "1 skipped" in shown
+    assert "test_runs" not in "".join(summary)
+
+
+def test_the_scenario_of_a_run_repeats_it_in_a_test_of_its_own(pytester: pytest.Pytester) -> None:
+    suite = suite_of(pytester, SUITE)
+    shown = suite.shown("-k", "naive", "-p", "no:subtests")
+    told = re.search(r"(\d\S+)\.yaml, for a mark sandbox_scenario:\n((?:  .*\n)+)", shown)
+    assert told is not None
+    text = re.sub("(?m)^  ", "", told[2])
+    assert load(text, name=told[1]).problems == ()
+    (pytester.path / f"{told[1]}.yaml").write_text(text)
+    name = f"{told[1]}.yaml"
+    suite.holds(SUITE.replace(f'sandbox_explore(faults="{FAULTS}")', f'sandbox_scenario("{name}")'))
+
+    again = suite.shown("-k", "naive")
+
+    assert "expected a total of 4200, saw 2" in again
+
+
+def test_without_subtests_one_failure_lists_what_was_found(pytester: pytest.Pytester) -> None:
+    result = suite_of(pytester, SUITE).run("-p", "no:subtests", "-k", "naive or careful")
+
+    result.assert_outcomes(passed=1, failed=1)
+    shown = result.stdout.str()
+    assert shown.count("double_charge: ") == 1
+    assert shown.count("crash: ") == 1
+
+
+def test_a_test_over_sockets_and_one_that_awaits_are_explored_too(
+    pytester: pytest.Pytester,
+) -> None:
+    suite = Suite(pytester, ["asyncio"])
+    suite.holds(
+        """
+        import httpx
+        import pytest
+        from shop import ORDER
+
+        @pytest.mark.sandbox_explore(faults="drop_after_commit")
+        def test_blocking(sandbox):
+            with httpx.Client(base_url=sandbox.base_url, headers=sandbox.headers) as api:
+                try:
+                    api.post("/payments", json=ORDER)
+                except httpx.HTTPError:
+                    assert api.get("/payments").json()["data"]
+
+        @pytest.mark.asyncio
+        @pytest.mark.sandbox_explore(faults="drop_after_commit")
+        async def test_awaiting(sandbox):
+            async with httpx.AsyncClient(base_url=sandbox.base_url, headers=sandbox.headers) as api:
+                try:
+                    await api.post("/payments", json=ORDER)
+                except httpx.HTTPError:
+                    await api.post("/payments", json=ORDER)
+        """,
+        shop=SHOP,
+    )
+
+    shown = suite.shown()
+
+    assert "SUBFAILED" in shown
+    assert shown.count("double_charge: cust_ada paid 8400 USD") == 1
+    assert "test_blocking" not in "".join(re.findall("(?m)^FAILED.*", shown))
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("(depth=3)\ndef test(sandbox):", "sandbox_explore: expected depth=1 or depth=2, not 3"),
+        ("(faults='drops')\ndef test(sandbox):", "there is no failure 'drops'*did you mean drop"),
+        ("(2)\ndef test(sandbox):", "sandbox_explore: expected depth and faults"),
+        ("()\ndef test():", "sandbox_explore is for tests that use the fixture 'sandbox'"),
+    ],
+)
+def test_a_mark_that_makes_no_sense_is_an_error_of_collection(
+    code: str, problem: str, pytester: pytest.Pytester
+) -> None:
+    suite = Suite(pytester)
+    suite.holds(f"import pytest\n@pytest.mark.sandbox_explore{code}\n    pass")
+
+    result = suite.run()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*{problem}*"])
+
+
+def test_a_server_elsewhere_cannot_be_looked_into(pytester: pytest.Pytester) -> None:
+    suite = Suite(pytester)
+    suite.holds("import pytest\n@pytest.mark.sandbox_explore\ndef test(sandbox):\n    pass")
+    with running_sandbox() as server:
+        shown = suite.shown(f"--sandbox-url={server.url}")
+
+    assert "sandbox_explore looks into a server of this process, not of --sandbox-url" in shown
