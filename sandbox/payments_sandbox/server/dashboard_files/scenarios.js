@@ -102,6 +102,7 @@ function Completed({ area, text, setText, rows }) {
     setAt(0);
     return setFound({ ...complete(value.slice(0, end), schema.value), left: line.length, top: value.slice(0, end).split("\n").length });
   };
+  useEffect(() => { if (document.activeElement === area.current) look(false); }, [schema.value]); // who types at once waits for it
   const take = (item) => {
     const { value, selectionStart: end } = area.current;
     const start = end - found.typed.length;
