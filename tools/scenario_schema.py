@@ -22,6 +22,7 @@ from payments_sandbox.rules.webhook_effects import BodyFault, DeliveryOrder, Sig
 Json = dict[str, Any]
 
 FILE: Final = "schemas/scenario.schema.json"
+STEP: Final = "schemas/control/objects/scenario_step.json"
 ENDPOINTS: Final = "control/requests/create_webhook_endpoint"
 _BESIDE_OUTCOMES: Final = ("delay", "times")
 _EVENTS: Final = [
@@ -64,7 +65,24 @@ def texts(known: Mapping[str, str]) -> dict[str, str]:
         _part(definitions, place)["enum"] = [str(word) for word in words]
     used = _definitions_in_use(schema)
     schema["$defs"] = {name: definitions[name] for name in sorted(used)}
-    return {FILE: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
+    made = {FILE: schema, STEP: _step(json.loads(known[STEP]), definitions)}
+    return {
+        path: json.dumps(each, indent=2, ensure_ascii=False) + "\n" for path, each in made.items()
+    }
+
+
+def _step(step: Json, definitions: Json) -> Json:
+    """What the control API's document says of a step: its keys, and that the lint judges them."""
+    parts = definitions["step_mapping"]["properties"]
+    texts = {
+        key: (part if "description" in part else definitions[key])["description"]
+        for key, part in parts.items()
+    }
+    return step | {
+        "properties": {
+            key: {"description": text, "x-provenance": "decided"} for key, text in texts.items()
+        }
+    }
 
 
 def _write_outcomes(definitions: Json) -> None:

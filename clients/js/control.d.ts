@@ -113,7 +113,7 @@ export type Clock = {
 export type CompletePaymentRequest = Record<string, never>
 
 /** Which failures the calls and webhooks of all worlds have met. */
-export type CoverageResponse = {
+export type Coverage = {
   /** A row for each operation, failure and commit; a call that met two failures counts in both. */
   calls: Array<{
     /** The operation. */
@@ -238,7 +238,7 @@ export type DecideHeldCallRequest = {
    * A step of the scenario language: the word pass, or a mapping. What is in it is judged by
    * the lint.
    */
-  do: string | Record<string, unknown>
+  do: string | ScenarioStep
 }
 
 /** One event on its way to one endpoint. */
@@ -756,6 +756,43 @@ export type ScenarioProblem = {
   hint: string | null
 }
 
+/**
+ * A step of the scenario language, as a mapping. What is in it is judged by the lint, and
+ * shown in schemas/scenario.schema.json.
+ */
+export type ScenarioStep = {
+  /** Behave normally. */
+  pass?: unknown
+  /** An error that is documented for the operation. */
+  respond?: unknown
+  /** Not one byte comes back. */
+  drop?: unknown
+  /** Accepted, then silence. */
+  hang?: unknown
+  /** The reply promises more than it sends. */
+  truncate?: unknown
+  /** A reply that no client should take for a good one. */
+  malform?: unknown
+  /** A slow body. */
+  drip?: unknown
+  /** Any reply: the only door out of the contract. */
+  respond_raw?: unknown
+  /** Moves the real limiter, headers included. */
+  rate_limit?: unknown
+  /** This payment's future; the first entry is pending. */
+  settle?: unknown
+  /** A merge patch (RFC 7396) on the normal reply. */
+  patch?: unknown
+  /** Kept before anything has happened, until somebody decides. */
+  hold?: unknown
+  /** Lets a patch leave the documented contract. */
+  off_contract?: unknown
+  /** How long the reply is held, in wall time; the operation happens on arrival. */
+  delay?: unknown
+  /** How many calls the step serves. */
+  times?: unknown
+}
+
 /** A scenario. */
 export type ScenarioSummary = {
   /** The scenario's name. */
@@ -1088,7 +1125,7 @@ export class ControlClient extends Transport {
    * Which failures calls and webhooks have met. Over all worlds, since a server that was
    * started with --coverage began.
    */
-  retrieveCoverage(): Promise<CoverageResponse>
+  retrieveCoverage(): Promise<Coverage>
   /** Make a new world. A given clock instant starts the world frozen there. */
   createWorld(body?: CreateWorldRequest): Promise<World>
   /** List the worlds of the server. Each in summary, the one that was used last first. */

@@ -29,17 +29,17 @@ from urllib.parse import urlsplit
 API = urlsplit(os.environ["PAYMENTS_BASE_URL"])
 ORDER = {documented_create()!r}
 
-def post():
+def post(path=API.path + "/payments", body=ORDER):
     api = http.client.HTTPConnection(API.hostname, API.port, timeout=20)
     headers = {{"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
                "Content-Type": "application/json"}}
-    api.request("POST", API.path + "/payments", json.dumps(ORDER), headers)
+    api.request("POST", path, json.dumps(body), headers)
     reply = api.getresponse()
     return reply.status, reply.read()
 
-def lost():
+def lost(*asked):
     try:
-        status, body = post()
+        status, body = post(*asked)
         return status >= 500
     except (OSError, http.client.HTTPException):
         return True
@@ -60,6 +60,44 @@ sys.exit(3)
 """
 )
 """Pays again at once, and reads JSON, whatever comes."""
+
+
+REFUNDS: Final = """
+payment = json.loads(post()[1])["id"]
+refund = f"{API.path}/payments/{payment}/refunds", {"amount": 100}
+lost(*refund) and lost(*refund)
+"""
+"""Gives back again when it does not hear of the first time."""
+
+HEARS: Final = """
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self):
+        hear(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+hook = {"url": f"http://127.0.0.1:{server.server_port}/", "events": ["payment.*"]}
+post("/_sandbox/webhook_endpoints", hook)
+post()
+post("/_sandbox/clock/advance", {"by": "0s"})  # returns when what is in flight has arrived
+"""
+"""Pays and takes every webhook, whoever has sent it, and gives it to `hear`."""
+
+BELIEVES: Final = "hear = print\n" + HEARS
+GIVES_BACK: Final = (
+    """
+def hear(event):
+    post(f"{API.path}/payments/{event['data']['payment_id']}/refunds", {"amount": 100})
+"""
+    + HEARS
+)
 
 
 @pytest.fixture
@@ -108,6 +146,32 @@ def test_a_naive_client_is_found_out_and_its_scenario_repeats_it(
     again = run("run", "--scenario", str(folder / f"{names[0]}.yaml"), "--", *python(program))
     assert again.returncode == 1
     assert "1 of 1 expectation not met" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("bug", "failure", "verdict"),
+    [
+        ("lost() and lost()", "drop_after_commit", "double_charge"),
+        ("sys.exit(lost())", "drop_after_commit", "lost_payment"),
+        ("lost()", "card_declined", "phantom_success"),
+        ("json.loads(post()[1])", "malform_after_commit", "crash"),
+        (REFUNDS, "drop_after_commit", "refunded_twice"),
+        (BELIEVES, "forged", "accepted_forgery"),
+        (GIVES_BACK, "twice", "handled_twice"),
+    ],
+    ids=lambda each: each if each.isidentifier() else "",
+)
+def test_a_planted_bug_has_its_verdict_and_its_scenario_repeats_it_under_run(
+    program: Path, tmp_path: Path, bug: str, failure: str, verdict: str
+) -> None:
+    folder = tmp_path / "found"
+    ended = explore(program, PAY + bug, "--faults", failure, "--report", str(folder))
+    found = sorted(folder.glob(f"*-{verdict}-*.yaml"))
+    again = [run("run", "--scenario", str(each), "--", *python(program)) for each in found]
+
+    assert ended.returncode == 1, ended.stderr
+    assert len(found) == 1, ended.stdout
+    assert [each.returncode for each in again] == [1]
 
 
 def test_equal_seeds_give_equal_reports_whatever_runs_at_once(
@@ -163,6 +227,17 @@ def test_a_command_that_is_not_there_is_127() -> None:
 
     assert (ended.returncode, ended.stdout) == (127, "")
     assert "cannot run no-such-command-anywhere: No such file" in ended.stderr
+
+
+def test_scenarios_that_are_wrong_are_told_before_anything_runs(
+    program: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("scenario: wrong\nrules: [{request: pay, do: [pass]}]\n", encoding="utf-8")
+    ended = explore(program, NAIVE, "--scenario", str(wrong))
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("payments-sandbox: --scenario: 1 problem in 1 file.\n")
 
 
 @pytest.mark.parametrize(

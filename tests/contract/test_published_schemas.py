@@ -103,6 +103,21 @@ def test_no_list_of_types_has_an_object_in_it(name: str) -> None:
     assert not [each for each in lists if "object" in each]
 
 
+def test_an_object_beside_a_text_is_a_component() -> None:
+    """Java does not compile where it is written in place."""
+    choices = [node["anyOf"] for node in nodes(CONTROL) if "anyOf" in node]
+    others = [choice[1:] for choice in choices if {"type": "null"} not in choice]
+
+    assert others
+    assert all(list(other) == ["$ref"] for [other] in others)
+
+
+@each_document
+def test_a_list_is_a_list(name: str) -> None:
+    """Generated Java makes a set of one whose items are unique, and does not compile."""
+    assert not [node for node in nodes(BOTH[name]) if "uniqueItems" in node]
+
+
 def test_a_scenario_is_a_name_or_a_component() -> None:
     """Whose keys are those of the language."""
     schemas = CONTROL["components"]["schemas"]

@@ -16,6 +16,7 @@ from payments_sandbox.testing import running_sandbox
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
 from tests.support.process import ASYNCIO_INI, PYTEST_INI, serve_process
+from tests.support.values import LONGEST_WAIT
 
 pytest_plugins = ["pytester"]
 
@@ -146,7 +147,7 @@ def _output(words: Sequence[str], plugins: Sequence[str], folder: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LONGEST_WAIT,
     )
     return done.stdout + done.stderr
 

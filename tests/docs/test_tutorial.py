@@ -12,6 +12,7 @@ from tests.project.test_docs import SERVE
 from tests.project.tree import ROOT
 from tests.support.http import curl, pattern_of_block
 from tests.support.process import ServeProcess, environment, serve_process
+from tests.support.values import LONGEST_WAIT
 
 PAGE: Final = ROOT / "docs" / "tutorials" / "survive-a-lost-reply.md"
 BLOCKS: Final = read_blocks(PAGE)
@@ -68,7 +69,7 @@ def run_checkout(code: str, folder: Path) -> str:
         env=environment(**dict(each.split("=", 1) for each in variables)),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=LONGEST_WAIT,
         check=False,
     )
     return ended.stdout + ended.stderr

@@ -93,7 +93,8 @@ def test_a_scenario_that_has_not_come_up_on_the_old_tree_proves_nothing() -> Non
     silent = tree("HEAD", FAILS, has_fired=False)
 
     assert sentence(silent, tree("here", PASSES)) == (
-        "Not proved: on HEAD no rule of the scenario has fired."
+        "Not proved: on HEAD no rule of the scenario has fired (an expectation is not met:"
+        " expected 1, saw 2)."
     )
     assert conclude(tree("HEAD", FAILS), tree("here", PASSES, has_fired=False)).is_proved
 

@@ -221,6 +221,15 @@ def test_a_run_whose_failure_has_not_come_up_says_nothing(result: ExplorationRes
     assert "<td>-</td>" in as_page(FLOW, without)
 
 
+def test_the_last_words_of_a_crash_are_told() -> None:
+    end = FlowEnd(1, output="paying\nKeyError: 1", crash="a trace of Python")
+
+    assert call_by_call(RunRecord(end, ())) == (
+        "the command: a trace of Python",
+        "its last words: KeyError: 1",
+    )
+
+
 def test_webhooks_are_told_after_the_calls() -> None:
     def body(api: httpx.Client, world: Sandbox) -> int:
         world.control.create_webhook_endpoint("inbox:shop")

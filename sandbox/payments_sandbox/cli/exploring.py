@@ -6,6 +6,7 @@ import errno
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
@@ -13,6 +14,7 @@ from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.explored_command import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.run import NOT_FOUND, NOT_RUNNABLE
+from payments_sandbox.cli.server_process import assembled
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.exploration import (
@@ -23,6 +25,7 @@ from payments_sandbox.exploration.exploration import (
 from payments_sandbox.exploration.planning import PlannedRun
 from payments_sandbox.exploration.report import ExploredFlow
 from payments_sandbox.exploration.run_record import RunRecord
+from payments_sandbox.server.factory import assemble
 
 T = TypeVar("T")
 
@@ -34,6 +37,7 @@ async def explore_command(arguments: argparse.Namespace, settings: Settings) -> 
     """Explore the command that was given, and report; the exit code."""
     from payments_sandbox.cli.explore_reports import prepare, publish
 
+    assembled(settings, partial(assemble, settings))  # scenarios that are wrong are told at once
     prepare(arguments)
     exploring = Exploring(arguments, settings)
     try:

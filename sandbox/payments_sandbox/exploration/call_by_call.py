@@ -8,7 +8,7 @@ from payments_sandbox.exploration.run_record import RunRecord, SeenCall
 def call_by_call(record: RunRecord) -> tuple[str, ...]:
     """Tell what the calls of a run have met, and how its command ended."""
     calls = tuple(_told(call) for call in record.calls())
-    return (*calls, *_webhooks(record), _ending(record))
+    return (*calls, *_webhooks(record), _ending(record), *_last_words(record))
 
 
 def _told(call: SeenCall) -> str:
@@ -42,3 +42,9 @@ def _ending(record: RunRecord) -> str:
     if end.timed_out:
         return "the command was ended, since its time was over"
     return f"the command: {end.crash or f'exit status {end.exit_code}'}"
+
+
+def _last_words(record: RunRecord) -> Iterator[str]:
+    """What a command that broke down has printed last: a trace ends with what went wrong."""
+    if record.end.crash is not None:
+        yield from (f"its last words: {line}" for line in record.end.output.splitlines()[-1:])

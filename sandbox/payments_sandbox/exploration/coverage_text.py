@@ -45,8 +45,8 @@ def as_text(coverage: FailureCoverage, option: str) -> str:
     if missing := coverage.missing:
         lines += ["", "never met, with a rule that lets each happen:"]
         lines += [line for each in missing[:NAMED] for line in _named(each)]
-        if left := len(missing) - NAMED:
-            lines += [f"  and {left} more, which {option} FILE writes down"] if left > 0 else []
+    if (left := len(missing) - NAMED) > 0:
+        lines.append(f"  and {left} more, which {option} FILE writes down")
     return "\n".join([*lines, ""])
 
 

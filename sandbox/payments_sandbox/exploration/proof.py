@@ -113,7 +113,7 @@ def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
                 f" {tree.without.why}.{lacks}"
             )
     if not old.has_fired:
-        return f"Not proved: on {old.name} no rule of the scenario has fired."
+        return f"Not proved: on {old.name} no rule of the scenario has fired ({old.run.why})."
     return None
 
 

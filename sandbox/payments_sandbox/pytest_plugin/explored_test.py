@@ -52,6 +52,8 @@ def explore_item(item: pytest.Function) -> None:
     """Explore a test, and leave what its own protocol is to report in its place."""
     mark = item.get_closest_marker(EXPLORE)
     assert mark is not None  # noqa: S101 - whoever calls has looked
+    if item.config.getoption("setuponly", default=False):
+        return
     try:
         result = explore(ItemFlow(item), wishes_of(**mark.kwargs))
     except NotExploredError:
@@ -103,6 +105,8 @@ class ItemFlow:
         records = [record for each in recording for record in each.end()]
         if called is None or _is_skipped(called):
             raise NotExploredError
+        if called.excinfo and isinstance(called.excinfo.value, CannotExploreError):
+            raise called.excinfo.value
         return RunRecord(_end_of(called if called.excinfo else torn_down), tuple(records))
 
 
@@ -111,6 +115,11 @@ class _Recording:
 
     def __init__(self, server: "InThisProcess") -> None:
         self._server = server
+        if not hasattr(server, "use_runtime"):
+            kind = type(server).__name__
+            raise CannotExploreError(
+                f"{_SERVER!r} gives {kind}, which is no server in this process"
+            )
         server.use_runtime(_begin)
 
     def end(self) -> tuple[WorldRecord, ...]:
