@@ -8,9 +8,8 @@ PAGE = (ROOT / "docs" / "explore.md").read_text(encoding="utf-8")
 
 
 def test_the_page_has_every_verdict_with_its_meaning() -> None:
-    rows = [
-        line for line in PAGE.splitlines() if line.startswith(tuple(f"| `{v}`" for v in MEANINGS))
-    ]
+    section = PAGE.partition("## Verdicts")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
 
     assert set(MEANINGS) == set(RunVerdict)
     assert rows == [f"| `{verdict}` | {meaning} |" for verdict, meaning in MEANINGS.items()]
