@@ -165,7 +165,7 @@ class EmulatedApi:
                     self._runtime.tally.count_call(entry, delay)
             self._runtime.replied(world, held)
             if entry is not None:
-                self._log.answered(entry, world.config.name)
+                self._log.answered(world, entry)
         except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
             _log.exception("a call was answered, and could not be told of")
 
