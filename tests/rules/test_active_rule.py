@@ -2,16 +2,14 @@
 
 import pytest
 
-from payments_sandbox.rules.active_rule import ActiveRule
-from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
-from payments_sandbox.rules.webhook_effects import WebhookRule
+from payments_sandbox.rules.active_rule import AnyActiveRule, RuleSet
 from tests.support.in_process import GivenFields, rules_of
 
 
-def active(rule: str) -> ActiveRule[RequestRule | EventRule | AtRule | WebhookRule]:
+def active(rule: str) -> AnyActiveRule:
     """The one rule of a scenario."""
     [found] = rules_of(f"- {rule}", seed=7).rules
-    return ActiveRule("scene", found, 7)
+    return RuleSet([("scene", found, 7)]).all[0]
 
 
 @pytest.mark.parametrize(
