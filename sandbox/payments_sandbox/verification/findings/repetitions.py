@@ -11,7 +11,7 @@ REPEATED_WITHIN: Final = 10 * MINUTE
 """Virtual milliseconds within which an equal write is taken for the same one sent again."""
 
 _AT_ONCE: Final = 30
-"""Real milliseconds that an HTTP library takes to send again, on a busy machine, and few programs."""
+"""Real milliseconds in which a library sends again, on a busy machine too, and few programs do."""
 
 
 def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[list[ObservedCall]]:
