@@ -181,7 +181,8 @@ class RunRecord(NamedTuple):
 
 def record_world(world: World) -> WorldRecord:
     """Record a world as it is now."""
-    observed, judged = observe(world), report(observe(world))
+    observed = observe(world)
+    judged = report(observed)
     return WorldRecord(
         tuple(_seen_call(call) for call in observed.calls),
         tuple(_seen_webhooks(observed)),
