@@ -45,6 +45,6 @@ const url = `http://127.0.0.1:${receiver.address().port}/`
 await post(`${PAYMENTS_SANDBOX_URL}/webhook_endpoints`, { url })
 
 const payment = await pay()
-for (let i = 0; payment && !isConfirmed && i < 50; i++) await wait(20)
+for (let i = 0; payment && !isConfirmed && i < 100; i++) await wait(20)
 console.log(isConfirmed ? 'Order 17 is paid.' : 'Order 17 is not paid.')
 process.exit(isConfirmed ? 0 : 1)

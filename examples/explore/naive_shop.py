@@ -70,7 +70,7 @@ with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
     hook = {"url": f"http://127.0.0.1:{server.server_port}/"}
     post(f"{os.environ['PAYMENTS_SANDBOX_URL']}/webhook_endpoints", hook)
     payment = pay()
-    PAID.wait(1)
+    PAID.wait(2)
     server.shutdown()
 if not PAID.is_set():
     sys.exit("Nobody has confirmed the payment; you have not paid.")

@@ -1,19 +1,28 @@
 """What the scenario editor proposes at the cursor, and how it is taken without a mouse."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from payments_sandbox.scenarios.diagnostics import KEY
+from payments_sandbox.scenarios.yaml_reader import Document
 from payments_sandbox.testing import Sandbox
 from tests.browser.test_dashboard import address
+from tests.project.tree import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+FIRST: Final = [
+    "request: ", "event: ", "webhook: ", "at: ", "name: ", "when: ", "per: ", "chance: ", "do: ",
+]  # fmt: skip
+"""What a rule can begin with."""
 
 RULE: Final = "scenario: a\nrules:\n  - request: create_payment\n"
 EXPECTED: Final[dict[str, list[str]]] = {
     "": ["scenario: ", "about: ", "tags: ", "seed: ", "clock: ", "given: ", "rules: ", "expect: "],
     "# scen\nscen": ["scenario: "],
-    "scenario: a\nrules:\n  ": ["- request: ", "- event: ", "- webhook: ", "- at: "],
-    "scenario: a\nrules:\n- ": ["request: ", "event: ", "webhook: ", "at: "],
+    "scenario: a\nrules:\n  ": [f"- {each}" for each in FIRST],
+    "scenario: a\nrules:\n- ": FIRST,
     "scenario: a\nrules:\n  - request: create_": ["create_payment", "create_refund"],
     f"{RULE}    ": ["name: ", "when: ", "per: ", "chance: ", "do: ", "then: "],
     f"{RULE}    then: ": ["pass", "repeat_last", "cycle", "fail"],
@@ -44,6 +53,35 @@ def test_keys_and_words_are_those_that_the_schema_knows_at_the_cursor(
         list(EXPECTED),
     )
     assert found == EXPECTED
+
+
+def places_of_keys() -> Iterator[tuple[str, str]]:
+    """Each key of the library, with the text before it."""
+    for path in sorted((ROOT / "scenarios").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines(keepends=True)
+        for (*_, key), (line, column) in (
+            (path[:-1], place) for path, place in Document(text).places.items() if KEY in path
+        ):
+            yield "".join(lines[: line - 1]) + lines[line - 1][: column - 1], str(key)
+
+
+def test_every_key_of_the_library_is_proposed_where_it_stands(page: "Page", world: Sandbox) -> None:
+    """But for names that users make up, such as those of headers and of query parameters."""
+    places = list(places_of_keys())
+    page.goto(address(world, "scenarios"))
+    missed: list[str] = page.evaluate(
+        """async (places) => {
+          const { complete } = await import("/_sandbox/dashboard/complete.js");
+          const schema = await (await fetch("/_sandbox/scenario.schema.json")).json();
+          const proposed = (text) => complete(text, schema).items.map((each) => each.text);
+          const missed = places.filter(([text, key]) => !proposed(text).includes(key));
+          return missed.map(([text, key]) => key);
+        }""",
+        places,
+    )
+    assert len(places) > 300
+    assert {each for each in missed if "." not in each} == set()
 
 
 def test_a_scenario_is_written_by_completion_and_the_keyboard_alone(

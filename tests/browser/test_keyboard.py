@@ -92,7 +92,7 @@ def _pay_and_move(page: "Page") -> None:
     page.keyboard.type("pending_then")
     enter(page.get_by_role("button", name="Pay", exact=True))
     enter(page.get_by_role("link", name=re.compile("^pay_")))
-    page.get_by_text("pending").first.wait_for()
+    page.locator("[data-next]:enabled").wait_for()
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("a")  # advance to what is due
     refund = page.get_by_role("form", name="Refund the payment").get_by_label("Amount")

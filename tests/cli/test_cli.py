@@ -19,7 +19,7 @@ from tests.support.sockets import exchange, raw_request
 NAMES: Final = (
     "serve", "run", "explore", "prove", "healthcheck", "advance", "trigger", "logs", "listen",
     "report", "seed", "reset", "worlds", "clock", "payments", "scenario", "webhook", "cards",
-    "openapi", "schema",
+    "openapi", "schema", "completion",
 )  # fmt: skip
 NESTED: Final = (
     "webhook verify", "scenario list", "scenario show", "scenario new", "scenario check",
@@ -59,10 +59,10 @@ WRONG: Final = {
         ),
     ),
     "one letter": (
-        ["logs", "-f"],
+        ["logs", "-j"],
         (
-            "payments-sandbox logs: error: argument -f: there is no such option;"
-            " did you mean --follow?"
+            "payments-sandbox logs: error: argument -j: there is no such option;"
+            " did you mean --json?"
         ),
     ),
     "one letter of several options": (

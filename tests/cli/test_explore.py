@@ -274,7 +274,7 @@ if lost():
         print("x" * 100_000)
     signal.pause()
 """
-    ended = explore(program, PAY + hangs, "--faults", "drop_after_commit", "--timeout", "5s")
+    ended = explore(program, PAY + hangs, "--faults", "drop_after_commit", "--timeout", "8s")
 
     assert ended.returncode == 1
     assert "01 hang: the command did not end within its time" in ended.stdout

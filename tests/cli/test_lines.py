@@ -10,11 +10,10 @@ from payments_sandbox.client.models import (
     JournalEntryModel,
 )
 from payments_sandbox.payments.events import EventType
-from payments_sandbox.server.request_log import format_line, outcome_of
+from payments_sandbox.server.request_log import format_line
 from payments_sandbox.webhooks.endpoint import Endpoint
 
 EVENTS = [*EventType, "payout.paid"]
-ESCAPED = r"\x1b" * 60
 FILTERS = ["*", "payment.*", "payment.failed", "refund.*", "chargeback.created"]
 
 
@@ -101,7 +100,7 @@ def test_the_card_of_an_entry_is_told_by_its_last_digits(body: object, card: str
     """The digits that the journal has, if there was a card."""
     entry: JournalEntryModel = {
         "id": "req_1",
-        "at": "2030-01-15T10:30:00Z",
+        "at": "2030-01-15T10:30:00.250Z",
         "operation": "create_payment",
         "method": "POST",
         "path": "/v3/payments",
@@ -118,34 +117,9 @@ def test_the_card_of_an_entry_is_told_by_its_last_digits(body: object, card: str
         "considered": [],
         "duration_ms": 0.04,
     }
-    parts = ["create_payment", "400", "invalid_request", card, "0.0 ms"]
-    assert entry_line(entry) == "  ".join(part for part in parts if part)
-
-
-@pytest.mark.parametrize(
-    ("status", "fault", "reply", "line"),
-    [
-        (None, "hang", None, "hang"),
-        (200, "truncate", {"id": "pay_1"}, "200 truncate  pay_1"),
-        (400, None, {"error": {"code": "invalid_card"}, "id": "x"}, "400  invalid_card"),
-        (500, None, {"error": "oops", "id": "\x1b" * 61}, f"500  {ESCAPED}"),
-        (500, None, {"error": {}}, "500"),
-        (200, "respond_raw", "text", "200 respond_raw"),
-    ],
-)
-def test_a_line_tells_the_status_and_the_id_or_code_of_a_reply(
-    status: int | None, fault: str | None, reply: object, line: str
-) -> None:
-    """Status and fault, and its id or code, whatever a script has made of it."""
-    outcome = outcome_of(status, fault)
-    said = format_line(what="x" * 99, outcome=outcome, reply=reply, card=None, duration_ms=None)
-    assert said == f"{'x' * 60}  {line}"
-
-
-def test_the_line_of_a_world_with_a_name_ends_in_it() -> None:
-    """Whoever watches several worlds sees whose request it was."""
-    said = format_line(
-        what="list_payments", outcome="200", reply={}, card=None, duration_ms=0.5, world="a test"
-    )
-
-    assert said == "list_payments  200  0.5 ms  a test"
+    code = ["create_payment", "400", "invalid_request"]
+    parts = ["2030-01-15T10:30:00Z", *code, card, "0.0 ms", "req_1", "sk_test_1"]
+    assert format_line(entry_line(entry, "sk_test_1")) == "  ".join(filter(None, parts))
+    named: JournalEntryModel = {**entry, "world": "a test", "response": None, "fault": "hang"}
+    assert entry_line(named, "sk_test_1").world == "a test"
+    assert format_line(entry_line(named, "sk_test_1")).split("  ")[2] == "hang"

@@ -48,24 +48,30 @@ def seen(world: RemoteWorld, count: int) -> list[str]:
     return [f"GET /v3/a{number}  404  not_found  N ms" for number in range(count)]
 
 
+def bare(line: str) -> str:
+    """A line without its time, its request and its world, masked."""
+    return "  ".join(without_ids(line).split("  ")[1:-2])
+
+
 def lines(*arguments: str, **extra: str) -> list[str]:
-    """The lines that it prints, masked; nothing goes to stderr."""
+    """The lines that it prints, bare; nothing goes to stderr."""
     ended = run("logs", *arguments, extra=extra)
     assert (ended.returncode, ended.stderr) == (0, "")
-    return without_ids(ended.stdout).splitlines()
+    return list(map(bare, ended.stdout.splitlines()))
 
 
 def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
-    """A payment, a decline, a reply that is lost and a path that is none, as in docs/cli.md."""
+    """A payment, a slip, a reply that is lost and a path that is none, as in docs/cli.md."""
     world.pay()
-    world.pay(card_number="4000000000009995")
+    world.pay(amount=0)
     with pytest.raises(ConnectionResetError):
         world.pay(card_number=DROPPED)
     world.ask("GET", "/v3/customers?q=1")
 
     console, *shown = documented_example("payments-sandbox logs")
     assert console == "$ payments-sandbox logs"
-    assert lines(**world.variables) == shown
+    printed = without_ids(world.run("logs").stdout).replace(world.key, "sk_test_sandbox")
+    assert printed.splitlines() == shown
 
 
 def test_the_lines_are_those_of_serve() -> None:
@@ -76,11 +82,11 @@ def test_the_lines_are_those_of_serve() -> None:
         world.ask("GET", f"/v3/payments/{payment_id}")
         world.ask("POST", "/v3/payments", {})
         world.ask("GET", "/v3/pay%1B%0Aments")
-        told = lines(**world.variables)
-        printed = [without_ids(server.line()) for _ in told]
+        told = world.run("logs").stdout.splitlines()
+        printed = server.lines(len(told))
 
     assert told == [line.replace("visa 1111", "…1111") for line in printed]
-    assert told[0] == "create_payment  201  pay_…  …1111  N ms"
+    assert bare(told[0]) == "create_payment  201  pay_…  2500 USD  cust_abc123  …1111  N ms"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +100,47 @@ def test_twenty_entries_are_shown_unless_told_otherwise(
     told = seen(world, 23)
 
     assert lines(*arguments, **world.variables) == told[23 - shown :]
+
+
+@pytest.fixture
+def busy(world: RemoteWorld) -> RemoteWorld:
+    """A world with a payment, a decline and, an hour later, a list of a customer's and slips."""
+    world.pay()
+    world.pay(card_number="4000000000009995", customer_id="cust_ada")
+    world.control("POST", "/clock/advance", {"by": "1h"})
+    world.ask("GET", "/v3/payments?customer_id=cust_ada")
+    seen(world, 2)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--status", "201"], ["create_payment"]),
+        (["--status", "4xx"], ["create_payment", "GET /v3/a0", "GET /v3/a1"]),
+        (["--status", "4xx", "-n", "2"], ["GET /v3/a0", "GET /v3/a1"]),
+        (["--operation", "create_payment", "-n", "1"], ["create_payment"]),
+        (["--customer", "cust_ada"], ["create_payment", "list_payments"]),
+        (["--since", "10m", "--status", "200"], ["list_payments"]),
+        (["--since", "2030-01-15T11:30:00Z", "--customer", "cust_ada"], ["list_payments"]),
+        (["--since", "2031-01-01"], []),
+        (["--status", "5xx"], []),
+    ],
+)
+def test_requests_are_filtered_before_the_last_ones_are_taken(
+    busy: RemoteWorld, arguments: list[str], shown: list[str]
+) -> None:
+    assert [line.split("  ")[0] for line in lines(*arguments, **busy.variables)] == shown
+
+
+def test_what_is_followed_is_filtered_as_well(busy: RemoteWorld) -> None:
+    """The last ones of the past that are wanted come first."""
+    busy.ask("GET", "/v3/payments")
+    with busy.running("logs", "-f", "--status", "404", "-n", "1") as logs:
+        assert bare(logs.line()).startswith("GET /v3/a1  404")
+        busy.ask("GET", "/v3/payments")
+        busy.ask("GET", "/v3/a9")
+        assert bare(logs.line()).startswith("GET /v3/a9  404")
 
 
 def test_everything_is_printed_as_json(world: RemoteWorld) -> None:
@@ -124,9 +171,9 @@ def test_followed_entries_come_after_those_of_the_past(
     """First the past, then what comes; a signal ends it, and is no error."""
     told = seen(world, 3)
     with world.running("logs", "--follow", "-n", "2") as logs:
-        assert list(map(without_ids, logs.lines(2))) == told[1:]
+        assert list(map(bare, logs.lines(2))) == told[1:]
         told = seen(world, 3)
-        assert list(map(without_ids, logs.lines(3))) == told
+        assert list(map(bare, logs.lines(3))) == told
         code, _ = logs.stop(number)
         assert (code, logs.rest()) == (0, ("", ""))
 
@@ -146,13 +193,13 @@ def test_a_world_that_is_dropped_is_followed(world: RemoteWorld) -> None:
     """Its key has a new one, and all that this one has seen is news; so it is after a reset."""
     with world.running("logs", "--follow") as logs:
         seen(world, 1)
-        assert without_ids(logs.line()) == "GET /v3/a0  404  not_found  N ms"
+        assert bare(logs.line()) == "GET /v3/a0  404  not_found  N ms"
         world.control("DELETE", "/world")
         told = seen(world, 2)
-        assert list(map(without_ids, logs.lines(2))) == told
+        assert list(map(bare, logs.lines(2))) == told
         world.control("POST", "/world/reset")
         told = seen(world, 3)
-        assert list(map(without_ids, logs.lines(3))) == told
+        assert list(map(bare, logs.lines(3))) == told
         logs.stop()
         assert logs.rest() == ("", "")
 
@@ -164,12 +211,12 @@ def test_a_server_that_is_started_anew_is_waited_for() -> None:
         world = RemoteWorld(first.address, "sk_test_sandbox")
         told = seen(world, 3)
         with world.running("logs", "--follow") as logs:
-            assert list(map(without_ids, logs.lines(3))) == told
+            assert list(map(bare, logs.lines(3))) == told
             first.stop()
             gone = logs.error_line()
             with serve_process("--port", port):
                 told = seen(world, 5)
-                assert list(map(without_ids, logs.lines(5))) == told
+                assert list(map(bare, logs.lines(5))) == told
                 back = logs.error_line()
                 logs.stop()
 
@@ -191,7 +238,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
         )
     with ended_with_block(process), os.fdopen(reader) as head:
         seen(world, 1)
-        assert without_ids(head.readline()) == "GET /v3/a0  404  not_found  N ms\n"
+        assert bare(head.readline()) == "GET /v3/a0  404  not_found  N ms"
         head.close()
         seen(world, 1)
         assert process.communicate(timeout=20)[1] == b""
@@ -200,7 +247,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
 
 def test_every_option_is_tried() -> None:
     """An option that is added is tested here."""
-    assert options_of("logs") == SHARED | {"--follow", "--limit", "--json"}
+    own = {"--follow", "--limit", "--json", "--status", "--operation", "--customer", "--since"}
+    assert options_of("logs") == SHARED | own
 
 
 @pytest.mark.parametrize(
@@ -208,6 +256,24 @@ def test_every_option_is_tried() -> None:
     [
         (["-n", "1001"], "argument -n/--limit: expected a whole number from 0 to 1000"),
         (["--limit", "all"], "argument -n/--limit: expected a whole number from 0 to 1000"),
+        (
+            ["--status", "6xx"],
+            "argument --status: expected a status such as 404, or a class of them such as 5xx",
+        ),
+        (
+            ["--operation", "pay"],
+            (
+                "argument --operation: expected create_payment or retrieve_payment or list_payments"
+                " or create_refund"
+            ),
+        ),
+        (
+            ["--since", "noon"],
+            (
+                "argument --since: expected an instant such as 2030-01-15T10:30:00Z,"
+                " or a duration such as 10m"
+            ),
+        ),
     ],
 )
 def test_a_wrong_call_says_what_would_have_worked(arguments: list[str], problem: str) -> None:

@@ -245,7 +245,7 @@ def test_the_log_is_not_on_the_commands_output() -> None:
     paid = json.loads(output)["id"]
 
     assert code == 0
-    assert errors.startswith(f"create_payment  201  {paid}  visa 1111  ")
+    assert f"Z  create_payment  201  {paid}  2500 USD  " in errors
     assert errors.count("\n") == 1
 
 

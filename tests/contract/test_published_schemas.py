@@ -112,6 +112,12 @@ def test_an_object_beside_a_text_is_a_component() -> None:
     assert all(list(other) == ["$ref"] for [other] in others)
 
 
+@each_document
+def test_a_list_is_a_list(name: str) -> None:
+    """Generated Java makes a set of one whose items are unique, and does not compile."""
+    assert not [node for node in nodes(BOTH[name]) if "uniqueItems" in node]
+
+
 def test_a_scenario_is_a_name_or_a_component() -> None:
     """Whose keys are those of the language."""
     schemas = CONTROL["components"]["schemas"]

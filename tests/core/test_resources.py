@@ -77,6 +77,14 @@ def test_a_strangers_folder_is_not_ours(tmp_path: Path) -> None:
     assert "The schemas folder is neither shipped with the package nor beside it." in done.stderr
 
 
+def test_files_are_counted_and_named() -> None:
+    """Each by its path below the folder."""
+    files = data_files("schemas")
+
+    assert len(files) == len(set(files)) > 10
+    assert "scenario.schema.json" in files
+
+
 def test_only_schemas_are_read(tmp_path: Path) -> None:
     """A checkout's folder may hold an editor's files."""
     site = _install(tmp_path, data=True)

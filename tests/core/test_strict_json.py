@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.core.strict_json import BadJson, read
+from payments_sandbox.core.strict_json import BadJson, json_bytes, read
 
 REFUSED = {
     "nan": (b"NaN", "NaN is not JSON"),
@@ -85,7 +85,32 @@ def test_whole_numbers_and_escapes_are_read_for_what_they_mean(raw: bytes) -> No
 def test_a_fraction_stays_a_fraction() -> None:
     """The schema then names the field; a float never reaches the ledger."""
     assert read(b'{"amount": 25.5}') == {"amount": Decimal("25.5")}
-    assert read(b"1e16") == Decimal("1E+16")
+    assert [type(read(each)) for each in (b"1e15", b"1e16")] == [int, Decimal]
+
+
+@pytest.mark.parametrize(
+    ("longest", "longer"),
+    [
+        (b"0." + b"1" * 22, b"0." + b"1" * 23),
+        (b"1e308", b"1e309"),
+        (b"1e-308", b"1e-309"),
+        (b"1e0005", b"1e00005"),
+        (b"9" * 16, b"9" * 17),
+        (b"-" + b"9" * 16, b"-" + b"9" * 17),
+    ],
+)
+def test_a_number_is_read_up_to_its_bound(longest: bytes, longer: bytes) -> None:
+    """In its signs, its size, its exponent and its digits."""
+    assert read(longest) == Decimal(longest.decode())
+    with pytest.raises(BadJson):
+        read(longer)
+
+
+def test_json_that_is_kept_is_the_shortest_and_a_block_of_its_own() -> None:
+    """In UTF-8."""
+    kept = json_bytes({"a": [1, "ä", None]})
+
+    assert (type(kept), kept) == (bytes, '{"a":[1,"ä",null]}'.encode())
 
 
 def test_a_long_text_of_escapes_is_read_at_once() -> None:

@@ -14,13 +14,14 @@ from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.events import Event, EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.actions import ChargeBack
-from payments_sandbox.rules.active_rule import COUNTERS_KEPT
 from payments_sandbox.rules.magic_cards import paid_with
 from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, Step, Then
 from payments_sandbox.rules.outcomes import Pass, Respond
 from payments_sandbox.rules.rule_engine import Reaction, RuleEngine, index_card_rules
 from payments_sandbox.rules.step_search import SelectedStep
 from tests.support.in_process import GivenFields, rules_of
+
+COUNTERS_KEPT = 10_000
 
 NUMBER, OTHER = "4111111111111111", "4242424242424242"
 FIRST, SECOND = Step(Respond("internal_error"), times=2), Step(Pass(), delay=5)

@@ -11,6 +11,7 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example
 from payments_sandbox.rules.hold import Hold
+from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import (
     OUTCOMES,
     MoveRateLimit,
@@ -28,6 +29,7 @@ from payments_sandbox.rules.step_outcome import (
     Settlement,
     StepPlan,
 )
+from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.loader import load_value
 
 Case = tuple[type[Outcome], Any]
@@ -250,3 +252,13 @@ def test_only_a_payment_that_is_being_made_settles() -> None:
     found = problems({"settle": [{"to": "pending"}]}, "list_payments")
 
     assert found == ["'settle' is about a payment that is being made"]
+
+
+def test_what_a_step_does_not_say_it_does_not_do() -> None:
+    """It serves one call, at once, and lets the operation happen as ever."""
+    assert Step() == Step(Pass(), 0, 1)
+    assert SelectedStep("r", 1, Step()).delay == 0
+    assert StepPlan() == StepPlan(DEFAULT, None, None, None, off_contract=False, hold=0)
+    assert MoveRateLimit(remaining=0) == MoveRateLimit(0, None, None)
+    assert Patch({}).off_contract is False
+    assert Respond("lost_card").commit is False

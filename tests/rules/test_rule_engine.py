@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import Pass, Respond, StepsExhausted
-from payments_sandbox.rules.rule_engine import MATCHES_KEPT
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_search import SelectedStep
 from tests.support.in_process import GivenFields, RuleEngineFixture, rules_of
+
+MATCHES_KEPT = 1_000
 
 FAILS = "respond: {error: internal_error}"
 

@@ -29,6 +29,11 @@ def test_a_delivery_that_no_rule_is_about_is_left_as_it_is() -> None:
     engine = RuleEngineFixture(rules_of("- {webhook: refund.*, do: drop}"))
 
     assert treated(engine) == NO_EFFECTS
+    assert WebhookEffects(
+        rules=(), delay=0, drop=False, copies=1, gap=0, window=None, order=DeliveryOrder.REVERSE,
+        before_reply=False, signature=None, timestamp=0, malform=None, patches=(),
+        unknown_type=False,
+    ) == NO_EFFECTS  # fmt: skip
 
 
 def test_a_rule_may_be_about_a_family_of_events() -> None:

@@ -24,7 +24,7 @@ from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.activation import set_active, setting_active
 from payments_sandbox.scenarios.loader import load, load_expectations, read_scenario
 from payments_sandbox.server.journal_json import entry_json
-from payments_sandbox.server.request_log import journal_line
+from payments_sandbox.server.request_log import format_line, journal_line
 from payments_sandbox.verification.audit import audit
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from payments_sandbox.verification.findings.finding import Finding
@@ -187,7 +187,7 @@ def all_outputs(world: World) -> list[Any]:
     ledger = world.ledger
     shown: list[Any] = [representations.event(ledger.any_event(n)) for n in range(ledger.events)]
     for entry in world.journal.since(0):
-        shown += [entry_json(world, entry), journal_line(entry)]
+        shown += [entry_json(world, entry), format_line(journal_line(world, entry))]
     return [*shown, world.upcoming(100), json.loads(json.dumps(snapshot(world))), repr(world)]
 
 

@@ -27,6 +27,9 @@ from tests.support.sockets import RawReply, exchange, raw_request
 from tests.support.values import LONGEST_WAIT, documented_create
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
+EXPLORING: Final = 180
+"""Seconds that an exploration may take: it starts many processes."""
+
 COMMAND: Final = (sys.executable, "-m", "payments_sandbox")
 
 
@@ -77,7 +80,7 @@ def run(
         input=given,
         capture_output=True,
         text=True,
-        timeout=LONGEST_WAIT,
+        timeout=EXPLORING if arguments[:1] == ("explore",) else LONGEST_WAIT,
         check=False,
     )
 

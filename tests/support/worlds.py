@@ -9,8 +9,8 @@ from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[RunningSandbox]:
-    """A server whose worlds have the same seeds in every run."""
-    with running_sandbox(seed=7, max_wall_delay="100ms") as server:
+    """A server whose worlds have the same seeds in every run, and which counts failures."""
+    with running_sandbox(seed=7, max_wall_delay="100ms", coverage=True) as server:
         yield server
 
 

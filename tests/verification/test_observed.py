@@ -4,11 +4,12 @@ from payments_sandbox.rules.model import Condition
 from payments_sandbox.verification.observed import (
     ObservedAttempt,
     ObservedCall,
+    ObservedDelivery,
     in_journal,
     observe,
     refund_in_words,
 )
-from tests.support.in_process import History, rules_of
+from tests.support.in_process import NOON, History, rules_of
 
 DRIPS = rules_of("- {request: create_payment, do: [{drip: {over: 1s, chunks: 2}}]}")
 LOST = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
@@ -105,3 +106,15 @@ def test_an_attempt_is_taken_by_a_two_hundred_and_nothing_else() -> None:
     attempts = [ObservedAttempt(history.wall.at, status) for status in (None, 199, 200, 299, 300)]
 
     assert [each.is_accepted for each in attempts] == [False, False, True, True, False]
+
+
+def test_what_nobody_said_of_a_delivery_is_not_so() -> None:
+    """It was sent right and in time, and has ended."""
+    attempt = ObservedAttempt(NOON, 204)
+    delivery = ObservedDelivery("dlv_1", "evt_1", "payment.completed", None, "we_1", True)  # noqa: FBT003
+
+    assert (attempt.is_forged, attempt.is_stale, attempt.is_accepted) == (False, False, True)
+    assert (delivery.is_pending, delivery.attempts) == (False, ())
+    assert [ObservedAttempt(NOON, each).is_accepted for each in (None, 199, 200, 299, 300)] == [
+        False, False, True, True, False,
+    ]  # fmt: skip

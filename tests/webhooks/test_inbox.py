@@ -6,11 +6,13 @@ import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.webhooks import inbox as inbox_module
-from payments_sandbox.webhooks.inbox import MOST_INBOXES, Inboxes
+from payments_sandbox.webhooks.inbox import Inboxes
 from payments_sandbox.webhooks.signing import Scheme, Signing, sign
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.webhooks.world_webhooks import Webhooks
 from tests.support.in_process import NOON, FakeDispatcher, new_world
+
+MOST_INBOXES = 100
 
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 BODY = b'{"id":"evt_1","type":"payment.completed"}'

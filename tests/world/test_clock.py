@@ -173,3 +173,17 @@ def test_to_reach_the_present_does_not_set_a_clock_going_that_waits() -> None:
     wall.move(SECOND)
 
     assert clock.now() == NOON
+
+
+def test_the_last_hundred_moves_are_remembered_through_a_snapshot() -> None:
+    """For who asks how the world came to its time."""
+    clock = WorldClock(Wall(), frozen_at=NOON)
+    for number in range(101):
+        clock.moves.append((NOON, Instant(NOON + number)))
+    other = WorldClock(Wall())
+    other.restore(clock.snapshot())
+
+    assert [end - NOON for _, end in clock.moves] == list(range(1, 101))
+    assert other.moves == clock.moves
+    other.moves.append((NOON, NOON))
+    assert len(other.moves) == 100

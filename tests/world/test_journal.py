@@ -5,8 +5,10 @@ import json
 import pytest
 
 from payments_sandbox.core.ids import IdSequence
-from payments_sandbox.world.journal import KEPT, Entry, Journal
+from payments_sandbox.world.journal import Entry, Journal
 from tests.support.in_process import NOON
+
+KEPT = 1_000
 
 SEED = 7
 VISA, CVC = "4111111111111111", "8731"

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from payments_sandbox.contract import representations
+from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest, NotFound
+from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import Event, EventType, MadeEvent
 from payments_sandbox.world.manual_events import trigger
 from payments_sandbox.world.world import World
@@ -47,7 +49,8 @@ def test_an_event_without_a_payment_really_happens_to_a_new_one(type_: EventType
 
     assert contract().accepts(f"events/{type_}", body), body
     assert isinstance(world.ledger.any_event(world.ledger.events - 1), Event)
-    assert (body["type"], body["data"]["amount"]) == (type_, payment.amount)
+    assert (body["type"], body["data"]["amount"], payment.amount) == (type_, 2_500, 2_500)
+    assert payment.card == Card(Brand.VISA, "1111", 0)
     assert payment.status == ("failed" if type_ is EventType.PAYMENT_FAILED else "completed")
     reverses = type_ in (EventType.REFUND_CREATED, EventType.CHARGEBACK_CREATED)
     assert (payment.refunded + payment.charged_back > 0) is reverses

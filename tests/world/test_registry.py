@@ -10,10 +10,9 @@ from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.core.slices import SLICE, finish
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.config import NAME_LENGTH, secret_of
+from payments_sandbox.world.config import secret_of
 from payments_sandbox.world.registry import (
     DEFAULT_WEBHOOK_SECRET,
-    DROP_REASONS_KEPT,
     SEEDS,
     WorldDefaults,
     Worlds,
@@ -21,6 +20,10 @@ from payments_sandbox.world.registry import (
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
 from tests.support.in_process import NOON, Wall, new_worlds, scenario_of
+
+DROP_REASONS_KEPT = 1_000
+
+NAME_LENGTH = 500
 
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"

@@ -35,7 +35,7 @@ BODY: Final = json.dumps(
         "customer_id": "ada",
     }
 )
-SUCCESS: Final = re.compile(r"(exit 0, |status )?201|completed")
+SUCCESS: Final = re.compile(r"(exit 0, )?201|completed")
 LOST: Final = ("drop", {"commit": True, "how": "close"})
 PATIENCE: Final = 60
 """Seconds that one program may take."""
@@ -52,12 +52,21 @@ class Client(NamedTuple):
         program: what has to be there.
         command: with `{here}` for the programs' folder and `{made}` for that of what was compiled.
         prepare: a command before all others.
+        finds: a command that succeeds where a library of the program is there, too.
     """
 
     name: str
     program: str
     command: Sequence[str]
     prepare: Sequence[str] = ()
+    finds: Sequence[str] = ()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it can be run."""
+        if shutil.which(self.program) is None or not self.finds:
+            return shutil.which(self.program) is not None
+        return subprocess.run(self.finds, capture_output=True, check=False).returncode == 0  # noqa: S603 - our own
 
 
 COMPILED: Final = ("javac", "-d", "{made}", "{here}/Client.java")
@@ -81,6 +90,7 @@ CLIENTS: Final = (
     ),
     Client("Ruby net/http", "ruby", ["ruby", "{here}/client.rb"]),
     Client("Node fetch", "node", ["node", "{here}/client.mjs"]),
+    Client("axios", "node", ["node", "{here}/axios.cjs"], finds=["node", "-e", "require('axios')"]),
 )
 CHROMIUM: Final = "Chromium fetch"
 FETCH: Final = """
@@ -117,7 +127,7 @@ def prepared(names: Sequence[str], server: RunningSandbox) -> Iterator[Mapping[s
         made = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found: dict[str, Send] = {}
         for client in CLIENTS:
-            if client.name in names and shutil.which(client.program) is not None:
+            if client.name in names and client.is_here:
                 if client.prepare:
                     subprocess.run(_written(client.prepare, made), check=True)  # noqa: S603 - our own
                 found[client.name] = _runner(_written(client.command, made))

@@ -15,8 +15,8 @@ LAYERS: Final = (
     "core", "payments", "rules", "webhooks", "world", "api", "verification", "scenarios",
 )  # fmt: skip
 
-ELSEWHERE: Final = frozenset({"core/settings.py"})
-"""What is a declaration of options; the tests of the command line hold it."""
+ELSEWHERE: Final = frozenset({"core/output_files.py", "core/settings.py"})
+"""What processes do to files, and a declaration of options: their tests start processes."""
 
 _COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.standard_streams import terminal_width, try_to_print
 
 BETWEEN: Final = "  "
 
@@ -55,9 +55,9 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _screen_width() -> int | None:
     """How wide a line may be; None where it is piped, and nobody has said COLUMNS."""
-    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+    if os.environ.get("COLUMNS"):
         return shutil.get_terminal_size().columns
-    return None
+    return terminal_width()
 
 
 def _shortened(text: str, width: int) -> str:

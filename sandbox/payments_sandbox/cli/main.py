@@ -38,6 +38,7 @@ COMMANDS: Final = (
     "cards",
     "openapi",
     "schema",
+    "completion",
 )
 """Each is a module beside this one; only the one that is called is imported, since each costs."""
 
@@ -95,7 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             drop_unwritten(stream)
 
 
-def _run(given: Sequence[str]) -> int:
+def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
+    """Make the parser of the command line, with these of its commands."""
     parser = argparse.ArgumentParser(
         prog="payments-sandbox",
         usage="payments-sandbox [--version] COMMAND …",
@@ -107,9 +109,14 @@ def _run(given: Sequence[str]) -> int:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog=parser.prog
     )
+    _add(commands, names)
+    return parser
+
+
+def _run(given: Sequence[str]) -> int:
     if given and (problem := _unknown(given[0])):
-        parser.error(problem)
-    _add(commands, given[:1] if given and given[0] in COMMANDS else COMMANDS)
+        make_parser(()).error(problem)
+    parser = make_parser(given[:1] if given and given[0] in COMMANDS else COMMANDS)
     own, behind = _parted(given)
     parsed, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
     if left:

@@ -162,12 +162,15 @@ class CommandOptions:
             help=help_text,
         )
 
-    def flag(self, option: str, help_text: str, *, field: str | None = None) -> None:
-        """Add an option without a value."""
+    def flag(
+        self, option: str, help_text: str, *, short: str | None = None, field: str | None = None
+    ) -> None:
+        """Add an option without a value; `short` is another name, such as `-f`."""
         given = (self._given(option) or "").lower()
         if given not in _TRUE | _FALSE:
             self._problems.append(f"{_variable(option)}: expected 1 or 0, true or false")
         self._parser.add_argument(
+            *([] if short is None else [short]),
             option,
             dest=field or _field(option),
             action="store_true",

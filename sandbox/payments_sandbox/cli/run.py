@@ -75,7 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
         example = f"payments-sandbox run [options] -- {words}"
         refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
     if os.name != "posix":
-        _say("payments-sandbox: run needs a POSIX system; serve runs anywhere.")
+        _say(
+            "payments-sandbox: run needs a POSIX system; serve --until-stdin-closes runs anywhere."
+        )
         return MISTAKEN
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     say = _say if arguments.log else None

@@ -13,7 +13,11 @@ from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals, on_stdin_closed
-from payments_sandbox.cli.standard_streams import drop_unwritten, try_to_print
+from payments_sandbox.cli.standard_streams import (
+    drop_unwritten,
+    terminal_width,
+    try_to_print,
+)
 
 EXAMPLES: Final = """\
 examples:
@@ -57,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     say = _say if arguments.log or sys.stdout.isatty() else None
     until_told = partial(_until_told, watches_stdin=arguments.until_stdin_closes)
-    code = run_server(arguments, say, until_told)
+    code = run_server(arguments, say, until_told, log_width=terminal_width)
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
 

@@ -58,6 +58,7 @@ def run_server(
     say: Callable[[str], None] | None,
     use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
+    log_width: Callable[[], int | None] = lambda: None,
     level: int = logging.INFO,
 ) -> int:
     """Put a server together, and run what it is there for.
@@ -66,6 +67,7 @@ def run_server(
         arguments: the options of a server.
         say: given a line for each request.
         use_server: uses the server, and gives the exit code when all is done.
+        log_width: how many columns there are for a line.
         level: what is less than this is not logged.
 
     Raises:
@@ -79,7 +81,7 @@ def run_server(
         from payments_sandbox.server.http_server import listening
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    sandbox = assembled(settings, partial(assemble, settings, say))
+    sandbox = assembled(settings, partial(assemble, settings, say, log_width=log_width))
     working = use_server(_served(arguments, sandbox, listening(sandbox)))
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle

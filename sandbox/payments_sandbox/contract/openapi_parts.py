@@ -139,9 +139,8 @@ class DocumentParts:
 
     def _component(self, name: str, *, is_closed: bool) -> Schema:
         schema = self._published(self._schemas[name], name, is_closed=is_closed)
-        if (
-            name == "objects/error_detail"
-        ):  # a list that grows: no enumeration, which would close it
+        if name == "objects/error_detail":
+            # A list that grows: an enumeration would close it.
             known = [code for code in (*CODES, *CONTROL_CODES) if code in self._codes]
             schema["properties"]["code"]["x-extensible-enum"] = known
         return schema

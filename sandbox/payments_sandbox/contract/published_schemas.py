@@ -66,6 +66,7 @@ def published(
         return written | refer(written["$ref"])
     if not is_closed and written.get("additionalProperties") is False:
         del written["additionalProperties"]
+    written.pop("uniqueItems", None)  # a set of an enumeration does not compile in Java
     return _in_one_type(_plain(written), refer)
 
 

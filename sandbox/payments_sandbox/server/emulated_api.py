@@ -46,7 +46,6 @@ class EmulatedApi:
         self, settings: Settings, runtime: WorldRuntime, gateway: Gateway, log: RequestLog
     ) -> None:
         self._settings = settings
-        self._worlds_start_empty = not settings.scenarios
         self._runtime = runtime
         self._gateway = gateway
         self._log = log
@@ -71,18 +70,13 @@ class EmulatedApi:
         world = None
         try:
             key = headers.authorization
-            world = (
-                self._gateway.admit(key)
-                if self._worlds_start_empty
-                else await run_in_slices(self._gateway.admitting(key))
-            )
+            world = await self._admit(key)
             if operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
                     body = await read_any_body(request, seconds=self._settings.body_timeout)
                     if world not in self._runtime.worlds:
-                        # It was dropped while the body arrived.
-                        world = await run_in_slices(self._gateway.admitting(key))
+                        world = await self._admit(key)  # it was dropped while the body arrived
                 call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
@@ -103,6 +97,11 @@ class EmulatedApi:
             self._runtime.tally.count_refused_key(operation, error.code)
         self._log.refused(request, refused.reply.status, error)
         return _response(refused)
+
+    async def _admit(self, authorization: str | None) -> World:
+        if self._runtime.worlds.context.scenarios:  # a new world may take long to start with them
+            return await run_in_slices(self._gateway.admitting(authorization))
+        return self._gateway.admit(authorization)
 
     async def _answer(
         self, request: web.BaseRequest, world: World, call: Call, started: float
@@ -166,7 +165,7 @@ class EmulatedApi:
                     self._runtime.tally.count_call(entry, delay)
             self._runtime.replied(world, held)
             if entry is not None:
-                self._log.answered(entry, world.config.name)
+                self._log.answered(world, entry)
         except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
             _log.exception("a call was answered, and could not be told of")
 

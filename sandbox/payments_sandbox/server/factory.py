@@ -16,7 +16,7 @@ from payments_sandbox.core.slices import Slices
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.request_handler import RequestHandler
-from payments_sandbox.server.request_log import RequestLog
+from payments_sandbox.server.request_log import RequestLog, no_width
 from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
@@ -50,10 +50,11 @@ class AssembledServer(NamedTuple):
     handler: RequestHandler
 
 
-def assemble(
+def assemble(  # noqa: PLR0913 - the parts of a server, each by its name
     settings: Settings,
     say: Callable[[str], None] | None = None,
     *,
+    log_width: Callable[[], int | None] = no_width,
     make_sender: Callable[[], Sender] | None = None,
     runtime_type: type[WorldRuntime] = WorldRuntime,
     scenarios: "Sequence[Scenario]" = (),
@@ -63,6 +64,7 @@ def assemble(
     Args:
         settings: what the user asked for.
         say: given a line for each call to `/v3` and each request that is turned away.
+        log_width: how many columns there are for a line.
         make_sender: makes what sends webhooks in place of a client of the network.
         runtime_type: what runs for the worlds; another one where there is no event loop.
         scenarios: what every world starts with, behind those of the settings.
@@ -81,7 +83,7 @@ def assemble(
         make_sender=make_sender or partial(_sender, settings),
         tally=_tally() if settings.coverage else None,
     )
-    gateway, log = Gateway(runtime.worlds, contract), RequestLog(say)
+    gateway, log = Gateway(runtime.worlds, contract), RequestLog(say, log_width)
     emulated = EmulatedApi(settings, runtime, gateway, log)
     control = ControlApi(settings, contract, runtime, gateway.admitting, log)
     handler = RequestHandler(settings, emulated, control, log)

@@ -5,13 +5,16 @@ the journal of a server that it asks. What the server itself has to say goes to 
 has become of a request in full is in the journal.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl
 
 from payments_sandbox.core.errors import SandboxError
+from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_target, mask_text
 from payments_sandbox.server.journal_json import body_json
 from payments_sandbox.world.journal import Entry
+from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:  # `logs` needs no HTTP library for its lines
     from aiohttp import web
@@ -19,8 +22,59 @@ if TYPE_CHECKING:  # `logs` needs no HTTP library for its lines
 WIDEST: Final = 60
 """Signs that a line repeats of what a client has sent."""
 
+BETWEEN: Final = "  "
+_WIDE: Final = 120
+"""Columns in which there is room for the day."""
+
+_SECONDS: Final = len("2030-01-15T10:30:00")
+_DAY: Final = len("2030-01-15T")
+_FAILED: Final = 500
+
+_OF_CARDS: Final = "card:"
+"""How the rules of magic cards are called."""
+
 _AT_FAULT: Final = {"unknown_host": "Host", "cross_site_request": "Origin"}
 """The header that a refusal is about; of keys and tokens nothing is repeated."""
+
+
+class LogLine(NamedTuple):
+    """What a line tells of a request; the journal and its JSON have it alike.
+
+    Attributes:
+        at: when it came, on its world's clock, in ISO 8601.
+        what: the operation, or method and path where it is none.
+        status: what was sent, if anything was.
+        fault: what was wrong with it, or kept it from being sent.
+        target: the path with its query.
+        body: what was asked.
+        reply: the body that was sent, if any; a fault's need not be an object.
+        card: what may be said of the card, if there was one.
+        rule, step: what has answered in place of the API, if anything has.
+        committed: whether the call has changed anything; None where it never would.
+        duration_ms: how long it took, once it is over.
+        id: of the request, in the journal.
+        world: its world's name, or else its key.
+    """
+
+    at: str
+    what: str
+    status: int | None
+    fault: str | None
+    target: str
+    body: object
+    reply: object
+    card: str | None
+    rule: str | None
+    step: int | None
+    committed: bool | None
+    duration_ms: float | None
+    id: str
+    world: str
+
+
+def no_width() -> int | None:
+    """Nobody says how wide a line may be."""
+    return None
 
 
 class RequestLog:
@@ -28,15 +82,19 @@ class RequestLog:
 
     Args:
         say: is given each line; None wants none.
+        width: how many columns there are for it; None for as many as it has.
     """
 
-    def __init__(self, say: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, say: Callable[[str], None] | None, width: Callable[[], int | None] = no_width
+    ) -> None:
         self._say = say
+        self._width = width
 
-    def answered(self, entry: Entry, world: str | None = None) -> None:
-        """A call to `/v3` that is in the journal of the world of this name, if it has one."""
+    def answered(self, world: World, entry: Entry) -> None:
+        """A call to `/v3` that is in a world's journal."""
         if self._say is not None:
-            self._say(journal_line(entry, world))
+            self._say(format_line(journal_line(world, entry), self._width()))
 
     def refused(self, request: "web.BaseRequest", status: int, error: SandboxError) -> None:
         """A request to either API that no world was asked about."""
@@ -44,15 +102,24 @@ class RequestLog:
             self._say(refusal_line(request, status, error))
 
 
-def journal_line(entry: Entry, world: str | None = None) -> str:
-    """The line of a request that is in the journal of the world of this name, if it has one."""
-    return format_line(
-        what=entry.operation or f"{entry.method} {entry.path.partition('?')[0]}",
-        outcome=outcome_of(entry.status, entry.fault),
+def journal_line(world: World, entry: Entry) -> LogLine:
+    """What the line tells of a request that is in a world's journal."""
+    target = mask_target(entry.path)
+    return LogLine(
+        at=show_milliseconds(entry.at),
+        what=entry.operation or f"{entry.method} {target.partition('?')[0]}",
+        status=entry.status,
+        fault=entry.fault,
+        target=target,
+        body=entry.body,
         reply=None if entry.status is None else body_json(entry.reply_body),
         card=entry.card,
+        rule=entry.rule,
+        step=entry.step,
+        committed=entry.committed,
         duration_ms=entry.duration_ms,
-        world=world,
+        id=world.journal.id_of(entry),
+        world=world.config.name or world.config.api_key,
     )
 
 
@@ -66,39 +133,97 @@ def refusal_line(request: "web.BaseRequest", status: int, error: SandboxError) -
     return f"{line}  {header}: {cut(mask_text(given)) or '(none)'}"
 
 
-def format_line(  # noqa: PLR0913 - each by its name
-    *,
-    what: str,
-    outcome: str,
-    reply: object,
-    card: str | None,
-    duration_ms: float | None,
-    world: str | None = None,
-) -> str:
-    """One short line: operation, status or fault, id or code, card, milliseconds, world.
+def format_line(line: LogLine, width: int | None = None) -> str:
+    """One line; where there is no room for all of it, what is needed least is left out.
 
     Args:
-        what: the operation, or method and path where it is none.
-        outcome: the status and the fault, as `outcome_of` has them.
-        reply: the body that was sent, if any; a fault's need not be an object.
-        card: what may be said of the card, if there was one.
-        duration_ms: how long it took, once it is over.
-        world: the name of its world, if that has one.
+        line: what it tells.
+        width: how many columns there are; None for as many as it has.
     """
-    parts = (
-        cut(what),
-        outcome,
-        _id_or_code(reply),
-        card,
-        None if duration_ms is None else f"{duration_ms:.1f} ms",
-        world,
+    parts = [part for part in _parts(line, width) if part.text]
+    if width is None:
+        return _joined(parts)
+    kept: list[_Part] = []
+    for part in sorted(parts):
+        more = [each for each in parts if each in kept or each is part]
+        if part.rank == 0 or len(_joined(more)) <= width:
+            kept = more
+    return _joined(kept)[:width]
+
+
+class _Part(NamedTuple):
+    """A part of a line; of a higher rank it is sooner left out."""
+
+    rank: int
+    text: str
+
+
+def _joined(parts: Sequence[_Part]) -> str:
+    return BETWEEN.join(part.text for part in parts)
+
+
+def _parts(line: LogLine, width: int | None) -> tuple[_Part, ...]:
+    is_card = (line.rule or "").startswith(_OF_CARDS)
+    return (
+        _Part(0, _time(line.at, width)),
+        _Part(0, cut(line.what)),
+        _Part(0, outcome_of(line)),
+        _Part(1, _id_or_code(line.reply)),
+        _Part(1, _field(line.reply)),
+        _Part(4, _amount(line)),
+        _Part(5, cut(customer_of(line) or "")),
+        _Part(8, line.card or ""),
+        _Part(8 if is_card else 2, cut(f"{line.rule} step {line.step}") if line.rule else ""),
+        _Part(3, "" if is_card and line.fault is None else _committed(line)),
+        _Part(9, "" if line.duration_ms is None else f"{line.duration_ms:.1f} ms"),
+        _Part(6, line.id),
+        _Part(7, cut(line.world)),
     )
-    return "  ".join(part for part in parts if part)
 
 
-def outcome_of(status: int | None, fault: str | None) -> str:
+def _time(at: str, width: int | None) -> str:
+    """The instant in whole seconds; where there is little room, without its day."""
+    seconds = at[:_SECONDS]
+    return f"{seconds}Z" if width is None or width >= _WIDE else seconds[_DAY:]
+
+
+def outcome_of(line: LogLine) -> str:
     """What was sent, and what was wrong with it or kept it from being sent."""
-    return " ".join(str(each) for each in (status, fault) if each is not None)
+    return " ".join(str(each) for each in (line.status, line.fault) if each is not None)
+
+
+def customer_of(line: LogLine) -> str | None:
+    """Whose payment it is about, as far as the request or the reply says."""
+    for said in (line.body, line.reply, dict(parse_qsl(line.target.partition("?")[2]))):
+        found = said.get("customer_id") if isinstance(said, Mapping) else None
+        if isinstance(found, str):
+            return found
+    return None
+
+
+def _amount(line: LogLine) -> str:
+    for said in (line.body, line.reply):
+        if isinstance(said, Mapping) and isinstance(said.get("amount"), int):
+            currency = said.get("currency")
+            amount = cut(str(said["amount"]))
+            return f"{amount} {cut(currency)}" if isinstance(currency, str) else amount
+    return ""
+
+
+def _field(reply: object) -> str:
+    """What of the request a refusal is about, as a JSON pointer."""
+    error = reply.get("error") if isinstance(reply, Mapping) else None
+    details = error.get("details") if isinstance(error, Mapping) else None
+    is_pointed = isinstance(details, str) and details.startswith("/")
+    return cut(str(details).partition(":")[0]) if is_pointed else ""
+
+
+def _committed(line: LogLine) -> str:
+    """Whether something has changed, where the status alone does not tell."""
+    is_plain = line.fault is None and line.rule is None and (line.status or _FAILED) < _FAILED
+    if is_plain or line.committed is None:
+        return ""
+    return "committed" if line.committed else "not committed"
 
 
 def cut(text: str) -> str:
@@ -111,9 +236,9 @@ def plain(text: str) -> str:
     return text.encode("unicode_escape").decode()
 
 
-def _id_or_code(reply: object) -> str | None:
+def _id_or_code(reply: object) -> str:
     if not isinstance(reply, Mapping):
-        return None
+        return ""
     error = reply.get("error")
     found = error.get("code") if isinstance(error, Mapping) else reply.get("id")
-    return cut(found) if isinstance(found, str) else None
+    return cut(found) if isinstance(found, str) else ""

@@ -1,5 +1,7 @@
-require "api_client"
-require "control_client"
+require "json"
+require "uri"
+require "shop_api"
+require "shop_control"
 
 api_url, control_url, key = ARGV
 
@@ -9,25 +11,25 @@ def configured(configuration, url, key)
   configuration.server_index = nil
   configuration.access_token = key
 end
-ApiClient.configure { |it| configured(it, api_url, key) }
-ControlClient.configure { |it| configured(it, control_url, key) }
+ShopApi.configure { |it| configured(it, api_url, key) }
+ShopControl.configure { |it| configured(it, control_url, key) }
 
 def order(number)
-  card = ApiClient::Card.new(type: "card", card_number: number, exp_month: 12, exp_year: 2034, cvc: "123")
-  ApiClient::NewPayment.new(amount: 2500, currency: "USD", payment_method: card, customer_id: "ada")
+  card = ShopApi::Card.new(type: "card", card_number: number, exp_month: 12, exp_year: 2034, cvc: "123")
+  ShopApi::NewPayment.new(amount: 2500, currency: "USD", payment_method: card, customer_id: "ada")
 end
 
-payments = ApiClient::PaymentsApi.new
+payments = ShopApi::PaymentsApi.new
 made = payments.create_payment(order("4111111111111111"))
 found = payments.retrieve_payment(made.id)
 listed = payments.list_payments(limit: 5, customer_id: "ada")
-refund = ApiClient::RefundsApi.new.create_refund(made.id, ApiClient::NewRefund.new(amount: 1000))
+refund = ShopApi::RefundsApi.new.create_refund(made.id, ShopApi::NewRefund.new(amount: 1000))
 begin
   payments.create_payment(order("4000000000000002"))
-rescue ApiClient::ApiError => e
+rescue ShopApi::ApiError => e
   declined = JSON.parse(e.response_body)["error"]["code"]
 end
-moved = ControlClient::ClockApi.new.advance_clock(ControlClient::AdvanceClockRequest.new(by: "1h"))
+moved = ShopControl::ClockApi.new.advance_clock(ShopControl::AdvanceClockRequest.new(by: "1h"))
 puts [
   found.payment_method.brand, found.status, listed.data.size, refund.amount, declined,
   moved.now.to_time.utc.strftime("%Y-%m-%dT%H:%M:%SZ"),

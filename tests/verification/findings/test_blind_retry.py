@@ -1,5 +1,7 @@
 """A payment or refund that was sent again without a look."""
 
+from dataclasses import replace
+
 import pytest
 
 from payments_sandbox.core.instants import HOUR, MINUTE
@@ -97,3 +99,26 @@ def test_a_refund_is_a_repetition_for_ten_minutes_to_the_last() -> None:
         found.append([kind for kind, _ in history.found()])
 
     assert found == [["blind_retry"], []]
+
+
+@pytest.mark.parametrize("clock", ["wall", "world", "both"])
+@pytest.mark.parametrize("events", [("*",), ("refund.created",), ("payment.*",)])
+def test_a_webhook_tells_of_a_refund_within_a_second_on_either_clock(
+    clock: str, events: tuple[str, ...]
+) -> None:
+    """To the millisecond, where an endpoint gets it; elsewhere nobody would know."""
+    found = []
+    for wait in (999, 1_000):
+        history = History(REFUND_LOST, frozen=clock != "both")
+        webhooks = history.world.open_webhooks()
+        webhooks.put(replace(webhooks.new_endpoint("http://localhost:1/"), events=events))
+        history.pay()
+        history.refund(amount=500)
+        if clock == "world":
+            history.advance(wait)
+        else:
+            history.wait(wait)
+        history.refund(amount=500)
+        found.append([kind for kind, _ in history.found()])
+
+    assert found == [["blind_retry"], ["blind_retry"] if events == ("payment.*",) else []]

@@ -54,19 +54,32 @@ function openFlow(frames, text) {
   }
 }
 
+/** The properties that every branch of a chain of conditions has: they can stand before any of them is met. */
+function inEveryBranch(schema, root) {
+  const branches = [];
+  for (let each = schema; each?.if?.required; each = each.else) {
+    branches.push(Object.assign({}, ...variants(each.then, root, new Set()).map((found) => found.properties)));
+  }
+  return Object.fromEntries(Object.entries(branches[0]).filter(([key]) => branches.every((each) => key in each)));
+}
+
 /** A schema and all that it may turn out to be, for a mapping that has these keys. */
-function variants(schema, root, keys) {
+function variants(schema, root, keys, isFirst = true) {
   if (!schema) return [];
   const { $ref, if: condition, then: yes, else: no, anyOf = [], oneOf = [], allOf = [], ...own } = schema;
   const found = [own];
   if ($ref) found.push(...variants(root.$defs[$ref.split("/").at(-1)], root, keys));
-  if (condition?.required) found.push(...variants(condition.required.every((each) => keys.has(each)) ? yes : no, root, keys));
-  else if (condition) found.push(...variants(yes, root, keys), ...variants(no, root, keys));
+  if (condition?.required) {
+    found.push(...variants(condition.required.every((each) => keys.has(each)) ? yes : no, root, keys, false));
+    if (isFirst && found.some((each) => each["x-keys"])) found.push({ properties: inEveryBranch(schema, root) });
+  }
+  if (condition && !condition.required) found.push(...variants(yes, root, keys), ...variants(no, root, keys));
   for (const each of [...anyOf, ...oneOf, ...allOf]) found.push(...variants(each, root, keys));
   return found;
 }
 
-const inside = (schemas, step) => schemas.flatMap((each) => (step === "[]" ? each.items : each.properties?.[step]) ?? []);
+const inside = (schemas, step) => schemas.flatMap((each) => (step === "[]" ? each.items : each.properties?.[step])
+  ?? Object.entries(each.patternProperties ?? {}).filter(([pattern]) => new RegExp(pattern).test(step)).map(([, value]) => value));
 
 const firstOf = (schemas, name) => schemas.map((each) => each[name]).find(Boolean) ?? "";
 

@@ -32,7 +32,7 @@ export function Scenarios({ apiKey, timeline }) {
   return html`<h2>Scenarios</h2><${Problem} error=${library.error ?? active.error} />
     <h3>Active</h3>
     <${Table} label="Active scenarios" head=${["scenario", "about", ""]} empty="None: the API behaves as documented."
-      rows=${(active.value ?? []).map((each) => ({ key: each.name, cells: [each.name, each.about, html`<${Action} does=${end(each.name)}>end<//>`] }))} />
+      rows=${(active.value ?? []).map((each) => ({ key: each.name, cells: [html`<code>${each.name}</code>`, each.about, html`<${Action} does=${end(each.name)}>end<//>`] }))} />
     ${report.value?.rules.length > 0 && html`<h3>Their rules</h3><${Table} label="Rules" head=${["scenario", "rule", "matched", "fired", "why not"]}
       rows=${report.value.rules.map((each) => ({ key: `${each.scenario} ${each.rule}`, cells: [each.scenario, each.rule, each.matched,
         html`${each.fired} ${each.fired ? "" : html`<${Badge} kind="due">unused<//>`}`, each.why_not ?? ""] }))} />`}
@@ -40,7 +40,7 @@ export function Scenarios({ apiKey, timeline }) {
     <${Editor} apiKey=${apiKey} reload=${reload} />
     <h3>Library</h3>
     <p class="tools"><label>Search <input data-search type="search" value=${search} onInput=${(event) => setSearch(event.target.value)} /></label></p>
-    <${Table} label="Library" head=${["scenario", "about", "tags", ""]} rows=${found.map((each) => ({ key: each.name, cells: [each.name, each.about, each.tags.join(", "),
+    <${Table} label="Library" head=${["scenario", "about", "tags", ""]} rows=${found.map((each) => ({ key: each.name, cells: [html`<code>${each.name}</code>`, each.about, each.tags.join(", "),
       names.has(each.name) ? html`<${Badge} kind="yes">active<//>` : html`<${Action} does=${use(each.name)} label=${`activate ${each.name}`}>activate<//>`] }))} />`;
 }
 
@@ -102,6 +102,7 @@ function Completed({ area, text, setText, rows }) {
     setAt(0);
     return setFound({ ...complete(value.slice(0, end), schema.value), left: line.length, top: value.slice(0, end).split("\n").length });
   };
+  useEffect(() => { if (document.activeElement === area.current) look(false); }, [schema.value]); // who types at once waits for it
   const take = (item) => {
     const { value, selectionStart: end } = area.current;
     const start = end - found.typed.length;
