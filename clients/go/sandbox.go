@@ -90,7 +90,7 @@ func (world *World) Play(scenario string) {
 func (world *World) judgeAndDrop() {
 	report := world.Control("GET", "/report", nil)
 	if report["passed"] != true {
-		_, text := world.send("GET", "/report", nil, "text/plain, application/json;q=0.5")
+		_, text := world.send("GET", "/report", nil, "text/plain")
 		world.test.Errorf("the sandbox's report:\n%s", text)
 	}
 	world.Control("DELETE", "/world", nil)

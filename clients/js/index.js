@@ -18,7 +18,7 @@ class World extends ControlClient {
 
   async assertExpectations() {
     const report = await this.retrieveReport()
-    if (!report.passed) throw new ExpectationsNotMet(report)
+    if (!report.passed) throw new ExpectationsNotMet(report, await this._text('/report'))
   }
 
   drop() {
@@ -27,13 +27,8 @@ class World extends ControlClient {
 }
 
 class ExpectationsNotMet extends Error {
-  constructor(report) {
-    const unmet = report.expectations.filter(({ met }) => !met)
-    const lines = [
-      ...unmet.map(({ expect, observed }) => `${JSON.stringify(expect)}: ${observed}`),
-      ...report.audit.findings.map(({ kind, message }) => `${kind}: ${message}`),
-    ]
-    super(`The sandbox's report:\n${lines.map((line) => `  ${line}`).join('\n')}`)
+  constructor(report, text) {
+    super(`The sandbox's report: ${text}`)
     Object.assign(this, { name: 'ExpectationsNotMet', report })
   }
 }
@@ -105,10 +100,11 @@ function worldFixture(wishes) {
 function worldForEachTest({ beforeEach, afterEach }, wishes) {
   let world
   beforeEach(async (...given) => { // jest takes a hook that names its argument for one of callbacks
+    world = undefined
     const name = given[0]?.task?.name ?? given[0]?.name ?? globalThis.expect?.getState?.().currentTestName
     world = await createWorld({ ...name && { name }, ...wishes })
   })
-  afterEach(() => judgeAndDrop(world))
+  afterEach(() => world && judgeAndDrop(world))
   return () => world
 }
 

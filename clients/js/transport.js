@@ -22,6 +22,10 @@ class Transport {
     return text ? JSON.parse(text) : undefined
   }
 
+  async _text(path) {
+    return (await this.#send('GET', path, {}, { accept: 'text/plain' })).text()
+  }
+
   async _raw(method, path, { body, headers }) {
     const reply = await fetch(this.#url(path), { method, body, headers: this.#headers(headers) })
     await reply.arrayBuffer()

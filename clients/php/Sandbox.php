@@ -60,7 +60,7 @@ final class Sandbox
     public function judgeAndDrop(): void
     {
         $isMet = $this->control('GET', '/report')['passed'];
-        [, $report] = $this->send('GET', '/report', null, 'text/plain, application/json;q=0.5');
+        [, $report] = $this->send('GET', '/report', null, 'text/plain');
         $this->control('DELETE', '/world');
         if (!$isMet) {
             throw new RuntimeException("the sandbox's report:\n$report");

@@ -41,7 +41,7 @@ module Sandbox
     # Raise where the world's scenarios expected what was not met, and drop it.
     def judge_and_drop
       is_met = control("GET", "/report")["passed"]
-      report = send_request("GET", "/report", nil, "text/plain, application/json;q=0.5").body
+      report = send_request("GET", "/report", nil, "text/plain").body
       control("DELETE", "/world")
       raise ExpectationsNotMet, "the sandbox's report:\n#{report}" unless is_met
     end

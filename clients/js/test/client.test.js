@@ -53,7 +53,9 @@ test('an expectation that is not met says what was seen', async () => {
   await world().addActiveScenario('lost-reply')
   await assert.rejects(world().assertExpectations(), (error) => {
     assert.ok(error instanceof ExpectationsNotMet)
-    assert.match(error.message, /The sandbox's report:\n {2}\{.*\}: /)
+    assert.match(error.message, /^The sandbox's report: failed: 3 of 4 expectations not met/)
+    assert.match(error.message, /NOT MET {2}\{retries: create_payment, max: 0\}\n +saw no create_payment/)
+    assert.equal(error.report.passed, false)
     return true
   })
   await world().removeActiveScenarios()

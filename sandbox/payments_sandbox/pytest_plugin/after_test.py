@@ -92,13 +92,13 @@ def _section(item: pytest.Item) -> str:
     try:
         from payments_sandbox.testing.failure_report import WorldSection, failure_report
 
-        records = [WorldSection(world) for world in item.stash[WORLDS]]
-        lines = [failure_report(records)]
+        sections = [WorldSection(world) for world in item.stash[WORLDS]]
+        lines = [failure_report(sections)]
     except Exception as error:  # noqa: BLE001 - a hook that raises ends the session
-        records, lines = [], [f"the sandbox cannot be asked: {_told(error)}"]
+        return f"the sandbox cannot be asked: {_told(error)}"
     options = item.config.stash[OPTIONS]
     if options.journal != "off":
-        lines.append(f"journal: {_keep(item, records)}")
+        lines.append(f"journal: {_keep(item, sections)}")
     elif options.html:
         lines.append("page: not written: --sandbox-journal off keeps nothing; leave it out")
     return "\n".join(lines)
@@ -147,7 +147,7 @@ def _why_vanished(world: "Sandbox", *, is_strict: bool) -> str | None:
     return why_vanished(world, restarted)
 
 
-def _keep(item: pytest.Item, records: "Sequence[WorldSection]") -> str:
+def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:
     """Where the journal of a test's worlds is kept, or why not."""
     try:
         from payments_sandbox.testing.failure_report import journal_files
@@ -156,7 +156,7 @@ def _keep(item: pytest.Item, records: "Sequence[WorldSection]") -> str:
         if folder.path is None:
             return f"not kept{folder.why_not}"
         is_page_wanted = item.config.stash[OPTIONS].html
-        files = journal_files(records, item.nodeid, with_page=is_page_wanted)
+        files = journal_files(sections, item.nodeid, with_page=is_page_wanted)
         for name, text in files.items():
             folder.write(name, text)
         return _listed(folder.path, list(files))

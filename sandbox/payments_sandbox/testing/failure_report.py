@@ -64,16 +64,18 @@ class WorldSection:
         return [*self.reasons, self._head, *left_out, *told, *self._rest]
 
 
-def failure_report(records: Sequence[WorldSection]) -> str:
+def failure_report(sections: Sequence[WorldSection]) -> str:
     """What has happened in the worlds of a test, for its report."""
-    return "\n".join(line for record in records for line in record.lines(SHOWN))
+    return "\n".join(line for section in sections for line in section.lines(SHOWN))
 
 
-def journal_files(records: Sequence[WorldSection], test: str, *, with_page: bool) -> dict[str, str]:
+def journal_files(
+    sections: Sequence[WorldSection], test: str, *, with_page: bool
+) -> dict[str, str]:
     """All that the worlds of a test have seen and done: as JSON, as text, as a page.
 
     Args:
-        records: of the worlds of one test.
+        sections: of the worlds of one test.
         test: its id.
         with_page: whether a page of HTML is wanted, too.
 
@@ -82,8 +84,8 @@ def journal_files(records: Sequence[WorldSection], test: str, *, with_page: bool
     """
     digest = blake2b(test.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
     name = f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', test).strip('-')[-100:]}-{digest}"
-    shown = {"test": test, "worlds": [record.shown for record in records]}
-    lines = [line for record in records for line in record.lines(KEPT)]
+    shown = {"test": test, "worlds": [section.shown for section in sections]}
+    lines = [line for section in sections for line in section.lines(KEPT)]
     files = {
         f"{name}.json": json.dumps(shown, indent=2, ensure_ascii=False) + "\n",
         f"{name}.txt": "\n".join([test, *lines, ""]),
@@ -91,7 +93,7 @@ def journal_files(records: Sequence[WorldSection], test: str, *, with_page: bool
     if with_page:
         from payments_sandbox.testing.failure_page import failure_page
 
-        told = [(record.around, record.moments) for record in records]
+        told = [(section.around, section.moments) for section in sections]
         files[f"{name}.html"] = failure_page(test, told)
     return files
 

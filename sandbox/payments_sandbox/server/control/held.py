@@ -12,8 +12,8 @@ from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.server.journal_json import held_call_json
 
-_PLACE: Final = ("rules", 0, "do", 0)
-"""Where the step stands in the scenario that it is read in."""
+_DEPTH: Final = len(("rules", 0, "do", 0))
+"""How deep the step stands in the scenario that it is read in."""
 
 
 def list_held_calls(request: ControlRequest) -> dict[str, object]:
@@ -24,22 +24,17 @@ def list_held_calls(request: ControlRequest) -> dict[str, object]:
 
 async def decide_held_call(request: ControlRequest) -> dict[str, object]:
     """Give one its step, and answer when it has met it."""
-    held_calls, held_id = request.runtime.held_calls, request.path_parameter
-    operation = held_calls.find(request.world, held_id).held.call.operation
+    held_calls = request.runtime.held_calls
+    pending = held_calls.find(request.world, request.path_parameter)
     source = _chosen(request)["do"]
     source = {source: True} if isinstance(source, str) else source
-    step = _read_step(source, str(operation), request.settings.max_wall_delay)
-    pending = held_calls.find(request.world, held_id)
-    pending.decide(step, _masked(source))
+    operation = str(pending.held.call.operation)
+    step = _read_step(source, operation, request.settings.max_wall_delay)
+    pending.decide(step, {key: mask_json(value) for key, value in source.items()})
     await pending.settled.wait()
     if pending.request_id is None and pending not in held_calls.of(request.world):
         raise NotHeld  # its world began anew before it met the step
     return held_call_json(pending)
-
-
-def _masked(source: dict[str, object]) -> dict[str, object]:
-    """The step as the journal may keep it."""
-    return {key: mask_json(value) for key, value in source.items()}
 
 
 def _chosen(request: ControlRequest) -> dict[str, Any]:
@@ -61,8 +56,7 @@ def _read_step(source: dict[str, object], operation: str, longest_wait: int) -> 
     about_it = {"request": operation, "do": [source]}
     scenario = {"scenario": "held", "seed": 0, "rules": [about_it]}  # the world's seed draws
     loaded = load_value(scenario, longest_wait=longest_wait)
-    depth = len(_PLACE)
-    refuse_problems([each._replace(path=("do", *each.path[depth:])) for each in loaded.problems])
+    refuse_problems([each._replace(path=("do", *each.path[_DEPTH:])) for each in loaded.problems])
     if "times" in source:
         raise InvalidRequest("/do/times: expected to be left out: this is about one call.")
     rules = () if loaded.scenario is None else loaded.scenario.rules

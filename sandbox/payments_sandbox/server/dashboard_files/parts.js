@@ -113,7 +113,7 @@ export function Facts({ rows }) {
 export function Table({ head, rows, empty, label }) {
   if (!rows.length) return html`<div class="empty">${empty ?? "Nothing yet."}</div>`;
   return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table>
-    <thead><tr>${head.map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
+    <thead><tr>${head.map((each) => (each ? html`<th scope="col">${each}</th>` : html`<td></td>`))}</tr></thead>
     <tbody>${rows.map(({ key, cells }) => html`<tr key=${key}>${cells.map((each) => html`<td>${each}</td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
