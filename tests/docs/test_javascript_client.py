@@ -15,7 +15,7 @@ from tests.project.tree import ROOT
 from tests.support.process import environment
 
 CLIENT: Final = ROOT / "clients" / "js"
-PATIENCE: Final = 50
+PATIENCE: Final = 100
 """Seconds that the package's own tests may take."""
 
 pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="there are no node and npm")
