@@ -174,6 +174,24 @@ def test_a_planted_bug_has_its_verdict_and_its_scenario_repeats_it_under_run(
     assert [each.returncode for each in again] == [1]
 
 
+def test_what_repeats_a_finding_has_the_options_of_the_server(
+    program: Path, tmp_path: Path
+) -> None:
+    options = (
+        "--faults",
+        "drop_after_commit",
+        "--seed",
+        "7",
+        "--max-wall-delay",
+        "3s",
+        "--lenient",
+    )
+    ended = explore(program, NAIVE, *options, "--scenario-dir", str(tmp_path))
+
+    words = f"--seed 7 --max-wall-delay 3s --scenario-dir {tmp_path} --lenient"
+    assert f"_1-drop_after_commit.yaml {words} -- env -u" in ended.stdout
+
+
 def test_equal_seeds_give_equal_reports_whatever_runs_at_once(
     program: Path, tmp_path: Path
 ) -> None:
@@ -337,9 +355,9 @@ if lost():
     ) as process:
         pipe.read_text()  # a run waits now
         process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=LONGEST_WAIT)
+        printed, said = process.communicate(timeout=LONGEST_WAIT)
 
-    assert process.returncode == 130
+    assert (process.returncode, said) == (130, "")
     assert "3 left, since time was up" in printed
 
 

@@ -188,6 +188,7 @@ OPTIONS: Final = (
 )
 ELSEWHERE: Final = {
     "--until-stdin-closes",
+    "--coverage",
     "--host",
     "--port",
     "--ready-file",

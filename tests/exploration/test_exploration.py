@@ -339,8 +339,8 @@ def test_calls_that_only_one_of_two_runs_makes_are_not_explored() -> None:
 
     result = explore(flow_of(body), Wishes(among=frozenset({"drop"})))
 
-    assert [str(each) for each in result.names] == ["create_payment, 1st"]
-    assert "list_payments, 1st in one of them alone" in result.differences[1]
+    assert [str(each) for each in result.names] == ["create_payment of cust_ada, 1st"]
+    assert "calls: list_payments, 1st in one of them alone" in result.differences[0]
 
 
 def test_what_a_world_has_seen_before_a_reset_counts() -> None:

@@ -74,7 +74,8 @@ def test_naive(api):
     assert status == "completed"
 
 @pytest.mark.sandbox_explore(faults="{FAULTS}", depth=2)
-def test_careful(api, runs):
+def test_careful(api, runs, tmp_path, caplog, capsys):
+    print("not shown")
     for _ in range(3):
         if is_paid(api):
             return

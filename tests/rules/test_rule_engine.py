@@ -422,6 +422,7 @@ def test_a_rule_that_is_used_up_for_good_is_still_explained() -> None:
 
     assert selected is None
     assert [why for _, _, why in explanations] == ["its steps are used up after 1 answer"] * 100
+    assert [scenario for scenario, _, _ in explanations] == ["scene"] * 100
 
 
 def test_the_last_answer_of_a_rule_is_a_call_to_those_after_it() -> None:

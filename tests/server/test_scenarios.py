@@ -77,9 +77,10 @@ async def test_editors_get_the_schema_that_is_shipped(api: Api, control: Control
     [
         ("text/plain", "text/plain", "passed: 1 expectation met; the audit is clean\n"),
         ("application/xml", "application/xml", '<?xml version="1.0" encoding="UTF-8"?>\n'),
-        ("text/html,application/xml;q=0.9,*/*;q=0.8", "text/html", "<!doctype html>"),
+        ("text/html,application/xml;q=0.9", "text/html", "<!doctype html>"),
+        ("text/html, image/gif, *; q=.2, */*; q=.2", "application/json", '{"passed":true'),
         ("text/plain;q=0.5, application/json", "application/json", '{"passed":true'),
-        ("TEXT/PLAIN;q=0.5, */*;q=0.1", "text/plain", "passed: "),
+        ("TEXT/PLAIN;q=0.5, application/json;q=0.1", "text/plain", "passed: "),
         ("text/plain;q=0", "application/json", '{"passed":true'),
         ("image/png", "application/json", '{"passed":true'),
         ("*/*", "application/json", '{"passed":true'),

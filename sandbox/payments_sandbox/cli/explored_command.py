@@ -19,6 +19,7 @@ from payments_sandbox.cli.child_process import Command, Output, environment_of, 
 from payments_sandbox.cli.server_process import facts_of
 from payments_sandbox.cli.stray_processes import strays_ended
 from payments_sandbox.core.ids import DEFAULT_API_KEY
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.crashes import crash_evidence
 from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
@@ -118,7 +119,8 @@ def _end(code: int | None, output: Output, seconds: float, address: str) -> Flow
 
 
 def _last_lines(text: str, address: str) -> str:
-    """The end of an output, without what is another one in each run."""
+    """The end of an output, cards masked, without what is another one in each run."""
     port = address.rpartition(":")[2]
     lines = [line for line in text.splitlines() if line.strip()][-_LINES:]
-    return _CHANGING.sub("0x…", "\n".join(lines)).replace(f":{port}", ":PORT")
+    text = mask_text(_CHANGING.sub("0x…", "\n".join(lines)))
+    return text.replace(f":{port}", ":PORT")

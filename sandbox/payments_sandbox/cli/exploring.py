@@ -5,15 +5,16 @@ import asyncio
 import errno
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.explored_command import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.run import NOT_FOUND, NOT_RUNNABLE
+from payments_sandbox.cli.server_options import settings_words
 from payments_sandbox.cli.server_process import assembled
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.core.settings import Settings
@@ -103,7 +104,7 @@ class Exploring:
     async def _run(self) -> None:
         from payments_sandbox.cli.explore_progress import Progress
 
-        self._baseline = await self._together([self._command.run(0, None) for _ in range(2)])
+        self._baseline = await self._together([partial(self._command.run, 0, None)] * 2)
         self.exploration.begin(*self._baseline)
         self.has_begun = True
         with Progress(self.exploration) as progress:
@@ -123,17 +124,12 @@ class Exploring:
 
     def flow(self) -> ExploredFlow:
         """What is explored, for reports."""
-        arguments = self._arguments
-        options = [f"--seed {arguments.seed}"]
-        options += [f"--clock {arguments.clock}"] if arguments.clock != "live" else []
-        options += [f"--scenario {each}" for each in arguments.scenarios]
-        options += [f"--webhook {each}" for each in arguments.webhooks]
-        folder = arguments.report or "."
-        words = shlex.join(arguments.command)
-        file = "FILE" if str(folder) == "." else f"{folder}/FILE"
+        arguments, words = self._arguments, shlex.join(self._arguments.command)
+        file = "FILE" if arguments.report is None else f"{shlex.quote(str(arguments.report))}/FILE"
+        options = shlex.join(settings_words(arguments))
         return ExploredFlow(
             title=words,
-            repeat=f"payments-sandbox run --scenario {file} {' '.join(options)} -- {words}",
+            repeat=f"payments-sandbox run --scenario {file} {options} -- {words}",
             depth=arguments.depth,
             seed=arguments.seed,
             seconds=perf_counter() - self._started,
@@ -161,14 +157,14 @@ class Exploring:
             if self._has_time():
                 await make(planned)
 
-        await self._together([begin(planned) for planned in batch])
+        await self._together([partial(begin, planned) for planned in batch])
 
-    async def _together(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    async def _together(self, work: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Do so many at once as there are jobs; what comes of them is in their order."""
 
-        async def in_turn(one: Coroutine[Any, Any, T]) -> T:
+        async def in_turn(one: Callable[[], Awaitable[T]]) -> T:
             async with self._slots:
-                return await one
+                return await one()
 
         try:
             async with asyncio.TaskGroup() as group:

@@ -3,14 +3,16 @@
 import argparse
 import ipaddress
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from payments_sandbox.cli.options import CommandOptions, webhook_url
+from payments_sandbox.core.instants import show_duration
 from payments_sandbox.core.option_values import file_to_write
-from payments_sandbox.core.settings import Settings, options, settings_from
+from payments_sandbox.core.settings import Option, Settings, options, settings_from
 
 EPILOG: Final = """\
 Every option can come from the environment: --rate-limit is PAYMENTS_SANDBOX_RATE_LIMIT.
@@ -58,6 +60,27 @@ def add_settings(
                 metavar=option.metavar,
                 field=setting.name,
             )
+
+
+def settings_words(arguments: argparse.Namespace) -> Iterator[str]:
+    """The options of a server that were given, as they are typed; the seed in any case."""
+    for setting, option in options():
+        value = getattr(arguments, setting.name)
+        if setting.name != "seed" and value in (setting.default, [], frozenset(), 0):
+            continue
+        if option.read is None:
+            yield option.name
+            continue
+        for each in value if option.is_list else [value]:
+            yield option.name
+            yield _typed(each, option)
+
+
+def _typed(value: object, option: Option) -> str:
+    """A value as it is typed."""
+    if option.metavar == "DURATION":
+        return show_duration(cast("int", value))
+    return "public" if value is True else str(value)
 
 
 def _add_files(parser: CommandOptions) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from payments_sandbox.core.masking import mask_text
 from payments_sandbox.exploration.calls import NOBODY, CallName, names_of
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.verification.observed import (
@@ -180,7 +181,8 @@ class RunRecord(NamedTuple):
 
 def record_world(world: World) -> WorldRecord:
     """Record a world as it is now."""
-    observed, judged = observe(world), report(observe(world))
+    observed = observe(world)
+    judged = report(observed)
     return WorldRecord(
         tuple(_seen_call(call) for call in observed.calls),
         tuple(_seen_webhooks(observed)),
@@ -211,8 +213,9 @@ def _charges(world: World) -> Iterator[tuple[OrderName, Money]]:
     payments = world.ledger.payments
     for payment in map(payments.get, payments.numbers):
         if payment.status is not Status.FAILED:
-            customer = payment.customer_id or NOBODY
-            order = OrderName(customer, payment.currency, payment.description)
+            customer, text = payment.customer_id or NOBODY, payment.description
+            text = None if text is None else mask_text(text)
+            order = OrderName(mask_text(customer), payment.currency, text)
             yield order, Money(payment.amount, payment.refunded)
 
 

@@ -57,14 +57,15 @@ def explore_item(item: pytest.Function) -> None:
     try:
         result = explore(ItemFlow(item), wishes_of(**mark.kwargs))
     except NotExploredError:
-        pass
+        del item.stash[EXPLORED_SCENARIO]  # it is a test like any other
     except CannotExploreError as error:
         problem = f"{EXPLORE}: {error}"
+        item.stash[EXPLORED_SCENARIO] = None
         item.stash[REPORT] = lambda _: pytest.fail(problem, pytrace=False)
     else:
         item.stash[REPORT] = lambda own: report_runs(own, result)
-    finally:
         item.stash[EXPLORED_SCENARIO] = None
+    finally:
         _begin_anew(item)
 
 
@@ -94,12 +95,14 @@ class ItemFlow:
             recording.append(_Recording(item._request.getfixturevalue(_SERVER)))  # noqa: SLF001 - as below
             item.ihook.pytest_runtest_call(item=item)
 
-        set_up = _phase("setup", lambda: item.ihook.pytest_runtest_setup(item=item))
-        called = None if set_up.excinfo else _phase("call", call)
+        hook = item.ihook
+        set_up = _phase(item, "setup", lambda: hook.pytest_runtest_setup(item=item))
+        called = None if set_up.excinfo else _phase(item, "call", call)
         # The parent stands for a next test: what is wider than this one stays.
         torn_down = _phase(
+            item,
             "teardown",
-            lambda: item.ihook.pytest_runtest_teardown(item=item, nextitem=item.parent),
+            lambda: hook.pytest_runtest_teardown(item=item, nextitem=item.parent),
         )
         del _sections(item)[self._sections :]
         records = [record for each in recording for record in each.end()]
@@ -137,9 +140,18 @@ async def _end(runtime: "WorldRuntime") -> tuple[WorldRecord, ...]:
 
 
 def _phase(
-    when: Literal["setup", "call", "teardown"], work: Callable[[], object]
+    item: pytest.Function, when: Literal["setup", "call", "teardown"], work: Callable[[], object]
 ) -> pytest.CallInfo[object]:
-    return pytest.CallInfo.from_call(work, when=when, reraise=_ENDING)
+    """Do a part of a run; its report is for fixtures that look at one, such as `tmp_path`."""
+    done = pytest.CallInfo.from_call(work, when=when, reraise=_ENDING)
+    # To write the traceback of a failure takes longer than the run, and nobody reads it.
+    shown = done if done.excinfo is None else pytest.CallInfo.from_call(_nothing, when=when)
+    item.ihook.pytest_runtest_makereport(item=item, call=shown)
+    return done
+
+
+def _nothing() -> None:
+    """Do nothing, and so fail at nothing."""
 
 
 def _is_skipped(called: pytest.CallInfo[object]) -> bool:

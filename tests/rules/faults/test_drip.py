@@ -47,3 +47,8 @@ def test_a_drip_has_a_piece() -> None:
     """Without one the body would never come."""
     with pytest.raises(ValueError, match=r"^chunks: expected 1 or more$"):
         Drip(over=1_000, chunks=0)
+
+
+def test_a_reply_that_drips_arrives_in_the_end() -> None:
+    """So that nothing has to be said of the call, which happens as ever."""
+    assert (Drip.reply_arrives, Drip.needs_commit, Drip.starts_silent) == (True, False, False)

@@ -98,3 +98,12 @@ def test_garbage_is_the_same_for_a_seed_and_a_request_in_every_version() -> None
     assert garbage(7, 1)[:6].hex() == "e75792f9bb24"
     assert len(garbage(7, 1)) == GARBAGE_BYTES + 4
     assert garbage(7, 1) != garbage(7, 2) != garbage(8, 2)
+
+
+def test_a_reply_that_cannot_be_read_leaves_open_whether_the_call_has_happened() -> None:
+    """A scenario has to say it."""
+    assert (Malform.reply_arrives, Malform.needs_commit, Malform.starts_silent) == (
+        False,
+        True,
+        False,
+    )

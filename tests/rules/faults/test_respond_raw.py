@@ -87,3 +87,24 @@ def test_a_mapping_is_sent_as_json() -> None:
     plain = {"status": 200, "body": {"a": "é"}, "off_contract": True}
     assert RespondRaw.parse(plain, is_read=False) == RespondRaw(200, {}, '{"a": "é"}')
     assert REAL_REPLY.headers == {"Content-Type": "application/json", "X-Real": "1"}
+
+
+def test_another_reply_stands_in_place_of_the_real_one() -> None:
+    """A scenario may say that the call happens; unless it does, nothing has."""
+    assert (RespondRaw.reply_arrives, RespondRaw.needs_commit, RespondRaw.starts_silent) == (
+        False,
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "is_text"), [(0xD7FF, True), (0xD800, False), (0xDFFF, False), (0xE000, True)]
+)
+def test_half_a_surrogate_pair_is_no_text(code: int, *, is_text: bool) -> None:
+    """UTF-8 cannot write it, from the first of them to the last."""
+    if is_text:
+        assert RespondRaw(200, {}, chr(code)).body == chr(code)
+    else:
+        with pytest.raises(ValueError, match="expected text that UTF-8 can write"):
+            RespondRaw(200, {}, chr(code))

@@ -56,11 +56,15 @@ def _written(media_type: str, api_key: str, report: dict[str, object], *, was_us
 
 
 def _wanted(accept: str) -> str | None:
-    """The form of a report that a client likes best, by `Accept`; None for JSON."""
+    """The form of a report that a client likes best, by `Accept`; None for JSON.
+
+    Who takes anything gets JSON: Java's HttpURLConnection, unless told otherwise, asks for HTML
+    first and for anything last.
+    """
     best, chosen = 0.0, None
     for each in accept.lower().split(","):
         kind, _, parameters = each.partition(";")
-        quality = _quality(parameters)
+        quality = 2.0 if kind.strip() == "*/*" else _quality(parameters)
         if quality > best and kind.strip() in _FORMS | {JSON, "*/*"}:
             best, chosen = quality, kind.strip()
     return chosen if chosen in _FORMS else None

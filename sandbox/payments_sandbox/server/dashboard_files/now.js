@@ -55,10 +55,10 @@ function chosen(rows, { text, kind, wrong }) {
   for (let index = rows.length - 1; index >= 0; index -= 1) {
     const row = rows[index];
     if (kind && row.kind !== kind) continue;
-    const shown = (row.shown ??= describe(row));
-    if (wrong && !shown.wrong) continue;
+    if (wrong && !(row.shown ??= describe(row)).wrong) continue; // else only what is in sight is put into words
     if (words.length) {
-      row.text ??= `${JSON.stringify(row.value)} ${shown.what} ${shown.outcome}`.toLowerCase();
+      const { what, outcome } = (row.shown ??= describe(row));
+      row.text ??= `${JSON.stringify(row.value)} ${what} ${outcome}`.toLowerCase();
       if (!words.every((word) => row.text.includes(word))) continue;
     }
     found.push(row);

@@ -1,0 +1,53 @@
+"""Holds a rule of an active scenario to what it counts, and by what."""
+
+import pytest
+
+from payments_sandbox.rules.active_rule import AnyActiveRule, RuleSet
+from tests.support.in_process import GivenFields, rules_of
+
+
+def active(rule: str) -> AnyActiveRule:
+    """The one rule of a scenario."""
+    [found] = rules_of(f"- {rule}", seed=7).rules
+    return RuleSet([("scene", found, 7)]).all[0]
+
+
+@pytest.mark.parametrize(
+    ("per", "key"),
+    [
+        ("world", ""),
+        ("customer", "anna"),
+        ("payment", "pay_1"),
+        ("card", "0502f9a4f00be402"),
+    ],
+)
+def test_a_call_is_counted_by_what_the_rule_says(per: str, key: str) -> None:
+    """A card by 64 bits; calls of nobody by nothing."""
+    rule = active(f"{{request: create_refund, per: {per}, do: [pass]}}")
+    call = {"customer_id": "anna", "payment_id": "pay_1", "card": "4242424242424242"}
+
+    assert rule.key(GivenFields(call)) == key
+    assert rule.key(GivenFields({})) == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "counts"),
+    [
+        ("{request: create_payment, do: [pass]}", False),
+        ("{request: create_payment, do: [{delay: 1s}]}", False),
+        ("{request: create_payment, chance: 1, do: [pass]}", False),
+        ("{request: create_payment, chance: 0.5, do: [pass]}", True),
+        ("{request: create_payment, when: {call: {every: 2}}, do: [pass]}", True),
+        ("{request: create_payment, do: [pass, {delay: {uniform: [1s, 2s]}}]}", True),
+        ("{event: payment.completed, do: {refund: {}}}", False),
+        ("{event: payment.completed, chance: 0.5, do: {refund: {}}}", True),
+        ("{at: 1h, when: {status: pending}, do: complete}", False),
+        ("{webhook: '*', do: {delay: 1s}}", False),
+        ("{webhook: '*', do: {delay: {uniform: [1s, 2s]}}}", True),
+    ],
+)
+def test_calls_are_counted_only_where_their_number_decides_something(
+    rule: str, *, counts: bool
+) -> None:
+    """By a condition, a chance, or a delay that is drawn."""
+    assert active(rule).counts is counts
