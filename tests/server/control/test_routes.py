@@ -116,6 +116,9 @@ KNOWN = {
     "control/queries/deliveries": (
         "documented are limit, starting_after, event_id, endpoint_id, status."
     ),
+    "control/queries/payments": (
+        "documented are limit, starting_after, customer_id, status, created_after."
+    ),
     "control/queries/stream": "documented are last.",
     "control/queries/inbox": "documented are limit, starting_after, type, wait, count.",
     "control/queries/scenario_name": "documented are name.",
