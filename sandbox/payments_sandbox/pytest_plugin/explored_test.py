@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 
 _SERVER: Final = "sandbox_server"
 _ENDING: Final = (pytest.exit.Exception, KeyboardInterrupt)
-_SAID: Final = (AssertionError, pytest.fail.Exception, ExpectationFailed, WebhookNotReceived)
+_SAID: Final = (
+    AssertionError, pytest.fail.Exception, pytest.skip.Exception, ExpectationFailed,
+    WebhookNotReceived,
+)  # fmt: skip
 """What a test raises to say that not all is well."""
 
 
@@ -79,20 +82,25 @@ class ItemFlow:
     def __init__(self, item: pytest.Function) -> None:
         self._item = item
         self._sections = len(_sections(item))
+        self._server: InThisProcess | None = None
 
     def __call__(self, scenario: Mapping[str, Any] | None) -> RunRecord:
         """Make a run.
 
         Raises:
-            NotExploredError: a fixture has failed, or the test is skipped.
+            NotExploredError: without a failure, a fixture fails or the test is skipped.
         """
         item = self._item
         item.stash[EXPLORED_SCENARIO] = scenario
         _begin_anew(item)
-        recording: list[_Recording] = []
+        # What fixtures do is recorded, too, as soon as the server is known.
+        recording = [_Recording(self._server)] if self._server is not None else []
 
         def call() -> None:
-            recording.append(_Recording(item._request.getfixturevalue(_SERVER)))  # noqa: SLF001 - as below
+            if not recording:
+                server = item._request.getfixturevalue(_SERVER)  # noqa: SLF001 - as below
+                recording.append(_Recording(server))
+                self._server = server if _is_of_session(item) else None
             item.ihook.pytest_runtest_call(item=item)
 
         hook = item.ihook
@@ -106,11 +114,11 @@ class ItemFlow:
         )
         del _sections(item)[self._sections :]
         records = [record for each in recording for record in each.end()]
-        if called is None or _is_skipped(called):
+        if scenario is None and (called is None or _raised(called, pytest.skip.Exception)):
             raise NotExploredError
-        if called.excinfo and isinstance(called.excinfo.value, CannotExploreError):
+        if called and called.excinfo and _raised(called, CannotExploreError):
             raise called.excinfo.value
-        return RunRecord(_end_of(called if called.excinfo else torn_down), tuple(records))
+        return RunRecord(_end_of(set_up, called or set_up, torn_down), tuple(records))
 
 
 class _Recording:
@@ -154,20 +162,28 @@ def _nothing() -> None:
     """Do nothing, and so fail at nothing."""
 
 
-def _is_skipped(called: pytest.CallInfo[object]) -> bool:
-    return called.excinfo is not None and called.excinfo.errisinstance(pytest.skip.Exception)
+def _raised(phase: pytest.CallInfo[object], *errors: type[BaseException]) -> bool:
+    return phase.excinfo is not None and phase.excinfo.errisinstance(errors)
 
 
-def _end_of(phase: pytest.CallInfo[object]) -> FlowEnd:
-    if (excinfo := phase.excinfo) is None:
+def _end_of(*phases: pytest.CallInfo[object]) -> FlowEnd:
+    """How a run has ended; a fixture that cannot be set up says nothing, and is a crash."""
+    failed = next((phase for phase in phases if phase.excinfo is not None), None)
+    if failed is None or failed.excinfo is None:
         return FlowEnd(0)
-    said = f"{excinfo.typename}: {excinfo.value}"
-    return FlowEnd(1, said, crash=None if excinfo.errisinstance(_SAID) else said)
+    said = f"{failed.excinfo.typename}: {failed.excinfo.value}"
+    is_word = failed.when != "setup" and _raised(failed, *_SAID)
+    return FlowEnd(1, said, crash=None if is_word else said)
 
 
 def _begin_anew(item: pytest.Function) -> None:
     """Let a test have fixtures of its own again, as plugins do that run one several times."""
     item._initrequest()  # noqa: SLF001 - there is no public way
+
+
+def _is_of_session(item: pytest.Function) -> bool:
+    """Whether the server is the same in each run."""
+    return item._fixtureinfo.name2fixturedefs[_SERVER][-1].scope == "session"  # noqa: SLF001 - as above
 
 
 def _sections(item: pytest.Item) -> list[tuple[str, str, str]]:
