@@ -6,6 +6,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY sandbox ./sandbox
 COPY schemas ./schemas
 COPY scenarios ./scenarios
+COPY docs ./docs
 RUN python -m venv /opt/payments-sandbox \
     && /opt/payments-sandbox/bin/pip install --no-cache-dir --no-compile '.[fast]'
 

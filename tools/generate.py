@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tools import (
+    agent_texts,
     client_methods,
     client_models,
     documentation,
@@ -45,6 +46,7 @@ def generated() -> dict[str, str]:
     texts.update(verification_families.schemas(texts))
     texts.update(documentation.pages(texts))
     texts.update(typescript_client.modules(texts))
+    texts.update(agent_texts.texts(texts))
     return {**texts, **code}
 
 

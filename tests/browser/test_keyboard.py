@@ -9,6 +9,9 @@ from tests.browser.test_dashboard import VIEWS, address, pay
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
+MOST = 1_000
+"""Controls of a view, for certain."""
+
 CONTROLS = "a[href], button:not([disabled]), input, select, textarea, summary"
 WALKED = f"""() => {{
   for (const each of document.querySelectorAll("details")) each.open = true;
@@ -23,9 +26,8 @@ LEFT = "() => [...window.left].filter((each) => each.isConnected).map((each) => 
 
 def walk(page: "Page") -> list[str]:
     """The controls of a view that the Tab key does not come to."""
-    controls = page.evaluate(WALKED)
-    assert controls > len(VIEWS)
-    for _ in range(controls + 30):
+    assert page.evaluate(WALKED) > len(VIEWS)
+    for _ in range(MOST):  # what comes while one walks is walked through, too
         page.keyboard.press("Tab")
         if page.evaluate(STEP) == 0:
             break

@@ -19,7 +19,7 @@ from tests.support.sockets import exchange, raw_request
 NAMES: Final = (
     "serve", "run", "explore", "prove", "healthcheck", "advance", "trigger", "logs", "listen",
     "report", "seed", "reset", "worlds", "clock", "payments", "scenario", "webhook", "cards",
-    "openapi", "schema", "completion",
+    "explain", "docs", "openapi", "schema", "completion",
 )  # fmt: skip
 NESTED: Final = (
     "webhook verify", "scenario list", "scenario show", "scenario new", "scenario check",

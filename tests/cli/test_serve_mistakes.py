@@ -41,7 +41,9 @@ WRONG: Final = {
         "expected an origin in lower case, without a path, such as http://localhost:5173",
     ),
 }
-FLAGS: Final = ("--strict-keys", "--lenient", "--log", "--watch")
+FLAGS: Final = (
+    "--strict-keys", "--lenient", "--coverage", "--log", "--watch", "--until-stdin-closes",
+)  # fmt: skip
 ANYTHING: Final = ("--host",)
 """Only listening shows whether an address is one; `test_serve` tries."""
 

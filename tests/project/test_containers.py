@@ -127,7 +127,7 @@ def test_the_image_is_made_of_what_is_sent() -> None:
     assert sent == copied
     assert [name for name in copied if not (ROOT / name).exists()] == []
     assert lines[1] == "*"
-    built = {"pyproject.toml", "README.md", "LICENSE", "sandbox", "schemas", "scenarios"}
+    built = {"pyproject.toml", "README.md", "LICENSE", "sandbox", "schemas", "scenarios", "docs"}
     assert copied == built  # what pyproject.toml names: the wheel's test builds it of these
 
 

@@ -20,6 +20,7 @@ from payments_sandbox.world.registry import (
 from payments_sandbox.world.snapshot import restored, snapshot
 from payments_sandbox.world.world import World
 from tests.support.in_process import NOON, Wall, new_worlds, scenario_of
+from tests.support.values import run_to_end
 
 DROP_REASONS_KEPT = 1_000
 
@@ -93,6 +94,21 @@ def test_a_world_that_is_made_by_hand_meanwhile_is_that_of_its_first_use() -> No
 
     assert finish(first_use) is made
     assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
+    finish(worlds.dropping(made))
+    assert finish(worlds.getting(ALICE)) is not made, "nothing is left of what was given up"
+
+
+def test_a_first_use_that_somebody_leaves_is_gone_on_with() -> None:
+    """By whoever asks next: it is not begun anew."""
+    worlds = starting_with(FILLED)
+    first_use = worlds.getting(ALICE)
+    next(first_use)
+    next(first_use)
+    first_use.close()
+    _, left = run_to_end(worlds.getting(ALICE))
+    _, whole = run_to_end(worlds.getting(BOB))
+
+    assert left == whole - 2
 
 
 def test_a_first_use_that_is_refused_leaves_nothing_behind() -> None:

@@ -50,7 +50,7 @@ class _Wanted(NamedTuple):
         status: the digits that the status begins with.
         operation: its name.
         customer: a `customer_id`.
-        since: an instant of the world's clock, as the journal writes it.
+        since: the first instant, on the world's clock, in milliseconds.
     """
 
     status: str | None
@@ -63,7 +63,7 @@ class _Wanted(NamedTuple):
         response = entry["response"]
         status = "" if response is None else str(response["status"])
         return (
-            (self.status is None or (status != "" and status.startswith(self.status)))
+            (self.status is None or status.startswith(self.status))
             and self.operation in (None, entry["operation"])
             and (self.since is None or read_instant(entry["at"]) >= self.since)
             and (self.customer is None or self.customer == _customer(entry))
@@ -110,7 +110,7 @@ def _add_filters(options: CommandOptions) -> None:
     options.value("--customer", "only what names this customer_id", metavar="ID")
     options.value(
         "--since",
-        "only what came later, or in so long until the world's now",
+        "only what came from then on, or in so long until the world's now",
         read=_since,
         metavar="ISO|DURATION",
     )

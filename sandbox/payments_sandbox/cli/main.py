@@ -36,6 +36,8 @@ COMMANDS: Final = (
     "scenario",
     "webhook",
     "cards",
+    "explain",
+    "docs",
     "openapi",
     "schema",
     "completion",
@@ -68,6 +70,8 @@ examples:
   payments-sandbox logs --follow             requests, as they come
   payments-sandbox scenario list             what can go wrong, ready-made
   payments-sandbox cards                     the magic cards
+  payments-sandbox explain card_declined     what it means, and how a test meets it
+  payments-sandbox docs                      the documentation, without a network
   payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
 
 

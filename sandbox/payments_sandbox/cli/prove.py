@@ -1,6 +1,7 @@
 """Owns `payments-sandbox prove`: a scenario fails with the old code and passes with the new."""
 
 import argparse
+import logging
 import os
 import sys
 from dataclasses import replace
@@ -94,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     if os.name != "posix":
         try_to_print("payments-sandbox: prove needs a POSIX system.", sys.stderr)
         return MISTAKEN
+    logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     settings = read_settings(arguments)
     wanted = _scenario(arguments, settings)
     from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end

@@ -1,4 +1,4 @@
-"""Owns the data that the package ships, schemas and scenarios: where it is, read once and kept.
+"""Owns the data that the package ships, as files: where it is, read once and kept.
 
 It is kept because a test in the same process may take the file system away, as pyfakefs does.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-DataKind = Literal["schemas", "scenarios"]
+DataKind = Literal["schemas", "scenarios", "docs"]
 
 
 class PackageFile(NamedTuple):
@@ -81,7 +81,7 @@ def data_files(kind: DataKind) -> PackageFiles:
 
 
 def read_all_data() -> None:
-    """Read all that has not been read yet, while the file system is the real one.
+    """Read all that a server needs and has not read yet, while the file system is the real one.
 
     Raises:
         FileNotFoundError: a folder is neither shipped with the package nor beside it.

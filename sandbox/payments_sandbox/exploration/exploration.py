@@ -17,7 +17,7 @@ which runs end changes nothing.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from payments_sandbox.exploration.calls import CallName
+from payments_sandbox.exploration.calls import NOBODY, CallName
 from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun, group
 from payments_sandbox.exploration.judge import Oracle, customers_money, judge
 from payments_sandbox.exploration.planning import (
@@ -218,19 +218,17 @@ def compared(
     Returns:
         The money that moves; the names of calls and webhooks that are in both; the differences.
     """
-    differences: list[str] = []
-    by_customer = set(first.names()) == set(second.names())
+    by_customer = _customers(first) == _customers(second)
+    differences = [] if by_customer else [_DIFFERENT_CUSTOMERS]
     names = first.names(by_customer=by_customer)
-    if not by_customer:
-        differences.append(_DIFFERENT_CUSTOMERS)
-        others = set(second.names(by_customer=False))
-        if set(names) != others:
-            only = sorted({*names} ^ others)
-            differences.append(
-                f"Two runs without a failure make different calls: {'; '.join(map(str, only))} in"
-                " one of them alone. Only what is in both is explored."
-            )
-        names = tuple(each for each in names if each in others)
+    others = second.names(by_customer=by_customer)
+    if only := {*names} ^ {*others}:
+        shown = "; ".join(str(each) for each in (*names, *others) if each in only)
+        differences.append(
+            f"Two runs without a failure make different calls: {shown} in one of them alone. Only"
+            " what is in both is explored."
+        )
+    names = tuple(each for each in names if each not in only)
     by_order = by_customer and first.money() == second.money()
     oracle = Oracle(first.money(), by_customer, by_order)
     if customers_money(first.money(), oracle) != customers_money(second.money(), oracle):
@@ -243,9 +241,13 @@ def compared(
     return oracle, names, tuple(differences)
 
 
+def _customers(record: RunRecord) -> set[str | None]:
+    return {name.customer for name in record.names()} - {NOBODY}
+
+
 _DIFFERENT_CUSTOMERS: Final = (
-    "Two runs without a failure have different customers, or calls in another number: calls are"
-    " told apart by operation and number alone, and money is compared in all."
+    "Two runs without a failure have different customers: calls are told apart by operation and"
+    " number alone, and money is compared in all."
 )
 _DIFFERENT_ORDERS: Final = (
     "Two runs without a failure have different descriptions: money is compared by"

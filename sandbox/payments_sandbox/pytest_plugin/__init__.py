@@ -189,7 +189,7 @@ def pytest_runtest_makereport(
     if call.excinfo is not None:
         shorten(report, call.excinfo.value)
     is_kept = call.when == "call" and item.config.stash[OPTIONS].journal == "on"
-    is_wanted = (report.failed or is_kept) and REPORT not in item.stash
+    is_wanted = (report.failed or is_kept) and EXPLORED_SCENARIO not in item.stash
     if is_wanted and call.when != "teardown" and item.stash.get(WORLDS, None):
         add_section(item, report)
     return report

@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 
 _SERVER: Final = "sandbox_server"
 _ENDING: Final = (pytest.exit.Exception, KeyboardInterrupt)
-_SAID: Final = (AssertionError, pytest.fail.Exception, ExpectationFailed, WebhookNotReceived)
+_SAID: Final = (
+    AssertionError, pytest.fail.Exception, pytest.skip.Exception, ExpectationFailed,
+    WebhookNotReceived,
+)  # fmt: skip
 """What a test raises to say that not all is well."""
 
 
@@ -57,14 +60,15 @@ def explore_item(item: pytest.Function) -> None:
     try:
         result = explore(ItemFlow(item), wishes_of(**mark.kwargs))
     except NotExploredError:
-        pass
+        del item.stash[EXPLORED_SCENARIO]  # it is a test like any other
     except CannotExploreError as error:
         problem = f"{EXPLORE}: {error}"
+        item.stash[EXPLORED_SCENARIO] = None
         item.stash[REPORT] = lambda _: pytest.fail(problem, pytrace=False)
     else:
         item.stash[REPORT] = lambda own: report_runs(own, result)
-    finally:
         item.stash[EXPLORED_SCENARIO] = None
+    finally:
         _begin_anew(item)
 
 
@@ -78,36 +82,43 @@ class ItemFlow:
     def __init__(self, item: pytest.Function) -> None:
         self._item = item
         self._sections = len(_sections(item))
+        self._server: InThisProcess | None = None
 
     def __call__(self, scenario: Mapping[str, Any] | None) -> RunRecord:
         """Make a run.
 
         Raises:
-            NotExploredError: a fixture has failed, or the test is skipped.
+            NotExploredError: without a failure, a fixture fails or the test is skipped.
         """
         item = self._item
         item.stash[EXPLORED_SCENARIO] = scenario
         _begin_anew(item)
-        recording: list[_Recording] = []
+        # What fixtures do is recorded, too, as soon as the server is known.
+        recording = [_Recording(self._server)] if self._server is not None else []
 
         def call() -> None:
-            recording.append(_Recording(item._request.getfixturevalue(_SERVER)))  # noqa: SLF001 - as below
+            if not recording:
+                server = item._request.getfixturevalue(_SERVER)  # noqa: SLF001 - as below
+                recording.append(_Recording(server))
+                self._server = server if _is_of_session(item) else None
             item.ihook.pytest_runtest_call(item=item)
 
-        set_up = _phase("setup", lambda: item.ihook.pytest_runtest_setup(item=item))
-        called = None if set_up.excinfo else _phase("call", call)
+        hook = item.ihook
+        set_up = _phase(item, "setup", lambda: hook.pytest_runtest_setup(item=item))
+        called = None if set_up.excinfo else _phase(item, "call", call)
         # The parent stands for a next test: what is wider than this one stays.
         torn_down = _phase(
+            item,
             "teardown",
-            lambda: item.ihook.pytest_runtest_teardown(item=item, nextitem=item.parent),
+            lambda: hook.pytest_runtest_teardown(item=item, nextitem=item.parent),
         )
         del _sections(item)[self._sections :]
         records = [record for each in recording for record in each.end()]
-        if called is None or _is_skipped(called):
+        if scenario is None and (called is None or _raised(called, pytest.skip.Exception)):
             raise NotExploredError
-        if called.excinfo and isinstance(called.excinfo.value, CannotExploreError):
+        if called and called.excinfo and _raised(called, CannotExploreError):
             raise called.excinfo.value
-        return RunRecord(_end_of(called if called.excinfo else torn_down), tuple(records))
+        return RunRecord(_end_of(set_up, called or set_up, torn_down), tuple(records))
 
 
 class _Recording:
@@ -137,25 +148,42 @@ async def _end(runtime: "WorldRuntime") -> tuple[WorldRecord, ...]:
 
 
 def _phase(
-    when: Literal["setup", "call", "teardown"], work: Callable[[], object]
+    item: pytest.Function, when: Literal["setup", "call", "teardown"], work: Callable[[], object]
 ) -> pytest.CallInfo[object]:
-    return pytest.CallInfo.from_call(work, when=when, reraise=_ENDING)
+    """Do a part of a run; its report is for fixtures that look at one, such as `tmp_path`."""
+    done = pytest.CallInfo.from_call(work, when=when, reraise=_ENDING)
+    # To write the traceback of a failure takes longer than the run, and nobody reads it.
+    shown = done if done.excinfo is None else pytest.CallInfo.from_call(_nothing, when=when)
+    item.ihook.pytest_runtest_makereport(item=item, call=shown)
+    return done
 
 
-def _is_skipped(called: pytest.CallInfo[object]) -> bool:
-    return called.excinfo is not None and called.excinfo.errisinstance(pytest.skip.Exception)
+def _nothing() -> None:
+    """Do nothing, and so fail at nothing."""
 
 
-def _end_of(phase: pytest.CallInfo[object]) -> FlowEnd:
-    if (excinfo := phase.excinfo) is None:
+def _raised(phase: pytest.CallInfo[object], *errors: type[BaseException]) -> bool:
+    return phase.excinfo is not None and phase.excinfo.errisinstance(errors)
+
+
+def _end_of(*phases: pytest.CallInfo[object]) -> FlowEnd:
+    """How a run has ended; a fixture that cannot be set up says nothing, and is a crash."""
+    failed = next((phase for phase in phases if phase.excinfo is not None), None)
+    if failed is None or failed.excinfo is None:
         return FlowEnd(0)
-    said = f"{excinfo.typename}: {excinfo.value}"
-    return FlowEnd(1, said, crash=None if excinfo.errisinstance(_SAID) else said)
+    said = f"{failed.excinfo.typename}: {failed.excinfo.value}"
+    is_word = failed.when != "setup" and _raised(failed, *_SAID)
+    return FlowEnd(1, said, crash=None if is_word else said)
 
 
 def _begin_anew(item: pytest.Function) -> None:
     """Let a test have fixtures of its own again, as plugins do that run one several times."""
     item._initrequest()  # noqa: SLF001 - there is no public way
+
+
+def _is_of_session(item: pytest.Function) -> bool:
+    """Whether the server is the same in each run."""
+    return item._fixtureinfo.name2fixturedefs[_SERVER][-1].scope == "session"  # noqa: SLF001 - as above
 
 
 def _sections(item: pytest.Item) -> list[tuple[str, str, str]]:

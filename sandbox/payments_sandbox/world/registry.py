@@ -127,23 +127,17 @@ class Worlds:
             self._check_key(api_key)
             work = self._being_made.get(api_key)
             if work is None:
-                work = self._being_made[api_key] = self._making_once(api_key)
+                work = self._being_made[api_key] = self.making(api_key)
             try:
                 next(work)
             except StopIteration:
                 continue
-            except InvalidRequest:
-                if api_key not in self._worlds:
-                    raise
-                continue  # POST worlds has made it meanwhile
+            except Exception:
+                del self._being_made[api_key]  # what has failed is begun anew
+                raise
             yield
+        self._being_made.pop(api_key, None)  # it is done, or POST worlds was faster
         return self.get_or_create(api_key)
-
-    def _making_once(self, api_key: str) -> Slices[World]:
-        try:
-            return (yield from self.making(api_key))
-        finally:
-            del self._being_made[api_key]
 
     def find(self, api_key: str) -> World:
         """The world of a key that has one.

@@ -1,9 +1,12 @@
 """Every route of the control API: its handler, its schemas, and what it refuses."""
 
+from dataclasses import replace
+
 import pytest
 
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.core.settings import Settings
 from tests.support.http import (
     Api,
     Control,
@@ -116,6 +119,9 @@ KNOWN = {
     "control/queries/deliveries": (
         "documented are limit, starting_after, event_id, endpoint_id, status."
     ),
+    "control/queries/payments": (
+        "documented are limit, starting_after, customer_id, status, created_after."
+    ),
     "control/queries/stream": "documented are last.",
     "control/queries/inbox": "documented are limit, starting_after, type, wait, count.",
     "control/queries/scenario_name": "documented are name.",
@@ -126,6 +132,12 @@ ORDINARY = [route for route in CONTROL_ROUTES if route.name != "stream"]
 KEYED = [route for route in CONTROL_ROUTES if route.needs_key]
 WITH_BODY = [route for route in CONTROL_ROUTES if route.request]
 CLOSED = [route for route in WITH_BODY if route.name not in OPEN_BODIES]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """As elsewhere, and what calls have met is counted, which a route tells."""
+    return replace(settings, coverage=True)
 
 
 def named(routes: list[ControlRoute]) -> list[object]:

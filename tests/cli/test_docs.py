@@ -1,0 +1,56 @@
+"""`payments-sandbox docs`: the pages of the package."""
+
+import pytest
+
+from payments_sandbox.cli.docs import topics_of
+from payments_sandbox.core.resources import data_files
+from tests.project.tree import ROOT
+from tests.support.process import run
+
+
+@pytest.mark.parametrize(
+    ("topic", "page"),
+    [
+        ("testing", "testing.md"),
+        ("how-to/go", "how-to/go.md"),
+        ("go", "how-to/go.md"),
+        ("docs/wire-faults.md", "wire-faults.md"),
+        ("agents", "agents/AGENTS.md"),
+        ("skill", "agents/SKILL.md"),
+    ],
+)
+def test_a_page_is_printed_as_it_is_by_its_path_or_the_last_part_of_it(
+    topic: str, page: str
+) -> None:
+    ended = run("docs", topic)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_all_topics_are_listed_with_their_titles(columns: str) -> None:
+    lines = run("docs", extra={"COLUMNS": columns}).stdout.splitlines()
+
+    assert [line.split("  ")[0] for line in lines] == topics_of(list(data_files("docs")))
+    assert ["how-to/time-travel", "Time travel"] in [line.split(maxsplit=1) for line in lines]
+    assert max(map(len, lines)) <= int(columns)
+
+
+def test_decisions_and_pictures_are_no_topics() -> None:
+    names = ["adr/0001-x.md", "images/now.webp", "cli.md", "how-to/go.md"]
+    assert topics_of(names) == ["cli", "how-to/go"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "hint"),
+    [
+        ("webhook", "did you mean 'webhooks'?\n"),
+        ("zzz", "payments-sandbox docs lists them.\n"),
+    ],
+)
+def test_a_page_that_there_is_not_is_told_with_the_nearest(topic: str, hint: str) -> None:
+    ended = run("docs", topic)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"payments-sandbox: there is no page '{topic}'; {hint}"

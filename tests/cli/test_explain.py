@@ -1,0 +1,78 @@
+"""`payments-sandbox explain`: codes, cards, faults, and requests of a server."""
+
+import pytest
+
+from payments_sandbox.contract.error_codes import CODES, CONTROL_CODES
+from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.scenarios.loader import load
+from tests.support.process import documented_example, new_remote_world, run
+from tests.support.sockets import running_server
+
+ALL = [*CODES, *CONTROL_CODES, *(each.name for each in FAULTS)]
+
+
+def explained(word: str) -> str:
+    """What is printed of a word."""
+    ended = run("explain", word)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def test_the_page_shows_what_it_prints() -> None:
+    console, *shown = documented_example("payments-sandbox explain")
+    assert explained(console.split()[-1]).splitlines() == shown
+
+
+@pytest.mark.parametrize("word", ALL)
+def test_every_code_and_fault_is_explained(word: str) -> None:
+    first, *rest = explained(word).splitlines()
+    assert first.startswith(f"{word}: ")
+    assert rest != []
+    assert [line for line in rest if len(line) > 80 and "|" not in line] == []
+
+
+@pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
+def test_every_card_is_explained_by_name_and_by_number(card: object) -> None:
+    name, number = str(card.name), str(card.number)  # type: ignore[attr-defined]
+    by_number = explained(" ".join(number[at : at + 4] for at in range(0, len(number), 4)))
+
+    assert by_number.startswith(f"{number}: the magic card {name}, of ")
+    assert explained(name).endswith(by_number)
+
+
+@pytest.mark.parametrize("name", [name for name, code in CODES.items() if code.operations])
+def test_the_rule_of_a_code_is_one_that_a_scenario_takes(name: str) -> None:
+    text = explained(name).partition("  in a scenario:\n")[2].partition("\n\n")[0]
+    loaded = load(f"scenario: x\nrules:\n{text}", name="x", longest_wait=5_000)
+    assert loaded.problems == ()
+
+
+def test_a_request_is_explained_by_the_server() -> None:
+    with running_server() as server:
+        world = new_remote_world(server.address)
+        world.pay(amount=0)
+        [entry] = world.control("GET", "/requests")["data"]
+        ended = world.run("explain", entry["id"])
+        unknown = world.run("explain", "req_none")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"{entry['id']} at 2030-01-15T10:30:00Z: POST /v3/payments")
+    assert "400 invalid_request: /amount: expected" in ended.stdout
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("card_decline", "did you mean 'card_declined'?"),
+        ("4111", "payments-sandbox docs lists pages about them."),
+    ],
+)
+def test_what_is_none_of_these_is_told_with_the_nearest(word: str, hint: str) -> None:
+    ended = run("explain", word)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"payments-sandbox: there is no error code, card, fault or request '{word}'; {hint}\n"
+    )

@@ -1,0 +1,52 @@
+"""What programs read of the documentation: all of it is listed, and its commands are there."""
+
+import re
+from typing import Final
+
+import yaml
+
+from payments_sandbox.cli.completion import words_by_place
+from payments_sandbox.cli.docs import find_topic, topics_of
+from payments_sandbox.cli.main import COMMANDS, make_parser
+from payments_sandbox.core.resources import data_files
+from tests.project.tree import ROOT
+from tools.agent_texts import AGENTS, INDEX, SKILL
+
+PLACES: Final = dict(words_by_place(make_parser(COMMANDS)))
+TOPICS: Final = topics_of(list(data_files("docs")))
+
+
+def read(path: str) -> str:
+    """The text of a file of the project."""
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_the_index_lists_every_page_once_and_leads_to_it() -> None:
+    links = re.findall(r"^- \[.+?\]\((.+?)\): .{12,}$", read(INDEX), re.MULTILINE)
+    pages = {f"docs/{topic}.md" for topic in TOPICS} - {SKILL}
+
+    assert sorted(links) == sorted({*pages, "README.md"})
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
+def test_the_skill_is_the_agents_page_behind_a_head_that_says_when() -> None:
+    empty, head, text = read(SKILL).split("---\n", 2)
+
+    assert (empty, text.lstrip("\n")) == ("", read(AGENTS))
+    described = yaml.safe_load(head)
+    assert (list(described), described["name"]) == (["name", "description"], "payments-sandbox")
+    assert len(described["description"]) < 1024
+
+
+def test_the_agents_page_names_commands_options_and_pages_that_there_are() -> None:
+    calls = re.findall(r"`(?:payments-sandbox )([a-z][^`]*)`", read(AGENTS))
+    assert len(calls) > 10
+    for call in calls:
+        place, words = "", call.partition(" -- ")[0].split()
+        while words and f"{place}/{words[0]}" in PLACES:
+            place += f"/{words.pop(0)}"
+        assert place, call
+        options = {name for word in PLACES[place] for name in word.names}
+        assert {word for word in words if word.startswith("--")} <= options, call
+        if place == "/docs" and words and words[0] != "TOPIC":
+            assert find_topic(words[0], TOPICS), call
