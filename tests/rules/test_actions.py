@@ -54,6 +54,7 @@ def test_what_is_written_is_read_as_the_same_action(kind: type[Action], value: A
     action = kind.parse(value)
 
     assert parse_action(action.source()) == action
+    assert action.source() == {kind.name: value}
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)

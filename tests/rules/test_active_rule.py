@@ -3,6 +3,7 @@
 import pytest
 
 from payments_sandbox.rules.active_rule import AnyActiveRule, RuleSet
+from payments_sandbox.rules.delays import draw
 from tests.support.in_process import GivenFields, rules_of
 
 
@@ -51,3 +52,12 @@ def test_calls_are_counted_only_where_their_number_decides_something(
 ) -> None:
     """By a condition, a chance, or a delay that is drawn."""
     assert active(rule).counts is counts
+
+
+def test_a_draw_that_is_the_chance_itself_is_missed() -> None:
+    """A chance of nothing never wins: draws begin at 0."""
+    [found] = rules_of("- {request: create_payment, chance: 0.5, do: [pass]}", seed=7).rules
+    drawn = draw(7, "scene/rule-1", "", 1)
+    [rule] = RuleSet([("scene", found._replace(chance=drawn), 7)]).all
+
+    assert rule.chance_missed("", 1) == drawn
