@@ -375,4 +375,27 @@ def test_a_suite_that_ignores_it_pays_little() -> None:
         "payments_sandbox.pytest_plugin.after_test",
         "payments_sandbox.pytest_plugin.marks",
         "payments_sandbox.pytest_plugin.options",
+        "payments_sandbox.pytest_plugin.plain_imports",
     ]
+
+
+def test_modules_of_the_server_are_imported_as_they_are(suite: Suite) -> None:
+    """Threads import them while tests run, and rewriting assertions is for one thread alone."""
+    suite.holds(
+        """
+        import sys
+
+        def test_one(sandbox):
+            rule = {"name": "late", "request": "create_payment", "do": [{"delay": "1s"}]}
+            sandbox.use({"scenario": "late", "rules": [rule]})
+            loaders = {
+                name: type(module.__loader__).__module__
+                for name, module in sys.modules.items()
+                if name.startswith("payments_sandbox.") and "pytest_plugin" not in name
+            }
+            assert len(loaders) > 100
+            assert {loader for loader in loaders.values() if "pytest" in loader} == set()
+        """
+    )
+
+    suite.run().assert_outcomes(passed=1)

@@ -43,6 +43,7 @@ from payments_sandbox.pytest_plugin.options import (
     server_at,
     why_unusable,
 )
+from payments_sandbox.pytest_plugin.plain_imports import import_plainly
 
 if TYPE_CHECKING:
     from typing import Any, Protocol
@@ -67,6 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read what the session is told."""
+    import_plainly(config)
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
     options = options_in(config)
