@@ -86,8 +86,10 @@ class Trials:
         return True
 
     def _is_in_a_function(self, fault: Fault) -> bool:
-        """Whether it can be tried when all is imported."""
-        return fault.function is not None and called_of(fault) not in self._at_import
+        """Whether it can be tried when all is imported: no decorator hides the function."""
+        if fault.function is None or called_of(fault) in self._at_import:
+            return False
+        return function_of(fault).__code__.co_qualname == fault.function
 
 
 def called_of(fault: Fault) -> Called:
