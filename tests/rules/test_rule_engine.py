@@ -632,3 +632,18 @@ def test_a_card_is_counted_by_sixty_four_bits_that_do_not_change() -> None:
     engine.answer(card="4242424242424242")
 
     assert "0502f9a4f00be402" in str(engine.rules.snapshot()["counters"])
+
+
+def test_what_a_rule_has_seen_is_told_without_a_card_number() -> None:
+    """A short number in a card's field is hidden altogether; other digits are told as they were."""
+    engine = RuleEngineFixture(
+        rules_of("""
+            - {request: create_payment, when: {customer_id: ada}, do: [pass]}
+            - {request: create_payment, when: {card: "4242424242424242"}, do: [pass]}
+            """)
+    )
+    _, explanations = engine.decide(customer_id="cust_12", card="411111")
+
+    assert [why for _, _, why in explanations] == [
+        "customer_id cust_12 is not ada", "card ****** is not visa_2",
+    ]  # fmt: skip

@@ -104,3 +104,13 @@ def test_where_a_redirect_leads_is_told_in_two_hundred_characters() -> None:
     told = why_failed(ReceiverResponse(302, {"location": "x" * 201}, ""))
 
     assert told == f"answered 302, a redirect to {'x' * 200}, which is not followed"
+
+
+def test_what_is_shuffled_leaves_after_what_is_reversed() -> None:
+    """Where two rules hold deliveries at once."""
+    made = [Delivery(n, EventMessage(f"evt_{n}", "x.y", None, b"{}"), "we_1") for n in range(6)]
+    for each in made:
+        each.order = DeliveryOrder.REVERSE if each.number % 2 else DeliveryOrder.SHUFFLE
+    numbers = [each.number for each in in_sending_order(made, 7)]
+
+    assert (numbers[:3], sorted(numbers[3:])) == ([5, 3, 1], [0, 2, 4])

@@ -148,3 +148,11 @@ def test_what_is_meant_is_forgotten_and_all_else_stays() -> None:
 
     kept = [job for job in JOBS if not isinstance(job, SettlePayment | AttemptDelivery)]
     assert [job for _, job in drained(timeline)] == [AttemptDelivery(4), *kept]
+
+
+def test_jobs_of_a_snapshot_come_in_due_order_whatever_theirs_is() -> None:
+    """Somebody may have written it."""
+    timeline = Timeline()
+    timeline.restore(9, [[due, due, "attempt", due] for due in (5, 3, 4, 1, 2)])
+
+    assert [due for due, _ in drained(timeline)] == [1, 2, 3, 4, 5]

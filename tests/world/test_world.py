@@ -383,3 +383,15 @@ def test_a_reset_of_the_webhooks_forgets_endpoints_and_what_is_on_its_way() -> N
     assert (held.is_pending, world.webhooks, world.pending_webhooks) == (False, None, 0)
     assert world.open_webhooks().outbox.endpoints == {}
     assert world.open_webhooks().inboxes.items() == []
+
+
+def test_what_is_done_by_hand_is_told_to_who_did_it() -> None:
+    """A chargeback, and the payment as it has become."""
+    world = new_world()
+    for _ in range(3):
+        world.create_payment(order(), turns=())
+    completed, failed = world.complete(0), world.fail(1, "lost_card")
+    chargeback = world.charge_back(0, None, "fraudulent")
+
+    assert (completed.status, failed.failure) == (Status.COMPLETED, "lost_card")
+    assert (chargeback.amount, chargeback.payment_id) == (2_500, completed.id)
