@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from playwright.sync_api import FloatRect, Locator, Page, sync_playwright
+from playwright.sync_api import FloatRect, Locator, Page, ViewportSize, sync_playwright
 
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.testing import Sandbox, running_sandbox
@@ -39,6 +39,7 @@ WEBP: Final = """async (png) => {
 }"""
 """Writes a picture in a third of its bytes."""
 
+SIZE: Final[ViewportSize] = {"width": 1120, "height": 600}
 KEY: Final = "sk_test_pictures"
 CARDS: Final = ("visa", "declined", "pending_then_completed", "mastercard")
 
@@ -48,7 +49,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with running_sandbox(seed=7) as server, sync_playwright() as playwright:
         browser = start_chromium(playwright)
-        page = browser.new_context(viewport={"width": 1120, "height": 600}).new_page()
+        page = browser.new_context(viewport=SIZE).new_page()
         with server.new_world(key=KEY, seed=7, clock="2030-01-15T09:00:00Z") as world:
             _fill(world)
             _take(page, world, "now")
@@ -62,7 +63,7 @@ def main() -> None:
             editor.fill(TEXT)
             editor.press("Control+Space")
             page.get_by_role("listbox").get_by_role("option").first.wait_for()
-            _keep(page, "editor", page.locator(".editor"), below=160)
+            _keep(page, "editor", page.locator(".editor"), below=130)
         browser.close()
 
 
@@ -110,10 +111,16 @@ def _go(page: Page, world: Sandbox, view: str, *ids: str) -> None:
 
 def _keep(page: Page, name: str, part: Locator | None = None, *, below: int = 0) -> None:
     """Keep what is in sight, or a part of the page and so many pixels below it."""
-    clip: FloatRect | None = None if part is None else part.bounding_box()
+    clip: FloatRect | None = None
+    if part is not None:
+        page.set_viewport_size(
+            {"width": SIZE["width"], "height": 2_000}
+        )  # a page that scrolls would move the part
+        clip = part.bounding_box()
     if clip is not None:
         clip["height"] += below
-    png = page.screenshot(clip=clip, full_page=clip is not None)
+    png = page.screenshot(clip=clip)
+    page.set_viewport_size(SIZE)
     blank = page.context.new_page()
     picture = blank.evaluate(WEBP, base64.b64encode(png).decode())
     blank.close()
