@@ -69,4 +69,5 @@ def test_no_mark_has_the_name_of_another_plugins(pytestconfig: pytest.Config) ->
         "sandbox_scenario",
         "sandbox_clock",
         "sandbox_world",
+        "sandbox_explore",
     ]
