@@ -16,10 +16,11 @@ export function Worlds() {
   const { value, error, reload } = useLoaded(() => list(null, "/worlds"), []);
   useEvery(2000, reload, []);
   const library = useLoaded(() => whole(null, "/scenarios"), []);
-  const make = async ({ name, api_key: key, seed, clock, scenario }) => {
+  const make = async ({ name, api_key: key, seed, clock }, form) => {
+    const scenarios = new FormData(form).getAll("scenarios");
     const made = await call(null, "POST", "/worlds", {
       ...(name && { name }), ...(key && { api_key: key }), ...(seed && { seed: Number(seed) }),
-      ...(clock && { clock }), ...(scenario && { scenarios: [scenario] }),
+      ...(clock && { clock }), ...(scenarios.length && { scenarios }),
     });
     location.hash = addressOf(made.api_key, "now");
   };
@@ -45,7 +46,7 @@ export function Worlds() {
       <${Field} label="API key" name="api_key" placeholder="sk_test_… (made up)" />
       <${Field} label="Seed" name="seed" inputmode="numeric" placeholder="of all ids" />
       <${Field} label="Clock" name="clock" placeholder="live, or 2030-01-15T09:00:00Z" />
-      <${Choice} label="Scenario" name="scenario" options=${[["", "none"], ...(library.value ?? []).map((each) => [each.name, each.name])]} />
+      <${Choice} label="Scenarios (ctrl for several)" name="scenarios" multiple size="4" options=${(library.value ?? []).map((each) => each.name)} />
     <//>`;
 }
 
