@@ -5,7 +5,7 @@ the journal of a server that it asks. What the server itself has to say goes to 
 has become of a request in full is in the journal.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -140,44 +140,44 @@ def format_line(line: LogLine, width: int | None = None) -> str:
         line: what it tells.
         width: how many columns there are; None for as many as it has.
     """
-    parts = [part for part in _parts(line, width) if part.text]
+    parts = _parts(line, width)
     if width is None:
         return _joined(parts)
-    kept: list[_Part] = []
-    for part in sorted(parts):
-        more = [each for each in parts if each in kept or each is part]
-        if part.rank == 0 or len(_joined(more)) <= width:
-            kept = more
+    kept = [""] * len(parts)
+    for place in sorted(range(len(parts)), key=_RANKS.__getitem__):
+        kept[place] = parts[place]
+        if _RANKS[place] and len(_joined(kept)) > width:
+            kept[place] = ""
     return _joined(kept)[:width]
 
 
-class _Part(NamedTuple):
-    """A part of a line; of a higher rank it is sooner left out."""
-
-    rank: int
-    text: str
+def _joined(parts: Iterable[str]) -> str:
+    return BETWEEN.join(filter(None, parts))
 
 
-def _joined(parts: Sequence[_Part]) -> str:
-    return BETWEEN.join(part.text for part in parts)
+_RANKS: Final = (0, 0, 0, 1, 1, 4, 5, 8, 8, 2, 3, 9, 6, 7)
+"""How soon each of the parts is left out; 0 never is."""
 
 
-def _parts(line: LogLine, width: int | None) -> tuple[_Part, ...]:
-    is_card = (line.rule or "").startswith(_OF_CARDS)
+def _parts(line: LogLine, width: int | None) -> tuple[str, ...]:
+    """The parts of a line, "" where there is nothing to say."""
+    rule = cut(f"{line.rule} step {line.step}") if line.rule else ""
+    is_card = rule.startswith(_OF_CARDS)
     return (
-        _Part(0, _time(line.at, width)),
-        _Part(0, cut(line.what)),
-        _Part(0, outcome_of(line)),
-        _Part(1, _id_or_code(line.reply)),
-        _Part(1, _field(line.reply)),
-        _Part(4, _amount(line)),
-        _Part(5, cut(customer_of(line) or "")),
-        _Part(8, line.card or ""),
-        _Part(8 if is_card else 2, cut(f"{line.rule} step {line.step}") if line.rule else ""),
-        _Part(3, "" if is_card and line.fault is None else _committed(line)),
-        _Part(9, "" if line.duration_ms is None else f"{line.duration_ms:.1f} ms"),
-        _Part(6, line.id),
-        _Part(7, cut(line.world)),
+        _time(line.at, width),
+        cut(line.what),
+        outcome_of(line),
+        _id_or_code(line.reply),
+        _field(line.reply),
+        _amount(line),
+        cut(customer_of(line) or ""),
+        line.card or "",
+        rule if is_card else "",
+        "" if is_card else rule,
+        "" if is_card and line.fault is None else _committed(line),
+        "" if line.duration_ms is None else f"{line.duration_ms:.1f} ms",
+        line.id,
+        cut(line.world),
     )
 
 
@@ -194,8 +194,9 @@ def outcome_of(line: LogLine) -> str:
 
 def customer_of(line: LogLine) -> str | None:
     """Whose payment it is about, as far as the request or the reply says."""
-    for said in (line.body, line.reply, dict(parse_qsl(line.target.partition("?")[2]))):
-        found = said.get("customer_id") if isinstance(said, Mapping) else None
+    query = line.target.partition("?")[2]
+    for said in (line.body, line.reply, dict(parse_qsl(query)) if query else None):
+        found = said.get("customer_id") if isinstance(said, dict) else None
         if isinstance(found, str):
             return found
     return None
@@ -203,7 +204,7 @@ def customer_of(line: LogLine) -> str | None:
 
 def _amount(line: LogLine) -> str:
     for said in (line.body, line.reply):
-        if isinstance(said, Mapping) and isinstance(said.get("amount"), int):
+        if isinstance(said, dict) and isinstance(said.get("amount"), int):
             currency = said.get("currency")
             amount = cut(str(said["amount"]))
             return f"{amount} {cut(currency)}" if isinstance(currency, str) else amount
@@ -212,8 +213,8 @@ def _amount(line: LogLine) -> str:
 
 def _field(reply: object) -> str:
     """What of the request a refusal is about, as a JSON pointer."""
-    error = reply.get("error") if isinstance(reply, Mapping) else None
-    details = error.get("details") if isinstance(error, Mapping) else None
+    error = reply.get("error") if isinstance(reply, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
     is_pointed = isinstance(details, str) and details.startswith("/")
     return cut(str(details).partition(":")[0]) if is_pointed else ""
 
@@ -233,12 +234,14 @@ def cut(text: str) -> str:
 
 def plain(text: str) -> str:
     """What somebody else has sent, without a sign that a terminal obeys."""
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text  # nearly always, and in a tenth of the time
     return text.encode("unicode_escape").decode()
 
 
 def _id_or_code(reply: object) -> str:
-    if not isinstance(reply, Mapping):
+    if not isinstance(reply, dict):
         return ""
     error = reply.get("error")
-    found = error.get("code") if isinstance(error, Mapping) else reply.get("id")
+    found = error.get("code") if isinstance(error, dict) else reply.get("id")
     return cut(found) if isinstance(found, str) else ""
