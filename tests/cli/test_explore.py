@@ -274,6 +274,22 @@ def test_a_run_that_has_tried_nothing_does_not_pass(
     assert f"no failure was tried, and nothing is known: {why}" in ended.stderr
 
 
+def test_runs_in_which_no_failure_has_come_up_do_not_pass(program: Path, tmp_path: Path) -> None:
+    """The command calls in its first two runs alone, and has nothing to lose."""
+    reads_twice = f"""
+with open({str(tmp_path / "runs")!r}, "ab", buffering=0) as file:
+    file.write(b"x")
+    is_usual = file.tell() <= 2
+if is_usual:
+    post(API.path + "/payments", {{}})
+"""
+    ended = explore(program, PAY + reads_twice, "--faults", "drop,card_declined")
+
+    assert ended.returncode == 2
+    assert ended.stdout.startswith("nothing found in 3 runs (not_met 3)\n")
+    assert "no failure has come up in its run, and nothing is known" in ended.stderr
+
+
 def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(
     program: Path, tmp_path: Path
 ) -> None:

@@ -113,6 +113,7 @@ def test_an_earlier_report_does_instead_of_a_tree(repository: Repository) -> Non
     ("options", "words", "code", "problem"),
     [
         ((), CLIENT, 2, "argument SCENARIO: expected a name or a file"),
+        (("lost.yaml", "--timeout", "0s"), CLIENT, 2, "--timeout: expected 1ms or more, such as"),
         (("lost.yaml",), (), 2, "argument COMMAND: expected one, behind `--`"),
         (("lost.yml",), CLIENT, 2, "argument SCENARIO: expected the name of a scenario"),
         (("lost-replies",), CLIENT, 2, "SCENARIO: there is no scenario 'lost-replies'"),

@@ -25,6 +25,7 @@ from payments_sandbox.core.option_values import (
     scenario_name,
     server_url,
     text_that,
+    time_limit,
     webhook_targets,
     whole_number,
 )
@@ -54,6 +55,7 @@ def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
     [
         (duration, "9" * 5_000 + "d", "of at most 99999d, 999999h or 99999999m"),
         (lifetime, "0s", "expected 1ms or more"),
+        (time_limit, "0s", "expected 1ms or more, such as 30s"),
         (clock, "2030-01-15T10:30:00." + "9" * 5_000, "expected an ISO 8601 date-time"),
         (clock, "9" * 5_000, "expected an ISO 8601 date-time"),
         (certificates, "nowhere.pem", "expected a file of certificates in PEM"),
@@ -86,6 +88,7 @@ HERE = Path(__file__)
         (text_that(int), "07", "07"),
         (duration, "500ms", 500),
         (lifetime, "1ms", 1),
+        (time_limit, "1ms", 1),
         (clock, "live", "live"),
         (clock, "2030-01-15T10:30:00Z", "2030-01-15T10:30:00Z"),
         (header_value, "a b", "a b"),

@@ -1,6 +1,7 @@
 """What an exploration comes to, as text, JSON, a page and annotations, and call by call."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from payments_sandbox.exploration.report import (
     ExploredFlow,
     as_json,
     new_findings,
+    read_baseline,
     scenario_of,
 )
 from payments_sandbox.exploration.report_text import as_text
@@ -153,7 +155,7 @@ def test_a_matrix_that_is_too_wide_comes_in_parts(result: ExplorationResult) -> 
 
 
 def test_only_marks_that_are_used_are_explained(result: ExplorationResult) -> None:
-    marks = cells([], result.runs)
+    marks = cells(result._replace(left=()))
 
     assert legend(result.names, marks.values())[-1] == "D double charge  C crash  · survived"
 
@@ -219,6 +221,21 @@ def test_a_run_whose_failure_has_not_come_up_says_nothing(result: ExplorationRes
     assert as_text(FLOW, without).startswith("nothing found in 1 run (not_met 1)\n")
     assert "- not met" in as_text(FLOW, without)
     assert "<td>-</td>" in as_page(FLOW, without)
+    assert as_json(FLOW, without)["is_well"] is False
+
+
+def test_what_went_wrong_is_counted_though_its_failure_has_not_come_up(
+    result: ExplorationResult,
+) -> None:
+    """A client that goes wrong by itself is a finding, and is called one everywhere."""
+    first = result.found[0]
+    run = first.run._replace(is_met=False)
+    found = first._replace(run=run, witnesses=(run,))
+    one = result._replace(runs=(run,), found=(found,), left=())
+
+    assert as_text(FLOW, one).startswith("1 finding in 1 run (double_charge 1)\n")
+    assert "drop_after_commit                   D\n" in as_text(FLOW, one)
+    assert as_json(FLOW, one)["verdicts"] == {"double_charge": 1}
 
 
 def test_the_last_words_of_a_crash_are_told() -> None:
@@ -240,3 +257,26 @@ def test_webhooks_are_told_after_the_calls() -> None:
         "webhook payment.completed for cust_ada",
         "the command: exit status 0",
     )
+
+
+def test_the_identities_of_an_earlier_report_are_known(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({"format": 1, "findings": [{"identity": "a"}, {"identity": "b"}]}))
+
+    assert read_baseline(file) == {"a", "b"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 2, "findings": []}'])
+def test_what_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(text)
+
+    with pytest.raises(
+        ValueError, match="expected a report that `explore --json FILE` has written"
+    ):
+        read_baseline(file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"cannot read .*x\.json: No such file"):
+        read_baseline(tmp_path / "x.json")

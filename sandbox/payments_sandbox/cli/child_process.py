@@ -17,6 +17,9 @@ from payments_sandbox.client.environment import sandbox_variables, without_proxy
 GRACE: Final = 5.0
 """Seconds that a command has to end after SIGTERM, or when its terminal has gone."""
 
+NOT_FOUND: Final = 127
+NOT_RUNNABLE: Final = 126
+
 _KEPT: Final = 64 * 1024
 """Bytes of each stream whose end is kept."""
 
@@ -33,12 +36,12 @@ class NotStartedError(Exception):
     """There is no command to run; the text is the system's reason.
 
     Attributes:
-        errno: the system's number for it.
+        exit_code: as shells have it.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(os.strerror(number))
-        self.errno = number
+        self.exit_code = NOT_FOUND if number == errno.ENOENT else NOT_RUNNABLE
 
 
 class Output:

@@ -2,16 +2,19 @@
 
 import argparse
 import logging
-import os
-import sys
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.cli.failure import MISTAKEN
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
-from payments_sandbox.cli.server_options import EPILOG, add_settings, read_settings
-from payments_sandbox.cli.standard_streams import try_to_print
-from payments_sandbox.core.option_values import duration, file_to_write, whole_number
+from payments_sandbox.cli.command_options import (
+    add_command_words,
+    add_settings_of_runs,
+    add_sign_and_seed,
+    add_timeout,
+    check_command,
+)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.server_options import EPILOG, read_settings
+from payments_sandbox.core.option_values import file_to_write, time_limit, whole_number
 
 TEXT: Final = """\
 Run a command once for every failure that could have met it, and hold what it says
@@ -32,13 +35,6 @@ examples:
 
 exit code: 0 nothing was found, 1 something was, 2 the command fails without any failure"""
 
-_USUAL_TIMEOUT: Final = 30_000
-
-_OF_EACH_SERVER: Final = frozenset({"host", "port", "control_token", "allow_hosts", "coverage"})
-"""Settings that are not for the user to say: each run has a port of its own, on loopback."""
-
-_MAX_SEED: Final = 2**53 - 1
-
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
@@ -50,18 +46,10 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         text=TEXT,
         epilog=EPILOG,
     )
-    parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
+    add_command_words(parser)
     _add_options(options)
-    add_settings(options, port=0, without=_OF_EACH_SERVER | {"seed"})
-    parser.set_defaults(
-        run=run,
-        watch=False,
-        host="127.0.0.1",
-        port=0,
-        control_token=None,
-        allow_hosts=[],
-        coverage=False,
-    )
+    add_settings_of_runs(parser, options, without=frozenset({"seed"}))
+    parser.set_defaults(run=run)
 
 
 def _add_options(options: CommandOptions) -> None:
@@ -77,13 +65,10 @@ def _add_options(options: CommandOptions) -> None:
         "--faults", "the failures to try: a set, names, or a file of names (default: all)",
         metavar="FILE|SET", read=_failures,
     )  # fmt: skip
-    options.value(
-        "--timeout", "how long the command may take (default: 30s)",
-        metavar="DURATION", default=_USUAL_TIMEOUT, read=_time,
-    )  # fmt: skip
+    add_timeout(options)
     options.value(
         "--budget", "begin no run after so long; what is most likely comes first",
-        metavar="DURATION", read=_time,
+        metavar="DURATION", read=time_limit,
     )  # fmt: skip
     options.value(
         "--report", "a folder for the page, the JSON and the scenarios", metavar="DIR", read=Path
@@ -99,21 +84,7 @@ def _add_options(options: CommandOptions) -> None:
         "--baseline", "accept what this JSON report of an earlier run has found",
         metavar="FILE", read=_baseline,
     )  # fmt: skip
-    options.value(
-        "--told-by",
-        "how the command says that money may have moved: `exit N`, or words that it prints",
-        metavar="SIGN",
-    )
-    options.value(
-        "--seed", "derive every world's seed from this and its key (default: 0)",
-        metavar="N", default=0, read=whole_number(0, _MAX_SEED),
-    )  # fmt: skip
-
-
-def _time(text: str) -> int:
-    if not (milliseconds := duration(text)):
-        raise ValueError("expected 1ms or more, such as 30s")
-    return milliseconds
+    add_sign_and_seed(options)
 
 
 def _failures(text: str) -> frozenset[str]:
@@ -131,21 +102,14 @@ def _verdict(text: str) -> str:
 
 
 def _baseline(text: str) -> frozenset[str]:
-    from payments_sandbox.exploration.baseline import read_baseline
+    from payments_sandbox.exploration.report import read_baseline
 
     return read_baseline(Path(text))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Explore the command; 0 when nothing was found that nobody has accepted."""
-    if arguments.astray or not arguments.command:
-        words = " ".join([*arguments.astray, *arguments.command]) or "python pay.py"
-        example = f"payments-sandbox explore [options] -- {words}"
-        refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
-    if os.name != "posix":
-        line = "payments-sandbox: explore needs a POSIX system; serve runs anywhere."
-        try_to_print(line, sys.stderr)
-        return MISTAKEN
+    check_command(arguments, "explore [options]", "python pay.py")
     settings = read_settings(arguments)
     from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
 

@@ -43,12 +43,10 @@ class Progress:
         if not self._is_shown:
             return
         result = self._exploration.result()
-        planned = [*(each.planned for each in result.runs), *result.left]
         size = shutil.get_terminal_size()
-        first = [each.injections[0] for each in planned if each.depth == 1]
-        lines = matrix(result.names, cells(first, result.runs), width=size.columns)
+        lines = matrix(result.names, cells(result), width=size.columns)
         lines = lines if len(lines) < size.lines - 2 else []
-        done, of = len(result.runs), len(planned)
+        done, of = len(result.runs), len(result.runs) + len(result.left)
         self._draw([*lines, "", progress_line(done, of, perf_counter() - self._started)])
 
     def _draw(self, lines: list[str]) -> None:

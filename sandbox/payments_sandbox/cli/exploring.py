@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import errno
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,8 +11,7 @@ from typing import Final, TypeVar
 
 from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.explored_command import ExploredCommand
-from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
-from payments_sandbox.cli.run import NOT_FOUND, NOT_RUNNABLE
+from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.server_options import settings_words
 from payments_sandbox.cli.server_process import assembled
 from payments_sandbox.cli.signals import on_signals
@@ -21,6 +19,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
     Exploration,
+    ExplorationResult,
     Wishes,
 )
 from payments_sandbox.exploration.planning import PlannedRun
@@ -30,7 +29,6 @@ from payments_sandbox.server.factory import assemble
 
 T = TypeVar("T")
 
-INTERRUPTED: Final = 130
 _SECOND: Final = 1_000
 
 
@@ -44,8 +42,8 @@ async def explore_command(arguments: argparse.Namespace, settings: Settings) -> 
     try:
         await exploring.run()
     except NotStartedError as error:
-        code = NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
-        raise CommandFailedError(f"cannot run {arguments.command[0]}: {error}", code) from None
+        problem = f"cannot run {arguments.command[0]}: {error}"
+        raise CommandFailedError(problem, error.exit_code) from None
     except CannotExploreError as error:
         raise CommandFailedError(exploring.why_not(error), MISTAKEN) from None
     if exploring.is_interrupted and not exploring.has_begun:
@@ -54,10 +52,16 @@ async def explore_command(arguments: argparse.Namespace, settings: Settings) -> 
     is_well = publish(arguments, exploring.flow(), result)
     if exploring.is_interrupted:
         return INTERRUPTED
-    if not result.runs:
-        why = "there was no time" if result.left else "no call meets the failures of --faults"
-        raise CommandFailedError(f"no failure was tried, and nothing is known: {why}", MISTAKEN)
+    if is_well and not result.has_tried:
+        raise CommandFailedError(_nothing_known(result), MISTAKEN)
     return 0 if is_well else FAILED
+
+
+def _nothing_known(result: ExplorationResult) -> str:
+    if result.runs:
+        return "no failure has come up in its run, and nothing is known"
+    why = "there was no time" if result.left else "no call meets the failures of --faults"
+    return f"no failure was tried, and nothing is known: {why}"
 
 
 class Exploring:
@@ -151,7 +155,7 @@ class Exploring:
     async def _in_time(
         self, batch: Sequence[PlannedRun], make: Callable[[PlannedRun], Awaitable[None]]
     ) -> None:
-        """Make runs, those of which none has begun when time is up left out."""
+        """Make runs, but for those that have not begun when time is up."""
 
         async def begin(planned: PlannedRun) -> None:
             if self._has_time():

@@ -4,6 +4,8 @@ from typing import Final
 
 FAILED: Final = 1
 MISTAKEN: Final = 2
+INTERRUPTED: Final = 130
+"""The exit code of what Ctrl-C has ended, as shells have it."""
 
 
 class CommandFailedError(Exception):

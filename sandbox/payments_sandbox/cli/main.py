@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Final
 
 from payments_sandbox import __version__
-from payments_sandbox.cli.failure import FAILED, CommandFailedError
+from payments_sandbox.cli.failure import FAILED, INTERRUPTED, CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands
 from payments_sandbox.cli.standard_streams import (
     drop_unwritten,
@@ -46,9 +46,6 @@ COMMANDS: Final = (
 
 _RUNNING: Final = frozenset({"run", "explore", "prove"})
 """Those that run a command, whose words are behind `--`."""
-
-INTERRUPTED: Final = 130
-"""The exit code of what Ctrl-C has ended, as shells have it."""
 
 _TLS: Final = re.compile(r"--?(tls|ssl|https|cert|key-?file|private-key)")
 """How options begin that say with which certificate a server speaks TLS."""

@@ -2,17 +2,20 @@
 
 import argparse
 import logging
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.failure import MISTAKEN
+from payments_sandbox.cli.command_options import (
+    add_command_words,
+    add_settings_of_runs,
+    add_sign_and_seed,
+    add_timeout,
+    check_command,
+)
 from payments_sandbox.cli.options import Commands, add_command, refuse
-from payments_sandbox.cli.server_options import EPILOG, add_settings, read_settings
-from payments_sandbox.cli.standard_streams import try_to_print
-from payments_sandbox.core.option_values import lifetime, scenario, whole_number
+from payments_sandbox.cli.server_options import EPILOG, read_settings
+from payments_sandbox.core.option_values import scenario
 
 if TYPE_CHECKING:
     from payments_sandbox.core.settings import Settings
@@ -37,14 +40,6 @@ examples:
 
 exit code: 0 proved, 1 not proved, 2 there is nothing to compare"""
 
-_USUAL_TIMEOUT: Final = 30_000
-_MAX_SEED: Final = 2**53 - 1
-
-_OF_EACH_SERVER: Final = frozenset(
-    {"host", "port", "control_token", "allow_hosts", "coverage", "scenarios", "seed"}
-)
-"""Settings that are not for the user to say: each run has a server of its own, on loopback."""
-
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
@@ -57,30 +52,16 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         epilog=EPILOG,
     )
     parser.add_argument("scenario", nargs="?", metavar="SCENARIO", help="its name, or its file")
-    parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
+    add_command_words(parser)
     options.value(
         "--against",
         "the old tree: a revision, or the JSON report of an exploration (default: HEAD)",
         metavar="REV|FILE", default="HEAD",
     )  # fmt: skip
-    options.value(
-        "--timeout", "how long the command may take (default: 30s)",
-        metavar="DURATION", default=_USUAL_TIMEOUT, read=lifetime,
-    )  # fmt: skip
-    options.value(
-        "--told-by",
-        "how the command says that money may have moved: `exit N`, or words that it prints",
-        metavar="SIGN",
-    )
-    options.value(
-        "--seed", "derive every world's seed from this and its key (default: 0)",
-        metavar="N", default=0, read=whole_number(0, _MAX_SEED),
-    )  # fmt: skip
-    add_settings(options, port=0, without=_OF_EACH_SERVER)
-    parser.set_defaults(
-        run=run, watch=False, host="127.0.0.1", port=0, control_token=None, allow_hosts=[],
-        coverage=False, scenarios=[],
-    )  # fmt: skip
+    add_timeout(options)
+    add_sign_and_seed(options)
+    add_settings_of_runs(parser, options, without=frozenset({"scenarios", "seed"}))
+    parser.set_defaults(run=run, scenarios=[])
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,13 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.scenario is None:
         example = "payments-sandbox prove lost-reply -- npm test"
         refuse(arguments, "SCENARIO", f"expected a name or a file: {example}")
-    if arguments.astray or not arguments.command:
-        words = " ".join([*arguments.astray, *arguments.command]) or "python pay.py"
-        example = f"payments-sandbox prove {arguments.scenario} [options] -- {words}"
-        refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
-    if os.name != "posix":
-        try_to_print("payments-sandbox: prove needs a POSIX system.", sys.stderr)
-        return MISTAKEN
+    check_command(arguments, f"prove {arguments.scenario} [options]", "python pay.py")
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     settings = read_settings(arguments)
     wanted = _scenario(arguments, settings)

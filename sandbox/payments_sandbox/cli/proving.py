@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import errno
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Any, Final
 
 from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.explored_command import ExploredCommand
-from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
+from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.old_tree import find_revision, tree_of
-from payments_sandbox.cli.run import NOT_FOUND, NOT_RUNNABLE
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.proof import (
@@ -24,7 +22,6 @@ from payments_sandbox.exploration.proof import (
 )
 from payments_sandbox.rules.scenario import Scenario
 
-INTERRUPTED: Final = 130
 _SECOND: Final = 1_000
 _NEW: Final = "the tree as it is"
 
@@ -85,10 +82,10 @@ async def _tree(
         without = await command.run(1, _harmless(scenario.source))
         with_it = await command.run(1, scenario.source)
     except NotStartedError as error:
-        code = NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
         hint = "" if folder is None else "; what git does not keep is not there, a whole path is"
         words = arguments.command[0]
-        raise CommandFailedError(f"cannot run {words} on {name}: {error}{hint}", code) from None
+        problem = f"cannot run {words} on {name}: {error}{hint}"
+        raise CommandFailedError(problem, error.exit_code) from None
     has_fired = not scenario.rules or any(
         each.startswith(f"{scenario.name}/") for world in with_it.worlds for each in world.fired
     )

@@ -2,15 +2,14 @@
 
 import argparse
 import asyncio
-import errno
 import logging
-import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from payments_sandbox.cli.failure import FAILED, MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.command_options import add_command_words, check_command
+from payments_sandbox.cli.failure import FAILED, CommandFailedError
+from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Listening, ListeningServer, run_server
@@ -38,10 +37,6 @@ examples:
   payments-sandbox run -- sh -c 'curl -s $PAYMENTS_SANDBOX_URL/ready'
       a shell, for more than one command"""
 
-NOT_FOUND: Final = 127
-NOT_RUNNABLE: Final = 126
-"""Exit codes, as shells have them."""
-
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
@@ -53,7 +48,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         text=TEXT,
         epilog=EPILOG,
     )
-    parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
+    add_command_words(parser)
     for option, form in (("--report", "text"), ("--junit-xml", "JUnit XML")):
         options.value(
             option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
@@ -70,15 +65,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; its exit code, or 1 when that is 0 and the verdict is bad."""
-    if arguments.astray or not arguments.command:
-        words = " ".join([*arguments.astray, *arguments.command]) or "npm test"
-        example = f"payments-sandbox run [options] -- {words}"
-        refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
-    if os.name != "posix":
-        _say(
-            "payments-sandbox: run needs a POSIX system; serve --until-stdin-closes runs anywhere."
-        )
-        return MISTAKEN
+    check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     say = _say if arguments.log else None
     return run_server(arguments, say, partial(_run, arguments), level=logging.WARNING)
@@ -112,7 +99,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
                 return code or verdict
         except NotStartedError as error:
             _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
-            return NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
+            return error.exit_code
 
 
 async def _verdict(

@@ -11,7 +11,7 @@ from payments_sandbox.cli.remote_options import (
     control_client,
 )
 from payments_sandbox.core.instants import read_duration
-from payments_sandbox.core.option_values import text_that, whole_number
+from payments_sandbox.core.option_values import seed, text_that, whole_number
 
 TEXT: Final = """\
 Fill a world with realistic payments of the past, the same for the same seed.
@@ -61,7 +61,7 @@ def _add_options(options: CommandOptions) -> None:
     options.value(
         "--seed",
         "what they are drawn from (default: the world's seed)",
-        read=whole_number(0, 2**53 - 1),
+        read=seed,
         metavar="N",
     )
 

@@ -37,6 +37,10 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+seed: Final = whole_number(0, 2**53 - 1)
+"""Read a seed: of worlds, and of what is drawn for them."""
+
+
 def text_that(check: Callable[[str], object]) -> Callable[[str], str]:
     """Make a reader that keeps a text which `check` does not refuse by ValueError."""
 
@@ -50,6 +54,13 @@ def text_that(check: Callable[[str], object]) -> Callable[[str], str]:
 def duration(text: str) -> int:
     """Read a duration such as `5s` as milliseconds."""
     return read_duration(text)
+
+
+def time_limit(text: str) -> int:
+    """Read how long something may take, at least a millisecond, as milliseconds."""
+    if not (milliseconds := duration(text)):
+        raise ValueError("expected 1ms or more, such as 30s")
+    return milliseconds
 
 
 def lifetime(text: str) -> int:

@@ -22,6 +22,7 @@ from payments_sandbox.core.option_values import (
     listening_host,
     origin,
     scenario,
+    seed,
     webhook_targets,
     whole_number,
 )
@@ -94,7 +95,7 @@ class Settings:
     )  # fmt: skip
     seed: int | None = _setting(
         None, "--seed", "derive every world's seed from this and its key",
-        whole_number(0, 2**53 - 1), "N", "drawn",
+        seed, "N", "drawn",
     )  # fmt: skip
     clock: str = _setting(
         "live", "--clock", "live, or the ISO 8601 instant where the worlds' clocks stand still",

@@ -68,7 +68,7 @@ class FailureCoverage(NamedTuple):
     def missing(self) -> list[Failure]:
         """What was never met: of what the suite uses first, and there what costs most first."""
         missing = [row.failure for row in self.rows if not row.times]
-        return sorted(missing, key=lambda each: (subject_of(each) not in self.used, _rank(each)))
+        return sorted(missing, key=lambda each: (each.subject not in self.used, _rank(each)))
 
     def as_json(self) -> dict[str, Any]:
         """All of it in plain values; what is missing has the scenario that would meet it."""
@@ -107,11 +107,6 @@ def coverage_of(
     return FailureCoverage(rows, tuple(others), used)
 
 
-def subject_of(failure: Failure) -> str:
-    """The operation, or the event, that a failure is one of."""
-    return failure.operation if isinstance(failure, CallFailure) else failure.event
-
-
 def table(
     rows: Iterable[CoverageRow], subjects: Sequence[str]
 ) -> list[tuple[str, list[int | None]]]:
@@ -122,7 +117,7 @@ def table(
         such failure.
     """
     errors_first = sorted(rows, key=lambda row: getattr(row.failure, "is_on_wire", False))
-    counts = {(subject_of(row.failure), row.failure.id): row.times for row in errors_first}
+    counts = {(row.failure.subject, row.failure.id): row.times for row in errors_first}
     names = dict.fromkeys(name for subject, name in counts if subject in subjects)
     return [(name, [counts.get((each, name)) for each in subjects]) for name in names]
 
@@ -153,7 +148,7 @@ def _take(counts: Counter[MetKey], failure: Failure) -> int:
     commits: tuple[bool | None, ...] = (None, False, True)
     if isinstance(failure, CallFailure) and failure.commit is not None:
         commits = (failure.commit,)
-    return sum(counts.pop((subject_of(failure), failure.name, each), 0) for each in commits)
+    return sum(counts.pop((failure.subject, failure.name, each), 0) for each in commits)
 
 
 def _rank(failure: Failure) -> int:

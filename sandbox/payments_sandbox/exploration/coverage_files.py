@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.exploration.coverage import FailureCoverage, subject_of, table
+from payments_sandbox.core.html_page import html_page
+from payments_sandbox.exploration.coverage import FailureCoverage, table
 from payments_sandbox.exploration.coverage_text import headline
 from payments_sandbox.exploration.failures import EVENTS, scenario_of
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 _STYLE: Final = """
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; margin: 1em 0 }
 th, td { border: 1px solid #8886; padding: .1em .6em; text-align: right }
 th:first-child { text-align: left; font-weight: normal }
@@ -35,21 +34,17 @@ def coverage_files(
 
 def as_page(coverage: FailureCoverage) -> str:
     """Write the page: the tables, then what is missing with its scenarios."""
-    title = escape(headline(coverage))
     parts = [
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{title}</h1>",
         *_table(coverage, "Calls", tuple(BY_NAME)),
         *_table(coverage, "Webhooks", EVENTS),
         f"<p>Errors never seen: {escape(', '.join(coverage.errors_unseen) or 'none')}.</p>",
         "<h2>Never met</h2>",
     ]
     for each in coverage.missing:
-        name = escape(f"{subject_of(each)} {each.id}: {each.about}")
+        name = escape(f"{each.subject} {each.id}: {each.about}")
         source = escape(text_of(scenario_of(each)))
         parts.append(f"<details><summary>{name}</summary><pre>{source}</pre></details>")
-    return "\n".join([*parts, "</body></html>", ""])
+    return html_page(headline(coverage), _STYLE, parts)
 
 
 def _table(coverage: FailureCoverage, title: str, subjects: Sequence[str]) -> Iterator[str]:

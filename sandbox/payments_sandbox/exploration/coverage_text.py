@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.exploration.coverage import FailureCoverage, subject_of, table
+from payments_sandbox.exploration.coverage import FailureCoverage, table
 from payments_sandbox.exploration.failures import EVENTS, Failure
 from payments_sandbox.scenarios.yaml_writer import line_of
 
@@ -73,6 +73,6 @@ def _others(coverage: FailureCoverage) -> list[str]:
 
 def _named(failure: Failure) -> list[str]:
     return [
-        f"  {subject_of(failure)} {failure.id}: {failure.about}",
+        f"  {failure.subject} {failure.id}: {failure.about}",
         f"    {line_of(failure.rule())}",
     ]

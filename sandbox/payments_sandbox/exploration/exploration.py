@@ -76,6 +76,11 @@ class ExplorationResult(NamedTuple):
     pruned: Mapping[str, int]
     oracle: Oracle
 
+    @property
+    def has_tried(self) -> bool:
+        """Whether a run has met its failure; else nothing is known."""
+        return any(each.is_met for each in self.runs)
+
 
 class Exploration:
     """An exploration of one flow.

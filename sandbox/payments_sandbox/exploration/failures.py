@@ -41,6 +41,11 @@ class CallFailure(NamedTuple):
     is_on_wire: bool = False
 
     @property
+    def subject(self) -> str:
+        """What it is a failure of: the operation."""
+        return self.operation
+
+    @property
     def id(self) -> str:
         """What it is called beside the others of its operation, such as `drop_after_commit`."""
         return f"{self.name}_after_commit" if self.commit else self.name
@@ -72,6 +77,11 @@ class WebhookFailure(NamedTuple):
     about: str
     modifiers: Mapping[str, Any]
     first_attempt: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What it is a failure of: the event."""
+        return self.event
 
     @property
     def id(self) -> str:
@@ -168,9 +178,8 @@ def scenario_of(
     Returns:
         The scenario in plain values, as YAML and JSON have them.
     """
-    subject = failure.operation if isinstance(failure, CallFailure) else failure.event
-    made = f"{subject}-{failure.id}".replace("_", "-").replace(".", "-")
-    about = f"{subject}: {failure.about}."
+    made = f"{failure.subject}-{failure.id}".replace("_", "-").replace(".", "-")
+    about = f"{failure.subject}: {failure.about}."
     return {"scenario": name or made, "about": about, "rules": [failure.rule(when)]}
 
 

@@ -19,7 +19,7 @@ class JudgedRun(NamedTuple):
         planned: what it was to be.
         record: what it was.
         why: its verdict, and what that is known by.
-        is_met: whether each of its failures has come up; else it says nothing.
+        is_met: whether each of its failures has come up.
     """
 
     planned: PlannedRun
@@ -31,6 +31,11 @@ class JudgedRun(NamedTuple):
     def verdict(self) -> RunVerdict:
         """Its verdict."""
         return self.why.verdict
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether all went well, but a failure has not come up: nothing is known then."""
+        return self.verdict.is_well and not self.is_met
 
 
 class ExploredFinding(NamedTuple):
@@ -56,8 +61,7 @@ class ExploredFinding(NamedTuple):
     @property
     def name(self) -> str:
         """The name of its scenario, and of the file: NN-VERDICT-CALL-FAULT."""
-        slug = "-then-".join(each.slug for each in self.run.planned.injections)
-        return scenario_name(f"{self.number:02}-{self.verdict}-{slug}")
+        return scenario_name(f"{self.number:02}-{self.verdict}-{self.run.planned.slug}")
 
     @property
     def identity(self) -> str:

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from payments_sandbox.exploration.calls import CallName
-from payments_sandbox.exploration.findings import JudgedRun
-from payments_sandbox.exploration.planning import Injection
+from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.verdicts import RunVerdict
 
 MARKS: Final = {
@@ -31,17 +30,24 @@ _LABEL: Final = 34
 Cells = Mapping[tuple[CallName, str], str]
 
 
-def cells(
-    planned: Iterable[Injection], runs: Iterable[JudgedRun]
-) -> dict[tuple[CallName, str], str]:
-    """The cells: what each failure of each call has come to, of depth 1."""
-    found = {(each.name, each.failure.id): AHEAD for each in planned}
-    for run in runs:
-        if run.planned.depth == 1:
-            [injection] = run.planned.injections
-            key = injection.name, injection.failure.id
-            found[key] = MARKS[run.verdict] if run.is_met else NOT_MET
-    return found
+def cells(result: ExplorationResult) -> Cells:
+    """What each failure of each call has come to, of depth 1: those that were not tried last."""
+    tried = [
+        (run.planned, NOT_MET if run.says_nothing else MARKS[run.verdict]) for run in result.runs
+    ]
+    ahead = [(planned, AHEAD) for planned in result.left]
+    return {
+        (injection.name, injection.failure.id): mark
+        for planned, mark in (*tried, *ahead)
+        if planned.depth == 1
+        for injection in planned.injections
+    }
+
+
+def columns(result: ExplorationResult, marks: Cells) -> list[CallName]:
+    """The calls that have a cell, as they came."""
+    tried = {name for name, _ in marks}
+    return [name for name in result.names if name in tried]
 
 
 def matrix(names: Sequence[CallName], marks: Cells, *, width: int) -> list[str]:

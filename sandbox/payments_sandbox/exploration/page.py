@@ -3,18 +3,17 @@
 from html import escape
 from typing import Final
 
+from payments_sandbox.core.html_page import html_page
 from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import ExploredFinding
-from payments_sandbox.exploration.matrix import AHEAD, MARKS, NOT_MET, cells
-from payments_sandbox.exploration.report import ExploredFlow, also, is_accepted, scenario_of
+from payments_sandbox.exploration.matrix import AHEAD, MARKS, NOT_MET, cells, columns
+from payments_sandbox.exploration.report import ExploredFlow, is_accepted, scenario_of
 from payments_sandbox.exploration.report_text import remarks, summary
 from payments_sandbox.exploration.verdicts import MEANINGS
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 _STYLE: Final = """
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em }
 pre, code, td, summary { font: 13px/1.5 monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 table { border-collapse: collapse; display: block; overflow-x: auto } td, th { padding: .1em .6em }
 th { font-weight: normal; text-align: left; vertical-align: bottom } td { text-align: center }
@@ -25,26 +24,19 @@ details { border-left: 4px solid #c72; padding-left: .6em; margin: .6em 0 }
 
 def as_page(flow: ExploredFlow, result: ExplorationResult) -> str:
     """Write the page."""
-    title = escape(f"Explored: {flow.title}")
     parts = [
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{title}</h1>",
         f"<p>{escape(summary(flow, result))}</p>",
         *_matrix(result),
         "<h2>Findings</h2>" if result.found else "",
         *(_finding(flow, each, result) for each in result.found),
         f"<pre>{escape(chr(10).join(remarks(result)))}</pre>",
     ]
-    return "\n".join([*parts, "</body></html>", ""])
+    return html_page(f"Explored: {flow.title}", _STYLE, parts)
 
 
 def _matrix(result: ExplorationResult) -> list[str]:
-    first = [each.planned.injections[0] for each in result.runs if each.planned.depth == 1]
-    left = [each.injections[0] for each in result.left if each.depth == 1]
-    marks = cells([*first, *left], result.runs)
-    names = [name for name in result.names if any(name == each for each, _ in marks)]
+    marks = cells(result)
+    names = columns(result, marks)
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in names)
     rows = [f"<table><tr><th></th>{head}</tr>"]
     for failure in dict.fromkeys(failure for _, failure in marks):
@@ -66,14 +58,14 @@ def _cell(mark: str | None) -> str:
 def _finding(flow: ExploredFlow, finding: ExploredFinding, result: ExplorationResult) -> str:
     run = finding.run
     accepted = " (accepted)" if is_accepted(flow, finding) else ""
-    where = "; then ".join(map(str, run.planned.injections))
     steps = "".join(f"<li>{escape(each)}</li>" for each in call_by_call(run.record))
     scenario = escape(text_of(scenario_of(finding, result)))
     advice = "".join(f"<p>{escape(each)}</p>" for each in run.why.advice)
-    witnesses = ", ".join(dict.fromkeys(also(each.planned) for each in finding.witnesses))
+    witnesses = ", ".join(dict.fromkeys(each.planned.failure_ids for each in finding.witnesses))
     return (
         f"<details open><summary>{finding.number:02} {finding.verdict}{accepted}:"
-        f" {escape(MEANINGS[finding.verdict])}</summary><p>{escape(where)}</p><ol>{steps}</ol>"
+        f" {escape(MEANINGS[finding.verdict])}</summary>"
+        f"<p>{escape(str(run.planned))}</p><ol>{steps}</ol>"
         f"<p><strong>{escape(' '.join(run.why.evidence))}</strong></p>{advice}"
         f"<p>Seen after: {escape(witnesses)}</p><pre>{scenario}</pre>"
         f"<pre>{escape(flow.repeat_of(finding))}</pre></details>"

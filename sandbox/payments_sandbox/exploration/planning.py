@@ -70,15 +70,27 @@ class PlannedRun(NamedTuple):
         """The failures alone."""
         return tuple(each.failure for each in self.injections)
 
+    @property
+    def failure_ids(self) -> str:
+        """The failures by their ids: what tells one witness of a finding from another."""
+        return " then ".join(each.id for each in self.failures)
+
+    @property
+    def slug(self) -> str:
+        """It in the name of a file: CALL-FAULT, twice where two failures are met."""
+        return "-then-".join(each.slug for each in self.injections)
+
+    def __str__(self) -> str:
+        return "; then ".join(map(str, self.injections))
+
     def scenario(self, name: str = "explored") -> dict[str, Any]:
         """The scenario that makes it happen, in plain values."""
-        about = "; then ".join(map(str, self.injections))
         rules = [each.rule for each in self.injections]
         if len({rule["name"] for rule in rules}) < len(rules):
             rules = [
                 rule | {"name": f"{rule['name']}-{place}"} for place, rule in enumerate(rules, 1)
             ]
-        return {"scenario": name, "about": f"{about}.", "rules": rules}
+        return {"scenario": name, "about": f"{self}.", "rules": rules}
 
     @property
     def rule_names(self) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
-"""Owns the report of an exploration as plain values, as JSON has them; every other form reads it.
+"""Owns the report of an exploration as plain values, and the reading of it where it is JSON.
 
 Whatever is a time is called `seconds`: all else is equal where seeds are.
 """
 
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.exploration.call_by_call import call_by_call
@@ -11,14 +13,14 @@ from payments_sandbox.exploration.calls import CallName
 from payments_sandbox.exploration.expected import expected
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun
-from payments_sandbox.exploration.planning import Injection, PlannedRun
+from payments_sandbox.exploration.planning import Injection
 from payments_sandbox.exploration.verdicts import RunVerdict
 
 FORMAT: Final = 1
 """The number of this form; another one may be read otherwise."""
 
 NOT_MET: Final = "not_met"
-"""What stands for the verdict of a run in counts, where its failure has not come up."""
+"""What stands in counts for the verdict of a run that says nothing."""
 
 Json = dict[str, Any]
 
@@ -63,14 +65,14 @@ def as_json(flow: ExploredFlow, result: ExplorationResult) -> Json:
         "findings": [finding_json(flow, each, result) for each in result.found],
         "left": [[_injection(each) for each in planned.injections] for planned in result.left],
         "pruned": dict(result.pruned),
-        "is_well": bool(result.runs) and not new_findings(flow, result),
+        "is_well": result.has_tried and not new_findings(flow, result),
         "seconds": round(flow.seconds, 3),
     }
 
 
 def counts(result: ExplorationResult) -> dict[str, int]:
-    """How many runs have come to what; those whose failure has not come up are no verdict."""
-    found = Counter(str(each.verdict) if each.is_met else NOT_MET for each in result.runs)
+    """How many runs have come to what; those that say nothing are no verdict."""
+    found = Counter(NOT_MET if each.says_nothing else str(each.verdict) for each in result.runs)
     return {word: found[word] for word in (*map(str, RunVerdict), NOT_MET) if found[word]}
 
 
@@ -86,9 +88,13 @@ def is_accepted(flow: ExploredFlow, finding: ExploredFinding) -> bool:
 
 def scenario_of(finding: ExploredFinding, result: ExplorationResult) -> Json:
     """The scenario that makes a finding happen, and fails for as long as it does."""
-    scenario = finding.run.planned.scenario(finding.name)
-    expectations = expected(finding.run, result.oracle)
-    return scenario | ({"expect": expectations} if expectations else {})
+    return scenario_of_run(finding.run, finding.name, result)
+
+
+def scenario_of_run(run: JudgedRun, name: str, result: ExplorationResult) -> Json:
+    """The same of any run that went wrong, by a name."""
+    expectations = expected(run, result.oracle)
+    return run.planned.scenario(name) | ({"expect": expectations} if expectations else {})
 
 
 def finding_json(flow: ExploredFlow, finding: ExploredFinding, result: ExplorationResult) -> Json:
@@ -105,15 +111,36 @@ def finding_json(flow: ExploredFlow, finding: ExploredFinding, result: Explorati
         "evidence": list(run.why.evidence),
         "advice": list(run.why.advice),
         "output": run.record.end.output.splitlines()[-5:],
-        "witnesses": [also(each.planned) for each in finding.witnesses],
+        "witnesses": [each.planned.failure_ids for each in finding.witnesses],
         "scenario": scenario_of(finding, result),
         "repeat": flow.repeat_of(finding),
     }
 
 
-def also(planned: PlannedRun) -> str:
-    """The failures of a run by their ids: what tells one witness of a finding from another."""
-    return " then ".join(each.failure.id for each in planned.injections)
+def read_baseline(file: Path) -> frozenset[str]:
+    """The identities of what an earlier exploration has found.
+
+    Raises:
+        ValueError: the file cannot be read, or is no such report.
+    """
+    return frozenset(each["identity"] for each in read_report(file)["findings"])
+
+
+def read_report(file: Path) -> Json:
+    """Read the JSON report of an earlier exploration.
+
+    Raises:
+        ValueError: the file cannot be read, or is no such report.
+    """
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror}") from None
+    except ValueError:
+        report = None
+    if not isinstance(report, dict) or report.get("format") != FORMAT:
+        raise ValueError("expected a report that `explore --json FILE` has written")
+    return report
 
 
 def _run(run: JudgedRun) -> Json:

@@ -7,10 +7,9 @@ from typing import Final
 from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import ExploredFinding
-from payments_sandbox.exploration.matrix import cells, legend, matrix
+from payments_sandbox.exploration.matrix import cells, columns, legend, matrix
 from payments_sandbox.exploration.report import (
     ExploredFlow,
-    also,
     counts,
     is_accepted,
     new_findings,
@@ -26,10 +25,8 @@ _INDENT: Final = "     "
 def as_text(flow: ExploredFlow, result: ExplorationResult, *, width: int = WIDTH) -> str:
     """The whole report: the outcome, the matrix, the findings, and what was left out."""
     lines = [summary(flow, result), ""]
-    first = [each.planned.injections[0] for each in result.runs if each.planned.depth == 1]
-    left = [each.injections[0] for each in result.left if each.depth == 1]
-    marks = cells([*first, *left], result.runs)
-    shown = [name for name in result.names if any(name == each for each, _ in marks)]
+    marks = cells(result)
+    shown = columns(result, marks)
     lines += matrix(shown, marks, width=width)
     lines += ["", *legend(shown, marks.values())]
     for finding in result.found:
@@ -58,7 +55,7 @@ def finding_lines(flow: ExploredFlow, finding: ExploredFinding) -> Iterator[str]
     accepted = " (accepted)" if is_accepted(flow, finding) else ""
     yield f"{finding.number:02} {finding.verdict}{accepted}: {MEANINGS[finding.verdict]}"
     for injection in run.planned.injections:
-        yield from _wrapped(f"{injection}")
+        yield from _wrapped(str(injection))
     for number, line in enumerate(call_by_call(run.record), 1):
         yield from _wrapped(f"{number}. {line}")
     for line in run.why.evidence:
@@ -66,7 +63,7 @@ def finding_lines(flow: ExploredFlow, finding: ExploredFinding) -> Iterator[str]
     for line in run.why.advice:
         yield from _wrapped(f"advice: {line}")
     if len(finding.witnesses) > 1:
-        others = [also(each.planned) for each in finding.witnesses[1:]]
+        others = [each.planned.failure_ids for each in finding.witnesses[1:]]
         yield from _wrapped(f"the same after: {', '.join(dict.fromkeys(others))}")
     if finding.is_repeatable is False:
         yield from _wrapped("another run of it has come to something else")

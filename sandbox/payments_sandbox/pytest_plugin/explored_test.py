@@ -19,7 +19,6 @@ import pytest
 
 from payments_sandbox.client.errors import ExpectationFailed, WebhookNotReceived
 from payments_sandbox.exploration.call_by_call import call_by_call
-from payments_sandbox.exploration.expected import expected
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
     ExplorationResult,
@@ -27,7 +26,7 @@ from payments_sandbox.exploration.exploration import (
 )
 from payments_sandbox.exploration.findings import JudgedRun, scenario_name
 from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
-from payments_sandbox.exploration.report import counts
+from payments_sandbox.exploration.report import counts, scenario_of_run
 from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
 from payments_sandbox.pytest_plugin.marks import EXPLORE, EXPLORED_SCENARIO, REPORT, wishes_of
 from payments_sandbox.scenarios.yaml_writer import text_of
@@ -203,7 +202,7 @@ def report_runs(own: pytest.Function, result: ExplorationResult) -> None:
     """
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts(result).items())
     own.add_report_section("call", EXPLORE, f"{len(result.runs)} runs: {told}")
-    if not any(run.is_met for run in result.runs):
+    if not result.has_tried:
         pytest.fail(
             f"{EXPLORE}: nothing is known: no call of the test meets such a failure, or its worlds"
             " are none that make_sandbox made",
@@ -222,19 +221,16 @@ def report_runs(own: pytest.Function, result: ExplorationResult) -> None:
 
 def _title(run: JudgedRun) -> str:
     met = "" if run.is_met else " (it has not come up)"
-    return f"{'; then '.join(map(str, run.planned.injections))}{met}"
+    return f"{run.planned}{met}"
 
 
 def _story(run: JudgedRun, result: ExplorationResult) -> str:
     """What has happened in a run, and the scenario that makes it happen again."""
-    slugs = "-then-".join(each.slug for each in run.planned.injections)
-    name = scenario_name(f"{run.planned.number:03}-{run.verdict}-{slugs}")
-    expectations = expected(run, result.oracle)
-    scenario = run.planned.scenario(name) | ({"expect": expectations} if expectations else {})
+    name = scenario_name(f"{run.planned.number:03}-{run.verdict}-{run.planned.slug}")
     lines = [
         f"{run.verdict}: {' '.join(run.why.evidence)}",
         *(f"  {line}" for line in call_by_call(run.record)),
         f"{name}.yaml, for a mark sandbox_scenario:",
-        *(f"  {line}" for line in text_of(scenario).splitlines()),
+        *(f"  {line}" for line in text_of(scenario_of_run(run, name, result)).splitlines()),
     ]
     return "\n".join(lines)

@@ -122,7 +122,7 @@ def _percent(text: str) -> float:
 
 
 def options_in(config: pytest.Config) -> PluginOptions:
-    """What was options.
+    """Read what the session was told.
 
     Raises:
         UsageError: a value makes no sense.

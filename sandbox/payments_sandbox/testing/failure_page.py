@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from payments_sandbox.core.html_page import html_page
 from payments_sandbox.testing.timeline import Moment
 
 _STYLE: Final = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em }
 pre, summary { font: 13px/1.5 monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 details { border-left: 4px solid #8886; padding-left: .6em; margin: .2em 0 }
 details.request { border-color: #27c } details.event { border-color: #292 }
@@ -23,16 +23,11 @@ def failure_page(test: str, worlds: Sequence[tuple[Sequence[str], Sequence[Momen
         test: its id.
         worlds: of each, the lines on top and the timeline, whose details can be opened.
     """
-    title = escape(test)
-    parts = [
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{title}</h1>",
-    ]
+    parts: list[str] = []
     for lines, moments in worlds:
         parts.append(f"<pre>{escape(chr(10).join(lines))}</pre>")
         parts += map(_moment, moments)
-    return "\n".join([*parts, "</body></html>", ""])
+    return html_page(test, _STYLE, parts)
 
 
 def _moment(moment: Moment) -> str:

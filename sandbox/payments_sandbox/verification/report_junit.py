@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -28,10 +28,19 @@ def as_junit(reports: Reports) -> str:
     is a case, too: skipped where it finds something, since that alone fails nothing, and where
     nothing has happened that it could judge.
     """
-    suites = Element("testsuites", name=SUITE)
-    suites.extend(map(_suite, _names(reports), reports))
-    indent(suites)
-    xml = tostring(suites, encoding="unicode")
+    return suites_as_xml(SUITE, map(_suite, _names(reports), reports))
+
+
+def suites_as_xml(name: str, suites: Iterable[Element]) -> str:
+    """Write suites of cases, each with the counts of what is in it."""
+    root = Element("testsuites", name=name)
+    root.extend(suites)
+    for suite in root:
+        for count, kind in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
+            suite.set(count, str(sum(1 for _ in suite.iter(kind))))
+        suite.set("errors", "0")
+    indent(root)
+    xml = tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}\n'
 
 
@@ -53,9 +62,6 @@ def _suite(name: str, world: WorldReport) -> Element:
     suite.extend(_rules(name, world))
     suite.extend(_undocumented(name, world))
     suite.append(_audit(name, world))
-    for count, kind in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
-        suite.set(count, str(sum(1 for _ in suite.iter(kind))))
-    suite.set("errors", "0")
     _add(suite, "system-out").text = clean_text(f"{world.title}\n{as_text([world])}")
     return suite
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
+from payments_sandbox.core.html_page import html_page
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.verification.report_text import (
     Reports,
@@ -14,8 +15,6 @@ from payments_sandbox.verification.report_text import (
 )
 
 _STYLE: Final = """
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em }
 code { font: 13px/1.5 monospace; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% }
 td, th { border-bottom: 1px solid #8886; padding: .3em .6em; text-align: left; vertical-align: top }
@@ -26,15 +25,8 @@ td, th { border-bottom: 1px solid #8886; padding: .3em .6em; text-align: left; v
 
 def as_page(reports: Reports) -> str:
     """Write the page: the outcome of all, then each world with what was seen of it."""
-    outcome = escape(as_one_line(reports))
-    parts = [
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        f"<title>{outcome}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{outcome}</h1>",
-    ]
-    for world in reports:
-        parts += _world(world)
-    return "\n".join([*parts, "</body></html>", ""])
+    parts = (part for world in reports for part in _world(world))
+    return html_page(as_one_line(reports), _STYLE, parts)
 
 
 def _world(world: WorldReport) -> Iterator[str]:

@@ -1,0 +1,79 @@
+"""Owns what `run`, `explore` and `prove` share: a command behind `--`, and options about it."""
+
+import argparse
+import os
+from typing import Final
+
+from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.options import CommandOptions, refuse
+from payments_sandbox.cli.server_options import add_settings
+from payments_sandbox.core.option_values import seed, time_limit
+
+_USUAL_TIMEOUT: Final = 30_000
+_NOT_FOR_THE_USER: Final = {
+    "host": "127.0.0.1", "port": 0, "control_token": None, "allow_hosts": [], "coverage": False,
+    "watch": False,
+}  # fmt: skip
+"""Of a server that is made for one run of the command: it has a port of its own, on loopback."""
+
+
+def add_command_words(parser: argparse.ArgumentParser) -> None:
+    """Take the words that are no options and stand before `--`, to be refused by name."""
+    parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
+
+
+def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None:
+    """See that there is a command, and that we can run one.
+
+    Args:
+        arguments: of the command line.
+        usage: what comes before `--`, for an example.
+        usual: a command for the example, where none was given.
+
+    Raises:
+        CommandFailedError: the system is none on which we can.
+    """
+    if arguments.astray or not arguments.command:
+        words = " ".join([*arguments.astray, *arguments.command]) or usual
+        example = f"payments-sandbox {usage} -- {words}"
+        refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
+    if os.name != "posix":
+        name = usage.partition(" ")[0]
+        raise CommandFailedError(
+            f"{name} needs a POSIX system; serve --until-stdin-closes runs anywhere", MISTAKEN
+        )
+
+
+def add_timeout(options: CommandOptions) -> None:
+    """Add how long a run of the command may take."""
+    options.value(
+        "--timeout", "how long the command may take (default: 30s)",
+        metavar="DURATION", default=_USUAL_TIMEOUT, read=time_limit,
+    )  # fmt: skip
+
+
+def add_sign_and_seed(options: CommandOptions) -> None:
+    """Add the sign of a command that cannot tell, and the seed: equal ones give equal runs."""
+    options.value(
+        "--told-by",
+        "how the command says that money may have moved: `exit N`, or words that it prints",
+        metavar="SIGN",
+    )
+    options.value(
+        "--seed", "derive every world's seed from this and its key (default: 0)",
+        metavar="N", default=0, read=seed,
+    )  # fmt: skip
+
+
+def add_settings_of_runs(
+    parser: argparse.ArgumentParser, options: CommandOptions, *, without: frozenset[str]
+) -> None:
+    """Add the settings of the servers that runs have, each run one of its own.
+
+    Args:
+        parser: of the command.
+        options: where to.
+        without: settings that the command says otherwise.
+    """
+    add_settings(options, port=0, without=without | _NOT_FOR_THE_USER.keys())
+    parser.set_defaults(**_NOT_FOR_THE_USER)
