@@ -13,7 +13,7 @@ SEEDS ?= 1000
 CALLS ?= 1000000
 PLACES ?= 300
 
-.PHONY: setup check fix docs generate names test nightly mutate serve screenshots bench lint types layers suite coverage
+.PHONY: setup check fix docs site generate names test nightly mutate serve screenshots bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -33,6 +33,9 @@ names:  ## the tables of names for generated payments, drawn by faker
 
 docs:  ## docs/scenarios.md, from the files of the library
 	$(BIN)/python -m tests.project.scenarios_page
+
+site:  ## the documentation as a site in build/site, without a warning or a dead link
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 test:  ## the suite alone
 	$(BIN)/python -m pytest
