@@ -6,8 +6,9 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
@@ -83,7 +84,7 @@ async def _until_told(server: ListeningServer, *, watches_stdin: bool) -> int:
 
 
 def _in_prose(facts: Facts) -> str:
-    token = facts.get("control_token")
+    token, trusted, path = (facts.get(each) for each in ("control_token", "ca_file", "unix_socket"))
     return "\n".join(
         (
             f"payments-sandbox {facts['version']} is ready.",
@@ -92,9 +93,16 @@ def _in_prose(facts: Facts) -> str:
             f"  webhook secret  {facts['webhook_secret']}",
             f"  control API     {facts['sandbox_url']}",
             *([f"  control token   {token}  (send it as Sandbox-Token)"] if token else []),
+            *([f"  CA certificate  {trusted}"] if trusted else []),
+            *([f"  unix socket     {path}"] if path else []),
+            *_fault_lines(cast("Mapping[str, str]", facts.get("tls_faults", {}))),
             "  Ctrl-C stops it. `payments-sandbox cards` lists the magic cards.",
         )
     )
+
+
+def _fault_lines(faults: Mapping[str, str]) -> Iterator[str]:
+    return (f"  {name:<16}{url}" for name, url in faults.items())
 
 
 def _say(line: str) -> None:
