@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from benchmarks.explored_shops import explored_shops
 from benchmarks.explored_tests import explored_tests
 from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, at_least
@@ -45,6 +46,7 @@ def measure_explored(plan: Plan) -> Table:
                 COMMAND,
             ),
             explored_tests(plan),
+            explored_shops(plan),
         ],
     )
 

@@ -18,6 +18,7 @@ class Plan:
         starts: cold starts of every server.
         calls: calls of a round without HTTP.
         events: webhooks of a round.
+        turns_of_shops: times that the naive shops are explored, which takes most of a minute.
         sizes: numbers of stored payments; the others are compared with the first.
         peers: the folder where peers are kept from one run to the next, if they are.
     """
@@ -27,6 +28,7 @@ class Plan:
     starts: int = 12
     calls: int = 5_000
     events: int = 10_000
+    turns_of_shops: int = 1
     sizes: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     peers: Path | None = None
 

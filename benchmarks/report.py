@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final, Literal
 
-Unit = Literal["×", "µs", "ms", "MB", "/s", "runs/min"]
+Unit = Literal["×", "µs", "ms", "MB", "s", "/s", "runs/min"]
 
 _HEAD: Final = ("figure", "measured", "target", "", "rounds", "where it comes from")
 

@@ -1,24 +1,16 @@
-"""Owns what is made of the documentation for programs that read it: llms.txt and a SKILL.md."""
+"""Owns what lists the pages: llms.txt and docs/index.md; and the SKILL.md for agents."""
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
-from payments_sandbox.cli.docs import topics_of
+from tools.documentation import replaced
+from tools.page_order import sections
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 AGENTS: Final = "docs/agents/AGENTS.md"
 SKILL: Final = "docs/agents/SKILL.md"
 INDEX: Final = "llms.txt"
-
-SECTIONS: Final = {
-    "": "Reference",
-    "tutorials": "Tutorials",
-    "how-to": "How to",
-    "agents": "Agents",
-}
-"""The heading of each folder of docs."""
+HOME: Final = "docs/index.md"
 
 _SENTENCE: Final = re.compile(r"(.{12,}?[.?!])\s")
 
@@ -43,28 +35,38 @@ below docs, or the last part of it. `payments-sandbox explain WORD` explains an 
 a wire fault or a request.
 
 - [README](README.md): what it is, and five examples that run
+- [Documentation](docs/index.md): the pages below, by what one wants of them
 """
 
 
 def texts(known: Mapping[str, str]) -> dict[str, str]:
-    """Make both texts, by their paths below the root."""
-    return {SKILL: _SKILL_HEAD + known[AGENTS], INDEX: _INDEX_HEAD + "".join(_sections(known))}
+    """Make the texts, by their paths below the root."""
+    return {
+        SKILL: _SKILL_HEAD + known[AGENTS],
+        INDEX: _INDEX_HEAD + "".join(_sections(known)),
+        HOME: replaced(known[HOME], "pages", "\n".join(_home(known))),
+    }
 
 
 def _sections(known: Mapping[str, str]) -> Iterator[str]:
-    docs = ROOT / "docs"
-    names = [path.relative_to(docs).as_posix() for path in sorted(docs.rglob("*.md"))]
-    for folder, heading in SECTIONS.items():
-        topics = [each for each in topics_of(names) if each.rpartition("/")[0] == folder]
-        yield f"\n## {heading}\n\n"
-        yield from (f"- {_entry(each, known)}\n" for each in topics if f"docs/{each}.md" != SKILL)
+    for section in sections():
+        yield f"\n## {section.heading}\n\n"
+        yield from (f"- {_entry(page, known)}\n" for page in section.pages)
 
 
-def _entry(topic: str, known: Mapping[str, str]) -> str:
-    path = f"docs/{topic}.md"
-    title, _, text = known[path].partition("\n")
+def _home(known: Mapping[str, str]) -> Iterator[str]:
+    for section in sections():
+        yield f"\n## {section.heading}"
+        for title, pages in section.groups.items():
+            yield f"\n### {title}\n" if title else ""
+            yield from (f"- {_entry(page, known, below='')}" for page in pages)
+    yield ""
+
+
+def _entry(page: str, known: Mapping[str, str], below: str = "docs/") -> str:
+    title, _, text = known[f"docs/{page}"].partition("\n")
     paragraph = " ".join(text.strip().partition("\n\n")[0].split())
     plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", paragraph).replace("**", "")
     sentence = _SENTENCE.match(plain)
     about = plain if sentence is None else sentence[1]
-    return f"[{title.removeprefix('# ')}]({path}): {about.rstrip('.:')}"
+    return f"[{title.removeprefix('# ')}]({below}{page}): {about.rstrip('.:')}"

@@ -19,11 +19,16 @@ def pages(known: Mapping[str, str]) -> dict[str, str]:
     made: dict[str, str] = {}
     for page, mark, table in TABLES:
         text = made.get(page) or known[page]
-        made[page] = _replaced(text, mark, table())
+        made[page] = replaced(text, mark, table())
     return made
 
 
-def _replaced(text: str, mark: str, table: str) -> str:
+def replaced(text: str, mark: str, table: str) -> str:
+    """The text of a page with what stands between the comments of a mark replaced.
+
+    Raises:
+        ValueError: there are no such comments, or more than two.
+    """
     begin, end = f"<!-- generated: {mark} -->", "<!-- end of generated -->"
     pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
     replaced, count = pattern.subn(lambda _: f"{begin}\n{table}\n{end}", text)

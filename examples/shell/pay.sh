@@ -2,7 +2,7 @@
 # pay.sh CUSTOMER REFERENCE AMOUNT CURRENCY CARD
 # Pays once, whatever becomes of a reply, and prints the payment's id and status.
 # REFERENCE is what no two payments of the customer have in common, without quotes.
-# Exit code: 0 it is made, 1 it is declined (the reason is printed), 2 nobody can tell.
+# Exit code: 0 it is made, 1 it is refused (the reason is printed), 2 nobody can tell.
 set -u
 customer=$1 reference=$2 amount=$3 currency=$4 card=$5
 
@@ -59,8 +59,7 @@ for pause in ${PAUSES:-0 1 2 4}; do
     answer=$(ask "$PAYMENTS_BASE_URL/payments" -d "$body") || continue
     case $(echo "$answer" | tail -n 1) in
     201) echo "$answer" | grep -q '"id":' && echo "$answer" | show && exit 0 ;;
-    400) echo "$answer" | field code; exit 1 ;;
-    4*) echo "$answer" | field code; exit 2 ;;
+    4*) echo "$answer" | field code; exit 1 ;; # and what was lost before was looked for
     esac
 done
 find_payment || exit 2

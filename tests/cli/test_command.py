@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from payments_sandbox.cli import supervisor
 from payments_sandbox.cli.child_process import NotStartedError, running
 from payments_sandbox.cli.supervisor import end
 from tests.support.process import IGNORE_SIGTERM, WAIT_FOR_SIGNAL, ended_with_block, python
@@ -77,3 +78,29 @@ def test_a_group_that_has_gone_is_no_error() -> None:
     with subprocess.Popen(("true",), process_group=0) as child:
         child.wait(20)
     end(child.pid, LONG)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="the system does not show it")
+def test_a_group_of_zombies_is_over() -> None:
+    """Whoever has adopted them may not look for long: nobody waits for that."""
+    with (
+        ThreadPoolExecutor(1) as threads,
+        subprocess.Popen(("true",), process_group=0) as child,
+    ):
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        threads.submit(end, child.pid, LONG).result(20)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_where_the_system_shows_no_processes_the_group_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    """When its time is over, whatever is left of it."""
+    monkeypatch.setattr(supervisor, "_PROCESSES", str(tmp_path if is_there else tmp_path / "none"))
+    ignoring = IGNORE_SIGTERM + "print(flush=True);" + WAIT_FOR_SIGNAL
+    child = subprocess.Popen(python(ignoring), process_group=0, stdout=subprocess.PIPE)
+    with ended_with_block(child):
+        assert child.stdout is not None
+        child.stdout.readline()
+        end(child.pid, 0.1)
+        assert child.wait(20) == -signal.SIGKILL

@@ -30,6 +30,12 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "debug-a-failed-test": (),
     "coverage-of-failure": (),
     "testing": (),
+    "fastapi": ("anyio",),
+    "django": (),
+    "flask": (),
+    "celery": (),
+    "behave": (),
+    "time-machine-and-freezegun": ("time_machine",),
 }
 FOLDERS: Final = {"testing": ""}
 """The pages, and the plugins that their suites need beside ours."""
@@ -53,6 +59,7 @@ class Page:
         self.blocks = read_blocks(self.path)
         self.files = dict(self._files())
         for name_, code in self.files.items():
+            (folder / name_).parent.mkdir(parents=True, exist_ok=True)
             (folder / name_).write_text(code, encoding="utf-8")
 
     def outputs(self) -> Iterator[tuple[str, str]]:
@@ -65,7 +72,7 @@ class Page:
 
     def _files(self) -> Iterator[tuple[str, str]]:
         for block in self.blocks:
-            if block.language == "python":
+            if block.language in ("python", "gherkin"):
                 yield self._name(block), block.code
 
     def _name(self, block: Block) -> str:
@@ -107,7 +114,7 @@ def test_a_page_does_what_it_says(
     commands = {block.code.strip() for block in page.blocks if block.language == "sh"}
     assert commands - {command for command, _ in page.outputs()} <= {SERVE}
     known = {block.language for block in page.blocks}
-    assert known <= {"python", "sh", "text"}
+    assert known <= {"python", "gherkin", "sh", "text"}
 
 
 def test_all_suites_can_share_a_server(
@@ -134,8 +141,10 @@ def _output(words: Sequence[str], plugins: Sequence[str], folder: Path) -> str:
     match words:
         case ["pytest", *arguments]:
             command = ["-m", "pytest", *plugins, *arguments]
-        case ["python", script]:
-            command = [script]
+        case ["python", *script]:
+            command = script
+        case ["behave"]:
+            command = ["-m", "behave"]
         case ["payments-sandbox", *arguments]:
             here = {"python": sys.executable}
             command = ["-m", "payments_sandbox", *(here.get(each, each) for each in arguments)]

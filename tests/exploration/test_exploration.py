@@ -211,13 +211,28 @@ def test_a_planted_bug_is_found_and_its_scenario_repeats_it(
     assert again.judged(run.planned, flow(run.planned.scenario())).verdict is verdict
 
 
-def test_a_careful_client_survives_two_failures_or_says_that_it_has_not() -> None:
-    result = explore(flow_of(careful), Wishes(depth=2, told_by=f"exit {NOBODY_KNOWS}"))
+@pytest.mark.parametrize("told_by", [None, f"exit {NOBODY_KNOWS}"])
+def test_a_careful_client_survives_two_failures_or_says_that_it_has_not(
+    told_by: str | None,
+) -> None:
+    result = explore(flow_of(careful), Wishes(depth=2, told_by=told_by))
 
     assert result.found == ()
     assert {each.planned.depth for each in result.runs} == {1, 2}
     assert {each.verdict for each in result.runs} == {RunVerdict.SURVIVED, RunVerdict.TOLD}
     assert all(each.is_met for each in result.runs)
+
+
+def test_a_client_that_says_no_where_it_does_not_know_is_found_at_depth_two() -> None:
+    """It looks as the careful one does, and says of what it could not find that it is not paid."""
+
+    def sure(api: httpx.Client, sandbox: Sandbox) -> int:
+        return min(careful(api, sandbox), NOT_PAID)
+
+    result = explore(flow_of(sure), Wishes(depth=2))
+
+    assert {each.verdict for each in result.found} == {RunVerdict.LOST_PAYMENT}
+    assert {each.run.planned.depth for each in result.found} == {2}
 
 
 def test_second_failures_are_those_of_calls_that_come_after_the_first() -> None:

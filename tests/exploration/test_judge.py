@@ -3,7 +3,7 @@
 import pytest
 
 from payments_sandbox.exploration.failures import Failure, call_failures, webhook_failures
-from payments_sandbox.exploration.judge import Oracle, judge
+from payments_sandbox.exploration.judge import Oracle, Signs, is_refusal, judge
 from payments_sandbox.exploration.run_record import (
     FlowEnd,
     FoundByAudit,
@@ -137,7 +137,7 @@ def test_a_flow_may_say_that_money_may_have_moved(told_by: str, verdict: RunVerd
     end = FlowEnd(4, output="nobody can tell: look")
     run = record({ORDER: ONCE}, end, LOST)
 
-    assert judge(run, PAID, failure("drop_after_commit"), told_by).verdict is verdict
+    assert judge(run, PAID, failure("drop_after_commit"), Signs(told_by)).verdict is verdict
 
 
 @pytest.mark.parametrize("name", ["malform_after_commit", "truncate_after_commit"])
@@ -187,3 +187,53 @@ def test_money_of_customers_who_are_not_the_same_is_compared_in_all() -> None:
     assert judge(record({other: ONCE}), loose, failure("drop")).verdict is RunVerdict.SURVIVED
     found = judge(record({other: TWICE}), loose, failure("drop"))
     assert found.evidence == ("The customers together paid 200 EUR, and 100 without the failure.",)
+
+
+REFUSED = frozenset({1})
+UNHEARD = LISTED._replace(status=429, is_success=False)
+
+
+@pytest.mark.parametrize(
+    ("end", "calls", "of_refusal", "verdict"),
+    [
+        (FlowEnd(4), (LOST, UNHEARD), REFUSED, RunVerdict.TOLD),
+        (FlowEnd(4), (LOST, LISTED, UNHEARD), REFUSED, RunVerdict.TOLD),
+        (FlowEnd(1), (LOST, UNHEARD), REFUSED, RunVerdict.LOST_PAYMENT),
+        (FlowEnd(4), (LOST, UNHEARD), frozenset(), RunVerdict.LOST_PAYMENT),
+        (FlowEnd(4), (LOST,), REFUSED, RunVerdict.LOST_PAYMENT),
+        (FlowEnd(4), (UNHEARD, LOST), REFUSED, RunVerdict.LOST_PAYMENT),
+        (FlowEnd(4), (LOST, UNHEARD, LISTED), REFUSED, RunVerdict.LOST_PAYMENT),
+        (FlowEnd(4), (LOST, UNHEARD, LOST), REFUSED, RunVerdict.LOST_PAYMENT),
+        (FlowEnd(4), (), REFUSED, RunVerdict.LOST_PAYMENT),
+        (FlowEnd(4, crash="a trace"), (LOST, UNHEARD), REFUSED, RunVerdict.LOST_PAYMENT),
+    ],
+    ids=[
+        "in-vain", "in-vain-at-last", "as-when-refused", "unknown-refusals", "not-looked",
+        "looked-before", "found-at-last", "one-not-looked-for", "nothing-lost", "crashed",
+    ],
+)  # fmt: skip
+def test_who_looks_in_vain_and_says_so_has_told(
+    end: FlowEnd, calls: tuple[SeenCall, ...], of_refusal: frozenset[int], verdict: RunVerdict
+) -> None:
+    """By a code that it never has where nothing was charged."""
+    run = record({ORDER: ONCE}, end, *calls)
+
+    signs = Signs(of_refusal=of_refusal)
+    assert judge(run, PAID, failure("drop_after_commit"), signs).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("end", "calls", "is_one"),
+    [
+        (FAILED, (), True),
+        (FAILED, (LISTED._replace(is_unknown=True),), True),
+        (FAILED, (LOST,), False),
+        (WELL, (), False),
+        (CRASHED, (), False),
+        (FlowEnd(-1, timed_out=True), (), False),
+    ],
+)
+def test_a_refusal_is_a_word_where_nothing_was_lost(
+    end: FlowEnd, calls: tuple[SeenCall, ...], *, is_one: bool
+) -> None:
+    assert is_refusal(record({}, end, *calls)) is is_one

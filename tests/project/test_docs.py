@@ -17,6 +17,8 @@ TEST: Final = (
     " && .venv/bin/python -m pytest"
 )
 LINK: Final = re.compile(r"\[[^\]]*\]\((?!\w+:)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
+ANCHOR: Final = re.compile(r"\[[^\]]*\]\((?!\w+:)(?P<target>[^)#\s]*)#(?P<anchor>[^)\s]+)\)")
+CODE: Final = re.compile(r"^( *)(`{3,}).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 OTHER: Final = r"\[ADR \d+\]\((?P<other>\d{4})-[^)]+\)"
 SUPERSEDED: Final = re.compile(
     rf"Superseded\s+by\s+{OTHER}|{OTHER.replace('other', 'later')}\s+supersedes"
@@ -48,6 +50,44 @@ def test_every_relative_link_leads_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+def test_every_anchor_is_a_heading() -> None:
+    """As GitHub makes them; the site is held to the same when it is built."""
+    pages = {name: CODE.sub("", _text(name)) for name in tracked() if name.endswith(".md")}
+    broken = []
+    for name, text in pages.items():
+        for match in ANCHOR.finditer(text):
+            target = (ROOT / name).parent / match["target"] if match["target"] else ROOT / name
+            page = target.resolve().relative_to(ROOT).as_posix()
+            if match["anchor"] not in _anchors(pages[page]):
+                broken.append(f"{name}: {match['target']}#{match['anchor']}")
+
+    assert broken == []
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _anchors(page: str) -> list[str]:
+    """The anchors of a page's headings; one that comes again is numbered."""
+    found: list[str] = []
+    for line in page.splitlines():
+        if heading := re.fullmatch(r"#{1,6} +(.+?) *", line):
+            plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading[1])
+            slug = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+            again = sum(
+                re.fullmatch(rf"{re.escape(slug)}(-\d+)?", each) is not None for each in found
+            )
+            found.append(f"{slug}-{again}" if again else slug)
+    return found
+
+
+def test_anchors_are_those_of_github() -> None:
+    page = "# A `b.c` – d\n## GET /_sandbox/audit\n### [One](x.md)\n### One\n"
+
+    assert _anchors(page) == ["a-bc--d", "get-_sandboxaudit", "one", "one-1"]
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

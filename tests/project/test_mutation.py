@@ -1,8 +1,11 @@
 """Holds `make mutate` to what it is for: a fault changes one place, and no excuse is stale."""
 
 import ast
+import sys
 
-from tools.mutation.__main__ import excused
+import pytest
+
+from tools.mutation.__main__ import excused, main
 from tools.mutation.faults import faults_of, parsed
 
 PATH = "payments/rate_limiter.py"
@@ -33,3 +36,12 @@ def test_every_excuse_is_of_a_fault_that_there_is() -> None:
     paths = {each.partition(": ")[0] for each in excused()}
 
     assert excused() <= {each.key for path in paths for each in faults_of(path)}
+
+
+def test_no_fault_to_try_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["mutation", "--only", "no line has this"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2

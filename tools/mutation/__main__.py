@@ -46,6 +46,8 @@ def main() -> int:
     parser.add_argument("--again", type=Path, metavar="FILE", help="what a run has printed, again")
     options = parser.parse_args()
     chosen = drawn(options.seed, options.places, options.only, options.again)
+    if not chosen:
+        parser.error("no fault is left to try: expected --only and --again to name some")
     os.environ["HYPOTHESIS_PROFILE"] = "mutate"
     for name in PRELOADED:
         importlib.import_module(name)

@@ -65,10 +65,14 @@ def add_settings(
 
 
 def settings_words(arguments: argparse.Namespace) -> Iterator[str]:
-    """The options of a server that were given, as they are typed; the seed in any case."""
+    """The options of a server that were given, as they are typed.
+
+    The seed is told in any case, and the port in none: whoever repeats a run takes a free one.
+    """
     for setting, option in options():
         value = getattr(arguments, setting.name)
-        if setting.name != "seed" and value in (setting.default, [], frozenset(), 0):
+        is_as_ever = value == setting.default or (option.is_list and not value)
+        if setting.name == "port" or (is_as_ever and setting.name != "seed"):
             continue
         if option.read is None:
             yield option.name

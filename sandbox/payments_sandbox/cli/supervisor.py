@@ -30,6 +30,7 @@ GRACE: Final = 2.0
 """Seconds that what is left of the group has between SIGTERM and SIGKILL."""
 
 _LOOK_EVERY: Final = 0.02
+_PROCESSES: Final = "/proc"
 _FOR_THE_RUN: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STDIN: Final = 0
 
@@ -82,7 +83,26 @@ def end(group: int, grace: float = GRACE) -> None:
         for _ in range(round(grace / _LOOK_EVERY)):
             never.wait(_LOOK_EVERY)
             os.killpg(group, 0)
+            if _are_zombies(group):
+                return
         os.killpg(group, signal.SIGKILL)
+
+
+def _are_zombies(group: int) -> bool:
+    """Whether all of a group have ended, and wait for whoever has adopted them to look.
+
+    That may take for ever where the first process of a container does not do so. False where the
+    system does not show it, as Linux does.
+    """
+    states: set[bytes] = set()
+    with suppress(OSError):
+        for name in os.listdir(_PROCESSES):  # noqa: PTH208 - to import pathlib takes too long
+            with suppress(OSError, ValueError):  # it is no process, or has gone
+                with open(f"{_PROCESSES}/{int(name)}/stat", "rb") as file:  # noqa: PTH123 - as above
+                    state, _parent, its_group, *_ = file.read().rpartition(b")")[2].split()
+                if int(its_group) == group:
+                    states.add(state)
+    return bool(states) and states <= {b"Z", b"X"}
 
 
 def _tell(run: int, line: str) -> None:

@@ -49,6 +49,11 @@ RUNTIMES: Final = (
     _of("Ruby", r"^\S+:\d+:in ['`].+\(\w+(::\w+)*\)$", "shop.rb:1:in `pay': no (RuntimeError)"),
     _of("PHP", r"^(PHP )?Fatal error:", "PHP Fatal error:  Uncaught Exception: x in shop.php:1"),
     _of("Rust", r"^thread '.*' .*panicked at", "thread 'main' panicked at src/main.rs:1:1:\nx"),
+    _of(
+        "the shell",
+        r"^\S+: (line )?\d+: .*(parameter not set|unbound variable|[Ss]yntax error)",
+        "pay.sh: 3: id: parameter not set",
+    ),
     _of("Perl", r"^.+ at \S+\.p[lm] line \d+\.$", "no JSON at shop.pl line 3."),
 )
 """Every runtime whose traces are known."""

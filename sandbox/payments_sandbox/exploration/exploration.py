@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from payments_sandbox.exploration.calls import NOBODY, CallName
 from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun, group
-from payments_sandbox.exploration.judge import Oracle, customers_money, judge
+from payments_sandbox.exploration.judge import Oracle, Signs, customers_money, is_refusal, judge
 from payments_sandbox.exploration.planning import (
     Injection,
     PlannedRun,
@@ -99,6 +99,7 @@ class Exploration:
         self._batches = 0
         self._repeated: dict[int, bool] = {}
         self._second = _NOTHING
+        self._of_refusal: frozenset[int] = frozenset()
         self.names: tuple[CallName, ...] = ()
 
     def begin(self, first: RunRecord, second: RunRecord) -> None:
@@ -119,6 +120,9 @@ class Exploration:
             found = injections(self.names, among=self._wishes.among)
             batch = [PlannedRun(number, (each,)) for number, each in enumerate(found, 1)]
         elif self._batches == 2 and self._wishes.depth > 1:  # noqa: PLR2004 - the second
+            # Of whole depth 1, so that it does not hang on which run ends first.
+            refusals = (each.record for each in self._runs.values() if is_refusal(each.record))
+            self._of_refusal = frozenset(each.end.exit_code for each in refusals)
             self._second = self._plan_second()
             batch = self._second.runs
         self._planned += batch
@@ -126,7 +130,8 @@ class Exploration:
 
     def judged(self, planned: PlannedRun, record: RunRecord) -> JudgedRun:
         """Judge a run without keeping it."""
-        why = judge(record, self._oracle, planned.failures, self._wishes.told_by)
+        signs = Signs(self._wishes.told_by, self._of_refusal if planned.depth > 1 else frozenset())
+        why = judge(record, self._oracle, planned.failures, signs)
         is_met = all(record.has_fired(rule) for rule in planned.rule_names)
         return JudgedRun(planned, record, why, is_met)
 

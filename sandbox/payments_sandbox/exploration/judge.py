@@ -33,6 +33,8 @@ _EXIT: Final = re.compile(r"exit (\d+)")
 _UNREADABLE: Final = frozenset({"malform", "truncate"})
 """Failures in which a reply comes, and is none."""
 
+_LOOKS: Final = frozenset({"list_payments", "retrieve_payment"})
+
 CustomersMoney = dict[tuple[str, str], Money]
 """What each customer has paid and was given back, by customer and currency."""
 
@@ -51,6 +53,19 @@ class ReasonedVerdict(NamedTuple):
     advice: tuple[str, ...] = ()
 
 
+class Signs(NamedTuple):
+    """How a flow says what it knows of its payments.
+
+    Attributes:
+        told_by: that money may have moved: `exit N`, or words in its output; None where it has no
+            sign for that.
+        of_refusal: the exit codes by which it has said that a payment was refused, as it was.
+    """
+
+    told_by: str | None = None
+    of_refusal: frozenset[int] = frozenset()
+
+
 class Oracle(NamedTuple):
     """What money moves where nothing fails.
 
@@ -66,7 +81,10 @@ class Oracle(NamedTuple):
 
 
 def judge(
-    record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...], told_by: str | None = None
+    record: RunRecord,
+    oracle: Oracle,
+    failures: tuple[Failure, ...],
+    signs: Signs = Signs(),  # noqa: B008 - it never changes
 ) -> ReasonedVerdict:
     """Judge a run.
 
@@ -74,13 +92,13 @@ def judge(
         record: of the run.
         oracle: the ledger of the run without a failure.
         failures: that the run has met.
-        told_by: how the flow says that money may have moved: `exit N`, or words in its output.
+        signs: how the flow says what it knows.
     """
     found = list(_found(record, oracle, failures))
     if record.end.says_well:
         found += _phantoms(record, oracle)
     else:
-        found.append(_failed(record, oracle, failures, told_by))
+        found.append(_failed(record, oracle, failures, signs))
     if not found:
         return ReasonedVerdict(RunVerdict.SURVIVED)
     order = list(RunVerdict)
@@ -159,19 +177,50 @@ def _given_back(customer: str, currency: str, money: Money, before: Money) -> st
     return f"{whose} was given back {money.refunded} {currency}, and {usual} without the failure."
 
 
+def is_refusal(record: RunRecord) -> bool:
+    """Whether a flow says by its exit code that nothing was charged, and knows it."""
+    end = record.end
+    is_word = not (end.says_well or end.timed_out or end.crash)
+    return is_word and not any(call.is_unknown and call.about for call in record.calls())
+
+
 def _failed(
-    record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...], told_by: str | None
+    record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...], signs: Signs
 ) -> _Found:
     """What a flow has done that says that it did not go well."""
     end = record.end
     if end.timed_out:
         return RunVerdict.HANG, "It was still running when its time was over, and was ended."
     how = end.crash or f"exit status {end.exit_code}"
-    if told_by is not None and is_told(end, told_by):
-        return RunVerdict.TOLD, f"It says that money may have moved ({told_by})."
+    if signs.told_by is not None and is_told(end, signs.told_by):
+        return RunVerdict.TOLD, f"It says that money may have moved ({signs.told_by})."
     if end.crash is not None and any(each.name in _UNREADABLE for each in failures):
         return RunVerdict.CRASH, f"It broke down at a reply that cannot be read: {end.crash}."
+    if end.crash is None and _is_honest_doubt(record, signs.of_refusal):
+        why = f"It has looked in vain, and says neither that all is well nor no ({how})."
+        return RunVerdict.TOLD, why
     return _lost_or_not(record, oracle, how)
+
+
+def _is_honest_doubt(record: RunRecord, of_refusal: frozenset[int]) -> bool:
+    """Whether a flow has looked in vain for each lost reply, and says so by an exit code for that.
+
+    Who says "not paid" in the same way as ever does not know that he does not know.
+    """
+    lost = [
+        world.calls[place + 1 :]
+        for world in record.worlds
+        for place, call in enumerate(world.calls)
+        if call.is_unknown and call.committed
+    ]
+    has_own_code = bool(of_refusal) and record.end.exit_code not in of_refusal
+    return has_own_code and bool(lost) and all(map(_has_looked_in_vain, lost))
+
+
+def _has_looked_in_vain(after: tuple[SeenCall, ...]) -> bool:
+    """Whether the last answer to a look was none that says anything."""
+    looks = [call for call in after if call.operation in _LOOKS]
+    return bool(looks) and not looks[-1].is_success
 
 
 def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _Found:

@@ -62,6 +62,16 @@ class PaymentFilter(NamedTuple):
     created_after: Instant | None = None
 
 
+class _Sizes(NamedTuple):
+    """How many rows a ledger has: of payments and events, the number of the next one."""
+
+    payments: int
+    names: int
+    refunds: int
+    chargebacks: int
+    events: int
+
+
 class Ledger:
     """Payments and their changes, an event for each.
 
@@ -71,7 +81,7 @@ class Ledger:
     """
 
     __slots__ = (
-        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "payments",
+        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "_told", "payments",
         "preexisting_events",
     )  # fmt: skip
 
@@ -91,6 +101,7 @@ class Ledger:
         self._chargebacks = RecordTable(IdSequence("chb_", self._seed))
         self._events = EventLog(IdSequence("evt_", self._seed), first)
         self.preexisting_events = 0
+        self._told: _Sizes | None = None
 
     # Commands
 
@@ -171,6 +182,7 @@ class Ledger:
         """
         self.payments.put_before(past.payments)
         self._events.put_before(past._events)  # noqa: SLF001 - another of its own kind
+        self._told = None
 
     # Queries
 
@@ -288,6 +300,27 @@ class Ledger:
             "refunds": (yield from _rows(refund_rows.row, range(refunds))),
             "chargebacks": (yield from _rows(chargeback_rows.row, range(chargebacks))),
             "events": (yield from _rows(event_rows.any_row, range(first, events))),
+        }
+
+    def changes(self) -> dict[str, object] | None:
+        """Rows that are new or others since this was called last; None where all may be others."""
+        names = self.payments.names()
+        sizes = _Sizes(
+            self.payments.numbers.stop, len(names), self.refunds, self.chargebacks, self.events
+        )
+        told, self._told = self._told, sizes
+        payments = self.payments.numbered_rows(sizes.payments if told is None else told.payments)
+        if told is None:
+            return None
+        if not payments and told == sizes:
+            return {}
+        refunds, chargebacks = self._refunds, self._chargebacks
+        return {
+            "payments": payments,
+            "names": names[told.names :],
+            "refunds": [refunds.row(n) for n in range(told.refunds, sizes.refunds)],
+            "chargebacks": [chargebacks.row(n) for n in range(told.chargebacks, sizes.chargebacks)],
+            "events": [self._events.any_row(n) for n in range(told.events, sizes.events)],
         }
 
     def snapshot(self) -> dict[str, object]:

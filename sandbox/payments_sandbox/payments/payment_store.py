@@ -38,8 +38,8 @@ class PaymentStore:
     """Payments by number, found again by id, customer, status and time."""
 
     __slots__ = (
-        *_COLUMNS, "_codes_of", "_customers", "_failures", "_first", "_ids", "_last_read", "_named",
-        "_names", "_represent", "counts",
+        *_COLUMNS, "_changed", "_codes_of", "_customers", "_failures", "_first", "_ids",
+        "_last_read", "_named", "_names", "_represent", "counts",
     )  # fmt: skip
 
     def __init__(self, ids: IdSequence, represent: Represent, first: int = 0) -> None:
@@ -57,6 +57,7 @@ class PaymentStore:
         self._names: dict[int, PaymentId] = {}
         self._named: dict[str, int] = {}
         self._last_read: tuple[int, Payment] | None = None
+        self._changed: set[int] | None = None
         self.counts = dict.fromkeys(STATUSES, 0)
 
     def __len__(self) -> int:
@@ -171,6 +172,8 @@ class PaymentStore:
     def put(self, number: int, payment: Payment) -> None:
         """Keep what a payment has become; amount, customer and date never change."""
         self._last_read = None
+        if self._changed is not None:
+            self._changed.add(number)
         place = number - self._first
         before = STATUSES[self._status[place]]
         if payment.status is not before:
@@ -267,6 +270,22 @@ class PaymentStore:
                 yield
             rows.append(_row(self._read(number)))
         return rows
+
+    def numbered_rows(self, start: int) -> list[tuple[int, list[object]]]:
+        """Every payment from a number on, and those that have changed since this was called last.
+
+        Args:
+            start: the number of the first payment that was not there then.
+
+        Returns:
+            Pairs of number and row, by number.
+        """
+        changed, self._changed = self._changed or (), set()
+        numbers = (
+            *sorted(each for each in changed if each < start),
+            *self.numbers[start - self._first :],
+        )
+        return [(number, _row(self._read(number))) for number in numbers]
 
     def names(self) -> list[tuple[int, str]]:
         """The ids of somebody's choice, by number."""

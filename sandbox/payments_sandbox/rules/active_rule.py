@@ -25,18 +25,26 @@ _NAMING: Final = frozenset({"eq", "ne", "in", "not_in"})
 RuleT = TypeVar("RuleT", RequestRule, EventRule, AtRule, WebhookRule)
 
 
+Tally = tuple[int, int, int, int, str]
+"""What a rule has counted: matched, fired, failed, skipped, and why it was skipped last."""
+
+
 class Counters:
     """How often each of many things has happened; the longest unused is forgotten first."""
 
-    __slots__ = ("_counts",)
+    __slots__ = ("_changed", "_counts")
 
     def __init__(self) -> None:
         self._counts: OrderedDict[str, int] = OrderedDict()
+        self._changed: dict[str, int] | None = None
 
     def count(self, name: str) -> int:
         """Count one more; returns the new count."""
         count = self._counts.pop(name, 0) + 1
         self._counts[name] = count
+        if self._changed is not None:
+            self._changed.pop(name, None)  # the one that was used last is last
+            self._changed[name] = count
         if len(self._counts) > COUNTERS_KEPT:
             self._counts.popitem(last=False)
         return count
@@ -48,11 +56,22 @@ class Counters:
     def clear(self) -> None:
         """Forget every count."""
         self._counts.clear()
+        self._changed = None
 
     def forget(self, prefix: str) -> None:
         """Forget the counts of all names that start with the prefix."""
         for name in [name for name in self._counts if name.startswith(prefix)]:
             del self._counts[name]
+        self._changed = None
+
+    def changes(self) -> list[tuple[str, int]] | None:
+        """Names that were counted since this was called last, the longest unused first.
+
+        Returns:
+            Each with its count; None where all may be others.
+        """
+        changed, self._changed = self._changed, {}
+        return None if changed is None else list(changed.items())
 
     def snapshot(self) -> dict[str, int]:
         """Every count by name, the longest unused first."""
@@ -61,6 +80,7 @@ class Counters:
     def restore(self, counts: Mapping[str, int]) -> None:
         """Take over a snapshot."""
         self._counts = OrderedDict(counts)
+        self._changed = None
 
 
 class ActiveRule(Generic[RuleT]):
@@ -192,7 +212,7 @@ class ActiveRule(Generic[RuleT]):
             return delay
         return sample_delay(delay, draw(self._seed, f"{self.name}\0delay", key, call))
 
-    def tally(self) -> tuple[int, int, int, int, str]:
+    def tally(self) -> Tally:
         """What `restore` takes over."""
         return (self.matched, self.fired, self.failed, self.skipped, self.why_skipped)
 

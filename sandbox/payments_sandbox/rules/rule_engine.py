@@ -33,6 +33,7 @@ from payments_sandbox.rules.action import Action
 from payments_sandbox.rules.active_rule import (
     Counters,
     RuleSet,
+    Tally,
     cards_named,
     rules_of,
 )
@@ -110,7 +111,7 @@ class RuleEngine:
 
     __slots__ = (
         "_by_name", "_card_rule_set", "_card_rules", "_counters", "_matches", "_named", "_numbers",
-        "_requests", "_seed", "_used_up", "_webhooks", "rule_set", "scenarios",
+        "_requests", "_seed", "_told", "_used_up", "_webhooks", "rule_set", "scenarios",
     )  # fmt: skip
 
     def __init__(self, seed: int, card_rules: CardRules | None = None) -> None:
@@ -121,6 +122,7 @@ class RuleEngine:
         self._load(())
 
     def _load(self, scenarios: Sequence[Scenario]) -> None:
+        self._told: tuple[Mapping[int, UsedUp], list[Tally]] | None = None
         self.scenarios = tuple(scenarios)
         self.rule_set = RuleSet(rules_of(self.scenarios, self._seed))
         self._by_name = {rule.name: rule for rule in self.rule_set.all}
@@ -297,13 +299,31 @@ class RuleEngine:
         for rule in self.rule_set.all:
             rule.reset()
 
+    def changes(self) -> dict[str, object] | None:
+        """Counters and tallies that are other since this was called last; None where all may be."""
+        counters, told = self._counters.changes(), self._told
+        tallies = [rule.tally() for rule in self.rule_set.all]
+        self._told = self._used_up, tallies
+        if counters is None or told is None:
+            return None
+        pairs = zip(tallies, told[1], strict=True)
+        changed = [(place, tally) for place, (tally, old) in enumerate(pairs) if tally != old]
+        is_same = self._used_up is told[0]
+        if not counters and not changed and is_same:
+            return {}
+        used_up = None if is_same else self._used_up_rows()
+        return {"counters": counters, "tallies": changed, "used_up": used_up}
+
+    def _used_up_rows(self) -> list[list[int]]:
+        return [[position, each.answers] for position, each in self._used_up.items()]
+
     def snapshot(self) -> dict[str, object]:
         """The active scenarios as they were written, every counter and every tally."""
         return {
             "scenarios": [scenario.source for scenario in self.scenarios],
             "counters": self._counters.snapshot(),
             "tallies": [rule.tally() for rule in self.rule_set.all],
-            "used_up": [[position, each.answers] for position, each in self._used_up.items()],
+            "used_up": self._used_up_rows(),
         }
 
     def restore(

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STUCK: Final = 10.0
-"""Seconds after which a server that has not started, or not stopped, never will."""
+STUCK: Final = 60.0
+"""Seconds after which a server that has not started, or not stopped, never will: a start on a busy
+machine has taken more than ten."""
 
 LOOK_AGAIN: Final = 1.0
 """Seconds between two looks whether the server that is waited for still runs."""

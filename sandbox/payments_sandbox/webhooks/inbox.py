@@ -36,9 +36,11 @@ class InboxMessage(NamedTuple):
 class WebhookInbox:
     """One receiver."""
 
-    __slots__ = ("_answers", "_messages", "count")
+    __slots__ = ("_answers", "_is_changed", "_messages", "_told", "count")
 
     def __init__(self) -> None:
+        self._is_changed = True
+        self._told = 0
         self._messages: deque[InboxMessage] = deque(maxlen=KEPT)
         self._answers: deque[int] = deque()
         self.count = 0
@@ -47,6 +49,7 @@ class WebhookInbox:
         """Keep a message; returns the status to answer with."""
         self._messages.append(message)
         self.count += 1
+        self._is_changed = True
         return self._answers.popleft() if self._answers else ANSWER
 
     def since(self, number: int, type_: str | None) -> Iterator[InboxMessage]:
@@ -60,6 +63,15 @@ class WebhookInbox:
     def script(self, answers: Sequence[int]) -> None:
         """Answer the next messages with these statuses, one each."""
         self._answers = deque(answers)
+        self._is_changed = True
+
+    def changes(self) -> list[InboxMessage] | None:
+        """The messages that came since this was called last; None where nothing has happened."""
+        if not self._is_changed:
+            return None
+        new = list(self.since(self._told, None))
+        self._is_changed, self._told = False, self.count
+        return new
 
     @property
     def answers(self) -> list[int]:
@@ -75,10 +87,11 @@ class WebhookInbox:
 class Inboxes:
     """The receivers of one world, by name; each is there once it is named."""
 
-    __slots__ = ("_inboxes",)
+    __slots__ = ("_inboxes", "_removed")
 
     def __init__(self) -> None:
         self._inboxes: dict[str, WebhookInbox] = {}
+        self._removed: list[str] = []
 
     def get_or_create(self, name: str) -> WebhookInbox:
         """Return the inbox of a name, made if nobody has named it before.
@@ -99,7 +112,18 @@ class Inboxes:
 
     def remove(self, name: str) -> None:
         """Empty an inbox and forget its script."""
-        self._inboxes.pop(name, None)
+        if self._inboxes.pop(name, None) is not None:
+            self._removed.append(name)
+
+    def changes(self) -> tuple[list[str], list[tuple[str, WebhookInbox, list[InboxMessage]]]]:
+        """What has happened since this was called last.
+
+        Returns:
+            The names of inboxes that were removed, and each that has changed with its new messages.
+        """
+        removed, self._removed = self._removed, []
+        new = ((name, inbox, inbox.changes()) for name, inbox in self._inboxes.items())
+        return removed, [(name, inbox, came) for name, inbox, came in new if came is not None]
 
     def items(self) -> list[tuple[str, WebhookInbox]]:
         """Every inbox with its name."""

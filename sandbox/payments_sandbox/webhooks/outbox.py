@@ -50,6 +50,23 @@ class AttemptSchedule(Protocol):
         """Forget the attempts of all deliveries but those that are pending, by their number."""
 
 
+class OutboxChanges:
+    """What has changed in an outbox.
+
+    Attributes:
+        deliveries: those that are new or were changed, by number.
+        ended: those that have ended, by number, in the order they did.
+        has_endpoints: whether an endpoint was made, changed or removed.
+    """
+
+    __slots__ = ("deliveries", "ended", "has_endpoints")
+
+    def __init__(self) -> None:
+        self.deliveries: dict[int, Delivery] = {}
+        self.ended: list[int] = []
+        self.has_endpoints = False
+
+
 class Outbox:
     """The endpoints and deliveries of one world.
 
@@ -67,8 +84,8 @@ class Outbox:
     """
 
     __slots__ = (
-        "_deliveries", "_due", "_effects", "_endpoint_ids", "_finished", "_ids", "_log", "_made",
-        "_schedule", "_seed", "attempted", "count", "dropped", "endpoints", "windows",
+        "_changes", "_deliveries", "_due", "_effects", "_endpoint_ids", "_finished", "_ids", "_log",
+        "_made", "_schedule", "_seed", "attempted", "count", "dropped", "endpoints", "windows",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +97,7 @@ class Outbox:
         self._endpoint_ids = IdSequence("we_", seed)
         self._ids = IdSequence("dlv_", seed)
         self._made = 0
+        self._changes: OutboxChanges | None = None
         self.endpoints: dict[str, Endpoint] = {}
         self._clear()
 
@@ -97,6 +115,7 @@ class Outbox:
         self.windows: dict[str, Instant] = {}
         self._log: deque[tuple[Delivery, DeliveryAttempt]] = deque(maxlen=KEPT)
         self.count = self.attempted = self.dropped = 0
+        self._changes = None
 
     # Endpoints
 
@@ -108,12 +127,16 @@ class Outbox:
         """Keep an endpoint, new or changed; disabling it ends its deliveries."""
         self._made = max(self._made, endpoint.number + 1)
         self.endpoints[endpoint.id] = endpoint
+        if self._changes is not None:
+            self._changes.has_endpoints = True
         if not endpoint.enabled:
             self._end_deliveries(endpoint.id)
 
     def remove(self, endpoint_id: str) -> None:
         """Forget an endpoint; its deliveries end."""
         del self.endpoints[endpoint_id]
+        if self._changes is not None:
+            self._changes.has_endpoints = True
         self._end_deliveries(endpoint_id)
 
     def _end_deliveries(self, endpoint_id: str) -> None:
@@ -166,6 +189,7 @@ class Outbox:
         delivery.order = None
         self._log.append((delivery, attempt))
         self.attempted += 1
+        self._mark(delivery)
         if not delivery.is_pending:
             return
         response = attempt.result.response
@@ -189,6 +213,7 @@ class Outbox:
         """Let a delivery be attempted now: the instant that it was planned for has come."""
         delivery = self._deliveries[number]
         delivery.next_at = None
+        self._mark(delivery)
         self._due.append(delivery)
 
     def _schedule_copies(self, delivery: Delivery, at: Instant) -> None:
@@ -222,6 +247,7 @@ class Outbox:
 
     def _plan(self, delivery: Delivery, due: Instant) -> None:
         delivery.next_at = min(due, LAST)  # no clock goes further, and a delivery is never lost
+        self._mark(delivery)
         self._schedule.plan_attempt(delivery.next_at, delivery.number)
 
     def _forget_attempts(self) -> None:
@@ -231,6 +257,7 @@ class Outbox:
         delivery = Delivery(self.count, message, endpoint_id, is_resend=is_resend)
         self.count += 1
         self._deliveries[delivery.number] = delivery
+        self._mark(delivery)
         return delivery
 
     def _copy(self, delivery: Delivery) -> Delivery:
@@ -241,10 +268,17 @@ class Outbox:
     def _finish(self, delivery: Delivery, status: DeliveryStatus) -> None:
         delivery.status = status
         delivery.next_at = None
+        self._mark(delivery)
+        if self._changes is not None:
+            self._changes.ended.append(delivery.number)
         self._finished.append(delivery.number)
         if len(self._finished) > KEPT:
             del self._deliveries[self._finished.popleft()]
             self.dropped += 1
+
+    def _mark(self, delivery: Delivery) -> None:
+        if self._changes is not None:
+            self._changes.deliveries[delivery.number] = delivery
 
     # What is remembered
 
@@ -291,6 +325,11 @@ class Outbox:
     def pending(self) -> int:
         """How many deliveries have attempts to come."""
         return sum(each.is_pending for each in self._deliveries.values())
+
+    def changes(self) -> "OutboxChanges | None":
+        """What has changed since this was called last; None where everything may have."""
+        changes, self._changes = self._changes, OutboxChanges()
+        return changes
 
     def restore(  # noqa: PLR0913 - each counter by its name
         self,

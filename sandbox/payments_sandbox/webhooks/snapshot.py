@@ -27,18 +27,48 @@ def snapshot(webhooks: Webhooks) -> dict[str, object]:
     """All of it; what is in flight is still to be attempted."""
     outbox = webhooks.outbox
     return {
-        "made": outbox.next_endpoint()[0],
+        **_counts(webhooks),
         "endpoints": [_endpoint(each) for each in outbox.endpoints.values()],
-        "count": outbox.count,
-        "dropped": outbox.dropped,
-        "attempted": outbox.attempted,
         "finished": outbox.finished,
-        "windows": dict(outbox.windows),
         "deliveries": [_delivery(each) for each in outbox.oldest_first()],
         "inboxes": [
             [name, inbox.count, inbox.answers, [_message(each) for each in inbox.since(0, None)]]
             for name, inbox in webhooks.inboxes.items()
         ],
+    }
+
+
+def changes(webhooks: Webhooks) -> dict[str, object] | None:
+    """What has changed since this was called last; None where everything may have."""
+    outbox, changed = webhooks.outbox, webhooks.outbox.changes()
+    removed, inboxes = webhooks.inboxes.changes()
+    if changed is None:
+        return None
+    has_endpoints = changed.has_endpoints
+    if not (changed.deliveries or changed.ended or has_endpoints or removed or inboxes):
+        return {}
+    endpoints = [_endpoint(each) for each in outbox.endpoints.values()]
+    return {
+        "counts": _counts(webhooks),
+        "endpoints": endpoints if has_endpoints else None,
+        "deliveries": [_delivery(each) for each in changed.deliveries.values()],
+        "ended": changed.ended,
+        "gone": removed,
+        "inboxes": [
+            [name, inbox.count, inbox.answers, [_message(each) for each in came]]
+            for name, inbox, came in inboxes
+        ],
+    }
+
+
+def _counts(webhooks: Webhooks) -> dict[str, object]:
+    outbox = webhooks.outbox
+    return {
+        "made": outbox.next_endpoint()[0],
+        "count": outbox.count,
+        "dropped": outbox.dropped,
+        "attempted": outbox.attempted,
+        "windows": dict(outbox.windows),
     }
 
 

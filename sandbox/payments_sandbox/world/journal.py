@@ -115,12 +115,14 @@ class Entry:
 class Journal:
     """A ring of entries; numbers go on counting when old entries fall out."""
 
-    __slots__ = ("_entries", "_ids", "count", "restored")
+    __slots__ = ("_entries", "_ids", "_told", "_unanswered", "count", "restored")
 
     def __init__(self, seed: int) -> None:
         self._ids = IdSequence("req_", seed)
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self.count = self.restored = 0
+        self._told: int | None = None
+        self._unanswered: list[Entry] = []
 
     @property
     def news(self) -> int:
@@ -168,10 +170,28 @@ class Journal:
         """Forget every entry; ids start again."""
         self._entries.clear()
         self.count = self.restored = 0
+        self._told = None
+
+    def changes(self) -> tuple[list[Entry], bool]:
+        """The entries that came, or whose answers have left, since this was called last.
+
+        Returns:
+            The entries; and whether those before them are gone.
+        """
+        told, self._told = self._told, self.count
+        new = list(self.since(told or 0))
+        waiting = [] if told is None else self._unanswered
+        answered = [each for each in waiting if each.duration_ms is not None]
+        self._unanswered = [each for each in (*waiting, *new) if each.duration_ms is None]
+        return [*answered, *new], told is None
+
+    def mark_told(self) -> None:
+        """Let `changes` begin with the next entry: those that are here are known."""
+        self._told, self._unanswered = self.count, []
 
     def snapshot(self) -> dict[str, object]:
         """The counter and every entry, masked."""
-        return {"count": self.count, "entries": [_kept(entry) for entry in self._entries]}
+        return {"count": self.count, "entries": [entry_row(entry) for entry in self._entries]}
 
     def restore(self, count: int, entries: Iterable[Mapping[str, Any]]) -> Iterator[None]:
         """Take over a snapshot, with a breath after each entry: bodies may be large.
@@ -193,7 +213,8 @@ _KEPT_AS_IT_IS: Final = (
 )  # fmt: skip
 
 
-def _kept(entry: Entry) -> dict[str, object]:
+def entry_row(entry: Entry) -> dict[str, object]:
+    """An entry as a snapshot has it, masked."""
     plain = {name: getattr(entry, name) for name in _KEPT_AS_IT_IS}
     return plain | {
         "headers": list(map(list, mask_headers(entry.headers).items())),

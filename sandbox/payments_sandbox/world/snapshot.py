@@ -191,7 +191,12 @@ def restored(
 
 
 def restoring(
-    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, context: ServerContext
+    kept: Mapping[str, Any],
+    *,
+    api_key: str,
+    made_at: Instant,
+    context: ServerContext,
+    is_masked: bool = False,
 ) -> Slices[World]:
     """Make a world anew from a snapshot, a few milliseconds at a time; the last step returns it.
 
@@ -200,13 +205,15 @@ def restoring(
         api_key: the key of the new world.
         made_at: when it is made, on the wall.
         context: what its server gives to each world.
+        is_masked: whether only a server can have written it, so that there is nothing to mask.
 
     Raises:
         InvalidRequest: it is no snapshot of this version, or none that a world has given; the
             details start with the JSON pointer of the part.
     """
     _check_version(kept)
-    kept = cast("Mapping[str, Any]", (yield from masking(kept)))
+    if not is_masked:
+        kept = cast("Mapping[str, Any]", (yield from masking(kept)))
     with _naming(""):
         world = World(_config(kept, api_key, made_at), context)
     with _naming("clock"):

@@ -50,15 +50,19 @@ Job = SettlePayment | ActOnPayment | RunTimedRule | AttemptDelivery
 class Timeline:
     """A heap of jobs; tickets keep equal instants in order, across snapshots too."""
 
-    __slots__ = ("_due", "_ticket")
+    __slots__ = ("_changed", "_due", "_ticket")
 
     def __init__(self) -> None:
         self._due: list[tuple[Instant, int, Job]] = []
         self._ticket = 0
+        self._changed: dict[int, tuple[Instant, int, Job] | None] | None = None
 
     def at(self, due: Instant, job: Job) -> None:
         """Remember a job."""
-        heapq.heappush(self._due, (due, self._ticket, job))
+        item = due, self._ticket, job
+        heapq.heappush(self._due, item)
+        if self._changed is not None:
+            self._changed[self._ticket] = item
         self._ticket += 1
 
     @property
@@ -68,7 +72,9 @@ class Timeline:
 
     def pop(self) -> tuple[Instant, Job]:
         """Take the next job off."""
-        due, _, job = heapq.heappop(self._due)
+        due, ticket, job = heapq.heappop(self._due)
+        if self._changed is not None:
+            self._changed[ticket] = None
         return due, job
 
     def upcoming(self, most: int) -> Iterator[tuple[Instant, Job]]:
@@ -81,6 +87,8 @@ class Timeline:
 
     def forget(self, is_meant: Callable[[Job], bool]) -> None:
         """Take off every job that is meant, due or not."""
+        if self._changed is not None:
+            self._changed.update((item[1], None) for item in self._due if is_meant(item[2]))
         self._due = [item for item in self._due if not is_meant(item[2])]
         heapq.heapify(self._due)
 
@@ -96,6 +104,20 @@ class Timeline:
         """Forget every job; tickets start again."""
         self._due.clear()
         self._ticket = 0
+        self._changed = None
+
+    def changes(self) -> dict[str, object] | None:
+        """Jobs that came or went since this was called last; None where all may have."""
+        changed, self._changed = self._changed, {}
+        if changed is None:
+            return None
+        if not changed:
+            return {}
+        return {
+            "ticket": self._ticket,
+            "due": [_plain(*item) for item in changed.values() if item is not None],
+            "gone": [ticket for ticket, item in changed.items() if item is None],
+        }
 
     def snapshot(self) -> dict[str, object]:
         """Every job as plain values, and the next ticket."""
@@ -149,10 +171,11 @@ def _planned_action(about: int | None, source: dict[str, object], rule: str) -> 
 class PendingReads:
     """How many reads are left, by payment, and what happens at the last of them."""
 
-    __slots__ = ("_waits",)
+    __slots__ = ("_changed", "_waits")
 
     def __init__(self) -> None:
         self._waits: dict[int, tuple[int, SettlePayment]] = {}
+        self._changed: set[int] | None = None
 
     def __len__(self) -> int:
         return len(self._waits)
@@ -160,12 +183,16 @@ class PendingReads:
     def add(self, reads: int, job: SettlePayment) -> None:
         """Let a payment settle at the nth read from now."""
         self._waits[job.payment] = reads, job
+        if self._changed is not None:
+            self._changed.add(job.payment)
 
     def read(self, payment: int) -> SettlePayment | None:
         """Count a read of a payment; what it settles by, when this was the last."""
         if payment not in self._waits:
             return None
         left, job = self._waits.pop(payment)
+        if self._changed is not None:
+            self._changed.add(payment)
         if left <= 1:
             return job
         self._waits[payment] = left - 1, job
@@ -174,6 +201,20 @@ class PendingReads:
     def clear(self) -> None:
         """Forget every payment."""
         self._waits.clear()
+        self._changed = None
+
+    def changes(self) -> dict[str, list[object] | None] | None:
+        """What is other since this was called last, by payment; None where all may be."""
+        changed, self._changed = self._changed, set()
+        if changed is None:
+            return None
+        return {str(payment): self._row(payment) for payment in sorted(changed)}
+
+    def _row(self, payment: int) -> list[object] | None:
+        if payment not in self._waits:
+            return None
+        left, job = self._waits[payment]
+        return [left, job.failure, job.rule]
 
     def snapshot(self) -> dict[str, list[object]]:
         """The reads that are left, and what then happens, by payment."""

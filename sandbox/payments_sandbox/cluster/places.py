@@ -1,0 +1,47 @@
+"""Owns where the world of a key is: in this process, in a sibling of it, or on another machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """In this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """In another process of this machine, started by the same parent: a worker by its index."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """On another machine.
+
+    Attributes:
+        name: what it is called in messages.
+        host, port: where it takes connections that are relayed to it.
+    """
+
+    name: str
+    host: str
+    port: int
+
+
+Place = Here | Sibling | Node
+
+
+class Directory(Protocol):
+    """Knows the place of every key."""
+
+    def place_of(self, key: str) -> Place | None:
+        """The place of a key, as far as it is known without I/O; None has to be asked for."""
+
+    async def claim(self, key: str) -> Place:
+        """Ask for the place of a key; one that has no owner yet gets the one who should have it."""
+
+    def places(self) -> Sequence[Place]:
+        """All places, this one among them: for what is asked of all worlds."""

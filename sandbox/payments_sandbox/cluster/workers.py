@@ -1,0 +1,57 @@
+"""Owns which worker of one machine owns which key: a pure function, so that nobody has to ask.
+
+Rendezvous hashing: each worker has a hash with the key, and the highest one wins. Where a worker is
+added or taken away, the keys of the others stay where they were.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+from payments_sandbox.cluster.places import Here, Place, Sibling
+
+_KNOWN_AT_MOST: Final = 10_000
+
+
+def owner_of(key: str, workers: int) -> int:
+    """The index of the worker that owns a key; the same in every process and at every start."""
+    text = key.encode()
+    return max(range(workers), key=lambda index: _weight(text, index))
+
+
+def _weight(key: bytes, index: int) -> bytes:
+    return blake2b(key, digest_size=8, salt=index.to_bytes(8, "big")).digest()
+
+
+class WorkerDirectory:
+    """The places of keys as one worker sees them.
+
+    Args:
+        own: its index.
+        workers: how many there are.
+    """
+
+    def __init__(self, own: int, workers: int) -> None:
+        self._own = own
+        self._workers = workers
+        self._known: dict[str, Place] = {}
+
+    def place_of(self, key: str) -> Place:
+        """The place of a key."""
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= _KNOWN_AT_MOST:
+                self._known.clear()  # who sends any number of keys costs a hash for each
+            found = self._known[key] = self._place(owner_of(key, self._workers))
+        return found
+
+    async def claim(self, key: str) -> Place:
+        """The place of a key: every key has one."""
+        return self.place_of(key)
+
+    def places(self) -> Sequence[Place]:
+        """The workers in their order."""
+        return [self._place(index) for index in range(self._workers)]
+
+    def _place(self, index: int) -> Place:
+        return Here() if index == self._own else Sibling(index)

@@ -1,0 +1,208 @@
+"""Owns effects: what has changed in a world since it was looked at last, as plain values.
+
+Theory of operation:
+
+1. A call holds a card number, so no call is kept to be made again: what it did to the world is.
+2. `WorldEffects.taking` gives an effect: parts of a snapshot that are other ones now, `whole`, and
+   rows of parts that are larger. The first one has all parts, so it is a snapshot itself, without
+   the journal, which is kept apart (`Journal.changes`).
+3. Each larger part marks what changes in it, from the first time on that it is asked. Its `changes`
+   are None where everything may be another: at first, and after a reset.
+4. `folded` puts effects together, in their order, to the snapshot that the world would give now.
+5. All of an effect is as it was at one instant, though a large one is written in slices.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from payments_sandbox.core.slices import Slices
+from payments_sandbox.rules.active_rule import COUNTERS_KEPT
+from payments_sandbox.webhooks import snapshot as webhooks_snapshot
+from payments_sandbox.webhooks.inbox import KEPT as MESSAGES_KEPT
+from payments_sandbox.webhooks.outbox import KEPT as DELIVERIES_KEPT
+from payments_sandbox.world.snapshot import FORMAT, VERSION
+from payments_sandbox.world.world import World
+
+Effect = dict[str, dict[str, Any]]
+"""`whole`: parts by their names in a snapshot; `rows`: what has changed in others."""
+
+
+class WorldEffects:
+    """What has changed in one world since the last time.
+
+    Args:
+        world: to be looked at.
+        is_kept: whether what it is now is known to whoever keeps effects.
+    """
+
+    __slots__ = ("_told", "_world")
+
+    def __init__(self, world: World, *, is_kept: bool = False) -> None:
+        self._world = world
+        self._told: dict[str, object] = {}
+        if is_kept:
+            for _ in self._changes():
+                pass
+            world.journal.mark_told()
+            self._told = self._small_parts() | {"webhooks": world.webhooks is not None}
+
+    def taking(self, *, everything: bool = False) -> Slices[Effect]:
+        """Take what has changed, a few milliseconds at a time.
+
+        Args:
+            everything: whether all parts are wanted, changed or not.
+        """
+        world, small = self._world, self._small_parts()
+        whole = {
+            name: value
+            for name, value in small.items()
+            if everything or name not in self._told or self._told[name] != value
+        }
+        rows: dict[str, Any] = {}
+        has_webhooks = world.webhooks is not None
+        if not has_webhooks and (everything or self._told.get("webhooks") is not False):
+            whole["webhooks"] = None
+        is_ledger_whole = False
+        for name, changes in self._changes():
+            if not everything and changes is not None:
+                if changes:
+                    rows[name] = changes
+            elif name == "ledger":
+                is_ledger_whole = True
+            else:
+                whole[name] = self._snapshot(name)
+        self._told = small | {"webhooks": has_webhooks}
+        if is_ledger_whole:  # last, since it may take more than one slice
+            whole["ledger"] = yield from world.ledger.snapshotting()
+        return {"whole": whole, "rows": rows}
+
+    def _small_parts(self) -> dict[str, object]:
+        world = self._world
+        config = world.config
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "made_at": config.made_at,
+            "used_at": world.used_at,
+            "seed": config.seed,
+            "name": config.name,
+            "webhook_secret": config.webhook_secret,
+            "frozen_at": config.frozen_at,
+            "clock": world.clock.snapshot(),
+            "rate_limit": world.limiter.snapshot(),
+            "journal": {"count": world.journal.count, "entries": []},
+        }
+
+    def _changes(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """The changes of each larger part, by its name in a snapshot."""
+        world = self._world
+        yield "timeline", world.timeline.changes()
+        yield "pending_reads", world.pending_reads.changes()
+        yield "rules", world.rules.changes()
+        if world.webhooks is not None:
+            yield "webhooks", webhooks_snapshot.changes(world.webhooks)
+        yield "ledger", world.ledger.changes()
+
+    def _snapshot(self, name: str) -> object:
+        world = self._world
+        if name == "webhooks" and world.webhooks is not None:
+            return webhooks_snapshot.snapshot(world.webhooks)
+        part: Any = getattr(world, name)
+        return part.snapshot()
+
+
+def folded(effects: Iterable[Effect]) -> dict[str, Any]:
+    """The snapshot that effects come to; the first of them has all parts.
+
+    Returns:
+        What `restoring` takes, with `made_at` and `used_at` beside it.
+    """
+    kept: dict[str, Any] = {}
+    for effect in effects:
+        kept |= {name: _opened(name, value) for name, value in effect["whole"].items()}
+        for name, rows in effect["rows"].items():
+            _FOLDS[name](kept[name], rows)
+    return {name: _closed(name, value) for name, value in kept.items()}
+
+
+def _opened(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapshot
+    """A part whose rows are found by number while effects are put together."""
+    if name == "timeline":
+        return {**value, "due": {row[1]: row for row in value["due"]}}
+    if name == "webhooks" and value is not None:
+        deliveries = {row[0]: row for row in value["deliveries"]}
+        inboxes = {row[0]: row for row in value["inboxes"]}
+        return {**value, "deliveries": deliveries, "inboxes": inboxes}
+    return value
+
+
+def _closed(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapshot
+    """The part as a snapshot has it."""
+    if name == "timeline":
+        return {**value, "due": sorted(value["due"].values(), key=lambda row: row[:2])}
+    if name == "webhooks" and value is not None:
+        deliveries, inboxes = value["deliveries"].values(), value["inboxes"].values()
+        return {**value, "deliveries": list(deliveries), "inboxes": list(inboxes)}
+    return value
+
+
+def _fold_timeline(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    kept["ticket"] = rows["ticket"]
+    for ticket in rows["gone"]:
+        kept["due"].pop(ticket, None)
+    kept["due"] |= {row[1]: row for row in rows["due"]}
+
+
+def _fold_pending_reads(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    for payment, row in rows.items():
+        kept.pop(payment, None)
+        if row is not None:
+            kept[payment] = row
+
+
+def _fold_rules(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    counters = kept["counters"]
+    for name, count in rows["counters"]:
+        counters.pop(name, None)  # the longest unused is first
+        counters[name] = count
+    while len(counters) > COUNTERS_KEPT:
+        del counters[next(iter(counters))]
+    for position, tally in rows["tallies"]:
+        kept["tallies"][position] = tally
+    if rows["used_up"] is not None:
+        kept["used_up"] = rows["used_up"]
+
+
+def _fold_ledger(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    payments, first = kept["payments"], kept["first"]
+    for number, row in rows["payments"]:
+        payments[number - first : number - first + 1] = [row]
+    for name in ("names", "refunds", "chargebacks", "events"):
+        kept[name] += rows[name]
+
+
+def _fold_webhooks(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    kept |= rows["counts"]
+    if rows["endpoints"] is not None:
+        kept["endpoints"] = rows["endpoints"]
+    deliveries, finished = kept["deliveries"], kept["finished"]
+    deliveries |= {row[0]: row for row in rows["deliveries"]}
+    finished += rows["ended"]
+    for number in finished[:-DELIVERIES_KEPT]:
+        deliveries.pop(number, None)
+    del finished[:-DELIVERIES_KEPT]
+    inboxes = kept["inboxes"]
+    for name in rows["gone"]:
+        inboxes.pop(name, None)
+    for name, count, answers, messages in rows["inboxes"]:
+        before = inboxes[name][3] if name in inboxes else []
+        inboxes[name] = [name, count, answers, (before + messages)[-MESSAGES_KEPT:]]
+
+
+_FOLDS: Final = {
+    "timeline": _fold_timeline,
+    "pending_reads": _fold_pending_reads,
+    "rules": _fold_rules,
+    "ledger": _fold_ledger,
+    "webhooks": _fold_webhooks,
+}

@@ -1,0 +1,359 @@
+"""Holds effects to what they promise: put together they are the world, and hold no card number."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from payments_sandbox.core.card_numbers import Brand
+from payments_sandbox.core.ids import API_KEY
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.slices import finish
+from payments_sandbox.payments.cards import Card
+from payments_sandbox.payments.ledger import NewPayment
+from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.active_rule import COUNTERS_KEPT, Counters
+from payments_sandbox.rules.scenario import Generated
+from payments_sandbox.rules.step_outcome import Settlement
+from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.scenarios.seeding import fill_world
+from payments_sandbox.webhooks.inbox import InboxMessage
+from payments_sandbox.webhooks.outbox import KEPT as DELIVERIES_KEPT
+from payments_sandbox.world.effects import Effect, WorldEffects, folded
+from payments_sandbox.world.journal import KEPT, entry_row
+from payments_sandbox.world.snapshot import restoring, snapshot
+from payments_sandbox.world.world import ResetScope, World
+from tests.nightly import operations
+from tests.nightly.server import Server
+from tests.nightly.stories import CARDS, story_of
+from tests.support.in_process import (
+    NOON,
+    InProcessApi,
+    Wall,
+    new_world,
+    scenario_of,
+    server_context,
+)
+from tests.support.values import KEY, documented_create
+
+PAYMENT = NewPayment(1, "EUR", Card(Brand.VISA, "1111", 0), None, None)
+
+
+class KeptLife:
+    """A world of which effects alone are kept, as JSON, and the journal beside them."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.effects: list[bytes] = []
+        self.journal: dict[int, bytes] = {}
+        self._taken = WorldEffects(world)
+
+    def take(self, *, everything: bool = False) -> Effect:
+        """Keep what has changed."""
+        effect = finish(self._taken.taking(everything=everything))
+        if everything:
+            self.effects.clear()
+        self.effects.append(orjson.dumps(effect))
+        entries, is_new = self.world.journal.changes()
+        if is_new:
+            self.journal.clear()
+        for entry in entries:
+            self.journal[entry.number % KEPT] = orjson.dumps(entry_row(entry))
+        return effect
+
+    def kept(self) -> dict[str, Any]:
+        """What was kept, put together."""
+        kept = folded(map(orjson.loads, self.effects))
+        entries = map(orjson.loads, self.journal.values())
+        kept["journal"]["entries"] = sorted(entries, key=lambda row: int(row["number"]))
+        return kept
+
+    def hold(self) -> None:
+        """Hold what was kept against the world."""
+        kept = self.kept()
+        assert Instant(kept.pop("used_at")) == self.world.used_at
+        assert Instant(kept.pop("made_at")) == self.world.config.made_at
+        assert kept == as_json(snapshot(self.world))
+
+    def restored(self, wall: Wall | None = None) -> World:
+        """The world of what was kept."""
+        return world_of(self.kept(), wall)
+
+
+def world_of(kept: dict[str, Any], wall: Wall | None = None) -> World:
+    """The world of a snapshot that only a server can have written."""
+    return finish(
+        restoring(kept, api_key=KEY, made_at=NOON, context=server_context(wall), is_masked=True)
+    )
+
+
+def as_json(value: object) -> Any:  # noqa: ANN401 - JSON
+    """A value as whoever reads its JSON has it."""
+    return json.loads(orjson.dumps(value))
+
+
+class ServerOfEffects(Server):
+    """The server of the simulation, whose state file has nothing but what effects have kept."""
+
+    def start(self, lines: Sequence[bytes] = ()) -> None:
+        """Start anew, with the worlds of effects if there are some."""
+        super().start()
+        self.lives: dict[str, KeptLife] = {}
+        worlds = self._direct.sandbox.runtime.worlds
+        for line in lines:
+            key, kept = orjson.loads(line)
+            made_at = Instant(kept["made_at"])
+            context = worlds.context
+            restored = restoring(
+                kept, api_key=key, made_at=made_at, context=context, is_masked=True
+            )
+            world = finish(restored)
+            world.used_at = Instant(kept["used_at"])
+            worlds.put(world)
+        self._direct.sandbox.runtime.start()
+
+    def lines(self) -> list[bytes]:
+        """What effects have kept, a line for each world."""
+        self.take()
+        lives = self.lives.items()
+        for _, life in lives:
+            life.hold()
+        return [orjson.dumps([key, life.kept()]) for key, life in lives]
+
+    def ask(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as the server it is
+        """Make a request, and keep what it has changed."""
+        reply = super().ask(*arguments, **options)
+        self.take()
+        return reply
+
+    def take(self) -> None:
+        """Keep what has changed in each world."""
+        worlds = {each.config.api_key: each for each in self._direct.sandbox.runtime.worlds}
+        for key, world in worlds.items():
+            life = self.lives.get(key)
+            if life is None or life.world is not world:
+                life = self.lives[key] = KeptLife(world)
+            life.take(everything=len(life.effects) > 50)
+        for gone in self.lives.keys() - worlds.keys():
+            del self.lives[gone]
+
+
+@settings(max_examples=settings().max_examples // 5)  # each is a long story
+@given(seed=st.integers(0, 2**32))
+def test_effects_of_any_life_are_the_world(seed: int) -> None:
+    """Of servers that are killed and stopped, and of all that stories do, held by their model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "Server", ServerOfEffects)
+        simulation = operations.Simulation(seed)
+        for operation in story_of(seed, 60):
+            simulation.run(operation)
+        simulation.stop()
+        simulation.audit()
+    assert isinstance(simulation.server, ServerOfEffects)
+    lives = simulation.server.lives.values()
+    kept = b"".join(effect for life in lives for effect in life.effects).decode()
+    assert not any(number in kept for number in CARDS.values())
+    assert API_KEY.search(kept) is None
+
+
+def test_a_world_of_effects_goes_on_as_the_other() -> None:
+    """Ids, draws, limits and what is due go on where they were."""
+    life = KeptLife(new_world())
+    desk = InProcessApi(life.world)
+    life.take()
+    for card in ("visa", "waits", "fails_twice", "chargeback", "completes"):
+        desk.ask("create_payment", documented_create(card_number=CARDS[card]))
+        life.take()
+    twin = InProcessApi(life.restored())
+
+    for each in (desk, twin):
+        each.ask("create_refund", {"amount": 5}, payment_id=each.world.ledger.payments.id_of(0))
+        list(each.world.advance(Instant(NOON + 86_400_000)))
+    body = documented_create(card_number=CARDS["fails_twice"])
+    assert twin.ask("create_payment", body) == desk.ask("create_payment", body)
+    assert snapshot(twin.world) == snapshot(desk.world)
+
+
+def test_an_effect_costs_what_has_changed() -> None:
+    """A refund is a few rows however many payments there are, and nothing is nothing."""
+    life = KeptLife(new_world())
+    desk = InProcessApi(life.world)
+    for _ in range(50):
+        desk.ask("create_payment", documented_create())
+    life.take()
+    assert life.take() == {"whole": {}, "rows": {}}
+
+    desk.ask("create_refund", {"amount": 5}, payment_id=life.world.ledger.payments.id_of(3))
+    effect = life.take()
+
+    assert effect["whole"].keys() == {"rate_limit", "journal"}
+    assert effect["rows"].keys() == {"ledger"}
+    assert [number for number, _ in effect["rows"]["ledger"]["payments"]] == [3]
+    life.hold()
+
+
+def test_rows_of_rules_are_kept() -> None:
+    """Counters in the order of their use, tallies, and rules that are used up."""
+    world = new_world()
+    set_active(
+        world,
+        [
+            scenario_of(
+                """
+                rules:
+                  - {request: create_payment, do: [{respond: {error: internal_error}}]}
+                  - {request: create_payment, per: customer, when: {call: {gte: 2}}, do: [pass]}
+                """
+            )
+        ],
+    )
+    life, desk = KeptLife(world), InProcessApi(world)
+    for customer in ("cust_a", "cust_b", "cust_a", "cust_a"):
+        life.take()
+        desk.ask("create_payment", documented_create(customer_id=customer))
+    life.take()
+
+    life.hold()
+    assert list(life.kept()["rules"]["counters"]) == list(world.rules.snapshot()["counters"])  # type: ignore[call-overload]  # a dict
+    life.world.reset([ResetScope.RULES])
+    life.take()
+    life.hold()
+
+
+def test_counters_beyond_what_is_kept_are_forgotten() -> None:
+    """Those that were not used for longest, in the effects as in the world."""
+    counters = Counters()
+    counters.restore({str(number): 1 for number in range(COUNTERS_KEPT)})
+    counters.changes()
+    before = counters.snapshot()
+    for name in ("0", "new", "newer"):
+        counters.count(name)
+    parts = {"counters": before, "tallies": [], "used_up": []}
+    rows = {"counters": counters.changes(), "tallies": [], "used_up": None}
+
+    kept = folded([{"whole": {"rules": parts}, "rows": {}}, {"whole": {}, "rows": {"rules": rows}}])
+
+    assert list(kept["rules"]["counters"].items()) == list(counters.snapshot().items())
+
+
+def test_deliveries_beyond_what_is_kept_are_forgotten() -> None:
+    """Those that have ended first, in the effects as in the world."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    webhooks.put(replace(webhooks.new_endpoint("http://127.0.0.1:9/"), enabled=False))
+    life = KeptLife(world)
+    life.take()
+    for _ in range(DELIVERIES_KEPT):
+        world.make_event("x.y", {})
+    life.take()
+    for _ in range(3):
+        world.make_event("x.y", {})
+    life.take()
+
+    life.hold()
+
+
+def test_reads_that_are_waited_for_are_kept() -> None:
+    """Until the last of them, with which the payment settles."""
+    life = KeptLife(new_world())
+    settlement = Settlement(Status.COMPLETED, reads=2)
+    number = 0
+    life.take()
+    for _ in range(2):
+        life.world.create_payment(PAYMENT, turns=[settlement])
+    life.take()
+    life.hold()
+    for _ in range(2):
+        life.world.count_read(number)
+        life.take()
+        life.hold()
+    assert life.kept()["pending_reads"].keys() == {"1"}
+
+
+def test_inboxes_are_kept() -> None:
+    """What came, what is answered next, and that one was taken away and begun anew."""
+    world = new_world()
+    inboxes = world.open_webhooks().inboxes
+    life = KeptLife(world)
+    life.take()
+    for name in ("a", "b"):
+        inboxes.get_or_create(name).script([500, 200])
+    for number in range(3):
+        life.take()
+        inboxes.get_or_create("a").receive(InboxMessage(number, NOON, {}, b"{}", None, "x.y"))
+    life.take()
+    life.hold()
+
+    inboxes.remove("a")
+    inboxes.remove("never there")
+    inboxes.get_or_create("a").receive(InboxMessage(0, NOON, {}, b"\xff", "forged", None))
+    life.take()
+
+    life.hold()
+    assert as_json(life.take()) == {"whole": {}, "rows": {}}
+
+
+def test_a_ledger_that_takes_the_place_of_another_is_whole() -> None:
+    """Payments of the past that come before the first one change the numbers of all."""
+    life = KeptLife(new_world())
+    desk = InProcessApi(life.world)
+    desk.ask("create_payment", documented_create())
+    life.take()
+    finish(fill_world(life.world, Generated(300, 10, 86_400_000)))
+
+    effect = life.take()
+
+    assert len(effect["whole"]["ledger"]["payments"]) == 301
+    life.hold()
+    desk.ask("create_payment", documented_create())
+    life.take()
+    life.hold()
+
+
+def test_webhooks_that_are_gone_are_gone() -> None:
+    """A world without any has none, whatever was before."""
+    life = KeptLife(new_world())
+    life.world.open_webhooks()
+    life.take()
+    life.world.reset([ResetScope.WEBHOOKS])
+
+    assert life.take()["whole"] == {"webhooks": None}
+    life.hold()
+    assert life.take() == {"whole": {}, "rows": {}}
+
+
+def test_effects_go_on_from_a_world_that_is_kept() -> None:
+    """A world that was made of effects has nothing to tell until something happens."""
+    life = KeptLife(new_world())
+    desk = InProcessApi(life.world)
+    desk.ask("create_payment", documented_create())
+    life.take()
+    world = life.restored()
+
+    effects = WorldEffects(world, is_kept=True)
+
+    assert finish(effects.taking()) == {"whole": {}, "rows": {}}
+    assert world.journal.changes() == ([], False)
+    InProcessApi(world).ask("create_payment", documented_create())
+    assert finish(effects.taking())["rows"]["ledger"]["payments"][0][0] == 1
+    assert [entry.number for entry in world.journal.changes()[0]] == [1]
+
+
+def test_an_entry_is_told_again_when_its_answer_has_left() -> None:
+    """How long that took is known only then."""
+    world = new_world()
+    InProcessApi(world).ask("create_payment", documented_create())
+    (entry,), is_new = world.journal.changes()
+
+    assert is_new
+    assert world.journal.changes() == ([], False)
+    entry.duration_ms = 2.5
+    assert world.journal.changes() == ([entry], False)
+    assert world.journal.changes() == ([], False)
+    world.journal.clear()
+    assert world.journal.changes() == ([], True)
