@@ -9,6 +9,15 @@ from tests.support.process import environment_name, options_of, run, serve_proce
 
 WRONG: Final = {
     "--port": ("70000", "expected a whole number from 0 to 65535"),
+    "--tls": (
+        "cert.pem,key.pem",
+        "expected auto, or CERT,KEY: a certificate and its key, which has no password, in PEM",
+    ),
+    "--tls-fault": (
+        "expird",
+        "expected expired or wrong-host, and a port if you like: expired=8444",
+    ),
+    "--unix": ("no/such/folder/s", "expected a file in a folder that exists"),
     "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
     "--clock": (
         "tomorrow",

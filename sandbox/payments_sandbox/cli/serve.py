@@ -101,9 +101,8 @@ async def _until_told(
             _say(announced(arguments, listening.facts) if is_prose else _as_json(listening.facts))
             await told_to_stop.wait()
     finally:
-        if totals is not None and (
-            is_json or is_read
-        ):  # webhooks that were in flight have ended, too
+        # The webhooks that were in flight have ended by now.
+        if totals is not None and (is_json or is_read):
             print_summary(arguments, listening.log, totals)
     return 0
 

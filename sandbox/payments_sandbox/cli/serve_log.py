@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 from payments_sandbox.cli.columns import print_facts
 from payments_sandbox.cli.screen import screen_of, width_of
@@ -55,12 +55,16 @@ def announced(arguments: argparse.Namespace, facts: Facts) -> str:
     """What a server says of itself, for who reads it on a terminal."""
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"
+    faults = cast("Mapping[str, str]", facts.get("tls_faults", {}))
     told = (
         ("base URL", facts["base_url"], ""),
         ("API key", facts["api_key"], "  (any sk_test_… key gets a world of its own)"),
         ("webhook secret", facts["webhook_secret"], ""),
         ("control API", facts["sandbox_url"], ""),
         ("control token", token, "  (send it as Sandbox-Token)"),
+        ("CA certificate", facts.get("ca_file"), ""),
+        ("unix socket", facts.get("unix_socket"), ""),
+        *((name, url, "") for name, url in faults.items()),
         ("dashboard", screen.link(page, page), ""),
     )
     lines = [
