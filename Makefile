@@ -1,7 +1,7 @@
 # One entry for every habit of the house. Everything runs from .venv; `make setup` makes it.
 PYTHON ?= python3
 BIN := .venv/bin
-CODE := sandbox tests benchmarks tools examples
+CODE := sandbox tests benchmarks tools examples hatch_build.py
 PACKAGE := sandbox/payments_sandbox
 CORE := $(PACKAGE)/exploration/*,$(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAGE)/verification/*,$(PACKAGE)/webhooks/*,$(PACKAGE)/world/*,$(PACKAGE)/server/webhooks/*
 
@@ -13,7 +13,7 @@ SEEDS ?= 1000
 CALLS ?= 1000000
 PLACES ?= 300
 
-.PHONY: setup check fix docs site generate names test nightly mutate serve screenshots bench lint types layers suite coverage
+.PHONY: setup check fix docs site generate names lock test nightly mutate serve screenshots bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,10 @@ generate:  ## what is made from the families, the settings, the routes and the s
 
 names:  ## the tables of names for generated payments, drawn by faker
 	$(BIN)/python -m tools.names
+
+lock:  ## image-requirements.txt: what the image is made of, with hashes; by uv
+	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
+	    --extra fast --output-file image-requirements.txt pyproject.toml
 
 docs:  ## docs/scenarios.md, from the files of the library
 	$(BIN)/python -m tests.project.scenarios_page

@@ -1,4 +1,4 @@
-"""The script of action.yml, on a runner that is made up: its files, and a stand-in for pip."""
+"""The script of action.yml, on a runner that is made up: its files, and a stand-in for venv."""
 
 import json
 import os
@@ -17,14 +17,20 @@ from tests.support.process import environment
 from tests.support.sockets import exchange, raw_request
 from tests.support.values import LONGEST_WAIT
 
-SCRIPT: Final = ROOT / "tools" / "start-in-action.sh"
-PYTHON: Final = f"""#!/bin/sh
-# Stands in for `python3 -m venv FOLDER`: what the environment installs is noted, and is there.
-mkdir -p "$3/bin"
-ln -s {sys.executable} "$3/bin/python"
-printf '#!/bin/sh\\necho "$@" > "%s/installed"\\n' "$3" > "$3/bin/pip"
-printf '#!/bin/sh\\nexec {sys.executable} -m payments_sandbox "$@"\\n' > "$3/bin/payments-sandbox"
-chmod +x "$3/bin/pip" "$3/bin/payments-sandbox"
+SCRIPT: Final = ROOT / "tools" / "start_in_action.py"
+VENV: Final = f"""
+'''Stands in for the module `venv`: what the environment installs is noted, and is there.'''
+
+def create(home, *, symlinks, with_pip):
+    assert symlinks and with_pip
+    (home / "bin").mkdir(parents=True)
+    for name, line in (
+        ("python", f'echo "$@" > "{{home}}/installed"'),
+        ("payments-sandbox", 'exec {sys.executable} -m payments_sandbox "$@"'),
+    ):
+        path = home / "bin" / name
+        path.write_text("#!/bin/sh\\n" + line)
+        path.chmod(0o755)
 """
 
 
@@ -35,10 +41,8 @@ class Runner:
         self.home = folder / "temp" / "payments-sandbox"
         self._folder = folder
         (folder / "temp").mkdir()
-        (folder / "path").mkdir()
-        python = folder / "path" / "python3"
-        python.write_text(PYTHON)
-        python.chmod(0o755)
+        (folder / "modules").mkdir()
+        (folder / "modules" / "venv.py").write_text(VENV)
 
     def start(self, version: str = "", options: str = "") -> subprocess.CompletedProcess[str]:
         """Run the script with these inputs."""
@@ -47,14 +51,14 @@ class Runner:
             for name in ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH")
         }
         extra = files | {
-            "PATH": f"{self._folder / 'path'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self._folder / "modules"),
             "RUNNER_TEMP": str(self._folder / "temp"),
             "GITHUB_ACTION_PATH": str(ROOT),
             "SANDBOX_VERSION": version,
             "SANDBOX_OPTIONS": options,
         }
         return subprocess.run(
-            [SCRIPT],
+            [sys.executable, SCRIPT],
             env=environment(**extra),
             capture_output=True,
             text=True,
@@ -83,7 +87,7 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
 
 def test_the_steps_after_it_find_the_server(runner: Runner) -> None:
     """It runs on when the script has ended, and has the options that were asked for."""
-    done = runner.start(options="--clock 2030-01-15T09:00:00Z --seed 7")
+    done = runner.start(options="--clock '2030-01-15T09:00:00Z' --seed 7")
     variables = runner.told("GITHUB_ENV")
     address = variables["PAYMENTS_BASE_URL"].removesuffix("/v3")
     facts = {

@@ -1,16 +1,23 @@
 """Holds Dockerfile, action and the page about them to what can be checked without running them."""
 
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT, not_ignored
 
+BASE: Final = "FROM python:3.13.15-slim-trixie@sha256:"
 PAGE: Final = ROOT / "docs" / "how-to" / "containers-and-ci.md"
 YAML: Final = {
     PAGE.read_text(encoding="utf-8").splitlines()[block.line - 1].split()[1]: block.code
@@ -58,8 +65,8 @@ def problems(lines: list[Line]) -> list[str]:
 
 
 def _is_pinned(base: str, stages: set[str]) -> bool:
-    _, _, tag = base.partition(":")
-    return base in stages or bool(re.match(r"[0-9]+\.[0-9]+", tag))
+    is_whole = re.fullmatch(r"[\w./-]+:\d+\.\d+\.\d+\S*@sha256:[0-9a-f]{64}", base)
+    return base in stages or is_whole is not None
 
 
 def _unsafe(lines: list[Line], last: dict[str, str]) -> list[str]:
@@ -77,8 +84,14 @@ def _unsafe(lines: list[Line], last: dict[str, str]) -> list[str]:
             line.rest.startswith("/") for line in lines if line.word == "WORKDIR"
         ),
         "what pip has cached stays in the image": all(
-            "--no-cache-dir" in line.rest for line in lines if "pip install" in line.rest
+            "--no-cache-dir" in line.rest for line in lines if re.search(r"\bpip ", line.rest)
         ),
+        "what is downloaded is held to no hash": all(
+            {"--require-hashes", "--no-deps"} & set(line.rest.split())
+            for line in lines
+            if re.search(r"\bpip ", line.rest)
+        ),
+        "an idle container is asked all the time": "--interval=5m" in last.get("HEALTHCHECK", ""),
     }
     return [problem for problem, is_well in checks.items() if not is_well]
 
@@ -91,8 +104,10 @@ def test_the_dockerfile_keeps_the_rules() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("FROM python:3.13-slim-bookworm", "FROM python"),
-        ("FROM python:3.13-slim-bookworm", "FROM python:latest"),
+        (BASE, "FROM python:3.13.15-slim-trixie AS "),
+        (BASE, "FROM python:latest@sha256:"),
+        (" --require-hashes", ""),
+        ("--interval=5m", "--interval=2s"),
         ("COPY sandbox", "ADD sandbox"),
         ('ENTRYPOINT ["payments-sandbox"]', "ENTRYPOINT payments-sandbox"),
         ('CMD ["serve"]', ""),
@@ -127,22 +142,64 @@ def test_the_image_is_made_of_what_is_sent() -> None:
     assert sent == copied
     assert [name for name in copied if not (ROOT / name).exists()] == []
     assert lines[1] == "*"
-    built = {"pyproject.toml", "README.md", "LICENSE", "sandbox", "schemas", "scenarios", "docs"}
-    assert copied == built  # what pyproject.toml names: the wheel's test builds it of these
+    built = {"pyproject.toml", "hatch_build.py", "README.md", "LICENSE"}
+    built |= {"sandbox", "schemas", "scenarios", "docs"}
+    # What pyproject.toml names: the wheel's test builds it of these.
+    assert copied == {*built, "image-requirements.txt"}
 
 
 def test_the_base_has_the_python_that_is_compiled_for() -> None:
     """The path of the standard library names the version of the base image."""
-    (version,) = {line.rest.split()[0] for line in DOCKERFILE if line.word == "FROM"}
-    number = version.removeprefix("python:").partition("-")[0]
-    (compiled,) = [line.rest for line in DOCKERFILE if "compileall" in line.rest]
-    assert f'"/usr/local/lib/python{number}"' in compiled
+    bases = {line.rest.split()[0] for line in DOCKERFILE if line.word == "FROM"} - {"base"}
+    [number] = {base.removeprefix("python:").rpartition(".")[0] for base in bases}
+    compiled = [
+        match[0]
+        for line in DOCKERFILE
+        if "compileall" in line.rest
+        for match in re.finditer(r"/lib/python(\d+\.\d+)", line.rest)
+    ]
+    assert set(compiled) == {f"/lib/python{number}"}
+
+
+def test_the_images_requirements_are_those_of_the_package() -> None:
+    """Each dependency at a version that the package takes, with hashes; `make lock` writes them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["fast"]]
+    text = (ROOT / "image-requirements.txt").read_text(encoding="utf-8")
+    locked = dict(
+        re.findall(r"^([\w.-]+)==(\S+)(?: ; .+)? \\\n +--hash=sha256:", text, re.MULTILINE)
+    )
+
+    for requirement in map(Requirement, wanted):
+        assert locked[requirement.name] in requirement.specifier
 
 
 @pytest.mark.parametrize("name", YAML)
 def test_the_pages_yaml_is_well_formed(name: str) -> None:
     """Each block is a file with a name."""
     assert isinstance(yaml.safe_load(YAML[name]), dict)
+
+
+SCHEMAS: Final = {
+    "workflow.yaml": "github-workflows",
+    "service.yaml": "github-workflows",
+    "compose.yaml": "compose-spec",
+    "compose.host.yaml": "compose-spec",
+    "gitlab-ci.yml": "gitlab-ci",
+}
+"""The JSON Schema of each file of the page; Kubernetes has none that is that small."""
+
+
+@pytest.mark.parametrize("name", sorted(set(YAML) - {"job.yaml"}))
+def test_the_pages_yaml_fits_its_schema(name: str, tmp_path: Path) -> None:
+    tool = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
+    if tool is None:
+        pytest.skip("there is no check-jsonschema in this environment; the extra [dev] has it")
+    (tmp_path / name).write_text(YAML[name], encoding="utf-8")
+    command = [tool, "--builtin-schema", f"vendor.{SCHEMAS[name]}", name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
 
 
 def workflow(name: str) -> dict[str, Any]:
@@ -160,7 +217,7 @@ def test_workflows_are_safe_to_copy(name: str) -> None:
     uses = [
         step["uses"] for job in flow["jobs"].values() for step in job["steps"] if "uses" in step
     ]
-    others = [each for each in uses if not each.startswith("example/")]
+    others = [each for each in uses if not each.startswith("payments-sandbox/")]
     assert [each for each in others if not PINNED.fullmatch(each)] == []
 
 
@@ -172,17 +229,19 @@ def test_the_page_gives_the_action_what_it_takes() -> None:
 
     assert set(given) <= set(action["inputs"]) == {"version", "options"}
     assert action["runs"]["using"] == "composite"
-    assert all(step["shell"] == "bash" for step in action["runs"]["steps"])
+    scripts = [step for step in action["runs"]["steps"] if "run" in step]
+    assert all(step["shell"] == "bash" for step in scripts)
     # What users give never becomes part of a script's text.
-    assert [step for step in action["runs"]["steps"] if "${{" in step["run"]] == []
+    assert [step for step in scripts if "${{" in step["run"]] == []
     for part in (*action["inputs"].values(), *action["outputs"].values()):
         assert part["description"].endswith(".")
 
 
 def test_the_actions_script_is_there() -> None:
-    """It can be run, as git keeps it."""
+    """As git keeps it."""
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-    (step,) = action["runs"]["steps"]
-    script = Path(step["run"].strip('"').replace("$GITHUB_ACTION_PATH", str(ROOT)))
-    assert script.stat().st_mode & 0o111
-    assert any(fnmatch(name, script.relative_to(ROOT).as_posix()) for name in not_ignored())
+    [run] = [step["run"] for step in action["runs"]["steps"] if "run" in step]
+    _, script = shlex.split(run)
+    path = Path(script.replace("$GITHUB_ACTION_PATH", str(ROOT)))
+    assert path.is_file()
+    assert any(fnmatch(name, path.relative_to(ROOT).as_posix()) for name in not_ignored())

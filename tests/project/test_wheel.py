@@ -1,5 +1,6 @@
 """Holds the wheel and the source distribution to their exact contents."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -87,6 +88,25 @@ def test_wheel_describes_itself(wheel: zipfile.Path) -> None:
     assert metadata["Version"] == payments_sandbox.__version__
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
+    urls = dict(url.split(", ") for url in metadata.get_all("Project-URL", []))
+    assert list(urls) == ["Homepage", "Documentation", "Changelog", "Issues"]
+    files = [url.partition("/blob/main/")[2] for url in urls.values()]
+    assert [file for file in files if file and not (ROOT / file).is_file()] == []
+
+
+def test_the_readme_of_the_metadata_has_whole_links(wheel: zipfile.Path) -> None:
+    """A package index shows it, and has none of the files beside it."""
+    info = wheel / f"payments_sandbox-{payments_sandbox.__version__}.dist-info"
+    readme = HeaderParser().parsestr((info / "METADATA").read_text(encoding="utf-8")).get_payload()
+    repository = "https://github.com/payments-sandbox/payments-sandbox"
+    version = payments_sandbox.__version__
+
+    assert isinstance(readme, str)
+    assert readme.startswith("# payments-sandbox\n")
+    links = re.findall(r"\]\(([^)]+)\)", readme)
+    assert [link for link in links if not re.match(r"https://|#", link)] == []
+    assert f"{repository}/raw/v{version}/docs/images/dashboard-now.webp" in links
+    assert f"{repository}/blob/v{version}/docs/webhooks.md" in links
 
 
 def test_source_distribution_holds_nothing_that_git_ignores(dist: Path) -> None:

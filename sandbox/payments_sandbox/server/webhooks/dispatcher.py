@@ -70,6 +70,10 @@ class Sender(Protocol):
         """Close every connection."""
 
 
+LogAttempt = Callable[[World, "Delivery", "DeliveryAttempt"], None]
+"""Is told of an attempt that has ended."""
+
+
 class MadeAttempt(NamedTuple):
     """An attempt that has ended, and whose it was."""
 
@@ -85,6 +89,7 @@ class Dispatcher:
         wall: the real time.
         on_attempt: called with each world in which an attempt has ended.
         tally: counts what attempts meet; None where nobody asked for it.
+        log_attempt: told of each attempt when what it has led to is known.
     """
 
     def __init__(
@@ -93,12 +98,14 @@ class Dispatcher:
         wall: WallClock,
         on_attempt: Callable[[World], None],
         tally: "FailureTally | None" = None,
+        log_attempt: LogAttempt | None = None,
     ) -> None:
         self._make_sender = make_sender
         self._sender: Sender | None = None
         self._wall = wall
         self._on_attempt = on_attempt
         self._tally = tally
+        self._log_attempt = log_attempt
         self._is_closed = False
         self._queues: dict[World, dict[str, EndpointQueue]] = {}
         self._settling: list[_Settling] = []
@@ -296,6 +303,8 @@ class Dispatcher:
         if webhooks.outbox.get(delivery.number) is not delivery:
             return None
         attempt = webhooks.record(delivery, request, result, world.clock.now())
+        if self._log_attempt is not None:
+            self._log_attempt(world, delivery, attempt)
         for settling in self._settling:
             if settling.world is world:
                 settling.attempts.append(MadeAttempt(delivery, attempt))
