@@ -23,6 +23,7 @@ WRONG: Final = {
         "tomorrow",
         "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z, or live",
     ),
+    "--log": ("xml", "expected text or json"),
     "--rate-limit": ("0", "expected a whole number from 1 to 1000000000"),
     "--max-wall-delay": ("5", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--world-ttl": ("soon", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
@@ -51,7 +52,7 @@ WRONG: Final = {
     ),
 }
 FLAGS: Final = (
-    "--strict-keys", "--lenient", "--coverage", "--log", "--watch", "--until-stdin-closes",
+    "--strict-keys", "--lenient", "--coverage", "--watch", "--until-stdin-closes",
 )  # fmt: skip
 ANYTHING: Final = ("--host",)
 """Only listening shows whether an address is one; `test_serve` tries."""

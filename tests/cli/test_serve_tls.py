@@ -106,9 +106,10 @@ def test_a_terminal_is_told_all_of_it_in_prose(tmp_path: Path) -> None:
     )
     socket_path = str(tmp_path / "s")
     started = [sys.executable, "-c", program, "serve", "--port", "0", *TLS, "--unix", socket_path]
+    started.append("--no-color")
     with subprocess.Popen(started, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(10)]
+        lines = [process.stdout.readline() for _ in range(11)]
         process.terminate()
     said = {line[2:18].strip(): line[18:].strip() for line in lines[1:-1]}
     assert list(said) == [
@@ -120,6 +121,7 @@ def test_a_terminal_is_told_all_of_it_in_prose(tmp_path: Path) -> None:
         "unix socket",
         "expired",
         "wrong-host",
+        "dashboard",
     ]
     assert said["unix socket"] == socket_path
     assert said["wrong-host"].startswith("https://127.0.0.1:")

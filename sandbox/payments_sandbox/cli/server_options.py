@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from payments_sandbox.cli.options import CommandOptions, webhook_url
 from payments_sandbox.core.instants import show_duration
-from payments_sandbox.core.option_values import file_to_write
+from payments_sandbox.core.option_values import file_to_write, one_of
 from payments_sandbox.core.settings import Option, Settings, options, settings_from
 from payments_sandbox.core.tls_options import TlsChoice
 
@@ -104,7 +104,13 @@ def _add_files(parser: CommandOptions) -> None:
         read=file_to_write,
         metavar="FILE",
     )
-    parser.flag("--log", "print a line per request (on a terminal serve always does)")
+    parser.flag_or_value(
+        "--log",
+        "print a line per request and webhook (on a terminal serve always does, as text)",
+        metavar="text|json",
+        bare="text",
+        read=one_of("text", "json"),
+    )
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:

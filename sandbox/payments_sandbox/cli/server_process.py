@@ -28,6 +28,7 @@ from payments_sandbox.core.settings import Settings
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
     from payments_sandbox.server.listeners import ListeningAt
+    from payments_sandbox.server.request_log import RequestLog
     from payments_sandbox.server.world_runtime import WorldRuntime
 
 Facts = dict[str, object]
@@ -45,6 +46,7 @@ class Listening(NamedTuple):
 
     facts: Facts
     runtime: "WorldRuntime"
+    log: "RequestLog"
 
 
 ListeningServer = AbstractAsyncContextManager[Listening]
@@ -57,19 +59,17 @@ class CannotServeError(CommandFailedError):
 
 def run_server(
     arguments: argparse.Namespace,
-    say: Callable[[str], None] | None,
     use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
-    log_width: Callable[[], int | None] = lambda: None,
+    make_log: "Callable[[], RequestLog] | None" = None,
     level: int = logging.INFO,
 ) -> int:
     """Put a server together, and run what it is there for.
 
     Args:
         arguments: the options of a server.
-        say: given a line for each request.
         use_server: uses the server, and gives the exit code when all is done.
-        log_width: how many columns there are for a line.
+        make_log: makes what is told of requests and webhooks; None where nobody wants it.
         level: what is less than this is not logged.
 
     Raises:
@@ -83,7 +83,8 @@ def run_server(
         from payments_sandbox.server.http_server import listening
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    sandbox = assembled(settings, partial(assemble, settings, say, log_width=log_width))
+    log = None if make_log is None else make_log()
+    sandbox = assembled(settings, partial(assemble, settings, log))
     working = use_server(_served(arguments, sandbox, listening(sandbox)))
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
@@ -150,7 +151,7 @@ async def _served(
         if arguments.ready_file is not None:
             announced = _announced(arguments.ready_file, json.dumps(facts) + "\n")
             await stack.enter_async_context(announced)
-        yield Listening(facts, sandbox.runtime)
+        yield Listening(facts, sandbox.runtime, sandbox.log)
 
 
 @contextlib.contextmanager

@@ -71,6 +71,10 @@ class Sender(Protocol):
         """Close every connection."""
 
 
+LogAttempt = Callable[[World, "Delivery", "DeliveryAttempt"], None]
+"""Is told of an attempt that has ended."""
+
+
 class MadeAttempt(NamedTuple):
     """An attempt that has ended, and whose it was."""
 
@@ -87,6 +91,7 @@ class Dispatcher:
         on_attempt: called with each world in which an attempt has ended.
         metrics: counts what comes of attempts.
         tally: counts what attempts meet; None where nobody asked for it.
+        log_attempt: told of each attempt when what it has led to is known.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class Dispatcher:
         on_attempt: Callable[[World], None],
         metrics: Metrics,
         tally: "FailureTally | None" = None,
+        log_attempt: LogAttempt | None = None,
     ) -> None:
         self._make_sender = make_sender
         self._sender: Sender | None = None
@@ -103,6 +109,7 @@ class Dispatcher:
         self._on_attempt = on_attempt
         self._metrics = metrics
         self._tally = tally
+        self._log_attempt = log_attempt
         self._is_closed = False
         self._queues: dict[World, dict[str, EndpointQueue]] = {}
         self._settling: list[_Settling] = []
@@ -301,6 +308,8 @@ class Dispatcher:
             return None
         attempt = webhooks.record(delivery, request, result, world.clock.now())
         self._metrics.count_attempt(delivery, attempt)
+        if self._log_attempt is not None:
+            self._log_attempt(world, delivery, attempt)
         for settling in self._settling:
             if settling.world is world:
                 settling.attempts.append(MadeAttempt(delivery, attempt))
