@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := sandbox tests benchmarks tools examples hatch_build.py
 PACKAGE := sandbox/payments_sandbox
-CORE := $(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAGE)/verification/*,$(PACKAGE)/webhooks/*,$(PACKAGE)/world/*,$(PACKAGE)/server/webhooks/*
+CORE := $(PACKAGE)/exploration/*,$(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAGE)/verification/*,$(PACKAGE)/webhooks/*,$(PACKAGE)/world/*,$(PACKAGE)/server/webhooks/*
 
 # `.ci/run` has just run the suite, measured, by the README's command.
 SUITE := $(if $(SUITE_HAS_RUN),,suite)

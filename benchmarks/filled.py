@@ -50,9 +50,9 @@ def fill(api: Api, payments: int) -> dict[str, object]:
 
 async def serve(api: Api, facts: dict[str, object], ready: Path) -> None:
     """Listen on a free port until killed."""
-    async with listening(api.sandbox) as address:
+    async with listening(api.sandbox) as at:
         part = ready.with_suffix(".part")
-        part.write_text(json.dumps(facts | {"base_url": f"{address}/v3"}), encoding="utf-8")
+        part.write_text(json.dumps(facts | {"base_url": f"{at.url}/v3"}), encoding="utf-8")
         part.replace(ready)
         await asyncio.Event().wait()
 

@@ -22,6 +22,7 @@ def texts(known: Mapping[str, str]) -> dict[str, str]:
         "faults": "\n".join(_table()),
         "sections": "\n\n".join(f"### {each.name}\n\n{each.SECTION.strip()}" for each in FAULTS),
         "clients": "\n".join(_clients()),
+        "clients under TLS": "\n".join(_clients_under_tls()),
     }
     page = known[PAGE]
     for name, text in parts.items():
@@ -63,6 +64,21 @@ def _clients() -> Iterator[str]:
         for example in fault.EXAMPLES:
             said = " | ".join(str(getattr(example, client)) for client in CLIENTS)
             yield f"| `{spelling(fault, example)}` | {said} |"
+
+
+def _clients_under_tls() -> Iterator[str]:
+    """The rows that are others under TLS."""
+    yield f"| step | {' | '.join(CLIENTS)} |"
+    yield f"|---|{'---|' * len(CLIENTS)}"
+    for fault in FAULTS:
+        for example in (each for each in fault.EXAMPLES if each.under_tls):
+            said = " | ".join(under_tls(example, client) for client in CLIENTS)
+            yield f"| `{spelling(fault, example)}` | {said} |"
+
+
+def under_tls(example: Example, client: str) -> str:
+    """What a client makes of an example under TLS."""
+    return example.under_tls.get(client) or str(getattr(example, client))
 
 
 def _replaced(page: str, name: str, text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final, get_args
 
 from payments_sandbox.core.option_values import duration, lifetime
 from payments_sandbox.core.settings import Option, Settings, options
+from payments_sandbox.core.tls_options import certificate, tls_fault
 
 PATH: Final = "sandbox/payments_sandbox/testing/options.py"
 
@@ -33,6 +34,9 @@ _COLLECTIONS: Final = {
     "frozenset[str]": "Collection[str]",
 }
 
+_TEXTS: Final = {certificate: "str | None", tls_fault: "Collection[str]"}
+"""Readers of what has types of its own, which nobody else needs to know."""
+
 
 def modules() -> dict[str, str]:
     """Make the text of the module, by its path."""
@@ -54,4 +58,6 @@ def _written(annotation: object) -> str:
 def _type(annotation: str, option: Option | None) -> str:
     if option is not None and option.read in (duration, lifetime):
         return f"str | {annotation}"
+    if option is not None and option.read in _TEXTS:
+        return _TEXTS[option.read]
     return _COLLECTIONS.get(annotation, annotation)

@@ -33,10 +33,10 @@ def world(address: str) -> RemoteWorld:
     return new_remote_world(address, seed=7)
 
 
-@pytest.mark.parametrize("columns", ["80", "120"])
-def test_the_clock_is_shown_with_what_is_due(world: RemoteWorld, columns: str) -> None:
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_clock_is_shown_with_what_is_due(world: RemoteWorld, columns: int) -> None:
     world.pay(card_number=PENDING)
-    ended = run("clock", "show", extra=world.variables | {"COLUMNS": columns})
+    ended = run("clock", "show", extra=world.variables, columns=columns)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == (

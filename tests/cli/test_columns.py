@@ -1,21 +1,24 @@
 """Tables and facts that commands print."""
 
+from typing import Final
+
 import pytest
 
-from payments_sandbox.cli.columns import print_facts, print_rows, remark
+from payments_sandbox.cli.columns import Cell, print_facts, print_rows, remark
+from payments_sandbox.cli.screen import Screen
+from payments_sandbox.core.colours import GOOD, NAME
 
 ROWS = [("a", "first of all", "x" * 30), ("bb", "second", "")]
 
 
-@pytest.fixture(autouse=True)
-def piped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody says how wide the terminal is, and there is none."""
-    monkeypatch.delenv("COLUMNS", raising=False)
+PIPED: Final = Screen()
 
 
-def printed(capsys: pytest.CaptureFixture[str], *cut: tuple[int, int]) -> list[str]:
+def printed(
+    capsys: pytest.CaptureFixture[str], *cut: tuple[int, int], width: int | None = None
+) -> list[str]:
     """The lines of the rows."""
-    print_rows(ROWS, cut=cut)
+    print_rows(Screen(width), ROWS, cut=cut)
     return capsys.readouterr().out.splitlines()
 
 
@@ -34,20 +37,56 @@ def test_what_is_piped_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_columns_are_shortened_one_after_the_other_where_there_is_no_room(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, first: str
+    capsys: pytest.CaptureFixture[str], width: int, first: str
 ) -> None:
-    monkeypatch.setenv("COLUMNS", str(width))
-    assert printed(capsys, (2, 7), (1, 2), (2, 6), (1, 1), (2, 1))[0] == first
+    cut = ((2, 7), (1, 2), (2, 6), (1, 1), (2, 1))
+    assert printed(capsys, *cut, width=width)[0] == first
+
+
+def test_a_column_goes_on_below_itself_where_nothing_may_be_cut(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [("card", "declines the payment"), ("other", "pays")]
+    print_rows(Screen(18), rows, fold=((1, 8),))
+    assert capsys.readouterr().out == "card   declines\n       the payment\nother  pays\n"
+    print_rows(Screen(9), rows, fold=((1, 8),))
+    assert capsys.readouterr().out.splitlines()[1:3] == ["       the", "       payment"]
+
+
+def test_letters_that_take_two_columns_count_as_two(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("顧客", "a"), ("Zoë", "b"), ("abcd", "c")]
+    print_rows(PIPED, rows)
+    assert capsys.readouterr().out == "顧客  a\nZoë   b\nabcd  c\n"
+    print_rows(Screen(6), rows, cut=((0, 1),))
+    assert capsys.readouterr().out == "顧…  a\nZoë  b\nab…  c\n"
 
 
 def test_a_table_without_rows_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    print_rows([], cut=((0, 1),))
-    assert capsys.readouterr().out == ""
+    print_rows(PIPED, [], cut=((0, 1),), fold=((0, 1),))
+    print_rows(Screen(80), [("", "")], cut=((0, -1),))
+    assert capsys.readouterr().out == "\n"
 
 
 def test_nothing_is_printed_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
-    print_facts((("name", "Zoë \x1b[2J\n"), ("none", None), ("empty", ""), ("number", 0)))
+    facts = (("name", "Zoë \x1b[2J\n"), ("none", None), ("empty", ""), ("number", 0))
+    print_facts(PIPED, (*facts, ("nobody", Cell("", NAME))))
     assert capsys.readouterr().out == "name    Zoë \\x1b[2J\\n\nnumber  0\n"
+
+
+def test_colours_and_links_take_no_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the screen has them, and nowhere else."""
+    rows = [(Cell("a", GOOD, "file:///a"), "1"), (Cell("bb", NAME), "2")]
+    print_rows(Screen(80, has_colours=True, has_links=True), rows)
+    print_rows(Screen(80, has_colours=True), rows)
+    print_rows(Screen(80), rows)
+    assert capsys.readouterr().out.splitlines() == [
+        "\x1b]8;;file:///a\x1b\\\x1b[32ma\x1b[0m\x1b]8;;\x1b\\   1",
+        "\x1b[36mbb\x1b[0m  2",
+        "\x1b[32ma\x1b[0m   1",
+        "\x1b[36mbb\x1b[0m  2",
+        "a   1",
+        "bb  2",
+    ]
 
 
 def test_a_remark_is_no_part_of_the_output(capsys: pytest.CaptureFixture[str]) -> None:

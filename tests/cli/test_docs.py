@@ -28,13 +28,14 @@ def test_a_page_is_printed_as_it_is_by_its_path_or_the_last_part_of_it(
     assert ended.stdout == (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("columns", ["80", "120"])
-def test_all_topics_are_listed_with_their_titles(columns: str) -> None:
-    lines = run("docs", extra={"COLUMNS": columns}).stdout.splitlines()
+@pytest.mark.parametrize("columns", [80, 120])
+def test_all_topics_are_listed_with_their_titles(columns: int) -> None:
+    lines = run("docs", columns=columns).stdout.splitlines()
 
-    assert [line.split("  ")[0] for line in lines] == topics_of(list(data_files("docs")))
+    begun = [line.split("  ")[0] for line in lines if not line.startswith(" ")]
+    assert begun == topics_of(list(data_files("docs")))
     assert ["how-to/time-travel", "Time travel"] in [line.split(maxsplit=1) for line in lines]
-    assert max(map(len, lines)) <= int(columns)
+    assert max(map(len, lines)) <= columns
 
 
 def test_decisions_and_pictures_are_no_topics() -> None:

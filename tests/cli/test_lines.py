@@ -11,6 +11,7 @@ from payments_sandbox.client.models import (
 )
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.request_log import format_line
+from payments_sandbox.server.webhook_log import format_webhook
 from payments_sandbox.webhooks.endpoint import Endpoint
 
 EVENTS = [*EventType, "payout.paid"]
@@ -50,30 +51,38 @@ def delivery(
 @pytest.mark.parametrize(
     ("shown", "rest"),
     [
-        (delivery(status="delivered", answer=204, error=None), "204  3.1 ms"),
+        (delivery(status="delivered", answer=204, error=None), "204  evt_1  http://r/  3.1 ms"),
         (
-            delivery(status="pending", answer=500, error="answered 500", next_at="2030-01-16"),
-            "answered 500  3.1 ms  again at 2030-01-16",
+            delivery(
+                status="pending",
+                answer=500,
+                error="answered 500",
+                next_at="2030-01-16T10:30:00.250Z",
+            ),
+            "answered 500  evt_1  http://r/  again at 2030-01-16T10:30:00Z  3.1 ms",
         ),
         (
             delivery(status="pending", answer=None, error="no answer within 10s"),
-            "no answer within 10s  3.1 ms  again now",
+            "no answer within 10s  evt_1  http://r/  again now  3.1 ms",
         ),
-        (delivery(status="failed", answer=None, error="x"), "x  3.1 ms  given up"),
+        (
+            delivery(status="failed", answer=None, error="x"),
+            "x  evt_1  http://r/  given up  3.1 ms",
+        ),
         (
             delivery(status="disabled", answer=410, error="answered 410"),
-            "answered 410  3.1 ms  the endpoint is disabled, or gone",
+            "answered 410  evt_1  http://r/  the endpoint is disabled, or gone  3.1 ms",
         ),
         (
             delivery(status="failed", answer=302, error="to \x1b[2Jé"),
-            r"to \x1b[2J\xe9  3.1 ms  given up",
+            r"to \x1b[2J\xe9  evt_1  http://r/  given up  3.1 ms",
         ),
     ],
 )
 def test_a_delivery_is_told_in_one_line(shown: DeliveryModel, rest: str) -> None:
     """When, what, where to, what came back and what is next; nothing that a terminal obeys."""
-    assert delivery_line(shown, "http://r/") == (
-        f"2030-01-15T10:30:00Z  payment.failed  evt_1  http://r/  {rest}"
+    assert format_webhook(delivery_line(shown, "http://r/")) == (
+        f"2030-01-15T10:30:00Z  webhook payment.failed  {rest}  dlv_1"
     )
 
 

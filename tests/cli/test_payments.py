@@ -66,19 +66,19 @@ def world() -> Iterator[RemoteWorld]:
         yield made
 
 
-@pytest.mark.parametrize(("columns", "shown"), [("80", LIST_80), ("120", LIST_120)])
+@pytest.mark.parametrize(("columns", "shown"), [(80, LIST_80), (120, LIST_120)])
 def test_payments_are_listed_in_as_much_width_as_there_is(
-    world: RemoteWorld, columns: str, shown: str
+    world: RemoteWorld, columns: int, shown: str
 ) -> None:
-    listed = run("payments", extra=world.variables | {"COLUMNS": columns})
+    listed = run("payments", extra=world.variables, columns=columns)
 
     assert (listed.returncode, listed.stdout, listed.stderr) == (0, shown, "")
-    assert max(map(len, shown.splitlines())) <= int(columns)
+    assert max(map(len, shown.splitlines())) <= columns
 
 
-@pytest.mark.parametrize("columns", ["80", "120"])
-def test_one_is_shown_with_what_has_become_of_it(world: RemoteWorld, columns: str) -> None:
-    shown = run("payments", FIRST, extra=world.variables | {"COLUMNS": columns})
+@pytest.mark.parametrize("columns", [80, 120])
+def test_one_is_shown_with_what_has_become_of_it(world: RemoteWorld, columns: int) -> None:
+    shown = run("payments", FIRST, extra=world.variables, columns=columns)
 
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, HISTORY, "")
     page = documented_example("payments-sandbox payments")
@@ -139,7 +139,7 @@ def test_what_did_not_go_well_is_in_the_history(world: RemoteWorld) -> None:
     shown = other.run("payments", payment["id"]).stdout.splitlines()
     assert "charged back  300" in shown
     assert f"2030-01-15T10:30:00Z  /v3/payments/{payment['id']}/receipt" in "\n".join(shown)
-    assert other.run("payments").stdout.endswith("cust_abc123  c…\n")
+    assert other.run("payments", columns=80).stdout.endswith("cust_abc123  c…\n")
 
 
 def test_every_option_is_tried() -> None:

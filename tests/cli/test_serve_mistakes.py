@@ -9,11 +9,21 @@ from tests.support.process import environment_name, options_of, run, serve_proce
 
 WRONG: Final = {
     "--port": ("70000", "expected a whole number from 0 to 65535"),
+    "--tls": (
+        "cert.pem,key.pem",
+        "expected auto, or CERT,KEY: a certificate and its key, which has no password, in PEM",
+    ),
+    "--tls-fault": (
+        "expird",
+        "expected expired or wrong-host, and a port if you like: expired=8444",
+    ),
+    "--unix": ("no/such/folder/s", "expected a file in a folder that exists"),
     "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
     "--clock": (
         "tomorrow",
         "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z, or live",
     ),
+    "--log": ("xml", "expected text or json"),
     "--rate-limit": ("0", "expected a whole number from 1 to 1000000000"),
     "--max-wall-delay": ("5", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--world-ttl": ("soon", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
@@ -42,7 +52,7 @@ WRONG: Final = {
     ),
 }
 FLAGS: Final = (
-    "--strict-keys", "--lenient", "--coverage", "--log", "--watch", "--until-stdin-closes",
+    "--strict-keys", "--lenient", "--coverage", "--watch", "--until-stdin-closes",
 )  # fmt: skip
 ANYTHING: Final = ("--host",)
 """Only listening shows whether an address is one; `test_serve` tries."""

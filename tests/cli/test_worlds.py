@@ -43,25 +43,25 @@ def world() -> Iterator[RemoteWorld]:
 
 @pytest.mark.parametrize(
     ("columns", "shown"),
-    [("80", "tests/test_shop.py::…"), ("120", NAME)],
+    [(80, "tests/test_shop.py::…"), (120, NAME)],
 )
 def test_worlds_are_listed_the_last_used_first(
-    world: RemoteWorld, columns: str, shown: str
+    world: RemoteWorld, columns: int, shown: str
 ) -> None:
-    listed = run("worlds", "list", extra=world.variables | {"COLUMNS": columns})
+    listed = run("worlds", "list", extra=world.variables, columns=columns)
     first, second = listed.stdout.splitlines()
 
     assert first == f"sk_test_golden   2030-01-15T10:30:00Z  frozen  1 payment   {shown}"
-    assert len(first) <= int(columns)
+    assert len(first) <= columns
     console, page = documented_example("payments-sandbox worlds list")
     assert console == "$ payments-sandbox worlds list"
-    assert (page == first) is (columns == "80")
+    assert (page == first) is (columns == 80)
     assert re.sub(r"20\S+", "WALL", second) == "sk_test_sandbox  WALL  live    0 payments"
 
 
-@pytest.mark.parametrize("columns", ["80", "120"])
-def test_a_world_is_shown_in_summary(world: RemoteWorld, columns: str) -> None:
-    ended = run("worlds", "show", extra=world.variables | {"COLUMNS": columns})
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_world_is_shown_in_summary(world: RemoteWorld, columns: int) -> None:
+    ended = run("worlds", "show", extra=world.variables, columns=columns)
     text = re.sub(r"127.0.0.1:[0-9]+", "HOST", ended.stdout)
 
     assert re.sub(r"(made|used)( +)\S+", r"\1\2WALL", text) == SHOWN

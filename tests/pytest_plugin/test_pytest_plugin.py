@@ -70,6 +70,29 @@ def test_each_test_has_a_world(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=7)
 
 
+def test_code_under_test_trusts_a_server_of_tls(suite: Suite) -> None:
+    """By the variables of `run`; what is wrong with a certificate is at a port of its own."""
+    suite.holds(
+        """
+        import os, pytest, requests
+        from shop import pay
+
+        @pytest.fixture(scope="session")
+        def sandbox_options(sandbox_options):
+            return {**sandbox_options, "tls": "auto", "tls_faults": ["expired"]}
+
+        def test_tls(payments_env, sandbox):
+            assert payments_env["PAYMENTS_BASE_URL"].startswith("https://")
+            assert payments_env["PAYMENTS_CA_FILE"] != payments_env["SSL_CERT_FILE"]
+            assert pay(sandbox).status_code == 201
+            with pytest.raises(requests.exceptions.SSLError, match="expired"):
+                requests.get(payments_env["PAYMENTS_TLS_EXPIRED_URL"] + "/payments", timeout=10)
+            assert len(sandbox.requests) == 1
+        """
+    )
+    suite.run().assert_outcomes(passed=1)
+
+
 def test_what_cannot_be_collected_is_told_as_ever(suite: Suite) -> None:
     """A module that fails, or skips itself, is nothing that the plugin stumbles over."""
     suite.holds(

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
+import pytest
+
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import HttpServer, listening
@@ -24,8 +26,8 @@ PAY = raw_request("POST", "/v3/payments", body=json.dumps(documented_create()).e
 async def served() -> AsyncIterator[tuple[AssembledServer, int]]:
     """A sandbox that listens, and its port."""
     sandbox = assemble(Settings(port=0, max_wall_delay=60_000))
-    async with listening(sandbox) as address:
-        port = urlsplit(address).port
+    async with listening(sandbox) as at:
+        port = urlsplit(at.url).port
         assert port is not None
         yield sandbox, port
 
@@ -104,9 +106,10 @@ sys.exit(main())
 """
 
 
-def test_a_server_without_descriptors_says_so_once_and_goes_on() -> None:
+@pytest.mark.parametrize("options", [[], ["--tls", "auto"]], ids=["plain", "tls"])
+def test_a_server_without_descriptors_says_so_once_and_goes_on(options: list[str]) -> None:
     """Whoever found no room is let in when others go; there is no traceback for each try."""
-    command = [sys.executable, "-c", SHORT, "serve", "--port", "0"]
+    command = [sys.executable, "-c", SHORT, "serve", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

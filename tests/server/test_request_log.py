@@ -8,7 +8,7 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from payments_sandbox.server.request_log import LogLine, customer_of, format_line
+from payments_sandbox.server.request_log import LogLine, RequestLog, customer_of, format_line
 from tests.support.http import Api, client_of, paid
 from tests.support.values import AUTHORIZED
 
@@ -105,7 +105,9 @@ def lines() -> list[str]:
 @pytest.fixture
 def sandbox(lines: list[str], settings: Settings) -> AssembledServer:
     """A sandbox that tells `lines`, knows no key but its own, and wants a token."""
-    return assemble(replace(settings, strict_keys=True, control_token="token"), lines.append)
+    return assemble(
+        replace(settings, strict_keys=True, control_token="token"), RequestLog(lines.append)
+    )
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import pytest
 import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml comes only once
@@ -24,6 +24,7 @@ from payments_sandbox.verification.report_text import Reports, WorldReport
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
 from tests.support.sockets import RawReply, exchange, raw_request
+from tests.support.terminal import terminal
 from tests.support.values import LONGEST_WAIT, documented_create
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
@@ -31,6 +32,8 @@ EXPLORING: Final = 180
 """Seconds that an exploration may take: it starts many processes."""
 
 COMMAND: Final = (sys.executable, "-m", "payments_sandbox")
+
+OF_EVERY_COMMAND: Final = {"--help", "--no-color"}
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -50,21 +53,24 @@ def environment_name(option: str) -> str:
 
 
 def options_of(command: str) -> set[str]:
-    """The options that a command's help lists, apart from `--help`."""
+    """The options that a command's help lists, apart from those that every command has."""
     shown = run(*command.split(), "--help").stdout
     found = re.findall(r"^  (?:-\w(?: \w+)?, )?(--[a-z-]+)", shown, re.MULTILINE)
-    return set(found) - {"--help"}
+    return set(found) - OF_EVERY_COMMAND
 
 
-def run(
+def run(  # noqa: PLR0913 - what a command is run with, each by its name
     *arguments: str,
     command: Sequence[str] = COMMAND,
     cwd: Path = ROOT,
     extra: Mapping[str, str] | None = None,
     given: str | None = None,
+    columns: int | None = None,
     is_process: bool | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself; `extra` goes into its environment, `given` to its stdin.
+
+    With `columns` its stdout is a terminal that has so many.
 
     What has no server of its own is called in this process, unless `is_process` says otherwise:
     to start an interpreter takes longer than most commands do.
@@ -72,7 +78,7 @@ def run(
     if is_process is None:
         is_process = command is not COMMAND or arguments[:1] in {("serve",), ("run",), ("explore",)}
     if not is_process:
-        return call(*arguments, cwd=cwd, extra=extra, given=given)
+        return call(*arguments, cwd=cwd, extra=extra, given=given, columns=columns)
     return subprocess.run(
         [*command, *arguments],
         cwd=cwd,
@@ -90,25 +96,44 @@ def call(
     cwd: Path = ROOT,
     extra: Mapping[str, str] | None = None,
     given: str | None = None,
+    columns: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """A command in this process; what it does to streams, signals and environment is undone."""
-    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+    variables = environment(**(extra or {}))
+    piped, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    if columns is None:
+        code = _call(arguments, cwd, variables, given, (piped, errors))
+        return subprocess.CompletedProcess(arguments, code, _text_in(piped), _text_in(errors))
+    del variables["COLUMNS"]  # it would be believed
+    with (
+        terminal(columns, LONGEST_WAIT) as screen,
+        open(os.dup(screen.device), "w", encoding="utf-8") as stdout,  # noqa: PTH123 - it is no path
+    ):
+        code = _call(arguments, cwd, variables, given, (stdout, errors))
+    return subprocess.CompletedProcess(arguments, code, screen.text, _text_in(errors))
+
+
+def _call(
+    arguments: Sequence[str],
+    cwd: Path,
+    variables: Mapping[str, str],
+    given: str | None,
+    streams: tuple[TextIO, TextIO],
+) -> int:
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
-        patch.setattr(os, "environ", environment(**(extra or {})))
+        patch.setattr(os, "environ", dict(variables))
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((given or "").encode())))
         patch.setattr(sys, "stdout", streams[0])
         patch.setattr(sys, "stderr", streams[1])
         try:
-            code = main(arguments)
+            return main(arguments)
         except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else FAILED
+            return end.code if isinstance(end.code, int) else FAILED
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-    output, errors = (_text_in(stream) for stream in streams)
-    return subprocess.CompletedProcess(arguments, code, output, errors)
 
 
 def _text_in(stream: io.TextIOWrapper) -> str:
@@ -329,9 +354,11 @@ class RemoteWorld:
         """The environment that names it to a command."""
         return {"PAYMENTS_SANDBOX_URL": self.address, "PAYMENTS_SANDBOX_API_KEY": self.key}
 
-    def run(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        """A command about it that ends by itself."""
-        return run(*arguments, extra=self.variables, given=given)
+    def run(
+        self, *arguments: str, given: str | None = None, columns: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """A command about it that ends by itself; with `columns` on a terminal."""
+        return run(*arguments, extra=self.variables, given=given, columns=columns)
 
     def running(self, *arguments: str, **extra: str) -> AbstractContextManager[RunningCommand]:
         """A command about it that goes on; `extra` goes into its environment."""

@@ -25,14 +25,16 @@ from payments_sandbox.rules.model import CardRule
 from payments_sandbox.rules.rule_engine import index_card_rules
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
+from payments_sandbox.server.listeners import ListeningAt
 from payments_sandbox.testing import Sandbox
 from tests.support.http import Api
 from tests.support.values import HOLD, KEY, LONGEST_WAIT, documented_create
 
 WHAT_IS_HTTP = b"""\
 This is no HTTP request, or its body is not framed as its head says.
-The sandbox speaks HTTP/1.1 and 1.0 without TLS. A head has one Host, at most 128 lines, and at most
-8190 bytes in each; a body has one Content-Length, or comes in chunks.
+The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
+at most 128 lines, and at most 8190 bytes in each; a body has one Content-Length, or comes
+in chunks.
 """
 """What the refusal of something else says."""
 
@@ -41,8 +43,13 @@ The sandbox speaks HTTP/1.1 and 1.0 without TLS. A head has one Host, at most 12
 class RunningServer:
     """A sandbox that listens; touch its worlds only when no request is under way."""
 
-    address: str
+    at: ListeningAt
     sandbox: AssembledServer
+
+    @property
+    def address(self) -> str:
+        """Where it speaks HTTP, whether it speaks TLS there as well or not."""
+        return self.at.url.replace("https://", "http://", 1)
 
     @property
     def base_url(self) -> str:
@@ -74,8 +81,8 @@ def running_server(
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with listening(sandbox) as address:
-            shared.update(address=address, loop=asyncio.get_running_loop(), stop=stop)
+        async with listening(sandbox) as at:
+            shared.update(at=at, loop=asyncio.get_running_loop(), stop=stop)
             ready.set()
             await stop.wait()
 
@@ -86,11 +93,12 @@ def running_server(
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert ready.wait(10), "the sandbox did not start"
-    loop, stop = shared["loop"], shared["stop"]
+    at, loop, stop = shared["at"], shared["loop"], shared["stop"]
+    assert isinstance(at, ListeningAt)
     assert isinstance(loop, asyncio.AbstractEventLoop)
     assert isinstance(stop, asyncio.Event)
     try:
-        yield RunningServer(str(shared["address"]), sandbox)
+        yield RunningServer(at, sandbox)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)

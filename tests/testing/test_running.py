@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Final, NoReturn
 
+import aiohttp
 import pytest
 import requests
 
@@ -51,6 +53,27 @@ async def test_a_sandbox_runs_beside_an_event_loop() -> None:
         assert len(asyncio.all_tasks()) == 1
 
 
+async def test_a_running_sandbox_speaks_tls_and_our_clients_need_nobody_to_trust() -> None:
+    """Its worlds are found under TLS; clients of its control API use the same port without."""
+    options: Options = {"tls": "auto", "tls_faults": ["expired"], "unix": None}
+    with running_sandbox(**options) as server, server.new_world() as world:
+        assert server.url.startswith("https://")
+        assert world.base_url == server.base_url
+        assert server.ca_file is not None
+        assert server.ca_bundle is not None
+        assert server.ca_bundle.read_bytes().endswith(server.ca_file.read_bytes())
+        assert list(server.tls_faults) == ["expired"]
+        trusted = ssl.create_default_context(cafile=server.ca_file)
+        async with (
+            aiohttp.ClientSession(headers=world.headers) as session,
+            session.get(f"{world.base_url}/payments", ssl=trusted) as reply,
+            world.async_client() as control,
+        ):
+            (seen,) = (await control.list_requests())["data"]
+            assert (reply.status, seen["operation"]) == (200, "list_payments")
+    assert not server.ca_file.exists()
+
+
 def open_things() -> tuple[int, int]:
     """How many threads and descriptors there are."""
     return threading.active_count(), len(list(DESCRIPTORS.iterdir()))
@@ -85,7 +108,7 @@ def test_a_taken_port_is_the_callers_error() -> None:
     ("options", "problem"),
     [
         ({"sed": 7}, "'sed' is no option of the sandbox; did you mean 'seed'?"),
-        ({"xyz": 1}, "'xyz' is no option of the sandbox; known are host, port, seed,"),
+        ({"xyz": 1}, "'xyz' is no option of the sandbox; known are host, port, tls,"),
     ],
 )
 def test_an_unknown_option_is_refused_with_the_nearest(options: Options, problem: str) -> None:

@@ -1,10 +1,12 @@
 """Prints both tables of those clients that are here: `python -m tools.http_clients [NAME…]`.
 
-They are the tables of docs/wire-faults.md and docs/how-to/your-http-library-pays-twice.md.
+They are the tables of docs/wire-faults.md and docs/how-to/your-http-library-pays-twice.md. With
+`--tls` the same is measured under TLS.
 """
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from payments_sandbox.client.environment import trust_variables
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
 from tools.chromium import find_chromium, start_chromium
@@ -36,6 +39,7 @@ BODY: Final = json.dumps(
     }
 )
 SUCCESS: Final = re.compile(r"(exit 0, )?201|completed")
+TLS: Final = "--tls"
 LOST: Final = ("drop", {"commit": True, "how": "close"})
 PATIENCE: Final = 60
 """Seconds that one program may take."""
@@ -110,14 +114,24 @@ async ([how, url, key, body]) => {
 
 def main() -> None:
     """Run each client that is here, and was named; say which ones are not."""
-    names = sys.argv[1:] or [*(each.name for each in CLIENTS), CHROMIUM]
-    with running_sandbox() as server, prepared(names, server) as found:
+    given = [each for each in sys.argv[1:] if each != TLS]
+    names = given or [*(each.name for each in CLIENTS), CHROMIUM]
+    tls = "auto" if TLS in sys.argv else None
+    with running_sandbox(tls=tls) as server, prepared(names, server) as found:
+        os.environ.update(_trust(server))
         _print_warm(server, found)
         print()
         _print_faults(server, found)
         for name in names:
             if name not in found:
                 print(f"not here: {name}")
+
+
+def _trust(server: RunningSandbox) -> dict[str, str]:
+    """The variables that let the programs trust the server's authority, where it has one."""
+    if server.ca_file is None:
+        return {}
+    return trust_variables(str(server.ca_file), str(server.ca_bundle), os.environ)
 
 
 @contextmanager
@@ -143,7 +157,7 @@ def _chromium(server: RunningSandbox) -> Iterator[Send]:
 
     with sync_playwright() as playwright:
         browser = start_chromium(playwright)
-        page = browser.new_page()
+        page = browser.new_page(ignore_https_errors=True)  # it looks at no variable
         page.goto(f"{server.sandbox_url}/live")
 
         def send(how: str, world: Sandbox) -> str:

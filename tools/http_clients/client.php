@@ -5,6 +5,7 @@ $curl = curl_init($url);
 curl_setopt_array($curl, [
     CURLOPT_RETURNTRANSFER => true,
     CURLOPT_TIMEOUT => 2,
+    CURLOPT_CAINFO => getenv('SSL_CERT_FILE') ?: null,
     CURLOPT_HTTPHEADER => ["Authorization: Bearer $key", 'Content-Type: application/json'],
 ]);
 if ($how === 'warm') {

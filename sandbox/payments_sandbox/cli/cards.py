@@ -4,7 +4,10 @@ import argparse
 import json
 import sys
 
+from payments_sandbox.cli.columns import Cell, print_rows
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.core.colours import NAME, STRONG
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -31,7 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
         json.dump(page(shown, has_more=False), sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
-    width = max(len(card.name) for card in MAGIC_CARDS)
-    for card in MAGIC_CARDS:
-        sys.stdout.write(f"{card.name:<{width}}  {card.number:<16}  {card.description}\n")
+    rows = [
+        (Cell(card.name, STRONG), Cell(card.number, NAME), card.description) for card in MAGIC_CARDS
+    ]
+    print_rows(screen_of(arguments), rows, fold=((2, 30),))
     return 0

@@ -9,10 +9,15 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from payments_sandbox.cli import supervisor
-from payments_sandbox.client.environment import sandbox_variables, without_proxy
+from payments_sandbox.client.environment import (
+    fault_variables,
+    sandbox_variables,
+    trust_variables,
+    without_proxy,
+)
 
 GRACE: Final = 5.0
 """Seconds that a command has to end after SIGTERM, or when its terminal has gone."""
@@ -151,6 +156,10 @@ def environment_of(facts: Mapping[str, object]) -> dict[str, str]:
     given = sandbox_variables(
         **{name: str(facts[name]) for name in names}, token=None if token is None else str(token)
     )
+    given |= fault_variables(cast("Mapping[str, str]", facts.get("tls_faults", {})))
+    if "ca_file" in facts:
+        files = str(facts["ca_file"]), str(facts["ca_bundle"])
+        given |= trust_variables(*files, os.environ)
     return {**os.environ, **without_proxy(given["PAYMENTS_BASE_URL"], os.environ), **given}
 
 

@@ -5,9 +5,11 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.columns import print_rows
+from payments_sandbox.cli.columns import Cell, print_rows
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.remote_options import EPILOG, add_remote_options, control_client
+from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import text_that
 
@@ -53,6 +55,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         usage="clock (show | freeze | resume) …",
         does="show a world's clock, stop it, let it run",
         text=TEXT,
+        is_group=True,
     )
     verbs = group.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="payments-sandbox clock"
@@ -115,11 +118,18 @@ def _print(clock: "ClockModel", arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(clock, indent=2) + "\n")
         return 0
-    sys.stdout.write(f"now {clock['now']}, {clock['mode']}\n")
+    screen = screen_of(arguments)
+    sys.stdout.write(f"now {screen.paint(clock['now'], STRONG)}, {clock['mode']}\n")
     print_rows(
+        screen,
         [
-            ("due", each["at"], each["what"], each["payment_id"] or each.get("delivery_id") or "")
+            (
+                Cell("due", QUIET),
+                each["at"],
+                each["what"],
+                Cell(each["payment_id"] or each.get("delivery_id") or "", NAME),
+            )
             for each in clock["due"]
-        ]
+        ],
     )
     return 0

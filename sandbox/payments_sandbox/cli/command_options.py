@@ -12,7 +12,7 @@ from payments_sandbox.core.option_values import seed, time_limit
 _USUAL_TIMEOUT: Final = 30_000
 _NOT_FOR_THE_USER: Final = {
     "host": "127.0.0.1", "port": 0, "control_token": None, "allow_hosts": [], "coverage": False,
-    "watch": False,
+    "watch": False, "tls": None, "tls_faults": [], "unix": None,
 }  # fmt: skip
 """Of a server that is made for one run of the command: it has a port of its own, on loopback."""
 

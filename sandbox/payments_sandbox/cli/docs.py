@@ -5,9 +5,11 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from payments_sandbox.cli.columns import print_rows
+from payments_sandbox.cli.columns import Cell, print_rows
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.core.colours import STRONG
 
 TEXT: Final = """\
 Print a page of the documentation of this version, or without a topic which there are. No
@@ -44,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     pages = data_files("docs")
     topics = topics_of(list(pages))
     if arguments.topic is None:
-        print_rows([(each, _title(pages[f"{each}{_ENDING}"])) for each in topics], cut=((1, 1),))
+        rows = [(Cell(each, STRONG), _title(pages[f"{each}{_ENDING}"])) for each in topics]
+        print_rows(screen_of(arguments), rows, fold=((1, 30),))
     else:
         sys.stdout.write(pages[f"{find_topic(arguments.topic, topics)}{_ENDING}"])
     return 0

@@ -3,16 +3,21 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from payments_sandbox.cli.columns import Cell, print_rows
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.highlight import EXPLANATION, View
 from payments_sandbox.cli.options import Commands
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
     control_client,
 )
+from payments_sandbox.cli.screen import Screen, screen_of
+from payments_sandbox.core.colours import STRONG
 
 if TYPE_CHECKING:  # imported when something is explained, so that --help is instant
     from payments_sandbox.contract.error_codes import Code
@@ -52,30 +57,37 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain all that is called so: a code and a card often share their name."""
+    screen = screen_of(arguments)
     if _REQUEST.fullmatch(arguments.word):
-        _explain_request(arguments)
+        _explain_request(arguments, screen)
         return 0
-    parts = ["\n".join(map(_wrapped, lines)) for lines in _explained(arguments.word)]
+    parts = list(_explained(arguments.word))
     if not parts:
         raise CommandFailedError(_unknown(arguments.word), MISTAKEN)
-    sys.stdout.write("\n\n".join(parts) + "\n")
+    for number, lines in enumerate(parts):
+        sys.stdout.write("\n" if number else "")
+        _print(lines, screen)
     return 0
 
 
-def _wrapped(line: str) -> str:
-    """A sentence in lines that fit a terminal; a row of a table stays one."""
-    from textwrap import fill
-
-    indent = " " * (len(line) - len(line.lstrip()))
-    is_row = line.lstrip().startswith("|")
-    return line if is_row else fill(line, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def _explain_request(arguments: argparse.Namespace) -> None:
+def _explain_request(arguments: argparse.Namespace, screen: Screen) -> None:
     from payments_sandbox.testing.sandbox import explain_request
 
     with control_client(arguments) as client:
-        sys.stdout.write(explain_request(client.retrieve_request(arguments.word)) + "\n")
+        text = explain_request(client.retrieve_request(arguments.word))
+    sys.stdout.write(View(screen, EXPLANATION).text(text))
+
+
+def _print(lines: Iterable[str], screen: Screen) -> None:
+    """Print sentences in lines that fit, and tables in columns that do."""
+    fitting = screen._replace(width=min(screen.width or _WIDTH, _WIDTH))
+    for is_table, part in groupby(lines, key=lambda line: line.lstrip().startswith("|")):
+        if is_table:
+            rows = [[each.strip() for each in line.strip(" |").split("|")] for line in part]
+            head, _, *body = [[f"  {first}", *rest] for first, *rest in rows]
+            print_rows(fitting, [[Cell(each, STRONG) for each in head], *body], fold=((1, 30),))
+        else:
+            sys.stdout.write(View(fitting, EXPLANATION).text("\n".join(part)))
 
 
 def _explained(word: str) -> "Iterator[Iterator[str]]":
@@ -125,8 +137,15 @@ def _card(card: "MagicCard") -> Iterator[str]:
 def _fault(fault: "type[Fault]") -> Iterator[str]:
     yield f"{fault.name}: a wire fault"
     yield f"  {fault.ROW}"
-    yield from (f"  {line}".rstrip() for line in fault.SECTION.strip().splitlines())
+    yield from (f"  {line}".rstrip() for line in _unbroken(fault.SECTION.strip()))
     yield "  payments-sandbox docs wire-faults has what some clients make of it."
+
+
+def _unbroken(text: str) -> "Iterator[str]":
+    """Each paragraph as one line, and each row of a table."""
+    for paragraph in text.split("\n\n"):
+        lines = paragraph.splitlines()
+        yield from lines if paragraph.startswith("|") else [" ".join(lines)]
 
 
 def _unknown(word: str) -> str:

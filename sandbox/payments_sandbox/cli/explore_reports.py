@@ -3,13 +3,14 @@
 import argparse
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Final
 
 from payments_sandbox.cli.explore_junit import as_explored_junit
+from payments_sandbox.cli.highlight import EXPLORATION, View
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
+from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.exploration.annotations import annotations
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.page import as_page
@@ -19,7 +20,7 @@ from payments_sandbox.exploration.report import (
     new_findings,
     scenario_of,
 )
-from payments_sandbox.exploration.report_text import as_text
+from payments_sandbox.exploration.report_text import WIDTH, as_text
 from payments_sandbox.exploration.verdicts import UNWELL
 from payments_sandbox.scenarios.yaml_writer import text_of
 
@@ -51,7 +52,9 @@ def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: Explorati
     Raises:
         UnwritableError: the system refuses.
     """
-    sys.stdout.write(as_text(flow, result, width=shutil.get_terminal_size((90, 24)).columns))
+    screen = screen_of(arguments)
+    text = as_text(flow, result, width=screen.width or WIDTH)
+    sys.stdout.write(View(screen, EXPLORATION).text(text))
     data = json.dumps(as_json(flow, result), indent=2, ensure_ascii=False) + "\n"
     if arguments.json is not None:
         write_whole(arguments.json, data)

@@ -30,6 +30,7 @@ from payments_sandbox.server.http_server import listening
 
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
+    from payments_sandbox.server.listeners import ListeningAt
 
 GRACE: Final = 1.0
 """Seconds that a command has to end when its time is over."""
@@ -76,8 +77,8 @@ class ExploredCommand(NamedTuple):
         asyncio.get_running_loop().set_exception_handler(None)
         output = Output()
         async with AsyncExitStack() as stack:
-            address = await stack.enter_async_context(listening(server))
-            facts = _facts(server, address, number)
+            at = await stack.enter_async_context(listening(server))
+            facts = _facts(server, at, number)
             environment, started = environment_of(facts), perf_counter()
             with strays_ended({name: environment[name] for name in _OF_ONE_RUN}):
                 async with running(
@@ -87,7 +88,7 @@ class ExploredCommand(NamedTuple):
                     seconds = perf_counter() - started
                     await stack.aclose()  # what it has left running may answer webhooks still
                     records = await worlds.recorded(server.runtime.worlds)
-        return RunRecord(_end(code, output, seconds, address), records)
+        return RunRecord(_end(code, output, seconds, at.url), records)
 
     async def _ended(self, command: Command) -> int | None:
         """Wait for the command; None when its time was over."""
@@ -99,13 +100,13 @@ class ExploredCommand(NamedTuple):
         return None
 
 
-def _facts(server: "AssembledServer", address: str, number: int) -> dict[str, object]:
+def _facts(server: "AssembledServer", at: "ListeningAt", number: int) -> dict[str, object]:
     """What a run's command is told: a key of its own, whose world is as that of `run` is."""
     worlds = server.runtime.worlds
     usual = worlds.get_or_create(DEFAULT_API_KEY)
     world = worlds.make(f"sk_test_explore_{number}", seed=usual.config.seed)
     own = {"api_key": world.config.api_key, "webhook_secret": world.config.webhook_secret}
-    return facts_of(server.settings, address) | own
+    return facts_of(server.settings, at) | own
 
 
 def _end(code: int | None, output: Output, seconds: float, address: str) -> FlowEnd:

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, assert_never, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.follow import SILENCE, follow
 from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
@@ -15,12 +15,14 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
+from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.cli.signals import until_stopped
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.event_stream import StreamMessage
     from payments_sandbox.client.models import DeliveryModel
+    from payments_sandbox.server.webhook_log import WebhookLine
 
 TEXT: Final = """\
 Print every webhook of a world as it is attempted: when, which event, where to, what came
@@ -91,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         control_client(arguments, timeout=SILENCE) as client,
         forwarding(arguments, filters) as forward,
     ):
-        printer = _Printer(client, forward, as_json=arguments.json)
+        printer = _Printer(client, forward, arguments)
         for message in follow(client, on_connected=printer.begin):
             if message.kind in ("event", "delivery") and is_wanted(message.value["type"], filters):
                 printer.print(message)
@@ -108,11 +110,15 @@ class _Printer:
     """Prints what is going on, and where each delivery goes."""
 
     def __init__(
-        self, client: "SandboxClient", forward: Forwarding | None, *, as_json: bool
+        self,
+        client: "SandboxClient",
+        forward: Forwarding | None,
+        arguments: argparse.Namespace,
     ) -> None:
         self._client = client
         self._forward = forward
-        self._as_json = as_json
+        self._arguments = arguments
+        self._as_json = arguments.json
         self._urls: dict[str, str] = {}
         self._asked_at = float("-inf")
         self._announced: str | None = None
@@ -155,7 +161,15 @@ class _Printer:
         if self._as_json:
             _say(json.dumps(delivery))
         else:
-            _say(delivery_line(delivery, self._url_of(delivery["endpoint_id"])))
+            self._print_line(delivery_line(delivery, self._url_of(delivery["endpoint_id"])))
+
+    def _print_line(self, line: "WebhookLine") -> None:
+        from payments_sandbox.server.log_colours import LOG_COLOURS
+        from payments_sandbox.server.webhook_log import format_webhook
+
+        screen = screen_of(self._arguments)
+        paint = LOG_COLOURS.webhook if screen.has_colours else None
+        _say(format_webhook(line, screen.width, paint))
 
     def _url_of(self, endpoint_id: str) -> str:
         """Where an endpoint leads, which can change; its id when it is gone."""
@@ -168,39 +182,26 @@ class _Printer:
         return self._urls.get(endpoint_id, endpoint_id)
 
 
-def delivery_line(delivery: "DeliveryModel", url: str) -> str:
-    """One line: when, type, event, where to, status or error, milliseconds, and what is next."""
-    from payments_sandbox.server.request_log import plain
+def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
+    """What the line that `serve` prints tells; which attempt it is, the stream does not say."""
+    from payments_sandbox.server.webhook_log import WebhookLine
 
     attempt = delivery["attempts"][-1]
-    response, error = attempt["response"], attempt["error"]
-    outcome = str(response["status"]) if error is None and response else plain(error or "")
-    parts = (
-        attempt["at"],
-        delivery["type"],
-        delivery["event_id"],
-        url,
-        outcome,
-        f"{attempt['duration_ms']:.1f} ms",
-        _next(delivery),
+    response = attempt["response"]
+    return WebhookLine(
+        at=attempt["at"],
+        type=delivery["type"],
+        status=response["status"] if response else None,
+        error=attempt["error"],
+        event_id=delivery["event_id"],
+        url=url,
+        number=None,
+        becomes=delivery["status"],
+        next_at=delivery["next_attempt_at"],
+        duration_ms=attempt["duration_ms"],
+        id=delivery["id"],
+        world="",
     )
-    return "  ".join(part for part in parts if part)
-
-
-def _next(delivery: "DeliveryModel") -> str:
-    """What becomes of the delivery; nothing is said of one that has arrived."""
-    match delivery["status"]:
-        case "delivered":
-            return ""
-        case "pending":
-            at = delivery["next_attempt_at"]
-            return "again now" if at is None else f"again at {at}"
-        case "failed":
-            return "given up"
-        case "disabled":
-            return "the endpoint is disabled, or gone"
-        case _:
-            assert_never(delivery["status"])
 
 
 def _say(line: str) -> None:

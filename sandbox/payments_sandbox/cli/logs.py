@@ -14,8 +14,8 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
+from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.cli.signals import until_stopped
-from payments_sandbox.cli.standard_streams import terminal_width
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, read_instant
 from payments_sandbox.core.option_values import one_of, whole_number
@@ -140,13 +140,13 @@ def run(arguments: argparse.Namespace) -> int:
                 if message.kind == "request":
                     entry = cast("JournalEntryModel", message.value)
                     if wanted.has(entry):
-                        _print(client, entry, as_json=arguments.json)
+                        _print(client, entry, arguments)
                         sys.stdout.flush()
     elif arguments.limit:
         with control_client(arguments) as client:
             wanted = _wanted(client, arguments)
             for entry in _found(client, wanted, arguments.limit)[::-1]:
-                _print(client, entry, as_json=arguments.json)
+                _print(client, entry, arguments)
     return 0
 
 
@@ -176,13 +176,18 @@ def _past(client: "SandboxClient", wanted: _Wanted, limit: int) -> int:
     return places[:limit][-1] if places else 0
 
 
-def _print(client: "SandboxClient", entry: "JournalEntryModel", *, as_json: bool) -> None:
-    if as_json:
+def _print(
+    client: "SandboxClient", entry: "JournalEntryModel", arguments: argparse.Namespace
+) -> None:
+    if arguments.json:
         sys.stdout.write(json.dumps(entry) + "\n")
         return
+    from payments_sandbox.server.log_colours import LOG_COLOURS
     from payments_sandbox.server.request_log import format_line
 
-    sys.stdout.write(format_line(entry_line(entry, str(client.api_key)), terminal_width()) + "\n")
+    screen, line = screen_of(arguments), entry_line(entry, str(client.api_key))
+    paint = LOG_COLOURS.request if screen.has_colours else None
+    sys.stdout.write(format_line(line, screen.width, paint) + "\n")
 
 
 def entry_line(entry: "JournalEntryModel", api_key: str) -> "LogLine":

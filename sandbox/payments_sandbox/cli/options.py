@@ -37,6 +37,7 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
     does: str,
     text: str,
     epilog: str | None = None,
+    is_group: bool = False,
 ) -> tuple[argparse.ArgumentParser, "CommandOptions"]:
     """Add a command, or a command of a command.
 
@@ -47,6 +48,7 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
         does: one line, for the list of commands.
         text: what `--help` says first.
         epilog: what it says last.
+        is_group: whether it has commands of its own, and prints nothing itself.
     """
     parser = commands.add_parser(
         name,
@@ -57,7 +59,10 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    return parser, CommandOptions(parser)
+    options = CommandOptions(parser)
+    if not is_group:
+        options.flag("--no-color", "print no colours (so does NO_COLOR=1)")
+    return parser, options
 
 
 class CommandOptions:
@@ -175,6 +180,41 @@ class CommandOptions:
             dest=field or _field(option),
             action="store_true",
             default=given in _TRUE,
+            help=help_text,
+        )
+
+    def flag_or_value(
+        self,
+        option: str,
+        help_text: str,
+        *,
+        metavar: str,
+        bare: object,
+        read: Callable[[str], object],
+    ) -> None:
+        """Add an option that may do without its value.
+
+        In the environment 1 or true stands for the option alone, 0 or false for none.
+
+        Args:
+            option: its name, such as `--log`.
+            help_text: its line of `--help`.
+            metavar: what stands for the value there.
+            bare: the value where the option is alone.
+            read: turns a text into the value, or raises ValueError with what would have worked.
+        """
+        given = (self._given(option) or "").lower()
+        default = bare if given in _TRUE else None
+        if given not in _TRUE | _FALSE:
+            default = self._read(option, read, given)
+        self._parser.add_argument(
+            option,
+            dest=_field(option),
+            nargs="?",
+            const=bare,
+            default=default,
+            type=argument(read),
+            metavar=metavar,
             help=help_text,
         )
 

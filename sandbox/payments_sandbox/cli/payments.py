@@ -6,7 +6,7 @@ import sys
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.columns import print_facts, print_rows, remark
+from payments_sandbox.cli.columns import Cell, Row, print_facts, print_rows, remark
 from payments_sandbox.cli.options import CommandOptions, Commands, refuse
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
@@ -14,6 +14,8 @@ from payments_sandbox.cli.remote_options import (
     control_client,
     every,
 )
+from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import one_of, text_that, whole_number
 
@@ -42,6 +44,9 @@ MOST: Final = 1_000
 STATUSES: Final = ("pending", "completed", "failed")
 _CUT: Final = ((4, 24), (5, 1), (4, 1))
 """The customer may be long; then goes what has become of a payment, which is shown of each."""
+
+_OF_STATUS: Final = {"pending": POOR, "completed": GOOD, "failed": BAD}
+"""The colour of each status."""
 
 _FILTERS: Final = ("--status", "--customer", "--created-after", "--starting-after")
 
@@ -108,27 +113,31 @@ def _list(client: "SandboxClient", arguments: argparse.Namespace) -> None:
     if arguments.json:
         sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in page["data"]))
     elif page["data"]:
-        print_rows([_row(each) for each in page["data"]], cut=_CUT)
+        print_rows(screen_of(arguments), [_row(each) for each in page["data"]], cut=_CUT)
     else:
         remark(f"{client.api_key} has no such payment")
     if page["has_more"]:
         remark(f"there are more: --starting-after {page['next_cursor']} goes on")
 
 
-def _row(payment: "PaymentModel") -> tuple[str, ...]:
+def _row(payment: "PaymentModel") -> Row:
     became = [
         payment["failure_code"] or "",
         f"refunded {payment['refunded']}" if payment["refunded"] else "",
         f"charged back {payment['charged_back']}" if payment["charged_back"] else "",
     ]
     return (
-        payment["created_at"],
-        payment["id"],
-        payment["status"],
+        Cell(payment["created_at"], QUIET),
+        Cell(payment["id"], STRONG),
+        _status(payment),
         f"{payment['amount']} {payment['currency']}",
-        payment["customer_id"] or "",
-        ", ".join(filter(None, became)),
+        Cell(payment["customer_id"] or "", NAME),
+        Cell(", ".join(filter(None, became)), POOR),
     )
+
+
+def _status(payment: "PaymentModel") -> Cell:
+    return Cell(payment["status"], _OF_STATUS[payment["status"]])
 
 
 def _show(client: "SandboxClient", arguments: argparse.Namespace) -> None:
@@ -144,24 +153,31 @@ def _show(client: "SandboxClient", arguments: argparse.Namespace) -> None:
         )
         return
     card = payment["payment_method"]
+    screen = screen_of(arguments)
     print_facts(
+        screen,
         (
-            ("payment", payment["id"]),
-            ("status", payment["status"]),
+            ("payment", Cell(payment["id"], STRONG)),
+            ("status", _status(payment)),
             ("amount", f"{payment['amount']} {payment['currency']}"),
             ("failed because", payment["failure_code"]),
             ("refunded", payment["refunded"] or None),
             ("charged back", payment["charged_back"] or None),
-            ("customer", payment["customer_id"]),
+            ("customer", Cell(payment["customer_id"] or "", NAME)),
             ("description", payment["description"]),
             ("card", f"{card['brand']} …{card['last4']}"),
             ("created", payment["created_at"]),
-        )
+        ),
     )
     sys.stdout.write("\n")
     lines = [*map(_request_row, requests), *map(_event_row, events)]
     lines += (row for each in deliveries for row in _attempt_rows(each))
-    print_rows(sorted(lines, key=lambda row: row[0]), cut=((2, 1),))
+    lines.sort(key=lambda row: row[0])
+    print_rows(screen, [_coloured(*row) for row in lines], cut=((2, 1),))
+
+
+def _coloured(at: str, what: str, outcome: str) -> Row:
+    return Cell(at, QUIET), Cell(what, STRONG), outcome
 
 
 def _history(

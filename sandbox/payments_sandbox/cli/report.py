@@ -7,12 +7,14 @@ from contextlib import suppress
 from typing import Final
 
 from payments_sandbox.cli.failure import FAILED
+from payments_sandbox.cli.highlight import REPORT, View
 from payments_sandbox.cli.options import Commands
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
     control_client,
 )
+from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.core.option_values import file_to_write
 
 TEXT: Final = """\
@@ -57,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
     with control_client(arguments, timeout=None) as client:
         world = final_report(client, is_strict=arguments.strict)
     as_json = json.dumps(world.report, indent=2) + "\n"
-    sys.stdout.write(as_json if arguments.json else as_text([world]))
+    if arguments.json:
+        sys.stdout.write(as_json)
+    else:
+        sys.stdout.write(View(screen_of(arguments), REPORT).text(as_text([world])))
     sys.stdout.flush()
     write_reports([world], junit=arguments.junit_xml, html=arguments.html)
     return 0 if world.passed and not world.says_nothing else FAILED

@@ -20,6 +20,7 @@ from payments_sandbox.core.option_values import file_to_write
 if TYPE_CHECKING:
     from payments_sandbox.client.models import CoverageModel
     from payments_sandbox.server.judging import KeptReports
+    from payments_sandbox.server.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 TEXT: Final = """\
@@ -67,8 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; its exit code, or 1 when that is 0 and the verdict is bad."""
     check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
-    say = _say if arguments.log else None
-    return run_server(arguments, say, partial(_run, arguments), level=logging.WARNING)
+    make_log = partial(_make_log, arguments) if arguments.log else None
+    return run_server(arguments, partial(_run, arguments), make_log=make_log, level=logging.WARNING)
+
+
+def _make_log(arguments: argparse.Namespace) -> "RequestLog":
+    from payments_sandbox.cli.serve_log import make_log
+
+    return make_log(arguments, sys.stderr)
 
 
 async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.active_scenarios import add_end, add_use
+from payments_sandbox.cli.columns import Cell, Row, print_rows
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.highlight import LINT, YAML, View
 from payments_sandbox.cli.new_scenario import add_new
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.screen import Screen, screen_of
+from payments_sandbox.core.colours import BAD, QUIET, STRONG
 from payments_sandbox.core.option_values import folder, scenario_name
 
 if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
@@ -71,6 +75,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         usage="scenario (list | show | new | check | use | end | from-journal) …",
         does="list, show, check, write and use scenarios",
         text=TEXT,
+        is_group=True,
     )
     verbs = group.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="payments-sandbox scenario"
@@ -161,21 +166,27 @@ def list_scenarios(arguments: argparse.Namespace) -> int:
     """A line for each: its name, its tags and what it is about, in a sentence."""
     library = _library(arguments)
     files = {name: library.read(name) for name in library.names()}
-    rows = [(name, *_row(file)) for name, file in files.items()]
-    names, tags = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
-    for name, tag, sentence in rows:
-        sys.stdout.write(f"{name:<{names}}  {tag:<{tags}}  {sentence}".rstrip() + "\n")
+    rows = [_row(name, file) for name, file in files.items()]
+    print_rows(screen_of(arguments), rows, fold=((2, 50), (1, 18), (2, 30)))
     return 0
 
 
-def _row(file: "ScenarioFile") -> tuple[str, str]:
+def _row(name: str, file: "ScenarioFile") -> Row:
     from payments_sandbox.scenarios.library import count_problems
 
-    scenario = file.loaded.scenario
+    scenario, leads_to = file.loaded.scenario, _url_of(file)
     if scenario is None:
-        return "", f"{count_problems([file])}: payments-sandbox scenario check {file.path}"
+        hint = f"{count_problems([file])}: payments-sandbox scenario check {file.path}"
+        return Cell(name, BAD, leads_to), "", Cell(hint, BAD)
     sentence, stop, _ = scenario.about.partition(". ")
-    return ", ".join(scenario.tags), sentence + stop.rstrip()
+    about = sentence + stop.rstrip()
+    return Cell(name, STRONG, leads_to), Cell(", ".join(scenario.tags), QUIET), about
+
+
+def _url_of(file: "ScenarioFile") -> str:
+    """Where a terminal finds the file, if it is one on disk."""
+    path = Path(file.path)
+    return path.resolve().as_uri() if path.is_file() else ""
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -186,7 +197,8 @@ def show(arguments: argparse.Namespace) -> int:
         file = _library(arguments).read(arguments.name)
     except UnknownScenario as error:
         raise CommandFailedError(str(error), MISTAKEN) from None
-    sys.stdout.write(file.text if file.text.endswith("\n") else f"{file.text}\n")
+    screen = screen_of(arguments)._replace(width=None)  # a line that is broken is no YAML
+    sys.stdout.write(View(screen, YAML).text(file.text))
     return 0
 
 
@@ -211,7 +223,9 @@ def check(arguments: argparse.Namespace) -> int:
             lines += file.lint
         if file.loaded.scenario is not None:
             lines += (f"{file.path}: {rates}" for rates in rates_of(file.loaded.scenario))
-    sys.stdout.write("\n".join([*lines, f"{count_problems(files)}\n"]))
+    text = "\n".join([*lines, count_problems(files)])
+    screen = Screen() if arguments.github else screen_of(arguments)
+    sys.stdout.write(View(screen, LINT, has_excerpts=True).text(text))
     return 0 if all(file.loaded.scenario is not None for file in files) else MISTAKEN
 
 

@@ -7,17 +7,16 @@ import os
 import stat
 import sys
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals, on_stdin_closed
-from payments_sandbox.cli.standard_streams import (
-    drop_unwritten,
-    terminal_width,
-    try_to_print,
-)
+from payments_sandbox.cli.standard_streams import drop_unwritten, try_to_print
+
+if TYPE_CHECKING:  # imported when somebody watches
+    from payments_sandbox.server.request_log import RequestLog
 
 EXAMPLES: Final = """\
 examples:
@@ -59,9 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.until_stdin_closes and _has_no_stdin():
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
-    say = _say if arguments.log or sys.stdout.isatty() else None
-    until_told = partial(_until_told, watches_stdin=arguments.until_stdin_closes)
-    code = run_server(arguments, say, until_told, log_width=terminal_width)
+    is_watched = bool(arguments.log) or sys.stdout.isatty()
+    until_told = partial(_until_told, arguments, is_watched=is_watched)
+    make_log = partial(_make_log, arguments) if is_watched else None
+    code = run_server(arguments, until_told, make_log=make_log)
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
 
@@ -71,30 +71,44 @@ def _has_no_stdin() -> bool:
     return stat.S_ISCHR(os.fstat(_STDIN).st_mode) and not os.isatty(_STDIN)
 
 
-async def _until_told(server: ListeningServer, *, watches_stdin: bool) -> int:
+def _make_log(arguments: argparse.Namespace) -> "RequestLog":
+    from payments_sandbox.cli.serve_log import make_log
+
+    return make_log(arguments, sys.stdout)
+
+
+async def _until_told(
+    arguments: argparse.Namespace, server: ListeningServer, *, is_watched: bool
+) -> int:
     told_to_stop = asyncio.Event()
     on_signals(lambda _: told_to_stop.set())
-    if watches_stdin:
+    if arguments.until_stdin_closes:
         on_stdin_closed(told_to_stop.set)
-    async with server as (facts, _):
-        _say(_in_prose(facts) if sys.stdout.isatty() else json.dumps({"ready": True} | facts))
-        await told_to_stop.wait()
+    if not is_watched:
+        async with server as listening:
+            _say(_as_json(listening.facts))
+            await told_to_stop.wait()
+        return 0
+    from payments_sandbox.cli.serve_log import JSON, announced, print_summary
+    from payments_sandbox.server.server_totals import ServerTotals
+
+    totals = None
+    is_json, is_read = arguments.log == JSON, sys.stdout.isatty()
+    is_prose = is_read and not is_json
+    try:
+        async with server as listening:
+            totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
+            _say(announced(arguments, listening.facts) if is_prose else _as_json(listening.facts))
+            await told_to_stop.wait()
+    finally:
+        # The webhooks that were in flight have ended by now.
+        if totals is not None and (is_json or is_read):
+            print_summary(arguments, listening.log, totals)
     return 0
 
 
-def _in_prose(facts: Facts) -> str:
-    token = facts.get("control_token")
-    return "\n".join(
-        (
-            f"payments-sandbox {facts['version']} is ready.",
-            f"  base URL        {facts['base_url']}",
-            f"  API key         {facts['api_key']}  (any sk_test_… key gets a world of its own)",
-            f"  webhook secret  {facts['webhook_secret']}",
-            f"  control API     {facts['sandbox_url']}",
-            *([f"  control token   {token}  (send it as Sandbox-Token)"] if token else []),
-            "  Ctrl-C stops it. `payments-sandbox cards` lists the magic cards.",
-        )
-    )
+def _as_json(facts: Facts) -> str:
+    return json.dumps({"ready": True} | facts)
 
 
 def _say(line: str) -> None:

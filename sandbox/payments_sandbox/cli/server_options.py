@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,8 +12,9 @@ from typing import Final, cast
 
 from payments_sandbox.cli.options import CommandOptions, webhook_url
 from payments_sandbox.core.instants import show_duration
-from payments_sandbox.core.option_values import file_to_write
+from payments_sandbox.core.option_values import file_to_write, one_of
 from payments_sandbox.core.settings import Option, Settings, options, settings_from
+from payments_sandbox.core.tls_options import TlsChoice
 
 EPILOG: Final = """\
 Every option can come from the environment: --rate-limit is PAYMENTS_SANDBOX_RATE_LIMIT.
@@ -102,7 +104,13 @@ def _add_files(parser: CommandOptions) -> None:
         read=file_to_write,
         metavar="FILE",
     )
-    parser.flag("--log", "print a line per request (on a terminal serve always does)")
+    parser.flag_or_value(
+        "--log",
+        "print a line per request and webhook (on a terminal serve always does, as text)",
+        metavar="text|json",
+        bare="text",
+        read=one_of("text", "json"),
+    )
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
@@ -112,6 +120,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
     settings = replace(settings, webhooks=tuple(dict.fromkeys(settings.webhooks)))
     _check_webhooks(arguments, settings)
     _check_watch(arguments, settings)
+    _check_listening(arguments, settings)
     if settings.control_token is None and not _is_loopback(settings.host):
         return replace(settings, control_token=secrets.token_urlsafe(24))
     return settings
@@ -136,6 +145,20 @@ def _check_watch(arguments: argparse.Namespace, settings: Settings) -> None:
     if find_spec("watchfiles") is None:
         hint = "pip install 'payments-sandbox[watch]'"
         arguments.options.refuse("--watch", f"it needs the package watchfiles: {hint}")
+
+
+def _check_listening(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Refuse what this system, or this installation, cannot listen with."""
+    refuse, is_posix = arguments.options.refuse, os.name == "posix"
+    for option, value in (("--tls", settings.tls), ("--unix", settings.unix)):
+        if value is not None and not is_posix:
+            refuse(option, "it needs a POSIX system")
+    if settings.tls == TlsChoice() and find_spec("trustme") is None:
+        refuse("--tls", "auto needs the package trustme: pip install 'payments-sandbox[tls]'")
+    if settings.tls_faults and settings.tls != TlsChoice():
+        refuse(
+            "--tls-fault", "expected --tls auto beside it, whose authority makes the certificate"
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -27,11 +27,14 @@ from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
+    from payments_sandbox.server.listeners import ListeningAt
+    from payments_sandbox.server.request_log import RequestLog
     from payments_sandbox.server.world_runtime import WorldRuntime
 
 Facts = dict[str, object]
 """What a server says of itself: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
-`version`, and `control_token` where one is demanded."""
+`version`; `control_token` where one is demanded, `ca_file` and `ca_bundle` where clients have an
+authority to trust, `tls_faults` and `unix_socket` where they were asked for."""
 
 
 _LOOK_FOR_READER_EVERY: Final = 0.1
@@ -43,6 +46,7 @@ class Listening(NamedTuple):
 
     facts: Facts
     runtime: "WorldRuntime"
+    log: "RequestLog"
 
 
 ListeningServer = AbstractAsyncContextManager[Listening]
@@ -55,19 +59,17 @@ class CannotServeError(CommandFailedError):
 
 def run_server(
     arguments: argparse.Namespace,
-    say: Callable[[str], None] | None,
     use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
-    log_width: Callable[[], int | None] = lambda: None,
+    make_log: "Callable[[], RequestLog] | None" = None,
     level: int = logging.INFO,
 ) -> int:
     """Put a server together, and run what it is there for.
 
     Args:
         arguments: the options of a server.
-        say: given a line for each request.
         use_server: uses the server, and gives the exit code when all is done.
-        log_width: how many columns there are for a line.
+        make_log: makes what is told of requests and webhooks; None where nobody wants it.
         level: what is less than this is not logged.
 
     Raises:
@@ -81,7 +83,8 @@ def run_server(
         from payments_sandbox.server.http_server import listening
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    sandbox = assembled(settings, partial(assemble, settings, say, log_width=log_width))
+    log = None if make_log is None else make_log()
+    sandbox = assembled(settings, partial(assemble, settings, log))
     working = use_server(_served(arguments, sandbox, listening(sandbox)))
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
@@ -128,7 +131,7 @@ def scenarios_read(option: str) -> Iterator[None]:
 async def _served(
     arguments: argparse.Namespace,
     sandbox: "AssembledServer",
-    listens: AbstractAsyncContextManager[str],
+    listens: "AbstractAsyncContextManager[ListeningAt]",
 ) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were asked for."""
     settings = sandbox.settings
@@ -139,14 +142,16 @@ async def _served(
 
             await stack.enter_async_context(watching(sandbox))
         try:
-            address = await stack.enter_async_context(listens)
+            at = await stack.enter_async_context(listens)
         except OSError as error:
             raise CannotServeError(_cannot_listen(settings, error)) from None
-        facts = facts_of(settings, address)
+        facts = facts_of(settings, at)
+        if at.authority is not None:
+            facts |= _trusted(at.authority, arguments.ready_file, stack)
         if arguments.ready_file is not None:
             announced = _announced(arguments.ready_file, json.dumps(facts) + "\n")
             await stack.enter_async_context(announced)
-        yield Listening(facts, sandbox.runtime)
+        yield Listening(facts, sandbox.runtime, sandbox.log)
 
 
 @contextlib.contextmanager
@@ -216,6 +221,18 @@ async def _kept(file: Path | None, sandbox: "AssembledServer") -> AsyncIterator[
         raise CannotServeError(f"not saved in {file}: {', '.join(state.unsaved)}")
 
 
+def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncExitStack) -> Facts:
+    """Write the files that clients trust an authority by; they are gone with the stack's block."""
+    from payments_sandbox.server.authority_files import authority_files
+
+    is_file = ready_file is not None and (ready_file.is_file() or not ready_file.exists())
+    try:
+        files = stack.enter_context(authority_files(authority, ready_file if is_file else None))
+    except OSError as error:
+        raise CannotServeError(f"cannot write {error.filename}: {error.strerror}") from None
+    return {"ca_file": str(files.authority), "ca_bundle": str(files.bundle)}
+
+
 @contextlib.contextmanager
 def _no_ready_file(file: Path | None) -> Iterator[None]:
     """Nobody finds the ready file of an earlier server, nor that of one that has stopped."""
@@ -254,6 +271,8 @@ async def _tell_reader(pipe: Path, text: str) -> None:
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> str:
+    if error.filename is not None:  # the path of a unix socket
+        return f"cannot listen on {error.filename}: {error.strerror}"
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
     if isinstance(error, socket.gaierror):  # its numbers are none of the system's
@@ -266,12 +285,12 @@ def _reachable(address: str) -> str:
     return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def facts_of(settings: Settings, listens_at: str) -> Facts:
-    """What a server says of itself that listens at an address."""
+def facts_of(settings: Settings, at: "ListeningAt") -> Facts:
+    """What a server says of itself, by where it listens."""
     from payments_sandbox.core.ids import DEFAULT_API_KEY
     from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 
-    address = _reachable(listens_at)
+    address = _reachable(at.url)
     facts: Facts = {
         "base_url": f"{address}/v3",
         "sandbox_url": f"{address}/_sandbox",
@@ -282,4 +301,9 @@ def facts_of(settings: Settings, listens_at: str) -> Facts:
     }
     if settings.control_token is not None:
         facts["control_token"] = settings.control_token
+    if settings.unix is not None:
+        facts["unix_socket"] = str(settings.unix.absolute())
+    if at.tls_faults:
+        urls = {name: f"{_reachable(url)}/v3" for name, url in at.tls_faults.items()}
+        facts["tls_faults"] = urls
     return facts

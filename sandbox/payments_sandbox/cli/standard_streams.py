@@ -33,15 +33,6 @@ def try_to_print(line: str, stream: TextIO) -> None:
         stream.flush()
 
 
-def terminal_width() -> int | None:
-    """How many columns the terminal has that stdout is; None where it is none."""
-    if not sys.stdout.isatty():
-        return None
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns
-
-
 def drop_unwritten(stream: TextIO) -> None:
     """Give up what could not be written until now: the interpreter would try again, and fail."""
     try:

@@ -57,6 +57,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         usage="webhook verify [options]",
         does="say why a webhook is refused",
         text=TEXT,
+        is_group=True,
     )
     verbs = group.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="payments-sandbox webhook"

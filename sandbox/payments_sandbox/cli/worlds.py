@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli import reset
-from payments_sandbox.cli.columns import print_facts, print_rows
+from payments_sandbox.cli.columns import Cell, Row, print_facts, print_rows
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument
 from payments_sandbox.cli.remote_options import (
@@ -16,6 +16,8 @@ from payments_sandbox.cli.remote_options import (
     control_client,
     every,
 )
+from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.core.colours import NAME, QUIET, STRONG
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from collections.abc import Iterator
@@ -62,6 +64,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         usage="worlds (list | show | reset | drop) …",
         does="list, show, reset and drop worlds",
         text=TEXT,
+        is_group=True,
     )
     verbs = group.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="payments-sandbox worlds"
@@ -133,18 +136,18 @@ def list_worlds(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write("".join(f"{json.dumps(world)}\n" for world in worlds))
     else:
-        print_rows([_row(world) for world in worlds], cut=((4, 1),))
+        print_rows(screen_of(arguments), [_row(world) for world in worlds], cut=((4, 1),))
     return 0
 
 
-def _row(world: "WorldModel") -> tuple[str, ...]:
+def _row(world: "WorldModel") -> Row:
     count = sum((world["payments"]["pending"], *_settled(world)))
     return (
-        world["api_key"],
-        _seconds(world["clock"]["now"]),
+        Cell(world["api_key"], STRONG),
+        Cell(_seconds(world["clock"]["now"]), QUIET),
         world["clock"]["mode"],
         f"{count} payment{'' if count == 1 else 's'}",
-        world.get("name", ""),
+        Cell(world.get("name", ""), NAME),
     )
 
 
@@ -168,9 +171,10 @@ def show(arguments: argparse.Namespace) -> int:
     completed, failed = _settled(world)
     limit = world["rate_limit"]
     print_facts(
+        screen_of(arguments),
         (
-            ("API key", world["api_key"]),
-            ("name", world.get("name")),
+            ("API key", Cell(world["api_key"], STRONG)),
+            ("name", Cell(world.get("name", ""), NAME)),
             ("base URL", world["base_url"]),
             ("webhook secret", world["webhook_secret"]),
             ("made", world["created_at"]),
@@ -188,7 +192,7 @@ def show(arguments: argparse.Namespace) -> int:
             ("rate limit", f"{limit['remaining']} of {limit['limit']} left in this hour"),
             ("seed", world["seed"]),
             ("begun anew", world["restarted"]),
-        )
+        ),
     )
     return 0
 

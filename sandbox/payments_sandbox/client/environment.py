@@ -8,6 +8,38 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("NO_PROXY", "no_proxy")
 """Some clients read the one, and some the other."""
 
+TRUST_VARIABLES: Final = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+)
+"""Where clients look for whom to trust. The first is that of OpenSSL, and so of most languages."""
+
+
+def trust_variables(authority: str, bundle: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that let clients trust a server's own authority, beside whom they trust now.
+
+    Args:
+        authority: the file of its certificate.
+        bundle: a file of that, and of all that is trusted now.
+        environment: what clients would have otherwise.
+    """
+    # Node adds what it is given to its own; the rest take it for all there is.
+    extra = bundle if environment.get(TRUST_VARIABLES[-1]) else authority
+    return {
+        "PAYMENTS_CA_FILE": authority,
+        **dict.fromkeys(TRUST_VARIABLES[:-1], bundle),
+        TRUST_VARIABLES[-1]: extra,
+    }
+
+
+def fault_variables(faults: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say where certificates are that nobody should accept, by their faults."""
+    return {
+        f"PAYMENTS_TLS_{name.replace('-', '_').upper()}_URL": url for name, url in faults.items()
+    }
+
 
 def sandbox_variables(
     *, base_url: str, api_key: str, webhook_secret: str, sandbox_url: str, token: str | None = None

@@ -3,7 +3,9 @@
 Each reader takes a text and returns the value, or raises ValueError with a sentence for the user.
 """
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,6 +13,9 @@ from typing import Final
 from payments_sandbox.core.instants import read_duration, read_instant
 
 LAST_PORT: Final = 65_535
+
+LONGEST_SOCKET_PATH: Final = 107 if sys.platform == "linux" else 103
+"""Bytes that the path of a unix socket may have."""
 
 _SERVER: Final = re.compile(
     r"(?P<origin>https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?)"
@@ -162,6 +167,16 @@ def certificates(text: str) -> Path:
     except (OSError, ValueError):
         raise ValueError("expected a file of certificates in PEM, to read") from None
     return Path(text)
+
+
+def socket_path(text: str) -> Path:
+    """Read the path of a unix socket, which is shorter than that of a file can be."""
+    path = file_to_write(text)
+    if len(os.fsencode(text)) > LONGEST_SOCKET_PATH:
+        raise ValueError(
+            f"expected at most {LONGEST_SOCKET_PATH} bytes: the path of a socket is no longer"
+        )
+    return path
 
 
 def folder(text: str) -> Path:

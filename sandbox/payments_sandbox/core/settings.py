@@ -23,10 +23,12 @@ from payments_sandbox.core.option_values import (
     origin,
     scenario,
     seed,
+    socket_path,
     webhook_targets,
     whole_number,
 )
 from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.tls_options import TlsChoice, TlsFault, certificate, tls_fault
 
 _OPTION: Final = "option"
 
@@ -92,6 +94,20 @@ class Settings:
     port: int = _setting(
         8080, "--port", "port to listen on; 0 picks a free one", whole_number(0, LAST_PORT), "N",
         "8080",
+    )  # fmt: skip
+    tls: TlsChoice | None = _setting(  # noqa: RUF009 - it does not change
+        None, "--tls",
+        "take TLS at the port as well: auto makes certificates, and an authority to trust",
+        certificate, "auto|CERT,KEY",
+    )  # fmt: skip
+    tls_faults: tuple[TlsFault, ...] = _list(
+        (), "--tls-fault",
+        "a further port, whose certificate is expired, or is for a wrong-host; with --tls auto",
+        tls_fault, "expired|wrong-host[=PORT]",
+    )  # fmt: skip
+    unix: Path | None = _setting(  # noqa: RUF009 - a path does not change
+        None, "--unix", "listen at a unix socket as well, which nobody else may use",
+        socket_path, "PATH",
     )  # fmt: skip
     seed: int | None = _setting(
         None, "--seed", "derive every world's seed from this and its key",

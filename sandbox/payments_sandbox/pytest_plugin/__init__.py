@@ -280,9 +280,16 @@ def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "San
 
 
 @pytest.fixture
-def payments_env(sandbox: "Sandbox", monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def payments_env(
+    sandbox: "Sandbox", sandbox_server: "Server", monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
     """Tells code under test where the API is, in the variables of `payments-sandbox run`."""
-    from payments_sandbox.client.environment import sandbox_variables, without_proxy
+    from payments_sandbox.client.environment import (
+        fault_variables,
+        sandbox_variables,
+        trust_variables,
+        without_proxy,
+    )
 
     variables = sandbox_variables(
         base_url=sandbox.base_url,
@@ -291,6 +298,10 @@ def payments_env(sandbox: "Sandbox", monkeypatch: pytest.MonkeyPatch) -> dict[st
         sandbox_url=sandbox.sandbox_url,
         token=sandbox.token,
     )
+    variables |= fault_variables(sandbox_server.tls_faults)
+    if sandbox_server.ca_file is not None:
+        files = str(sandbox_server.ca_file), str(sandbox_server.ca_bundle)
+        variables |= trust_variables(*files, os.environ)
     for name, value in {**variables, **without_proxy(sandbox.base_url, os.environ)}.items():
         monkeypatch.setenv(name, value)
     return variables

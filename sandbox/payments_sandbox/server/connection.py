@@ -44,8 +44,9 @@ _OPTIONS: Final[dict[str, Any]] = {
 _NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
 _WHAT_IS_HTTP: Final = b"""\
 This is no HTTP request, or its body is not framed as its head says.
-The sandbox speaks HTTP/1.1 and 1.0 without TLS. A head has one Host, at most 128 lines, and at most
-8190 bytes in each; a body has one Content-Length, or comes in chunks.
+The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
+at most 128 lines, and at most 8190 bytes in each; a body has one Content-Length, or comes
+in chunks.
 """
 
 
@@ -120,8 +121,11 @@ class Connection(web.RequestHandler):
         """Take no more requests, answer those that have come, then close.
 
         Returns:
-            True: the transport stays open for the answers.
+            Whether the transport stays open for the answers. That of TLS never does: asyncio ends
+            it when one side has ended, so whoever closes his sending side has left.
         """
+        if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
+            return False
         self.is_half_closed = True
         self._end_body(UnfinishedBodyError("the client has closed its sending side"))
         if not self._messages:

@@ -16,7 +16,7 @@ from payments_sandbox.core.slices import Slices
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
 from payments_sandbox.server.request_handler import RequestHandler
-from payments_sandbox.server.request_log import RequestLog, no_width
+from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
@@ -41,6 +41,7 @@ class AssembledServer(NamedTuple):
         runtime: the worlds, and what runs for them.
         gateway: answers the calls of the emulated API.
         handler: answers every request.
+        log: is told of requests and webhooks.
     """
 
     settings: Settings
@@ -48,13 +49,13 @@ class AssembledServer(NamedTuple):
     runtime: WorldRuntime
     gateway: Gateway
     handler: RequestHandler
+    log: RequestLog
 
 
-def assemble(  # noqa: PLR0913 - the parts of a server, each by its name
+def assemble(
     settings: Settings,
-    say: Callable[[str], None] | None = None,
+    log: RequestLog | None = None,
     *,
-    log_width: Callable[[], int | None] = no_width,
     make_sender: Callable[[], Sender] | None = None,
     runtime_type: type[WorldRuntime] = WorldRuntime,
     scenarios: "Sequence[Scenario]" = (),
@@ -63,8 +64,7 @@ def assemble(  # noqa: PLR0913 - the parts of a server, each by its name
 
     Args:
         settings: what the user asked for.
-        say: given a line for each call to `/v3` and each request that is turned away.
-        log_width: how many columns there are for a line.
+        log: told of each call to `/v3`, each webhook and each request that is turned away.
         make_sender: makes what sends webhooks in place of a client of the network.
         runtime_type: what runs for the worlds; another one where there is no event loop.
         scenarios: what every world starts with, behind those of the settings.
@@ -75,26 +75,28 @@ def assemble(  # noqa: PLR0913 - the parts of a server, each by its name
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
     contract = load_contract(lenient=settings.lenient)
+    log = RequestLog() if log is None else log
     runtime = runtime_type(
         _defaults(settings),
         _context(settings, contract, scenarios),
         entropy=_entropy,
+        log_attempt=log.attempted if log.is_wanted else None,
         activate=_activate,
         make_sender=make_sender or partial(_sender, settings),
         tally=_tally() if settings.coverage else None,
     )
-    gateway, log = Gateway(runtime.worlds, contract), RequestLog(say, log_width)
+    gateway = Gateway(runtime.worlds, contract)
     emulated = EmulatedApi(settings, runtime, gateway, log)
     control = ControlApi(settings, contract, runtime, gateway.admitting, log)
     handler = RequestHandler(settings, emulated, control, log)
-    return AssembledServer(settings, contract, runtime, gateway, handler)
+    return AssembledServer(settings, contract, runtime, gateway, handler, log)
 
 
 def _context(
     settings: Settings, contract: Contract, scenarios: "Sequence[Scenario]"
 ) -> ServerContext:
     return ServerContext(
-        _wall,
+        wall_clock,
         partial(payment_at_rest, contract),
         _read_scenario,
         settings.webhooks,
@@ -157,7 +159,8 @@ def _defaults(settings: Settings) -> WorldDefaults:
     )
 
 
-def _wall() -> Instant:
+def wall_clock() -> Instant:
+    """The real time."""
     return Instant(time.time_ns() // 1_000_000)
 
 

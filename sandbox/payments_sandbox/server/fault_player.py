@@ -4,7 +4,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
@@ -21,6 +21,9 @@ from payments_sandbox.rules.faults.reply import (
 )
 from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.world.journal import Entry
+
+if TYPE_CHECKING:
+    from payments_sandbox.server.tls_session import TlsSession
 
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 """Tells a socket to end with an RST in place of a FIN."""
@@ -65,6 +68,7 @@ async def apply_fault(
                     _reset(request)
                     return AlreadySent()
                 case Close():
+                    _end_unannounced(request)
                     return AlreadySent()
                 case KeepOpen():
                     return AlreadySent(stays_open=request.keep_alive)
@@ -92,6 +96,14 @@ def _for_request(reply: RealReply, request: web.BaseRequest) -> RealReply:
         connection=connection,
         date=rfc822_formatted_time(),
     )
+
+
+def _end_unannounced(request: web.BaseRequest) -> None:
+    """Let the connection end in a bare FIN under TLS, too."""
+    if (transport := request.transport) is not None:
+        session: TlsSession | None = transport.get_extra_info("ssl_object")
+        if session is not None:
+            session.is_cut = True
 
 
 def _reset(request: web.BaseRequest) -> None:

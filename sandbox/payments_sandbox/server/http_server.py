@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, cast
 
@@ -13,18 +12,15 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
-from payments_sandbox.server.bound_sockets import bind_sockets
 from payments_sandbox.server.connection import Connection, Request
 from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.server.listeners import ListeningAt, open_listeners
 from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.slices import pause
 from payments_sandbox.world.registry import Worlds
 
 SWEEP_EVERY: Final = 60
 """Seconds between two looks for idle worlds."""
-
-_BACKLOG: Final = 128
-"""Connections that may wait to be let in; one that finds no room comes again a second later."""
 
 _SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _SHORTAGE_AGAIN: Final = 60
@@ -70,45 +66,34 @@ class HttpServer(web.Server):
 
 
 @contextlib.asynccontextmanager
-async def listening(server: AssembledServer) -> AsyncIterator[str]:
-    """Serve until the block ends; gives the address, such as `http://127.0.0.1:8080`.
+async def listening(server: AssembledServer) -> AsyncIterator[ListeningAt]:
+    """Serve until the block ends; gives where.
 
     Raises:
-        OSError: the port is taken, or the host is not ours.
+        OSError, RuntimeError: as `open_listeners`.
     """
     settings, runtime = server.settings, server.runtime
     http_server = HttpServer(server.handler, settings.body_timeout)
     loop = asyncio.get_running_loop()
-    listeners = [
-        await _listen(http_server, bound) for bound in bind_sockets(settings.host, settings.port)
-    ]
-    stop_watching = _tell_of_shortages(loop)
-    sweeper = asyncio.create_task(_sweep(runtime.worlds))
-    try:
-        runtime.start()
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{host}:{listeners[0].sockets[0].getsockname()[1]}"
-    finally:
-        sweeper.cancel()
-        runtime.stop()
-        for listener in listeners:
-            listener.close()
-        stop_watching()
-        for _ in range(2):  # turns of the loop: in one what has come is read, in the next it begins
-            await asyncio.sleep(0)  # noqa: TID251 - it takes no time
-        # Side by side, since all has to end within a second.
-        pending, _ = await asyncio.gather(runtime.close(), http_server.close())
-        if pending:
-            _log.warning("webhook deliveries that were pending: %d", pending)
-
-
-async def _listen(http_server: HttpServer, bound: socket.socket) -> asyncio.Server:
-    # asyncio accepts as many connections in a turn as its backlog has, and where it has run out of
-    # descriptors it fails as often, and tries again a second later for each: so the backlog is the
-    # system's alone.
-    listener = await asyncio.get_running_loop().create_server(http_server, sock=bound, backlog=1)
-    bound.listen(_BACKLOG)
-    return listener
+    with contextlib.ExitStack() as listeners:
+        at = await open_listeners(http_server, settings, listeners)
+        stop_watching = _tell_of_shortages(loop)
+        sweeper = asyncio.create_task(_sweep(runtime.worlds))
+        try:
+            runtime.start()
+            yield at
+        finally:
+            sweeper.cancel()
+            runtime.stop()
+            listeners.close()
+            stop_watching()
+            # Turns of the loop: in one what has come is read, in the next it begins.
+            for _ in range(2):
+                await asyncio.sleep(0)  # noqa: TID251 - it takes no time
+            # Side by side, since all has to end within a second.
+            pending, _ = await asyncio.gather(runtime.close(), http_server.close())
+            if pending:
+                _log.warning("webhook deliveries that were pending: %d", pending)
 
 
 def _tell_of_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:

@@ -1,11 +1,12 @@
-"""Owns the log of requests: a line for each answer of `/v3`, and for whoever is turned away.
+"""Owns the log of a server: a line for each answer of `/v3`, each webhook, and who is turned away.
 
 The lines are for somebody who watches a terminal: `serve` prints them, and `logs` makes the same of
 the journal of a server that it asks. What the server itself has to say goes to `logging`, and what
 has become of a request in full is in the journal.
 """
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -16,18 +17,20 @@ from payments_sandbox.server.journal_json import body_json
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
-if TYPE_CHECKING:  # `logs` needs no HTTP library for its lines
+if TYPE_CHECKING:  # `logs` needs no HTTP library for its lines, and most servers send no webhook
     from aiohttp import web
+
+    from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
 
 WIDEST: Final = 60
 """Signs that a line repeats of what a client has sent."""
 
 BETWEEN: Final = "  "
-_WIDE: Final = 120
+WIDE: Final = 120
 """Columns in which there is room for the day."""
 
 _SECONDS: Final = len("2030-01-15T10:30:00")
-_DAY: Final = len("2030-01-15T")
+DAY: Final = len("2030-01-15T")
 _FAILED: Final = 500
 
 _OF_CARDS: Final = "card:"
@@ -77,29 +80,88 @@ def no_width() -> int | None:
     return None
 
 
+PaintParts = Callable[[Sequence[str]], Iterable[str]]
+"""Gives the parts of a line their colours; those that were left out are ""."""
+
+
+class LogColours(NamedTuple):
+    """What gives the lines of a log their colours; None leaves them as they are.
+
+    Attributes:
+        request: for the parts of a request's line.
+        webhook: for those of a webhook's.
+        refusal: for what is said of whom was turned away: what was called, the status and the code.
+    """
+
+    request: PaintParts | None = None
+    webhook: PaintParts | None = None
+    refusal: PaintParts | None = None
+
+
+NO_COLOURS: Final = LogColours()
+
+
 class RequestLog:
     """Where the lines of one server go, if anybody wants them.
 
     Args:
         say: is given each line; None wants none.
         width: how many columns there are for it; None for as many as it has.
+        colours: what gives them colours.
+
+    Attributes:
+        answers: how often each was answered, a status or a fault; who was turned away is no part.
+        turned_away: how many were.
+        attempts: how often each came of an attempt of a webhook.
     """
 
     def __init__(
-        self, say: Callable[[str], None] | None, width: Callable[[], int | None] = no_width
+        self,
+        say: Callable[[str], None] | None = None,
+        width: Callable[[], int | None] = no_width,
+        colours: LogColours = NO_COLOURS,
     ) -> None:
         self._say = say
         self._width = width
+        self._colours = colours
+        self.answers: Counter[int | str] = Counter()
+        self.turned_away = 0
+        self.attempts: Counter[str] = Counter()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody wants the lines."""
+        return self._say is not None
 
     def answered(self, world: World, entry: Entry) -> None:
         """A call to `/v3` that is in a world's journal."""
         if self._say is not None:
-            self._say(format_line(journal_line(world, entry), self._width()))
+            self.answers[entry.fault or entry.status or ""] += 1
+            self._say(self._request(world, entry))
+
+    def attempted(self, world: World, delivery: "Delivery", attempt: "DeliveryAttempt") -> None:
+        """An attempt of a webhook that has ended."""
+        if self._say is not None:
+            self.attempts[delivery.status.value] += 1
+            self._say(self._webhook(world, delivery, attempt))
 
     def refused(self, request: "web.BaseRequest", status: int, error: SandboxError) -> None:
         """A request to either API that no world was asked about."""
         if self._say is not None:
-            self._say(refusal_line(request, status, error))
+            self.turned_away += 1
+            self._say(self._refusal(request, status, error))
+
+    def _request(self, world: World, entry: Entry) -> str:
+        return format_line(journal_line(world, entry), self._width(), self._colours.request)
+
+    def _webhook(self, world: World, delivery: "Delivery", attempt: "DeliveryAttempt") -> str:
+        from payments_sandbox.server.webhook_log import attempt_line, format_webhook  # noqa: PLC0415 - most send none
+
+        line = attempt_line(world, delivery, attempt)
+        return format_webhook(line, self._width(), self._colours.webhook)
+
+    def _refusal(self, request: "web.BaseRequest", status: int, error: SandboxError) -> str:
+        return refusal_line(request, status, error, self._width(), self._colours.refusal)
 
 
 def journal_line(world: World, entry: Entry) -> LogLine:
@@ -123,40 +185,88 @@ def journal_line(world: World, entry: Entry) -> LogLine:
     )
 
 
-def refusal_line(request: "web.BaseRequest", status: int, error: SandboxError) -> str:
-    """One line: method and path, status, code, what is wrong, and the header that is at fault."""
+def refusal_line(
+    request: "web.BaseRequest",
+    status: int,
+    error: SandboxError,
+    width: int | None = None,
+    paint: PaintParts | None = None,
+) -> str:
+    """Method and path, status, code, what is wrong, and the header that is at fault.
+
+    It is one line, and goes on in others where there is no room: all of it is needed.
+    """
     path = mask_target(request.raw_path.partition("?")[0])
-    line = f"{cut(f'{request.method} {path}')}  {status}  {error.code}  {error.details}"
+    head = (cut(f"{request.method} {path}"), str(status), error.code)
+    rest = [error.details or ""]
+    if (found := header_at_fault(request, error)) is not None:
+        rest.append(f"{found[0]}: {found[1] or '(none)'}")
+    line, shown = _joined((*head, *rest)), _joined(head if paint is None else paint(head))
+    if width is None or len(line) <= width:
+        return _joined((shown, *rest))
+    from textwrap import indent, wrap  # noqa: PLC0415 - only for somebody who watches
+
+    return f"{shown}\n{indent(chr(10).join(wrap(_joined(rest), width - len(BETWEEN))), BETWEEN)}"
+
+
+def header_at_fault(request: "web.BaseRequest", error: SandboxError) -> tuple[str, str] | None:
+    """The header that a refusal is about, and what of it may be repeated; None where none is."""
     if (header := _AT_FAULT.get(error.code)) is None:
-        return line
+        return None
     given = request.headers.get(header, "").rpartition("@")[2]
-    return f"{line}  {header}: {cut(mask_text(given)) or '(none)'}"
+    return header, cut(mask_text(given))
 
 
-def format_line(line: LogLine, width: int | None = None) -> str:
+def format_line(line: LogLine, width: int | None = None, paint: PaintParts | None = None) -> str:
     """One line; where there is no room for all of it, what is needed least is left out.
 
     Args:
         line: what it tells.
         width: how many columns there are; None for as many as it has.
+        paint: gives its parts their colours; they have none without it.
     """
-    parts = _parts(line, width)
-    if width is None:
-        return _joined(parts)
-    kept = [""] * len(parts)
-    for place in sorted(range(len(parts)), key=_RANKS.__getitem__):
-        kept[place] = parts[place]
-        if _RANKS[place] and len(_joined(kept)) > width:
-            kept[place] = ""
-    return _joined(kept)[:width]
+    return fit_parts(_parts(line, width), _ORDER, width, paint)
+
+
+def fit_parts(
+    parts: Sequence[str],
+    order: Sequence[tuple[int, bool]],
+    width: int | None,
+    paint: PaintParts | None,
+) -> str:
+    """The parts of a line that there is room for.
+
+    Args:
+        parts: "" where there is nothing to say.
+        order: their places, that of the part first that is needed most; with whether it is always
+            there.
+        width: how many columns there are; None for as many as it has.
+        paint: gives the parts their colours.
+    """
+    if width is not None:
+        kept, used = [""] * len(parts), -len(BETWEEN)
+        for place, is_needed in order:
+            if (part := parts[place]) and (
+                (wider := used + len(BETWEEN) + len(part)) <= width or is_needed
+            ):
+                kept[place], used = part, wider
+        if used > width:  # not even what is needed has room
+            return _joined(kept)[:width]
+        parts = kept
+    return _joined(parts if paint is None else paint(parts))
 
 
 def _joined(parts: Iterable[str]) -> str:
     return BETWEEN.join(filter(None, parts))
 
 
-_RANKS: Final = (0, 0, 0, 1, 1, 4, 5, 8, 8, 2, 3, 9, 6, 7)
-"""How soon each of the parts is left out; 0 never is."""
+def ordered(ranks: Sequence[int]) -> Sequence[tuple[int, bool]]:
+    """The places of parts by how soon each is left out, and whether it never is: its rank is 0."""
+    places = sorted(range(len(ranks)), key=ranks.__getitem__)
+    return [(place, not ranks[place]) for place in places]
+
+
+_ORDER: Final = ordered((0, 0, 0, 1, 1, 4, 5, 8, 8, 2, 3, 9, 6, 7))
 
 
 def _parts(line: LogLine, width: int | None) -> tuple[str, ...]:
@@ -164,11 +274,11 @@ def _parts(line: LogLine, width: int | None) -> tuple[str, ...]:
     rule = cut(f"{line.rule} step {line.step}") if line.rule else ""
     is_card = rule.startswith(_OF_CARDS)
     return (
-        _time(line.at, width),
+        clock_time(line.at, width),
         cut(line.what),
         outcome_of(line),
         _id_or_code(line.reply),
-        _field(line.reply),
+        pointed_field(line.reply),
         _amount(line),
         cut(customer_of(line) or ""),
         line.card or "",
@@ -181,10 +291,10 @@ def _parts(line: LogLine, width: int | None) -> tuple[str, ...]:
     )
 
 
-def _time(at: str, width: int | None) -> str:
+def clock_time(at: str, width: int | None) -> str:
     """The instant in whole seconds; where there is little room, without its day."""
     seconds = at[:_SECONDS]
-    return f"{seconds}Z" if width is None or width >= _WIDE else seconds[_DAY:]
+    return f"{seconds}Z" if width is None or width >= WIDE else seconds[DAY:]
 
 
 def outcome_of(line: LogLine) -> str:
@@ -211,7 +321,7 @@ def _amount(line: LogLine) -> str:
     return ""
 
 
-def _field(reply: object) -> str:
+def pointed_field(reply: object) -> str:
     """What of the request a refusal is about, as a JSON pointer."""
     error = reply.get("error") if isinstance(reply, dict) else None
     details = error.get("details") if isinstance(error, dict) else None

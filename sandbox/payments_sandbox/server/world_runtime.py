@@ -21,7 +21,8 @@ from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.held_calls import HeldCalls
 from payments_sandbox.server.live_timers import LiveTimers
-from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
+from payments_sandbox.server.metrics import Metrics
+from payments_sandbox.server.webhooks.dispatcher import Dispatcher, LogAttempt, Sender
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.registry import Activate, WorldDefaults, Worlds
@@ -29,6 +30,7 @@ from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
     from payments_sandbox.server.judging import KeptReports
+    from payments_sandbox.server.server_totals import ServerTotals
     from payments_sandbox.verification.failure_tally import FailureTally
     from payments_sandbox.webhooks.delivery import Delivery
 
@@ -54,6 +56,7 @@ class WorldRuntime:
         entropy: gives a seed for each world that is given none.
         activate: makes scenarios the active ones of a world.
         make_sender: makes what sends webhooks, when the first is to be sent.
+        log_attempt: told of each attempt of a webhook that has ended, if anybody is.
         tally: counts what calls and webhooks of all worlds meet; None where nobody asked for it.
 
     Attributes:
@@ -65,6 +68,8 @@ class WorldRuntime:
         dispatcher: sends webhooks.
         clock_advancer: moves clocks.
         reports: keeps those of worlds that are gone; None where nobody will read them.
+        metrics: counts what has happened.
+        totals: counts what worlds have had that are gone; None where nobody asks.
         tally: as it was given.
     """
 
@@ -81,19 +86,31 @@ class WorldRuntime:
         entropy: Callable[[], int],
         activate: Activate,
         make_sender: Callable[[], Sender],
+        log_attempt: LogAttempt | None = None,
         tally: "FailureTally | None" = None,
     ) -> None:
         self.tally = tally
+        self.metrics = Metrics()
         self.notifier = self.notifier_type()
         self.delayed_replies = self.delays_type()
         self.held_calls = HeldCalls(self.delayed_replies, self.notifier)
         self.timers = self.timers_type(self.changed)
-        self.dispatcher = self.dispatcher_type(make_sender, context.wall, self._attempted, tally)
+        self.dispatcher = self.dispatcher_type(
+            make_sender, context.wall, self._attempted, self.metrics, tally, log_attempt
+        )
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.reports: KeptReports | None = None
+        self.totals: ServerTotals | None = None
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
+
+    def start_measuring(self) -> None:
+        """Measure the lag of the event loop from now on."""
+        if self.metrics.lag is None:
+            from payments_sandbox.server.loop_lag import LoopLag  # noqa: PLC0415 - few servers are watched
+
+            self.metrics.lag = LoopLag()
 
     async def run_beside(self, work: Callable[[], T]) -> T:
         """Do work that takes long beside the loop, which serves others meanwhile."""
@@ -126,9 +143,11 @@ class WorldRuntime:
         self.changed(world)
 
     async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
-        """Judge a world that is about to begin anew, where reports are kept."""
+        """Judge and count a world that is about to begin anew, where somebody asks for that."""
         if self.reports is not None:
             await self.reports.before_reset(world, scopes)
+        if self.totals is not None:
+            self.totals.before_reset(world, scopes)
 
     async def before_drop(self, world: World) -> None:
         """Let arrive what is expected of a world that is about to go, where reports are kept."""
@@ -144,6 +163,8 @@ class WorldRuntime:
         """
         if self.reports is not None:
             self.reports.dropped(world, reason)
+        if self.totals is not None:
+            self.totals.dropped(world)
         self.delayed_replies.wake(world)
         self.held_calls.forget(world)
         self.notifier.close(world)
@@ -179,6 +200,8 @@ class WorldRuntime:
 
     def stop(self) -> None:
         """Let nothing begin any more, and nobody wait."""
+        if self.metrics.lag is not None:
+            self.metrics.lag.stop()
         self.timers.cancel_all()
         self.notifier.close_all()
         self.delayed_replies.wake_all()

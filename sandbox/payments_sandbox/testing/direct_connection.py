@@ -107,7 +107,7 @@ class DirectConnection(BaseProtocol):
 
 
 def control_exchange(
-    asked: HttpRequest, common: dict[str, str]
+    asked: HttpRequest, common: dict[str, str], *, scheme: str = "http"
 ) -> tuple[DirectConnection, web.BaseRequest]:
     """Make a connection and the request of a client of the control API.
 
@@ -117,7 +117,9 @@ def control_exchange(
     headers = {**common, **asked.headers, "Content-Length": str(len(body))}
     lines = [(name.encode(), value.encode()) for name, value in headers.items()]
     connection = DirectConnection()
-    made = make_request(connection, asked.method, asked.target, lines, body, is_last=True)
+    made = make_request(
+        connection, asked.method, asked.target, lines, body, is_last=True, scheme=scheme
+    )
     return connection, made
 
 
@@ -129,6 +131,7 @@ def make_request(
     body: bytes,
     *,
     is_last: bool = False,
+    scheme: str = "http",
 ) -> web.BaseRequest:
     """Make aiohttp's request.
 
@@ -139,6 +142,7 @@ def make_request(
         headers: every header line, in order, `Host` among them.
         body: the whole body.
         is_last: whether it is HTTP/1.0, and the connection's last.
+        scheme: `https` where the addresses that are answered are to be those of TLS.
     """
     pairs = [
         (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
@@ -159,7 +163,7 @@ def make_request(
     )
     content, protocol = _body(connection, body), cast("AiohttpProtocol", connection)
     writer = StreamWriter(connection, _NO_LOOP)
-    return web.BaseRequest(message, content, protocol, writer, nothing, _NO_LOOP, scheme="http")
+    return web.BaseRequest(message, content, protocol, writer, nothing, _NO_LOOP, scheme=scheme)
 
 
 def _body(connection: DirectConnection, data: bytes) -> StreamReader:

@@ -15,6 +15,9 @@ class Options(TypedDict, total=False):
 
     host: str
     port: int
+    tls: str | None
+    tls_faults: Collection[str]
+    unix: Path | None
     seed: int | None
     clock: str
     rate_limit: int

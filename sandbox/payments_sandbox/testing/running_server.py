@@ -12,10 +12,11 @@ import os
 import threading
 import time
 from concurrent.futures import CancelledError, wait
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
+from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.blocked_ports import blocked_ports
 from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.messages import HttpRequest, HttpResponse, common_headers
@@ -104,6 +105,15 @@ class RunningSandbox(Server):
         headers = common_headers(api_key, self.token)
         return SandboxClient(self.url, api_key, transport=LoopTransport(self, headers))
 
+    def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
+        """The same for code that must not block its event loop."""
+        return AsyncSandboxClient(self.plain_url, api_key, token=self.token)
+
+    @property
+    def plain_url(self) -> str:
+        """Where our own clients ask it over sockets: without TLS they have nobody to trust."""
+        return self.url.replace("https://", "http://", 1)
+
     def ask(self, request: HttpRequest, headers: dict[str, str]) -> HttpResponse | None:
         """Let the handler answer a request of a client; None when this is not its process.
 
@@ -151,7 +161,8 @@ class RunningSandbox(Server):
     async def _answer(self, request: HttpRequest, headers: dict[str, str]) -> HttpResponse:
         from payments_sandbox.testing.direct_connection import control_exchange
 
-        connection, made = control_exchange(request, headers)
+        scheme = urlsplit(self.url).scheme
+        connection, made = control_exchange(request, headers, scheme=scheme)
         await connection.serve(self._handler, made)
         return connection.reply()
 
@@ -178,7 +189,15 @@ class RunningSandbox(Server):
         self._handler: RequestHandler = sandbox.handler
         self._runtime: WorldRuntime = sandbox.runtime
         sandbox.runtime.worlds.begin_keys_at(self._first_key)
-        async with listening(sandbox) as self.url:
+        async with AsyncExitStack() as stack:
+            at = await stack.enter_async_context(listening(sandbox))
+            if at.authority is not None:
+                from payments_sandbox.server.authority_files import authority_files
+
+                files = stack.enter_context(authority_files(at.authority))
+                self.ca_file, self.ca_bundle = files.authority, files.bundle
+            self.url = at.url
+            self.tls_faults = {name: f"{url}/v3" for name, url in at.tls_faults.items()}
             self.api_key, self.webhook_secret = DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
             self._settled.set()
             await self._stop.wait()
@@ -193,7 +212,7 @@ class LoopTransport(HttpTransport):
     """
 
     def __init__(self, server: RunningSandbox, headers: dict[str, str]) -> None:
-        super().__init__(server.url, headers)
+        super().__init__(server.plain_url, headers)
         self._server = server
 
     def send(self, request: HttpRequest) -> HttpResponse:

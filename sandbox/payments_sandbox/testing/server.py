@@ -1,8 +1,9 @@
 """Owns a server as its users know it: an address, and a way to worlds and clients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
@@ -20,7 +21,14 @@ class Server:
     Attributes:
         url: its address, such as `http://127.0.0.1:8080`.
         token: what its control API wants as `Sandbox-Token`, if anything.
+        ca_file: the certificate of whom its clients have to trust, of a server with `tls="auto"`.
+        ca_bundle: the same with all that is trusted on this machine.
+        tls_faults: the `base_url` of ports with a certificate that nobody should accept, by fault.
     """
+
+    ca_file: Path | None = None
+    ca_bundle: Path | None = None
+    tls_faults: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import ssl
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -11,8 +13,11 @@ import httpx
 import orjson
 import pytest
 import requests
+from aiohttp import AddrInfoType
 
+from payments_sandbox.client.environment import TRUST_VARIABLES
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.tls_options import TlsChoice
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
 from tests.support.http import bearer
@@ -34,17 +39,22 @@ Reply = tuple[int, Any]
 Pay = Callable[[WorldClient, str, float], Reply]
 
 
+def pays_at(shop: WorldClient) -> str:
+    """Where clients pay: under TLS where the server speaks that."""
+    return f"{shop.server.at.url}/v3/payments"
+
+
 def with_requests(shop: WorldClient, card: str, patience: float) -> Reply:
     """Pay with requests."""
     body, headers = documented_create(card_number=card), bearer(shop.key)
-    reply = requests.post(shop.payments_url, json=body, headers=headers, timeout=patience)
+    reply = requests.post(pays_at(shop), json=body, headers=headers, timeout=patience)
     return reply.status_code, reply.json() if reply.ok else None
 
 
 def with_httpx(shop: WorldClient, card: str, patience: float) -> Reply:
     """Pay with httpx."""
     body, headers = documented_create(card_number=card), bearer(shop.key)
-    reply = httpx.post(shop.payments_url, json=body, headers=headers, timeout=patience)
+    reply = httpx.post(pays_at(shop), json=body, headers=headers, timeout=patience)
     return reply.status_code, reply.json() if reply.is_success else None
 
 
@@ -52,12 +62,30 @@ def with_aiohttp(shop: WorldClient, card: str, patience: float) -> Reply:
     """Pay with aiohttp."""
 
     async def pay() -> Reply:
+        body = documented_create(card_number=card)
         limit = aiohttp.ClientTimeout(total=patience)
-        async with (
-            aiohttp.ClientSession(headers=bearer(shop.key), timeout=limit) as session,
-            session.post(shop.payments_url, json=documented_create(card_number=card)) as reply,
-        ):
-            return reply.status, await reply.json() if reply.ok else None
+        used: list[socket.socket] = []
+
+        def opened(address: AddrInfoType) -> socket.socket:
+            used.append(socket.socket(*address[:3]))
+            return used[-1]
+
+        connector = aiohttp.TCPConnector(
+            ssl=ssl.create_default_context(), socket_factory=opened, force_close=True
+        )
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    headers=bearer(shop.key), timeout=limit, connector=connector
+                ) as session,
+                session.post(pays_at(shop), json=body) as reply,
+            ):
+                return reply.status, await reply.json() if reply.ok else None
+        finally:
+            async with asyncio.timeout(LONGEST_WAIT):
+                # TLS ends later than its session.
+                while any(each.fileno() >= 0 for each in used):  # noqa: ASYNC110 - nothing tells
+                    await asyncio.sleep(0)  # noqa: TID251 - it takes no time
 
     return asyncio.run(pay())
 
@@ -66,7 +94,7 @@ def with_urllib(shop: WorldClient, card: str, patience: float) -> Reply:
     """Pay with urllib."""
     body = orjson.dumps(documented_create(card_number=card))
     headers = {**bearer(shop.key), "Content-Type": "application/json"}
-    request = urllib.request.Request(shop.payments_url, body, headers)  # noqa: S310 - our own URL
+    request = urllib.request.Request(pays_at(shop), body, headers)  # noqa: S310 - our own URL
     with urllib.request.urlopen(request, timeout=patience) as reply:  # noqa: S310 - as above
         return int(reply.status), json.loads(reply.read())
 
@@ -94,10 +122,28 @@ PAGE: Final = ROOT / "docs" / "wire-faults.md"
 TABLE: Final = rows_below("What clients make of it", PAGE.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    """A server that would hold a reply for a minute."""
-    with running_server(Settings(port=0, max_wall_delay=60_000), rules=fault_cards()) as server:
+TABLE_UNDER_TLS: Final = {
+    row["step"]: row for row in rows_below("Under TLS", PAGE.read_text(encoding="utf-8"))
+}
+"""The rows that are others under TLS."""
+
+
+@pytest.fixture(scope="module", params=["plain", "under TLS"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """A server that would hold a reply for a minute, and whom these clients trust."""
+    tls = TlsChoice() if request.param == "under TLS" else None
+    settings = Settings(port=0, max_wall_delay=60_000, tls=tls)
+    with (
+        running_server(settings, rules=fault_cards()) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        if server.at.authority is not None:
+            trusted = tmp_path_factory.mktemp("trusted") / "ca.pem"
+            trusted.write_bytes(server.at.authority)
+            for name in TRUST_VARIABLES:
+                patch.setenv(name, str(trusted))
         yield server
 
 
@@ -113,6 +159,8 @@ def test_a_client_is_told_what_the_page_says(
     server: RunningServer, client: str, row: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The payment is made behind its back; the next one is answered; the log is calm."""
+    if server.at.authority is not None:
+        row = TABLE_UNDER_TLS.get(row["step"], row)
     step = row["step"].strip("`")
     patience = SHORT_WAIT if fault_seconds(fault_of(step)) > SHORT_WAIT else LONGEST_WAIT
     with WorldClient(server) as shop:

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.tls_options import TlsChoice
 from payments_sandbox.rules.faults.reply import KeepOpen, PlanStep, RealReply, Reset, Send
 from tests.support.sockets import (
     RunningServer,
@@ -16,6 +17,7 @@ from tests.support.sockets import (
     raw_request,
     running_server,
 )
+from tests.support.tls import End, tls_connected, trusting
 from tests.support.values import (
     FAULT_SPELLINGS,
     LONGEST_WAIT,
@@ -29,11 +31,14 @@ GOOD: Final = "4111111111111111"
 LAST: Final = {"Connection": "close"}
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+@pytest.fixture(
+    scope="module", params=["asyncio", "uvloop", "asyncio under TLS", "uvloop under TLS"]
+)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server that holds nothing longer than a tenth of a second."""
-    settings = Settings(port=0, max_wall_delay=100)
-    with running_server(settings, rules=fault_cards(), new_loop=new_loop(request.param)) as server:
+    loop, _, tls = request.param.partition(" ")
+    settings = Settings(port=0, max_wall_delay=100, tls=TlsChoice() if tls else None)
+    with running_server(settings, rules=fault_cards(), new_loop=new_loop(loop)) as server:
         yield server
 
 
@@ -51,9 +56,14 @@ def create(key: str, card: str, **headers: str) -> bytes:
     return raw_request("POST", "/v3/payments", named, body)
 
 
-def answered(server: RunningServer, raw: bytes) -> tuple[bytes, bool]:
-    """All that comes until the connection ends, and whether it ended with an RST."""
-    with connected(server.address) as wire:
+def answered(server: RunningServer, raw: bytes) -> tuple[bytes, End]:
+    """All that comes until the connection ends, and how it ended."""
+    if server.at.authority is None:
+        with connected(server.address) as wire:
+            wire.send(raw)
+            came, is_reset = wire.rest()
+            return came, "RST" if is_reset else "FIN"
+    with tls_connected(server.at.url, trusting(server.at.authority)) as wire:
         wire.send(raw)
         return wire.rest()
 
@@ -79,14 +89,17 @@ def plan(server: RunningServer, step: str, *, connection: str = "") -> list[Plan
 def test_a_socket_carries_the_bytes_of_the_plan_and_its_end(
     server: RunningServer, step: str
 ) -> None:
-    """In an equal world, to the byte but for the date."""
+    """In an equal world, to the byte but for the date; under TLS, no fault announces its end."""
     actions = plan(server, step, connection="close")
     closing = LAST if KeepOpen() in actions else {}
-    came, is_reset = answered(server, create(fresh(server), fault_card(step), **closing))
+    came, end = answered(server, create(fresh(server), fault_card(step), **closing))
 
     sent = b"".join(each.data for each in actions if isinstance(each, Send))
     assert _undated(came) == _undated(sent)
-    assert is_reset == (Reset() in actions)
+    if KeepOpen() in actions and server.at.authority is not None:
+        assert end == "close_notify"
+    else:
+        assert end == ("RST" if Reset() in actions else "FIN")
 
 
 def _head_of(step: str) -> str:

@@ -40,6 +40,7 @@ class Drop(Fault):
             httpx="ReadError",
             aiohttp="ClientOSError",
             urllib="ConnectionResetError",
+            under_tls={"httpx": "RemoteProtocolError", "urllib": "RemoteDisconnected"},
         ),
     )
     ROW: ClassVar = "not one byte: `how: close` ends the connection, `reset` breaks it"

@@ -1,7 +1,8 @@
 """Owns what all wire faults have in common: the parts that each of them has to bring."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 from payments_sandbox.rules.faults.reply import PlanStep, RealReply
@@ -34,6 +35,7 @@ class Example(NamedTuple):
 
     Attributes:
         plain: the mapping without `commit`.
+        under_tls: of clients that make something else of it under TLS: what that is.
     """
 
     plain: Json
@@ -41,6 +43,7 @@ class Example(NamedTuple):
     httpx: str
     aiohttp: str
     urllib: str
+    under_tls: Mapping[str, str] = MappingProxyType({})
 
 
 class Fault(Outcome):

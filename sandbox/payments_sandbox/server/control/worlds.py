@@ -159,6 +159,8 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     world.config = world.config._replace(name=request.world.config.name)
     await request.runtime.before_drop(request.world)
     worlds.put(world)
+    if (totals := request.runtime.totals) is not None:
+        totals.restored(world)
     request.runtime.changed(world)
     return _summary(request, world)
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import SECOND
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.webhooks.endpoint_queue import EndpointQueue
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.world import World
@@ -70,6 +71,10 @@ class Sender(Protocol):
         """Close every connection."""
 
 
+LogAttempt = Callable[[World, "Delivery", "DeliveryAttempt"], None]
+"""Is told of an attempt that has ended."""
+
+
 class MadeAttempt(NamedTuple):
     """An attempt that has ended, and whose it was."""
 
@@ -84,7 +89,9 @@ class Dispatcher:
         make_sender: called once, when something is to be sent over the network.
         wall: the real time.
         on_attempt: called with each world in which an attempt has ended.
+        metrics: counts what comes of attempts.
         tally: counts what attempts meet; None where nobody asked for it.
+        log_attempt: told of each attempt when what it has led to is known.
     """
 
     def __init__(
@@ -92,13 +99,17 @@ class Dispatcher:
         make_sender: Callable[[], Sender],
         wall: WallClock,
         on_attempt: Callable[[World], None],
+        metrics: Metrics,
         tally: "FailureTally | None" = None,
+        log_attempt: LogAttempt | None = None,
     ) -> None:
         self._make_sender = make_sender
         self._sender: Sender | None = None
         self._wall = wall
         self._on_attempt = on_attempt
+        self._metrics = metrics
         self._tally = tally
+        self._log_attempt = log_attempt
         self._is_closed = False
         self._queues: dict[World, dict[str, EndpointQueue]] = {}
         self._settling: list[_Settling] = []
@@ -296,6 +307,9 @@ class Dispatcher:
         if webhooks.outbox.get(delivery.number) is not delivery:
             return None
         attempt = webhooks.record(delivery, request, result, world.clock.now())
+        self._metrics.count_attempt(delivery, attempt)
+        if self._log_attempt is not None:
+            self._log_attempt(world, delivery, attempt)
         for settling in self._settling:
             if settling.world is world:
                 settling.attempts.append(MadeAttempt(delivery, attempt))

@@ -1,0 +1,129 @@
+"""Owns all that one server listens at: its port, the ports of TLS faults, a unix socket."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.bound_sockets import bind_sockets
+from payments_sandbox.server.connection import Connection
+
+if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
+    from payments_sandbox.server.certificates import Certificates
+
+_BACKLOG: Final = 128
+"""Connections that may wait to be let in; one that finds no room comes again a second later."""
+
+_NO_FAULTS: Final[Mapping[str, str]] = {}
+
+
+class ListeningAt(NamedTuple):
+    """Where a server listens.
+
+    Attributes:
+        url: such as `http://127.0.0.1:8080`; `https://…` where the port takes TLS as well.
+        authority: the certificate, in PEM, of whom TLS clients have to trust; None where it was
+            made by somebody else.
+        tls_faults: the urls of ports with a certificate that nobody should accept, by its fault.
+    """
+
+    url: str
+    authority: bytes | None = None
+    tls_faults: Mapping[str, str] = _NO_FAULTS
+
+
+class _Listener(Protocol):
+    def close(self) -> None:
+        """Accept nobody any more."""
+
+
+async def open_listeners(
+    make_connection: Callable[[], Connection], settings: Settings, stack: ExitStack
+) -> ListeningAt:
+    """Listen at all that the settings name.
+
+    Args:
+        make_connection: makes the protocol of each connection.
+        settings: what the user asked for.
+        stack: gets what closes them all.
+
+    Raises:
+        OSError: a port is taken, the host is not ours, or a unix socket is somebody else's.
+        RuntimeError: certificates are to be made, and the extra for it is not installed.
+    """
+    opening = _Opening(make_connection, settings, stack)
+    certificates = _certificates(settings)
+    context = None if certificates is None else certificates.good
+    port = await opening.listen(settings.port, context)
+    if settings.unix is not None:
+        await opening.listen_at_path(settings.unix, context)
+    if certificates is None:
+        return ListeningAt(opening.url("http", port))
+    faults = {
+        fault.name: opening.url("https", await opening.listen(fault.port, shown))
+        for fault, shown in certificates.faults.items()
+    }
+    return ListeningAt(opening.url("https", port), certificates.authority, faults)
+
+
+class _Opening:
+    """Opens listeners, and leaves with a stack what closes them."""
+
+    def __init__(
+        self, make_connection: Callable[[], Connection], settings: Settings, stack: ExitStack
+    ) -> None:
+        self._make_connection = make_connection
+        self._settings = settings
+        self._stack = stack
+
+    def url(self, scheme: str, port: int) -> str:
+        """The address of a port of ours."""
+        host = self._settings.host
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def listen(self, port: int, context: "ssl.SSLContext | None") -> int:
+        """Listen at a port of each address of the host; returns which it has become."""
+        bound = bind_sockets(self._settings.host, port)
+        for each in bound:
+            self._stack.callback(each.close)
+        port = int(bound[0].getsockname()[1])
+        for each in bound:
+            await self._accept(each, context)
+        return port
+
+    async def listen_at_path(self, path: "Path", context: "ssl.SSLContext | None") -> None:
+        """Listen at a path."""
+        from payments_sandbox.server.unix_sockets import unix_socket  # noqa: PLC0415 - few want one
+
+        await self._accept(self._stack.enter_context(unix_socket(path)), context)
+
+    async def _accept(self, bound: socket.socket, context: "ssl.SSLContext | None") -> None:
+        self._stack.callback((await self._listener(bound, context)).close)
+        bound.listen(_BACKLOG)
+
+    async def _listener(self, bound: socket.socket, context: "ssl.SSLContext | None") -> _Listener:
+        if context is not None:
+            from payments_sandbox.server.tls_listener import TlsListener  # noqa: PLC0415 - as above
+
+            timeout = self._settings.body_timeout
+            return TlsListener(self._make_connection, bound, context, handshake_timeout=timeout)
+        # asyncio accepts as many connections in a turn as its backlog has, and where it has run out
+        # of descriptors it fails as often, and tries again a second later for each: so the backlog
+        # is the system's alone.
+        loop = asyncio.get_running_loop()
+        if bound.family in (socket.AF_INET, socket.AF_INET6):
+            return await loop.create_server(self._make_connection, sock=bound, backlog=1)
+        return await loop.create_unix_server(self._make_connection, sock=bound, backlog=1)
+
+
+def _certificates(settings: Settings) -> "Certificates | None":
+    if settings.tls is None:
+        return None
+    from payments_sandbox.server.certificates import make_certificates  # noqa: PLC0415 - as above
+
+    return make_certificates(settings.tls, settings)

@@ -1,0 +1,139 @@
+"""Owns connections of a port that takes TLS and plain HTTP: the first byte of each tells.
+
+A handshake begins with a byte that no request has. It is looked at and left where it is, so that
+whoever takes the connection then reads all of it. Until there is a byte, a connection costs a
+descriptor and a timer; a handshake has its time, as the head of a request has.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from payments_sandbox.server.connection import KEEP_ALIVE, Connection
+
+_HANDSHAKE: Final = b"\x16"
+"""The first byte of a TLS handshake: the type of its record (RFC 8446, 5.1)."""
+
+_AGAIN: Final = 1
+"""Seconds until connections are accepted again after the system had no room for one."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class TlsListener:
+    """Accepts the connections of one socket until it is closed.
+
+    Args:
+        make_connection: makes the protocol of each.
+        bound: the socket, bound and listening.
+        context: what TLS shows to clients.
+        handshake_timeout: seconds that a handshake may take.
+    """
+
+    def __init__(
+        self,
+        make_connection: Callable[[], Connection],
+        bound: socket.socket,
+        context: ssl.SSLContext,
+        *,
+        handshake_timeout: float,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._make_connection = make_connection
+        self._bound = bound
+        self._context = context
+        self._handshake_timeout = handshake_timeout
+        self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._accept_again: asyncio.TimerHandle | None = None
+        self._accept_from_now()
+
+    def close(self) -> None:
+        """Accept nobody any more, and end what has not begun to speak HTTP."""
+        if self._accept_again is not None:
+            self._accept_again.cancel()
+        self._loop.remove_reader(self._bound)
+        self._bound.close()
+        for connection in list(self._silent):
+            self._drop(connection)
+        for task in self._beginning:
+            task.cancel()
+
+    def _accept_from_now(self) -> None:
+        self._accept_again = None
+        self._loop.add_reader(self._bound, self._accept)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._bound.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # whoever came has left
+        except OSError as error:  # there are no descriptors left, as asyncio's own servers meet it
+            self._loop.remove_reader(self._bound)
+            self._accept_again = self._loop.call_later(_AGAIN, self._accept_from_now)
+            self._loop.call_exception_handler({"message": "accept failed", "exception": error})
+            return
+        connection.setblocking(False)  # noqa: FBT003 - the module's own way
+        self._silent[connection] = self._loop.call_later(KEEP_ALIVE, self._drop, connection)
+        self._loop.add_reader(connection, self._look, connection)
+
+    def _look(self, connection: socket.socket) -> None:
+        """See what a connection begins with, and let it begin."""
+        try:
+            first = connection.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            first = b""
+        if not first:
+            self._drop(connection)
+            return
+        self._forget(connection)
+        context = self._context if first == _HANDSHAKE else None
+        task = self._loop.create_task(self._begin(connection, context))
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
+
+    def _forget(self, connection: socket.socket) -> None:
+        self._silent.pop(connection).cancel()
+        self._loop.remove_reader(connection)
+
+    def _drop(self, connection: socket.socket) -> None:
+        self._forget(connection)
+        connection.close()
+
+    async def _begin(self, connection: socket.socket, context: ssl.SSLContext | None) -> None:
+        """Let a connection be one of the server's, after its handshake where it has one."""
+        peer = _name_of(connection)
+        timeout = None if context is None else self._handshake_timeout
+        try:
+            await self._loop.connect_accepted_socket(
+                self._make_connection, connection, ssl=context, ssl_handshake_timeout=timeout
+            )
+        except OSError as error:  # those of `ssl` are some of them
+            connection.close()
+            _log.warning("%s has begun TLS, and %s.", peer, _why(error))
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+
+
+def _name_of(connection: socket.socket) -> str:
+    try:
+        peer = connection.getpeername()
+    except OSError:  # it has just left
+        return "a client"
+    return str(peer[0]) if isinstance(peer, tuple) else "a client"
+
+
+def _why(error: OSError) -> str:
+    """What kept a handshake from its end."""
+    reason = getattr(error, "reason", None)
+    if reason is None:
+        return "left, or did not go on in time"
+    if "UNKNOWN_CA" in reason or "CERTIFICATE" in reason:
+        return f"does not accept the certificate ({reason})"
+    return f"speaks no TLS that is spoken here ({reason})"

@@ -1,0 +1,63 @@
+"""Texts for every reader, as a terminal shows them."""
+
+import pytest
+
+from payments_sandbox.cli.highlight import (
+    EXPLANATION,
+    EXPLORATION,
+    LINT,
+    REPORT,
+    YAML,
+    Colours,
+    View,
+)
+from payments_sandbox.cli.screen import Screen
+from payments_sandbox.core.colours import BAD, END, GOOD, NAME, POOR, QUIET, RULE, STRONG
+
+COLOURED = Screen(80, has_colours=True)
+
+
+@pytest.mark.parametrize(
+    ("colours", "line", "shown"),
+    [
+        (REPORT, "passed: 1 rule fired", f"{GOOD}passed{END}: 1 rule fired"),
+        (REPORT, "failed: no", f"{BAD}failed{END}: no"),
+        (REPORT, "audit:", f"{STRONG}audit:{END}"),
+        (REPORT, "  NOT MET  {audit: clean}", f"{BAD}  NOT MET{END}  {{audit: clean}}"),
+        (REPORT, "  met      x", f"{GOOD}  met{END}      x"),
+        (REPORT, "  fired 1×  lost: lost", f"{RULE}  fired 1×{END}  lost: lost"),
+        (REPORT, "  blind_retry", f"{BAD}  blind_retry{END}"),
+        (REPORT, "           pay_1, x", f"           {NAME}pay_1{END}, x"),
+        (LINT, "a.yaml:4:14: no; x", f"{STRONG}a.yaml:4:14:{END} no; x"),
+        (LINT, "a.yaml:4:14: warning: x", f"{STRONG}a.yaml:4:14:{END} {POOR}warning:{END} x"),
+        (LINT, "      ^", f"{BAD}      ^{END}"),
+        (LINT, "1 problem in 1 file", f"{BAD}1 problem{END} in 1 file"),
+        (EXPLANATION, "drop: a wire fault", f"{STRONG}drop{END}: a wire fault"),
+        (EXPLANATION, "  `how: close`", f"  {RULE}`how: close`{END}"),
+        (EXPLORATION, "  D  ·  t  -", f"  {BAD}D{END}  {GOOD}·{END}  {POOR}t{END}  -"),
+        (YAML, "  - name: a  # why", f"  - {NAME}name{END}: a  {QUIET}# why{END}"),
+    ],
+)
+def test_a_line_has_the_colours_of_what_it_says(colours: Colours, line: str, shown: str) -> None:
+    assert View(COLOURED, colours).text(f"{line}\n") == f"{shown}\n"
+    assert View(Screen(80), colours).text(f"{line}\n") == f"{line}\n"
+
+
+def test_a_line_that_is_too_wide_goes_on_below_where_its_text_begins() -> None:
+    text = (
+        "  NOT MET  {request: create_payment, count: 2}\nplain words that go on\n    - a: long line"
+    )
+    assert View(Screen(28), REPORT).text(text).splitlines() == [
+        "  NOT MET  {request:",
+        "           create_payment,",
+        "           count: 2}",
+        "plain words that go on",
+        "    - a: long line",
+    ]
+    assert View(Screen(14), LINT, has_excerpts=True).text(text).splitlines()[-1] == "    - a: long…"
+    assert View(Screen(12), LINT).text(f"{'a' * 40}  b c d") == f"{'a' * 40}\n  b c d\n"
+
+
+def test_what_is_piped_is_as_wide_as_it_is() -> None:
+    line = "x " * 100 + "y"
+    assert View(Screen(), REPORT).text(line) == f"{line}\n"

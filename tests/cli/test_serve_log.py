@@ -1,0 +1,120 @@
+"""What `serve` and `run` print of requests and webhooks, as lines and as JSON; the summary."""
+
+import json
+import re
+import signal
+import subprocess
+from typing import Any, Final
+
+import pytest
+
+from tests.project.blocks import read_blocks
+from tests.project.tree import ROOT
+from tests.support.process import (
+    COMMAND,
+    RemoteWorld,
+    ended_with_block,
+    environment,
+    python,
+    run,
+    serve_process,
+)
+from tests.support.terminal import terminal
+from tests.support.values import LONGEST_WAIT
+
+PAGE: Final = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+CLOCK: Final = "2030-01-15T10:30:00Z"
+DROPPED: Final = "4000009900000061"
+DECLINED: Final = "4000000000009995"
+PAY: Final = """
+import json, os, urllib.request
+body = {"amount": 2500, "currency": "USD", "payment_method": {"type": "card",
+        "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2035, "cvc": "123"}}
+headers = {"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
+           "Content-Type": "application/json"}
+url = os.environ["PAYMENTS_BASE_URL"] + "/payments"
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+opener.open(urllib.request.Request(url, json.dumps(body).encode(), headers))
+"""
+
+
+def busy(world: RemoteWorld) -> None:
+    """Payments that succeed, fail and are lost, webhooks, and somebody who is turned away."""
+    world.control("POST", "/webhook_endpoints", {"url": "inbox:mine"})
+    world.control("POST", "/webhook_endpoints", {"url": "http://127.0.0.1:9/hooks"})
+    world.pay()
+    world.pay(amount=0)
+    world.pay(card_number=DECLINED)
+    with pytest.raises(ConnectionResetError):
+        world.pay(card_number=DROPPED)
+    RemoteWorld(world.address, "sk_live_1").ask("GET", "/v3/payments")
+    world.control("POST", "/clock/advance", {"by": "1h"})
+
+
+def test_on_a_terminal_it_sums_up_what_it_has_done_as_the_page_shows() -> None:
+    """In prose, at Ctrl-C, over all that has come of requests and webhooks."""
+    with terminal(80, LONGEST_WAIT) as screen:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", "0", "--clock", CLOCK, "--seed", "7"],
+            env=environment(),
+            stdout=screen.device,
+            stderr=subprocess.DEVNULL,
+        )
+        with ended_with_block(process):
+            said = screen.wait_for("Ctrl-C stops it", LONGEST_WAIT)
+            address = re.findall(r"http://\S+(?=/v3)", said)[0]
+            busy(RemoteWorld(address, "sk_test_sandbox"))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(LONGEST_WAIT) == 0
+        lines = screen.text.splitlines()
+
+    [shown] = [
+        block.code.splitlines()
+        for block in read_blocks(ROOT / "docs" / "cli.md")
+        if block.code.startswith("requests  ")
+    ]
+    assert [line.rstrip() for line in lines[-5:]] == shown
+    assert max(map(len, lines[7:])) <= 80
+
+
+def test_every_line_of_json_is_an_object_and_the_last_one_sums_up() -> None:
+    """From the ready line on; the kinds have the fields that the page names."""
+    with serve_process("--clock", CLOCK, "--seed", "7", "--log", "json") as server:
+        busy(RemoteWorld(server.address, "sk_test_sandbox"))
+        server.stop()
+        output, _ = server.rest()
+
+    said: list[dict[str, Any]] = [json.loads(line) for line in output.splitlines()]
+    assert said[-1] == {
+        "kind": "summary",
+        "requests": {"201": 1, "400": 2, "drop": 1},
+        "turned_away": 1,
+        "payments": {"completed": 1, "failed": 1},
+        "events": 2,
+        "webhooks": {"delivered": 2, "pending": 8},
+        "worlds": 1,
+        "worlds_gone": 0,
+    }
+    kinds = [each["kind"] for each in said]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "request": 4, "webhook": 10, "refusal": 1, "summary": 1,
+    }  # fmt: skip
+    section = PAGE.partition("### Lines of JSON")[2].partition("The log goes to stderr")[0]
+    for each in said:
+        assert [field for field in each if f"`{field}`" not in section] == []
+
+
+def test_a_run_logs_json_too() -> None:
+    """On stderr, and without a summary: it has a verdict."""
+    ended = run("run", "--log", "json", "--clock", CLOCK, "--", *python(PAY))
+
+    assert (ended.returncode, ended.stdout) == (0, "")
+    [line] = ended.stderr.splitlines()
+    assert json.loads(line)["operation"] == "create_payment"
+
+
+@pytest.mark.parametrize("value", ["json", "JSON"])
+def test_the_environment_says_how_lines_are_written(value: str) -> None:
+    extra = {"PAYMENTS_SANDBOX_LOG": value}
+    ended = run("run", "--clock", CLOCK, "--", *python(PAY), extra=extra)
+    assert json.loads(ended.stderr)["status"] == 201

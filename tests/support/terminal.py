@@ -1,0 +1,78 @@
+"""Owns terminals: pseudo-terminals of a width, and what was written to them."""
+
+import fcntl
+import os
+import struct
+import termios
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+_CHUNK: Final = 65_536
+_LINES: Final = 40
+_OUTPUT: Final = 1
+"""The place of the output modes in what `tcgetattr` gives."""
+
+
+class Terminal:
+    """A terminal that keeps what it is told.
+
+    Args:
+        columns: how wide it is.
+
+    Attributes:
+        device: the descriptor that programs write to.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._ours, self.device = os.openpty()
+        modes = termios.tcgetattr(self.device)
+        modes[_OUTPUT] &= ~termios.OPOST  # lines end as they were written
+        termios.tcsetattr(self.device, termios.TCSANOW, modes)
+        size = struct.pack("HHHH", _LINES, columns, 0, 0)
+        fcntl.ioctl(self.device, termios.TIOCSWINSZ, size)
+        self._said = bytearray()
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        """Take what is written for as long as somebody has it open: then the system says so."""
+        with suppress(OSError):
+            while chunk := os.read(self._ours, _CHUNK):
+                with self._changed:
+                    self._said += chunk
+                    self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def text(self) -> str:
+        """What was written to it until now."""
+        return self._said.decode("utf-8", "replace")
+
+    def wait_for(self, text: str, seconds: float) -> str:
+        """What was written to it once a text is part of that."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: text in self.text, seconds), self.text
+        return self.text
+
+    def close(self, seconds: float) -> str:
+        """All that was written to it; nobody else has it open any more."""
+        with suppress(OSError):
+            os.close(self.device)
+        self._reader.join(seconds)
+        assert not self._reader.is_alive(), self.text
+        os.close(self._ours)
+        return self.text
+
+
+@contextmanager
+def terminal(columns: int, seconds: float) -> Iterator[Terminal]:
+    """A terminal until the block ends."""
+    made = Terminal(columns)
+    try:
+        yield made
+    finally:
+        made.close(seconds)
