@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := sandbox tests benchmarks tools examples hatch_build.py
 PACKAGE := sandbox/payments_sandbox
-CORE := $(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAGE)/verification/*,$(PACKAGE)/webhooks/*,$(PACKAGE)/world/*,$(PACKAGE)/server/webhooks/*
+CORE := $(PACKAGE)/exploration/*,$(PACKAGE)/payments/*,$(PACKAGE)/rules/*,$(PACKAGE)/scenarios/*,$(PACKAGE)/verification/*,$(PACKAGE)/webhooks/*,$(PACKAGE)/world/*,$(PACKAGE)/server/webhooks/*
 
 # `.ci/run` has just run the suite, measured, by the README's command.
 SUITE := $(if $(SUITE_HAS_RUN),,suite)
@@ -35,8 +35,9 @@ lock:  ## image-requirements.txt: what the image is made of, with hashes; by uv
 	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --extra fast --output-file image-requirements.txt pyproject.toml
 
-docs:  ## docs/scenarios.md, from the files of the library
+docs:  ## docs/scenarios.md and its pictures, from the files of the library
 	$(BIN)/python -m tests.project.scenarios_page
+	$(BIN)/python -m tests.library.pictures
 
 site:  ## the documentation as a site in build/site, without a warning or a dead link
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
