@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # for the type checker alone
         JournalEntryModel,
         PaymentModel,
     )
-    from payments_sandbox.testing.timeline import Happening
+    from payments_sandbox.testing.timeline import HistoryItem
 
 TEXT: Final = """\
 Print the payments of a world, newest first, or one with its history: the requests, the
@@ -201,27 +201,27 @@ def _is_about(entry: "JournalEntryModel", payment_id: str) -> bool:
     return own == payment_id or payment_id in entry["path"].partition("?")[0].split("/")
 
 
-def _row_of(happening: "Happening") -> Row:
-    what, outcome = _told(happening)
-    return Cell(happening.at, QUIET), Cell(what, STRONG), outcome
+def _row_of(item: "HistoryItem") -> Row:
+    what, outcome = _told(item)
+    return Cell(item.at, QUIET), Cell(what, STRONG), outcome
 
 
-def _told(happening: "Happening") -> tuple[str, str]:
+def _told(item: "HistoryItem") -> tuple[str, str]:
     """What a thing that has happened is called, and what came of it."""
     from payments_sandbox.testing.timeline import AttemptMade, EventMade, RequestMade
 
-    match happening:
+    match item:
         case RequestMade():
-            request = happening.request
+            request = item.request
             status = request["response"]["status"] if request["response"] else "no reply"
             outcome = f"{status} {request['fault']}" if request["fault"] else str(status)
             return request["operation"] or request["path"], f"{outcome}  {request['id']}"
         case EventMade():
-            return happening.event["type"], happening.event["id"]
+            return item.event["type"], item.event["id"]
         case AttemptMade():
-            attempt = happening.attempt
+            attempt = item.attempt
             answered = attempt["response"]["status"] if attempt["response"] else ""
             outcome = attempt["error"] or f"answered {answered}"
-            return "webhook", f"{outcome}  {happening.delivery['id']}"
+            return "webhook", f"{outcome}  {item.delivery['id']}"
         case _:
-            assert_never(happening)
+            assert_never(item)

@@ -68,7 +68,7 @@ class AttemptMade(NamedTuple):
         return self.delivery["attempts"][self.number - 1]
 
 
-Happening = RequestMade | EventMade | AttemptMade
+HistoryItem = RequestMade | EventMade | AttemptMade
 
 
 class Seen(NamedTuple):
@@ -115,14 +115,14 @@ def in_order(
     requests: Sequence[JournalEntryModel],
     events: Sequence[EventModel],
     deliveries: Sequence[DeliveryModel],
-) -> list[Happening]:
+) -> list[HistoryItem]:
     """Put what has happened in one order; each is given oldest first."""
     attempts: dict[str, list[AttemptMade]] = {}
     for each in deliveries:
         numbered = enumerate(each["attempts"], start=1)
         own = (AttemptMade(made["at"], each, number) for number, made in numbered)
         attempts.setdefault(each["event_id"], []).extend(own)
-    found: list[Happening] = []
+    found: list[HistoryItem] = []
     for request, own_events in zip([None, *requests], _events_of(requests, events), strict=True):
         if request is not None:
             found.append(RequestMade(request["at"], request))
@@ -133,27 +133,27 @@ def in_order(
     return sorted(found, key=lambda each: datetime.fromisoformat(each.at))
 
 
-def _told(happening: Happening, urls: Mapping[str, str]) -> Moment:
+def _told(item: HistoryItem, urls: Mapping[str, str]) -> Moment:
     """What a line says of a thing that has happened.
 
     Args:
-        happening: the thing.
+        item: the thing.
         urls: of the endpoints, by their ids.
     """
-    at = happening.at
-    match happening:
+    at = item.at
+    match item:
         case RequestMade():
-            request = happening.request
+            request = item.request
             return _moment("request", at, explain_request(request), request)
         case EventMade():
-            event = happening.event
+            event = item.event
             about = event["data"].get("payment_id") or ""
             text = f"{event['id']} at {at}: {event['type']} {about}"
             return _moment("event", at, text.rstrip(), event)
         case AttemptMade():
-            return _moment("attempt", at, _text_of(happening, urls), happening.attempt)
+            return _moment("attempt", at, _text_of(item, urls), item.attempt)
         case _:
-            assert_never(happening)
+            assert_never(item)
 
 
 def _events_of(
