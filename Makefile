@@ -35,8 +35,9 @@ lock:  ## image-requirements.txt: what the image is made of, with hashes; by uv
 	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --extra fast --output-file image-requirements.txt pyproject.toml
 
-docs:  ## docs/scenarios.md, from the files of the library
+docs:  ## docs/scenarios.md and its pictures, from the files of the library
 	$(BIN)/python -m tests.project.scenarios_page
+	$(BIN)/python -m tests.library.pictures
 
 site:  ## the documentation as a site in build/site, without a warning or a dead link
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
