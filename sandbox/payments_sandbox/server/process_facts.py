@@ -2,12 +2,16 @@
 
 import os
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.server.metrics_text import Family, Kind, Sample
+CPU: Final = "process_cpu_seconds_total"
+MEMORY: Final = "process_resident_memory_bytes"
+STARTED: Final = "process_start_time_seconds"
+OPEN: Final = "process_open_fds"
+MOST: Final = "process_max_fds"
+"""The names that all clients of Prometheus have for them."""
 
 _OWN: Final = Path("/proc/self")
 _AFTER_NAME: Final = b") "
@@ -20,24 +24,24 @@ _RESIDENT: Final = 1
 """The place of the pages in memory among the numbers of `statm`."""
 
 
-def process_families() -> Iterator[Family]:
-    """Give what there is, by the names that all of Prometheus' clients have for it."""
-    yield _one("process_cpu_seconds_total", "counter", "CPU seconds spent.", time.process_time())
+def process_facts() -> dict[str, float]:
+    """Give what there is, by its name."""
+    facts = {CPU: time.process_time()}
     with suppress(OSError, ImportError):
-        yield from _of_linux()
+        facts |= _of_linux()
+    return facts
 
 
-def _of_linux() -> Iterator[Family]:
+def _of_linux() -> dict[str, float]:
     import resource  # noqa: PLC0415 - it is not there on Windows
 
     pages = int((_OWN / "statm").read_bytes().split()[_RESIDENT])
-    memory = pages * os.sysconf("SC_PAGE_SIZE")
-    yield _one("process_resident_memory_bytes", "gauge", "Bytes in memory.", memory)
-    yield _one("process_start_time_seconds", "gauge", "Unix time of the start.", _started_at())
-    descriptors = len(list((_OWN / "fd").iterdir()))
-    yield _one("process_open_fds", "gauge", "Open file descriptors.", descriptors)
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    yield _one("process_max_fds", "gauge", "File descriptors that may be open.", most)
+    return {
+        MEMORY: pages * os.sysconf("SC_PAGE_SIZE"),
+        STARTED: _started_at(),
+        OPEN: len(list((_OWN / "fd").iterdir())),
+        MOST: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    }
 
 
 def _started_at() -> float:
@@ -45,7 +49,3 @@ def _started_at() -> float:
     lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
     booted = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
     return booted + ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _one(name: str, kind: Kind, text: str, value: float) -> Family:
-    return Family(name, kind, text, (Sample(value),))

@@ -1,6 +1,7 @@
 """GET metrics: what calls and webhooks came to, over all worlds, as Prometheus reads it."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from payments_sandbox import __version__
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server import process_facts
+from payments_sandbox.server.control.metrics import Counts, together
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.loop_lag import LoopLag
 from payments_sandbox.testing import MemorySandbox
@@ -233,7 +235,48 @@ def test_a_system_that_tells_nothing_is_left_out(
 ) -> None:
     """Only what Python knows itself is there."""
     monkeypatch.setattr(process_facts, "_OWN", tmp_path)
-    assert [each.name for each in process_facts.process_families()] == ["process_cpu_seconds_total"]
+    assert list(process_facts.process_facts()) == ["process_cpu_seconds_total"]
+
+
+def test_several_processes_are_told_of_as_one() -> None:
+    """What they count is added up, and so is what they use; the oldest has begun."""
+    created, lost = ("create_payment", 201, None), ("create_payment", None, "drop")
+    now = {"webhooks_in_flight": 0, "webhooks_pending": 1, "worlds": 2}
+    process = {
+        "process_cpu_seconds_total": 1.5,
+        "process_start_time_seconds": 1000.0,
+        "process_open_fds": 7,
+        "process_max_fds": 1024,
+    }
+    one = Counts([(created, 2)], {"delivered": 1}, {}, now, (0.5, 2, 0.4), process)
+    younger = process | {"process_start_time_seconds": 2000.0}
+    # As JSON has it, which other processes answer in.
+    other = json.loads(
+        json.dumps(
+            Counts(
+                [(created, 1), (lost, 1)], {"failed": 3}, {}, now, (1.0, 3, 0.2), younger
+            )._asdict()
+        )
+    )
+    samples = read(together([one, Counts(**other)]))
+
+    assert of(samples, REQUESTS) == {
+        ("create_payment", "201", "none"): 3,
+        ("create_payment", "none", "drop"): 1,
+    }
+    assert of(samples, "payments_sandbox_webhook_attempts_total") == {
+        ("delivered",): 1,
+        ("failed",): 3,
+        ("lost",): 0,
+    }
+    assert samples["payments_sandbox_worlds",] == 4
+    assert samples["payments_sandbox_loop_lag_seconds_sum",] == 1.5
+    assert samples["payments_sandbox_loop_lag_seconds_count",] == 5
+    assert samples["payments_sandbox_loop_lag_max_seconds",] == 0.4
+    assert samples["process_cpu_seconds_total",] == 3
+    assert samples["process_start_time_seconds",] == 1000
+    assert samples["process_open_fds",] == 14
+    assert samples["process_max_fds",] == 1024
 
 
 def test_a_sandbox_without_a_socket_counts_as_well() -> None:

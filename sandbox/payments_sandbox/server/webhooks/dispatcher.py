@@ -94,7 +94,7 @@ class Dispatcher:
         log_attempt: told of each attempt when what it has led to is known.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a dispatcher, each by its name
         self,
         make_sender: Callable[[], Sender],
         wall: WallClock,
