@@ -43,10 +43,10 @@ card         visa …1111
 created      2030-01-15T10:30:00Z
 
 2030-01-15T10:30:00Z  create_payment     201  req_47df6ebf2b69183b
-2030-01-15T10:30:00Z  create_refund      201  req_4c92256033c6e04e
 2030-01-15T10:30:00Z  payment.completed  evt_04554641f7ee113b
-2030-01-15T10:30:00Z  refund.created     evt_207aea4e99c7f986
 2030-01-15T10:30:00Z  webhook            answered 500  dlv_5ff14bcd1975a932
+2030-01-15T10:30:00Z  create_refund      201  req_4c92256033c6e04e
+2030-01-15T10:30:00Z  refund.created     evt_207aea4e99c7f986
 2030-01-15T10:30:00Z  webhook            answered 200  dlv_b2ecf92ccf25d4ba
 2030-01-15T10:30:05Z  webhook            answered 200  dlv_5ff14bcd1975a932
 """
@@ -142,6 +142,28 @@ def test_what_did_not_go_well_is_in_the_history(world: RemoteWorld) -> None:
     assert "charged back  300" in shown
     assert f"2030-01-15T10:30:00Z  /v3/payments/{payment['id']}/receipt" in "\n".join(shown)
     assert other.run("payments", columns=80).stdout.endswith("charged back 300\n")
+
+
+def test_the_history_is_in_the_order_in_which_it_happened_within_a_second_too(
+    world: RemoteWorld,
+) -> None:
+    """The date of an event has no milliseconds; that of what it stands beside has."""
+    other = new_remote_world(world.address, seed=9)
+    other.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
+    other.control("POST", "/clock/advance", {"by": "250ms"})
+    payment = other.pay().json["id"]
+    other.control("POST", "/clock/advance", {"by": "250ms"})
+    other.ask("POST", f"/v3/payments/{payment}/refunds", {"amount": 100})
+
+    history = other.run("payments", payment).stdout.partition("\n\n")[2].splitlines()
+    assert [line.split()[:2] for line in history] == [
+        ["2030-01-15T10:30:00.250Z", "create_payment"],
+        ["2030-01-15T10:30:00.250Z", "payment.completed"],
+        ["2030-01-15T10:30:00.250Z", "webhook"],
+        ["2030-01-15T10:30:00.500Z", "create_refund"],
+        ["2030-01-15T10:30:00.500Z", "refund.created"],
+        ["2030-01-15T10:30:00.500Z", "webhook"],
+    ]
 
 
 def test_every_option_is_tried() -> None:

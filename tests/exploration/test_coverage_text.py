@@ -1,7 +1,7 @@
 """Coverage of failure on a terminal."""
 
 from payments_sandbox.exploration.coverage import coverage_of
-from payments_sandbox.exploration.coverage_text import as_text
+from payments_sandbox.exploration.coverage_text import as_text, headline
 from payments_sandbox.exploration.failures import CallFailure, all_failures
 from tests.support.values import tally
 
@@ -73,3 +73,10 @@ def test_nothing_is_covered_where_nothing_was_called() -> None:
     assert as_text(coverage_of([tally()]), "") == (
         "coverage of failure: nothing is covered, for no call has reached a sandbox that counts.\n"
     )
+
+
+def test_where_nothing_was_called_there_is_no_number() -> None:
+    unused = coverage_of([])
+
+    assert as_text(unused, "--coverage-json") == f"{headline(unused)}\n"
+    assert headline(unused).startswith("coverage of failure: nothing is covered")

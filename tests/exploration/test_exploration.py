@@ -8,6 +8,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from payments_sandbox.exploration.exploration import (
+    NOBODY_MOVES,
     CannotExploreError,
     Exploration,
     ExplorationResult,
@@ -15,6 +16,7 @@ from payments_sandbox.exploration.exploration import (
     Wishes,
     explore,
 )
+from payments_sandbox.exploration.failures import call_failures
 from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
 from payments_sandbox.exploration.verdicts import RunVerdict
 from payments_sandbox.testing.sandbox import Sandbox
@@ -379,3 +381,39 @@ def test_what_a_world_has_seen_before_a_reset_counts() -> None:
     result = explore(flow_of(body), Wishes(among=frozenset({"drop_after_commit"})))
 
     assert verdicts(result) == {RunVerdict.DOUBLE_CHARGE}
+
+
+@pytest.mark.parametrize("days", [None, 29, 30])
+@pytest.mark.parametrize("among", [None, frozenset({"month_late"})])
+def test_a_month_late_is_tried_where_the_clock_gets_there(
+    days: int | None, among: frozenset[str] | None
+) -> None:
+    """Elsewhere it would be lost, which is tried: that is said, and not called a failure."""
+
+    def pays(api: httpx.Client, world: Sandbox) -> int:
+        world.control.create_webhook_endpoint("inbox:x")
+        api.post("/payments", json=order())
+        if days is not None:
+            world.clock.advance(f"{days}d")
+        return OK
+
+    result = explore(flow_of(pays), Wishes(among=among))
+
+    tried = [each for each in result.runs if each.planned.failure_ids == "month_late"]
+    assert [each.is_met for each in tried] == ([True] if days == 30 else [])
+    assert result.pruned == ({} if days == 30 else {NOBODY_MOVES: 1})
+    assert {"lost", "slow"} <= {each.planned.failure_ids for each in result.runs} or among
+
+
+def test_what_is_tried_of_later_calls_does_not_hang_on_what_is_left_out() -> None:
+    """A failure that only reads have is tried of them, too."""
+
+    def pays(api: httpx.Client, world: Sandbox) -> int:
+        world.control.create_webhook_endpoint("inbox:x")
+        return careful(api, world)
+
+    result = explore(flow_of(pays), Wishes(depth=2))
+
+    of_lists = [each.planned.injections[1] for each in result.runs if each.planned.depth > 1]
+    tried = {each.failure.id for each in of_lists if each.name.what == "list_payments"}
+    assert tried == {each.id for each in call_failures("list_payments")}

@@ -200,9 +200,7 @@ def test_what_differs_and_what_was_left_out_stand_at_the_end(result: Exploration
         FLOW, result._replace(differences=("Two runs differ.",), pruned={"too many": 1_200})
     )
 
-    assert text.endswith(
-        "\nTwo runs differ.\n\npairs of failures that were left out:\n   1200  too many\n"
-    )
+    assert text.endswith("\nTwo runs differ.\n\nfailures that were left out:\n   1200  too many\n")
 
 
 def test_a_finding_that_has_not_come_again_says_so(result: ExplorationResult) -> None:

@@ -55,7 +55,9 @@ def is_paid(api):
 FAULTS: Final = "drop_after_commit,drop,card_declined,malform_after_commit"
 SUITE: Final = f"""
 import os
+import httpx
 import pytest
+from payments_sandbox.testing import MemorySandbox, SandboxTransport
 from shop import ORDER, is_paid, pay
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,9 @@ def test_paid_before(paid):
 
 @pytest.mark.sandbox_explore
 def test_silent(sandbox):
-    pass
+    with MemorySandbox() as own, own.new_world() as world:
+        api = httpx.Client(transport=SandboxTransport(own), base_url=world.base_url)
+        assert api.get("/payments", headers=world.headers).status_code == 200
 
 @pytest.mark.sandbox_explore
 @pytest.mark.skip
@@ -164,7 +168,8 @@ def test_a_test_is_run_for_each_failure_with_a_subtest_for_each_run(
     assert "crash: It broke down: KeyError: 'status'." in shown
     assert "sandbox_explore: it fails without any failure: exit status 1" in shown
     assert "sandbox_explore: nothing is known: no call of the test meets such a failure" in shown
-    assert "sandbox_explore: it has made no call" in shown
+    assert "sandbox_explore: it has made no call: it has to call a world that 'sandbox'" in shown
+    assert "those of a server that the test makes itself, such as MemorySandbox()" in shown
     assert "lost_payment: The ledger has create_payment of 4200 USD, whose reply was lost" in shown
     assert "1 skipped" in shown
     assert "test_runs" not in "".join(summary)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.exploration.calls import NOBODY, CallName
+from payments_sandbox.exploration.failures import MONTH_LATE, all_failures
 from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun, group
 from payments_sandbox.exploration.judge import Oracle, Signs, customers_money, is_refusal, judge
 from payments_sandbox.exploration.planning import (
@@ -26,6 +27,7 @@ from payments_sandbox.exploration.planning import (
     SecondFailures,
     Survivor,
     injections,
+    is_among,
     second_failures,
 )
 from payments_sandbox.exploration.run_record import RunRecord, SeenCall
@@ -33,6 +35,8 @@ from payments_sandbox.exploration.verdicts import RunVerdict
 
 Flow = Callable[[Mapping[str, Any] | None], RunRecord]
 """Lets the client act in a fresh world with a scenario, or with none, and records the run."""
+
+NOBODY_MOVES: Final = "a month late is lost where nobody moves the clock by a month"
 
 _NOTHING: Final = SecondFailures((), {})
 
@@ -48,11 +52,13 @@ class Wishes(NamedTuple):
         depth: how many failures a run may meet, 1 or 2.
         among: the ids or names of the failures to try; None tries all.
         told_by: how a flow says that money may have moved: `exit N`, or words in its output.
+        needs: what is said where it makes no call that is seen.
     """
 
     depth: int = 1
     among: frozenset[str] | None = None
     told_by: str | None = None
+    needs: str = "it has to call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"
 
 
 class ExplorationResult(NamedTuple):
@@ -64,7 +70,7 @@ class ExplorationResult(NamedTuple):
         runs: those that were made, by number.
         left: those that were not made, since time was up.
         found: what went wrong, the worst first.
-        pruned: how many pairs of failures were left out, by the reason.
+        pruned: how many failures, and pairs of them, were left out, by the reason.
         oracle: the money that moves without a failure.
     """
 
@@ -94,6 +100,8 @@ class Exploration:
 
     def __init__(self, wishes: Wishes) -> None:
         self._wishes = wishes
+        self._among = wishes.among
+        self._out_of_reach: dict[str, int] = {}
         self._runs: dict[int, JudgedRun] = {}
         self._planned: list[PlannedRun] = []
         self._batches = 0
@@ -108,16 +116,20 @@ class Exploration:
         Raises:
             CannotExploreError: the flow has failed in them, or makes no call.
         """
-        _check_well(first)
-        _check_well(second)
+        for each in (first, second):
+            _check_well(each)
+            if not each.names():
+                raise CannotExploreError(f"it has made no call: {self._wishes.needs}")
         self._oracle, self.names, self._differences = compared(first, second)
+        if not any(world.moved >= MONTH_LATE for world in first.worlds):
+            self._leave_out("month_late", NOBODY_MOVES)
 
     def next_batch(self) -> Sequence[PlannedRun]:
         """The runs to make next, in any order; none when all is done."""
         self._batches += 1
         batch: Sequence[PlannedRun] = ()
         if self._batches == 1:
-            found = injections(self.names, among=self._wishes.among)
+            found = injections(self.names, among=self._among)
             batch = [PlannedRun(number, (each,)) for number, each in enumerate(found, 1)]
         elif self._batches == 2 and self._wishes.depth > 1:  # noqa: PLR2004 - the second
             # Of whole depth 1, so that it does not hang on which run ends first.
@@ -159,9 +171,17 @@ class Exploration:
             runs,
             left,
             group(runs, self._repeated),
-            self._second.pruned,
+            {**self._out_of_reach, **self._second.pruned},
             self._oracle,
         )
+
+    def _leave_out(self, failure: str, why: str) -> None:
+        """Try no failure of a name, and count those that would have been tried."""
+        wanted = injections(self.names, among=self._wishes.among)
+        if count := sum(each.failure.name == failure for each in wanted):
+            self._out_of_reach[why] = count
+            among = (each for each in all_failures() if is_among(each, self._wishes.among))
+            self._among = frozenset(each.id for each in among if each.name != failure)
 
     def _plan_second(self) -> SecondFailures:
         runs = [self._runs[number] for number in sorted(self._runs)]
@@ -170,7 +190,7 @@ class Exploration:
             map(self._survivor, well),
             lost=len(runs) - len(well),
             usual=self.names,
-            among=self._wishes.among,
+            among=self._among,
             first_number=len(self._planned) + 1,
         )
 
@@ -276,7 +296,3 @@ def _check_well(record: RunRecord) -> None:
         raise CannotExploreError(f"it fails without any failure: {how}")
     if unmet := next((each for world in record.worlds for each in world.unmet), None):
         raise CannotExploreError(f"an expectation is not met without any failure: {unmet}")
-    if not record.names():
-        raise CannotExploreError(
-            "it has made no call: it has to call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"
-        )

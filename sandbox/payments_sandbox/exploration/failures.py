@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.operations import BY_NAME, OPERATIONS
+from payments_sandbox.core.instants import DAY, show_duration
 from payments_sandbox.payments.events import EventType
 
 EVENTS: Final = tuple(each.value for each in EventType)
@@ -121,11 +122,16 @@ WIRE_FAULTS: Final = (
 )  # fmt: skip
 """One of each class. The waits lie between timeouts that clients have: none of them is a race."""
 
+MONTH_LATE: Final = 30 * DAY
+"""Virtual milliseconds that a webhook comes later which is a month late."""
+
 WEBHOOK_FAILURES: Final = (
     WebhookFailure("", "lost", "it never arrives", {"drop": True}),
     WebhookFailure("", "twice", "it arrives twice", {"duplicate": {"copies": 2}}),
     WebhookFailure("", "late", "it arrives three seconds late", {"delay": "3s"}),
-    WebhookFailure("", "month_late", "it arrives a month late", {"delay": "30d"}),
+    WebhookFailure(
+        "", "month_late", "it arrives a month late", {"delay": show_duration(MONTH_LATE)}
+    ),
     WebhookFailure(
         "", "before_reply", "it arrives before the reply to the call that caused it",
         {"before_reply": True},

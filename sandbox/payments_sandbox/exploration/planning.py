@@ -127,8 +127,13 @@ def failures_of(name: CallName, *, among: frozenset[str] | None) -> Iterator[Fai
     """
     all_of = webhook_failures(name.what) if name.is_webhook else call_failures(name.what)
     for failure in all_of:
-        if among is None or failure.id in among or failure.name in among:
+        if is_among(failure, among):
             yield failure
+
+
+def is_among(failure: Failure, among: frozenset[str] | None) -> bool:
+    """Whether a failure is one of those that are wanted, by its id or name; None wants all."""
+    return among is None or failure.id in among or failure.name in among
 
 
 def injections(names: Sequence[CallName], *, among: frozenset[str] | None) -> list[Injection]:

@@ -74,13 +74,13 @@ def finding_lines(
 
 
 def remarks(result: ExplorationResult) -> Iterator[str]:
-    """In what runs without a failure differ, and which pairs of failures were left out."""
+    """In what runs without a failure differ, and which failures were left out."""
     for difference in result.differences:
         yield ""
         yield from wrap(difference, WIDTH)
     if result.pruned:
         yield ""
-        yield "pairs of failures that were left out:"
+        yield "failures that were left out:"
         for why, count in result.pruned.items():
             yield f"{count:>7}  {why}"
 

@@ -130,6 +130,7 @@ class WorldRecord(NamedTuple):
         audit: what it finds.
         unmet: the expectations of active scenarios that are not met, in words.
         fired: the rules that have answered or acted, each as `scenario/rule`.
+        moved: virtual milliseconds from where its clock was first moved to where it was moved last.
     """
 
     calls: tuple[SeenCall, ...]
@@ -138,6 +139,7 @@ class WorldRecord(NamedTuple):
     audit: tuple[FoundByAudit, ...]
     unmet: tuple[str, ...]
     fired: frozenset[str]
+    moved: int = 0
 
 
 class RunRecord(NamedTuple):
@@ -194,7 +196,13 @@ def record_world(world: World) -> WorldRecord:
         ),
         tuple(line.result.observed for line in judged.lines if not line.result.met),
         frozenset(f"{each['scenario']}/{each['rule']}" for each in judged.rules if each["fired"]),
+        _moved(world),
     )
+
+
+def _moved(world: World) -> int:
+    moves = world.clock.moves
+    return moves[-1][1] - moves[0][0] if moves else 0
 
 
 def _sent_to_inboxes(observed: Observed) -> set[str]:

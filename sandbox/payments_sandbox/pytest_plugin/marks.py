@@ -31,6 +31,10 @@ EXPLORED_SCENARIO: Final = pytest.StashKey[Mapping[str, Any] | None]()
 REPORT: Final = pytest.StashKey[Callable[[pytest.Function], None]]()
 """What takes the place of the body of a test that was explored."""
 
+_NEEDS: Final = (
+    f"it has to call a world that {FIXTURE!r} or 'make_sandbox' has given; those of a server that"
+    " the test makes itself, such as MemorySandbox(), are not seen"
+)
 _ALL: Final = (SCENARIO, CLOCK, WORLD, EXPLORE)
 _OURS: Final = "payments_sandbox.pytest_plugin"
 
@@ -91,7 +95,8 @@ def wishes_of(*, depth: int = 1, faults: str | None = None) -> "Wishes":
 
     if depth not in {1, 2}:
         raise ValueError(f"expected depth=1 or depth=2, not {depth!r}")
-    return Wishes(depth, None if faults is None else read_failures(faults))
+    among = None if faults is None else read_failures(faults)
+    return Wishes(depth, among, needs=_NEEDS)
 
 
 def _problem_of(check: partial[None]) -> str | None:
