@@ -13,7 +13,7 @@ SEEDS ?= 1000
 CALLS ?= 1000000
 PLACES ?= 300
 
-.PHONY: setup check fix docs site generate names lock test nightly mutate serve screenshots bench lint types layers suite coverage
+.PHONY: setup check fix docs site generate names lock test nightly mutate serve screenshots recording bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -58,6 +58,9 @@ serve:  ## the sandbox on its usual port
 
 screenshots:  ## docs/images, by a Chromium; see docs/dashboard.md
 	$(BIN)/python -m tools.screenshots
+
+recording:  ## docs/images/terminal.svg: the session of README, as it runs
+	$(BIN)/python -m tools.recording
 
 bench:  ## measured side by side; see benchmarks/
 	$(BIN)/python -m benchmarks
