@@ -13,7 +13,7 @@ SEEDS ?= 1000
 CALLS ?= 1000000
 PLACES ?= 300
 
-.PHONY: setup check fix docs site generate names lock test nightly mutate serve screenshots bench lint types layers suite coverage
+.PHONY: setup check fix docs site generate names lock test nightly mutate serve screenshots recording bench lint types layers suite coverage
 
 setup:  ## .venv with the package and every tool, editable
 	$(PYTHON) -m venv .venv
@@ -35,8 +35,9 @@ lock:  ## image-requirements.txt: what the image is made of, with hashes; by uv
 	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --extra fast --output-file image-requirements.txt pyproject.toml
 
-docs:  ## docs/scenarios.md, from the files of the library
+docs:  ## docs/scenarios.md and its pictures, from the files of the library
 	$(BIN)/python -m tests.project.scenarios_page
+	$(BIN)/python -m tests.library.pictures
 
 site:  ## the documentation as a site in build/site, without a warning or a dead link
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
@@ -57,6 +58,9 @@ serve:  ## the sandbox on its usual port
 
 screenshots:  ## docs/images, by a Chromium; see docs/dashboard.md
 	$(BIN)/python -m tools.screenshots
+
+recording:  ## docs/images/terminal.svg: the session of README, as it runs
+	$(BIN)/python -m tools.recording
 
 bench:  ## measured side by side; see benchmarks/
 	$(BIN)/python -m benchmarks

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
-from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.control_routes.route import TEXT, ControlRoute
 from payments_sandbox.contract.openapi_parts import variables
 from payments_sandbox.contract.schema_files import schema_files
 from tools.client_parameters import STREAM, Parameter, parameters_of
@@ -28,7 +28,8 @@ from typing import Any, Literal, Self, TypeVar
 from payments_sandbox.client.base_client import BaseClient
 from payments_sandbox.client.event_stream import MessageReader, StreamMessage, stream_request
 from payments_sandbox.client.messages import (
-    CONTROL_PATH, TIMEOUT, HttpRequest, common_headers, control_request, path_segment, read_response
+    CONTROL_PATH, TIMEOUT, HttpRequest, common_headers, control_request, path_segment,
+    read_response, read_text
 )
 from payments_sandbox.client.models import (
     {models}
@@ -202,6 +203,9 @@ def _sending_body(
     if route.body_name is not None:
         arguments.append(f"body={route.body_name}")
     asked = f"request = control_request({', '.join(arguments)})"
+    if route.media_type == TEXT:
+        send = f"{flavour.await_}self._transport.send(request)"
+        return f"{asked}\nreturn read_text(request, {send})"
     if result == "None":
         return f"{asked}\n{flavour.await_}self._send(object, request)"
     return f"{asked}\nreturn {flavour.await_}self._send({result}, request)"

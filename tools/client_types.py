@@ -7,7 +7,7 @@ is called after where it stands: `DeliveryAttemptModel` is of `Delivery`.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.control_routes.route import TEXT, ControlRoute
 from payments_sandbox.contract.schema_files import Schema, component, target
 
 _PLAIN: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
@@ -37,6 +37,8 @@ class TypeWriter:
             return f"Page[{self.named(f'control/objects/{route.page_of}', is_input=False)}]"
         if route.response is not None:
             return self.named(route.response, is_input=False)
+        if route.media_type == TEXT:
+            return "str"
         return "None" if route.success == 204 else "dict[str, Any]"  # noqa: PLR2004 - of HTTP
 
     def named(self, name: str, *, is_input: bool) -> str:

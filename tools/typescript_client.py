@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from payments_sandbox import __version__
 from payments_sandbox.contract.control_openapi import control_document
 from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
-from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.control_routes.route import TEXT, ControlRoute
 from payments_sandbox.contract.openapi_parts import variables
 from payments_sandbox.contract.schema_files import schema_files
 from tools.client_parameters import STREAM
@@ -167,6 +167,8 @@ def _method(route: ControlRoute, operation: Schema) -> str:
     quoted = f"`{path}`" if "$" in path else f"'{path}'"
     given = [name for name in names if name in {"body", "headers", "query"}]
     options = f", {{ {', '.join(given)} }}" if given else ""
+    if route.media_type == TEXT:
+        return f"{_camel(route.name)}() {{\n  return this._text({quoted})\n}}"
     how = {STREAM: "stream"}.get(route.media_type, "raw" if route.raw_body else "ask")
     return (
         f"{_camel(route.name)}({', '.join(names)}) {{\n"

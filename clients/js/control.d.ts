@@ -1126,6 +1126,11 @@ export class ControlClient extends Transport {
    * started with --coverage began.
    */
   retrieveCoverage(): Promise<Coverage>
+  /**
+   * What the server has done, in numbers. In the text format of Prometheus, over all worlds
+   * since the server began.
+   */
+  retrieveMetrics(): Promise<string>
   /** Make a new world. A given clock instant starts the world frozen there. */
   createWorld(body?: CreateWorldRequest): Promise<World>
   /** List the worlds of the server. Each in summary, the one that was used last first. */

@@ -29,6 +29,10 @@ class ControlClient extends Transport {
     return this._ask('GET', '/coverage')
   }
 
+  retrieveMetrics() {
+    return this._text('/metrics')
+  }
+
   createWorld(body) {
     return this._ask('POST', '/worlds', { body })
   }

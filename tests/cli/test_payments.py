@@ -21,9 +21,11 @@ DECLINED: Final = "4000000000009995"
 PENDING: Final = "4000009900000012"
 CODE: Final = "insufficient_funds"
 LIST_80: Final = """\
-2030-01-15T10:30:00Z  pay_cc519dbbb92df6e1  pending    2500 USD  cust_xxxxxx…
-2030-01-15T10:30:00Z  pay_aafd0a6e4f3fe0ee  failed     2500 USD  cust_abc123   …
-2030-01-15T10:30:00Z  pay_89a87720e551cafb  completed  2500 USD  cust_abc123   …
+2030-01-15T10:30:00Z  pay_cc519dbbb92df6e1  pending    2500 USD  cust_xxxxxxxxx…
+2030-01-15T10:30:00Z  pay_aafd0a6e4f3fe0ee  failed     2500 USD  cust_abc123
+                      insufficient_funds
+2030-01-15T10:30:00Z  pay_89a87720e551cafb  completed  2500 USD  cust_abc123
+                      refunded 100
 """
 LIST_120: Final = f"""\
 2030-01-15T10:30:00Z  pay_cc519dbbb92df6e1  pending    2500 USD  cust_{"x" * 29}…
@@ -41,10 +43,10 @@ card         visa …1111
 created      2030-01-15T10:30:00Z
 
 2030-01-15T10:30:00Z  create_payment     201  req_47df6ebf2b69183b
-2030-01-15T10:30:00Z  create_refund      201  req_4c92256033c6e04e
 2030-01-15T10:30:00Z  payment.completed  evt_04554641f7ee113b
-2030-01-15T10:30:00Z  refund.created     evt_207aea4e99c7f986
 2030-01-15T10:30:00Z  webhook            answered 500  dlv_5ff14bcd1975a932
+2030-01-15T10:30:00Z  create_refund      201  req_4c92256033c6e04e
+2030-01-15T10:30:00Z  refund.created     evt_207aea4e99c7f986
 2030-01-15T10:30:00Z  webhook            answered 200  dlv_b2ecf92ccf25d4ba
 2030-01-15T10:30:05Z  webhook            answered 200  dlv_5ff14bcd1975a932
 """
@@ -139,7 +141,29 @@ def test_what_did_not_go_well_is_in_the_history(world: RemoteWorld) -> None:
     shown = other.run("payments", payment["id"]).stdout.splitlines()
     assert "charged back  300" in shown
     assert f"2030-01-15T10:30:00Z  /v3/payments/{payment['id']}/receipt" in "\n".join(shown)
-    assert other.run("payments", columns=80).stdout.endswith("cust_abc123  c…\n")
+    assert other.run("payments", columns=80).stdout.endswith("charged back 300\n")
+
+
+def test_the_history_is_in_the_order_in_which_it_happened_within_a_second_too(
+    world: RemoteWorld,
+) -> None:
+    """The date of an event has no milliseconds; that of what it stands beside has."""
+    other = new_remote_world(world.address, seed=9)
+    other.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
+    other.control("POST", "/clock/advance", {"by": "250ms"})
+    payment = other.pay().json["id"]
+    other.control("POST", "/clock/advance", {"by": "250ms"})
+    other.ask("POST", f"/v3/payments/{payment}/refunds", {"amount": 100})
+
+    history = other.run("payments", payment).stdout.partition("\n\n")[2].splitlines()
+    assert [line.split()[:2] for line in history] == [
+        ["2030-01-15T10:30:00.250Z", "create_payment"],
+        ["2030-01-15T10:30:00.250Z", "payment.completed"],
+        ["2030-01-15T10:30:00.250Z", "webhook"],
+        ["2030-01-15T10:30:00.500Z", "create_refund"],
+        ["2030-01-15T10:30:00.500Z", "refund.created"],
+        ["2030-01-15T10:30:00.500Z", "webhook"],
+    ]
 
 
 def test_every_option_is_tried() -> None:

@@ -131,7 +131,7 @@ def test_a_method_gives_what_the_server_answers(route: ControlRoute, world: Sand
     if route.name == "receive_webhook":
         assert told == 200
     elif route.response_schema is None:
-        assert told is None or {"openapi", "$schema"} & set(told)
+        assert told is None or {"openapi", "$schema"} & set(told) or told.startswith("# HELP ")
     else:
         assert load_contract().problems(route.response_schema, told) == []
 

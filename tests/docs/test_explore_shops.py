@@ -2,17 +2,18 @@
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 from tests.support.process import run
+from tools.recording import EXPLORE, LINE, PICTURE, text_of
+from tools.recording import explored as explored_session
 
 SHOPS: Final = ROOT / "examples" / "explore"
 SHELLS: Final = {"py": ["python3", "-S"], "mjs": ["node"], "sh": ["sh"]}
@@ -22,6 +23,8 @@ WORST: Final = "drop_after_commit,malform_after_commit,forged,slow"
 
 OF_WRITES: Final = "drop_after_commit,malform_after_commit,hang_after_commit,forged,drop"
 """Failures of which hardly any keeps a shop waiting."""
+
+SVG: Final = "{http://www.w3.org/2000/svg}"
 
 each_shop = pytest.mark.parametrize("kind", SHELLS)
 
@@ -53,19 +56,29 @@ def test_what_is_wrong_with_a_naive_shop_is_found(kind: str, tmp_path: Path) -> 
     assert (code, found) == (1, {"double_charge", "lost_payment", "accepted_forgery", "crash"})
 
 
-def test_the_readme_shows_what_is_printed(tmp_path: Path) -> None:
-    """The command as it stands, beside the shop; what is left out stands as `…`."""
-    blocks = read_blocks(ROOT / "README.md")
-    [asked] = [each for each in blocks if each.first_line.startswith("payments-sandbox explore")]
-    [shown] = [each for each in blocks if each.heading == asked.heading and each != asked]
-    shutil.copy(SHOPS / "naive_shop.py", tmp_path)
-    command = shlex.split(asked.code)
-    ended = run(*command[1:], cwd=tmp_path)
+def test_the_readme_shows_what_is_printed() -> None:
+    """Its command is the one that was recorded, and the picture ends as a run ends today."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"```sh\n{EXPLORE}\n```" in readme
+    assert f"({PICTURE.relative_to(ROOT).as_posix()})" in readme
 
-    printed = ended.stdout
-    for part in filter(None, (each.strip() for each in shown.code.split("…\n"))):
-        assert part in printed, printed + ended.stderr
-        printed = printed.partition(part)[2]
+    session = explored_session()
+    typed, empty, *shown = last_frame(PICTURE.read_text(encoding="utf-8"))
+    assert (typed, empty) == (f"$ {EXPLORE}", "")
+    assert shown == text_of(session.frames[-1]).splitlines()
+
+
+def last_frame(svg: str) -> list[str]:
+    """The lines that a recording ends with."""
+    root = ET.fromstring(svg)  # noqa: S314 - one of our own files
+    texts = {each.get("id"): "".join(each.itertext()) for each in root.iter(f"{SVG}text")}
+    height = int(str(root.get("viewBox")).split()[-1])
+    placed = [
+        (int(str(each.get("y"))), str(each.get("href"))[1:]) for each in root.iter(f"{SVG}use")
+    ]
+    top = max(y for y, _ in placed) // height * height
+    lines = {(y - top) // LINE: texts[name] for y, name in placed if y >= top}
+    return [lines.get(number, "") for number in range(max(lines) + 1)]
 
 
 @each_shop

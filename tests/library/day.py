@@ -26,6 +26,8 @@ class Control:
 
     def __init__(self, host: Host, api_key: str) -> None:
         self._host = host
+        self.address = str(host.base_url).removesuffix("/_sandbox/")
+        self.api_key = api_key
         self._headers = {"Authorization": f"Bearer {api_key}"}
 
     def __call__(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
@@ -64,6 +66,7 @@ class Day:
 
     def __init__(self, shop: Shop, control: Control, endpoint_id: str) -> None:
         self.shop = shop
+        self.address, self.api_key = control.address, control.api_key
         self._control = control
         self._endpoint_id = endpoint_id
         self._orders = 0

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import pytest
 import yaml
 
-from payments_sandbox.core.settings import Settings
 from payments_sandbox.scenarios.loader import load
 from tests.library import careful, merchant, naive
 from tests.library.careful import CarefulShop
@@ -16,9 +14,9 @@ from tests.library.day import Host, MakeShop, opened
 from tests.library.merchant import Account, Shop, Time
 from tests.library.misses import NAIVE
 from tests.library.naive import NaiveShop
+from tests.library.pictures import careful_shop, path_of, picture, served
 from tests.library.stories import STORIES
 from tests.project.tree import ROOT
-from tests.support.sockets import running_server
 
 FILES: Final = sorted((ROOT / "scenarios").glob("*.yaml"))
 NAMES: Final = (
@@ -35,11 +33,8 @@ each_scenario = pytest.mark.parametrize("name", NAMES)
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    """A sandbox as it comes, but that nobody is kept waiting for more than two seconds."""
-    with (
-        running_server(Settings(port=0, max_wall_delay=2_000)) as served,
-        httpx.Client(base_url=f"{served.address}/_sandbox/", timeout=30) as http,
-    ):
+    """A sandbox that all of them share."""
+    with served() as http:
         yield http
 
 
@@ -83,16 +78,16 @@ def judged(host: Host, name: str, make_shop: MakeShop) -> dict[str, Any]:
 
 @each_scenario
 def test_a_careful_client_meets_every_expectation(host: Host, name: str) -> None:
-    """And the audit finds nothing."""
-
-    def shop(account: Account, time: Time) -> Shop:
-        return CarefulShop(account, time, cashback=STORIES[name].cashback)
-
-    report = judged(host, name, shop)
+    """The audit finds nothing, and the page's picture shows what has happened."""
+    with opened(host, name, careful_shop(name)) as day:
+        STORIES[name].tell(day)
+        report = day.report()
+        drawn = picture(name, day)
 
     assert [each for each in report["expectations"] if not each["met"]] == []
     assert (report["passed"], report["audit"]["findings"]) == (True, [])
     assert [each for each in report["rules"] if each["why_not"] is not None] == []
+    assert path_of(name).read_text(encoding="utf-8") == drawn, "after a change: make docs"
 
 
 def test_an_impatient_careful_client_meets_every_expectation_too(host: Host) -> None:

@@ -45,9 +45,10 @@ world with it, and so does [`run`](cli.md#payments-sandbox-run) for the tests of
 pytest it is [a mark](testing.md#sandbox_scenario). Those about webhooks want an endpoint of yours,
 and those about time want you to advance the clock.
 
-**What a naive client misses** is not made up. The test suite runs two integrations through each
-scenario: a careful one, which meets everything, and one that tries again whatever went wrong and
-believes what it is told. What is said of the latter below is what the sandbox said of it.
+**The pictures**, and **what a naive client misses**, are not made up. The test suite runs two
+integrations through each scenario: a careful one, which meets everything, and one that tries again
+whatever went wrong and believes what it is told. The pictures show what the sandbox has seen of the
+former; what is said of the latter is what the sandbox said of it.
 
 ## The library
 """
@@ -80,6 +81,7 @@ def _sections(scenarios: list[tuple[Path, Scenario]]) -> Iterator[str]:
         yield f"\n### {scenario.name}\n"
         yield f"{fill(scenario.about.strip(), WIDTH)}\n"
         yield f"```yaml\n{_rules(path)}```\n"
+        yield f"![A careful client, call by call](images/scenarios/{scenario.name}.svg)\n"
         yield _missed(path, NAIVE[scenario.name])
     yield ""
 

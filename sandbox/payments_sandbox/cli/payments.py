@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.columns import Cell, Row, print_facts, print_rows, remark
 from payments_sandbox.cli.options import CommandOptions, Commands, refuse
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # for the type checker alone
         JournalEntryModel,
         PaymentModel,
     )
+    from payments_sandbox.testing.timeline import HistoryItem
 
 TEXT: Final = """\
 Print the payments of a world, newest first, or one with its history: the requests, the
@@ -42,8 +43,11 @@ examples:
 LIMIT: Final = 20
 MOST: Final = 1_000
 STATUSES: Final = ("pending", "completed", "failed")
-_CUT: Final = ((4, 24), (5, 1), (4, 1))
-"""The customer may be long; then goes what has become of a payment, which is shown of each."""
+_CUT: Final = ((4, 1),)
+"""The customer may be long."""
+
+_WIDE: Final = 110
+"""Columns in which there is room for what has become of a payment; in fewer it is a line more."""
 
 _OF_STATUS: Final = {"pending": POOR, "completed": GOOD, "failed": BAD}
 """The colour of each status."""
@@ -113,27 +117,33 @@ def _list(client: "SandboxClient", arguments: argparse.Namespace) -> None:
     if arguments.json:
         sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in page["data"]))
     elif page["data"]:
-        print_rows(screen_of(arguments), [_row(each) for each in page["data"]], cut=_CUT)
+        screen = screen_of(arguments)
+        is_narrow = screen.width is not None and screen.width < _WIDE
+        rows = (_rows(each, is_narrow=is_narrow) for each in page["data"])
+        print_rows(screen, [row for some in rows for row in some], cut=_CUT)
     else:
         remark(f"{client.api_key} has no such payment")
     if page["has_more"]:
         remark(f"there are more: --starting-after {page['next_cursor']} goes on")
 
 
-def _row(payment: "PaymentModel") -> Row:
+def _rows(payment: "PaymentModel", *, is_narrow: bool) -> list[Row]:
     became = [
         payment["failure_code"] or "",
         f"refunded {payment['refunded']}" if payment["refunded"] else "",
         f"charged back {payment['charged_back']}" if payment["charged_back"] else "",
     ]
-    return (
+    row = (
         Cell(payment["created_at"], QUIET),
         Cell(payment["id"], STRONG),
         _status(payment),
         f"{payment['amount']} {payment['currency']}",
         Cell(payment["customer_id"] or "", NAME),
-        Cell(", ".join(filter(None, became)), POOR),
     )
+    end = Cell(", ".join(filter(None, became)), POOR)
+    if not is_narrow:
+        return [(*row, end)]
+    return [row, ("", end, "", "", "")] if end.text else [row]
 
 
 def _status(payment: "PaymentModel") -> Cell:
@@ -170,14 +180,10 @@ def _show(client: "SandboxClient", arguments: argparse.Namespace) -> None:
         ),
     )
     sys.stdout.write("\n")
-    lines = [*map(_request_row, requests), *map(_event_row, events)]
-    lines += (row for each in deliveries for row in _attempt_rows(each))
-    lines.sort(key=lambda row: row[0])
-    print_rows(screen, [_coloured(*row) for row in lines], cut=((2, 1),))
+    from payments_sandbox.testing.timeline import in_order
 
-
-def _coloured(at: str, what: str, outcome: str) -> Row:
-    return Cell(at, QUIET), Cell(what, STRONG), outcome
+    rows = [_row_of(each) for each in in_order(requests, events, deliveries)]
+    print_rows(screen, rows, cut=((2, 1),))
 
 
 def _history(
@@ -204,20 +210,27 @@ def _is_about(entry: "JournalEntryModel", payment_id: str) -> bool:
     return own == payment_id or payment_id in entry["path"].partition("?")[0].split("/")
 
 
-def _request_row(entry: "JournalEntryModel") -> tuple[str, str, str]:
-    status = entry["response"]["status"] if entry["response"] else "no reply"
-    outcome = f"{status} {entry['fault']}" if entry["fault"] else str(status)
-    return entry["at"], entry["operation"] or entry["path"], f"{outcome}  {entry['id']}"
+def _row_of(item: "HistoryItem") -> Row:
+    what, outcome = _told(item)
+    return Cell(item.at, QUIET), Cell(what, STRONG), outcome
 
 
-def _event_row(event: "EventModel") -> tuple[str, str, str]:
-    return event["created_at"], event["type"], event["id"]
+def _told(item: "HistoryItem") -> tuple[str, str]:
+    """What a thing that has happened is called, and what came of it."""
+    from payments_sandbox.testing.timeline import AttemptMade, EventMade, RequestMade
 
-
-def _attempt_rows(delivery: "DeliveryModel") -> list[tuple[str, str, str]]:
-    rows = []
-    for attempt in delivery["attempts"]:
-        answered = attempt["response"]["status"] if attempt["response"] else ""
-        outcome = attempt["error"] or f"answered {answered}"
-        rows.append((attempt["at"], "webhook", f"{outcome}  {delivery['id']}"))
-    return rows
+    match item:
+        case RequestMade():
+            request = item.request
+            status = request["response"]["status"] if request["response"] else "no reply"
+            outcome = f"{status} {request['fault']}" if request["fault"] else str(status)
+            return request["operation"] or request["path"], f"{outcome}  {request['id']}"
+        case EventMade():
+            return item.event["type"], item.event["id"]
+        case AttemptMade():
+            attempt = item.attempt
+            answered = attempt["response"]["status"] if attempt["response"] else ""
+            outcome = attempt["error"] or f"answered {answered}"
+            return "webhook", f"{outcome}  {item.delivery['id']}"
+        case _:
+            assert_never(item)

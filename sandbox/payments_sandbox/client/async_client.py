@@ -15,6 +15,7 @@ from payments_sandbox.client.messages import (
     control_request,
     path_segment,
     read_response,
+    read_text,
 )
 from payments_sandbox.client.models import (
     ActiveScenarioModel,
@@ -149,6 +150,14 @@ class AsyncSandboxClient(BaseClient):
         """
         request = control_request("GET", "/coverage")
         return await self._send(CoverageModel, request)
+
+    async def retrieve_metrics(self) -> str:
+        """What the server has done, in numbers.
+
+        In the text format of Prometheus, over all worlds since the server began.
+        """
+        request = control_request("GET", "/metrics")
+        return read_text(request, await self._transport.send(request))
 
     async def create_world(
         self,

@@ -14,6 +14,7 @@ from payments_sandbox.client.messages import (
     control_request,
     path_segment,
     read_response,
+    read_text,
 )
 from payments_sandbox.client.models import (
     ActiveScenarioModel,
@@ -149,6 +150,14 @@ class SandboxClient(BaseClient):
         """
         request = control_request("GET", "/coverage")
         return self._send(CoverageModel, request)
+
+    def retrieve_metrics(self) -> str:
+        """What the server has done, in numbers.
+
+        In the text format of Prometheus, over all worlds since the server began.
+        """
+        request = control_request("GET", "/metrics")
+        return read_text(request, self._transport.send(request))
 
     def create_world(
         self,

@@ -110,6 +110,17 @@ def read_response(
     raise Unreachable(text, UnreachableCause.NOT_A_SANDBOX, reason)
 
 
+def read_text(request: HttpRequest, response: HttpResponse) -> str:
+    """Read the text of a success of a route that answers no JSON.
+
+    Raises:
+        ControlApiError, Unreachable: as `read_response`.
+    """
+    if response.status not in _SUCCESS:
+        read_response(object, request, response)
+    return response.body.decode()
+
+
 def connection_failure(
     request: HttpRequest, address: str, error: Exception, *, is_http: bool = True
 ) -> Unreachable:

@@ -16,6 +16,7 @@ from payments_sandbox.contract.control_routes.events import EVENTS
 from payments_sandbox.contract.control_routes.held import HELD
 from payments_sandbox.contract.control_routes.inbox import INBOX
 from payments_sandbox.contract.control_routes.journal import JOURNAL
+from payments_sandbox.contract.control_routes.metrics import METRICS
 from payments_sandbox.contract.control_routes.payments import PAYMENTS
 from payments_sandbox.contract.control_routes.rate_limit import RATE_LIMIT
 from payments_sandbox.contract.control_routes.report import REPORT
@@ -32,6 +33,7 @@ ROUTES_BY_NOUN: Final[Mapping[str, tuple[ControlRoute, ...]]] = {
     "server": SERVER,
     "cards": CARDS,
     "coverage": COVERAGE,
+    "metrics": METRICS,
     "worlds": WORLDS,
     "clock": CLOCK,
     "rate_limit": RATE_LIMIT,

@@ -93,6 +93,7 @@ class EmulatedApi:
         self, request: web.BaseRequest, operation: str | None, error: InvalidApiKey
     ) -> web.StreamResponse:
         refused = self._gateway.turn_away(error)
+        self._runtime.metrics.count_refused_key(operation, refused.reply.status)
         if self._runtime.tally is not None:
             self._runtime.tally.count_refused_key(operation, error.code)
         self._log.refused(request, refused.reply.status, error)
@@ -161,6 +162,7 @@ class EmulatedApi:
         try:
             if entry is not None:
                 entry.duration_ms = seconds * 1_000
+                self._runtime.metrics.count_call(entry)
                 if self._runtime.tally is not None:
                     self._runtime.tally.count_call(entry, delay)
             self._runtime.replied(world, held)

@@ -21,6 +21,7 @@ from payments_sandbox.server.clock_advance import ClockAdvancer
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.held_calls import HeldCalls
 from payments_sandbox.server.live_timers import LiveTimers
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, LogAttempt, Sender
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import ServerContext
@@ -67,6 +68,7 @@ class WorldRuntime:
         dispatcher: sends webhooks.
         clock_advancer: moves clocks.
         reports: keeps those of worlds that are gone; None where nobody will read them.
+        metrics: counts what has happened.
         totals: counts what worlds have had that are gone; None where nobody asks.
         tally: as it was given.
     """
@@ -88,12 +90,13 @@ class WorldRuntime:
         tally: "FailureTally | None" = None,
     ) -> None:
         self.tally = tally
+        self.metrics = Metrics()
         self.notifier = self.notifier_type()
         self.delayed_replies = self.delays_type()
         self.held_calls = HeldCalls(self.delayed_replies, self.notifier)
         self.timers = self.timers_type(self.changed)
         self.dispatcher = self.dispatcher_type(
-            make_sender, context.wall, self._attempted, tally, log_attempt
+            make_sender, context.wall, self._attempted, self.metrics, tally, log_attempt
         )
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.reports: KeptReports | None = None
@@ -101,6 +104,13 @@ class WorldRuntime:
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
+
+    def start_measuring(self) -> None:
+        """Measure the lag of the event loop from now on."""
+        if self.metrics.lag is None:
+            from payments_sandbox.server.loop_lag import LoopLag  # noqa: PLC0415 - few servers are watched
+
+            self.metrics.lag = LoopLag()
 
     async def run_beside(self, work: Callable[[], T]) -> T:
         """Do work that takes long beside the loop, which serves others meanwhile."""
@@ -190,6 +200,8 @@ class WorldRuntime:
 
     def stop(self) -> None:
         """Let nothing begin any more, and nobody wait."""
+        if self.metrics.lag is not None:
+            self.metrics.lag.stop()
         self.timers.cancel_all()
         self.notifier.close_all()
         self.delayed_replies.wake_all()

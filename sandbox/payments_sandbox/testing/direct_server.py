@@ -175,6 +175,9 @@ class DirectRuntime(WorldRuntime):
     timers_type = NoTimers
     delays_type = DirectDelays
 
+    def start_measuring(self) -> None:
+        """There is no event loop to be measured."""
+
     async def run_beside(self, work: Callable[[], T]) -> T:
         """Do work that takes long."""
         return work()

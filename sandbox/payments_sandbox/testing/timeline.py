@@ -4,12 +4,13 @@ The order is that of the world's time. Where time stands still, what follows fro
 after it: an event after the request that made it, an attempt after its event.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 
 from payments_sandbox.client.models import (
     ClockModel,
+    DeliveryAttemptModel,
     DeliveryModel,
     EventModel,
     JournalEntryModel,
@@ -38,6 +39,36 @@ class Moment(NamedTuple):
     kind: str
     text: str
     detail: Mapping[str, Any]
+
+
+class RequestMade(NamedTuple):
+    """A request, and when it came."""
+
+    at: str
+    request: JournalEntryModel
+
+
+class EventMade(NamedTuple):
+    """An event, and when it happened, to the millisecond where that is known."""
+
+    at: str
+    event: EventModel
+
+
+class AttemptMade(NamedTuple):
+    """An attempt of a delivery, and when it was made; `number` counts from 1."""
+
+    at: str
+    delivery: DeliveryModel
+    number: int
+
+    @property
+    def attempt(self) -> DeliveryAttemptModel:
+        """What the delivery tells of it."""
+        return self.delivery["attempts"][self.number - 1]
+
+
+HistoryItem = RequestMade | EventMade | AttemptMade
 
 
 class Seen(NamedTuple):
@@ -71,20 +102,58 @@ def see(world: Sandbox) -> Seen:
 
 def timeline(seen: Seen) -> list[Moment]:
     """What a world has seen and done, in order."""
-    attempts = _attempts(seen)
-    found: list[Moment] = []
-    owned = _events_of(seen.requests, seen.events)
-    for request, own in zip([None, *seen.requests], owned, strict=True):
-        if request is not None:
-            found.append(_moment("request", request["at"], explain_request(request), request))
-        for event in own:
-            tried = attempts.pop(event["id"], [])
-            found += [_event(event, request, tried), *tried]
-    found += [each for rest in attempts.values() for each in rest]  # the event itself is forgotten
+    urls = {each["id"]: each["url"] for each in seen.endpoints}
+    happened = in_order(seen.requests, seen.events, seen.deliveries)
+    found = [_told(each, urls) for each in happened]
     for move in seen.clock.get("moves", ()):
         text = f"clock at {move['at']}: moved to {move['to']}"
         found.append(_moment("clock", move["at"], text, move))
     return sorted(found, key=lambda each: each.at)
+
+
+def in_order(
+    requests: Sequence[JournalEntryModel],
+    events: Sequence[EventModel],
+    deliveries: Sequence[DeliveryModel],
+) -> list[HistoryItem]:
+    """Put what has happened in one order; each is given oldest first."""
+    attempts: dict[str, list[AttemptMade]] = {}
+    for each in deliveries:
+        numbered = enumerate(each["attempts"], start=1)
+        own = (AttemptMade(made["at"], each, number) for number, made in numbered)
+        attempts.setdefault(each["event_id"], []).extend(own)
+    found: list[HistoryItem] = []
+    for request, own_events in zip([None, *requests], _events_of(requests, events), strict=True):
+        if request is not None:
+            found.append(RequestMade(request["at"], request))
+        for event in own_events:
+            tried = attempts.pop(event["id"], [])
+            found += [EventMade(_instant_of(event, request, tried), event), *tried]
+    found += [each for rest in attempts.values() for each in rest]  # the event itself is forgotten
+    return sorted(found, key=lambda each: datetime.fromisoformat(each.at))
+
+
+def _told(item: HistoryItem, urls: Mapping[str, str]) -> Moment:
+    """What a line says of a thing that has happened.
+
+    Args:
+        item: the thing.
+        urls: of the endpoints, by their ids.
+    """
+    at = item.at
+    match item:
+        case RequestMade():
+            request = item.request
+            return _moment("request", at, explain_request(request), request)
+        case EventMade():
+            event = item.event
+            about = event["data"].get("payment_id") or ""
+            text = f"{event['id']} at {at}: {event['type']} {about}"
+            return _moment("event", at, text.rstrip(), event)
+        case AttemptMade():
+            return _moment("attempt", at, _text_of(item, urls), item.attempt)
+        case _:
+            assert_never(item)
 
 
 def _events_of(
@@ -126,37 +195,27 @@ def _is_silent(request: JournalEntryModel, second: str) -> bool:
     return is_write and request["at"][:_SECOND] == second and _made(request) is None
 
 
-def _event(event: EventModel, request: JournalEntryModel | None, tried: Sequence[Moment]) -> Moment:
-    """An event, at the instant of what it stands beside: its own has no milliseconds."""
+def _instant_of(
+    event: EventModel, request: JournalEntryModel | None, tried: Sequence[AttemptMade]
+) -> str:
+    """The instant of what an event stands beside: its own has no milliseconds."""
     created = event["created_at"]
-    beside = [each.detail["at"] for each in tried] + ([] if request is None else [request["at"]])
-    exact = [at for at in beside if at[:_SECOND] == created[:_SECOND]]
-    at = min(exact, default=created)
-    text = f"{event['id']} at {at}: {event['type']} {event['data'].get('payment_id') or ''}"
-    return _moment("event", at, text.rstrip(), event)
+    beside = [each.at for each in tried] + ([] if request is None else [request["at"]])
+    return min((at for at in beside if at[:_SECOND] == created[:_SECOND]), default=created)
 
 
-def _attempts(seen: Seen) -> dict[str, list[Moment]]:
-    """The attempts to deliver each event."""
-    urls = {each["id"]: each["url"] for each in seen.endpoints}
-    found: dict[str, list[Moment]] = {}
-    for delivery in seen.deliveries:
-        url = urls.get(delivery["endpoint_id"], "an endpoint that is gone")
-        found.setdefault(delivery["event_id"], []).extend(_attempts_of(delivery, url))
-    return found
-
-
-def _attempts_of(delivery: DeliveryModel, url: str) -> Iterator[Moment]:
-    for number, attempt in enumerate(delivery["attempts"], start=1):
-        response = attempt["response"]
-        came = attempt["error"] if response is None else response["status"]
-        text = (
-            f"{delivery['id']} at {attempt['at']}: {delivery['type']} to {url} → {came}"
-            f" after {attempt['duration_ms']:g} ms"
-        )
-        if number == len(delivery["attempts"]) and delivery["next_attempt_at"] is not None:
-            text += f", again at {delivery['next_attempt_at']}"
-        yield _moment("attempt", attempt["at"], text, attempt)
+def _text_of(made: AttemptMade, urls: Mapping[str, str]) -> str:
+    delivery, tried = made.delivery, made.attempt
+    response = tried["response"]
+    came = tried["error"] if response is None else response["status"]
+    url = urls.get(delivery["endpoint_id"], "an endpoint that is gone")
+    text = (
+        f"{delivery['id']} at {tried['at']}: {delivery['type']} to {url} → {came}"
+        f" after {tried['duration_ms']:g} ms"
+    )
+    if made.number == len(delivery["attempts"]) and delivery["next_attempt_at"] is not None:
+        text += f", again at {delivery['next_attempt_at']}"
+    return text
 
 
 def _moment(kind: str, at: str, text: str, detail: Mapping[str, Any]) -> Moment:

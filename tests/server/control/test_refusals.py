@@ -133,7 +133,8 @@ def provoked(server: RunningServer, route: ControlRoute, code: str) -> RawReply:
 
 def code_in(reply: RawReply) -> str | None:
     """The code of a reply's envelope, or None."""
-    body = json.loads(reply.body) if reply.body else {}
+    is_json = reply.headers.get("content-type") == "application/json"
+    body = json.loads(reply.body) if is_json and reply.body else {}
     return str(body["error"]["code"]) if "error" in body else None
 
 

@@ -128,7 +128,7 @@ KNOWN = {
 }
 """The parameters that a route's refusal names, by the schema of its query."""
 
-ORDINARY = [route for route in CONTROL_ROUTES if route.name != "stream"]
+ORDINARY = [route for route in CONTROL_ROUTES if route.media_type == "application/json"]
 KEYED = [route for route in CONTROL_ROUTES if route.needs_key]
 WITH_BODY = [route for route in CONTROL_ROUTES if route.request]
 CLOSED = [route for route in WITH_BODY if route.name not in OPEN_BODIES]

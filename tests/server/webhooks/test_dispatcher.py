@@ -7,6 +7,7 @@ import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.events import EventType
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.webhooks import dispatcher as dispatcher_module
 from payments_sandbox.server.webhooks.dispatcher import (
     MAX_FOLLOW_UPS,
@@ -28,7 +29,7 @@ class DispatcherFixture:
         self.sender = FakeSender()
         self.attempted: Counter[World] = Counter()
         self.made = 0
-        self.dispatcher = Dispatcher(self._make, Wall(), self._count)
+        self.dispatcher = Dispatcher(self._make, Wall(), self._count, Metrics())
 
     def _make(self) -> FakeSender:
         self.made += 1

@@ -8,6 +8,9 @@ from payments_sandbox.core.strict_json import MAX_DEPTH
 NO_QUERY: Final = "control/queries/none"
 PAGE_QUERY: Final = "control/queries/page"
 
+TEXT: Final = "text/plain"
+"""What a success is sent as that is no JSON."""
+
 SCENARIO_BYTES: Final = 1024 * 1024
 """What a body with scenarios may have."""
 

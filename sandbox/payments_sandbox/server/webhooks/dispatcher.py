@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import SECOND
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.webhooks.endpoint_queue import EndpointQueue
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.world import World
@@ -88,15 +89,17 @@ class Dispatcher:
         make_sender: called once, when something is to be sent over the network.
         wall: the real time.
         on_attempt: called with each world in which an attempt has ended.
+        metrics: counts what comes of attempts.
         tally: counts what attempts meet; None where nobody asked for it.
         log_attempt: told of each attempt when what it has led to is known.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a dispatcher, each by its name
         self,
         make_sender: Callable[[], Sender],
         wall: WallClock,
         on_attempt: Callable[[World], None],
+        metrics: Metrics,
         tally: "FailureTally | None" = None,
         log_attempt: LogAttempt | None = None,
     ) -> None:
@@ -104,6 +107,7 @@ class Dispatcher:
         self._sender: Sender | None = None
         self._wall = wall
         self._on_attempt = on_attempt
+        self._metrics = metrics
         self._tally = tally
         self._log_attempt = log_attempt
         self._is_closed = False
@@ -303,6 +307,7 @@ class Dispatcher:
         if webhooks.outbox.get(delivery.number) is not delivery:
             return None
         attempt = webhooks.record(delivery, request, result, world.clock.now())
+        self._metrics.count_attempt(delivery, attempt)
         if self._log_attempt is not None:
             self._log_attempt(world, delivery, attempt)
         for settling in self._settling:

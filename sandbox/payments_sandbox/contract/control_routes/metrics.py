@@ -1,0 +1,18 @@
+"""Owns the route of what a server has done, for who watches it from outside."""
+
+from typing import Final
+
+from payments_sandbox.contract.control_routes.route import TEXT, ControlRoute
+
+METRICS: Final = (
+    ControlRoute(
+        name="retrieve_metrics",
+        method="GET",
+        path="/metrics",
+        tag="Server",
+        summary="What the server has done, in numbers",
+        description="In the text format of Prometheus, over all worlds since the server began.",
+        media_type=TEXT,
+        needs_key=False,
+    ),
+)

@@ -1,0 +1,136 @@
+"""Owns the route of the metrics: what was counted, and how things stand now."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from payments_sandbox import __version__
+from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.metrics import DELIVERED, FAILED, LOST, CallEnd
+from payments_sandbox.server.metrics_text import CONTENT_TYPE, Family, Kind, Sample, metrics_text
+from payments_sandbox.server.process_facts import CPU, MEMORY, MOST, OPEN, STARTED, process_facts
+from payments_sandbox.server.response import SERVER
+from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.webhooks.delivery import DeliveryStatus
+
+_ATTEMPTS: Final = (DELIVERED, FAILED, LOST)
+_ENDS: Final = tuple(each.value for each in DeliveryStatus if each is not DeliveryStatus.PENDING)
+_NONE: Final = "none"
+"""The operation where it was none of the API's, the status and the fault where there was none."""
+
+_OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], float]], ...]] = (
+    (CPU, "counter", "CPU seconds spent.", sum),
+    (MEMORY, "gauge", "Bytes in memory.", sum),
+    (STARTED, "gauge", "Unix time of the start.", min),
+    (OPEN, "gauge", "Open file descriptors.", sum),
+    (MOST, "gauge", "File descriptors that a process may have open.", min),
+)
+"""What is told of a process, and what several processes of one server have of it together."""
+
+
+class Counts(NamedTuple):
+    """What one process of a server has counted, in values that JSON has.
+
+    Attributes:
+        calls: what came of calls, each with how many.
+        attempts, deliveries: what came of webhooks.
+        now: how many there are at the moment, by the names of gauges.
+        lag: of the event loop: all seconds, measurements, the largest; None where there is no loop.
+        process: what the system tells of it.
+    """
+
+    calls: Sequence[tuple[CallEnd, int]]
+    attempts: Mapping[str, int]
+    deliveries: Mapping[str, int]
+    now: Mapping[str, int]
+    lag: tuple[float, int, float] | None
+    process: Mapping[str, float]
+
+
+def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
+    """What the server has done, and how it stands now, in the text format of Prometheus."""
+    text = together([counts_of(request.runtime)])
+    return web.Response(body=text.encode(), headers={**SERVER, "Content-Type": CONTENT_TYPE})
+
+
+def counts_of(runtime: WorldRuntime) -> Counts:
+    """What this process has counted; the lag of its event loop is measured from now on."""
+    runtime.start_measuring()
+    metrics, lag = runtime.metrics, runtime.metrics.lag
+    now = {
+        "webhooks_in_flight": len(runtime.dispatcher),
+        "webhooks_pending": sum(world.pending_webhooks for world in runtime.worlds),
+        "worlds": len(runtime.worlds),
+    }
+    return Counts(
+        list(metrics.calls.items()),
+        metrics.attempts,
+        metrics.deliveries,
+        now,
+        None if lag is None else (lag.total, lag.measured, lag.largest),
+        process_facts(),
+    )
+
+
+def together(counts: Sequence[Counts]) -> str:
+    """Write what the processes of a server have counted, as one text."""
+    return metrics_text(_families(counts))
+
+
+def _families(counts: Sequence[Counts]) -> Iterator[Family]:
+    info = (Sample(1, {"version": __version__}),)
+    yield _family("info", "gauge", "Which version runs.", info)
+    calls: Counter[tuple[object, ...]] = Counter()
+    for each in counts:
+        calls.update({tuple(end): count for end, count in each.calls})
+    yield _family(
+        "requests_total",
+        "counter",
+        "Calls of the emulated API, by operation, status that was sent, and fault that was met.",
+        [Sample(calls[end], _labels(*end)) for end in sorted(calls, key=str)],
+    )
+    attempts = _outcomes((each.attempts for each in counts), _ATTEMPTS)
+    yield _family("webhook_attempts_total", "counter", "Attempts of webhooks.", attempts)
+    ends = _outcomes((each.deliveries for each in counts), _ENDS)
+    yield _family(
+        "webhook_deliveries_total", "counter", "Deliveries that an attempt has ended.", ends
+    )
+    for name, text in (
+        ("webhooks_in_flight", "Webhooks that are being sent."),
+        ("webhooks_pending", "Deliveries that have not ended."),
+        ("worlds", "Worlds that there are."),
+    ):
+        yield _family(name, "gauge", text, (Sample(sum(each.now[name] for each in counts)),))
+    yield from _lag([each.lag for each in counts if each.lag is not None])
+    for name, kind, text, as_one in _OF_A_PROCESS:
+        if told := [each.process[name] for each in counts if name in each.process]:
+            yield Family(name, kind, text, (Sample(as_one(told)),))
+
+
+def _labels(operation: object, status: object, fault: object) -> dict[str, str]:
+    values = {"operation": operation, "status": status, "fault": fault}
+    return {label: _NONE if value is None else str(value) for label, value in values.items()}
+
+
+def _outcomes(counts: Iterable[Mapping[str, int]], known: Sequence[str]) -> list[Sample]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return [Sample(total[each], {"outcome": each}) for each in known]
+
+
+def _lag(lags: Sequence[tuple[float, int, float]]) -> Iterator[Family]:
+    if not lags:
+        return
+    totals, measured, largest = zip(*lags, strict=True)
+    sums = Sample(sum(totals), ending="_sum"), Sample(sum(measured), ending="_count")
+    text = "How late the event loop was, each second since the first scrape."
+    yield _family("loop_lag_seconds", "summary", text, sums)
+    text = "The largest lag of the last minute."
+    yield _family("loop_lag_max_seconds", "gauge", text, (Sample(max(largest)),))
+
+
+def _family(name: str, kind: Kind, text: str, samples: Iterable[Sample]) -> Family:
+    return Family(f"payments_sandbox_{name}", kind, text, samples)

@@ -1,0 +1,57 @@
+"""Owns what a server counts of itself, from its start on, over worlds that are gone by now too.
+
+It is counted always, since nobody knows beforehand that somebody will ask: one addition for each
+call, and one for each attempt of a webhook. Labels are words of ours and statuses: never a key, an
+id, or what a client has sent.
+"""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.world.journal import Entry
+
+if TYPE_CHECKING:  # a server does without their modules until it needs them
+    from payments_sandbox.server.loop_lag import LoopLag
+    from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
+
+CallEnd = tuple[str | None, int | None, str | None]
+"""What came of a call: its operation, the status that was sent, the fault that its client met."""
+
+DELIVERED: Final = "delivered"
+FAILED: Final = "failed"
+LOST: Final = "lost"
+"""What comes of an attempt: it was taken, it was not, or a rule has let it never arrive."""
+
+
+class Metrics:
+    """Counts what has happened.
+
+    Attributes:
+        calls: to the emulated API, by what came of them.
+        attempts: of webhooks, by what came of them.
+        deliveries: that have ended with an attempt, by what became of them.
+        lag: how late the event loop is; None before anybody has asked.
+    """
+
+    def __init__(self) -> None:
+        self.calls: dict[CallEnd, int] = defaultdict(int)
+        self.attempts: dict[str, int] = defaultdict(int)
+        self.deliveries: dict[str, int] = defaultdict(int)
+        self.lag: LoopLag | None = None
+
+    def count_call(self, entry: Entry) -> None:
+        """Count a call that has its end, by its entry in the journal."""
+        self.calls[entry.operation, entry.status, entry.fault] += 1
+
+    def count_refused_key(self, operation: str | None, status: int) -> None:
+        """Count a call that no world was asked about."""
+        self.calls[operation, status, None] += 1
+
+    def count_attempt(self, delivery: "Delivery", attempt: "DeliveryAttempt") -> None:
+        """Count an attempt that has ended, and its delivery if that has ended with it."""
+        if attempt.request.dropped_by is not None:
+            self.attempts[LOST] += 1
+        else:
+            self.attempts[DELIVERED if attempt.result.error is None else FAILED] += 1
+        if not delivery.is_pending:
+            self.deliveries[delivery.status.value] += 1

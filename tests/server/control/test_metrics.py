@@ -1,0 +1,287 @@
+"""GET metrics: what calls and webhooks came to, over all worlds, as Prometheus reads it."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp import ClientConnectionError
+from prometheus_client.parser import text_string_to_metric_families
+
+from payments_sandbox import __version__
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server import process_facts
+from payments_sandbox.server.control.metrics import Counts, together
+from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.server.loop_lag import LoopLag
+from payments_sandbox.testing import MemorySandbox
+from tests.support.http import Api, Control, bearer, paid, until
+from tests.support.values import KEY, documented_create
+
+IS_LINUX = Path("/proc/self/statm").exists()
+OTHER = "sk_test_other"
+REQUESTS = "payments_sandbox_requests_total"
+
+Samples = dict[tuple[str, ...], float]
+"""Values by the family's name and the values of the labels."""
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(clock="2030-01-15T09:00:00Z", seed=7)
+
+
+def read(text: str) -> Samples:
+    """What the text says, as Prometheus' own parser reads it."""
+    found: Samples = {}
+    for family in text_string_to_metric_families(text):
+        assert family.documentation, family.name
+        assert family.type in {"counter", "gauge", "summary"}
+        for sample in family.samples:
+            key = (sample.name, *sample.labels.values())
+            assert key not in found
+            found[key] = sample.value
+    return found
+
+
+async def scraped(api: Api) -> Samples:
+    """What a scrape finds."""
+    async with api.get("/_sandbox/metrics", headers={"Authorization": ""}) as reply:
+        text = await reply.text()
+        assert reply.status == 200, text
+        assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert reply.headers["Server"] == "payments-sandbox"
+        return read(text)
+
+
+def of(samples: Samples, name: str) -> Mapping[tuple[str, ...], float]:
+    """Those of one family, by the values of their labels."""
+    return {key[1:]: value for key, value in samples.items() if key[0] == name}
+
+
+async def test_calls_are_counted_by_what_came_of_them(api: Api) -> None:
+    """Of every world, one that is dropped meanwhile too; a key that is none counts as well."""
+    await paid(api)
+    await paid(api)
+    await paid(api, 400, key=OTHER, card_number="4000000000000002")
+    await api.delete("/_sandbox/world", headers=bearer(OTHER))
+    await api.get("/v3/payments", headers=bearer("nonsense"))
+    await api.get("/v3/nowhere")
+
+    assert of(await scraped(api), REQUESTS) == {
+        ("create_payment", "201", "none"): 2,
+        ("create_payment", "400", "none"): 1,
+        ("list_payments", "401", "none"): 1,
+        ("none", "404", "none"): 1,
+    }
+
+
+async def test_a_fault_is_counted_once_it_has_happened(api: Api, control: Control) -> None:
+    """By its name, without a status where there was no reply."""
+    drop: dict[str, Any] = {"drop": {"commit": True}}
+    raw = {"respond_raw": {"status": 503, "body": "busy", "off_contract": True}}
+    rule = {"request": "create_payment", "do": [drop, raw]}
+    await control("add_active_scenario", {"scenario": "down", "rules": [rule]})
+    with pytest.raises(ClientConnectionError):
+        await paid(api)
+    async with api.post("/v3/payments", json=documented_create()) as reply:
+        assert reply.status == 503
+
+    assert of(await scraped(api), REQUESTS) == {
+        ("create_payment", "none", "drop"): 1,
+        ("create_payment", "503", "respond_raw"): 1,
+    }
+
+
+async def test_webhooks_are_counted_by_their_outcome(
+    api: Api, control: Control, sandbox: AssembledServer
+) -> None:
+    """Attempts and deliveries apart: one that failed and was made again is two of the one."""
+    await control("script_inbox", {"respond": [500, 200, 410]}, ids={"name": "orders"})
+    retries = {"url": "inbox:orders", "retries": ["1s"]}
+    await control("create_webhook_endpoint", retries)
+    await paid(api)
+    assert of(await scraped(api), "payments_sandbox_webhooks_pending") == {(): 1}
+    await control("advance_clock", {"by": "1s"})
+    await paid(api)
+    await control("advance_clock", {"by": "0s"})
+    samples = await scraped(api)
+
+    assert of(samples, "payments_sandbox_webhook_attempts_total") == {
+        ("delivered",): 1,
+        ("failed",): 2,
+        ("lost",): 0,
+    }
+    assert of(samples, "payments_sandbox_webhook_deliveries_total") == {
+        ("delivered",): 1,
+        ("failed",): 0,
+        ("disabled",): 1,
+    }
+    assert of(samples, "payments_sandbox_webhooks_in_flight") == {(): 0}
+    assert len(sandbox.runtime.dispatcher) == 0
+
+
+async def test_a_webhook_that_a_rule_loses_is_lost(api: Api, control: Control) -> None:
+    """Nobody has failed to take it."""
+    rule = {"webhook": "payment.completed", "do": "drop"}
+    await control("add_active_scenario", {"scenario": "lost", "rules": [rule]})
+    await control("create_webhook_endpoint", {"url": "inbox:orders", "retries": []})
+    await paid(api)
+    await control("advance_clock", {"by": "0s"})
+
+    attempts = of(await scraped(api), "payments_sandbox_webhook_attempts_total")
+    assert attempts == {("delivered",): 0, ("failed",): 0, ("lost",): 1}
+
+
+async def test_what_there_is_now_is_in_it(api: Api) -> None:
+    """Worlds, the version, and the process, as far as the system tells of it."""
+    await paid(api, key=OTHER)
+    samples = await scraped(api)
+
+    assert of(samples, "payments_sandbox_worlds") == {(): 2}
+    assert of(samples, "payments_sandbox_info") == {(__version__,): 1}
+    assert samples["process_cpu_seconds_total",] > 0
+    if IS_LINUX:
+        assert samples["process_resident_memory_bytes",] > 1_000_000
+        assert 0 < samples["process_open_fds",] < samples["process_max_fds",]
+        assert samples["process_start_time_seconds",] > 1_700_000_000
+
+
+async def test_no_label_holds_a_key_or_what_a_client_has_sent(api: Api) -> None:
+    """Paths, methods and keys of a client's own make no new sample each."""
+    for number in range(20):
+        key = f"sk_test_number_{number}"
+        await api.get(f"/v3/payments/pay_{number}", headers=bearer(key))
+        await api.patch(f"/v3/odd/{number}", headers=bearer(key))
+    async with api.get("/_sandbox/metrics") as reply:
+        text = await reply.text()
+
+    assert of(read(text), REQUESTS) == {
+        ("retrieve_payment", "404", "none"): 20,
+        ("none", "404", "none"): 20,
+    }
+    assert not [word for word in ("sk_test", "pay_", "odd", KEY) if word in text]
+
+
+@pytest.mark.parametrize("settings", [Settings(control_token="t0ken")])
+async def test_it_is_behind_the_token(api: Api) -> None:
+    """As every route that is not about health."""
+    assert (await api.get("/_sandbox/metrics")).status == 401
+    told = await api.get("/_sandbox/metrics", headers={"Sandbox-Token": "t0ken"})
+    assert told.status == 200
+
+
+class FakeLoop:
+    """A loop whose clock is set by hand, and which does nothing by itself."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[tuple[float, Any, Any]] = []
+
+    def time(self) -> float:
+        """The instant that was set."""
+        return self.now
+
+    def call_at(self, when: float, callback: Any, *given: Any) -> SimpleNamespace:  # noqa: ANN401 - as asyncio's
+        """Note a timer."""
+        self.timers.append((when, callback, given))
+        return SimpleNamespace(cancel=self.timers.clear)
+
+    def wake(self, late: float) -> None:
+        """Do what was to be done, so many seconds late."""
+        when, callback, given = self.timers.pop()
+        self.now = when + late
+        callback(*given)
+
+
+def test_the_lag_is_how_late_the_loop_does_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each second; the largest is that of the last minute."""
+    loop = FakeLoop()
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
+    lag = LoopLag()
+    assert (lag.largest, loop.timers[0][0]) == (0.0, 101.0)
+    for late in (0.25, 2.0, 0.0):
+        loop.wake(late)
+
+    assert (lag.measured, round(lag.total, 9), round(lag.largest, 9)) == (3, 2.25, 2.0)
+    for _ in range(60):
+        loop.wake(0.0)
+    assert (lag.measured, lag.largest) == (63, 0.0)
+    lag.stop()
+    assert loop.timers == []
+
+
+async def test_the_lag_is_measured_from_the_first_scrape_on(
+    api: Api, sandbox: AssembledServer
+) -> None:
+    """An idle server that nobody watches sleeps."""
+    before = sandbox.runtime.metrics.lag
+    first = await scraped(api)
+    lag = sandbox.runtime.metrics.lag
+    assert before is None
+    assert lag is not None
+    assert first["payments_sandbox_loop_lag_seconds_count",] == 0
+
+    await until(api, lambda: lag.measured > 0)
+    assert (await scraped(api))["payments_sandbox_loop_lag_max_seconds",] == lag.largest
+    assert sandbox.runtime.metrics.lag is lag
+
+
+def test_a_system_that_tells_nothing_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Only what Python knows itself is there."""
+    monkeypatch.setattr(process_facts, "_OWN", tmp_path)
+    assert list(process_facts.process_facts()) == ["process_cpu_seconds_total"]
+
+
+def test_several_processes_are_told_of_as_one() -> None:
+    """What they count is added up, and so is what they use; the oldest has begun."""
+    created, lost = ("create_payment", 201, None), ("create_payment", None, "drop")
+    now = {"webhooks_in_flight": 0, "webhooks_pending": 1, "worlds": 2}
+    process = {
+        "process_cpu_seconds_total": 1.5,
+        "process_start_time_seconds": 1000.0,
+        "process_open_fds": 7,
+        "process_max_fds": 1024,
+    }
+    one = Counts([(created, 2)], {"delivered": 1}, {}, now, (0.5, 2, 0.4), process)
+    younger = process | {"process_start_time_seconds": 2000.0}
+    # As JSON has it, which other processes answer in.
+    other = json.loads(
+        json.dumps(
+            Counts(
+                [(created, 1), (lost, 1)], {"failed": 3}, {}, now, (1.0, 3, 0.2), younger
+            )._asdict()
+        )
+    )
+    samples = read(together([one, Counts(**other)]))
+
+    assert of(samples, REQUESTS) == {
+        ("create_payment", "201", "none"): 3,
+        ("create_payment", "none", "drop"): 1,
+    }
+    assert of(samples, "payments_sandbox_webhook_attempts_total") == {
+        ("delivered",): 1,
+        ("failed",): 3,
+        ("lost",): 0,
+    }
+    assert samples["payments_sandbox_worlds",] == 4
+    assert samples["payments_sandbox_loop_lag_seconds_sum",] == 1.5
+    assert samples["payments_sandbox_loop_lag_seconds_count",] == 5
+    assert samples["payments_sandbox_loop_lag_max_seconds",] == 0.4
+    assert samples["process_cpu_seconds_total",] == 3
+    assert samples["process_start_time_seconds",] == 1000
+    assert samples["process_open_fds",] == 14
+    assert samples["process_max_fds",] == 1024
+
+
+def test_a_sandbox_without_a_socket_counts_as_well() -> None:
+    """It has no event loop that could be late."""
+    with MemorySandbox() as sandbox, sandbox.client() as control:
+        samples = read(control.retrieve_metrics())
+    assert samples["payments_sandbox_worlds",] >= 1
+    assert not [key for key in samples if "lag" in key[0]]
