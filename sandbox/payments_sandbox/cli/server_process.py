@@ -287,7 +287,7 @@ async def _tell_reader(pipe: Path, text: str) -> None:
 
 def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:
     """Why nobody can listen where the settings say, and what would work."""
-    if error.filename is not None:  # the path of a unix socket
+    if error.filename is not None:  # the path of a unix socket, or the port of a TLS fault
         return CannotServeError(f"cannot listen on {error.filename}: {error.strerror}")
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
