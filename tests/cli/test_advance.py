@@ -68,7 +68,7 @@ def test_what_happened_is_printed_in_order(server: ServeProcess) -> None:
 
     first, second = reversed(world.control("GET", "/events?limit=2")["data"])
     assert ended.stdout.splitlines() == [
-        f"2030-01-15T11:30:00Z  payment.completed  {settled}  {first['id']}",
+        f"2030-01-15T11:30:00Z  payment.completed   {settled}  {first['id']}",
         f"2030-01-16T10:30:00Z  chargeback.created  {charged}  {second['id']}",
         "now 2030-01-18T10:30:00Z",
     ]

@@ -54,8 +54,29 @@ def test_a_line_that_is_too_wide_goes_on_below_where_its_text_begins() -> None:
         "plain words that go on",
         "    - a: long line",
     ]
-    assert View(Screen(14), LINT, has_excerpts=True).text(text).splitlines()[-1] == "    - a: long…"
     assert View(Screen(12), LINT).text(f"{'a' * 40}  b c d") == f"{'a' * 40}\n  b c d\n"
+
+
+@pytest.mark.parametrize(
+    ("excerpt", "place", "shown"),
+    [
+        ("- a: long line", 2, "    - a: long line\n      ^"),
+        ("- a: long line that goes on", 2, "    - a: long line…\n      ^"),
+        ("- a: long line that goes on", 13, "    …g line that g…\n          ^"),
+        ("- a: long line that goes on", 26, "    …e that goes on\n                  ^"),
+    ],
+)
+def test_a_line_of_a_file_is_cut_around_the_caret(excerpt: str, place: int, shown: str) -> None:
+    text = f"a.yaml:1:1: no\n    {excerpt}\n    {' ' * place}^"
+    view = View(Screen(19), LINT, has_excerpts=True)
+    assert view.text(text) == f"a.yaml:1:1: no\n{shown}\n"
+    assert view._replace(screen=Screen()).text(text) == f"{text}\n"
+
+
+def test_what_is_to_be_copied_stays_one_line() -> None:
+    view = View(Screen(20), REPORT, verbatim=("     payments-sandbox run ",))
+    line = "     payments-sandbox run --seed 7 -- pay"
+    assert view.text(line) == f"{line}\n"
 
 
 def test_what_is_piped_is_as_wide_as_it_is() -> None:

@@ -265,9 +265,10 @@ async def test_a_port_that_is_taken_leaves_none_of_the_others_open() -> None:
         settings = settings_from(
             {"port": port, "tls": "auto", "tls_faults": [f"expired={taken.getsockname()[1]}"]}
         )
-        with pytest.raises(OSError, match=r"(?i)address already in use"):
+        with pytest.raises(OSError, match=r"(?i)address already in use") as refused:
             async with served(settings):
                 pass
+        assert refused.value.filename == f"127.0.0.1:{taken.getsockname()[1]}"
         with socket.create_server(("127.0.0.1", port)) as again:
             assert again.getsockname()[1] == port
 

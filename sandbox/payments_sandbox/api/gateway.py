@@ -116,6 +116,7 @@ class Gateway:
         How much of the request was read is unknown, so the connection cannot be used again.
         """
         reply = Reply(500, json_bytes(representations.error(InternalError(SANDBOX_FAILED))))
+        world.limiter.turn(world.clock.now())  # no call may have done so, or not for hours
         return Answer(reply, _headers(world), close=True)
 
     def answer(self, world: World, call: Call) -> Answer | HeldCall:
@@ -137,6 +138,7 @@ class Gateway:
         """
         world, call, entry, selected, _ = held
         entry.at = world.catch_up()
+        world.limiter.turn(entry.at)  # it may have been held for hours
         delay = step.delay
         if not isinstance(delay, int):
             name = f"{selected.known_as}\0decided"

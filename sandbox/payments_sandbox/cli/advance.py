@@ -4,12 +4,15 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final, Literal
 
+from payments_sandbox.cli.columns import Cell, Row, print_rows
 from payments_sandbox.cli.options import CommandOptions, Commands, argument, refuse
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
     control_client,
 )
+from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.core.colours import BAD, QUIET, STRONG
 from payments_sandbox.core.instants import read_duration, read_instant
 from payments_sandbox.core.option_values import text_that
 
@@ -63,19 +66,16 @@ def run(arguments: argparse.Namespace) -> int:
     with control_client(arguments, timeout=None) as client:
         next_due: Literal[True] | None = True if arguments.next else None
         advanced = client.advance_clock(by=arguments.by, to=arguments.to, next=next_due)
-    lines = [happened_line(each) for each in advanced["happened"]]
-    sys.stdout.write("\n".join([*lines, f"now {advanced['now']}\n"]))
+    screen = screen_of(arguments)
+    print_rows(screen, [_row(each) for each in advanced["happened"]], fold=((2, 20),))
+    sys.stdout.write(f"now {screen.paint(advanced['now'], STRONG)}\n")
     return 0
 
 
-def happened_line(happened: "HappenedJobModel") -> str:
-    """One line: when, what, and the ids it is about; why, where it failed."""
-    parts = (
-        happened["at"],
-        happened["what"],
-        happened["payment_id"],
-        happened["event_id"],
-        happened.get("delivery_id"),
-        happened.get("error"),
-    )
-    return "  ".join(part for part in parts if part)
+def _row(happened: "HappenedJobModel") -> Row:
+    """When, what, and the ids it is about; why, where it failed."""
+    error = happened.get("error")
+    about = (happened["payment_id"], happened["event_id"], happened.get("delivery_id"), error)
+    colour = STRONG if error is None else BAD
+    ids = "  ".join(part for part in about if part)
+    return Cell(happened["at"], QUIET), Cell(happened["what"], colour), ids

@@ -27,6 +27,9 @@ from payments_sandbox.scenarios.yaml_writer import text_of
 PAGE: Final = "index.html"
 DATA: Final = "report.json"
 
+_TO_COPY: Final = ("     payments-sandbox run ", " " * 10)
+"""How the lines of a report begin that repeat a finding: a command, and the text of a scenario."""
+
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Make the folder, and let nobody take files of an earlier time for those of this one.
@@ -54,7 +57,7 @@ def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: Explorati
     """
     screen = screen_of(arguments)
     text = as_text(flow, result, width=screen.width or WIDTH)
-    sys.stdout.write(View(screen, EXPLORATION).text(text))
+    sys.stdout.write(View(screen, EXPLORATION, verbatim=_TO_COPY).text(text))
     data = json.dumps(as_json(flow, result), indent=2, ensure_ascii=False) + "\n"
     if arguments.json is not None:
         write_whole(arguments.json, data)

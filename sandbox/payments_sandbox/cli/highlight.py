@@ -5,6 +5,7 @@ What a text says in its words stays: a report is the same in a file, over HTTP a
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from textwrap import wrap
 from typing import Final, NamedTuple
 
@@ -17,9 +18,9 @@ Colours = Sequence[tuple[str, str]]
 _IDS: Final = (r"\b(?:pay|ref|chb|evt|dlv|req|we)_\w+", NAME)
 
 REPORT: Final[Colours] = (
-    (r"^passed\b", GOOD),
-    (r"^failed\b", BAD),
-    (r"^nothing happened\b", POOR),
+    (r"(?:^|(?<=^payments-sandbox: ))passed\b", GOOD),
+    (r"(?:^|(?<=^payments-sandbox: ))failed\b", BAD),
+    (r"(?:^|(?<=^payments-sandbox: ))nothing happened\b", POOR),
     (r"^(?:expectations|rules|undocumented calls|audit):$", STRONG),
     (r"^  NOT MET\b", BAD),
     (r"^  met\b", GOOD),
@@ -49,6 +50,14 @@ LINT: Final[Colours] = (
     (r"^[0-9]+ problems?\b", BAD),
 )
 
+PROOF: Final[Colours] = (
+    (r"(?:^|(?<=  ))fails:", BAD),
+    (r"(?:^|(?<=  ))passes:", GOOD),
+    (r"^Proved\b", GOOD),
+    (r"^Not proved\b", BAD),
+    _IDS,
+)
+
 EXPLANATION: Final[Colours] = (
     (r"^[^\s:]+(?=: )", STRONG),
     (r"^  in a scenario:$", QUIET),
@@ -69,6 +78,7 @@ _HEAD: Final = re.compile(r" *(?:[^ ]+(?: [^ ]+)*  +)?")
 _DEEPEST: Final = 30
 """Columns that the rest of a line is indented by at most."""
 
+_CARET: Final = "^"
 _EXCERPT: Final = " " * 4
 """How a line begins that repeats one of a file."""
 
@@ -80,11 +90,13 @@ class View(NamedTuple):
         screen: what it is shown on.
         colours: what of it has colours.
         has_excerpts: whether lines of files are repeated in it, which each stay one line.
+        verbatim: how lines begin that are to be copied: they stay as they are.
     """
 
     screen: Screen
     colours: Colours
     has_excerpts: bool = False
+    verbatim: tuple[str, ...] = ()
 
     def lines(self, lines: Iterable[str]) -> Iterator[str]:
         """The lines as they are shown: each as wide as the screen at most."""
@@ -94,6 +106,8 @@ class View(NamedTuple):
 
         named = {f"_{number}": each for number, each in enumerate(self.colours)}
         found = re.compile("|".join(f"(?P<{name}>{each})" for name, (each, _) in named.items()))
+        if self.has_excerpts and self.screen.width is not None:
+            lines = _fitting_excerpts(list(lines), self.screen.width)
         for line in lines:
             for shown in self._folded(line):
                 yield found.sub(coloured, shown) if self.screen.has_colours else shown
@@ -105,10 +119,8 @@ class View(NamedTuple):
     def _folded(self, line: str) -> list[str]:
         """A line in as many lines as it needs; the rest stands below where the text begins."""
         width = self.screen.width
-        if width is None or len(line) <= width:
+        if width is None or len(line) <= width or line.startswith(self.verbatim):
             return [line]
-        if self.has_excerpts and line.startswith(_EXCERPT):
-            return [f"{line[: width - 1]}…"]
         head = _HEAD.match(line)
         indent = len(head[0]) if head and len(head[0]) <= _DEEPEST else 2
         return wrap(
@@ -118,3 +130,21 @@ class View(NamedTuple):
             break_long_words=False,
             break_on_hyphens=False,
         )
+
+
+def _fitting_excerpts(lines: Sequence[str], width: int) -> Iterator[str]:
+    """Lines, of which those that repeat one of a file are cut around the caret below them."""
+    start = 0
+    for line, below in zip_longest(lines, lines[1:], fillvalue=""):
+        if not line.startswith(_EXCERPT):
+            yield line
+        elif line.strip() == _CARET:
+            yield f"{_EXCERPT}{line[len(_EXCERPT) + start :]}"
+        else:
+            text, room = line[len(_EXCERPT) :], width - len(_EXCERPT)
+            place = len(below) - len(_EXCERPT)
+            start = max(0, min(place - room // 2, len(text) - room))
+            shown = text[start : start + room]
+            shown = f"…{shown[1:]}" if start else shown
+            is_cut = start + room < len(text)
+            yield f"{_EXCERPT}{shown[:-1]}…" if is_cut else f"{_EXCERPT}{shown}"

@@ -43,8 +43,11 @@ examples:
 LIMIT: Final = 20
 MOST: Final = 1_000
 STATUSES: Final = ("pending", "completed", "failed")
-_CUT: Final = ((4, 24), (5, 1), (4, 1))
-"""The customer may be long; then goes what has become of a payment, which is shown of each."""
+_CUT: Final = ((4, 1),)
+"""The customer may be long."""
+
+_WIDE: Final = 110
+"""Columns in which there is room for what has become of a payment; in fewer it is a line more."""
 
 _OF_STATUS: Final = {"pending": POOR, "completed": GOOD, "failed": BAD}
 """The colour of each status."""
@@ -114,27 +117,33 @@ def _list(client: "SandboxClient", arguments: argparse.Namespace) -> None:
     if arguments.json:
         sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in page["data"]))
     elif page["data"]:
-        print_rows(screen_of(arguments), [_row(each) for each in page["data"]], cut=_CUT)
+        screen = screen_of(arguments)
+        is_narrow = screen.width is not None and screen.width < _WIDE
+        rows = (_rows(each, is_narrow=is_narrow) for each in page["data"])
+        print_rows(screen, [row for some in rows for row in some], cut=_CUT)
     else:
         remark(f"{client.api_key} has no such payment")
     if page["has_more"]:
         remark(f"there are more: --starting-after {page['next_cursor']} goes on")
 
 
-def _row(payment: "PaymentModel") -> Row:
+def _rows(payment: "PaymentModel", *, is_narrow: bool) -> list[Row]:
     became = [
         payment["failure_code"] or "",
         f"refunded {payment['refunded']}" if payment["refunded"] else "",
         f"charged back {payment['charged_back']}" if payment["charged_back"] else "",
     ]
-    return (
+    row = (
         Cell(payment["created_at"], QUIET),
         Cell(payment["id"], STRONG),
         _status(payment),
         f"{payment['amount']} {payment['currency']}",
         Cell(payment["customer_id"] or "", NAME),
-        Cell(", ".join(filter(None, became)), POOR),
     )
+    end = Cell(", ".join(filter(None, became)), POOR)
+    if not is_narrow:
+        return [(*row, end)]
+    return [row, ("", end, "", "", "")] if end.text else [row]
 
 
 def _status(payment: "PaymentModel") -> Cell:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any, Final
 from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.explored_command import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
+from payments_sandbox.cli.highlight import PROOF, View
 from payments_sandbox.cli.old_tree import find_revision, tree_of
+from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.proof import (
+    COLUMN,
     ProvedTree,
     conclude,
     judge_run,
@@ -23,6 +27,9 @@ from payments_sandbox.exploration.proof import (
 from payments_sandbox.rules.scenario import Scenario
 
 _SECOND: Final = 1_000
+_BETWEEN: Final = 2
+"""Columns between the two trees."""
+
 _NEW: Final = "the tree as it is"
 
 
@@ -41,7 +48,10 @@ async def prove_command(
         return INTERRUPTED
     old, new = working.result()
     conclusion = conclude(old, new)
-    print(f"{side_by_side(old, new)}\n\n{conclusion.sentence}")
+    screen = screen_of(arguments)
+    column = COLUMN if screen.width is None else min(COLUMN, (screen.width - _BETWEEN) // 2)
+    text = f"{side_by_side(old, new, column=column)}\n\n{conclusion.sentence}"
+    sys.stdout.write(View(screen, PROOF).text(text))
     return 0 if conclusion.is_proved else FAILED
 
 

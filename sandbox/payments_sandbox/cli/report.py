@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(as_json)
     else:
-        sys.stdout.write(View(screen_of(arguments), REPORT).text(as_text([world])))
+        screen = screen_of(arguments)
+        sys.stdout.write(View(screen, REPORT).text(as_text([world], width=screen.width)))
     sys.stdout.flush()
     write_reports([world], junit=arguments.junit_xml, html=arguments.html)
     return 0 if world.passed and not world.says_nothing else FAILED

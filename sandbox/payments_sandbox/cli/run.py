@@ -145,11 +145,15 @@ async def _judged(
 
 
 def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
+    from payments_sandbox.cli.highlight import REPORT, View
     from payments_sandbox.cli.run_verdict import write_reports
+    from payments_sandbox.cli.screen import screen_of
     from payments_sandbox.verification.report_text import as_short_text
 
-    if summary := as_short_text(reports):
-        _say(f"payments-sandbox: {summary.rstrip()}")
+    screen = screen_of(arguments, sys.stderr)
+    if summary := as_short_text(reports, width=screen.width):
+        view = View(screen, REPORT)
+        _say(view.text(f"payments-sandbox: {summary}").rstrip("\n"))
     write_reports(reports, text=arguments.report, junit=arguments.junit_xml)
     return 0 if all(world.passed for world in reports) else FAILED
 

@@ -271,7 +271,7 @@ async def _tell_reader(pipe: Path, text: str) -> None:
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> str:
-    if error.filename is not None:  # the path of a unix socket
+    if error.filename is not None:  # the path of a unix socket, or the port of a TLS fault
         return f"cannot listen on {error.filename}: {error.strerror}"
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""

@@ -117,22 +117,22 @@ def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
     return None
 
 
-def side_by_side(old: ProvedTree, new: ProvedTree) -> str:
-    """Both runs, in two columns."""
-    lines = zip_longest(_lines(old), _lines(new), fillvalue="")
-    return "\n".join(f"{left.ljust(COLUMN)}  {right}".rstrip() for left, right in lines)
+def side_by_side(old: ProvedTree, new: ProvedTree, *, column: int = COLUMN) -> str:
+    """Both runs, in two columns that are so wide."""
+    lines = zip_longest(_lines(old, column), _lines(new, column), fillvalue="")
+    return "\n".join(f"{left.ljust(column)}  {right}".rstrip() for left, right in lines)
 
 
-def _lines(tree: ProvedTree) -> Iterator[str]:
+def _lines(tree: ProvedTree, column: int) -> Iterator[str]:
     verdict = "passes" if tree.run.passes else "fails"
-    yield from _wrapped((tree.name, f"{verdict}: {tree.run.why}"))
+    yield from _wrapped((tree.name, f"{verdict}: {tree.run.why}"), column)
     yield ""
-    yield from _wrapped(tree.run.happened)
+    yield from _wrapped(tree.run.happened, column)
 
 
-def _wrapped(lines: Sequence[str]) -> Iterator[str]:
+def _wrapped(lines: Sequence[str], column: int) -> Iterator[str]:
     for line in lines:
-        yield from textwrap.wrap(line, COLUMN, subsequent_indent="  ") or [""]
+        yield from textwrap.wrap(line, column, subsequent_indent="  ") or [""]
 
 
 def read_earlier(file: Path, scenario: str, seed: int) -> ProvedTree:

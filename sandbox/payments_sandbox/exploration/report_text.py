@@ -1,6 +1,7 @@
 """Owns how the report of an exploration reads on a terminal."""
 
 from collections.abc import Iterator
+from functools import partial
 from textwrap import indent, wrap
 from typing import Final
 
@@ -30,7 +31,7 @@ def as_text(flow: ExploredFlow, result: ExplorationResult, *, width: int = WIDTH
     lines += matrix(shown, marks, width=width)
     lines += ["", *legend(shown, marks.values())]
     for finding in result.found:
-        lines += ["", *finding_lines(flow, finding)]
+        lines += ["", *finding_lines(flow, finding, width=min(width, WIDTH))]
         if not flow.keeps_files:
             text = text_of(scenario_of(finding, result))
             lines += [f"{_INDENT}where {finding.name}.yaml is", indent(text.rstrip(), _INDENT * 2)]
@@ -49,24 +50,26 @@ def summary(flow: ExploredFlow, result: ExplorationResult) -> str:
     return f"{what}{known} in {runs} ({spread}){left}"
 
 
-def finding_lines(flow: ExploredFlow, finding: ExploredFinding) -> Iterator[str]:
+def finding_lines(
+    flow: ExploredFlow, finding: ExploredFinding, *, width: int = WIDTH
+) -> Iterator[str]:
     """A finding, as a story with its end, the advice, and what repeats it."""
-    run = finding.run
+    run, wrapped = finding.run, partial(_wrapped, width=width)
     accepted = " (accepted)" if is_accepted(flow, finding) else ""
     yield f"{finding.number:02} {finding.verdict}{accepted}: {MEANINGS[finding.verdict]}"
     for injection in run.planned.injections:
-        yield from _wrapped(str(injection))
+        yield from wrapped(str(injection))
     for number, line in enumerate(call_by_call(run.record), 1):
-        yield from _wrapped(f"{number}. {line}")
+        yield from wrapped(f"{number}. {line}")
     for line in run.why.evidence:
-        yield from _wrapped(f"→ {line}")
+        yield from wrapped(f"→ {line}")
     for line in run.why.advice:
-        yield from _wrapped(f"advice: {line}")
+        yield from wrapped(f"advice: {line}")
     if len(finding.witnesses) > 1:
         others = [each.planned.failure_ids for each in finding.witnesses[1:]]
-        yield from _wrapped(f"the same after: {', '.join(dict.fromkeys(others))}")
+        yield from wrapped(f"the same after: {', '.join(dict.fromkeys(others))}")
     if finding.is_repeatable is False:
-        yield from _wrapped("another run of it has come to something else")
+        yield from wrapped("another run of it has come to something else")
     yield f"{_INDENT}{flow.repeat_of(finding)}"
 
 
@@ -82,9 +85,9 @@ def remarks(result: ExplorationResult) -> Iterator[str]:
             yield f"{count:>7}  {why}"
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrapped(text: str, *, width: int) -> list[str]:
     return wrap(
-        text, WIDTH, initial_indent=_INDENT, subsequent_indent=f"{_INDENT}   ",
+        text, width, initial_indent=_INDENT, subsequent_indent=f"{_INDENT}   ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 

@@ -65,7 +65,7 @@ async def open_listeners(
     if certificates is None:
         return ListeningAt(opening.url("http", port))
     faults = {
-        fault.name: opening.url("https", await opening.listen(fault.port, shown))
+        fault.name: opening.url("https", await opening.listen_for_fault(fault.port, shown))
         for fault, shown in certificates.faults.items()
     }
     return ListeningAt(opening.url("https", port), certificates.authority, faults)
@@ -95,6 +95,14 @@ class _Opening:
         for each in bound:
             await self._accept(each, context)
         return port
+
+    async def listen_for_fault(self, port: int, context: "ssl.SSLContext") -> int:
+        """Listen at a further port, which an error names; returns which it has become."""
+        try:
+            return await self.listen(port, context)
+        except OSError as error:
+            where = self.url("https", port).removeprefix("https://")
+            raise OSError(error.errno, error.strerror, where) from None
 
     async def listen_at_path(self, path: "Path", context: "ssl.SSLContext | None") -> None:
         """Listen at a path."""

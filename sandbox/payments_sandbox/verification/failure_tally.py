@@ -11,11 +11,10 @@ from typing import Final, NamedTuple, TypeVar
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.instants import DAY, SECOND
 from payments_sandbox.payments.events import EventType
-from payments_sandbox.verification.journal_steps import ABANDONED
 from payments_sandbox.webhooks.delivery import Delivery, WebhookRequest
 from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.world_webhooks import Webhooks
-from payments_sandbox.world.journal import Entry
+from payments_sandbox.world.journal import ABANDONED, Entry
 
 SLOW: Final = 1 * SECOND
 """Wall milliseconds from which on a reply that a rule holds is slow."""

@@ -15,6 +15,11 @@ _NOT_TEXT: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off",
 _WIDTH: Final = 88
 """Columns of a finding's text."""
 
+_INDENT: Final = 11
+"""Those before it."""
+
+_LEAST: Final = 20
+
 
 class WorldReport(NamedTuple):
     """The report of one world, as a reader is told of it.
@@ -98,19 +103,24 @@ def as_one_line(reports: Reports) -> str:
     return f"{outcome}: {'; '.join(part for part in parts if part)}"
 
 
-def as_text(reports: Reports) -> str:
-    """All of it, the outcome first; each part is left out where there is nothing to say."""
-    return f"{as_one_line(reports)}\n{_worlds(reports, of=len(reports))}"
+def as_text(reports: Reports, *, width: int | None = None) -> str:
+    """All of it, the outcome first; each part is left out where there is nothing to say.
+
+    Args:
+        reports: of worlds.
+        width: columns that there are for what the audit says; None for as many as are read well.
+    """
+    return f"{as_one_line(reports)}\n{_worlds(reports, of=len(reports), width=width)}"
 
 
-def as_short_text(reports: Reports) -> str:
+def as_short_text(reports: Reports, *, width: int | None = None) -> str:
     """What there is to say at the end: nothing, a line when all is well, or what is not besides."""
     unwell = [each for each in reports if not each.is_well]
     if not unwell and not any(
         each.report["expectations"] or each.report["rules"] for each in reports
     ):
         return ""
-    return f"{as_one_line(reports)}\n{_worlds(unwell, of=len(reports))}"
+    return f"{as_one_line(reports)}\n{_worlds(unwell, of=len(reports), width=width)}"
 
 
 def flow(value: object) -> str:
@@ -140,7 +150,7 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _worlds(reports: Reports, *, of: int) -> str:
+def _worlds(reports: Reports, *, of: int, width: int | None) -> str:
     lines: list[str] = []
     for world in reports:
         report = world.report
@@ -151,7 +161,7 @@ def _worlds(reports: Reports, *, of: int) -> str:
         lines += _section("expectations", list(_expectations(report["expectations"])))
         lines += _section("rules", list(_rules(report["rules"])))
         lines += _section("undocumented calls", list(_undocumented(world.undocumented)))
-        lines += _section("audit", list(_findings(report["audit"]["findings"])))
+        lines += _section("audit", list(_findings(report["audit"]["findings"], width)))
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -194,9 +204,10 @@ def undocumented_in_words(call: Json) -> str:
     return f"{call['call']}: the API has no such call; did you mean {call['nearest']}?"
 
 
-def _findings(findings: Sequence[Json]) -> Iterator[str]:
+def _findings(findings: Sequence[Json], width: int | None) -> Iterator[str]:
+    room = _WIDTH if width is None else max(min(_WIDTH, width - _INDENT), _LEAST)
     for each in findings:
         yield each["kind"]
         for text in (each["message"], each["advice"], ", ".join(each["requests"])):
-            for line in wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False):
+            for line in wrap(text, room, break_long_words=False, break_on_hyphens=False):
                 yield f"         {line}"

@@ -11,6 +11,9 @@ from payments_sandbox.core.masking import Headers, mask_content, mask_header, ma
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
 
+ABANDONED: Final = "abandoned"
+"""In the place of a fault: a reply that was held, and that nobody waited for any more."""
+
 WhyNot = tuple[str, str, str]
 """A rule that did not answer: its scenario, its name, and why not."""
 
@@ -100,7 +103,7 @@ class Entry:
 
         self.status, self.reply_headers, self.reply_body = None, {}, b""
         self.error_code = self.error_details = None
-        self.fault = "abandoned"
+        self.fault = ABANDONED
         return take_back
 
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -199,10 +202,15 @@ class Journal:
         Raises:
             ValueError, KeyError, TypeError, AttributeError: it is not one.
         """
+        from payments_sandbox.world.entry_check import check_row  # noqa: PLC0415 - few are restored
+
         self.clear()
         for entry in entries:
+            check_row(entry)
             self._entries.append(_rebuilt(entry))
             yield
+        if [entry.number for entry in self._entries] != [*range(count - len(self), count)]:
+            raise ValueError("entries are numbered as they came")
         self.count = self.restored = count
 
 

@@ -144,9 +144,8 @@ async def retrieve_snapshot(request: ControlRequest) -> web.StreamResponse:
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Put a snapshot in the world's place; until it is whole, others and that world are served."""
     await run_in_slices(check_seal(request.body))
-    match request.body:
-        case {"rules": {"scenarios": [_, *_]}}:
-            await request.runtime.run_beside(_import_language)
+    if _has_steps(request.body):
+        await request.runtime.run_beside(_import_language)
     worlds = request.runtime.worlds
     steps = restoring(
         request.body,
@@ -163,6 +162,16 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
         totals.restored(world)
     request.runtime.changed(world)
     return _summary(request, world)
+
+
+def _has_steps(kept: Any) -> bool:
+    """Whether a snapshot has scenarios, or a step that somebody has decided."""
+    match kept:
+        case {"rules": {"scenarios": [_, *_]}}:
+            return True
+        case {"journal": {"entries": list(entries)}}:
+            return any(isinstance(each, dict) and each.get("decided") for each in entries)
+    return False
 
 
 def _import_language() -> None:

@@ -1,0 +1,417 @@
+"""What every command prints on a terminal: 80 and 120 columns wide, with colours and without.
+
+The files below `golden` are as a terminal gets them: `cat` shows them. After a change that is meant
+`pytest tests/cli/test_golden.py --update-golden` writes them anew, to be read in the diff.
+"""
+
+import argparse
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+from rich.cells import cell_len
+
+import payments_sandbox
+from payments_sandbox.cli.main import COMMANDS, make_parser
+from payments_sandbox.core import resources
+from payments_sandbox.core.instants import read_instant
+from payments_sandbox.core.settings import Settings
+from tests.project.tree import ROOT
+from tests.support.process import (
+    RemoteWorld,
+    ended_with_block,
+    environment,
+    new_remote_world,
+    run,
+)
+from tests.support.sockets import RunningServer, running_server
+from tests.support.terminal import Terminal, terminal
+from tests.support.values import LONGEST_WAIT, PENDING
+
+GOLDEN: Final = Path(__file__).with_name("golden")
+CLOCK: Final = "2030-01-15T10:30:00Z"
+WALL: Final = read_instant("2030-01-15T10:30:00.250Z")
+KEY: Final = "sk_test_golden"
+NAME: Final = "tests/test_shop.py::TestCheckout::test_an_order_is_paid_once_whatever_happens"
+WRONG: Final = """\
+scenario: outage
+about: Payments fail for a while, and the client has to take that well, whatever it was doing.
+rules:
+  - request: create_paymnt
+    do: [{respond: {error: card_declined}}, {respond: {error: insufficient_funds}}, {pas: 1}]
+  - name: twice
+    request: create_refund
+    do: [pass]
+    then: cycel
+"""
+DECLINED: Final = "4000000000009995"
+REQUEST: Final = "req_a056932a86524834"
+PAYMENT: Final = "pay_89a87720e551cafb"
+WEBHOOK: Final = (
+    "--secret", "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE=", "--body", "-",
+    "--header", "webhook-id: evt_1", "--header", "webhook-timestamp: 1894703400",
+    "--header", "webhook-signature: v1,AAAA", "--now", CLOCK,
+)  # fmt: skip
+
+Shown = dict[str, str]
+"""Variables that say whether there are colours."""
+
+PLAIN: Final[Shown] = {"NO_COLOR": "1", "TERM": "xterm"}
+COLOURED: Final[Shown] = {"NO_COLOR": "", "FORCE_COLOR": "", "TERM": "xterm"}
+LOOKS: Final = {
+    "80": (80, PLAIN),
+    "80-coloured": (80, COLOURED),
+    "120": (120, PLAIN),
+    "120-coloured": (120, COLOURED),
+}
+"""The folders, and what the terminal of each is like."""
+
+
+class Case(NamedTuple):
+    """A command that ends by itself.
+
+    Attributes:
+        words: what is typed.
+        code: its exit code.
+    """
+
+    words: str
+    code: int = 0
+
+
+CASES: Final = {
+    "advance": Case("advance 10m"),
+    "cards": Case("cards"),
+    "clock-freeze": Case("clock freeze --at 2030-01-15T11:00:00Z"),
+    "clock-resume": Case("clock resume --json"),
+    "clock-show": Case("clock show"),
+    "explain-card": Case("explain insufficient_funds"),
+    "explain-fault": Case("explain malform"),
+    "explain-request": Case(f"explain {REQUEST}"),
+    "healthcheck": Case("healthcheck"),
+    "logs": Case("logs"),
+    "payments": Case("payments"),
+    "payments-one": Case(f"payments {PAYMENT}"),
+    "report": Case("report", 1),
+    "reset": Case("reset --only journal"),
+    "scenario-check": Case("scenario check outage.yaml", 2),
+    "scenario-end": Case("scenario end"),
+    "scenario-from-journal": Case(f"scenario from-journal {REQUEST}"),
+    "scenario-list": Case("scenario list"),
+    "scenario-new": Case("scenario new golden"),
+    "scenario-show": Case("scenario show lost-reply"),
+    "scenario-use": Case("scenario use late-decline"),
+    "seed": Case("seed --payments 100"),
+    "trigger": Case("trigger payment.completed"),
+    "webhook-verify": Case("webhook verify", 1),
+    "worlds-drop": Case("worlds drop"),
+    "worlds-list": Case("worlds list"),
+    "worlds-reset": Case("worlds reset"),
+    "worlds-show": Case("worlds show"),
+}
+
+FILES: Final = {"explore", "scenario-show", "scenario-from-journal"}
+"""What is a file, or to be copied, keeps its lines, however wide: others would be another text."""
+
+AS_PIPED: Final = {
+    "openapi": "openapi",
+    "schema": "schema",
+    "completion": "completion zsh",
+    "docs-topic": "docs webhooks",
+    "cards-json": "cards --json",
+}
+"""What is a file, and the same on every terminal."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    """A server on which no time passes, neither for worlds nor for who measures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("payments_sandbox.server.factory.wall_clock", lambda: WALL)
+        patch.setattr("payments_sandbox.server.emulated_api.perf_counter", lambda: 0.0)
+        with running_server(Settings(port=0, clock=CLOCK, seed=7)) as running:
+            yield running
+
+
+@pytest.fixture
+def world(server: RunningServer) -> Iterator[RemoteWorld]:
+    """A world in which much has happened."""
+    made = new_remote_world(server.address, api_key=KEY, seed=7, name=NAME)
+    made.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
+    made.control("PUT", "/inbox/orders", {"respond": [500, 200]})
+    made.pay()
+    made.pay(amount=0)
+    made.control("POST", "/scenarios/active", "lost-reply")
+    with pytest.raises(ConnectionResetError):
+        made.pay()
+    made.pay(card_number=DECLINED)
+    made.pay(card_number=PENDING, customer_id="cust_" + "x" * 60)
+    made.ask("POST", f"/v3/payments/{PAYMENT}/refunds", {"amount": 100})
+    made.ask("GET", "/v3/customers")
+    yield made
+    made.control("DELETE", "/world")
+
+
+@pytest.fixture
+def few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documentation is two pages, so that a page more changes nothing here."""
+    pages = {
+        "cli.md": "# Command line",
+        "how-to/go.md": f"# {'A title that is longer than a terminal is wide; ' * 3}",
+    }
+    monkeypatch.setattr(resources, "data_files", lambda _: pages)
+
+
+@pytest.fixture
+def is_updated(request: pytest.FixtureRequest) -> bool:
+    """Whether the files are written anew."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+def masked(text: str) -> str:
+    """What a terminal has got, without what differs from run to run, in as many columns."""
+    text = re.sub(r"(?<=127\.0\.0\.1:)[0-9]{5}", "00000", text)
+    text = text.replace(payments_sandbox.__version__, "VERSION")
+    return text.replace(ROOT.as_uri(), "file:///checkout").replace(str(ROOT), "/checkout")
+
+
+def hold(name: str, look: str, text: str, *, is_updated: bool) -> None:
+    """Hold what a terminal has got against the file, and each of its lines against its width."""
+    columns, _ = LOOKS[look]
+    file, text = GOLDEN / look / f"{name}.txt", masked(text)
+    plain = re.sub(r"\x1b\[[0-9]*m|\x1b\]8;;[^\x1b]*\x1b\\", "", text)
+    too_wide = [line for line in plain.splitlines() if cell_len(line) > columns]
+    assert name in FILES or too_wide == []
+    assert ("\x1b[" in text) <= look.endswith("coloured")
+    if is_updated:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="")
+    assert text == file.read_bytes().decode("utf-8")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", CASES)
+def test_a_command_prints_what_it_always_has(
+    world: RemoteWorld, tmp_path: Path, name: str, look: str, *, is_updated: bool
+) -> None:
+    columns, shown = LOOKS[look]
+    case = CASES[name]
+    (tmp_path / "outage.yaml").write_text(WRONG, encoding="utf-8")
+    words = [*case.words.split(), *(WEBHOOK if name == "webhook-verify" else ())]
+    ended = run(
+        *words,
+        extra=world.variables | shown,
+        columns=columns,
+        given="{}",
+        cwd=tmp_path,
+    )
+    assert (ended.returncode, case.code) == (case.code, case.code), ended.stderr
+    hold(name, look, ended.stdout, is_updated=is_updated)
+
+
+@pytest.mark.usefixtures("few_pages")
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_pages_of_the_documentation_are_listed_in_columns(
+    look: str, *, is_updated: bool
+) -> None:
+    columns, shown = LOOKS[look]
+    hold("docs", look, run("docs", extra=shown, columns=columns).stdout, is_updated=is_updated)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", AS_PIPED)
+def test_what_is_a_file_is_the_same_on_every_terminal(name: str, look: str) -> None:
+    columns, shown = LOOKS[look]
+    words = AS_PIPED[name].split()
+    assert run(*words, extra=shown, columns=columns).stdout == run(*words).stdout
+
+
+def leaves(parser: argparse.ArgumentParser, *above: str) -> Iterator[str]:
+    """The commands that have none below them."""
+    groups = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001 - argparse tells of them nowhere else
+    if not groups:
+        yield " ".join(above)
+    for group in groups:
+        for name, below in group.choices.items():
+            yield from leaves(below, *above, name)
+
+
+def test_every_command_has_its_golden_output() -> None:
+    """A command that is added gets a case here; what has none any more goes."""
+    typed = [case.words for case in CASES.values()] + [*AS_PIPED.values(), *PROCESSES]
+    untried = [
+        each
+        for each in leaves(make_parser(COMMANDS))
+        if not any(f"{words} ".startswith(f"{each} ") for words in typed)
+    ]
+    assert untried == []
+    names = {f"{name}.txt" for name in (*CASES, *PROCESSES, "docs")}
+    found = {look: {each.name for each in (GOLDEN / look).iterdir()} for look in LOOKS}
+    assert found == dict.fromkeys(LOOKS, names)
+
+
+# Commands that go on, or start others: each is a process at a terminal.
+
+FROZEN: Final = (
+    sys.executable,
+    "-c",
+    (
+        "import sys, time; time.perf_counter = lambda: 0.0;"
+        "from payments_sandbox.cli import main; sys.exit(main())"
+    ),
+)
+"""Our command, on a clock that measures nothing."""
+
+CLIENT: Final = f"""
+import http.client, json, os, sys
+from urllib.parse import urlsplit
+API = urlsplit(os.environ["PAYMENTS_BASE_URL"])
+HEADERS = {{"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
+            "Content-Type": "application/json"}}
+BODY = {{"amount": 2500, "currency": "USD", "customer_id": "cust_abc123", "payment_method":
+        {{"type": "card", "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2035,
+          "cvc": "123"}}}}
+def pay():
+    api = http.client.HTTPConnection(API.hostname, API.port, timeout={LONGEST_WAIT})
+    api.request("POST", API.path + "/payments", json.dumps(BODY), HEADERS)
+    return api.getresponse().read()
+try:
+    pay()
+except OSError:
+    LOST
+"""
+COMMAND: Final = ("env", "-u", "COVERAGE_PROCESS_START", "python3", "-I", "-S", "pay.py")
+
+
+class Screen(NamedTuple):
+    """A command at a terminal."""
+
+    process: subprocess.Popen[bytes]
+    terminal: Terminal
+
+    def wait_for(self, text: str) -> str:
+        """What is shown once a text is."""
+        return self.terminal.wait_for(text, LONGEST_WAIT)
+
+    def end(self) -> str:
+        """What is shown in the end."""
+        self.process.wait(LONGEST_WAIT)
+        return self.terminal.text
+
+
+@contextmanager
+def screen_of(
+    look: str,
+    folder: Path,
+    *arguments: str,
+    extra: Mapping[str, str] | None = None,
+    shows_errors: bool = True,
+) -> Iterator[Screen]:
+    """A command at the terminal of a look, where what it says on stderr is shown, too, or not."""
+    columns, shown = LOOKS[look]
+    variables = environment(**shown, **(extra or {}))
+    del variables["COLUMNS"]
+    with terminal(columns, LONGEST_WAIT) as device:
+        process = subprocess.Popen(
+            [*FROZEN, *arguments],
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=device.device,
+            stderr=device.device if shows_errors else subprocess.DEVNULL,
+        )
+        with ended_with_block(process):
+            yield Screen(process, device)
+
+
+def served(look: str, folder: Path, _world: RemoteWorld) -> str:
+    """Requests, webhooks, somebody who is turned away, and Ctrl-C."""
+    with screen_of(look, folder, "serve", "--port", "0", "--clock", CLOCK, "--seed", "7") as screen:
+        said = screen.wait_for("the magic cards.")
+        address = re.findall(r"http://[0-9.:]+", said)[0]
+        world = RemoteWorld(address, "sk_test_sandbox")
+        world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
+        world.control("PUT", "/inbox/orders", {"respond": [500, 200]})
+        world.pay()
+        screen.wait_for("again at")
+        world.pay(amount=0)
+        world.pay(card_number=DECLINED)
+        screen.wait_for("payment.failed")
+        RemoteWorld(address, "sk_live_1").ask("GET", "/v3/payments")
+        world.control("POST", "/clock/advance", {"by": "10s"})
+        screen.process.send_signal(signal.SIGINT)
+        return screen.end()
+
+
+def listened(look: str, folder: Path, world: RemoteWorld) -> str:
+    """A webhook that is tried again."""
+    world.control("PUT", "/inbox/mine", {"respond": [500, 200]})
+    options = ("--forward-to", "inbox:mine", "--events", "payment.completed")
+    with screen_of(look, folder, "listen", *options, extra=world.variables) as screen:
+        screen.wait_for("Ctrl-C stops it.")
+        world.pay()
+        screen.wait_for("again at")
+        screen.process.send_signal(signal.SIGINT)
+        return screen.end()
+
+
+def followed(look: str, folder: Path, world: RemoteWorld) -> str:
+    """The last request, and one that comes."""
+    with screen_of(look, folder, "logs", "-f", "-n", "1", extra=world.variables) as screen:
+        screen.wait_for("/v3/customers")
+        world.ask("GET", "/v3/payments")
+        screen.wait_for("list_payments")
+        screen.process.send_signal(signal.SIGINT)
+        return screen.end()
+
+
+def ran(look: str, folder: Path, _world: RemoteWorld) -> str:
+    """A reply that is lost, an expectation that is not met, and a line for each request."""
+    options = ("--log", "--clock", CLOCK, "--seed", "7", "--scenario", "lost-reply")
+    with screen_of(look, folder, "run", *options, "--", *COMMAND) as screen:
+        return screen.end()
+
+
+def explored(look: str, folder: Path, _world: RemoteWorld) -> str:
+    """A client that pays again where its reply was lost."""
+    options = ("--faults", "drop", "--clock", CLOCK, "--jobs", "1")
+    words = ("explore", *options, "--", *COMMAND)
+    with screen_of(look, folder, *words, shows_errors=False) as screen:  # the progress is there
+        return screen.end()
+
+
+def proved(look: str, folder: Path, _world: RemoteWorld) -> str:
+    """A repair that is none."""
+    report = (
+        '{"format": 1, "seed": 0, "findings": [{"name": "lost-reply", "verdict": "double_charge",'
+        ' "happened": ["create_payment: 201"]}]}'
+    )
+    (folder / "report.json").write_text(report, encoding="utf-8")
+    options = ("--clock", CLOCK, "--against", "report.json")
+    with screen_of(look, folder, "prove", "lost-reply", *options, "--", *COMMAND) as screen:
+        return screen.end()
+
+
+PROCESSES: Final[Mapping[str, Callable[[str, Path, RemoteWorld], str]]] = {
+    "serve": served,
+    "listen": listened,
+    "logs-follow": followed,
+    "run": ran,
+    "explore": explored,
+    "prove": proved,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_command_shows_what_it_always_has(
+    world: RemoteWorld, tmp_path: Path, name: str, look: str, *, is_updated: bool
+) -> None:
+    (tmp_path / "pay.py").write_text(CLIENT.replace("LOST", "pay()"), encoding="utf-8")
+    hold(name, look, PROCESSES[name](look, tmp_path, world), is_updated=is_updated)
