@@ -14,7 +14,8 @@ from payments_sandbox.payments.events import EventType
 from payments_sandbox.webhooks.delivery import Delivery, WebhookRequest
 from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.world_webhooks import Webhooks
-from payments_sandbox.world.journal import ABANDONED, Entry
+from payments_sandbox.world.abandoned import ABANDONED
+from payments_sandbox.world.journal import Entry
 
 SLOW: Final = 1 * SECOND
 """Wall milliseconds from which on a reply that a rule holds is slow."""
