@@ -7,9 +7,11 @@ from typing import Any, Final
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
+from payments_sandbox.world.abandoned import ABANDONED
 
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
+
 
 WhyNot = tuple[str, str, str]
 """A rule that did not answer: its scenario, its name, and why not."""
@@ -100,7 +102,7 @@ class Entry:
 
         self.status, self.reply_headers, self.reply_body = None, {}, b""
         self.error_code = self.error_details = None
-        self.fault = "abandoned"
+        self.fault = ABANDONED
         return take_back
 
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -199,10 +201,15 @@ class Journal:
         Raises:
             ValueError, KeyError, TypeError, AttributeError: it is not one.
         """
+        from payments_sandbox.world.entry_check import check_row  # noqa: PLC0415 - few are restored
+
         self.clear()
         for entry in entries:
+            check_row(entry)
             self._entries.append(_rebuilt(entry))
             yield
+        if [entry.number for entry in self._entries] != [*range(count - len(self), count)]:
+            raise ValueError("entries are numbered as they came")
         self.count = self.restored = count
 
 

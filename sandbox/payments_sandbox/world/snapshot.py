@@ -234,6 +234,7 @@ def restoring(
         _restore_rules(world, kept["rules"])
     with _naming("journal"):
         yield from world.journal.restore(**kept["journal"])
+        _check_decisions(world)
     with _naming("webhooks"):
         _restore_webhooks(world, kept["webhooks"])
     return world
@@ -271,6 +272,14 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
     scenarios = [world.context.read_scenario(source) for source in kept["scenarios"]]
     world.rules.restore(scenarios, **{key: kept[key] for key in kept if key != "scenarios"})
+
+
+def _check_decisions(world: World) -> None:
+    """Refuse a step that was decided and is none of the scenario language."""
+    for entry in world.journal.since(0):
+        if entry.decided is not None:
+            rule = {"name": "decided", "request": entry.operation, "do": [entry.decided]}
+            world.context.read_scenario({"scenario": "decided", "seed": 0, "rules": [rule]})
 
 
 @contextlib.contextmanager
