@@ -164,7 +164,7 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     return _summary(request, world)
 
 
-def _has_steps(kept: Any) -> bool:
+def _has_steps(kept: object) -> bool:
     """Whether a snapshot has scenarios, or a step that somebody has decided."""
     match kept:
         case {"rules": {"scenarios": [_, *_]}}:
