@@ -1,12 +1,13 @@
 """What takes long in a world is done in pieces, between which others come."""
 
 import gc
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from payments_sandbox.core.instants import HOUR, Instant
-from payments_sandbox.core.slices import SLICE, finish
+from payments_sandbox.core.slices import SLICE, Slices, finish
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.webhooks.snapshot import snapshotting as snapshotting_webhooks
 from payments_sandbox.world.snapshot import snapshot, snapshotting
@@ -149,10 +150,10 @@ def test_what_may_be_much_is_taken_slice_by_slice(part: str) -> None:
     for _ in range(COUNT):
         desk.ask("create_payment", documented_create(card_number=PENDING))
         world.make_event("payout.paid", {})
-    steps = {
+    steps: dict[str, Callable[[], Slices[dict[str, object]]]] = {
         "journal": world.journal.snapshotting,
         "timeline": world.timeline.snapshotting,
         "webhooks": partial(snapshotting_webhooks, webhooks),
-    }[part]
+    }
 
-    assert sum(1 for _ in steps()) == -(-COUNT // SLICE)
+    assert sum(1 for _ in steps[part]()) == -(-COUNT // SLICE)
