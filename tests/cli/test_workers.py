@@ -5,6 +5,7 @@ import os
 import re
 import select
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -16,6 +17,7 @@ import pytest
 
 from payments_sandbox.cluster.workers import owner_of
 from tests.support.process import (
+    COMMAND,
     RemoteWorld,
     ServeProcess,
     python,
@@ -44,11 +46,14 @@ def key_of(worker: int, workers: int = WORKERS) -> str:
 
 
 def workers_of(server: ServeProcess) -> list[int]:
-    """The process ids of the workers, in their order."""
+    """The process ids of the workers, the one that was started last behind the others."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
     if not children.exists():
         pytest.skip("this system does not list children")
-    return sorted(map(int, children.read_text(encoding="ascii").split()))
+    deadline = time.monotonic() + LONGEST_WAIT
+    while len(found := children.read_text(encoding="ascii").split()) < 2:
+        assert time.monotonic() < deadline  # one is about to be started again
+    return sorted(map(int, found))
 
 
 def summaries(server: ServeProcess, query: str = "") -> dict[str, Any]:
@@ -196,6 +201,33 @@ def test_a_worker_that_dies_is_replaced_and_its_worlds_are_named() -> None:
     assert kept.key not in line
 
 
+def test_a_world_that_was_lost_says_so_after_another_death_too() -> None:
+    """Unless it was dropped by hand meanwhile; a worker that dies on its way is no end."""
+    with serve_process(*TWO) as server:
+        unused, dropped = (RemoteWorld(server.address, key_of(0, 2)) for _ in range(2))
+        unused.pay()
+        dropped.pay()
+        os.kill(workers_of(server)[0], signal.SIGKILL)
+        server.error_line()
+        dropped.control("GET", "/world")
+        dropped.control("DELETE", "/world")
+        for _ in range(3):
+            os.kill(workers_of(server)[-1], signal.SIGKILL)  # that which was started last
+            server.error_line()
+        assert "lost with worker 1" in unused.control("GET", "/world")["restarted"]
+        assert dropped.control("GET", "/world")["restarted"] is None
+        assert server.stop()[0] == 0
+
+
+def test_a_worker_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
+    """In words, and the others end with it."""
+    (tmp_path / "1-of-2.state").mkdir()
+    ended = run("serve", "--port", "0", *TWO, "--state", str(tmp_path))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("payments-sandbox: cannot use")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_a_key_that_was_drawn_is_never_drawn_again() -> None:
     """Not even where the worker that had drawn it is another one, and the seed is the same."""
     with serve_process(*TWO, "--seed", "7") as server:
@@ -227,6 +259,15 @@ def test_a_signal_ends_all_of_them(tmp_path: Path, number: signal.Signals) -> No
     for pid in pids:
         with pytest.raises(ProcessLookupError):  # the parent has waited for it
             os.kill(pid, 0)
+
+
+def test_of_ignored_signals_only_the_hang_up_stays_ignored() -> None:
+    """As with one process: a shell starts what is in the background without SIGINT."""
+    ignoring = ("sh", "-c", 'trap "" HUP INT; exec "$@"', "sh", *COMMAND)
+    with serve_process(*TWO, command=ignoring) as server:
+        server.process.send_signal(signal.SIGHUP)
+        RemoteWorld(server.address, "sk_test_sandbox").control("GET", "/world")
+        assert server.stop(signal.SIGINT)[0] == 0
 
 
 def test_nothing_is_left_of_a_parent_that_is_killed() -> None:

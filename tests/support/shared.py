@@ -73,8 +73,19 @@ class SharingServers:
 
 
 @contextmanager
-def sharing_servers(way: Way, **options: Any) -> Iterator[SharingServers]:  # noqa: ANN401 - of `running_server`
-    """Two servers on free ports, each in a thread of its own, until the block ends."""
+def sharing_servers(
+    way: Way,
+    *,
+    owners_port: int | None = None,
+    **options: Any,  # noqa: ANN401 - of `running_server`
+) -> Iterator[SharingServers]:
+    """Two servers on free ports, each in a thread of its own, until the block ends.
+
+    Args:
+        way: how connections get to the owner.
+        owners_port: where the one in front looks for the owner, if that is not its port.
+        options: of `running_server`.
+    """
     boxes = [open_mailbox(), open_mailbox()]
     with ExitStack() as stack:
         for box in boxes:
@@ -87,7 +98,7 @@ def sharing_servers(way: Way, **options: Any) -> Iterator[SharingServers]:  # no
         target = urlsplit(owner.address)
         assert target.hostname is not None
         assert target.port is not None
-        node = Node("owner", target.hostname, target.port)
+        node = Node("owner", target.hostname, owners_port or target.port)
         directory = FixedDirectory(Sibling(_OWNER) if way is Way.PASSED else node, FRONT)
         front = stack.enter_context(
             running_server(listens=_listens(_FRONT, directory, boxes), **options)

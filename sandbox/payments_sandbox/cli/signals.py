@@ -51,7 +51,7 @@ def on_signals(handle_signal: Callable[[int], None]) -> None:
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        if number == _HANG_UP and signal.getsignal(number) is signal.SIG_IGN:
+        if _stays_ignored(number):
             continue
         try:
             loop.add_signal_handler(number, handle_signal, number)
@@ -102,7 +102,7 @@ def heard_signals() -> Iterator["socket.socket"]:
     """
     import socket
 
-    numbers = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    numbers = [each for each in _SIGNALS if not _stays_ignored(each)]
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.setblocking(False)  # noqa: FBT003 - the module's own way
@@ -115,6 +115,10 @@ def heard_signals() -> Iterator["socket.socket"]:
             for number in numbers:
                 signal.signal(number, signal.SIG_IGN)
             signal.set_wakeup_fd(before)
+
+
+def _stays_ignored(number: int) -> bool:
+    return number == _HANG_UP and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:

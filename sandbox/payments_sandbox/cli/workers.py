@@ -52,6 +52,9 @@ _log: Final = logging.getLogger(__name__)
 _LOOK_FOR_READER_EVERY: Final = 0.1
 """Seconds between two looks for somebody who reads a ready file that is a pipe."""
 
+_IN_VAIN: Final = 3
+"""Workers of one place that may end before they are ready, one after the other."""
+
 _KEYS_SHOWN: Final = 20
 _CHUNK: Final = 65_536
 _STDIN: Final = 0
@@ -131,11 +134,19 @@ def _running(inherited: Inherited) -> Iterator["_Group"]:
 
 @dataclass(slots=True)
 class _Worker:
-    """One worker as its parent knows it; `keys` have worlds in it, the oldest first."""
+    """One worker as its parent knows it.
+
+    Attributes:
+        keys: those that have worlds in it, the oldest first.
+        lost: those whose worlds have gone with those before it, and had none since.
+        in_vain: how many before it have ended before they were ready.
+    """
 
     start: WorkerStart
     process: ForkProcess
     keys: dict[str, None] = field(default_factory=dict)
+    lost: dict[str, None] = field(default_factory=dict)
+    in_vain: int = 0
     is_ready: bool = False
 
 
@@ -180,8 +191,10 @@ class _Group:
                     worker.is_ready = True
                 case "made":
                     worker.keys[report.text] = None
+                    worker.lost.pop(report.text, None)
                 case "dropped":
                     worker.keys.pop(report.text, None)
+                    worker.lost.pop(report.text, None)
                 case "summary":
                     self.summaries.append(report.text)
                 case _:
@@ -191,17 +204,19 @@ class _Group:
         """Start another one for each that has ended.
 
         Raises:
-            CannotServeError: it had not been ready: another would fare no better.
+            CannotServeError: none of the last was ever ready: another would fare no better.
         """
         for worker in [each for each in self._workers.values() if not each.process.is_alive()]:
             self.receive_reports()  # what it has told before
             how = _end_of(worker.process)
-            if not worker.is_ready:
+            in_vain = 0 if worker.is_ready else worker.in_vain + 1
+            if self._failure is not None or in_vain > _IN_VAIN:
                 self._refuse(f"{_name(worker)} {how} before it was ready")
             _log.error("%s", _end_in_words(worker, how, has_state=self._inherited.arguments.state))
             reason = f"lost with worker {worker.start.worker + 1}, which {how}"
+            lost = worker.lost | worker.keys
             number = worker.start.number + 1
-            self._start(WorkerStart(worker.start.worker, number, tuple(worker.keys), reason))
+            self._start(WorkerStart(worker.start.worker, number, tuple(lost), reason), in_vain)
 
     def stop(self) -> None:
         """End all of them, and wait until they have.
@@ -227,12 +242,13 @@ class _Group:
             if worker.process.exitcode:
                 raise CannotServeError(f"{_name(worker)} {_end_of(worker.process)}", FAILED)
 
-    def _start(self, start: WorkerStart) -> None:
+    def _start(self, start: WorkerStart, in_vain: int = 0) -> None:
         context = multiprocessing.get_context("fork")
         process = context.Process(target=work, args=(self._inherited, start))
         with signals_blocked():  # until the worker has its own handlers
             process.start()
-        self._workers[start.worker] = _Worker(start, process)
+        lost = dict.fromkeys(start.lost)
+        self._workers[start.worker] = _Worker(start, process, lost=lost, in_vain=in_vain)
 
     def _refuse(self, problem: str) -> None:
         if self._failure is None:
