@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TextIO, cast
+from typing import Final, TextIO, cast
 
-from payments_sandbox.cli.columns import print_facts
+from payments_sandbox.cli.columns import in_words, print_facts
+from payments_sandbox.cli.follow import OF_ATTEMPTS
 from payments_sandbox.cli.screen import screen_of, width_of
 from payments_sandbox.cli.server_process import Facts
 from payments_sandbox.cli.standard_streams import try_to_print
@@ -17,14 +18,6 @@ from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.server_totals import EVENTS, ServerTotals
 
 JSON: Final = "json"
-
-_OF_ATTEMPTS: Final = {
-    "delivered": "delivered",
-    "pending": "to be tried again",
-    "failed": "given up",
-    "disabled": "the endpoint is disabled, or gone",
-}
-"""What has come of an attempt, by what it has left its delivery as."""
 
 
 def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
@@ -96,21 +89,13 @@ def print_summary(arguments: argparse.Namespace, log: RequestLog, totals: Server
         return
     gone = f", and {totals.worlds_gone} that are gone" if totals.worlds_gone else ""
     facts = (
-        ("requests", _in_words({**log.answers, "turned away": log.turned_away})),
-        ("payments", _in_words(counts)),
+        ("requests", in_words({**log.answers, "turned away": log.turned_away})),
+        ("payments", in_words(counts)),
         ("events", str(events)),
-        ("webhooks", _in_words({_OF_ATTEMPTS[each]: log.attempts[each] for each in log.attempts})),
+        ("webhooks", in_words({OF_ATTEMPTS[each]: log.attempts[each] for each in log.attempts})),
         ("worlds", f"{totals.worlds}{gone}"),
     )
     with suppress(OSError):  # whoever has closed the terminal reads no summary
         sys.stdout.write("\n")  # a terminal shows Ctrl-C as it is typed
         print_facts(screen_of(arguments), facts)
         sys.stdout.flush()
-
-
-def _in_words(counts: Mapping[Any, int]) -> str:
-    """How many there were, and how many of each kind: `3: 2× 201, 1× drop`."""
-    kinds = sorted(counts, key=str)
-    each = ", ".join(f"{counts[kind]}× {kind}" for kind in kinds if counts[kind])
-    total = sum(counts.values())
-    return f"{total}: {each}" if total else "none"

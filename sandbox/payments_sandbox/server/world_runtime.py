@@ -14,7 +14,7 @@ Who changes a world says so with one call, and everything else is done here:
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeVar
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
@@ -45,6 +45,13 @@ _RECORDS: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL})
 """What of a reset takes the calls with it that have not happened yet."""
 
 
+class Filling(NamedTuple):
+    """How many payments of the past are made for a world, of how many."""
+
+    made: int
+    wanted: int
+
+
 class WorldRuntime:
     """The worlds of one server, and what runs for them.
 
@@ -70,6 +77,7 @@ class WorldRuntime:
         reports: keeps those of worlds that are gone; None where nobody will read them.
         metrics: counts what has happened.
         totals: counts what worlds have had that are gone; None where nobody asks.
+        fillings: how far worlds are that are being filled with payments of the past.
         tally: as it was given.
     """
 
@@ -101,6 +109,7 @@ class WorldRuntime:
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.reports: KeptReports | None = None
         self.totals: ServerTotals | None = None
+        self.fillings: dict[World, Filling] = {}
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
