@@ -10,14 +10,14 @@ from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall
 from payments_sandbox.api.gateway import HANDLERS, Gateway
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound, RequestTooLarge
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import HOUR, SECOND, Instant
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.delays import Uniform
 from payments_sandbox.rules.hold import Hold
 from payments_sandbox.rules.model import Step
-from payments_sandbox.verification.journal_steps import ABANDONED
+from payments_sandbox.world.abandoned import ABANDONED
 from payments_sandbox.world.registry import WorldDefaults
 from tests.support.http import envelope, invalid
 from tests.support.in_process import (
@@ -385,6 +385,23 @@ def test_an_answer_of_last_resort_is_a_documented_500_on_a_connection_that_ends(
     assert (status_and_json(answer), answer.close) == ((500, FAILED), True)
     assert dict(answer.headers) == HEADERS
     assert len(answer.headers) == 3
+
+
+def test_an_answer_of_last_resort_to_the_first_call_has_the_hour_of_now(desk: InProcessApi) -> None:
+    """Nobody has looked at the limit before."""
+    answer = desk.gateway.give_up(desk.world)
+
+    assert answer.headers["X-RateLimit-Reset"] == str((NOON + HOUR) // SECOND)
+
+
+def test_a_call_that_was_held_over_the_hour_is_told_the_next_one(desk: InProcessApi) -> None:
+    desk.world.rules.set_scenarios([scenario_of(HELD)])
+    held = desk.gateway.answer(desk.world, call_of("create_payment", GOOD))
+    assert isinstance(held, HeldCall)
+    desk.world.clock.reach(Instant(NOON + HOUR))
+    answer = desk.gateway.go_on(held, Step())
+    assert isinstance(answer, Answer)
+    assert answer.headers["X-RateLimit-Reset"] == str((NOON + 2 * HOUR) // SECOND)
 
 
 def test_the_journal_says_what_became_of_the_payment_of_a_call(desk: InProcessApi) -> None:

@@ -1,5 +1,6 @@
 """The example projects: each by the command of its README, in a copy of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -79,6 +80,29 @@ def test_the_node_example_runs(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\bpass 6\b.*\bfail 0\b", done.stdout, re.DOTALL)
+    explored = explored_flow(folder)
+    assert explored.returncode == 0, explored.stdout + explored.stderr
+    assert "nothing found in 2 runs" in explored.stdout
+
+
+def explored_flow(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Explore it as docs/how-to/explore-a-node-client.md says, with two of the failures."""
+    blocks = read_blocks(ROOT / "docs" / "how-to" / "explore-a-node-client.md")
+    code = {block.language: block.code for block in reversed(blocks)}
+    (folder / "flow.mjs").write_text(code["js"], encoding="utf-8")
+    command = json.loads(code["json"])["scripts"]["explore"]
+    assert command in code["yaml"].replace("--budget 60s --junit-xml explore.xml", "--report found")
+    few = command.replace(" -- ", " --faults drop_after_commit,card_declined -- ")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        ["sh", "-c", few],
+        cwd=folder,
+        env=environment(PATH=path),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 def test_the_shell_example_runs(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "debug-a-failed-test": (),
     "coverage-of-failure": (),
     "testing": (),
+    "wire-faults": (),
     "fastapi": ("anyio",),
     "django": (),
     "flask": (),
@@ -37,7 +38,7 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "behave": (),
     "time-machine-and-freezegun": ("time_machine",),
 }
-FOLDERS: Final = {"testing": ""}
+FOLDERS: Final = {"testing": "", "wire-faults": ""}
 """The pages, and the plugins that their suites need beside ours."""
 
 USUAL: Final = "http://127.0.0.1:8080"

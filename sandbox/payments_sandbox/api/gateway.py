@@ -90,7 +90,7 @@ class Gateway:
         Raises:
             InvalidApiKey: as `admitting`.
         """
-        return self._worlds.get_or_create(_key_in(authorization))
+        return self._worlds.get_or_create(key_in(authorization))
 
     def admitting(self, authorization: str | None, *, makes_world: bool = True) -> Slices[World]:
         """Find or make the world that a header names, a few milliseconds at a time.
@@ -103,7 +103,7 @@ class Gateway:
             InvalidApiKey: the header is missing or malformed, or the key is unknown.
             NotFound: the key has no world, and was to get none.
         """
-        key = _key_in(authorization)
+        key = key_in(authorization)
         return (yield from self._worlds.getting(key)) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Answer:
@@ -116,6 +116,7 @@ class Gateway:
         How much of the request was read is unknown, so the connection cannot be used again.
         """
         reply = Reply(500, json_bytes(representations.error(InternalError(SANDBOX_FAILED))))
+        world.limiter.turn(world.clock.now())  # no call may have done so, or not for hours
         return Answer(reply, _headers(world), close=True)
 
     def answer(self, world: World, call: Call) -> Answer | HeldCall:
@@ -137,6 +138,7 @@ class Gateway:
         """
         world, call, entry, selected, _ = held
         entry.at = world.catch_up()
+        world.limiter.turn(entry.at)  # it may have been held for hours
         delay = step.delay
         if not isinstance(delay, int):
             name = f"{selected.known_as}\0decided"
@@ -268,7 +270,12 @@ class Gateway:
             return InvalidRequest(f"/: expected JSON; {error}.")
 
 
-def _key_in(authorization: str | None) -> str:
+def key_in(authorization: str | None) -> str:
+    """The API key in an `Authorization` header, whatever it is.
+
+    Raises:
+        InvalidApiKey: the header is missing, or says something else.
+    """
     if authorization is None:
         raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
     if authorization[: len(_SCHEME)].lower() != _SCHEME:

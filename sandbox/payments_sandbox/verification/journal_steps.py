@@ -14,10 +14,9 @@ from payments_sandbox.rules.outcomes import (
 )
 from payments_sandbox.rules.step_outcome import Outcome
 from payments_sandbox.verification.observed import ObservedCall
+from payments_sandbox.world.abandoned import ABANDONED
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
-
-ABANDONED: Final = "abandoned"
 
 STEPS_EXHAUSTED: Final = Step(Respond("internal_error"))
 """What `then: fail` answers, for a rule that has no other steps."""

@@ -7,9 +7,12 @@ from typing import Any, Final
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
+from payments_sandbox.core.slices import Slices, finish, rows_of
+from payments_sandbox.world.abandoned import ABANDONED
 
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
+
 
 WhyNot = tuple[str, str, str]
 """A rule that did not answer: its scenario, its name, and why not."""
@@ -100,7 +103,7 @@ class Entry:
 
         self.status, self.reply_headers, self.reply_body = None, {}, b""
         self.error_code = self.error_details = None
-        self.fault = "abandoned"
+        self.fault = ABANDONED
         return take_back
 
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -191,7 +194,11 @@ class Journal:
 
     def snapshot(self) -> dict[str, object]:
         """The counter and every entry, masked."""
-        return {"count": self.count, "entries": [entry_row(entry) for entry in self._entries]}
+        return finish(self.snapshotting())
+
+    def snapshotting(self) -> Slices[dict[str, object]]:
+        """The same a few milliseconds at a time, as it is when this is called."""
+        return _snapshot(self.count, [_as_it_is(entry) for entry in self._entries])
 
     def restore(self, count: int, entries: Iterable[Mapping[str, Any]]) -> Iterator[None]:
         """Take over a snapshot, with a breath after each entry: bodies may be large.
@@ -199,10 +206,15 @@ class Journal:
         Raises:
             ValueError, KeyError, TypeError, AttributeError: it is not one.
         """
+        from payments_sandbox.world.entry_check import check_row  # noqa: PLC0415 - few are restored
+
         self.clear()
         for entry in entries:
+            check_row(entry)
             self._entries.append(_rebuilt(entry))
             yield
+        if [entry.number for entry in self._entries] != [*range(count - len(self), count)]:
+            raise ValueError("entries are numbered as they came")
         self.count = self.restored = count
 
 
@@ -213,14 +225,30 @@ _KEPT_AS_IT_IS: Final = (
 )  # fmt: skip
 
 
+_WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
+"""What a snapshot has in another form."""
+
+
 def entry_row(entry: Entry) -> dict[str, object]:
     """An entry as a snapshot has it, masked."""
-    plain = {name: getattr(entry, name) for name in _KEPT_AS_IT_IS}
+    return _row(_as_it_is(entry))
+
+
+def _as_it_is(entry: Entry) -> dict[str, Any]:
+    """All of an entry, which may change when its answer has left; what takes long is for later."""
+    return {name: getattr(entry, name) for name in (*_KEPT_AS_IT_IS, *_WRITTEN)}
+
+
+def _snapshot(count: int, entries: list[dict[str, Any]]) -> Slices[dict[str, object]]:
+    return {"count": count, "entries": (yield from rows_of(entries, _row))}
+
+
+def _row(plain: dict[str, Any]) -> dict[str, object]:
     return plain | {
-        "headers": list(map(list, mask_headers(entry.headers).items())),
-        "reply_headers": dict(entry.reply_headers),
-        "reply_body": entry.reply_body.decode(),
-        "considered": list(map(list, entry.considered)),
+        "headers": list(map(list, mask_headers(plain["headers"]).items())),
+        "reply_headers": dict(plain["reply_headers"]),
+        "reply_body": plain["reply_body"].decode(),
+        "considered": list(map(list, plain["considered"])),
     }
 
 

@@ -65,14 +65,18 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
         "webhook_secret": config.webhook_secret,
         "frozen_at": config.frozen_at,
         "clock": world.clock.snapshot(),
-        "timeline": world.timeline.snapshot(),
         "rate_limit": world.limiter.snapshot(),
         "rules": world.rules.snapshot(),
         "pending_reads": world.pending_reads.snapshot(),
-        "journal": world.journal.snapshot(),
-        "webhooks": _webhooks(world),
     }
-    return {**kept, "ledger": (yield from world.ledger.snapshotting())}
+    # Each of them is taken as it is now: the ledger, which breathes first, does that at its start.
+    timeline, journal = world.timeline.snapshotting(), world.journal.snapshotting()
+    webhooks, ledger = _webhooks(world), world.ledger.snapshotting()
+    kept["ledger"] = yield from ledger
+    kept["timeline"] = yield from timeline
+    kept["journal"] = yield from journal
+    kept["webhooks"] = None if webhooks is None else (yield from webhooks)
+    return kept
 
 
 def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
@@ -234,6 +238,7 @@ def restoring(
         _restore_rules(world, kept["rules"])
     with _naming("journal"):
         yield from world.journal.restore(**kept["journal"])
+        _check_decisions(world)
     with _naming("webhooks"):
         _restore_webhooks(world, kept["webhooks"])
     return world
@@ -252,12 +257,12 @@ def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldCon
     )
 
 
-def _webhooks(world: World) -> dict[str, object] | None:
+def _webhooks(world: World) -> Slices[dict[str, object]] | None:
     if world.webhooks is None:
         return None
     from payments_sandbox.webhooks import snapshot as webhooks_snapshot  # noqa: PLC0415 - most worlds have none
 
-    return webhooks_snapshot.snapshot(world.webhooks)
+    return webhooks_snapshot.snapshotting(world.webhooks)
 
 
 def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
@@ -271,6 +276,14 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
     scenarios = [world.context.read_scenario(source) for source in kept["scenarios"]]
     world.rules.restore(scenarios, **{key: kept[key] for key in kept if key != "scenarios"})
+
+
+def _check_decisions(world: World) -> None:
+    """Refuse a step that was decided and is none of the scenario language."""
+    for entry in world.journal.since(0):
+        if entry.decided is not None:
+            rule = {"name": "decided", "request": entry.operation, "do": [entry.decided]}
+            world.context.read_scenario({"scenario": "decided", "seed": 0, "rules": [rule]})
 
 
 @contextlib.contextmanager

@@ -1,0 +1,110 @@
+"""docs/how-to/share-one-server.md: manifests that fit together, and that the server knows."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from tests.project.blocks import read_blocks
+from tests.project.tree import ROOT
+from tests.support.process import PREFIX, environment_name, options_of
+
+PAGE: Final = ROOT / "docs" / "how-to" / "share-one-server.md"
+TEXT: Final = PAGE.read_text(encoding="utf-8")
+YAML: Final = {
+    TEXT.splitlines()[block.line - 1].split()[1]: block.code
+    for block in read_blocks(PAGE)
+    if block.language == "yaml"
+}
+MANIFESTS: Final[dict[str, Any]] = {
+    each["kind"]: each for each in yaml.safe_load_all(YAML["sandbox.yaml"])
+}
+POD: Final = MANIFESTS["Deployment"]["spec"]["template"]
+CONTAINER: Final = POD["spec"]["containers"][0]
+PATHS: Final = {CONTROL_PATH + route.path for route in CONTROL_ROUTES if route.method == "GET"}
+
+
+def known_variables() -> set[str]:
+    """The variables of the options of `serve`."""
+    return {environment_name(option) for option in options_of("serve")}
+
+
+def test_compose_fits_its_schema(tmp_path: Path) -> None:
+    """That of the Compose specification."""
+    tool = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
+    if tool is None:
+        pytest.skip("there is no check-jsonschema in this environment; the extra [dev] has it")
+    (tmp_path / "compose.yaml").write_text(YAML["compose.yaml"], encoding="utf-8")
+    command = [tool, "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_variable_and_argument_is_one_of_serve() -> None:
+    """Of compose, and of Kubernetes."""
+    service = yaml.safe_load(YAML["compose.yaml"])["services"]["sandbox"]
+    used = {*service["environment"], *(each["name"] for each in CONTAINER["env"])}
+    options = {each for each in CONTAINER["args"] if each.startswith("--")}
+
+    assert used <= known_variables()
+    assert all(each.startswith(PREFIX) for each in used)
+    assert CONTAINER["args"][0] == "serve"
+    assert options <= options_of("serve")
+
+
+def test_the_manifests_name_each_other() -> None:
+    """The service finds the pod, the pod its port, its claim and its secret."""
+    service, deployment = MANIFESTS["Service"]["spec"], MANIFESTS["Deployment"]["spec"]
+    [port] = CONTAINER["ports"]
+    volumes = {each["name"]: each for each in POD["spec"]["volumes"]}
+    [variable] = CONTAINER["env"]
+    reference = variable["valueFrom"]["secretKeyRef"]
+
+    assert service["selector"] == POD["metadata"]["labels"]
+    assert deployment["selector"]["matchLabels"] == POD["metadata"]["labels"]
+    assert [each["targetPort"] for each in service["ports"]] == [port["name"]]
+    assert {each["name"] for each in CONTAINER["volumeMounts"]} == set(volumes)
+    claim = volumes["state"]["persistentVolumeClaim"]["claimName"]
+    assert claim == MANIFESTS["PersistentVolumeClaim"]["metadata"]["name"]
+    assert reference["name"] == MANIFESTS["Secret"]["metadata"]["name"]
+    assert reference["key"] in MANIFESTS["Secret"]["stringData"]
+    mounted = tuple(each["mountPath"] for each in CONTAINER["volumeMounts"])
+    files = [part for each in CONTAINER["args"] if each.startswith("/") for part in each.split(",")]
+    assert len(files) == 3
+    assert all(each.startswith(mounted) for each in files)
+
+
+def test_probes_and_scrapes_ask_routes_that_there_are() -> None:
+    """Those of health want no token, and the other one is sent it."""
+    [job] = yaml.safe_load(YAML["prometheus.yaml"])["scrape_configs"]
+    probes = [CONTAINER[name]["httpGet"] for name in ("readinessProbe", "livenessProbe")]
+    open_paths = {CONTROL_PATH + each.path for each in CONTROL_ROUTES if not each.needs_token}
+
+    assert {each["path"] for each in probes} <= open_paths
+    assert {each["port"] for each in probes} == {"http"}
+    assert job["metrics_path"] in PATHS
+    assert list(job["http_headers"]) == ["Sandbox-Token"]
+
+
+def test_one_pod_has_the_worlds_and_no_rights() -> None:
+    """A second one would have other worlds; the first is gone before the next starts."""
+    deployment, container = MANIFESTS["Deployment"]["spec"], CONTAINER["securityContext"]
+
+    assert (deployment["replicas"], deployment["strategy"]["type"]) == (1, "Recreate")
+    assert POD["spec"]["securityContext"]["runAsNonRoot"] is True
+    assert container["readOnlyRootFilesystem"] is True
+    assert container["allowPrivilegeEscalation"] is False
+    assert container["capabilities"]["drop"] == ["ALL"]
+
+
+def test_the_image_runs_as_the_user_that_the_page_names() -> None:
+    """Who has to read the key, and write the state."""
+    user = str(POD["spec"]["securityContext"]["runAsUser"])
+    assert f"USER {user}:{user}" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert f"user {user}" in TEXT

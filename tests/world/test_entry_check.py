@@ -1,0 +1,108 @@
+"""What no request leaves in the journal is refused when it is put back, and harms nobody later."""
+
+import json
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+import pytest
+
+from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.scenarios.journal_export import scenario_from_journal
+from payments_sandbox.server.journal_json import entry_json
+from payments_sandbox.verification.observed import observe
+from payments_sandbox.verification.report import report
+from payments_sandbox.world.abandoned import ABANDONED
+from payments_sandbox.world.entry_check import check_row
+from payments_sandbox.world.snapshot import snapshot
+from payments_sandbox.world.world import World
+from tests.support.in_process import InProcessApi, all_outputs, new_world, restored_world
+from tests.support.values import documented_create, documented_refund, with_value
+
+
+def used() -> dict[str, Any]:
+    """The snapshot of a world in which calls went well and wrong."""
+    desk = InProcessApi(new_world())
+    desk.ask("create_payment", documented_create())
+    payment_id = desk.world.ledger.payments.id_of(0)
+    desk.ask("create_refund", documented_refund(), payment_id=payment_id)
+    desk.ask("create_payment", documented_create(amount="x"))
+    kept: dict[str, Any] = json.loads(json.dumps(snapshot(desk.world)))
+    return kept
+
+
+KEPT: Final = used()
+ENTRIES: Final = KEPT["journal"]["entries"]
+LARGE: Final = 10**30
+"""What nobody writes, and no reader of ours gives."""
+
+NONSENSE: Final[tuple[object, ...]] = (
+    None, True, 5, -1, 1.5, LARGE, "nonsense", "", [], [1], {}, {"a": 1}, ["x"],
+    {"drop": 7}, {"hold": {"for": "x"}}, {"respond": {"error": "nonsense"}},
+)  # fmt: skip
+ANY_JSON: Final = frozenset({"body"})
+
+
+def read_all(world: World) -> None:
+    """Whatever reads a journal."""
+    entries = list(world.journal.since(0))
+    assert orjson.dumps([entry_json(world, each) for each in entries])
+    assert orjson.dumps(snapshot(world))
+    assert report(observe(world))
+    assert all_outputs(world)
+    ids = [world.journal.id_of(each) for each in entries]
+    with suppress(InvalidRequest):  # one that is of no operation
+        scenario_from_journal(world, ids, "exported")
+
+
+@pytest.mark.parametrize("place", range(len(ENTRIES)))
+@pytest.mark.parametrize("field", ENTRIES[0])
+def test_nonsense_in_an_entry_is_refused_or_harms_nobody(field: str, place: int) -> None:
+    """Somebody has sealed it."""
+    path = ("journal", "entries", place, field)
+    values = [each for each in NONSENSE if field not in ANY_JSON or each != LARGE]
+    for kept in (with_value(KEPT, path, each) for each in values):
+        if (why := refusal_of(kept)) is None:
+            read_all(restored_world(kept))
+        else:
+            assert why.startswith("/journal: expected this part as GET world/snapshot gave it")
+
+
+def refusal_of(kept: dict[str, Any]) -> str | None:
+    """Why a snapshot is not taken, if it is not."""
+    try:
+        restored_world(kept)
+    except InvalidRequest as error:
+        return error.details
+    return None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("fault", "drop"),
+        ("fault", ABANDONED),
+        ("decided", {"drop": {"commit": True, "how": "reset"}}),
+        ("duration_ms", 1.5),
+        ("duration_ms", 1),
+        ("connection", 4711),
+        ("operation", None),
+        ("status", None),
+    ],
+)
+def test_what_a_request_can_leave_is_taken(field: str, value: object) -> None:
+    world = restored_world(with_value(KEPT, ("journal", "entries", 2, field), value))
+
+    [*_, last] = world.journal.since(0)
+    assert getattr(last, field) == value
+
+
+def test_a_decision_about_no_operation_is_refused() -> None:
+    with pytest.raises(ValueError, match="nobody decides"):
+        check_row(ENTRIES[0] | {"operation": None, "decided": {"pass": True}})
+
+
+def test_a_field_that_is_missing_is_missed() -> None:
+    for field in set(ENTRIES[0]) - {"body", "headers", "reply_headers", "reply_body", "considered"}:
+        with pytest.raises(KeyError, match=field):
+            check_row({name: value for name, value in ENTRIES[0].items() if name != field})
