@@ -29,6 +29,7 @@ from benchmarks.rules import measure_rules
 from benchmarks.servers import loops
 from benchmarks.throughput import measure_throughput
 from benchmarks.webhooks import measure_webhooks
+from benchmarks.workers import measure_workers
 
 Section = Callable[[Plan, Cores, Client], Sequence[Table]]
 
@@ -44,6 +45,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "page": lambda plan, cores, client: [measure_page(plan, cores, client)],
     "peers": lambda plan, cores, client: [measure_peers(plan, cores, client)],
     "webhooks": lambda plan, cores, _: [measure_webhooks(plan, cores)],
+    "workers": lambda plan, cores, _: [measure_workers(plan, cores)],
     "explore": lambda plan, _, __: [measure_explored(plan)],
 }
 UNASKED: Final = tuple(section for section in SECTIONS if section not in ("page", "peers"))

@@ -61,6 +61,14 @@ def cpu_seconds(pid: int) -> float | None:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started, and that run; none without /proc."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    with contextlib.suppress(FileNotFoundError):
+        return [int(each) for each in children.read_text(encoding="ascii").split()]
+    return []
+
+
 def resident_bytes(pid: int) -> int | None:
     """The memory that a process has resident; None without /proc."""
     try:

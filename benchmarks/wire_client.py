@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import cycle
 from time import perf_counter
 from typing import Final, cast
@@ -73,22 +74,35 @@ def drive(
         RuntimeError: an answer was no success.
         ConnectionError: the server closed a connection.
     """
+    turns = cycle(requests)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_drive(port, requests, connections, seconds))
+        return runner.run(_drive(port, [turns] * connections, seconds))
+
+
+def drive_each(
+    port: int, requests: Sequence[Sequence[bytes]], *, seconds: float
+) -> tuple[list[float], float]:
+    """The same, with a connection for each of several sequences of requests, which keeps to it.
+
+    Raises:
+        RuntimeError: an answer was no success.
+        ConnectionError: the server closed a connection.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_drive(port, [cycle(each) for each in requests], seconds))
 
 
 async def _drive(
-    port: int, requests: Sequence[bytes], connections: int, seconds: float
+    port: int, turns: Sequence[Iterator[bytes]], seconds: float
 ) -> tuple[list[float], float]:
     latencies = array("d")
-    turns = cycle(requests)
     loop = asyncio.get_running_loop()
     started = perf_counter()
     opened = [
         await loop.create_connection(
-            lambda: _Connection(turns, latencies, started + seconds), "127.0.0.1", port
+            partial(_Connection, each, latencies, started + seconds), "127.0.0.1", port
         )
-        for _ in range(connections)
+        for each in turns
     ]
     await asyncio.gather(*(connection.ended for _, connection in opened))
     return latencies.tolist(), perf_counter() - started

@@ -80,9 +80,9 @@ WRONG: Final = {
         ),
     ),
     "far option": (
-        ["serve", "--workers", "4"],
+        ["serve", "--processes", "4"],
         (
-            "payments-sandbox serve: error: argument --workers: there is no such option;"
+            "payments-sandbox serve: error: argument --processes: there is no such option;"
             " --help lists the options."
         ),
     ),

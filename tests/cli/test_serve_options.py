@@ -197,6 +197,7 @@ ELSEWHERE: Final = {
     "--tls",
     "--tls-fault",
     "--unix",
+    "--workers",
     "--world-ttl",
     "--max-worlds",
     "--watch",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from payments_sandbox.client.environment import TRUST_VARIABLES
+from payments_sandbox.core.trust import TRUST_VARIABLES
 from tests.support.process import python, run, serve_process
 from tests.support.receiver import SELF_SIGNED
 from tests.support.sockets import exchange, raw_request

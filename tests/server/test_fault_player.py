@@ -13,6 +13,7 @@ from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.faults.reply import PlanStep, RealReply, Send
 from payments_sandbox.rules.faults.truncate import Truncate
+from payments_sandbox.server.connection import has_failed
 from payments_sandbox.server.fault_player import apply_fault
 from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.world.journal import Entry
@@ -63,3 +64,17 @@ async def test_a_client_that_is_gone_when_bytes_are_sent_ends_the_plan() -> None
     """The journal does not show as sent what nobody got."""
     gone = AsyncMock(side_effect=ConnectionResetError)
     assert not (await applied(Truncate(commit=True), write=gone)).keep_alive
+
+
+async def test_a_reset_finds_a_tls_connection_whose_socket_is_gone_before_it() -> None:
+    """For a turn of the loop its transport outlives that: the client has just broken it off."""
+    transport = Mock()
+    transport.get_extra_info.return_value = None
+    request = make_mocked_request("GET", "/v3/payments", transport=transport)
+    entry = Entry(Instant(0), "list_payments", "GET", "/v3/payments", ())
+    transport.is_closing.return_value = False
+    reset = Drop(commit=True, how="reset")
+
+    assert not (await apply_fault(reset, request, REAL_REPLY, entry, AsyncMock())).keep_alive
+    transport.abort.assert_called_once_with()
+    assert has_failed(request)

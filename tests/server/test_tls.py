@@ -7,8 +7,10 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ import pytest
 
 from payments_sandbox.core.settings import Settings, settings_from
 from payments_sandbox.core.tls_options import TlsChoice
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server import tls_listener
 from payments_sandbox.server.certificates import make_certificates
 from payments_sandbox.server.factory import assemble
@@ -34,9 +37,13 @@ from tests.support.sockets import (
 from tests.support.tls import careless, tls_connected, trusting
 from tests.support.values import LONGEST_WAIT
 
+NUMBERS: Final = {card.name: card.number for card in MAGIC_CARDS}
+CARDS: Final = ("visa", "connection_reset_after_commit", "timeout")
 LIST: Final = raw_request("GET", "/v3/payments")
 LAST: Final = raw_request("GET", "/v3/payments", {"Connection": "close"})
-TLS: Final = settings_from({"tls": "auto", "tls_faults": ("expired", "wrong-host")})
+TLS: Final = settings_from(
+    {"tls": "auto", "max_wall_delay": "100ms", "tls_faults": ("expired", "wrong-host")}
+)
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
@@ -224,6 +231,29 @@ def test_a_certificate_of_ones_own_is_shown() -> None:
         wire.send(LAST)
         assert wire.rest()[0].startswith(b"HTTP/1.1 200")
         assert (server.at.authority, server.at.tls_faults) == (None, {})
+
+
+def broken_off(server: RunningServer, number: int) -> None:
+    """A client that leaves in the middle, each in another one, and at times with an RST."""
+    raw = raw_create(NUMBERS[CARDS[number % 3]])
+    with (
+        suppress(OSError, EOFError),
+        tls_connected(server.at.url, trusted(server)) as wire,
+    ):
+        wire.send(raw if number % 2 else raw[: number % len(raw)])
+        if number % 5 == 0:
+            wire.break_off()
+
+
+def test_clients_that_break_off_leave_no_traceback(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Wherever in their requests and replies they are, faults among them; the next is answered."""
+    with ThreadPoolExecutor(8) as many:
+        list(many.map(partial(broken_off, server), range(90)))
+
+    assert exchange(server.address, LIST).status == 200
+    assert [each for each in caplog.records if each.exc_info or each.levelname == "ERROR"] == []
 
 
 @asynccontextmanager

@@ -15,12 +15,14 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.tls_options import TlsChoice
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.unix_sockets import unix_socket
 from tests.support.http import bearer
 from tests.support.sockets import RunningServer, new_loop, raw_create, raw_request, running_server
 from tests.support.values import KEY, LONGEST_WAIT
 
 URL = "http://localhost/v3/payments"
+[RESET_CARD] = [each.number for each in MAGIC_CARDS if each.name == "connection_reset"]
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def test_what_is_not_http_is_refused_there_as_well(path: Path) -> None:
 @pytest.mark.usefixtures("server")
 def test_a_reset_is_an_end_without_a_byte(path: Path) -> None:
     """A unix socket has no RST: the card that brings one about ends it without a reply."""
-    assert ends(path, raw_create("4000009900000087"))[0] == b""
+    assert ends(path, raw_create(RESET_CARD))[0] == b""
 
 
 def test_a_socket_that_a_killed_server_has_left_is_replaced(path: Path) -> None:

@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Self
@@ -71,6 +71,7 @@ def running_server(
     *,
     rules: Iterable[CardRule] = (),
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    listens: Callable[[AssembledServer], AbstractAsyncContextManager[ListeningAt]] = listening,
 ) -> Iterator[RunningServer]:
     """Serve on a free port until the block ends; `rules` are as for `ruled`."""
     sandbox = assemble(settings or Settings(port=0, max_wall_delay=100))
@@ -81,7 +82,7 @@ def running_server(
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with listening(sandbox) as at:
+        async with listens(sandbox) as at:
             shared.update(at=at, loop=asyncio.get_running_loop(), stop=stop)
             ready.set()
             await stop.wait()

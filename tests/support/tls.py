@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from payments_sandbox.server.fault_player import LINGER_ZERO
 from tests.support.values import LONGEST_WAIT
 
 End = Literal["close_notify", "FIN", "RST"]
@@ -57,6 +58,11 @@ class TlsWire:
         with contextlib.suppress(ssl.SSLWantReadError):
             self._session.unwrap()
         self._connection.sendall(self._to_send.read())
+
+    def break_off(self) -> None:
+        """Leave with an RST."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        self._connection.close()
 
     def _read(self) -> bytes:
         came = b""

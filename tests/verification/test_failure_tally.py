@@ -218,3 +218,17 @@ def test_each_failure_of_a_webhook_counts_as_itself(do: str, failures: list[str 
             {"event": "payment.completed", "failure": each, "count": 1} for each in failures
         ],
     }
+
+
+def test_the_tallies_of_several_processes_are_one() -> None:
+    """Equal rows are added up, and neither of the two changes."""
+    tally = FailureTally()
+    tally.count_refused_key("create_payment", "invalid_api_key")
+    tally.count_refused_key("list_payments", "invalid_api_key")
+    before = tally.as_json()
+    webhooks = [{"event": "payment.completed", "failure": "late", "count": 3}]
+    other = {"calls": before["calls"][:1], "webhooks": webhooks}
+    both = tally.with_others([other, {"calls": [], "webhooks": webhooks}]).as_json()
+    assert [row["count"] for row in both["calls"]] == [2, 1]
+    assert both["webhooks"] == [{**webhooks[0], "count": 6}]
+    assert tally.as_json() == before

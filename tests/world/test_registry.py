@@ -1,6 +1,7 @@
 """Holds the worlds to their keys: made on first use or by hand, dropped when idle or too many."""
 
 import re
+from typing import NamedTuple
 
 import pytest
 
@@ -14,6 +15,7 @@ from payments_sandbox.world.config import secret_of
 from payments_sandbox.world.registry import (
     DEFAULT_WEBHOOK_SECRET,
     SEEDS,
+    NotOwned,
     WorldDefaults,
     Worlds,
 )
@@ -455,3 +457,68 @@ def test_the_reason_of_a_world_that_went_again_is_not_the_oldest() -> None:
 
     assert worlds.drop_reason(ALICE) == "the longest idle of 2 worlds (--max-worlds)"
     assert worlds.drop_reason("sk_test_0") is None
+
+
+class Share(NamedTuple):
+    """The keys that one of several processes owns, and what it was told."""
+
+    owned: frozenset[str]
+    told: list[str]
+
+    def owns(self, api_key: str) -> bool:
+        """Whether it is one of them."""
+        return api_key in self.owned
+
+    def made(self, api_key: str) -> None:
+        """Note it."""
+        self.told.append(f"+{api_key}")
+
+    def dropped(self, api_key: str) -> None:
+        """Note it."""
+        self.told.append(f"-{api_key}")
+
+
+def test_a_world_is_made_only_where_its_key_is_owned() -> None:
+    """Neither on first use nor by hand elsewhere, and what is told of worlds is in their order."""
+    worlds, share = new_worlds(), Share(frozenset({ALICE, CAROL}), [])
+    worlds.share(share)
+    worlds.get_or_create(ALICE)
+    with pytest.raises(NotOwned, match=BOB):
+        worlds.get_or_create(BOB)
+    with pytest.raises(NotOwned, match=BOB):
+        worlds.make(BOB)
+    worlds.make(CAROL)
+    finish(worlds.dropping(worlds.get_or_create(ALICE)))
+    kept = snapshot(worlds.get_or_create(CAROL))
+    worlds.put(restored(kept, api_key=ALICE, made_at=NOON, context=worlds.context))
+    assert share.told == [f"+{ALICE}", f"+{CAROL}", f"-{ALICE}", f"+{ALICE}"]
+
+
+def test_the_home_world_is_where_its_key_is_owned() -> None:
+    """Elsewhere there is one like it, which is none of the worlds."""
+    own, other = new_worlds(), new_worlds()
+    own.share(share := Share(frozenset({DEFAULT_API_KEY}), []))
+    other.share(Share(frozenset({ALICE}), []))
+    assert (keys_of(own), share.told) == ([DEFAULT_API_KEY], [f"+{DEFAULT_API_KEY}"])
+    assert own.home is own.get_or_create(DEFAULT_API_KEY)
+    assert keys_of(other) == []
+    assert (other.home.config.api_key, other.home in other) == (DEFAULT_API_KEY, False)
+    finish(own.dropping(own.home))
+    assert own.home in own
+
+
+def test_a_drawn_key_is_one_that_is_owned() -> None:
+    """Of one seed, what one process passes over is drawn by another."""
+    worlds, shared = new_worlds(WorldDefaults(seed=7)), new_worlds(WorldDefaults(seed=7))
+    drawn = [worlds.make().config.api_key for _ in range(4)]
+    shared.share(Share(frozenset(drawn[1::2]), []))
+    assert [shared.make().config.api_key for _ in range(2)] == drawn[1::2]
+
+
+def test_a_world_that_was_lost_says_so_when_it_is_made_anew() -> None:
+    """Whatever has made it."""
+    worlds = new_worlds()
+    worlds.lose(ALICE, "lost with the process that had it")
+    worlds.get_or_create(ALICE)
+    expected = "An earlier world of this key was lost with the process that had it."
+    assert (worlds.restarted(ALICE), worlds.restarted(BOB)) == (expected, None)

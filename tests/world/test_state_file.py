@@ -1,5 +1,6 @@
 """Holds a server at rest to its seal: all of it comes back, or nothing does."""
 
+import dataclasses
 import json
 from hashlib import sha256
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.core.slices import finish
 from payments_sandbox.world.snapshot import snapshot
-from payments_sandbox.world.state_file import NoStateError, read_lines, writing
+from payments_sandbox.world.state_file import NoStateError, read_lines, rewritten, writing
 from payments_sandbox.world.world import World
 from tests.support.in_process import InProcessApi, new_world, server_context
 from tests.support.values import documented_create
@@ -49,6 +50,16 @@ def test_a_state_that_is_read_has_all_that_was_written() -> None:
 
     assert (back.config, back.used_at) == (busy.config, busy.used_at)
     assert snapshot(back) == snapshot(busy)
+
+
+def test_worlds_of_several_files_are_written_to_one() -> None:
+    """Sealed, and each as it was; also where there is none of them."""
+    saved = read_lines(lines(busy_world()))
+    (other,) = read_lines(lines(busy_world()))
+    both = [*saved, dataclasses.replace(other, api_key="sk_test_other")]
+    assert read_lines(b"".join(rewritten(both)).splitlines()) == both
+    assert read_lines(b"".join(rewritten([])).splitlines()) == []
+    assert b"".join(rewritten(saved)).splitlines() == lines(saved[0].restored(server_context()))
 
 
 @given(st.data())

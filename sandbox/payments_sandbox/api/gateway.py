@@ -90,7 +90,7 @@ class Gateway:
         Raises:
             InvalidApiKey: as `admitting`.
         """
-        return self._worlds.get_or_create(_key_in(authorization))
+        return self._worlds.get_or_create(key_in(authorization))
 
     def admitting(self, authorization: str | None, *, makes_world: bool = True) -> Slices[World]:
         """Find or make the world that a header names, a few milliseconds at a time.
@@ -103,7 +103,7 @@ class Gateway:
             InvalidApiKey: the header is missing or malformed, or the key is unknown.
             NotFound: the key has no world, and was to get none.
         """
-        key = _key_in(authorization)
+        key = key_in(authorization)
         return (yield from self._worlds.getting(key)) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Answer:
@@ -270,7 +270,12 @@ class Gateway:
             return InvalidRequest(f"/: expected JSON; {error}.")
 
 
-def _key_in(authorization: str | None) -> str:
+def key_in(authorization: str | None) -> str:
+    """The API key in an `Authorization` header, whatever it is.
+
+    Raises:
+        InvalidApiKey: the header is missing, or says something else.
+    """
     if authorization is None:
         raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
     if authorization[: len(_SCHEME)].lower() != _SCHEME:

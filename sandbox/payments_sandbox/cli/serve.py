@@ -14,6 +14,7 @@ from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.standard_streams import drop_unwritten, try_to_print
+from payments_sandbox.core.option_values import state, whole_number
 
 if TYPE_CHECKING:  # imported when somebody watches
     from payments_sandbox.server.request_log import RequestLog
@@ -29,9 +30,13 @@ examples:
   payments-sandbox serve --rate-limit 20
       see how your client takes a 429
   payments-sandbox serve --scenario ./outage.yaml --watch
-      what goes wrong, from a file that you edit meanwhile"""
+      what goes wrong, from a file that you edit meanwhile
+  payments-sandbox serve --workers 4 --state ./worlds
+      for a team: four processes, each with the worlds of its own keys"""
 
+WORKERS: Final = "--workers"
 UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
+_MOST_WORKERS: Final = 64
 _STDIN: Final = 0
 
 
@@ -45,7 +50,14 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         text=f"Run the server until SIGTERM, SIGINT or SIGHUP.\n\n{EXAMPLES}",
         epilog=EPILOG,
     )
-    add_server_options(options)
+    add_server_options(options, read_state=state)
+    options.value(
+        WORKERS,
+        "serve with so many processes, each with the worlds of its own keys (default: 1)",
+        default=1,
+        read=whole_number(1, _MOST_WORKERS),
+        metavar="N",
+    )
     options.flag(
         UNTIL_STDIN_CLOSES,
         "stop when stdin is closed too: no server outlives the program that started it",
@@ -55,15 +67,34 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal, or as long as stdin is open."""
+    _check_workers(arguments)
     if arguments.until_stdin_closes and _has_no_stdin():
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     is_watched = bool(arguments.log) or sys.stdout.isatty()
-    until_told = partial(_until_told, arguments, is_watched=is_watched)
     make_log = partial(_make_log, arguments) if is_watched else None
-    code = run_server(arguments, until_told, make_log=make_log)
+    if arguments.workers > 1:
+        from payments_sandbox.cli.workers import serve_with_workers
+
+        announce = partial(_announce, arguments, is_watched=is_watched)
+        code = serve_with_workers(arguments, announce, make_log=make_log)
+    else:
+        until_told = partial(_until_told, arguments, is_watched=is_watched)
+        code = run_server(arguments, until_told, make_log=make_log)
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
+
+
+def _check_workers(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go with the number of workers."""
+    if arguments.workers > 1 and os.name != "posix":
+        refuse(arguments, WORKERS, "expected 1: several need a system that can pass sockets on")
+    if arguments.workers > 1 and arguments.tls is not None:
+        problem = "expected 1 with --tls: an encrypted connection stays where it is"
+        refuse(arguments, WORKERS, problem)
+    if arguments.workers == 1 and arguments.state is not None and arguments.state.is_dir():
+        hint = f"a folder is for {WORKERS} 2 or more"
+        refuse(arguments, "--state", f"expected a file in a folder that exists; {hint}")
 
 
 def _has_no_stdin() -> bool:
@@ -89,22 +120,29 @@ async def _until_told(
             _say(_as_json(listening.facts))
             await told_to_stop.wait()
         return 0
-    from payments_sandbox.cli.serve_log import JSON, announced, print_summary
+    from payments_sandbox.cli.serve_log import print_summary, summary_of
     from payments_sandbox.server.server_totals import ServerTotals
 
     totals = None
-    is_json, is_read = arguments.log == JSON, sys.stdout.isatty()
-    is_prose = is_read and not is_json
     try:
         async with server as listening:
             totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
-            _say(announced(arguments, listening.facts) if is_prose else _as_json(listening.facts))
+            _announce(arguments, listening.facts, is_watched=True)
             await told_to_stop.wait()
     finally:
         # The webhooks that were in flight have ended by now.
-        if totals is not None and (is_json or is_read):
-            print_summary(arguments, listening.log, totals)
+        if totals is not None:
+            print_summary(arguments, summary_of(listening.log, totals))
     return 0
+
+
+def _announce(arguments: argparse.Namespace, facts: Facts, *, is_watched: bool) -> None:
+    if is_watched and arguments.log != "json" and sys.stdout.isatty():
+        from payments_sandbox.cli.serve_log import announced
+
+        _say(announced(arguments, facts))
+    else:
+        _say(_as_json(facts))
 
 
 def _as_json(facts: Facts) -> str:

@@ -3,10 +3,11 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, NamedTuple, TextIO, cast
 
 from payments_sandbox.cli.columns import print_facts
 from payments_sandbox.cli.screen import screen_of, width_of
@@ -77,30 +78,65 @@ def announced(arguments: argparse.Namespace, facts: Facts) -> str:
     return "\n".join([ready, *lines, ending])
 
 
-def print_summary(arguments: argparse.Namespace, log: RequestLog, totals: ServerTotals) -> None:
-    """Say what a server has done that was told to stop."""
+class Summary(NamedTuple):
+    """What a server, or one of its processes, has done.
+
+    Attributes:
+        requests: how many were answered with each status or fault.
+        turned_away: how many were not answered by a world.
+        payments: how many there were by status.
+        events: how many there were.
+        webhooks: how many attempts have left their delivery as what.
+        worlds: how many there are.
+        worlds_gone: how many there were besides.
+    """
+
+    requests: Mapping[str, int]
+    turned_away: int
+    payments: Mapping[str, int]
+    events: int
+    webhooks: Mapping[str, int]
+    worlds: int
+    worlds_gone: int
+
+
+def summary_of(log: RequestLog, totals: ServerTotals) -> Summary:
+    """What a server has done that stops."""
     counts = totals.counts()
     events = counts.pop(EVENTS, 0)
+    requests = {str(outcome): count for outcome, count in log.answers.items()}
+    return Summary(
+        requests, log.turned_away, counts, events, log.attempts, totals.worlds, totals.worlds_gone
+    )
+
+
+def joined(summaries: Iterable[Summary]) -> Summary:
+    """What several processes have done together."""
+    columns = zip(*summaries, strict=True)
+    return Summary(*(_sum(column) for column in columns))
+
+
+def _sum(values: Sequence[Any]) -> Any:  # noqa: ANN401 - numbers, or mappings to them
+    if isinstance(values[0], int):
+        return sum(values)
+    return sum(map(Counter, values), Counter())
+
+
+def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
+    """Say what a server has done, as JSON where lines are JSON, or to who watches a terminal."""
     if arguments.log == JSON:
-        said = {
-            "kind": "summary",
-            "requests": {str(outcome): count for outcome, count in log.answers.items()},
-            "turned_away": log.turned_away,
-            "payments": counts,
-            "events": events,
-            "webhooks": log.attempts,
-            "worlds": totals.worlds,
-            "worlds_gone": totals.worlds_gone,
-        }
-        try_to_print(json.dumps(said), sys.stdout)
+        try_to_print(json.dumps({"kind": "summary"} | summary._asdict()), sys.stdout)
         return
-    gone = f", and {totals.worlds_gone} that are gone" if totals.worlds_gone else ""
+    if not sys.stdout.isatty():
+        return
+    gone = f", and {summary.worlds_gone} that are gone" if summary.worlds_gone else ""
+    attempts = {_OF_ATTEMPTS[each]: count for each, count in summary.webhooks.items()}
     facts = (
-        ("requests", _in_words({**log.answers, "turned away": log.turned_away})),
-        ("payments", _in_words(counts)),
-        ("events", str(events)),
-        ("webhooks", _in_words({_OF_ATTEMPTS[each]: log.attempts[each] for each in log.attempts})),
-        ("worlds", f"{totals.worlds}{gone}"),
+        ("requests", _in_words({**summary.requests, "turned away": summary.turned_away})),
+        ("payments", _in_words(summary.payments)),
+        ("events", str(summary.events)),
+        ("webhooks", _in_words(attempts)),
+        ("worlds", f"{summary.worlds}{gone}"),
     )
     with suppress(OSError):  # whoever has closed the terminal reads no summary
         sys.stdout.write("\n")  # a terminal shows Ctrl-C as it is typed

@@ -4,7 +4,7 @@ import argparse
 import ipaddress
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,15 +27,21 @@ _READERS: Final = {"webhooks": webhook_url}
 _PORT: Final = Settings().port
 
 
-def add_server_options(parser: CommandOptions, *, port: int = _PORT) -> None:
+def add_server_options(
+    parser: CommandOptions,
+    *,
+    port: int = _PORT,
+    read_state: Callable[[str], Path] = file_to_write,
+) -> None:
     """Add them all.
 
     Args:
         parser: where to.
         port: the default port, which is not the same for each command.
+        read_state: reads where worlds are kept.
     """
     add_settings(parser, port=port)
-    _add_files(parser)
+    _add_files(parser, read_state)
 
 
 def add_settings(
@@ -89,7 +95,7 @@ def _typed(value: object, option: Option) -> str:
     return "public" if value is True else str(value)
 
 
-def _add_files(parser: CommandOptions) -> None:
+def _add_files(parser: CommandOptions, read_state: Callable[[str], Path]) -> None:
     """What the process of a server does beside serving."""
     parser.flag("--watch", "take over scenarios' files whenever they are edited")
     parser.value(
@@ -101,7 +107,7 @@ def _add_files(parser: CommandOptions) -> None:
     parser.value(
         "--state",
         "keep every world here: read at the start, saved at the end and every 30 s",
-        read=file_to_write,
+        read=read_state,
         metavar="FILE",
     )
     parser.flag_or_value(

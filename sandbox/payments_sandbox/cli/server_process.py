@@ -76,20 +76,35 @@ def run_server(
         CannotServeError: on entering the server, or on leaving it.
         UnwritableError: the ready file cannot be written.
     """
-    settings = read_settings(arguments)
+    sandbox = put_together(read_settings(arguments), make_log=make_log, level=level)
+    from payments_sandbox.server.http_server import listening
+
+    return run_loop(to_the_end(use_server(served(arguments, sandbox, listening(sandbox)))))
+
+
+def put_together(
+    settings: Settings,
+    *,
+    make_log: "Callable[[], RequestLog] | None" = None,
+    level: int = logging.INFO,
+) -> "AssembledServer":
+    """Import what a server is made of, and make one that does not listen yet.
+
+    Raises:
+        CannotServeError: its scenarios are refused.
+    """
     gc.disable()  # nothing that is imported from here on is garbage
     with no_certificates():
         from payments_sandbox.server.factory import assemble
-        from payments_sandbox.server.http_server import listening
+        from payments_sandbox.server.http_server import listening  # noqa: F401 - it comes with aiohttp, too
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     log = None if make_log is None else make_log()
     sandbox = assembled(settings, partial(assemble, settings, log))
-    working = use_server(_served(arguments, sandbox, listening(sandbox)))
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
-    return run_loop(to_the_end(working))
+    return sandbox
 
 
 def assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> "AssembledServer":
@@ -128,7 +143,7 @@ def scenarios_read(option: str) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _served(
+async def served(
     arguments: argparse.Namespace,
     sandbox: "AssembledServer",
     listens: "AbstractAsyncContextManager[ListeningAt]",
@@ -136,7 +151,7 @@ async def _served(
     """Listen until the block ends, with the state and the ready file that were asked for."""
     settings = sandbox.settings
     async with _kept(arguments.state, sandbox), contextlib.AsyncExitStack() as stack:
-        stack.enter_context(_no_ready_file(arguments.ready_file))
+        stack.enter_context(no_ready_file(arguments.ready_file))
         if arguments.watch:
             from payments_sandbox.cli.scenario_watcher import watching
 
@@ -144,7 +159,7 @@ async def _served(
         try:
             at = await stack.enter_async_context(listens)
         except OSError as error:
-            raise CannotServeError(_cannot_listen(settings, error)) from None
+            raise cannot_listen(settings, error) from None
         facts = facts_of(settings, at)
         if at.authority is not None:
             facts |= _trusted(at.authority, arguments.ready_file, stack)
@@ -234,7 +249,7 @@ def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncE
 
 
 @contextlib.contextmanager
-def _no_ready_file(file: Path | None) -> Iterator[None]:
+def no_ready_file(file: Path | None) -> Iterator[None]:
     """Nobody finds the ready file of an earlier server, nor that of one that has stopped."""
     forget(file)
     try:
@@ -270,14 +285,15 @@ async def _tell_reader(pipe: Path, text: str) -> None:
             return
 
 
-def _cannot_listen(settings: Settings, error: OSError) -> str:
+def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:
+    """Why nobody can listen where the settings say, and what would work."""
     if error.filename is not None:  # the path of a unix socket, or the port of a TLS fault
-        return f"cannot listen on {error.filename}: {error.strerror}"
+        return CannotServeError(f"cannot listen on {error.filename}: {error.strerror}")
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
     if isinstance(error, socket.gaierror):  # its numbers are none of the system's
         reason, hint = str(error.strerror), "; --host is an address or a name of this machine"
-    return f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}"
+    return CannotServeError(f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}")
 
 
 def _reachable(address: str) -> str:

@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-if TYPE_CHECKING:  # commands that have no loop do without it
+if TYPE_CHECKING:  # commands that have no loop do without them
     import asyncio
+    import socket
 
 _SIGNALS: Final = tuple(
     getattr(signal, name)
@@ -50,7 +51,7 @@ def on_signals(handle_signal: Callable[[int], None]) -> None:
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        if number == _HANG_UP and signal.getsignal(number) is signal.SIG_IGN:
+        if _stays_ignored(number):
             continue
         try:
             loop.add_signal_handler(number, handle_signal, number)
@@ -86,6 +87,42 @@ def ignore_signals(loop: "asyncio.AbstractEventLoop") -> None:
             with suppress(NotImplementedError):  # Windows
                 loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
+
+
+def unblock_signals() -> None:
+    """In a process that was started while signals were blocked: let them in."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+@contextmanager
+def heard_signals() -> Iterator["socket.socket"]:
+    """Give a socket that can be read once we have been told to end; for who has no loop.
+
+    SIGHUP stays ignored where it is, as nohup does it. After the block nothing interrupts the exit.
+    """
+    import socket
+
+    numbers = [each for each in _SIGNALS if not _stays_ignored(each)]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)  # noqa: FBT003 - the module's own way
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, _do_nothing)
+        try:
+            yield ours
+        finally:
+            for number in numbers:
+                signal.signal(number, signal.SIG_IGN)
+            signal.set_wakeup_fd(before)
+
+
+def _stays_ignored(number: int) -> bool:
+    return number == _HANG_UP and signal.getsignal(number) is signal.SIG_IGN
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """A handler: without one, nothing would be woken."""
 
 
 @contextmanager

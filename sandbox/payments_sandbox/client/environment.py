@@ -4,17 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from payments_sandbox.core.trust import TRUST_VARIABLES
+
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("NO_PROXY", "no_proxy")
 """Some clients read the one, and some the other."""
-
-TRUST_VARIABLES: Final = (
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "NODE_EXTRA_CA_CERTS",
-)
-"""Where clients look for whom to trust. The first is that of OpenSSL, and so of most languages."""
 
 
 def trust_variables(authority: str, bundle: str, environment: Mapping[str, str]) -> dict[str, str]:

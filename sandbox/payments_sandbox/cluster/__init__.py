@@ -1,4 +1,4 @@
-"""Several processes that serve one address: every key has one owner, and what is asked of it goes there.
+"""Several processes that serve one address: every key has an owner, and what is asked goes there.
 
 Imported only where there are several.
 """

@@ -186,6 +186,14 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def state(text: str) -> Path:
+    """Read the path of a folder, or of a file, there or to come, in one that is there."""
+    path = Path(text)
+    if not path.is_dir() and not path.parent.is_dir():
+        raise ValueError("expected a file or a folder in a folder that exists")
+    return path
+
+
 def file_to_write(text: str) -> Path:
     """Read the path of a file whose folder is there."""
     file = Path(text)

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from payments_sandbox.client.environment import TRUST_VARIABLES
 from payments_sandbox.core.output_files import remove_file, replaced
+from payments_sandbox.core.trust import TRUST_VARIABLES
 
 
 class AuthorityFiles(NamedTuple):

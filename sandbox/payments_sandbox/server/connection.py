@@ -212,7 +212,9 @@ def has_failed(request: web.BaseRequest) -> bool:
     transport = request.transport
     if transport is None or transport.is_closing():
         return True
-    connection: socket.socket = transport.get_extra_info("socket")
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is None:  # under TLS it goes a turn before its transport does
+        return True
     return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
 

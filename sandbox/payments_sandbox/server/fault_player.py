@@ -108,6 +108,7 @@ def _end_unannounced(request: web.BaseRequest) -> None:
 
 def _reset(request: web.BaseRequest) -> None:
     if (transport := request.transport) is not None:
-        connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        connection: socket.socket | None = transport.get_extra_info("socket")
+        if connection is not None:  # under TLS it goes a turn before its transport does
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         transport.abort()

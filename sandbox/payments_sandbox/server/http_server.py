@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import errno
 import logging
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -15,7 +16,6 @@ from aiohttp.streams import StreamReader
 from payments_sandbox.server.connection import Connection, Request
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.listeners import ListeningAt, open_listeners
-from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.slices import pause
 from payments_sandbox.world.registry import Worlds
 
@@ -31,6 +31,9 @@ _SHUTDOWN: Final = 0.4
 
 _log: Final = logging.getLogger(__name__)
 
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+"""Answers one request."""
+
 
 class HttpServer(web.Server):
     """Makes the protocol of each connection; aiohttp reads every request.
@@ -40,7 +43,7 @@ class HttpServer(web.Server):
         head_timeout: seconds that the head of a request may take to arrive.
     """
 
-    def __init__(self, handler: RequestHandler, head_timeout: float = 30) -> None:
+    def __init__(self, handler: Handler, head_timeout: float = 30) -> None:
         super().__init__(handler, request_factory=self._request)
         self._head_timeout = head_timeout
 
@@ -66,17 +69,28 @@ class HttpServer(web.Server):
 
 
 @contextlib.asynccontextmanager
-async def listening(server: AssembledServer) -> AsyncIterator[ListeningAt]:
+async def listening(
+    server: AssembledServer,
+    *,
+    http_server: HttpServer | None = None,
+    bound: Sequence[socket.socket] | None = None,
+) -> AsyncIterator[ListeningAt]:
     """Serve until the block ends; gives where.
+
+    Args:
+        server: that is put together.
+        http_server: makes its connections, if they are other than those of one process.
+        bound: what was bound before, in place of all that the settings name.
 
     Raises:
         OSError, RuntimeError: as `open_listeners`.
     """
     settings, runtime = server.settings, server.runtime
-    http_server = HttpServer(server.handler, settings.body_timeout)
+    if http_server is None:
+        http_server = HttpServer(server.handler, settings.body_timeout)
     loop = asyncio.get_running_loop()
     with contextlib.ExitStack() as listeners:
-        at = await open_listeners(http_server, settings, listeners)
+        at = await open_listeners(http_server, settings, listeners, bound)
         stop_watching = _tell_of_shortages(loop)
         sweeper = asyncio.create_task(_sweep(runtime.worlds))
         try:

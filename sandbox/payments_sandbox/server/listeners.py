@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -43,7 +43,10 @@ class _Listener(Protocol):
 
 
 async def open_listeners(
-    make_connection: Callable[[], Connection], settings: Settings, stack: ExitStack
+    make_connection: Callable[[], Connection],
+    settings: Settings,
+    stack: ExitStack,
+    bound: Sequence[socket.socket] | None = None,
 ) -> ListeningAt:
     """Listen at all that the settings name.
 
@@ -51,12 +54,17 @@ async def open_listeners(
         make_connection: makes the protocol of each connection.
         settings: what the user asked for.
         stack: gets what closes them all.
+        bound: what `bound_before` has bound, in place of all that the settings name.
 
     Raises:
         OSError: a port is taken, the host is not ours, or a unix socket is somebody else's.
         RuntimeError: certificates are to be made, and the extra for it is not installed.
     """
     opening = _Opening(make_connection, settings, stack)
+    if bound is not None:
+        for each in bound:
+            await opening.accept(each)
+        return at_bound(settings, bound)
     certificates = _certificates(settings)
     context = None if certificates is None else certificates.good
     port = await opening.listen(settings.port, context)
@@ -71,6 +79,36 @@ async def open_listeners(
     return ListeningAt(opening.url("https", port), certificates.authority, faults)
 
 
+def bound_before(settings: Settings, stack: ExitStack) -> list[socket.socket]:
+    """Bind what several processes then listen at: the port, and a unix socket if there is one.
+
+    Args:
+        settings: what the user asked for, without TLS.
+        stack: gets what closes them, and removes the file.
+
+    Raises:
+        OSError: as `open_listeners`.
+    """
+    bound = bind_sockets(settings.host, settings.port)
+    for each in bound:
+        stack.callback(each.close)
+    if settings.unix is not None:
+        from payments_sandbox.server.unix_sockets import unix_socket  # noqa: PLC0415 - few want one
+
+        bound.append(stack.enter_context(unix_socket(settings.unix)))
+    return bound
+
+
+def at_bound(settings: Settings, bound: Sequence[socket.socket]) -> ListeningAt:
+    """Where a server listens by what `bound_before` has bound."""
+    return ListeningAt(_url(settings, "http", int(bound[0].getsockname()[1])))
+
+
+def _url(settings: Settings, scheme: str, port: int) -> str:
+    host = settings.host
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 class _Opening:
     """Opens listeners, and leaves with a stack what closes them."""
 
@@ -83,8 +121,7 @@ class _Opening:
 
     def url(self, scheme: str, port: int) -> str:
         """The address of a port of ours."""
-        host = self._settings.host
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return _url(self._settings, scheme, port)
 
     async def listen(self, port: int, context: "ssl.SSLContext | None") -> int:
         """Listen at a port of each address of the host; returns which it has become."""
@@ -93,7 +130,7 @@ class _Opening:
             self._stack.callback(each.close)
         port = int(bound[0].getsockname()[1])
         for each in bound:
-            await self._accept(each, context)
+            await self.accept(each, context)
         return port
 
     async def listen_for_fault(self, port: int, context: "ssl.SSLContext") -> int:
@@ -108,9 +145,10 @@ class _Opening:
         """Listen at a path."""
         from payments_sandbox.server.unix_sockets import unix_socket  # noqa: PLC0415 - few want one
 
-        await self._accept(self._stack.enter_context(unix_socket(path)), context)
+        await self.accept(self._stack.enter_context(unix_socket(path)), context)
 
-    async def _accept(self, bound: socket.socket, context: "ssl.SSLContext | None") -> None:
+    async def accept(self, bound: socket.socket, context: "ssl.SSLContext | None" = None) -> None:
+        """Accept the connections of a socket that is bound."""
         self._stack.callback((await self._listener(bound, context)).close)
         bound.listen(_BACKLOG)
 

@@ -30,6 +30,7 @@ from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.server.routing import Routes, Target, target_of
+from payments_sandbox.world.registry import NotOwned
 
 if TYPE_CHECKING:
     from payments_sandbox.server.dashboard import Dashboard
@@ -86,6 +87,8 @@ class RequestHandler:
             return refused
         except ConnectionResetError:
             return AlreadySent()  # the client left while we read: nobody to answer
+        except NotOwned:
+            raise  # another process answers
         except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
             _log.exception("unhandled error in a %s request", request.method)
             return _failure(request)

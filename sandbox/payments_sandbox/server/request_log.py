@@ -6,7 +6,7 @@ has become of a request in full is in the journal.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -14,6 +14,15 @@ from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_target, mask_text
 from payments_sandbox.server.journal_json import body_json
+from payments_sandbox.server.log_parts import (
+    BETWEEN,
+    PaintParts,
+    clock_time,
+    cut,
+    fit_parts,
+    joined_parts,
+    ordered,
+)
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -22,15 +31,6 @@ if TYPE_CHECKING:  # `logs` needs no HTTP library for its lines, and most server
 
     from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
 
-WIDEST: Final = 60
-"""Signs that a line repeats of what a client has sent."""
-
-BETWEEN: Final = "  "
-WIDE: Final = 120
-"""Columns in which there is room for the day."""
-
-_SECONDS: Final = len("2030-01-15T10:30:00")
-DAY: Final = len("2030-01-15T")
 _FAILED: Final = 500
 
 _OF_CARDS: Final = "card:"
@@ -78,10 +78,6 @@ class LogLine(NamedTuple):
 def no_width() -> int | None:
     """Nobody says how wide a line may be."""
     return None
-
-
-PaintParts = Callable[[Sequence[str]], Iterable[str]]
-"""Gives the parts of a line their colours; those that were left out are ""."""
 
 
 class LogColours(NamedTuple):
@@ -201,12 +197,14 @@ def refusal_line(
     rest = [error.details or ""]
     if (found := header_at_fault(request, error)) is not None:
         rest.append(f"{found[0]}: {found[1] or '(none)'}")
-    line, shown = _joined((*head, *rest)), _joined(head if paint is None else paint(head))
+    line, shown = joined_parts((*head, *rest)), joined_parts(head if paint is None else paint(head))
     if width is None or len(line) <= width:
-        return _joined((shown, *rest))
+        return joined_parts((shown, *rest))
     from textwrap import indent, wrap  # noqa: PLC0415 - only for somebody who watches
 
-    return f"{shown}\n{indent(chr(10).join(wrap(_joined(rest), width - len(BETWEEN))), BETWEEN)}"
+    return (
+        f"{shown}\n{indent(chr(10).join(wrap(joined_parts(rest), width - len(BETWEEN))), BETWEEN)}"
+    )
 
 
 def header_at_fault(request: "web.BaseRequest", error: SandboxError) -> tuple[str, str] | None:
@@ -226,44 +224,6 @@ def format_line(line: LogLine, width: int | None = None, paint: PaintParts | Non
         paint: gives its parts their colours; they have none without it.
     """
     return fit_parts(_parts(line, width), _ORDER, width, paint)
-
-
-def fit_parts(
-    parts: Sequence[str],
-    order: Sequence[tuple[int, bool]],
-    width: int | None,
-    paint: PaintParts | None,
-) -> str:
-    """The parts of a line that there is room for.
-
-    Args:
-        parts: "" where there is nothing to say.
-        order: their places, that of the part first that is needed most; with whether it is always
-            there.
-        width: how many columns there are; None for as many as it has.
-        paint: gives the parts their colours.
-    """
-    if width is not None:
-        kept, used = [""] * len(parts), -len(BETWEEN)
-        for place, is_needed in order:
-            if (part := parts[place]) and (
-                (wider := used + len(BETWEEN) + len(part)) <= width or is_needed
-            ):
-                kept[place], used = part, wider
-        if used > width:  # not even what is needed has room
-            return _joined(kept)[:width]
-        parts = kept
-    return _joined(parts if paint is None else paint(parts))
-
-
-def _joined(parts: Iterable[str]) -> str:
-    return BETWEEN.join(filter(None, parts))
-
-
-def ordered(ranks: Sequence[int]) -> Sequence[tuple[int, bool]]:
-    """The places of parts by how soon each is left out, and whether it never is: its rank is 0."""
-    places = sorted(range(len(ranks)), key=ranks.__getitem__)
-    return [(place, not ranks[place]) for place in places]
 
 
 _ORDER: Final = ordered((0, 0, 0, 1, 1, 4, 5, 8, 8, 2, 3, 9, 6, 7))
@@ -289,12 +249,6 @@ def _parts(line: LogLine, width: int | None) -> tuple[str, ...]:
         line.id,
         cut(line.world),
     )
-
-
-def clock_time(at: str, width: int | None) -> str:
-    """The instant in whole seconds; where there is little room, without its day."""
-    seconds = at[:_SECONDS]
-    return f"{seconds}Z" if width is None or width >= WIDE else seconds[DAY:]
 
 
 def outcome_of(line: LogLine) -> str:
@@ -335,18 +289,6 @@ def _committed(line: LogLine) -> str:
     if is_plain or line.committed is None:
         return ""
     return "committed" if line.committed else "not committed"
-
-
-def cut(text: str) -> str:
-    """The start of what a client has sent, and no sign that a terminal obeys."""
-    return plain(text[:WIDEST])
-
-
-def plain(text: str) -> str:
-    """What somebody else has sent, without a sign that a terminal obeys."""
-    if text.isascii() and text.isprintable() and "\\" not in text:
-        return text  # nearly always, and in a tenth of the time
-    return text.encode("unicode_escape").decode()
 
 
 def _id_or_code(reply: object) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import check_together, reload
@@ -101,7 +100,7 @@ class ScenarioReloader:
         """
         worlds = self._runtime.worlds
         coming = [now if each == before else each for each in worlds.context.scenarios]
-        check_together(worlds.get_or_create(DEFAULT_API_KEY), coming)
+        check_together(worlds.home, coming)
         worlds.context = worlds.context._replace(scenarios=tuple(coming))
         self._good[name] = now
         if before in (None, now):

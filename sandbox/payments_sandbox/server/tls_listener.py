@@ -31,6 +31,9 @@ class TlsListener:
         bound: the socket, bound and listening.
         context: what TLS shows to clients.
         handshake_timeout: seconds that a handshake may take.
+
+    Raises:
+        RuntimeError: the event loop is one that cannot wait for a byte, as that of Windows.
     """
 
     def __init__(
@@ -49,7 +52,10 @@ class TlsListener:
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
         self._beginning: set[asyncio.Task[None]] = set()
         self._accept_again: asyncio.TimerHandle | None = None
-        self._accept_from_now()
+        try:
+            self._accept_from_now()
+        except NotImplementedError:
+            raise RuntimeError("tls: this event loop cannot wait for a byte and leave it") from None
 
     def close(self) -> None:
         """Accept nobody any more, and end what has not begun to speak HTTP."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.server.request_log import (
+from payments_sandbox.server.log_parts import (
     DAY,
     WIDE,
     PaintParts,

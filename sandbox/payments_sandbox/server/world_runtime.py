@@ -14,7 +14,7 @@ Who changes a world says so with one call, and everything else is done here:
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
@@ -45,6 +45,21 @@ _RECORDS: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL})
 """What of a reset takes the calls with it that have not happened yet."""
 
 
+class Elsewhere(Protocol):
+    """The other processes of one server, where there are several."""
+
+    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
+        """Ask each of them.
+
+        Args:
+            question: its name in `server/control/questions.py`.
+            given: what it is about, as JSON can carry it.
+
+        Returns:
+            The answers of those that are there.
+        """
+
+
 class WorldRuntime:
     """The worlds of one server, and what runs for them.
 
@@ -71,6 +86,7 @@ class WorldRuntime:
         metrics: counts what has happened.
         totals: counts what worlds have had that are gone; None where nobody asks.
         tally: as it was given.
+        elsewhere: the processes that have other worlds of the server; None where there is one.
     """
 
     dispatcher_type: ClassVar[type[Dispatcher]] = Dispatcher
@@ -101,6 +117,7 @@ class WorldRuntime:
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.reports: KeptReports | None = None
         self.totals: ServerTotals | None = None
+        self.elsewhere: Elsewhere | None = None
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )

@@ -5,8 +5,8 @@ words for failures are those of `exploration/failures.py`, whose tests let each 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.instants import DAY, SECOND
@@ -14,7 +14,8 @@ from payments_sandbox.payments.events import EventType
 from payments_sandbox.webhooks.delivery import Delivery, WebhookRequest
 from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.world_webhooks import Webhooks
-from payments_sandbox.world.journal import ABANDONED, Entry
+from payments_sandbox.world.abandoned import ABANDONED
+from payments_sandbox.world.journal import Entry
 
 SLOW: Final = 1 * SECOND
 """Wall milliseconds from which on a reply that a rule holds is slow."""
@@ -86,7 +87,20 @@ class FailureTally:
         for failure in tuple(_failures_of_attempt(webhooks, delivery, request)) or _NONE:
             self._webhooks[WebhookRow(event, failure)] += 1
 
-    def as_json(self) -> dict[str, object]:
+    def with_others(self, others: Iterable[Mapping[str, Any]]) -> "FailureTally":
+        """A new tally of these counts and of those that others have shown."""
+        found = FailureTally()
+        for shown in (self.as_json(), *others):
+            for call in shown["calls"]:
+                row = CallRow(call["operation"], call["failure"], call["commit"])
+                found._calls[row] += call["count"]
+            for webhook in shown["webhooks"]:
+                found._webhooks[WebhookRow(webhook["event"], webhook["failure"])] += webhook[
+                    "count"
+                ]
+        return found
+
+    def as_json(self) -> dict[str, Any]:
         """The rows, as the control API shows them, in an order that is always the same."""
         return {"calls": _as_json(self._calls), "webhooks": _as_json(self._webhooks)}
 

@@ -14,7 +14,8 @@ from payments_sandbox.rules.outcomes import (
 )
 from payments_sandbox.rules.step_outcome import Outcome
 from payments_sandbox.verification.observed import ObservedCall
-from payments_sandbox.world.journal import ABANDONED, Entry
+from payments_sandbox.world.abandoned import ABANDONED
+from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 STEPS_EXHAUSTED: Final = Step(Respond("internal_error"))

@@ -7,12 +7,11 @@ from typing import Any, Final
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
+from payments_sandbox.world.abandoned import ABANDONED
 
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
 
-ABANDONED: Final = "abandoned"
-"""In the place of a fault: a reply that was held, and that nobody waited for any more."""
 
 WhyNot = tuple[str, str, str]
 """A rule that did not answer: its scenario, its name, and why not."""

@@ -63,6 +63,31 @@ class Activate(Protocol):
         """Activate them, those of an earlier time ended."""
 
 
+class Ownership(Protocol):
+    """Which keys are this process's, where several share them; it is told of their worlds."""
+
+    def owns(self, api_key: str) -> bool:
+        """Whether the world of a key is made here, and nowhere else."""
+
+    def made(self, api_key: str) -> None:
+        """A key has a world now."""
+
+    def dropped(self, api_key: str) -> None:
+        """A key has no world any more."""
+
+
+class NotOwned(Exception):
+    """A world was to be made here whose key is another process's.
+
+    Attributes:
+        api_key: the key.
+    """
+
+    def __init__(self, api_key: str) -> None:
+        super().__init__(f"the world of {api_key} is made by another process")
+        self.api_key = api_key
+
+
 class Worlds:
     """Worlds by key, least recently used first."""
 
@@ -86,7 +111,36 @@ class Worlds:
         self._worlds: OrderedDict[str, World] = OrderedDict()
         self._being_made: dict[str, Slices[World]] = {}
         self._drop_reasons: OrderedDict[str, str] = OrderedDict()
+        self._ownership: Ownership | None = None
+        self._unlisted_home: World | None = None
         self.make(DEFAULT_API_KEY)
+
+    @property
+    def home(self) -> World:
+        """The home world; where another process has it, one like it that no request finds."""
+        return self._unlisted_home or self.get_or_create(DEFAULT_API_KEY)
+
+    def share(self, ownership: Ownership) -> None:
+        """Keep to the worlds of this process's keys from now on, before any but home is made.
+
+        Args:
+            ownership: knows which those are, and is told of each world.
+        """
+        self._ownership = ownership
+        for key in list(self._worlds):
+            if ownership.owns(key):
+                ownership.made(key)
+            else:
+                self._unlisted_home = self._worlds.pop(key)
+
+    def lose(self, api_key: str, reason: str) -> None:
+        """Remember of a key that its world was lost; whoever makes it anew is told.
+
+        Args:
+            api_key: the key.
+            reason: what comes after "was", such as "lost with the process that had it".
+        """
+        self._drop_reasons[api_key] = reason
 
     def begin_keys_at(self, number: int) -> None:
         """Let drawn keys begin with the nth: servers of one seed need not share them."""
@@ -179,6 +233,7 @@ class Worlds:
 
         Raises:
             InvalidRequest: the key has a world already, or the scenarios do not go together.
+            NotOwned: the key is another process's.
         """
         key = self._fresh_key() if api_key is None else api_key
         self._check_new(key)
@@ -197,14 +252,21 @@ class Worlds:
             together = [*self.context.scenarios, *scenarios]
             yield from self._activate(world, together, is_clock_given=clock is not None)
             self._check_new(key)  # another may have been made meanwhile
-        self._worlds[key] = world
+        self._add(world)
         return world
 
     def make(self, api_key: str | None = None, **wishes: Unpack[WorldWishes]) -> World:
         """Make a new world at once; see `making`."""
         return finish(self.making(api_key, **wishes))
 
+    def _add(self, world: World) -> None:
+        self._worlds[world.config.api_key] = world
+        if self._ownership is not None:
+            self._ownership.made(world.config.api_key)
+
     def _check_new(self, key: str) -> None:
+        if self._ownership is not None and not self._ownership.owns(key):
+            raise NotOwned(key)
         if key in self._worlds:
             raise InvalidRequest(
                 "/api_key: expected a key that has no world yet;"
@@ -217,7 +279,7 @@ class Worlds:
             self._on_drop(before, "restored from a snapshot")
         if world.config.api_key == DEFAULT_API_KEY:
             world.config = world.config._replace(webhook_secret=DEFAULT_WEBHOOK_SECRET)
-        self._worlds[world.config.api_key] = world
+        self._add(world)
 
     def dropping(self, world: World) -> Slices[None]:
         """Forget a world; the home world starts again, a few milliseconds at a time."""
@@ -269,6 +331,8 @@ class Worlds:
         self._drop_reasons[key] = reason
         if len(self._drop_reasons) > DROP_REASONS_KEPT:
             self._drop_reasons.popitem(last=False)
+        if self._ownership is not None:
+            self._ownership.dropped(key)
         self._on_drop(self._worlds.pop(key), reason)
 
     def _seed_of(self, api_key: str) -> int:
@@ -278,6 +342,9 @@ class Worlds:
         return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
 
     def _fresh_key(self) -> str:
-        key = self._keys.nth(self._made)
-        self._made += 1
-        return key if key not in self._worlds else self._fresh_key()
+        while True:
+            key = self._keys.nth(self._made)
+            self._made += 1
+            is_ours = self._ownership is None or self._ownership.owns(key)
+            if is_ours and key not in self._worlds:
+                return key

@@ -22,6 +22,8 @@ from payments_sandbox.world.world import World
 FORMAT: Final = "payments-sandbox/state"
 VERSION: Final = 1
 
+_HEAD: Final = orjson.dumps({"format": FORMAT, "version": VERSION})
+
 _EXPECTED_WORLD: Final = (
     "expected [API key, when it was made, when it was used, its snapshot], and each key once"
 )
@@ -39,6 +41,10 @@ class SavedWorld:
     made_at: Instant
     used_at: Instant
     snapshot: dict[str, Any]
+
+    def as_line(self) -> list[object]:
+        """What its line in a file has."""
+        return [self.api_key, self.made_at, self.used_at, self.snapshot]
 
     def restored(self, context: ServerContext) -> World:
         """The world, exactly as it was.
@@ -68,9 +74,8 @@ def writing(
     Returns:
         The blocks of the file.
     """
-    seal, count = sha256(), 0
-    file = [orjson.dumps({"format": FORMAT, "version": VERSION})]
-    seal.update(file[0])
+    count, file = 0, [_HEAD]
+    seal = sha256(_HEAD)
     for world in worlds:
         try:
             line = yield from _writing_line(world)
@@ -82,7 +87,19 @@ def writing(
             yield
         file += [b"\n", *line]
         count += 1
-    return [*file, b"\n", orjson.dumps({"worlds": count, "sha256": seal.hexdigest()}), b"\n"]
+    return [*file, *_end(count, seal.hexdigest())]
+
+
+def rewritten(saved: Iterable[SavedWorld]) -> list[bytes]:
+    """The blocks of a file of worlds that were read from others."""
+    lines = [orjson.dumps(each.as_line()) for each in saved]
+    seal = sha256(b"".join([_HEAD, *lines]))
+    file = [block for line in lines for block in (b"\n", line)]
+    return [_HEAD, *file, *_end(len(lines), seal.hexdigest())]
+
+
+def _end(count: int, seal: str) -> list[bytes]:
+    return [b"\n", orjson.dumps({"worlds": count, "sha256": seal}), b"\n"]
 
 
 def _writing_line(world: World) -> Slices[list[bytes]]:

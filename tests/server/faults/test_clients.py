@@ -15,9 +15,9 @@ import pytest
 import requests
 from aiohttp import AddrInfoType
 
-from payments_sandbox.client.environment import TRUST_VARIABLES
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.tls_options import TlsChoice
+from payments_sandbox.core.trust import TRUST_VARIABLES
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
 from tests.support.http import bearer

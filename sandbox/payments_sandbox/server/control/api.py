@@ -38,6 +38,7 @@ from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.world.registry import NotOwned
 from payments_sandbox.world.world import World
 
 _log = logging.getLogger(__name__)
@@ -82,8 +83,8 @@ class ControlApi:
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
             return response
-        except ConnectionResetError:
-            raise  # the client left while we read: nobody to answer
+        except (ConnectionResetError, NotOwned):
+            raise  # the client left while we read, or another process answers
         except Exception:
             if request.writer.output_size > 0:
                 raise  # half an answer is sent, and another one cannot follow

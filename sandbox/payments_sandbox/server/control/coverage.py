@@ -4,14 +4,17 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.server.control.control_request import ControlRequest
 
 
-def retrieve_coverage(request: ControlRequest) -> dict[str, object]:
+async def retrieve_coverage(request: ControlRequest) -> dict[str, object]:
     """Which failures calls and webhooks of all worlds have met.
 
     Raises:
         InvalidRequest: the server was not told to count.
     """
-    if request.runtime.tally is None:
+    tally = request.runtime.tally
+    if tally is None:
         raise InvalidRequest(
             "/: this server counts no failures; start it with --coverage, or with coverage=True."
         )
-    return request.runtime.tally.as_json()
+    if (elsewhere := request.runtime.elsewhere) is not None:
+        tally = tally.with_others(await elsewhere.ask("coverage"))
+    return tally.as_json()

@@ -49,9 +49,12 @@ class Counts(NamedTuple):
     process: Mapping[str, float]
 
 
-def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
+async def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
     """What the server has done, and how it stands now, in the text format of Prometheus."""
-    text = together([counts_of(request.runtime)])
+    counts = [counts_of(request.runtime)]
+    if (elsewhere := request.runtime.elsewhere) is not None:
+        counts += [Counts(*each) for each in await elsewhere.ask("metrics")]
+    text = together(counts)
     return web.Response(body=text.encode(), headers={**SERVER, "Content-Type": CONTENT_TYPE})
 
 

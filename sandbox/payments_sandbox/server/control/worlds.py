@@ -1,7 +1,9 @@
 """Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -14,6 +16,7 @@ from payments_sandbox.server.control.control_request import ControlRequest, read
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.response import send_blocks
 from payments_sandbox.server.slices import run_in_slices
+from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshotting
 from payments_sandbox.world.world import ResetScope, World
 
@@ -45,7 +48,7 @@ async def create_world(request: ControlRequest) -> dict[str, object]:
     world = await run_in_slices(making)
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=None, remaining=limits.get("remaining"))
-    return _summary(request, world)
+    return _shown(request, world)
 
 
 def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequence[Scenario]":
@@ -57,23 +60,69 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
     return resolve_scenarios(library_of(request.settings), values)
 
 
-def list_worlds(request: ControlRequest) -> dict[str, object]:
+async def list_worlds(request: ControlRequest) -> dict[str, object]:
     """All worlds in summary, the last used first."""
-    worlds = list(request.runtime.worlds)[::-1]
-    keys = [each.config.api_key for each in worlds]
+    runtime, elsewhere = request.runtime, request.runtime.elsewhere
+    uses = list(uses_of_worlds(runtime))
+    if elsewhere is not None:
+        uses += chain.from_iterable(await elsewhere.ask("uses_of_worlds"))
+        uses.sort(key=itemgetter(1), reverse=True)
+    keys = [key for key, _ in uses]
+    start, limit = request.query.get("starting_after"), request.query["limit"]
+    while True:
+        first = keys.index(start) + 1 if start in keys else 0
+        shown = await _summaries(request, wanted := keys[first : first + limit])
+        if not (gone := {*wanted} - {*shown}):
+            break
+        keys = [key for key in keys if key not in gone]  # dropped meanwhile
     listing = Listing(
         noun="a world, its API key",
         position_of=lambda key: keys.index(key) if key in keys else None,
-        items_after=lambda position: worlds[0 if position is None else position + 1 :],
-        show=lambda world: _listed(request, world),
-        cursor_of=lambda world: world.config.api_key,
+        items_after=lambda position: keys[0 if position is None else position + 1 :],
+        show=lambda key: shown[key],
+        cursor_of=lambda key: key,
     )
     return page(request, listing)
 
 
+async def _summaries(request: ControlRequest, keys: Sequence[str]) -> dict[str, dict[str, object]]:
+    origin, elsewhere = _origin(request), request.runtime.elsewhere
+    shown = summaries_of_worlds(request.runtime, keys, origin)
+    if elsewhere is not None and len(shown) < len(keys):
+        for more in await elsewhere.ask("summaries_of_worlds", [keys, origin]):
+            shown |= more
+    return shown
+
+
+def uses_of_worlds(runtime: WorldRuntime) -> Sequence[tuple[str, Instant]]:
+    """The keys of the worlds of this process, and when each was used; the last used first."""
+    return [(each.config.api_key, each.used_at) for each in runtime.worlds][::-1]
+
+
+def summaries_of_worlds(
+    runtime: WorldRuntime, keys: Collection[str], origin: str
+) -> dict[str, dict[str, object]]:
+    """Those worlds of this process that are among the keys, as the list shows them.
+
+    Args:
+        runtime: of this process.
+        keys: which worlds are wanted.
+        origin: where the client has found the server.
+    """
+    wanted = frozenset(keys)
+    # Only here is it said when each was used: what is read again and again of one world stays the
+    # same where nothing happens.
+    return {
+        world.config.api_key: _summary(runtime, origin, world)
+        | {"used_at": show_milliseconds(world.used_at)}
+        for world in runtime.worlds
+        if world.config.api_key in wanted
+    }
+
+
 def retrieve_world(request: ControlRequest) -> dict[str, object]:
     """The world in numbers."""
-    return _summary(request, request.world)
+    return _shown(request, request.world)
 
 
 async def reset_world(request: ControlRequest) -> dict[str, object]:
@@ -90,7 +139,7 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
     else:
         world.reset(scopes)
     request.runtime.reset(world, scopes)
-    return _summary(request, world)
+    return _shown(request, world)
 
 
 def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
@@ -107,7 +156,7 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
     filling = await request.runtime.run_beside(partial(_filling, request))
     await run_in_slices(filling)
-    return _summary(request, request.world)
+    return _shown(request, request.world)
 
 
 def _filling(request: ControlRequest) -> Slices[None]:
@@ -161,10 +210,10 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     if (totals := request.runtime.totals) is not None:
         totals.restored(world)
     request.runtime.changed(world)
-    return _summary(request, world)
+    return _shown(request, world)
 
 
-def _has_steps(kept: Any) -> bool:
+def _has_steps(kept: Any) -> bool:  # noqa: ANN401 - JSON
     """Whether a snapshot has scenarios, or a step that somebody has decided."""
     match kept:
         case {"rules": {"scenarios": [_, *_]}}:
@@ -188,14 +237,16 @@ def _clock(text: str | None) -> Instant | str | None:
         raise InvalidRequest(f"/clock: {error}, or live.") from None
 
 
-def _listed(request: ControlRequest, world: World) -> dict[str, object]:
-    # Only here: what is read again and again of one world stays the same where nothing happens.
-    return _summary(request, world) | {"used_at": show_milliseconds(world.used_at)}
+def _shown(request: ControlRequest, world: World) -> dict[str, object]:
+    return _summary(request.runtime, _origin(request), world)
 
 
-def _summary(request: ControlRequest, world: World) -> dict[str, object]:
+def _origin(request: ControlRequest) -> str:
+    return f"{request.http.scheme}://{request.http.host}"
+
+
+def _summary(runtime: WorldRuntime, origin: str, world: World) -> dict[str, object]:
     config, ledger = world.config, world.ledger
-    origin = f"{request.http.scheme}://{request.http.host}"
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
     name = {} if config.name is None else {"name": config.name}
     return {
@@ -213,5 +264,5 @@ def _summary(request: ControlRequest, world: World) -> dict[str, object]:
         "chargebacks": ledger.chargebacks,
         "events": len(ledger.event_numbers),
         "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
-        "restarted": request.runtime.worlds.restarted(config.api_key),
+        "restarted": runtime.worlds.restarted(config.api_key),
     }

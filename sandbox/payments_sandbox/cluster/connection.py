@@ -1,0 +1,114 @@
+"""Owns a connection that may leave this process: it keeps what it has read until it is answered.
+
+A process that is to go on with a connection has to read, before anything new, what was read of it
+here and not answered: the request that is for that process, and whatever was sent behind it. So
+what comes is kept until a request ends where the bytes end, which it nearly always does. Where that
+cannot be told, as with several requests in one segment, it is kept on, and aiohttp's parser is
+asked where the answered ones end (`requests.py`) if the connection is to leave. One on which more
+has come than may be kept does not leave: it is closed, and its client connects anew.
+"""
+
+import asyncio
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from payments_sandbox.cluster.requests import behind
+from payments_sandbox.server.connection import Connection
+
+KEPT: Final = 2 * 1024 * 1024
+"""Bytes that are kept: more than any body that is about a key of its own."""
+
+_HEAD_END: Final = b"\r\n\r\n"
+
+
+class PassedConnection(NamedTuple):
+    """A connection that leaves.
+
+    Attributes:
+        descriptor: of its socket; it is closed here with the next turn of the loop.
+        begun: what was read of it and is not answered.
+    """
+
+    descriptor: int
+    begun: bytes
+
+
+class MovableConnection(Connection):
+    """One connection of a server that shares its address with others.
+
+    Args:
+        server: as for any connection.
+        head_timeout: as for any connection.
+        begun: what another process has read of it.
+    """
+
+    __slots__ = ("_answered", "_begun", "_is_torn", "_kept", "_length", "_passed", "_size")
+
+    def __init__(self, server: web.Server, head_timeout: float, begun: bytes = b"") -> None:
+        super().__init__(server, head_timeout)
+        self._begun = begun
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._answered = 0
+        self._passed = 0
+        self._length: int | None = None
+        self._is_torn = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with what another process has read."""
+        super().connection_made(transport)
+        if self._begun:
+            self.data_received(self._begun)
+            self._begun = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what comes, and read it."""
+        if data:
+            if self._answered and self._is_between_requests():
+                self._kept.clear()
+                self._passed += self._answered
+                self._size = self._answered = 0
+                self._is_torn = False
+            self._kept.append(data)
+            self._size += len(data)
+            if self._size > KEPT:
+                self._is_torn = True
+                del self._kept[1:-1]  # the first has a head, and the last an end
+        super().data_received(data)
+
+    def stays_for(self, request: web.BaseRequest) -> None:
+        """Count a request that is answered here; those that come are told of in their order."""
+        self._answered += 1
+        self._length = request.content_length
+
+    async def prepare_to_pass(self) -> PassedConnection | None:
+        """Stop reading, let what was written leave, and give what the next process needs.
+
+        Returns:
+            None where the connection has ended, or too much has come on it.
+        """
+        self._pause_transport_reading()
+        transport = self.transport
+        if transport is not None and transport.get_write_buffer_size():
+            transport.set_write_buffer_limits(0)  # from here on, it is full until it is empty
+            await self._drain_helper()
+        if self._is_torn or transport is None or transport.is_closing():
+            return None
+        begun = behind(self._answered, b"".join(self._kept))
+        descriptor: int = transport.get_extra_info("socket").fileno()
+        return PassedConnection(descriptor, begun)
+
+    def _is_between_requests(self) -> bool:
+        """Whether what was kept is requests that are answered here, and nothing behind them."""
+        if self._passed + self._answered < self._request_count or not self.body.is_eof():
+            return False
+        # The parser may hold the begin of another one. Such a begin has no empty line in it, else
+        # it would be a request by now; of line breaks before a request line nothing is lost.
+        if self._kept[-1].endswith(_HEAD_END):
+            return True
+        if self._answered > 1 or self._length is None:
+            return False
+        # With line breaks before it, the head ends later than is found here, and the sum is less.
+        head = self._kept[0] if self._is_torn else b"".join(self._kept)
+        return head.find(_HEAD_END) + len(_HEAD_END) + self._length == self._size

@@ -1,0 +1,112 @@
+"""Owns what becomes of a request where several processes share an address: it goes to its owner.
+
+1. A request with a valid key in its head is for the owner of the key. Who has read it asks the
+   directory, and answers it if the owner is here.
+2. `POST /_sandbox/worlds` has its key in the body, if any, and what is in its head does not count.
+   It is answered here up to where the world would be made; if the key is another process's, it goes
+   there, from its first byte. Without a key, a world is made whose key is owned here.
+3. Everything else is answered here: what has no key, a wrong one or several, and what is not HTTP.
+"""
+
+from collections.abc import Awaitable
+from functools import lru_cache
+from typing import Final, Protocol, cast
+
+from aiohttp import web
+
+from payments_sandbox.api.gateway import key_in
+from payments_sandbox.cluster.connection import MovableConnection, PassedConnection
+from payments_sandbox.cluster.places import Directory, Here, Place
+from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.operations import BASE_PATH
+from payments_sandbox.core.errors import InvalidApiKey
+from payments_sandbox.core.ids import API_KEY
+from payments_sandbox.server.http_server import Handler
+from payments_sandbox.server.response import AlreadySent
+from payments_sandbox.server.routing import target_of
+from payments_sandbox.world.registry import NotOwned
+
+_HERE: Final = Here()
+_BELOW_EMULATED: Final = f"{BASE_PATH}/"
+_WORLDS: Final = f"{CONTROL_PATH}/worlds"
+
+
+class ConnectionPasser(Protocol):
+    """Takes a connection to another place; its descriptor stays ours, to be closed at once."""
+
+    async def pass_on(self, passed: PassedConnection, place: Place) -> None:
+        """Take it there."""
+
+
+class OwnerHandler:
+    """Answers the requests whose owner is here, and lets the others go to theirs.
+
+    Args:
+        handler: answers requests.
+        directory: knows the owners.
+        passer: takes connections there.
+    """
+
+    def __init__(self, handler: Handler, directory: Directory, passer: ConnectionPasser) -> None:
+        self._handler = handler
+        self._directory = directory
+        self._passer = passer
+
+    def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        """Answer one request, or let its connection go."""
+        # No coroutine around that of the handler: nearly every request is answered here.
+        if _has_key_in_body(request):
+            return self._answer_as_far_as_owned(request)
+        key = key_of(request)
+        place = _HERE if key is None else self._directory.place_of(key)
+        if isinstance(place, Here):
+            cast("MovableConnection", request.protocol).stays_for(request)
+            return self._handler(request)
+        return self._answer_elsewhere(request, key or "", place)
+
+    async def _answer_elsewhere(
+        self, request: web.BaseRequest, key: str, place: Place | None
+    ) -> web.StreamResponse:
+        connection = cast("MovableConnection", request.protocol)
+        if place is None:
+            place = await self._directory.claim(key)
+        if not isinstance(place, Here):
+            return await self._leave(connection, place)
+        connection.stays_for(request)
+        return await self._handler(request)
+
+    async def _answer_as_far_as_owned(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = cast("MovableConnection", request.protocol)
+        try:
+            response = await self._handler(request)
+        except NotOwned as error:
+            return await self._leave(connection, await self._directory.claim(error.api_key))
+        connection.stays_for(request)
+        return response
+
+    async def _leave(self, connection: MovableConnection, place: Place) -> web.StreamResponse:
+        passed = await connection.prepare_to_pass()
+        if passed is not None:
+            await self._passer.pass_on(passed, place)
+        return AlreadySent()
+
+
+def key_of(request: web.BaseRequest) -> str | None:
+    """The key in the head of a request that decides whose it is, if it has a valid one."""
+    given = request.headers.getall("Authorization", ())
+    return _valid_key(given[0]) if len(given) == 1 else None
+
+
+def _has_key_in_body(request: web.BaseRequest) -> bool:
+    if request.method != "POST" or request.raw_path.startswith(_BELOW_EMULATED):
+        return False
+    return target_of(request).decoded == _WORLDS
+
+
+@lru_cache(maxsize=4_096)
+def _valid_key(authorization: str) -> str | None:
+    try:
+        key = key_in(authorization)
+    except InvalidApiKey:
+        return None
+    return key if API_KEY.fullmatch(key) else None

@@ -1,0 +1,121 @@
+"""Owns a connection that is relayed to another machine: its bytes, its FIN and its RST.
+
+Nothing is read of what goes through, so that damaged replies arrive just as they were sent:
+
+- a FIN of the client is passed on, and the node may still answer;
+- a FIN of the node is the end, once all that it has sent has gone out: a server closes both ways;
+- an RST of one side is an RST to the other (SO_LINGER with no time), whatever is on its way.
+"""
+
+import asyncio
+import contextlib
+import socket
+from typing import cast
+
+from payments_sandbox.server.fault_player import LINGER_ZERO
+
+
+class _Side(asyncio.Protocol):
+    """One side of a relay.
+
+    Args:
+        is_client: whether it is the client's, and not the node's.
+
+    Attributes:
+        other: the other side.
+        ended: is done when the connection is gone.
+    """
+
+    def __init__(self, *, is_client: bool) -> None:
+        self._is_client = is_client
+        self._transport: asyncio.Transport | None = None
+        self._early = b""
+        self.other: _Side
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, and send what came for it before."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self._transport.write(self._early)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what comes."""
+        self.other.write(data)
+
+    def eof_received(self) -> bool:
+        """Pass on a FIN.
+
+        Returns:
+            Whether the connection stays open for the other side's answers.
+        """
+        if self._is_client and (transport := self.other.open_transport()) is not None:
+            transport.write_eof()
+        return self._is_client
+
+    def pause_writing(self) -> None:
+        """Let the other side read no more: it is faster."""
+        if (transport := self.other.open_transport()) is not None:
+            transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Let the other side read on."""
+        if (transport := self.other.open_transport()) is not None:
+            transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the other side as this one has ended."""
+        self.ended.set_result(None)
+        self.other.end(is_reset=exc is not None)
+
+    def open_transport(self) -> asyncio.Transport | None:
+        """The connection, unless it has ended or is about to."""
+        transport = self._transport
+        return None if transport is None or transport.is_closing() else transport
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, as soon as there is a connection, and as long as there is one."""
+        if self._transport is None:
+            self._early += data
+        elif (transport := self.open_transport()) is not None:
+            transport.write(data)
+
+    def end(self, *, is_reset: bool = False) -> None:
+        """End the connection: with an RST, or with a FIN once all was sent."""
+        if (transport := self.open_transport()) is None:
+            return
+        if not is_reset:
+            transport.close()
+            return
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        transport.abort()
+
+
+async def relay(client: socket.socket, host: str, port: int, begun: bytes) -> None:
+    """Relay a client's connection until both sides have ended.
+
+    Args:
+        client: the connection, which ends with the relay.
+        host: where the other side is.
+        port: as above.
+        begun: what was read of the client, and goes first.
+
+    Raises:
+        OSError: nobody listens there, and nothing was sent.
+    """
+    loop = asyncio.get_running_loop()
+    near, far = _Side(is_client=True), _Side(is_client=False)
+    near.other, far.other = far, near
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(client.close)
+            await loop.create_connection(lambda: far, host, port)
+            stack.pop_all()
+        far.write(begun)
+        await loop.connect_accepted_socket(lambda: near, client)
+        if far.ended.done():  # it has ended before there was anybody to tell
+            near.end()
+        await asyncio.wait((near.ended, far.ended))
+    finally:
+        near.end(is_reset=True)
+        far.end(is_reset=True)

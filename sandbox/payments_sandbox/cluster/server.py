@@ -1,0 +1,154 @@
+"""Owns the server of one process of several: what it accepts, is passed, and passes on.
+
+A connection is passed to a sibling as itself: its descriptor goes through a mailbox, with what was
+read of it, and is closed here. To another machine its bytes are relayed.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any, Final, assert_never
+
+import orjson
+
+from payments_sandbox.cluster.connection import MovableConnection, PassedConnection
+from payments_sandbox.cluster.handler import OwnerHandler
+from payments_sandbox.cluster.mailbox import Outgoing, receive_message
+from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling
+from payments_sandbox.cluster.relay import relay
+from payments_sandbox.server.http_server import HttpServer
+from payments_sandbox.server.request_handler import RequestHandler
+
+_log: Final = logging.getLogger(__name__)
+
+_CONNECTION: Final = b"c"
+_QUESTION: Final = b"q"
+
+_MESSAGES: Final = 16
+"""Messages that are read in a turn of the loop: what is served here already has its turn, too."""
+
+
+class SharedServer(HttpServer):
+    """Makes connections that may leave, and takes over those that others have accepted.
+
+    Args:
+        handler: answers each request whose owner is here.
+        head_timeout: seconds that the head of a request may take to arrive.
+        directory: knows the owner of each key.
+        siblings: the writing end of each sibling's mailbox, by its index.
+        answer: answers a question of a sibling.
+    """
+
+    def __init__(
+        self,
+        handler: RequestHandler,
+        head_timeout: float,
+        directory: Directory,
+        siblings: Mapping[int, socket.socket],
+        answer: Callable[[str, list[Any] | None], object],
+    ) -> None:
+        super().__init__(OwnerHandler(handler, directory, self), head_timeout)
+        self._siblings = {index: Outgoing(writer) for index, writer in siblings.items()}
+        self._answer = answer
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self) -> MovableConnection:
+        """Make the protocol of a connection that was accepted here."""
+        return MovableConnection(self, self._head_timeout)
+
+    async def pass_on(self, passed: PassedConnection, place: Place) -> None:
+        """Take a connection to another place, or let it begin anew in this one."""
+        match place:
+            case Sibling(index):
+                self._pass_to(index, passed)
+            case Node(name, host, port):
+                client = socket.socket(fileno=os.dup(passed.descriptor))
+                self._begin(_relayed(client, name, host, port, passed.begun))
+            case Here():
+                self._take_over(os.dup(passed.descriptor), passed.begun)
+            case _:
+                assert_never(place)
+
+    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
+        """Ask all siblings, as `Elsewhere`; one that is started again meanwhile knows nothing."""
+        asked = [self._ask(each, question, given) for each in self._siblings.values()]
+        answers = await asyncio.gather(*asked)
+        return [orjson.loads(each) for each in answers if each]
+
+    async def _ask(self, sibling: Outgoing, question: str, given: list[Any] | None) -> bytes:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            sibling.send(_QUESTION + orjson.dumps([question, given]), (theirs.fileno(),))
+        reader, writer = await asyncio.open_connection(sock=ours)
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+            return await reader.read()
+        return b""
+
+    async def _reply(self, connection: socket.socket, text: bytes) -> None:
+        _, writer = await asyncio.open_connection(sock=connection)
+        with contextlib.closing(writer):
+            writer.write(orjson.dumps(self._answer(*orjson.loads(text))))
+
+    def _pass_to(self, index: int, passed: PassedConnection) -> None:
+        try:
+            self._siblings[index].send(_CONNECTION + passed.begun, (passed.descriptor,))
+        except OSError as error:
+            _log.warning("a connection could not be passed to worker %d: %s", index, error.strerror)
+
+    @contextlib.asynccontextmanager
+    async def receiving(self, mailbox: socket.socket) -> AsyncIterator[None]:
+        """Take over connections that come in a mailbox, until the block ends."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(mailbox, self._read, mailbox)
+        try:
+            yield
+        finally:
+            loop.remove_reader(mailbox)
+
+    async def close(self) -> None:
+        """End every connection, those that are relayed at once."""
+        await super().close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _read(self, mailbox: socket.socket) -> None:
+        for _ in range(_MESSAGES):
+            message = receive_message(mailbox)
+            if message is None:
+                return
+            if not message.is_whole:
+                _log.warning("a connection was lost: too many are open here; ulimit -n raises it")
+                continue
+            [descriptor] = message.descriptors
+            kind, text = message.text[:1], message.text[1:]
+            if kind == _CONNECTION:
+                self._take_over(descriptor, text)
+            else:
+                self._begin(self._reply(socket.socket(fileno=descriptor), text))
+
+    def _take_over(self, descriptor: int, begun: bytes) -> None:
+        self._begin(self._serve(socket.socket(fileno=descriptor), begun))
+
+    async def _serve(self, connection: socket.socket, begun: bytes) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: MovableConnection(self, self._head_timeout, begun), connection
+            )
+        except OSError:  # it has ended on its way
+            connection.close()
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _relayed(client: socket.socket, name: str, host: str, port: int, begun: bytes) -> None:
+    try:
+        await relay(client, host, port, begun)
+    except OSError as error:
+        _log.warning("%s at %s:%d cannot be reached: %s", name, host, port, error.strerror)

@@ -1,0 +1,40 @@
+"""Owns what the processes of one server ask each other, where there are several."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from payments_sandbox.server.control.metrics import counts_of
+from payments_sandbox.server.control.worlds import summaries_of_worlds, uses_of_worlds
+from payments_sandbox.server.world_runtime import WorldRuntime
+
+
+def coverage(runtime: WorldRuntime) -> dict[str, Any] | None:
+    """What this process has counted; nothing where none of them counts."""
+    return None if runtime.tally is None else runtime.tally.as_json()
+
+
+def metrics(runtime: WorldRuntime) -> list[Any]:
+    """The counts of this process."""
+    return [*counts_of(runtime)]
+
+
+_ANSWERS: Final[dict[str, Callable[..., object]]] = {
+    "coverage": coverage,
+    "metrics": metrics,
+    "summaries_of_worlds": summaries_of_worlds,
+    "uses_of_worlds": uses_of_worlds,
+}
+
+
+def answer(runtime: WorldRuntime, question: str, given: list[Any] | None) -> object:
+    """Answer another process.
+
+    Args:
+        runtime: of this process.
+        question: its name.
+        given: what it is about.
+
+    Raises:
+        LookupError: there is no such question.
+    """
+    return _ANSWERS[question](runtime, *(given or ()))

@@ -1,0 +1,393 @@
+"""`serve --workers N`: one address, one ready file, one end; and a worker that dies is missed."""
+
+import json
+import os
+import re
+import select
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from payments_sandbox.cluster.workers import owner_of
+from tests.support.process import (
+    COMMAND,
+    RemoteWorld,
+    ServeProcess,
+    python,
+    run,
+    serve_process,
+)
+from tests.support.sockets import connected, exchange, raw_request
+from tests.support.values import LONGEST_WAIT, documented_create
+
+WORKERS: Final = 3
+TWO: Final = ("--workers", "2")
+NUMBERS: Final = count()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServeProcess]:
+    """One server for the tests that end nothing of it."""
+    with serve_process("--workers", str(WORKERS), "--coverage") as running:
+        yield running
+
+
+def key_of(worker: int, workers: int = WORKERS) -> str:
+    """A new key that a worker owns."""
+    keys = (f"sk_test_key{next(NUMBERS)}" for _ in count())
+    return next(key for key in keys if owner_of(key, workers) == worker)
+
+
+def workers_of(server: ServeProcess) -> list[int]:
+    """The process ids of the workers, the one that was started last behind the others."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not list children")
+    deadline = time.monotonic() + LONGEST_WAIT
+    while len(found := children.read_text(encoding="ascii").split()) < 2:
+        assert time.monotonic() < deadline  # one is about to be started again
+    return sorted(map(int, found))
+
+
+def summaries(server: ServeProcess, query: str = "") -> dict[str, Any]:
+    """A page of the list of worlds."""
+    page = exchange(server.address, raw_request("GET", f"/_sandbox/worlds{query}"))
+    assert page.status == 200, page
+    return dict(page.json)
+
+
+def test_every_key_has_its_world_whoever_is_asked(server: ServeProcess) -> None:
+    """Each request is on a connection of its own, which any worker may accept."""
+    for worker in range(WORKERS):
+        world = RemoteWorld(server.address, key_of(worker))
+        for _ in range(4):
+            assert world.pay().status == 201
+        assert world.control("GET", "/world")["payments"]["completed"] == 4
+
+
+def test_one_connection_may_carry_every_key(server: ServeProcess) -> None:
+    """It goes from one worker to the next, and nothing is lost or doubled."""
+    keys = [key_of(worker) for worker in range(WORKERS)]
+    body = json.dumps(documented_create()).encode()
+    with connected(server.address) as wire:
+        for number in range(12):
+            key = keys[number % WORKERS]
+            wire.send(raw_request("POST", "/v3/payments", {"Authorization": f"Bearer {key}"}, body))
+            assert wire.reply().status == 201
+    for key in keys:
+        world = RemoteWorld(server.address, key)
+        assert world.control("GET", "/world")["payments"]["completed"] == 4
+
+
+def test_all_worlds_are_listed_the_last_used_first(server: ServeProcess) -> None:
+    """Page by page, whoever has them; a cursor that leads nowhere is refused."""
+    used = [key_of(number % WORKERS) for number in range(7)]
+    for key in used:
+        RemoteWorld(server.address, key).control("GET", "/world")
+    pages: list[dict[str, Any]] = [summaries(server, "?limit=2")]
+    while (cursor := pages[-1]["next_cursor"]) is not None:
+        pages.append(summaries(server, f"?limit=2&starting_after={cursor}"))
+    listed = [world["api_key"] for page in pages for world in page["data"]]
+
+    assert sorted(listed[:7]) == sorted(used)
+    assert "sk_test_sandbox" in listed
+    assert len(listed) == len(set(listed))
+    times = [world["used_at"] for page in pages for world in page["data"]]
+    assert times == sorted(times, reverse=True)
+    refused = exchange(server.address, raw_request("GET", "/_sandbox/worlds?starting_after=no"))
+    assert refused.status == 400
+
+
+def test_a_world_without_a_key_gets_one_that_nobody_else_has(server: ServeProcess) -> None:
+    """Whichever worker has made it, all find it."""
+    raw = raw_request("POST", "/_sandbox/worlds", body=b'{"clock": "2030-01-15T10:30:00Z"}')
+    keys = [exchange(server.address, raw).json["api_key"] for _ in range(8)]
+    assert len(set(keys)) == 8
+    for key in keys:
+        world = RemoteWorld(server.address, key).control("GET", "/world")
+        assert world["clock"]["now"] == "2030-01-15T10:30:00Z"
+
+
+def test_what_all_workers_have_met_is_counted_together(server: ServeProcess) -> None:
+    """Wherever the calls were answered."""
+
+    def declined() -> int:
+        found = exchange(server.address, raw_request("GET", "/_sandbox/coverage")).json["calls"]
+        return sum(row["count"] for row in found if row["failure"] == "card_declined")
+
+    before = declined()
+    for worker in range(WORKERS):
+        world = RemoteWorld(server.address, key_of(worker))
+        world.pay(card_number="4000000000000002")
+    assert declined() == before + WORKERS
+
+
+def test_metrics_are_those_of_all_workers(server: ServeProcess) -> None:
+    """Wherever the calls were answered, and whoever is asked."""
+
+    def refused_refunds() -> float:
+        text = exchange(server.address, raw_request("GET", "/_sandbox/metrics")).body.decode()
+        found = re.search(r'operation="create_refund",status="404".* (\d+)', text)
+        return int(found[1]) if found else 0
+
+    before = refused_refunds()
+    for worker in range(WORKERS):
+        world = RemoteWorld(server.address, key_of(worker))
+        world.ask("POST", "/v3/payments/pay_1/refunds", {"amount": 1})
+    assert [refused_refunds() for _ in range(4)] == [before + WORKERS] * 4
+
+
+def test_the_log_and_its_summary_are_those_of_all_workers() -> None:
+    """A line for each request, and one at the end, over all worlds."""
+    with serve_process(*TWO, "--log", "json") as server:
+        for worker in (0, 1, 1):
+            RemoteWorld(server.address, key_of(worker, 2)).pay()
+        assert server.stop()[0] == 0
+        *lines, summary = map(json.loads, server.rest()[0].splitlines())
+    assert [line["operation"] for line in lines] == ["create_payment"] * 3
+    assert (summary["kind"], summary["requests"]) == ("summary", {"201": 3})
+    assert (summary["payments"]["completed"], summary["worlds"]) == (3, 4)
+
+
+def test_a_unix_socket_is_everybodys(tmp_path: Path) -> None:
+    """Its connections are passed on as well, and its file goes with the server."""
+    path = tmp_path / "sandbox.sock"
+    with serve_process(*TWO, "--unix", str(path)) as server:
+        for worker in (0, 1):
+            key = key_of(worker, 2)
+            for _ in range(3):
+                with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as http:
+                    headers = {"Authorization": f"Bearer {key}"}
+                    url = "http://localhost/v3/payments"
+                    assert http.post(url, json=documented_create(), headers=headers).is_success
+            world = RemoteWorld(server.address, key)
+            assert world.control("GET", "/world")["payments"]["completed"] == 3
+        assert server.stop()[0] == 0
+    assert not path.exists()
+
+
+def test_tls_has_one_process() -> None:
+    """Refused in words."""
+    ended = run("serve", *TWO, "--tls", "auto")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "argument --workers: expected 1 with --tls" in ended.stderr
+
+
+def test_a_worker_that_dies_is_replaced_and_its_worlds_are_named() -> None:
+    """Others are untouched; each lost world says so when it is made anew."""
+    with serve_process(*TWO) as server:
+        lost, kept = (RemoteWorld(server.address, key_of(worker, 2)) for worker in (0, 1))
+        lost.pay()
+        kept.pay()
+        pid = workers_of(server)[0]
+        os.kill(pid, signal.SIGKILL)
+        line = server.error_line()
+        assert lost.control("GET", "/world")["restarted"] == (
+            "An earlier world of this key was lost with worker 1, which was ended by SIGKILL."
+        )
+        assert lost.control("GET", "/world")["payments"]["completed"] == 0
+        assert kept.control("GET", "/world")["payments"]["completed"] == 1
+        assert kept.control("GET", "/world")["restarted"] is None
+        assert server.stop()[0] == 0
+    assert f"worker 1 (pid {pid}) was ended by SIGKILL and is started again" in line
+    assert lost.key in line
+    assert kept.key not in line
+
+
+def test_a_world_that_was_lost_says_so_after_another_death_too() -> None:
+    """Unless it was dropped by hand meanwhile; a worker that dies on its way is no end."""
+    with serve_process(*TWO) as server:
+        unused, dropped = (RemoteWorld(server.address, key_of(0, 2)) for _ in range(2))
+        unused.pay()
+        dropped.pay()
+        os.kill(workers_of(server)[0], signal.SIGKILL)
+        server.error_line()
+        dropped.control("GET", "/world")
+        dropped.control("DELETE", "/world")
+        for _ in range(3):
+            os.kill(workers_of(server)[-1], signal.SIGKILL)  # that which was started last
+            server.error_line()
+        assert "lost with worker 1" in unused.control("GET", "/world")["restarted"]
+        assert dropped.control("GET", "/world")["restarted"] is None
+        assert server.stop()[0] == 0
+
+
+def test_a_worker_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
+    """In words, and the others end with it."""
+    (tmp_path / "1-of-2.state").mkdir()
+    ended = run("serve", "--port", "0", *TWO, "--state", str(tmp_path))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("payments-sandbox: cannot use")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_key_that_was_drawn_is_never_drawn_again() -> None:
+    """Not even where the worker that had drawn it is another one, and the seed is the same."""
+    with serve_process(*TWO, "--seed", "7") as server:
+        raw = raw_request("POST", "/_sandbox/worlds", body=b"{}")
+        drawn = [exchange(server.address, raw).json["api_key"] for _ in range(6)]
+        for pid in workers_of(server):
+            os.kill(pid, signal.SIGKILL)
+            server.error_line()
+        drawn += [exchange(server.address, raw).json["api_key"] for _ in range(6)]
+    assert len(set(drawn)) == 12
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_all_of_them(tmp_path: Path, number: signal.Signals) -> None:
+    """With exit 0, no word, no ready file and no process, whatever is open."""
+    ready = tmp_path / "ready.json"
+    with serve_process(*TWO, "--ready-file", str(ready), "--max-wall-delay", "1h") as server:
+        facts = json.loads(ready.read_text())
+        assert {"ready": True} | facts == server.facts
+        assert facts["pid"] == server.process.pid
+        pids = workers_of(server)
+        silent = json.dumps(documented_create(card_number="4000009900000087")).encode()
+        with connected(server.address) as stuck:
+            stuck.send(raw_request("POST", "/v3/payments", body=silent))
+            RemoteWorld(server.address, "sk_test_sandbox").control("GET", "/requests?limit=1")
+            assert server.stop(number)[0] == 0
+        assert server.rest() == ("", "")
+    assert not ready.exists()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):  # the parent has waited for it
+            os.kill(pid, 0)
+
+
+def test_of_ignored_signals_only_the_hang_up_stays_ignored() -> None:
+    """As with one process: a shell starts what is in the background without SIGINT."""
+    ignoring = ("sh", "-c", 'trap "" HUP INT; exec "$@"', "sh", *COMMAND)
+    with serve_process(*TWO, command=ignoring) as server:
+        server.process.send_signal(signal.SIGHUP)
+        RemoteWorld(server.address, "sk_test_sandbox").control("GET", "/world")
+        assert server.stop(signal.SIGINT)[0] == 0
+
+
+def test_nothing_is_left_of_a_parent_that_is_killed() -> None:
+    """Nobody tells the workers but the system."""
+    with serve_process(*TWO) as server, ExitStack() as stack:
+        handles = [os.pidfd_open(pid) for pid in workers_of(server)]
+        for each in handles:
+            stack.callback(os.close, each)
+        server.process.kill()
+        assert server.rest() == ("", "")
+        for each in handles:
+            assert select.select([each], [], [], LONGEST_WAIT)[0] == [each]
+
+
+def test_a_worker_that_was_stopped_ends_too() -> None:
+    """It is woken for it."""
+    with serve_process(*TWO) as server:
+        os.kill(workers_of(server)[1], signal.SIGSTOP)
+        assert (server.stop()[0], server.rest()) == (0, ("", ""))
+
+
+def test_worlds_outlive_their_server_whatever_the_number_of_workers(tmp_path: Path) -> None:
+    """From one process to two, to three; what is there is what was there."""
+    folder = tmp_path / "worlds"
+    with serve_process("--state", str(tmp_path / "one.state")) as server:
+        worlds = [RemoteWorld(server.address, f"sk_test_kept{number}") for number in range(8)]
+        paid = {world.key: world.pay().json["id"] for world in worlds}
+        assert server.stop()[0] == 0
+    folder.mkdir()
+    (tmp_path / "one.state").rename(folder / "one.state")
+    for workers in (2, 3):
+        arguments = ("--workers", str(workers), "--state", str(folder))
+        with serve_process(*arguments) as server:
+            for key, payment in paid.items():
+                world = RemoteWorld(server.address, key)
+                assert world.ask("GET", f"/v3/payments/{payment}").status == 200
+                assert world.control("GET", "/world")["payments"]["completed"] == 1
+            assert server.stop()[0] == 0
+        names = sorted(each.name for each in folder.iterdir())
+        assert names == [f"{number + 1}-of-{workers}.state" for number in range(workers)]
+
+
+def test_a_worker_that_dies_has_what_was_saved_last(tmp_path: Path) -> None:
+    """And the log says that this is so."""
+    arguments = (*TWO, "--state", str(tmp_path / "worlds"))
+    world = RemoteWorld("", key_of(0, 2))
+    with serve_process(*arguments) as server:
+        RemoteWorld(server.address, world.key).pay()
+        server.stop()
+    with serve_process(*arguments) as server:
+        here = RemoteWorld(server.address, world.key)
+        here.pay()
+        os.kill(workers_of(server)[0], signal.SIGKILL)
+        while "ended by SIGKILL" not in (line := server.error_line()):
+            pass
+        found = here.control("GET", "/world")
+    assert line.endswith("; what was saved last is back")
+    assert found["payments"]["completed"] == 1
+    assert "lost with worker 1" in found["restarted"]
+
+
+def test_a_state_that_is_in_use_or_a_file_is_refused(tmp_path: Path) -> None:
+    """In one line, before anybody listens."""
+    folder = tmp_path / "worlds"
+    with serve_process(*TWO, "--state", str(folder)) as server:
+        for workers in ("2", "3"):
+            ended = run("serve", "--port", "0", "--workers", workers, "--state", str(folder))
+            assert (ended.returncode, ended.stdout) == (2, "")
+            assert ended.stderr == (
+                f"payments-sandbox: cannot use {folder}: workers: it is in use by pid"
+                f" {server.process.pid}.\n"
+            )
+    (tmp_path / "file").write_text("x")
+    for arguments, expected in (
+        ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has a"),
+        (("--state", str(tmp_path)), "expected a file in a folder that exists; a folder is for"),
+        ((*TWO, "--state", str(tmp_path / "no" / "where")), "expected a file or a folder in a"),
+    ):
+        ended = run("serve", "--port", "0", *arguments)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert expected in ended.stderr.splitlines()[-1]
+
+
+def test_a_torn_state_is_refused(tmp_path: Path) -> None:
+    """And left as it is."""
+    for name in ("1-of-2.state", "other.state"):
+        (tmp_path / name).write_text("torn")
+        ended = run("serve", "--port", "0", *TWO, "--state", str(tmp_path))
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert f"{name}: expected a file of format" in ended.stderr
+        assert (tmp_path / name).read_text() == "torn"
+        (tmp_path / name).unlink()
+
+
+def test_a_taken_port_is_one_line() -> None:
+    """Exit 1, as with one process, and no worker was started."""
+    with serve_process() as taken:
+        port = taken.address.rpartition(":")[2]
+        ended = run("serve", *TWO, "--port", port)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"payments-sandbox: cannot listen on 127.0.0.1:{port}: ")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("workers", ["0", "65", "two", "-1"])
+def test_a_number_that_is_none_is_refused(workers: str) -> None:
+    """With what would have worked."""
+    ended = run("serve", "--workers", workers)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("expected a whole number from 1 to 64\n")
+
+
+def test_it_stops_when_stdin_is_closed() -> None:
+    """As with one process; what comes before is thrown away."""
+    program = (
+        "import subprocess, sys;"
+        "server = subprocess.Popen([sys.executable, '-m', 'payments_sandbox', 'serve', '--port',"
+        " '0', '--workers', '2', '--until-stdin-closes'], stdin=subprocess.PIPE,"
+        " stdout=subprocess.PIPE); server.stdout.readline(); server.stdin.write(b'x' * 99);"
+        " server.stdin.close(); print(server.wait())"
+    )
+    ended = run(command=python(program), is_process=True)
+    assert (ended.stdout, ended.stderr) == ("0\n", "")

@@ -1,0 +1,174 @@
+"""What is sent to who does not own the key is answered as with one process, however it comes."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Final
+
+import pytest
+
+from payments_sandbox.core.settings import Settings
+from tests.support.shared import SharingServers, Way, sharing_servers
+from tests.support.sockets import (
+    RunningServer,
+    connected,
+    exchange,
+    new_loop,
+    raw_request,
+    running_server,
+)
+from tests.support.values import documented_create
+
+SETTINGS: Final = Settings(port=0, max_wall_delay=100)
+NUMBERS: Final = count()
+OURS: Final = "sk_test_front_"
+"""Stands for a key that is owned in front, as long as one of them."""
+
+THEIRS: Final = "sk_test_owner_"
+"""Stands for a key that is owned behind it."""
+
+LIVE: Final = raw_request("GET", "/_sandbox/live")
+NEW: Final = {"clock": "2030-01-15T10:30:00Z"}
+JUNK: Final = b"j\0nk 4111111111111111\r\n\r\n"
+
+
+def listed(key: str, **headers: str | None) -> bytes:
+    """A list of payments."""
+    return raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {key}", **headers})
+
+
+def paid(key: str, **headers: str | None) -> bytes:
+    """A create."""
+    body = json.dumps(documented_create()).encode()
+    return raw_request("POST", "/v3/payments", {"Authorization": f"Bearer {key}", **headers}, body)
+
+
+def made(key: str, body: object) -> bytes:
+    """A new world, asked for with a key in the head that decides nothing."""
+    headers = {"Authorization": f"Bearer {key}"}
+    return raw_request("POST", "/_sandbox/worlds", headers, json.dumps(body).encode())
+
+
+def chunked(key: str) -> bytes:
+    """A create whose body comes in chunks."""
+    body = json.dumps(documented_create()).encode()
+    head = paid(key, **{"Content-Length": None, "Transfer-Encoding": "chunked"})
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (body[:50], body[50:]))
+    return head.removesuffix(body) + framed + b"0\r\n\r\n"
+
+
+def halves(raw: bytes, at: int | None = None) -> list[bytes]:
+    """Bytes in two segments."""
+    at = len(raw) // 2 if at is None else at
+    return [raw[:at], raw[at:]]
+
+
+LARGE: Final = raw_request(
+    "POST",
+    "/v3/payments",
+    {"Authorization": f"Bearer {THEIRS}"},
+    json.dumps(documented_create() | {"padding": "x" * 60_000}).encode(),
+)
+SCRIPTS: Final[dict[str, Sequence[bytes]]] = {
+    "theirs": [paid(THEIRS), listed(THEIRS)],
+    "by turns": [paid(OURS), paid(THEIRS), listed(OURS), listed(THEIRS), listed(OURS)],
+    "two in a segment": [listed(OURS) + listed(THEIRS)],
+    "the other way round": [paid(THEIRS) + paid(OURS)],
+    "many in a segment": [(paid(OURS) + paid(THEIRS)) * 3 + listed(OURS) + listed(THEIRS)],
+    "ours with bodies, then theirs": [paid(OURS) * 3, paid(OURS) + paid(THEIRS)],
+    "a head in pieces": [listed(OURS), *halves(listed(THEIRS), 30), *halves(paid(THEIRS), 60)],
+    "behind a request, half of one": halves(paid(OURS) + paid(THEIRS), len(paid(OURS)) + 40),
+    "a body in pieces": [paid(OURS), *halves(paid(THEIRS), len(paid(THEIRS)) - 20)],
+    "a body behind its head": halves(paid(THEIRS), paid(THEIRS).find(b"\r\n\r\n") + 4),
+    "chunks": [chunked(OURS), chunked(THEIRS), listed(THEIRS)],
+    "chunks in a segment": [chunked(OURS) + chunked(THEIRS) + listed(OURS)],
+    "chunks in pieces": [*halves(chunked(OURS)), *halves(chunked(THEIRS))],
+    "line breaks before": [b"\r\n" + paid(OURS), b"\r\n\r\n" + paid(THEIRS)],
+    "a body that ends like a head": [
+        paid(OURS).replace(b"\r\n\r\n", b"\r\nX: y\r\n\r\n") + b"\r\n\r\n" + listed(THEIRS)
+    ],
+    "expected": halves(
+        paid(THEIRS, Expect="100-continue"),
+        paid(THEIRS, Expect="100-continue").find(b"\r\n\r\n") + 4,
+    ),
+    "large": [listed(OURS), LARGE, listed(OURS)],
+    "large in pieces": [listed(OURS), *halves(LARGE), listed(OURS)],
+    "junk behind ours": [listed(OURS) + JUNK],
+    "junk behind theirs": [listed(THEIRS) + JUNK],
+    "junk": [JUNK],
+    "no key": [listed(OURS, Authorization=None), listed(THEIRS)],
+    "a wrong key": [listed("sk_live_1"), listed(THEIRS)],
+    "no Bearer": [listed(OURS, Authorization=f"Basic {THEIRS}"), listed(THEIRS)],
+    "two keys": [listed(THEIRS).replace(b"\r\n\r\n", b"\r\nAuthorization: Bearer x\r\n\r\n")],
+    "HEAD": [listed(THEIRS).replace(b"GET", b"HEAD")],
+    "HTTP/1.0": [listed(THEIRS).replace(b"HTTP/1.1", b"HTTP/1.0")],
+    "no such path": [listed(THEIRS).replace(b"/v3/payments", b"/v3/nothing")],
+    "control": [raw_request("GET", "/_sandbox/events", {"Authorization": f"Bearer {THEIRS}"})],
+    "a world of theirs": [made(OURS, NEW | {"api_key": f"{THEIRS}new"}), listed(f"{THEIRS}new")],
+    "a world of ours": [made(THEIRS, NEW | {"api_key": f"{OURS}new"}), listed(f"{OURS}new")],
+    "a world in pieces": halves(made(OURS, NEW | {"api_key": f"{THEIRS}new"}), 150),
+    "a world behind": [
+        listed(OURS) + made(OURS, NEW | {"api_key": f"{THEIRS}new"}) + listed(THEIRS)
+    ],
+    "a world that is there": [made(OURS, {"api_key": THEIRS}), listed(OURS)],
+    "a wrong world": [made(OURS, {"api_key": f"{THEIRS}new", "clock": 1}), listed(OURS)],
+    "a place that is asked for": [listed(f"{THEIRS}_unknown"), listed(OURS)],
+    "a foreign host": [listed(THEIRS, Host="evil.test"), listed(OURS)],
+}
+"""What is sent, one segment after the other."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(way, loop) for way in Way for loop in ("asyncio", "uvloop")],
+    ids="-".join,
+)
+def servers(request: pytest.FixtureRequest) -> Iterator[SharingServers]:
+    """Two servers, one of which owns few keys."""
+    way, loop = request.param
+    with sharing_servers(way, settings=SETTINGS, new_loop=new_loop(loop)) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[RunningServer]:
+    """A server that owns all keys."""
+    with running_server(SETTINGS) as server:
+        yield server
+
+
+def answered(server: RunningServer, segments: Sequence[bytes], number: int) -> tuple[str, bool]:
+    """All that comes back, but for what only the wall knows, and whether it ends with an RST."""
+    ours, theirs = (f"{key[:-5]}{number:05}" for key in (OURS, THEIRS))
+    for key in (ours, theirs):
+        world = {"api_key": key, "seed": 7, "clock": "2030-01-15T10:30:00Z"}
+        raw = raw_request("POST", "/_sandbox/worlds", body=json.dumps(world).encode())
+        assert exchange(server.address, raw).status == 201
+    with connected(server.address) as wire:
+        for segment in segments:
+            exchange(server.address, LIVE)  # what was sent before has been read
+            wire.send(
+                segment.replace(OURS.encode(), ours.encode()).replace(
+                    THEIRS.encode(), theirs.encode()
+                )
+            )
+        wire.finish()
+        came, is_reset = wire.rest()
+    text = came.decode("latin-1").replace(server.address, "ADDRESS")
+    text = re.sub(
+        r'"seed":\d+|"created_at":"[^"]*","clock|whsec_[^"]*|Content-Length: \d+', "…", text
+    )
+    # Whether the last reply says that it is the last depends on when the FIN is read.
+    return re.sub(r"(Date|Connection): [^\r]*\r\n", "", text), is_reset
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_answers_are_those_of_one_process(
+    servers: SharingServers, alone: RunningServer, script: str
+) -> None:
+    """To the byte, and to the way in which the connection ends."""
+    number = next(NUMBERS)
+    through = answered(servers.front, SCRIPTS[script], number)
+    assert through == answered(alone, SCRIPTS[script], number)
+    assert through[0].startswith("HTTP/1.")

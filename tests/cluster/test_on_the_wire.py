@@ -1,0 +1,77 @@
+"""Every wire fault through a server that does not own the key: byte for byte as from the owner."""
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from typing import Final
+
+import pytest
+
+from payments_sandbox.core.settings import Settings
+from tests.support.shared import FRONT, SharingServers, Way, sharing_servers
+from tests.support.sockets import connected, exchange, new_loop, raw_request
+from tests.support.values import FAULT_SPELLINGS, documented_create, fault_card, fault_cards
+
+LAST: Final = {"Connection": "close"}
+NUMBERS: Final = count()
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(way, loop) for way in Way for loop in ("asyncio", "uvloop")],
+    ids="-".join,
+)
+def servers(request: pytest.FixtureRequest) -> Iterator[SharingServers]:
+    """Two servers that hold nothing longer than a tenth of a second."""
+    way, loop = request.param
+    settings = Settings(port=0, max_wall_delay=100)
+    with sharing_servers(
+        way, settings=settings, rules=fault_cards(), new_loop=new_loop(loop)
+    ) as both:
+        yield both
+
+
+def fresh(servers: SharingServers) -> str:
+    """The key of a new world, equal to every other such world, made through the one in front."""
+    key = f"sk_test_fresh{next(NUMBERS)}"
+    world = {"api_key": key, "seed": 7, "clock": "2030-01-15T10:30:00Z"}
+    made = exchange(
+        servers.front.address,
+        raw_request("POST", "/_sandbox/worlds", body=json.dumps(world).encode()),
+    )
+    assert (made.status, made.json["api_key"]) == (201, key)
+    return key
+
+
+def create(key: str, card: str, **headers: str) -> bytes:
+    """A create, as it goes over the wire."""
+    body = json.dumps(documented_create(card_number=card)).encode()
+    return raw_request("POST", "/v3/payments", {"Authorization": f"Bearer {key}", **headers}, body)
+
+
+def answered(address: str, raw: bytes, *, before: bytes | None = None) -> tuple[list[bytes], bool]:
+    """What comes until the connection ends, but for dates, and whether it ended with an RST."""
+    with connected(address) as wire:
+        if before is not None:
+            wire.send(before)
+            assert wire.reply().status == 200
+        wire.send(raw)
+        came, is_reset = wire.rest()
+    return [line for line in came.split(b"\r\n") if not line.startswith(b"Da")], is_reset
+
+
+@pytest.mark.parametrize("step", FAULT_SPELLINGS)
+def test_a_fault_is_the_same_through_who_does_not_own_the_key(
+    servers: SharingServers, step: str
+) -> None:
+    """On a fresh connection, and on one that was used with a key that is owned in front."""
+    card = fault_card(step)
+    closing = LAST if step.startswith("drip") else {}
+    own = raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"})
+
+    direct = answered(servers.owner.address, create(fresh(servers), card, **closing))
+    first = answered(servers.front.address, create(fresh(servers), card, **closing))
+    second = answered(servers.front.address, create(fresh(servers), card, **closing), before=own)
+
+    assert first == direct
+    assert second == direct

@@ -1,0 +1,143 @@
+"""How a relayed connection ends: as it ended on the other side, and whoever has ended it."""
+
+import asyncio
+import json
+import logging
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from payments_sandbox.cluster.relay import relay
+from tests.support.shared import Way, sharing_servers
+from tests.support.sockets import connected, exchange, raw_request
+from tests.support.values import LONGEST_WAIT, documented_create
+
+AT_ONCE = struct.pack("ii", 1, 0)
+
+
+@asynccontextmanager
+async def relayed(begun: bytes = b"") -> AsyncIterator[tuple[socket.socket, socket.socket]]:
+    """The client's end of a relay, and the end of the node that it leads to."""
+    loop = asyncio.get_running_loop()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as accepting,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+    ):
+        client = socket.create_connection(accepting.getsockname(), LONGEST_WAIT)
+        accepted, _ = accepting.accept()
+        host, port = listening.getsockname()
+        task = asyncio.create_task(relay(accepted, host, port, begun))
+        listening.setblocking(False)  # noqa: FBT003 - the module’s own way
+        async with asyncio.timeout(LONGEST_WAIT):
+            node, _ = await loop.sock_accept(listening)
+        for end in (client, node):
+            end.setblocking(False)  # noqa: FBT003 - as above
+        with client, node:
+            yield client, node
+        async with asyncio.timeout(LONGEST_WAIT):
+            await task
+
+
+async def read(end: socket.socket, size: int = 65_536) -> bytes:
+    """What comes next."""
+    async with asyncio.timeout(LONGEST_WAIT):
+        return await asyncio.get_running_loop().sock_recv(end, size)
+
+
+async def send(end: socket.socket, data: bytes) -> None:
+    """Send all of it."""
+    async with asyncio.timeout(LONGEST_WAIT):
+        await asyncio.get_running_loop().sock_sendall(end, data)
+
+
+async def test_what_was_read_goes_first() -> None:
+    """And what comes later behind it, both ways."""
+    async with relayed(b"begun") as (client, node):
+        assert await read(node) == b"begun"
+        await send(client, b"more")
+        assert await read(node) == b"more"
+        await send(node, b"answer")
+        assert await read(client) == b"answer"
+
+
+async def test_a_client_that_has_sent_all_is_answered() -> None:
+    """Its FIN is a FIN to the node, which may go on."""
+    async with relayed() as (client, node):
+        client.shutdown(socket.SHUT_WR)
+        assert await read(node) == b""
+        await send(node, b"answer")
+        assert await read(client) == b"answer"
+        node.close()
+        assert await read(client) == b""
+
+
+async def test_a_node_that_closes_closes_the_client() -> None:
+    """After all that it has sent."""
+    async with relayed() as (client, node):
+        await send(node, b"last")
+        node.close()
+        assert await read(client) == b"last"
+        assert await read(client) == b""
+
+
+@pytest.mark.parametrize("is_nodes", [False, True])
+async def test_a_reset_is_a_reset(*, is_nodes: bool) -> None:
+    """Whoever has sent it."""
+    async with relayed(b"x") as (client, node):
+        assert await read(node) == b"x"
+        left, stays = (node, client) if is_nodes else (client, node)
+        left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+        left.close()
+        with pytest.raises(ConnectionResetError):
+            await read(stays)
+
+
+async def test_who_reads_slowly_slows_the_other() -> None:
+    """Far more than any buffer holds arrives whole, and is not gathered in between."""
+    size = 8_000_000
+    async with relayed() as (client, node):
+        sending = asyncio.create_task(send(node, b"x" * size))
+        got = 0
+        while got < size:
+            got += len(await read(client, 1_000_000))
+        await sending
+    assert got == size
+
+
+async def test_a_node_that_is_not_there_is_told_and_the_client_let_go() -> None:
+    """Nothing was sent to anybody."""
+    with socket.create_server(("127.0.0.1", 0)) as accepting:
+        client = socket.create_connection(accepting.getsockname(), LONGEST_WAIT)
+        accepted, _ = accepting.accept()
+        port = accepting.getsockname()[1]
+    with client, pytest.raises(OSError, match="Connect"):
+        await relay(accepted, "127.0.0.1", port, b"begun")
+
+
+def test_the_log_names_a_node_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    """The connection ends without an answer, and the server in front goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    with sharing_servers(Way.RELAYED, owners_port=port) as both:
+        with connected(both.front.address) as wire, caplog.at_level(logging.WARNING):
+            wire.send(raw_request("GET", "/v3/payments"))
+            assert wire.ends()
+        live = raw_request("GET", "/_sandbox/live", {"Authorization": None})
+        assert exchange(both.front.address, live).status == 200
+    assert "owner at 127.0.0.1:" in caplog.text
+
+
+def test_a_connection_with_too_much_unanswered_does_not_leave() -> None:
+    """It is closed, and a fresh one is answered."""
+    body = json.dumps(documented_create()).encode()
+    ours = raw_request("POST", "/v3/payments", {"Authorization": "Bearer sk_test_front"}, body)
+    theirs = raw_request("GET", "/v3/payments")
+    with sharing_servers(Way.PASSED) as both:
+        with connected(both.front.address) as wire:
+            wire.send(ours * 6_000 + theirs)
+            came, _ = wire.rest()
+        assert came.count(b"HTTP/1.1 ") == 6_000
+        assert exchange(both.front.address, theirs).status == 200

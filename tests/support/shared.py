@@ -1,0 +1,130 @@
+"""Owns two servers that share an address: one that owns few keys, and the owner of all others."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from payments_sandbox.cluster.mailbox import Mailbox, open_mailbox
+from payments_sandbox.cluster.places import Here, Node, Place, Sibling
+from payments_sandbox.cluster.server import SharedServer
+from payments_sandbox.server.control.questions import answer
+from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.server.http_server import listening
+from payments_sandbox.server.listeners import ListeningAt
+from tests.support.sockets import RunningServer, running_server
+
+FRONT: Final = "sk_test_front"
+"""What the keys begin with that the server in front owns."""
+
+_FRONT: Final = 0
+_OWNER: Final = 1
+
+
+class Way(StrEnum):
+    """How a connection gets to the owner."""
+
+    PASSED = "passed"
+    RELAYED = "relayed"
+
+
+@dataclass(frozen=True, slots=True)
+class FixedDirectory:
+    """Keys that begin in one way are here, and all others are in one place."""
+
+    others: Place
+    own: str | None = None
+
+    def place_of(self, key: str) -> Place | None:
+        """What is known without asking: of some keys nothing."""
+        return None if key.endswith("_unknown") else self._place(key)
+
+    async def claim(self, key: str) -> Place:
+        """The place of a key."""
+        return self._place(key)
+
+    def places(self) -> Sequence[Place]:
+        """Both places."""
+        return [Here(), self.others]
+
+    def owns(self, api_key: str) -> bool:
+        """Whether a key is here."""
+        return self._place(api_key) == Here()
+
+    def made(self, api_key: str) -> None:
+        """Nobody is told."""
+
+    def dropped(self, api_key: str) -> None:
+        """Nobody is told."""
+
+    def _place(self, key: str) -> Place:
+        return Here() if self.own is not None and key.startswith(self.own) else self.others
+
+
+@dataclass(frozen=True, slots=True)
+class SharingServers:
+    """The two of them: a client knows the one in front, and a test looks at the owner."""
+
+    front: RunningServer
+    owner: RunningServer
+
+
+@contextmanager
+def sharing_servers(
+    way: Way,
+    *,
+    owners_port: int | None = None,
+    **options: Any,  # noqa: ANN401 - of `running_server`
+) -> Iterator[SharingServers]:
+    """Two servers on free ports, each in a thread of its own, until the block ends.
+
+    Args:
+        way: how connections get to the owner.
+        owners_port: where the one in front looks for the owner, if that is not its port.
+        options: of `running_server`.
+    """
+    boxes = [open_mailbox(), open_mailbox()]
+    with ExitStack() as stack:
+        for box in boxes:
+            stack.callback(box.reader.close)
+            stack.callback(box.writer.close)
+        owning = FixedDirectory(Here(), None)
+        owner = stack.enter_context(
+            running_server(listens=_listens(_OWNER, owning, boxes), **options)
+        )
+        target = urlsplit(owner.address)
+        assert target.hostname is not None
+        assert target.port is not None
+        node = Node("owner", target.hostname, owners_port or target.port)
+        directory = FixedDirectory(Sibling(_OWNER) if way is Way.PASSED else node, FRONT)
+        front = stack.enter_context(
+            running_server(listens=_listens(_FRONT, directory, boxes), **options)
+        )
+        yield SharingServers(front, owner)
+
+
+def _listens(
+    own: int, directory: FixedDirectory, boxes: Sequence[Mailbox]
+) -> Callable[[AssembledServer], AbstractAsyncContextManager[ListeningAt]]:
+    @asynccontextmanager
+    async def listens(sandbox: AssembledServer) -> AsyncIterator[ListeningAt]:
+        sandbox.runtime.worlds.share(directory)
+        siblings = {index: box.writer for index, box in enumerate(boxes) if index != own}
+        server = SharedServer(
+            sandbox.handler,
+            sandbox.settings.body_timeout,
+            directory,
+            siblings,
+            partial(answer, sandbox.runtime),
+        )
+        sandbox.runtime.elsewhere = server
+        async with (
+            server.receiving(boxes[own].reader),
+            listening(sandbox, http_server=server) as at,
+        ):
+            yield at
+
+    return listens
