@@ -1,9 +1,10 @@
 """Owns long work in slices: generators that let others go first at each of their yields."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Final, TypeVar
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 Slices = Generator[None, None, T]
 """Work in slices of a few milliseconds; what it returns is what it has made."""
@@ -24,6 +25,16 @@ def finish(work: Slices[T]) -> T:
         except StopIteration as done:
             made: T = done.value
             return made
+
+
+def rows_of(items: Iterable[Item], row: Callable[[Item], T]) -> Slices[list[T]]:
+    """Make a row of each item, with a breath before each slice of them."""
+    rows: list[T] = []
+    for place, item in enumerate(items):
+        if place % SLICE == 0:
+            yield
+        rows.append(row(item))
+    return rows
 
 
 def discard(value: object) -> Slices[None]:

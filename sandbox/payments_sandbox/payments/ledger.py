@@ -4,13 +4,13 @@ Every command is synchronous and whole: it checks first, then keeps the new valu
 event. A command that raises has changed nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.ids import ChargebackId, EventId, IdSequence, PaymentId, RefundId
 from payments_sandbox.core.instants import SECOND, Instant
-from payments_sandbox.core.slices import SLICE, Slices, finish
+from payments_sandbox.core.slices import SLICE, Slices, finish, rows_of
 from payments_sandbox.payments import payment as payments
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import (
@@ -297,9 +297,9 @@ class Ledger:
             "first": first,
             "payments": (yield from self.payments.snapshotting()),
             "names": names,
-            "refunds": (yield from _rows(refund_rows.row, range(refunds))),
-            "chargebacks": (yield from _rows(chargeback_rows.row, range(chargebacks))),
-            "events": (yield from _rows(event_rows.any_row, range(first, events))),
+            "refunds": (yield from rows_of(range(refunds), refund_rows.row)),
+            "chargebacks": (yield from rows_of(range(chargebacks), chargeback_rows.row)),
+            "events": (yield from rows_of(range(first, events), event_rows.any_row)),
         }
 
     def changes(self) -> dict[str, object] | None:
@@ -370,16 +370,6 @@ class Ledger:
             created=created,
             reason=cast("str", reason),  # every command gives one
         )
-
-
-def _rows(row: Callable[[int], T], numbers: range) -> Slices[list[T]]:
-    """The rows of these numbers, of a table that only grows."""
-    rows: list[T] = []
-    for number in numbers:
-        if number % SLICE == 0:
-            yield
-        rows.append(row(number))
-    return rows
 
 
 def _slices(rows: list[Any]) -> Iterator[list[Any]]:

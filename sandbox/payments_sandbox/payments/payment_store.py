@@ -16,7 +16,7 @@ import orjson
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.ids import IdSequence, PaymentId
 from payments_sandbox.core.instants import LAST, Instant
-from payments_sandbox.core.slices import SLICE, Slices
+from payments_sandbox.core.slices import Slices, rows_of
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 
@@ -250,7 +250,7 @@ class PaymentStore:
         if (codes := self._codes_of.get(customer_id)) is not None:
             codes.append(self._status[number - self._first])
 
-    def snapshotting(self) -> Slices[list[list[object]]]:
+    def snapshotting(self) -> Slices[list[tuple[object, ...]]]:
         """Every payment as a row of plain values, as it is now, whatever it becomes meanwhile."""
         kept = copy(self)
         kept.detach()
@@ -262,16 +262,11 @@ class PaymentStore:
         self._refunded, self._charged_back = self._refunded[:], self._charged_back[:]
         self._failures = self._failures.copy()
 
-    def rows(self) -> Slices[list[list[object]]]:
+    def rows(self) -> Slices[list[tuple[object, ...]]]:
         """Every payment as a row of plain values, a few milliseconds at a time."""
-        rows: list[list[object]] = []
-        for number in self.numbers:
-            if number % SLICE == 0:
-                yield
-            rows.append(_row(self._read(number)))
-        return rows
+        return rows_of(self.numbers, lambda number: _row(self._read(number)))
 
-    def numbered_rows(self, start: int) -> list[tuple[int, list[object]]]:
+    def numbered_rows(self, start: int) -> list[tuple[int, tuple[object, ...]]]:
         """Every payment from a number on, and those that have changed since this was called last.
 
         Args:
@@ -303,20 +298,21 @@ def _places(codes: bytearray, code: int, lowest: int, top: int) -> Iterator[int]
         yield top
 
 
-def _row(payment: Payment) -> list[object]:
+def _row(payment: Payment) -> tuple[object, ...]:
+    """Tuples of plain values: the collector of garbage looks at a hundred thousand of them once."""
     card = payment.card
-    return [
+    return (
         payment.created,
         payment.amount,
         payment.currency,
-        [card.brand, card.last4, card.fingerprint],
-        payment.status,
+        (card.brand.value, card.last4, card.fingerprint),
+        payment.status.value,
         payment.description,
         payment.customer_id,
         payment.refunded,
         payment.charged_back,
         payment.failure,
-    ]
+    )
 
 
 def _payment(  # noqa: PLR0913 - one argument a column

@@ -139,7 +139,10 @@ class EventLog:
 
     def any_row(self, number: int) -> tuple[object, ...]:
         """An event as a row: of four plain values, or of three where it was made by hand."""
-        return self.made(number) or self.row(number)
+        if (made := self.made(number)) is not None:
+            return made
+        type_, payment, at, nth = self.row(number)
+        return type_.value, payment, at, nth
 
     def restore(self, rows: Iterable[Sequence[Any]]) -> None:
         """Take over the rows of a snapshot.

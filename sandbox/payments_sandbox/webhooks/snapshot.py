@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.slices import Slices, finish, rows_of
 from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
 from payments_sandbox.webhooks.delivery import (
@@ -25,17 +27,36 @@ _TEXT: Final = "latin-1"
 
 def snapshot(webhooks: Webhooks) -> dict[str, object]:
     """All of it; what is in flight is still to be attempted."""
+    return finish(snapshotting(webhooks))
+
+
+def snapshotting(webhooks: Webhooks) -> Slices[dict[str, object]]:
+    """The same a few milliseconds at a time, as it is when this is called."""
     outbox = webhooks.outbox
-    return {
+    kept: dict[str, object] = {
         **_counts(webhooks),
         "endpoints": [_endpoint(each) for each in outbox.endpoints.values()],
         "finished": outbox.finished,
-        "deliveries": [_delivery(each) for each in outbox.oldest_first()],
-        "inboxes": [
-            [name, inbox.count, inbox.answers, [_message(each) for each in inbox.since(0, None)]]
-            for name, inbox in webhooks.inboxes.items()
-        ],
     }
+    deliveries = [_as_it_is(each) for each in outbox.oldest_first()]
+    inboxes = [
+        (name, inbox.count, inbox.answers, list(inbox.since(0, None)))
+        for name, inbox in webhooks.inboxes.items()
+    ]
+    return _rest(kept, deliveries, inboxes)
+
+
+def _rest(
+    kept: dict[str, object],
+    deliveries: "list[_Delivery]",
+    inboxes: list[tuple[str, int, list[int], list[InboxMessage]]],
+) -> Slices[dict[str, object]]:
+    """Add what may be much to the rest of a snapshot."""
+    kept["deliveries"] = yield from rows_of(deliveries, _row)
+    rows: list[object] = []
+    for name, count, answers, messages in inboxes:
+        rows.append([name, count, answers, (yield from rows_of(messages, _message))])
+    return {**kept, "inboxes": rows}
 
 
 def changes(webhooks: Webhooks) -> dict[str, object] | None:
@@ -135,18 +156,41 @@ def _endpoint_of(row: list[Any]) -> Endpoint:
     )
 
 
+_Delivery = tuple[
+    Delivery,
+    DeliveryStatus,
+    Instant | None,
+    tuple[AppliedRule, ...],
+    DeliveryOrder | None,
+    tuple[DeliveryAttempt, ...],
+]
+"""A delivery, and what of it may change."""
+
+
+def _as_it_is(delivery: Delivery) -> _Delivery:
+    attempts = tuple(delivery.attempts)
+    return (
+        delivery, delivery.status, delivery.next_at, delivery.applied, delivery.order, attempts,
+    )  # fmt: skip
+
+
 def _delivery(delivery: Delivery) -> list[object]:
+    return _row(_as_it_is(delivery))
+
+
+def _row(kept: _Delivery) -> list[object]:
+    delivery, status, next_at, applied, order, attempts = kept
     message = delivery.message
     return [
         delivery.number,
         [message.event_id, message.type, message.payment_id, message.body.decode()],
         delivery.endpoint_id,
         delivery.is_resend,
-        delivery.status,
-        delivery.next_at,
-        [list(each) for each in delivery.applied],
-        delivery.order,
-        [_attempt(each, message.body) for each in delivery.attempts],
+        status,
+        next_at,
+        [list(each) for each in applied],
+        order,
+        [_attempt(each, message.body) for each in attempts],
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
+from payments_sandbox.core.slices import Slices, finish, rows_of
 from payments_sandbox.world.abandoned import ABANDONED
 
 KEPT: Final = 1_000
@@ -193,7 +194,11 @@ class Journal:
 
     def snapshot(self) -> dict[str, object]:
         """The counter and every entry, masked."""
-        return {"count": self.count, "entries": [entry_row(entry) for entry in self._entries]}
+        return finish(self.snapshotting())
+
+    def snapshotting(self) -> Slices[dict[str, object]]:
+        """The same a few milliseconds at a time, as it is when this is called."""
+        return _snapshot(self.count, [_as_it_is(entry) for entry in self._entries])
 
     def restore(self, count: int, entries: Iterable[Mapping[str, Any]]) -> Iterator[None]:
         """Take over a snapshot, with a breath after each entry: bodies may be large.
@@ -220,14 +225,30 @@ _KEPT_AS_IT_IS: Final = (
 )  # fmt: skip
 
 
+_WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
+"""What a snapshot has in another form."""
+
+
 def entry_row(entry: Entry) -> dict[str, object]:
     """An entry as a snapshot has it, masked."""
-    plain = {name: getattr(entry, name) for name in _KEPT_AS_IT_IS}
+    return _row(_as_it_is(entry))
+
+
+def _as_it_is(entry: Entry) -> dict[str, Any]:
+    """All of an entry, which may change when its answer has left; what takes long is for later."""
+    return {name: getattr(entry, name) for name in (*_KEPT_AS_IT_IS, *_WRITTEN)}
+
+
+def _snapshot(count: int, entries: list[dict[str, Any]]) -> Slices[dict[str, object]]:
+    return {"count": count, "entries": (yield from rows_of(entries, _row))}
+
+
+def _row(plain: dict[str, Any]) -> dict[str, object]:
     return plain | {
-        "headers": list(map(list, mask_headers(entry.headers).items())),
-        "reply_headers": dict(entry.reply_headers),
-        "reply_body": entry.reply_body.decode(),
-        "considered": list(map(list, entry.considered)),
+        "headers": list(map(list, mask_headers(plain["headers"]).items())),
+        "reply_headers": dict(plain["reply_headers"]),
+        "reply_body": plain["reply_body"].decode(),
+        "considered": list(map(list, plain["considered"])),
     }
 
 

@@ -65,14 +65,18 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
         "webhook_secret": config.webhook_secret,
         "frozen_at": config.frozen_at,
         "clock": world.clock.snapshot(),
-        "timeline": world.timeline.snapshot(),
         "rate_limit": world.limiter.snapshot(),
         "rules": world.rules.snapshot(),
         "pending_reads": world.pending_reads.snapshot(),
-        "journal": world.journal.snapshot(),
-        "webhooks": _webhooks(world),
     }
-    return {**kept, "ledger": (yield from world.ledger.snapshotting())}
+    # Each of them is taken as it is now: the ledger, which breathes first, does that at its start.
+    timeline, journal = world.timeline.snapshotting(), world.journal.snapshotting()
+    webhooks, ledger = _webhooks(world), world.ledger.snapshotting()
+    kept["ledger"] = yield from ledger
+    kept["timeline"] = yield from timeline
+    kept["journal"] = yield from journal
+    kept["webhooks"] = None if webhooks is None else (yield from webhooks)
+    return kept
 
 
 def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
@@ -253,12 +257,12 @@ def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldCon
     )
 
 
-def _webhooks(world: World) -> dict[str, object] | None:
+def _webhooks(world: World) -> Slices[dict[str, object]] | None:
     if world.webhooks is None:
         return None
     from payments_sandbox.webhooks import snapshot as webhooks_snapshot  # noqa: PLC0415 - most worlds have none
 
-    return webhooks_snapshot.snapshot(world.webhooks)
+    return webhooks_snapshot.snapshotting(world.webhooks)
 
 
 def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.slices import Slices, finish, rows_of
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.action import Action
@@ -121,7 +122,11 @@ class Timeline:
 
     def snapshot(self) -> dict[str, object]:
         """Every job as plain values, and the next ticket."""
-        return {"ticket": self._ticket, "due": [_plain(*item) for item in sorted(self._due)]}
+        return finish(self.snapshotting())
+
+    def snapshotting(self) -> Slices[dict[str, object]]:
+        """The same a few milliseconds at a time, as it is when this is called."""
+        return _snapshot(self._ticket, sorted(self._due))
 
     def restore(self, ticket: int, due: list[list[object]]) -> None:
         """Take over a snapshot.
@@ -132,6 +137,10 @@ class Timeline:
         self._ticket = ticket
         self._due = [_job(item) for item in due]
         heapq.heapify(self._due)
+
+
+def _snapshot(ticket: int, due: list[tuple[Instant, int, Job]]) -> Slices[dict[str, object]]:
+    return {"ticket": ticket, "due": (yield from rows_of(due, lambda item: _plain(*item)))}
 
 
 def _plain(due: Instant, ticket: int, job: Job) -> list[object]:

@@ -213,7 +213,7 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     return _shown(request, world)
 
 
-def _has_steps(kept: Any) -> bool:  # noqa: ANN401 - JSON
+def _has_steps(kept: object) -> bool:
     """Whether a snapshot has scenarios, or a step that somebody has decided."""
     match kept:
         case {"rules": {"scenarios": [_, *_]}}:
