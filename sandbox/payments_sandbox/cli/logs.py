@@ -135,7 +135,7 @@ def _since(text: str) -> str:
 def run(arguments: argparse.Namespace) -> int:
     """Print what there is; with `--follow`, what comes too."""
     if arguments.follow:
-        _follow(arguments)
+        _print_followed(arguments)
     elif arguments.limit:
         with control_client(arguments) as client:
             wanted = _wanted(client, arguments)
@@ -144,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _follow(arguments: argparse.Namespace) -> None:
+def _print_followed(arguments: argparse.Namespace) -> None:
     """Print what comes until it is told to stop, and then say how much that was."""
     printed: Counter[str] = Counter()
     with until_stopped(), control_client(arguments, timeout=SILENCE) as client:

@@ -28,7 +28,7 @@ def moving_clock(
     start = read_instant(client.retrieve_clock()["now"])
     end = target(start)
 
-    def look() -> HowFar | None:
+    def how_far() -> HowFar | None:
         from payments_sandbox.client.errors import ControlError
 
         with suppress(ControlError):
@@ -38,9 +38,9 @@ def moving_clock(
         return None
 
     def where() -> str:
-        far = look()
+        far = how_far()
         place = "wherever the server has moved it" if far is None else far.words
         return f"the clock is {place}, and goes on to where it is moved"
 
-    with interruptible(where), progress(arguments, "moving the clock", look):
+    with interruptible(where), progress(arguments, "moving the clock", how_far):
         yield

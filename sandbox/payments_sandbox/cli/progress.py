@@ -43,21 +43,21 @@ class HowFar(NamedTuple):
 
 @contextmanager
 def progress(
-    arguments: argparse.Namespace, does: str, look: Callable[[], HowFar | None]
+    arguments: argparse.Namespace, does: str, how_far: Callable[[], HowFar | None]
 ) -> Iterator[None]:
     """Show how far the work in the block is, if it takes over a second.
 
     Args:
         arguments: of the command.
         does: what it does, such as "making payments".
-        look: says how far it is, in a thread of its own; None where that cannot be said now.
+        how_far: says how far it is, in a thread of its own; None where that cannot be said now.
     """
     if not sys.stderr.isatty():
         yield
         return
     has_ended = threading.Event()
     thread = threading.Thread(
-        target=_show, args=(arguments, does, look, has_ended), daemon=True, name="progress"
+        target=_show, args=(arguments, does, how_far, has_ended), daemon=True, name="progress"
     )
     thread.start()
     try:
@@ -86,7 +86,7 @@ def interruptible(tell: Callable[[], str]) -> Iterator[None]:
 def _show(
     arguments: argparse.Namespace,
     does: str,
-    look: Callable[[], HowFar | None],
+    how_far: Callable[[], HowFar | None],
     has_ended: threading.Event,
 ) -> None:
     if has_ended.wait(AFTER):
@@ -94,7 +94,7 @@ def _show(
     with _bar(arguments) as bar:
         task = bar.add_task(does, total=None, words="")
         while True:
-            if (far := look()) is not None:
+            if (far := how_far()) is not None:
                 bar.update(task, completed=far.done, total=far.of, words=far.words)
             bar.refresh()
             if has_ended.wait(_EVERY):
