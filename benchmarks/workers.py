@@ -27,9 +27,11 @@ def measure_workers(plan: Plan, cores: Cores) -> Table:
         with running(command, cores) as one, running(several, cores) as two:
             ratios = [_cost(two, plan) / _cost(one, plan) for _ in range(plan.rounds)]
             passing = [_passing(two, plan) for _ in range(plan.rounds)]
+        latencies, cpu = zip(*passing, strict=True)
         rows += [
             Row(f"CPU of a create to one process, {loop}", ratios, "×", COST),
-            Row(f"a connection passed to another worker, {loop}", passing, "ms", PASSING),
+            Row(f"a connection passed to another worker, {loop}", latencies, "ms", PASSING),
+            Row(f"its CPU, {loop}", cpu, "ms"),
         ]
     note = (
         f"{WORKERS} workers; {CONNECTIONS} connections, each with a key of its own, which any of"
@@ -48,19 +50,21 @@ def _cost(server: Server, plan: Plan) -> float:
     return (_cpu(server) - before) / len(latencies)
 
 
-def _passing(server: Server, plan: Plan) -> float:
-    """Milliseconds that a request takes longer if it moves its connection."""
+def _passing(server: Server, plan: Plan) -> tuple[float, float]:
+    """Milliseconds, and those of CPU, that a request takes longer if it moves its connection."""
     keys = _keys(100)
     here, also_here = [key for key in keys if owner_of(key, WORKERS) == 0][:2]
     there = next(key for key in keys if owner_of(key, WORKERS) == 1)
-    return _alternating(server, plan, here, there) - _alternating(server, plan, here, also_here)
+    moved, stayed = (_alternating(server, plan, here, other) for other in (there, also_here))
+    return moved[0] - stayed[0], moved[1] - stayed[1]
 
 
-def _alternating(server: Server, plan: Plan, *keys: str) -> float:
-    """The median milliseconds of requests with two keys by turns, on one connection."""
+def _alternating(server: Server, plan: Plan, *keys: str) -> tuple[float, float]:
+    """The median milliseconds, and those of CPU, of requests with two keys by turns."""
     requests = [each for pair in zip(*map(_creates, keys), strict=True) for each in pair]
+    before = _cpu(server)
     latencies, _ = drive_each(server.port, [requests], seconds=plan.seconds / 2)
-    return median(latencies) * 1e3
+    return median(latencies) * 1e3, (_cpu(server) - before) / len(latencies) * 1e3
 
 
 def _cpu(server: Server) -> float:

@@ -1,3 +1,3 @@
 """A local sandbox for the Payments API v3.2: real state, scripted failure, virtual time."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

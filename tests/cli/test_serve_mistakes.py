@@ -28,7 +28,8 @@ WRONG: Final = {
     "--max-wall-delay": ("5", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--world-ttl": ("soon", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--max-worlds": ("many", "expected a whole number from 2 to 1000000"),
-    "--state": ("no/such/folder/f", "expected a file in a folder that exists"),
+    "--state": ("no/such/folder/f", "expected a file or a folder in a folder that exists"),
+    "--workers": ("0", "expected a whole number from 1 to 64"),
     "--ready-file": ("no/such/folder/f", "expected a file in a folder that exists"),
     "--control-token": (" ", "expected printable characters, without blanks around"),
     "--webhook": (

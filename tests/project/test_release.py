@@ -57,6 +57,28 @@ def test_python_and_javascript_have_one_version() -> None:
     assert package["version"] == payments_sandbox.__version__
 
 
+def test_the_examples_of_pages_and_schemas_are_of_this_version() -> None:
+    examples = [
+        (path.name, version)
+        for folder in ("docs", "schemas")
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in {".md", ".json"}
+        for version in re.findall(r'"version": "(\d[^"]*)"', path.read_text(encoding="utf-8"))
+    ]
+
+    assert len(examples) > 3
+    assert {version for _, version in examples} == {payments_sandbox.__version__}, examples
+
+
+def test_the_pages_name_the_image_and_the_action_of_this_version() -> None:
+    named = re.compile(r"payments-sandbox/payments-sandbox[:@]v([\d.]+)")
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md")]
+
+    assert {each for page in pages for each in named.findall(page)} == {
+        payments_sandbox.__version__
+    }
+
+
 def jobs() -> dict[str, Any]:
     """The jobs of the workflow."""
     return dict(yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"])

@@ -87,8 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check_workers(arguments: argparse.Namespace) -> None:
     """Refuse what does not go with the number of workers."""
-    if arguments.workers > 1 and os.name != "posix":
-        refuse(arguments, WORKERS, "expected 1: several need a system that can pass sockets on")
+    if arguments.workers > 1 and not hasattr(os, "fork"):  # Windows
+        refuse(arguments, WORKERS, "expected 1: this system cannot pass a connection to a process")
     if arguments.workers > 1 and arguments.tls is not None:
         problem = "expected 1 with --tls: an encrypted connection stays where it is"
         refuse(arguments, WORKERS, problem)
