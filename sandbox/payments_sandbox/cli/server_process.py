@@ -150,7 +150,7 @@ async def served(
 ) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were asked for."""
     settings = sandbox.settings
-    async with _kept(arguments.state, sandbox), contextlib.AsyncExitStack() as stack:
+    async with _kept(arguments, sandbox), contextlib.AsyncExitStack() as stack:
         stack.enter_context(no_ready_file(arguments.ready_file))
         if arguments.watch:
             from payments_sandbox.cli.scenario_watcher import watching
@@ -209,11 +209,13 @@ def run_loop(working: Coroutine[Any, Any, int]) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _kept(file: Path | None, sandbox: "AssembledServer") -> AsyncIterator[None]:
+async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> AsyncIterator[None]:
     """Take over the state of an earlier server, and keep this one's."""
+    file: Path | None = arguments.state
     if file is None:
         yield
         return
+    from payments_sandbox.cli.progress import progress
     from payments_sandbox.cli.state_file import StateFile
     from payments_sandbox.world.state_file import NoStateError
 
@@ -221,7 +223,8 @@ async def _kept(file: Path | None, sandbox: "AssembledServer") -> AsyncIterator[
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(state.reserved())
-            state.load()
+            with progress(arguments, f"loading {file.name}", lambda: state.how_far):
+                state.load()
         except NoStateError as error:
             raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
         async with state.saving():

@@ -14,7 +14,7 @@ Who changes a world says so with one call, and everything else is done here:
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
@@ -43,6 +43,13 @@ _DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
 
 _RECORDS: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL})
 """What of a reset takes the calls with it that have not happened yet."""
+
+
+class Filling(NamedTuple):
+    """How many payments of the past are made for a world, of how many."""
+
+    made: int
+    wanted: int
 
 
 class Elsewhere(Protocol):
@@ -85,6 +92,7 @@ class WorldRuntime:
         reports: keeps those of worlds that are gone; None where nobody will read them.
         metrics: counts what has happened.
         totals: counts what worlds have had that are gone; None where nobody asks.
+        fillings: how far worlds are that are being filled with payments of the past.
         tally: as it was given.
         elsewhere: the processes that have other worlds of the server; None where there is one.
     """
@@ -117,6 +125,7 @@ class WorldRuntime:
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.reports: KeptReports | None = None
         self.totals: ServerTotals | None = None
+        self.fillings: dict[World, Filling] = {}
         self.elsewhere: Elsewhere | None = None
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
