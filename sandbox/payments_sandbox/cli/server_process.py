@@ -87,8 +87,15 @@ def put_together(
     *,
     make_log: "Callable[[], RequestLog] | None" = None,
     level: int = logging.INFO,
+    runtime_type: "type[WorldRuntime] | None" = None,
 ) -> "AssembledServer":
     """Import what a server is made of, and make one that does not listen yet.
+
+    Args:
+        settings: what the user asked for.
+        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        level: what is less than this is not logged.
+        runtime_type: what runs for its worlds, where that is another one than usual.
 
     Raises:
         CannotServeError: its scenarios are refused.
@@ -99,8 +106,10 @@ def put_together(
         from payments_sandbox.server.http_server import listening  # noqa: F401 - it comes with aiohttp, too
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    log = None if make_log is None else make_log()
-    sandbox = assembled(settings, partial(assemble, settings, log))
+    making = partial(assemble, settings, None if make_log is None else make_log())
+    if runtime_type is not None:
+        making = partial(making, runtime_type=runtime_type)
+    sandbox = assembled(settings, making)
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()

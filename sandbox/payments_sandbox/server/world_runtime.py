@@ -67,6 +67,10 @@ class Elsewhere(Protocol):
         """
 
 
+class NotKeptError(Exception):
+    """What has changed in a world is not kept where it should be; the text says why."""
+
+
 class WorldRuntime:
     """The worlds of one server, and what runs for them.
 
@@ -95,8 +99,11 @@ class WorldRuntime:
         fillings: how far worlds are that are being filled with payments of the past.
         tally: as it was given.
         elsewhere: the processes that have other worlds of the server; None where there is one.
+        address: where clients reach the worlds of this process, such as `http://10.0.0.5:8080`;
+            None where it is wherever they have reached it.
     """
 
+    address: str | None = None
     dispatcher_type: ClassVar[type[Dispatcher]] = Dispatcher
     notifier_type: ClassVar[type[ChangeNotifier]] = ChangeNotifier
     timers_type: ClassVar[type[LiveTimers]] = LiveTimers
@@ -208,6 +215,17 @@ class WorldRuntime:
         if world.timeline.next_due is not None:
             self.timers.set(world)
         return () if world.webhooks is None else world.webhooks.outbox.pop()
+
+    def problems(self) -> Sequence[str]:
+        """Why it cannot serve at the moment, in words."""
+        return ()
+
+    async def before_reply(self, world: World) -> None:
+        """Wait for what has to be done before a reply tells what has changed in a world.
+
+        Raises:
+            NotKeptError: it cannot be done, and the reply may not be sent.
+        """
 
     async def send_before_reply(self, world: World, deliveries: "Sequence[Delivery]") -> None:
         """Attempt the deliveries that a rule wants before the reply, and wait for their ends."""

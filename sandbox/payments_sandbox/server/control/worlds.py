@@ -251,7 +251,8 @@ def _clock(text: str | None) -> Instant | str | None:
 
 
 def _shown(request: ControlRequest, world: World) -> dict[str, object]:
-    return _summary(request.runtime, _origin(request), world)
+    origin = request.runtime.address or _origin(request)
+    return _summary(request.runtime, origin, world)
 
 
 def _origin(request: ControlRequest) -> str:
