@@ -94,7 +94,8 @@ def _output(command: str, folder: Path, columns: int) -> Iterator[bytes]:
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", _TALL, columns, 0, 0))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "TERM": "xterm-256color"}
-    environment.pop("NO_COLOR", None)
+    for name in ("COLUMNS", "LINES", "NO_COLOR"):  # the terminal's own size, and its colours
+        environment.pop(name, None)
     process = subprocess.Popen(  # noqa: S603 - our own command
         shlex.split(command),
         cwd=folder,
