@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -28,7 +29,7 @@ def box() -> Iterator[Mailbox]:
 
 @pytest.mark.parametrize("size", [0, 1, 1_000, LARGEST - 1, LARGEST, 1_000_000])
 @pytest.mark.parametrize("has_descriptor", [False, True])
-def test_a_letter_arrives_as_it_was_sent(box: Mailbox, *, size: int, has_descriptor: bool) -> None:
+def test_a_message_arrives_as_it_was_sent(box: Mailbox, *, size: int, has_descriptor: bool) -> None:
     """A pipe that goes with it is the receiver's."""
     reading, writing = os.pipe()
     Outgoing(box.writer).send(b"x" * size, [writing] * has_descriptor)
@@ -45,7 +46,7 @@ def test_a_letter_arrives_as_it_was_sent(box: Mailbox, *, size: int, has_descrip
 
 
 @pytest.mark.parametrize("size", [10, LARGEST])
-async def test_letters_without_room_wait_in_their_order(box: Mailbox, size: int) -> None:
+async def test_messages_without_room_wait_in_their_order(box: Mailbox, size: int) -> None:
     """Far more of them than the system keeps, each with a descriptor that was closed meanwhile."""
     outgoing, count = Outgoing(box.writer), 600
     for number in range(count):
@@ -84,7 +85,24 @@ def test_what_the_system_finds_too_long_goes_in_a_file(
     assert message.text == b"x" * 5_000
 
 
-def test_a_letter_that_nobody_can_get_is_refused(box: Mailbox) -> None:
+@pytest.mark.parametrize("size", [10, LARGEST])
+def test_who_has_too_many_open_gets_no_descriptor(box: Mailbox, size: int) -> None:
+    """And is told, so that nobody waits for it; the next message is whole again."""
+    Outgoing(box.writer).send(b"x" * size, (0,))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(lowest := os.dup(0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        message = receive_message(box.reader)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert message is not None
+    assert (message.descriptors, message.is_whole) == ((), False)
+    Outgoing(box.writer).send(b"next")
+    assert receive_message(box.reader) == (b"next", (), True)
+
+
+def test_a_message_that_nobody_can_get_is_refused(box: Mailbox) -> None:
     """The sender is told."""
     box.reader.close()
     for size in (10, LARGEST):

@@ -29,7 +29,7 @@ class Message(NamedTuple):
     Attributes:
         text: the bytes.
         descriptors: what is the receiver's now, to use and to close.
-        is_whole: whether all descriptors have come: a process that has too many open gets none.
+        is_whole: whether all descriptors have come; a process that has too many open gets none.
     """
 
     text: bytes
@@ -67,9 +67,12 @@ def receive_message(reader: socket.socket) -> Message | None:
         raw, descriptors, flags, _ = socket.recv_fds(reader, LARGEST + 1, _MOST_DESCRIPTORS)
     except BlockingIOError:
         return None
-    is_whole = not flags & socket.MSG_CTRUNC
-    if raw[:1] == _INLINE or not is_whole:
-        return Message(raw[1:], tuple(descriptors), is_whole)
+    if flags & socket.MSG_CTRUNC:
+        for each in descriptors:
+            os.close(each)
+        return Message(raw[1:], is_whole=False)
+    if raw[:1] == _INLINE:
+        return Message(raw[1:], tuple(descriptors))
     *others, file = descriptors
     with os.fdopen(file, "rb") as opened:
         opened.seek(0)
