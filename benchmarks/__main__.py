@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.clients import measure_clients
+from benchmarks.cluster import measure_cluster
 from benchmarks.cold_start import measure_cold_start
 from benchmarks.core import measure_core
 from benchmarks.explored import measure_explored
@@ -37,6 +38,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "load": measure_throughput,
     "clients": lambda plan, cores, client: [measure_clients(plan, cores, client)],
     "rules": lambda plan, cores, client: [measure_rules(plan, cores, client)],
+    "cluster": lambda plan, cores, client: [measure_cluster(plan, cores, client)],
     "core": lambda plan, _, __: [measure_core(plan)],
     "start": lambda plan, cores, _: measure_cold_start(plan, cores),
     "growth": lambda plan, cores, client: [measure_growth(plan, cores, client)],
@@ -48,8 +50,10 @@ SECTIONS: Final[dict[str, Section]] = {
     "workers": lambda plan, cores, _: [measure_workers(plan, cores)],
     "explore": lambda plan, _, __: [measure_explored(plan)],
 }
-UNASKED: Final = tuple(section for section in SECTIONS if section not in ("page", "peers"))
-"""What is measured when nobody says what; a browser and peers may not be installed."""
+UNASKED: Final = tuple(
+    section for section in SECTIONS if section not in ("page", "peers", "cluster")
+)
+"""What is measured when nobody says what; a browser, peers and a Redis may not be installed."""
 
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"

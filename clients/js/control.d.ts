@@ -1044,6 +1044,13 @@ export type World = {
     /** How many are failed. */
     failed: number
   }
+  /** How far POST /_sandbox/world/seed is; only while it makes payments. */
+  filling?: {
+    /** Payments that are made, and not in the world yet. */
+    made: number
+    /** Payments that it is to have then. */
+    wanted: number
+  }
   /** How many refunds there are. */
   refunds: number
   /** How many chargebacks there are. */

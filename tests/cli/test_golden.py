@@ -394,7 +394,8 @@ def proved(look: str, folder: Path, _world: RemoteWorld) -> str:
     )
     (folder / "report.json").write_text(report, encoding="utf-8")
     options = ("--clock", CLOCK, "--against", "report.json")
-    with screen_of(look, folder, "prove", "lost-reply", *options, "--", *COMMAND) as screen:
+    words = ("prove", "lost-reply", *options, "--", *COMMAND)
+    with screen_of(look, folder, *words, shows_errors=False) as screen:  # the progress is there
         return screen.end()
 
 

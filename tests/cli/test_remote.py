@@ -252,7 +252,11 @@ def test_ctrl_c_ends_what_waits() -> None:
             receiver.accept()[0].close()
             with receiver.accept()[0]:  # the second attempt: the command waits for its answer
                 code, _ = waiting.stop(signal.SIGINT)
-            assert (code, waiting.rest()) == (130, ("", ""))
+            said = (
+                "payments-sandbox: interrupted; the clock is at 2030-01-15T10:30:05Z, and goes on"
+                " to where it is moved.\n"
+            )
+            assert (code, waiting.rest()) == (130, ("", said))
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "webhook verify"])

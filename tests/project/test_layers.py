@@ -28,6 +28,7 @@ VIOLATIONS: Final = {
         "client/stray.py",
         "import requests",
     ),
+    "The engine of a cluster is behind a port": ("cluster/stray.py", "import redis"),
     "No cycles": (
         "world/stray/__init__.py",
         "import payments_sandbox.world.astray\n",

@@ -185,3 +185,19 @@ async def test_a_world_with_a_past_goes_on_taking_payments(api: Api, control: Co
 
     assert [each["id"] for each in page["data"][:2]] == [second["id"], first["id"]]
     assert len(page["data"]) == 7
+
+
+async def test_a_world_tells_how_far_it_is_filled(control: Control) -> None:
+    """While payments are made, and not before or after."""
+    filling = asyncio.ensure_future(control("seed_world", {"payments": 20_000}))
+    told = []
+    while not filling.done():
+        world = await control("retrieve_world")
+        told.append(world.get("filling"))
+
+    seen = [each for each in told if each is not None]
+    assert {each["wanted"] for each in seen} == {20_000}
+    made = [each["made"] for each in seen]
+    assert made == sorted(made)
+    assert made[-1] > 0
+    assert "filling" not in await control("retrieve_world")

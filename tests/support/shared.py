@@ -46,6 +46,9 @@ class FixedDirectory:
         """The place of a key."""
         return self._place(key)
 
+    def unreachable(self, node: Node) -> None:
+        """It stays where it is."""
+
     def places(self) -> Sequence[Place]:
         """Both places."""
         return [Here(), self.others]
@@ -53,6 +56,10 @@ class FixedDirectory:
     def owns(self, api_key: str) -> bool:
         """Whether a key is here."""
         return self._place(api_key) == Here()
+
+    def draws(self, api_key: str) -> bool:
+        """Whether a key that was drawn is here."""
+        return self.owns(api_key)
 
     def made(self, api_key: str) -> None:
         """Nobody is told."""

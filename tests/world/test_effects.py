@@ -25,7 +25,7 @@ from payments_sandbox.scenarios.seeding import fill_world
 from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.outbox import KEPT as DELIVERIES_KEPT
 from payments_sandbox.world.effects import Effect, WorldEffects, folded
-from payments_sandbox.world.journal import KEPT, entry_row
+from payments_sandbox.world.journal import KEPT, entry_rows
 from payments_sandbox.world.snapshot import restoring, snapshot
 from payments_sandbox.world.world import ResetScope, World
 from tests.nightly import operations
@@ -59,11 +59,12 @@ class KeptLife:
         if everything:
             self.effects.clear()
         self.effects.append(orjson.dumps(effect))
-        entries, is_new = self.world.journal.changes()
+        entries, timed, is_new = self.world.journal.changes()
         if is_new:
             self.journal.clear()
-        for entry in entries:
-            self.journal[entry.number % KEPT] = orjson.dumps(entry_row(entry))
+        changed = [*entries, *timed]
+        for entry, row in zip(changed, entry_rows(changed), strict=True):
+            self.journal[entry.number % KEPT] = orjson.dumps(row)
         return effect
 
     def kept(self) -> dict[str, Any]:
@@ -338,7 +339,7 @@ def test_effects_go_on_from_a_world_that_is_kept() -> None:
     effects = WorldEffects(world, is_kept=True)
 
     assert finish(effects.taking()) == {"whole": {}, "rows": {}}
-    assert world.journal.changes() == ([], False)
+    assert world.journal.changes() == ([], [], False)
     InProcessApi(world).ask("create_payment", documented_create())
     assert finish(effects.taking())["rows"]["ledger"]["payments"][0][0] == 1
     assert [entry.number for entry in world.journal.changes()[0]] == [1]
@@ -348,12 +349,23 @@ def test_an_entry_is_told_again_when_its_answer_has_left() -> None:
     """How long that took is known only then."""
     world = new_world()
     InProcessApi(world).ask("create_payment", documented_create())
-    (entry,), is_new = world.journal.changes()
+    (entry,), timed, is_new = world.journal.changes()
 
-    assert is_new
-    assert world.journal.changes() == ([], False)
+    assert (timed, is_new) == ([], True)
+    assert world.journal.changes() == ([], [], False)
     entry.duration_ms = 2.5
-    assert world.journal.changes() == ([entry], False)
-    assert world.journal.changes() == ([], False)
+    assert world.journal.changes() == ([], [entry], False)
+    assert world.journal.changes() == ([], [], False)
     world.journal.clear()
-    assert world.journal.changes() == ([], True)
+    assert world.journal.changes() == ([], [], True)
+
+
+def test_an_entry_whose_reply_became_another_is_told_anew() -> None:
+    """Its client had left, or a fault has sent something else."""
+    world = new_world()
+    InProcessApi(world).ask("create_payment", documented_create())
+    (entry,), _, _ = world.journal.changes()
+    entry.abandon()
+    entry.duration_ms = 2.5
+
+    assert world.journal.changes() == ([entry], [], False)

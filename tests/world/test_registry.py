@@ -469,6 +469,10 @@ class Share(NamedTuple):
         """Whether it is one of them."""
         return api_key in self.owned
 
+    def draws(self, api_key: str) -> bool:
+        """Whether a key that was drawn is here."""
+        return self.owns(api_key)
+
     def made(self, api_key: str) -> None:
         """Note it."""
         self.told.append(f"+{api_key}")

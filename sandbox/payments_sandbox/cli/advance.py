@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
 from payments_sandbox.cli.columns import Cell, Row, print_rows
+from payments_sandbox.cli.moving_clock import moving_clock
 from payments_sandbox.cli.options import CommandOptions, Commands, argument, refuse
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
@@ -65,11 +67,19 @@ def run(arguments: argparse.Namespace) -> int:
     # A receiver may take its time, and there may be many: the server answers when all is done.
     with control_client(arguments, timeout=None) as client:
         next_due: Literal[True] | None = True if arguments.next else None
-        advanced = client.advance_clock(by=arguments.by, to=arguments.to, next=next_due)
+        with moving_clock(arguments, client, _target(arguments)):
+            advanced = client.advance_clock(by=arguments.by, to=arguments.to, next=next_due)
     screen = screen_of(arguments)
     print_rows(screen, [_row(each) for each in advanced["happened"]], fold=((2, 20),))
     sys.stdout.write(f"now {screen.paint(advanced['now'], STRONG)}\n")
     return 0
+
+
+def _target(arguments: argparse.Namespace) -> Callable[[int], int | None]:
+    """Where the clock is moved to, from where it stands; None where only the server knows."""
+    if arguments.by is not None:
+        return lambda now: now + read_duration(arguments.by)
+    return lambda _: None if arguments.to is None else read_instant(arguments.to)
 
 
 def _row(happened: "HappenedJobModel") -> Row:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.columns import Cell, print_rows
+from payments_sandbox.cli.moving_clock import moving_clock
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.remote_options import EPILOG, add_remote_options, control_client
 from payments_sandbox.cli.screen import screen_of
@@ -104,8 +105,11 @@ def show(arguments: argparse.Namespace) -> int:
 
 def freeze(arguments: argparse.Namespace) -> int:
     """Stop it; what happens on the way may take as long as receivers of webhooks do."""
+    at = None if arguments.at is None else read_instant(arguments.at)
     with control_client(arguments, timeout=None) as client:
-        return _print(client.freeze_clock(at=arguments.at), arguments)
+        with moving_clock(arguments, client, lambda _: at):
+            frozen = client.freeze_clock(at=arguments.at)
+        return _print(frozen, arguments)
 
 
 def resume(arguments: argparse.Namespace) -> int:

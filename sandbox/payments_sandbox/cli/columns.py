@@ -1,10 +1,10 @@
 """Owns how commands print tables and facts: whole where piped, else as wide as there is."""
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from textwrap import wrap
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from payments_sandbox.cli.screen import Screen
 from payments_sandbox.cli.standard_streams import try_to_print
@@ -71,6 +71,14 @@ def print_facts(screen: Screen, facts: Iterable[tuple[str, Cell | str | int | No
         if value not in (None, "") and not (isinstance(value, Cell) and not value.text)
     ]
     print_rows(screen, shown, fold=((1, _LEAST_FACT),))
+
+
+def in_words(counts: Mapping[Any, int]) -> str:
+    """How many there were, and how many of each kind: `3: 2× 201, 1× drop`."""
+    kinds = sorted(counts, key=str)
+    each = ", ".join(f"{counts[kind]}× {kind}" for kind in kinds if counts[kind])
+    total = sum(counts.values())
+    return f"{total}: {each}" if total else "none"
 
 
 def remark(text: str) -> None:

@@ -47,7 +47,8 @@ async def explore_command(arguments: argparse.Namespace, settings: Settings) -> 
     except CannotExploreError as error:
         raise CommandFailedError(exploring.why_not(error), MISTAKEN) from None
     if exploring.is_interrupted and not exploring.has_begun:
-        return INTERRUPTED
+        problem = "interrupted before the command has ended without a failure; nothing is known"
+        raise CommandFailedError(problem, INTERRUPTED)
     result = exploring.exploration.result()
     is_well = publish(arguments, exploring.flow(), result)
     if exploring.is_interrupted:

@@ -2,9 +2,11 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from payments_sandbox.cli.columns import in_words
+from payments_sandbox.cli.screen import width_of
 from payments_sandbox.cli.standard_streams import try_to_print
 
 if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
@@ -19,6 +21,24 @@ RETRY_AFTER: Final = 0.3
 
 JOURNAL_SIZE: Final = 1_000
 """Requests that a journal keeps."""
+
+
+OF_ATTEMPTS: Final = {
+    "delivered": "delivered",
+    "pending": "to be tried again",
+    "failed": "given up",
+    "disabled": "the endpoint is disabled, or gone",
+}
+"""What has come of an attempt, by what it has left its delivery as."""
+
+
+def sum_up(what: str, printed: Mapping[str, int]) -> None:
+    """Say at a terminal how much was printed until now, where somebody has had enough."""
+    if (width := width_of(sys.stderr)) is not None:
+        from textwrap import fill
+
+        text = f"payments-sandbox: {what} printed: {in_words(printed)}."
+        try_to_print(f"\n{fill(text, width, subsequent_indent='  ')}", sys.stderr)
 
 
 def follow(

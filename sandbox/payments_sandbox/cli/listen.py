@@ -4,10 +4,11 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
-from payments_sandbox.cli.follow import SILENCE, follow
+from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
 from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
 from payments_sandbox.cli.options import CommandOptions, Commands, webhook_url
 from payments_sandbox.cli.remote_options import (
@@ -15,8 +16,9 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.screen import Screen, screen_of
 from payments_sandbox.cli.signals import until_stopped
+from payments_sandbox.core.colours import NAME, QUIET
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
@@ -88,15 +90,17 @@ def _filters() -> list[str]:
 def run(arguments: argparse.Namespace) -> int:
     """Print until it is told to stop; an endpoint that was made for it is deleted then."""
     filters = list(dict.fromkeys(arguments.events)) or ["*"]
+    printed: Counter[str] = Counter()
     with (
         until_stopped(),
         control_client(arguments, timeout=SILENCE) as client,
         forwarding(arguments, filters) as forward,
     ):
-        printer = _Printer(client, forward, arguments)
+        printer = _Printer(client, forward, arguments, printed)
         for message in follow(client, on_connected=printer.begin):
             if message.kind in ("event", "delivery") and is_wanted(message.value["type"], filters):
                 printer.print(message)
+    sum_up("webhooks", printed)
     return 0
 
 
@@ -114,11 +118,13 @@ class _Printer:
         client: "SandboxClient",
         forward: Forwarding | None,
         arguments: argparse.Namespace,
+        printed: Counter[str],
     ) -> None:
         self._client = client
         self._forward = forward
         self._arguments = arguments
         self._as_json = arguments.json
+        self._printed = printed
         self._urls: dict[str, str] = {}
         self._asked_at = float("-inf")
         self._announced: str | None = None
@@ -140,10 +146,13 @@ class _Printer:
             facts = {"listening": True, "url": self._client.url, "api_key": self._client.api_key}
             _say(json.dumps(facts | {"endpoint": endpoint}))
             return
-        _say(f"Listening to the webhooks of {self._client.api_key} at {self._client.url}.")
+        screen = screen_of(self._arguments)
+        key = screen.paint(str(self._client.api_key), NAME)
+        url = screen.paint(self._client.url, NAME)
+        _say(f"Listening to the webhooks of {key} at {url}.")
         if endpoint is not None:
-            _say(f"  forwarded to    {endpoint['url']}  ({endpoint['id']})")
-            _say(f"  webhook secret  {endpoint['secret']}")
+            _say_fact(screen, "forwarded to", endpoint["url"], f"  ({endpoint['id']})")
+            _say_fact(screen, "webhook secret", endpoint["secret"])
         _say("  Ctrl-C stops it.")
 
     def print(self, message: "StreamMessage") -> None:
@@ -158,6 +167,7 @@ class _Printer:
             self.announce()
 
     def _print_delivery(self, delivery: "DeliveryModel") -> None:
+        self._printed[OF_ATTEMPTS[delivery["status"]]] += 1
         if self._as_json:
             _say(json.dumps(delivery))
         else:
@@ -202,6 +212,10 @@ def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
         id=delivery["id"],
         world="",
     )
+
+
+def _say_fact(screen: Screen, name: str, fact: str, besides: str = "") -> None:
+    _say(f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(fact, NAME)}{besides}")
 
 
 def _say(line: str) -> None:

@@ -4,10 +4,11 @@ import argparse
 import json
 import re
 import sys
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from payments_sandbox.cli.follow import JOURNAL_SIZE, SILENCE, follow
+from payments_sandbox.cli.follow import JOURNAL_SIZE, SILENCE, follow, sum_up
 from payments_sandbox.cli.options import CommandOptions, Commands
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
@@ -134,20 +135,29 @@ def _since(text: str) -> str:
 def run(arguments: argparse.Namespace) -> int:
     """Print what there is; with `--follow`, what comes too."""
     if arguments.follow:
-        with until_stopped(), control_client(arguments, timeout=SILENCE) as client:
-            wanted = _wanted(client, arguments)
-            for message in follow(client, last=_past(client, wanted, arguments.limit)):
-                if message.kind == "request":
-                    entry = cast("JournalEntryModel", message.value)
-                    if wanted.has(entry):
-                        _print(client, entry, arguments)
-                        sys.stdout.flush()
+        _print_followed(arguments)
     elif arguments.limit:
         with control_client(arguments) as client:
             wanted = _wanted(client, arguments)
             for entry in _found(client, wanted, arguments.limit)[::-1]:
                 _print(client, entry, arguments)
     return 0
+
+
+def _print_followed(arguments: argparse.Namespace) -> None:
+    """Print what comes until it is told to stop, and then say how much that was."""
+    printed: Counter[str] = Counter()
+    with until_stopped(), control_client(arguments, timeout=SILENCE) as client:
+        wanted = _wanted(client, arguments)
+        for message in follow(client, last=_past(client, wanted, arguments.limit)):
+            if message.kind == "request":
+                entry = cast("JournalEntryModel", message.value)
+                if wanted.has(entry):
+                    _print(client, entry, arguments)
+                    sys.stdout.flush()
+                    response = entry["response"]
+                    printed[entry["fault"] or str(response and response["status"])] += 1
+    sum_up("requests", printed)
 
 
 def _wanted(client: "SandboxClient", arguments: argparse.Namespace) -> _Wanted:

@@ -84,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try_to_print(error.line.rstrip("\n"), sys.stderr)
         return error.code
     except KeyboardInterrupt:  # of a command that has nothing to put in order
+        if sys.stderr.isatty():
+            try_to_print("\npayments-sandbox: interrupted.", sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough
         return 0

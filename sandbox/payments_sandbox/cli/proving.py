@@ -13,6 +13,7 @@ from payments_sandbox.cli.explored_command import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.highlight import PROOF, View
 from payments_sandbox.cli.old_tree import find_revision, tree_of
+from payments_sandbox.cli.progress import HowFar, progress
 from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.core.settings import Settings
@@ -27,6 +28,7 @@ from payments_sandbox.exploration.proof import (
 from payments_sandbox.rules.scenario import Scenario
 
 _SECOND: Final = 1_000
+_RUNS_OF_A_TREE: Final = 2
 _BETWEEN: Final = 2
 """Columns between the two trees."""
 
@@ -37,15 +39,18 @@ async def prove_command(
     arguments: argparse.Namespace, settings: Settings, scenario: Scenario
 ) -> int:
     """Run the command on both trees, show both runs, and say what they come to; the exit code."""
-    working = asyncio.ensure_future(_both(arguments, settings, scenario))
+    runs = _Runs()
+    working = asyncio.ensure_future(_both(arguments, settings, scenario, runs))
 
     def stop(_number: int) -> None:
         working.cancel()
 
     on_signals(stop)
-    await asyncio.wait((working,))
+    with progress(arguments, "running the command", runs.how_far):
+        await asyncio.wait((working,))
     if working.cancelled():
-        return INTERRUPTED
+        problem = f"interrupted; {runs.how_far().words} were made, and nothing is proved"
+        raise CommandFailedError(problem, INTERRUPTED)
     old, new = working.result()
     conclusion = conclude(old, new)
     screen = screen_of(arguments)
@@ -55,17 +60,30 @@ async def prove_command(
     return 0 if conclusion.is_proved else FAILED
 
 
+class _Runs:
+    """How many runs of a proof are made, of how many: two on each tree that there is."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.wanted = 2 * _RUNS_OF_A_TREE
+
+    def how_far(self) -> HowFar:
+        """So many, in words too."""
+        return HowFar(self.made, self.wanted, f"{self.made} of {self.wanted} runs")
+
+
 async def _both(
-    arguments: argparse.Namespace, settings: Settings, scenario: Scenario
+    arguments: argparse.Namespace, settings: Settings, scenario: Scenario, runs: _Runs
 ) -> tuple[ProvedTree, ProvedTree]:
     if (old := _earlier(arguments, scenario)) is not None:
-        return old, await _tree(arguments, settings, scenario, _NEW, None)
+        runs.wanted = _RUNS_OF_A_TREE
+        return old, await _tree(arguments, settings, scenario, runs, _NEW, None)
     revision = find_revision(arguments.against)
     name = f"{revision.name} ({revision.commit[:7]})"
     with ExitStack() as stack:
         folder = stack.enter_context(tree_of(revision))
-        old = await _tree(arguments, settings, scenario, name, folder)
-    return old, await _tree(arguments, settings, scenario, _NEW, None)
+        old = await _tree(arguments, settings, scenario, runs, name, folder)
+    return old, await _tree(arguments, settings, scenario, runs, _NEW, None)
 
 
 def _earlier(arguments: argparse.Namespace, scenario: Scenario) -> ProvedTree | None:
@@ -78,10 +96,11 @@ def _earlier(arguments: argparse.Namespace, scenario: Scenario) -> ProvedTree | 
         raise CommandFailedError(f"--against: {error}", MISTAKEN) from None
 
 
-async def _tree(
+async def _tree(  # noqa: PLR0913 - what a run is made of
     arguments: argparse.Namespace,
     settings: Settings,
     scenario: Scenario,
+    runs: _Runs,
     name: str,
     folder: Path | None,
 ) -> ProvedTree:
@@ -90,7 +109,9 @@ async def _tree(
     command = ExploredCommand(arguments.command, settings, seconds, folder)
     try:
         without = await command.run(1, _harmless(scenario.source))
+        runs.made += 1
         with_it = await command.run(1, scenario.source)
+        runs.made += 1
     except NotStartedError as error:
         hint = "" if folder is None else "; what git does not keep is not there, a whole path is"
         words = arguments.command[0]

@@ -9,6 +9,7 @@ from typing import Final
 from payments_sandbox.cli.failure import FAILED
 from payments_sandbox.cli.highlight import REPORT, View
 from payments_sandbox.cli.options import Commands
+from payments_sandbox.cli.progress import interruptible, progress
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
@@ -56,7 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     with suppress(UnwritableError):  # that is told below the report
         forget(arguments.junit_xml)
         forget(arguments.html)
-    with control_client(arguments, timeout=None) as client:
+    with (
+        control_client(arguments, timeout=None) as client,
+        interruptible(lambda: "nothing is judged"),
+        progress(arguments, "waiting for what is expected", lambda: None),
+    ):
         world = final_report(client, is_strict=arguments.strict)
     as_json = json.dumps(world.report, indent=2) + "\n"
     if arguments.json:

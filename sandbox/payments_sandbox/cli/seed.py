@@ -2,9 +2,12 @@
 
 import argparse
 import sys
-from typing import Final, cast
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.options import CommandOptions, Commands
+from payments_sandbox.cli.progress import HowFar, interruptible, progress
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
@@ -12,6 +15,9 @@ from payments_sandbox.cli.remote_options import (
 )
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.core.option_values import seed, text_that, whole_number
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.client import SandboxClient
 
 TEXT: Final = """\
 Fill a world with realistic payments of the past, the same for the same seed.
@@ -70,15 +76,38 @@ def run(arguments: argparse.Namespace) -> int:
     """Fill the world, however long it takes, and say with what."""
     with control_client(arguments, timeout=None) as client:
         before = cast("dict[str, int]", client.retrieve_world()["payments"])
-        world = client.seed_world(
-            arguments.payments,
-            customers=arguments.customers,
-            over=arguments.over,
-            seed=arguments.seed,
-        )
+        how_far = partial(_how_far, client)
+        with (
+            interruptible(lambda: _what_was_done(how_far())),
+            progress(arguments, "making payments", how_far),
+        ):
+            world = client.seed_world(
+                arguments.payments,
+                customers=arguments.customers,
+                over=arguments.over,
+                seed=arguments.seed,
+            )
     payments = cast("dict[str, int]", world["payments"])
     made = {status: count - before[status] for status, count in payments.items()}
     counts = {status: count for status, count in made.items() if count}
     by_status = ", ".join(f"{count} {status}" for status, count in counts.items())
     sys.stdout.write(f"{sum(counts.values())} payments: {by_status}\n")
     return 0
+
+
+def _how_far(client: "SandboxClient") -> HowFar | None:
+    """How far the server is; None before it has begun, and when it has ended."""
+    from payments_sandbox.client.errors import ControlError
+
+    with suppress(ControlError):
+        filling = client.retrieve_world().get("filling")
+        if filling is not None:
+            made, wanted = filling["made"], filling["wanted"]
+            return HowFar(made, wanted, f"{made} of {wanted}")
+    return None
+
+
+def _what_was_done(far: HowFar | None) -> str:
+    if far is None:
+        return "no payment is being made; payments-sandbox worlds show tells what there is"
+    return f"{far.words} payments were made, and the server makes the rest of them"

@@ -14,7 +14,13 @@ from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.standard_streams import drop_unwritten, try_to_print
-from payments_sandbox.core.option_values import state, whole_number
+from payments_sandbox.core.option_values import (
+    engine_url,
+    host_and_port,
+    one_of,
+    state,
+    whole_number,
+)
 
 if TYPE_CHECKING:  # imported when somebody watches
     from payments_sandbox.server.request_log import RequestLog
@@ -58,6 +64,26 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         read=whole_number(1, _MOST_WORKERS),
         metavar="N",
     )
+    options.value(
+        "--cluster",
+        "serve with the others, on any machine, that are given the same Redis or Valkey",
+        read=engine_url,
+        metavar="URL",
+    )
+    options.value(
+        "--durability",
+        "when the cluster keeps a change: within 100 ms (relaxed), or before its reply (reply)"
+        " (default: relaxed)",
+        default="relaxed",
+        read=one_of("relaxed", "reply"),
+        metavar="relaxed|reply",
+    )
+    options.value(
+        "--advertise",
+        "where clients and the others of the cluster reach this one (default: found out)",
+        read=host_and_port,
+        metavar="HOST[:PORT]",
+    )
     options.flag(
         UNTIL_STDIN_CLOSES,
         "stop when stdin is closed too: no server outlives the program that started it",
@@ -73,13 +99,17 @@ def run(arguments: argparse.Namespace) -> int:
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     is_watched = bool(arguments.log) or sys.stdout.isatty()
     make_log = partial(_make_log, arguments) if is_watched else None
-    if arguments.workers > 1:
+    until_told = partial(_until_told, arguments, is_watched=is_watched)
+    if arguments.cluster is not None:
+        from payments_sandbox.cli.cluster import serve_in_cluster
+
+        code = serve_in_cluster(arguments, until_told, make_log=make_log)
+    elif arguments.workers > 1:
         from payments_sandbox.cli.workers import serve_with_workers
 
         announce = partial(_announce, arguments, is_watched=is_watched)
         code = serve_with_workers(arguments, announce, make_log=make_log)
     else:
-        until_told = partial(_until_told, arguments, is_watched=is_watched)
         code = run_server(arguments, until_told, make_log=make_log)
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code

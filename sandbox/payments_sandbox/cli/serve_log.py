@@ -9,7 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple, TextIO, cast
 
-from payments_sandbox.cli.columns import print_facts
+from payments_sandbox.cli.columns import in_words, print_facts
+from payments_sandbox.cli.follow import OF_ATTEMPTS
 from payments_sandbox.cli.screen import screen_of, width_of
 from payments_sandbox.cli.server_process import Facts
 from payments_sandbox.cli.standard_streams import try_to_print
@@ -18,14 +19,6 @@ from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.server_totals import EVENTS, ServerTotals
 
 JSON: Final = "json"
-
-_OF_ATTEMPTS: Final = {
-    "delivered": "delivered",
-    "pending": "to be tried again",
-    "failed": "given up",
-    "disabled": "the endpoint is disabled, or gone",
-}
-"""What has come of an attempt, by what it has left its delivery as."""
 
 
 def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
@@ -130,23 +123,15 @@ def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
     if not sys.stdout.isatty():
         return
     gone = f", and {summary.worlds_gone} that are gone" if summary.worlds_gone else ""
-    attempts = {_OF_ATTEMPTS[each]: count for each, count in summary.webhooks.items()}
+    attempts = {OF_ATTEMPTS[each]: count for each, count in summary.webhooks.items()}
     facts = (
-        ("requests", _in_words({**summary.requests, "turned away": summary.turned_away})),
-        ("payments", _in_words(summary.payments)),
+        ("requests", in_words({**summary.requests, "turned away": summary.turned_away})),
+        ("payments", in_words(summary.payments)),
         ("events", str(summary.events)),
-        ("webhooks", _in_words(attempts)),
+        ("webhooks", in_words(attempts)),
         ("worlds", f"{summary.worlds}{gone}"),
     )
     with suppress(OSError):  # whoever has closed the terminal reads no summary
         sys.stdout.write("\n")  # a terminal shows Ctrl-C as it is typed
         print_facts(screen_of(arguments), facts)
         sys.stdout.flush()
-
-
-def _in_words(counts: Mapping[Any, int]) -> str:
-    """How many there were, and how many of each kind: `3: 2× 201, 1× drop`."""
-    kinds = sorted(counts, key=str)
-    each = ", ".join(f"{counts[kind]}× {kind}" for kind in kinds if counts[kind])
-    total = sum(counts.values())
-    return f"{total}: {each}" if total else "none"

@@ -127,7 +127,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
     _check_webhooks(arguments, settings)
     _check_watch(arguments, settings)
     _check_listening(arguments, settings)
-    if settings.control_token is None and not _is_loopback(settings.host):
+    if settings.control_token is None and not is_loopback(settings.host):
         return replace(settings, control_token=secrets.token_urlsafe(24))
     return settings
 
@@ -167,7 +167,8 @@ def _check_listening(arguments: argparse.Namespace, settings: Settings) -> None:
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether nobody on another machine can reach what listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

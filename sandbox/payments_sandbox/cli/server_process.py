@@ -87,8 +87,15 @@ def put_together(
     *,
     make_log: "Callable[[], RequestLog] | None" = None,
     level: int = logging.INFO,
+    runtime_type: "type[WorldRuntime] | None" = None,
 ) -> "AssembledServer":
     """Import what a server is made of, and make one that does not listen yet.
+
+    Args:
+        settings: what the user asked for.
+        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        level: what is less than this is not logged.
+        runtime_type: what runs for its worlds, where that is another one than usual.
 
     Raises:
         CannotServeError: its scenarios are refused.
@@ -99,8 +106,10 @@ def put_together(
         from payments_sandbox.server.http_server import listening  # noqa: F401 - it comes with aiohttp, too
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    log = None if make_log is None else make_log()
-    sandbox = assembled(settings, partial(assemble, settings, log))
+    making = partial(assemble, settings, None if make_log is None else make_log())
+    if runtime_type is not None:
+        making = partial(making, runtime_type=runtime_type)
+    sandbox = assembled(settings, making)
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
@@ -150,7 +159,7 @@ async def served(
 ) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were asked for."""
     settings = sandbox.settings
-    async with _kept(arguments.state, sandbox), contextlib.AsyncExitStack() as stack:
+    async with _kept(arguments, sandbox), contextlib.AsyncExitStack() as stack:
         stack.enter_context(no_ready_file(arguments.ready_file))
         if arguments.watch:
             from payments_sandbox.cli.scenario_watcher import watching
@@ -209,11 +218,13 @@ def run_loop(working: Coroutine[Any, Any, int]) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _kept(file: Path | None, sandbox: "AssembledServer") -> AsyncIterator[None]:
+async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> AsyncIterator[None]:
     """Take over the state of an earlier server, and keep this one's."""
+    file: Path | None = arguments.state
     if file is None:
         yield
         return
+    from payments_sandbox.cli.progress import progress
     from payments_sandbox.cli.state_file import StateFile
     from payments_sandbox.world.state_file import NoStateError
 
@@ -221,7 +232,8 @@ async def _kept(file: Path | None, sandbox: "AssembledServer") -> AsyncIterator[
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(state.reserved())
-            state.load()
+            with progress(arguments, f"loading {file.name}", lambda: state.how_far):
+                state.load()
         except NoStateError as error:
             raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
         async with state.saving():

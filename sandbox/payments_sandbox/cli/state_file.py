@@ -12,10 +12,11 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from payments_sandbox.cli.progress import HowFar
 from payments_sandbox.core.output_files import (
     FileInUseError,
     check_writable,
@@ -25,7 +26,7 @@ from payments_sandbox.core.output_files import (
 from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.slices import pause, run_in_slices
-from payments_sandbox.world.state_file import NoStateError, read_lines, writing
+from payments_sandbox.world.state_file import NoStateError, SavedWorld, read_lines, writing
 from payments_sandbox.world.world import World
 
 _log: Final = logging.getLogger(__name__)
@@ -35,13 +36,19 @@ SAVE_EVERY: Final = 30
 
 
 class StateFile:
-    """The state of one server on disk."""
+    """The state of one server on disk.
+
+    Attributes:
+        unsaved: the keys of worlds that could not be saved.
+        how_far: how far it is loaded, while it is.
+    """
 
     def __init__(self, path: Path, sandbox: AssembledServer) -> None:
         self._path = path
         self._worlds = sandbox.runtime.worlds
         self._one_writes = threading.Lock()  # the last save may find the one before under way
         self.unsaved: list[str] = []
+        self.how_far: HowFar | None = None
 
     @contextlib.contextmanager
     def reserved(self) -> Iterator[None]:
@@ -70,13 +77,44 @@ class StateFile:
         """
         try:
             with self._path.open("rb") as file:
-                kept = read_lines(file) if os.fstat(file.fileno()).st_size else []
+                size = os.fstat(file.fileno()).st_size
+                kept = read_lines(self._counted(file, size)) if size else []
         except FileNotFoundError:
             return
         except OSError as error:
             raise NoStateError(error.strerror or str(error)) from None
-        for world in [each.restored(self._worlds.context) for each in kept]:
+        for world in self._restored(kept):
             self._worlds.put(world)
+
+    def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+        """The lines of the file, counted as they are read."""
+        done = 0
+        for line in lines:
+            done += len(line)
+            self.how_far = HowFar(done, size, "read")
+            yield line
+
+    def _restored(self, kept: Sequence[SavedWorld]) -> list[World]:
+        """All worlds, or none where one of them cannot be restored."""
+        done, of, worlds = 0, sum(each.slices for each in kept), []
+        for number, each in enumerate(kept):
+            work = each.restoring(self._worlds.context)
+            words = f"{number} of {len(kept)} worlds restored"
+            worlds.append(finish(self._told(work, done, of, words)))
+            done += each.slices
+        return worlds
+
+    def _told(self, work: Slices[World], done: int, of: int, words: str) -> Slices[World]:
+        """Restore a world, and tell how far that is."""
+        while True:
+            try:
+                next(work)
+            except StopIteration as ended:
+                world: World = ended.value
+                return world
+            done += 1
+            self.how_far = HowFar(min(done, of), of, words)
+            yield
 
     def save(self) -> None:
         """Write it anew, in one go.

@@ -120,6 +120,10 @@ class _Parent:
         """Whether a key is this worker's."""
         return self._directory.place_of(api_key) == Here()
 
+    def draws(self, api_key: str) -> bool:
+        """Whether a key that was drawn is this worker's."""
+        return self.owns(api_key)
+
     def made(self, api_key: str) -> None:
         """A key has a world now."""
         self.report("made", api_key)

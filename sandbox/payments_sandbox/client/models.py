@@ -322,6 +322,13 @@ class WorldPaymentsModel(TypedDict):
     failed: int
 
 
+class WorldFillingModel(TypedDict):
+    """How far POST /_sandbox/world/seed is; only while it makes payments."""
+
+    made: int
+    wanted: int
+
+
 class WorldRequestsModel(TypedDict):
     """How many requests the journal has seen."""
 
@@ -343,6 +350,7 @@ class WorldModel(TypedDict):
     clock: ClockModel
     rate_limit: RateLimitModel
     payments: WorldPaymentsModel
+    filling: NotRequired[WorldFillingModel]
     refunds: int
     chargebacks: int
     events: int

@@ -34,6 +34,10 @@ class Node:
 Place = Here | Sibling | Node
 
 
+class NoOwnerError(Exception):
+    """Nobody has a key at the moment, or it cannot be found out who; the text says why."""
+
+
 class Directory(Protocol):
     """Knows the place of every key."""
 
@@ -41,7 +45,14 @@ class Directory(Protocol):
         """The place of a key, as far as it is known without I/O; None has to be asked for."""
 
     async def claim(self, key: str) -> Place:
-        """Ask for the place of a key; one that has no owner yet gets the one who should have it."""
+        """Ask for the place of a key; one that has no owner yet gets the one who should have it.
+
+        Raises:
+            NoOwnerError: there is none at the moment.
+        """
+
+    def unreachable(self, node: Node) -> None:
+        """Nobody has answered at a node: what is known of its keys is to be asked for again."""
 
     def places(self) -> Sequence[Place]:
         """All places, this one among them: for what is asked of all worlds."""

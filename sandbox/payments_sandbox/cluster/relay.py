@@ -8,11 +8,14 @@ Nothing is read of what goes through, so that damaged replies arrive just as the
 """
 
 import asyncio
-import contextlib
 import socket
 from typing import cast
 
 from payments_sandbox.server.fault_player import LINGER_ZERO
+
+
+class UnreachableError(Exception):
+    """Nobody listens where a connection is to be relayed to."""
 
 
 class _Side(asyncio.Protocol):
@@ -95,22 +98,24 @@ async def relay(client: socket.socket, host: str, port: int, begun: bytes) -> No
     """Relay a client's connection until both sides have ended.
 
     Args:
-        client: the connection, which ends with the relay.
+        client: the connection, which ends with the relay, once that has begun.
         host: where the other side is.
         port: as above.
         begun: what was read of the client, and goes first.
 
     Raises:
-        OSError: nobody listens there, and nothing was sent.
+        UnreachableError: nobody listens there: nothing was sent, and the client's connection is as
+            it was.
+        OSError: the client has gone.
     """
     loop = asyncio.get_running_loop()
     near, far = _Side(is_client=True), _Side(is_client=False)
     near.other, far.other = far, near
     try:
-        with contextlib.ExitStack() as stack:
-            stack.callback(client.close)
+        try:
             await loop.create_connection(lambda: far, host, port)
-            stack.pop_all()
+        except OSError as error:
+            raise UnreachableError(error.strerror or str(error)) from None
         far.write(begun)
         await loop.connect_accepted_socket(lambda: near, client)
         if far.ended.done():  # it has ended before there was anybody to tell

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import astuple
 from typing import Any, Final, assert_never
 
 import orjson
@@ -18,9 +19,9 @@ from payments_sandbox.cluster.connection import MovableConnection, PassedConnect
 from payments_sandbox.cluster.handler import OwnerHandler
 from payments_sandbox.cluster.mailbox import Outgoing, receive_message
 from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling
-from payments_sandbox.cluster.relay import relay
-from payments_sandbox.server.http_server import HttpServer
-from payments_sandbox.server.request_handler import RequestHandler
+from payments_sandbox.cluster.relay import UnreachableError, relay
+from payments_sandbox.server.http_server import Handler, HttpServer
+from payments_sandbox.server.slices import pause
 
 _log: Final = logging.getLogger(__name__)
 
@@ -29,6 +30,13 @@ _QUESTION: Final = b"q"
 
 _MESSAGES: Final = 16
 """Messages that are read in a turn of the loop: what is served here already has its turn, too."""
+
+
+_AGAIN: Final = 0.1
+"""Wall seconds until it is asked again who owns a key, where a node could not be reached."""
+
+_QUIET: Final = 0.4
+"""Wall seconds that relays have to end by themselves when the server closes."""
 
 
 class SharedServer(HttpServer):
@@ -44,16 +52,21 @@ class SharedServer(HttpServer):
 
     def __init__(
         self,
-        handler: RequestHandler,
+        handler: Handler,
         head_timeout: float,
         directory: Directory,
         siblings: Mapping[int, socket.socket],
         answer: Callable[[str, list[Any] | None], object],
     ) -> None:
-        super().__init__(OwnerHandler(handler, directory, self), head_timeout)
+        super().__init__(self._owner_handler(handler, directory), head_timeout)
+        self._directory = directory
         self._siblings = {index: Outgoing(writer) for index, writer in siblings.items()}
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _owner_handler(self, handler: Handler, directory: Directory) -> Handler:
+        """Make what lets requests go to their owners."""
+        return OwnerHandler(handler, directory, self)
 
     def __call__(self) -> MovableConnection:
         """Make the protocol of a connection that was accepted here."""
@@ -64,9 +77,9 @@ class SharedServer(HttpServer):
         match place:
             case Sibling(index):
                 self._pass_to(index, passed)
-            case Node(name, host, port):
+            case Node():
                 client = socket.socket(fileno=os.dup(passed.descriptor))
-                self._begin(_relayed(client, name, host, port, passed.begun))
+                self._begin(self._relay(client, place, passed.begun))
             case Here():
                 self._take_over(os.dup(passed.descriptor), passed.begun)
             case _:
@@ -109,8 +122,10 @@ class SharedServer(HttpServer):
             loop.remove_reader(mailbox)
 
     async def close(self) -> None:
-        """End every connection, those that are relayed at once."""
+        """End every connection; those that are relayed have a moment to end by themselves."""
         await super().close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_QUIET)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -141,14 +156,18 @@ class SharedServer(HttpServer):
         except OSError:  # it has ended on its way
             connection.close()
 
+    async def _relay(self, client: socket.socket, node: Node, begun: bytes) -> None:
+        try:
+            await relay(client, node.host, node.port, begun)
+        except UnreachableError as error:
+            _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), error)
+            self._directory.unreachable(node)
+            await pause(_AGAIN)
+            await self._serve(client, begun)  # from its begin: by now there may be another owner
+        except OSError:
+            client.close()  # it has gone
+
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _relayed(client: socket.socket, name: str, host: str, port: int, begun: bytes) -> None:
-    try:
-        await relay(client, host, port, begun)
-    except OSError as error:
-        _log.warning("%s at %s:%d cannot be reached: %s", name, host, port, error.strerror)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from payments_sandbox.cluster.places import Here, Place, Sibling
+from payments_sandbox.cluster.places import Here, Node, Place, Sibling
 
 _KNOWN_AT_MOST: Final = 10_000
 
@@ -48,6 +48,9 @@ class WorkerDirectory:
     async def claim(self, key: str) -> Place:
         """The place of a key: every key has one."""
         return self.place_of(key)
+
+    def unreachable(self, node: Node) -> None:
+        """There are no nodes among workers."""
 
     def places(self) -> Sequence[Place]:
         """The workers in their order."""

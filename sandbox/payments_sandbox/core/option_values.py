@@ -25,6 +25,10 @@ _SERVER: Final = re.compile(
 """A name or an address, and perhaps a port; the bases of both APIs are welcome."""
 
 _OF_SCENARIOS: Final = frozenset({".yaml", ".yml", ".json"})
+_ENGINE: Final = re.compile(r"(?:rediss?://[^/\s]+(?:/[0-9]*)?|unix://\S+)")
+_HOST_AND_PORT: Final = re.compile(
+    r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -121,6 +125,21 @@ def server_url(text: str) -> str:
     if found is None or int(found["port"] or 0) > LAST_PORT:
         raise ValueError("expected an address such as http://127.0.0.1:8080")
     return found["origin"]
+
+
+def engine_url(text: str) -> str:
+    """Read where the engine of a cluster is."""
+    if not _ENGINE.fullmatch(text):
+        raise ValueError("expected an address such as redis://localhost:6379")
+    return text
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Read where others reach a server; the port is 0 where none is given."""
+    found = _HOST_AND_PORT.fullmatch(text)
+    if found is None or int(found["port"] or 0) > LAST_PORT:
+        raise ValueError("expected a host and perhaps a port, such as 10.0.0.5 or node-1:8080")
+    return found["host"].strip("[]"), int(found["port"] or 0)
 
 
 def webhook_targets(text: str) -> bool:

@@ -26,7 +26,7 @@ from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, AlreadySent, JsonResponse
 from payments_sandbox.server.routing import Target
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -83,10 +83,10 @@ class EmulatedApi:
             return self._turn_away(request, operation, error)
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
-        except Exception:
+        except Exception as error:
             if world is None or request.writer.output_size > 0:
                 raise  # the request handler answers without a world, and after half an answer
-            _log.exception("unhandled error in %s %s", request.method, mask_target(path))
+            _log_failure(request, path, error)
             return _response(self._gateway.give_up(world))
 
     def _turn_away(
@@ -120,6 +120,7 @@ class EmulatedApi:
                 return AlreadySent()
             answer = outcome
         held = self._runtime.take_due(world)
+        await self._runtime.before_reply(world)
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):
                 return _abandoned(answer)
@@ -237,6 +238,14 @@ class EmulatedApi:
             if not is_time_up:
                 entry.abandon()
         return restore if is_time_up else None
+
+
+def _log_failure(request: web.BaseRequest, path: str, error: Exception) -> None:
+    what = f"{request.method} {mask_target(path)}"
+    if isinstance(error, NotKeptError):
+        _log.warning("%s is answered 500, since what it has done may be lost: %s", what, error)
+    else:
+        _log.error("unhandled error in %s", what, exc_info=error)
 
 
 def _nothing() -> None:

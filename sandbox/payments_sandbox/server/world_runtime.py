@@ -14,7 +14,7 @@ Who changes a world says so with one call, and everything else is done here:
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.clock_advance import ClockAdvancer
@@ -45,6 +45,13 @@ _RECORDS: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL})
 """What of a reset takes the calls with it that have not happened yet."""
 
 
+class Filling(NamedTuple):
+    """How many payments of the past are made for a world, of how many."""
+
+    made: int
+    wanted: int
+
+
 class Elsewhere(Protocol):
     """The other processes of one server, where there are several."""
 
@@ -58,6 +65,10 @@ class Elsewhere(Protocol):
         Returns:
             The answers of those that are there.
         """
+
+
+class NotKeptError(Exception):
+    """What has changed in a world is not kept where it should be; the text says why."""
 
 
 class WorldRuntime:
@@ -85,10 +96,14 @@ class WorldRuntime:
         reports: keeps those of worlds that are gone; None where nobody will read them.
         metrics: counts what has happened.
         totals: counts what worlds have had that are gone; None where nobody asks.
+        fillings: how far worlds are that are being filled with payments of the past.
         tally: as it was given.
         elsewhere: the processes that have other worlds of the server; None where there is one.
+        address: where clients reach the worlds of this process, such as `http://10.0.0.5:8080`;
+            None where it is wherever they have reached it.
     """
 
+    address: str | None = None
     dispatcher_type: ClassVar[type[Dispatcher]] = Dispatcher
     notifier_type: ClassVar[type[ChangeNotifier]] = ChangeNotifier
     timers_type: ClassVar[type[LiveTimers]] = LiveTimers
@@ -117,6 +132,7 @@ class WorldRuntime:
         self.clock_advancer = ClockAdvancer(self.dispatcher)
         self.reports: KeptReports | None = None
         self.totals: ServerTotals | None = None
+        self.fillings: dict[World, Filling] = {}
         self.elsewhere: Elsewhere | None = None
         self.worlds = Worlds(
             defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
@@ -199,6 +215,17 @@ class WorldRuntime:
         if world.timeline.next_due is not None:
             self.timers.set(world)
         return () if world.webhooks is None else world.webhooks.outbox.pop()
+
+    def problems(self) -> Sequence[str]:
+        """Why it cannot serve at the moment, in words."""
+        return ()
+
+    async def before_reply(self, world: World) -> None:
+        """Wait for what has to be done before a reply tells what has changed in a world.
+
+        Raises:
+            NotKeptError: it cannot be done, and the reply may not be sent.
+        """
 
     async def send_before_reply(self, world: World, deliveries: "Sequence[Delivery]") -> None:
         """Attempt the deliveries that a rule wants before the reply, and wait for their ends."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
@@ -115,6 +115,28 @@ class Entry:
         self.reply_body = mask_content(body)
 
 
+class JournalChanges(NamedTuple):
+    """What has changed in a journal.
+
+    Attributes:
+        entries: those that came, or whose replies were others in the end.
+        timed: those of which nothing is new but how long they took.
+        is_new: whether all entries before these are gone.
+    """
+
+    entries: list[Entry]
+    timed: list[Entry]
+    is_new: bool
+
+
+_Reply = tuple[int | None, str | None, bytes]
+
+
+def _reply_of(entry: Entry) -> _Reply:
+    """What of an entry may change until its reply has left."""
+    return entry.status, entry.fault, entry.reply_body
+
+
 class Journal:
     """A ring of entries; numbers go on counting when old entries fall out."""
 
@@ -125,7 +147,7 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self.count = self.restored = 0
         self._told: int | None = None
-        self._unanswered: list[Entry] = []
+        self._unanswered: list[tuple[Entry, _Reply]] = []
 
     @property
     def news(self) -> int:
@@ -175,18 +197,18 @@ class Journal:
         self.count = self.restored = 0
         self._told = None
 
-    def changes(self) -> tuple[list[Entry], bool]:
-        """The entries that came, or whose answers have left, since this was called last.
-
-        Returns:
-            The entries; and whether those before them are gone.
-        """
+    def changes(self) -> "JournalChanges":
+        """What has changed since this was called last."""
         told, self._told = self._told, self.count
         new = list(self.since(told or 0))
         waiting = [] if told is None else self._unanswered
-        answered = [each for each in waiting if each.duration_ms is not None]
-        self._unanswered = [each for each in (*waiting, *new) if each.duration_ms is None]
-        return [*answered, *new], told is None
+        others, timed = new, list[Entry]()
+        for entry, reply in waiting:
+            if entry.duration_ms is not None:
+                (timed if _reply_of(entry) == reply else others).append(entry)
+        known = [*waiting, *((each, _reply_of(each)) for each in new)]
+        self._unanswered = [each for each in known if each[0].duration_ms is None]
+        return JournalChanges(others, timed, told is None)
 
     def mark_told(self) -> None:
         """Let `changes` begin with the next entry: those that are here are known."""
@@ -229,9 +251,15 @@ _WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
 """What a snapshot has in another form."""
 
 
-def entry_row(entry: Entry) -> dict[str, object]:
-    """An entry as a snapshot has it, masked."""
-    return _row(_as_it_is(entry))
+def entry_rows(entries: Iterable[Entry]) -> Iterator[dict[str, object]]:
+    """Entries as a snapshot has them, masked."""
+    # A client sends the same headers again and again, and the server keeps them once.
+    masked: dict[int, list[list[str]]] = {}
+    for entry in entries:
+        headers = masked.get(id(entry.headers))
+        if headers is None:
+            headers = masked[id(entry.headers)] = _masked(entry.headers)
+        yield _row(_as_it_is(entry), headers)
 
 
 def _as_it_is(entry: Entry) -> dict[str, Any]:
@@ -243,9 +271,13 @@ def _snapshot(count: int, entries: list[dict[str, Any]]) -> Slices[dict[str, obj
     return {"count": count, "entries": (yield from rows_of(entries, _row))}
 
 
-def _row(plain: dict[str, Any]) -> dict[str, object]:
+def _masked(headers: Headers) -> list[list[str]]:
+    return list(map(list, mask_headers(headers).items()))
+
+
+def _row(plain: dict[str, Any], headers: list[list[str]] | None = None) -> dict[str, object]:
     return plain | {
-        "headers": list(map(list, mask_headers(plain["headers"]).items())),
+        "headers": _masked(plain["headers"]) if headers is None else headers,
         "reply_headers": dict(plain["reply_headers"]),
         "reply_body": plain["reply_body"].decode(),
         "considered": list(map(list, plain["considered"])),

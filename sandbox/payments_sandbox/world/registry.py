@@ -69,6 +69,9 @@ class Ownership(Protocol):
     def owns(self, api_key: str) -> bool:
         """Whether the world of a key is made here, and nowhere else."""
 
+    def draws(self, api_key: str) -> bool:
+        """Whether a key that was drawn for a new world is this process's."""
+
     def made(self, api_key: str) -> None:
         """A key has a world now."""
 
@@ -192,6 +195,15 @@ class Worlds:
             yield
         self._being_made.pop(api_key, None)  # it is done, or POST worlds was faster
         return self.get_or_create(api_key)
+
+    def get(self, api_key: str) -> World | None:
+        """The world of a key, which is not used by that; None where it has none."""
+        return self._worlds.get(api_key)
+
+    def let_go(self, world: World) -> None:
+        """Have a world no more that goes on elsewhere, or is made again when it is asked for."""
+        if world in self:
+            del self._worlds[world.config.api_key]
 
     def find(self, api_key: str) -> World:
         """The world of a key that has one.
@@ -345,6 +357,6 @@ class Worlds:
         while True:
             key = self._keys.nth(self._made)
             self._made += 1
-            is_ours = self._ownership is None or self._ownership.owns(key)
+            is_ours = self._ownership is None or self._ownership.draws(key)
             if is_ours and key not in self._worlds:
                 return key

@@ -14,9 +14,9 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import EPOCH, LAST, Instant
-from payments_sandbox.core.slices import Slices, discard
+from payments_sandbox.core.slices import SLICE, Slices, discard, finish
 from payments_sandbox.world.config import ServerContext
-from payments_sandbox.world.snapshot import blocks_of, restored, snapshotting
+from payments_sandbox.world.snapshot import blocks_of, restoring, snapshotting
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/state"
@@ -42,18 +42,30 @@ class SavedWorld:
     used_at: Instant
     snapshot: dict[str, Any]
 
+    @property
+    def slices(self) -> int:
+        """About how many slices it takes to restore it: its rows are read, and let go."""
+        ledger = self.snapshot.get("ledger")
+        parts = ledger.values() if isinstance(ledger, dict) else ()
+        rows = sum(len(part) for part in parts if isinstance(part, list))
+        return 1 + 2 * rows // SLICE
+
     def as_line(self) -> list[object]:
         """What its line in a file has."""
         return [self.api_key, self.made_at, self.used_at, self.snapshot]
 
     def restored(self, context: ServerContext) -> World:
-        """The world, exactly as it was.
+        """The world, exactly as it was, in one go; see `restoring`."""
+        return finish(self.restoring(context))
+
+    def restoring(self, context: ServerContext) -> Slices[World]:
+        """The world, exactly as it was, a few milliseconds at a time.
 
         Raises:
             NoStateError: the snapshot is none of this version.
         """
         try:
-            world = restored(
+            world = yield from restoring(
                 self.snapshot, api_key=self.api_key, made_at=self.made_at, context=context
             )
         except InvalidRequest as error:

@@ -37,7 +37,7 @@ from payments_sandbox.server.request_headers import JSON, read_headers
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
 from payments_sandbox.world.registry import NotOwned
 from payments_sandbox.world.world import World
 
@@ -85,6 +85,8 @@ class ControlApi:
             return response
         except (ConnectionResetError, NotOwned):
             raise  # the client left while we read, or another process answers
+        except NotKeptError as error:
+            return refusal(InternalError(f"What this has changed may be lost: {error}."))
         except Exception:
             if request.writer.output_size > 0:
                 raise  # half an answer is sent, and another one cannot follow
@@ -121,6 +123,7 @@ class ControlApi:
             result = await result
         if world is not None:
             self._runtime.changed(world)
+            await self._runtime.before_reply(world)
         return result if isinstance(result, web.StreamResponse) else _reply(route, result)
 
     def _check_token(self, request: web.BaseRequest) -> None:

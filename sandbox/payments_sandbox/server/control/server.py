@@ -1,7 +1,10 @@
 """Owns the routes about the server itself: its health, its two documents."""
 
+from aiohttp import web
+
 from payments_sandbox import __version__
 from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.response import SERVER
 
 
 def live(_: ControlRequest) -> dict[str, object]:
@@ -9,9 +12,11 @@ def live(_: ControlRequest) -> dict[str, object]:
     return {"live": True, "version": __version__}
 
 
-def ready(_: ControlRequest) -> dict[str, object]:
+def ready(request: ControlRequest) -> dict[str, object] | web.Response:
     """The schemas are loaded: a server that could not load them does not listen."""
-    return {"ready": True, "version": __version__, "problems": []}
+    problems = list(request.runtime.problems())
+    state = {"ready": not problems, "version": __version__, "problems": problems}
+    return state if not problems else web.json_response(state, status=503, headers=SERVER)
 
 
 def retrieve_openapi(request: ControlRequest) -> dict[str, object]:

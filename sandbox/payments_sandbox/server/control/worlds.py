@@ -10,13 +10,13 @@ from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
-from payments_sandbox.core.slices import Slices, discard
+from payments_sandbox.core.slices import SLICE, Slices, discard
 from payments_sandbox.server.control import clock, rate_limit
 from payments_sandbox.server.control.control_request import ControlRequest, read_all
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.response import send_blocks
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.server.world_runtime import Filling, WorldRuntime
 from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshotting
 from payments_sandbox.world.world import ResetScope, World
 
@@ -155,8 +155,21 @@ def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; until it is full, it is served as it was."""
     filling = await request.runtime.run_beside(partial(_filling, request))
-    await run_in_slices(filling)
-    return _shown(request, request.world)
+    fillings, world, wanted = request.runtime.fillings, request.world, request.body["payments"]
+    fillings[world] = Filling(0, wanted)
+    try:
+        await run_in_slices(_told(filling, fillings, world))
+    finally:
+        fillings.pop(world, None)
+    return _shown(request, world)
+
+
+def _told(work: Slices[None], fillings: dict[World, Filling], world: World) -> Slices[None]:
+    """Fill a world, and tell how far that is."""
+    for number, _ in enumerate(work):  # the first slice has made nothing
+        wanted = fillings[world].wanted if world in fillings else 0
+        fillings[world] = Filling(min(max(0, number - 1) * SLICE, wanted), wanted)
+        yield
 
 
 def _filling(request: ControlRequest) -> Slices[None]:
@@ -238,7 +251,8 @@ def _clock(text: str | None) -> Instant | str | None:
 
 
 def _shown(request: ControlRequest, world: World) -> dict[str, object]:
-    return _summary(request.runtime, _origin(request), world)
+    origin = request.runtime.address or _origin(request)
+    return _summary(request.runtime, origin, world)
 
 
 def _origin(request: ControlRequest) -> str:
@@ -249,6 +263,7 @@ def _summary(runtime: WorldRuntime, origin: str, world: World) -> dict[str, obje
     config, ledger = world.config, world.ledger
     counts: Any = {status.value: count for status, count in ledger.payments.counts.items()}
     name = {} if config.name is None else {"name": config.name}
+    filling = runtime.fillings.get(world)
     return {
         "api_key": config.api_key,
         **name,
@@ -260,6 +275,7 @@ def _summary(runtime: WorldRuntime, origin: str, world: World) -> dict[str, obje
         "clock": clock.clock_json(world),
         "rate_limit": rate_limit.rate_limit_json(world),
         "payments": counts,
+        **({} if filling is None else {"filling": filling._asdict()}),
         "refunds": ledger.refunds,
         "chargebacks": ledger.chargebacks,
         "events": len(ledger.event_numbers),

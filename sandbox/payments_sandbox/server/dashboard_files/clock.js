@@ -23,7 +23,7 @@ export function ClockBar({ apiKey, clock: loaded }) {
   const { value, error, reload } = loaded;
   const [, tick] = useState(0);
   useEvery(1000, () => tick((old) => old + 1), []);
-  if (!value) return html`<div class="bar"><${Problem} error=${error} /></div>`;
+  if (!value) return html`<div class="bar" role="region" aria-label="Clock and rate limit"><${Problem} error=${error} /></div>`;
   const { clock, limit, read } = value;
   const isLive = clock.mode === "live";
   const now = Date.parse(clock.now) + (isLive ? Date.now() - read : 0);
@@ -37,7 +37,7 @@ export function ClockBar({ apiKey, clock: loaded }) {
     await call(apiKey, "POST", "/clock/advance", isInstant ? { to: text } : { by: text });
     reload();
   };
-  return html`<div class="bar" role="group" aria-label="Clock and rate limit">
+  return html`<div class="bar" role="region" aria-label="Clock and rate limit">
     <span class="clock"><strong>${new Date(now).toISOString().slice(0, 19).replace("T", " ")}</strong>
       <small>${isLive ? "live" : "frozen"}${Math.abs(ahead) > 60000 ? `, ${span(ahead)} ${ahead > 0 ? "ahead of" : "behind"} real time` : ""}</small></span>
     <span class="due">${next ? html`next due: ${next.what} in ${span(Date.parse(next.at) - now)}` : "nothing is due"}</span>

@@ -15,11 +15,11 @@ How a delivery leaves:
    more. What receivers set off by their own calls is followed, `MAX_FOLLOW_UPS` steps deep: who
    never stops sending would hold it up for ever. It returns the attempts that ended meanwhile.
 6. A world that is forgotten has its workers cancelled. Nothing of an attempt is recorded then.
-7. A server that stops begins no attempt, and lets those in flight end for `GRACE` seconds.
+7. A server that stops, or lets a world go, begins no attempt; those in flight have `GRACE` seconds.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -92,7 +92,12 @@ class Dispatcher:
         metrics: counts what comes of attempts.
         tally: counts what attempts meet; None where nobody asked for it.
         log_attempt: told of each attempt when what it has led to is known.
+
+    Attributes:
+        before_attempt: awaited before each attempt, which begins if it is true; if there is one.
     """
+
+    before_attempt: Callable[[World], Awaitable[bool]] | None = None
 
     def __init__(  # noqa: PLR0913 - the parts of a dispatcher, each by its name
         self,
@@ -189,6 +194,23 @@ class Dispatcher:
         if world.webhooks is not None:
             world.webhooks.forget_deliveries()
 
+    def is_busy(self, world: World) -> bool:
+        """Whether something of a world waits or is in flight."""
+        return any(each.waiting or each.workers for each in self._queues.get(world, {}).values())
+
+    async def let_go(self, world: World, grace: float = GRACE) -> None:
+        """Begin no attempt of a world any more, and let those that are in flight end.
+
+        Args:
+            world: goes on elsewhere, with what has waited and what was cancelled.
+            grace: seconds until those that have not ended are cancelled.
+        """
+        for queue in self._queues.get(world, {}).values():
+            queue.clear()
+        await _end(list(self._running(world)), grace)
+        self._queues.pop(world, None)
+        self._wake_settling(world)
+
     async def close(self, grace: float = GRACE) -> None:
         """Begin no attempt any more, and let those that are in flight end.
 
@@ -202,12 +224,7 @@ class Dispatcher:
         for queues in self._queues.values():
             for queue in queues.values():
                 queue.clear()
-        running = [task for world in self._queues for task in self._running(world)]
-        if running:
-            _, late = await asyncio.wait(running, timeout=grace)
-            for task in late:
-                task.cancel()
-            await asyncio.wait(running)
+        await _end([task for world in self._queues for task in self._running(world)], grace)
         self._queues.clear()
         if self._sender is not None:
             await self._sender.close()
@@ -290,6 +307,8 @@ class Dispatcher:
         self, world: World, webhooks: "Webhooks", delivery: "Delivery"
     ) -> "DeliveryAttempt | None":
         """Make an attempt; None when the delivery has ended meanwhile, or was forgotten."""
+        if self.before_attempt is not None and not await self.before_attempt(world):
+            return None
         if not delivery.is_pending or self._is_closed:
             return None
         endpoint = webhooks.outbox.endpoints[delivery.endpoint_id]
@@ -354,6 +373,15 @@ def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
                 " client of sandbox.async_client() outside of it, or move the clock when it has"
                 " answered."
             )
+
+
+async def _end(tasks: Collection[asyncio.Task[None]], grace: float) -> None:
+    """Let tasks end, and cancel those that have not after so many seconds."""
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=grace)
+        for task in late:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def _let_others_run() -> None:

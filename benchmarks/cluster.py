@@ -1,0 +1,81 @@
+"""Owns the section on clusters: what it costs that an engine keeps every change."""
+
+import contextlib
+from collections.abc import Iterator
+from shutil import which
+from statistics import median
+from subprocess import DEVNULL, Popen
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from benchmarks.load import Client, Load, measure
+from benchmarks.machine import Cores
+from benchmarks.plan import Plan
+from benchmarks.report import Row, Table, at_least, number
+from benchmarks.servers import Loop, Server, running, sandbox_command
+from benchmarks.traffic import VARIETY, create
+
+IN_MEMORY: Final = "in memory"
+WANTED: Final = {"relaxed": 0.85, "reply": 0.5}
+
+
+def measure_cluster(plan: Plan, cores: Cores, client: Client) -> Table:
+    """Creates of a server in memory, and of a node that keeps them, turn by turn."""
+    requests = [create(f"buyer_{nth:03}") for nth in range(VARIETY)]
+    with _servers(cores) as servers:
+        for server in servers.values():
+            client(server.port, requests, 1)  # the first second is nobody's
+        rounds = [
+            {name: measure(client, each, requests, plan.seconds) for name, each in turn}
+            for turn in [servers.items()] * plan.rounds
+        ]
+    rows = [row for name in WANTED for row in _rows(name, rounds)]
+    return Table("A node of a cluster, against a server in memory, on asyncio", rows)
+
+
+def _rows(name: str, rounds: list[dict[str, Load]]) -> list[Row]:
+    rates = [loads[name].rate / loads[IN_MEMORY].rate for loads in rounds]
+    shown = " ÷ ".join(
+        f"{number(median(loads[each].rate for loads in rounds))}/s" for each in (name, IN_MEMORY)
+    )
+    cpu = [_cpu(loads[IN_MEMORY]) / _cpu(loads[name]) for loads in rounds]
+    each = " ÷ ".join(
+        f"{number(median(_cpu(loads[each]) * 1e6 for loads in rounds))} µs"
+        for each in (IN_MEMORY, name)
+    )
+    return [
+        Row(f"create, {name}, requests per second", rates, "×", at_least(WANTED[name]), shown),
+        Row(f"create, {name}, by CPU seconds of the server", cpu, "×", None, each),
+    ]
+
+
+def _cpu(load: Load) -> float:
+    return (load.cpu or load.seconds) / load.requests
+
+
+@contextlib.contextmanager
+def _servers(cores: Cores) -> Iterator[dict[str, Server]]:
+    """A server in memory and a node of each durability, which is a cluster by itself."""
+    with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        serve = sandbox_command(Loop.ASYNCIO)
+        servers = {IN_MEMORY: stack.enter_context(running(serve, cores))}
+        for name in WANTED:
+            url = stack.enter_context(_engine(f"{folder}/{name}.sock"))
+            node = [*serve[:-1], "--cluster", url, "--durability", name, serve[-1]]
+            servers[name] = stack.enter_context(running(node, cores))
+        yield servers
+
+
+@contextlib.contextmanager
+def _engine(path: str) -> Iterator[str]:
+    """A Redis of its own, on the core of the load; gives its url."""
+    program = which("redis-server") or which("valkey-server")
+    if program is None:
+        raise RuntimeError("redis-server is not installed, and a cluster needs one")
+    keep_nothing = ["--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"]
+    engine = Popen([program, *keep_nothing], stdout=DEVNULL)
+    try:
+        yield f"unix://{path}"
+    finally:
+        engine.terminate()
+        engine.wait()

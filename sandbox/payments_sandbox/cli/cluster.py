@@ -1,0 +1,79 @@
+"""Owns `serve --cluster`: how a server is put together that is a node."""
+
+import argparse
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from payments_sandbox.cli.failure import MISTAKEN
+from payments_sandbox.cli.options import refuse
+from payments_sandbox.cli.server_options import is_loopback, read_settings
+from payments_sandbox.cli.server_process import (
+    CannotServeError,
+    ListeningServer,
+    put_together,
+    run_loop,
+    served,
+    to_the_end,
+)
+
+if TYPE_CHECKING:
+    from payments_sandbox.server.listeners import ListeningAt
+    from payments_sandbox.server.request_log import RequestLog
+
+CLUSTER: Final = "--cluster"
+
+
+def serve_in_cluster(
+    arguments: argparse.Namespace,
+    use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
+    *,
+    make_log: "Callable[[], RequestLog] | None",
+) -> int:
+    """Serve as a node until a signal, or as long as stdin is open; the rest is as `run_server`.
+
+    Raises:
+        CannotServeError: there is no cluster to join, or nobody can listen.
+        UnwritableError: the ready file cannot be written.
+    """
+    _check(arguments)
+    from payments_sandbox.cluster.runtime import NodeRuntime
+    from payments_sandbox.cluster.serving import (
+        CannotJoinError,
+        ClusterOptions,
+        serving,
+        settings_of_node,
+    )
+
+    settings = read_settings(arguments)
+    sandbox = put_together(settings_of_node(settings), make_log=make_log, runtime_type=NodeRuntime)
+    waits = arguments.durability == "reply"
+    options = ClusterOptions(arguments.cluster, waits, arguments.advertise)
+
+    @contextlib.asynccontextmanager
+    async def listens() -> "AsyncIterator[ListeningAt]":
+        try:
+            async with serving(sandbox, settings, options) as at:
+                yield at
+        except CannotJoinError as error:
+            raise CannotServeError(f"{CLUSTER}: {error}", MISTAKEN) from None
+
+    return run_loop(to_the_end(use_server(served(arguments, sandbox, listens()))))
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go with a cluster."""
+    if arguments.workers > 1:
+        refuse(arguments, CLUSTER, "expected no --workers: start a node for each core")
+    if arguments.tls is not None:
+        problem = "expected no --tls: an encrypted connection cannot be led to another node"
+        refuse(arguments, CLUSTER, problem)
+    if arguments.state is not None:
+        refuse(arguments, CLUSTER, "expected no --state: the worlds are kept by the cluster")
+    if find_spec("redis") is None:
+        hint = "pip install 'payments-sandbox[cluster]'"
+        refuse(arguments, CLUSTER, f"it needs the package redis: {hint}")
+    if arguments.control_token is None and not is_loopback(arguments.host):
+        problem = "expected --control-token, the same for each node, where the host is no loopback"
+        refuse(arguments, CLUSTER, problem)

@@ -1,0 +1,340 @@
+"""Owns what is written of the worlds that a node has: effects, behind them or before their replies.
+
+How it works:
+
+1. Whoever changes a world says so (`mark`). It is written within `BEHIND` seconds, with all others
+   that have changed until then, in one write.
+2. Who may not go on before it is written waits (`kept`): a reply, where the cluster is told so, and
+   the attempt of a webhook always. Then it is written at once, with all that others wait for.
+3. One write is under way at a time; what changes meanwhile goes into the next. So the slower the
+   engine, the more each write has, and effects are written in their order.
+4. A write that failed may have happened. It is made again until the engine has answered, which
+   takes it once; whoever waits is let go with an error when the node's lease ends.
+5. A world whose effects have become longer than itself is written whole.
+6. What the engine refuses is another node's by now: the world is given up here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+import orjson
+
+from payments_sandbox.cluster.store import EngineError, Store, WorldWrite
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.server.slices import pause, run_in_slices
+from payments_sandbox.server.world_runtime import NotKeptError
+from payments_sandbox.world.clock import Mode, WallClock
+from payments_sandbox.world.effects import WorldEffects
+from payments_sandbox.world.journal import KEPT, JournalChanges, entry_rows
+from payments_sandbox.world.world import World
+
+_log: Final = logging.getLogger(__name__)
+
+BEHIND: Final = 0.05
+"""Wall seconds after which a change is written at the latest, but for what that takes."""
+
+AGAIN: Final = 0.1
+"""Wall seconds between two tries to reach the engine."""
+
+MOST_EFFECTS: Final = 1_000
+"""A world is written whole behind so many of them, however small they are."""
+
+SMALL: Final = 16 * 1024
+"""A world is not written whole for fewer bytes of effects than these."""
+
+
+class Owner(Protocol):
+    """Knows what a node owns."""
+
+    async def epoch_of(self, key: str) -> int:
+        """The epoch of a key that is owned here.
+
+        Raises:
+            NotKeptError: it is another node's.
+        """
+
+    def give_up(self, world: World) -> None:
+        """A world is another node's by now."""
+
+
+class _Progress:
+    """How far a world is kept.
+
+    Attributes:
+        effects: what has changed in it since.
+        epoch: of its key.
+        position: how many effects the engine has of it.
+        whole, tail: bytes of the first of them, and of all others.
+    """
+
+    __slots__ = ("effects", "epoch", "position", "tail", "whole")
+
+    def __init__(self, effects: WorldEffects, epoch: int, sizes: Sequence[int] = ()) -> None:
+        self.effects = effects
+        self.epoch = epoch
+        self.position = len(sizes)
+        self.whole, self.tail = sum(sizes[:1]), sum(sizes[1:])
+
+    @property
+    def is_whole_next(self) -> bool:
+        """Whether the world is to be written whole."""
+        too_long = self.tail > max(SMALL, self.whole) or self.position >= MOST_EFFECTS
+        return self.position == 0 or too_long
+
+    def count(self, write: WorldWrite) -> None:
+        """Count a write that the engine has taken."""
+        if write.is_whole:
+            self.whole, self.tail, self.position = len(write.effect), 0, 1
+        elif write.effect:
+            self.tail += len(write.effect)
+            self.position += 1
+
+
+class Keeper:
+    """Writes what changes in the worlds of a node.
+
+    Args:
+        store: where to.
+        owner: knows the epochs of keys.
+        wall: the real time.
+    """
+
+    def __init__(self, store: Store, owner: Owner, wall: WallClock) -> None:
+        self._store = store
+        self._owner = owner
+        self._wall = wall
+        self._progress: dict[World, _Progress] = {}
+        self._behind: dict[World, None] = {}
+        self._gone: dict[str, tuple[int, asyncio.Future[None]]] = {}
+        self._waiters: dict[World, asyncio.Future[None]] = {}
+        self._writing: dict[World, asyncio.Future[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_time = False
+        self._woken = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    def adopt(self, world: World, epoch: int, sizes: Sequence[int]) -> None:
+        """Begin with a world that was made of what is kept.
+
+        Args:
+            world: as it is kept.
+            epoch: of its key.
+            sizes: the bytes of each effect that it was made of.
+        """
+        self._progress[world] = _Progress(WorldEffects(world, is_kept=True), epoch, sizes)
+
+    def mark(self, world: World) -> None:
+        """Write a world soon: it has changed, or may have."""
+        self._behind[world] = None
+        self._is_idle.clear()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BEHIND, self._be_in_time)
+
+    async def kept(self, world: World) -> None:
+        """Wait until all that has changed in a world is written.
+
+        Raises:
+            NotKeptError: it is another node's by now, or the engine is away for too long.
+        """
+        if world in self._behind:
+            waiter = self._waiters.get(world)
+            if waiter is None or waiter.done():  # one that has failed is still there
+                waiter = self._waiters[world] = _waiter()
+                self._woken.set()
+            await asyncio.shield(waiter)
+        elif (under_way := self._writing.get(world)) is not None:
+            await asyncio.shield(under_way)
+
+    def remove(self, key: str, epoch: int) -> None:
+        """Let a world be forgotten with all that is kept of it."""
+        self._gone[key] = epoch, asyncio.get_running_loop().create_future()
+        self._is_idle.clear()
+        self._be_in_time()
+
+    async def until_removed(self, key: str) -> None:
+        """Wait until what was to be forgotten of a key is forgotten."""
+        if key in self._gone:
+            await self._gone[key][1]
+
+    def forget(self, world: World) -> None:
+        """Write no more of a world."""
+        self._progress.pop(world, None)
+        self._behind.pop(world, None)
+        waiter = self._waiters.pop(world, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(NotKeptError("the world was dropped meanwhile"))
+
+    def is_behind(self, world: World) -> bool:
+        """Whether there is something of a world to be written."""
+        return world in self._behind or world in self._writing
+
+    def fail(self, reason: str) -> None:
+        """Let nobody wait any longer."""
+        for waiter in (*self._waiters.values(), *self._writing.values()):
+            if not waiter.done():
+                waiter.set_exception(NotKeptError(reason))
+
+    async def run(self) -> None:
+        """Write, until it is cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while await self._write_some():
+                pass
+            if not self._behind and not self._gone:
+                self._is_idle.set()
+
+    async def finish(self) -> None:
+        """Write all that is still to be written, and wait for that."""
+        self._be_in_time()
+        await self._is_idle.wait()
+
+    def _be_in_time(self) -> None:
+        self._timer = None
+        self._is_time = True
+        self._woken.set()
+
+    async def _write_some(self) -> bool:
+        """Write what somebody waits for, or all where it is time to; False when that is nothing."""
+        batch = list(self._behind if self._is_time else self._waiters)
+        gone = dict(self._gone)
+        self._is_time = False
+        if not batch and not gone:
+            return False
+        writes = [WorldWrite(key, epoch, is_gone=True) for key, (epoch, _) in gone.items()]
+        found = [each for world in batch if (each := await self._take(world)) is not None]
+        if found or writes:
+            refused = await self._until_written([*writes, *(write for _, write in found)])
+            for world, write in found:
+                self._settle(world, write, is_refused=write.key in refused)
+        for key, (_, future) in gone.items():
+            del self._gone[key]
+            future.set_result(None)
+        return True
+
+    async def _take(self, world: World) -> tuple[World, WorldWrite] | None:
+        """Take what has changed in a world; None where nothing has, or it is not ours any more."""
+        try:
+            return await self._write_of(world)
+        except NotKeptError as error:
+            self._refuse(world, error)
+        except Exception:  # noqa: BLE001 - a bug of ours ends nothing else, and the world is whole next
+            _log.exception("what has changed in %s is not written", world.config.title)
+            self._refuse(world, NotKeptError("an error in the sandbox; the log has it"))
+        return None
+
+    async def _begin(self, world: World) -> _Progress:
+        """Begin with a world of which nothing is kept.
+
+        Raises:
+            NotKeptError: it is another node's.
+        """
+        epoch = await self._owner.epoch_of(world.config.api_key)
+        progress = self._progress[world] = _Progress(WorldEffects(world), epoch)
+        return progress
+
+    async def _write_of(self, world: World) -> tuple[World, WorldWrite] | None:
+        progress = self._progress.get(world) or await self._begin(world)
+        if world not in self._behind:
+            return None  # it was dropped meanwhile
+        del self._behind[world]
+        waiter = self._waiters.pop(world, None) or _waiter()
+        self._writing[world] = waiter
+        # From here to the first slice of the effect nothing awaits: all is as it is at one instant.
+        journal = world.journal.changes()
+        due = _due(world, self._wall())
+        is_whole = progress.is_whole_next
+        effect = await run_in_slices(progress.effects.taking(everything=is_whole))
+        has_effect = bool(effect["whole"] or effect["rows"])
+        if not (has_effect or any(journal)):
+            self._end(world)
+            return None
+        return world, WorldWrite(
+            world.config.api_key,
+            progress.epoch,
+            0 if is_whole else progress.position,
+            orjson.dumps(effect) if has_effect else b"",
+            is_whole,
+            _written(journal),
+            journal.is_new,
+            due,
+        )
+
+    async def _until_written(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        while True:
+            try:
+                return await self._store.write(writes)
+            except EngineError as error:
+                _log.warning("what has changed is not written yet: %s", error)
+                await pause(AGAIN)
+
+    def _settle(self, world: World, write: WorldWrite, *, is_refused: bool) -> None:
+        if is_refused:
+            self._refuse(world, NotKeptError(f"the world of {write.key} is another node's by now"))
+            self._owner.give_up(world)
+        elif (progress := self._progress.get(world)) is not None:
+            progress.count(write)
+        self._end(world)
+
+    def _end(self, world: World) -> None:
+        waiter = self._writing.pop(world, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _refuse(self, world: World, error: NotKeptError) -> None:
+        for waiter in (self._waiters.pop(world, None), self._writing.pop(world, None)):
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(error)
+        self._behind.pop(world, None)
+        self._progress.pop(world, None)
+
+
+def _waiter() -> "asyncio.Future[None]":
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiter.add_done_callback(_look_at)
+    return waiter
+
+
+def _look_at(waiter: "asyncio.Future[None]") -> None:
+    """Let nobody complain that a failure was not looked at: there may be nobody who waits."""
+    if not waiter.cancelled():
+        waiter.exception()
+
+
+def _written(journal: JournalChanges) -> dict[str, bytes]:
+    """Entries by their place in the ring; beside each, how long it took if that came later."""
+    rows = zip(journal.entries, entry_rows(journal.entries), strict=True)
+    written = {str(entry.number % KEPT): orjson.dumps(row) for entry, row in rows}
+    for entry in journal.timed:
+        took = orjson.dumps([entry.number, entry.duration_ms])
+        written[f"{entry.number % KEPT} took"] = took
+    return written
+
+
+def entries_of(stored: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The entries of a journal as a snapshot has them, of what was written of it in any order."""
+    entries: dict[int, dict[str, Any]] = {}
+    durations: dict[int, float] = {}
+    for row in map(orjson.loads, stored):
+        if isinstance(row, dict):
+            entries[row["number"]] = row
+        else:
+            durations[row[0]] = row[1]
+    for number in entries.keys() & durations.keys():
+        entries[number]["duration_ms"] = durations[number]
+    return [entries[number] for number in sorted(entries)]
+
+
+def _due(world: World, wall: Instant) -> Instant | None:
+    """When somebody has to see to a world that nobody uses, on the wall's clock."""
+    if world.webhooks is not None and any(
+        each.is_pending and each.next_at is None for each in world.webhooks.outbox.oldest_first()
+    ):
+        return wall
+    due = world.timeline.next_due
+    if due is None or world.clock.mode is Mode.FROZEN:
+        return None
+    return Instant(max(0, wall + due - world.clock.now()))

@@ -1,0 +1,131 @@
+"""Owns a node's membership: its lease, which it renews each second, and who else is a member.
+
+A node serves the keys that it owns as long as its lease runs by its own clock, counted from when it
+asked: the engine counts from later. A process that was stopped finds its lease at an end, whatever
+it was about to do. It then asks anew, and is told whether somebody may have taken its keys.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from hashlib import blake2b
+from typing import Final
+
+from payments_sandbox.cluster.ending import end
+from payments_sandbox.cluster.store import EngineError, Member, Registry
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.server.slices import pause
+
+LEASE: Final = 3_000
+"""Milliseconds."""
+
+RENEW_EVERY: Final = 1.0
+"""Wall seconds."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Membership:
+    """The lease of one node.
+
+    Args:
+        registry: where it is a member.
+        member: the node.
+        check_owned: called when the lease had run out, before there is another one.
+        on_end: called when it has run out, with the reason.
+
+    Attributes:
+        member: the node, as it is now.
+        others: all members by their names, this one among them, as of the last renewal.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        member: Member,
+        check_owned: Callable[[], Awaitable[None]],
+        on_end: Callable[[str], None],
+    ) -> None:
+        self._registry = registry
+        self._check_owned = check_owned
+        self._on_end = on_end
+        self._until = 0.0
+        self._renewing: asyncio.Task[Instant] | None = None
+        self._must_check = False
+        self.member = member
+        self.others: dict[str, Member] = {}
+
+    def is_running(self) -> bool:
+        """Whether the lease runs: nobody else can have taken what is owned here."""
+        return asyncio.get_running_loop().time() < self._until
+
+    def first_for(self, key: str) -> str:
+        """The name of the member that a key without an owner is for: the same for all who ask.
+
+        Each member has a hash with the key, and the highest one wins.
+        """
+        taking = [each.name for each in self.others.values() if not each.is_leaving]
+        return max(taking, key=lambda name: _weight(key, name), default=self.member.name)
+
+    async def renew(self) -> Instant:
+        """Renew the lease now; who asks while that is under way is answered with it.
+
+        Returns:
+            The engine's time.
+
+        Raises:
+            EngineError: it was not renewed.
+        """
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew())
+            self._renewing.add_done_callback(self._renewed)
+        return await asyncio.shield(self._renewing)
+
+    async def run(self) -> None:
+        """Renew the lease each second, until it is cancelled."""
+        while True:
+            await pause(RENEW_EVERY)
+            try:
+                await self.renew()
+            except EngineError as error:
+                _log.warning("the lease of %s was not renewed: %s", self.member.name, error)
+                if not self.is_running():
+                    self._on_end(f"the lease has run out, and the engine is away: {error}")
+
+    def end(self) -> None:
+        """Let the lease be at an end here, until it is renewed."""
+        self._until = 0.0
+
+    async def leave(self) -> None:
+        """Be a member no more.
+
+        Raises:
+            EngineError: the engine is away, and the lease runs out instead.
+        """
+        self.end()
+        await self._registry.leave(self.member.name)
+
+    async def close(self) -> None:
+        """Ask nothing any more."""
+        if self._renewing is not None:
+            await end(self._renewing)
+
+    def _renewed(self, task: "asyncio.Task[Instant]") -> None:
+        self._renewing = None
+        if not task.cancelled():
+            task.exception()  # who waits for it has it, if anybody does
+
+    async def _renew(self) -> Instant:
+        asked_at = asyncio.get_running_loop().time()
+        census = await self._registry.renew(self.member)
+        self._must_check |= not census.was_member
+        if self._must_check:
+            await self._check_owned()  # where this fails, it is asked again with the next renewal
+            self._must_check = False
+        self.others = {each.name: each for each in census.members}
+        self._until = asked_at + LEASE / 1_000
+        return census.now
+
+
+def _weight(key: str, name: str) -> bytes:
+    return blake2b(f"{key}\0{name}".encode(), digest_size=8).digest()

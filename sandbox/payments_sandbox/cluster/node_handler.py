@@ -1,0 +1,100 @@
+"""Owns what becomes of a request at a node: its world is fetched, stays, and is kept."""
+
+import logging
+from typing import Final, cast
+
+from aiohttp import web
+
+from payments_sandbox.cluster.connection import MovableConnection
+from payments_sandbox.cluster.handler import ConnectionPasser, OwnerHandler, key_of
+from payments_sandbox.cluster.node import ClusterNode
+from payments_sandbox.cluster.places import Here, NoOwnerError, Place
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.core.errors import SANDBOX_FAILED, InternalError
+from payments_sandbox.server.control.api import refusal
+from payments_sandbox.server.http_server import Handler
+from payments_sandbox.server.routing import target_of
+from payments_sandbox.server.world_runtime import NotKeptError
+from payments_sandbox.world.registry import NotOwned
+
+_BELOW_CONTROL: Final = f"{CONTROL_PATH}/"
+_OF_NO_KEY: Final = frozenset(
+    CONTROL_PATH + each.path for each in CONTROL_ROUTES if not each.needs_key
+)
+_log: Final = logging.getLogger(__name__)
+
+
+class NodeHandler(OwnerHandler):
+    """Answers the requests whose owner is this node, and lets the others go to theirs.
+
+    Args:
+        handler: answers requests.
+        node: knows the owners, and fetches worlds.
+        passer: takes connections to other nodes.
+    """
+
+    def __init__(self, handler: Handler, node: ClusterNode, passer: ConnectionPasser) -> None:
+        super().__init__(handler, node, passer)
+        self._node = node
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, or let its connection go."""
+        connection = cast("MovableConnection", request.protocol)
+        try:
+            place, response = await self._place_or_response(request)
+        except Exception as error:  # noqa: BLE001 - as the handler inside, it answers in the envelope
+            place, response = Here(), _failure(error)
+            if not request.content.is_eof():
+                response.force_close()  # the rest of the body is not waited for
+        if response is None:
+            return await self._leave(connection, place)
+        connection.stays_for(request)
+        if self._node.is_leaving and not response.prepared:
+            response.force_close()  # its client connects to another node
+        return response
+
+    async def _place_or_response(
+        self, request: web.BaseRequest
+    ) -> tuple[Place, web.StreamResponse | None]:
+        """The response, or the place where it is to be got.
+
+        Raises:
+            NoOwnerError: there is no such place at the moment.
+        """
+        key = None if _is_of_no_key(request) else key_of(request)
+        try:
+            if key is None:
+                return Here(), await self._answer_without_key(request)
+            place = self._node.place_of(key)
+            while place is None:  # what was asked for may be otherwise by now
+                place = await self._node.claim(key)
+                place = self._node.place_of(key) if isinstance(place, Here) else place
+            if not isinstance(place, Here):
+                return place, None
+            self._node.begin_call(key)
+            try:
+                return place, await self._handler(request)
+            finally:
+                self._node.end_call(key)
+        except NotOwned as error:  # it has gone meanwhile, or its key is in the body
+            return await self._node.claim(error.api_key), None
+
+    async def _answer_without_key(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await self._handler(request)
+        await self._node.keep_drawn()
+        return response
+
+
+def _failure(error: Exception) -> web.Response:
+    """The envelope of a request whose world is nowhere at the moment."""
+    if isinstance(error, NoOwnerError | NotKeptError):
+        _log.warning("a request is answered 500: %s", error)
+        return refusal(InternalError(f"{error}."))
+    _log.error("unhandled error before a request found its world", exc_info=error)
+    return refusal(InternalError(SANDBOX_FAILED))
+
+
+def _is_of_no_key(request: web.BaseRequest) -> bool:
+    """Whether a route needs no key, so that one in its head decides nothing."""
+    path = request.raw_path
+    return path.startswith(_BELOW_CONTROL) and target_of(request).decoded in _OF_NO_KEY

@@ -1,0 +1,238 @@
+"""Owns the engine on Redis or Valkey: every decision is one script, so that it is made at once.
+
+What is there of a key `K`, below the prefix:
+
+- `world:K`, a hash: the `node` that owns it, the `epoch`, and `lost`, the last node that was lost;
+- `effects:K`, a list: the first one has all of the world and is deflated, the others are JSON;
+- `journal:K`, a hash of entries by their place in the ring, so that it never has more than those.
+
+And of all: `nodes`, ends of leases by node; `members`, what each says of itself; `due`, keys by
+when something falls due; `epoch`, the last one that was given. Time is the engine's.
+"""
+
+import zlib
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, cast
+
+import orjson
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from payments_sandbox.cluster.store import (
+    Census,
+    Claim,
+    EngineError,
+    Member,
+    StoredWorld,
+    WorldWrite,
+)
+from payments_sandbox.core.ids import DEFAULT_API_KEY
+from payments_sandbox.core.instants import DAY, Instant
+
+PREFIX: Final = "payments-sandbox:"
+TIMEOUT: Final = 1.0
+"""Wall seconds that an answer of the engine may take."""
+
+_CLOCK: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local prefix = KEYS[1]
+local nodes, members = prefix .. 'nodes', prefix .. 'members'
+local function is_member(name)
+  local ends = redis.call('ZSCORE', nodes, name)
+  return ends and tonumber(ends) > now
+end
+"""
+
+_RENEW: Final = f"""{_CLOCK}
+local name, said, lease, kept = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local was_member = is_member(name)
+redis.call('ZADD', nodes, now + lease, name)
+redis.call('HSET', members, name, said)
+for _, old in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now - kept)) do
+  redis.call('ZREM', nodes, old)
+  redis.call('HDEL', members, old)
+end
+local living = redis.call('ZRANGEBYSCORE', nodes, '(' .. now, '+inf')
+return {{was_member and 1 or 0, now, redis.call('HMGET', members, unpack(living))}}
+"""
+
+_CLAIM: Final = f"""{_CLOCK}
+local world = prefix .. 'world:' .. ARGV[1]
+local candidate, claimant, ttl = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local owner, epoch, lost = unpack(redis.call('HMGET', world, 'node', 'epoch', 'lost'))
+if not owner or not is_member(owner) then
+  if owner and redis.call('ZSCORE', nodes, owner) then
+    lost = owner
+    redis.call('HSET', world, 'lost', lost)
+  end
+  owner = is_member(candidate) and candidate or claimant
+  epoch = redis.call('INCR', prefix .. 'epoch')
+  redis.call('HSET', world, 'node', owner, 'epoch', epoch)
+  if ttl > 0 then redis.call('PEXPIRE', world, ttl) end
+end
+return {{owner, tonumber(epoch), lost or ''}}
+"""
+
+_RELEASE: Final = """
+local world = KEYS[1] .. 'world:' .. ARGV[1]
+if redis.call('HGET', world, 'epoch') == ARGV[2] then redis.call('HDEL', world, 'node', 'epoch') end
+"""
+
+_WRITE: Final = """
+local prefix, refused, i = KEYS[1], {}, 1
+while ARGV[i] do
+  local key, epoch, flags, position, effect, due, ttl, count = unpack(ARGV, i, i + 7)
+  i = i + 8
+  local size = 2 * tonumber(count)
+  local world = prefix .. 'world:' .. key
+  local effects, journal = prefix .. 'effects:' .. key, prefix .. 'journal:' .. key
+  if redis.call('HGET', world, 'epoch') ~= epoch then
+    table.insert(refused, key)
+  elseif string.find(flags, 'g') then
+    redis.call('DEL', world, effects, journal)
+    redis.call('ZREM', prefix .. 'due', key)
+  else
+    if string.find(flags, 'w') then redis.call('DEL', effects) end
+    if effect ~= '' and redis.call('LLEN', effects) == tonumber(position) then
+      redis.call('RPUSH', effects, effect)
+    end
+    if string.find(flags, 'j') then redis.call('DEL', journal) end
+    if size > 0 then redis.call('HSET', journal, unpack(ARGV, i, i + size - 1)) end
+    if due ~= '' then redis.call('ZADD', prefix .. 'due', due, key)
+    else redis.call('ZREM', prefix .. 'due', key) end
+    if ttl ~= '0' then
+      for _, each in ipairs({world, effects, journal}) do redis.call('PEXPIRE', each, ttl) end
+    end
+  end
+  i = i + size
+end
+return refused
+"""
+
+
+class RedisEngine:
+    """A store and a registry in one Redis.
+
+    Args:
+        url: such as `redis://localhost:6379/0`.
+        ttl: milliseconds after which a world is forgotten that nobody uses.
+        lease: milliseconds that a node is a member without renewing that.
+
+    Raises:
+        ValueError: the url is none.
+    """
+
+    def __init__(self, url: str, *, ttl: int, lease: int) -> None:
+        self._ttl = ttl
+        self._lease = lease
+        self._redis = Redis.from_url(
+            url,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=Retry(NoBackoff(), 1),  # a connection may have ended since it was used last
+        )
+        self._renew = self._redis.register_script(_RENEW)
+        self._claim = self._redis.register_script(_CLAIM)
+        self._release = self._redis.register_script(_RELEASE)
+        self._write = self._redis.register_script(_WRITE)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def version(self) -> tuple[int, ...]:
+        """The version of Redis that it is compatible with.
+
+        Raises:
+            EngineError: it does not answer.
+        """
+        found = await _answer(self._redis.info("server"))
+        return tuple(int(part) for part in str(found["redis_version"]).split("."))
+
+    async def number_of_start(self) -> int:
+        """Count a start of a node; no other has the same number.
+
+        Raises:
+            EngineError: it does not answer.
+        """
+        return int(await _answer(self._redis.incr(f"{PREFIX}starts")))
+
+    async def renew(self, member: Member) -> Census:
+        """Be a member for the time of another lease; see `Registry`."""
+        said = orjson.dumps(tuple(member))
+        arguments = (member.name, said, self._lease, DAY)
+        was_member, now, members = await _answer(self._renew([PREFIX], arguments))
+        living = tuple(Member(*orjson.loads(each)) for each in members if each)
+        return Census(bool(was_member), Instant(now), living)
+
+    async def leave(self, name: str) -> None:
+        """Be a member no more, and own nothing; see `Registry`."""
+        await _answer(self._redis.zrem(f"{PREFIX}nodes", name))
+        await _answer(self._redis.hdel(f"{PREFIX}members", name))
+
+    async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
+        """Ask who owns a key, which gets an owner that lives; see `Registry`."""
+        arguments = (key, candidate, claimant, self._ttl_of(key))
+        owner, epoch, lost = await _answer(self._claim([PREFIX], arguments))
+        return Claim(owner.decode(), epoch, lost.decode())
+
+    async def release(self, key: str, epoch: int) -> None:
+        """Let a key have no owner, if it still has the one of this epoch; see `Registry`."""
+        await _answer(self._release([PREFIX], (key, epoch)))
+
+    async def owned(self, keys: Sequence[str]) -> Sequence[int]:
+        """The epochs of keys, 0 where one has no owner; see `Registry`."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
+        return [int(epoch or 0) for epoch in await _answer(pipeline.execute())]
+
+    async def overdue(self, now: Instant, most: int) -> Sequence[str]:
+        """Keys of worlds in which something has fallen due; see `Registry`."""
+        found = await _answer(
+            self._redis.zrangebyscore(f"{PREFIX}due", "-inf", now, start=0, num=most)
+        )
+        return [key.decode() for key in found]
+
+    async def read(self, key: str) -> StoredWorld:
+        """What is kept of a world; see `Store`."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.execute_command("LRANGE", f"{PREFIX}effects:{key}", 0, -1)
+        pipeline.execute_command("HVALS", f"{PREFIX}journal:{key}")
+        effects, entries = await _answer(pipeline.execute())
+        return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], entries)
+
+    async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        """Keep what is written of several worlds, each wholly or not at all; see `Store`."""
+        arguments: list[str | int | bytes] = []
+        for each in writes:
+            is_first = each.effect and each.position == 0
+            flags = "g" * each.is_gone + "w" * each.is_whole + "j" * each.is_journal_new
+            effect = zlib.compress(each.effect, 1) if is_first else each.effect
+            due = "" if each.due is None else each.due
+            count = len(each.entries)
+            arguments += (each.key, each.epoch, flags, each.position, effect, due)
+            arguments += (self._ttl_of(each.key), count)
+            for place, entry in each.entries.items():
+                arguments += (place, entry)
+        refused = await _answer(self._write([PREFIX], arguments))
+        return frozenset(key.decode() for key in refused)
+
+    def _ttl_of(self, key: str) -> int:
+        """How long a world is kept that nobody uses; 0 is for ever."""
+        return 0 if key == DEFAULT_API_KEY else self._ttl
+
+
+async def _answer(answering: Awaitable[Any] | Any) -> Any:  # noqa: ANN401 - redis types its commands as both
+    """What the engine answers.
+
+    Raises:
+        EngineError: it does not, or refuses.
+    """
+    try:
+        return await cast("Awaitable[Any]", answering)
+    except (RedisError, OSError) as error:
+        raise EngineError(str(error) or type(error).__name__) from None

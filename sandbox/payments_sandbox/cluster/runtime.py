@@ -1,0 +1,122 @@
+"""Owns what follows a change of a world on a node of a cluster: it is kept, too."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from payments_sandbox.cluster.keeper import AGAIN, Keeper
+from payments_sandbox.cluster.membership import Membership
+from payments_sandbox.server.slices import pause
+from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
+from payments_sandbox.world.world import World
+
+if TYPE_CHECKING:
+    from payments_sandbox.webhooks.delivery import Delivery
+
+
+class OwnNode(Protocol):
+    """The node that the worlds are on.
+
+    Attributes:
+        keeper: writes what has changed.
+        membership: its lease.
+    """
+
+    keeper: Keeper
+    membership: Membership
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the node gives its worlds away."""
+
+
+class NodeRuntime(WorldRuntime):
+    """The worlds of one node, each change of which is kept.
+
+    Attributes:
+        node: the node.
+        keeper: writes what has changed.
+        waits_for_replies: whether a reply waits until what it tells of is kept.
+    """
+
+    node: OwnNode
+    keeper: Keeper
+    waits_for_replies: bool
+
+    def attach(self, node: OwnNode, *, waits_for_replies: bool) -> None:
+        """Keep all changes from now on."""
+        self.node, self.keeper = node, node.keeper
+        self.waits_for_replies = waits_for_replies
+        self.dispatcher.before_attempt = self._before_attempt
+
+    def changed(self, world: World) -> None:
+        """Keep what has changed, and let follow what follows."""
+        if world in self.worlds:
+            self.keeper.mark(world)
+        super().changed(world)
+
+    def dropped(self, world: World, reason: str) -> None:
+        """End what runs for a world that is gone, and write no more of it."""
+        self.keeper.forget(world)
+        super().dropped(world, reason)
+
+    def take_due(self, world: World) -> "Sequence[Delivery]":
+        """Keep what a call has changed, and hold its webhooks back.
+
+        Raises:
+            NotKeptError: the lease has run out while the call was under way.
+        """
+        if not self.node.membership.is_running():
+            raise NotKeptError("the lease has run out while a call was under way")
+        self.keeper.mark(world)
+        return super().take_due(world)
+
+    def replied(self, world: World, deliveries: "Sequence[Delivery]" = ()) -> None:
+        """Keep how long a reply took, and let follow what follows it."""
+        if world in self.worlds:
+            self.keeper.mark(world)
+        super().replied(world, deliveries)
+
+    async def before_reply(self, world: World) -> None:
+        """Wait until what a reply tells of is kept, where that is wanted.
+
+        Raises:
+            NotKeptError: it is not, and may be lost.
+        """
+        if self.waits_for_replies:
+            await self.keeper.kept(world)
+
+    def problems(self) -> Sequence[str]:
+        """Why the node cannot serve at the moment."""
+        if self.node.is_leaving:
+            return ("this node leaves the cluster",)
+        if self.node.membership.is_running():
+            return ()
+        return ("the engine of the cluster is away, and the lease of this node has run out",)
+
+    def let_go(self, world: World) -> None:
+        """End what runs here for a world that goes on elsewhere, or later."""
+        self.timers.cancel(world)
+        self.notifier.close(world)
+        self.delayed_replies.wake(world)
+        self.held_calls.forget(world)
+        self.clock_advancer.stop(world)
+
+    async def _before_attempt(self, world: World) -> bool:
+        """Wait until it is kept that an attempt begins: who takes over repeats it.
+
+        Returns:
+            Whether the world is still here.
+        """
+        while world in self.worlds:
+            try:
+                await self.keeper.kept(world)
+            except NotKeptError:
+                await pause(AGAIN)  # the engine is away: until it is back, or the world is not ours
+            else:
+                return world in self.worlds
+        return False
+
+    def _attempted(self, world: World) -> None:
+        if world in self.worlds:
+            self.keeper.mark(world)
+        super()._attempted(world)

@@ -1,0 +1,170 @@
+"""Owns how a node of a cluster serves: what it checks before it joins, and how it leaves."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from secrets import token_hex
+from typing import Final, NamedTuple, cast
+from urllib.parse import urlsplit
+
+from payments_sandbox.cluster.ending import end
+from payments_sandbox.cluster.membership import LEASE
+from payments_sandbox.cluster.node import ClusterNode
+from payments_sandbox.cluster.node_handler import NodeHandler
+from payments_sandbox.cluster.places import Directory
+from payments_sandbox.cluster.redis_engine import RedisEngine
+from payments_sandbox.cluster.runtime import NodeRuntime
+from payments_sandbox.cluster.server import SharedServer
+from payments_sandbox.cluster.store import EngineError, Member
+from payments_sandbox.core.instants import LAST, SECOND, show_duration
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.server.http_server import Handler, listening
+from payments_sandbox.server.listeners import ListeningAt, bound_before
+
+OLDEST: Final = 7
+"""The oldest version of Redis."""
+
+MOST_OFF: Final = 2_000
+"""Milliseconds that a node's clock may be off the engine's."""
+
+_KEYS_OF_A_START: Final = 1_000_000
+"""Keys that one run of a node may draw: those of one seed draw from one sequence."""
+
+_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - they are looked for, not bound
+
+
+class CannotJoinError(Exception):
+    """There is no cluster that this node could be a part of; the text says why, and what would."""
+
+
+class ClusterOptions(NamedTuple):
+    """What a node is told of its cluster.
+
+    Attributes:
+        url: of the engine.
+        waits_for_replies: whether a reply leaves when what it tells of is kept.
+        advertised: the host and port where others reach this node, of which port 0 is the one that
+            it listens on; None is found out.
+    """
+
+    url: str
+    waits_for_replies: bool
+    advertised: tuple[str, int] | None = None
+
+
+def settings_of_node(settings: Settings) -> Settings:
+    """The settings of the server of a node: none of its worlds is dropped, they rest instead."""
+    return replace(settings, world_ttl=LAST, max_worlds=LAST)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    sandbox: AssembledServer, settings: Settings, options: ClusterOptions
+) -> AsyncIterator[ListeningAt]:
+    """Serve as a node until the block ends; gives where.
+
+    Args:
+        sandbox: made with `NodeRuntime` and `settings_of_node`.
+        settings: as they were given.
+        options: of the cluster.
+
+    Raises:
+        CannotJoinError: the engine is away, too old, or has another time.
+        OSError: the port is taken, or the host is not ours.
+    """
+    engine = RedisEngine(options.url, ttl=settings.world_ttl, lease=LEASE)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(engine.close)
+        number = await _checked(engine, options.url)
+        sockets = stack.enter_context(contextlib.ExitStack())
+        bound = bound_before(settings, sockets)
+        host, port = options.advertised or (_own_host(settings.host, options.url), 0)
+        port = port or bound[0].getsockname()[1]
+        runtime = cast("NodeRuntime", sandbox.runtime)
+        member = Member(f"{socket.gethostname()}:{port}-{token_hex(2)}", host, port)
+        node = ClusterNode(
+            engine,
+            runtime,
+            member,
+            longest_wait=settings.max_wall_delay,
+            most=settings.max_worlds,
+        )
+        stack.push_async_callback(node.close)
+        runtime.attach(node, waits_for_replies=options.waits_for_replies)
+        runtime.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        runtime.worlds.share(node)
+        runtime.worlds.begin_keys_at(number * _KEYS_OF_A_START)
+        server = _NodeServer(sandbox.handler, settings.body_timeout, node)
+        await _join(node, options.url)
+        for work in (node.membership.run(), node.keeper.run(), node.look_after()):
+            stack.push_async_callback(end, asyncio.create_task(work))
+        async with listening(sandbox, http_server=server, bound=bound) as at:
+            try:
+                yield at
+            finally:
+                await node.leave()
+
+
+class _NodeServer(SharedServer):
+    """Makes the connections of a node, which has no siblings."""
+
+    def __init__(self, handler: Handler, head_timeout: float, node: ClusterNode) -> None:
+        self._node = node
+        super().__init__(handler, head_timeout, node, {}, lambda _, __: None)
+
+    def _owner_handler(self, handler: Handler, _: Directory) -> Handler:
+        return NodeHandler(handler, self._node, self)
+
+
+async def _checked(engine: RedisEngine, url: str) -> int:
+    """The number of this start, from an engine that will do."""
+    try:
+        version = await engine.version()
+        if version[0] < OLDEST:
+            found = ".".join(map(str, version))
+            raise CannotJoinError(f"{shown(url)} is Redis {found}: expected {OLDEST} or later")
+        return await engine.number_of_start()
+    except EngineError as error:
+        raise CannotJoinError(f"{shown(url)} cannot be used: {error}") from None
+
+
+async def _join(node: ClusterNode, url: str) -> None:
+    try:
+        now = await node.membership.renew()
+    except EngineError as error:
+        raise CannotJoinError(f"{shown(url)} cannot be used: {error}") from None
+    off = node.wall() - now
+    if abs(off) > MOST_OFF:
+        with contextlib.suppress(EngineError):
+            await node.membership.leave()
+        where = "ahead of" if off > 0 else "behind"
+        how_far = show_duration(abs(off) // SECOND * SECOND)
+        raise CannotJoinError(
+            f"the clock of this machine is {how_far} {where} that of {shown(url)}: expected"
+            f" {show_duration(MOST_OFF)} at most; NTP on both keeps them together"
+        )
+
+
+def shown(url: str) -> str:
+    """The url of an engine as messages have it, without its password."""
+    scheme, _, rest = url.partition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}://{'…' * bool(at)}{at}{place}"
+
+
+def _own_host(host: str, url: str) -> str:
+    """Where other nodes reach this one: where it listens, or from where it reaches the engine."""
+    if host not in _WILDCARDS:
+        return host
+    parts = urlsplit(url)
+    if parts.hostname is None:  # a socket of this machine
+        return "127.0.0.1"
+    family, kind, _, _, address = socket.getaddrinfo(
+        parts.hostname, parts.port or 6379, type=socket.SOCK_DGRAM
+    )[0]
+    with socket.socket(family, kind) as probe:
+        probe.connect(address)  # sends nothing: it only finds the way
+        return str(probe.getsockname()[0])

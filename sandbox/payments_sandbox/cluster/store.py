@@ -1,0 +1,144 @@
+"""Owns what a cluster wants of the engine behind it: where worlds are kept, and who owns which.
+
+Whoever owns a key has an epoch of it, which grows with each owner. An engine takes a write from the
+last owner alone: one that slept meanwhile is refused, and changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from payments_sandbox.core.instants import Instant
+
+
+class EngineError(Exception):
+    """The engine does not answer, or refuses; what was asked may have happened all the same."""
+
+
+class StoredWorld(NamedTuple):
+    """A world as a store has it.
+
+    Attributes:
+        effects: JSON of effects, the oldest first, as they were written; none of a new key.
+        entries: JSON of the entries of its journal, in no order.
+    """
+
+    effects: Sequence[bytes]
+    entries: Sequence[bytes]
+
+
+class WorldWrite(NamedTuple):
+    """What is to be kept of a world.
+
+    Attributes:
+        key: its API key.
+        epoch: of who writes.
+        position: how many effects it has before this one. A write that comes twice changes nothing.
+        effect: what is kept behind them; empty where nothing is.
+        is_whole: whether the effect takes the place of all before it; `position` is 0 then.
+        entries: of its journal, by their place in the ring; and what is kept beside them.
+        is_journal_new: whether all entries before these are gone.
+        due: the wall's instant when something falls due in it that somebody has to see to, if any.
+        is_gone: whether the world is forgotten with all that it had, its owner too.
+    """
+
+    key: str
+    epoch: int
+    position: int = 0
+    effect: bytes = b""
+    is_whole: bool = False
+    entries: Mapping[str, bytes] = {}
+    is_journal_new: bool = False
+    due: Instant | None = None
+    is_gone: bool = False
+
+
+class Store(Protocol):
+    """Keeps worlds for the owners of their keys."""
+
+    async def read(self, key: str) -> StoredWorld:
+        """What is kept of a world.
+
+        Raises:
+            EngineError: it cannot be read.
+        """
+
+    async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        """Keep what is written of several worlds, each wholly or not at all.
+
+        Returns:
+            The keys whose owner is another one by now: nothing of theirs was kept.
+
+        Raises:
+            EngineError: it is not known what was kept; the same may be written again.
+        """
+
+
+class Member(NamedTuple):
+    """A node of the cluster.
+
+    Attributes:
+        name: of this run of it; no other has the same.
+        host, port: where others reach it.
+        is_leaving: whether it takes no further keys.
+    """
+
+    name: str
+    host: str
+    port: int
+    is_leaving: bool = False
+
+
+class Census(NamedTuple):
+    """What a node is told when it renews its lease.
+
+    Attributes:
+        was_member: whether the lease before was still running.
+        now: the engine's time.
+        members: those that have a lease, this one among them.
+    """
+
+    was_member: bool
+    now: Instant
+    members: tuple[Member, ...]
+
+
+class Claim(NamedTuple):
+    """Who owns a key.
+
+    Attributes:
+        owner: the name of the node.
+        epoch: of its ownership.
+        lost: the node whose lease ran out while it owned the key, if one's did; else empty.
+    """
+
+    owner: str
+    epoch: int
+    lost: str
+
+
+class Registry(Protocol):
+    """Knows the nodes that live, and which of them owns which key."""
+
+    async def renew(self, member: Member) -> Census:
+        """Be a member for the time of another lease."""
+
+    async def leave(self, name: str) -> None:
+        """Be a member no more, and own nothing."""
+
+    async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
+        """Ask who owns a key; one without an owner that lives gets one.
+
+        Args:
+            key: the API key.
+            candidate: who gets it, if that is a member.
+            claimant: who asks, and gets it otherwise.
+        """
+
+    async def release(self, key: str, epoch: int) -> None:
+        """Let a key have no owner, if it still has the owner of this epoch."""
+
+    async def owned(self, keys: Sequence[str]) -> Sequence[int]:
+        """The epochs of keys, 0 where one has no owner."""
+
+    async def overdue(self, now: Instant, most: int) -> Sequence[str]:
+        """Keys of worlds in which something has fallen due that somebody has to see to."""

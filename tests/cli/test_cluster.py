@@ -1,0 +1,100 @@
+"""`serve --cluster`: nodes as processes, and what they refuse in words."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.nightly.cluster import Run
+from tests.support.process import RemoteWorld, python, run, serve_process
+from tests.support.redis_server import RedisServer, needs_redis, running_redis
+
+URL = "redis://localhost:6379"
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """An engine of its own."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        (("--cluster", "localhost:6379"), "expected an address such as redis://localhost:6379"),
+        (("--cluster", URL, "--workers", "2"), "expected no --workers: start a node for each core"),
+        (("--cluster", URL, "--state", "w.json"), "expected no --state: the worlds are kept by"),
+        (("--cluster", URL, "--host", "0.0.0.0"), "expected --control-token, the same for each"),
+        (("--durability", "always"), "expected relaxed or reply"),
+        (("--advertise", "http://x"), "expected a host and perhaps a port, such as 10.0.0.5"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(options: tuple[str, ...], refusal: str) -> None:
+    """With exit code 2, before anything is imported or asked."""
+    refused = run("serve", "--port", "0", *options)
+
+    assert refused.returncode == 2
+    assert f"argument {options[0]}: {refusal}" in refused.stderr
+
+
+def test_the_missing_extra_is_said() -> None:
+    """With the command that installs it."""
+    code = (
+        "import importlib.util, sys; find = importlib.util.find_spec;"
+        " importlib.util.find_spec = lambda name: None if name == 'redis' else find(name);"
+        " from payments_sandbox.cli import main; sys.exit(main())"
+    )
+    refused = run("serve", "--cluster", URL, command=python(code))
+
+    assert refused.returncode == 2
+    assert "it needs the package redis: pip install 'payments-sandbox[cluster]'" in refused.stderr
+
+
+def test_an_engine_that_is_away_is_said() -> None:
+    """With its address."""
+    refused = run("serve", "--port", "0", "--cluster", "redis://127.0.0.1:1")
+
+    assert refused.returncode == 2
+    assert "--cluster: redis://127.0.0.1:1 cannot be used" in refused.stderr
+
+
+@needs_redis
+def test_a_world_outlives_its_node(redis: RedisServer) -> None:
+    """The next one has it, when the first has ended with 0; the ready line says where it is."""
+    options = ("--cluster", redis.url, "--advertise", "127.0.0.1")
+    with serve_process(*options) as first:
+        world = RemoteWorld(first.address, "sk_test_a")
+        assert world.pay().status == 201
+        code, _ = first.stop()
+    assert code == 0
+    with serve_process(*options) as second:
+        world = RemoteWorld(second.address, "sk_test_a")
+        assert world.control("GET", "/world")["payments"]["completed"] == 1
+        assert world.control("GET", "/world")["base_url"] == f"{second.address}/v3"
+
+
+@needs_redis
+@pytest.mark.parametrize("durability", ["relaxed", "reply"])
+def test_nothing_is_lost_with_a_node_that_is_killed_but_what_is_told(durability: str) -> None:
+    """One story of the nightly run, which has more of them, and larger ones."""
+    asyncio.run(Run(7, durability, keys=8).tell("kill"))
+
+
+def test_a_plain_server_imports_nothing_of_a_cluster() -> None:
+    """Neither the package nor the client of the engine."""
+    code = (
+        "import sys; from payments_sandbox.cli.serve import run;"
+        " from payments_sandbox.server.factory import assemble;"
+        " from payments_sandbox.server.http_server import listening;"
+        " from payments_sandbox.core.settings import Settings; assemble(Settings());"
+        " sys.exit(any(each.startswith(('redis', 'payments_sandbox.cluster',"
+        " 'payments_sandbox.world.effects')) for each in sys.modules))"
+    )
+    assert asyncio.run(_exit_code(code)) == 0
+
+
+async def _exit_code(code: str) -> int:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    return await process.wait()

@@ -1,0 +1,354 @@
+"""Holds nodes of a cluster to one owner for each key, whose worlds survive it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
+
+import pytest
+
+from payments_sandbox.cluster import membership, node, serving
+from payments_sandbox.cluster.redis_engine import PREFIX
+from payments_sandbox.core.ids import DEFAULT_API_KEY
+from payments_sandbox.core.instants import HOUR, Instant
+from tests.support.nodes import KEY, Cluster, RunningNode, until
+from tests.support.receiver import Answer, Receiver
+from tests.support.redis_server import running_redis
+
+TRIES = 25
+"""Owners that sleep and wake again; the nightly run has more of them."""
+
+KEYS = tuple(f"sk_test_key{number}" for number in range(12))
+LOST = "was lost; what was answered in its last 100 ms may be missing."
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody connects to a node that has gone, and nobody waits for that."""
+    monkeypatch.setattr(node, "ANNOUNCE", 0.2)
+    monkeypatch.setattr(node, "LINGER", 0)
+    monkeypatch.setattr(node, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(membership, "RENEW_EVERY", 0.05)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver of webhooks."""
+    receiver = Receiver()
+    await receiver.open()
+    yield receiver
+    await receiver.close()
+
+
+@contextlib.asynccontextmanager
+async def nodes_of(
+    cluster: Cluster, count: int, **options: object
+) -> AsyncIterator[list[RunningNode]]:
+    """So many nodes, each of which knows all others."""
+    async with AsyncExitStack() as stack:
+        found = [
+            await stack.enter_async_context(cluster.node(**options))  # type: ignore[arg-type]  # of the node
+            for _ in range(count)
+        ]
+        for each in found:
+            await each.membership.renew()
+        yield found
+
+
+async def owner(cluster: Cluster, nodes: list[RunningNode], key: str = KEY) -> RunningNode:
+    """The node that owns a key."""
+    name = await cluster.owner_of(key)
+    return next(each for each in nodes if each.name == name)
+
+
+async def test_any_node_answers_for_every_key(cluster: Cluster) -> None:
+    """From the one world that the key has, wherever that is; and the worlds are spread."""
+    async with nodes_of(cluster, 3) as nodes:
+        made = {}
+        for place, key in enumerate(KEYS):
+            reply = await cluster.pay(nodes[place % 3], key)
+            assert reply.status == 201
+            made[key] = [reply.json["id"]]
+        for each in nodes:
+            assert {key: await cluster.payments(each, key) for key in KEYS} == made
+        in_memory = [each.keys() for each in nodes]
+    assert sorted(key for keys in in_memory for key in keys) == sorted(KEYS)
+    assert sum(map(bool, in_memory)) > 1
+
+
+async def test_a_world_is_made_where_it_is_owned_and_says_so(cluster: Cluster) -> None:
+    """Clients that take its base_url go straight there."""
+    async with nodes_of(cluster, 2) as nodes:
+        drawn = (await cluster.ask(nodes[0], "POST", "/_sandbox/worlds", {})).json
+        assert drawn["base_url"] == f"{nodes[0].address}/v3"
+        assert await cluster.owner_of(drawn["api_key"]) == nodes[0].name
+        assert (await cluster.pay(nodes[1], drawn["api_key"])).status == 201
+        for key in KEYS:
+            named = await cluster.ask(nodes[0], "POST", "/_sandbox/worlds", {"api_key": key})
+            again = await cluster.ask(nodes[1], "POST", "/_sandbox/worlds", {"api_key": key})
+            own = await owner(cluster, nodes, key)
+            assert named.json["base_url"] == f"{own.address}/v3"
+            assert again.status == 400
+
+
+async def test_nodes_of_one_seed_draw_keys_of_their_own(cluster: Cluster) -> None:
+    """And a key has the same seed whoever makes its world."""
+    async with nodes_of(cluster, 2, seed=7) as nodes:
+        drawn = [
+            (await cluster.ask(each, "POST", "/_sandbox/worlds", {})).json["api_key"]
+            for each in (*nodes, *nodes)
+        ]
+        assert len(set(drawn)) == 4
+        seed = (await cluster.world(nodes[0]))["seed"]
+    await cluster.admin.flushall()
+    async with nodes_of(cluster, 1, seed=7) as nodes:
+        assert (await cluster.world(nodes[0]))["seed"] == seed
+
+
+@pytest.mark.parametrize("durability", ["relaxed", "reply"])
+async def test_a_world_goes_on_where_its_owner_was_lost(cluster: Cluster, durability: str) -> None:
+    """It has all that was kept; where something may be missing, it says so."""
+    async with nodes_of(cluster, 2, durability=durability) as nodes:
+        paid = [(await cluster.pay(nodes[0])).json["id"] for _ in range(3)]
+        lost = await owner(cluster, nodes)
+        await lost.keeper.finish()
+        (other,) = set(map(id, nodes)) - {id(lost)}
+        successor = next(each for each in nodes if id(each) == other)
+        await lost.crash()
+        await cluster.end_lease(lost)
+
+        reply = await cluster.pay(successor)
+
+        assert reply.status == 201
+        assert await cluster.payments(successor) == [reply.json["id"], *paid[::-1]]
+        restarted = (await cluster.world(successor))["restarted"]
+        assert (restarted is None) is (durability == "reply")
+        assert restarted is None or (LOST in restarted and lost.name in restarted)
+        requests = (await cluster.ask(successor, "GET", "/_sandbox/requests")).json["data"]
+        assert [each["operation"] for each in requests].count("create_payment") == 4
+
+
+async def test_what_an_owner_that_slept_writes_late_is_refused(cluster: Cluster) -> None:
+    """No refund is lost, and none is made twice: each that was answered 201 is there."""
+    async with nodes_of(cluster, 2, durability="reply", rate_limit=10**6) as nodes:
+        payment_id = (await cluster.pay(nodes[0], amount=1_000_000)).json["id"]
+        path = f"/v3/payments/{payment_id}/refunds"
+        refunded, refused = 0, 0
+        for nth in range(TRIES):
+            sleeper = await owner(cluster, nodes)
+            successor = next(each for each in nodes if each is not sleeper)
+            await cluster.end_lease(sleeper)
+            # Who takes over does so first; the sleeper does not know, and goes on.
+            first = await cluster.ask(successor, "POST", path, {"amount": 3})
+            late = [
+                cluster.ask(each, "POST", path, {"amount": 3})
+                for each in (sleeper, *nodes)[: nth % 3]
+            ]
+            for reply in (first, *await asyncio.gather(*late)):
+                refunded += reply.status == 201
+                refused += reply.status == 500
+                assert reply.status in (201, 500)
+        for each in nodes:
+            path = f"/_sandbox/payments/{payment_id}"
+            await cluster.ask(each, "GET", path)  # this may find out that it is the owner no more
+            shown = await cluster.ask(each, "GET", path)
+            assert shown.json["refunded"] == 3 * refunded
+    assert refunded >= TRIES
+
+
+async def test_a_node_that_leaves_gives_its_worlds_away(cluster: Cluster) -> None:
+    """Nothing is missing, so nothing is said."""
+    async with nodes_of(cluster, 1) as (stays,):
+        async with cluster.node() as leaves:
+            await stays.membership.renew()
+            made = {key: [(await cluster.pay(leaves, key)).json["id"]] for key in KEYS}
+            assert leaves.keys()
+        for key in KEYS:
+            assert await cluster.payments(stays, key) == made[key]
+            assert (await cluster.world(stays, key))["restarted"] is None
+
+
+async def test_requests_go_on_while_nodes_come_and_go(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other is replaced under load, and no request fails."""
+    monkeypatch.setattr(node, "LINGER", 0.5)  # who has just connected is still led on
+    answered, is_over = 0, False
+
+    async def load(key: str) -> None:
+        nonlocal answered
+        while not is_over:
+            reply = await cluster.pay(serving_now[0], key)
+            assert reply.status == 201, reply.json
+            answered += 1
+
+    async with AsyncExitStack() as stack:
+        serving_now = [await stack.enter_async_context(cluster.node(rate_limit=10**6))]
+        async with asyncio.TaskGroup() as clients:
+            for key in KEYS[:4]:
+                clients.create_task(load(key))
+            for _ in range(3):
+                newer = await stack.enter_async_context(cluster.node(rate_limit=10**6))
+                older, serving_now[0] = serving_now[0], newer
+                await older.membership.renew()
+                before = answered
+                await older.close()
+                await until(partial(lambda seen: answered > seen + 8, before))
+            is_over = True
+        assert all([await cluster.payments(serving_now[0], key) for key in KEYS[:4]])
+
+
+async def test_a_webhook_whose_outcome_nobody_knows_is_sent_again(
+    cluster: Cluster, receiver: Receiver
+) -> None:
+    """By who takes over, without being asked: the same event, byte for byte."""
+    gate = asyncio.Event()
+    receiver.script(Answer(gate=gate))
+    async with nodes_of(cluster, 2) as nodes:
+        body = {"url": receiver.url}
+        await cluster.ask(nodes[0], "POST", "/_sandbox/webhook_endpoints", body)
+        paid = await cluster.pay(nodes[0])
+        await receiver.arrived(1)
+        lost = await owner(cluster, nodes)
+        await lost.crash()
+        await cluster.end_lease(lost)
+
+        first, again = await receiver.arrived(2)
+
+        gate.set()
+        assert first.json["data"]["payment_id"] == paid.json["id"]
+        assert again.body == first.body
+        assert (await owner(cluster, nodes)) is not lost
+
+
+async def test_a_world_that_nobody_uses_rests_until_it_is_asked_for(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves memory, and comes back as it was, with its journal."""
+    monkeypatch.setattr(node, "COLD", 0)
+    async with nodes_of(cluster, 1) as (only,):
+        paid = (await cluster.pay(only)).json["id"]
+        await until(lambda: not only.has(KEY))
+
+        reply = await cluster.ask(only, "GET", "/_sandbox/requests")
+
+        assert [each["operation"] for each in reply.json["data"]] == ["create_payment"]
+        assert reply.json["data"][0]["duration_ms"] > 0
+        assert await cluster.payments(only) == [paid]
+        assert (await cluster.world(only))["restarted"] is None
+
+
+async def test_more_worlds_than_may_be_in_memory_rest(cluster: Cluster) -> None:
+    """Those that were not used for longest; none of them is gone."""
+    async with nodes_of(cluster, 1, max_worlds=2) as (only,):
+        for key in KEYS[:5]:
+            assert (await cluster.pay(only, key)).status == 201
+        await until(lambda: len(only.keys()) == 2)
+        assert [len(await cluster.payments(only, key)) for key in KEYS[:5]] == [1] * 5
+
+
+async def test_what_falls_due_in_a_world_that_rests_happens(
+    cluster: Cluster, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node looks which worlds are overdue, and wakes them."""
+    monkeypatch.setattr(node, "COLD", 0)
+    moved = 0
+
+    def wall() -> Instant:
+        return Instant(1_900_000_000_000 + moved)
+
+    monkeypatch.setattr(serving, "MOST_OFF", 10**15)
+    async with nodes_of(cluster, 1, wall=wall) as (only,):
+        rules = {"rules": [{"request": "create_payment", "do": [{"settle": [
+            {"to": "pending"}, {"to": "completed", "after": "1h"}]}]}]}  # fmt: skip
+        await cluster.ask(only, "PUT", "/_sandbox/scenarios/active", [{"scenario": "s", **rules}])
+        await cluster.ask(only, "POST", "/_sandbox/webhook_endpoints", {"url": receiver.url})
+        assert (await cluster.pay(only)).json["status"] == "pending"
+        await until(lambda: not only.has(KEY))
+        assert not receiver.hits
+
+        moved = HOUR
+
+        (hit,) = await receiver.arrived(1)
+        assert hit.json["type"] == "payment.completed"
+
+
+async def test_a_world_that_is_dropped_is_gone_for_all(cluster: Cluster) -> None:
+    """Its key begins anew, wherever it is used next; the home world's does at once."""
+    async with nodes_of(cluster, 2) as nodes:
+        for key in (KEY, DEFAULT_API_KEY):
+            await cluster.pay(nodes[0], key)
+            assert (await cluster.ask(nodes[1], "DELETE", "/_sandbox/world", key=key)).status == 204
+            assert await cluster.payments(nodes[0], key) == []
+            assert await cluster.payments(nodes[1], key) == []
+        await until(lambda: cluster.admin.exists(f"{PREFIX}effects:{KEY}"))
+
+
+async def test_a_snapshot_that_is_put_back_is_kept(cluster: Cluster) -> None:
+    """It takes the place of what was kept before."""
+    async with nodes_of(cluster, 1) as (only,):
+        kept = (await cluster.pay(only)).json["id"]
+        snapshot = (await cluster.ask(only, "GET", "/_sandbox/world/snapshot")).json
+        await cluster.pay(only)
+        assert (await cluster.ask(only, "PUT", "/_sandbox/world/snapshot", snapshot)).status == 200
+    async with nodes_of(cluster, 1) as (other,):
+        assert await cluster.payments(other) == [kept]
+
+
+async def test_keys_that_were_not_made_are_refused_where_keys_are_strict(cluster: Cluster) -> None:
+    """By every node, and a world that was made by one of them is found by all."""
+    async with nodes_of(cluster, 2, strict_keys=True) as nodes:
+        assert [(await cluster.pay(each)).status for each in nodes] == [401, 401]
+        made = await cluster.ask(nodes[0], "POST", "/_sandbox/worlds", {"api_key": KEY})
+        assert made.status == 201
+        assert [(await cluster.pay(each)).status for each in nodes] == [201, 201]
+
+
+async def test_an_owner_serves_until_its_lease_ends_without_an_engine(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Then every call is a 500 in the envelope, and the node is not ready; until it is back."""
+    with running_redis() as engine:
+        cluster = Cluster(engine.url)
+        async with nodes_of(cluster, 1, durability="reply") as (only,):
+            await cluster.pay(only)
+            engine.stop()
+            assert (await cluster.ask(only, "GET", "/_sandbox/ready")).status == 200
+            only.membership.end()
+
+            reply = await cluster.pay(only)
+
+            assert reply.status == 500
+            assert reply.json["error"]["code"] == "internal_error"
+            assert "engine of the cluster is away" in reply.json["error"]["details"]
+            assert "engine of the cluster is away" in caplog.text
+            ready = await cluster.ask(only, "GET", "/_sandbox/ready")
+            assert ready.status == 503
+            assert "lease" in ready.json["problems"][0]
+            engine.start()
+            await until(lambda: _is_ready(cluster, only))
+        await cluster.close()
+
+
+async def _is_ready(cluster: Cluster, only: RunningNode) -> bool:
+    return (await cluster.ask(only, "GET", "/_sandbox/ready")).status == 200
+
+
+async def test_a_node_whose_clock_is_off_does_not_join(cluster: Cluster) -> None:
+    """Its worlds would go back in time, or forward, with each move."""
+    with pytest.raises(serving.CannotJoinError, match=r"is .* behind that of unix://.*NTP"):
+        async with cluster.node(wall=lambda: Instant(1_000_000_000_000)):
+            pass
+    assert not await cluster.members()
+
+
+async def test_an_engine_that_is_not_there_is_said() -> None:
+    """With its address, and without its password."""
+    cluster = Cluster("redis://:secret@127.0.0.1:1/0")
+    with pytest.raises(serving.CannotJoinError) as caught:
+        async with cluster.node():
+            pass
+    await cluster.close()
+    assert "redis://…@127.0.0.1:1/0 cannot be used" in str(caught.value)
+    assert "secret" not in str(caught.value)

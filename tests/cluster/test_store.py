@@ -1,0 +1,288 @@
+"""Holds the engine to what the port promises: each write once, by the last owner, or not at all."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from payments_sandbox.cluster.redis_engine import PREFIX, RedisEngine
+from payments_sandbox.cluster.store import (
+    Claim,
+    EngineError,
+    Member,
+    StoredWorld,
+    WorldWrite,
+)
+from payments_sandbox.core.ids import DEFAULT_API_KEY
+from payments_sandbox.core.instants import HOUR, Instant
+from tests.support.redis_server import RedisServer, running_redis
+
+T = TypeVar("T")
+KEYS = ("sk_test_a", "sk_test_b")
+MEMBERS = (Member("a", "10.0.0.1", 8080), Member("b", "10.0.0.2", 8080))
+Run = Callable[[Callable[[RedisEngine], Coroutine[Any, Any, T]]], T]
+
+
+@pytest.fixture
+def redis(shared_redis: RedisServer) -> Iterator[Redis]:
+    """The engine as an administrator has it, empty."""
+    with Redis.from_url(shared_redis.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def url(redis: Redis, shared_redis: RedisServer) -> str:  # noqa: ARG001 - it is empty
+    """Where the engine is."""
+    return shared_redis.url
+
+
+def run(url: str, work: Callable[[RedisEngine], Coroutine[Any, Any, T]], *, lease: int = HOUR) -> T:
+    """Do something with an engine."""
+
+    async def working() -> T:
+        engine = RedisEngine(url, ttl=HOUR, lease=lease)
+        try:
+            return await work(engine)
+        finally:
+            await engine.close()
+
+    return asyncio.run(working())
+
+
+class Step(NamedTuple):
+    """One thing that a node does, of what it believes to own."""
+
+    node: int
+    key: int
+    what: str
+
+
+class Believed(NamedTuple):
+    """What a node believes of a key: the epoch that it has, and how many effects are kept."""
+
+    epoch: int
+    position: int
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        st.integers(0, 1),
+        st.integers(0, 1),
+        st.sampled_from(
+            ("claim", "effect", "again", "whole", "journal", "clear", "gone", "release", "leave")
+        ),
+    ),
+    max_size=40,
+)
+
+
+class Story:
+    """Two nodes at one engine, beside a model of what it keeps."""
+
+    def __init__(self, engine: RedisEngine) -> None:
+        self._engine = engine
+        self._owner: dict[int, tuple[int, int]] = {}
+        self._effects: dict[int, list[bytes]] = {0: [], 1: []}
+        self._journal: dict[int, dict[str, bytes]] = {0: {}, 1: {}}
+        self._believed: dict[tuple[int, int], Believed] = {}
+        self._members: set[int] = set()
+        self._epoch = self._texts = 0
+
+    async def tell(self, steps: list[Step]) -> None:
+        """Let them happen, and hold what is kept against the model after each."""
+        for node, key, what in steps:
+            if what == "leave":
+                await self._engine.leave(MEMBERS[node].name)
+                self._members.discard(node)
+            elif what == "claim":
+                await self._claim(node, key)
+            else:
+                await self._write(node, key, what)
+            await self._hold()
+
+    async def _claim(self, node: int, key: int) -> None:
+        await self._engine.renew(MEMBERS[node])
+        self._members.add(node)
+        if self._owner.get(key, (None, 0))[0] not in self._members:
+            self._epoch += 1
+            self._owner[key] = node, self._epoch
+        owner, epoch = self._owner[key]
+        name = MEMBERS[node].name
+        claim = await self._engine.claim(KEYS[key], name, name)
+        assert claim == Claim(MEMBERS[owner].name, epoch, "")
+        if owner == node:
+            self._believed[node, key] = Believed(epoch, len(self._effects[key]))
+
+    async def _write(self, node: int, key: int, what: str) -> None:
+        believed = self._believed.get((node, key), Believed(0, 0))
+        self._texts += 1
+        text = str(self._texts).encode()
+        write = WorldWrite(KEYS[key], *believed)
+        if what in ("effect", "again"):
+            write = write._replace(effect=text)
+        elif what == "whole":
+            write = write._replace(effect=text, is_whole=True, position=0)
+        elif what in ("journal", "clear"):
+            entries = {str(self._texts % 3): text}
+            write = write._replace(entries=entries, is_journal_new=what == "clear")
+        elif what == "release":
+            await self._engine.release(KEYS[key], believed.epoch)
+            if self._owner.get(key, (None, 0))[1] == believed.epoch != 0:
+                del self._owner[key]
+            return
+        else:
+            write = write._replace(is_gone=True)
+        refused = await self._engine.write([write])
+        if what == "again":
+            assert await self._engine.write([write]) == refused
+        is_owner = self._owner.get(key, (None, 0))[1] == believed.epoch != 0
+        assert refused == frozenset(() if is_owner else (KEYS[key],))
+        if is_owner:
+            self._keep(key, what, write)
+            self._believed[node, key] = Believed(believed.epoch, len(self._effects[key]))
+
+    def _keep(self, key: int, what: str, write: WorldWrite) -> None:
+        effects, journal = self._effects[key], self._journal[key]
+        if write.is_whole or what == "gone":
+            effects.clear()
+        if write.effect:
+            effects.append(write.effect)
+        if write.is_journal_new or what == "gone":
+            journal.clear()
+        journal.update(write.entries)
+        if what == "gone":
+            del self._owner[key]
+
+    async def _hold(self) -> None:
+        for place, key in enumerate(KEYS):
+            effects, entries = await self._engine.read(key)
+            assert effects == self._effects[place]
+            assert sorted(entries) == sorted(self._journal[place].values())
+            epochs = await self._engine.owned([key])
+            assert epochs == [self._owner.get(place, (None, 0))[1]]
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(steps=STEPS)
+def test_what_the_last_owner_writes_is_kept_and_nothing_else(
+    steps: list[Step], shared_redis: RedisServer
+) -> None:
+    """Whole worlds and what follows them, twice as once; nothing of who was the owner before."""
+    with Redis.from_url(shared_redis.url) as client:
+        client.flushall()
+    run(shared_redis.url, lambda engine: Story(engine).tell(steps))
+
+
+def test_a_node_whose_lease_ran_out_is_lost(url: str) -> None:
+    """Its keys go to who asks for them, who is told; what it writes late is refused."""
+
+    async def story(engine: RedisEngine) -> None:
+        other = RedisEngine(url, ttl=HOUR, lease=HOUR)
+        await other.renew(MEMBERS[1])
+        assert not (await engine.renew(MEMBERS[0])).was_member
+        first = await engine.claim(KEYS[0], "a", "a")
+        second = await other.claim(KEYS[0], "b", "b")
+        late = await engine.write([WorldWrite(KEYS[0], first.epoch, effect=b"{}")])
+
+        assert (second.owner, second.lost) == ("b", "a")
+        assert late == {KEYS[0]}
+        assert (await other.claim(KEYS[0], "b", "b")).lost == "a"
+        assert [each.name for each in (await other.renew(MEMBERS[1])).members] == ["b"]
+        await other.close()
+
+    run(url, story, lease=0)
+
+
+def test_a_key_goes_to_the_candidate_if_it_lives(url: str) -> None:
+    """Else to who asks."""
+
+    async def story(engine: RedisEngine) -> tuple[str, str]:
+        for each in MEMBERS:
+            await engine.renew(each)
+        first = await engine.claim(KEYS[0], "b", "a")
+        second = await engine.claim(KEYS[1], "gone", "a")
+        return first.owner, second.owner
+
+    assert run(url, story) == ("b", "a")
+
+
+def test_members_are_told_of_each_other(url: str) -> None:
+    """With where they are, and whether they leave; the time is the engine's."""
+
+    async def story(engine: RedisEngine) -> None:
+        assert not (await engine.renew(MEMBERS[0])).was_member
+        leaving = MEMBERS[1]._replace(is_leaving=True)
+        await engine.renew(leaving)
+        census = await engine.renew(MEMBERS[0])
+        assert census.was_member
+        assert set(census.members) == {MEMBERS[0], leaving}
+        assert census.now > 0
+
+    run(url, story)
+
+
+def test_several_worlds_are_written_at_once(url: str) -> None:
+    """Those of another owner are refused, and the others kept."""
+
+    async def story(engine: RedisEngine) -> None:
+        await engine.renew(MEMBERS[0])
+        epochs = [(await engine.claim(key, "a", "a")).epoch for key in KEYS]
+        writes = [
+            WorldWrite(KEYS[0], epochs[0] + 7, effect=b"no", entries={"1": b"no"}),
+            WorldWrite(KEYS[1], epochs[1], effect=b"yes", entries={"1": b"x", "2": b"y"}),
+        ]
+        assert await engine.write(writes) == {KEYS[0]}
+        assert await engine.read(KEYS[0]) == StoredWorld([], [])
+        assert await engine.read(KEYS[1]) == StoredWorld([b"yes"], [b"x", b"y"])
+
+    run(url, story)
+
+
+def test_worlds_in_which_something_is_due_are_found(url: str) -> None:
+    """Until nothing is due in them any more."""
+
+    async def story(engine: RedisEngine) -> None:
+        await engine.renew(MEMBERS[0])
+        epoch = (await engine.claim(KEYS[0], "a", "a")).epoch
+        write = WorldWrite(KEYS[0], epoch, due=Instant(1_000))
+        await engine.write([write])
+        found = [await engine.overdue(Instant(at), 10) for at in (999, 1_000)]
+        await engine.write([write._replace(due=None)])
+        assert [*found, await engine.overdue(Instant(2_000), 10)] == [[], [KEYS[0]], []]
+
+    run(url, story)
+
+
+def test_worlds_that_nobody_uses_are_forgotten(url: str, redis: Redis) -> None:
+    """After a while that each write begins anew; but never the one that every server has."""
+
+    async def story(engine: RedisEngine) -> None:
+        await engine.renew(MEMBERS[0])
+        for key in (KEYS[0], DEFAULT_API_KEY):
+            epoch = (await engine.claim(key, "a", "a")).epoch
+            await engine.write([WorldWrite(key, epoch, effect=b"{}", entries={"0": b"{}"})])
+
+    run(url, story)
+    for kind in ("world", "effects", "journal"):
+        assert 0 < redis.pttl(f"{PREFIX}{kind}:{KEYS[0]}") <= HOUR
+        assert redis.pttl(f"{PREFIX}{kind}:{DEFAULT_API_KEY}") == -1
+
+
+def test_an_engine_that_is_away_is_an_error_in_words() -> None:
+    """Whatever was asked of it."""
+
+    async def story(engine: RedisEngine) -> None:
+        assert await engine.version() >= (5, 0)
+        server.stop()
+        for asking in (engine.version(), engine.renew(MEMBERS[0]), engine.read(KEYS[0])):
+            with pytest.raises(EngineError, match=r"engine\.sock"):
+                await asking
+
+    with running_redis() as server:
+        run(server.url, story)

@@ -1,0 +1,187 @@
+"""Owns nodes of a cluster on the test's own loop, and what happens to them from outside."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+
+import aiohttp
+import orjson
+import pytest
+from redis.asyncio import Redis
+
+from payments_sandbox.cluster.keeper import Keeper
+from payments_sandbox.cluster.membership import Membership
+from payments_sandbox.cluster.redis_engine import PREFIX
+from payments_sandbox.cluster.runtime import NodeRuntime
+from payments_sandbox.cluster.serving import ClusterOptions, serving, settings_of_node
+from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.factory import AssembledServer, assemble
+from tests.support.values import LONGEST_WAIT, documented_create
+
+KEY: Final = "sk_test_shared"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningNode:
+    """A node that serves.
+
+    Attributes:
+        address: where it listens.
+        name: what the others call it.
+        sandbox: what it serves.
+        close: lets it leave before its block ends.
+    """
+
+    address: str
+    name: str
+    sandbox: AssembledServer
+    close: Callable[[], Awaitable[object]]
+
+    def has(self, key: str) -> bool:
+        """Whether the world of a key is in its memory."""
+        return self.sandbox.runtime.worlds.get(key) is not None
+
+    @property
+    def keeper(self) -> Keeper:
+        """Writes what has changed."""
+        return self._runtime.keeper
+
+    @property
+    def membership(self) -> Membership:
+        """Its lease."""
+        return self._runtime.node.membership
+
+    @property
+    def _runtime(self) -> NodeRuntime:
+        assert isinstance(self.sandbox.runtime, NodeRuntime)
+        return self.sandbox.runtime
+
+    async def crash(self) -> None:
+        """Let it be gone without a word: its lease goes on for a while."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self._runtime.node, "leave", _say_nothing)
+            await self.close()
+
+    def keys(self) -> set[str]:
+        """The keys that have worlds in its memory."""
+        return {world.config.api_key for world in self.sandbox.runtime.worlds}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a node has answered."""
+
+    status: int
+    json: Any
+
+
+class Cluster:
+    """An engine, the nodes at it, and a client that connects anew for each request.
+
+    Args:
+        url: of the engine.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.admin = Redis.from_url(url)
+        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
+
+    async def close(self) -> None:
+        """Close the clients."""
+        await self._http.close()
+        await self.admin.aclose()
+
+    @contextlib.asynccontextmanager
+    async def node(
+        self,
+        *,
+        durability: str = "relaxed",
+        wall: Callable[[], Instant] | None = None,
+        **settings: Any,  # noqa: ANN401 - of any setting
+    ) -> AsyncIterator[RunningNode]:
+        """A node until the block ends."""
+        given = replace(Settings(port=0, max_wall_delay=100), **settings)
+        sandbox = assemble(settings_of_node(given), runtime_type=NodeRuntime)
+        if wall is not None:
+            worlds = sandbox.runtime.worlds
+            worlds.context = worlds.context._replace(wall=wall)
+        options = ClusterOptions(self.url, waits_for_replies=durability == "reply")
+        async with contextlib.AsyncExitStack() as stack:
+            at = await stack.enter_async_context(serving(sandbox, given, options))
+            runtime = cast("NodeRuntime", sandbox.runtime)
+            name = runtime.node.membership.member.name
+            yield RunningNode(at.url, name, sandbox, stack.aclose)
+
+    async def members(self) -> dict[str, list[Any]]:
+        """What each node that is a member says of itself, by its name."""
+        said = await self.admin.hgetall(f"{PREFIX}members")
+        return {_text(name): orjson.loads(text) for name, text in said.items()}
+
+    async def end_lease(self, node: RunningNode) -> None:
+        """Let the engine see a node's lease at an end, as if it had slept; it does not know."""
+        seconds, _ = await self.admin.time()
+        await self.admin.zadd(f"{PREFIX}nodes", {node.name: int(seconds) * 1_000 - 1_000})
+
+    async def owner_of(self, key: str = KEY) -> str:
+        """The name of the node that owns a key; empty where none does."""
+        found = await self.admin.hget(f"{PREFIX}world:{key}", "node")
+        return "" if found is None else _text(found)
+
+    async def ask(
+        self,
+        node: RunningNode,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str = KEY,
+    ) -> Reply:
+        """Ask a node."""
+        async with self._http.request(
+            method,
+            node.address + path,
+            json=body,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=aiohttp.ClientTimeout(LONGEST_WAIT),
+        ) as reply:
+            raw = await reply.read()
+            return Reply(reply.status, orjson.loads(raw) if raw else None)
+
+    async def pay(self, node: RunningNode, key: str = KEY, **changes: object) -> Reply:
+        """Make a payment at a node."""
+        return await self.ask(node, "POST", "/v3/payments", documented_create(**changes), key=key)
+
+    async def payments(self, node: RunningNode, key: str = KEY) -> list[str]:
+        """The ids of all payments as a node has them, the newest first."""
+        reply = await self.ask(node, "GET", "/v3/payments?limit=100", key=key)
+        assert reply.status == 200, reply.json
+        return [each["id"] for each in reply.json["data"]]
+
+    async def world(self, node: RunningNode, key: str = KEY) -> Any:  # noqa: ANN401 - JSON
+        """The world in numbers, as a node has it."""
+        return (await self.ask(node, "GET", "/_sandbox/world", key=key)).json
+
+
+def _text(raw: bytes | str) -> str:
+    """What a client gives as bytes, which redis types as either."""
+    return raw.decode() if isinstance(raw, bytes) else raw
+
+
+async def _say_nothing() -> None:
+    """What a node does that was killed."""
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    """Wait until something holds; it may be a coroutine that says so."""
+    async with asyncio.timeout(LONGEST_WAIT):
+        while True:
+            found = holds()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return
+            await asyncio.sleep(0.005)  # noqa: TID251 - it looks again, and waits for no time
