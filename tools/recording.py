@@ -93,8 +93,13 @@ def _output(command: str, folder: Path, columns: int) -> Iterator[bytes]:
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", _TALL, columns, 0, 0))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "TERM": "xterm-256color"}
-    environment.pop("NO_COLOR", None)
+    own = {name for name in os.environ if name.startswith("PAYMENTS_")} | {
+        "NO_COLOR",
+        "FORCE_COLOR",
+    }
+    kept = {name: value for name, value in os.environ.items() if name not in own}
+    size = {"COLUMNS": str(columns), "LINES": str(_TALL)}  # a test's worker has others
+    environment = {**kept, **size, "PATH": path, "TERM": "xterm-256color"}
     process = subprocess.Popen(  # noqa: S603 - our own command
         shlex.split(command),
         cwd=folder,

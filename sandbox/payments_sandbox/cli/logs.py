@@ -153,10 +153,10 @@ def _print_followed(arguments: argparse.Namespace) -> None:
             if message.kind == "request":
                 entry = cast("JournalEntryModel", message.value)
                 if wanted.has(entry):
-                    _print(client, entry, arguments)
-                    sys.stdout.flush()
                     response = entry["response"]
                     printed[entry["fault"] or str(response and response["status"])] += 1
+                    _print(client, entry, arguments)
+                    sys.stdout.flush()
     sum_up("requests", printed)
 
 
