@@ -157,15 +157,18 @@ class SharedServer(HttpServer):
             connection.close()
 
     async def _relay(self, client: socket.socket, node: Node, begun: bytes) -> None:
-        try:
-            await relay(client, node.host, node.port, begun)
-        except UnreachableError as error:
-            _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), error)
-            self._directory.unreachable(node)
-            await pause(_AGAIN)
-            await self._serve(client, begun)  # from its begin: by now there may be another owner
-        except OSError:
-            client.close()  # it has gone
+        with contextlib.ExitStack() as stack:
+            stack.callback(client.close)
+            try:
+                await relay(client, node.host, node.port, begun)
+            except UnreachableError as error:
+                _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), error)
+                self._directory.unreachable(node)
+                await pause(_AGAIN)
+                stack.pop_all()
+                await self._serve(client, begun)  # from its begin: there may be another owner now
+            except OSError:
+                return  # the client has gone
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
