@@ -33,7 +33,7 @@ names:  ## the tables of names for generated payments, drawn by faker
 
 lock:  ## image-requirements.txt: what the image is made of, with hashes; by uv
 	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
-	    --extra fast --output-file image-requirements.txt pyproject.toml
+	    --extra fast --extra cluster --output-file image-requirements.txt pyproject.toml
 
 docs:  ## docs/scenarios.md and its pictures, from the files of the library
 	$(BIN)/python -m tests.project.scenarios_page

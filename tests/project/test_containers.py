@@ -164,7 +164,8 @@ def test_the_base_has_the_python_that_is_compiled_for() -> None:
 def test_the_images_requirements_are_those_of_the_package() -> None:
     """Each dependency at a version that the package takes, with hashes; `make lock` writes them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["fast"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["fast"], *extras["cluster"]]
     text = (ROOT / "image-requirements.txt").read_text(encoding="utf-8")
     locked = dict(
         re.findall(r"^([\w.-]+)==(\S+)(?: ; .+)? \\\n +--hash=sha256:", text, re.MULTILINE)
