@@ -447,3 +447,58 @@ def test_without_a_call_nothing_is_covered() -> None:
         "payments-sandbox: coverage of failure: nothing is covered, for no call has reached a"
         " sandbox that counts.\n"
     )
+
+
+WITHOUT_GROUPS: Final = """
+import os, sys
+del os.killpg  # as on Windows
+from payments_sandbox.cli import main
+sys.exit(main())
+"""
+
+
+def run_without_groups(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*python(WITHOUT_GROUPS), "run", *words],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_process_groups_the_command_finds_its_server_and_is_judged(tmp_path: Path) -> None:
+    report = tmp_path / "report.txt"
+    ended = run_without_groups("--report", str(report), "--", *python(PAY))
+
+    assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, "completed")
+    assert report.read_text("utf-8") == "passed: the audit is clean\n"
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_without_process_groups_the_exit_code_is_the_commands(code: int) -> None:
+    assert run_without_groups("--", *python(f"raise SystemExit({code})")).returncode == code
+
+
+def test_without_process_groups_a_command_that_is_not_there_exits_with_127() -> None:
+    ended = run_without_groups("--", "no-such-command")
+
+    assert ended.returncode == 127
+    assert "cannot run no-such-command: No such file or directory" in ended.stderr
+
+
+def test_without_process_groups_a_signal_is_the_commands_to_heed() -> None:
+    """As Ctrl-C in a console: it is for both, and the run waits for the command."""
+    with subprocess.Popen(
+        [*python(WITHOUT_GROUPS), "run", "--", *python(HANDLES)],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.killpg(process.pid, SIGINT)
+        assert (process.stdout.read(), process.wait()) == (f"heard {int(SIGINT)}\n", 7)

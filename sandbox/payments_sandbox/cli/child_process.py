@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
-from payments_sandbox.cli import supervisor
 from payments_sandbox.client.environment import (
     fault_variables,
     sandbox_variables,
@@ -34,7 +33,8 @@ _LAST_WORDS: Final = 0.5
 Streams = tuple[int | None, int | None, int | None]
 """The descriptors of stdin, stdout and stderr; None is our own."""
 
-_ENDS: Final = frozenset({signal.SIGTERM, signal.SIGHUP})
+_ENDS: Final = frozenset({"SIGTERM", "SIGHUP"})
+"""Signals that are meant to end a command, by their names: Windows has not all of them."""
 
 
 class NotStartedError(Exception):
@@ -133,7 +133,7 @@ class Command:
         After SIGTERM or SIGHUP it has `grace` seconds, or until the next, and is killed then.
         """
         self._send(number)
-        if number not in _ENDS:
+        if signal.Signals(number).name not in _ENDS:
             return
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().call_later(self._grace, self.kill)
@@ -184,6 +184,8 @@ async def running(
     Raises:
         NotStartedError: there is no such command, or it cannot be run.
     """
+    from payments_sandbox.cli import supervisor
+
     ours, theirs = socket.socketpair()
     async with _ours() if output is None else output.pipes() as (stdin, stdout, stderr):
         with theirs:

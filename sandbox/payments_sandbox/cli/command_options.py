@@ -22,13 +22,16 @@ def add_command_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
 
 
-def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None:
+def check_command(
+    arguments: argparse.Namespace, usage: str, usual: str, *, needs_groups: bool = True
+) -> None:
     """See that there is a command, and that we can run one.
 
     Args:
         arguments: of the command line.
         usage: what comes before `--`, for an example.
         usual: a command for the example, where none was given.
+        needs_groups: whether the command has to lead a process group.
 
     Raises:
         CommandFailedError: the system is none on which we can.
@@ -37,11 +40,9 @@ def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None
         words = " ".join([*arguments.astray, *arguments.command]) or usual
         example = f"payments-sandbox {usage} -- {words}"
         refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
-    if os.name != "posix":
+    if needs_groups and os.name != "posix":
         name = usage.partition(" ")[0]
-        raise CommandFailedError(
-            f"{name} needs a POSIX system; serve --until-stdin-closes runs anywhere", MISTAKEN
-        )
+        raise CommandFailedError(f"{name} needs a POSIX system; run and serve do without", MISTAKEN)
 
 
 def add_timeout(options: CommandOptions) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
@@ -18,6 +19,11 @@ from payments_sandbox.cli.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from payments_sandbox.cli.child_process import Command
+    from payments_sandbox.cli.lone_command import LoneCommand
     from payments_sandbox.client.models import CoverageModel
     from payments_sandbox.server.judging import KeptReports
     from payments_sandbox.server.request_log import RequestLog
@@ -66,7 +72,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; its exit code, or 1 when that is 0 and the verdict is bad."""
-    check_command(arguments, "run [options]", "npm test")
+    check_command(arguments, "run [options]", "npm test", needs_groups=False)
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     make_log = partial(_make_log, arguments) if arguments.log else None
     return run_server(arguments, partial(_run, arguments), make_log=make_log, level=logging.WARNING)
@@ -79,7 +85,7 @@ def _make_log(arguments: argparse.Namespace) -> "RequestLog":
 
 
 async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
-    from payments_sandbox.cli.child_process import NotStartedError, environment_of, running
+    from payments_sandbox.cli.child_process import NotStartedError, environment_of
     from payments_sandbox.server.judging import KeptReports
 
     forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
@@ -89,7 +95,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
         try:
             early: list[int] = []  # a signal may come before we know that the command runs
             on_signals(early.append)
-            async with running(arguments.command, environment_of(listening.facts)) as command:
+            async with _running(arguments.command, environment_of(listening.facts)) as command:
 
                 def handle_signal(number: int) -> None:
                     if command.has_ended:
@@ -107,6 +113,19 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
         except NotStartedError as error:
             _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
             return error.exit_code
+
+
+def _running(
+    words: "Sequence[str]", environment: "Mapping[str, str]"
+) -> "AbstractAsyncContextManager[Command | LoneCommand]":
+    """The command, as well looked after as the system lets us."""
+    if hasattr(os, "killpg"):
+        from payments_sandbox.cli.child_process import running
+
+        return running(words, environment)
+    from payments_sandbox.cli.lone_command import running_alone
+
+    return running_alone(words, environment)
 
 
 async def _verdict(
