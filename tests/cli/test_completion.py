@@ -19,7 +19,7 @@ PLACES: Final = dict(words_by_place(make_parser(COMMANDS)))
 def test_all_that_help_lists_can_be_completed(command: str) -> None:
     words = PLACES["".join(f"/{word}" for word in command.split())]
     names = {word.names[0] for word in words}
-    assert names == options_of(command) | {"--help"}
+    assert names == options_of(command) | {"--help", "--no-color"}
 
 
 def test_every_command_has_its_place_and_is_a_word_of_the_one_above() -> None:

@@ -260,7 +260,7 @@ async def test_a_crowd_of_slow_endpoints_delays_nobody(
             WebhookApi(api, webhooks.control, sandbox, key=f"sk_test_slow{n}") for n in range(100)
         ]
         for each in crowd:
-            await each.create_endpoint(slow.url, timeout="10s")
+            await each.create_endpoint(slow.url, timeout="30s")
             for _ in range(3):
                 await each.pay()
         await slow.arrived(100)
