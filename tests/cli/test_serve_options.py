@@ -187,6 +187,9 @@ OPTIONS: Final = (
     Option("--cors", "http://app.test", cors, ["http://app.test", None], [None, None]),
 )
 ELSEWHERE: Final = {
+    "--advertise",
+    "--cluster",
+    "--durability",
     "--until-stdin-closes",
     "--coverage",
     "--host",
