@@ -1,6 +1,7 @@
 """Progress: at a terminal, of what takes long, with what is left; and what Ctrl-C says."""
 
 import argparse
+import asyncio
 import io
 import os
 import re
@@ -145,7 +146,7 @@ def test_a_state_tells_how_far_it_is_loaded(tmp_path: Path) -> None:
     StateFile(file, first).save()
 
     state = StateFile(file, assemble(Settings()))
-    state.load()
+    asyncio.run(state.load())
 
     assert state.how_far is not None
     assert state.how_far.words == "0 of 1 worlds restored"

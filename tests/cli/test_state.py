@@ -1,8 +1,10 @@
 """`serve --state`: worlds outlive their server, exactly; a file that is no state is left alone."""
 
+import asyncio
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from payments_sandbox.cli.state_file import StateFile
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
-from tests.support.process import ServeProcess, run, serve_process
+from tests.support.process import ServeProcess, environment, python, run, serve_process
 from tests.support.sockets import exchange, raw_request
 from tests.support.values import documented_create
 
@@ -181,6 +183,50 @@ def test_a_save_that_fails_for_one_world_keeps_the_others_and_says_so(
         "the world sk_test_bad could not be saved, and all others were"
     ]
     fresh = assemble(Settings())
-    StateFile(tmp_path / "state", fresh).load()
+    asyncio.run(StateFile(tmp_path / "state", fresh).load())
     keys = {world.config.api_key for world in fresh.runtime.worlds}
     assert keys == {"sk_test_sandbox", "sk_test_good"}
+
+
+TOLD_TO_STOP = """
+import os, signal, sys
+from payments_sandbox.cli import main
+from payments_sandbox.cli.state_file import StateFile
+
+name, number = sys.argv.pop(1), int(sys.argv.pop(1))
+begin = getattr(StateFile, name)
+
+def told_to_stop(*arguments):
+    os.kill(os.getpid(), number)
+    return begin(*arguments)
+
+setattr(StateFile, name, told_to_stop)
+sys.exit(main())
+"""
+"""A program: `payments-sandbox` that gets a signal when it begins with a part of its work."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("part", ["_counted", "_restoring"], ids=["reads", "restores"])
+def test_a_server_that_is_stopped_while_it_loads_its_state_leaves_that_alone(
+    tmp_path: Path, part: str, number: int
+) -> None:
+    state = tmp_path / "state"
+    with serve_process("--state", str(state)) as server:
+        filled(server)
+        server.stop(signal.SIGTERM)
+    before = state.read_bytes()
+
+    options = ("--port", "0", "--state", str(state))
+    ended = subprocess.run(
+        [*python(TOLD_TO_STOP), part, str(int(number)), "serve", *options],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "")
+    words = "nothing of it was taken over, and it is as it was"
+    assert ended.stderr == f"payments-sandbox: {state} was not loaded whole; {words}.\n"
+    assert state.read_bytes() == before

@@ -88,4 +88,4 @@ async def test_the_last_save_comes_after_the_one_that_is_under_way(
 def test_a_state_that_cannot_be_read_is_told(sandbox: AssembledServer, tmp_path: Path) -> None:
     """A folder is no file."""
     with pytest.raises(NoStateError, match="Is a directory"):
-        StateFile(tmp_path, sandbox).load()
+        asyncio.run(StateFile(tmp_path, sandbox).load())

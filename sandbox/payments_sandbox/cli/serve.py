@@ -142,26 +142,34 @@ async def _until_told(
     arguments: argparse.Namespace, server: ListeningServer, *, is_watched: bool
 ) -> int:
     told_to_stop = asyncio.Event()
-    on_signals(lambda _: told_to_stop.set())
-    if arguments.until_stdin_closes:
-        on_stdin_closed(told_to_stop.set)
-    if not is_watched:
-        async with server as listening:
-            _say(_as_json(listening.facts))
-            await told_to_stop.wait()
-        return 0
-    from payments_sandbox.cli.serve_log import print_summary, summary_of
-    from payments_sandbox.server.server_totals import ServerTotals
+    starting = asyncio.current_task()
 
-    totals = None
+    def stop(_: int = 0) -> None:
+        told_to_stop.set()
+        if starting is not None:
+            starting.cancel()  # to load a state takes long, and nobody wants it any more
+
+    on_signals(stop)
+    if arguments.until_stdin_closes:
+        on_stdin_closed(stop)
+    listening = totals = None
     try:
         async with server as listening:
-            totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
-            _announce(arguments, listening.facts, is_watched=True)
+            starting = None
+            if is_watched:
+                from payments_sandbox.server.server_totals import ServerTotals
+
+                totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
+            _announce(arguments, listening.facts, is_watched=is_watched)
             await told_to_stop.wait()
+    except asyncio.CancelledError:
+        if listening is not None or not told_to_stop.is_set():
+            raise
     finally:
         # The webhooks that were in flight have ended by now.
-        if totals is not None:
+        if listening is not None and totals is not None:
+            from payments_sandbox.cli.serve_log import print_summary, summary_of
+
             print_summary(arguments, summary_of(listening.log, totals))
     return 0
 

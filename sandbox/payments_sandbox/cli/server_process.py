@@ -233,9 +233,13 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
         try:
             stack.enter_context(state.reserved())
             with progress(arguments, f"loading {file.name}", lambda: state.how_far):
-                state.load()
+                await state.load()
         except NoStateError as error:
             raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
+        except asyncio.CancelledError:
+            words = "nothing of it was taken over, and it is as it was"
+            try_to_print(f"payments-sandbox: {file} was not loaded whole; {words}.", sys.stderr)
+            raise
         async with state.saving():
             yield
         gc.disable()  # the exit has a second, and would look at every object again and again

@@ -47,6 +47,7 @@ class StateFile:
         self._path = path
         self._worlds = sandbox.runtime.worlds
         self._one_writes = threading.Lock()  # the last save may find the one before under way
+        self._is_given_up = False
         self.unsaved: list[str] = []
         self.how_far: HowFar | None = None
 
@@ -69,38 +70,50 @@ class StateFile:
                 raise NoStateError(error.strerror or str(error)) from None
             yield
 
-    def load(self) -> None:
+    async def load(self) -> None:
         """Take over what the file has; one that is empty or not there is still to come.
+
+        It may take long, and the loop goes on meanwhile: whoever is told to stop cancels it.
 
         Raises:
             NoStateError: the file is torn, foreign, or cannot be read; it is left as it is.
         """
         try:
-            with self._path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                kept = read_lines(self._counted(file, size)) if size else []
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise NoStateError(error.strerror or str(error)) from None
-        for world in self._restored(kept):
+            kept = await asyncio.to_thread(self._read)
+            worlds = await run_in_slices(self._restoring(kept))
+        except asyncio.CancelledError:
+            self._is_given_up = True  # the thread that reads is waited for at the exit
+            raise
+        for world in worlds:
             self._worlds.put(world)
 
+    def _read(self) -> Sequence[SavedWorld]:
+        try:
+            with self._path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                return read_lines(self._counted(file, size)) if size else ()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise NoStateError(error.strerror or str(error)) from None
+
     def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
-        """The lines of the file, counted as they are read."""
+        """The lines of the file, counted as they are read; no more once nobody wants them."""
         done = 0
         for line in lines:
+            if self._is_given_up:
+                return
             done += len(line)
             self.how_far = HowFar(done, size, "read")
             yield line
 
-    def _restored(self, kept: Sequence[SavedWorld]) -> list[World]:
+    def _restoring(self, kept: Sequence[SavedWorld]) -> Slices[list[World]]:
         """All worlds, or none where one of them cannot be restored."""
         done, of, worlds = 0, sum(each.slices for each in kept), []
         for number, each in enumerate(kept):
             work = each.restoring(self._worlds.context)
             words = f"{number} of {len(kept)} worlds restored"
-            worlds.append(finish(self._told(work, done, of, words)))
+            worlds.append((yield from self._told(work, done, of, words)))
             done += each.slices
         return worlds
 
