@@ -30,6 +30,12 @@ WRONG: Final = {
     "--max-worlds": ("many", "expected a whole number from 2 to 1000000"),
     "--state": ("no/such/folder/f", "expected a file or a folder in a folder that exists"),
     "--workers": ("0", "expected a whole number from 1 to 64"),
+    "--cluster": ("localhost:6379", "expected an address such as redis://localhost:6379"),
+    "--durability": ("always", "expected relaxed or reply"),
+    "--advertise": (
+        "http://x",
+        "expected a host and perhaps a port, such as 10.0.0.5 or node-1:8080",
+    ),
     "--ready-file": ("no/such/folder/f", "expected a file in a folder that exists"),
     "--control-token": (" ", "expected printable characters, without blanks around"),
     "--webhook": (
