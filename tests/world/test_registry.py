@@ -526,3 +526,15 @@ def test_a_world_that_was_lost_says_so_when_it_is_made_anew() -> None:
     worlds.get_or_create(ALICE)
     expected = "An earlier world of this key was lost with the process that had it."
     assert (worlds.restarted(ALICE), worlds.restarted(BOB)) == (expected, None)
+
+
+def test_a_world_that_goes_on_elsewhere_is_not_here_and_another_of_its_key_stays() -> None:
+    """Nobody is told that it went."""
+    gone = Gone()
+    worlds = new_worlds(on_drop=gone)
+    first = worlds.get_or_create(ALICE)
+    worlds.let_go(first)
+    assert worlds.get(ALICE) is None
+    second = worlds.get_or_create(ALICE)
+    worlds.let_go(first)
+    assert (worlds.get(ALICE), gone) == (second, [])

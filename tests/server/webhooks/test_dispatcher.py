@@ -502,3 +502,22 @@ async def test_a_world_that_was_forgotten_is_not_kept(setup: DispatcherFixture) 
     setup.dispatcher.release(world, popped)
 
     assert setup.dispatcher._queues == {}  # noqa: SLF001 - nothing else shows what is kept
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "not kept"])
+async def test_an_attempt_begins_when_what_is_asked_before_it_says_so(
+    setup: DispatcherFixture, *, is_kept: bool
+) -> None:
+    """Else the delivery is as it was: whoever has the world by now goes on with it."""
+
+    async def before_attempt(_: World) -> bool:
+        return is_kept
+
+    setup.dispatcher.before_attempt = before_attempt
+    world = world_with("http://a.test/")
+    await setup.send(world)
+    await setup.sender.answer_all()
+
+    [delivery] = world.open_webhooks().outbox.oldest_first()
+    assert (setup.sender.count, delivery.is_pending) == ((1, False) if is_kept else (0, True))
+    await setup.dispatcher.close()
