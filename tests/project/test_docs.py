@@ -147,3 +147,11 @@ def test_an_open_fence_is_an_error() -> None:
     """A block without an end would swallow the rest of the page."""
     with pytest.raises(ValueError, match="line 2 is never closed"):
         list(blocks("text\n```\nls\n"))
+
+
+@pytest.mark.parametrize("heading", ["## Run it", "## Run the tests"])
+def test_the_first_command_of_the_readme_needs_python_and_a_clone_alone(heading: str) -> None:
+    """Whatever else there is, such as a package on a registry, comes behind it."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"\n{heading}\n")[2]
+    first = section.partition("```sh\n")[2].splitlines()[0]
+    assert first.startswith("python3 -m venv .venv && .venv/bin/pip install --quiet ")
