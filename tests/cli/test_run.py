@@ -457,9 +457,9 @@ sys.exit(main())
 """
 
 
-def run_without_groups(*words: str) -> subprocess.CompletedProcess[str]:
+def without_groups(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*python(WITHOUT_GROUPS), "run", *words],
+        [*python(WITHOUT_GROUPS), *words],
         cwd=ROOT,
         env=environment(),
         capture_output=True,
@@ -470,7 +470,7 @@ def run_without_groups(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_without_process_groups_the_command_finds_its_server_and_is_judged(tmp_path: Path) -> None:
     report = tmp_path / "report.txt"
-    ended = run_without_groups("--report", str(report), "--", *python(PAY))
+    ended = without_groups("run", "--report", str(report), "--", *python(PAY))
 
     assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, "completed")
     assert report.read_text("utf-8") == "passed: the audit is clean\n"
@@ -478,11 +478,11 @@ def test_without_process_groups_the_command_finds_its_server_and_is_judged(tmp_p
 
 @pytest.mark.parametrize("code", [0, 7])
 def test_without_process_groups_the_exit_code_is_the_commands(code: int) -> None:
-    assert run_without_groups("--", *python(f"raise SystemExit({code})")).returncode == code
+    assert without_groups("run", "--", *python(f"raise SystemExit({code})")).returncode == code
 
 
 def test_without_process_groups_a_command_that_is_not_there_exits_with_127() -> None:
-    ended = run_without_groups("--", "no-such-command")
+    ended = without_groups("run", "--", "no-such-command")
 
     assert ended.returncode == 127
     assert "cannot run no-such-command: No such file or directory" in ended.stderr
@@ -502,3 +502,14 @@ def test_without_process_groups_a_signal_is_the_commands_to_heed() -> None:
         process.stdout.readline()
         os.killpg(process.pid, SIGINT)
         assert (process.stdout.read(), process.wait()) == (f"heard {int(SIGINT)}\n", 7)
+
+
+@pytest.mark.parametrize("words", [("explore",), ("prove", "lost-reply")], ids=" ".join)
+def test_without_process_groups_what_has_to_end_all_of_a_command_is_refused(
+    words: tuple[str, ...],
+) -> None:
+    ended = without_groups(*words, "--", "true")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    expected = f"{words[0]} needs a POSIX system; run and serve do without one"
+    assert ended.stderr == f"payments-sandbox: {expected}.\n"

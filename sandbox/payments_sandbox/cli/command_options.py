@@ -22,27 +22,38 @@ def add_command_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
 
 
-def check_command(
-    arguments: argparse.Namespace, usage: str, usual: str, *, needs_groups: bool = True
-) -> None:
-    """See that there is a command, and that we can run one.
+def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None:
+    """See that there is a command.
 
     Args:
         arguments: of the command line.
         usage: what comes before `--`, for an example.
         usual: a command for the example, where none was given.
-        needs_groups: whether the command has to lead a process group.
-
-    Raises:
-        CommandFailedError: the system is none on which we can.
     """
     if arguments.astray or not arguments.command:
         words = " ".join([*arguments.astray, *arguments.command]) or usual
         example = f"payments-sandbox {usage} -- {words}"
         refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
-    if needs_groups and os.name != "posix":
-        name = usage.partition(" ")[0]
-        raise CommandFailedError(f"{name} needs a POSIX system; run and serve do without", MISTAKEN)
+
+
+def has_process_groups() -> bool:
+    """Whether a command and all that it has started can be ended as one; Windows cannot."""
+    return hasattr(os, "killpg")
+
+
+def check_process_groups(name: str) -> None:
+    """See that what a command of ours runs can be ended with all that it has started.
+
+    Args:
+        name: of our command.
+
+    Raises:
+        CommandFailedError: the system cannot.
+    """
+    if not has_process_groups():
+        raise CommandFailedError(
+            f"{name} needs a POSIX system; run and serve do without one", MISTAKEN
+        )
 
 
 def add_timeout(options: CommandOptions) -> None:

@@ -11,6 +11,7 @@ from payments_sandbox.cli.command_options import (
     add_sign_and_seed,
     add_timeout,
     check_command,
+    check_process_groups,
 )
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.server_options import EPILOG, read_settings
@@ -110,6 +111,7 @@ def _baseline(text: str) -> frozenset[str]:
 def run(arguments: argparse.Namespace) -> int:
     """Explore the command; 0 when nothing was found that nobody has accepted."""
     check_command(arguments, "explore [options]", "python pay.py")
+    check_process_groups("explore")
     settings = read_settings(arguments)
     from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
 

@@ -12,6 +12,7 @@ from payments_sandbox.cli.command_options import (
     add_sign_and_seed,
     add_timeout,
     check_command,
+    check_process_groups,
 )
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, read_settings
@@ -70,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         example = "payments-sandbox prove lost-reply -- npm test"
         refuse(arguments, "SCENARIO", f"expected a name or a file: {example}")
     check_command(arguments, f"prove {arguments.scenario} [options]", "python pay.py")
+    check_process_groups("prove")
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     settings = read_settings(arguments)
     wanted = _scenario(arguments, settings)

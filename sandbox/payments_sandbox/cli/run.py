@@ -3,12 +3,15 @@
 import argparse
 import asyncio
 import logging
-import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from payments_sandbox.cli.command_options import add_command_words, check_command
+from payments_sandbox.cli.command_options import (
+    add_command_words,
+    check_command,
+    has_process_groups,
+)
 from payments_sandbox.cli.failure import FAILED, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
@@ -72,7 +75,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; its exit code, or 1 when that is 0 and the verdict is bad."""
-    check_command(arguments, "run [options]", "npm test", needs_groups=False)
+    check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     make_log = partial(_make_log, arguments) if arguments.log else None
     return run_server(arguments, partial(_run, arguments), make_log=make_log, level=logging.WARNING)
@@ -119,7 +122,7 @@ def _running(
     words: "Sequence[str]", environment: "Mapping[str, str]"
 ) -> "AbstractAsyncContextManager[Command | LoneCommand]":
     """The command, as well looked after as the system lets us."""
-    if hasattr(os, "killpg"):
+    if has_process_groups():
         from payments_sandbox.cli.child_process import running
 
         return running(words, environment)
