@@ -114,7 +114,7 @@ def shop(*, verifies: bool = True, remembers: bool = True) -> Flow:
     def receive(request: httpx.Request) -> httpx.Response:
         try:
             Webhook(SECRET).verify(request.content, dict(request.headers))
-        except WebhookVerificationError:
+        except (WebhookVerificationError, ValueError):
             if verifies:
                 return httpx.Response(400)
         event = json.loads(request.content)

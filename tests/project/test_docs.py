@@ -39,6 +39,20 @@ def test_readme_runs_the_tests_with_one_command() -> None:
     assert first.first_line == TEST
 
 
+def test_every_receiver_that_is_shown_refuses_what_it_cannot_read() -> None:
+    """Python's `standardwebhooks` raises a ValueError of its own for a garbled signature."""
+    caught = {
+        (name, line.strip())
+        for name in tracked()
+        if name.startswith(("docs/", "examples/", "README")) and name.endswith((".md", ".py"))
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
+        if re.match(r" +except .*WebhookVerificationError", line)
+    }
+
+    assert caught
+    assert {place for place in caught if "ValueError" not in place[1]} == set()
+
+
 def test_every_relative_link_leads_somewhere() -> None:
     """A link to a file of the project names one that is there."""
     broken = [

@@ -19,7 +19,7 @@ def receiving(secret: str, hear: Callable[[dict[str, Any]], None]) -> Iterator[s
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             try:
                 event = webhook.verify(raw, dict(self.headers))
-            except WebhookVerificationError:
+            except (WebhookVerificationError, ValueError):
                 self._answer(400)
                 return
             hear(event)  # were this to fail, the webhook would be sent again
