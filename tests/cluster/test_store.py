@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from payments_sandbox.cluster.redis_engine import PREFIX, RedisEngine
+from payments_sandbox.cluster.redis_engine import AT_ONCE, PREFIX, RedisEngine
 from payments_sandbox.cluster.store import (
     Claim,
     EngineError,
@@ -240,6 +240,22 @@ def test_several_worlds_are_written_at_once(url: str) -> None:
         assert await engine.write(writes) == {KEYS[0]}
         assert await engine.read(KEYS[0]) == StoredWorld([], [])
         assert await engine.read(KEYS[1]) == StoredWorld([b"yes"], [b"x", b"y"])
+
+    run(url, story)
+
+
+def test_any_number_of_calls_may_be_made_at_once(url: str) -> None:
+    """More than there are connections: they wait for their turn, and a lease for none of them."""
+
+    async def story(engine: RedisEngine) -> None:
+        await engine.renew(MEMBERS[0])
+        keys = [f"sk_test_{number}" for number in range(10 * AT_ONCE)]
+        claiming = [asyncio.create_task(engine.claim(key, "a", "a")) for key in keys]
+        await asyncio.sleep(0)  # noqa: TID251 - so that all of them have asked
+        assert (await engine.renew(MEMBERS[0])).was_member
+        assert not all(each.done() for each in claiming)
+        claiming.pop().cancel()
+        assert {(await each).owner for each in claiming} == {"a"}
 
     run(url, story)
 

@@ -10,9 +10,10 @@ And of all: `nodes`, ends of leases by node; `members`, what each says of itself
 when something falls due; `epoch`, the last one that was given. Time is the engine's.
 """
 
+import asyncio
 import zlib
-from collections.abc import Awaitable, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import orjson
 from redis.asyncio import Redis
@@ -34,6 +35,13 @@ from payments_sandbox.core.instants import DAY, Instant
 PREFIX: Final = "payments-sandbox:"
 TIMEOUT: Final = 1.0
 """Wall seconds that an answer of the engine may take."""
+
+AT_ONCE: Final = 64
+"""Calls that are under way at a time; further ones wait for their turn, but for a lease's renewal.
+
+A node that takes over a thousand worlds asks for all of them at once, and the client's pool refuses
+what it has no connection for.
+"""
 
 _CLOCK: Final = """
 local time = redis.call('TIME')
@@ -128,8 +136,10 @@ class RedisEngine:
     def __init__(self, url: str, *, ttl: int, lease: int) -> None:
         self._ttl = ttl
         self._lease = lease
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._redis = Redis.from_url(
             url,
+            max_connections=2 * AT_ONCE,
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 1),  # a connection may have ended since it was used last
@@ -149,7 +159,7 @@ class RedisEngine:
         Raises:
             EngineError: it does not answer.
         """
-        found = await _answer(self._redis.info("server"))
+        found = await self._answer(self._redis.info, "server")
         return tuple(int(part) for part in str(found["redis_version"]).split("."))
 
     async def number_of_start(self) -> int:
@@ -158,42 +168,42 @@ class RedisEngine:
         Raises:
             EngineError: it does not answer.
         """
-        return int(await _answer(self._redis.incr(f"{PREFIX}starts")))
+        return int(await self._answer(self._redis.incr, f"{PREFIX}starts"))
 
     async def renew(self, member: Member) -> Census:
         """Be a member for the time of another lease; see `Registry`."""
         said = orjson.dumps(tuple(member))
         arguments = (member.name, said, self._lease, DAY)
-        was_member, now, members = await _answer(self._renew([PREFIX], arguments))
+        was_member, now, members = await _answer(self._renew, [PREFIX], arguments)
         living = tuple(Member(*orjson.loads(each)) for each in members if each)
         return Census(bool(was_member), Instant(now), living)
 
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing; see `Registry`."""
-        await _answer(self._redis.zrem(f"{PREFIX}nodes", name))
-        await _answer(self._redis.hdel(f"{PREFIX}members", name))
+        await self._answer(self._redis.zrem, f"{PREFIX}nodes", name)
+        await self._answer(self._redis.hdel, f"{PREFIX}members", name)
 
     async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
         """Ask who owns a key, which gets an owner that lives; see `Registry`."""
         arguments = (key, candidate, claimant, self._ttl_of(key))
-        owner, epoch, lost = await _answer(self._claim([PREFIX], arguments))
+        owner, epoch, lost = await self._answer(self._claim, [PREFIX], arguments)
         return Claim(owner.decode(), epoch, lost.decode())
 
     async def release(self, key: str, epoch: int) -> None:
         """Let a key have no owner, if it still has the one of this epoch; see `Registry`."""
-        await _answer(self._release([PREFIX], (key, epoch)))
+        await self._answer(self._release, [PREFIX], (key, epoch))
 
     async def owned(self, keys: Sequence[str]) -> Sequence[int]:
         """The epochs of keys, 0 where one has no owner; see `Registry`."""
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
-        return [int(epoch or 0) for epoch in await _answer(pipeline.execute())]
+        return [int(epoch or 0) for epoch in await self._answer(pipeline.execute)]
 
     async def overdue(self, now: Instant, most: int) -> Sequence[str]:
         """Keys of worlds in which something has fallen due; see `Registry`."""
-        found = await _answer(
-            self._redis.zrangebyscore(f"{PREFIX}due", "-inf", now, start=0, num=most)
+        found = await self._answer(
+            self._redis.zrangebyscore, f"{PREFIX}due", "-inf", now, start=0, num=most
         )
         return [key.decode() for key in found]
 
@@ -202,7 +212,7 @@ class RedisEngine:
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.execute_command("LRANGE", f"{PREFIX}effects:{key}", 0, -1)
         pipeline.execute_command("HVALS", f"{PREFIX}journal:{key}")
-        effects, entries = await _answer(pipeline.execute())
+        effects, entries = await self._answer(pipeline.execute)
         return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], entries)
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
@@ -218,21 +228,30 @@ class RedisEngine:
             arguments += (self._ttl_of(each.key), count)
             for place, entry in each.entries.items():
                 arguments += (place, entry)
-        refused = await _answer(self._write([PREFIX], arguments))
+        refused = await self._answer(self._write, [PREFIX], arguments)
         return frozenset(key.decode() for key in refused)
 
     def _ttl_of(self, key: str) -> int:
         """How long a world is kept that nobody uses; 0 is for ever."""
         return 0 if key == DEFAULT_API_KEY else self._ttl
 
+    async def _answer(self, call: Callable[..., Any], *given: object, **options: object) -> Any:  # noqa: ANN401 - of any command
+        """What the engine answers when it is this call's turn.
 
-async def _answer(answering: Awaitable[Any] | Any) -> Any:  # noqa: ANN401 - redis types its commands as both
+        Raises:
+            EngineError: it does not, or refuses.
+        """
+        async with self._turns:
+            return await _answer(call, *given, **options)
+
+
+async def _answer(call: Callable[..., Any], *given: object, **options: object) -> Any:  # noqa: ANN401 - of any command
     """What the engine answers.
 
     Raises:
         EngineError: it does not, or refuses.
     """
     try:
-        return await cast("Awaitable[Any]", answering)
+        return await call(*given, **options)
     except (RedisError, OSError) as error:
         raise EngineError(str(error) or type(error).__name__) from None
