@@ -238,7 +238,11 @@ class ClusterNode(Directory):
                 _log.warning("not all worlds could be looked after: %s", error)
 
     async def _take_overdue(self) -> None:
-        for key in await self._engine.overdue(self.wall(), OVERDUE_AT_ONCE):
+        own = self.membership.member.name
+        overdue = await self._engine.overdue(own, self.wall(), OVERDUE_AT_ONCE)
+        # All nodes find the same that are nobody's: each takes those that would be given to it.
+        nobodys = (key for key in overdue.nobodys if self.membership.first_for(key) == own)
+        for key in (*overdue.own, *nobodys):
             if key in self._active or self.is_leaving:
                 continue
             place, epoch = await self.claim(key), self._epochs.get(key)

@@ -6,8 +6,9 @@ What is there of a key `K`, below the prefix:
 - `effects:K`, a list: the first one has all of the world and is deflated, the others are JSON;
 - `journal:K`, a hash of entries by their place in the ring, so that it never has more than those.
 
-And of all: `nodes`, ends of leases by node; `members`, what each says of itself; `due`, keys by
-when something falls due; `epoch`, the last one that was given. Time is the engine's.
+And of all: `nodes`, ends of leases by node; `members`, what each says of itself; `changes`, how
+often that was another; `due:N`, keys that node `N` owns, or nobody where the name is empty, by when
+something falls due; `epoch`, the last one that was given. Time is the engine's.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from payments_sandbox.cluster.store import (
     Claim,
     EngineError,
     Member,
+    Overdue,
     StoredWorld,
     WorldWrite,
 )
@@ -54,20 +56,49 @@ local function is_member(name)
 end
 """
 
-_RENEW: Final = f"""{_CLOCK}
+_LEAVE: Final = """
+local function leave(prefix, name)
+  redis.call('ZREM', prefix .. 'nodes', name)
+  redis.call('HDEL', prefix .. 'members', name)
+  local own, nobodys = prefix .. 'due:' .. name, prefix .. 'due:'
+  if redis.call('EXISTS', own) == 1 then
+    redis.call('ZUNIONSTORE', nobodys, 2, nobodys, own)
+    redis.call('DEL', own)
+  end
+end
+"""
+
+# All members are told to who knows them as they were before: there may be a thousand. A member that
+# is lost changes how many there are, and any other change counts as one.
+_RENEW: Final = f"""{_CLOCK}{_LEAVE}
 local name, said, lease, kept = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local was_member = is_member(name)
+local was_member, changes = is_member(name), prefix .. 'changes'
+if not was_member or redis.call('HGET', members, name) ~= said then redis.call('INCR', changes) end
 redis.call('ZADD', nodes, now + lease, name)
 redis.call('HSET', members, name, said)
 for _, old in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now - kept)) do
-  redis.call('ZREM', nodes, old)
-  redis.call('HDEL', members, old)
+  leave(prefix, old)
 end
-local living = redis.call('ZRANGEBYSCORE', nodes, '(' .. now, '+inf')
-return {{was_member and 1 or 0, now, redis.call('HMGET', members, unpack(living))}}
+local state = redis.call('GET', changes) .. ':' .. redis.call('ZCOUNT', nodes, '(' .. now, '+inf')
+local told = false
+if state ~= ARGV[5] then
+  local living = redis.call('ZRANGEBYSCORE', nodes, '(' .. now, '+inf')
+  told = redis.call('HMGET', members, unpack(living))
+end
+return {{was_member and 1 or 0, now, state, told}}
 """
 
-_CLAIM: Final = f"""{_CLOCK}
+_DUE: Final = """
+local function move_due(prefix, key, from, to)
+  local due = redis.call('ZSCORE', prefix .. 'due:' .. from, key)
+  if due then
+    redis.call('ZREM', prefix .. 'due:' .. from, key)
+    redis.call('ZADD', prefix .. 'due:' .. to, due, key)
+  end
+end
+"""
+
+_CLAIM: Final = f"""{_CLOCK}{_DUE}
 local world = prefix .. 'world:' .. ARGV[1]
 local candidate, claimant, ttl = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local owner, epoch, lost = unpack(redis.call('HMGET', world, 'node', 'epoch', 'lost'))
@@ -76,7 +107,10 @@ if not owner or not is_member(owner) then
     lost = owner
     redis.call('HSET', world, 'lost', lost)
   end
+  local before = owner or ''
   owner = is_member(candidate) and candidate or claimant
+  move_due(prefix, ARGV[1], before, owner)
+  move_due(prefix, ARGV[1], '', owner)
   epoch = redis.call('INCR', prefix .. 'epoch')
   redis.call('HSET', world, 'node', owner, 'epoch', epoch)
   if ttl > 0 then redis.call('PEXPIRE', world, ttl) end
@@ -84,9 +118,36 @@ end
 return {{owner, tonumber(epoch), lost or ''}}
 """
 
-_RELEASE: Final = """
+_RELEASE: Final = f"""{_DUE}
 local world = KEYS[1] .. 'world:' .. ARGV[1]
-if redis.call('HGET', world, 'epoch') == ARGV[2] then redis.call('HDEL', world, 'node', 'epoch') end
+local owner, epoch = unpack(redis.call('HMGET', world, 'node', 'epoch'))
+if epoch == ARGV[2] then
+  move_due(KEYS[1], ARGV[1], owner, '')
+  redis.call('HDEL', world, 'node', 'epoch')
+end
+"""
+
+# What is due of a key may be among that of an owner that it has no more: its world was forgotten
+# since nobody used it, or the owner has left. It is put right where it is found.
+_OVERDUE: Final = f"""{_CLOCK}{_DUE}
+local name, upto, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local function look(place, found)
+  local due = prefix .. 'due:' .. place
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', upto, 'LIMIT', 0, most - #found)) do
+    local owner = redis.call('HGET', prefix .. 'world:' .. key, 'node') or ''
+    if owner == place or (place == '' and not is_member(owner)) then table.insert(found, key)
+    else move_due(prefix, key, place, place == '' and owner or '') end
+  end
+end
+local own, nobodys = {{}}, {{}}
+look(name, own)
+look('', nobodys)
+for _, lost in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now)) do look(lost, nobodys) end
+return {{own, nobodys}}
+"""
+
+_LEAVING: Final = f"""{_LEAVE}
+leave(KEYS[1], ARGV[1])
 """
 
 _WRITE: Final = """
@@ -97,11 +158,13 @@ while ARGV[i] do
   local size = 2 * tonumber(count)
   local world = prefix .. 'world:' .. key
   local effects, journal = prefix .. 'effects:' .. key, prefix .. 'journal:' .. key
-  if redis.call('HGET', world, 'epoch') ~= epoch then
+  local owner, last = unpack(redis.call('HMGET', world, 'node', 'epoch'))
+  local all_due = prefix .. 'due:' .. (owner or '')
+  if last ~= epoch then
     table.insert(refused, key)
   elseif string.find(flags, 'g') then
     redis.call('DEL', world, effects, journal)
-    redis.call('ZREM', prefix .. 'due', key)
+    redis.call('ZREM', all_due, key)
   else
     if string.find(flags, 'w') then redis.call('DEL', effects) end
     if effect ~= '' and redis.call('LLEN', effects) == tonumber(position) then
@@ -109,8 +172,8 @@ while ARGV[i] do
     end
     if string.find(flags, 'j') then redis.call('DEL', journal) end
     if size > 0 then redis.call('HSET', journal, unpack(ARGV, i, i + size - 1)) end
-    if due ~= '' then redis.call('ZADD', prefix .. 'due', due, key)
-    else redis.call('ZREM', prefix .. 'due', key) end
+    if due ~= '' then redis.call('ZADD', all_due, due, key)
+    else redis.call('ZREM', all_due, key) end
     if ttl ~= '0' then
       for _, each in ipairs({world, effects, journal}) do redis.call('PEXPIRE', each, ttl) end
     end
@@ -148,6 +211,9 @@ class RedisEngine:
         self._claim = self._redis.register_script(_CLAIM)
         self._release = self._redis.register_script(_RELEASE)
         self._write = self._redis.register_script(_WRITE)
+        self._overdue = self._redis.register_script(_OVERDUE)
+        self._leave = self._redis.register_script(_LEAVING)
+        self._known: tuple[bytes, tuple[Member, ...]] = b"", ()  # a state, and the members then
 
     async def close(self) -> None:
         """Close the connections."""
@@ -173,15 +239,15 @@ class RedisEngine:
     async def renew(self, member: Member) -> Census:
         """Be a member for the time of another lease; see `Registry`."""
         said = orjson.dumps(tuple(member))
-        arguments = (member.name, said, self._lease, DAY)
-        was_member, now, members = await _answer(self._renew, [PREFIX], arguments)
-        living = tuple(Member(*orjson.loads(each)) for each in members if each)
-        return Census(bool(was_member), Instant(now), living)
+        arguments = (member.name, said, self._lease, DAY, self._known[0])
+        was_member, now, state, told = await _answer(self._renew, [PREFIX], arguments)
+        if told is not None:
+            self._known = state, tuple(Member(*orjson.loads(each)) for each in told if each)
+        return Census(bool(was_member), Instant(now), self._known[1])
 
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing; see `Registry`."""
-        await self._answer(self._redis.zrem, f"{PREFIX}nodes", name)
-        await self._answer(self._redis.hdel, f"{PREFIX}members", name)
+        await self._answer(self._leave, [PREFIX], (name,))
 
     async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
         """Ask who owns a key, which gets an owner that lives; see `Registry`."""
@@ -200,12 +266,10 @@ class RedisEngine:
             pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
         return [int(epoch or 0) for epoch in await self._answer(pipeline.execute)]
 
-    async def overdue(self, now: Instant, most: int) -> Sequence[str]:
+    async def overdue(self, name: str, now: Instant, most: int) -> Overdue:
         """Keys of worlds in which something has fallen due; see `Registry`."""
-        found = await self._answer(
-            self._redis.zrangebyscore, f"{PREFIX}due", "-inf", now, start=0, num=most
-        )
-        return [key.decode() for key in found]
+        found = await self._answer(self._overdue, [PREFIX], (name, now, most))
+        return Overdue(*([key.decode() for key in keys] for keys in found))
 
     async def read(self, key: str) -> StoredWorld:
         """What is kept of a world; see `Store`."""
