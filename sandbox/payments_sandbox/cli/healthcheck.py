@@ -67,6 +67,8 @@ def _no_answer(error: "Unreachable") -> str:
             return f"no answer within {TIMEOUT} s"
         case UnreachableCause.NO_CONNECTION:
             return error.reason
+        case UnreachableCause.NOT_TRUSTED:
+            return f"its certificate is not trusted ({error.reason})"
         case UnreachableCause.NOT_HTTP:
             return f"{_NOT_OURS} (no HTTP)"
         case UnreachableCause.NOT_A_SANDBOX:
