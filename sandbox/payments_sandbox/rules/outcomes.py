@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
-from payments_sandbox.contract.error_codes import CODES, documented_for
+from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schema_errors import render
 from payments_sandbox.contract.schemas import Contract
@@ -167,8 +167,8 @@ class Respond(Outcome):
         contract: Contract,  # noqa: ARG003 - one signature
     ) -> Iterator[EntryProblem]:
         """Find an error that the operation does not document."""
-        operations = list(BY_NAME) if operation == "*" else [operation]
-        known = [name for name in CODES if all(name in documented_for(each) for each in operations)]
+        operations = set(BY_NAME) if operation == "*" else {operation}
+        known = [name for name, code in CODES.items() if operations.issubset(code.operations)]
         error = step[cls.name]["error"]
         if error not in known:
             whose = "every operation" if operation == "*" else operation
