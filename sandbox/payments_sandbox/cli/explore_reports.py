@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.cli.explore_junit import as_explored_junit
-from payments_sandbox.cli.highlight import EXPLORATION, View
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.highlight import EXPLORATION, View
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.exploration.annotations import annotations
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.page import as_page

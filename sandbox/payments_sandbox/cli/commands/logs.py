@@ -15,8 +15,8 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
-from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.cli.signals import until_stopped
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, read_instant
 from payments_sandbox.core.option_values import one_of, whole_number

@@ -5,8 +5,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli import reset
-from payments_sandbox.cli.columns import Cell, Row, print_facts, print_rows
+from payments_sandbox.cli.commands import reset
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument
 from payments_sandbox.cli.remote_options import (
@@ -16,7 +15,8 @@ from payments_sandbox.cli.remote_options import (
     control_client,
     every,
 )
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant

@@ -6,7 +6,6 @@ import sys
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, assert_never
 
-from payments_sandbox.cli.columns import Cell, Row, print_facts, print_rows, remark
 from payments_sandbox.cli.options import CommandOptions, Commands, refuse
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
@@ -14,7 +13,8 @@ from payments_sandbox.cli.remote_options import (
     control_client,
     every,
 )
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows, remark
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import one_of, text_that, whole_number

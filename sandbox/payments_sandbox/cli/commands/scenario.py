@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.active_scenarios import add_end, add_use
-from payments_sandbox.cli.columns import Cell, Row, print_rows
+from payments_sandbox.cli.commands.active_scenarios import add_end, add_use
+from payments_sandbox.cli.commands.new_scenario import add_new
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.highlight import LINT, YAML, View
-from payments_sandbox.cli.new_scenario import add_new
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.screen import Screen, screen_of
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
+from payments_sandbox.cli.terminal.highlight import LINT, YAML, View
+from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
 from payments_sandbox.core.option_values import folder, scenario_name
 
