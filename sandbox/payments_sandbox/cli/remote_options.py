@@ -102,12 +102,12 @@ def control_client(
     if not API_KEY.fullmatch(key):
         refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
     client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)
-    with client, failures_told(client.url):
+    with client, client_failures(client.url):
         yield client
 
 
 @contextmanager
-def failures_told(url: str) -> Iterator[None]:
+def client_failures(url: str) -> Iterator[None]:
     """Raise what a client raises as the failure of the command.
 
     Args:

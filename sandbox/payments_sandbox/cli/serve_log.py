@@ -50,7 +50,7 @@ def announced(arguments: argparse.Namespace, facts: Facts) -> str:
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"
     faults = cast("Mapping[str, str]", facts.get("tls_faults", {}))
-    told = (
+    shown = (
         ("base URL", facts["base_url"], ""),
         ("API key", facts["api_key"], "  (any sk_test_… key gets a world of its own)"),
         ("webhook secret", facts["webhook_secret"], ""),
@@ -63,7 +63,7 @@ def announced(arguments: argparse.Namespace, facts: Facts) -> str:
     )
     lines = [
         f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(str(fact), NAME)}{besides}"
-        for name, fact, besides in told
+        for name, fact, besides in shown
         if fact is not None
     ]
     ready = screen.paint(f"payments-sandbox {facts['version']} is ready.", STRONG)

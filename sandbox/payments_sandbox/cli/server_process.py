@@ -282,14 +282,14 @@ async def _announced(file: Path, text: str) -> AsyncIterator[None]:
         write_whole(file, text)
         yield
         return
-    telling = asyncio.create_task(_tell_reader(file, text))
+    writing = asyncio.create_task(_write_for_reader(file, text))
     try:
         yield
     finally:
-        telling.cancel()
+        writing.cancel()
 
 
-async def _tell_reader(pipe: Path, text: str) -> None:
+async def _write_for_reader(pipe: Path, text: str) -> None:
     from payments_sandbox.server.slices import pause
 
     while True:

@@ -113,11 +113,11 @@ class StateFile:
         for number, each in enumerate(kept):
             work = each.restoring(self._worlds.context)
             words = f"{number} of {len(kept)} worlds restored"
-            worlds.append((yield from self._told(work, done, of, words)))
+            worlds.append((yield from self._count_slices(work, done, of, words)))
             done += each.slices
         return worlds
 
-    def _told(self, work: Slices[World], done: int, of: int, words: str) -> Slices[World]:
+    def _count_slices(self, work: Slices[World], done: int, of: int, words: str) -> Slices[World]:
         """Restore a world, and tell how far that is."""
         while True:
             try:
@@ -139,14 +139,14 @@ class StateFile:
 
     def _writing(self) -> Slices[list[bytes]]:
         self.unsaved = []
-        return (yield from writing(self._worlds, self._tell))
+        return (yield from writing(self._worlds, self._note_unsaved))
 
     def _write(self, blocks: list[bytes]) -> None:
         """Put the whole file in the place of the one before: whatever happens, there is one."""
         with self._one_writes, replaced(self._path, is_private=True) as file:
             file.writelines(blocks)
 
-    def _tell(self, world: World, error: Exception) -> None:
+    def _note_unsaved(self, world: World, error: Exception) -> None:
         self.unsaved.append(world.config.api_key)
         _log.error(
             "the world %s could not be saved, and all others were: %s: %s",

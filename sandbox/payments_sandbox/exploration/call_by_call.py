@@ -7,11 +7,11 @@ from payments_sandbox.exploration.run_record import RunRecord, SeenCall
 
 def call_by_call(record: RunRecord) -> tuple[str, ...]:
     """Tell what the calls of a run have met, and how its command ended."""
-    calls = tuple(_told(call) for call in record.calls())
+    calls = tuple(_call_text(call) for call in record.calls())
     return (*calls, *_webhooks(record), _ending(record), *_last_words(record))
 
 
-def _told(call: SeenCall) -> str:
+def _call_text(call: SeenCall) -> str:
     of = f" of {call.about}" if call.about else ""
     whose = f" for {call.customer}" if call.customer else ""
     return f"{call.operation}{of}{whose}: {_outcome(call)}"

@@ -21,7 +21,7 @@ from payments_sandbox.exploration.failures import (
 
 _SLUG: Final = re.compile(r"[^A-Za-z0-9_]+")
 _SLUG_LENGTH: Final = 40
-"""Signs of a customer's id in a file's name."""
+"""Characters of a customer's id in a file's name."""
 
 _NEEDS_OTHERS: Final = frozenset({"out_of_order"})
 """Failures of webhooks that there have to be several for."""

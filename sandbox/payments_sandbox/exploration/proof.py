@@ -12,7 +12,7 @@ from payments_sandbox.exploration.report import read_report
 from payments_sandbox.exploration.run_record import RunRecord
 
 COLUMN: Final = 48
-"""Signs of each of the two columns."""
+"""Characters of each of the two columns."""
 
 _LAST_LINES: Final = 3
 """Lines of a command's output that are shown where it fails."""

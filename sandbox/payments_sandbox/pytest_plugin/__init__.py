@@ -213,14 +213,14 @@ def sandbox_server(
     from payments_sandbox.testing import RunningSandbox
 
     request.config.stash[JOURNALS] = JournalFolder(request.config)
-    told = request.config.stash[OPTIONS]
-    if told.url is not None:
-        yield server_at(told.url)
+    given = request.config.stash[OPTIONS]
+    if given.url is not None:
+        yield server_at(given.url)
         return
     # No world is idle for longer than its test; one that travels in time is not to lose its own.
-    options: Options = {"world_ttl": "36500d", "max_worlds": 10**6, "coverage": told.coverage}
+    options: Options = {"world_ttl": "36500d", "max_worlds": 10**6, "coverage": given.coverage}
     options |= sandbox_options
-    with RunningSandbox(settings_from(options), number=told.worker) as own:
+    with RunningSandbox(settings_from(options), number=given.worker) as own:
         yield own
 
 

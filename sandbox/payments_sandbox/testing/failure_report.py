@@ -60,8 +60,8 @@ class WorldSection:
         earlier = max(0, len(requests) - shown)
         left_out = [f"… {earlier} earlier requests"] if earlier else []
         moments = self.moments[requests[earlier] :] if earlier else self.moments
-        told = [each.text for each in moments]
-        return [*self.reasons, self._head, *left_out, *told, *self._rest]
+        texts = [each.text for each in moments]
+        return [*self.reasons, self._head, *left_out, *texts, *self._rest]
 
 
 def failure_report(sections: Sequence[WorldSection]) -> str:
@@ -93,8 +93,8 @@ def journal_files(
     if with_page:
         from payments_sandbox.testing.failure_page import failure_page
 
-        told = [(section.around, section.moments) for section in sections]
-        files[f"{name}.html"] = failure_page(test, told)
+        worlds = [(section.around, section.moments) for section in sections]
+        files[f"{name}.html"] = failure_page(test, worlds)
     return files
 
 

@@ -117,5 +117,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     with no_certificates():
-        from payments_sandbox.cli.exploring import explore_command
+        from payments_sandbox.cli.exploration.runner import explore_command
     return run_loop(to_the_end(explore_command(arguments, settings)))

@@ -209,11 +209,11 @@ def _is_about(entry: "JournalEntryModel", payment_id: str) -> bool:
 
 
 def _row_of(item: "HistoryItem") -> Row:
-    what, outcome = _told(item)
+    what, outcome = _name_and_outcome(item)
     return Cell(item.at, QUIET), Cell(what, STRONG), outcome
 
 
-def _told(item: "HistoryItem") -> tuple[str, str]:
+def _name_and_outcome(item: "HistoryItem") -> tuple[str, str]:
     """What a thing that has happened is called, and what came of it."""
     from payments_sandbox.testing.timeline import AttemptMade, EventMade, RequestMade
 

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
 
     with no_certificates():
-        from payments_sandbox.cli.proving import prove_command
+        from payments_sandbox.cli.exploration.proof import prove_command
     return run_loop(to_the_end(prove_command(arguments, settings, wanted)))
 
 

@@ -153,7 +153,7 @@ def _shortened(text: str, width: int) -> str:
 
 
 def _plain(cell: Cell | str) -> Cell:
-    """Without a sign that a terminal obeys, or that is no letter of a line."""
+    """Write out what a terminal would obey, and what would end the line."""
     cell = cell if isinstance(cell, Cell) else Cell(cell)
     text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in cell.text)
     return cell._replace(text=text)

@@ -14,7 +14,7 @@ _BAR: Final = 30
 _ERASE_BELOW: Final = "\x1b[J"
 
 
-class Progress:
+class MatrixProgress:
     """Draws on stderr, where that is a terminal, until the block ends; then it is gone again.
 
     Args:
