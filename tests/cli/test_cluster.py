@@ -85,7 +85,7 @@ def test_nothing_is_lost_with_a_node_that_is_killed_but_what_is_told(durability:
 def test_a_plain_server_imports_nothing_of_a_cluster() -> None:
     """Neither the package nor the client of the engine."""
     code = (
-        "import sys; from payments_sandbox.cli.serve import run;"
+        "import sys; from payments_sandbox.cli.commands.serve import run;"
         " from payments_sandbox.server.factory import assemble;"
         " from payments_sandbox.server.http_server import listening;"
         " from payments_sandbox.core.settings import Settings; assemble(Settings());"

@@ -19,7 +19,6 @@ import requests
 
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.core.slices import finish
 from payments_sandbox.rules.magic_cards import CARD_RULES
 from payments_sandbox.rules.model import CardRule
 from payments_sandbox.rules.rule_engine import index_card_rules
@@ -61,7 +60,8 @@ def with_card_rules(sandbox: AssembledServer, rules: Iterable[CardRule]) -> Asse
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
-    finish(worlds.dropping(worlds.get_or_create(DEFAULT_API_KEY)))  # it starts again at once
+    worlds.let_go(worlds.home)
+    worlds.make(DEFAULT_API_KEY)
     return sandbox
 
 
@@ -71,10 +71,11 @@ def running_server(
     *,
     rules: Iterable[CardRule] = (),
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    assembling: Callable[[Settings], AssembledServer] = assemble,
     listens: Callable[[AssembledServer], AbstractAsyncContextManager[ListeningAt]] = listening,
 ) -> Iterator[RunningServer]:
     """Serve on a free port until the block ends; `rules` are as for `ruled`."""
-    sandbox = assemble(settings or Settings(port=0, max_wall_delay=100))
+    sandbox = assembling(settings or Settings(port=0, max_wall_delay=100))
     if rules:
         with_card_rules(sandbox, rules)
     ready = threading.Event()

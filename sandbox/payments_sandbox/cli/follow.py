@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.columns import in_words
-from payments_sandbox.cli.screen import width_of
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.columns import in_words
+from payments_sandbox.cli.terminal.screen import width_of
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 
 if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
     from payments_sandbox.client.client import SandboxClient

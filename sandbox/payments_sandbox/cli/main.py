@@ -10,7 +10,7 @@ from typing import Final
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands
-from payments_sandbox.cli.standard_streams import (
+from payments_sandbox.cli.terminal.standard_streams import (
     drop_unwritten,
     prepare_streams,
     try_to_print,
@@ -42,7 +42,7 @@ COMMANDS: Final = (
     "schema",
     "completion",
 )
-"""Each is a module beside this one; only the one that is called is imported, since each costs."""
+"""Each is a module of `cli/commands`; only the one that is called is imported, since each costs."""
 
 _RUNNING: Final = frozenset({"run", "explore", "prove"})
 """Those that run a command, whose words are behind `--`."""
@@ -131,7 +131,7 @@ def _run(given: Sequence[str]) -> int:
 
 def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
     for name in names:
-        import_module(f"payments_sandbox.cli.{name}").add_to(commands)
+        import_module(f"payments_sandbox.cli.commands.{name}").add_to(commands)
 
 
 def _refuse(word: str, options: CommandOptions) -> None:

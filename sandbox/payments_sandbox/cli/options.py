@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.suggestions import nearest
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"

@@ -11,11 +11,11 @@ from typing import Any, Final
 from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.explored_command import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
-from payments_sandbox.cli.highlight import PROOF, View
 from payments_sandbox.cli.old_tree import find_revision, tree_of
-from payments_sandbox.cli.progress import HowFar, progress
-from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.cli.terminal.highlight import PROOF, View
+from payments_sandbox.cli.terminal.progress import HowFar, progress
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.proof import (
     COLUMN,

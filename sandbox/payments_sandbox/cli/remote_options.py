@@ -2,9 +2,9 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
@@ -20,7 +20,6 @@ from payments_sandbox.core.option_values import (
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.errors import ControlApiError
-    from payments_sandbox.client.models import Page
 
 _HOST: Final = "127.0.0.1"
 _PORT: Final = 8080
@@ -29,8 +28,6 @@ TIMEOUT: Final = 30.0
 """Seconds of silence after which a server counts as gone."""
 
 EPILOG: Final = "Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
-
-T = TypeVar("T")
 
 _EXPECTED_KEY: Final = f"expected a key of the sandbox, such as {DEFAULT_API_KEY}"
 _FALLBACK: Final = "PAYMENTS_API_KEY"
@@ -126,19 +123,6 @@ def control_client(
     client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)
     with client, failures_told(client.url):
         yield client
-
-
-def every(list_page: "Callable[[str | None], Page[T]]") -> Iterator[T]:
-    """Yield all items of a list, page by page.
-
-    Args:
-        list_page: gives the page behind a cursor, or the first one for None.
-    """
-    page = list_page(None)
-    yield from page["data"]
-    while page["has_more"]:
-        page = list_page(page["next_cursor"])
-        yield from page["data"]
 
 
 @contextmanager

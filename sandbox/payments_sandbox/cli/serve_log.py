@@ -9,11 +9,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple, TextIO, cast
 
-from payments_sandbox.cli.columns import in_words, print_facts
 from payments_sandbox.cli.follow import OF_ATTEMPTS
-from payments_sandbox.cli.screen import screen_of, width_of
 from payments_sandbox.cli.server_process import Facts
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.columns import in_words, print_facts
+from payments_sandbox.cli.terminal.screen import screen_of, width_of
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.server_totals import EVENTS, ServerTotals

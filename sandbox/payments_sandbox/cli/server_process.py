@@ -21,7 +21,7 @@ from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
 from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.cli.signals import ignore_signals
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.core.settings import Settings
 
@@ -224,8 +224,8 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
     if file is None:
         yield
         return
-    from payments_sandbox.cli.progress import progress
     from payments_sandbox.cli.state_file import StateFile
+    from payments_sandbox.cli.terminal.progress import progress
     from payments_sandbox.world.state_file import NoStateError
 
     state = StateFile(file, sandbox)

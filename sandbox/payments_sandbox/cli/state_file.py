@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.cli.progress import HowFar
+from payments_sandbox.cli.terminal.progress import HowFar
 from payments_sandbox.core.output_files import (
     FileInUseError,
     check_writable,

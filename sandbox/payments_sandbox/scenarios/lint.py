@@ -96,7 +96,7 @@ def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[
         yield Problem(path, "there are no rules that could fire", "leave it out")
     if kind.matchers is not None:
         subject = kind.parse(plain).subject
-        yield from _check_cardss(plain.get(kind.matchers, {}), subject, (*path, kind.matchers))
+        yield from _check_counted(plain.get(kind.matchers, {}), subject, (*path, kind.matchers))
 
 
 def _is_empty_range(wanted: dict[str, Any]) -> bool:
@@ -104,7 +104,7 @@ def _is_empty_range(wanted: dict[str, Any]) -> bool:
     return isinstance(least, int) and isinstance(most, int) and least > most
 
 
-def _check_cardss(matchers: dict[str, Any], subject: str | None, place: Path) -> Iterator[Problem]:
+def _check_counted(matchers: dict[str, Any], subject: str | None, place: Path) -> Iterator[Problem]:
     """What an expectation counts can exist."""
     yield from check_cards(matchers, place)
     for key in ("call", "attempt"):

@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from importlib.util import find_spec
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp.http_parser import HttpResponseParserPy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +177,28 @@ async def test_an_answer_that_is_not_http_is_told_as_such(raw: bytes, words: str
     assert result.response is None
     assert (result.error or "").startswith("the answer is not HTTP: ")
     assert words in (result.error or "")
+
+
+async def test_a_body_that_the_parser_in_python_refuses_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is what aiohttp has where its extensions are missing, and raises an error of its own."""
+    monkeypatch.setattr(aiohttp.client_proto, "HttpResponseParser", HttpResponseParserPy)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED + b"2\r\n{}\r\n")
+        for _ in range(100):  # until the sender has read it
+            await asyncio.sleep(0)  # noqa: TID251 - no time passes
+        writer.write(b"zz\r\n")
+        await reader.read()  # until it has left
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        result = await post_and_close(f"http://127.0.0.1:{port}/")
+
+    assert (result.response, result.error) == (None, "the answer is not HTTP: zz")
 
 
 @pytest.mark.parametrize("raw", [raw for raw, _ in list(ANSWERS.values())[:6]], ids=range(6))

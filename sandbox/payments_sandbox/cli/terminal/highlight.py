@@ -9,7 +9,7 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Final, NamedTuple
 
-from payments_sandbox.cli.screen import Screen
+from payments_sandbox.cli.terminal.screen import Screen
 from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, RULE, STRONG, painted
 
 Colours = Sequence[tuple[str, str]]

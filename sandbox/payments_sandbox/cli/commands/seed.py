@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.options import CommandOptions, Commands
-from payments_sandbox.cli.progress import HowFar, interruptible, progress
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
     control_client,
 )
+from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progress
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.core.option_values import seed, text_that, whole_number
 

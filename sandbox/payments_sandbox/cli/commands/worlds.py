@@ -5,8 +5,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli import reset
-from payments_sandbox.cli.columns import Cell, Row, print_facts, print_rows
+from payments_sandbox.cli.commands import reset
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument
 from payments_sandbox.cli.remote_options import (
@@ -14,10 +13,11 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     api_key,
     control_client,
-    every,
 )
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.core.wording import counted
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from collections.abc import Iterator
@@ -146,7 +146,7 @@ def _row(world: "WorldModel") -> Row:
         Cell(world["api_key"], STRONG),
         Cell(_seconds(world["clock"]["now"]), QUIET),
         world["clock"]["mode"],
-        f"{count} payment{'' if count == 1 else 's'}",
+        counted(count, "payment"),
         Cell(world.get("name", ""), NAME),
     )
 
@@ -231,4 +231,6 @@ def _found(client: "SandboxClient") -> "WorldModel":
 
 
 def _worlds(client: "SandboxClient") -> "Iterator[WorldModel]":
-    return every(lambda after: client.list_worlds(limit=1_000, starting_after=after))
+    from payments_sandbox.client.paging import every
+
+    return every(client.list_worlds)

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from payments_sandbox.cli.columns import Cell, print_rows
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.columns import Cell, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import STRONG
 
 TEXT: Final = """\

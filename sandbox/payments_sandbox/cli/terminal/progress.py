@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.cli.failure import INTERRUPTED, CommandFailedError
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.screen import screen_of
 
 if TYPE_CHECKING:  # imported when something takes long
     from rich.progress import Progress

@@ -12,7 +12,7 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 
 TEXT: Final = """\
 Send an event to the webhook endpoints of a world, signed as any other, and print it.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.option_values import one_of, text_that
 

@@ -13,7 +13,7 @@ from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals, on_stdin_closed
-from payments_sandbox.cli.standard_streams import drop_unwritten, try_to_print
+from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
 from payments_sandbox.core.option_values import (
     engine_url,
     host_and_port,

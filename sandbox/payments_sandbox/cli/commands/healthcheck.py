@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.remote_options import add_url_option
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.errors import Unreachable
@@ -67,6 +67,8 @@ def _no_answer(error: "Unreachable") -> str:
             return f"no answer within {TIMEOUT} s"
         case UnreachableCause.NO_CONNECTION:
             return error.reason
+        case UnreachableCause.NOT_TRUSTED:
+            return f"its certificate is not trusted ({error.reason})"
         case UnreachableCause.NOT_HTTP:
             return f"{_NOT_OURS} (no HTTP)"
         case UnreachableCause.NOT_A_SANDBOX:

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
-from payments_sandbox.cli.columns import Cell, Row, print_rows
 from payments_sandbox.cli.moving_clock import moving_clock
 from payments_sandbox.cli.options import CommandOptions, Commands, argument, refuse
 from payments_sandbox.cli.remote_options import (
@@ -13,7 +12,8 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
 from payments_sandbox.core.instants import read_duration, read_instant
 from payments_sandbox.core.option_values import text_that

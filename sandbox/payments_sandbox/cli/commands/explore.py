@@ -16,6 +16,7 @@ from payments_sandbox.cli.command_options import (
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.server_options import EPILOG, read_settings
 from payments_sandbox.core.option_values import file_to_write, time_limit, whole_number
+from payments_sandbox.core.wording import one_of_words
 
 TEXT: Final = """\
 Run a command once for every failure that could have met it, and hold what it says
@@ -98,7 +99,7 @@ def _verdict(text: str) -> str:
     from payments_sandbox.exploration.verdicts import UNWELL
 
     if text not in UNWELL:
-        raise ValueError(f"expected {', '.join(UNWELL[:-1])} or {UNWELL[-1]}")
+        raise ValueError(f"expected {one_of_words(UNWELL)}")
     return text
 
 

@@ -5,11 +5,11 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.columns import Cell, print_rows
 from payments_sandbox.cli.moving_clock import moving_clock
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.remote_options import EPILOG, add_remote_options, control_client
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.columns import Cell, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import text_that

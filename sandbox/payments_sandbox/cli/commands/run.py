@@ -18,7 +18,7 @@ from payments_sandbox.cli.output_files import forget, write_whole
 from payments_sandbox.cli.server_options import EPILOG, add_server_options
 from payments_sandbox.cli.server_process import Listening, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
@@ -167,9 +167,9 @@ async def _judged(
 
 
 def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
-    from payments_sandbox.cli.highlight import REPORT, View
     from payments_sandbox.cli.run_verdict import write_reports
-    from payments_sandbox.cli.screen import screen_of
+    from payments_sandbox.cli.terminal.highlight import REPORT, View
+    from payments_sandbox.cli.terminal.screen import screen_of
     from payments_sandbox.verification.report_text import as_short_text
 
     screen = screen_of(arguments, sys.stderr)

@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import Final
 
 from payments_sandbox.cli.failure import FAILED
-from payments_sandbox.cli.highlight import REPORT, View
 from payments_sandbox.cli.options import Commands
-from payments_sandbox.cli.progress import interruptible, progress
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
     control_client,
 )
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.highlight import REPORT, View
+from payments_sandbox.cli.terminal.progress import interruptible, progress
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.option_values import file_to_write
 
 TEXT: Final = """\

@@ -16,8 +16,8 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
-from payments_sandbox.cli.screen import Screen, screen_of
 from payments_sandbox.cli.signals import until_stopped
+from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import NAME, QUIET
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant

@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 
-from payments_sandbox.cli.columns import Cell, print_rows
 from payments_sandbox.cli.options import Commands, add_command
-from payments_sandbox.cli.screen import screen_of
+from payments_sandbox.cli.terminal.columns import Cell, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, STRONG
 
 

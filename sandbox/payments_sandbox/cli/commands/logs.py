@@ -15,11 +15,12 @@ from payments_sandbox.cli.remote_options import (
     add_remote_options,
     control_client,
 )
-from payments_sandbox.cli.screen import screen_of
 from payments_sandbox.cli.signals import until_stopped
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, read_instant
 from payments_sandbox.core.option_values import one_of, whole_number
+from payments_sandbox.core.wording import one_of_words
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
@@ -104,7 +105,7 @@ def _add_filters(options: CommandOptions) -> None:
     )
     options.value(
         "--operation",
-        f"only {', '.join([*BY_NAME][:-1])} or {[*BY_NAME][-1]}",
+        f"only {one_of_words(BY_NAME)}",
         read=one_of(*BY_NAME),
         metavar="NAME",
     )

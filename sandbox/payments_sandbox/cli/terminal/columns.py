@@ -6,8 +6,8 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Any, Final, NamedTuple
 
-from payments_sandbox.cli.screen import Screen
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.screen import Screen
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import QUIET
 
 BETWEEN: Final = "  "

@@ -11,6 +11,7 @@ from payments_sandbox.cli.remote_options import (
     control_client,
 )
 from payments_sandbox.core.option_values import one_of
+from payments_sandbox.core.wording import one_of_words
 
 if TYPE_CHECKING:  # for the type checker alone
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def add_only(options: CommandOptions) -> None:
     """Add the option that says which parts."""
     options.many(
         "--only",
-        f"only this: {', '.join(PARTS[:-1])} or {PARTS[-1]} (repeatable)",
+        f"only this: {one_of_words(PARTS)} (repeatable)",
         read=one_of(*PARTS),
         metavar="PART",
     )

@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.active_scenarios import add_end, add_use
-from payments_sandbox.cli.columns import Cell, Row, print_rows
+from payments_sandbox.cli.commands.active_scenarios import add_end, add_use
+from payments_sandbox.cli.commands.new_scenario import add_new
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.highlight import LINT, YAML, View
-from payments_sandbox.cli.new_scenario import add_new
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.screen import Screen, screen_of
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
+from payments_sandbox.cli.terminal.github_annotations import annotation
+from payments_sandbox.cli.terminal.highlight import LINT, YAML, View
+from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
 from payments_sandbox.core.option_values import folder, scenario_name
 
@@ -249,18 +250,10 @@ def _unread(path: Path, problem: str, hint: str | None = None) -> "ScenarioFile"
 
 
 def _annotation(problem: "Problem", file: str) -> str:
-    """As GitHub reads it from the log of a workflow."""
-    kind = "warning" if problem.is_warning else "error"
     line, column = problem.place or (1, 1)
-    text = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
-    where = f"file={_escaped(file, ':,')},line={line},col={column}"
-    return f"::{kind} {where}::{_escaped(text)}"
-
-
-def _escaped(text: str, more: str = "") -> str:
-    for letter in ("%", "\r", "\n", *more):
-        text = text.replace(letter, f"%{ord(letter):02X}")
-    return text
+    message = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    kind = "warning" if problem.is_warning else "error"
+    return annotation(kind, message, file=file, line=line, col=column)
 
 
 def from_journal(arguments: argparse.Namespace) -> int:

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.columns import Cell, print_rows
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.highlight import EXPLANATION, View
 from payments_sandbox.cli.options import Commands
 from payments_sandbox.cli.remote_options import (
     add_remote_command,
     add_remote_options,
     control_client,
 )
-from payments_sandbox.cli.screen import Screen, screen_of
+from payments_sandbox.cli.terminal.columns import Cell, print_rows
+from payments_sandbox.cli.terminal.highlight import EXPLANATION, View
+from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import STRONG
 
 if TYPE_CHECKING:  # imported when something is explained, so that --help is instant
