@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.options import CommandOptions, refuse
 from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY
 from payments_sandbox.core.option_values import (
     LAST_PORT,
@@ -27,7 +27,9 @@ DEFAULT_URL: Final = f"http://{_HOST}:{_PORT}"
 TIMEOUT: Final = 30.0
 """Seconds of silence after which a server counts as gone."""
 
-EPILOG: Final = "Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
+_EPILOG: Final = (
+    "Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
+)
 
 _EXPECTED_KEY: Final = f"expected a key of the sandbox, such as {DEFAULT_API_KEY}"
 _FALLBACK: Final = "PAYMENTS_API_KEY"
@@ -37,30 +39,9 @@ _HINTS: Final = {
 }
 
 
-def add_remote_command(
-    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, CommandOptions]:
-    """Add a command that asks a running server.
-
-    Args:
-        commands: where to.
-        name: the command.
-        usage: what may follow its name.
-        does: one line, for the list of commands.
-        text: what `--help` says first.
-    """
-    return add_command(
-        commands,
-        name,
-        usage=f"{name} {usage}",
-        does=does,
-        text=text,
-        epilog=EPILOG,
-    )
-
-
 def add_remote_options(options: CommandOptions) -> None:
     """Add the options that say which server and whose world."""
+    options.parser.epilog = _EPILOG
     add_url_option(options)
     options.value(
         "--api-key",

@@ -79,13 +79,13 @@ async def sender() -> AsyncIterator[HttpSender]:
 
 
 async def post(
-    sender: HttpSender, url: str, *, timeout_ms: int = 2_000, headers: Mapping[str, str] = HEADERS
+    sender: HttpSender, url: str, *, timeout_ms: int = 30_000, headers: Mapping[str, str] = HEADERS
 ) -> AttemptResult:
     """Post a small body."""
     return await sender.post(url, headers=headers, body=b"{}", timeout_ms=timeout_ms)
 
 
-async def post_and_close(url: str, *, timeout_ms: int = 2_000) -> AttemptResult:
+async def post_and_close(url: str, *, timeout_ms: int = 30_000) -> AttemptResult:
     """Post with a sender of its own."""
     sender = HttpSender(public=False)
     try:
@@ -256,7 +256,7 @@ async def test_what_is_told_as_sent_is_what_arrived(receiver: Receiver, sender: 
 
 async def test_an_empty_body_has_a_length(receiver: Receiver, sender: HttpSender) -> None:
     """A fault of a scenario sends one."""
-    await sender.post(receiver.url, headers=HEADERS, body=b"", timeout_ms=2_000)
+    await sender.post(receiver.url, headers=HEADERS, body=b"", timeout_ms=30_000)
     (hit,) = receiver.hits
 
     assert (hit.headers["content-length"], hit.body) == ("0", b"")

@@ -6,12 +6,8 @@ import sys
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, assert_never
 
-from payments_sandbox.cli.options import CommandOptions, Commands, refuse
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows, remark
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, STRONG
@@ -57,18 +53,18 @@ _FILTERS: Final = ("--status", "--customer", "--created-after", "--starting-afte
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "payments",
         usage="[ID] [options]",
         does="list the payments of a world, or show one",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
+    options.parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
     _add_filters(options)
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_filters(options: CommandOptions) -> None:
