@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from payments_sandbox.exploration.annotations import annotations
+from payments_sandbox.cli.explore_reports import annotations
 from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import ExplorationResult, Wishes, explore
 from payments_sandbox.exploration.matrix import cells, legend, matrix

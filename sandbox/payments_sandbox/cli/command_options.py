@@ -17,9 +17,9 @@ _NOT_FOR_THE_USER: Final = {
 """Of a server that is made for one run of the command: it has a port of its own, on loopback."""
 
 
-def add_command_words(parser: argparse.ArgumentParser) -> None:
+def add_command_words(options: CommandOptions) -> None:
     """Take the words that are no options and stand before `--`, to be refused by name."""
-    parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
+    options.parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
 
 
 def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None:
@@ -77,15 +77,12 @@ def add_sign_and_seed(options: CommandOptions) -> None:
     )  # fmt: skip
 
 
-def add_settings_of_runs(
-    parser: argparse.ArgumentParser, options: CommandOptions, *, without: frozenset[str]
-) -> None:
+def add_settings_of_runs(options: CommandOptions, *, without: frozenset[str]) -> None:
     """Add the settings of the servers that runs have, each run one of its own.
 
     Args:
-        parser: of the command.
         options: where to.
         without: settings that the command says otherwise.
     """
     add_settings(options, port=0, without=without | _NOT_FOR_THE_USER.keys())
-    parser.set_defaults(**_NOT_FOR_THE_USER)
+    options.parser.set_defaults(**_NOT_FOR_THE_USER)

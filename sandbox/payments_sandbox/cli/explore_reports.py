@@ -4,14 +4,15 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from payments_sandbox.cli.explore_junit import as_explored_junit
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
+from payments_sandbox.cli.terminal.github_annotations import annotation
 from payments_sandbox.cli.terminal.highlight import EXPLORATION, View
 from payments_sandbox.cli.terminal.screen import screen_of
-from payments_sandbox.exploration.annotations import annotations
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.page import as_page
 from payments_sandbox.exploration.report import (
@@ -21,7 +22,7 @@ from payments_sandbox.exploration.report import (
     scenario_of,
 )
 from payments_sandbox.exploration.report_text import WIDTH, as_text
-from payments_sandbox.exploration.verdicts import UNWELL
+from payments_sandbox.exploration.verdicts import MEANINGS, UNWELL
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 PAGE: Final = "index.html"
@@ -73,3 +74,12 @@ def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: Explorati
                 arguments.report / f"{finding.name}.yaml", text_of(scenario_of(finding, result))
             )
     return not new_findings(flow, result)
+
+
+def annotations(flow: ExploredFlow, result: ExplorationResult) -> Iterator[str]:
+    """An annotation of GitHub for each finding that nobody has accepted."""
+    for finding in new_findings(flow, result):
+        run = finding.run
+        lines = [*map(str, run.planned.injections), *run.why.evidence, flow.repeat_of(finding)]
+        title = f"{finding.verdict}: {MEANINGS[finding.verdict]}"
+        yield annotation("error", "\n".join(lines), title=title)

@@ -9,7 +9,7 @@ from typing import Final
 
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands
+from payments_sandbox.cli.options import CommandOptions, Commands, variables_of
 from payments_sandbox.cli.terminal.standard_streams import (
     drop_unwritten,
     prepare_streams,
@@ -166,10 +166,7 @@ def _variables() -> set[str]:
     """The environment's names of all options: those of another command are no mistake."""
     commands = argparse.ArgumentParser().add_subparsers()
     _add(commands, COMMANDS)
-    found: list[CommandOptions] = [
-        parser.get_default("options") for parser in commands.choices.values()
-    ]
-    return {name for options in found for name in options.variables}
+    return set(variables_of(commands))
 
 
 def _unknown(word: str) -> str | None:

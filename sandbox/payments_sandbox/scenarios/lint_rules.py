@@ -8,6 +8,7 @@ from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import counted
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, equals_one_of
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
@@ -233,7 +234,7 @@ def _check_steps_are_reached(plain: Plain, rule: RequestRule, path: Path) -> Ite
     if (most := _most_calls(rule.when)) is None:
         return
     served = 0
-    why = f"'call' lets {most} call{'s' if most > 1 else ''} through"
+    why = f"'call' lets {counted(most, 'call')} through"
     for (position, _), step in zip(items(plain, "do"), rule.steps, strict=True):
         if served >= most:
             yield Problem((*path, "do", position), f"this step is never reached: {why}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final, NamedTuple
 
+from payments_sandbox.core.wording import counted
 from payments_sandbox.rules.schema_parts import Json
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*|[0-9]+(ms|[smhd])")
@@ -90,12 +91,12 @@ def as_one_line(reports: Reports) -> str:
     is_nothing = all(world.says_nothing for world in reports)
     parts = (
         "no request has come" if is_nothing else "",
-        _counted(len(reports), "world") if len(reports) > 1 else "",
+        counted(len(reports), "world") if len(reports) > 1 else "",
         _share([each["met"] for each in expectations], "expectation", "met", "not met"),
         _share([bool(rule["fired"]) for rule in rules], "rule", "fired", "never fired"),
-        f"{_counted(wrong, 'rule')} went wrong" if wrong else "",
-        _counted(undocumented, "undocumented call") if undocumented else "",
-        _counted(found, "audit finding") if found else "",
+        f"{counted(wrong, 'rule')} went wrong" if wrong else "",
+        counted(undocumented, "undocumented call") if undocumented else "",
+        counted(found, "audit finding") if found else "",
         "the audit is clean" if not found and not is_nothing else "",
     )
     outcome = "passed" if all(world.passed for world in reports) else "failed"
@@ -140,14 +141,10 @@ def flow(value: object) -> str:
 
 def _share(outcomes: Sequence[bool], noun: str, well: str, not_well: str) -> str:
     """Such as "1 of 3 expectations not met", or "3 expectations met"; "" where there is none."""
-    count = _counted(len(outcomes), noun)
+    count = counted(len(outcomes), noun)
     if bad := outcomes.count(False):
         return f"{bad} of {count} {not_well}"
     return f"{count} {well}" if outcomes else ""
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _worlds(reports: Reports, *, of: int, width: int | None) -> str:

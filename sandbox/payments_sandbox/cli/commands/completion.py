@@ -38,17 +38,17 @@ class Word(NamedTuple):
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, _ = add_command(
+    options = add_command(
         commands,
         "completion",
-        usage="completion (bash | zsh | fish)",
+        usage="(bash | zsh | fish)",
         does="print what a shell completes by",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument(
+    options.parser.add_argument(
         "shell", type=argument(one_of(*_SCRIPTS)), metavar="SHELL", help="bash, zsh or fish"
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

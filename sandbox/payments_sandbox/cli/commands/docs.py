@@ -28,15 +28,17 @@ _DECISIONS: Final = "adr/"
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, _ = add_command(
+    options = add_command(
         commands,
         "docs",
-        usage="docs [TOPIC]",
+        usage="[TOPIC]",
         does="print a page of the documentation",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument("topic", nargs="?", metavar="TOPIC", help="such as testing, or how-to/go")
-    parser.set_defaults(run=run)
+    options.parser.add_argument(
+        "topic", nargs="?", metavar="TOPIC", help="such as testing, or how-to/go"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

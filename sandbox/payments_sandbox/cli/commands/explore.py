@@ -14,8 +14,9 @@ from payments_sandbox.cli.command_options import (
     check_process_groups,
 )
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
-from payments_sandbox.cli.server_options import EPILOG, read_settings
+from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.core.option_values import file_to_write, time_limit, whole_number
+from payments_sandbox.core.wording import one_of_words
 
 TEXT: Final = """\
 Run a command once for every failure that could have met it, and hold what it says
@@ -39,18 +40,17 @@ exit code: 0 nothing was found, 1 something was, 2 the command fails without any
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "explore",
-        usage="explore [options] -- COMMAND…",
+        usage="[options] -- COMMAND…",
         does="run a command once for every failure that could meet it",
         text=TEXT,
-        epilog=EPILOG,
+        run=run,
     )
-    add_command_words(parser)
+    add_command_words(options)
     _add_options(options)
-    add_settings_of_runs(parser, options, without=frozenset({"seed"}))
-    parser.set_defaults(run=run)
+    add_settings_of_runs(options, without=frozenset({"seed"}))
 
 
 def _add_options(options: CommandOptions) -> None:
@@ -98,7 +98,7 @@ def _verdict(text: str) -> str:
     from payments_sandbox.exploration.verdicts import UNWELL
 
     if text not in UNWELL:
-        raise ValueError(f"expected {', '.join(UNWELL[:-1])} or {UNWELL[-1]}")
+        raise ValueError(f"expected {one_of_words(UNWELL)}")
     return text
 
 

@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
 from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
-from payments_sandbox.cli.options import CommandOptions, Commands, webhook_url
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, webhook_url
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import NAME, QUIET
@@ -44,15 +40,15 @@ FRESH_FOR: Final = 1
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "listen",
         usage="[--forward-to URL] [--events FILTER]… [--json] [options]",
         does="print webhooks as they are sent, and forward them",
         text=TEXT,
+        run=run,
     )
     _add_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_options(options: CommandOptions) -> None:
@@ -81,10 +77,12 @@ def event_filter(text: str) -> str:
 
 
 def _filters() -> list[str]:
-    from payments_sandbox.payments.events import EventType  # takes longer than all of --help
+    from payments_sandbox.payments.events import (  # takes longer than all of --help
+        EVENT_FAMILIES,
+        EventType,
+    )
 
-    families = dict.fromkeys(f"{each.partition('.')[0]}.*" for each in EventType)
-    return ["*", *families, *EventType]
+    return ["*", *EVENT_FAMILIES, *EventType]
 
 
 def run(arguments: argparse.Namespace) -> int:

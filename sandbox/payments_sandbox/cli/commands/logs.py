@@ -9,17 +9,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from payments_sandbox.cli.follow import JOURNAL_SIZE, SILENCE, follow, sum_up
-from payments_sandbox.cli.options import CommandOptions, Commands
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, read_instant
 from payments_sandbox.core.option_values import one_of, whole_number
+from payments_sandbox.core.wording import one_of_words
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
@@ -76,12 +73,13 @@ _ALL: Final = _Wanted(None, None, None, None)
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "logs",
         usage="[-f] [-n N] [--json] [options]",
         does="print the requests that a world has seen",
         text=TEXT,
+        run=run,
     )
     options.flag("--follow", "go on with what comes; a server that goes is waited for", short="-f")
     options.value(
@@ -95,7 +93,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     _add_filters(options)
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_filters(options: CommandOptions) -> None:
@@ -104,7 +101,7 @@ def _add_filters(options: CommandOptions) -> None:
     )
     options.value(
         "--operation",
-        f"only {', '.join([*BY_NAME][:-1])} or {[*BY_NAME][-1]}",
+        f"only {one_of_words(BY_NAME)}",
         read=one_of(*BY_NAME),
         metavar="NAME",
     )

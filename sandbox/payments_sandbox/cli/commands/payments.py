@@ -6,18 +6,14 @@ import sys
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, assert_never
 
-from payments_sandbox.cli.options import CommandOptions, Commands, refuse
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-    every,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows, remark
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import one_of, text_that, whole_number
+from payments_sandbox.core.wording import one_of_words
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
@@ -57,24 +53,24 @@ _FILTERS: Final = ("--status", "--customer", "--created-after", "--starting-afte
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "payments",
         usage="[ID] [options]",
         does="list the payments of a world, or show one",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
+    options.parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
     _add_filters(options)
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_filters(options: CommandOptions) -> None:
     options.value(
         "--status",
-        f"only those that are {', '.join(STATUSES[:-1])} or {STATUSES[-1]}",
+        f"only those that are {one_of_words(STATUSES)}",
         read=one_of(*STATUSES),
         metavar="STATUS",
     )
@@ -190,9 +186,11 @@ def _history(
     client: "SandboxClient", payment: "PaymentModel"
 ) -> "tuple[list[EventModel], list[DeliveryModel], list[JournalEntryModel]]":
     """All that was about a payment, each oldest first; what the journal has dropped is gone."""
+    from payments_sandbox.client.paging import every
+
     since = takewhile(
         lambda each: each["created_at"] >= payment["created_at"],
-        every(lambda after: client.list_events(limit=MOST, starting_after=after)),
+        every(client.list_events),
     )
     events = [each for each in since if each["data"].get("payment_id") == payment["id"]][::-1]
     deliveries = [

@@ -4,13 +4,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.options import CommandOptions, Commands
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.core.option_values import one_of
+from payments_sandbox.core.wording import one_of_words
 
 if TYPE_CHECKING:  # for the type checker alone
     from collections.abc import Sequence
@@ -31,16 +28,16 @@ PARTS: Final = ("payments", "journal", "rules", "webhooks", "clock", "rate_limit
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "reset",
         usage="[--only PART]… [options]",
         does="put a world back to how it was made",
         text=text_of("reset"),
+        run=run,
     )
     add_only(options)
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def text_of(command: str) -> str:
@@ -52,7 +49,7 @@ def add_only(options: CommandOptions) -> None:
     """Add the option that says which parts."""
     options.many(
         "--only",
-        f"only this: {', '.join(PARTS[:-1])} or {PARTS[-1]} (repeatable)",
+        f"only this: {one_of_words(PARTS)} (repeatable)",
         read=one_of(*PARTS),
         metavar="PART",
     )

@@ -15,7 +15,7 @@ from payments_sandbox.cli.command_options import (
 from payments_sandbox.cli.failure import FAILED, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
-from payments_sandbox.cli.server_options import EPILOG, add_server_options
+from payments_sandbox.cli.server_options import add_server_options
 from payments_sandbox.cli.server_process import Listening, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
@@ -50,15 +50,15 @@ examples:
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "run",
-        usage="run [options] -- COMMAND…",
+        usage="[options] -- COMMAND…",
         does="run a command with a server of its own",
         text=TEXT,
-        epilog=EPILOG,
+        run=run,
     )
-    add_command_words(parser)
+    add_command_words(options)
     for option, form in (("--report", "text"), ("--junit-xml", "JUnit XML")):
         options.value(
             option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
@@ -70,7 +70,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         )  # fmt: skip
     options.flag("--strict", "fail when a path or method was called that the API does not have")
     add_server_options(options, port=0)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

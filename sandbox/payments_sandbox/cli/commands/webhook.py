@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, refuse
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.option_values import one_of, text_that
@@ -51,29 +51,24 @@ Header = tuple[str, str]
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    group, _ = add_command(
+    verbs = add_group(
         commands,
         "webhook",
-        usage="webhook verify [options]",
+        usage="verify [options]",
         does="say why a webhook is refused",
         text=TEXT,
-        is_group=True,
     )
-    verbs = group.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox webhook"
-    )
-    parser, options = add_command(
+    options = add_command(
         verbs,
         "verify",
-        usage="webhook verify --body FILE --header 'NAME: VALUE'… [options]",
+        usage="--body FILE --header 'NAME: VALUE'… [options]",
         does="say whether a webhook is good, or why it is refused",
         text=VERIFY_TEXT,
         epilog=_EPILOG,
+        run=run,
     )
     _add_message(options)
     _add_signing(options)
-    group.set_defaults(options=options)  # where the environment's names are looked for
-    parser.set_defaults(run=run)
 
 
 def _add_message(options: CommandOptions) -> None:

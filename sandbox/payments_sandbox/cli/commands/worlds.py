@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.commands import reset
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, argument
 from payments_sandbox.cli.remote_options import (
-    EPILOG,
     add_remote_options,
     api_key,
     control_client,
-    every,
 )
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.core.wording import counted
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.models import WorldModel
@@ -58,75 +57,71 @@ examples:
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    group, known = add_command(
+    verbs = add_group(
         commands,
         "worlds",
-        usage="worlds (list | show | reset | drop) …",
+        usage="(list | show | reset | drop) …",
         does="list, show, reset and drop worlds",
         text=TEXT,
-        is_group=True,
     )
-    verbs = group.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox worlds"
-    )
-    for options in (_add_list(verbs), _add_show(verbs), _add_reset(verbs), _add_drop(verbs)):
-        known.variables |= options.variables
+    _add_list(verbs)
+    _add_show(verbs)
+    _add_reset(verbs)
+    _add_drop(verbs)
 
 
-def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = add_command(
+def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
         verbs,
         "list",
-        usage="worlds list [options]",
+        usage="[options]",
         does="list the worlds of a server",
         text=LIST_TEXT,
-        epilog=EPILOG,
+        run=list_worlds,
     )
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    parser.set_defaults(run=list_worlds)
-    return options
 
 
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT)
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, run=show)
     options.flag("--json", "as JSON, like GET /_sandbox/world")
     add_remote_options(options)
-    parser.set_defaults(run=show)
-    return options
 
 
-def _add_reset(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add_for_one(
-        verbs, "reset", "the same as payments-sandbox reset", reset.text_of("worlds reset")
+def _add_reset(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(
+        verbs,
+        "reset",
+        "the same as payments-sandbox reset",
+        reset.text_of("worlds reset"),
+        run=reset_world,
     )
     reset.add_only(options)
     add_remote_options(options)
-    parser.set_defaults(run=reset_world)
-    return options
 
 
-def _add_drop(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT)
+def _add_drop(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT, run=drop)
     add_remote_options(options)
-    parser.set_defaults(run=drop)
-    return options
 
 
 def _add_for_one(
-    verbs: "Commands[argparse.ArgumentParser]", name: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, CommandOptions]:
-    parser, options = add_command(
-        verbs, name, usage=f"worlds {name} [KEY] [options]", does=does, text=text, epilog=EPILOG
-    )
-    parser.add_argument(
+    verbs: "Commands[argparse.ArgumentParser]",
+    name: str,
+    does: str,
+    text: str,
+    run: "Callable[[argparse.Namespace], int]",
+) -> CommandOptions:
+    options = add_command(verbs, name, usage="[KEY] [options]", does=does, text=text, run=run)
+    options.parser.add_argument(
         "key",
         nargs="?",
         type=argument(api_key),
         metavar="KEY",
         help="whose world (default: that of --api-key)",
     )
-    return parser, options
+    return options
 
 
 def list_worlds(arguments: argparse.Namespace) -> int:
@@ -146,7 +141,7 @@ def _row(world: "WorldModel") -> Row:
         Cell(world["api_key"], STRONG),
         Cell(_seconds(world["clock"]["now"]), QUIET),
         world["clock"]["mode"],
-        f"{count} payment{'' if count == 1 else 's'}",
+        counted(count, "payment"),
         Cell(world.get("name", ""), NAME),
     )
 
@@ -231,4 +226,6 @@ def _found(client: "SandboxClient") -> "WorldModel":
 
 
 def _worlds(client: "SandboxClient") -> "Iterator[WorldModel]":
-    return every(lambda after: client.list_worlds(limit=1_000, starting_after=after))
+    from payments_sandbox.client.paging import every
+
+    return every(client.list_worlds)
