@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import DupFd
 from typing import Any, Final
 
-import payments_sandbox.cli.exploring
-
 # What commands import once they are called is imported here, before they are forked.
 import payments_sandbox.cli.commands.explore
 import payments_sandbox.cli.commands.run
 import payments_sandbox.cli.commands.serve
+import payments_sandbox.cli.exploration.runner
 import payments_sandbox.server.factory
 import payments_sandbox.server.http_server  # noqa: F401
 from payments_sandbox.cli import main
