@@ -71,13 +71,13 @@ def add_url_option(options: CommandOptions) -> None:
 
 
 def _url(host: str, port: object) -> str:
-    """Where a client on this machine finds what listens there: a wildcard is no address."""
+    """The url at which a client on this machine reaches a host, which may be a wildcard."""
     reachable = {"0.0.0.0": _HOST, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound to
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def api_key(text: str) -> str:
-    """Read a key of the sandbox; any other is perhaps a real one, and is sent nowhere."""
+    """Read a key of the sandbox; any other may be a real one, and must not be sent."""
     if not API_KEY.fullmatch(text):
         raise ValueError(_EXPECTED_KEY)
     return text

@@ -46,7 +46,7 @@ def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
 
 
 def announced(arguments: argparse.Namespace, facts: Facts) -> str:
-    """What a server says of itself, for who reads it on a terminal."""
+    """The facts about a server, for a terminal."""
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"
     faults = cast("Mapping[str, str]", facts.get("tls_faults", {}))
@@ -94,7 +94,7 @@ class Summary(NamedTuple):
 
 
 def summary_of(log: RequestLog, totals: ServerTotals) -> Summary:
-    """What a server has done that stops."""
+    """Sum up what a server has done."""
     counts = totals.counts()
     events = counts.pop(EVENTS, 0)
     requests = {str(outcome): count for outcome, count in log.answers.items()}
@@ -104,7 +104,7 @@ def summary_of(log: RequestLog, totals: ServerTotals) -> Summary:
 
 
 def joined(summaries: Iterable[Summary]) -> Summary:
-    """What several processes have done together."""
+    """Add up what several processes have done."""
     columns = zip(*summaries, strict=True)
     return Summary(*(_sum(column) for column in columns))
 
@@ -116,7 +116,7 @@ def _sum(values: Sequence[Any]) -> Any:  # noqa: ANN401 - numbers, or mappings t
 
 
 def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
-    """Say what a server has done, as JSON where lines are JSON, or to who watches a terminal."""
+    """Print what a server has done: as JSON with `--log json`, else on a terminal."""
     if arguments.log == JSON:
         try_to_print(json.dumps({"kind": "summary"} | summary._asdict()), sys.stdout)
         return

@@ -98,7 +98,7 @@ class StateFile:
             raise NoStateError(error.strerror or str(error)) from None
 
     def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
-        """The lines of the file, counted as they are read; no more once nobody wants them."""
+        """Yield the lines of a file, counting the bytes, until loading is given up."""
         done = 0
         for line in lines:
             if self._is_given_up:
@@ -108,7 +108,7 @@ class StateFile:
             yield line
 
     def _restoring(self, kept: Sequence[SavedWorld]) -> Slices[list[World]]:
-        """All worlds, or none where one of them cannot be restored."""
+        """Restore all worlds; if one cannot be restored, none is."""
         done, of, worlds = 0, sum(each.slices for each in kept), []
         for number, each in enumerate(kept):
             work = each.restoring(self._worlds.context)
@@ -118,7 +118,7 @@ class StateFile:
         return worlds
 
     def _count_slices(self, work: Slices[World], done: int, of: int, words: str) -> Slices[World]:
-        """Restore a world, and tell how far that is."""
+        """Restore a world, and note after each slice how far it is."""
         while True:
             try:
                 next(work)
@@ -175,7 +175,7 @@ class StateFile:
 
 
 def _can_be_kept_in(path: Path) -> bool:
-    """Whether a name leads to a file, to none yet, or to the device that keeps nothing."""
+    """Whether a path is a file, is free, or is the null device."""
     if not path.exists() or path.is_file():
         return True
     return path.samefile(os.devnull)

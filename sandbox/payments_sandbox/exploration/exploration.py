@@ -153,7 +153,7 @@ class Exploration:
         return run
 
     def to_repeat(self) -> Sequence[PlannedRun]:
-        """The runs that tell of what was found, to see whether they come to the same again."""
+        """The runs that stand for the findings, to be made again: is their verdict the same?"""
         return [each.run.planned for each in self.result().found]
 
     def repeat(self, planned: PlannedRun, record: RunRecord) -> None:
@@ -162,7 +162,7 @@ class Exploration:
         self._repeated[planned.number] = again.verdict is self._runs[planned.number].verdict
 
     def result(self) -> ExplorationResult:
-        """What it comes to by now."""
+        """The result so far."""
         runs = tuple(self._runs[number] for number in sorted(self._runs))
         left = tuple(each for each in self._planned if each.number not in self._runs)
         return ExplorationResult(
@@ -232,7 +232,7 @@ def explore(
 
 
 def _history(injection: Injection, calls: Sequence[tuple[CallName, SeenCall]]) -> object:
-    """What the flow has met since its failure; of a webhook's failure, all."""
+    """What the flow has met since its failure; for a failure of a webhook, all calls."""
     seen = [(name, call.status, call.code, call.is_unknown, call.committed) for name, call in calls]
     place = next((at for at, (name, *_) in enumerate(seen) if name == injection.name), None)
     if place is None:

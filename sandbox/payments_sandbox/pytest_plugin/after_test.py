@@ -75,7 +75,7 @@ def judge(item: pytest.Item) -> str | None:
 
 
 def shorten(report: pytest.TestReport, error: BaseException) -> None:
-    """Let the summary's line of a test that asked in vain be the reason, not the error's class."""
+    """Shorten the summary's line of an unmet expectation to its text."""
     errors = sys.modules.get("payments_sandbox.client.errors")
     if errors and isinstance(error, errors.ExpectationFailed | errors.WebhookNotReceived):
         crash = getattr(report.longrepr, "reprcrash", None)

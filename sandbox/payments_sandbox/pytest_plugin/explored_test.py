@@ -163,7 +163,7 @@ def _phase(
 
 
 def _nothing() -> None:
-    """Do nothing, and so fail at nothing."""
+    """Do nothing."""
 
 
 def _raised(phase: pytest.CallInfo[object], *errors: type[BaseException]) -> bool:

@@ -26,7 +26,7 @@ FIXTURE: Final = "sandbox"
 """Makes the world that the marks are about."""
 
 EXPLORED_SCENARIO: Final = pytest.StashKey[Mapping[str, Any] | None]()
-"""What the worlds of a test follow that is explored: in a run without a failure, nothing."""
+"""The scenario that the worlds of an explored test follow; None in a run without a failure."""
 
 REPORT: Final = pytest.StashKey[Callable[[pytest.Function], None]]()
 """What takes the place of the body of a test that was explored."""

@@ -9,7 +9,7 @@ from payments_sandbox.client.models import DueJobModel, HappenedJobModel
 from payments_sandbox.core.instants import read_duration, read_instant
 
 MoveTo = Callable[[datetime], object]
-"""Moves a clock of the test's own process to an instant: `move_to` of time-machine or freezegun."""
+"""Moves a clock of the test's process to an instant: `move_to` of time-machine or freezegun."""
 
 __tracebackhide__ = True
 

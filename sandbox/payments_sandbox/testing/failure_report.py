@@ -111,7 +111,7 @@ def why_vanished(world: Sandbox, restarted: str | None) -> str | None:
 
 
 def _reasons(report: ReportModel) -> Iterator[str]:
-    """What of it may have failed the test, or explains why it failed."""
+    """The reasons in a report for which the test may have failed."""
     if unmet := [each for each in report["expectations"] if not each["met"]]:
         yield "not met:"
         yield from (f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet)
@@ -124,7 +124,7 @@ def _reasons(report: ReportModel) -> Iterator[str]:
 
 
 def _rest(report: ReportModel) -> Iterator[str]:
-    """What is no reason of its own: expectations that are met, and why rules did not fire."""
+    """The rest of a report: expectations that are met, and why rules did not fire."""
     for each in report["expectations"]:
         if each["met"]:
             yield f"met: {json.dumps(each['expect'])}: {each['observed']}"

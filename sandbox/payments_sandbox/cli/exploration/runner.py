@@ -128,7 +128,7 @@ class ExplorationRunner:
             await self._in_time(self.exploration.to_repeat(), repeat)
 
     def flow(self) -> ExploredFlow:
-        """What is explored, for reports."""
+        """Describe the exploration, for reports."""
         arguments, words = self._arguments, shlex.join(self._arguments.command)
         file = "FILE" if arguments.report is None else f"{shlex.quote(str(arguments.report))}/FILE"
         options = shlex.join(settings_words(arguments))
@@ -143,7 +143,7 @@ class ExplorationRunner:
         )
 
     def why_not(self, error: CannotExploreError) -> str:
-        """Why there is nothing to explore, with the last words of the command."""
+        """Say why there is nothing to explore, with the last lines that the command printed."""
         said = [record.end.output for record in self._baseline if record.end.output]
         last = "".join(f"\n  {line}" for line in said[0].splitlines()[-5:]) if said else ""
         words = shlex.join(self._arguments.command)
@@ -156,7 +156,7 @@ class ExplorationRunner:
     async def _in_time(
         self, batch: Sequence[PlannedRun], make: Callable[[PlannedRun], Awaitable[None]]
     ) -> None:
-        """Make runs, but for those that have not begun when time is up."""
+        """Make runs; those that have not begun when time is up are left out."""
 
         async def begin(planned: PlannedRun) -> None:
             if self._has_time():
@@ -165,7 +165,7 @@ class ExplorationRunner:
         await self._together([partial(begin, planned) for planned in batch])
 
     async def _together(self, work: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Do so many at once as there are jobs; what comes of them is in their order."""
+        """Do work, as many at once as `--jobs` allows; return the results in order."""
 
         async def in_turn(one: Callable[[], Awaitable[T]]) -> T:
             async with self._slots:

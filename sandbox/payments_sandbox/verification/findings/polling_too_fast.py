@@ -11,7 +11,7 @@ from payments_sandbox.verification.findings.finding import FindingKind, Occurren
 from payments_sandbox.verification.observed import Observed, ObservedCall
 
 _MIN_READS: Final = 3
-"""So many reads of the same payment in a row are polling."""
+"""From so many reads of the same payment in a row on, it is polling."""
 
 _MAX_PATH_SHOWN: Final = 100
 
