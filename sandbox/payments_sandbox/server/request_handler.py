@@ -24,6 +24,7 @@ from payments_sandbox.server import cors
 from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.request_body import await_unread_body
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
@@ -61,9 +62,15 @@ class RequestHandler:
     """
 
     def __init__(
-        self, settings: Settings, emulated: EmulatedApi, control: ControlApi, log: RequestLog
+        self,
+        settings: Settings,
+        emulated: EmulatedApi,
+        control: ControlApi,
+        log: RequestLog,
+        metrics: Metrics,
     ) -> None:
         self._log = log
+        self._metrics = metrics
         self._origins = settings.cors
         self._headers = HeaderReader()
         self._hosts = HostPolicy(settings.allow_hosts)
@@ -173,6 +180,7 @@ class RequestHandler:
         """Refuse with 403 or 421; the emulated API documents neither: there it is a 400."""
         is_undocumented = is_emulated and isinstance(error, Forbidden)
         response = refusal(InvalidRequest(f"/: {error.details}") if is_undocumented else error)
+        self._metrics.count_turned_away()
         self._log.refused(request, response.status, error)
         return response
 

@@ -80,6 +80,7 @@ class ControlApi:
             error = _with_route(raised, route)
             response = refusal(error)
             if isinstance(error, InvalidApiKey | Forbidden):
+                self._runtime.metrics.count_turned_away()
                 self._log.refused(request, response.status, error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
