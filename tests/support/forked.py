@@ -9,7 +9,8 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.reduction import DupFd
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ import payments_sandbox.cli.exploring
 import payments_sandbox.server.factory
 import payments_sandbox.server.http_server  # noqa: F401
 from payments_sandbox.cli import main
+from payments_sandbox.server import emulated_api
 
 CAN_FORK: Final = "forkserver" in multiprocessing.get_all_start_methods()
 READ_BY_INTERPRETERS: Final = ("LANG", "LC_", "PYTHON", "TZ")
@@ -37,6 +39,8 @@ def can_be_forked(extra: Mapping[str, str]) -> bool:
 class ForkedCommand(subprocess.Popen[str]):
     """The command with some words; of the options of processes it knows those that tests use."""
 
+    begin: Callable[[Sequence[str]], int] = staticmethod(main)
+
     def _execute_child(self, *given: Any) -> None:  # noqa: ANN401 - whatever the version has
         told = dict(zip(_TOLD, given, strict=True))
         ends = (told["p2cread"], told["c2pwrite"], told["errwrite"])
@@ -45,7 +49,7 @@ class ForkedCommand(subprocess.Popen[str]):
         forking.set_forkserver_preload([__name__])
         leads = told["process_group"] == 0
         self._forked = forking.Process(
-            target=_run, args=(told["args"], told["cwd"], told["env"], streams, leads)
+            target=_run, args=(self.begin, told["args"], told["cwd"], told["env"], streams, leads)
         )
         try:
             self._forked.start()
@@ -72,6 +76,19 @@ class ForkedCommand(subprocess.Popen[str]):
         return self.returncode
 
 
+def main_in_no_time(words: Sequence[str]) -> int:
+    """Be the command on a clock that measures nothing."""
+    for module in (time, emulated_api):
+        vars(module)["perf_counter"] = lambda: 0.0
+    return main(words)
+
+
+class TimelessCommand(ForkedCommand):
+    """The command on a clock that measures nothing: what it prints is the same every time."""
+
+    begin = staticmethod(main_in_no_time)
+
+
 class _Stream:
     """A descriptor, which goes along as the process begins."""
 
@@ -86,7 +103,8 @@ def _arrived(sent: Any) -> int:  # noqa: ANN401 - multiprocessing has no public 
     return int(sent.detach())
 
 
-def _run(
+def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
+    begin: Callable[[Sequence[str]], int],
     words: Sequence[str],
     folder: str,
     variables: Mapping[str, str],
@@ -106,4 +124,4 @@ def _run(
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - until it ends
     sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 - as above
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
-    sys.exit(main(words))
+    sys.exit(begin(words))
