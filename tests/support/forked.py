@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox` as a process that is forked off one that has imported all of it.
+"""Owns commands as processes that are forked off one that has imported what they need.
 
 To start an interpreter and to import the package takes ten times as long as most of what a test
 does with the process. Its streams, signals, exit code, folder and environment are as ever.
@@ -11,18 +11,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.context import ForkServerContext
+from multiprocessing.forkserver import ensure_running
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from typing import Any, Final
 
-# What commands import once they are called is imported here, before they are forked.
+import pytest
+import requests  # noqa: F401
+
+# What commands and suites import once they begin is imported here, before they are forked.
 import payments_sandbox.cli.commands.explore
 import payments_sandbox.cli.commands.run
 import payments_sandbox.cli.commands.serve
 import payments_sandbox.cli.exploring
 import payments_sandbox.server.factory
-import payments_sandbox.server.http_server  # noqa: F401
+import payments_sandbox.server.http_server
+import payments_sandbox.testing.sandbox  # noqa: F401
 from payments_sandbox.cli import main
 from payments_sandbox.server import emulated_api
+
+COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+"""Variables that let an interpreter be measured."""
 
 CAN_FORK: Final = "forkserver" in multiprocessing.get_all_start_methods()
 READ_BY_INTERPRETERS: Final = ("LANG", "LC_", "PYTHON", "TZ")
@@ -45,10 +55,8 @@ class ForkedCommand(subprocess.Popen[str]):
         told = dict(zip(_TOLD, given, strict=True))
         ends = (told["p2cread"], told["c2pwrite"], told["errwrite"])
         streams = [_Stream(number if end == -1 else end) for number, end in enumerate(ends)]
-        forking = multiprocessing.get_context("forkserver")
-        forking.set_forkserver_preload([__name__])
         leads = told["process_group"] == 0
-        self._forked = forking.Process(
+        self._forked = _forking().Process(
             target=_run, args=(self.begin, told["args"], told["cwd"], told["env"], streams, leads)
         )
         try:
@@ -89,6 +97,33 @@ class TimelessCommand(ForkedCommand):
     begin = staticmethod(main_in_no_time)
 
 
+def main_of_pytest(words: Sequence[str]) -> int:
+    """Be `python -m pytest`."""
+    sys.path[:0] = [
+        str(Path.cwd()),
+        *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
+    ]
+    return int(pytest.main(list(words)))
+
+
+class ForkedPytest(ForkedCommand):
+    """A session of pytest."""
+
+    begin = staticmethod(main_of_pytest)
+
+
+def _forking() -> ForkServerContext:
+    """What forks; the process that does it has imported this module, and is not measured."""
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload([__name__])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        for name in COVERAGE:
+            patch.delenv(name, raising=False)
+        ensure_running()
+    return forking
+
+
 class _Stream:
     """A descriptor, which goes along as the process begins."""
 
@@ -119,6 +154,10 @@ def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
         os.close(stream)
     os.environ.clear()
     os.environ.update(variables)
+    if any(map(variables.get, COVERAGE)):
+        import coverage  # noqa: PLC0415 - it is only there when something is measured
+
+        coverage.process_startup()  # as an interpreter does
     os.chdir(folder)
     sys.argv = ["payments-sandbox", *words]
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - until it ends
