@@ -24,7 +24,7 @@ import requests  # noqa: F401
 import payments_sandbox.cli.commands.explore
 import payments_sandbox.cli.commands.run
 import payments_sandbox.cli.commands.serve
-import payments_sandbox.cli.exploring
+import payments_sandbox.cli.exploration.runner
 import payments_sandbox.server.factory
 import payments_sandbox.server.http_server
 import payments_sandbox.testing.sandbox  # noqa: F401
