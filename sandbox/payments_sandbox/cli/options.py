@@ -15,7 +15,7 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
 _TYPO: Final = 0.75
-"""How like an option a variable is that was meant for it: `PROT` is, `FOO_TEAM` is not."""
+"""How similar a variable has to be to count as a misspelt option: `PROT` is, `FOO_TEAM` is not."""
 
 _SERVICE_LINK: Final = re.compile(
     PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_\w+)?|ENV_\w+)"
@@ -273,7 +273,7 @@ class CommandOptions:
         return self._read(option, read, given)
 
     def _given(self, option: str) -> str | None:
-        """What the environment says; a service's address is the platform's word, and not for us."""
+        """The option's value in the environment, unless Kubernetes or Docker has set it."""
         self.names.append(option)
         self.variables.add(name := _variable(option))
         given = os.environ.get(name)
@@ -288,7 +288,7 @@ class CommandOptions:
 
 
 def argument(read: Callable[[str], object]) -> Callable[[str], object]:
-    """Let argparse say what a reader's ValueError says, and not that a value is invalid."""
+    """Make a reader into a type of argparse that passes on the text of its ValueError."""
 
     def parse(text: str) -> object:
         try:
@@ -304,7 +304,7 @@ def _field(option: str) -> str:
 
 
 def webhook_url(text: str) -> str:
-    """Read where webhooks go; whether the internet is open is another option's to say."""
+    """Read the url of a webhook endpoint; `--public-webhooks` is checked later."""
     from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
 
     if problem := why_blocked(text, public=True):

@@ -71,13 +71,13 @@ def add_url_option(options: CommandOptions) -> None:
 
 
 def _url(host: str, port: object) -> str:
-    """Where a client on this machine finds what listens there: a wildcard is no address."""
+    """The url at which a client on this machine reaches a host, which may be a wildcard."""
     reachable = {"0.0.0.0": _HOST, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound to
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def api_key(text: str) -> str:
-    """Read a key of the sandbox; any other is perhaps a real one, and is sent nowhere."""
+    """Read a key of the sandbox; any other may be a real one, and must not be sent."""
     if not API_KEY.fullmatch(text):
         raise ValueError(_EXPECTED_KEY)
     return text
@@ -102,12 +102,12 @@ def control_client(
     if not API_KEY.fullmatch(key):
         refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
     client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)
-    with client, failures_told(client.url):
+    with client, client_failures(client.url):
         yield client
 
 
 @contextmanager
-def failures_told(url: str) -> Iterator[None]:
+def client_failures(url: str) -> Iterator[None]:
     """Raise what a client raises as the failure of the command.
 
     Args:

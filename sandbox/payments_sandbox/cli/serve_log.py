@@ -47,11 +47,11 @@ def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
 
 
 def announced(arguments: argparse.Namespace, facts: Facts) -> str:
-    """What a server says of itself, for who reads it on a terminal."""
+    """The facts about a server, for a terminal."""
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"
     faults = cast("Mapping[str, str]", facts.get("tls_faults", {}))
-    told = (
+    shown = (
         ("base URL", facts["base_url"], ""),
         ("API key", facts["api_key"], "  (any sk_test_… key gets a world of its own)"),
         ("webhook secret", facts["webhook_secret"], ""),
@@ -64,7 +64,7 @@ def announced(arguments: argparse.Namespace, facts: Facts) -> str:
     )
     lines = [
         f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(str(fact), NAME)}{besides}"
-        for name, fact, besides in told
+        for name, fact, besides in shown
         if fact is not None
     ]
     ready = screen.paint(f"payments-sandbox {facts['version']} is ready.", STRONG)
@@ -95,7 +95,7 @@ class Summary(NamedTuple):
 
 
 def summary_of(metrics: Metrics, totals: ServerTotals) -> Summary:
-    """What a server has done that stops."""
+    """Sum up what a server has done."""
     counts = totals.counts()
     events = counts.pop(EVENTS, 0)
     return Summary(
@@ -110,7 +110,7 @@ def summary_of(metrics: Metrics, totals: ServerTotals) -> Summary:
 
 
 def joined(summaries: Iterable[Summary]) -> Summary:
-    """What several processes have done together."""
+    """Add up what several processes have done."""
     columns = zip(*summaries, strict=True)
     return Summary(*(_sum(column) for column in columns))
 
@@ -122,7 +122,7 @@ def _sum(values: Sequence[Any]) -> Any:  # noqa: ANN401 - numbers, or mappings t
 
 
 def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
-    """Say what a server has done, as JSON where lines are JSON, or to who watches a terminal."""
+    """Print what a server has done: as JSON with `--log json`, else on a terminal."""
     if arguments.log == JSON:
         try_to_print(json.dumps({"kind": "summary"} | summary._asdict()), sys.stdout)
         return

@@ -22,7 +22,7 @@ A list is separated by commas there."""
 """What the help of a command that has them says last."""
 
 _READERS: Final = {"webhooks": webhook_url}
-"""What `core` cannot read, since it does not know webhooks."""
+"""Readers that `core` does not have, since it knows no webhooks."""
 
 _PORT: Final = Settings().port
 
@@ -90,14 +90,14 @@ def settings_words(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def _typed(value: object, option: Option) -> str:
-    """A value as it is typed."""
+    """Write a value as it is typed."""
     if option.metavar == "DURATION":
         return show_duration(cast("int", value))
     return "public" if value is True else str(value)
 
 
 def _add_files(parser: CommandOptions, read_state: Callable[[str], Path]) -> None:
-    """What the process of a server does beside serving."""
+    """Add the options about files and the log of the process."""
     parser.flag("--watch", "take over scenarios' files whenever they are edited")
     parser.value(
         "--ready-file",

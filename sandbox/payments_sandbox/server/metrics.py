@@ -51,12 +51,12 @@ class Metrics:
         self.calls[entry.operation, entry.status, entry.fault] += 1
 
     def count_refused_key(self, operation: str | None, status: int) -> None:
-        """Count a call that no world was asked about."""
+        """Count a call that was refused for its key."""
         self.refused_keys[operation, status, None] += 1
         self.turned_away += 1
 
     def count_turned_away(self) -> None:
-        """Count a request that no world was asked about, and that was no call."""
+        """Count a request that was refused before any world was asked, and was no such call."""
         self.turned_away += 1
 
     def count_attempt(self, delivery: "Delivery", attempt: "DeliveryAttempt") -> None:

@@ -113,7 +113,7 @@ class RunningSandbox(Server):
 
     @property
     def plain_url(self) -> str:
-        """Where our own clients ask it over sockets: without TLS they have nobody to trust."""
+        """The address for our own clients, which speak no TLS."""
         return self.url.replace("https://", "http://", 1)
 
     def ask(self, request: HttpRequest, headers: dict[str, str]) -> HttpResponse | None:

@@ -72,7 +72,7 @@ def add_end(verbs: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def use(arguments: argparse.Namespace) -> int:
-    """Activate each; one of our files that is wrong activates none."""
+    """Activate each scenario; if a file has problems, activate none."""
     wanted = [_read(each) if isinstance(each, Path) else each for each in arguments.scenarios]
     with control_client(arguments) as client:
         for each in wanted:

@@ -72,14 +72,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _target(arguments: argparse.Namespace) -> Callable[[int], int | None]:
-    """Where the clock is moved to, from where it stands; None where only the server knows."""
+    """The instant that the clock is moved to, by its now; None if only the server knows."""
     if arguments.by is not None:
         return lambda now: now + read_duration(arguments.by)
     return lambda _: None if arguments.to is None else read_instant(arguments.to)
 
 
 def _row(happened: "HappenedJobModel") -> Row:
-    """When, what, and the ids it is about; why, where it failed."""
+    """The row of a timeline entry: when, what, the ids that it is about, and why it failed."""
     error = happened.get("error")
     about = (happened["payment_id"], happened["event_id"], happened.get("delivery_id"), error)
     colour = STRONG if error is None else BAD

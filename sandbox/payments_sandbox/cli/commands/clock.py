@@ -91,13 +91,13 @@ def _add_json(options: CommandOptions) -> None:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Where it stands."""
+    """Print the clock."""
     with control_client(arguments) as client:
         return _print(client.retrieve_clock(), arguments)
 
 
 def freeze(arguments: argparse.Namespace) -> int:
-    """Stop it; what happens on the way may take as long as receivers of webhooks do."""
+    """Stop the clock; receivers of webhooks may take their time before it answers."""
     at = None if arguments.at is None else read_instant(arguments.at)
     with control_client(arguments, timeout=None) as client:
         with moving_clock(arguments, client, lambda _: at):
@@ -106,7 +106,7 @@ def freeze(arguments: argparse.Namespace) -> int:
 
 
 def resume(arguments: argparse.Namespace) -> int:
-    """Let it run."""
+    """Let the clock run."""
     with control_client(arguments) as client:
         return _print(client.resume_clock(), arguments)
 

@@ -173,7 +173,7 @@ def _filled(script: str, places: dict[str, list[Word]], lines: list[str]) -> str
 
 
 def _described(words: list[Word]) -> Iterator[str]:
-    """Each word and what it does, as zsh's `_describe` reads it."""
+    """Yield each word with what it does, in the form that zsh's `_describe` reads."""
     for word in words:
         for name in word.names:
             yield _quoted(f"{name}:{word.about}", "'\\''")

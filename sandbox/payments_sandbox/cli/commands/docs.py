@@ -42,7 +42,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a page, or what there is."""
+    """Print a page, or the list of pages."""
     from payments_sandbox.core.resources import data_files
 
     pages = data_files("docs")
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def topics_of(names: Sequence[str]) -> list[str]:
-    """The topics of the files of these names: all pages but the decisions."""
+    """List the topics that files are about; decisions are left out."""
     pages = (name for name in names if name.endswith(_ENDING))
     return [name.removesuffix(_ENDING) for name in pages if not name.startswith(_DECISIONS)]
 

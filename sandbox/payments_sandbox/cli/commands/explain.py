@@ -52,7 +52,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain all that is called so: a code and a card often share their name."""
+    """Explain everything of that name: a code and a card often share one."""
     screen = screen_of(arguments)
     if _REQUEST.fullmatch(arguments.word):
         _explain_request(arguments, screen)

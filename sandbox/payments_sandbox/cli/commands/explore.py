@@ -109,7 +109,7 @@ def _baseline(text: str) -> frozenset[str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explore the command; 0 when nothing was found that nobody has accepted."""
+    """Explore the command; return 0 if every finding was accepted, or there was none."""
     check_command(arguments, "explore [options]", "python pay.py")
     check_process_groups("explore")
     settings = read_settings(arguments)
@@ -117,5 +117,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     with no_certificates():
-        from payments_sandbox.cli.exploring import explore_command
+        from payments_sandbox.cli.exploration.runner import explore_command
     return run_loop(to_the_end(explore_command(arguments, settings)))

@@ -121,7 +121,7 @@ def _status(text: str) -> str:
 
 
 def _since(text: str) -> str:
-    """Read an instant or a duration; which it is, is seen again when the clock is known."""
+    """Check that a text is an instant or a duration; it is read when the clock is known."""
     for read in (read_instant, read_duration):
         with suppress(ValueError):
             read(text)
@@ -130,7 +130,7 @@ def _since(text: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what there is; with `--follow`, what comes too."""
+    """Print the requests of the journal; with `--follow`, new ones too."""
     if arguments.follow:
         _print_followed(arguments)
     elif arguments.limit:
@@ -142,7 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_followed(arguments: argparse.Namespace) -> None:
-    """Print what comes until it is told to stop, and then say how much that was."""
+    """Print requests as they come until a signal comes, then print how many there were."""
     printed: Counter[str] = Counter()
     with until_stopped(), control_client(arguments, timeout=SILENCE) as client:
         wanted = _wanted(client, arguments)
@@ -175,7 +175,7 @@ def _found(client: "SandboxClient", wanted: _Wanted, limit: int) -> "list[Journa
 
 
 def _past(client: "SandboxClient", wanted: _Wanted, limit: int) -> int:
-    """How many requests of the past to begin with, so that so many of them are wanted."""
+    """How far to go back in the journal so that `limit` of the requests are wanted ones."""
     if wanted == _ALL or limit == 0:
         return limit
     page = client.list_requests(limit=JOURNAL_SIZE)["data"]

@@ -11,7 +11,7 @@ from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.core.option_values import scenario_name
 
 SCHEMA_URL: Final = f"{DEFAULT_URL}/_sandbox/scenario.schema.json"
-"""Where the schema is of a server that was started without options."""
+"""Where a server that was started without options has the schema."""
 
 TEXT: Final = """\
 Write NAME.yaml, a short scenario with comments, to be changed into one of your own. Its
@@ -92,5 +92,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def new_scenario(name: str, schema: str) -> str:
-    """The text of a scenario of this name, whose schema is there."""
+    """Write the text of a new scenario, with the address of its schema."""
     return _FILE.format(name=name, schema=schema)

@@ -9,7 +9,7 @@ from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.contract.operations import DOCUMENTED_URL
 
 CONTROL_URL: Final = "http://127.0.0.1:8080/_sandbox"
-"""Where the control API of a server is that was started without options."""
+"""Where a server that was started without options has its control API."""
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -43,7 +43,7 @@ _CUT: Final = ((4, 1),)
 """The customer may be long."""
 
 _WIDE: Final = 110
-"""Columns in which there is room for what has become of a payment; in fewer it is a line more."""
+"""Columns from which on the outcome of a payment is on the same line."""
 
 _OF_STATUS: Final = {"pending": POOR, "completed": GOOD, "failed": BAD}
 """The colour of each status."""
@@ -185,7 +185,7 @@ def _show(client: "SandboxClient", arguments: argparse.Namespace) -> None:
 def _history(
     client: "SandboxClient", payment: "PaymentModel"
 ) -> "tuple[list[EventModel], list[DeliveryModel], list[JournalEntryModel]]":
-    """All that was about a payment, each oldest first; what the journal has dropped is gone."""
+    """Find the events, deliveries and requests about a payment, each oldest first."""
     from payments_sandbox.client.paging import every
 
     since = takewhile(
@@ -209,12 +209,12 @@ def _is_about(entry: "JournalEntryModel", payment_id: str) -> bool:
 
 
 def _row_of(item: "HistoryItem") -> Row:
-    what, outcome = _told(item)
+    what, outcome = _name_and_outcome(item)
     return Cell(item.at, QUIET), Cell(what, STRONG), outcome
 
 
-def _told(item: "HistoryItem") -> tuple[str, str]:
-    """What a thing that has happened is called, and what came of it."""
+def _name_and_outcome(item: "HistoryItem") -> tuple[str, str]:
+    """The name and the outcome of a request, an event or an attempt."""
     from payments_sandbox.testing.timeline import AttemptMade, EventMade, RequestMade
 
     match item:

@@ -68,7 +68,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare the two trees; 0 when the repair is proved."""
+    """Compare the two trees; return 0 if the repair is proved."""
     if arguments.scenario is None:
         example = "payments-sandbox prove lost-reply -- npm test"
         refuse(arguments, "SCENARIO", f"expected a name or a file: {example}")
@@ -80,12 +80,12 @@ def run(arguments: argparse.Namespace) -> int:
     from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
 
     with no_certificates():
-        from payments_sandbox.cli.proving import prove_command
+        from payments_sandbox.cli.exploration.proof import prove_command
     return run_loop(to_the_end(prove_command(arguments, settings, wanted)))
 
 
 def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario":
-    """Read the scenario; what is wrong with it is told as `run` tells it."""
+    """Read the scenario; its problems are printed as `run` prints them."""
     from payments_sandbox.cli.server_process import scenarios_read
     from payments_sandbox.scenarios.library import initial_files
 

@@ -45,7 +45,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report, after all that may be waited for; 1 when it has failed."""
+    """Wait for what is expected, and print the report; return 1 if it has failed."""
     from payments_sandbox.cli.output_files import UnwritableError, forget
     from payments_sandbox.cli.run_verdict import final_report, write_reports
     from payments_sandbox.verification.report_text import as_text

@@ -41,7 +41,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def text_of(command: str) -> str:
-    """What the help of a command says first that resets a world."""
+    """The first part of the help of a command that resets a world."""
     return _TEXT.format(command=command)
 
 

@@ -73,7 +73,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; its exit code, or 1 when that is 0 and the verdict is bad."""
+    """Run the command; return its exit code, or 1 if that is 0 and an expectation is not met."""
     check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     make_log = partial(_make_log, arguments) if arguments.log else None
@@ -120,7 +120,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
 def _running(
     words: "Sequence[str]", environment: "Mapping[str, str]"
 ) -> "AbstractAsyncContextManager[Command | LoneCommand]":
-    """The command, as well looked after as the system lets us."""
+    """Run the command in a process group if the system has them, else alone."""
     if has_process_groups():
         from payments_sandbox.cli.child_process import running
 
@@ -136,7 +136,7 @@ async def _verdict(
     listening: Listening,
     interrupted: asyncio.Event,
 ) -> int:
-    """Judge the worlds, and say so; the exit code where the command's own is 0."""
+    """Judge the worlds and print the verdict; return the exit code that it stands for."""
     judging = asyncio.ensure_future(_judged(arguments, reports, listening))
     waiting = asyncio.ensure_future(interrupted.wait())
     await asyncio.wait((judging, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -157,7 +157,7 @@ async def _verdict(
 async def _judged(
     arguments: argparse.Namespace, reports: "KeptReports", listening: Listening
 ) -> "Reports":
-    """The reports of the worlds that were used; where none was, that of the key which was given."""
+    """The reports of the worlds that were used; of the given key's if none was."""
     from payments_sandbox.cli.run_verdict import world_reports
 
     worlds = listening.runtime.worlds

@@ -154,7 +154,7 @@ def _add_folders(options: CommandOptions) -> None:
 
 
 def list_scenarios(arguments: argparse.Namespace) -> int:
-    """A line for each: its name, its tags and what it is about, in a sentence."""
+    """Print a line for each: its name, its tags and the first sentence about it."""
     library = _library(arguments)
     files = {name: library.read(name) for name in library.names()}
     rows = [_row(name, file) for name, file in files.items()]
@@ -175,7 +175,7 @@ def _row(name: str, file: "ScenarioFile") -> Row:
 
 
 def _url_of(file: "ScenarioFile") -> str:
-    """Where a terminal finds the file, if it is one on disk."""
+    """The url of the file, if it is one on disk, for a terminal to link to."""
     path = Path(file.path)
     return path.resolve().as_uri() if path.is_file() else ""
 
@@ -201,7 +201,7 @@ def _library(arguments: argparse.Namespace) -> "Library":
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """All problems of all files; 2 when there is one that is more than a warning."""
+    """Print the problems of all files; return 2 if one is more than a warning."""
     from payments_sandbox.scenarios.library import count_problems
     from payments_sandbox.scenarios.rates import rates_of
 

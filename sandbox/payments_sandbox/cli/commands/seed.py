@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _how_far(client: "SandboxClient") -> HowFar | None:
-    """How far the server is; None before it has begun, and when it has ended."""
+    """Ask the server how many payments are made; None before it begins and after it ends."""
     from payments_sandbox.client.errors import ControlError
 
     with suppress(ControlError):

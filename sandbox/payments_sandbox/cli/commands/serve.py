@@ -127,7 +127,7 @@ def _check_workers(arguments: argparse.Namespace) -> None:
 
 
 def _has_no_stdin() -> bool:
-    """Whether it ends at once: what was closed is the null device by now."""
+    """Whether stdin is the null device, which a closed one has been replaced with."""
     return stat.S_ISCHR(os.fstat(_STDIN).st_mode) and not os.isatty(_STDIN)
 
 

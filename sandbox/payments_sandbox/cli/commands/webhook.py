@@ -188,7 +188,7 @@ def _body(arguments: argparse.Namespace) -> bytes:
 
 
 def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Signing | None":
-    """How the message should be signed: what is said of it, and else what it looks like."""
+    """How the message should be signed: by the options, else by its headers."""
     from payments_sandbox.webhooks.signing import (
         DEFAULT_HEADER,
         STANDARD,
@@ -216,7 +216,7 @@ def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Sign
 
 
 def _check_parts(arguments: argparse.Namespace, scheme: str) -> None:
-    """A part that the scheme has not would be ignored in silence."""
+    """Refuse options about parts that the scheme does not have."""
     taken = {"standard": (), "timestamped": ("header_name",)}.get(scheme)
     for part in ("header_name", "prefix", "encoding"):
         if taken is not None and part not in taken and getattr(arguments, part) is not None:

@@ -193,7 +193,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def reset_world(arguments: argparse.Namespace) -> int:
-    """Reset one that there is."""
+    """Reset the world, if the key has one."""
     with control_client(_of_key(arguments)) as client:
         _found(client)
         reset.reset_parts(client, arguments.only)
@@ -201,7 +201,7 @@ def reset_world(arguments: argparse.Namespace) -> int:
 
 
 def drop(arguments: argparse.Namespace) -> int:
-    """Drop one that there is."""
+    """Drop the world, if the key has one."""
     with control_client(_of_key(arguments)) as client:
         _found(client)
         client.delete_world()
@@ -210,14 +210,14 @@ def drop(arguments: argparse.Namespace) -> int:
 
 
 def _of_key(arguments: argparse.Namespace) -> argparse.Namespace:
-    """With the key that was given by itself as that of the option."""
+    """The arguments, with the positional KEY in the place of `--api-key`."""
     if arguments.key is not None:
         arguments.api_key = arguments.key
     return arguments
 
 
 def _found(client: "SandboxClient") -> "WorldModel":
-    """The world of the client's key; to ask for it alone would make one."""
+    """Find the world of the client's key in the list: to retrieve it would make one."""
     for world in _worlds(client):
         if world["api_key"] == client.api_key:
             return world

@@ -78,7 +78,7 @@ class Tally:
         self._amount = self._staying = self._staying_amount = 0
 
     def add(self, record_id: str, amount: int, *, may_leave: bool = False) -> None:
-        """Count a record; one that may leave can yet become another that is not counted."""
+        """Count a record; `may_leave` says that it can still change and stop counting."""
         self._ids.append(record_id)
         self._amount += amount
         if not may_leave:

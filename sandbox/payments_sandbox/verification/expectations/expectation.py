@@ -53,7 +53,7 @@ class Check(Protocol):
 def at_once(
     evaluate: Callable[[Any, EvaluationContext], ExpectationResult],
 ) -> Callable[[Any, EvaluationContext], Slices[ExpectationResult]]:
-    """Make slices of an evaluation that is short: the calls of a journal are few."""
+    """Make an evaluation that is short yield once, as long ones yield slices."""
 
     def evaluate_at_once(self: object, context: EvaluationContext) -> Slices[ExpectationResult]:
         yield from ()
